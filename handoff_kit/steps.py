@@ -1,0 +1,72 @@
+"""The steps a plan is made of: frozen values that say what would be done, and do nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """A file as it shall be; written whole or not at all."""
+
+    path: Path
+    text: str
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class RemoveTree:
+    """A directory, or a file, that shall not be there."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """A program to be run to its end; a non-zero exit ends the plan.
+
+    `env` is added to our own environment; `purpose` completes the sentence "could not ...";
+    `telling` are patterns of what, in its stderr, names the cause: the error repeats the first that is found.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path
+    purpose: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    telling: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LockRequirements:
+    """Requirements to be resolved into a lock file: exact versions, with the hashes of their files.
+
+    `resolver` says how `argv` is to be talked to (locks.py). The lock shall serve the first of `pythons`
+    and later; where no versions do, the next one is tried. An old lock's versions are kept
+    where they still fit, unless `upgrade` is set.
+    """
+
+    lock: Path
+    requirements: tuple[str, ...]
+    resolver: Literal["uv", "pip"]
+    argv: tuple[str, ...]
+    cwd: Path
+    purpose: str
+    pythons: tuple[str, ...]
+    upgrade: bool = False
+
+
+@dataclass(frozen=True)
+class StampVenv:
+    """The mark of a finished virtual environment: made last, so what was killed in the middle has none."""
+
+    directory: Path
+    lock: Path
+    python: str
+
+
+Step = WriteFile | RemoveTree | RunCommand | LockRequirements | StampVenv
