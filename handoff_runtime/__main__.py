@@ -1,0 +1,147 @@
+"""`python -m handoff_runtime COMMAND -d DATA [--params FILE]`: the one program that runs a pipeline.
+
+COMMAND is `run` (its other name is `default`), `show_commands`, or a public function in the project's
+impl.py. Without it the environment decides: COMMAND and DATA, as in a container.
+"""
+
+from __future__ import annotations
+
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until we listen ourselves: end, without a traceback
+
+import os  # noqa: E402
+import sys  # noqa: E402
+
+from handoff_runtime.errors import HandoffError, UsageError  # noqa: E402
+from handoff_runtime.pipeline import METERS  # noqa: E402
+from handoff_runtime.value import NamedTuple  # noqa: E402
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
+                                  [--log-format text|json] [--progress-fd N]
+
+COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAND]
+-d, --data     JSON object that fills placeholders                      [$DATA]
+--params FILE  the params document; - is standard input
+--meter        what to count on every link; overrides the project's
+--log-format   text on a terminal, else json                            [$LOG_FORMAT]
+--progress-fd  descriptor to write figures to, one JSON line at a time
+"""
+FLAGS = {
+    "-d": "data",
+    "--data": "data",
+    "--params": "params",
+    "--meter": "meter",
+    "--log-format": "log_format",
+}
+FLAGS["--progress-fd"] = "progress_fd"
+FORMATS = ("text", "json")
+STDERR = 2
+
+
+class Asked(NamedTuple):
+    """The command line, completed by the environment."""
+
+    command: str
+    data: str
+    params: str | None
+    meter: str | None
+    log_format: str
+    progress_fd: int | None
+
+
+def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) -> Asked:
+    """Read the command line (argparse would cost a third of a start); UsageError names what is not understood."""
+    found: dict[str, str] = {}
+    words = iter(argv)
+    for word in words:
+        flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        name = FLAGS.get(flag) or ("command" if not word.startswith("-") else None)
+        if name is None or name in found:
+            raise UsageError(f"argument {word!r}: not understood", "see `python -m handoff_runtime --help`")
+        found[name] = word if name == "command" else value if equals else _value(flag, words)
+    command = found.get("command") or environ.get("COMMAND") or "run"
+    return Asked(
+        command="run" if command == "default" else command,
+        data=found.get("data", environ.get("DATA", "")),
+        params=found.get("params"),
+        meter=_choice("--meter", found.get("meter"), METERS),
+        log_format=_choice("--log-format", found.get("log_format") or environ.get("LOG_FORMAT"), FORMATS)
+        or ("text" if terminal else "json"),
+        progress_fd=_number("--progress-fd", found.get("progress_fd")),
+    )
+
+
+def _value(flag: str, words: object) -> str:
+    for word in words:  # type: ignore[attr-defined]
+        return str(word)
+    raise UsageError(f"argument {flag}: a value expected", "see `python -m handoff_runtime --help`")
+
+
+def _choice(flag: str, found: str | None, known: Sequence[str]) -> str | None:
+    if found is not None and found not in known:
+        raise UsageError(f"argument {flag}: {found!r} found, one of {', '.join(known)} expected")
+    return found
+
+
+def _number(flag: str, found: str | None) -> int | None:
+    if found is not None and not found.isdecimal():
+        raise UsageError(f"argument {flag}: {found!r} found, a number expected")
+    return None if found is None else int(found)
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Do what is asked; the exit code."""
+    if argv and argv[0] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        return 0
+    try:
+        return _do(asked(argv, environ, terminal=os.isatty(STDERR)), environ)
+    except HandoffError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+def _do(what: Asked, environ: Mapping[str, str]) -> int:
+    from handoff_runtime import run, store, variables
+    from handoff_runtime.signals import Signals
+
+    signals = Signals()
+    params = store.load(what.params)
+    data = variables.parse_data(what.data)
+    if what.command == "show_commands":
+        from handoff_runtime import show
+
+        sys.stdout.write(show.commands(params, data, environ))
+        return 0
+    if what.command != run.RUN:
+        from handoff_runtime import function
+
+        _check_known(what.command, function.names())
+    request = run.Request(what.command, data, what.meter, what.log_format, what.progress_fd)
+    return run.run(request, params, environ, signals)
+
+
+def _check_known(command: str, functions: Sequence[str]) -> None:
+    known = ("run", "show_commands", *functions)
+    if command not in known:
+        raise UsageError(
+            f"command {command!r}: not found, one of {', '.join(known)} expected",
+            "a function of your own is a public `def NAME(params, data)` in impl.py",
+        )
+
+
+def _open_standard_descriptors() -> None:
+    """Fill 0, 1 and 2 if we were started without them: a pipe of ours must never take their place."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass
+    os.close(fd)
+
+
+if __name__ == "__main__":
+    _open_standard_descriptors()
+    sys.exit(main(sys.argv[1:], os.environ))

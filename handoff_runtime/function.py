@@ -1,0 +1,69 @@
+"""The project's own functions: public `def NAME(params, data)` in its `impl.py`, run as a one-stage pipeline.
+
+A function runs in a process of its own, so that it is stopped, logged, masked and recorded like any stage.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+
+from handoff_runtime.errors import PipelineError
+from handoff_runtime.pipeline import Pipeline, Stage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+IMPL = "impl.py"
+
+
+def names() -> tuple[str, ...]:
+    """The public functions of the project's impl.py, read without running it."""
+    try:
+        with open(IMPL, "rb") as file:
+            tree = ast.parse(file.read(), IMPL)
+    except FileNotFoundError:
+        return ()
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise PipelineError(
+            f"{IMPL}{f':{line}' if line else ''}: {error.args[0]}", "mend it: it is no Python"
+        ) from None
+    return tuple(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_")
+
+
+def pipeline(whole: Pipeline, name: str) -> Pipeline:
+    """The pipeline whose only stage is this function; it leaves the state alone."""
+    argv = (sys.executable, os.path.abspath(__file__), name)
+    stage = Stage(name, argv, f"{IMPL}:{name}", None, {})
+    return whole._replace(stages=(stage,), state="none", meter="off")
+
+
+def sent(params: Mapping[str, Any], data: Mapping[str, Any]) -> int:
+    """A descriptor from which the function's process reads its arguments; no file of that name is left."""
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps({"params": params, "data": data}).encode())
+        file.flush()
+        file.seek(0)
+        return os.dup(file.fileno())
+
+
+def call(name: str, params: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Import impl.py from the working directory and call one function of it."""
+    sys.path.insert(0, os.getcwd())
+    import importlib
+
+    function = getattr(importlib.import_module("impl"), name)
+    function(dict(params), dict(data))
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)
+    arguments = json.load(sys.stdin)
+    call(sys.argv[1], arguments["params"], arguments["data"])

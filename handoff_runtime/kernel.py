@@ -1,0 +1,88 @@
+"""Calls of the Linux kernel that move data without copying it, or None where they do not exist."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Call = Callable[[int, int, int], int]
+
+PIPE_SIZE = 1 << 20
+_F_SETPIPE_SZ = 1031
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Calls(NamedTuple):
+    """splice(2) and tee(2), never blocking: `call(source, sink, count)` tells the bytes, 0 at the end."""
+
+    splice: Call
+    tee: Call
+
+
+def pipe() -> tuple[int, int]:
+    """A pipe of 1 MiB where the kernel grants it (pipe(7): pipe-max-size, pipe-user-pages-soft)."""
+    read, write = os.pipe()
+    try:
+        fcntl.fcntl(write, _F_SETPIPE_SZ, PIPE_SIZE)
+    except OSError:
+        pass  # a smaller pipe is as correct, only slower
+    return read, write
+
+
+def calls() -> Calls | None:
+    """The calls if this kernel has them and lets us use them (a sandbox may not)."""
+    if not hasattr(os, "splice"):
+        return None
+    try:
+        found = Calls(_splice, _tee())
+        return found if _work(found) else None
+    except (OSError, AttributeError, ImportError):
+        return None
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, so that they can be found (prctl(2))."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (OSError, AttributeError, ImportError):
+        pass  # macOS: what leaves its process group is out of our reach
+
+
+def _splice(source: int, sink: int, count: int) -> int:
+    return os.splice(source, sink, count, flags=os.SPLICE_F_NONBLOCK)
+
+
+def _tee() -> Call:
+    """tee(2), which the os module lacks."""
+    import ctypes
+
+    function = ctypes.CDLL(None, use_errno=True).tee
+    function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_size_t, ctypes.c_uint)
+    function.restype = ctypes.c_ssize_t
+    nonblock, errno = os.SPLICE_F_NONBLOCK, ctypes.get_errno
+
+    def tee(source: int, sink: int, count: int) -> int:
+        copied: int = function(source, sink, count, nonblock)
+        if copied < 0:
+            raise OSError(errno(), "tee")
+        return copied
+
+    return tee
+
+
+def _work(found: Calls) -> bool:
+    (read, write), (other_read, other_write) = os.pipe(), os.pipe()
+    try:
+        os.write(write, b"x")
+        return (found.tee(read, other_write, 1), found.splice(read, other_write, 1)) == (1, 1)
+    finally:
+        for fd in (read, write, other_read, other_write):
+            os.close(fd)

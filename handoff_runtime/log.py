@@ -1,0 +1,120 @@
+"""The log: stages' stderr and our own words, as lines with the stage's name, masked, never blocking the run.
+
+What cannot be written yet is held; when too much is held the stages' stderr is no longer read, so a slow
+terminal slows the stages as it would in a shell, but never the handling of signals.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+
+from handoff_runtime.mask import Mask
+
+OURS = "handoff"
+LINE_LIMIT = 1 << 18
+HELD_LIMIT = 1 << 20
+ATOMIC = 4096  # a poll(2) that says writable promises a pipe this much (pipe(7), PIPE_BUF)
+
+
+class Log:
+    """Lines to a file descriptor, as `text` or `json`, and to a file as text."""
+
+    def __init__(self, fd: int, form: str, mask: Mask, width: int = 0, copy: int | None = None) -> None:
+        self.fd, self._form, self._mask, self._width, self._copy = fd, form, mask, width, copy
+        self._partial: dict[str, bytes] = {}
+        self._held = bytearray()
+        self._broken = False
+
+    @property
+    def full(self) -> bool:
+        """Whether to read no more from the stages for now."""
+        return len(self._held) > HELD_LIMIT
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is held that could not be written yet."""
+        return bool(self._held) and not self._broken
+
+    def say(self, text: str) -> None:
+        """A line of our own."""
+        self._emit(OURS, text.encode("utf-8", "surrogateescape") + b"\n")
+
+    def feed(self, stage: str, data: bytes) -> None:
+        """What a stage wrote to its stderr; whole lines are passed on, and pieces of endless ones."""
+        data = self._partial.pop(stage, b"") + data
+        end = data.rfind(b"\n") + 1
+        if not end and len(data) > LINE_LIMIT:
+            end = self._safe_cut(data)
+        if end:
+            self._emit(stage, data[:end])
+        if end < len(data):
+            self._partial[stage] = data[end:]
+
+    def end(self, stage: str) -> None:
+        """The stage writes no more: pass on its last line, newline or not."""
+        rest = self._partial.pop(stage, b"")
+        if rest:
+            self._emit(stage, rest)
+
+    def flush(self, _events: int = 0) -> None:
+        """Write what can be written without blocking."""
+        while self.waiting and select.select([], [self.fd], [], 0)[1]:
+            self._write(ATOMIC)
+
+    def drain(self, seconds: float) -> None:
+        """Write what is held, but wait no longer than this."""
+        until = time.monotonic() + seconds
+        while self.waiting and select.select([], [self.fd], [], max(0.0, until - time.monotonic()))[1]:
+            self._write(ATOMIC)
+
+    def _write(self, count: int) -> None:
+        try:
+            del self._held[: os.write(self.fd, self._held[:count])]
+        except OSError:  # nobody reads our stderr any more; the run goes on, its log is in the file
+            self._broken = True
+            self._held.clear()
+
+    def _safe_cut(self, data: bytes) -> int:
+        """Where to cut a line so that no secret is cut in two; 0 where that is not known yet."""
+        cut, before = max(0, len(data) - self._mask.longest), -1
+        while cut != before:
+            before = cut
+            cut = min([cut, *self._crossing(data, cut)])
+        return cut
+
+    def _crossing(self, data: bytes, cut: int) -> list[int]:
+        """Where secrets begin that reach over the cut."""
+        forms = self._mask.encoded
+        starts = (data.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1) for form in forms)
+        return [start for start in starts if start >= 0]
+
+    def _emit(self, stage: str, block: bytes) -> None:
+        """A block of whole lines, masked and tagged at once: a line at a time would be ten times slower."""
+        lines = self._mask.bytes(block[:-1] if block.endswith(b"\n") else block).split(b"\n")
+        now = time.time()
+        text = self._text(stage, lines, now)
+        self._append(text)
+        if not self._broken:
+            self._held += text if self._form == "text" else self._json(stage, lines, now)
+            self.flush()
+
+    def _append(self, text: bytes) -> None:
+        try:
+            if self._copy is not None:
+                os.write(self._copy, text)
+        except OSError:
+            self._copy = None  # a full disk must not end a run that does not need it
+
+    def _text(self, stage: str, lines: list[bytes], now: float) -> bytes:
+        clock = time.strftime("%H:%M:%S", time.localtime(now))
+        tag = f"{clock} {stage:<{self._width}} | ".encode()
+        return b"".join([tag + line.rstrip(b"\r") + b"\n" for line in lines])
+
+    def _json(self, stage: str, lines: list[bytes], now: float) -> bytes:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+        head = {"time": stamp, "stage": stage}
+        texts = [json.dumps({**head, "message": line.decode("utf-8", "replace").rstrip("\r")}) for line in lines]
+        return "".join([text + "\n" for text in texts]).encode()

@@ -1,0 +1,281 @@
+"""Links: what joins two stages, and counts what passes, without Python touching the data.
+
+With the meter off a link is one kernel pipe. Else it is two, the writer's and the reader's: splice(2) moves
+pages from one to the other, and tee(2) shows them to a row counter on the way. Where these calls do not
+exist a plain copy does it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from handoff_runtime.kernel import PIPE_SIZE, Calls
+from handoff_runtime.poller import IN, OUT, Poller
+from handoff_runtime.rows import NEWLINE, Rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Mover(Protocol):
+        """Moves data from a source to a sink, a step at a time, never blocking.
+
+        `waits` is the descriptor to wait for before the next step; `ended` once the source has ended.
+        """
+
+        waits: int
+        ended: bool
+
+        def step(self) -> int:
+            """Move what can be moved and tell how many bytes; BrokenPipeError when the reader has gone."""
+
+        def finish(self) -> None:
+            """Let go of what is the mover's own."""
+
+        def settle(self) -> None:
+            """Bring the count of rows up to date."""
+
+        @property
+        def rows(self) -> int | None:
+            """Rows so far; None when they are not counted."""
+
+        @property
+        def counted(self) -> bool:
+            """Whether the count is final."""
+
+
+CHUNK = 1 << 16
+
+
+class Splice:
+    """Counts bytes: moves pages from pipe to pipe."""
+
+    rows = None
+    counted = True
+
+    def __init__(self, source: int, sink: int, calls: Calls) -> None:
+        self.waits, self.ended = source, False
+        self._source, self._sink, self._splice = source, sink, calls.splice
+
+    def step(self) -> int:
+        """Move a pipeful; when blocked on a source that is ready it is the sink that is full."""
+        try:
+            moved = self._splice(self._source, self._sink, PIPE_SIZE)
+        except BlockingIOError:
+            self.waits = self._sink if self.waits == self._source else self._source
+            return 0
+        self.waits, self.ended = self._source, moved == 0
+        return moved
+
+    def finish(self) -> None:
+        """Nothing is ours."""
+
+    def settle(self) -> None:
+        """Nothing is counted elsewhere."""
+
+
+class TeeSplice:
+    """Counts rows and bytes: shows the pages to a counter, then moves them."""
+
+    def __init__(self, source: int, sink: int, calls: Calls, poller: Poller) -> None:
+        self.waits, self.ended = source, False
+        self._source, self._sink, self._calls = source, sink, calls
+        self._rows = Rows(poller, calls.tee)
+        self._uncounting = Splice(source, sink, calls)
+        self._shown = 0
+
+    @property
+    def rows(self) -> int | None:
+        """Rows so far."""
+        return self._rows.count
+
+    @property
+    def counted(self) -> bool:
+        """Whether every counter has answered."""
+        return self._rows.done
+
+    def step(self) -> int:
+        """Show what has come, if nothing shown is left to be moved; then move what was shown."""
+        if self._rows.count is None:
+            return self._uncounted()
+        try:
+            showing = self._shown > 0 or self._show()
+        except BrokenPipeError:
+            self._rows.lost()
+            return self._uncounted()
+        moved = self._move() if showing else 0
+        if showing:
+            self.waits = self._sink if self._shown else self._source
+        return moved
+
+    def finish(self) -> None:
+        """Close the counter's pipe; its number comes later."""
+        self._rows.finish()
+
+    def settle(self) -> None:
+        """Have the counter tell what it has."""
+        self._rows.settle()
+
+    def _show(self) -> bool:
+        """Show what waits at the source; when blocked on a source that is ready it is the counter that is full."""
+        try:
+            self._shown = self._calls.tee(self._source, self._rows.fd, PIPE_SIZE)
+        except BlockingIOError:
+            self.waits = self._rows.fd if self.waits == self._source else self._source
+            return False
+        self.ended = self._shown == 0
+        self._rows.arrived(self._shown)
+        return not self.ended
+
+    def _move(self) -> int:
+        """Move what was shown; while `wc` counts, which tells newlines only, look at the last byte alone."""
+        before, heavy = self._shown, self._rows.heavy
+        try:
+            if heavy and self._shown > 1:
+                self._splice(self._shown - 1)
+            if heavy and self._shown == 1:
+                self._rows.last_byte(self._source)
+            if self._shown == 1 or not heavy:
+                self._splice(self._shown)
+        except BlockingIOError:
+            pass
+        return before - self._shown
+
+    def _splice(self, count: int) -> None:
+        self._shown -= self._calls.splice(self._source, self._sink, count)
+
+    def _uncounted(self) -> int:
+        moved = self._uncounting.step()
+        self.waits, self.ended = self._uncounting.waits, self._uncounting.ended
+        return moved
+
+
+class Copy:
+    """Counts rows and bytes by reading and writing: for macOS, and where a sandbox forbids splice(2)."""
+
+    counted = True
+
+    def __init__(self, source: int, sink: int, *, count_rows: bool) -> None:
+        self.waits, self.ended = source, False
+        self.rows: int | None = 0 if count_rows else None
+        self._source, self._sink = source, sink
+        self._held = memoryview(b"")
+        self._last = NEWLINE
+        os.set_blocking(sink, False)
+
+    def step(self) -> int:
+        """Read a chunk if none is held; write what the sink takes of it."""
+        if not self._held and not self._read():
+            return 0
+        try:
+            moved = os.write(self._sink, self._held)
+        except BlockingIOError:
+            moved = 0
+        self._held = self._held[moved:]
+        self.waits = self._sink if self._held else self._source
+        return moved
+
+    def finish(self) -> None:
+        """Count a last line without its newline."""
+        if self.rows is not None:
+            self.rows += int(self._last != NEWLINE)
+            self._last = NEWLINE
+
+    def settle(self) -> None:
+        """The count is always up to date."""
+
+    def _read(self) -> bool:
+        chunk = os.read(self._source, CHUNK)
+        self.ended = not chunk
+        if chunk and self.rows is not None:
+            self.rows += chunk.count(b"\n")
+            self._last = chunk[-1]
+        self._held = memoryview(chunk)
+        return bool(chunk)
+
+
+def mover(meter: str, source: int, sink: int, calls: Calls | None, poller: Poller) -> Mover:
+    """The mover for this meter mode (`rows` or `bytes`) and what the kernel offers."""
+    if calls is None:
+        return Copy(source, sink, count_rows=meter == "rows")
+    return TeeSplice(source, sink, calls, poller) if meter == "rows" else Splice(source, sink, calls)
+
+
+class Link:
+    """A metered link between two stages: the bytes and rows so far, and who has left.
+
+    `left` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
+    wait for its writer, None while there is something to move.
+    """
+
+    def __init__(self, source: int, sink: int, mover: Mover, poller: Poller) -> None:
+        self.bytes, self.open = 0, True
+        self.left: float | None = None
+        self.idle_since: float | None = time.monotonic()
+        self._source, self._sink, self._mover, self._poller = source, sink, mover, poller
+        self._waits = source
+        self._watch()
+
+    @property
+    def rows(self) -> int | None:
+        """Rows so far, or None."""
+        return self._mover.rows
+
+    @property
+    def done(self) -> bool:
+        """Closed, and every row counted."""
+        return not self.open and self._mover.counted
+
+    def settle(self) -> None:
+        """Bring the rows up to date, where a counter of its own has them."""
+        if self.open:
+            self._mover.settle()
+
+    def close(self) -> None:
+        """Close both ends: the writer is told by EPIPE, the reader by end of file."""
+        if self.open:
+            self.open = False
+            self._poller.ignore(self._waits)
+            self._poller.ignore(self._sink)
+            os.close(self._source)
+            os.close(self._sink)
+            self._mover.finish()
+
+    def _watch(self) -> None:
+        """Wait at one place; the sink is always asked for its error, which tells that the reader has gone."""
+        if self._waits not in (self._sink, self._mover.waits):
+            self._poller.ignore(self._waits)
+        self._waits = self._mover.waits
+        self._poller.watch(self._sink, OUT if self._waits == self._sink else 0, self._sink_ready)
+        if self._waits != self._sink:
+            self._poller.watch(self._waits, IN if self._waits == self._source else OUT, self._step)
+
+    def _sink_ready(self, events: int) -> None:
+        if events & ~OUT:
+            self._reader_left()
+        else:
+            self._step(events)
+
+    def _step(self, _events: int) -> None:
+        try:
+            moved = self._mover.step()
+        except BrokenPipeError:
+            self._reader_left()
+            return
+        self.bytes += moved
+        if self._mover.ended:
+            self.close()
+            return
+        self._note_idle(moved)
+        self._watch()
+
+    def _note_idle(self, moved: int) -> None:
+        waiting = self._mover.waits == self._source
+        self.idle_since = (
+            (time.monotonic() if moved or self.idle_since is None else self.idle_since) if waiting else None
+        )
+
+    def _reader_left(self) -> None:
+        self.left = time.monotonic()
+        self.close()

@@ -1,0 +1,90 @@
+"""Whether a run succeeded, and which stage is to blame: one pure rule over how every stage ended.
+
+POSIX shells look at the last exit only; `pipefail` at the last failing one. Here the first failure in time
+is the cause and what follows from it is a consequence.
+"""
+
+from __future__ import annotations
+
+import signal as signals
+
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK, FAILED, CONSEQUENCE, NOT_NEEDED, STOPPED = "ok", "failed", "consequence", "not needed", "stopped"
+
+
+class Ending(NamedTuple):
+    """How one stage ended.
+
+    `status` as subprocess tells it (negative: the signal); `ended` in seconds of one clock;
+    `stopped` when we had told it to stop before it ended; `left` when its reader had gone before it ended.
+    """
+
+    status: int
+    ended: float
+    stopped: bool = False
+    left: bool = False
+
+
+class Outcome(NamedTuple):
+    """`word` is succeeded, failed or stopped; `verdicts` has one word a stage; `culprit` is an index."""
+
+    word: str
+    exit: int
+    verdicts: tuple[str, ...]
+    culprit: int | None = None
+
+
+def decide(endings: Sequence[Ending], signal: int | None = None) -> Outcome:
+    """Judge a pipeline that has ended; `signal` is the one that made us stop it, if any."""
+    verdicts = _verdicts(endings)
+    failed = [index for index, verdict in enumerate(verdicts) if verdict == FAILED]
+    if signal is not None:
+        return Outcome("stopped", 128 + signal, verdicts)
+    if not failed:
+        return Outcome("succeeded", 0, verdicts)
+    first = min(failed, key=lambda index: (endings[index].ended, -index))
+    blamed = tuple(
+        CONSEQUENCE if verdict == FAILED and index != first else verdict for index, verdict in enumerate(verdicts)
+    )
+    return Outcome("failed", exit_code(endings[first].status), blamed, first)
+
+
+def exit_code(status: int) -> int:
+    """A status as the shell's `$?`: 128 + N for a death by signal N."""
+    return status if status >= 0 else 128 - status
+
+
+def told(status: int) -> str:
+    """A status in words."""
+    if status >= 0:
+        return f"ended with exit {status}"
+    return f"was ended by {signal_name(-status)}" + (" (out of memory?)" if status == -signals.SIGKILL else "")
+
+
+def signal_name(number: int) -> str:
+    """A signal's name, or its number where it has none."""
+    return {signal.value: signal.name for signal in signals.Signals}.get(number, f"signal {number}")
+
+
+def _verdicts(endings: Sequence[Ending]) -> tuple[str, ...]:
+    """From the last stage to the first, since what a stage's end means depends on its readers'."""
+    verdicts: list[str] = []
+    for index in reversed(range(len(endings))):
+        readers_fine = all(verdict in (OK, NOT_NEEDED) for verdict in verdicts)
+        verdicts.insert(0, _verdict(endings[index], last=index == len(endings) - 1, readers_fine=readers_fine))
+    return tuple(verdicts)
+
+
+def _verdict(ending: Ending, *, last: bool, readers_fine: bool) -> str:
+    if ending.status == 0:
+        return OK
+    if ending.stopped:
+        return NOT_NEEDED if readers_fine and not last else STOPPED
+    if not last and ending.left:
+        return NOT_NEEDED if readers_fine else CONSEQUENCE
+    return FAILED

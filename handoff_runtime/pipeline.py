@@ -1,0 +1,142 @@
+"""The pipeline document, as read from the params: what runs, joined by pipes, and under which settings."""
+
+from __future__ import annotations
+
+import os.path
+import sys
+
+from handoff_runtime.errors import PipelineError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+FORMAT = 1
+METERS = ("rows", "bytes", "off")
+STATES = ("all", "singer")
+BUILTINS = {"collector_stats": "collector_stats.py"}
+
+
+class Stage(NamedTuple):
+    """One command of a pipeline.
+
+    `argv` may hold placeholders; `venv` is a directory relative to the project; `label` is what a
+    person calls the command (`collector_stats`, not the interpreter that runs it).
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    label: str
+    venv: str | None
+    envs: Mapping[str, str]
+
+
+class Pipeline(NamedTuple):
+    """Stages in order, and what they share."""
+
+    project: str
+    environment: str
+    vars: Mapping[str, str]
+    envs: Mapping[str, str]
+    state: str
+    meter: str
+    stages: tuple[Stage, ...]
+
+
+def parse(document: object) -> Pipeline:
+    """Read a pipeline document (format 1); PipelineError names the first part that is not as expected."""
+    whole = _mapping(document, "pipeline")
+    if whole.get("format") != FORMAT:
+        raise PipelineError(
+            f"pipeline: format {whole.get('format')!r} found, {FORMAT} expected",
+            "render the project with the kit of this runtime's version: `invoke render`",
+        )
+    return Pipeline(
+        project=_text(whole.get("project"), "project"),
+        environment=_text(whole.get("environment", "dev"), "environment"),
+        vars=_texts(whole.get("vars", {}), "vars"),
+        envs=_texts(whole.get("envs", {}), "envs"),
+        state=_choice(whole.get("state", "all"), STATES, "state"),
+        meter=_choice(whole.get("meter", "rows"), METERS, "meter"),
+        stages=_stages(whole.get("stages")),
+    )
+
+
+def _stages(found: object) -> tuple[Stage, ...]:
+    if not isinstance(found, list) or not found:
+        raise PipelineError(f"pipeline.stages: {_kind(found)} found, a list of at least one stage expected")
+    stages = tuple(_stage(item, f"stages[{index}]") for index, item in enumerate(found))
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise PipelineError(f"pipeline.stages: names {names} found, each only once expected")
+    return stages
+
+
+def _stage(found: object, where: str) -> Stage:
+    whole = _mapping(found, where)
+    argv, label = _command(whole, where)
+    venv = whole.get("venv")
+    return Stage(
+        name=_text(whole.get("name"), f"{where}.name"),
+        argv=argv,
+        label=label,
+        venv=None if venv is None else _text(venv, f"{where}.venv"),
+        envs=_texts(whole.get("envs", {}), f"{where}.envs"),
+    )
+
+
+def _command(whole: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], str]:
+    kinds = [kind for kind in ("argv", "shell", "builtin") if whole.get(kind) is not None]
+    if len(kinds) != 1:
+        raise PipelineError(f"pipeline.{where}: {kinds or 'nothing'} found, one of argv, shell, builtin expected")
+    if kinds == ["shell"]:
+        text = _text(whole["shell"], f"{where}.shell")
+        return ("sh", "-c", text), text
+    if kinds == ["builtin"]:
+        return _builtin(_choice(whole["builtin"], tuple(BUILTINS), f"{where}.builtin"))
+    words = whole["argv"]
+    if not isinstance(words, list) or not words:
+        raise PipelineError(f"pipeline.{where}.argv: {_kind(words)} found, a list of words expected")
+    argv = tuple(_word(word, f"{where}.argv") for word in words)
+    return argv, argv[0]
+
+
+def _builtin(name: str) -> tuple[tuple[str, ...], str]:
+    """A built-in is a file of ours run alone: no site, nothing of the project on its path, so a quick start."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), BUILTINS[name])
+    return (sys.executable, "-I", "-S", script), name
+
+
+def _mapping(found: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(found, dict):
+        raise PipelineError(f"pipeline.{where}: {_kind(found)} found, an object expected")
+    return found
+
+
+def _text(found: object, where: str) -> str:
+    if not isinstance(found, str) or not found:
+        raise PipelineError(f"pipeline.{where}: {_kind(found)} found, a text expected")
+    return _word(found, where)
+
+
+def _word(found: object, where: str) -> str:
+    if not isinstance(found, str) or "\0" in found:
+        raise PipelineError(f"pipeline.{where}: {_kind(found)} found, a text without NUL expected")
+    return found
+
+
+def _texts(found: object, where: str) -> Mapping[str, str]:
+    return {name: _word(value, f"{where}.{name}") for name, value in _mapping(found, where).items()}
+
+
+def _choice(found: object, known: tuple[str, ...], where: str) -> str:
+    if found not in known:
+        raise PipelineError(f"pipeline.{where}: {found!r} found, one of {', '.join(known)} expected")
+    return str(found)
+
+
+def _kind(found: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", type(None): "nothing"}
+    return names.get(type(found), f"{found!r}")

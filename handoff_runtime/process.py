@@ -1,0 +1,115 @@
+"""Stages as processes: finding the command, starting it in a process group of its own, what it used."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from handoff_runtime.errors import StartError
+from handoff_runtime.pipeline import Stage
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
+
+class Command(NamedTuple):
+    """What posix_spawn(3) is given: a path that was found, the words, the environment."""
+
+    stage: str
+    path: str
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+
+
+class Usage(NamedTuple):
+    """What a stage and its waited-for children used: CPU seconds, peak resident bytes."""
+
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def command(stage: Stage, environ: Mapping[str, str]) -> Command:
+    """Find the stage's command before anything runs; StartError 127 or 126 as POSIX shells have it."""
+    own = _environ(stage, environ)
+    path = _find(stage, own.get("PATH", os.defpath))
+    _check_interpreter(stage, path)
+    return Command(stage.name, path, stage.argv, own)
+
+
+def start(command: Command, stdin: int, stdout: int, stderr: int) -> int:
+    """Start the command in a new process group with these three descriptors and no other; its pid."""
+    fds = ((stdin, 0), (stdout, 1), (stderr, 2))
+    actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in fds]
+    try:
+        return os.posix_spawn(
+            command.path,
+            command.argv,
+            command.environ,
+            file_actions=actions,
+            setpgroup=0,
+            setsigmask=[],
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+        )
+    except OSError as error:
+        raise _cannot_start(command.stage, command.argv[0], NOT_EXECUTABLE, error.strerror or str(error)) from None
+
+
+def usage(rusage: object) -> Usage:
+    """Read a `resource.struct_rusage`; ru_maxrss is in KiB on Linux and in bytes on macOS (getrusage(2))."""
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    cpu = getattr(rusage, "ru_utime", 0.0) + getattr(rusage, "ru_stime", 0.0)
+    return Usage(cpu, getattr(rusage, "ru_maxrss", 0) * unit)
+
+
+def _environ(stage: Stage, environ: Mapping[str, str]) -> dict[str, str]:
+    """Our environment, the stage's own, and its venv as `activate` would set it."""
+    own = {**environ, **stage.envs}
+    if stage.venv:
+        venv = os.path.abspath(stage.venv)
+        own.pop("PYTHONHOME", None)
+        own["VIRTUAL_ENV"] = venv
+        own["PATH"] = os.pathsep.join([os.path.join(venv, "bin"), own.get("PATH", os.defpath)])
+    return own
+
+
+def _find(stage: Stage, path: str) -> str:
+    name = stage.argv[0]
+    places = [name] if "/" in name else [os.path.join(place, name) for place in path.split(os.pathsep) if place]
+    there = [place for place in places if os.path.isfile(place) or ("/" in name and os.path.exists(place))]
+    for place in there:
+        if os.path.isfile(place) and os.access(place, os.X_OK):
+            return place
+    if there:
+        found = "a directory" if os.path.isdir(there[0]) else f"{there[0]}, which is not executable"
+        raise _cannot_start(stage.name, name, NOT_EXECUTABLE, f"{found} found, an executable file expected")
+    where = stage.venv or "PATH" if "/" not in name else os.getcwd()
+    raise _cannot_start(stage.name, name, NOT_FOUND, f"not found in {where}")
+
+
+def _check_interpreter(stage: Stage, path: str) -> None:
+    """A script whose interpreter is gone (a venv that was moved) would be told as if it were not there itself."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(256)
+    except OSError:  # a program may be executable and not readable
+        return
+    words = head[2:].split(b"\n")[0].split() if head.startswith(b"#!") else []
+    if words and not os.path.exists(words[0]):
+        interpreter = words[0].decode("utf-8", "replace")
+        raise _cannot_start(stage.name, path, NOT_FOUND, f"its interpreter {interpreter} is not there")
+
+
+def _cannot_start(stage: str, name: str, exit_code: int, why: str) -> StartError:
+    return StartError(stage, exit_code, f"stage {stage}: cannot start {name!r}: {why}", _HINTS[exit_code])
+
+
+_HINTS = {
+    NOT_FOUND: "install what the stage needs: `invoke install`; see what would run: `invoke show-commands`",
+    NOT_EXECUTABLE: "make it executable (`chmod +x FILE`), with a first line like `#!/usr/bin/env python3`",
+}

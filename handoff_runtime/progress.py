@@ -1,0 +1,58 @@
+"""Figures while the run goes on, for whoever watches: one JSON line every so often, on a descriptor of theirs.
+
+When nobody holds the other end any more, whoever started us is gone, and the run is to stop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from handoff_runtime.execute import Figures
+from handoff_runtime.poller import Poller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Progress:
+    """Tells the figures; a line nobody reads in time is left out, never waited for."""
+
+    def __init__(self, fd: int, poller: Poller) -> None:
+        self._fd: int | None = fd
+        self._poller = poller
+        os.set_inheritable(fd, False)
+        os.set_blocking(fd, False)
+        poller.watch(fd, 0, self._watcher_gone)
+
+    def tell(self, figures: Sequence[Figures]) -> None:
+        """Send one line."""
+        if self._fd is None:
+            return
+        now = time.monotonic()
+        line = json.dumps({"stages": [_shown(stage, now) for stage in figures]}) + "\n"
+        try:
+            os.write(self._fd, line.encode())
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._watcher_gone(0)
+
+    def _watcher_gone(self, _events: int) -> None:
+        if self._fd is not None:
+            self._poller.ignore(self._fd)
+            self._fd = None
+            os.kill(os.getpid(), signal.SIGHUP)
+
+
+def _shown(stage: Figures, now: float) -> dict[str, object]:
+    return {
+        "name": stage.name,
+        "exit": None if stage.ending is None else stage.ending.status,
+        "seconds": round((stage.ended or now) - stage.started, 2),
+        "rows": stage.rows_out if stage.rows_out is not None else stage.rows_in,
+        "bytes": stage.bytes_out if stage.bytes_out is not None else stage.bytes_in,
+    }

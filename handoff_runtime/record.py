@@ -1,0 +1,128 @@
+"""The record of a run: one JSON object that says what ran, how it ended and what it used.
+
+It lies in `.artifacts/run.json` from the start, as `running`, so that a run that was killed has a record too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from handoff_runtime.execute import Figures
+from handoff_runtime.mask import Mask
+from handoff_runtime.pipeline import Pipeline, Stage
+from handoff_runtime.state import Snapshot
+from handoff_runtime.value import NamedTuple
+from handoff_runtime.workspace import RECORD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from handoff_runtime.run import Ended
+
+FORMAT = 1
+
+
+class Begun(NamedTuple):
+    """What is known when a run begins."""
+
+    run_id: str
+    command: str
+    trigger: str
+    scheduled_at: float
+    started_at: float
+    data: Mapping[str, Any]
+    pipeline: Pipeline
+
+
+def running(begun: Begun, state_before: Snapshot | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The record of a run that has begun."""
+    return {
+        "format": FORMAT,
+        "run_id": begun.run_id,
+        "project": begun.pipeline.project,
+        "environment": begun.pipeline.environment,
+        "command": begun.command,
+        "trigger": begun.trigger,
+        "attempt": 1,
+        "scheduled_at": stamp(begun.scheduled_at),
+        "started_at": stamp(begun.started_at),
+        "ended_at": None,
+        "seconds": None,
+        "outcome": "running",
+        "exit": None,
+        "culprit": None,
+        "reason": None,
+        "data": dict(begun.data),
+        "params_version": environ.get("PARAMS_VERSION"),
+        "image_digest": environ.get("IMAGE_DIGEST"),
+        "meter": begun.pipeline.meter,
+        "stages": [{"name": stage.name, "argv": shown(stage)} for stage in begun.pipeline.stages],
+        "state": {
+            "mode": begun.pipeline.state,
+            "before": _snapshot(state_before),
+            "after": None,
+            "replaced": False,
+        },
+    }
+
+
+def ended(
+    record: Mapping[str, Any], ended: Ended, now: float, seconds: float, state_after: Snapshot | None, *, replaced: bool
+) -> dict[str, Any]:
+    """The record of the same run at its end."""
+    measured = [_measured(*each) for each in zip(ended.figures, ended.outcome.verdicts, strict=True)]
+    unmeasured: list[dict[str, Any]] = [{} for _ in record["stages"][len(measured) :]]
+    return {
+        **record,
+        "ended_at": stamp(now),
+        "seconds": round(seconds, 3),
+        "outcome": ended.outcome.word,
+        "exit": ended.outcome.exit,
+        "culprit": ended.culprit,
+        "reason": ended.reason,
+        "stages": [{**known, **more} for known, more in zip(record["stages"], measured + unmeasured, strict=True)],
+        "state": {**record["state"], "after": _snapshot(state_after), "replaced": replaced},
+    }
+
+
+def write(record: Mapping[str, Any], mask: Mask) -> None:
+    """Put the record in its place, whole, with every secret starred."""
+    beside = f"{RECORD}.new"
+    with open(beside, "w", encoding="utf-8") as file:
+        json.dump(mask.value(record), file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    os.replace(beside, RECORD)
+
+
+def shown(stage: Stage) -> list[str]:
+    """The words of a stage as the author would know them."""
+    return [stage.label] if stage.label != stage.argv[0] and stage.argv[0] != "sh" else list(stage.argv)
+
+
+def stamp(moment: float) -> str:
+    """Seconds since the epoch as UTC with milliseconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
+
+
+def _snapshot(snapshot: Snapshot | None) -> dict[str, Any] | None:
+    return snapshot._asdict() if snapshot else None
+
+
+def _measured(figures: Figures, verdict: str) -> dict[str, Any]:
+    status = figures.ending.status if figures.ending else None
+    return {
+        "verdict": verdict,
+        "exit": status if status is None or status >= 0 else None,
+        "signal": None if status is None or status >= 0 else -status,
+        "seconds": round((figures.ended or figures.started) - figures.started, 3),
+        "cpu_seconds": round(figures.usage.cpu_seconds, 3) if figures.usage else None,
+        "peak_memory_bytes": figures.usage.peak_bytes if figures.usage else None,
+        "rows_in": figures.rows_in,
+        "bytes_in": figures.bytes_in,
+        "rows_out": figures.rows_out,
+        "bytes_out": figures.bytes_out,
+    }

@@ -1,0 +1,210 @@
+"""One run, from its params to its record: a table of contents of what a run is."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from handoff_runtime import kernel, outcome, process, record, state, variables, workspace
+from handoff_runtime.errors import HandoffError, StartError, StoreError
+from handoff_runtime.execute import Execution, Figures, Result, Settings
+from handoff_runtime.guard import Guard
+from handoff_runtime.log import OURS, Log
+from handoff_runtime.mask import Mask, mask
+from handoff_runtime.outcome import Outcome
+from handoff_runtime.pipeline import Pipeline
+from handoff_runtime.poller import Poller
+from handoff_runtime.process import Command
+from handoff_runtime.progress import Progress
+from handoff_runtime.signals import STOPPING, Signals
+from handoff_runtime.store import Params
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+RUN = "run"
+DEFAULT_GRACE = 30.0  # seconds; ECS stopTimeout, unless the task definition says otherwise
+SHORTEST_GRACE, LONGEST_GRACE = 2.0, 120.0
+LOG_FD = 2
+DRAIN = 5.0
+
+
+class Request(NamedTuple):
+    """What is asked of a run; `meter` overrides the project's; `progress_fd` is whoever watches."""
+
+    command: str
+    data: Mapping[str, Any]
+    meter: str | None
+    log_format: str
+    progress_fd: int | None
+
+
+class Scene(NamedTuple):
+    """What a run has before it acts: what was asked, the params, the pipeline without placeholders, our environment."""
+
+    request: Request
+    params: Params
+    pipeline: Pipeline
+    environ: Mapping[str, str]
+    begun: record.Begun
+    hidden: Mask
+
+
+class Ended(NamedTuple):
+    """How it went, in the words of the record."""
+
+    outcome: Outcome
+    culprit: str | None = None
+    reason: str | None = None
+    figures: Sequence[Figures] = ()
+
+
+def run(request: Request, params: Params, environ: Mapping[str, str], signals: Signals) -> int:
+    """Run the pipeline, or one function, and leave its state and record; the exit code."""
+    scene = _scene(request, params, environ)
+    workspace.take()
+    workspace.prepare(params.files)
+    before = state.snapshot()
+    seeded = state.seed(scene.pipeline.state, [stage.argv for stage in scene.pipeline.stages])
+    document = record.running(scene.begun, before, environ)
+    record.write(document, scene.hidden)
+    log = _log(scene)
+    ended, replaced = _keep_state(scene, _execute(scene, signals, log), log)
+    if seeded and not replaced:
+        state.withdraw()
+    return _conclude(scene, document, ended, log, replaced=replaced)
+
+
+def grace(environ: Mapping[str, str]) -> float:
+    """Seconds from being told to stop until we are killed: STOP_TIMEOUT, 2 to 120 (ECS stopTimeout)."""
+    text = environ.get("STOP_TIMEOUT") or str(DEFAULT_GRACE)
+    try:
+        return min(LONGEST_GRACE, max(SHORTEST_GRACE, float(text)))
+    except ValueError:
+        raise StoreError(f"STOP_TIMEOUT: {text!r} found, seconds from 2 to 120 expected") from None
+
+
+def _scene(request: Request, params: Params, environ: Mapping[str, str]) -> Scene:
+    now, data = time.time(), request.data
+    whole = params.pipeline._replace(meter=request.meter or params.pipeline.meter)
+    due = variables.scheduled_at(data, now)
+    run_id = str(data.get("run_id") or _new_id(now))
+    known = variables.values(data, whole, variables.Run(run_id, whole.project, whole.environment, due))
+    pipeline = variables.filled(_chosen(whole, request.command), known)
+    trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
+    begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
+    return Scene(request, params, pipeline, environ, begun, mask(params.files, {**environ, **pipeline.envs}))
+
+
+def _new_id(now: float) -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
+
+
+def _chosen(whole: Pipeline, command: str) -> Pipeline:
+    if command == RUN:
+        return whole
+    from handoff_runtime import function
+
+    return function.pipeline(whole, command)
+
+
+def _log(scene: Scene) -> Log:
+    width = max(len(name) for name in (OURS, *(stage.name for stage in scene.pipeline.stages)))
+    return Log(LOG_FD, scene.request.log_format, scene.hidden, width, workspace.fresh(workspace.STDERR))
+
+
+def _execute(scene: Scene, signals: Signals, log: Log) -> Ended:
+    """Execute the stages; one that cannot start is an outcome, not an error."""
+    early = [number for number in signals.take() if number in STOPPING]
+    if early:
+        return Ended(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
+    try:
+        commands = [process.command(stage, scene.environ) for stage in scene.pipeline.stages]
+        return _judged(scene, _supervised(scene, commands, signals, log))
+    except StartError as error:
+        log.say(str(error))
+        return Ended(Outcome("failed", error.exit_code, ()), error.stage, error.message)
+
+
+def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log) -> Result:
+    request, pipeline = scene.request, scene.pipeline
+    settings = Settings(pipeline.meter, grace(scene.environ))
+    kernel.adopt_orphans()
+    poller, guard = Poller(), Guard()
+    progress = None if request.progress_fd is None else Progress(request.progress_fd, poller)
+    stdin, stdout = _stdin(scene), workspace.fresh(workspace.STDOUT)
+    log.say(f"run {scene.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
+    try:
+        execution = Execution(settings, poller, signals, guard, log, progress.tell if progress else _nobody)
+        return execution.run(commands, stdin, stdout)
+    finally:
+        os.close(stdin)
+        os.close(stdout)
+        guard.dismiss()
+
+
+def _nobody(_figures: Sequence[Figures]) -> None:
+    """Nobody watches."""
+
+
+def _stdin(scene: Scene) -> int:
+    """Nothing for a pipeline, which shall run the same where there is no terminal; its arguments for a function."""
+    if scene.request.command == RUN:
+        return os.open(os.devnull, os.O_RDONLY)
+    from handoff_runtime import function
+
+    return function.sent(scene.params.document, scene.request.data)
+
+
+def _judged(scene: Scene, result: Result) -> Ended:
+    endings = [figures.ending for figures in result.figures if figures.ending]
+    judged = outcome.decide(endings, result.signal)
+    figures = _with_output(result.figures, scene.pipeline.meter)
+    if judged.culprit is None:
+        reason = f"stopped by {outcome.signal_name(result.signal)}" if result.signal else None
+        return Ended(judged, reason=reason, figures=figures)
+    name = scene.pipeline.stages[judged.culprit].name
+    return Ended(judged, name, f"stage {name} {outcome.told(endings[judged.culprit].status)}", figures)
+
+
+def _with_output(figures: Sequence[Figures], meter: str) -> Sequence[Figures]:
+    """The figures with what the last stage wrote, which went through no link, counted too."""
+    if meter == "off":
+        return figures
+    *others, last = figures
+    size, rows = workspace.measure(workspace.STDOUT, count_rows=meter == "rows")
+    return (*others, last._replace(bytes_out=size, rows_out=rows))
+
+
+def _keep_state(scene: Scene, ended: Ended, log: Log) -> tuple[Ended, bool]:
+    """Keep the state if it was earned; a run that cannot keep it has failed, unless it had failed before."""
+    try:
+        succeeded = ended.outcome.word == "succeeded"
+        return ended, bool(ended.figures) and state.keep(scene.pipeline.state, succeeded=succeeded)
+    except StoreError as error:
+        log.say(str(error))
+        return (ended if ended.outcome.exit else _unstored(ended, error)), False
+
+
+def _unstored(ended: Ended, error: HandoffError) -> Ended:
+    failed = ended.outcome._replace(word="failed", exit=error.exit_code)
+    return ended._replace(outcome=failed, reason=error.message)
+
+
+def _conclude(scene: Scene, document: Mapping[str, Any], ended: Ended, log: Log, *, replaced: bool) -> int:
+    """Write the record and say how it went; the exit code."""
+    now = time.time()
+    seconds = now - scene.begun.started_at
+    final = record.ended(document, ended, now, seconds, state.snapshot(), replaced=replaced)
+    exit_code = ended.outcome.exit
+    try:
+        record.write(final, scene.hidden)
+    except OSError as error:
+        log.say(f"error: {workspace.RECORD}: {error.strerror}; the record of this run is lost")
+        exit_code = exit_code or StoreError.exit_code
+    log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
+    log.drain(DRAIN)
+    return exit_code

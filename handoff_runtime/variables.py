@@ -1,0 +1,174 @@
+"""Placeholders: `{{ name }}` inside one argv word or env value, filled at run time and never split again.
+
+A name is looked up in data, then vars, then envs, then the built-ins. Anything else in braces is literal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from handoff_runtime.errors import PipelineError, UsageError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from handoff_runtime.pipeline import Pipeline, Stage
+
+PLACEHOLDER = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
+
+
+class Run(NamedTuple):
+    """What the built-in names are derived from; `scheduled_at` is in UTC."""
+
+    run_id: str
+    project: str
+    environment: str
+    scheduled_at: datetime
+
+
+def parse_data(text: str, where: str = "DATA") -> dict[str, Any]:
+    """Read the JSON object given with --data or in DATA; an empty text is an empty object."""
+    try:
+        data = json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        raise UsageError(f"{where}: {text[:60]!r} found, a JSON object expected ({error})", _EXAMPLE) from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{where}: {text[:60]!r} found, a JSON object expected", _EXAMPLE)
+    return data
+
+
+_EXAMPLE = """write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'"""
+
+
+def values(data: Mapping[str, Any], pipeline: Pipeline, run: Run) -> dict[str, str]:
+    """Every known name and its text; env values may use data, vars and built-ins, not one another."""
+    known = {**_builtins(data, run), **pipeline.vars, **_as_texts(data)}
+    envs = {name: fill(text, known, f"envs.{name}") for name, text in pipeline.envs.items()}
+    return {**_builtins(data, run), **envs, **pipeline.vars, **_as_texts(data)}
+
+
+def fill(text: str, known: Mapping[str, str], where: str) -> str:
+    """Put the values in; an unknown name is an error that lists the known ones."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in known:
+            raise PipelineError(
+                f"{where}: placeholder {{{{ {name} }}}} found, one of {', '.join(sorted(known))} expected",
+                f"""give it a default under `vars:`, or a value: --data '{{"{name}": "..."}}'""",
+            )
+        return known[name]
+
+    return PLACEHOLDER.sub(value, text) if "{{" in text else text
+
+
+def filled(pipeline: Pipeline, known: Mapping[str, str]) -> Pipeline:
+    """The same pipeline without placeholders; each stage's envs hold the shared ones too."""
+    shared = {name: fill(text, known, f"envs.{name}") for name, text in pipeline.envs.items()}
+    stages = tuple(_filled_stage(stage, shared, known) for stage in pipeline.stages)
+    return pipeline._replace(envs=shared, stages=stages)
+
+
+def _filled_stage(stage: Stage, shared: Mapping[str, str], known: Mapping[str, str]) -> Stage:
+    where = f"stage {stage.name}"
+    return stage._replace(
+        argv=tuple(fill(word, known, where) for word in stage.argv),
+        label=fill(stage.label, known, where),
+        envs={
+            **shared,
+            **{key: fill(text, known, f"{where}.envs.{key}") for key, text in stage.envs.items()},
+        },
+    )
+
+
+def _as_texts(data: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _as_text(name, value) for name, value in data.items()}
+
+
+def _as_text(name: str, value: object) -> str:
+    """A text as it is, anything else as JSON; NUL and lone surrogates can be in no argument (execve(2))."""
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UsageError(f"data.{name}: {value!r} found, a text that can be an argument of a command expected")
+    return text
+
+
+def _builtins(data: Mapping[str, Any], run: Run) -> dict[str, str]:
+    from datetime import timedelta
+
+    today = run.scheduled_at.date()
+    start, end = window(data, run.scheduled_at)
+    return {
+        "run_id": run.run_id,
+        "project": run.project,
+        "environment": run.environment,
+        "scheduled_at": _iso(run.scheduled_at),
+        "start_at": _iso(start),
+        "end_at": _iso(end),
+        "today": today.isoformat(),
+        "yesterday": (today - timedelta(days=1)).isoformat(),
+    }
+
+
+def window(data: Mapping[str, Any], scheduled_at: datetime) -> tuple[datetime, datetime]:
+    """The time window: from data, else yesterday 00:00 to today 00:00 UTC, counted from `scheduled_at`.
+
+    `start_offset_days` counts from today 00:00 to the start (default -1), `duration_days` from the start to
+    the end. UsageError where a value is no time or the start is not before the end.
+    """
+    from datetime import timedelta
+
+    midnight = scheduled_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = _given_time(data, "start_at") or midnight + timedelta(days=_days(data, "start_offset_days", -1))
+    end = _given_time(data, "end_at") or _end(data, start, midnight)
+    if start >= end:
+        raise UsageError(
+            f"data: start_at {_iso(start)} and end_at {_iso(end)} found, a start before the end expected",
+            "give both, or start_offset_days and duration_days",
+        )
+    return start, end
+
+
+def _end(data: Mapping[str, Any], start: datetime, midnight: datetime) -> datetime:
+    from datetime import timedelta
+
+    return start + timedelta(days=_days(data, "duration_days", 1)) if "duration_days" in data else midnight
+
+
+def scheduled_at(data: Mapping[str, Any], now: float) -> datetime:
+    """When this run was due: from data (EventBridge hands it over), else now (seconds since the epoch)."""
+    from datetime import datetime, timezone
+
+    return _given_time(data, "scheduled_at") or datetime.fromtimestamp(now, timezone.utc).replace(microsecond=0)
+
+
+def _given_time(data: Mapping[str, Any], name: str) -> datetime | None:
+    from datetime import datetime, timezone
+
+    if name not in data:
+        return None
+    text = data[name]
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except (ValueError, AttributeError):
+        raise UsageError(
+            f"data.{name}: {text!r} found, a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z expected"
+        ) from None
+    return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
+
+
+def _days(data: Mapping[str, Any], name: str, default: int) -> int:
+    text = data.get(name, default)
+    try:
+        return int(str(text))
+    except ValueError:
+        raise UsageError(f"data.{name}: {text!r} found, a whole number of days expected") from None
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

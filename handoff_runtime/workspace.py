@@ -1,0 +1,110 @@
+"""The directory a run works in: the project's, here and in the image, and the places in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from handoff_runtime.errors import StoreError
+from handoff_runtime.store import ConfigFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ARTIFACTS = ".artifacts"
+CONFIG = ".env/config"
+FILES = ".env/files"
+STATE = f"{ARTIFACTS}/state"
+STDOUT = f"{ARTIFACTS}/stdout.log"
+STDERR = f"{ARTIFACTS}/stderr.log"
+RECORD = f"{ARTIFACTS}/run.json"
+LOCK = f"{ARTIFACTS}/.lock"
+BLOCK = 1 << 18
+
+
+def take() -> int:
+    """Make `.artifacts` and hold its lock until we end, however we end; two runs would mix their states."""
+    try:
+        os.makedirs(ARTIFACTS, exist_ok=True)
+        lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"{ARTIFACTS}: {error.strerror}, a directory one can write to expected") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(lock, 32).decode("ascii", "replace").strip()
+        raise StoreError(
+            f"{ARTIFACTS}: another run of this project is under way (process {holder})",
+            f"wait for it, or stop it: kill {holder}",
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def prepare(config: Iterable[ConfigFile]) -> None:
+    """Write the config files (0600, directories 0700) and copy `files`; what an earlier run left is removed."""
+    try:
+        _write_config(config)
+        _copy_files()
+    except OSError as error:
+        raise StoreError(f"{error.filename or '.env'}: {error.strerror}, a place one can write to expected") from None
+
+
+def fresh(path: str) -> int:
+    """A new file of that name, open to append; the one of the run before stays whole for whoever reads it."""
+    try:
+        if os.path.lexists(path):
+            os.unlink(path)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}, a place one can write to expected") from None
+
+
+def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
+    """Bytes of a file and, if asked for, its lines; a last one without its newline counts."""
+    if not count_rows:
+        return os.stat(path).st_size, None
+    size, newlines, last = 0, 0, b"\n"
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            size, newlines, last = size + len(block), newlines + block.count(b"\n"), block[-1:]
+    return size, newlines + (last != b"\n")
+
+
+def _write_config(config: Iterable[ConfigFile]) -> None:
+    _remove(CONFIG)
+    old = os.umask(0o077)
+    try:
+        os.makedirs(CONFIG)
+        for file in config:
+            path = os.path.join(CONFIG, file.name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                out.write(file.value.encode("utf-8", "surrogatepass"))
+    finally:
+        os.umask(old)
+
+
+def _copy_files() -> None:
+    if not os.path.isdir("files"):
+        return
+    import shutil
+
+    _remove(FILES)
+    shutil.copytree("files", FILES)
+
+
+def _remove(path: str) -> None:
+    """Remove a directory and all in it (shutil would cost every run three milliseconds of imports)."""
+    if os.path.islink(path):
+        raise NotADirectoryError(20, "a symbolic link, a directory expected", path)
+    for directory, directories, files in os.walk(path, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(directory, name))
+        for name in directories:
+            inner = os.path.join(directory, name)
+            os.unlink(inner) if os.path.islink(inner) else os.rmdir(inner)
+    if os.path.lexists(path):
+        os.rmdir(path)
