@@ -1,0 +1,77 @@
+"""The pipeline document: what handoff_runtime runs, made from a project."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from handoff_kit.project import COLLECTOR_STATS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from handoff_kit.project import Project, Stage
+
+FORMAT = 1
+_ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
+_SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
+
+
+def pipeline_document(project: Project, name: str, environment: str, has_file: Callable[[str], bool]) -> dict[str, Any]:
+    """The document of a project; `has_file` tells whether a path exists inside the project."""
+    return {
+        "format": FORMAT,
+        "project": name,
+        "environment": environment,
+        "vars": dict(project.vars),
+        "envs": dict(project.envs),
+        "state": project.state,
+        "meter": project.meter,
+        "stages": _stages(project.stages, has_file),
+    }
+
+
+def to_json(document: dict[str, Any]) -> str:
+    """A document as text, the same for the same document."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _stages(stages: Iterable[Stage], has_file: Callable[[str], bool]) -> list[dict[str, Any]]:
+    taken: list[str] = []
+    rendered = []
+    for stage in stages:
+        builtin = _is_builtin(stage, has_file)
+        taken.append(_unused(COLLECTOR_STATS if builtin else _basename(stage), taken))
+        rendered.append({"name": taken[-1], **_action(stage, builtin=builtin), "envs": dict(stage.envs)})
+    return rendered
+
+
+def _action(stage: Stage, *, builtin: bool) -> dict[str, Any]:
+    if builtin:
+        return {"builtin": COLLECTOR_STATS, "venv": None}
+    if stage.shell is not None:
+        return {"shell": stage.shell, "venv": stage.venv}
+    return {"argv": [stage.command, *stage.args], "venv": stage.venv}
+
+
+def _is_builtin(stage: Stage, has_file: Callable[[str], bool]) -> bool:
+    """Whether collector_stats is meant: by its name, or by a path the original gave it and that is not there."""
+    if stage.command is None or stage.args:
+        return False
+    path = str(PurePosixPath(stage.command))
+    return path == COLLECTOR_STATS or (path in _ORIGINAL_SCRIPTS and not has_file(path))
+
+
+def _basename(stage: Stage) -> str:
+    word = stage.command or next((word for word in _SHELL_WORD.findall(stage.shell or "") if "=" not in word), "shell")
+    return PurePosixPath(word).name or "shell"
+
+
+def _unused(name: str, taken: list[str]) -> str:
+    number, unused = 1, name
+    while unused in taken:
+        number += 1
+        unused = f"{name}-{number}"
+    return unused

@@ -1,0 +1,127 @@
+"""The project that is meant, and the paths that follow from its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.names import ProjectPlace, find, nearest
+
+
+def test_paths_follow_from_the_name() -> None:
+    place = ProjectPlace("foo", Path("/kit"))
+    found = (place.directory, place.file, place.local, place.locks, place.lock("tap"), place.build, place.shown)
+    assert found == (
+        Path("/kit/projects/foo"),
+        Path("/kit/projects/foo/project.yml"),
+        Path("/kit/projects/foo/.local"),
+        Path("/kit/projects/foo/locks"),
+        Path("/kit/projects/foo/locks/tap.txt"),
+        Path("/kit/build/foo"),
+        "projects/foo/project.yml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "cwd", "environ", "name"),
+    [
+        pytest.param("foo", ".", {"HANDOFF_PROJECT": "bar"}, "foo", id="asked"),
+        pytest.param(None, "projects/foo", {"HANDOFF_PROJECT": "bar"}, "bar", id="environment"),
+        pytest.param(None, "projects/foo", {}, "foo", id="inside"),
+        pytest.param(None, "projects/foo/sub", {}, "foo", id="deep inside"),
+        pytest.param("", "projects/foo", {"HANDOFF_PROJECT": ""}, "foo", id="empty is not given"),
+    ],
+)
+def test_find(tmp_path: Path, asked: str | None, cwd: str, environ: dict[str, str], name: str) -> None:
+    _projects(tmp_path, ["foo", "bar"])
+    assert find(tmp_path, asked, tmp_path / cwd, environ) == ProjectPlace(name, tmp_path)
+
+
+def test_find_the_only_one(tmp_path: Path) -> None:
+    _projects(tmp_path, ["foo"])
+    assert find(tmp_path, None, tmp_path, {}) == ProjectPlace("foo", tmp_path)
+
+
+RULE = "expected letters, digits, _ and -, beginning with a letter or digit, at most 40 characters"
+
+
+@pytest.mark.parametrize(
+    ("existing", "asked", "told"),
+    [
+        pytest.param(
+            ["foo"], "../x", f"error: project name: found '../x', {RULE}\nhint: for example: --project x", id="dots"
+        ),
+        pytest.param(
+            ["foo"], "a b", f"error: project name: found 'a b', {RULE}\nhint: for example: --project a-b", id="blank"
+        ),
+        pytest.param(
+            ["foo"], "a/b", f"error: project name: found 'a/b', {RULE}\nhint: for example: --project a-b", id="slash"
+        ),
+        pytest.param(
+            ["foo"],
+            "foo\n",
+            f"error: project name: found 'foo\\n', {RULE}\nhint: for example: --project foo",
+            id="newline",
+        ),
+        pytest.param(
+            ["foo"],
+            "x" * 41,
+            f"error: project name: found '{'x' * 41}', {RULE}\nhint: for example: --project {'x' * 40}",
+            id="too long",
+        ),
+        pytest.param(
+            ["elements", "word-count"],
+            "wordcount",
+            "error: project 'wordcount' found nowhere, expected one of elements, word-count\n"
+            "hint: did you mean: --project word-count",
+            id="misspelt",
+        ),
+        pytest.param(
+            ["elements"],
+            "rates",
+            "error: project 'rates' found nowhere, expected one of elements\nhint: make it: invoke new --project rates",
+            id="unknown",
+        ),
+        pytest.param(
+            [],
+            "rates",
+            "error: project 'rates' found nowhere, expected one under projects/, where there is none yet\n"
+            "hint: make it: invoke new --project rates",
+            id="unknown, none there",
+        ),
+        pytest.param(
+            ["a", "b"],
+            None,
+            "error: no project is named, expected --project NAME: one of a, b\n"
+            "hint: for example: --project a, or export HANDOFF_PROJECT=a",
+            id="several",
+        ),
+        pytest.param(
+            [],
+            None,
+            "error: projects: found no project, expected at least one\nhint: make it: invoke new --project NAME",
+            id="none",
+        ),
+    ],
+)
+def test_not_found(tmp_path: Path, existing: list[str], asked: str | None, told: str) -> None:
+    _projects(tmp_path, existing)
+    with pytest.raises(ProjectError) as caught:
+        find(tmp_path, asked, tmp_path, {})
+    assert (str(caught.value), caught.value.exit_code) == (told, 2)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("vnev", "venv"), ("comand", "command"), ("Args", "args"), ("zzz", None)],
+)
+def test_nearest(word: str, meant: str | None) -> None:
+    assert nearest(word, ["command", "args", "venv"]) == meant
+
+
+def _projects(root: Path, names: list[str]) -> None:
+    for name in names:
+        (root / "projects" / name / "sub").mkdir(parents=True)
+        (root / "projects" / name / "project.yml").write_text("commands: [{command: cat}]\n")

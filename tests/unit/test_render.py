@@ -1,0 +1,109 @@
+"""A project becomes the pipeline document."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handoff_kit.project import understood
+from handoff_kit.render import pipeline_document, to_json
+from handoff_kit.source import parse
+from handoff_runtime.pipeline import parse as runtime_parse
+
+if TYPE_CHECKING:
+    from handoff_kit.project import Project
+
+WHOLE = """
+vars: {base: JPY}
+envs: [{key: TZ, value: UTC}]
+state: singer
+meter: bytes
+venvs: {tap: [tap-jsonl]}
+commands:
+  - command: tap-jsonl
+    args: --config .env/config/tap.json
+    venv: tap
+  - shell: grep foo | sort > out
+    envs: {LC_ALL: C}
+  - command: collector_stats
+"""
+
+
+def test_whole_document() -> None:
+    document = pipeline_document(_project(WHOLE), "elements", "dev", _no_file)
+    assert document == {
+        "format": 1,
+        "project": "elements",
+        "environment": "dev",
+        "vars": {"base": "JPY"},
+        "envs": {"TZ": "UTC"},
+        "state": "singer",
+        "meter": "bytes",
+        "stages": [
+            {
+                "name": "tap-jsonl",
+                "argv": ["tap-jsonl", "--config", ".env/config/tap.json"],
+                "venv": "venv/tap",
+                "envs": {},
+            },
+            {"name": "grep", "shell": "grep foo | sort > out", "venv": None, "envs": {"LC_ALL": "C"}},
+            {"name": "collector_stats", "builtin": "collector_stats", "venv": None, "envs": {}},
+        ],
+    }
+
+
+def test_the_runtime_reads_it() -> None:
+    pipeline = runtime_parse(pipeline_document(_project(WHOLE), "elements", "dev", _no_file))
+    assert [stage.name for stage in pipeline.stages] == ["tap-jsonl", "grep", "collector_stats"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "names"),
+    [
+        pytest.param("[{command: cat}, {command: /bin/cat}, {command: cat}]", ["cat", "cat-2", "cat-3"], id="numbered"),
+        pytest.param(
+            "[{command: cat}, {command: cat-2}, {command: cat}]", ["cat", "cat-2", "cat-3"], id="number taken"
+        ),
+        pytest.param("[{command: ./scripts/a.sh}]", ["a.sh"], id="basename"),
+        pytest.param("[{shell: 'X=1 ./grep a | b'}]", ["grep"], id="shell's first word"),
+        pytest.param("[{shell: '(/bin/cat; ls) | wc'}]", ["cat"], id="subshell"),
+        pytest.param("[{shell: '> out'}, {shell: 'X=1'}]", ["out", "shell"], id="no program"),
+    ],
+)
+def test_names(stages: str, names: list[str]) -> None:
+    document = pipeline_document(_project(f"commands: {stages}"), "foo", "dev", _no_file)
+    assert [stage["name"] for stage in document["stages"]] == names
+
+
+@pytest.mark.parametrize(
+    ("stage", "files", "action"),
+    [
+        pytest.param("{command: collector_stats}", (), "builtin", id="by name"),
+        pytest.param("{command: ./collector_stats}", (), "builtin", id="by name, here"),
+        pytest.param("{command: ./impl/collector_stats.py, venv: ./venv/root}", (), "builtin", id="original path"),
+        pytest.param("{command: scripts/python/collector_stats.py}", (), "builtin", id="the other original path"),
+        pytest.param("{command: ./impl/collector_stats.py}", ("impl/collector_stats.py",), "argv", id="file is there"),
+        pytest.param("{command: ./impl/collector_stats.py, args: x}", (), "argv", id="has args"),
+        pytest.param("{command: ./other/collector_stats.py}", (), "argv", id="elsewhere"),
+    ],
+)
+def test_builtin(stage: str, files: tuple[str, ...], action: str) -> None:
+    document = pipeline_document(_project(f"commands: [{stage}]"), "foo", "dev", lambda path: path in files)
+    assert set(document["stages"][0]) == {"name", action, "venv", "envs"}
+
+
+def test_json_is_stable_and_readable() -> None:
+    document: dict[str, Any] = {"b": "ü", "a": [1]}
+    assert to_json(document) == '{\n  "b": "ü",\n  "a": [\n    1\n  ]\n}\n'
+    assert json.loads(to_json(document)) == document
+
+
+def _project(text: str) -> Project:
+    return understood(parse(text, "project.yml"))
+
+
+def _no_file(path: str) -> bool:
+    del path
+    return False
