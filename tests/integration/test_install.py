@@ -1,0 +1,353 @@
+"""Virtual environments made for real, by uv and by pip: from our own wheels, and from the package index."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handoff_kit.errors import CommandError, ProjectError
+from handoff_kit.execute import execute
+from handoff_kit.locks import TITLE
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Venv, load
+from handoff_kit.starters import plan_new
+from handoff_kit.venvs import PYTHON, Installer, find_installer, plan_install, read_state, status
+
+if TYPE_CHECKING:
+    from handoff_kit.steps import Step
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A project to install into, and an index of wheels that is all there is."""
+
+    place: ProjectPlace
+    wheels: Path
+    installer: Installer
+
+    def publish(self, name: str, version: str, *, needs: str = "", python: str = ">=3") -> str:
+        """Put a wheel on the index, with a program of its name; its hash is given back."""
+        path = self.wheels / f"{name}-{version}-py3-none-any.whl"
+        code = f"def main():\n    print('{name} {version}')\n"
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: {python}\n"
+        metadata += f"Requires-Dist: {needs}\n" if needs else ""
+        wheel = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        info = f"{name}-{version}.dist-info"
+        parts = {
+            f"{name}.py": code,
+            f"{info}/METADATA": metadata,
+            f"{info}/WHEEL": wheel,
+            f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
+        }
+        record = "".join(f"{part},{_record(text)}\n" for part, text in parts.items())
+        with zipfile.ZipFile(path, "w") as archive:
+            for part, text in {**parts, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+                archive.writestr(zipfile.ZipInfo(part, (2020, 1, 1, 0, 0, 0)), text)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def plan(self, *requirements: str, upgrade: bool = False) -> tuple[Step, ...]:
+        venv = tap(*requirements)
+        states = {venv.name: read_state(self.place, venv)}
+        return plan_install(self.place, (venv,), states, self.installer, upgrade=upgrade)
+
+    def install(self, *requirements: str, upgrade: bool = False) -> None:
+        execute(self.plan(*requirements, upgrade=upgrade), dry=False, say=lambda _: None)
+
+    @property
+    def directory(self) -> Path:
+        return self.place.directory / "venv/tap"
+
+    @property
+    def lock(self) -> Path:
+        return self.place.lock("tap")
+
+    def pins(self) -> list[str]:
+        _, pins = self.lock.read_text().split("\n\n")
+        return [line.split()[0] for line in pins.splitlines() if not line.startswith(" ")]
+
+    def says(self, program: str) -> str:
+        ran = subprocess.run([self.directory / "bin" / program], capture_output=True, text=True, check=True)
+        return ran.stdout.strip()
+
+
+def tap(*requirements: str) -> Venv:
+    return Venv("tap", "venv/tap", requirements)
+
+
+def _record(text: str) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    return f"sha256={digest},{len(text)}"
+
+
+@pytest.fixture(params=["uv", "pip"])
+def installer(request: pytest.FixtureRequest) -> Installer:
+    return Installer("pip") if request.param == "pip" else uv()
+
+
+def uv() -> Installer:
+    found = find_installer()
+    if found.kind != "uv":
+        pytest.skip("uv is not installed")
+    return found
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return _workshop(tmp_path, installer, monkeypatch)
+
+
+@pytest.fixture
+def uv_workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return _workshop(tmp_path, uv(), monkeypatch)
+
+
+def _workshop(tmp_path: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (tmp_path / "uv.toml").write_text(f"no-index = true\nfind-links = ['{wheels}']\n")
+    monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    place = ProjectPlace("shop", tmp_path)
+    place.directory.mkdir(parents=True)
+    return Workshop(place, wheels, installer)
+
+
+def test_the_lock_holds_versions_and_hashes_and_no_address(workshop: Workshop) -> None:
+    library = workshop.publish("library", "1.0")
+    program = workshop.publish("my_tap", "2.0", needs="library>=1")
+    workshop.install("My.Tap>=1", "library; python_version >= '3'")
+    head, pins = workshop.lock.read_text().split("\n\n")
+    assert head.splitlines()[::2] == [TITLE, "# requirement: My.Tap>=1"]
+    assert head.splitlines()[3] == "# requirement: library; python_version >= '3'"
+    assert pins == (f"library==1.0 \\\n    --hash=sha256:{library}\nmy-tap==2.0 \\\n    --hash=sha256:{program}\n")
+    assert workshop.says("my_tap") == "my_tap 2.0"
+
+
+def test_what_is_ready_is_left_alone(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    assert status(workshop.place, tap("mytap")) == "missing"
+    workshop.install("mytap")
+    assert status(workshop.place, tap("mytap")) == "ready"
+    assert workshop.plan("mytap") == ()
+    workshop.publish("mytap", "1.1")
+    assert workshop.plan("mytap") == ()
+
+
+def test_a_fresh_clone_installs_what_the_lock_says(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    uv_workshop.install("mytap")
+    lock = uv_workshop.lock.read_text()
+    shutil.rmtree(uv_workshop.directory)
+    uv_workshop.publish("mytap", "1.1")
+    uv_workshop.install("mytap")
+    assert (uv_workshop.says("mytap"), uv_workshop.lock.read_text()) == ("mytap 1.0", lock)
+
+
+def test_upgrade_takes_the_newest(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.publish("mytap", "1.1")
+    workshop.install("mytap", upgrade=True)
+    assert (workshop.pins(), workshop.says("mytap")) == (["mytap==1.1"], "mytap 1.1")
+    assert workshop.plan("mytap") == ()
+
+
+def test_a_changed_requirement_is_resolved_anew(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    uv_workshop.install("mytap")
+    uv_workshop.publish("other", "3.0")
+    assert status(uv_workshop.place, tap("other")) == "stale"
+    uv_workshop.install("other")
+    assert uv_workshop.says("other") == "other 3.0"
+    assert not (uv_workshop.directory / "bin/mytap").exists()
+
+
+def test_uv_keeps_the_versions_that_still_fit(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    uv_workshop.install("mytap")
+    uv_workshop.publish("mytap", "1.1")
+    uv_workshop.publish("other", "3.0")
+    uv_workshop.install("mytap", "other")
+    assert uv_workshop.pins() == ["mytap==1.0", "other==3.0"]
+
+
+def test_an_installation_killed_in_the_middle_is_done_again(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    execute(uv_workshop.plan("mytap")[:-1], dry=False, say=lambda _: None)
+    assert uv_workshop.says("mytap") == "mytap 1.0"
+    assert status(uv_workshop.place, tap("mytap")) == "stale"
+    uv_workshop.install("mytap")
+    assert status(uv_workshop.place, tap("mytap")) == "ready"
+
+
+def test_a_moved_project_is_installed_again(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    uv_workshop.install("mytap")
+    moved = ProjectPlace("store", uv_workshop.place.root)
+    uv_workshop.place.directory.rename(moved.directory)
+    assert status(moved, tap("mytap")) == "stale"
+
+
+def test_a_file_of_another_hash_is_refused_and_named(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:
+    right = workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.lock.write_text(workshop.lock.read_text().replace(right, "0" * 64))
+    with pytest.raises(CommandError, match="could not install venv tap of project shop: ") as caught:
+        workshop.install("mytap")
+    assert "mytap==1.0" in caught.value.message
+    assert "hash" in caught.value.message.lower()
+    assert (caught.value.hint or "").startswith(f"to repeat it: cd {workshop.place.directory} && ")
+    assert right in capfd.readouterr().err
+    assert status(workshop.place, tap("mytap")) == "stale"
+
+
+def test_a_version_missing_from_the_lock_is_named(workshop: Workshop) -> None:
+    library = workshop.publish("library", "1.0")
+    workshop.publish("mytap", "1.0", needs="library")
+    workshop.install("mytap")
+    lost = f"library==1.0 \\\n    --hash=sha256:{library}\n"
+    workshop.lock.write_text(workshop.lock.read_text().replace(lost, ""))
+    with pytest.raises(CommandError, match=r"could not install venv tap of project shop: .*library"):
+        workshop.install("mytap")
+
+
+def test_a_merge_conflict_stops_before_anything_is_removed(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    uv_workshop.install("mytap")
+    uv_workshop.lock.write_text(uv_workshop.lock.read_text().replace("mytap==", "<<<<<<< HEAD\nmytap=="))
+    with pytest.raises(ProjectError, match=r"locks/tap\.txt:5: found '<<<<<<< HEAD'"):
+        uv_workshop.install("mytap")
+    assert uv_workshop.says("mytap") == "mytap 1.0"
+
+
+def test_a_requirement_nobody_has_is_named(workshop: Workshop) -> None:
+    with pytest.raises(CommandError, match=r"could not lock venv tap of project shop: .*no-such-tap"):
+        workshop.install("no-such-tap")
+    assert not workshop.lock.exists()
+    assert status(workshop.place, tap("no-such-tap")) != "ready"
+
+
+def test_uv_leaves_the_old_environment_when_it_cannot_resolve(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    uv_workshop.install("mytap")
+    with pytest.raises(CommandError):
+        uv_workshop.install("mytap>=2")
+    assert uv_workshop.says("mytap") == "mytap 1.0"
+
+
+def test_what_needs_a_newer_python_is_locked_for_it(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0", python=f">={PYTHON}")
+    uv_workshop.install("mytap")
+    assert uv_workshop.lock.read_text().splitlines()[1] == f"# serves: Python {PYTHON} and later, on every platform"
+    assert uv_workshop.says("mytap") == "mytap 1.0"
+
+
+BACKEND = """
+import pathlib, shutil
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    wheel = next(pathlib.Path(__file__).parent.glob("*.whl"))
+    shutil.copy(wheel, directory)
+    return wheel.name
+"""
+
+
+def test_a_repository_is_pinned_by_its_commit(uv_workshop: Workshop) -> None:
+    repository = uv_workshop.place.root / "mytap"
+    repository.mkdir()
+    uv_workshop.publish("mytap", "1.0")
+    (uv_workshop.wheels / "mytap-1.0-py3-none-any.whl").rename(repository / "mytap-1.0-py3-none-any.whl")
+    (repository / "backend.py").write_text(BACKEND)
+    backend = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (repository / "pyproject.toml").write_text(backend)
+    commit = committed(repository)
+    address = f"git+file://{repository}"
+    uv_workshop.install(f"mytap @ {address}")
+    assert f"\nmytap @ {address}@{commit}\n" in uv_workshop.lock.read_text()
+    assert uv_workshop.says("mytap") == "mytap 1.0"
+    assert uv_workshop.plan(f"mytap @ {address}") == ()
+
+
+def committed(repository: Path) -> str:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+    for line in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *line], cwd=repository, check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True)
+    return head.stdout.strip()
+
+
+def test_removing_an_environment_from_the_project_leaves_it_there(uv_workshop: Workshop) -> None:
+    uv_workshop.publish("mytap", "1.0")
+    uv_workshop.install("mytap")
+    assert plan_install(uv_workshop.place, (), {}, uv_workshop.installer) == ()
+    assert uv_workshop.says("mytap") == "mytap 1.0"
+
+
+# from the package index
+
+
+@pytest.mark.network
+def test_both_installers_work_with_the_package_index(tmp_path: Path, installer: Installer) -> None:
+    place = ProjectPlace("shop", tmp_path)
+    place.directory.mkdir(parents=True)
+    workshop = Workshop(place, tmp_path, installer)
+    workshop.install("tabulate==0.9.0")
+    assert workshop.pins() == ["tabulate==0.9.0"]
+    assert "://" not in workshop.lock.read_text()
+    assert (workshop.directory / "bin/tabulate").exists()
+
+
+def pipe(place: ProjectPlace) -> int:
+    """Run a tap | target project as a shell would; the number of records sent is given back."""
+    state = place.directory / ".artifacts/state"
+    stages = [stage for stage in load(place.file, place.shown).stages if stage.venv]
+    first, last = ([f"{stage.venv}/bin/{stage.command}", *stage.args] for stage in stages)
+    sent = subprocess.run(first, cwd=place.directory, capture_output=True, check=True).stdout
+    stored = subprocess.run(last, cwd=place.directory, input=sent, capture_output=True, check=True).stdout
+    state.write_bytes(stored.splitlines(keepends=True)[-1])
+    return sum(json.loads(line)["type"] == "RECORD" for line in sent.splitlines())
+
+
+@pytest.mark.network
+def test_the_elements_are_sent_once(tmp_path: Path) -> None:
+    place = ProjectPlace("elements", tmp_path)
+    kept = shutil.ignore_patterns("venv", ".env", ".artifacts")
+    shutil.copytree(ROOT / "projects/elements", place.directory, ignore=kept)
+    assert sent_twice(place, "elements.jsonl") == (118, 0)
+
+
+@pytest.mark.network
+def test_the_singer_starter_runs_once_installed(tmp_path: Path) -> None:
+    execute(plan_new(tmp_path, "mine", "singer"), dry=False, say=lambda _: None)
+    assert sent_twice(ProjectPlace("mine", tmp_path), "cities.jsonl") == (3, 0)
+
+
+def sent_twice(place: ProjectPlace, stored: str) -> tuple[int, int]:
+    """Install and run twice, from no state on; what is stored in the end is what the first run sent."""
+    venvs = load(place.file, place.shown).venvs
+    locks = {venv.name: read_text(place.lock(venv.name)) for venv in venvs}
+    states = {venv.name: read_state(place, venv) for venv in venvs}
+    execute(plan_install(place, venvs, states, find_installer()), dry=False, say=lambda _: None)
+    assert all(read_text(place.lock(name)) == text for name, text in locks.items() if text)
+    shutil.copytree(place.local, place.directory / ".env/config")
+    (place.directory / ".artifacts").mkdir()
+    (place.directory / ".artifacts/state").write_text("{}\n")
+    counts = pipe(place), pipe(place)
+    assert len((place.directory / ".artifacts" / stored).read_text().splitlines()) == counts[0]
+    return counts
+
+
+def read_text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

@@ -1,0 +1,189 @@
+"""Plans done and told, with real files and real programs."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handoff_kit.errors import CommandError, HandoffError
+from handoff_kit.execute import execute
+from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def told(*steps: Step, dry: bool) -> list[str]:
+    said: list[str] = []
+    execute(steps, dry=dry, say=said.append)
+    return said
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*"))
+
+
+def python(code: str, cwd: Path, *telling: str) -> RunCommand:
+    return RunCommand((sys.executable, "-c", code), cwd, "try it", telling=telling)
+
+
+def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    steps = (
+        WriteFile(tmp_path / "build/x/pipeline.json", "é" * 617),
+        RemoveTree(tmp_path / "old"),
+        RunCommand(("touch", "a file"), tmp_path / "old", "touch it"),
+        LockRequirements(
+            lock=tmp_path / "locks/tap.txt",
+            requirements=("tap-a", "b>=2"),
+            resolver="uv",
+            argv=("uv", "pip", "compile", "-"),
+            cwd=tmp_path,
+            purpose="lock it",
+            pythons=("3.10",),
+        ),
+        StampVenv(tmp_path / "venv/tap", tmp_path / "locks/tap.txt", "3.10"),
+    )
+    assert told(*steps, dry=True) == [
+        "would write build/x/pipeline.json (1,234 bytes)",
+        "would remove old",
+        "would run touch 'a file' (in old)",
+        "would resolve tap-a, b>=2 into locks/tap.txt: uv pip compile -",
+        "would mark venv/tap as ready",
+    ]
+    assert names(tmp_path) == ["old"]
+
+
+def test_doing_a_plan_says_the_same_words(tmp_path: Path) -> None:
+    assert told(WriteFile(tmp_path / "a/b.txt", "hi\n"), RemoveTree(tmp_path / "c"), dry=False) == [
+        "write a/b.txt (3 bytes)",
+        "remove c",
+    ]
+    assert (tmp_path / "a/b.txt").read_bytes() == b"hi\n"
+
+
+@pytest.mark.parametrize("mode", [pytest.param(0o600, id="private"), pytest.param(0o644, id="public")])
+def test_a_file_has_its_mode_whatever_was_there(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "params.json"
+    path.write_text("old")
+    path.chmod(0o666)
+    told(WriteFile(path, "new\r\n", mode), dry=False)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new\r\n", mode)
+    assert names(tmp_path) == ["params.json"]
+
+
+def test_a_link_stays_and_its_file_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    told(WriteFile(tmp_path / "link", "new"), dry=False)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    path.write_text("old")
+    with at_most(1000), pytest.raises(HandoffError, match=r"^error: could not write state: File too large$"):
+        told(WriteFile(path, "x" * 5000), dry=False)
+    assert (names(tmp_path), path.read_text()) == (["state"], "old")
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """No file of ours may grow beyond this size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_directory_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(HandoffError, match="could not write taken: found what is no file"):
+        told(WriteFile(tmp_path / "taken", "x"), dry=False)
+    assert names(tmp_path) == ["taken"]
+
+
+def test_a_parent_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(HandoffError, match=r"could not write taken/x: "):
+        told(WriteFile(tmp_path / "taken/x", "x"), dry=False)
+
+
+def test_trees_files_links_and_nothing_are_removed(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    (kept / "deep").mkdir(parents=True)
+    (tmp_path / "tree/deep").mkdir(parents=True)
+    (tmp_path / ".tree.removed/left").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(kept)
+    told(*(RemoveTree(tmp_path / name) for name in ("tree", "file", "link", "nothing")), dry=False)
+    assert names(tmp_path) == ["kept", "kept/deep"]
+
+
+def test_a_program_s_output_is_progress_not_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    told(python("print('out'); import sys; sys.exit(len(sys.stdin.read()))", tmp_path), dry=False)
+    assert capfd.readouterr() == ("", "out\n")
+
+
+def test_the_environment_is_added_to_ours(tmp_path: Path) -> None:
+    code = "import os; assert os.environ['PATH']; assert os.environ['GREETING'] == 'hi'"
+    told(RunCommand((sys.executable, "-c", code), tmp_path, "try it", {"GREETING": "hi"}), dry=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "told_"),
+    [
+        pytest.param("raise SystemExit(3)", 3, "exit 3", id="exit"),
+        pytest.param("import os; os.kill(os.getpid(), 9)", 137, "signal 9", id="signal"),
+    ],
+)
+def test_a_failing_program_ends_the_plan(tmp_path: Path, code: str, exit_code: int, told_: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        told(python(code, tmp_path), WriteFile(tmp_path / "after", ""), dry=False)
+    assert caught.value.exit_code == exit_code
+    assert caught.value.message == f"could not try it: {sys.executable} ended with {told_}"
+    assert (caught.value.hint or "").startswith(f"to repeat it: cd {tmp_path} && {sys.executable} -c ")
+    assert names(tmp_path) == []
+
+
+def test_the_telling_part_of_stderr_is_repeated_and_all_of_it_passed_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = "import sys; print('noise', file=sys.stderr); sys.exit('bad wheel: six')"
+    with pytest.raises(CommandError, match="ended with exit 1: bad wheel: six\n"):
+        told(python(code, tmp_path, "not there", "bad wheel: .+", "noise"), dry=False)
+    assert capfd.readouterr() == ("", "noise\nbad wheel: six\n")
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        told(RunCommand(("no-such-program",), tmp_path, "build the image"), dry=False)
+    assert caught.value.exit_code == 127
+    assert str(caught.value) == (
+        "error: could not build the image: found no program 'no-such-program'\n"
+        "hint: install no-such-program, or put its directory on PATH"
+    )
+
+
+def test_a_program_that_is_not_executable_is_named(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    with pytest.raises(CommandError, match=r"could not try: ./plain: Permission denied") as caught:
+        told(RunCommand(("./plain",), tmp_path, "try"), dry=False)
+    assert caught.value.exit_code == 126
+
+
+def test_a_directory_that_is_not_there_is_not_blamed_on_the_program(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"could not try: no directory .*/gone"):
+        told(RunCommand(("true",), tmp_path / "gone", "try"), dry=False)
