@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 IMPL = "impl.py"
 
 
-def names() -> tuple[str, ...]:
+def names(path: str = IMPL) -> tuple[str, ...]:
     """The public functions of the project's impl.py, read without running it."""
     try:
-        with open(IMPL, "rb") as file:
+        with open(path, "rb") as file:
             tree = ast.parse(file.read(), IMPL)
     except FileNotFoundError:
         return ()

@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from handoff_runtime.store import ConfigFile
+    from handoff_runtime.pipeline import Pipeline
+    from handoff_runtime.store import ConfigFile, Params
 
 STARS = "***"
 SHORTEST = 4  # a shorter value would turn half of every log into stars
@@ -25,6 +26,7 @@ SECRET_NAME = re.compile(
 )
 NO_SECRETS = frozenset({"true", "false", "null", "none"})
 UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+OUR_PLACES = re.compile(r"(\./)?\.(artifacts|env)(/|$)")
 _ASSIGNMENT = re.compile(r"""^\s*(?:export\s+)?["']?[\w.-]+["']?\s*[:=]\s*(.*?)\s*,?\s*$""")
 
 
@@ -67,10 +69,18 @@ class Mask(NamedTuple):
         return value if self.text(str(value)) == str(value) else STARS
 
 
-def mask(files: Iterable[ConfigFile], environ: Mapping[str, str]) -> Mask:
-    """The mask for these config files and this environment."""
+def of_run(params: Params, pipeline: Pipeline, environ: Mapping[str, str]) -> Mask:
+    """The mask for a run: its config files, its environment, each stage's own; names of ours stay readable."""
+    public = {pipeline.project, pipeline.environment, *(stage.name for stage in pipeline.stages)}
+    stages = [item for stage in pipeline.stages for item in stage.envs.items()]
+    return mask(params.files, [*environ.items(), *pipeline.envs.items(), *stages], public)
+
+
+def mask(files: Iterable[ConfigFile], environ: Iterable[tuple[str, str]], public: Iterable[str] = ()) -> Mask:
+    """The mask for these config files and this environment; `public` names are no secrets."""
     secrets = {secret for file in files for secret in _in_file(file.value)}
-    secrets.update(value for name, value in environ.items() if SECRET_NAME.search(name) and _worth(value))
+    secrets = {secret for secret in secrets.difference(public) if not OUR_PLACES.match(secret)}
+    secrets.update(value for name, value in environ if SECRET_NAME.search(name) and _worth(value))
     forms = {form for secret in secrets for form in _forms(secret)}
     ordered = tuple(sorted(forms, key=lambda form: (-len(form.encode("utf-8", "surrogateescape")), form)))
     return Mask(ordered, tuple(form.encode("utf-8", "surrogateescape") for form in ordered))

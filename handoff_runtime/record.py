@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handoff_runtime.run import Ended
 
 FORMAT = 1
+FREE_TEXTS = ("run_id", "trigger", "data", "reason", "params_version", "image_digest")
 
 
 class Begun(NamedTuple):
@@ -93,9 +94,16 @@ def write(record: Mapping[str, Any], mask: Mask) -> None:
     """Put the record in its place, whole, with every secret starred."""
     beside = f"{RECORD}.new"
     with open(beside, "w", encoding="utf-8") as file:
-        json.dump(mask.value(record), file, indent=2, ensure_ascii=False)
+        json.dump(_masked(record, mask), file, indent=2, ensure_ascii=False)
         file.write("\n")
     os.replace(beside, RECORD)
+
+
+def _masked(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+    """The record with its free texts masked; its figures and the words of its own cannot hold a secret."""
+    texts = {key: mask.value(record[key]) for key in FREE_TEXTS}
+    stages = [{**stage, "argv": mask.value(stage["argv"])} for stage in record["stages"]]
+    return {**record, **texts, "stages": stages}
 
 
 def shown(stage: Stage) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime import kernel, outcome, process, record, state, variables, workspace
+from handoff_runtime import kernel, mask, outcome, process, record, state, variables, workspace
 from handoff_runtime.errors import HandoffError, StartError, StoreError
 from handoff_runtime.execute import Execution, Figures, Result, Settings
 from handoff_runtime.guard import Guard
 from handoff_runtime.log import OURS, Log
-from handoff_runtime.mask import Mask, mask
+from handoff_runtime.mask import Mask
 from handoff_runtime.outcome import Outcome
 from handoff_runtime.pipeline import Pipeline
 from handoff_runtime.poller import Poller
@@ -96,7 +96,7 @@ def _scene(request: Request, params: Params, environ: Mapping[str, str]) -> Scen
     pipeline = variables.filled(_chosen(whole, request.command), known)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
     begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
-    return Scene(request, params, pipeline, environ, begun, mask(params.files, {**environ, **pipeline.envs}))
+    return Scene(request, params, pipeline, environ, begun, mask.of_run(params, pipeline, environ))
 
 
 def _new_id(now: float) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 
-from handoff_runtime import record, variables
-from handoff_runtime.mask import Mask, mask
+from handoff_runtime import mask, record, variables
+from handoff_runtime.mask import Mask
 from handoff_runtime.pipeline import Pipeline, Stage
 from handoff_runtime.store import Params
 
@@ -24,7 +24,7 @@ def commands(params: Params, data: Mapping[str, Any], environ: Mapping[str, str]
     due = variables.scheduled_at(data, time.time())
     known = variables.values(data, whole, variables.Run("RUN_ID", whole.project, whole.environment, due))
     pipeline = variables.filled(whole, known)
-    return lines(pipeline, mask(params.files, {**environ, **pipeline.envs}))
+    return lines(pipeline, mask.of_run(params, pipeline, environ))
 
 
 def lines(pipeline: Pipeline, hidden: Mask) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from handoff_runtime.pipeline import Pipeline, Stage
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLACEHOLDER = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
 
 
