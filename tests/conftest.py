@@ -1,0 +1,29 @@
+"""What holds for every test: a skip needs a reason, and where everything is required it is a failure."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """HANDOFF_OFFLINE leaves out what reaches the package index."""
+    if os.environ.get("HANDOFF_OFFLINE"):
+        for item in items:
+            if item.get_closest_marker("network"):
+                item.add_marker(pytest.mark.skip(reason="reaches the package index, and HANDOFF_OFFLINE is set"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """HANDOFF_REQUIRE makes a skipped test a failed one."""
+    report = yield
+    if report.skipped and os.environ.get("HANDOFF_REQUIRE") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and HANDOFF_REQUIRE is set: {report.longrepr}"
+    return report

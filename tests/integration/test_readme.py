@@ -1,0 +1,87 @@
+"""The README's commands, run as they stand there in a copy of what git would hand to a newcomer."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ *((?:pip install uv && )?uv run .*)$", README, re.MULTILINE)
+
+LEFT = {
+    "word-count/.artifacts/state": "15",
+    "elements/.artifacts/collector_stats.json": '{"rows_read": 118}',
+    "mine/.artifacts/state": "4",
+}
+
+pytestmark = pytest.mark.network
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every file that is or would be committed, and nothing else."""
+    copy = tmp_path_factory.mktemp("fresh") / "handoff"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    return copy
+
+
+def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "COLUMNS", "CI")}
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=cwd,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def test_commands_are_found() -> None:
+    assert len(COMMANDS) == 9
+
+
+def test_every_command_works_in_order(checkout: Path) -> None:
+    for command in COMMANDS:
+        if not command.endswith("pytest"):  # that is this very run
+            run(command, checkout)
+    left = {path: (checkout / "projects" / path).read_text(encoding="utf-8").strip() for path in LEFT}
+    assert left == LEFT
+
+
+def test_what_is_shown_is_real(checkout: Path) -> None:
+    """The output in the README is this run's, but for times, ids and memory."""
+    shown = re.search(r"<!-- word-count -->\n```\n(.*?)```", README, re.DOTALL)
+    real = run(COMMANDS[0].split("&&")[-1], checkout).stderr
+    assert shown
+    assert stable(real)[-9:] == stable(shown.group(1))
+
+
+def stable(text: str) -> list[str]:
+    """Lines without what differs from run to run."""
+    for pattern, name in (
+        (r"\d\d:\d\d:\d\d|HH:MM:SS", "TIME"),
+        (r"\d{8}T\d{6}Z-[0-9a-f]{6}|RUN_ID", "ID"),
+        (r"\d+\.\d+( MB| s)?", "FIGURE"),
+    ):
+        text = re.sub(pattern, name, text)
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_commands_are_plain_words() -> None:
+    assert all(shlex.split(command) for command in COMMANDS)
