@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
+_SHELL_SYNTAX = frozenset({"!", "case", "exec", "export", "for", "if", "set", "trap", "until", "while"})
 _SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
 
 
@@ -66,7 +67,7 @@ def _is_builtin(stage: Stage, has_file: Callable[[str], bool]) -> bool:
 
 def _basename(stage: Stage) -> str:
     word = stage.command or next((word for word in _SHELL_WORD.findall(stage.shell or "") if "=" not in word), "shell")
-    return PurePosixPath(word).name or "shell"
+    return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"
 
 
 def _unused(name: str, taken: list[str]) -> str:

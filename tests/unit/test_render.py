@@ -69,6 +69,7 @@ def test_the_runtime_reads_it() -> None:
         pytest.param("[{command: ./scripts/a.sh}]", ["a.sh"], id="basename"),
         pytest.param("[{shell: 'X=1 ./grep a | b'}]", ["grep"], id="shell's first word"),
         pytest.param("[{shell: '(/bin/cat; ls) | wc'}]", ["cat"], id="subshell"),
+        pytest.param("[{shell: 'for i in 1 2; do echo $i; done'}]", ["shell"], id="shell's syntax"),
         pytest.param("[{shell: '> out'}, {shell: 'X=1'}]", ["out", "shell"], id="no program"),
     ],
 )
