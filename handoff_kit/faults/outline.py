@@ -1,0 +1,88 @@
+"""A project file of any shape, seen through the keys that may stand in it: what the rules look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handoff_kit.source import Data, Source, Trail
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys that may stand in each part of a project file."""
+
+    project: tuple[str, ...]
+    stage: tuple[str, ...]
+    env_item: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The parts of a file, each with its trail, as far as they have the shape they should."""
+
+    source: Source
+    keys: Keys
+
+    def top(self, key: str) -> Data:
+        """A value at the left margin."""
+        return mapping(self.source.data).get(key)
+
+    def venvs(self) -> dict[str, Data]:
+        """What is declared under `venvs`."""
+        return mapping(self.top("venvs"))
+
+    def stages(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+        """Every stage that is a mapping."""
+        for number, stage in enumerate(items(self.top("commands"))):
+            if isinstance(stage, dict):
+                yield ("commands", number), stage
+
+    def texts(self, *keys: str) -> Iterator[tuple[Trail, str]]:
+        """The stages' values of these keys, where they are texts."""
+        for trail, stage in self.stages():
+            for key in keys:
+                if isinstance(value := stage.get(key), str):
+                    yield (*trail, key), value
+
+    def requirements(self) -> Iterator[tuple[Trail, str]]:
+        """Every requirement of the declared venvs."""
+        for name, wanted in self.venvs().items():
+            for number, word in enumerate(items(wanted)):
+                if isinstance(word, str):
+                    yield ("venvs", name, number), word
+
+    def envs(self) -> Iterator[tuple[Trail, Data]]:
+        """The project's `envs` and those of every stage."""
+        yield ("envs",), self.top("envs")
+        for trail, stage in self.stages():
+            yield (*trail, "envs"), stage.get("envs")
+
+    def env_items(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+        """Every item of an `envs` in list form."""
+        for trail, envs in self.envs():
+            for number, item in enumerate(items(envs)):
+                if isinstance(item, dict):
+                    yield (*trail, number), item
+
+    def scalars(self) -> Iterator[tuple[Trail, str | None]]:
+        """Everything that is neither a mapping nor a list."""
+        for trail in self.source.marks:
+            data: Any = self.source.data
+            for step in trail:
+                data = data[step]
+            if not isinstance(data, (dict, list)):
+                yield trail, data
+
+
+def mapping(data: Data) -> dict[str, Data]:
+    """The data, if it is a mapping; else an empty one."""
+    return data if isinstance(data, dict) else {}
+
+
+def items(data: Data) -> list[Data]:
+    """The data, if it is a list; else an empty one."""
+    return data if isinstance(data, list) else []

@@ -1,0 +1,66 @@
+"""The forms in which values of a project file may be written, and what they become."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import PurePosixPath
+
+from handoff_kit.words import split
+
+NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+VENV_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+COLLECTOR_STATS = "collector_stats"
+_PIP = re.compile(r"\s*(?:python3?\s+-m\s+)?pip3?\s+install\s(?P<rest>.*)", re.DOTALL)
+
+
+def is_name(text: str) -> bool:
+    """Whether a variable may be called so."""
+    return bool(re.fullmatch(NAME.strip("^$"), text))
+
+
+def is_venv_name(text: str) -> bool:
+    """Whether a venv may be called so."""
+    return bool(re.fullmatch(VENV_NAME.strip("^$"), text))
+
+
+def as_words(value: object) -> object:
+    """The words of a line; a list has them already."""
+    return split(value).words if isinstance(value, str) else value
+
+
+def as_mapping(value: object) -> object:
+    """Bring the list form of envs, [{key: TZ, value: UTC}], into the mapping form."""
+    if isinstance(value, list) and all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
+        return {item["key"]: item["value"] for item in value}
+    return value
+
+
+def as_directory(value: object) -> object:
+    """The directory of a venv, given by name or by path, relative to the project."""
+    if not isinstance(value, str):
+        return value
+    return str(PurePosixPath(value)) if "/" in value else f"venv/{value}"
+
+
+def as_requirements(value: object) -> object:
+    """The requirements in lines of `pip install ...`."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return [word for line in value for word in (installed(line) or ())]
+    return value
+
+
+def installed(line: str) -> tuple[str, ...] | None:
+    """What `pip install ...` installs; None when the line is no such command."""
+    found = _PIP.fullmatch(line)
+    if not found:
+        return None
+    try:
+        return tuple(shlex.split(found["rest"]))
+    except ValueError:
+        return None
+
+
+def venv_name(directory: str) -> str:
+    """The name of the venv in a directory."""
+    return PurePosixPath(directory).name.lstrip(".-")

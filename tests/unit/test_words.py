@@ -1,0 +1,60 @@
+"""A line is split as a POSIX shell would, and what means something to a shell is pointed at."""
+
+from __future__ import annotations
+
+import random
+import shlex
+
+import pytest
+
+from handoff_kit.words import JSON, split
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        pytest.param("", (), id="nothing"),
+        pytest.param("  a  b ", ("a", "b"), id="blanks"),
+        pytest.param("'a b' \"c d\" e\\ f", ("a b", "c d", "e f"), id="quotes"),
+        pytest.param("a'b'\"c\"d", ("abcd",), id="joined"),
+        pytest.param("'' \"\"", ("", ""), id="empty words"),
+        pytest.param("{{ a }} x{{ b }}y", ("{{ a }}", "x{{ b }}y"), id="placeholders stay whole"),
+        pytest.param("'{{ a }} b'", ("{{ a }} b",), id="placeholder in quotes"),
+        pytest.param("{{ a b }} {x}", ("{{", "a", "b", "}}", "{x}"), id="other braces are letters"),
+        pytest.param('"a\\"b\\\\c\\$"', ('a"b\\c\\$',), id="escapes"),
+        pytest.param("a # b", ("a", "#", "b"), id="no comments"),
+        pytest.param("{a,b} {x", ("{a,b}", "{x"), id="braces are letters"),
+    ],
+)
+def test_split(line: str, words: tuple[str, ...]) -> None:
+    assert (split(line).words, split(line).open_quote) == (words, None)
+
+
+def test_split_is_what_a_posix_shell_does() -> None:
+    chance = random.Random(2)  # noqa: S311  # any texts will do
+    for _ in range(3000):
+        line = "".join(chance.choices("ab '\"\\|>*#$\n\t{}", k=chance.randrange(12)))
+        try:
+            expected = shlex.split(line)
+        except ValueError:
+            assert split(line).open_quote, repr(line)
+        else:
+            assert (list(split(line).words), split(line).open_quote) == (expected, None), repr(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "operators"),
+    [
+        pytest.param("~ ~/a b~ a=~/b ~me", ((0, "~"), (2, "~"), (15, "~")), id="tilde at a word's start"),
+        pytest.param("'~' \\~ ''~ \\ ~ {{ a }}~", (), id="tilde quoted or inside a word"),
+        pytest.param("a{b,c}d {,x} {{1,2},3}", ((1, "{b,c}"), (8, "{,x}"), (14, "{1,2}")), id="braces"),
+        pytest.param("{'a b',\"c\"} {\\,,{{ d }}}", ((0, "{'a b',\"c\"}"), (12, "{\\,,{{ d }}}")), id="quotes inside"),
+        pytest.param("{a} {a b,c} {a\\,b} {'a,b'} '{a,b}' \\{a,b} {", (), id="braces that mean nothing"),
+        pytest.param("{{ a }},{{ b }} {{a}}{,", (), id="placeholders"),
+        pytest.param("${a,b} `{a,b}`", ((0, "${a,b}"), (7, "`{a,b}`")), id="braces of something else"),
+        pytest.param('{"a":1} {"a": {"b": 2}}', ((0, JSON), (8, JSON), (14, JSON)), id="JSON"),
+        pytest.param("""'{"a":1,"b":2}' {"a"}""", (), id="JSON in quotes"),
+    ],
+)
+def test_operators(line: str, operators: tuple[tuple[int, str], ...]) -> None:
+    assert split(line).operators == operators
