@@ -1,0 +1,94 @@
+"""The arrows between the parts, and what the runtime may import."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from handoff_kit.steps import Step
+
+ROOT = Path(__file__).parents[1]
+RUNTIME = sorted((ROOT / "handoff_runtime").glob("*.py"))
+KIT = sorted((ROOT / "handoff_kit").rglob("*.py"))
+HEAVY = {"boto3", "botocore", "jinja2", "ruamel", "pydantic", "invoke", "rich"}
+SLOW = {"typing", "dataclasses", "pathlib", "logging", "argparse", "subprocess", "contextlib", "threading", "asyncio"}
+ALLOWED_BASES = {"BaseModel", "Protocol", "NamedTuple", "tuple", "type", "HandoffError", "Exception"}
+OWN_ERRORS = {"ProjectError", "HandoffError"}
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(path: Path, *, at_start_only: bool = False) -> set[str]:
+    """The top packages a file imports; with `at_start_only` those it imports when it is imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = at_start(tree.body) if at_start_only else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def at_start(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Statements that run on import: not those in functions, nor those for type checkers only."""
+    for_checkers = [node for node in body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    return [node for node in body if node not in for_checkers]
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=named)
+def test_runtime_imports_the_standard_library_and_itself(path: Path) -> None:
+    assert imports(path) - set(sys.stdlib_module_names) <= {"handoff_runtime", "impl", "boto3"}
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=named)
+def test_runtime_imports_nothing_slow_at_start(path: Path) -> None:
+    assert imports(path, at_start_only=True) & SLOW == set()
+
+
+@pytest.mark.parametrize("path", KIT, ids=named)
+def test_kit_never_imports_the_tasks(path: Path) -> None:
+    assert "tasks" not in imports(path)
+
+
+def test_tasks_import_nothing_heavy_at_start() -> None:
+    assert imports(ROOT / "tasks.py", at_start_only=True) & (HEAVY - {"invoke"}) == set()
+
+
+def test_a_run_loads_no_package_of_others(tmp_path: Path) -> None:
+    stages = [{"name": "echo", "argv": ["echo", "x"]}, {"name": "cat", "argv": ["cat"]}]
+    pipeline = {"format": 1, "project": "foo", "stages": stages}
+    (tmp_path / "params.json").write_text(
+        json.dumps({"format": 1, "pipeline": pipeline, "files": []}), encoding="utf-8"
+    )
+    program = """
+import os, sys
+from handoff_runtime.__main__ import main
+code = main(["run", "--params", "params.json"], os.environ)
+print(code, *sorted({name.split(".")[0] for name in sys.modules}))
+"""
+    argv = [sys.executable, "-c", program]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
+    code, *modules = done.stdout.split()
+    assert (code, HEAVY & set(modules)) == ("0", set())
+
+
+def test_at_most_eight_kinds_of_step() -> None:
+    assert len(get_args(Step)) <= 8
+
+
+@pytest.mark.parametrize("path", [*RUNTIME, *KIT], ids=named)
+def test_few_classes_inherit(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    bases = {ast.unparse(base) for node in classes for base in node.bases}
+    assert bases <= ALLOWED_BASES | OWN_ERRORS
