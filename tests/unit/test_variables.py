@@ -108,7 +108,8 @@ def test_window(data: dict[str, Any], start: str, end: str) -> None:
     [
         pytest.param(
             {"start_at": "2026-03-29"},
-            "data: start_at 2026-03-29T00:00:00Z and end_at 2026-03-29T00:00:00Z found, a start before the end expected",
+            "data: start_at 2026-03-29T00:00:00Z and end_at 2026-03-29T00:00:00Z found, "
+            "a start before the end expected",
             id="empty",
         ),
         pytest.param(
