@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 import sys
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from invoke.collection import Collection
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from handoff_kit import command_line, streams
 from handoff_kit.errors import HandoffError, ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from invoke.context import Context
 
     from handoff_kit.names import ProjectPlace
+    from handoff_kit.steps import Step
 
     Task = TypeVar("Task", bound=Callable[..., None])
+
+# invoke switches this off, which would have all of pydantic and rich compiled anew at every start.
+sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 ROOT = Path(__file__).resolve().parent
 PROJECT = (
@@ -46,7 +54,28 @@ def _told(body: Task) -> Task:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201  # progress goes to stderr
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # progress goes to stderr
+    except BrokenPipeError:
+        streams.give_up(sys.stderr)
+
+
+def _put(text: str) -> None:
+    """Data, and nothing else, goes to stdout: as UTF-8 wherever we are, and quietly where nobody reads on."""
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        streams.give_up(sys.stdout)
+        raise Exit(code=128 + signal.SIGPIPE) from None
+
+
+def _do(c: Context, steps: Sequence[Step], after: str) -> None:
+    """Do the steps, or tell them; then say what comes next."""
+    from handoff_kit.execute import execute
+
+    execute(steps, dry=c.config.run.dry, say=_say)
+    _say("nothing was done: --dry" if c.config.run.dry and steps else f"next: {after}")
 
 
 def _place(project: str) -> ProjectPlace:
@@ -56,24 +85,28 @@ def _place(project: str) -> ProjectPlace:
 
 
 def _environment(environment: str) -> str:
-    return environment or os.environ.get("HANDOFF_ENVIRONMENT") or "dev"
+    from handoff_kit import given
+
+    return given.environment(environment, os.environ)
 
 
 @task(auto_shortflags=False, help={"project": PROJECT, "environment": ENVIRONMENT})
 @_told
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line."""
-    from handoff_kit import params
+    from handoff_kit import params, run_local, venvs
     from handoff_kit import project as projects
-    from handoff_kit.venvs import status
 
     place = _place(project)
     loaded = projects.load(place.file, place.shown)
     params.check_functions(place)
-    params.document(place, loaded, _environment(environment))
+    missing = run_local.not_given(params.document(place, loaded, _environment(environment)))
     _say(f"{place.shown}: no problem found")
-    unready = [venv.name for venv in loaded.venvs if status(place, venv) != "ready"]
-    _say(f"next: invoke {'install' if unready else 'run-local'} --project {place.name}")
+    unready = [venv.name for venv in loaded.venvs if venvs.status(place, venv) != "ready"]
+    given = f" --var {missing}=VALUE" if missing and not unready else ""
+    if missing:
+        _say(f"note: placeholder {{{{ {missing} }}}} has no default; every run is to give it a value")
+    _say(f"next: invoke {'install' if unready else 'run-local'} --project {place.name}{given}")
 
 
 @task(
@@ -86,13 +119,11 @@ def show_commands(
     c: Context, project: str = "", data: str = "", var: list[str] | None = None, environment: str = ""
 ) -> None:
     """Print the pipeline that would run, one stage a line, secrets masked."""
-    from handoff_kit import given, params
-    from handoff_runtime import show, store
+    from handoff_kit import given, params, run_local
 
     place = _place(project)
     document = params.to_json(params.of_place(place, _environment(environment)))
-    shown = show.commands(store.parse(document.encode(), place.shown), given.data(data, var or []), os.environ)
-    sys.stdout.write(shown)
+    _put(run_local.preview(document, "run", given.data(data, var or []), os.environ))
 
 
 @task(
@@ -104,15 +135,20 @@ def install(c: Context, project: str = "", upgrade: bool = False) -> None:
     """Install the project's virtual environments from their locks; nothing where nothing changed."""
     from handoff_kit import project as projects
     from handoff_kit import venvs
-    from handoff_kit.execute import execute
 
     place = _place(project)
     wanted = projects.load(place.file, place.shown).venvs
     states = {venv.name: venvs.read_state(place, venv) for venv in wanted}
     steps = venvs.plan_install(place, wanted, states, venvs.find_installer(), upgrade=upgrade)
-    execute(steps, dry=c.config.run.dry, say=_say)
-    _say(f"{len(wanted)} virtual environments up to date" if not steps else "")
-    _say(f"next: invoke run-local --project {place.name}")
+    if not steps:
+        _say(_up_to_date(len(wanted)))
+    _do(c, steps, f"invoke run-local --project {place.name}")
+
+
+def _up_to_date(venvs: int) -> str:
+    if not venvs:
+        return "nothing to install: the project declares no virtual environment"
+    return f"{venvs} virtual environment{'s' if venvs > 1 else ''} up to date"
 
 
 @task(
@@ -127,16 +163,17 @@ def install(c: Context, project: str = "", upgrade: bool = False) -> None:
 def params(c: Context, project: str = "", output: str = "", environment: str = "") -> None:
     """Print or write the params document: the pipeline, and the sensitive config of .local in plain text."""
     from handoff_kit import params as documents
-    from handoff_kit.execute import execute
     from handoff_kit.steps import WriteFile
 
     place = _place(project)
     text = documents.to_json(documents.of_place(place, _environment(environment)))
-    if not output:
-        sys.stdout.write(text)
-        return
-    execute((WriteFile(Path.cwd() / output, text, 0o600),), dry=c.config.run.dry, say=_say)
-    _say(f"next: invoke run-local --project {place.name} --params {output}")
+    if output:
+        after = f"invoke run-local --project {place.name} --params {shlex.quote(output)}"
+        _do(c, (WriteFile(Path.cwd() / output, text, 0o600),), after)
+    elif c.config.run.dry:
+        _say(f"would print the params document ({len(text.encode()):,} bytes)")
+    else:
+        _put(text)
 
 
 @task(auto_shortflags=False, help={"project": PROJECT, "environment": ENVIRONMENT})
@@ -146,13 +183,12 @@ def render(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit import params as documents
     from handoff_kit import project as projects
     from handoff_kit import render as rendering
-    from handoff_kit.execute import execute
     from handoff_kit.steps import WriteFile
 
     place = _place(project)
     pipeline = documents.pipeline_of(place, projects.load(place.file, place.shown), _environment(environment))
-    execute((WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)),), dry=c.config.run.dry, say=_say)
-    _say(f"next: invoke run-local --project {place.name}")
+    steps = (WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)),)
+    _do(c, steps, f"invoke run-local --project {place.name}")
 
 
 @task(
@@ -165,7 +201,7 @@ def render(c: Context, project: str = "", environment: str = "") -> None:
         "command": "run (default), show_commands, or a public function f(params, data) of the project's impl.py",
         "params": "a params document to run instead of the project file",
         "meter": METER,
-        "log-format": "text or json; default: text",
+        "log-format": "text (default), or json: the log alone, one object a line, without live view and summary",
         "environment": ENVIRONMENT,
     },
 )
@@ -190,7 +226,7 @@ def run_local(
         place,
         environment=_environment(environment),
         data=given.data(data, var or []),
-        command=given.choice("--command", command, running.commands(place)) or "run",
+        command=given.choice("--command", command, running.commands(place), running.OWN_FUNCTION) or running.RUN,
         params=Path.cwd() / params if params else None,
         meter=given.choice("--meter", meter, given.METERS),
         log_format=given.choice("--log-format", log_format, given.LOG_FORMATS) or "text",
@@ -207,10 +243,18 @@ def run_local(
 @_told
 def new(c: Context, project: str = "", starter: str = "shell") -> None:
     """Make a project from a starter: a directory under projects/ that runs at once."""
-    from handoff_kit.execute import execute
     from handoff_kit.starters import plan_new
 
     if not project:
         raise ProjectError("no project is named, expected --project NAME", "for example: invoke new --project mine")
-    execute(plan_new(ROOT, project, starter), dry=c.config.run.dry, say=_say)
-    _say(f"next: invoke check --project {project}")
+    _do(c, plan_new(ROOT, project, starter), f"invoke check --project {project}")
+
+
+@_told
+def _understand(tasks: Collection) -> None:
+    if words := command_line.given():
+        command_line.check(words, tasks, ROOT)
+
+
+namespace = Collection(check, install, new, params, render, run_local, show_commands)
+_understand(namespace)

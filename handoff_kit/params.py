@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import project, render
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import HandoffError, ProjectError
 from handoff_runtime import function
 
 if TYPE_CHECKING:
@@ -43,9 +43,17 @@ def to_json(params: Mapping[str, Any]) -> str:
     return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
 
 
+def functions(place: ProjectPlace) -> tuple[str, ...]:
+    """The project's own functions, which run-local --command calls."""
+    try:
+        return function.names(str(place.directory / function.IMPL))
+    except HandoffError as error:
+        raise ProjectError(f"projects/{place.name}/{error.message}", error.hint) from None
+
+
 def check_functions(place: ProjectPlace) -> None:
     """Refuse functions in impl.py that a built-in command's name would hide."""
-    hidden = [name for name in function.names(str(place.directory / function.IMPL)) if name in RESERVED]
+    hidden = [name for name in functions(place) if name in RESERVED]
     if hidden:
         raise ProjectError(
             f"projects/{place.name}/{function.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",

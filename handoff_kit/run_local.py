@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit import given
 from handoff_kit import params as documents
 from handoff_kit import project as projects
 from handoff_kit.errors import ProjectError
-from handoff_kit.local_run import LocalRun, last_record
-from handoff_kit.local_run import run as run_it
+from handoff_kit.runtime import LocalRun, last_record
+from handoff_kit.runtime import run as run_it
 from handoff_kit.venvs import status
-from handoff_runtime import function
+from handoff_runtime import function, store, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
+    from handoff_kit.runtime import View
+    from handoff_runtime.pipeline import Pipeline
+    from handoff_runtime.store import Params
 
     Say = Callable[[str], None]
 
 RUN = "run"
+SHOW = "show_commands"
+OWN_FUNCTION = "one of your own is a public `def NAME(params, data)` in the project's impl.py"
+NEVER = float("inf")
 
 
 def commands(place: ProjectPlace) -> tuple[str, ...]:
     """What can be run: the built-in commands, and the project's own functions."""
-    return (*documents.RESERVED, *function.names(str(place.directory / function.IMPL)))
+    return (*documents.RESERVED, *documents.functions(place))
 
 
 def plan(
@@ -39,25 +52,67 @@ def plan(
     meter: str | None,
     log_format: str,
 ) -> LocalRun:
-    """What the runtime is to be started with; a venv that is not ready is an error before anything runs."""
-    text = _given(params) if params else _rendered(place, environment, command)
-    return LocalRun(place.directory, text, command, data, meter, log_format)
+    """What the runtime is to be started with; what can be known to be wrong is an error before anything runs."""
+    command = RUN if command == "default" else command
+    text = _given(params, place) if params else _rendered(place, environment, command)
+    asked = LocalRun(place.directory, text, command, data, meter, log_format)
+    _filled(text, command, data)
+    return asked
 
 
-def _given(path: Path) -> str:
+def preview(document: str, command: str, data: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """The stages that would run, one a line, secrets starred."""
+    from handoff_runtime import mask, show
+
+    params, pipeline = _filled(document, command, data)
+    return show.lines(pipeline, mask.of_run(params, pipeline, environ))
+
+
+def _filled(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:
+    """The params, and what of them would run with its placeholders filled, as the runtime will do it."""
+    with given.checked():
+        params = store.parse(document.encode(), "params")
+        chosen = params.pipeline if command in (RUN, SHOW) else function.pipeline(params.pipeline, command)
+        run = variables.Run("RUN_ID", chosen.project, chosen.environment, variables.scheduled_at(data, time.time()))
+        return params, variables.filled(chosen, variables.values(data, chosen, run))
+
+
+def not_given(document: Mapping[str, Any]) -> str | None:
+    """The first placeholder of a params document that only --var or --data can fill."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        _filled(documents.to_json(document), RUN, {})
+    except ProjectError as error:
+        found = variables.PLACEHOLDER.search(error.message)
+        if found is None:
+            raise
+        return found[1]
+    return None
+
+
+def _given(path: Path, place: ProjectPlace) -> str:
+    hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
+    with given.checked():
+        params = store.parse(content, f"--params: {path.name}")
+    _check_whose(params, path, place)
+    return content.decode()
+
+
+def _check_whose(params: Params, path: Path, place: ProjectPlace) -> None:
+    if params.pipeline.project != place.name:
+        message = f"--params: {path.name}: found the params of project {params.pipeline.project!r}"
         raise ProjectError(
-            f"--params: {path.name} cannot be read ({error}), expected a params document",
-            f"write one: invoke params --output {path.name}",
-        ) from None
+            f"{message}, expected those of {place.name!r}", f"name its project: --project {params.pipeline.project}"
+        )
 
 
 def _rendered(place: ProjectPlace, environment: str, command: str) -> str:
     loaded = projects.load(place.file, place.shown)
     documents.check_functions(place)
-    if command in (RUN, "default"):
+    if command == RUN:
         _check_venvs(place, loaded)
     return documents.to_json(documents.document(place, loaded, environment))
 
@@ -75,38 +130,49 @@ def _check_venvs(place: ProjectPlace, loaded: Project) -> None:
 def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say) -> int:
     """Run it, shown as the terminal allows, and say what came of it; the exit code."""
     if dry:
-        say(f"would run {' '.join(asked.argv()[1:])} in projects/{place.name}:")
-        say(_shown(asked, environ))
+        shown = preview(asked.params, asked.command, asked.data, environ).rstrip()
+        say(f"would {'show' if asked.command == SHOW else 'run'}, in projects/{place.name}:\n{shown}")
         return 0
     before, _ = last_record(asked)
-    exit_code = _watched(asked, environ)
+    terminal = sys.stderr.isatty()
+    live = terminal and asked.log_format == "text" and asked.command != SHOW and _can_refresh(environ)
+    exit_code = run_it(asked, environ, lambda: _view(asked, environ, say, live=live), piped=live)
     after, record = last_record(asked)
-    if after != before:
-        _conclude(record, place)
+    if after != before and asked.log_format == "text":
+        _conclude(record, place, environ, say, terminal=terminal)
     return exit_code
 
 
-def _shown(asked: LocalRun, environ: Mapping[str, str]) -> str:
-    from handoff_runtime import show, store
-
-    return show.commands(store.parse(asked.params.encode(), "params"), asked.data, environ).rstrip("\n")
-
-
-def _watched(asked: LocalRun, environ: Mapping[str, str]) -> int:
-    from handoff_kit import live
-
-    console = live.console(environ)
-    shown = live.Terminal(console) if live.is_live(console, environ) else live.Plain(console)
-    with shown as view:
-        return run_it(asked, view, environ)
+def _can_refresh(environ: Mapping[str, str]) -> bool:
+    """Whether a terminal can refresh in place, and a person looks at it."""
+    in_ci = environ.get("CI", "").lower() not in ("", "0", "false")
+    return not in_ci and environ.get("TERM", "").lower() not in ("", "dumb", "unknown")
 
 
-def _conclude(record: Mapping[str, Any], place: ProjectPlace) -> None:
-    import os
+def _view(asked: LocalRun, environ: Mapping[str, str], say: Say, *, live: bool) -> AbstractContextManager[View]:
+    from handoff_kit import live as views
 
-    from handoff_kit import live
+    if live:
+        return views.Terminal(views.console(environ, terminal=True))
+    return views.Plain(say, views.PLAIN_EVERY if asked.log_format == "text" else NEVER)
 
-    console = live.console(os.environ)
-    console.print(live.summary(record))
-    for line in live.whereabouts(record, f"projects/{place.name}/.artifacts"):
-        console.print(line, markup=False)
+
+def _conclude(
+    record: Mapping[str, Any], place: ProjectPlace, environ: Mapping[str, str], say: Say, *, terminal: bool
+) -> None:
+    from handoff_kit import live as views
+
+    if record["outcome"] == "running":
+        say(f"the runtime was killed before it could tell how the run ended\nnext: {_again(place)}")
+        return
+    with suppress(OSError):  # nobody looks any more; the record tells the same
+        views.conclude(views.console(environ, terminal=terminal), record, _seen_from_here(place))
+
+
+def _again(place: ProjectPlace) -> str:
+    return f"invoke run-local --project {place.name}"
+
+
+def _seen_from_here(place: ProjectPlace) -> str:
+    """The artifacts as one would name them in a command typed here."""
+    return shlex.quote(os.path.relpath(place.directory / ".artifacts", Path.cwd()))

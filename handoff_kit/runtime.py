@@ -1,0 +1,201 @@
+"""A run on this machine: the runtime started as in the container, watched, and told of every signal."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from handoff_runtime.outcome import exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from types import FrameType
+
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+READ_SIZE = 1 << 16
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """What the runtime is started with; `params` is its standard input, never a file that stays."""
+
+    directory: Path
+    params: str
+    command: str
+    data: Mapping[str, Any]
+    meter: str | None
+    log_format: str
+
+    def argv(self, progress_fd: int | None = None) -> tuple[str, ...]:
+        """The words the runtime is started by."""
+        meter = ("--meter", self.meter) if self.meter else ()
+        progress = () if progress_fd is None else ("--progress-fd", str(progress_fd))
+        data = json.dumps(self.data, ensure_ascii=False)
+        asked = (self.command, "--data", data, "--params", "-", *meter, "--log-format", self.log_format)
+        return (sys.executable, "-m", "handoff_runtime", *asked, *progress)
+
+    @property
+    def artifacts(self) -> Path:
+        """Where the run leaves what it made."""
+        return self.directory / ".artifacts"
+
+
+class View(Protocol):
+    """Shows a run while it goes on."""
+
+    def log(self, text: str) -> None:
+        """Lines of the log."""
+
+    def figures(self, stages: Sequence[Mapping[str, Any]]) -> None:
+        """Every stage as it stands."""
+
+
+def run(
+    asked: LocalRun, environ: Mapping[str, str], view: Callable[[], AbstractContextManager[View]], *, piped: bool
+) -> int:
+    """Run the pipeline to its end; the runtime's exit code, as a shell would tell it.
+
+    The view is made once the runtime is on its way; `piped` where the log's lines are to pass through it.
+    """
+    with _Forwarding() as forwarding:
+        child, figures = _started(asked, environ, piped=piped)
+        with child, figures:
+            forwarding.to(child)
+            _send(child, asked.params)
+            with view() as shown:
+                _watch(child, figures, shown)
+    return exit_code(child.returncode)
+
+
+def last_record(asked: LocalRun) -> tuple[object, Mapping[str, Any]]:
+    """The record that lies there, and what tells it from the one of another run."""
+    path = asked.artifacts / "run.json"
+    try:
+        found = path.stat()
+        return (found.st_ino, found.st_mtime_ns), json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None, {}
+
+
+def _started(asked: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tuple[subprocess.Popen[bytes], io.FileIO]:
+    read, write = os.pipe()
+    figures = io.FileIO(read)
+    try:
+        return _start(asked, write, environ, piped=piped), figures
+    except BaseException:
+        figures.close()
+        raise
+    finally:
+        os.close(write)
+
+
+def _start(asked: LocalRun, progress: int, environ: Mapping[str, str], *, piped: bool) -> subprocess.Popen[bytes]:
+    """A session of its own: a terminal's Ctrl-C comes to us alone, and is forwarded once."""
+    return subprocess.Popen(
+        asked.argv(progress),
+        cwd=asked.directory,
+        env={name: value for name, value in environ.items() if name != "VIRTUAL_ENV"},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE if piped else None,
+        pass_fds=(progress,),
+        start_new_session=True,
+    )
+
+
+class _Forwarding:
+    """While it lasts, signals that would end us are passed to the runtime, which knows how to stop.
+
+    What comes before the runtime is there waits for it; what we were told to ignore (nohup) stays ignored.
+    Once one was passed on all is about to end, and another one must not cut short what is said of it.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._stopping = False
+
+    def __enter__(self) -> _Forwarding:  # noqa: PYI034  # typing.Self is of 3.11
+        heeded = [number for number in FORWARDED if signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._pass_on) for number in heeded}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self._stopping else handler)
+
+    def to(self, child: subprocess.Popen[bytes]) -> None:
+        """Whom to tell from now on."""
+        self._child = child
+        while self._early:
+            child.send_signal(self._early.pop())
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        if self._child is None:
+            self._early.append(number)
+        else:
+            self._child.send_signal(number)
+
+
+def _send(child: subprocess.Popen[bytes], params: str) -> None:
+    if child.stdin is None:
+        return
+    try:
+        child.stdin.write(params.encode())
+        child.stdin.close()
+    except BrokenPipeError:
+        pass  # the runtime ended first, and says why
+
+
+def _watch(child: subprocess.Popen[bytes], progress: io.FileIO, view: View) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(progress.fileno(), selectors.EVENT_READ, _Lines(_newest_figures(view)))
+        if child.stderr is not None:
+            selector.register(child.stderr.fileno(), selectors.EVENT_READ, _Lines(_whole_log(view)))
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = os.read(key.fd, READ_SIZE)
+                key.data.feed(data)
+                if not data:
+                    selector.unregister(key.fd)
+
+
+class _Lines:
+    """Puts what was read together to whole lines, and hands them on."""
+
+    def __init__(self, hand_on: Callable[[list[bytes]], None]) -> None:
+        self._hand_on, self._pieces = hand_on, list[bytes]()
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read; nothing is the end."""
+        whole, newline, rest = data.rpartition(b"\n")
+        if not newline and data:
+            self._pieces.append(data)
+            return
+        lines = b"".join([*self._pieces, whole])
+        self._pieces = [rest] if rest else []
+        if lines or newline:
+            with suppress(OSError):  # a view that lost its terminal must not end the run
+                self._hand_on(lines.split(b"\n"))
+
+
+def _whole_log(view: View) -> Callable[[list[bytes]], None]:
+    return lambda lines: view.log(b"\n".join(lines).decode("utf-8", "replace"))
+
+
+def _newest_figures(view: View) -> Callable[[list[bytes]], None]:
+    def show(lines: list[bytes]) -> None:
+        with suppress(ValueError):  # a line the pipe had no room for is cut short
+            view.figures(json.loads(lines[-1])["stages"])
+
+    return show

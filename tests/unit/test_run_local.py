@@ -1,0 +1,121 @@
+"""What a run on this machine is planned as, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handoff_kit import run_local
+from handoff_kit.errors import ProjectError
+from handoff_kit.names import ProjectPlace
+from handoff_kit.params import of_place, to_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from handoff_kit.runtime import LocalRun
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> ProjectPlace:
+    return made(tmp_path, "shop", "commands: [{command: echo, args: '{{ name }} {{ today }}'}]\n")
+
+
+def made(root: Path, name: str, text: str) -> ProjectPlace:
+    place = ProjectPlace(name, root)
+    place.directory.mkdir(parents=True)
+    place.file.write_text(text)
+    return place
+
+
+def plan(place: ProjectPlace, **asked: Any) -> LocalRun:
+    usual: dict[str, Any] = {"environment": "dev", "data": {"name": "a"}, "command": "run", "params": None}
+    return run_local.plan(place, **{**usual, "meter": None, "log_format": "text", **asked})
+
+
+def test_the_words_the_runtime_is_started_by(place: ProjectPlace) -> None:
+    argv = plan(place, data={"name": "é b"}, meter="off").argv(7)
+    words = ("run", "--data", '{"name": "é b"}', "--params", "-", "--meter", "off", "--log-format", "text")
+    assert argv == (sys.executable, "-m", "handoff_runtime", *words, "--progress-fd", "7")
+
+
+def test_default_is_another_name_of_run(place: ProjectPlace) -> None:
+    assert plan(place, command="default") == plan(place)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param({}, r"^error: stage echo: placeholder {{ name }} found", id="nobody defines it"),
+        pytest.param({"name": "a", "scheduled_at": "soon"}, r"^error: data\.scheduled_at: 'soon' found", id="no time"),
+        pytest.param({"name": "a\0"}, r"^error: data\.name: 'a\\x00' found", id="NUL"),
+        pytest.param(
+            {"name": "a", "start_at": "2026-01-02", "end_at": "2026-01-01"},
+            r"^error: data: start_at",
+            id="the end first",
+        ),
+    ],
+)
+def test_data_the_runtime_would_refuse(place: ProjectPlace, data: dict[str, str], message: str) -> None:
+    with pytest.raises(ProjectError, match=message):
+        plan(place, data=data)
+
+
+def test_params_are_run_as_they_were_written(place: ProjectPlace, tmp_path: Path) -> None:
+    text = to_json(of_place(place, "prod"))
+    (tmp_path / "p.json").write_text(text)
+    place.file.write_text("commands: [")
+    assert plan(place, params=tmp_path / "p.json").params == text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"{", r"^error: --params: p\.json: not a params document", id="no JSON"),
+        pytest.param(b"\xff", r"^error: --params: p\.json: not a params document", id="no UTF-8"),
+        pytest.param(b"[]", r'^error: --params: p\.json: an object with "format": 1 expected', id="no object"),
+        pytest.param(b'{"format": 1}', r"^error: pipeline\.pipeline: nothing found", id="no pipeline"),
+    ],
+)
+def test_params_that_are_none(place: ProjectPlace, tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "p.json").write_bytes(content)
+    with pytest.raises(ProjectError, match=message):
+        plan(place, params=tmp_path / "p.json")
+
+
+def test_a_venv_that_is_not_ready_is_told_before_a_run_only(tmp_path: Path) -> None:
+    place = made(tmp_path, "shop", "venvs: {tap: [x], b: [y]}\ncommands: [{command: x, venv: tap}]\n")
+    with pytest.raises(ProjectError) as caught:
+        plan(place)
+    assert str(caught.value) == (
+        "error: projects/shop: virtual environment tap is missing, b is missing, expected an installed one\n"
+        "hint: invoke install --project shop"
+    )
+    assert plan(place, command="show_commands").command == "show_commands"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [pytest.param({}, "name", id="missing"), pytest.param({"vars": {"name": "a"}}, None, id="by vars")],
+)
+def test_what_every_run_has_to_give(place: ProjectPlace, data: dict[str, Any], expected: str | None) -> None:
+    document = of_place(place, "dev")
+    document["pipeline"] |= data
+    assert run_local.not_given(document) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        pytest.param({"TERM": "xterm"}, True, id="a window"),
+        pytest.param({"TERM": "xterm", "CI": ""}, True, id="CI empty"),
+        pytest.param({"TERM": "xterm", "CI": "false"}, True, id="CI false"),
+        pytest.param({"TERM": "xterm", "CI": "true"}, False, id="CI"),
+        pytest.param({"TERM": "dumb"}, False, id="dumb"),
+        pytest.param({}, False, id="no TERM"),
+    ],
+)
+def test_whether_to_refresh_in_place(environ: dict[str, str], expected: bool) -> None:  # noqa: FBT001  # a table
+    assert run_local._can_refresh(environ) is expected  # noqa: SLF001  # one small rule, all its cases

@@ -1,0 +1,139 @@
+"""The runtime started, watched and told of signals; here with a real one, and a view that notes what it is shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handoff_kit.runtime import LocalRun, _Lines, last_record, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Noted:
+    """A view that notes what it is shown; `loses_terminal` as one whose window was closed."""
+
+    def __init__(self, *, loses_terminal: bool = False) -> None:
+        self.lines: list[str] = []
+        self.seen: list[Sequence[Any]] = []
+        self._loses_terminal = loses_terminal
+
+    def __enter__(self) -> Noted:  # noqa: PYI034  # typing.Self is of 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def log(self, text: str) -> None:
+        if self._loses_terminal:
+            raise OSError(5, "Input/output error")
+        self.lines += text.split("\n")
+
+    def figures(self, stages: Sequence[Any]) -> None:
+        self.seen.append(stages)
+
+
+def asked(directory: Path, *shells: str, files: list[dict[str, str]] | None = None) -> LocalRun:
+    stages: list[dict[str, Any]] = [
+        {"name": f"s{number}", "shell": shell, "venv": None, "envs": {}} for number, shell in enumerate(shells)
+    ]
+    pipeline = {"format": 1, "project": "p", "environment": "dev", "vars": {}, "envs": {}, "stages": stages}
+    params = {"format": 1, "pipeline": {**pipeline, "state": "all", "meter": "rows"}, "files": files or []}
+    return LocalRun(directory, json.dumps(params), "run", {}, None, "text")
+
+
+def test_a_run_is_watched_to_its_end(tmp_path: Path) -> None:
+    view = Noted()
+    assert run(asked(tmp_path, "seq 3; echo oh >&2", "sleep 0.6; wc -l"), os.environ, lambda: view, piped=True) == 0
+    assert [line.partition(" | ")[2] for line in view.lines][1:-1] == ["oh"]
+    assert [(stage["name"], stage["exit"]) for stage in view.seen[0]] == [("s0", None), ("s1", None)]
+    last = [(stage["name"], stage["exit"], stage["rows"]) for stage in view.seen[-1]]
+    assert last == [("s0", 0, 3), ("s1", 0, 3)]
+    assert len(view.seen) >= 3
+
+
+def test_params_larger_than_a_pipe_arrive(tmp_path: Path) -> None:
+    files = [{"name": "big", "value": "x" * 300_000}]
+    assert run(asked(tmp_path, "wc -c < .env/config/big", files=files), os.environ, Noted, piped=True) == 0
+    assert (tmp_path / ".artifacts/state").read_text().strip() == "300000"
+
+
+def test_a_view_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
+    view = Noted(loses_terminal=True)
+    assert run(asked(tmp_path, "echo oh >&2; sleep 0.2; echo end"), os.environ, lambda: view, piped=True) == 0
+    assert (tmp_path / ".artifacts/state").read_text() == "end\n"
+
+
+def test_signals_before_the_runtime_is_there_reach_it(tmp_path: Path) -> None:
+    """The view is made right after the start: what comes then is passed on, whatever state the child is in."""
+
+    def interrupted() -> Noted:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Noted()
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert run(asked(tmp_path, "sleep 20"), os.environ, interrupted, piped=True) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_handlers_are_put_back(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    run(asked(tmp_path, "true"), os.environ, Noted, piped=True)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_a_second_signal_does_not_cut_short_what_is_said(tmp_path: Path) -> None:
+    """Whoever types Ctrl-C twice shall still read the summary."""
+    before = signal.getsignal(signal.SIGTERM)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    try:
+        assert run(asked(tmp_path, "sleep 20"), os.environ, Noted, piped=True) == 143
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        pytest.param([b"a\nb\n", b""], [[b"a", b"b"]], id="whole lines"),
+        pytest.param([b"a", b"b", b"c\nd", b""], [[b"abc"], [b"d"]], id="pieces, and an end without newline"),
+        pytest.param([b"a\n", b"\n", b""], [[b"a"], [b""]], id="an empty line"),
+        pytest.param([b""], [], id="nothing"),
+    ],
+)
+def test_lines(reads: list[bytes], expected: list[list[bytes]]) -> None:
+    handed: list[list[bytes]] = []
+    lines = _Lines(handed.append)
+    for data in reads:
+        lines.feed(data)
+    assert handed == expected
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff"])
+def test_no_record(tmp_path: Path, content: bytes | None) -> None:
+    place = asked(tmp_path, "true")
+    if content is not None:
+        place.artifacts.mkdir()
+        (place.artifacts / "run.json").write_bytes(content)
+    assert last_record(place) == (None, {})
+
+
+def test_a_new_record_is_told_from_the_old(tmp_path: Path) -> None:
+    place = asked(tmp_path, "true")
+    run(place, os.environ, Noted, piped=True)
+    first, _ = last_record(place)
+    run(place, os.environ, Noted, piped=True)
+    second, record = last_record(place)
+    assert (first != second, record["outcome"]) == (True, "succeeded")
