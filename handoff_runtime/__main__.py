@@ -6,12 +6,15 @@ impl.py. Without it the environment decides: COMMAND and DATA, as in a container
 
 from __future__ import annotations
 
+import os
+import sys
+
+if __name__ == "__main__" and os.path.isdir(sys.path[0] or ".") and os.path.samefile(sys.path[0] or ".", "."):
+    del sys.path[0]  # `python -m` put it there; a project's json.py is not to be taken for the library's
+
 import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # until we listen ourselves: end, without a traceback
-
-import os  # noqa: E402
-import sys  # noqa: E402
 
 from handoff_runtime.errors import HandoffError, UsageError  # noqa: E402
 from handoff_runtime.pipeline import METERS  # noqa: E402
@@ -20,6 +23,9 @@ from handoff_runtime.value import NamedTuple  # noqa: E402
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from handoff_runtime.signals import Signals
+    from handoff_runtime.store import Params
 
 USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
                                   [--log-format text|json] [--progress-fd N]
@@ -72,7 +78,7 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
         meter=_choice("--meter", found.get("meter"), METERS),
         log_format=_choice("--log-format", found.get("log_format") or environ.get("LOG_FORMAT"), FORMATS)
         or ("text" if terminal else "json"),
-        progress_fd=_number("--progress-fd", found.get("progress_fd")),
+        progress_fd=_open_fd("--progress-fd", found.get("progress_fd")),
     )
 
 
@@ -88,30 +94,47 @@ def _choice(flag: str, found: str | None, known: Sequence[str]) -> str | None:
     return found
 
 
-def _number(flag: str, found: str | None) -> int | None:
-    if found is not None and not found.isdecimal():
-        raise UsageError(f"argument {flag}: {found!r} found, a number expected")
-    return None if found is None else int(found)
+def _open_fd(flag: str, found: str | None) -> int | None:
+    if found is None:
+        return None
+    try:
+        os.fstat(int(found))
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"argument {flag}: {found} found, an open descriptor expected") from None
+    return int(found)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what is asked; the exit code."""
-    if argv and argv[0] in ("-h", "--help"):
+    if "-h" in argv or "--help" in argv:
         sys.stdout.write(USAGE)
         return 0
     try:
         return _do(asked(argv, environ, terminal=os.isatty(STDERR)), environ)
     except HandoffError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
+        return _fail(error, str(error))
+
+
+def _fail(error: HandoffError, text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return error.exit_code
 
 
 def _do(what: Asked, environ: Mapping[str, str]) -> int:
-    from handoff_runtime import run, store, variables
+    from handoff_runtime import mask, store
     from handoff_runtime.signals import Signals
 
-    signals = Signals()
     params = store.load(what.params)
+    signals = Signals()  # not before: who waits for standard input is to end when told so
+    try:
+        return _act(what, params, environ, signals)
+    except HandoffError as error:
+        return _fail(error, mask.of_run(params, params.pipeline, environ).text(str(error)))
+
+
+def _act(what: Asked, params: Params, environ: Mapping[str, str], signals: Signals) -> int:
+    from handoff_runtime import run, variables
+
     data = variables.parse_data(what.data)
     if what.command == "show_commands":
         from handoff_runtime import show
@@ -135,13 +158,24 @@ def _check_known(command: str, functions: Sequence[str]) -> None:
         )
 
 
+def _leave(code: int) -> None:
+    """End at once: while the interpreter tidies up it would take a late signal for a reason to die of it."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
 def _open_standard_descriptors() -> None:
     """Fill 0, 1 and 2 if we were started without them: a pipe of ours must never take their place."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass
     os.close(fd)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as we live
+    sys.stderr = sys.stderr or open(STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 if __name__ == "__main__":
     _open_standard_descriptors()
-    sys.exit(main(sys.argv[1:], os.environ))
+    _leave(main(sys.argv[1:], os.environ))

@@ -66,7 +66,7 @@ def message_type(line: bytes) -> object:
     """The type of the Singer message on this line, None where it is none."""
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message.get("type") if isinstance(message, dict) else None
 

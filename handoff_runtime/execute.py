@@ -11,6 +11,7 @@ means is decided in `outcome`; here it only decides whom to stop:
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 
@@ -74,6 +75,7 @@ class _Stage:
 
     def __init__(self, index: int, command: Command, stderr: int) -> None:
         self.index, self.name, self.command, self.stderr = index, command.stage, command, stderr
+        self.mouth = -1  # our copy of an unmetered stdout, to see whether anybody reads it
         self.pid = 0
         self.started = time.monotonic()
         self.heard = self.started
@@ -83,6 +85,7 @@ class _Stage:
         self.stopped = False
         self.reader_left = False
         self.cleared = False
+        self.group_left = True
 
     @property
     def running(self) -> bool:
@@ -110,7 +113,7 @@ class Execution:
         try:
             self._start(commands, os.dup(stdin), stdout)
         except StartError:
-            self._stop(self._stages, signal.SIGTERM)
+            self._stop(self._stages, signal.SIGTERM, KILL_AFTER)
             self._finish()
             raise
         self._finish()
@@ -126,7 +129,7 @@ class Execution:
         try:
             for index, command in enumerate(commands[:-1]):
                 stdin = self._start_linked(index, command, stdin)
-            self._start_stage(len(commands) - 1, commands[-1], stdin, stdout)
+            self._start_stage(len(commands) - 1, commands[-1], stdin, stdout, linked=False)
         finally:
             os.close(stdin)
 
@@ -134,7 +137,7 @@ class Execution:
         """Start a stage and the link behind it; the descriptor the next stage reads from."""
         source, write = pipe()
         try:
-            self._start_stage(index, command, stdin, write)
+            self._start_stage(index, command, stdin, write, linked=True)
         except StartError:
             os.close(source)
             raise
@@ -149,10 +152,11 @@ class Execution:
         self._links.append(Link(source, sink, moves, self._poller))
         return read
 
-    def _start_stage(self, index: int, command: Command, stdin: int, stdout: int) -> None:
+    def _start_stage(self, index: int, command: Command, stdin: int, stdout: int, *, linked: bool) -> None:
         stderr, its_stderr = os.pipe()
         try:
             stage = _Stage(index, command, stderr)
+            self._guard.expect(stderr)
             stage.pid = process.start(command, stdin, stdout, its_stderr)
         except StartError:
             os.close(stderr)
@@ -160,6 +164,8 @@ class Execution:
         finally:
             os.close(its_stderr)
         self._guard.watch(stage.pid)
+        if self._settings.meter == "off" and linked:
+            stage.mouth = os.dup(stdout)
         self._stages.append(stage)
         self._hear(stage)
 
@@ -188,7 +194,10 @@ class Execution:
         self._tell(self.figures())
         for stage in self._stages:
             if not stage.running:
+                self._mind_group(stage)
                 self._mind_leftover(stage)
+            elif stage.mouth >= 0 and not process.holds(stage.pid, stage.mouth):
+                _shut(stage)
         self._poller.after(TICK, self._tick)
 
     def _on_signals(self, _events: int) -> None:
@@ -200,26 +209,30 @@ class Execution:
     # stages' ends
 
     def _reap(self) -> None:
-        by_pid = {stage.pid: stage for stage in self._stages}
-        for pid, status, usage in _ended_children():
-            stage = by_pid.get(pid)
-            if stage and stage.running:
+        """Note who has ended; of those found together the first stage first: in doubt its failure is no consequence."""
+        ended = {pid: (status, usage) for pid, status, usage in _ended_children()}
+        for stage in self._stages:
+            if stage.running and stage.pid in ended:
+                status, usage = ended[stage.pid]
                 self._note_end(stage, status, process.usage(usage))
 
     def _note_end(self, stage: _Stage, status: int, usage: Usage) -> None:
         stage.ended, stage.status, stage.usage = time.monotonic(), status, usage
         stage.reader_left = self._reader_left(stage)
-        if not guards.alive(stage.pid):
-            self._guard.release(stage.pid)
+        _shut(stage)
+        self._mind_group(stage)
         self._judge(stage)
 
+    def _mind_group(self, stage: _Stage) -> None:
+        """Forget a group nothing is left of: its number may soon be a stranger's."""
+        if stage.group_left and not guards.alive(stage.pid):
+            stage.group_left = False
+            self._guard.release(stage.pid)
+
     def _reader_left(self, stage: _Stage) -> bool:
-        """Whether nobody read the stage's stdout any more; with the meter off only its end can tell."""
+        """Whether nobody read the stage's stdout any more."""
         link = self._link_after(stage)
-        if link is not None:
-            return link.left is not None
-        reader = self._stages[stage.index + 1 : stage.index + 2]
-        return bool(reader) and (stage.status == -signal.SIGPIPE or not reader[0].running)
+        return _unread(stage) if link is None else link.left is not None
 
     def _judge(self, stage: _Stage) -> None:
         """Whom this end concerns."""
@@ -234,8 +247,7 @@ class Execution:
 
     def _stop_unread(self, stage: _Stage) -> None:
         """Stop a stage whose reader has left; one that has closed its stdout by itself may finish its work."""
-        link = self._links[stage.index]
-        if link is None or link.left is not None:
+        if self._reader_left(stage):
             self._stop([stage], signal.SIGTERM, KILL_AFTER)
 
     # stopping
@@ -277,7 +289,9 @@ class Execution:
     def _mind_leftover(self, stage: _Stage) -> None:
         """A process that outlives its stage and keeps its pipes open, silently, is ended; we never hang on it."""
         silent, patience = self._silence(stage)
-        if silent is not None and not stage.cleared and time.monotonic() - silent > patience:
+        if self._deaf:  # it is we who do not listen
+            stage.heard = time.monotonic()
+        elif silent is not None and not stage.cleared and time.monotonic() - silent > patience:
             self._end_leftover(stage)
 
     def _silence(self, stage: _Stage) -> tuple[float | None, float]:
@@ -287,18 +301,23 @@ class Execution:
         if link is not None and link.open:
             return (None if link.idle_since is None else max(link.idle_since, ended)), QUIET_LINK
         if link is None and any(each.running for each in self._stages[stage.index + 1 :]):
-            return (ended if guards.alive(stage.pid) else None), self._settings.grace
+            return (ended if stage.group_left else None), self._settings.grace
         return (max(stage.heard, ended) if stage.stderr >= 0 else None), QUIET_STDERR
 
     def _end_leftover(self, stage: _Stage) -> None:
         stage.cleared = True
         self._log.say(f"stage {stage.name} has ended but left a process that keeps its output open; ending that")
-        guards.send(stage.pid, signal.SIGTERM)
-        self._poller.after(TICK * 2, lambda: guards.send(stage.pid, signal.SIGKILL))
+        self._send_left(stage, signal.SIGTERM)
+        self._poller.after(TICK * 2, lambda: self._send_left(stage, signal.SIGKILL))
         self._deafen(stage)
         link = self._link_after(stage)
         if link is not None:
             link.close()
+
+    def _send_left(self, stage: _Stage, number: int) -> None:
+        self._mind_group(stage)
+        if stage.group_left:
+            guards.send(stage.pid, number)
 
     def _link_after(self, stage: _Stage) -> Link | None:
         return self._links[stage.index] if stage.index < len(self._links) else None
@@ -308,15 +327,19 @@ class Execution:
         self._reap()
         patience = min(2.0, self._settings.grace * 0.1)
         begun = time.monotonic()
+        asked: set[tuple[Callable[[int, int], None], int]] = set()
         while (left := self._left_behind()) and (waited := time.monotonic() - begun) < 2 * patience:
-            for send, number in left:
+            for send, number in left - asked if waited < patience else left:
                 send(number, signal.SIGTERM if waited < patience else signal.SIGKILL)
+            asked |= left
             time.sleep(0.01)
             self._reap()
 
-    def _left_behind(self) -> list[tuple[Callable[[int, int], None], int]]:
-        groups = [(guards.send, stage.pid) for stage in self._stages if guards.alive(stage.pid)]
-        return [*groups, *((os.kill, pid) for pid in _children() if pid != self._guard.pid)]
+    def _left_behind(self) -> set[tuple[Callable[[int, int], None], int]]:
+        for stage in self._stages:
+            self._mind_group(stage)
+        groups = {(guards.send, stage.pid) for stage in self._stages if stage.group_left}
+        return groups | {(os.kill, pid) for pid in _children() if pid != self._guard.pid}
 
     # stderr
 
@@ -366,6 +389,22 @@ class Execution:
             rows_out=after.rows if after else None,
             bytes_out=after.bytes if after else None,
         )
+
+
+def _unread(stage: _Stage) -> bool:
+    """Whether the reader of an unmetered stdout has gone: while we hold it too, that is no end of file (poll(2))."""
+    if stage.mouth < 0:
+        return False
+    poll = select.poll()
+    poll.register(stage.mouth, 0)
+    return bool(poll.poll(0))
+
+
+def _shut(stage: _Stage) -> None:
+    """Let the reader have its end of file."""
+    if stage.mouth >= 0:
+        os.close(stage.mouth)
+        stage.mouth = -1
 
 
 def _ending(stage: _Stage) -> Ending | None:

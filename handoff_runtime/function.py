@@ -5,10 +5,15 @@ A function runs in a process of its own, so that it is stopped, logged, masked a
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import sys
+
+if __name__ == "__main__":  # as a script: our own directory is no place to import from, the one above it is the last
+    HERE = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [*(place for place in sys.path if place != HERE), os.path.dirname(HERE)]
+
+import ast
+import json
 
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.pipeline import Pipeline, Stage
@@ -64,6 +69,5 @@ def call(name: str, params: Mapping[str, Any], data: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)
     arguments = json.load(sys.stdin)
     call(sys.argv[1], arguments["params"], arguments["data"])

@@ -11,21 +11,26 @@ import signal
 import time
 
 PATIENCE = 2.0
+STARTING = 0.5  # time in which a process that is being started has its descriptors
 
 
 class Guard:
-    """Knows the process groups that must not outlive us."""
+    """Knows the process groups that must not outlive us; holds `lock` as long as one does."""
 
-    def __init__(self) -> None:
+    def __init__(self, lock: int) -> None:
         read, self._write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._write)
-            _stand_guard(read)
+            _stand_guard(read, lock)
         os.close(read)
 
+    def expect(self, stderr: int) -> None:
+        """A group is about to run whose first process will have this descriptor as its stderr."""
+        os.write(self._write, f"?{os.fstat(stderr).st_ino}\n".encode())
+
     def watch(self, group: int) -> None:
-        """This group is running."""
+        """It is running, and this is its number."""
         os.write(self._write, f"+{group}\n".encode())
 
     def release(self, group: int) -> None:
@@ -38,27 +43,58 @@ class Guard:
         os.waitpid(self.pid, 0)
 
 
-def _stand_guard(read: int) -> None:
-    """The guard's whole life; it holds no descriptor but the pipe, so that it keeps nobody waiting."""
+def _stand_guard(read: int, lock: int) -> None:
+    """The guard's whole life; it holds no descriptor but the pipe and the lock, so that it keeps nobody waiting."""
     try:
         os.setsid()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_IGN)
         os.dup2(read, 0)
-        os.closerange(1, 256)
-        _end_all(_groups_left())
+        os.dup2(lock, 1)
+        os.closerange(2, 1024)
+        groups, expected = _left()
+        _end_all(groups | _started(expected))
     finally:
         os._exit(0)
 
 
-def _groups_left() -> set[int]:
+def _left() -> tuple[set[int], int | None]:
+    """The groups that are left at the end, and what was expected but never told of (os.fstat, st_ino)."""
     groups: set[int] = set()
+    expected = None
     heard = b""
     while more := os.read(0, 4096):
         *lines, heard = (heard + more).split(b"\n")
         for line in lines:
-            (groups.add if line[:1] == b"+" else groups.discard)(int(line[1:]))
-    return groups
+            sign, number = line[:1], int(line[1:])
+            expected = number if sign == b"?" else None if sign == b"+" else expected
+            if sign != b"?":
+                (groups.add if sign == b"+" else groups.discard)(number)
+    return groups, expected
+
+
+def _started(expected: int | None) -> set[int]:
+    """The group of a stage we were killed in the middle of starting, found by its stderr (proc(5))."""
+    until = time.monotonic() + STARTING
+    found: set[int] = set()
+    while expected and not found and time.monotonic() < until:
+        found = {group for pid in _processes() if (group := _group_with_stderr(pid, expected))}
+    return found
+
+
+def _processes() -> list[str]:
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _group_with_stderr(pid: str, inode: int) -> int | None:
+    try:
+        group = os.getpgid(int(pid))
+        return group if os.readlink(f"/proc/{pid}/fd/2") == f"pipe:[{inode}]" and group == int(pid) else None
+    except OSError:
+        return None
 
 
 def _end_all(groups: set[int]) -> None:

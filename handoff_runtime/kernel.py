@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from errno import EINTR
 
 from handoff_runtime.value import NamedTuple
 
@@ -70,10 +71,10 @@ def _tee() -> Call:
     nonblock, errno = os.SPLICE_F_NONBLOCK, ctypes.get_errno
 
     def tee(source: int, sink: int, count: int) -> int:
-        copied: int = function(source, sink, count, nonblock)
-        if copied < 0:
-            raise OSError(errno(), "tee")
-        return copied
+        while (copied := function(source, sink, count, nonblock)) < 0:
+            if errno() != EINTR:  # a signal came first; os.splice asks again by itself
+                raise OSError(errno(), "tee")
+        return int(copied)
 
     return tee
 

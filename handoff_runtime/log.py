@@ -16,6 +16,7 @@ from handoff_runtime.mask import Mask
 OURS = "handoff"
 LINE_LIMIT = 1 << 18
 HELD_LIMIT = 1 << 20
+LONGEST_CHAIN = 100  # of secrets that overlap one another; `aaaa` in a line of nothing but `a` has no end
 ATOMIC = 4096  # a poll(2) that says writable promises a pipe this much (pipe(7), PIPE_BUF)
 
 
@@ -80,9 +81,10 @@ class Log:
     def _safe_cut(self, data: bytes) -> int:
         """Where to cut a line so that no secret is cut in two; 0 where that is not known yet."""
         cut, before = max(0, len(data) - self._mask.longest), -1
-        while cut != before:
-            before = cut
-            cut = min([cut, *self._crossing(data, cut)])
+        for _ in range(LONGEST_CHAIN):
+            if cut == before:
+                break
+            before, cut = cut, min([cut, *self._crossing(data, cut)])
         return cut
 
     def _crossing(self, data: bytes, cut: int) -> list[int]:

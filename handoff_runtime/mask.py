@@ -25,6 +25,7 @@ SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_KEY", re.IGNORECASE
 )
 NO_SECRETS = frozenset({"true", "false", "null", "none"})
+SLASH = 0x2F
 UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 OUR_PLACES = re.compile(r"(\./)?\.(artifacts|env)(/|$)")
 _ASSIGNMENT = re.compile(r"""^\s*(?:export\s+)?["']?[\w.-]+["']?\s*[:=]\s*(.*?)\s*,?\s*$""")
@@ -90,7 +91,7 @@ def _in_file(text: str) -> Iterator[str]:
     """The values of one config file: the leaves of JSON, else what stands on each line."""
     try:
         yield from _leaves(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         yield from _in_lines(text)
 
 
@@ -121,11 +122,21 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield _percent(secret)
+    yield _as_go_has_it(secret)
+    yield repr(secret)[1:-1]
+    for plain in (UNRESERVED, UNRESERVED | {SLASH}):
+        yield _percent(secret, plain, "02x")
+        yield _percent(secret, plain, "02X")
+        yield _percent(secret, plain, "02X").replace("%20", "+")
 
 
-def _percent(secret: str) -> str:
-    """The secret as it stands in a URL (RFC 3986: all but the unreserved characters are encoded)."""
-    return "".join(
-        chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in secret.encode("utf-8", "surrogateescape")
-    )
+def _as_go_has_it(secret: str) -> str:
+    """The secret in JSON made by Go, which escapes what has a meaning in HTML."""
+    text = json.dumps(secret, ensure_ascii=False)[1:-1]
+    return "".join(f"\\u{ord(character):04x}" if character in "<>&" else character for character in text)
+
+
+def _percent(secret: str, plain: frozenset[int], code: str) -> str:
+    """The secret as it stands in a URL (RFC 3986: all but the unreserved characters encoded; by some not the slash)."""
+    data = secret.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte in plain else f"%{byte:{code}}" for byte in data)

@@ -114,8 +114,9 @@ class TeeSplice:
         self._rows.finish()
 
     def settle(self) -> None:
-        """Have the counter tell what it has."""
-        self._rows.settle()
+        """Have the counter tell what it has, unless we wait for it: its descriptor must stay what it is."""
+        if self.waits != self._rows.fd:
+            self._rows.settle()
 
     def _show(self) -> bool:
         """Show what waits at the source; when blocked on a source that is ready it is the counter that is full."""

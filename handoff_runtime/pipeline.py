@@ -57,7 +57,7 @@ def parse(document: object) -> Pipeline:
         project=_text(whole.get("project"), "project"),
         environment=_text(whole.get("environment", "dev"), "environment"),
         vars=_texts(whole.get("vars", {}), "vars"),
-        envs=_texts(whole.get("envs", {}), "envs"),
+        envs=_envs(whole.get("envs", {}), "envs"),
         state=_choice(whole.get("state", "all"), STATES, "state"),
         meter=_choice(whole.get("meter", "rows"), METERS, "meter"),
         stages=_stages(whole.get("stages")),
@@ -83,7 +83,7 @@ def _stage(found: object, where: str) -> Stage:
         argv=argv,
         label=label,
         venv=None if venv is None else _text(venv, f"{where}.venv"),
-        envs=_texts(whole.get("envs", {}), f"{where}.envs"),
+        envs=_envs(whole.get("envs", {}), f"{where}.envs"),
     )
 
 
@@ -122,13 +122,28 @@ def _text(found: object, where: str) -> str:
 
 
 def _word(found: object, where: str) -> str:
-    if not isinstance(found, str) or "\0" in found:
-        raise PipelineError(f"pipeline.{where}: {_kind(found)} found, a text without NUL expected")
+    if not isinstance(found, str):
+        raise PipelineError(f"pipeline.{where}: {_kind(found)} found, a text expected")
+    if not can_be_argument(found):
+        raise PipelineError(f"pipeline.{where}: {found!r} found, a text that can be an argument of a command expected")
     return found
+
+
+def can_be_argument(text: str) -> bool:
+    """Whether a process can be given this text: no NUL, no half of a character (execve(2))."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _texts(found: object, where: str) -> Mapping[str, str]:
     return {name: _word(value, f"{where}.{name}") for name, value in _mapping(found, where).items()}
+
+
+def _envs(found: object, where: str) -> Mapping[str, str]:
+    envs = _texts(found, where)
+    for name in envs:
+        if not name or "=" in name or not can_be_argument(name):
+            raise PipelineError(f"pipeline.{where}: name {name!r} found, one without = and NUL expected")
+    return envs
 
 
 def _choice(found: object, known: tuple[str, ...], where: str) -> str:

@@ -40,9 +40,9 @@ class Poller:
 
     def turn(self) -> None:
         """Wait until something is ready or due, and call what belongs to it."""
-        for fd, events in self._poll.poll(self._timeout()):
-            watched = self._watched.get(fd)
-            if watched:
+        ready = [(fd, events, self._watched[fd]) for fd, events in self._poll.poll(self._timeout())]
+        for fd, events, watched in ready:
+            if self._watched.get(fd) is watched:  # not another one that was given its number meanwhile
                 watched[1](events)
         while self._due and self._due[0][0] <= time.monotonic():
             heapq.heappop(self._due)[2]()

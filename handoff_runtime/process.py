@@ -52,10 +52,32 @@ def start(command: Command, stdin: int, stdout: int, stderr: int) -> int:
             file_actions=actions,
             setpgroup=0,
             setsigmask=[],
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+            setsigdef=_ours_only(),
         )
     except OSError as error:
         raise _cannot_start(command.stage, command.argv[0], NOT_EXECUTABLE, error.strerror or str(error)) from None
+
+
+def _ours_only() -> list[int]:
+    """Signals a stage finds as we did: those that we or Python ignore or catch; a hangup stays ignored (nohup)."""
+    numbers = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM]
+    return numbers if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*numbers, signal.SIGHUP]
+
+
+def holds(pid: int, fd: int) -> bool:
+    """Whether a process has open what our `fd` is, as far as the system tells (proc(5)); of an ended one, yes."""
+    place = f"/proc/{pid}/fd"
+    try:
+        return any(_is(f"{place}/{its}", fd) for its in os.listdir(place)) or not os.listdir(place)
+    except OSError:
+        return True
+
+
+def _is(path: str, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(fd))
+    except OSError:  # closed meanwhile
+        return False
 
 
 def usage(rusage: object) -> Usage:

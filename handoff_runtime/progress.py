@@ -12,6 +12,7 @@ import time
 
 from handoff_runtime.execute import Figures
 from handoff_runtime.poller import Poller
+from handoff_runtime.signals import Signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class Progress:
     """Tells the figures; a line nobody reads in time is left out, never waited for."""
 
-    def __init__(self, fd: int, poller: Poller) -> None:
+    def __init__(self, fd: int, poller: Poller, signals: Signals) -> None:
         self._fd: int | None = fd
-        self._poller = poller
+        self._poller, self._signals = poller, signals
+        self._rest = b""
         os.set_inheritable(fd, False)
         os.set_blocking(fd, False)
         poller.watch(fd, 0, self._watcher_gone)
@@ -34,8 +36,9 @@ class Progress:
             return
         now = time.monotonic()
         line = json.dumps({"stages": [_shown(stage, now) for stage in figures]}) + "\n"
+        data = self._rest or line.encode()  # what is left of a line goes before a new one
         try:
-            os.write(self._fd, line.encode())
+            self._rest = data[os.write(self._fd, data) :]
         except BlockingIOError:
             pass
         except OSError:
@@ -45,7 +48,7 @@ class Progress:
         if self._fd is not None:
             self._poller.ignore(self._fd)
             self._fd = None
-            os.kill(os.getpid(), signal.SIGHUP)
+            self._signals.note(signal.SIGHUP)
 
 
 def _shown(stage: Figures, now: float) -> dict[str, object]:

@@ -9,6 +9,7 @@ import json
 import os
 import time
 
+from handoff_runtime.errors import StoreError
 from handoff_runtime.execute import Figures
 from handoff_runtime.mask import Mask
 from handoff_runtime.pipeline import Pipeline, Stage
@@ -93,10 +94,13 @@ def ended(
 def write(record: Mapping[str, Any], mask: Mask) -> None:
     """Put the record in its place, whole, with every secret starred."""
     beside = f"{RECORD}.new"
-    with open(beside, "w", encoding="utf-8") as file:
-        json.dump(_masked(record, mask), file, indent=2, ensure_ascii=False)
-        file.write("\n")
-    os.replace(beside, RECORD)
+    try:
+        with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:  # half characters escaped
+            json.dump(_masked(record, mask), file, indent=2, ensure_ascii=False)
+            file.write("\n")
+        os.replace(beside, RECORD)
+    except OSError as error:
+        raise StoreError(f"{RECORD}: {error.strerror}, a place one can write to expected") from None
 
 
 def _masked(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:

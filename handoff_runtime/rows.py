@@ -109,7 +109,7 @@ class Rows:
             _start_wc(self._read, its_answer)
         except OSError:
             os.close(answer)
-            self._seen = 0
+            self._go_on_here()
         else:
             os.close(self._read)
             self.heavy = True
@@ -117,6 +117,11 @@ class Rows:
             self._poller.watch(answer, IN, lambda _events: self._answered(answer))
         finally:
             os.close(its_answer)
+
+    def _go_on_here(self) -> None:
+        if self.heavy:
+            self._read_last()
+        self.heavy, self._seen = False, 0
 
     def _answered(self, answer: int) -> None:
         text = os.read(answer, 64)

@@ -6,7 +6,7 @@ import os
 import time
 
 from handoff_runtime import kernel, mask, outcome, process, record, state, variables, workspace
-from handoff_runtime.errors import HandoffError, StartError, StoreError
+from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError
 from handoff_runtime.execute import Execution, Figures, Result, Settings
 from handoff_runtime.guard import Guard
 from handoff_runtime.log import OURS, Log
@@ -49,6 +49,7 @@ class Scene(NamedTuple):
     params: Params
     pipeline: Pipeline
     environ: Mapping[str, str]
+    settings: Settings
     begun: record.Begun
     hidden: Mask
 
@@ -65,14 +66,13 @@ class Ended(NamedTuple):
 def run(request: Request, params: Params, environ: Mapping[str, str], signals: Signals) -> int:
     """Run the pipeline, or one function, and leave its state and record; the exit code."""
     scene = _scene(request, params, environ)
-    workspace.take()
+    lock = workspace.take()
     workspace.prepare(params.files)
-    before = state.snapshot()
-    seeded = state.seed(scene.pipeline.state, [stage.argv for stage in scene.pipeline.stages])
-    document = record.running(scene.begun, before, environ)
-    record.write(document, scene.hidden)
     log = _log(scene)
-    ended, replaced = _keep_state(scene, _execute(scene, signals, log), log)
+    document = record.running(scene.begun, state.snapshot(), environ)
+    record.write(document, scene.hidden)
+    seeded = state.seed(scene.pipeline.state, [stage.argv for stage in scene.pipeline.stages])
+    ended, replaced = _keep_state(scene, _execute(scene, signals, log, lock), log)
     if seeded and not replaced:
         state.withdraw()
     return _conclude(scene, document, ended, log, replaced=replaced)
@@ -84,7 +84,7 @@ def grace(environ: Mapping[str, str]) -> float:
     try:
         return min(LONGEST_GRACE, max(SHORTEST_GRACE, float(text)))
     except ValueError:
-        raise StoreError(f"STOP_TIMEOUT: {text!r} found, seconds from 2 to 120 expected") from None
+        raise UsageError(f"STOP_TIMEOUT: {text!r} found, seconds from 2 to 120 expected") from None
 
 
 def _scene(request: Request, params: Params, environ: Mapping[str, str]) -> Scene:
@@ -96,7 +96,8 @@ def _scene(request: Request, params: Params, environ: Mapping[str, str]) -> Scen
     pipeline = variables.filled(_chosen(whole, request.command), known)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
     begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
-    return Scene(request, params, pipeline, environ, begun, mask.of_run(params, pipeline, environ))
+    settings = Settings(pipeline.meter, grace(environ))
+    return Scene(request, params, pipeline, environ, settings, begun, mask.of_run(params, pipeline, environ))
 
 
 def _new_id(now: float) -> str:
@@ -116,29 +117,29 @@ def _log(scene: Scene) -> Log:
     return Log(LOG_FD, scene.request.log_format, scene.hidden, width, workspace.fresh(workspace.STDERR))
 
 
-def _execute(scene: Scene, signals: Signals, log: Log) -> Ended:
-    """Execute the stages; one that cannot start is an outcome, not an error."""
+def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> Ended:
+    """Execute the stages; once a run has begun, what keeps it from going on is an outcome."""
     early = [number for number in signals.take() if number in STOPPING]
     if early:
         return Ended(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
     try:
         commands = [process.command(stage, scene.environ) for stage in scene.pipeline.stages]
-        return _judged(scene, _supervised(scene, commands, signals, log))
-    except StartError as error:
+        return _judged(scene, _supervised(scene, commands, signals, log, lock))
+    except HandoffError as error:
         log.say(str(error))
-        return Ended(Outcome("failed", error.exit_code, ()), error.stage, error.message)
+        culprit = error.stage if isinstance(error, StartError) else None
+        return Ended(Outcome("failed", error.exit_code, ()), culprit, error.message)
 
 
-def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log) -> Result:
+def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
     request, pipeline = scene.request, scene.pipeline
-    settings = Settings(pipeline.meter, grace(scene.environ))
-    kernel.adopt_orphans()
-    poller, guard = Poller(), Guard()
-    progress = None if request.progress_fd is None else Progress(request.progress_fd, poller)
     stdin, stdout = _stdin(scene), workspace.fresh(workspace.STDOUT)
+    kernel.adopt_orphans()
+    poller, guard = Poller(), Guard(lock)
+    progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     log.say(f"run {scene.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
-        execution = Execution(settings, poller, signals, guard, log, progress.tell if progress else _nobody)
+        execution = Execution(scene.settings, poller, signals, guard, log, progress.tell if progress else _nobody)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)
@@ -198,13 +199,13 @@ def _conclude(scene: Scene, document: Mapping[str, Any], ended: Ended, log: Log,
     """Write the record and say how it went; the exit code."""
     now = time.time()
     seconds = now - scene.begun.started_at
-    final = record.ended(document, ended, now, seconds, state.snapshot(), replaced=replaced)
     exit_code = ended.outcome.exit
     try:
+        final = record.ended(document, ended, now, seconds, state.snapshot(), replaced=replaced)
         record.write(final, scene.hidden)
-    except OSError as error:
-        log.say(f"error: {workspace.RECORD}: {error.strerror}; the record of this run is lost")
-        exit_code = exit_code or StoreError.exit_code
+    except StoreError as error:
+        log.say(f"{error}; the record of this run is lost")
+        exit_code = exit_code or error.exit_code
     log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
     log.drain(DRAIN)
     return exit_code

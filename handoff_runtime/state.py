@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 BLOCK = 1 << 18
+SEED = b"{}\n"
 NOT_STATE = ("RECORD", "SCHEMA", "ACTIVATE_VERSION", "BATCH", "LOG")
 
 
@@ -36,6 +37,8 @@ def snapshot() -> Snapshot | None:
                 size, crc = size + len(block), zlib.crc32(block, crc)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StoreError(f"{STATE}: {error.strerror}, a readable file expected") from None
     return Snapshot(size, f"{crc:08x}")
 
 
@@ -47,14 +50,23 @@ def seed(mode: str, argvs: Iterable[Sequence[str]]) -> bool:
     wanted = mode == "singer" or any(_asks_for_state(argv) for argv in argvs)
     if not wanted or (os.path.exists(STATE) and os.path.getsize(STATE) > 0):
         return False
-    with open(STATE, "wb") as file:
-        file.write(b"{}\n")
+    try:
+        with open(STATE, "wb") as file:
+            file.write(SEED)
+    except OSError as error:
+        raise StoreError(f"{STATE}: {error.strerror}, a file one can write to expected") from None
     return True
 
 
 def withdraw() -> None:
-    """Take the empty object away again after a run that earned no state."""
-    os.unlink(STATE)
+    """Take the empty object away again after a run that earned no state, unless a stage has put its own there."""
+    try:
+        with open(STATE, "rb") as file:
+            untouched = file.read(len(SEED) + 1) == SEED
+    except OSError:
+        return
+    if untouched:
+        os.unlink(STATE)
 
 
 def _asks_for_state(argv: Sequence[str]) -> bool:
@@ -68,14 +80,13 @@ def keep(mode: str, *, succeeded: bool) -> bool:
     value, of a failed run too, since a target emits it only after it has committed (Singer specification).
     """
     blocks = _earned(mode, succeeded=succeeded)
-    first = next(blocks, b"")
-    if not first:
-        return False
     try:
-        _replace(first, blocks)
+        first = next(blocks, b"")
+        if first:
+            _replace(first, blocks)
     except OSError as error:
         raise StoreError(f"{STATE}: {error.strerror}; the state before this run is kept") from None
-    return True
+    return bool(first)
 
 
 def _earned(mode: str, *, succeeded: bool) -> Iterator[bytes]:
@@ -123,7 +134,7 @@ def _state_value(line: bytes) -> bytes | None:
     """The line's state, or None: a target writes the bare value; a tap's message wraps it in a STATE."""
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or not found or found.get("type") in NOT_STATE:
         return None
@@ -137,15 +148,17 @@ def _lines_backwards(path: str) -> Iterator[bytes]:
     """Lines from the last to the first; a last one without its newline was cut short and is left out."""
     with open(path, "rb") as file:
         position = file.seek(0, os.SEEK_END)
-        tail, complete = b"", False
+        tail: list[bytes] = []  # of a line whose beginning is not read yet, from its end; nothing of one cut short
+        complete = False
         while position > 0:
             size = min(BLOCK, position)
             position = file.seek(position - size)
-            lines = (file.read(size) + tail).split(b"\n")
-            tail = lines[0]
-            for line in reversed(lines[1:]):
-                if complete and line:
-                    yield line
-                complete = True
-        if complete and tail:
-            yield tail
+            start, *rest = file.read(size).split(b"\n")
+            for line in reversed(rest):
+                if complete:
+                    yield b"".join([line, *reversed(tail)])
+                tail, complete = [], True
+            if complete:
+                tail.append(start)
+        if complete:
+            yield b"".join(reversed(tail))

@@ -57,7 +57,7 @@ def parse(content: bytes, where: str) -> Params:
     """Read a params document (format 1)."""
     try:
         document = json.loads(content.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PipelineError(
             f"{where}: not a params document ({error})", "write one: `invoke params --output FILE`"
         ) from None

@@ -9,6 +9,7 @@ import json
 import re
 
 from handoff_runtime.errors import PipelineError, UsageError
+from handoff_runtime.pipeline import can_be_argument
 from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ def parse_data(text: str, where: str = "DATA") -> dict[str, Any]:
     """Read the JSON object given with --data or in DATA; an empty text is an empty object."""
     try:
         data = json.loads(text) if text.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: {text[:60]!r} found, a JSON object expected ({error})", _EXAMPLE) from None
     if not isinstance(data, dict):
         raise UsageError(f"{where}: {text[:60]!r} found, a JSON object expected", _EXAMPLE)
@@ -48,9 +49,10 @@ _EXAMPLE = """write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'""
 
 def values(data: Mapping[str, Any], pipeline: Pipeline, run: Run) -> dict[str, str]:
     """Every known name and its text; env values may use data, vars and built-ins, not one another."""
-    known = {**_builtins(data, run), **pipeline.vars, **_as_texts(data)}
+    builtins, given = _builtins(data, run), {**pipeline.vars, **_as_texts(data)}
+    known = {**builtins, **given}
     envs = {name: fill(text, known, f"envs.{name}") for name, text in pipeline.envs.items()}
-    return {**_builtins(data, run), **envs, **pipeline.vars, **_as_texts(data)}
+    return {**builtins, **envs, **given}
 
 
 def fill(text: str, known: Mapping[str, str], where: str) -> str:
@@ -94,7 +96,7 @@ def _as_texts(data: Mapping[str, Any]) -> dict[str, str]:
 def _as_text(name: str, value: object) -> str:
     """A text as it is, anything else as JSON; NUL and lone surrogates can be in no argument (execve(2))."""
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not can_be_argument(text):
         raise UsageError(f"data.{name}: {value!r} found, a text that can be an argument of a command expected")
     return text
 
@@ -103,7 +105,11 @@ def _builtins(data: Mapping[str, Any], run: Run) -> dict[str, str]:
     from datetime import timedelta
 
     today = run.scheduled_at.date()
-    start, end = window(data, run.scheduled_at)
+    try:
+        start, end = window(data, run.scheduled_at)
+        yesterday = today - timedelta(days=1)
+    except OverflowError:
+        raise UsageError("data: a time window that leaves the years 1 to 9999 found, a nearer one expected") from None
     return {
         "run_id": run.run_id,
         "project": run.project,
@@ -112,7 +118,7 @@ def _builtins(data: Mapping[str, Any], run: Run) -> dict[str, str]:
         "start_at": _iso(start),
         "end_at": _iso(end),
         "today": today.isoformat(),
-        "yesterday": (today - timedelta(days=1)).isoformat(),
+        "yesterday": yesterday.isoformat(),
     }
 
 
@@ -156,11 +162,11 @@ def _given_time(data: Mapping[str, Any], name: str) -> datetime | None:
     text = data[name]
     try:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except (ValueError, AttributeError):
+        return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
+    except (ValueError, AttributeError, TypeError, OverflowError):
         raise UsageError(
             f"data.{name}: {text!r} found, a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z expected"
         ) from None
-    return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
 
 
 def _days(data: Mapping[str, Any], name: str, default: int) -> int:

@@ -38,9 +38,17 @@ def take() -> int:
             f"{ARTIFACTS}: another run of this project is under way (process {holder})",
             f"wait for it, or stop it: kill {holder}",
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    _sign(lock)
     return lock
+
+
+def _sign(lock: int) -> None:
+    """Say who holds it; a full disk must not keep a run from trying."""
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        pass
 
 
 def prepare(config: Iterable[ConfigFile]) -> None:
@@ -64,8 +72,13 @@ def fresh(path: str) -> int:
 
 def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
     """Bytes of a file and, if asked for, its lines; a last one without its newline counts."""
-    if not count_rows:
-        return os.stat(path).st_size, None
+    try:
+        return _counted(path) if count_rows else (os.stat(path).st_size, None)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}, what the last stage wrote expected") from None
+
+
+def _counted(path: str) -> tuple[int, int]:
     size, newlines, last = 0, 0, b"\n"
     with open(path, "rb") as file:
         while block := file.read(BLOCK):
