@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Tell = Callable[[Sequence["Figures"]], None]
 
 TICK = 0.25
+SETTLED_EVERY = 4  # ticks: a fresh count of rows costs a process a link
 NOT_NEEDED_AFTER = 1.0  # time to notice by EPIPE that nobody reads any more
 KILL_AFTER = 5.0
 QUIET_LINK = 5.0  # a process left behind may go on writing; silent so long, it is ended
@@ -96,7 +97,7 @@ class Execution:
     """One pipeline being executed."""
 
     def __init__(
-        self, settings: Settings, poller: Poller, signals: Signals, guard: Guard, log: Log, tell: Tell
+        self, settings: Settings, poller: Poller, signals: Signals, guard: Guard, log: Log, tell: Tell | None
     ) -> None:
         self._settings, self._poller, self._signals = settings, poller, signals
         self._calls = None if settings.meter == "off" else kernel.calls()
@@ -177,9 +178,13 @@ class Execution:
             self._poller.turn()
             self._mind_log()
         self._sweep()
-        self._tell(self.figures())
+        self._show()
         self._poller.ignore(self._signals.fd)
         self._poller.ignore(self._log.fd)
+
+    def _show(self) -> None:
+        if self._tell is not None:
+            self._tell(self.figures())
 
     def _over(self) -> bool:
         ended = all(not stage.running and stage.stderr < 0 for stage in self._stages)
@@ -188,10 +193,10 @@ class Execution:
     def _tick(self) -> None:
         """What is done every so often: figures, and a look at what ended stages left behind."""
         self._ticks += 1
-        if self._ticks % 4 == 0:
+        if self._ticks % SETTLED_EVERY == 0 and self._tell is not None:
             for link in filter(None, self._links):
                 link.settle()
-        self._tell(self.figures())
+        self._show()
         for stage in self._stages:
             if not stage.running:
                 self._mind_group(stage)

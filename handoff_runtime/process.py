@@ -60,7 +60,7 @@ def start(command: Command, stdin: int, stdout: int, stderr: int) -> int:
 
 def _ours_only() -> list[int]:
     """Signals a stage finds as we did: those that we or Python ignore or catch; a hangup stays ignored (nohup)."""
-    numbers = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM]
+    numbers: list[int] = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM]
     return numbers if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*numbers, signal.SIGHUP]
 
 

@@ -12,6 +12,7 @@ import time
 from handoff_runtime.errors import StoreError
 from handoff_runtime.execute import Figures
 from handoff_runtime.mask import Mask
+from handoff_runtime.outcome import Outcome
 from handoff_runtime.pipeline import Pipeline, Stage
 from handoff_runtime.state import Snapshot
 from handoff_runtime.value import NamedTuple
@@ -19,10 +20,9 @@ from handoff_runtime.workspace import RECORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from handoff_runtime.run import Ended
 
 FORMAT = 1
 FREE_TEXTS = ("run_id", "trigger", "data", "reason", "params_version", "image_digest")
@@ -38,6 +38,15 @@ class Begun(NamedTuple):
     started_at: float
     data: Mapping[str, Any]
     pipeline: Pipeline
+
+
+class Ended(NamedTuple):
+    """How it went, in the words of the record."""
+
+    outcome: Outcome
+    culprit: str | None = None
+    reason: str | None = None
+    figures: Sequence[Figures] = ()
 
 
 def running(begun: Begun, state_before: Snapshot | None, environ: Mapping[str, str]) -> dict[str, Any]:

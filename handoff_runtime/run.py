@@ -54,15 +54,6 @@ class Scene(NamedTuple):
     hidden: Mask
 
 
-class Ended(NamedTuple):
-    """How it went, in the words of the record."""
-
-    outcome: Outcome
-    culprit: str | None = None
-    reason: str | None = None
-    figures: Sequence[Figures] = ()
-
-
 def run(request: Request, params: Params, environ: Mapping[str, str], signals: Signals) -> int:
     """Run the pipeline, or one function, and leave its state and record; the exit code."""
     scene = _scene(request, params, environ)
@@ -117,18 +108,18 @@ def _log(scene: Scene) -> Log:
     return Log(LOG_FD, scene.request.log_format, scene.hidden, width, workspace.fresh(workspace.STDERR))
 
 
-def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> Ended:
+def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> record.Ended:
     """Execute the stages; once a run has begun, what keeps it from going on is an outcome."""
     early = [number for number in signals.take() if number in STOPPING]
     if early:
-        return Ended(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
+        return record.Ended(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
     try:
         commands = [process.command(stage, scene.environ) for stage in scene.pipeline.stages]
         return _judged(scene, _supervised(scene, commands, signals, log, lock))
     except HandoffError as error:
         log.say(str(error))
         culprit = error.stage if isinstance(error, StartError) else None
-        return Ended(Outcome("failed", error.exit_code, ()), culprit, error.message)
+        return record.Ended(Outcome("failed", error.exit_code, ()), culprit, error.message)
 
 
 def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
@@ -139,16 +130,12 @@ def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     log.say(f"run {scene.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
-        execution = Execution(scene.settings, poller, signals, guard, log, progress.tell if progress else _nobody)
+        execution = Execution(scene.settings, poller, signals, guard, log, progress.tell if progress else None)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)
         os.close(stdout)
         guard.dismiss()
-
-
-def _nobody(_figures: Sequence[Figures]) -> None:
-    """Nobody watches."""
 
 
 def _stdin(scene: Scene) -> int:
@@ -160,15 +147,15 @@ def _stdin(scene: Scene) -> int:
     return function.sent(scene.params.document, scene.request.data)
 
 
-def _judged(scene: Scene, result: Result) -> Ended:
+def _judged(scene: Scene, result: Result) -> record.Ended:
     endings = [figures.ending for figures in result.figures if figures.ending]
     judged = outcome.decide(endings, result.signal)
     figures = _with_output(result.figures, scene.pipeline.meter)
     if judged.culprit is None:
         reason = f"stopped by {outcome.signal_name(result.signal)}" if result.signal else None
-        return Ended(judged, reason=reason, figures=figures)
+        return record.Ended(judged, reason=reason, figures=figures)
     name = scene.pipeline.stages[judged.culprit].name
-    return Ended(judged, name, f"stage {name} {outcome.told(endings[judged.culprit].status)}", figures)
+    return record.Ended(judged, name, f"stage {name} {outcome.told(endings[judged.culprit].status)}", figures)
 
 
 def _with_output(figures: Sequence[Figures], meter: str) -> Sequence[Figures]:
@@ -180,7 +167,7 @@ def _with_output(figures: Sequence[Figures], meter: str) -> Sequence[Figures]:
     return (*others, last._replace(bytes_out=size, rows_out=rows))
 
 
-def _keep_state(scene: Scene, ended: Ended, log: Log) -> tuple[Ended, bool]:
+def _keep_state(scene: Scene, ended: record.Ended, log: Log) -> tuple[record.Ended, bool]:
     """Keep the state if it was earned; a run that cannot keep it has failed, unless it had failed before."""
     try:
         succeeded = ended.outcome.word == "succeeded"
@@ -190,12 +177,12 @@ def _keep_state(scene: Scene, ended: Ended, log: Log) -> tuple[Ended, bool]:
         return (ended if ended.outcome.exit else _unstored(ended, error)), False
 
 
-def _unstored(ended: Ended, error: HandoffError) -> Ended:
+def _unstored(ended: record.Ended, error: HandoffError) -> record.Ended:
     failed = ended.outcome._replace(word="failed", exit=error.exit_code)
     return ended._replace(outcome=failed, reason=error.message)
 
 
-def _conclude(scene: Scene, document: Mapping[str, Any], ended: Ended, log: Log, *, replaced: bool) -> int:
+def _conclude(scene: Scene, document: Mapping[str, Any], ended: record.Ended, log: Log, *, replaced: bool) -> int:
     """Write the record and say how it went; the exit code."""
     now = time.time()
     seconds = now - scene.begun.started_at

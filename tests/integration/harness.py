@@ -182,7 +182,7 @@ def _stage(given: StageSpec, named: Counter[str]) -> dict[str, Any]:
         stage = dict(given)
         word = stage.get("builtin") or stage.get("shell", "").split(" ")[0] or stage["argv"][0]
     else:
-        stage = {"argv": list(given)}  # type: ignore[arg-type]  # no mapping: the two above are
+        stage = {"argv": list(given)}
         word = stage["argv"][0]
     name = os.path.basename(word) or "stage"  # noqa: PTH119  # a word, no path
     named[name] += 1

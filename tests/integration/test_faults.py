@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from harness import PYTHON, Finished, Project, script
+from harness import Finished, Project, script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

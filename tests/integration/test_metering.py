@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,20 +157,15 @@ def peak(running: Running) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-LOUD = "head -c {size} /dev/zero | tr '\\0' 'e' | fold -w 99 >&2"
-HOLD = "; touch {name}; until [ -e go ]; do sleep 0.05; done"
+LOUD = "head -c {size} /dev/zero | tr '\\0' 'e' | fold -w 99 >&2 & {work}; wait"
+HOLD = "; touch written; until [ -e go ]; do sleep 0.02; done"
 
 
 def flood(project: Project, size: int, meter: str, python: tuple[str, ...] = NORMAL) -> tuple[int, int]:
     """Much on every stage's stderr and on the last one's stdout at once; bytes at the end, and the runtime's peak."""
-    names = ("one", "two", "three")
-    first, second, third = (LOUD.format(size=size) + " & {work}; wait" + HOLD.format(name=name) for name in names)
-    running = project.params(
-        first.format(work=f"head -c {size} /dev/zero"), second.format(work="cat"), third.format(work="cat"), meter=meter
-    ).start(stderr=-3, python=python)
-    for name in names:
-        until(lambda name=name: project.path(name).exists(), name, 50)  # type: ignore[misc]
-    until(lambda: project.path(".artifacts/stdout.log").stat().st_size == size, "the output", 50)
+    first, *others = (LOUD.format(size=size, work=work) for work in (f"head -c {size} /dev/zero", "cat", "cat"))
+    running = project.params(first, others[0], others[1] + HOLD, meter=meter).start(stderr=subprocess.DEVNULL, python=python)
+    until(lambda: project.path("written").exists(), "the output", 50)
     most = peak(running)
     project.write("go", "")
     done = running.finish()
@@ -195,7 +191,7 @@ def test_memory_is_flat_for_endless_lines(projects: Callable[[str], Project]) ->
         code = f"import os, sys\nfor _ in range({size} >> 16): os.write(1, b'x' * 65536); os.write(2, b'e' * 65536)\n"
         hold = "import time\nopen('one', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.02)"
         files = {"secret.json": '{"password": "correct horse battery staple"}'}
-        running = project.params(script(code + hold), "cat", state="singer", files=files).start(stderr=-3)
+        running = project.params(script(code + hold), "cat", state="singer", files=files).start(stderr=subprocess.DEVNULL)
         until(lambda: project.path("one").exists(), "it", 50)
         most = peak(running)
         project.write("go", "")

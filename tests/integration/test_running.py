@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 METERS = ("rows", "bytes", "off")
-BASE_PYTHON = os.path.realpath(sys.executable)  # noqa: PTH118  # without the packages of the virtual environment
+BASE_PYTHON = os.path.realpath(sys.executable)  # without the packages of the virtual environment
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 

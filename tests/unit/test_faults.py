@@ -484,7 +484,7 @@ def test_any_shape_is_refused_without_a_crash() -> None:
     keys = ["description", "vars", "envs", "venvs", "commands", "state", "meter", "x"]
     inner = ["command", "shell", "args", "venv", "installs", "envs", "x"]
     values = ["", "a", "7", "yes", "[]", "{}", "[a]", "[[a]]", "{a: b}", "{a: [b]}", "[{a: b}]", "[null]", "{1: }"]
-    chance = random.Random(3)  # noqa: S311  # any shapes will do
+    chance = random.Random(3)  # any shapes will do
     for _ in range(400):
         stage = ", ".join(f"{key}: {chance.choice(values)}" for key in chance.sample(inner, 3))
         lines = [f"{key}: {chance.choice([*values, f'[{{{stage}}}]'])}" for key in chance.sample(keys, 4)]

@@ -31,7 +31,7 @@ def test_split(line: str, words: tuple[str, ...]) -> None:
 
 
 def test_split_is_what_a_posix_shell_does() -> None:
-    chance = random.Random(2)  # noqa: S311  # any texts will do
+    chance = random.Random(2)  # any texts will do
     for _ in range(3000):
         line = "".join(chance.choices("ab '\"\\|>*#$\n\t{}", k=chance.randrange(12)))
         try:
