@@ -76,7 +76,7 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
         data=found.get("data", environ.get("DATA", "")),
         params=found.get("params"),
         meter=_choice("--meter", found.get("meter"), METERS),
-        log_format=_choice("--log-format", found.get("log_format") or environ.get("LOG_FORMAT"), FORMATS)
+        log_format=_choice("--log-format", found.get("log_format") or environ.get("LOG_FORMAT") or None, FORMATS)
         or ("text" if terminal else "json"),
         progress_fd=_open_fd("--progress-fd", found.get("progress_fd")),
     )

@@ -16,6 +16,8 @@ from handoff_runtime.mask import Mask
 OURS = "handoff"
 LINE_LIMIT = 1 << 18
 HELD_LIMIT = 1 << 20
+FILE_LIMIT = 1 << 30
+CUT = b"... the log goes on; this file does not grow beyond 1 GiB\n"
 LONGEST_CHAIN = 100  # of secrets that overlap one another; `aaaa` in a line of nothing but `a` has no end
 ATOMIC = 4096  # a poll(2) that says writable promises a pipe this much (pipe(7), PIPE_BUF)
 
@@ -27,6 +29,7 @@ class Log:
         self.fd, self._form, self._mask, self._width, self._copy = fd, form, mask, width, copy
         self._partial: dict[str, bytes] = {}
         self._held = bytearray()
+        self._kept = 0
         self._broken = False
 
     @property
@@ -104,11 +107,15 @@ class Log:
             self.flush()
 
     def _append(self, text: bytes) -> None:
+        """Keep the text in the file, as far as it may grow: a stage gone mad must not fill the disk."""
+        self._kept += len(text)
         try:
             if self._copy is not None:
-                os.write(self._copy, text)
+                os.write(self._copy, text if self._kept <= FILE_LIMIT else CUT)
         except OSError:
             self._copy = None  # a full disk must not end a run that does not need it
+        if self._kept > FILE_LIMIT:
+            self._copy = None
 
     def _text(self, stage: str, lines: list[bytes], now: float) -> bytes:
         clock = time.strftime("%H:%M:%S", time.localtime(now))

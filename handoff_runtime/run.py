@@ -194,5 +194,5 @@ def _conclude(scene: Scene, document: Mapping[str, Any], ended: record.Ended, lo
         log.say(f"{error}; the record of this run is lost")
         exit_code = exit_code or error.exit_code
     log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
-    log.drain(DRAIN)
+    log.drain(DRAIN if ended.outcome.word != "stopped" else scene.settings.grace * 0.1)
     return exit_code

@@ -65,6 +65,17 @@ def test_tasks_import_nothing_heavy_at_start() -> None:
     assert imports(ROOT / "tasks.py", at_start_only=True) & (HEAVY - {"invoke"}) == set()
 
 
+def test_the_runtime_is_lean() -> None:
+    """Beyond what every interpreter loads, in a process of its own."""
+    program = "import sys; known = set(sys.modules); sys.path.append(sys.argv[1]); import handoff_runtime.run; print(*set(sys.modules) - known)"
+    argv = [sys.executable, "-I", "-S", "-c", program, str(ROOT)]
+    loaded = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    assert "handoff_runtime.execute" in loaded
+    assert {name.split(".")[0] for name in loaded} & (
+        HEAVY | SLOW | {"ctypes", "datetime", "ast", "shutil", "tempfile"}
+    ) == set()
+
+
 def test_a_run_loads_no_package_of_others(tmp_path: Path) -> None:
     stages = [{"name": "echo", "argv": ["echo", "x"]}, {"name": "cat", "argv": ["cat"]}]
     pipeline = {"format": 1, "project": "foo", "stages": stages}

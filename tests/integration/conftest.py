@@ -8,22 +8,27 @@ import pytest
 from harness import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """An empty project."""
-    return _made(tmp_path / "sample")
+def projects(tmp_path: Path) -> Iterator[Callable[[str], Project]]:
+    """As many projects as are asked for; nothing they started is left."""
+    made: list[Project] = []
+
+    def make(name: str) -> Project:
+        made.append(Project(tmp_path / name))
+        made[-1].directory.mkdir()
+        return made[-1]
+
+    yield make
+    for project in made:
+        for running in project.started:
+            running.end()
 
 
 @pytest.fixture
-def projects(tmp_path: Path) -> Callable[[str], Project]:
-    """As many projects as are asked for."""
-    return lambda name: _made(tmp_path / name)
-
-
-def _made(directory: Path) -> Project:
-    directory.mkdir()
-    return Project(directory)
+def project(projects: Callable[[str], Project]) -> Project:
+    """An empty project."""
+    return projects("sample")

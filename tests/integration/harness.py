@@ -78,6 +78,14 @@ class Running:
         stdout, stderr = self.process.communicate(timeout=PATIENCE)
         return self.project.finished(self.process.returncode, stdout, stderr, time.monotonic() - self.begun)
 
+    def end(self) -> None:
+        """Leave nothing of it: what a failed test did not wait for."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for stream in filter(None, (self.process.stdin, self.process.stdout, self.process.stderr)):
+            stream.close()
+
     def left(self) -> list[str]:
         """The processes that came from this run and are there now."""
         return marked(self.mark)
@@ -85,9 +93,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Project:
-    """A project's directory, and beside it the params document."""
+    """A project's directory, beside it the params document, and the runs that were started."""
 
     directory: Path
+    started: list[Running] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def params_file(self) -> Path:
@@ -141,14 +150,12 @@ class Project:
             env={**environment(), MARK: mark, **(env or {})},
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen},
         )
-        return Running(self, process, mark)
+        self.started.append(Running(self, process, mark))
+        return self.started[-1]
 
     def run(self, *argv: str, **start: Any) -> Finished:
         """Run the runtime to its end."""
-        with self.start(*argv, **start).process as process:
-            begun = time.monotonic()
-            stdout, stderr = process.communicate(timeout=PATIENCE)
-        return self.finished(process.returncode, stdout, stderr, time.monotonic() - begun)
+        return self.start(*argv, **start).finish()
 
     def finished(self, code: int, stdout: bytes | None, stderr: bytes | None, seconds: float) -> Finished:
         """What lies there after a run."""

@@ -24,7 +24,7 @@ BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj+canary/line2
 """
 VALUES = {
     "plain": "canary-plain-7f3a",
-    "quotes": 'canary "quoted" \\ and \'so\'',
+    "quotes": "canary \"quoted\" \\ and 'so'",
     "unicode": "canary-ключ-鍵-é",
     "ampersand": "canary&a=b<c>d",
     "slash": "canary/with+plus=and space",
@@ -39,7 +39,7 @@ FILES = {
 }
 SECRETS = [
     *(str(value) for key, value in VALUES.items() if key not in ("lines", "pem")),
-    *"canary-first canary-second canary-ini-55 canary-ini-66 canary-env-88 canary-stage-99".split(),
+    *["canary-first", "canary-second", "canary-ini-55", "canary-ini-66", "canary-env-88", "canary-stage-99"],
     *PEM.splitlines()[1:3],
 ]
 SEEN = re.compile(r"canary|ключ|鍵|7391846205|line1|line2|with\+plus|7f3a")
@@ -98,7 +98,7 @@ def test_a_secret_is_never_told(telling: Project, form: str) -> None:
         "run.json": telling.path(".artifacts/run.json").read_text(),
         "show_commands": telling.run("show_commands", "-d", DATA).stdout.decode(),
     }
-    assert {name: SEEN.findall(text) for name, text in told.items()} == dict.fromkeys(told, [])
+    assert {name: SEEN.findall(text) for name, text in told.items()} == {name: [] for name in told}
     assert {name: "***" in text for name, text in told.items()} == dict.fromkeys(told, True)
     assert len(told["stderr.log"]) > 1_000_000
     assert done.record["data"] == {"word": "x***x", "list": ["***"], "number": "***"}
@@ -132,7 +132,11 @@ def test_what_is_no_secret_is_left_alone(project: Project) -> None:
 def test_keys_of_the_record_are_never_masked(project: Project) -> None:
     words = ["name", "exit", "data", "stages", "state", "succeeded", "verdict", "rows_out"]
     done = project.params("true", files={"tap.json": json.dumps(words)}).run("-d", '{"k": "rows_out"}')
-    assert (done.record["outcome"], done.record["data"], done.record["stages"][0]["name"]) == ("succeeded", {"k": "***"}, "true")
+    assert (done.record["outcome"], done.record["data"], done.record["stages"][0]["name"]) == (
+        "succeeded",
+        {"k": "***"},
+        "true",
+    )
 
 
 # form
@@ -190,7 +194,12 @@ def test_a_secret_without_an_end_does_not_halt_the_log(project: Project) -> None
     code = "import os\nfor _ in range(80): os.write(2, b'a' * 65536)\nos.write(2, b'\\nafter\\n')"
     done = project.params(script(code), files={"a.json": '["aaaa"]'}).run()
     *pieces, after = done.said(done.record["stages"][0]["name"])
-    assert (after, max(map(len, pieces)) < 2_000_000, "aaaa" in "".join(pieces), done.seconds < 10) == ("after", True, False, True)
+    assert (after, max(map(len, pieces)) < 2_000_000, "aaaa" in "".join(pieces), done.seconds < 10) == (
+        "after",
+        True,
+        False,
+        True,
+    )
 
 
 def stuck(project: Project) -> None:

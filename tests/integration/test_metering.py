@@ -164,7 +164,9 @@ HOLD = "; touch written; until [ -e go ]; do sleep 0.02; done"
 def flood(project: Project, size: int, meter: str, python: tuple[str, ...] = NORMAL) -> tuple[int, int]:
     """Much on every stage's stderr and on the last one's stdout at once; bytes at the end, and the runtime's peak."""
     first, *others = (LOUD.format(size=size, work=work) for work in (f"head -c {size} /dev/zero", "cat", "cat"))
-    running = project.params(first, others[0], others[1] + HOLD, meter=meter).start(stderr=subprocess.DEVNULL, python=python)
+    running = project.params(first, others[0], others[1] + HOLD, meter=meter).start(
+        stderr=subprocess.DEVNULL, python=python
+    )
     until(lambda: project.path("written").exists(), "the output", 50)
     most = peak(running)
     project.write("go", "")
@@ -191,7 +193,9 @@ def test_memory_is_flat_for_endless_lines(projects: Callable[[str], Project]) ->
         code = f"import os, sys\nfor _ in range({size} >> 16): os.write(1, b'x' * 65536); os.write(2, b'e' * 65536)\n"
         hold = "import time\nopen('one', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.02)"
         files = {"secret.json": '{"password": "correct horse battery staple"}'}
-        running = project.params(script(code + hold), "cat", state="singer", files=files).start(stderr=subprocess.DEVNULL)
+        running = project.params(script(code + hold), "cat", state="singer", files=files).start(
+            stderr=subprocess.DEVNULL
+        )
         until(lambda: project.path("one").exists(), "it", 50)
         most = peak(running)
         project.write("go", "")

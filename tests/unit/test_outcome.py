@@ -1,115 +1,93 @@
-"""The rule that judges a run, as a table: how the stages ended, and what that means."""
+"""The one rule: how all stages ended, and what that makes of the run."""
 
 from __future__ import annotations
 
 import pytest
 
-from handoff_runtime.outcome import Ending, Outcome, decide, exit_code, told
-
-OK, FAILED, CONSEQUENCE, NOT_NEEDED, STOPPED = "ok", "failed", "consequence", "not needed", "stopped"
-SIGPIPE, SIGKILL, SIGTERM = -13, -9, -15
+from handoff_runtime.outcome import Ending, Outcome, decide, exit_code, signal_name, told
 
 
-@pytest.mark.parametrize(
-    ("endings", "signal", "expected"),
-    [
-        pytest.param([Ending(0, 1.0)], None, Outcome("succeeded", 0, (OK,), None), id="one stage"),
-        pytest.param([Ending(3, 1.0)], None, Outcome("failed", 3, (FAILED,), 0), id="one stage fails"),
-        pytest.param(
-            [Ending(1, 1.0), Ending(0, 2.0)],
-            None,
-            Outcome("failed", 1, (FAILED, OK), 0),
-            id="the last one's 0 is not all",
-        ),
-        pytest.param(
-            [Ending(5, 2.0), Ending(4, 1.0)],
-            None,
-            Outcome("failed", 4, (CONSEQUENCE, FAILED), 1),
-            id="the first in time is the cause",
-        ),
-        pytest.param(
-            [Ending(SIGPIPE, 1.0, left=True), Ending(0, 1.0)],
-            None,
-            Outcome("succeeded", 0, (NOT_NEEDED, OK), None),
-            id="yes | head",
-        ),
-        pytest.param(
-            [Ending(1, 1.0, left=True), Ending(0, 0.5)],
-            None,
-            Outcome("succeeded", 0, (NOT_NEEDED, OK), None),
-            id="a Python writer told by EPIPE",
-        ),
-        pytest.param(
-            [Ending(SIGPIPE, 1.0, left=True), Ending(7, 1.5)],
-            None,
-            Outcome("failed", 7, (CONSEQUENCE, FAILED), 1),
-            id="the writer ends before its reader's exit is known",
-        ),
-        pytest.param(
-            [Ending(SIGPIPE, 1.0, left=True), Ending(0, 1.0), Ending(2, 5.0)],
-            None,
-            Outcome("failed", 2, (CONSEQUENCE, OK, FAILED), 2),
-            id="a later stage fails after an early end",
-        ),
-        pytest.param(
-            [Ending(SIGPIPE, 1.0), Ending(0, 2.0)],
-            None,
-            Outcome("failed", 141, (FAILED, OK), 0),
-            id="SIGPIPE from elsewhere, the reader still there",
-        ),
-        pytest.param(
-            [Ending(0, 1.0), Ending(SIGPIPE, 1.0, left=True)],
-            None,
-            Outcome("failed", 141, (OK, FAILED), 1),
-            id="nothing reads the last stage but us",
-        ),
-        pytest.param(
-            [Ending(SIGTERM, 3.0, stopped=True), Ending(0, 1.0)],
-            None,
-            Outcome("succeeded", 0, (NOT_NEEDED, OK), None),
-            id="stopped by us, not needed",
-        ),
-        pytest.param(
-            [Ending(SIGTERM, 2.0, stopped=True), Ending(9, 1.0), Ending(0, 2.0)],
-            None,
-            Outcome("failed", 9, (STOPPED, FAILED, OK), 1),
-            id="upstream of a failure is stopped",
-        ),
-        pytest.param(
-            [Ending(SIGKILL, 1.0), Ending(0, 2.0)],
-            None,
-            Outcome("failed", 137, (FAILED, OK), 0),
-            id="killed from outside",
-        ),
-        pytest.param(
-            [Ending(SIGTERM, 1.0, stopped=True), Ending(0, 2.0)],
-            15,
-            Outcome("stopped", 143, (NOT_NEEDED, OK), None),
-            id="SIGTERM, drained",
-        ),
-        pytest.param(
-            [Ending(0, 1.0)], 2, Outcome("stopped", 130, (OK,), None), id="a stage that ends with 0 on SIGINT"
-        ),
-        pytest.param([], 15, Outcome("stopped", 143, (), None), id="before it began"),
-    ],
-)
-def test_decide(endings: list[Ending], signal: int | None, expected: Outcome) -> None:
-    assert decide(endings, signal) == expected
+def end(status: int, at: float = 1.0, how: str = "") -> Ending:
+    return Ending(status, at, stopped="stopped" in how, left="left" in how)
 
 
-@pytest.mark.parametrize(("status", "code"), [(0, 0), (3, 3), (255, 255), (-9, 137), (-15, 143)])
-def test_exit_code(status: int, code: int) -> None:
-    assert exit_code(status) == code
+CASES = [
+    pytest.param([end(0)], Outcome("succeeded", 0, ("ok",)), id="one"),
+    pytest.param([end(0), end(0)], Outcome("succeeded", 0, ("ok", "ok")), id="all well"),
+    pytest.param([end(3)], Outcome("failed", 3, ("failed",), 0), id="one failed"),
+    pytest.param([end(-9)], Outcome("failed", 137, ("failed",), 0), id="killed"),
+    pytest.param([end(-11), end(0)], Outcome("failed", 139, ("failed", "ok"), 0), id="crashed in the middle"),
+    pytest.param([end(-13, how="left"), end(0)], Outcome("succeeded", 0, ("not needed", "ok")), id="reader had enough"),
+    pytest.param([end(1, how="left"), end(0)], Outcome("succeeded", 0, ("not needed", "ok")), id="EPIPE told as 1"),
+    pytest.param(
+        [end(-15, how="stopped"), end(0)], Outcome("succeeded", 0, ("not needed", "ok")), id="stopped, unneeded"
+    ),
+    pytest.param([end(-13), end(0)], Outcome("failed", 141, ("failed", "ok"), 0), id="SIGPIPE with a reader there"),
+    pytest.param(
+        [end(-13, 1, "left"), end(1, 2)], Outcome("failed", 1, ("consequence", "failed"), 1), id="reader failed later"
+    ),
+    pytest.param(
+        [end(-15, 3, "stopped"), end(2, 1), end(0, 2)],
+        Outcome("failed", 2, ("stopped", "failed", "ok"), 1),
+        id="middle",
+    ),
+    pytest.param(
+        [end(5, 1), end(6, 2), end(7, 3)],
+        Outcome("failed", 5, ("failed", "consequence", "consequence"), 0),
+        id="first in time is first in line",
+    ),
+    pytest.param(
+        [end(5, 3), end(6, 2), end(7, 1)],
+        Outcome("failed", 7, ("consequence", "consequence", "failed"), 2),
+        id="first in time is last in line",
+    ),
+    pytest.param(
+        [end(5), end(6)], Outcome("failed", 6, ("consequence", "failed"), 1), id="at one time the last in line"
+    ),
+    pytest.param(
+        [end(1, how="left"), end(1, how="left"), end(0)],
+        Outcome("succeeded", 0, ("not needed", "not needed", "ok")),
+        id="a chain nobody needs",
+    ),
+    pytest.param(
+        [end(-13, 1, "left"), end(0, 1), end(1, 2)],
+        Outcome("failed", 1, ("consequence", "ok", "failed"), 2),
+        id="a reader that is fine before one that is not",
+    ),
+    pytest.param([end(0), end(1, how="left")], Outcome("failed", 1, ("ok", "failed"), 1), id="the last has no reader"),
+    pytest.param([end(0), end(-15, how="stopped")], Outcome("succeeded", 0, ("ok", "stopped")), id="the last, stopped"),
+]
+
+
+@pytest.mark.parametrize(("endings", "expected"), CASES)
+def test_a_run_is_judged_by_all_its_stages(endings: list[Ending], expected: Outcome) -> None:
+    assert decide(endings) == expected
+
+
+@pytest.mark.parametrize(("signal", "code"), [(15, 143), (2, 130), (1, 129)])
+@pytest.mark.parametrize("status", [0, 3, -9])
+def test_a_run_that_was_told_to_stop_is_stopped_whatever_it_did(signal: int, code: int, status: int) -> None:
+    found = decide([end(status, how="stopped"), end(0)], signal)
+    assert (found.word, found.exit, found.culprit) == ("stopped", code, None)
+
+
+def test_a_run_that_was_stopped_before_it_began_is_stopped() -> None:
+    assert decide([], 15) == Outcome("stopped", 143, ())
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "code", "words"),
     [
-        (3, "ended with exit 3"),
-        (-11, "was ended by SIGSEGV"),
-        (-9, "was ended by SIGKILL (out of memory?)"),
-        (-63, "was ended by signal 63"),
+        (0, 0, "ended with exit 0"),
+        (255, 255, "ended with exit 255"),
+        (-9, 137, "was ended by SIGKILL (out of memory?)"),
+        (-15, 143, "was ended by SIGTERM"),
+        (-50, 178, "was ended by signal 50"),
     ],
 )
-def test_told(status: int, words: str) -> None:
-    assert told(status) == words
+def test_a_status_has_a_code_and_words(status: int, code: int, words: str) -> None:
+    assert (exit_code(status), told(status)) == (code, words)
+
+
+def test_a_signal_has_a_name() -> None:
+    assert (signal_name(11), signal_name(50)) == ("SIGSEGV", "signal 50")

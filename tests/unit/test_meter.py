@@ -1,0 +1,191 @@
+"""Links: every mover moves the same bytes and counts the same, whoever is slow, whoever leaves."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handoff_runtime import kernel
+from handoff_runtime.meter import Copy, Link, TeeSplice, mover
+from handoff_runtime.poller import Poller
+from handoff_runtime.rows import LIGHT
+
+if TYPE_CHECKING:
+    from handoff_runtime.kernel import Calls
+
+CALLS = kernel.calls()
+MOVERS = [
+    pytest.param("rows", CALLS, id="tee and splice"),
+    pytest.param("bytes", CALLS, id="splice"),
+    pytest.param("rows", None, id="copy"),
+    pytest.param("bytes", None, id="copy without rows"),
+]
+
+
+class Linked:
+    """A link between two pipes whose other ends are ours."""
+
+    def __init__(self, meter: str, calls: Calls | None) -> None:
+        self.poller = Poller()
+        self.source, self.write = kernel.pipe()
+        self.read, self.sink = kernel.pipe()
+        for fd in (self.write, self.read):
+            os.set_blocking(fd, False)
+        self.mover = mover(meter, self.source, self.sink, calls, self.poller)
+        self.link = Link(self.source, self.sink, self.mover, self.poller)
+
+    def turn(self) -> None:
+        """Let the link work, and come back soon whatever happens."""
+        self.poller.after(0.002, lambda: None)
+        self.poller.turn()
+
+    def put(self, data: bytes) -> bytes:
+        """Write what can be written now; what is left."""
+        try:
+            return data[os.write(self.write, data) :]
+        except BlockingIOError:
+            return data
+
+    def get(self, size: int) -> bytes | None:
+        """Read what can be read now; nothing at the end, None while there is none."""
+        try:
+            return os.read(self.read, size)
+        except BlockingIOError:
+            return None
+
+    def close(self) -> None:
+        """Close what is ours."""
+        for fd in (self.write, self.read):
+            try:
+                os.close(fd)
+            except OSError:
+                continue
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_001, LIGHT + 1_000_003])
+@pytest.mark.parametrize(("meter", "calls"), MOVERS)
+def test_every_byte_passes_and_every_row_is_counted(meter: str, calls: Calls | None, size: int) -> None:
+    numbers = random.Random(size)
+    data = numbers.randbytes(size)
+    linked, got, left, ended = Linked(meter, calls), bytearray(), data, False
+    while not ended:
+        size_now = numbers.randrange(1, 1 << 20)
+        if left:
+            left = linked.put(left[:size_now]) + left[size_now:]
+        elif linked.write >= 0:
+            os.close(linked.write)
+            linked.write = -1
+        linked.turn()
+        if numbers.random() < 0.7:
+            part = linked.get(numbers.randrange(1, 1 << 20))
+            got += part or b""
+            ended = part == b""
+    while not linked.link.done:
+        linked.turn()
+    rows = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
+    assert (bytes(got) == data, linked.link.bytes, linked.link.left) == (True, len(data), None)
+    assert linked.link.rows == (rows if meter == "rows" else None)
+    linked.close()
+
+
+@pytest.mark.parametrize(("meter", "calls"), MOVERS)
+def test_a_reader_that_leaves_is_noticed_though_nothing_is_written(meter: str, calls: Calls | None) -> None:
+    linked = Linked(meter, calls)
+    os.close(linked.read)
+    linked.turn()
+    assert (linked.link.left is not None, linked.link.open) == (True, False)
+    with pytest.raises(BrokenPipeError):
+        os.write(linked.write, b"x")
+    linked.close()
+
+
+@pytest.mark.parametrize(("meter", "calls"), MOVERS)
+def test_a_reader_that_leaves_while_the_link_is_full_is_noticed(meter: str, calls: Calls | None) -> None:
+    linked = Linked(meter, calls)
+    for _ in range(60):
+        linked.put(b"x" * (1 << 16))
+        linked.turn()
+    assert (linked.link.open, linked.link.idle_since) == (True, None)
+    os.close(linked.read)
+    linked.turn()
+    assert (linked.link.left is not None, linked.link.open) == (True, False)
+    while not linked.link.done:
+        linked.turn()
+    linked.close()
+
+
+@pytest.mark.parametrize(("meter", "calls"), MOVERS)
+def test_since_when_a_writer_is_silent_is_known(meter: str, calls: Calls | None) -> None:
+    linked = Linked(meter, calls)
+    first = linked.link.idle_since
+    linked.turn()
+    assert (linked.link.idle_since, first is not None) == (first, True)
+    linked.put(b"x")
+    while linked.get(10) is None:
+        linked.turn()
+    linked.turn()
+    assert (linked.link.idle_since or 0) > (first or 0)
+    linked.link.close()
+    linked.close()
+
+
+@pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
+def test_a_counter_that_is_waited_for_is_not_replaced() -> None:
+    linked = Linked("rows", CALLS)
+    assert isinstance(linked.mover, TeeSplice)
+    counter = linked.mover._rows  # noqa: SLF001  # what a slow `wc` leads to
+    left, got = b"r\n" * LIGHT, 0
+    while not counter.heavy:
+        left = linked.put(left)
+        linked.turn()
+        got += len(linked.get(1 << 20) or b"")
+    fd = counter.fd
+    linked.mover.waits = fd
+    linked.link.settle()
+    assert counter.fd == fd
+    linked.mover.waits = linked.source
+    while left:
+        left = linked.put(left)
+        linked.link.settle()
+        linked.turn()
+        got += len(linked.get(1 << 20) or b"")
+    os.close(linked.write)
+    while not linked.link.done:
+        linked.turn()
+        got += len(linked.get(1 << 20) or b"")
+    assert (got <= 2 * LIGHT, linked.link.rows, linked.link.bytes) == (True, LIGHT, 2 * LIGHT)
+    os.close(linked.read)
+
+
+def test_where_the_calls_are_missing_a_copy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "splice", raising=False)
+    assert kernel.calls() is None
+    linked = Linked("rows", kernel.calls())
+    assert isinstance(linked.mover, Copy)
+    linked.link.close()
+    linked.close()
+
+
+@pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
+def test_where_the_calls_are_forbidden_a_copy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_given: object, **_named: object) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "splice", forbidden)
+    assert kernel.calls() is None
+
+
+@pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
+def test_the_calls_never_block() -> None:
+    assert CALLS is not None
+    (read, write), (other, sink) = kernel.pipe(), kernel.pipe()
+    for call in CALLS:
+        with pytest.raises(BlockingIOError):
+            call(read, sink, 1)
+    os.close(write)
+    assert [call(read, sink, 1) for call in CALLS] == [0, 0]
+    for fd in (read, other, sink):
+        os.close(fd)
