@@ -18,9 +18,10 @@ def projects(tmp_path: Path) -> Iterator[Callable[[str], Project]]:
     made: list[Project] = []
 
     def make(name: str) -> Project:
-        made.append(Project(tmp_path / name))
-        made[-1].directory.mkdir()
-        return made[-1]
+        project = Project(tmp_path / name)
+        project.directory.mkdir()
+        made.append(project)
+        return project
 
     yield make
     for project in made:

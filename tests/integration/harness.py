@@ -150,8 +150,9 @@ class Project:
             env={**environment(), MARK: mark, **(env or {})},
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen},
         )
-        self.started.append(Running(self, process, mark))
-        return self.started[-1]
+        running = Running(self, process, mark)
+        self.started.append(running)
+        return running
 
     def run(self, *argv: str, **start: Any) -> Finished:
         """Run the runtime to its end."""

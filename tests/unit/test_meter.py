@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -189,3 +190,22 @@ def test_the_calls_never_block() -> None:
     assert [call(read, sink, 1) for call in CALLS] == [0, 0]
     for fd in (read, other, sink):
         os.close(fd)
+
+
+@pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
+def test_a_signal_in_the_middle_of_a_call_is_no_error() -> None:
+    assert CALLS is not None
+    (read, write), (other, sink) = kernel.pipe(), kernel.pipe()
+    heard: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _frame: heard.append(number))
+    signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+    try:
+        while len(heard) < 4000:
+            for call in (CALLS.tee, CALLS.tee, CALLS.tee, CALLS.splice):
+                with pytest.raises(BlockingIOError):
+                    call(read, sink, 1)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        for fd in (read, write, other, sink):
+            os.close(fd)
