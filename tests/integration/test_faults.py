@@ -100,11 +100,11 @@ STUBBORN = script(
 def test_what_only_the_kernel_refuses_ends_the_stages_before_it(project: Project, last: list[str], why: str) -> None:
     project.keep(b"old")
     project.write("text", "no first line that names an interpreter\n", 0o755)
-    running = project.params(STUBBORN, "cat", last).start()
+    running = project.params(STUBBORN, *["cat"] * 60, last).start()
     done = running.finish()
     assert (done.exit, done.record["culprit"], done.state) == (126, os.path.basename(last[0]), b"old")  # noqa: PTH119
     assert done.record["reason"] == f"stage {done.record['culprit']}: cannot start {last[0]!r}: {why}"
-    assert done.seconds < 9
+    assert (done.seconds < 9, project.path("started").exists()) == (True, True)
     assert running.left() == []
 
 

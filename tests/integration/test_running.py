@@ -151,9 +151,12 @@ def test_a_reader_that_ends_early_with_3_has_failed(project: Project, meter: str
     assert done.seconds < 3
 
 
+FINISHING = "exec >&-; until [ -e eof ]; do sleep 0.02; done; sleep 1.3; touch committed"
+
+
 @pytest.mark.parametrize("meter", METERS)
 def test_a_stage_that_has_closed_its_output_may_finish_its_work(project: Project, meter: str) -> None:
-    done = project.params("exec >&-; sleep 2; touch committed", "cat", meter=meter).run()
+    done = project.params(FINISHING, "cat; touch eof", meter=meter).run()
     assert (done.exit, done.verdicts, project.path("committed").exists()) == (0, ["ok", "ok"], True)
 
 

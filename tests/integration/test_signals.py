@@ -287,7 +287,7 @@ def test_a_signal_at_any_moment_leaves_the_old_state_or_the_new(
     def trial(index: int) -> str:
         return told(number, *tried(projects(f"trial-{index}"), number, delays[index]))
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(8 if number == signal.SIGKILL else 4) as pool:  # a killed one's stages are waited for
         found = Counter(pool.map(trial, range(trials)))
     if number == signal.SIGKILL:
         assert found == {"killed": trials}
