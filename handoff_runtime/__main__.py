@@ -12,9 +12,9 @@ import sys
 if __name__ == "__main__" and os.path.isdir(sys.path[0] or ".") and os.path.samefile(sys.path[0] or ".", "."):
     del sys.path[0]  # `python -m` put it there; a project's json.py is not to be taken for the library's
 
-import signal
+from handoff_runtime.signals import Signals, end_when_told
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # until we listen ourselves: end, without a traceback
+end_when_told()  # before anything else is loaded
 
 from handoff_runtime.errors import HandoffError, UsageError  # noqa: E402
 from handoff_runtime.pipeline import METERS  # noqa: E402
@@ -24,7 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from handoff_runtime.signals import Signals
     from handoff_runtime.store import Params
 
 USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
@@ -122,7 +121,6 @@ def _fail(error: HandoffError, text: str) -> int:
 
 def _do(what: Asked, environ: Mapping[str, str]) -> int:
     from handoff_runtime import mask, store
-    from handoff_runtime.signals import Signals
 
     params = store.load(what.params)
     signals = Signals()  # not before: who waits for standard input is to end when told so

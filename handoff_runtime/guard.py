@@ -27,20 +27,29 @@ class Guard:
 
     def expect(self, stderr: int) -> None:
         """A group is about to run whose first process will have this descriptor as its stderr."""
-        os.write(self._write, f"?{os.fstat(stderr).st_ino}\n".encode())
+        self._tell(f"?{os.fstat(stderr).st_ino}\n")
 
     def watch(self, group: int) -> None:
         """It is running, and this is its number."""
-        os.write(self._write, f"+{group}\n".encode())
+        self._tell(f"+{group}\n")
 
     def release(self, group: int) -> None:
         """Nothing of this group is left."""
-        os.write(self._write, f"-{group}\n".encode())
+        self._tell(f"-{group}\n")
 
     def dismiss(self) -> None:
         """All is over: the guard ends, and is waited for so that nothing of us is left."""
         os.close(self._write)
-        os.waitpid(self.pid, 0)
+        try:
+            os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            pass  # it was killed, and waited for with the rest
+
+    def _tell(self, line: str) -> None:
+        try:
+            os.write(self._write, line.encode())
+        except BrokenPipeError:
+            pass  # somebody has killed it; the run does not need it to go on
 
 
 def _stand_guard(read: int, lock: int) -> None:

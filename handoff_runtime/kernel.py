@@ -6,6 +6,7 @@ import fcntl
 import os
 from errno import EINTR
 
+from handoff_runtime.signals import FIRST
 from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -49,6 +50,8 @@ def calls() -> Calls | None:
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent ends, so that they can be found (prctl(2))."""
+    if os.getpid() == FIRST:  # they are given to the first process anyway
+        return
     try:
         import ctypes
 

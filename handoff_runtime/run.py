@@ -11,7 +11,8 @@ from handoff_runtime.execute import Execution, Figures, Result, Settings
 from handoff_runtime.guard import Guard
 from handoff_runtime.log import OURS, Log
 from handoff_runtime.mask import Mask
-from handoff_runtime.outcome import Outcome
+from handoff_runtime.memory import Memory
+from handoff_runtime.outcome import Ending, Outcome
 from handoff_runtime.pipeline import Pipeline
 from handoff_runtime.poller import Poller
 from handoff_runtime.process import Command
@@ -115,7 +116,8 @@ def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> record.Ende
         return record.Ended(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
     try:
         commands = [process.command(stage, scene.environ) for stage in scene.pipeline.stages]
-        return _judged(scene, _supervised(scene, commands, signals, log, lock))
+        memory = Memory()
+        return _judged(scene, _supervised(scene, commands, signals, log, lock), memory)
     except HandoffError as error:
         log.say(str(error))
         culprit = error.stage if isinstance(error, StartError) else None
@@ -147,7 +149,7 @@ def _stdin(scene: Scene) -> int:
     return function.sent(scene.params.document, scene.request.data)
 
 
-def _judged(scene: Scene, result: Result) -> record.Ended:
+def _judged(scene: Scene, result: Result, memory: Memory) -> record.Ended:
     endings = [figures.ending for figures in result.figures if figures.ending]
     judged = outcome.decide(endings, result.signal)
     figures = _with_output(result.figures, scene.pipeline.meter)
@@ -155,7 +157,13 @@ def _judged(scene: Scene, result: Result) -> record.Ended:
         reason = f"stopped by {outcome.signal_name(result.signal)}" if result.signal else None
         return record.Ended(judged, reason=reason, figures=figures)
     name = scene.pipeline.stages[judged.culprit].name
-    return record.Ended(judged, name, f"stage {name} {outcome.told(endings[judged.culprit].status)}", figures)
+    return record.Ended(judged, name, f"stage {name} {_death(judged.exit, endings[judged.culprit], memory)}", figures)
+
+
+def _death(exit_code: int, ending: Ending, memory: Memory) -> str:
+    """How a stage failed, in words; a shell tells by its exit code that what it ran was killed."""
+    why = memory.why_killed() if exit_code == outcome.KILLED else None
+    return f"was killed for memory: {why}" if why else outcome.told(ending.status)
 
 
 def _with_output(figures: Sequence[Figures], meter: str) -> Sequence[Figures]:

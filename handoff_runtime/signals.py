@@ -5,7 +5,30 @@ from __future__ import annotations
 import os
 import signal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+FIRST = 1  # the pid of a container's first process
+
+
+def end_when_told() -> None:
+    """Until we listen ourselves, end at a stopping signal: at once, without a traceback.
+
+    What the first process of a container does not catch the kernel keeps from it (pid_namespaces(7)); so
+    there we catch, and end with the exit code a shell would tell.
+    """
+    if os.getpid() != FIRST:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return
+    for number in _not_ignored(STOPPING):
+        signal.signal(number, _end)
+
+
+def _not_ignored(numbers: Iterable[signal.Signals]) -> Iterable[signal.Signals]:
+    """All but a hangup we were started to ignore (nohup)."""
+    return (each for each in numbers if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN)
 
 
 class Signals:
@@ -19,9 +42,8 @@ class Signals:
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in (*STOPPING, signal.SIGCHLD):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, _noted)
+        for number in _not_ignored((*STOPPING, signal.SIGCHLD)):
+            signal.signal(number, _noted)
 
     def note(self, number: int) -> None:
         """Take it as if this signal had come."""
@@ -37,3 +59,7 @@ class Signals:
 
 def _noted(_number: int, _frame: object) -> None:
     """The number is in the wakeup pipe already."""
+
+
+def _end(number: int, _frame: object) -> None:
+    os._exit(128 + number)

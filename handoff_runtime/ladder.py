@@ -1,0 +1,80 @@
+"""The ladder of stopping: whom to stop, when, and what follows if that is not enough.
+
+- a stage failed: what is upstream of it is stopped at once, what is downstream may finish within the grace time;
+- everything downstream ended well: what is upstream is not needed any more, and stopped;
+- we were told to stop: the first stage at once, so that the rest may drain; then all; then by SIGKILL.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from handoff_runtime import guard
+from handoff_runtime.log import Log
+from handoff_runtime.poller import Poller
+from handoff_runtime.stage import Started
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+NOT_NEEDED_AFTER = 1.0  # time to notice by EPIPE that nobody reads any more
+KILL_AFTER = 5.0
+
+
+class Ladder:
+    """Who of the stages is told to stop; `signal` is the one that made us stop them all, if any."""
+
+    def __init__(
+        self, stages: Sequence[Started], poller: Poller, grace: float, log: Log, let_go: Callable[[], None]
+    ) -> None:
+        self._stages, self._poller, self._grace, self._log, self._let_go = stages, poller, grace, log, let_go
+        self.signal: int | None = None
+
+    def told(self, number: int) -> None:
+        """Ask the first stage, wait for the rest to drain, ask all, wait, kill (ECS stopTimeout)."""
+        running = [stage for stage in self._stages if stage.running]
+        self._log.say(f"{signal.Signals(number).name} received, stopping {_names(running)}")
+        if self.signal is not None:
+            self._stop(running, signal.SIGTERM, kill_after=min(1.0, self._grace / 4))
+            return
+        if not running:
+            self._let_go()
+            return
+        self.signal = number
+        self._stop(running[:1], signal.SIGTERM)
+        self._poller.after(self._grace * 0.5, lambda: self._stop(self._stages, signal.SIGTERM))
+        self._poller.after(self._grace * 0.75, lambda: self._stop(self._stages, signal.SIGKILL))
+        self._poller.after(self._grace * 0.8, self._let_go)
+
+    def ended(self, stage: Started) -> None:
+        """A stage has ended: stop whom this concerns."""
+        if self.signal is not None:
+            return
+        if stage.status != 0 and not stage.stopped and not stage.reader_left:
+            downstream = self._stages[stage.index + 1 :]
+            self._stop(self._stages[: stage.index], signal.SIGTERM, KILL_AFTER)
+            self._poller.after(self._grace, lambda: self._stop(downstream, signal.SIGTERM, KILL_AFTER))
+        elif stage.index > 0 and not any(each.running for each in self._stages[stage.index :]):
+            self._poller.after(NOT_NEEDED_AFTER, lambda: self._stop_unread(self._stages[stage.index - 1]))
+
+    def give_up(self) -> None:
+        """Not every stage could be started: stop those that were."""
+        self._stop(self._stages, signal.SIGTERM, KILL_AFTER)
+
+    def _stop_unread(self, stage: Started) -> None:
+        """Stop a stage whose reader has left; one that has closed its stdout by itself may finish its work."""
+        if stage.unread:
+            self._stop([stage], signal.SIGTERM, KILL_AFTER)
+
+    def _stop(self, stages: Sequence[Started], number: int, kill_after: float | None = None) -> None:
+        for stage in stages:
+            if stage.running:
+                stage.stopped = True
+                guard.send(stage.pid, number)
+        if kill_after is not None:
+            self._poller.after(kill_after, lambda: self._stop(stages, signal.SIGKILL))
+
+
+def _names(stages: Sequence[Started]) -> str:
+    return ", ".join(stage.name for stage in stages) or "nothing is running"

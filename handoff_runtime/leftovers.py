@@ -1,0 +1,109 @@
+"""Leftovers: processes that outlive their stage, in its group or adopted by us; we never hang on them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from handoff_runtime import guard as guards
+from handoff_runtime.guard import Guard
+from handoff_runtime.log import Log
+from handoff_runtime.poller import Poller
+from handoff_runtime.stage import Started
+from handoff_runtime.stderr import Stderr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Sending = tuple[Callable[[int, int], None], int]
+
+QUIET_LINK = 5.0  # a process left behind may go on writing; silent so long, it is ended
+QUIET_STDERR = 1.0
+KILL_AFTER = 0.5
+
+
+class Leftovers:
+    """What the stages leave behind, and its end."""
+
+    def __init__(
+        self, stages: Sequence[Started], poller: Poller, guard: Guard, log: Log, stderr: Stderr, grace: float
+    ) -> None:
+        self._stages, self._poller, self._guard, self._log = stages, poller, guard, log
+        self._stderr, self._grace = stderr, grace
+
+    def mind_group(self, stage: Started) -> None:
+        """Forget a group nothing is left of: its number may soon be a stranger's."""
+        if stage.group_left and not guards.alive(stage.pid):
+            stage.group_left = False
+            self._guard.release(stage.pid)
+
+    def mind(self, stage: Started) -> None:
+        """A process that outlives its stage and keeps its pipes open, silently, is ended."""
+        self.mind_group(stage)
+        silent, patience = self._silence(stage)
+        if self._stderr.deaf:  # it is we who do not listen
+            stage.heard = time.monotonic()
+        elif silent is not None and not stage.cleared and time.monotonic() - silent > patience:
+            self._end(stage)
+
+    def let_go(self) -> None:
+        """Close what a process out of our reach still holds."""
+        for stage in self._stages:
+            if stage.link is not None:
+                stage.link.close()
+        for stage in self._stages:
+            self._stderr.close(stage)
+
+    def sweep(self, reap: Callable[[], None]) -> None:
+        """End every process that is left; `reap` waits for those that have ended."""
+        reap()
+        patience = min(2.0, self._grace * 0.1)
+        begun = time.monotonic()
+        asked: set[Sending] = set()
+        while (left := self._left()) and (waited := time.monotonic() - begun) < 2 * patience:
+            for send, number in left - asked if waited < patience else left:
+                send(number, signal.SIGTERM if waited < patience else signal.SIGKILL)
+            asked |= left
+            time.sleep(0.01)
+            reap()
+
+    def _silence(self, stage: Started) -> tuple[float | None, float]:
+        """Since when an ended stage's pipes are open but silent (None: they are not), and how long we bear it."""
+        ended = stage.ended or stage.started
+        link = stage.link
+        if link is not None and link.open:
+            return (None if link.idle_since is None else max(link.idle_since, ended)), QUIET_LINK
+        if link is None and any(each.running for each in self._stages[stage.index + 1 :]):
+            return (ended if stage.group_left else None), self._grace
+        return (max(stage.heard, ended) if stage.stderr >= 0 else None), QUIET_STDERR
+
+    def _end(self, stage: Started) -> None:
+        stage.cleared = True
+        self._log.say(f"stage {stage.name} has ended but left a process that keeps its output open; ending that")
+        self._send(stage, signal.SIGTERM)
+        self._poller.after(KILL_AFTER, lambda: self._send(stage, signal.SIGKILL))
+        self._stderr.close(stage)
+        if stage.link is not None:
+            stage.link.close()
+
+    def _send(self, stage: Started, number: int) -> None:
+        self.mind_group(stage)
+        if stage.group_left:
+            guards.send(stage.pid, number)
+
+    def _left(self) -> set[Sending]:
+        for stage in self._stages:
+            self.mind_group(stage)
+        groups = {(guards.send, stage.pid) for stage in self._stages if stage.group_left}
+        return groups | {(os.kill, pid) for pid in _children() if pid != self._guard.pid}
+
+
+def _children() -> list[int]:
+    """Our living children (proc(5)); none where the kernel does not tell."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []

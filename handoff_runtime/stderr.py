@@ -1,0 +1,56 @@
+"""The stages' stderr: read into the log, no faster than that can take it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from handoff_runtime.log import Log
+from handoff_runtime.poller import IN, OUT, Poller
+from handoff_runtime.stage import Started
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+READ_SIZE = 1 << 16
+
+
+class Stderr:
+    """What all stages tell; `deaf` while the log is full."""
+
+    def __init__(self, stages: Sequence[Started], poller: Poller, log: Log) -> None:
+        self._stages, self._poller, self._log = stages, poller, log
+        self.deaf = False
+
+    def hear(self, stage: Started) -> None:
+        """Listen to a stage until it closes its stderr."""
+        if stage.stderr >= 0:
+            self._poller.watch(stage.stderr, IN, lambda _events: self._on_data(stage))
+
+    def close(self, stage: Started) -> None:
+        """Listen no more, whoever still holds it."""
+        if stage.stderr >= 0:
+            self._poller.ignore(stage.stderr)
+            os.close(stage.stderr)
+            stage.stderr = -1
+            self._log.end(stage.name)
+
+    def mind_log(self) -> None:
+        """Read no more from the stages than the log can take; write on when it can."""
+        if self._log.waiting:
+            self._poller.watch(self._log.fd, OUT, self._log.flush)
+        else:
+            self._poller.ignore(self._log.fd)
+        if self._log.full != self.deaf:
+            self.deaf = self._log.full
+            for stage in self._stages:
+                self._poller.ignore(stage.stderr) if self.deaf else self.hear(stage)
+
+    def _on_data(self, stage: Started) -> None:
+        data = os.read(stage.stderr, READ_SIZE)
+        stage.heard = time.monotonic()
+        if data:
+            self._log.feed(stage.name, data)
+        else:
+            self.close(stage)
