@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
+    from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
+    from handoff_kit.runtime import Container
     from handoff_kit.steps import Step
 
     Task = TypeVar("Task", bound=Callable[..., None])
@@ -37,6 +40,8 @@ PROJECT = (
 ENVIRONMENT = "dev, prod, ...; default: HANDOFF_ENVIRONMENT, else dev"
 DATA = """JSON object of values for placeholders, like '{"start_at": "2026-01-01"}'; default: {}"""
 VAR = "one value for a placeholder, as NAME=VALUE; may be given many times; goes before --data"
+PLATFORM = "linux/amd64 or linux/arm64; default: the project's, else the builder's own"
+BUILDER = "docker, podman or auto (default): docker where it works, else podman"
 METER = "rows, bytes or off: what to count between stages; default: the project's"
 
 
@@ -72,9 +77,17 @@ def _put(text: str) -> None:
 
 def _do(c: Context, steps: Sequence[Step], after: str) -> None:
     """Do the steps, or tell them; then say what comes next."""
+    _execute(c, steps)
+    _conclude(c, steps, after)
+
+
+def _execute(c: Context, steps: Sequence[Step]) -> None:
     from handoff_kit.execute import execute
 
     execute(steps, dry=c.config.run.dry, say=_say)
+
+
+def _conclude(c: Context, steps: Sequence[Step], after: str) -> None:
     _say("nothing was done: --dry" if c.config.run.dry and steps else f"next: {after}")
 
 
@@ -88,6 +101,19 @@ def _environment(environment: str) -> str:
     from handoff_kit import given
 
     return given.environment(environment, os.environ)
+
+
+def _builder(asked: str) -> Builder:
+    from handoff_kit import given
+    from handoff_kit.image import builder
+
+    return builder.find(given.choice("--builder", asked, builder.CHOICES))
+
+
+def _platform(asked: str) -> str | None:
+    from handoff_kit import given
+
+    return given.choice("--platform", asked, given.PLATFORMS)
 
 
 @task(auto_shortflags=False, help={"project": PROJECT, "environment": ENVIRONMENT})
@@ -176,19 +202,117 @@ def params(c: Context, project: str = "", output: str = "", environment: str = "
         _put(text)
 
 
-@task(auto_shortflags=False, help={"project": PROJECT, "environment": ENVIRONMENT})
+@task(
+    auto_shortflags=False,
+    help={"project": PROJECT, "environment": ENVIRONMENT, "platform": PLATFORM},
+)
 @_told
-def render(c: Context, project: str = "", environment: str = "") -> None:
-    """Write what would be sent elsewhere to build/NAME/, to be read: pipeline.json."""
+def render(c: Context, project: str = "", environment: str = "", platform: str = "") -> None:
+    """Write what would be sent elsewhere to build/NAME/, to be read: pipeline.json, Dockerfile, context/."""
     from handoff_kit import params as documents
     from handoff_kit import project as projects
     from handoff_kit import render as rendering
+    from handoff_kit.image import build as building
     from handoff_kit.steps import WriteFile
 
     place = _place(project)
-    pipeline = documents.pipeline_of(place, projects.load(place.file, place.shown), _environment(environment))
-    steps = (WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)),)
-    _do(c, steps, f"invoke run-local --project {place.name}")
+    loaded = projects.load(place.file, place.shown)
+    pipeline = documents.pipeline_of(place, loaded, _environment(environment))
+    made = building.source(place, loaded, _platform(platform) or loaded.image.platform or "")
+    steps = (WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)), *building.plan_render(made))
+    _do(c, steps, f"invoke build --project {place.name}")
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "project": PROJECT,
+        "tag": "name of the image; default: handoff-NAME with a tag that follows from what it is made of",
+        "platform": PLATFORM,
+        "no-cache": "build every layer anew, also where nothing changed; default: only what changed",
+        "builder": BUILDER,
+    },
+)
+@_told
+def build(
+    c: Context, project: str = "", tag: str = "", platform: str = "", no_cache: bool = False, builder: str = ""
+) -> None:
+    """Build the project's image; nothing where nothing changed. Prints its name, id, size and the seconds it took."""
+    from handoff_kit import project as projects
+    from handoff_kit.image import build as building
+    from handoff_kit.image import dockerfile, listing
+    from handoff_kit.image.revision import revision
+
+    begun = time.monotonic()
+    place = _place(project)
+    loaded = projects.load(place.file, place.shown)
+    worker = _builder(builder)
+    asked = _platform(platform) or loaded.image.platform
+    made = building.source(place, loaded, asked or worker.platform)
+    reference = building.checked(tag) if tag else made.reference
+    steps = building.plan_build(
+        made,
+        worker,
+        worker.image(reference),
+        reference=reference,
+        platform=asked,
+        revision=revision(place, worker.ask),
+        settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
+        no_cache=no_cache,
+    )
+    if not steps:
+        _say(f"{reference} is up to date")
+    _execute(c, steps)
+    if not c.config.run.dry:
+        _put(listing.line(worker, reference, time.monotonic() - begun))
+    _conclude(c, steps, f"invoke run-local --container --project {place.name}")
+
+
+@task(
+    auto_shortflags=False,
+    help={"project": "list the images of this project alone; default: those of every project", "builder": BUILDER},
+)
+@_told
+def images(c: Context, project: str = "", builder: str = "") -> None:
+    """Print the images there are of projects: name, id, size, age, platform, source revision."""
+    from datetime import datetime, timezone
+
+    from handoff_kit import names
+    from handoff_kit.image import listing
+
+    found = listing.images(_builder(builder), names.checked(project) if project else None)
+    if not found:
+        _say(f"no image of {f'project {project}' if project else 'any project'}")
+        _say("next: invoke build" + (f" --project {project}" if project else ""))
+        return
+    _put(listing.table(found, datetime.now(timezone.utc)))
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "project": PROJECT,
+        "repository": "required: where to, as docker takes it, like 127.0.0.1:5000/team/elements",
+        "tag": "its tag there; default: the one that follows from what the image is made of",
+        "builder": BUILDER,
+    },
+)
+@_told
+def push(c: Context, project: str = "", repository: str = "", tag: str = "", builder: str = "") -> None:
+    """Push the project's image to a registry. Prints its name there, digest, size and the seconds it took."""
+    from handoff_kit.image import listing
+    from handoff_kit.image import push as pushing
+
+    begun = time.monotonic()
+    place, repository = _place(project), pushing.checked(repository)
+    worker, image = _image(place, builder)
+    target = pushing.named(repository, tag or image.rpartition(":")[2])
+    steps = pushing.plan_push(worker, image, target, place)
+    _execute(c, steps)
+    if not c.config.run.dry:
+        digest = pushing.pushed(worker, target, place)
+        _put(listing.line(worker, target, time.monotonic() - begun, digest))
+    _conclude(c, steps, f"docker run {repository}@DIGEST show_commands --params FILE")
 
 
 @task(
@@ -203,6 +327,9 @@ def render(c: Context, project: str = "", environment: str = "") -> None:
         "meter": METER,
         "log-format": "text (default), or json: the log alone, one object a line, without live view and summary",
         "environment": ENVIRONMENT,
+        "container": "run in a container of the project's image (invoke build makes it); default: run here",
+        "memory": "with --container: what it may use, like 512m or 2g; default: no limit",
+        "builder": "with --container: " + BUILDER,
     },
 )
 @_told
@@ -216,12 +343,17 @@ def run_local(
     meter: str = "",
     log_format: str = "",
     environment: str = "",
+    container: bool = False,
+    memory: str = "",
+    builder: str = "",
 ) -> None:
-    """Run a project's pipeline on this machine, by the module that runs it in the container."""
+    """Run a project's pipeline on this machine: as it is, or in a container of its image."""
     from handoff_kit import given
     from handoff_kit import run_local as running
 
     place = _place(project)
+    _check_belongs("--container", given=container, memory=memory, builder=builder)
+    inside = _inside(place, memory, builder) if container else None
     asked = running.plan(
         place,
         environment=_environment(environment),
@@ -230,10 +362,43 @@ def run_local(
         params=Path.cwd() / params if params else None,
         meter=given.choice("--meter", meter, given.METERS),
         log_format=given.choice("--log-format", log_format, given.LOG_FORMATS) or "text",
+        container=inside[1] if inside else None,
     )
-    exit_code = running.run(asked, place, os.environ, dry=c.config.run.dry, say=_say)
+    dry = c.config.run.dry
+    if inside:
+        exit_code = running.run_contained(asked, inside[0], place, os.environ, dry=dry, say=_say)
+    else:
+        exit_code = running.run(asked, place, os.environ, dry=dry, say=_say)
     if exit_code:
         raise Exit(code=exit_code)
+
+
+def _inside(place: ProjectPlace, memory: str, asked: str) -> tuple[Builder, Container]:
+    """The container that the project's image is run in."""
+    from handoff_kit.image import container as containers
+
+    limit = containers.memory_limit(memory)
+    worker, image = _image(place, asked)
+    caller = containers.Caller(os.getuid(), os.getgid())
+    return worker, containers.container(worker, image, place, environ=os.environ, caller=caller, memory=limit)
+
+
+def _image(place: ProjectPlace, asked: str) -> tuple[Builder, str]:
+    """The project's image, built from it as it is now."""
+    from handoff_kit import project as projects
+    from handoff_kit.image import build as building
+
+    loaded = projects.load(place.file, place.shown)
+    worker = _builder(asked)
+    made = building.source(place, loaded, loaded.image.platform or worker.platform)
+    return worker, building.existing(made, worker)
+
+
+def _check_belongs(flag: str, *, given: bool, **others: str) -> None:
+    """Refuse flags that mean nothing without another one."""
+    for name, value in others.items():
+        if value and not given:
+            raise ProjectError(f"--{name}: found {value!r} without {flag}, to which it belongs", f"add {flag}")
 
 
 @task(
@@ -256,5 +421,5 @@ def _understand(tasks: Collection) -> None:
         command_line.check(words, tasks, ROOT)
 
 
-namespace = Collection(check, install, new, params, render, run_local, show_commands)
+namespace = Collection(build, check, images, install, new, params, push, render, run_local, show_commands)
 _understand(namespace)

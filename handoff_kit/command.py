@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from handoff_kit.errors import CommandError
@@ -16,11 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["run"]
+__all__ = ["Saying", "run"]
 
 STDERR = 2
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 KEPT_LINES = 200
+
+
+@dataclass(frozen=True)
+class Saying:
+    """What of a program's words is worth repeating: patterns of the cause, of the part that failed, of remedies."""
+
+    causes: Sequence[str] = ()
+    where: Sequence[str] = ()
+    hints: Sequence[tuple[str, str]] = ()
+
+    def of(self, tail: str) -> str:
+        """The part and the cause that the words name, as they end an error's message."""
+        return _first(self.where, tail) + _first(self.causes, tail)
+
+    def hint(self, tail: str) -> str | None:
+        """The first remedy whose pattern is found."""
+        return next((hint for pattern, hint in self.hints if re.search(pattern, tail)), None)
 
 
 def run(
@@ -29,26 +47,27 @@ def run(
     cwd: Path,
     purpose: str,
     env: Mapping[str, str] | None = None,
-    telling: Sequence[str] = (),
+    saying: Saying | None = None,
     given: str | None = None,
 ) -> None:
     """Run it, `given` on its stdin; raise CommandError when it cannot start or does not end with 0."""
+    heard = saying if saying and saying.causes else None
     try:
         process = subprocess.Popen(
             argv,
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=STDERR,
-            stderr=subprocess.PIPE if telling else None,
+            stdout=subprocess.PIPE if heard else STDERR,
+            stderr=subprocess.STDOUT if heard else None,
         )
     except OSError as error:
         raise _cannot_start(argv, cwd, purpose, error) from error
     with process:
         _give(process.stdin, given or "")
-        tail = _pass_on(process.stderr) if process.stderr else ""
+        tail = _pass_on(process.stdout) if process.stdout else ""
     if process.returncode:
-        raise _failed(argv, cwd, purpose, process.returncode, _cause(telling, tail))
+        raise _failed(argv, cwd, purpose, process.returncode, heard or Saying(), tail)
 
 
 def _give(stream: IO[bytes] | None, text: str) -> None:
@@ -59,7 +78,7 @@ def _give(stream: IO[bytes] | None, text: str) -> None:
 
 
 def _pass_on(stream: IO[bytes]) -> str:
-    """Copy a program's stderr to ours as it comes; its end is given back."""
+    """Copy what a program says to our stderr as it comes; its end is given back."""
     kept: deque[bytes] = deque(maxlen=KEPT_LINES)
     for line in stream:
         os.write(STDERR, line)
@@ -67,7 +86,7 @@ def _pass_on(stream: IO[bytes]) -> str:
     return b"".join(kept).decode(errors="replace")
 
 
-def _cause(telling: Sequence[str], tail: str) -> str:
+def _first(telling: Sequence[str], tail: str) -> str:
     """What the first pattern that fits has found: its groups where it has some, else the whole."""
     found = next((match for pattern in telling if (match := re.search(pattern, tail))), None)
     return ": ".join(("", *(found.groups() or (found.group(),)))) if found else ""
@@ -82,8 +101,10 @@ def _cannot_start(argv: Sequence[str], cwd: Path, purpose: str, error: OSError) 
     return CommandError(f"could not {purpose}: {argv[0]}: {error.strerror}", NOT_EXECUTABLE)
 
 
-def _failed(argv: Sequence[str], cwd: Path, purpose: str, status: int, cause: str) -> CommandError:
+def _failed(  # noqa: PLR0917  # what was run, and how it went
+    argv: Sequence[str], cwd: Path, purpose: str, status: int, saying: Saying, tail: str
+) -> CommandError:
     how = f"exit {status}" if status > 0 else f"signal {-status}"
-    message = f"could not {purpose}: {argv[0]} ended with {how}{cause}"
+    message = f"could not {purpose}: {argv[0]} ended with {how}{saying.of(tail)}"
     repeat = f"to repeat it: cd {shlex.quote(str(cwd))} && {shlex.join(argv)}"
-    return CommandError(message, status if status > 0 else 128 - status, repeat)
+    return CommandError(message, status if status > 0 else 128 - status, saying.hint(tail) or repeat)

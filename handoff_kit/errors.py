@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from handoff_kit.source import Problem
 
-__all__ = ["CommandError", "HandoffError", "ProjectError", "ProjectFileError"]
+__all__ = ["CommandError", "HandoffError", "ImageError", "ProjectError", "ProjectFileError", "RenderError"]
 
 
 class ProjectError(HandoffError):
@@ -29,6 +29,16 @@ class ProjectFileError(ProjectError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class RenderError(HandoffError):
+    """A template cannot be filled (sysexits.h EX_SOFTWARE)."""
+
+    exit_code = 70
+
+
+class ImageError(HandoffError):
+    """An image, or what builds and runs it, is not there or is not what it should be."""
 
 
 class CommandError(HandoffError):

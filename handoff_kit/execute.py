@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING
 
 from handoff_kit import command, locks
 from handoff_kit.errors import CommandError, HandoffError
-from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteFile
+from handoff_kit.image.context import sha256_of
+from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteContext, WriteFile
 from handoff_kit.venvs import STAMP, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from handoff_kit.image.context import Entry
+
     Say = Callable[[str], None]
 
 __all__ = ["describe", "execute"]
+
+CONTEXT_TIME = 315_532_800  # 1980-01-01: the same wherever a context is written
 
 
 def execute(steps: Iterable[Step], *, dry: bool, say: Say) -> None:
@@ -39,6 +44,9 @@ def describe(step: Step) -> str:
     match step:
         case WriteFile():
             return f"write {_shown(step.path)} ({len(step.text.encode()):,} bytes)"
+        case WriteContext():
+            files = sum(entry.source is not None for entry in step.entries)
+            return f"write {_shown(step.directory)}/ ({files} files, {sum(e.size for e in step.entries):,} bytes)"
         case RemoveTree():
             return f"remove {_shown(step.path)}"
         case RunCommand():
@@ -60,11 +68,13 @@ def _perform(step: Step, say: Say) -> None:
     match step:
         case WriteFile():
             _write(step.path, step.text, step.mode)
+        case WriteContext():
+            _write_context(step.directory, step.entries)
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            run = command.run
-            run(step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, telling=step.telling)
+            saying = command.Saying(step.telling, step.where, step.hints)
+            command.run(step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying)
         case LockRequirements():
             _lock(step, say)
         case StampVenv():
@@ -93,6 +103,37 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _write_context(directory: Path, entries: Iterable[Entry]) -> None:
+    beside = directory.with_name(f".{directory.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        for entry in entries:
+            _put_entry(beside, entry)
+        for path in (*beside.rglob("*"), beside):
+            os.utime(path, (CONTEXT_TIME, CONTEXT_TIME), follow_symlinks=False)
+        _remove(directory)
+        beside.rename(directory)
+    except OSError as error:
+        raise HandoffError(f"could not write {_shown(directory)}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _put_entry(top: Path, entry: Entry) -> None:
+    path = top / entry.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if entry.source is not None:
+        shutil.copyfile(entry.source, path)
+        if sha256_of(path) != entry.sha256:
+            raise HandoffError(f"{_shown(entry.source)}: changed while it was read", "let it rest, and try again")
+        path.chmod(entry.mode)
+    elif entry.target is not None:
+        path.symlink_to(entry.target)
+    else:
+        path.mkdir(exist_ok=True)
+        path.chmod(entry.mode)
 
 
 def _remove(path: Path) -> None:
@@ -131,11 +172,11 @@ def _uv_pins(step: LockRequirements, python: str, output: Path) -> str:
         shutil.copyfile(step.lock, output)
     argv = (*step.argv, "--python-version", python, "--output-file", str(output))
     given = "".join(f"{text}\n" for text in step.requirements)
-    command.run(argv, cwd=step.cwd, purpose=step.purpose, telling=locks.TELLING, given=given)
+    command.run(argv, cwd=step.cwd, purpose=step.purpose, saying=command.Saying(locks.TELLING), given=given)
     return output.read_text(encoding="utf-8")
 
 
 def _pip_pins(step: LockRequirements, output: Path) -> str:
     argv = (*step.argv, "--report", str(output))
-    command.run(argv, cwd=step.cwd, purpose=step.purpose, telling=locks.TELLING)
+    command.run(argv, cwd=step.cwd, purpose=step.purpose, saying=command.Saying(locks.TELLING))
     return locks.pins_of_report(output.read_text(encoding="utf-8"))

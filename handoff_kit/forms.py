@@ -11,6 +11,15 @@ from handoff_kit.words import split
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 VENV_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 COLLECTOR_STATS = "collector_stats"
+# An image as a Dockerfile's FROM takes it: [HOST[:PORT]/]PATH[:TAG][@DIGEST], https://pkg.go.dev/github.com/distribution/reference
+_HOST = r"[a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]+)?"
+_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_TAG = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+BASE = rf"^({_HOST}/)?{_PART}(/{_PART})*({_TAG})?(@sha256:[0-9a-f]{{64}})?$"
+# A Debian package as apt-get install takes it: NAME[:ARCHITECTURE][=VERSION], Debian Policy 5.6.1 and 5.6.12
+# (a name never ends in -, which would mean: remove it)
+PACKAGE = r"^[a-z0-9][a-z0-9+.-]*[a-z0-9+](:[a-z0-9]+)?(=[A-Za-z0-9.+:~*-]+)?$"
+SERVICE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _PIP = re.compile(r"\s*(?:python3?\s+-m\s+)?pip3?\s+install\s(?P<rest>.*)", re.DOTALL)
 
 
@@ -22,6 +31,21 @@ def is_name(text: str) -> bool:
 def is_venv_name(text: str) -> bool:
     """Whether a venv may be called so."""
     return bool(re.fullmatch(VENV_NAME.strip("^$"), text))
+
+
+def is_base(text: str) -> bool:
+    """Whether an image may be called so."""
+    return bool(re.fullmatch(BASE.strip("^$"), text))
+
+
+def is_package(text: str) -> bool:
+    """Whether apt-get takes this for one package."""
+    return bool(re.fullmatch(PACKAGE.strip("^$"), text))
+
+
+def is_service(text: str) -> bool:
+    """Whether boto3 may call a service so."""
+    return bool(re.fullmatch(SERVICE.strip("^$"), text))
 
 
 def as_words(value: object) -> object:

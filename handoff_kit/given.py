@@ -15,9 +15,10 @@ from handoff_runtime.pipeline import METERS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["LOG_FORMATS", "METERS", "checked", "choice", "data", "environment"]
+__all__ = ["LOG_FORMATS", "METERS", "PLATFORMS", "checked", "choice", "data", "environment"]
 
 LOG_FORMATS = ("text", "json")
+PLATFORMS = ("linux/amd64", "linux/arm64")
 DEFAULT_ENVIRONMENT = "dev"
 LONGEST_ENVIRONMENT = 20
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")

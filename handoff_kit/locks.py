@@ -8,6 +8,7 @@ hold is that of a requirement that is an address (`tap @ git+https://...`).
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,7 @@ __all__ = [
     "compose",
     "is_current",
     "is_unhashed",
+    "path_of",
     "pins_of_report",
     "requirements_of",
     "serves",
@@ -69,6 +71,13 @@ def is_current(text: str | None, requirements: Sequence[str]) -> bool:
 def is_unhashed(requirement: str) -> bool:
     """Whether it is a repository or a directory: a commit can be pinned, but no hash asked for."""
     return _UNHASHED.search(requirement) is not None
+
+
+def path_of(requirement: str) -> str | None:
+    """The directory or file that a requirement installs, or None where it names none."""
+    place = requirement.rpartition("@ ")[2].strip().removeprefix("file://").removeprefix("file:")
+    is_path = is_unhashed(requirement) and "://" not in place and re.match(r"\.|/|[\w-]+(/|$)", place)
+    return posixpath.normpath(place) if is_path else None
 
 
 def check(text: str, requirements: Sequence[str], shown: str, again: str) -> None:

@@ -22,8 +22,11 @@ from handoff_kit import faults
 from handoff_kit.errors import ProjectFileError
 from handoff_kit.faults.outline import Keys
 from handoff_kit.forms import (
+    BASE,
     COLLECTOR_STATS,
     NAME,
+    PACKAGE,
+    SERVICE,
     VENV_NAME,
     as_directory,
     as_mapping,
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["COLLECTOR_STATS", "EnvItem", "Project", "Stage", "Venv", "load", "placeholders", "understood"]
+__all__ = ["COLLECTOR_STATS", "EnvItem", "Image", "Project", "Stage", "Venv", "load", "placeholders", "understood"]
 
 
 class EnvItem(BaseModel):
@@ -60,6 +63,10 @@ Text: TypeAlias = Annotated[str, WithJsonSchema({"type": ["string", "number", "b
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME)]
 VenvName: TypeAlias = Annotated[str, StringConstraints(pattern=VENV_NAME)]
 Requirement: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
+Package: TypeAlias = Annotated[str, StringConstraints(pattern=PACKAGE)]
+Service: TypeAlias = Annotated[str, StringConstraints(pattern=SERVICE)]
+Step: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
+Pattern: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
 Args: TypeAlias = Annotated[tuple[Text, ...], BeforeValidator(as_words, json_schema_input_type=Text | list[Text])]
 Envs: TypeAlias = Annotated[
     dict[Name, Text], BeforeValidator(as_mapping, json_schema_input_type=dict[Name, Text] | list[EnvItem])
@@ -119,6 +126,60 @@ class Stage(BaseModel):
     )
 
 
+class Image(BaseModel):
+    """What the project's image is made of, besides its venvs and files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: str = Field(
+        "python:3.11-slim",
+        pattern=BASE,
+        description="The image to build on: any with Python and pip, and with Debian's apt-get where packages are "
+        "named. For builds that can be repeated to the byte, name it by its digest too.",
+        examples=["python:3.12-slim", "python:3.11-slim@sha256:" + 64 * "0"],
+    )
+    packages: tuple[Package, ...] = Field(
+        (),
+        description="Debian packages that the stages need, as `apt-get install` takes them.",
+        examples=[["jq", "postgresql-client=15+248"]],
+    )
+    build_packages: tuple[Package, ...] = Field(
+        (),
+        description="Debian packages needed only while the venvs are made (a compiler, `git`, headers). They do "
+        "not stay in the image.",
+        examples=[["gcc", "libc6-dev", "git"]],
+    )
+    steps: tuple[Step, ...] = Field(
+        (),
+        description="Further build steps: lines for `sh`, run as root in the image after its packages, each a "
+        "layer of its own. They must not hold a secret: everyone who has the image can read them.",
+        examples=[["ln -s /usr/bin/mawk /usr/local/bin/awk"]],
+    )
+    platform: Literal["linux/amd64", "linux/arm64"] | None = Field(
+        None,
+        description="The platform to build for. Without it: that of the builder, or what `--platform` says.",
+        examples=["linux/arm64"],
+    )
+    store: Literal["aws", "none"] = Field(
+        "aws",
+        description="Where the image can find its params and keep its state: `aws` takes boto3 along, with `none` "
+        "the image serves `invoke run-local --container` alone and is 20 MB smaller.",
+        examples=["none"],
+    )
+    services: tuple[Service, ...] = Field(
+        (),
+        description="AWS services, as boto3 names them, that functions in `impl.py` use. Those that handoff "
+        "itself needs are always there; the rest of boto3's data is left out.",
+        examples=[["dynamodb"]],
+    )
+    exclude: tuple[Pattern, ...] = Field(
+        (),
+        description="Files of the project that shall stay out of the image, as glob patterns relative to the "
+        "project; a directory stands for all in it.",
+        examples=[["notebooks", "data/*.parquet"]],
+    )
+
+
 @dataclass(frozen=True)
 class Venv:
     """A virtual environment that handoff makes: where it lies and what goes into it."""
@@ -170,6 +231,12 @@ class Project(BaseModel):
         "rows", description="What is counted between the stages.", examples=["bytes"]
     )
 
+    image: Image = Field(
+        default_factory=Image,
+        description="What `invoke build` makes the image of.",
+        examples=[{"base": "python:3.12-slim", "packages": ["jq"]}],
+    )
+
     @property
     def venvs(self) -> tuple[Venv, ...]:
         """The virtual environments to make: the declared ones, then those that `installs` fills."""
@@ -185,7 +252,7 @@ def _keys(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(info.alias or name for name, info in model.model_fields.items())
 
 
-_KEYS = Keys(_keys(Project), _keys(Stage), _keys(EnvItem))
+_KEYS = Keys(_keys(Project), _keys(Stage), _keys(EnvItem), _keys(Image))
 
 
 def load(path: Path, shown: str) -> Project:

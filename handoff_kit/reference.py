@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.project import Project, Stage
+from handoff_kit.project import Image, Project, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,23 @@ _WRITTEN = {
     "args": "text, or a list of words",
     "venv": "name or path",
     "installs": "list of texts",
+    "image": "mapping",
+    "base": "name of an image",
+    "packages": "list of Debian packages",
+    "build_packages": "list of Debian packages",
+    "steps": "list of lines for `sh`",
+    "platform": "`linux/amd64` or `linux/arm64`",
+    "store": "`aws` or `none`",
+    "services": "list of names",
+    "exclude": "list of patterns",
 }
-_DEFAULTS = {"commands": "required", "command": "one of `command` and `shell`", "shell": "one of the two"}
+_DEFAULTS = {
+    "commands": "required",
+    "command": "one of `command` and `shell`",
+    "shell": "one of the two",
+    "image": "the defaults of its keys",
+    "platform": "the builder's own",
+}
 
 
 def reference() -> str:
@@ -42,6 +57,7 @@ def reference() -> str:
     parts = [
         *_section("At the left margin", Project),
         *_section("Of a stage, under `commands`", Stage),
+        *_section("Of `image`", Image),
     ]
     return "\n".join(parts)
 

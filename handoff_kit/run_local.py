@@ -14,6 +14,7 @@ from handoff_kit import given
 from handoff_kit import params as documents
 from handoff_kit import project as projects
 from handoff_kit.errors import ProjectError
+from handoff_kit.image import container as containers
 from handoff_kit.runtime import LocalRun, last_record
 from handoff_kit.runtime import run as run_it
 from handoff_kit.venvs import status
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
-    from handoff_kit.runtime import View
+    from handoff_kit.runtime import Container, View
     from handoff_runtime.pipeline import Pipeline
     from handoff_runtime.store import Params
 
@@ -51,11 +53,12 @@ def plan(
     params: Path | None,
     meter: str | None,
     log_format: str,
+    container: Container | None = None,
 ) -> LocalRun:
     """What the runtime is to be started with; what can be known to be wrong is an error before anything runs."""
     command = RUN if command == "default" else command
-    text = _given(params, place) if params else _rendered(place, environment, command)
-    asked = LocalRun(place.directory, text, command, data, meter, log_format)
+    text = _given(params, place) if params else _rendered(place, environment, command, installed=container is None)
+    asked = LocalRun(place.directory, text, command, data, meter, log_format, container)
     _filled(text, command, data)
     return asked
 
@@ -109,10 +112,10 @@ def _check_whose(params: Params, path: Path, place: ProjectPlace) -> None:
         )
 
 
-def _rendered(place: ProjectPlace, environment: str, command: str) -> str:
+def _rendered(place: ProjectPlace, environment: str, command: str, *, installed: bool) -> str:
     loaded = projects.load(place.file, place.shown)
     documents.check_functions(place)
-    if command == RUN:
+    if command == RUN and installed:
         _check_venvs(place, loaded)
     return documents.to_json(documents.document(place, loaded, environment))
 
@@ -131,7 +134,8 @@ def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry
     """Run it, shown as the terminal allows, and say what came of it; the exit code."""
     if dry:
         shown = preview(asked.params, asked.command, asked.data, environ).rstrip()
-        say(f"would {'show' if asked.command == SHOW else 'run'}, in projects/{place.name}:\n{shown}")
+        where = f"in a container of {asked.container.argv[-1]}" if asked.container else f"in projects/{place.name}"
+        say(f"would {'show' if asked.command == SHOW else 'run'}, {where}:\n{shown}")
         return 0
     before, _ = last_record(asked)
     terminal = sys.stderr.isatty()
@@ -167,6 +171,22 @@ def _conclude(
         return
     with suppress(OSError):  # nobody looks any more; the record tells the same
         views.conclude(views.console(environ, terminal=terminal), record, _seen_from_here(place))
+
+
+def run_contained(
+    asked: LocalRun, builder: Builder, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say
+) -> int:
+    """The same in a container, which is removed when it has ended, and whose own end is told."""
+    if dry or asked.container is None:
+        return run(asked, place, environ, dry=dry, say=say)
+    containers.make_places(place)
+    try:
+        exit_code = run(asked, place, environ, dry=dry, say=say)
+        if exit_code and (told := containers.ended(builder, asked.container.name)):
+            say(f"{told}\nnext: give it more: invoke run-local --container --memory 1g --project {place.name}")
+        return exit_code
+    finally:
+        containers.remove(builder, asked.container.name)
 
 
 def _again(place: ProjectPlace) -> str:

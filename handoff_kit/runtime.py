@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READ_SIZE = 1 << 16
+STDOUT = 1
+PATIENCE = 10.0
+SHOW = "show_commands"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container to run in: its name, and the words that start it and end with its image."""
+
+    name: str
+    argv: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,12 @@ class LocalRun:
     data: Mapping[str, Any]
     meter: str | None
     log_format: str
+    container: Container | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether there will be figures to watch; what prints has its standard output for itself."""
+        return self.container is None or self.command != SHOW
 
     def argv(self, progress_fd: int | None = None) -> tuple[str, ...]:
         """The words the runtime is started by."""
@@ -42,7 +59,8 @@ class LocalRun:
         progress = () if progress_fd is None else ("--progress-fd", str(progress_fd))
         data = json.dumps(self.data, ensure_ascii=False)
         asked = (self.command, "--data", data, "--params", "-", *meter, "--log-format", self.log_format)
-        return (sys.executable, "-m", "handoff_runtime", *asked, *progress)
+        start = self.container.argv if self.container else (sys.executable, "-m", "handoff_runtime")
+        return (*start, *asked, *progress)
 
     @property
     def artifacts(self) -> Path:
@@ -70,10 +88,11 @@ def run(
     with _Forwarding() as forwarding:
         child, figures = _started(asked, environ, piped=piped)
         with child, figures:
-            forwarding.to(child)
+            if not (asked.container and asked.tells):
+                forwarding.to(child)
             _send(child, asked.params)
             with view() as shown:
-                _watch(child, figures, shown)
+                _watch(child, figures, shown, begun=lambda: forwarding.to(child))
     return exit_code(child.returncode)
 
 
@@ -100,14 +119,20 @@ def _started(asked: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tup
 
 
 def _start(asked: LocalRun, progress: int, environ: Mapping[str, str], *, piped: bool) -> subprocess.Popen[bytes]:
-    """A session of its own: a terminal's Ctrl-C comes to us alone, and is forwarded once."""
+    """A session of its own: a terminal's Ctrl-C comes to us alone, and is forwarded once.
+
+    No descriptor but the standard ones reaches into a container: there the figures are its standard output.
+    """
+    inside = asked.container is not None
+    number = (STDOUT if asked.tells else None) if inside else progress
     return subprocess.Popen(
-        asked.argv(progress),
+        asked.argv(number),
         cwd=asked.directory,
         env={name: value for name, value in environ.items() if name != "VIRTUAL_ENV"},
         stdin=subprocess.PIPE,
+        stdout=progress if inside and asked.tells else None,
         stderr=subprocess.PIPE if piped else None,
-        pass_fds=(progress,),
+        pass_fds=() if inside else (progress,),
         start_new_session=True,
     )
 
@@ -115,7 +140,8 @@ def _start(asked: LocalRun, progress: int, environ: Mapping[str, str], *, piped:
 class _Forwarding:
     """While it lasts, signals that would end us are passed to the runtime, which knows how to stop.
 
-    What comes before the runtime is there waits for it; what we were told to ignore (nohup) stays ignored.
+    What comes before the runtime is there waits for it: a container that has not begun hears nothing. What
+    we were told to ignore (nohup) stays ignored.
     Once one was passed on all is about to end, and another one must not cut short what is said of it.
     """
 
@@ -157,13 +183,19 @@ def _send(child: subprocess.Popen[bytes], params: str) -> None:
         pass  # the runtime ended first, and says why
 
 
-def _watch(child: subprocess.Popen[bytes], progress: io.FileIO, view: View) -> None:
+def _watch(child: subprocess.Popen[bytes], progress: io.FileIO, view: View, begun: Callable[[], None]) -> None:
+    """Show what comes until all is closed; `begun` is called with the first of it, or when it is long in coming."""
+    waiting: float | None = PATIENCE
     with selectors.DefaultSelector() as selector:
         selector.register(progress.fileno(), selectors.EVENT_READ, _Lines(_newest_figures(view)))
         if child.stderr is not None:
             selector.register(child.stderr.fileno(), selectors.EVENT_READ, _Lines(_whole_log(view)))
         while selector.get_map():
-            for key, _ in selector.select():
+            ready = selector.select(waiting)
+            if waiting is not None:
+                begun()
+                waiting = None
+            for key, _ in ready:
                 data = os.read(key.fd, READ_SIZE)
                 key.data.feed(data)
                 if not data:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from handoff_kit.image.context import Entry
+
 
 @dataclass(frozen=True)
 class WriteFile:
@@ -31,7 +33,9 @@ class RunCommand:
     """A program to be run to its end; a non-zero exit ends the plan.
 
     `env` is added to our own environment; `purpose` completes the sentence "could not ...";
-    `telling` are patterns of what, in its stderr, names the cause: the error repeats the first that is found.
+    `telling` are patterns of what, in its output, names the cause, `where` those of what names the part that
+    failed: the error repeats the first of each that is found. `hints` are pairs of a pattern and what to do
+    where it is found; without one the error tells how to repeat the command.
     """
 
     argv: tuple[str, ...]
@@ -39,6 +43,16 @@ class RunCommand:
     purpose: str
     env: Mapping[str, str] = field(default_factory=dict)
     telling: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    hints: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class WriteContext:
+    """A directory that shall hold these entries and nothing else, all of one time; made beside, then put in place."""
+
+    directory: Path
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
@@ -69,4 +83,4 @@ class StampVenv:
     python: str
 
 
-Step = WriteFile | RemoveTree | RunCommand | LockRequirements | StampVenv
+Step = WriteFile | WriteContext | RemoveTree | RunCommand | LockRequirements | StampVenv

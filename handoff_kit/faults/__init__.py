@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handoff_kit.faults import image, lines, names, shapes, stages, venvs
 from handoff_kit.faults import keys as key_rules
-from handoff_kit.faults import lines, names, shapes, stages, venvs
 from handoff_kit.faults.outline import Keys, Outline
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ _THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
     venvs.named,
     venvs.installs,
     venvs.clashes,
+    image.unfilled,
+    image.padded,
+    image.bases,
+    image.packages,
+    image.steps,
+    image.services,
+    image.excluded,
+    image.idle,
     stages.incomplete,
     stages.pipeline,
 )

@@ -38,8 +38,9 @@ def is_stage(trail: Trail) -> bool:
 
 
 def inside(trail: Trail) -> Trail:
-    """The part of a trail that lies inside of a stage; the whole trail where there is none."""
-    return trail[_STAGE_DEPTH:] if len(trail) > _STAGE_DEPTH and trail[0] == "commands" else trail
+    """The part of a trail that lies inside of a stage or of the image; the whole trail where there is none."""
+    depth = {"commands": _STAGE_DEPTH, "image": 1}.get(str(trail[0]), 0) if trail else 0
+    return trail[depth:] if len(trail) > depth else trail
 
 
 def label(trail: Trail) -> str:

@@ -11,19 +11,16 @@ from handoff_kit.names import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from handoff_kit.faults.outline import Outline
+    from handoff_kit.faults.outline import Keys, Outline
     from handoff_kit.source import Data, Trail
 
 
 def unknown(outline: Outline) -> Iterator[Fault]:
     """Keys that may not stand where they stand."""
-    project, stage, env_item = outline.keys.project, outline.keys.stage, outline.keys.env_item
-    for key in _others(outline.source.data, project):
-        yield _fault((key,), _hint(key, project, stage, "belongs to a stage, under commands"))
-    for trail, data in outline.stages():
-        for key in _others(data, stage):
-            hint = _hint(key, stage, project, "belongs to the whole project, at the left margin")
-            yield _fault((*trail, key), hint)
+    env_item = outline.keys.env_item
+    for trail, data, known in _parts(outline):
+        for key in _others(data, known):
+            yield _fault((*trail, key), _hint(key, known, _belongs(key, outline.keys)))
     for trail, item in outline.env_items():
         for key in _others(item, env_item):
             meant = nearest(key, env_item)
@@ -36,6 +33,21 @@ def misspelt(data: Data, known: tuple[str, ...], *meant: str) -> bool:
     return any(nearest(key, known) in meant for key in _others(data, known))
 
 
+def _parts(outline: Outline) -> Iterator[tuple[Trail, Data, tuple[str, ...]]]:
+    yield (), outline.source.data, outline.keys.project
+    yield from ((trail, stage, outline.keys.stage) for trail, stage in outline.stages())
+    yield ("image",), outline.top("image"), outline.keys.image
+
+
+def _belongs(key: str, keys: Keys) -> str:
+    """Where a key that stands elsewhere is known; nothing when nowhere."""
+    if key in keys.project:
+        return "belongs to the whole project, at the left margin"
+    if key in keys.stage:
+        return "belongs to a stage, under commands"
+    return "belongs under image" if key in keys.image else ""
+
+
 def _others(data: Data, known: tuple[str, ...]) -> Iterable[str]:
     return [key for key in mapping(data) if key not in known]
 
@@ -45,8 +57,8 @@ def _fault(trail: Trail, hint: str) -> Fault:
     return Fault(trail, f"`{trail[-1]}` is not a known key{of}", hint, on_key=True)
 
 
-def _hint(key: str, known: tuple[str, ...], other: tuple[str, ...], belongs: str) -> str:
+def _hint(key: str, known: tuple[str, ...], belongs: str) -> str:
     meant = nearest(key, known)
-    if key in other:
+    if belongs:
         return f"`{key}` {belongs}" + (f"; or did you mean `{meant}`?" if meant else "")
     return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"

@@ -18,6 +18,7 @@ class Keys:
     project: tuple[str, ...]
     stage: tuple[str, ...]
     env_item: tuple[str, ...]
+    image: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,19 @@ class Outline:
             for key in keys:
                 if isinstance(value := stage.get(key), str):
                     yield (*trail, key), value
+
+    def image(self) -> dict[str, Data]:
+        """What stands under `image`."""
+        return mapping(self.top("image"))
+
+    def image_texts(self, *keys: str) -> Iterator[tuple[Trail, str]]:
+        """The image's values of these keys, where they are texts, and the texts in those that are lists."""
+        for key in keys:
+            if isinstance(value := self.image().get(key), str):
+                yield ("image", key), value
+            for number, item in enumerate(items(value)):
+                if isinstance(item, str):
+                    yield ("image", key, number), item
 
     def requirements(self) -> Iterator[tuple[Trail, str]]:
         """Every requirement of the declared venvs."""

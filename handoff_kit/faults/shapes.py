@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from handoff_kit.faults import image
 from handoff_kit.faults.fault import Fault, inside, is_stage, label, short, told
 from handoff_kit.names import nearest
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from handoff_kit.faults.outline import Outline
     from handoff_kit.source import Source, Trail
 
+_IMAGE_TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude")
 _ANY_TEXT = ("a text", "put it into quotes")
 _STATE = ("all or singer", "state: all keeps the last stage's whole output, singer its last line")
 _METER = ("rows, bytes or off", "leave it out to count rows")
@@ -51,6 +53,30 @@ _SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "installs": (
         ("a list of pip install lines", 'write it like this: installs: ["pip install tap-jsonl"]'),
         ("a pip install line", 'write it like this: installs: ["pip install tap-jsonl"]'),
+    ),
+    "image": (("a mapping", "write it like this: image: {base: python:3.12-slim, packages: [jq]}"),),
+    "base": (("an image", "write it like this: base: python:3.12-slim"),),
+    "packages": (
+        ("a list of Debian packages", "write it like this: packages: [jq, git]"),
+        ("a Debian package", "write it like this: packages: [jq, git]"),
+    ),
+    "build_packages": (
+        ("a list of Debian packages", "write it like this: build_packages: [gcc, git]"),
+        ("a Debian package", "write it like this: build_packages: [gcc, git]"),
+    ),
+    "steps": (
+        ("a list of lines for the shell", 'write it like this: steps: ["mkdir /opt/data"]'),
+        ("a line for the shell", 'write it in quotes: steps: ["mkdir /opt/data"]'),
+    ),
+    "platform": (("linux/amd64 or linux/arm64", "leave it out to build for the machine that builds"),),
+    "store": (("aws or none", "aws takes boto3 along; none is for images that never run on AWS"),),
+    "services": (
+        ("a list of AWS services", "write it like this: services: [dynamodb]"),
+        ("an AWS service as boto3 names it", "write it like this: services: [dynamodb]"),
+    ),
+    "exclude": (
+        ("a list of patterns", 'write it like this: exclude: [notebooks, "data/*.parquet"]'),
+        ("a pattern", 'write it like this: exclude: [notebooks, "data/*.parquet"]'),
     ),
 }
 _SHAPE_ERRORS = frozenset({"string_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"})
@@ -89,18 +115,23 @@ def unusable(outline: Outline) -> Iterator[Fault]:
 
 def unquoted(outline: Outline) -> Iterator[Fault]:
     """A bare yes, true or 7 where only a text makes sense."""
-    for trail, value in (*outline.texts("command", "shell", "venv"), *outline.requirements()):
+    for trail, value in (*_programs(outline), *outline.requirements()):
         if (kind := outline.source.kind(trail)) != "text":
             message = f"{label(trail)} is a {kind}, {value}; expected {_expected(trail)[0]}"
             yield Fault(trail, message, _quoting(trail, value))
 
 
 def empty(outline: Outline) -> Iterator[Fault]:
-    """Blank texts where a program, a line or a venv is expected."""
-    for trail, value in outline.texts("command", "shell", "venv"):
+    """Blank texts where a program, a line, a venv or a part of the image is expected."""
+    for trail, value in _programs(outline):
         if not value.strip():
             expected, hint = _expected(trail)
             yield Fault(trail, f"{label(trail)} is empty, expected {expected}", hint)
+
+
+def _programs(outline: Outline) -> Iterator[tuple[Trail, str]]:
+    yield from outline.texts("command", "shell", "venv")
+    yield from outline.image_texts(*_IMAGE_TEXTS)
 
 
 def _expected(trail: Trail) -> tuple[str, str]:
@@ -123,6 +154,8 @@ def _is_env_list(error: ErrorDetails) -> bool:
 
 def _shape_hint(trail: Trail, error: ErrorDetails) -> str:
     found, (expected, hint) = error["input"], _expected(trail)
+    if isinstance(found, str) and (rewritten := image.rewritten(trail, found)):
+        return rewritten
     literals = expected.replace(",", "").split() if error["type"] == "literal_error" else []
     if isinstance(found, str) and (meant := nearest(found, literals)):
         return f"did you mean `{meant}`?"
@@ -134,5 +167,7 @@ def _shape_hint(trail: Trail, error: ErrorDetails) -> str:
 def _quoting(trail: Trail, value: str) -> str:
     if trail[-1] == "shell":
         return 'write the line itself: shell: "grep foo | sort", in place of command'
+    if trail[0] == "image" and "exclude" not in trail:
+        return _expected(trail)[1]
     key = f"{trail[-1]}: " if isinstance(trail[-1], str) else ""
     return f'if it really is called so, put it into quotes: {key}"{value}"'

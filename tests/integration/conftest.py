@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from containers import (
+    LABELS,
+    Engine,
+    find_buildkit,
+    find_docker,
+    load_base,
+    make_podman,
+    remove_podman,
+    serve_registry,
+)
 from harness import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -33,3 +45,65 @@ def projects(tmp_path: Path) -> Iterator[Callable[[str], Project]]:
 def project(projects: Callable[[str], Project]) -> Project:
     """An empty project."""
     return projects("sample")
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Engine]:
+    """The docker that answers; what the tests built and started in it is gone at the end."""
+    docker = there(find_docker())
+    spared = docker.present()
+    yield docker
+    docker.sweep(*LABELS, spared=spared)
+
+
+@pytest.fixture(scope="session")
+def legacy(docker: Engine) -> Engine:
+    """The same docker, its old builder."""
+    return Engine(docker.name, {**docker.env, "DOCKER_BUILDKIT": "0"})
+
+
+@pytest.fixture(scope="session")
+def buildkit(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The same docker, BuildKit."""
+    return there(find_buildkit(docker, tmp_path_factory.mktemp("buildkit")))
+
+
+@pytest.fixture(scope="session")
+def podman(docker: Engine) -> Iterator[Engine]:
+    """A podman with a place of its own (its path may not be long) and the base image of docker in it."""
+    directory = Path(tempfile.mkdtemp(prefix="podman-"))
+    try:
+        podman = there(make_podman(directory))
+        load_base(docker, podman)
+        yield podman
+    finally:
+        remove_podman(directory)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a registry that takes everything."""
+    needs_registry()
+    with serve_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def guarded_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a registry that wants a login."""
+    needs_registry()
+    with serve_registry(tmp_path_factory.mktemp("guarded"), login=True) as address:
+        yield address
+
+
+def needs_registry() -> None:
+    """Skip where there is no registry to start."""
+    if shutil.which("docker-registry") is None:
+        pytest.skip("there is no program `docker-registry`: install it, or run .ci/docker")
+
+
+def there(found: Engine | str) -> Engine:
+    """An engine; where there is only a reason, the test is skipped for it."""
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found

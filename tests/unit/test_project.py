@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import Project, Stage, Venv, load, placeholders, understood
+from handoff_kit.project import Image, Project, Stage, Venv, load, placeholders, understood
 from handoff_kit.source import parse
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def test_whole_file(tmp_path: Path) -> None:
     file.write_text(
         "description: 1.10\nvars: {base: JPY, n: 0123}\nenvs: {TZ: UTC, V: 1.10}\nstate: singer\nmeter: off\n"
         "venvs: {tap: [tap-jsonl, 'x[y]>=1,<2; python_version < \"4\"']}\n"
+        "image: {packages: [jq], exclude: [1.10x], platform: linux/arm64}\n"
         "commands:\n"
         "  - {command: tap-jsonl, args: --config 'a b', venv: tap, envs: {FLAG: yes}}\n"
         "  - {shell: grep foo | sort}\n"
@@ -44,6 +45,16 @@ def test_whole_file(tmp_path: Path) -> None:
         ),
         "state": "singer",
         "meter": "off",
+        "image": {
+            "base": "python:3.11-slim",
+            "packages": ("jq",),
+            "build_packages": (),
+            "steps": (),
+            "platform": "linux/arm64",
+            "store": "aws",
+            "services": (),
+            "exclude": ("1.10x",),
+        },
     }
     assert project.venvs == (Venv("tap", "venv/tap", ("tap-jsonl", 'x[y]>=1,<2; python_version < "4"')),)
 
@@ -52,6 +63,7 @@ def test_defaults() -> None:
     project = _project("commands: [{command: cat}]")
     assert (project.description, project.vars, project.envs, project.venvs) == ("", {}, {}, ())
     assert (project.state, project.meter, project.stages) == ("all", "rows", (Stage(command="cat"),))
+    assert project.image == Image(base="python:3.11-slim", store="aws", platform=None)
 
 
 ORIGINAL = """

@@ -1,0 +1,163 @@
+"""The build context: exactly what an image is made from, in fixed order, with fixed modes and times.
+
+    project/          the project's files, as /app will have them
+    volumes/          .env and .artifacts, empty: what is mounted there takes their owner
+    locks/NAME.txt    the lock of each venv
+    handoff_runtime/  the runtime
+    builder/          the lock of uv, that of boto3, and what fills the runtime's environment
+
+What is sensitive or made here never enters, at whatever depth it lies; neither does what reaches a run by
+another way: `project.yml` (the params document carries the pipeline) and `files/` (mounted here, from S3 in AWS).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import handoff_runtime
+from handoff_kit.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.project import Project
+
+__all__ = ["Entry", "digest", "entries", "size"]
+
+NEVER = (".artifacts", ".env", ".env.*", ".git", ".hg", ".local", ".svn")
+USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
+ELSEWHERE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
+VENV_MARK = "pyvenv.cfg"
+PARTS = Path(__file__).with_name("parts")
+RUNTIME = Path(handoff_runtime.__file__).parent
+VOLUMES = (".artifacts", ".env")
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A path of the context: a directory (no source), a link (its target) or a file (source, size and sha256)."""
+
+    path: str
+    mode: int
+    source: Path | None = None
+    target: str | None = None
+    size: int = 0
+    sha256: str | None = None
+
+
+def entries(place: ProjectPlace, project: Project) -> tuple[Entry, ...]:
+    """Everything that goes in, by path."""
+    found = [
+        *_tree("project", _kept(place, project), place),
+        *(_directory(f"volumes/{name}") for name in VOLUMES),
+        *(_file(f"locks/{venv.name}.txt", place.lock(venv.name), place) for venv in project.venvs),
+        *_tree("handoff_runtime", _modules(RUNTIME), place),
+        *_tree("builder", _modules(PARTS), place),
+    ]
+    return tuple(sorted(found, key=lambda entry: entry.path))
+
+
+def digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
+    """What an image is made from, in a word: the same inputs, the same digest."""
+    lines = [[entry.path, entry.mode, entry.target, entry.sha256] for entry in context]
+    return hashlib.sha256(json.dumps([dockerfile, platform, lines]).encode()).hexdigest()
+
+
+def size(context: Iterable[Entry]) -> int:
+    """Bytes of the project's own files."""
+    return sum(entry.size for entry in context if entry.path.startswith("project/"))
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file, read in blocks."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
+    for path in directory.iterdir():
+        if path.is_file() and not _matches(path.name, USELESS):
+            yield path.name, path
+
+
+def _kept(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path]]:
+    """The project's paths that enter, relative to it; what is left out is not even looked into."""
+    left_out = (*project.image.exclude, *(venv.directory for venv in project.venvs))
+    waiting = [place.directory]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            name = path.relative_to(place.directory).as_posix()
+            if not _stays_out(path, name, left_out):
+                yield name, path
+                waiting += [path] if path.is_dir() and not path.is_symlink() else []
+
+
+def _stays_out(path: Path, name: str, left_out: Iterable[str]) -> bool:
+    if _matches(path.name, (*NEVER, *USELESS)) or name in ELSEWHERE:
+        return True
+    return (
+        any(PurePosixPath(name).match(pattern) and _same_depth(name, pattern) for pattern in left_out)
+        or (path / VENV_MARK).is_file()
+    )
+
+
+def _same_depth(name: str, pattern: str) -> bool:
+    """A pattern is relative to the project; PurePath.match alone would begin it anywhere."""
+    return len(PurePosixPath(name).parts) == len(PurePosixPath(pattern).parts)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _tree(top: str, paths: Iterable[tuple[str, Path]], place: ProjectPlace) -> Iterator[Entry]:
+    yield _directory(top)
+    for name, path in paths:
+        inside = f"{top}/{name}"
+        if path.is_symlink():
+            yield _link(inside, name, path, place)
+        else:
+            yield _directory(inside) if path.is_dir() else _file(inside, path, place)
+
+
+def _directory(path: str) -> Entry:
+    return Entry(path, 0o755)
+
+
+def _link(inside: str, name: str, path: Path, place: ProjectPlace) -> Entry:
+    """A link is taken as a link: what it leads to enters by its own path, or not at all."""
+    target = str(path.readlink())
+    led = os.path.normpath(PurePosixPath(name).parent / target)
+    if target.startswith("/") or led.split("/")[0] == "..":
+        raise ProjectError(
+            f"{_shown(path, place)}: found a link to {target}, expected one that stays inside the project",
+            "put a copy in its place, or leave it out: image: {exclude: [" + name + "]}",
+        )
+    return Entry(inside, 0o777, target=target)
+
+
+def _file(inside: str, path: Path, place: ProjectPlace) -> Entry:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ProjectError(f"{_shown(path, place)}: found what is no file, expected a file or a directory")
+        mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
+        return Entry(inside, mode, path, None, found.st_size, sha256_of(path))
+    except OSError as error:
+        raise ProjectError(f"{_shown(path, place)}: {error.strerror}, expected a file one can read") from None
+
+
+def _shown(path: Path, place: ProjectPlace) -> str:
+    return path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else str(path)

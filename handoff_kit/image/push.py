@@ -1,0 +1,86 @@
+"""Pushing an image to a registry, under the tag that says what it was made of."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from handoff_kit import forms
+from handoff_kit.errors import ImageError, ProjectError
+from handoff_kit.steps import RunCommand, Step
+
+if TYPE_CHECKING:
+    from handoff_kit.image.builder import Builder
+    from handoff_kit.names import ProjectPlace
+
+__all__ = ["checked", "named", "plan_push", "pushed"]
+
+DIGEST_FILE = "pushed-digest"
+CAUSES = (
+    r"no basic auth credentials",
+    r"(?:denied|unauthorized|name unknown|tag invalid|toomanyrequests): .+",
+    r"server gave HTTP response to HTTPS client",
+    r"x509: .+",
+    r"(?:lookup|dial tcp) \S+.*: .+",
+    r"(?:repository|Repository) .+ (?:not found|does not exist).*",
+    r"received unexpected HTTP status: .+",
+)
+
+
+def checked(repository: str) -> str:
+    """The repository, if it is one and names no tag: that follows from the image."""
+    hint = "for example: --repository registry.example.com/team/elements"
+    if not repository:
+        raise ProjectError("no repository is named, expected --repository URI", hint)
+    _, _, last = repository.rpartition("/")
+    if ":" in last or "@" in last or not re.fullmatch(forms.BASE.strip("^$"), repository):
+        rule = "a repository as docker takes it, in lower case and without a tag (--tag says that)"
+        raise ProjectError(f"--repository: found {repository!r}, expected {rule}", hint)
+    return repository
+
+
+def named(repository: str, tag: str) -> str:
+    """The image's name in the registry."""
+    if not re.fullmatch(r"\w[\w.-]{0,127}", tag, re.ASCII):
+        rule = "at most 128 letters, digits, _, . and -, beginning with none of the last two"
+        raise ProjectError(f"--tag: found {tag!r}, expected {rule}", "for example: --tag 1.2")
+    return f"{repository}:{tag}"
+
+
+def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace) -> tuple[Step, ...]:
+    """The steps that give the image its name in the registry, and bring it there."""
+    told = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
+    hints = (
+        (r"no basic auth credentials|denied|unauthorized", f"sign in: {builder.kind} login {_host(target)}"),
+        (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
+        (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
+    )
+    push = (builder.kind, "push", *told, target)
+    return (
+        RunCommand((builder.kind, "tag", image, target), place.root, f"name {image} {target}"),
+        RunCommand(push, place.root, f"push {target}", telling=CAUSES, hints=hints),
+    )
+
+
+def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
+    """The digest by which the registry knows it (sha256:...)."""
+    repository = target.rpartition(":")[0]
+    if builder.kind == "podman":
+        return (place.root / _digest_file(place)).read_text(encoding="utf-8").strip()
+    digests = (builder.image(target) or {}).get("RepoDigests") or ()
+    found = [each.partition("@")[2] for each in digests if each.startswith(f"{repository}@")]
+    if not found:
+        raise ImageError(
+            f"{target}: pushed, but {builder.kind} tells no digest of it", f"{builder.kind} images --digests"
+        )
+    return str(found[0])
+
+
+def _digest_file(place: ProjectPlace) -> str:
+    return (place.build / DIGEST_FILE).relative_to(place.root).as_posix()
+
+
+def _host(target: str) -> str:
+    """The registry that a name belongs to: its first part, where that is a host (distribution/reference)."""
+    first, slash, _ = target.partition("/")
+    return first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""

@@ -1,0 +1,34 @@
+"""What is wrong in a file, where, and when reading it ends there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a file; line and column count from 1, line 0 is the file as a whole."""
+
+    where: str
+    line: int
+    column: int
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        place = f"{self.where}:{self.line}:{self.column}" if self.line else self.where
+        return f"error: {place}: {self.message}\nhint: {self.hint}"
+
+
+class UnreadableError(Exception):
+    """A file that cannot be understood at all: reading ends here."""
+
+    def __init__(self, message: str, hint: str, place: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.place = place
+
+    def problem(self, shown: str) -> Problem:
+        """The same as a problem of the file that is shown so."""
+        return Problem(shown, *self.place, self.message, self.hint)
