@@ -119,15 +119,18 @@ def _platform(asked: str) -> str | None:
 @task(auto_shortflags=False, help={"project": PROJECT, "environment": ENVIRONMENT})
 @_told
 def check(c: Context, project: str = "", environment: str = "") -> None:
-    """Check a project's file and config, and tell every problem with its line."""
+    """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
     from handoff_kit import params, run_local, venvs
     from handoff_kit import project as projects
+    from handoff_kit.image import obstacles
 
     place = _place(project)
     loaded = projects.load(place.file, place.shown)
     params.check_functions(place)
     missing = run_local.not_given(params.document(place, loaded, _environment(environment)))
     _say(f"{place.shown}: no problem found")
+    for obstacle in obstacles.obstacles(place, loaded):
+        _say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
     unready = [venv.name for venv in loaded.venvs if venvs.status(place, venv) != "ready"]
     given = f" --var {missing}=VALUE" if missing and not unready else ""
     if missing:

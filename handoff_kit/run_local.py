@@ -143,7 +143,7 @@ def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry
     exit_code = run_it(asked, environ, lambda: _view(asked, environ, say, live=live), piped=live)
     after, record = last_record(asked)
     if after != before and asked.log_format == "text":
-        _conclude(record, place, environ, say, terminal=terminal)
+        _conclude(asked, record, place, environ, say, terminal=terminal)
     return exit_code
 
 
@@ -162,12 +162,18 @@ def _view(asked: LocalRun, environ: Mapping[str, str], say: Say, *, live: bool) 
 
 
 def _conclude(
-    record: Mapping[str, Any], place: ProjectPlace, environ: Mapping[str, str], say: Say, *, terminal: bool
+    asked: LocalRun,
+    record: Mapping[str, Any],
+    place: ProjectPlace,
+    environ: Mapping[str, str],
+    say: Say,
+    *,
+    terminal: bool,
 ) -> None:
     from handoff_kit import live as views
 
     if record["outcome"] == "running":
-        say(f"the runtime was killed before it could tell how the run ended\nnext: {_again(place)}")
+        say(f"the runtime was killed before it could tell how the run ended\nnext: {_again(asked, place)}")
         return
     with suppress(OSError):  # nobody looks any more; the record tells the same
         views.conclude(views.console(environ, terminal=terminal), record, _seen_from_here(place))
@@ -189,8 +195,8 @@ def run_contained(
         containers.remove(builder, asked.container.name)
 
 
-def _again(place: ProjectPlace) -> str:
-    return f"invoke run-local --project {place.name}"
+def _again(asked: LocalRun, place: ProjectPlace) -> str:
+    return f"invoke run-local{' --container' if asked.container else ''} --project {place.name}"
 
 
 def _seen_from_here(place: ProjectPlace) -> str:

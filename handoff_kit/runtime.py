@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from handoff_kit.errors import CommandError, ProjectError
 from handoff_runtime.outcome import exit_code
 
 if TYPE_CHECKING:
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from handoff_kit.errors import HandoffError
+
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READ_SIZE = 1 << 16
 STDOUT = 1
 PATIENCE = 10.0
 SHOW = "show_commands"
+LONGEST_DATA = 128 << 10  # Linux: MAX_ARG_STRLEN, the null byte included
 
 
 @dataclass(frozen=True)
@@ -125,16 +130,29 @@ def _start(asked: LocalRun, progress: int, environ: Mapping[str, str], *, piped:
     """
     inside = asked.container is not None
     number = (STDOUT if asked.tells else None) if inside else progress
-    return subprocess.Popen(
-        asked.argv(number),
-        cwd=asked.directory,
-        env={name: value for name, value in environ.items() if name != "VIRTUAL_ENV"},
-        stdin=subprocess.PIPE,
-        stdout=progress if inside and asked.tells else None,
-        stderr=subprocess.PIPE if piped else None,
-        pass_fds=() if inside else (progress,),
-        start_new_session=True,
-    )
+    argv = asked.argv(number)
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=asked.directory,
+            env={name: value for name, value in environ.items() if name != "VIRTUAL_ENV"},
+            stdin=subprocess.PIPE,
+            stdout=progress if inside and asked.tells else None,
+            stderr=subprocess.PIPE if piped else None,
+            pass_fds=() if inside else (progress,),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _cannot_start(argv, error) from None
+
+
+def _cannot_start(argv: Sequence[str], error: OSError) -> HandoffError:
+    """The kernel refuses arguments that are too long, together or one alone (execve(2), E2BIG)."""
+    size = max(len(os.fsencode(word)) for word in argv)
+    if error.errno == errno.E2BIG and size > LONGEST_DATA:
+        message = f"--data: found {size:,} bytes, expected at most {LONGEST_DATA:,}: it is one argument of a program"
+        return ProjectError(message, "put what is long into a file: .local/, or files/ of the project")
+    return CommandError(f"could not start {argv[0]}: {error.strerror}", 126)
 
 
 class _Forwarding:

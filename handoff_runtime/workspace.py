@@ -21,6 +21,7 @@ STDERR = f"{ARTIFACTS}/stderr.log"
 RECORD = f"{ARTIFACTS}/run.json"
 LOCK = f"{ARTIFACTS}/.lock"
 BLOCK = 1 << 18
+FIRST_PROCESS = "1"
 
 
 def take() -> int:
@@ -34,10 +35,10 @@ def take() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         holder = os.read(lock, 32).decode("ascii", "replace").strip()
-        raise StoreError(
-            f"{ARTIFACTS}: another run of this project is under way (process {holder})",
-            f"wait for it, or stop it: kill {holder}",
-        ) from None
+        message = f"{ARTIFACTS}: another run of this project is under way"
+        if holder == FIRST_PROCESS:
+            raise StoreError(f"{message} (in a container)", "wait for it, or stop it: docker ps names it") from None
+        raise StoreError(f"{message} (process {holder})", f"wait for it, or stop it: kill {holder}") from None
     _sign(lock)
     return lock
 

@@ -30,7 +30,7 @@ _SLASH = re.compile(r"\\+")
 _INSTALL = re.compile(r"\s*(?:sudo\s+)?(?:apt(?:-get)?\s.*?\binstall\s)?(.*)", re.DOTALL)
 _INSTRUCTION = re.compile(
     r"\s*(ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL"
-    r"|USER|VOLUME|WORKDIR)\s+(.*)",
+    r"|USER|VOLUME|WORKDIR)(?=\s|$)\s*(.*)",
     re.DOTALL,
 )
 
@@ -175,7 +175,7 @@ def _package(trail: Trail, value: str) -> tuple[str, str]:
 
 
 def _for_shell(instruction: str, rest: str) -> str:
-    if instruction == "RUN" and not rest.startswith(("--", "[")):
+    if instruction == "RUN" and rest and not rest.startswith(("--", "[")):
         return f"leave RUN out: - {quoted(rest)}"
     if instruction == "ENV":
         return "for the stages, set it in envs at the left margin; for the build, " + _OWN

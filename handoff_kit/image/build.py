@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import forms, locks
 from handoff_kit.errors import ImageError, ProjectError
-from handoff_kit.image import context, dockerfile
+from handoff_kit.image import context, dockerfile, obstacles
 from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
 
 if TYPE_CHECKING:
@@ -81,23 +81,9 @@ def checked(tag: str) -> str:
 
 
 def source(place: ProjectPlace, project: Project, platform: str) -> Source:
-    """What the project's image is made from; ProjectError where something of it is not there."""
-    check_locks(place, project)
+    """What the project's image is made from; ProjectError where something stands in its way."""
+    obstacles.refuse(place, project)
     return Source(place, dockerfile.render(place, project), context.entries(place, project), platform)
-
-
-def check_locks(place: ProjectPlace, project: Project) -> None:
-    """Every venv of the image is made from its lock, which must be there and be current."""
-    again = f"invoke install --project {place.name}"
-    for venv in project.venvs:
-        lock = place.lock(venv.name)
-        shown = lock.relative_to(place.root).as_posix()
-        text = lock.read_text(encoding="utf-8") if lock.is_file() else None
-        if text is None:
-            raise ProjectError(f"{shown}: not found, expected the lock of venv {venv.name}", f"make it: {again}")
-        if not locks.is_current(text, venv.requirements):
-            raise ProjectError(f"{shown}: made for other requirements than venv {venv.name} has now", again)
-        locks.check(text, venv.requirements, shown, f"rm {shown} && {again}")
 
 
 def plan_render(made: Source) -> tuple[Step, ...]:

@@ -72,9 +72,9 @@ def digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
     return hashlib.sha256(json.dumps([dockerfile, platform, lines]).encode()).hexdigest()
 
 
-def size(context: Iterable[Entry]) -> int:
-    """Bytes of the project's own files."""
-    return sum(entry.size for entry in context if entry.path.startswith("project/"))
+def size(place: ProjectPlace, project: Project) -> int:
+    """Bytes of the project's own files, none of them read."""
+    return sum(path.lstat().st_size for _, path in _kept(place, project) if not path.is_dir())
 
 
 def sha256_of(path: Path) -> str:

@@ -281,6 +281,9 @@ def test_packages(key: str, package: str, message: str, hint: str) -> None:
             id="RUN with options",
         ),
         pytest.param(
+            "RUN", "`RUN` is a line of a Dockerfile, expected a line for the shell", DOCKERFILE, id="RUN alone"
+        ),
+        pytest.param(
             "COPY a b", "`COPY a b` is a line of a Dockerfile, expected a line for the shell", DOCKERFILE, id="COPY"
         ),
         pytest.param(
