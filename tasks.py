@@ -107,7 +107,10 @@ def _builder(asked: str) -> Builder:
     from handoff_kit import given
     from handoff_kit.image import builder
 
-    return builder.find(given.choice("--builder", asked, builder.CHOICES))
+    found = builder.find(given.choice("--builder", asked, builder.CHOICES))
+    if found.note:
+        _say(f"note: {found.note}")
+    return found
 
 
 def _platform(asked: str) -> str | None:

@@ -39,11 +39,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Builder:
-    """A builder that works, and the platform it builds for when nobody asks for another."""
+    """A builder that works, and the platform it builds for when nobody asks for another.
+
+    `note` says why it is not the one that would be taken first.
+    """
 
     kind: Literal["docker", "podman"]
     platform: str
     ask: Ask
+    note: str | None = None
 
     @property
     def is_rootless(self) -> bool:
@@ -77,13 +81,17 @@ def find(asked: str | None, which: Which = shutil.which, asking: Ask = ask) -> B
     installed = [kind for kind in wanted if which(kind)]
     if not installed:
         raise ImageError(f"found no {' and no '.join(wanted)} on PATH, expected one that builds images", INSTALL)
-    refusals = []
+    refusals: list[tuple[str, str]] = []
     for kind in installed:
         answer = asking(PROBES[kind])
         if answer.exit == 0 and answer.stdout.strip():
-            return Builder(kind, answer.stdout.strip(), asking)
+            return Builder(kind, answer.stdout.strip(), asking, _instead(refusals, kind))
         refusals.append((kind, answer.stderr.strip()))
     raise _unreachable(*refusals[0])
+
+
+def _instead(refusals: Sequence[tuple[str, str]], kind: str) -> str | None:
+    return f"{refusals[0][0]} does not answer; {kind} is used" if refusals else None
 
 
 def _unreachable(kind: str, said: str) -> ImageError:

@@ -15,7 +15,6 @@ from jinja2 import (
     Environment,
     FileSystemLoader,
     StrictUndefined,
-    TemplateError,
     TemplateNotFound,
     TemplateSyntaxError,
 )
@@ -34,6 +33,8 @@ __all__ = ["INDEX_SETTINGS", "NAME", "render"]
 
 NAME = "Dockerfile.j2"
 OWN = "the project's own"
+IN_MEMORY = "<template>"  # what jinja2 calls a file that it did not read itself
+_TEMPLATES = (".j2", IN_MEMORY)
 # What the runtime needs of AWS: its store, and how one signs in here (a container on AWS has its role).
 SERVICES = ("s3", "secretsmanager", "signin", "ssm", "sso", "sso-oidc", "sts")
 # Where packages come from is a setting of the machine: the builder stages see it, the image does not.
@@ -57,10 +58,11 @@ class BuiltVenv:
 def render(place: ProjectPlace, project: Project) -> str:
     """The Dockerfile; RenderError tells where a template is wrong."""
     own = place.directory / NAME
-    environment = _environment(place.root, own)
+    values = _values(place, project)
     try:
-        text = environment.get_template(OWN if own.is_file() else NAME).render(_values(place, project))
-    except (TemplateError, TypeError, ValueError, LookupError, OSError) as error:
+        template = _environment(place.root, own).get_template(OWN if own.is_file() else NAME)
+        text = template.render(values)
+    except Exception as error:  # noqa: BLE001  # a template is a program: whatever ends it is its author's
         raise _wrong(place, own, error) from None
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -109,19 +111,29 @@ def _version() -> str:
 
 
 def _wrong(place: ProjectPlace, own: Path, error: Exception) -> RenderError:
-    where = f"projects/{place.name}/{NAME}" if own.is_file() else NAME
-    if isinstance(error, OSError):
-        return RenderError(f"{where}: {error.strerror}, expected a template one can read")
+    names = {OWN: f"projects/{place.name}/{NAME}"}
+    where = _where(error) or [OWN if own.is_file() else NAME]
+    where[0] = names.get(where[0], where[0])
     hint = "docs/image.md tells the blocks and values there are"
+    return RenderError(f"{':'.join(where)}: {_found(error)}", hint)
+
+
+def _where(error: Exception) -> list[str]:
+    """The template and its line; where it began to run, jinja2 writes them into the traceback."""
     if isinstance(error, TemplateSyntaxError):
-        return RenderError(f"{where if error.name == OWN else NAME}:{error.lineno}: {error.message}", hint)
-    found = f"found no template {error.name}" if isinstance(error, TemplateNotFound) else str(error)
-    return RenderError(f"{where}{_line(error)}: {found}", hint)
+        return [error.name or NAME, str(error.lineno)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(_TEMPLATES)]
+    name = OWN if frames and frames[-1].filename == IN_MEMORY else NAME
+    return [name, str(frames[-1].lineno)] if frames else []
 
 
-def _line(error: Exception) -> str:
-    """The line of the template, which jinja2 writes into the traceback."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith((NAME, "<template>"))
-    ]
-    return f":{frames[-1].lineno}" if frames else ""
+def _found(error: Exception) -> str:
+    if isinstance(error, TemplateSyntaxError):
+        return error.message or "found what is no template"
+    if isinstance(error, TemplateNotFound):
+        return f"found no template {error.name}"
+    if isinstance(error, OSError):
+        return f"{error.strerror}, expected a template one can read"
+    if isinstance(error, UnicodeDecodeError):
+        return "found what is not UTF-8, expected a template"
+    return str(error) or type(error).__name__

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handoff_kit import reference
-from handoff_kit.project import EnvItem, Project, Stage
+from handoff_kit.project import EnvItem, Image, Project, Stage
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -46,7 +46,7 @@ def test_readme_tells_no_other_task() -> None:
 
 
 def test_readme_tells_the_flags_of_run_local() -> None:
-    told = text("README.md", "docs/project-yml.md", "docs/running.md")
+    told = text("README.md", "docs/project-yml.md", "docs/running.md", "docs/image.md")
     assert [flag for flag in flags("run-local") if flag not in told and flag != "--environment"] == []
 
 
@@ -62,8 +62,8 @@ def test_commands_in_pages_name_existing_tasks_and_flags(page: Path) -> None:
     assert unknown == []
 
 
-@pytest.mark.parametrize("model", [Project, Stage, EnvItem], ids=lambda model: model.__name__)
-def test_reference_tells_every_key(model: type[Project | Stage | EnvItem]) -> None:
+@pytest.mark.parametrize("model", [Project, Stage, EnvItem, Image], ids=lambda model: model.__name__)
+def test_reference_tells_every_key(model: type[Project | Stage | EnvItem | Image]) -> None:
     page = text("docs/project-yml.md")
     keys = [field.alias or name for name, field in model.model_fields.items()]
     assert [key for key in keys if f"`{key}`" not in page] == []
