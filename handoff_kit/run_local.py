@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -37,6 +38,7 @@ RUN = "run"
 SHOW = "show_commands"
 OWN_FUNCTION = "one of your own is a public `def NAME(params, data)` in the project's impl.py"
 NEVER = float("inf")
+KILLED = 128 + signal.SIGKILL
 
 
 def commands(place: ProjectPlace) -> tuple[str, ...]:
@@ -182,17 +184,18 @@ def _conclude(
 def run_contained(
     asked: LocalRun, builder: Builder, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
-    """The same in a container, which is removed when it has ended, and whose own end is told."""
+    """The same in a container, which is removed when it has ended; what ended the runtime itself is told too."""
     if dry or asked.container is None:
         return run(asked, place, environ, dry=dry, say=say)
     containers.make_places(place)
+    name, begun = asked.container.name, time.time()
     try:
         exit_code = run(asked, place, environ, dry=dry, say=say)
-        if exit_code and (told := containers.ended(builder, asked.container.name)):
-            say(f"{told}\nnext: give it more: invoke run-local --container --memory 1g --project {place.name}")
+        if exit_code == KILLED and containers.was_killed_for_memory(builder, name, begun):
+            say(f"more memory: {_again(asked, place)} --memory 1g")
         return exit_code
     finally:
-        containers.remove(builder, asked.container.name)
+        containers.remove(builder, name)
 
 
 def _again(asked: LocalRun, place: ProjectPlace) -> str:

@@ -58,14 +58,20 @@ class LocalRun:
         """Whether there will be figures to watch; what prints has its standard output for itself."""
         return self.container is None or self.command != SHOW
 
+    @property
+    def sent(self) -> str:
+        """What its standard input gets: the params, in one line where more could follow."""
+        return f"{json.dumps(json.loads(self.params), ensure_ascii=False)}\n" if self.container else self.params
+
     def argv(self, progress_fd: int | None = None) -> tuple[str, ...]:
         """The words the runtime is started by."""
         meter = ("--meter", self.meter) if self.meter else ()
         progress = () if progress_fd is None else ("--progress-fd", str(progress_fd))
         data = json.dumps(self.data, ensure_ascii=False)
         asked = (self.command, "--data", data, "--params", "-", *meter, "--log-format", self.log_format)
+        lifeline = ("--lifeline",) if self.container else ()
         start = self.container.argv if self.container else (sys.executable, "-m", "handoff_runtime")
-        return (*start, *asked, *progress)
+        return (*start, *asked, *progress, *lifeline)
 
     @property
     def artifacts(self) -> Path:
@@ -95,7 +101,7 @@ def run(
         with child, figures:
             if not (asked.container and asked.tells):
                 forwarding.to(child)
-            _send(child, asked.params)
+            _send(child, asked.sent, kept_open=asked.container is not None)
             with view() as shown:
                 _watch(child, figures, shown, begun=lambda: forwarding.to(child))
     return exit_code(child.returncode)
@@ -191,12 +197,15 @@ class _Forwarding:
             self._child.send_signal(number)
 
 
-def _send(child: subprocess.Popen[bytes], params: str) -> None:
+def _send(child: subprocess.Popen[bytes], params: str, *, kept_open: bool) -> None:
+    """Hand over the params; what is kept open ends when we do, however we end, and the runtime sees that."""
     if child.stdin is None:
         return
     try:
         child.stdin.write(params.encode())
-        child.stdin.close()
+        child.stdin.flush()
+        if not kept_open:
+            child.stdin.close()
     except BrokenPipeError:
         pass  # the runtime ended first, and says why
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from handoff_runtime.store import Params
 
 USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
-                                  [--log-format text|json] [--progress-fd N]
+                                  [--log-format text|json] [--progress-fd N] [--lifeline]
 
 COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAND]
 -d, --data     JSON object that fills placeholders                      [$DATA]
@@ -35,6 +35,7 @@ COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAN
 --meter        what to count on every link; overrides the project's
 --log-format   text on a terminal, else json                            [$LOG_FORMAT]
 --progress-fd  descriptor to write figures to, one JSON line at a time
+--lifeline     with --params -: the params are the first line; when standard input ends, the run is stopped
 """
 FLAGS = {
     "-d": "data",
@@ -44,6 +45,7 @@ FLAGS = {
     "--log-format": "log_format",
 }
 FLAGS["--progress-fd"] = "progress_fd"
+LIFELINE = "--lifeline"
 FORMATS = ("text", "json")
 STDERR = 2
 
@@ -57,12 +59,13 @@ class Asked(NamedTuple):
     meter: str | None
     log_format: str
     progress_fd: int | None
+    lifeline: bool = False
 
 
 def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) -> Asked:
     """Read the command line (argparse would cost a third of a start); UsageError names what is not understood."""
     found: dict[str, str] = {}
-    words = iter(argv)
+    words = iter([word for word in argv if word != LIFELINE])
     for word in words:
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
         name = FLAGS.get(flag) or ("command" if not word.startswith("-") else None)
@@ -78,7 +81,14 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
         log_format=_choice("--log-format", found.get("log_format") or environ.get("LOG_FORMAT") or None, FORMATS)
         or ("text" if terminal else "json"),
         progress_fd=_open_fd("--progress-fd", found.get("progress_fd")),
+        lifeline=_lifeline(argv, found.get("params")),
     )
+
+
+def _lifeline(argv: Sequence[str], params: str | None) -> bool:
+    if LIFELINE in argv and params != "-":
+        raise UsageError(f"argument {LIFELINE}: found without `--params -`, whose standard input it watches")
+    return LIFELINE in argv
 
 
 def _value(flag: str, words: object) -> str:
@@ -122,7 +132,7 @@ def _fail(error: HandoffError, text: str) -> int:
 def _do(what: Asked, environ: Mapping[str, str]) -> int:
     from handoff_runtime import mask, store
 
-    params = store.load(what.params)
+    params = store.load(what.params, whole=not what.lifeline)
     signals = Signals()  # not before: who waits for standard input is to end when told so
     try:
         return _act(what, params, environ, signals)
@@ -143,7 +153,7 @@ def _act(what: Asked, params: Params, environ: Mapping[str, str], signals: Signa
         from handoff_runtime import function
 
         _check_known(what.command, function.names())
-    request = run.Request(what.command, data, what.meter, what.log_format, what.progress_fd)
+    request = run.Request(what.command, data, what.meter, what.log_format, what.progress_fd, what.lifeline)
     return run.run(request, params, environ, signals)
 
 

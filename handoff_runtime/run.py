@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime import kernel, mask, outcome, process, record, state, variables, workspace
+from handoff_runtime import kernel, lifeline, mask, outcome, process, record, state, variables, workspace
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError
 from handoff_runtime.execute import Execution, Figures, Result, Settings
 from handoff_runtime.guard import Guard
@@ -34,13 +34,17 @@ DRAIN = 5.0
 
 
 class Request(NamedTuple):
-    """What is asked of a run; `meter` overrides the project's; `progress_fd` is whoever watches."""
+    """What is asked of a run; `meter` overrides the project's; `progress_fd` is whoever watches.
+
+    With `lifeline` the run stops when our standard input ends.
+    """
 
     command: str
     data: Mapping[str, Any]
     meter: str | None
     log_format: str
     progress_fd: int | None
+    lifeline: bool = False
 
 
 class Scene(NamedTuple):
@@ -130,6 +134,8 @@ def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log
     kernel.adopt_orphans()
     poller, guard = Poller(), Guard(lock)
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
+    if request.lifeline:
+        lifeline.watch(poller, signals)
     log.say(f"run {scene.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
         execution = Execution(scene.settings, poller, signals, guard, log, progress.tell if progress else None)

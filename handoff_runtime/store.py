@@ -33,17 +33,17 @@ class Params(NamedTuple):
     document: Mapping[str, Any]
 
 
-def load(path: str | None) -> Params:
-    """Read the params from a file (`-`: standard input)."""
+def load(path: str | None, *, whole: bool = True) -> Params:
+    """Read the params from a file (`-`: standard input, of which only the first line where it is not `whole`)."""
     if path is None:
         raise UsageError("params: none given, a params document expected", "give one: --params FILE")
-    return parse(_read(path), "standard input" if path == "-" else path)
+    return parse(_read(path, whole=whole), "standard input" if path == "-" else path)
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, *, whole: bool) -> bytes:
     try:
         if path == "-":
-            return sys.stdin.buffer.read() if sys.stdin else b""
+            return _from_stdin(whole=whole) if sys.stdin else b""
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
@@ -51,6 +51,10 @@ def _read(path: str) -> bytes:
             f"{path}: {error.strerror}, a params document expected",
             "write one: `invoke params --output FILE`",
         ) from None
+
+
+def _from_stdin(*, whole: bool) -> bytes:
+    return sys.stdin.buffer.read() if whole else sys.stdin.buffer.readline()
 
 
 def parse(content: bytes, where: str) -> Params:

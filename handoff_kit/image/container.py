@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
 
-__all__ = ["Caller", "container", "ended", "make_places", "memory_limit", "remove"]
+__all__ = ["Caller", "container", "make_places", "memory_limit", "remove", "was_killed_for_memory"]
 
 PREFIX = "handoff-run-"
 LABEL = "handoff.run"
@@ -58,7 +58,7 @@ def container(
     _refuse_elsewhere(builder, environ)
     name = f"{PREFIX}{place.name}-{secrets.token_hex(4)}"
     options = (
-        *("--interactive", "--name", name, "--label", f"{LABEL}={place.name}"),
+        *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={place.name}"),
         *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
         *_user(builder, caller),
         *("--stop-timeout", environ.get("STOP_TIMEOUT") or DEFAULT_STOP_TIMEOUT),
@@ -75,14 +75,11 @@ def make_places(place: ProjectPlace) -> None:
     (place.directory / ".env").mkdir(mode=0o700, exist_ok=True)
 
 
-def ended(builder: Builder, name: str) -> str | None:
-    """What ended the container itself, if that is to be told: the kernel, for its memory."""
-    answer = builder.ask((builder.kind, "inspect", "--type", "container", name))
-    found = json.loads(answer.stdout or "[]") if answer.exit == 0 else []
-    if not found or not found[0]["State"].get("OOMKilled"):
-        return None
-    limit = found[0]["HostConfig"].get("Memory") or 0
-    return f"the container was killed for memory: its limit is {limit >> 20} MiB" if limit else "killed for memory"
+def was_killed_for_memory(builder: Builder, name: str, since: float) -> bool:
+    """Whether the kernel ended something in it for want of memory; the container itself is gone by now."""
+    span = ("--since", f"{since:.0f}", "--until", f"{time.time() + 1:.0f}")
+    wanted = ("--filter", f"container={name}", "--filter", "event=oom", "--format", "{{.Status}}")
+    return bool(builder.ask((builder.kind, "events", *span, *wanted)).stdout.strip())
 
 
 def remove(builder: Builder, name: str) -> None:

@@ -138,11 +138,15 @@ class Project:
         env: Mapping[str, str] | None = None,
         python: Sequence[str] = (PYTHON, "-m", "handoff_runtime"),
         before: str | None = None,
+        source: Sequence[str] | None = None,
         **popen: Any,
     ) -> Running:
-        """Start the runtime; `before` is a shell's way to start it, with `"$@"` for the command."""
+        """Start the runtime; `before` is a shell's way to start it, with `"$@"` for the command.
+
+        `source` are the words that say where the params are, if not in their file.
+        """
         mark = uuid.uuid4().hex
-        command = [*python, "--params", str(self.params_file), *argv]
+        command = [*python, *(("--params", str(self.params_file)) if source is None else source), *argv]
         command = ["sh", "-c", before, "sh", *command] if before else command
         process = subprocess.Popen(
             command,

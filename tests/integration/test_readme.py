@@ -8,12 +8,21 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from containers import Engine
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^ *((?:pip install uv && )?uv run .*)$", README, re.MULTILINE)
+IMAGE_PAGE = (ROOT / "docs" / "image.md").read_text(encoding="utf-8")
+COMMAND = re.compile(r"^ *((?:pip install uv && )?uv run .*)$", re.MULTILINE)
+COMMANDS = COMMAND.findall(README)
+CONTAINED = re.compile(r"invoke (build|run-local --container)")
 
 LEFT = {
     "word-count/.artifacts/state": "15",
@@ -37,12 +46,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "COLUMNS", "CI")}
+def run(command: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "COLUMNS", "CI"}}
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=cwd,
-        env=environ,
+        env={**environ, **(env or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -53,15 +62,25 @@ def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_commands_are_found() -> None:
-    assert len(COMMANDS) == 9
+    assert (len(COMMANDS), len(list(filter(CONTAINED.search, COMMANDS)))) == (11, 2)
 
 
 def test_every_command_works_in_order(checkout: Path) -> None:
     for command in COMMANDS:
-        if not command.endswith("pytest"):  # that is this very run
+        if not command.endswith("pytest") and not CONTAINED.search(command):  # the first is this very run
             run(command, checkout)
     left = {path: (checkout / "projects" / path).read_text(encoding="utf-8").strip() for path in LEFT}
     assert left == LEFT
+
+
+def test_the_image_is_built_and_run_as_its_page_tells(checkout: Path, docker: Engine, registry: str) -> None:
+    """Every command of README and docs/image.md that needs docker; the registry's name is the test's own."""
+    told = [*filter(CONTAINED.search, COMMANDS), *COMMAND.findall(IMAGE_PAGE)]
+    mine = [command.replace("registry.example.com", registry) for command in dict.fromkeys(told)]
+    said = {command.split("invoke ")[1].split()[0]: run(command, checkout, docker.env).stdout for command in mine}
+    assert sorted(said) == ["build", "push", "render", "run-local"]
+    assert re.fullmatch(r"handoff-elements:[0-9a-f]{12}  sha256:[0-9a-f]{64}  [\d.]+ MB  [\d.]+ s\n", said["build"])
+    assert re.fullmatch(rf"{registry}/team/elements:[0-9a-f]{{12}}  sha256:[0-9a-f]{{64}}  .*\n", said["push"])
 
 
 def test_what_is_shown_is_real(checkout: Path) -> None:

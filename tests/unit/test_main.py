@@ -79,7 +79,7 @@ def test_help_is_given(argv: list[str], capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_every_flag_is_in_the_help() -> None:
-    flags = ("-d", "--data", "--params", "--meter", "--log-format", "--progress-fd")
+    flags = ("-d", "--data", "--params", "--meter", "--log-format", "--progress-fd", "--lifeline")
     assert [flag for flag in flags if flag not in USAGE] == []
 
 

@@ -1,0 +1,34 @@
+"""The lifeline: our standard input, which stays open as long as whoever started us lives.
+
+In a container no descriptor but the standard ones leads outside, and the one who reads our output is the
+container engine, which does not go when the caller goes. The end of standard input is what reaches us then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from handoff_runtime.poller import IN, Poller
+from handoff_runtime.signals import Signals
+
+STDIN = 0
+BLOCK = 4096
+
+
+def watch(poller: Poller, signals: Signals) -> None:
+    """Take its end as a hangup: the run is to stop."""
+
+    def heard(_events: int) -> None:
+        if not _read():
+            poller.ignore(STDIN)
+            signals.note(signal.SIGHUP)
+
+    poller.watch(STDIN, IN, heard)
+
+
+def _read() -> bytes:
+    try:
+        return os.read(STDIN, BLOCK)
+    except OSError:
+        return b""
