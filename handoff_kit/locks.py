@@ -33,7 +33,8 @@ TITLE = "# Exact versions of one virtual environment. Made by `invoke install`: 
 REQUIREMENT = "# requirement: "
 
 _PIN = re.compile(r"([A-Za-z0-9][\w.-]*)(\[[\w,. -]+\])?(==\S+| @ \S+)")
-_UNHASHED = re.compile(r"(^|@ *)((git|hg|svn|bzr)\+|file:|\.{0,2}/)")
+_UNHASHED = re.compile(r"(^|@ *)((git|hg|svn|bzr)\+|file:|\.{0,2}/)|@ *(?![\w+.-]+:)\S")
+_NAMED = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w,. -]+\])? *@ *")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -46,6 +47,7 @@ TELLING = (
     r"(must have their versions pinned) with ==[^\n]*\n +(\S+)",
     r"Because .+",
     r"Failed to (?:build|download|fetch) `[^`]+`",
+    r"Failed to fetch: .+",
     r"No matching distribution found for .+",
 )
 
@@ -75,9 +77,11 @@ def is_unhashed(requirement: str) -> bool:
 
 def path_of(requirement: str) -> str | None:
     """The directory or file that a requirement installs, or None where it names none."""
-    place = requirement.rpartition("@ ")[2].strip().removeprefix("file://").removeprefix("file:")
-    is_path = is_unhashed(requirement) and "://" not in place and re.match(r"\.|/|[\w-]+(/|$)", place)
-    return posixpath.normpath(place) if is_path else None
+    named = _NAMED.match(requirement)
+    place = requirement[named.end() if named else 0 :].partition(" ;")[0].strip()
+    path = place.removeprefix("file://").removeprefix("file:")
+    is_path = "://" not in path and (named or is_unhashed(place))
+    return posixpath.normpath(path) if is_path else None
 
 
 def check(text: str, requirements: Sequence[str], shown: str, again: str) -> None:

@@ -61,7 +61,7 @@ class LocalRun:
     @property
     def sent(self) -> str:
         """What its standard input gets: the params, in one line where more could follow."""
-        return f"{json.dumps(json.loads(self.params), ensure_ascii=False)}\n" if self.container else self.params
+        return f"{json.dumps(json.loads(self.params))}\n" if self.container else self.params
 
     def argv(self, progress_fd: int | None = None) -> tuple[str, ...]:
         """The words the runtime is started by."""
@@ -206,8 +206,9 @@ def _send(child: subprocess.Popen[bytes], params: str, *, kept_open: bool) -> No
         child.stdin.flush()
         if not kept_open:
             child.stdin.close()
-    except BrokenPipeError:
-        pass  # the runtime ended first, and says why
+    except BrokenPipeError:  # the runtime ended first, and says why
+        with suppress(BrokenPipeError):
+            child.stdin.close()  # what it still holds would be sent at the end
 
 
 def _watch(child: subprocess.Popen[bytes], progress: io.FileIO, view: View, begun: Callable[[], None]) -> None:

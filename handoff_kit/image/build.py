@@ -28,9 +28,15 @@ REVISION = "org.opencontainers.image.revision"
 TAG_LENGTH = 12
 # Which RUN failed, as the old builder, BuildKit (twice) and podman tell it.
 _FAILED = r"(?:The command '|executor failed running \[|process \"|(?:at|building at) STEP \"RUN )[^\n]*"
-WHERE = (_FAILED + r"--python[ \",]+(?!/opt)([^ \",]+)", _FAILED + r"(apt-get)", _FAILED)
+WHERE = (
+    _FAILED + r"--python[ \",]+(?:python[ \",]+)?(?!/opt|python[ \",])([^ \"',\]]+)",
+    _FAILED + r"(apt-get)",
+    _FAILED,
+)
 CAUSES = (
     *locks.TELLING,
+    r"Failed to fetch: .+",
+    r"Git executable not found",
     r"E: (?:Unable to locate package|Package|Version) .+",
     r"image\.services: .+",
     r"BuildKit is enabled but the buildx component is missing or broken",
@@ -41,6 +47,7 @@ CAUSES = (
     r"(?:lookup|dial tcp) \S+.*: .+",
 )
 HINTS = (
+    (r"Git executable not found", "take git along where venvs are made: image: {build_packages: [git]}"),
     (r"buildx component is missing", "install docker's buildx plugin, or unset DOCKER_BUILDKIT"),
     (r"exec format error", "this machine does not run that platform; emulation does: https://docs.docker.com/go/qemu"),
     (r"No space left on device|no space left on device", "make room: docker system prune, or podman system prune"),
@@ -74,7 +81,7 @@ def repository(project: str) -> str:
 
 def checked(tag: str) -> str:
     """A name for an image, if it is one that a registry takes."""
-    if re.fullmatch(forms.BASE.strip("^$"), tag):
+    if re.fullmatch(forms.BASE.strip("^$"), tag) and "@" not in tag:
         return tag
     message = f"--tag: found {tag!r}, expected a name as docker takes it: [HOST[:PORT]/]PATH[:TAG], in lower case"
     raise ProjectError(message, "for example: --tag mine:1.2")

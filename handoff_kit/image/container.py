@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import secrets
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.runtime import Container
+from handoff_runtime.run import grace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +28,6 @@ PREFIX = "handoff-run-"
 LABEL = "handoff.run"
 KEPT = (".artifacts", ".env")
 PASSED = ("STOP_TIMEOUT", "TRIGGER")
-DEFAULT_STOP_TIMEOUT = "30"
 _MEMORY = re.compile(r"[1-9][0-9]*[bkmg]?", re.IGNORECASE)
 
 
@@ -61,7 +62,7 @@ def container(
         *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={place.name}"),
         *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
         *_user(builder, caller),
-        *("--stop-timeout", environ.get("STOP_TIMEOUT") or DEFAULT_STOP_TIMEOUT),
+        *("--stop-timeout", str(math.ceil(grace(environ)))),
         *(("--memory", memory) if memory else ()),
         *_mounts(place.directory),
         *_environment(builder, image, environ),
@@ -77,7 +78,7 @@ def make_places(place: ProjectPlace) -> None:
 
 def was_killed_for_memory(builder: Builder, name: str, since: float) -> bool:
     """Whether the kernel ended something in it for want of memory; the container itself is gone by now."""
-    span = ("--since", f"{since:.0f}", "--until", f"{time.time() + 1:.0f}")
+    span = ("--since", str(int(since)), "--until", f"{time.time() + 1:.0f}")
     wanted = ("--filter", f"container={name}", "--filter", "event=oom", "--format", "{{.Status}}")
     return bool(builder.ask((builder.kind, "events", *span, *wanted)).stdout.strip())
 
@@ -113,8 +114,9 @@ def _mounts(directory: Path) -> Iterator[str]:
 def _mount(source: Path, target: str, *more: str) -> str:
     """One line of CSV, which lets a path hold commas."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(["type=bind", f"source={source.resolve()}", f"target={target}", *more])
-    return line.getvalue()
+    words = ("type=bind", f"source={source.resolve()}", f"target={target}", *more)
+    csv.writer(line, lineterminator="\n").writerow(words)
+    return line.getvalue().removesuffix("\n")
 
 
 def _environment(builder: Builder, image: str, environ: Mapping[str, str]) -> Iterator[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
 
-__all__ = ["Entry", "digest", "entries", "size"]
+__all__ = ["Entry", "digest", "enters", "entries", "sha256_of", "size"]
 
 NEVER = (".artifacts", ".env", ".env.*", ".git", ".hg", ".local", ".svn")
 USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
@@ -58,7 +58,7 @@ def entries(place: ProjectPlace, project: Project) -> tuple[Entry, ...]:
     """Everything that goes in, by path."""
     found = [
         *_tree("project", _kept(place, project), place),
-        *(_directory(f"volumes/{name}") for name in VOLUMES),
+        *(_directory(name) for name in ("locks", "volumes", *(f"volumes/{name}" for name in VOLUMES))),
         *(_file(f"locks/{venv.name}.txt", place.lock(venv.name), place) for venv in project.venvs),
         *_tree("handoff_runtime", _modules(RUNTIME), place),
         *_tree("builder", _modules(PARTS), place),
@@ -75,6 +75,12 @@ def digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
 def size(place: ProjectPlace, project: Project) -> int:
     """Bytes of the project's own files, none of them read."""
     return sum(path.lstat().st_size for _, path in _kept(place, project) if not path.is_dir())
+
+
+def enters(place: ProjectPlace, project: Project, name: str) -> bool:
+    """Whether a path of the project becomes part of the image, with all that it lies in."""
+    whole = [path.as_posix() for path in (PurePosixPath(name), *PurePosixPath(name).parents)]
+    return not any(_stays_out(place.directory / part, part, _left_out(project)) for part in whole if part != ".")
 
 
 def sha256_of(path: Path) -> str:
@@ -94,23 +100,39 @@ def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
 
 def _kept(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path]]:
     """The project's paths that enter, relative to it; what is left out is not even looked into."""
-    left_out = (*project.image.exclude, *(venv.directory for venv in project.venvs))
+    left_out = _left_out(project)
     waiting = [place.directory]
     while waiting:
-        for path in waiting.pop().iterdir():
+        for path in _listed(waiting.pop(), place):
             name = path.relative_to(place.directory).as_posix()
             if not _stays_out(path, name, left_out):
                 yield name, path
                 waiting += [path] if path.is_dir() and not path.is_symlink() else []
 
 
+def _left_out(project: Project) -> tuple[str, ...]:
+    return (*project.image.exclude, *(venv.directory for venv in project.venvs))
+
+
+def _listed(directory: Path, place: ProjectPlace) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except OSError as error:
+        raise ProjectError(f"{_shown(directory, place)}: {error.strerror}, expected a directory one can read") from None
+
+
 def _stays_out(path: Path, name: str, left_out: Iterable[str]) -> bool:
     if _matches(path.name, (*NEVER, *USELESS)) or name in ELSEWHERE:
         return True
-    return (
-        any(PurePosixPath(name).match(pattern) and _same_depth(name, pattern) for pattern in left_out)
-        or (path / VENV_MARK).is_file()
-    )
+    excluded = any(PurePosixPath(name).match(pattern) and _same_depth(name, pattern) for pattern in left_out)
+    return excluded or _is_venv(path)
+
+
+def _is_venv(path: Path) -> bool:
+    try:
+        return (path / VENV_MARK).is_file()
+    except OSError:  # one may not look into it: told where it is read
+        return False
 
 
 def _same_depth(name: str, pattern: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -104,4 +105,5 @@ def _age(age: timedelta) -> str:
 
 def _moment(text: str) -> datetime:
     """RFC 3339 with up to nine digits of a second, which Python 3.10 does not read."""
-    return datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    zone = re.search(r"[+-]\d\d:\d\d$", text)
+    return datetime.fromisoformat(text[:19] + (zone.group() if zone else "+00:00")).astimezone(timezone.utc)

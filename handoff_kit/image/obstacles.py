@@ -83,6 +83,9 @@ def _paths(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:
                 yield Obstacle(
                     message, f"copy it to projects/{place.name}/, and name it so: ./{path.rpartition('/')[2]}"
                 )
+            elif not context.enters(place, project, path):
+                message = f"{place.shown}: venv {venv.name} installs {path}, which stays out of an image"
+                yield Obstacle(message, "let it lie elsewhere in the project: docs/image.md tells what never enters")
 
 
 def _git(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:

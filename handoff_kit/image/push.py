@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["checked", "named", "plan_push", "pushed"]
 
 DIGEST_FILE = "pushed-digest"
+_REFUSED = r"no basic auth credentials|denied|unauthorized|authentication required"
 CAUSES = (
     r"no basic auth credentials",
     r"(?:denied|unauthorized|name unknown|tag invalid|toomanyrequests): .+",
@@ -51,7 +52,7 @@ def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace) ->
     """The steps that give the image its name in the registry, and bring it there."""
     told = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
     hints = (
-        (r"no basic auth credentials|denied|unauthorized", f"sign in: {builder.kind} login {_host(target)}"),
+        (_REFUSED, f"sign in: {builder.kind} login {_host(target)}".rstrip()),
         (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
         (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
     )

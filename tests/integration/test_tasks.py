@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
-TASKS = ("check", "install", "new", "params", "render", "run-local", "show-commands")
+TASKS = ("build", "check", "images", "install", "new", "params", "push", "render", "run-local", "show-commands")
 SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere
 PLAIN = """
     commands:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import stat
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.errors import CommandError, HandoffError
-from handoff_kit.execute import execute
-from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteFile
+from handoff_kit.execute import CONTEXT_TIME, execute
+from handoff_kit.image.context import Entry, sha256_of
+from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteContext, WriteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -53,6 +56,15 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
             pythons=("3.10",),
         ),
         StampVenv(tmp_path / "venv/tap", tmp_path / "locks/tap.txt", "3.10"),
+        WriteContext(
+            tmp_path / "build/x/context",
+            (
+                Entry("a", 0o755),
+                Entry("a/b", 0o644, tmp_path / "b", None, 1200, "0" * 64),
+                Entry("a/c", 0o644, tmp_path / "c", None, 34, "0" * 64),
+                Entry("a/d", 0o777, target="b"),
+            ),
+        ),
     )
     assert told(*steps, dry=True) == [
         "would write build/x/pipeline.json (1,234 bytes)",
@@ -60,6 +72,7 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
         "would run touch 'a file' (in old)",
         "would resolve tap-a, b>=2 into locks/tap.txt: uv pip compile -",
         "would mark venv/tap as ready",
+        "would write build/x/context/ (2 files, 1,234 bytes)",
     ]
     assert names(tmp_path) == ["old"]
 
@@ -130,6 +143,128 @@ def test_trees_files_links_and_nothing_are_removed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(kept)
     told(*(RemoveTree(tmp_path / name) for name in ("tree", "file", "link", "nothing")), dry=False)
     assert names(tmp_path) == ["kept", "kept/deep"]
+
+
+# a build context
+
+
+def entry(path: str, source: Path, content: str = "x", mode: int = 0o644) -> Entry:
+    source.write_text(content)
+    return Entry(path, mode, source, None, len(content), sha256_of(source))
+
+
+def context_of(tmp_path: Path) -> WriteContext:
+    entries = (
+        Entry("p", 0o755),
+        Entry("p/empty", 0o755),
+        Entry("p/link", 0o777, target="nowhere"),
+        entry("p/run", tmp_path / "run", "#!/bin/sh\n", 0o755),
+        entry("p/two\nlines", tmp_path / "two", "2", 0o644),
+        entry("q/r/s", tmp_path / "s"),
+    )
+    return WriteContext(tmp_path / "build/context", entries)
+
+
+@pytest.mark.parametrize("umask", [pytest.param(0o077, id="narrow"), pytest.param(0o000, id="wide")])
+def test_a_context_has_its_modes_and_one_time_wherever_it_is_written(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        told(context_of(tmp_path), dry=False)
+    finally:
+        os.umask(before)
+    top = tmp_path / "build/context"
+    seen = {name: (top / name).lstat() for name in [".", *names(top)]}
+    assert {name: stat.filemode(found.st_mode) for name, found in seen.items() if name not in (".", "q", "q/r")} == {
+        "p": "drwxr-xr-x",
+        "p/empty": "drwxr-xr-x",
+        "p/link": "lrwxrwxrwx",
+        "p/run": "-rwxr-xr-x",
+        "p/two\nlines": "-rw-r--r--",
+        "q/r/s": "-rw-r--r--",
+    }
+    assert {found.st_mtime_ns for found in seen.values()} == {CONTEXT_TIME * 10**9}
+    assert ((top / "p/run").read_text(), (top / "p/link").readlink().name) == ("#!/bin/sh\n", "nowhere")
+
+
+def test_a_context_replaces_the_one_that_was_there(tmp_path: Path) -> None:
+    old = tmp_path / "build/context"
+    (old / "p/empty/full").mkdir(parents=True)
+    (old / "p/link").write_text("a file where a link shall be")
+    told(context_of(tmp_path), dry=False)
+    first = names(tmp_path / "build")
+    told(context_of(tmp_path), dry=False)
+    assert first == names(tmp_path / "build")
+    assert first[1:] == [
+        f"context/{name}" for name in ("p", "p/empty", "p/link", "p/run", "p/two\nlines", "q", "q/r", "q/r/s")
+    ]
+
+
+def test_a_context_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/context").write_text("")
+    told(context_of(tmp_path), dry=False)
+    assert (tmp_path / "build/context/p/run").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            lambda path: path.write_text("y"),
+            "error: s: changed while it was read\nhint: let it rest, and try again",
+            id="changed",
+        ),
+        pytest.param(
+            lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
+            "error: s: changed while it was read\nhint: let it rest, and try again",
+            id="a link now",
+        ),
+        pytest.param(
+            lambda path: path.unlink(), "error: could not write build/context: No such file or directory", id="gone"
+        ),
+    ],
+)
+def test_what_changed_since_it_was_looked_at_ends_it_and_leaves_the_old(
+    tmp_path: Path, change: Callable[[Path], object], message: str
+) -> None:
+    step = context_of(tmp_path)
+    (tmp_path / "build/context").mkdir(parents=True)
+    (tmp_path / "build/context/old").write_text("")
+    change(tmp_path / "s")
+    with pytest.raises(HandoffError) as caught:
+        told(step, dry=False)
+    assert str(caught.value) == message
+    assert names(tmp_path / "build") == ["context", "context/old"]
+
+
+def test_a_full_disk_leaves_the_old_context(tmp_path: Path) -> None:
+    step = WriteContext(tmp_path / "build/context", (entry("big", tmp_path / "big", "x" * 5000),))
+    (tmp_path / "build/context").mkdir(parents=True)
+    with at_most(1000), pytest.raises(HandoffError, match=r"could not write build/context: "):
+        told(step, dry=False)
+    assert names(tmp_path / "build") == ["context"]
+
+
+# programs
+
+
+def test_what_a_program_says_tells_where_why_and_what_to_do(tmp_path: Path) -> None:
+    """The part that failed, then the cause, each by the first pattern that is found; a hint of its own, if one fits."""
+    code = "import sys; print('step 7'); print('step 8 of tap'); print('no space'); sys.exit(4)"
+    step = RunCommand(
+        (sys.executable, "-c", code),
+        tmp_path,
+        "build it",
+        telling=("not there", "no (space)", "step"),
+        where=(r"step \d+ of (\w+)", r"step \d+"),
+        hints=(("not there", "never"), ("space", "make room")),
+    )
+    with pytest.raises(CommandError) as caught:
+        told(step, dry=False)
+    assert (
+        str(caught.value)
+        == f"error: could not build it: {sys.executable} ended with exit 4: tap: space\nhint: make room"
+    )
 
 
 def test_a_program_s_output_is_progress_not_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

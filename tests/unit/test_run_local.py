@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from handoff_kit import run_local
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import CommandError, ProjectError
+from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
 from handoff_kit.params import of_place, to_json
+from handoff_kit.runtime import Container
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from handoff_kit.runtime import LocalRun
@@ -94,6 +98,8 @@ def test_a_venv_that_is_not_ready_is_told_before_a_run_only(tmp_path: Path) -> N
         "hint: invoke install --project shop"
     )
     assert plan(place, command="show_commands").command == "show_commands"
+    inside = Container("c", ("docker", "run", "image"))
+    assert plan(place, container=inside).container == inside, "the image has its own"
 
 
 @pytest.mark.parametrize(
@@ -119,3 +125,83 @@ def test_what_every_run_has_to_give(place: ProjectPlace, data: dict[str, Any], e
 )
 def test_whether_to_refresh_in_place(environ: dict[str, str], expected: bool) -> None:  # noqa: FBT001  # a table
     assert run_local._can_refresh(environ) is expected  # noqa: SLF001  # one small rule, all its cases
+
+
+# in a container: here its words start the runtime, or what ends like one, without a container
+
+RUNTIME = (sys.executable, "-m", "handoff_runtime")
+
+
+def run_contained(
+    place: ProjectPlace, argv: tuple[str, ...], *, dry: bool = False, events: str = ""
+) -> tuple[int, list[str], list[Sequence[str]]]:
+    """Its exit code, what was said, and what the builder was asked."""
+    said: list[str] = []
+    asked: list[Sequence[str]] = []
+
+    def ask(words: Sequence[str]) -> Answer:
+        asked.append(words[1:])
+        return Answer(0, events, "")
+
+    planned = plan(place, container=Container("handoff-run-shop-1", argv))
+    builder = Builder("docker", "linux/amd64", ask)
+    code = run_local.run_contained(planned, builder, place, {**os.environ, "CI": "1"}, dry=dry, say=said.append)
+    return code, said, asked
+
+
+REMOVED = ("rm", "--force", "--volumes", "handoff-run-shop-1")
+
+
+def test_a_run_in_a_container_leaves_artifacts_and_no_container(place: ProjectPlace) -> None:
+    code, _, asked = run_contained(place, RUNTIME)
+    assert (code, asked) == (0, [REMOVED])
+    assert (place.directory / ".artifacts/state").read_text().startswith("a ")
+
+
+def test_dry_makes_no_place_and_asks_nobody(place: ProjectPlace) -> None:
+    code, said, asked = run_contained(place, (*RUNTIME, "handoff-shop:c0ffee"), dry=True)
+    assert (code, asked) == (0, [])
+    assert said[0].startswith("would run, in a container of handoff-shop:c0ffee:\necho a ")
+    assert sorted(path.name for path in place.directory.iterdir()) == ["project.yml"]
+
+
+@pytest.mark.parametrize(
+    ("script", "events", "expected"),
+    [
+        pytest.param(
+            "exit 137", "oom\n", ["more memory: invoke run-local --container --project shop --memory 1g"], id="memory"
+        ),
+        pytest.param("exit 137", "", [], id="killed by somebody"),
+        pytest.param("exit 1", "oom\n", [], id="a stage was: the runtime has told it"),
+        pytest.param("exit 0", "oom\n", [], id="no harm done"),
+    ],
+)
+def test_what_ended_a_container_is_told(place: ProjectPlace, script: str, events: str, expected: list[str]) -> None:
+    code, said, asked = run_contained(place, ("sh", "-c", f"read params; {script}"), events=events)
+    assert (code, said) == (int(script.split()[1]), expected)
+    assert asked[-1] == REMOVED
+
+
+def test_a_container_is_removed_whatever_happens(place: ProjectPlace) -> None:
+    asked: list[Sequence[str]] = []
+
+    def ask(words: Sequence[str]) -> Answer:
+        asked.append(words[1:])
+        return Answer(0, "", "")
+
+    planned = plan(place, container=Container("handoff-run-shop-1", ("no-such-program",)))
+    with pytest.raises(CommandError):
+        run_local.run_contained(planned, Builder("docker", "", ask), place, os.environ, dry=False, say=lambda _: None)
+    assert asked == [REMOVED]
+
+
+def test_a_runtime_that_was_killed_is_run_again_as_it_was(place: ProjectPlace) -> None:
+    """By the record that it left, which says that it is still running."""
+    record = '{"outcome": "running"}'
+    script = f"read params; echo '{record}' > .artifacts/run.json; exit 137"
+    _, said, _ = run_contained(place, ("sh", "-c", script), events="oom\n")
+    assert said == [
+        "the runtime was killed before it could tell how the run ended\n"
+        "next: invoke run-local --container --project shop",
+        "more memory: invoke run-local --container --project shop --memory 1g",
+    ]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.runtime import LocalRun, _Lines, last_record, run
+from handoff_kit.errors import CommandError, ProjectError
+from handoff_kit.errors import ProjectError
+from handoff_kit.runtime import Container, LocalRun, _Lines, last_record, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,3 +142,99 @@ def test_a_new_record_is_told_from_the_old(tmp_path: Path) -> None:
     run(place, os.environ, Noted, piped=True)
     second, record = last_record(place)
     assert (first != second, record["outcome"]) == (True, "succeeded")
+
+
+def test_arguments_that_no_program_takes_are_told(tmp_path: Path) -> None:
+    run_ = replace(asked(tmp_path, "true"), data={"a": "x" * 200_000})
+    with pytest.raises(ProjectError) as caught:
+        run(run_, os.environ, Noted, piped=True)
+    assert str(caught.value) == (
+        "error: --data: found 200,009 bytes, expected at most 131,072: it is one argument of a program\n"
+        "hint: put what is long into a file: .local/, or files/ of the project"
+    )
+
+
+# in a container: here its words start the runtime without one
+
+
+RUNTIME = (sys.executable, "-m", "handoff_runtime")
+
+
+def contained(run_: LocalRun, *argv: str) -> LocalRun:
+    return replace(run_, container=Container("handoff-run-p-1", argv or RUNTIME))
+
+
+def test_the_words_of_a_run_in_a_container(tmp_path: Path) -> None:
+    run_ = contained(replace(asked(tmp_path, "true"), data={"a": "é"}, meter="off"), "docker", "run", "image")
+    words = ("run", "--data", '{"a": "é"}', "--params", "-", "--meter", "off", "--log-format", "text")
+    assert run_.argv(1) == ("docker", "run", "image", *words, "--progress-fd", "1", "--lifeline")
+
+
+def test_what_is_sent_to_a_container_is_one_line(tmp_path: Path) -> None:
+    """More may follow on what stays open: the end of it is the end of us."""
+    run_ = asked(tmp_path, "echo 'a\nb'", files=[{"name": "é", "value": "x\n"}])
+    spaced = replace(run_, params=json.dumps(json.loads(run_.params), indent=2))
+    sent = contained(spaced).sent
+    assert (sent.count("\n"), sent[-1], json.loads(sent)) == (1, "\n", json.loads(run_.params))
+    assert spaced.sent == spaced.params
+
+
+def test_a_run_in_a_container_is_watched_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Figures come by its standard output, which is the only way out; none of them is printed."""
+    view = Noted()
+    run_ = contained(asked(tmp_path, "seq 3; echo oh >&2", "sleep 0.6; wc -l"))
+    assert run(run_, os.environ, lambda: view, piped=True) == 0
+    assert [line.partition(" | ")[2] for line in view.lines][1:-1] == ["oh"]
+    assert [(stage["name"], stage["exit"], stage["rows"]) for stage in view.seen[-1]] == [("s0", 0, 3), ("s1", 0, 3)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_prints_in_a_container_prints(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run_ = contained(replace(asked(tmp_path, "seq 3"), command="show_commands"))
+    assert (run_.tells, run(run_, os.environ, Noted, piped=True)) == (False, 0)
+    assert capfd.readouterr() == ("sh -c 'seq 3'\n", "")
+
+
+def test_a_container_is_not_told_of_signals_before_it_has_begun(tmp_path: Path) -> None:
+    """What starts it would end, and leave a container behind that nobody stops; the runtime in it is told after."""
+    slow = "trap 'touch early' TERM; touch ready; sleep 1 & wait; trap - TERM; exec \"$@\""
+    run_ = contained(asked(tmp_path, "sleep 20"), "sh", "-c", slow, "sh", *RUNTIME)
+
+    def interrupted() -> Noted:
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Noted()
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert run(run_, os.environ, interrupted, piped=True) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not (tmp_path / "early").exists()
+
+
+def test_what_starts_a_container_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        run(contained(asked(tmp_path, "true"), "no-such-program"), os.environ, Noted, piped=True)
+    assert str(caught.value) == "error: could not start no-such-program: No such file or directory"
+    assert caught.value.exit_code == 126
+
+
+def test_a_container_that_never_began_has_its_exit_code(tmp_path: Path) -> None:
+    """125 is docker's own: the image is gone, a mount was refused."""
+    run_ = contained(asked(tmp_path, "true"), "sh", "-c", "echo 'docker: no such image' >&2; exit 125")
+    view = Noted()
+    assert run(run_, os.environ, lambda: view, piped=True) == 125
+    assert view.lines == ["docker: no such image"]
+
+
+def test_data_too_long_for_one_argument_is_told(tmp_path: Path) -> None:
+    """execve(2) takes at most 128 KiB in one argument, whatever the sum may be."""
+    given = LocalRun(tmp_path, "{}", "run", {"x": "y" * 140_000}, None, "text")
+    with pytest.raises(ProjectError) as told:
+        run(given, {}, Noted, piped=False)
+    assert str(told.value) == (
+        "error: --data: found 140,009 bytes, expected at most 131,072: it is one argument of a program\n"
+        "hint: put what is long into a file: .local/, or files/ of the project"
+    )

@@ -1,0 +1,220 @@
+"""Pushing an image: which names a registry takes, the steps, and the digest by which it knows it afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handoff_kit.command import Saying
+from handoff_kit.errors import ImageError, ProjectError
+from handoff_kit.image import push
+from handoff_kit.image.builder import Answer, Builder
+from handoff_kit.names import ProjectPlace
+from handoff_kit.steps import RunCommand
+
+PLACE = ProjectPlace("shop", Path("/team"))
+TARGET = "127.0.0.1:5000/team/shop:1"
+DIGEST = "sha256:" + "0" * 64
+
+
+def builder(kind: Any, found: dict[str, Any] | None = None) -> Builder:
+    return Builder(kind, "", lambda _: Answer(0, json.dumps([found] if found else []), ""))
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        "shop",
+        "team/shop",
+        "localhost/shop",
+        "localhost:5000/shop",
+        "127.0.0.1:5000/team/shop",
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/handoff/shop-a_b.c",
+        "registry-1.example.com:443/a/b/c/d",
+    ],
+)
+def test_a_repository_that_is_one(repository: str) -> None:
+    assert push.checked(repository) == repository
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        "team/shop:1",
+        "shop:1",
+        "localhost:5000",
+        f"team/shop@{DIGEST}",
+        "https://registry.example.com/shop",
+        "Team/shop",
+        "team/shop/",
+        "/shop",
+        "team//shop",
+        "team/shop ",
+        "team/-shop",
+        "--all-tags",
+        "team/shop\n",
+        "me@registry.example.com/shop",
+    ],
+)
+def test_a_repository_that_is_none(repository: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        push.checked(repository)
+    assert str(caught.value) == (
+        f"error: --repository: found {repository!r}, expected a repository as docker takes it, in lower case and without "
+        "a tag (--tag says that)\nhint: for example: --repository registry.example.com/team/elements"
+    )
+
+
+def test_no_repository() -> None:
+    with pytest.raises(ProjectError) as caught:
+        push.checked("")
+    assert str(caught.value) == (
+        "error: no repository is named, expected --repository URI\n"
+        "hint: for example: --repository registry.example.com/team/elements"
+    )
+
+
+@pytest.mark.parametrize("tag", ["1", "1.2", "_x", "v1-rc.1", "A" * 128])
+def test_a_tag_that_is_one(tag: str) -> None:
+    assert push.named("team/shop", tag) == f"team/shop:{tag}"
+
+
+@pytest.mark.parametrize("tag", ["", ".1", "-1", "a b", "a:b", "a/b", "é", "A" * 129, "1\n"])
+def test_a_tag_that_is_none(tag: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        push.named("team/shop", tag)
+    assert str(caught.value) == (
+        f"error: --tag: found {tag!r}, expected at most 128 letters, digits, _, . and -, beginning with none of the last "
+        "two\nhint: for example: --tag 1.2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        pytest.param("docker", ("docker", "push", TARGET), id="docker"),
+        pytest.param(
+            "podman",
+            ("podman", "push", "--digestfile", "build/shop/pushed-digest", TARGET),
+            id="podman writes the digest",
+        ),
+    ],
+)
+def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
+    name, sent = push.plan_push(builder(kind), "handoff-shop:c0ffee", TARGET, PLACE)
+    assert name == RunCommand(
+        (kind, "tag", "handoff-shop:c0ffee", TARGET), Path("/team"), f"name handoff-shop:c0ffee {TARGET}"
+    )
+    assert isinstance(sent, RunCommand)
+    assert (sent.argv, sent.cwd, sent.purpose) == (words, Path("/team"), f"push {TARGET}")
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "hint"),
+    [
+        pytest.param(
+            "no basic auth credentials\n",
+            ": no basic auth credentials",
+            "sign in: docker login 127.0.0.1:5000",
+            id="ECR without a login",
+        ),
+        pytest.param(
+            "denied: requested access to the resource is denied\n",
+            ": denied: requested access to the resource is denied",
+            "sign in: docker login 127.0.0.1:5000",
+            id="denied",
+        ),
+        pytest.param(
+            "unauthorized: authentication required\n",
+            ": unauthorized: authentication required",
+            "sign in: docker login 127.0.0.1:5000",
+            id="unauthorized",
+        ),
+        pytest.param(
+            "Error: writing blob: initiating layer upload: authentication required\n",
+            "",
+            "sign in: docker login 127.0.0.1:5000",
+            id="podman without a login",
+        ),
+        pytest.param(
+            'Get "https://127.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client\n',
+            ": server gave HTTP response to HTTPS client",
+            "a registry without TLS is to be named as such in the builder's settings",
+            id="no TLS",
+        ),
+        pytest.param(
+            "Get https://127.0.0.1:5000/v2/: dial tcp 127.0.0.1:5000: connect: connection refused\n",
+            ": dial tcp 127.0.0.1:5000: connect: connection refused",
+            "is its name right, and does this machine reach it?",
+            id="nobody there",
+        ),
+        pytest.param(
+            "name unknown: The repository with name 'shop' does not exist in the registry with id '1'\n",
+            ": name unknown: The repository with name 'shop' does not exist in the registry with id '1'",
+            None,
+            id="no such repository",
+        ),
+        pytest.param(
+            "tag invalid: The image tag '1' already exists in the 'shop' repository and cannot be overwritten\n",
+            ": tag invalid: The image tag '1' already exists in the 'shop' repository and cannot be overwritten",
+            None,
+            id="a tag that is taken",
+        ),
+        pytest.param("something else\n", "", None, id="nothing we know"),
+    ],
+)
+def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) -> None:
+    sent = push.plan_push(builder("docker"), "a", TARGET, PLACE)[1]
+    assert isinstance(sent, RunCommand)
+    saying = Saying(sent.telling, sent.where, sent.hints)
+    assert (saying.of(said), saying.hint(said)) == (cause, hint)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param("shop:1", "sign in: docker login", id="docker hub's own"),
+        pytest.param("team/shop:1", "sign in: docker login", id="docker hub"),
+        pytest.param("localhost/shop:1", "sign in: docker login localhost", id="localhost"),
+        pytest.param("localhost:5000/shop:1", "sign in: docker login localhost:5000", id="a port"),
+        pytest.param("registry.example.com/a/shop:1", "sign in: docker login registry.example.com", id="a host"),
+    ],
+)
+def test_where_to_sign_in(target: str, expected: str) -> None:
+    sent = push.plan_push(builder("docker"), "a", target, PLACE)[1]
+    assert isinstance(sent, RunCommand)
+    assert Saying(hints=sent.hints).hint("denied: x") == expected
+
+
+@pytest.mark.parametrize(
+    ("digests", "expected"),
+    [
+        pytest.param([f"127.0.0.1:5000/team/shop@{DIGEST}"], DIGEST, id="one"),
+        pytest.param(
+            ["other/shop@sha256:1", "127.0.0.1:5000/team/shop2@sha256:2", f"127.0.0.1:5000/team/shop@{DIGEST}"],
+            DIGEST,
+            id="pushed elsewhere too",
+        ),
+    ],
+)
+def test_docker_s_digest(digests: list[str], expected: str) -> None:
+    assert push.pushed(builder("docker", {"RepoDigests": digests}), TARGET, PLACE) == expected
+
+
+@pytest.mark.parametrize("found", [None, {}, {"RepoDigests": None}, {"RepoDigests": ["other/shop@sha256:1"]}])
+def test_docker_tells_no_digest(found: dict[str, Any] | None) -> None:
+    with pytest.raises(ImageError) as caught:
+        push.pushed(builder("docker", found), TARGET, PLACE)
+    assert str(caught.value) == (
+        f"error: {TARGET}: pushed, but docker tells no digest of it\nhint: docker images --digests"
+    )
+
+
+def test_podman_s_digest(tmp_path: Path) -> None:
+    place = ProjectPlace("shop", tmp_path)
+    place.build.mkdir(parents=True)
+    (place.build / "pushed-digest").write_text(f"{DIGEST}\n")
+    assert push.pushed(builder("podman"), TARGET, place) == DIGEST
