@@ -19,6 +19,7 @@ from containers import (
     serve_registry,
 )
 from harness import Project
+from team import Team, make_team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +46,18 @@ def projects(tmp_path: Path) -> Iterator[Callable[[str], Project]]:
 def project(projects: Callable[[str], Project]) -> Project:
     """An empty project."""
     return projects("sample")
+
+
+@pytest.fixture
+def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A checkout of a team's own."""
+    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
+
+
+@pytest.fixture(scope="session")
+def workshop(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Team:  # noqa: ARG001  # skips without it
+    """A checkout that tests share: what one has built there another finds."""
+    return make_team(tmp_path_factory.mktemp("workshop") / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,14 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import tarfile
 import urllib.error
 import urllib.request
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,8 @@ from harness import until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from team import Team, Told
+
 BASE = "python:3.11-slim"
 LABEL = "handoff.test"  # what a test makes by hand carries it
 LABELS = (LABEL, "handoff.project")  # and the images of `invoke build` the other
@@ -29,11 +33,17 @@ HTPASSWD = f"{SOMEONE}:$2b$05$kTeshRUGu2oF4FvddEl0AeZSqzxnNHT3EuCSrmUx/8UhJkjSf1
 LOOK = r"""
 import os
 for pid in filter(str.isdigit, os.listdir("/proc")):
-    if int(pid) != os.getpid():
+    try:
         start, _, rest = open(f"/proc/{pid}/stat").read().rpartition(")")
         command = open(f"/proc/{pid}/cmdline").read().replace("\0", " ").split()
+    except OSError:
+        continue  # it has ended meanwhile
+    if int(pid) != os.getpid():
         print(pid, *reversed(rest.split()[:2]), *command or [f"[{start.partition('(')[2]}]"])
 """
+RESULT = re.compile(
+    r"(?P<name>\S+)  (?P<digest>sha256:[0-9a-f]{64})  (?P<size>[\d,]+\.\d) MB  (?P<seconds>\d+\.\d) s\n"
+)
 PATIENCE = 300.0
 
 
@@ -165,6 +175,26 @@ def _layer(packed: bytes) -> dict[str, bytes]:
             found.name.removeprefix("./"): _member(archive, found.name) if found.isfile() else found.linkname.encode()
             for found in archive
         }
+
+
+def new(team: Team, name: str, text: str, files: Mapping[str, str | bytes] | None = None) -> Path:
+    """A project of which there is no image yet, whatever was built here before."""
+    return team.project(name, text, {"nonce": uuid.uuid4().hex, **(files or {})})
+
+
+def ask_build(team: Team, engine: Engine, name: str, *flags: str, env: Mapping[str, str] | None = None) -> Told:
+    """`invoke build`, with this engine."""
+    words = ("build", "--project", name, "--builder", engine.name, *flags)
+    return team.invoke(*words, env={**engine.env, **(env or {})})
+
+
+def build(team: Team, engine: Engine, name: str, *flags: str) -> str:
+    """Build the image of a project; its name."""
+    told = ask_build(team, engine, name, *flags)
+    assert told.exit == 0, told.stderr
+    found = RESULT.fullmatch(told.stdout)
+    assert found, told.stdout
+    return found["name"]
 
 
 def find_docker() -> Engine | str:

@@ -46,6 +46,11 @@ class Team:
             place.write_bytes(content if isinstance(content, bytes) else content.encode())
         return directory
 
+    def sample(self, name: str) -> Path:
+        """A copy of a sample of ours, as a fresh clone has it; its directory."""
+        made = shutil.ignore_patterns("venv", ".env", ".artifacts")
+        return shutil.copytree(ROOT / "projects" / name, self.root / "projects" / name, ignore=made)
+
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """Ours, without what would change what invoke does."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
@@ -78,7 +83,8 @@ class Team:
 def make_team(root: Path, cache: Path) -> Team:
     """A checkout without projects."""
     (root / "projects").mkdir(parents=True)
-    shutil.copy(ROOT / "tasks.py", root)
+    for name in ("tasks.py", "Dockerfile.j2"):
+        shutil.copy(ROOT / name, root)
     return Team(root, cache)
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.errors import CommandError, ProjectError
-from handoff_kit.errors import ProjectError
 from handoff_kit.runtime import Container, LocalRun, _Lines, last_record, run
 
 if TYPE_CHECKING:
