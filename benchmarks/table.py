@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def targets(verdicts: Iterable[Verdict]) -> str:
     """Every target with what was measured."""
     rows = [(each.what, each.allowed, each.measured, "met" if each.met else "**missed**") for each in verdicts]
-    return _table(("what", "at most", "measured", ""), rows)
+    return table(("what", "at most", "measured", ""), rows)
 
 
 def sides(measured: Measured) -> str:
@@ -22,7 +22,7 @@ def sides(measured: Measured) -> str:
     rows = [_side(measured, side.name, base) for side in measured.comparison.sides]
     times = f"{measured.comparison.rounds} rounds; others kept {measured.others:.2f} cores busy"
     head = ("side", "wall", "CPU", "cores busy", f"wall / {base}", "lowest - highest")
-    return f"### {measured.comparison.title} ({times})\n\n{_table(head, rows)}"
+    return f"### {measured.comparison.title} ({times})\n\n{table(head, rows)}"
 
 
 def _side(measured: Measured, side: str, base: str) -> tuple[str, ...]:
@@ -32,6 +32,7 @@ def _side(measured: Measured, side: str, base: str) -> tuple[str, ...]:
     return (side, *figures, f"{ratios[0]:.2f} - {ratios[-1]:.2f}")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows under a head."""
     lines = (head, ["---"] * len(head), *rows)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

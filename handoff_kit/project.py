@@ -163,7 +163,7 @@ class Image(BaseModel):
     store: Literal["aws", "none"] = Field(
         "aws",
         description="Where the image can find its params and keep its state: `aws` takes boto3 along, with `none` "
-        "the image serves `invoke run-local --container` alone and is 20 MB smaller.",
+        "the image serves `invoke run-local --container` alone and is 9 MB smaller.",
         examples=["none"],
     )
     services: tuple[Service, ...] = Field(
