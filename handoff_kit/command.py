@@ -22,6 +22,7 @@ __all__ = ["Saying", "run"]
 STDERR = 2
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 KEPT_LINES = 200
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # ECMA-48, select graphic rendition
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ def _give(stream: IO[bytes] | None, text: str) -> None:
 
 
 def _pass_on(stream: IO[bytes]) -> str:
-    """Copy what a program says to our stderr as it comes; its end is given back."""
+    """Copy what a program says to our stderr as it comes; its end is given back, without its colours."""
     kept: deque[bytes] = deque(maxlen=KEPT_LINES)
     for line in stream:
         os.write(STDERR, line)
         kept.append(line)
-    return b"".join(kept).decode(errors="replace")
+    return COLOUR.sub("", b"".join(kept).decode(errors="replace"))
 
 
 def _first(telling: Sequence[str], tail: str) -> str:

@@ -302,6 +302,14 @@ def test_the_telling_part_of_stderr_is_repeated_and_all_of_it_passed_on(
     assert capfd.readouterr() == ("", "noise\nbad wheel: six\n")
 
 
+def test_colours_hide_nothing_that_tells(tmp_path: Path) -> None:
+    """Docker's old builder colours what comes on stderr, piece by piece."""
+    code = r"import sys; print('\33[91mE\33[0m\33[91m: \33[0mUnable to \33[0mlocate x'); sys.exit(3)"
+    with pytest.raises(CommandError) as told:
+        execute([python(code, tmp_path, "E: Unable to locate .")], dry=False, say=list[str]().append)
+    assert told.value.message == f"could not try it: {sys.executable} ended with exit 3: E: Unable to locate x"
+
+
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as caught:
         told(RunCommand(("no-such-program",), tmp_path, "build the image"), dry=False)
