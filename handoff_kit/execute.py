@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING
 
 from handoff_kit import command, locks
 from handoff_kit.errors import CommandError, HandoffError
-from handoff_kit.image.context import sha256_of
+from handoff_kit.image.context import FIRST_TIME, sha256_of
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteContext, WriteFile
 from handoff_kit.venvs import STAMP, stamp_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from handoff_kit.image.context import Entry
 
     Say = Callable[[str], None]
 
 __all__ = ["describe", "execute"]
-
-CONTEXT_TIME = 315_532_800  # 1980-01-01: the same wherever a context is written
 
 
 def execute(steps: Iterable[Step], *, dry: bool, say: Say) -> None:
@@ -105,14 +103,16 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
         raise
 
 
-def _write_context(directory: Path, entries: Iterable[Entry]) -> None:
+def _write_context(directory: Path, entries: Sequence[Entry]) -> None:
     beside = directory.with_name(f".{directory.name}.{os.getpid()}")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         for entry in entries:
             _put_entry(beside, entry)
+        times = {beside / entry.path: entry.time for entry in entries}
         for path in (*beside.rglob("*"), beside):
-            os.utime(path, (CONTEXT_TIME, CONTEXT_TIME), follow_symlinks=False)
+            time = times.get(path, FIRST_TIME)
+            os.utime(path, (time, time), follow_symlinks=False)
         _remove(directory)
         beside.rename(directory)
     except OSError as error:

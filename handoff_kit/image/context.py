@@ -1,4 +1,4 @@
-"""The build context: exactly what an image is made from, in fixed order, with fixed modes and times.
+"""The build context: exactly what an image is made from, in fixed order, with modes and times that its content decides.
 
     project/          the project's files, as /app will have them
     volumes/          .env and .artifacts, empty: what is mounted there takes their owner
@@ -40,6 +40,8 @@ PARTS = Path(__file__).with_name("parts")
 RUNTIME = Path(handoff_runtime.__file__).parent
 VOLUMES = (".artifacts", ".env")
 BLOCK = 1 << 20
+FIRST_TIME = 315_532_800  # 1980-01-01, the first that every archive can hold
+TIMES = 1 << 30  # 34 years
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,16 @@ class Entry:
     target: str | None = None
     size: int = 0
     sha256: str | None = None
+
+    @property
+    def time(self) -> int:
+        """When it was changed, it says (seconds since the epoch): its content decides, wherever it is written.
+
+        One time for all will not do: BuildKit takes a file of the same path, size and time for the one it was
+        sent before (its fsutil compares no more), and would build a new image from an old file.
+        """
+        told = self.sha256 or (hashlib.sha256(self.target.encode()).hexdigest() if self.target else "0")
+        return FIRST_TIME + int(told[:8], 16) % TIMES
 
 
 def entries(place: ProjectPlace, project: Project) -> tuple[Entry, ...]:

@@ -147,8 +147,10 @@ def test_a_change_makes_anew_what_it_concerns_and_no_more(team: Team, locked: Te
     told = ask_build(team, engine, "pair")
     assert told.stderr == UP_TO_DATE.format(image=image, project="pair")
 
-    (directory / "nonce").write_text(uuid.uuid4().hex)
+    nonce = uuid.uuid4().hex  # as long as the one before: BuildKit compares path, size and time, not content
+    (directory / "nonce").write_text(nonce)
     image = build(team, engine, "pair")
+    assert engine.tell("run", "--rm", "--entrypoint", "cat", image, "nonce") == nonce
     assert shared(engine, begun, layers(engine, image)) in {len(begun) - 1, None}
     assert made_since(engine, image, since) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -207,6 +208,15 @@ def test_everything_ours_enters_but_what_python_made() -> None:
     """The runtime is flat: a folder in it would stay out unseen."""
     for directory in (context.RUNTIME, context.PARTS):
         assert {path.name for path in directory.iterdir() if path.is_dir()} <= {"__pycache__"}
+
+
+def test_another_content_of_the_same_size_has_another_time(tmp_path: Path) -> None:
+    """BuildKit takes a file of the same path, size and time for the one it has."""
+    texts = [f"{number:08}" for number in range(1000)]
+    found = [Entry("a", 0o644, tmp_path, None, 8, hashlib.sha256(text.encode()).hexdigest()) for text in texts]
+    links = [Entry("a", 0o777, target=text) for text in texts]
+    assert (len({entry.time for entry in found}), len({entry.time for entry in links})) == (1000, 1000)
+    assert Entry("a", 0o755).time == context.FIRST_TIME
 
 
 def test_whether_a_path_enters_is_what_entries_say(place: ProjectPlace) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.errors import CommandError, HandoffError
-from handoff_kit.execute import CONTEXT_TIME, execute
-from handoff_kit.image.context import Entry, sha256_of
+from handoff_kit.execute import execute
+from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteContext, WriteFile
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def context_of(tmp_path: Path) -> WriteContext:
 
 
 @pytest.mark.parametrize("umask", [pytest.param(0o077, id="narrow"), pytest.param(0o000, id="wide")])
-def test_a_context_has_its_modes_and_one_time_wherever_it_is_written(tmp_path: Path, umask: int) -> None:
+def test_a_context_has_its_modes_and_times_wherever_it_is_written(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         told(context_of(tmp_path), dry=False)
@@ -182,7 +182,10 @@ def test_a_context_has_its_modes_and_one_time_wherever_it_is_written(tmp_path: P
         "p/two\nlines": "-rw-r--r--",
         "q/r/s": "-rw-r--r--",
     }
-    assert {found.st_mtime_ns for found in seen.values()} == {CONTEXT_TIME * 10**9}
+    times = {entry.path: entry.time for entry in context_of(tmp_path).entries}
+    assert {name: found.st_mtime_ns for name, found in seen.items()} == {
+        name: times.get(name, FIRST_TIME) * 10**9 for name in seen
+    }
     assert ((top / "p/run").read_text(), (top / "p/link").readlink().name) == ("#!/bin/sh\n", "nowhere")
 
 
