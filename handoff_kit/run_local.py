@@ -192,7 +192,7 @@ def run_contained(
     try:
         exit_code = run(asked, place, environ, dry=dry, say=say)
         if exit_code == KILLED and containers.was_killed_for_memory(builder, name, begun):
-            say(f"more memory: {_again(asked, place)} --memory 1g")
+            say(f"the kernel killed for memory; give it more: {_again(asked, place)} --memory 1g")
         return exit_code
     finally:
         containers.remove(builder, name)

@@ -468,19 +468,26 @@ def test_a_stage_that_was_killed_for_memory(made: Team) -> None:
     assert f": {reason}\n" in told.stderr
     assert told.stderr.splitlines()[-2:] == [
         "next: less projects/hungry/.artifacts/stderr.log",
-        "more memory: invoke run-local --container --project hungry --memory 1g",
+        "the kernel killed for memory; give it more: invoke run-local --container --project hungry --memory 1g",
     ]
     assert made.invoke(*RUN, "hungry", "--memory", "1g").exit == 0
 
 
 def test_a_runtime_that_was_killed_for_memory(made: Team) -> None:
+    """How far it comes with so little differs: it may have begun its record, or not."""
     told = made.invoke(*RUN, "shop", "--memory", "6m")
     assert (told.exit, told.stdout) == (137, "")
-    assert told.stderr.splitlines() == [
-        "the runtime was killed before it could tell how the run ended",
-        "next: invoke run-local --container --project shop",
-        "more memory: invoke run-local --container --project shop --memory 1g",
-    ]
+    *begun, last = told.stderr.splitlines()
+    assert last == (
+        "the kernel killed for memory; give it more: invoke run-local --container --project shop --memory 1g"
+    )
+    assert begun in (
+        [],
+        [
+            "the runtime was killed before it could tell how the run ended",
+            "next: invoke run-local --container --project shop",
+        ],
+    )
 
 
 def test_the_live_view(made: Team) -> None:

@@ -169,7 +169,10 @@ def test_dry_makes_no_place_and_asks_nobody(place: ProjectPlace) -> None:
     ("script", "events", "expected"),
     [
         pytest.param(
-            "exit 137", "oom\n", ["more memory: invoke run-local --container --project shop --memory 1g"], id="memory"
+            "exit 137",
+            "oom\n",
+            ["the kernel killed for memory; give it more: invoke run-local --container --project shop --memory 1g"],
+            id="memory",
         ),
         pytest.param("exit 137", "", [], id="killed by somebody"),
         pytest.param("exit 1", "oom\n", [], id="a stage was: the runtime has told it"),
@@ -203,5 +206,5 @@ def test_a_runtime_that_was_killed_is_run_again_as_it_was(place: ProjectPlace) -
     assert said == [
         "the runtime was killed before it could tell how the run ended\n"
         "next: invoke run-local --container --project shop",
-        "more memory: invoke run-local --container --project shop --memory 1g",
+        "the kernel killed for memory; give it more: invoke run-local --container --project shop --memory 1g",
     ]
