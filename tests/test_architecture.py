@@ -15,6 +15,7 @@ from handoff_kit.steps import Step
 
 ROOT = Path(__file__).parents[1]
 RUNTIME = sorted((ROOT / "handoff_runtime").glob("*.py"))
+AWS = sorted((ROOT / "handoff_runtime" / "aws").glob("*.py"))
 KIT = sorted((ROOT / "handoff_kit").rglob("*.py"))
 HEAVY = {"boto3", "botocore", "jinja2", "ruamel", "pydantic", "invoke", "rich"}
 SLOW = {"typing", "dataclasses", "pathlib", "logging", "argparse", "subprocess", "contextlib", "threading", "asyncio"}
@@ -48,10 +49,16 @@ def at_start(body: list[ast.stmt]) -> list[ast.stmt]:
 
 @pytest.mark.parametrize("path", RUNTIME, ids=named)
 def test_runtime_imports_the_standard_library_and_itself(path: Path) -> None:
-    assert imports(path) - set(sys.stdlib_module_names) <= {"handoff_runtime", "impl", "boto3"}
+    assert imports(path) - set(sys.stdlib_module_names) <= {"handoff_runtime", "impl"}
 
 
-@pytest.mark.parametrize("path", RUNTIME, ids=named)
+@pytest.mark.parametrize("path", AWS, ids=named)
+def test_the_store_in_aws_imports_boto3_too_and_only_when_it_calls(path: Path) -> None:
+    assert imports(path) - set(sys.stdlib_module_names) <= {"handoff_runtime", "boto3", "botocore"}
+    assert imports(path, at_start_only=True) & {"boto3", "botocore"} == set()
+
+
+@pytest.mark.parametrize("path", [*RUNTIME, *AWS], ids=named)
 def test_runtime_imports_nothing_slow_at_start(path: Path) -> None:
     assert imports(path, at_start_only=True) & SLOW == set()
 
@@ -98,7 +105,7 @@ def test_at_most_eight_kinds_of_step() -> None:
     assert len(get_args(Step)) <= 8
 
 
-@pytest.mark.parametrize("path", [*RUNTIME, *KIT], ids=named)
+@pytest.mark.parametrize("path", [*RUNTIME, *AWS, *KIT], ids=named)
 def test_few_classes_inherit(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]

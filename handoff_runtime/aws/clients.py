@@ -1,0 +1,151 @@
+"""The clients of AWS, made when they are needed, from the environment as boto3 reads it.
+
+AWS_PROFILE, SSO, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_CA_BUNDLE, HTTPS_PROXY and the files in
+~/.aws mean what they mean to boto3; AWS_REGION, which boto3 does not read, goes before AWS_DEFAULT_REGION.
+"""
+
+from __future__ import annotations
+
+from handoff_runtime.aws import faults, retry
+from handoff_runtime.aws.faults import Call
+from handoff_runtime.aws.retry import Effects
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
+CONNECTIONS = 32
+S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
+
+
+class Clients:
+    """The clients that were asked for, and one way to call them: what fails is made again, or told as StoreError."""
+
+    def __init__(self, session: Any, region: str, effects: Effects) -> None:
+        import threading
+
+        self._session, self.region, self.effects = session, region, effects
+        self._made: dict[str, Any] = {}
+        self._pace = retry.Pace(effects)
+        self._making = threading.Lock()
+
+    def client(self, service: str) -> Any:
+        """The client of a service (`s3`, `ssm`, `secretsmanager`, ...)."""
+        with self._making:  # a session makes one at a time
+            if service not in self._made:
+                self._made[service] = self._new(service)
+        return self._made[service]
+
+    def close(self) -> None:
+        """Close their connections."""
+        for client in self._made.values():
+            client.close()
+
+    def call(self, service: str, operation: str, **request: Any) -> Any:
+        """Call an operation by the name of boto3's method; StoreError when it stays refused."""
+        return self._call(service, operation, (), request)
+
+    def call_unless(self, codes: Collection[str], service: str, operation: str, **request: Any) -> Any | None:
+        """The same, but None where AWS answers with one of these codes or statuses."""
+        return self._call(service, operation, codes, request)
+
+    def read(self, bucket: str, key: str) -> tuple[bytes, Any] | None:
+        """A small object and the answer it came with, asked for again when it is cut; None where there is none."""
+        from botocore.exceptions import BotoCoreError
+
+        request = {"Bucket": bucket, "Key": key}
+        for attempt in range(1, retry.ATTEMPTS + 1):
+            answer = self.call_unless(("NoSuchKey",), S3, "get_object", **request)
+            if answer is None:
+                return None
+            try:
+                return answer["Body"].read(), answer
+            except BotoCoreError as error:
+                wait, failure = retry.delay(attempt), error
+                self.effects.say(f"S3 GetObject: {type(error).__name__}; attempt {attempt + 1} in {wait:.1f} s")
+                self.effects.pause(wait)
+            finally:
+                answer["Body"].close()
+        raise faults.told(failure, Call("S3", "GetObject", request, self.region))
+
+    def _call(self, service: str, operation: str, codes: Collection[str], request: Mapping[str, Any]) -> Any | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self.client(service)
+        self._pace.keep()
+        try:
+            return getattr(client, operation)(**request)
+        except ClientError as error:
+            if faults.code(error) in codes or str(faults.status(error)) in codes:
+                return None
+            raise faults.told(error, self._named(client, operation, request)) from None
+        except BotoCoreError as error:
+            raise faults.told(error, self._named(client, operation, request)) from None
+
+    def _named(self, client: Any, operation: str, request: Mapping[str, Any]) -> Call:
+        meta = client.meta
+        name = meta.method_to_api_mapping.get(operation, operation)
+        return Call(meta.service_model.service_id, name, request, meta.region_name or self.region)
+
+    def _new(self, service: str) -> Any:
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            client = self._session.client(service, region_name=self.region, config=_config())
+        except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+            raise faults.told(error, Call(service, "client", {}, self.region)) from None
+        retry.attach(client, self.effects, self._pace)
+        if service == S3:
+            client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
+        return client
+
+
+def _ask_for_checksum(params: Any, **_event: Any) -> None:
+    """Have S3 tell its checksum; as a parameter it would make botocore count it too."""
+    params["headers"]["x-amz-checksum-mode"] = "ENABLED"
+
+
+def connect(environ: Mapping[str, str], say: Callable[[str], None], **effects: Any) -> Clients:
+    """Clients for the region and credentials of the environment; `effects`: pause, check, patience of Effects."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.session.Session()
+        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or session.region_name
+    except BotoCoreError as error:
+        raise faults.told(error, Call("AWS", "session", {})) from None
+    if not region:
+        raise faults.no_region()
+    return Clients(session, region, Effects(_one_at_a_time(say), **effects))
+
+
+def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Calls are made by several threads; lines are said by one at a time."""
+    import threading
+
+    lock = threading.Lock()
+
+    def said(line: str) -> None:
+        with lock:
+            say(line)
+
+    return said
+
+
+def _config() -> Any:
+    """Tries are counted by `retry`; bodies are checked by `transfer`, which can also go on after a cut."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=CONNECTIONS,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra="handoff",
+    )

@@ -1,0 +1,203 @@
+"""One object of S3 into one file: streamed, gone on with after a cut, checked, then renamed to its name."""
+
+from __future__ import annotations
+
+import os
+from itertools import chain
+
+from handoff_runtime.aws import digest, retry
+from handoff_runtime.aws.clients import S3
+from handoff_runtime.aws.digest import Running
+from handoff_runtime.aws.together import each
+from handoff_runtime.errors import StoreError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+    from typing import Any
+
+    from handoff_runtime.aws.clients import Clients
+
+BLOCK = 1 << 18
+RANGE = 32 << 20  # of a large object; so many bytes are fetched by one call, and several calls at a time
+LARGE = 2 * RANGE
+WORKERS = 8
+TRIES = 3  # of an object that changes while it is read, or arrives damaged
+CHANGED = ("412", "416")
+TELL = "changed while it was fetched"
+
+
+class Source(NamedTuple):
+    """An object; size and ETag as the listing told them, or -1 and nothing."""
+
+    bucket: str
+    key: str
+    size: int = -1
+    etag: str = ""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class Got(NamedTuple):
+    """What has come: bytes, and the ETag and metadata it had."""
+
+    size: int
+    etag: str
+    metadata: Mapping[str, str]
+
+
+class Piece(NamedTuple):
+    """A range that is in the file, and what S3 said when it was asked for it first."""
+
+    answer: Mapping[str, Any]
+    start: int
+    end: int
+
+
+class Sink(NamedTuple):
+    """Where an object goes: its calls, where it comes from, and an open file."""
+
+    clients: Clients
+    source: Source
+    fd: int
+
+
+def download(clients: Clients, source: Source, beside: str, path: str) -> Got:
+    """Fetch an object into `beside`, and rename that to `path` once it is whole and right."""
+    try:
+        got = _right(clients, source, beside)
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        os.rename(beside, path)
+    except OSError as error:
+        raise _unwritten(source, path, error) from None
+    finally:
+        if os.path.lexists(beside):
+            os.unlink(beside)
+    return got
+
+
+def _right(clients: Clients, source: Source, beside: str) -> Got:
+    """The object, whole and as it should be; fetched anew where it is not."""
+    wrong, asked = "", source
+    for attempt in range(1, TRIES + 1):
+        got = _once(clients, asked, beside)
+        if isinstance(got, Got):
+            return got
+        wrong, asked = got, source._replace(size=-1, etag="")
+        clients.effects.say(f"{source}: {wrong}; fetch {attempt} of {TRIES}")
+    hint = "nobody may store it during a run" if wrong == TELL else "store it anew from where it came"
+    raise StoreError(f"{source}: {wrong}, {TRIES} times", hint)
+
+
+def _once(clients: Clients, source: Source, beside: str) -> Got | str:
+    """Fetch it once; what is wrong with it where it is not right."""
+    from contextlib import closing
+
+    fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        with closing(_pieces(Sink(clients, source, fd))) as pieces:
+            return _checked(fd, pieces)
+    finally:
+        os.close(fd)
+
+
+def _pieces(sink: Sink) -> Generator[Piece | None]:
+    """The ranges of the object in their order, each when it has come; a small one in a single call."""
+    size = sink.source.size
+    if size < LARGE:
+        yield _piece(sink)
+        return
+    starts = range(0, size, RANGE)
+    yield from each(lambda start: _piece(sink, start, min(start + RANGE, size)), starts, WORKERS)
+
+
+def _checked(fd: int, pieces: Iterator[Piece | None]) -> Got | str:
+    """What came; its checksum is taken of each range as it is complete, while the next ones arrive."""
+    first = next(pieces)
+    if first is None:
+        return TELL
+    known, end = digest.expected(first.answer), 0
+    running = Running(known.kind)
+    for piece in chain([first], pieces):
+        if piece is None:
+            return TELL
+        running.feed_file(fd, piece.start, piece.end)
+        end = piece.end
+    if running.value != known.value:
+        return f"its {known.kind} is {running.value}, expected {known.value}"
+    return Got(end, first.answer["ETag"], first.answer.get("Metadata", {}))
+
+
+def _piece(sink: Sink, start: int = 0, end: int = -1) -> Piece | None:
+    """One range (without an end: all of it), gone on with after each cut; None when the object has changed."""
+    first, at, idle = _asked(sink, start, end, sink.source.etag if end >= 0 else ""), start, 0
+    if first is None:
+        return None
+    answer, end = first, start + first["ContentLength"]
+    while answer is not None:
+        before = at
+        at, cut = _poured(sink, answer.pop("Body"), at)
+        if at >= end:
+            return Piece(first, start, at)
+        idle = 0 if at > before else idle + 1
+        _wait(sink, cut, at - start, end - start, idle)
+        answer = _asked(sink, at, end, first["ETag"])
+    return None
+
+
+def _asked(sink: Sink, start: int, end: int, etag: str) -> Any | None:
+    """Ask for a range of the object as it was with this ETag."""
+    request = {"Bucket": sink.source.bucket, "Key": sink.source.key}
+    if etag:
+        request |= {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
+    return sink.clients.call_unless(CHANGED, S3, "get_object", **request)
+
+
+def _poured(sink: Sink, body: Any, at: int) -> tuple[int, str]:
+    """Write what comes; how far it came, and what cut it."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        while True:
+            sink.clients.effects.check()
+            try:
+                block = body.read(BLOCK)
+            except (BotoCoreError, OSError) as error:
+                return at, type(error).__name__
+            if not block:
+                return at, "cut"
+            at = _written(sink.fd, block, at)
+    finally:
+        body.close()
+
+
+def _written(fd: int, block: bytes, at: int) -> int:
+    view = memoryview(block)
+    while view:
+        count = os.pwrite(fd, view, at)
+        view, at = view[count:], at + count
+    return at
+
+
+def _wait(sink: Sink, cut: str, came: int, asked: int, idle: int) -> None:
+    """Say it and wait before going on; not for ever where nothing comes any more."""
+    say = f"S3 GetObject: {sink.source.key}: {cut} after {came:,} of {asked:,} bytes"
+    if idle >= retry.ATTEMPTS:
+        raise StoreError(f"{sink.source}: {say}, and nothing more in {idle} attempts", "run it again")
+    effects, wait = sink.clients.effects, retry.delay(max(1, idle))
+    effects.say(f"{say}; going on from there in {wait:.1f} s")
+    effects.pause(wait)
+
+
+def _unwritten(source: Source, path: str, error: OSError) -> StoreError:
+    """A file that cannot be written, a full disk above all."""
+    import errno
+
+    message = f"{path}: {error.strerror} (while {source} was fetched), a place one can write to expected"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(message, "make room, or give the task a larger disk")
+    if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
+        return StoreError(message, "one key is the directory of another: remove one of the two")
+    return StoreError(message)

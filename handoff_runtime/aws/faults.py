@@ -1,0 +1,231 @@
+"""What AWS refuses, told: where, what was found, and the permission, name or command that mends it."""
+
+from __future__ import annotations
+
+from handoff_runtime.errors import StoreError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Call(NamedTuple):
+    """One request: service and operation by the names AWS gives them, its parameters, and the region asked."""
+
+    service: str
+    operation: str
+    request: Mapping[str, Any]
+    region: str = ""
+
+    @property
+    def title(self) -> str:
+        """For a line of the log."""
+        return f"{self.service} {self.operation}"
+
+
+S3_PERMISSIONS = {
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "DeleteObjects": "s3:DeleteObject",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "UploadPart": "s3:PutObject",
+}
+OF_BUCKET = ("s3:ListBucket", "s3:ListBucketVersions")
+PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
+
+DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403", "UnauthorizedOperation")
+EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
+UNKNOWN_KEYS = (
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+)
+SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture")
+ELSEWHERE = ("301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect")
+THROTTLED = (
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "TooManyUpdates",
+)
+DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")
+NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
+UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "SSLError", "ProxyConnectionError")
+NETWORK = "look at the network, AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY"
+LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity tells who you are"
+KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
+NAME_BUCKET = "set S3_BUCKET_NAME to the bucket of this environment"
+PUSH = "store the params: invoke params.push"
+
+
+def told(error: Exception, call: Call) -> StoreError:
+    """A ClientError or BotoCoreError as an error of ours."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        return _refused(response, call)
+    return _unanswered(error, call)
+
+
+def code(error: Exception) -> str:
+    """The code AWS gave, or nothing."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def status(error: Exception) -> int:
+    """The HTTP status AWS answered with, or 0."""
+    response = getattr(error, "response", None)
+    found = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(response, dict) else 0
+    return int(found)
+
+
+def where(call: Call) -> str:
+    """What a request is about, as one would write it."""
+    request = call.request
+    if "Bucket" in request:
+        key = request.get("Key") or request.get("Prefix") or ""
+        return f"s3://{request['Bucket']}/{key}" if key else f"bucket {request['Bucket']}"
+    if call.service == "SSM" and ("Name" in request or "Names" in request):
+        return f"parameter {request.get('Name') or ', '.join(request['Names'])}"
+    return f"secret {request['SecretId']}" if "SecretId" in request else call.title
+
+
+def permission(call: Call) -> str:
+    """What must be allowed for a request, and on which resource."""
+    if call.service == "S3":
+        return _of_s3(call)
+    action = f"{call.service.lower().replace(' ', '')}:{call.operation}"
+    return f"{action} on {_resource(call)}"
+
+
+def _of_s3(call: Call) -> str:
+    action = S3_PERMISSIONS.get(call.operation, f"s3:{call.operation}")
+    if "VersionId" in call.request:
+        action += "Version"
+    bucket = f"arn:{_partition(call.region)}:s3:::{call.request.get('Bucket', '*')}"
+    return f"{action} on {bucket}" if action in OF_BUCKET else f"{action} on {bucket}/{call.request.get('Key', '*')}"
+
+
+def _resource(call: Call) -> str:
+    place = f"{call.region or '*'}:*"
+    if call.service == "SSM":
+        names = call.request.get("Names") or [call.request.get("Name", "*")]
+        return ", ".join(f"arn:{_partition(call.region)}:ssm:{place}:parameter/{name.lstrip('/')}" for name in names)
+    if "SecretId" in call.request:
+        name = call.request["SecretId"]
+        return (
+            name if name.startswith("arn:") else f"arn:{_partition(call.region)}:secretsmanager:{place}:secret:{name}-*"
+        )
+    return "*"
+
+
+def _partition(region: str) -> str:
+    return next((name for start, name in PARTITIONS.items() if region.startswith(f"{start}-")), "aws")
+
+
+def _refused(response: Mapping[str, Any], call: Call) -> StoreError:
+    found, text = str(response["Error"].get("Code", "")), str(response["Error"].get("Message", "")).strip()
+    answered = response.get("ResponseMetadata", {})
+    attempts = answered.get("RetryAttempts", 0) + 1
+    if found in DENIED:
+        return _denied(found, text, call)
+    if known := _missing(found, call) or _rejected(found, text, call):
+        return known
+    if found in THROTTLED:
+        hint = "run it again later, or have the account's limit raised"
+        return StoreError(f"{where(call)}: {call.title} throttled ({found}), still after {attempts} attempts", hint)
+    tries = f", still after {attempts} attempts" if attempts > 1 else ""
+    status_and_code = " ".join(dict.fromkeys([str(answered.get("HTTPStatusCode", "")), found])).strip()
+    told_so = f" ({text})" if text else ""
+    return StoreError(f"{where(call)}: {call.title} answered {status_and_code}{tries}{told_so}", "run it again")
+
+
+def _rejected(found: str, text: str, call: Call) -> StoreError | None:
+    """Credentials, clock, region or content that AWS does not take."""
+    place, region = where(call), call.region or "(none)"
+    skewed = found in SKEWED or "Signature expired" in text
+    table = (
+        (found in EXPIRED, f"the credentials have expired ({found}), valid ones expected", LOGIN),
+        (skewed, f"this machine's clock is wrong ({found}), the time of AWS expected", "set the clock"),
+        (found in UNKNOWN_KEYS, f"credentials that AWS does not accept found ({found})", KEYS),
+        (found in ELSEWHERE, f"not in region {region} ({found})", "set AWS_REGION to the bucket's"),
+        (
+            found in DAMAGED,
+            f"what arrived is not what was sent ({found})",
+            "run it again when nothing writes to the file",
+        ),
+    )
+    return next((StoreError(f"{place}: {message}", hint) for applies, message, hint in table if applies), None)
+
+
+def _denied(found: str, text: str, call: Call) -> StoreError:
+    """The permission that is missing; of a KMS key where AWS speaks of one."""
+    expected = "kms:Decrypt on the key it is encrypted with" if "kms:" in text.lower() else permission(call)
+    message = f"{where(call)}: {found} found, the permission {expected} expected"
+    bucket = call.request.get("Bucket")
+    unlisted = f"; if it may not be there: s3:ListBucket on {bucket} tells" if call.operation == "GetObject" else ""
+    return StoreError(
+        message, f"allow it to {'whoever' if not bucket else 'the role or user that'} runs this{unlisted}"
+    )
+
+
+def _missing(found: str, call: Call) -> StoreError | None:
+    place, bucket = where(call), call.request.get("Bucket", "")
+    if found == "NoSuchBucket" or (found == "404" and call.operation == "HeadBucket"):
+        return StoreError(
+            f"bucket {bucket}: no such bucket found", f"{NAME_BUCKET}, or make it: aws s3 mb s3://{bucket}"
+        )
+    if found in ("NoSuchKey", "NoSuchVersion") or (found == "404" and call.service == "S3"):
+        start = str(call.request.get("Key", "")).rpartition("/")[0]
+        return StoreError(f"{place}: no such key found", f"see what is there: aws s3 ls s3://{bucket}/{start}/")
+    if found in ("ParameterNotFound", "ParameterVersionNotFound"):
+        return StoreError(f"{place}: no such parameter found in region {call.region}", PUSH)
+    if found == "ResourceNotFoundException":
+        return StoreError(
+            f"{place}: not found in region {call.region}", "see what is there: aws secretsmanager list-secrets"
+        )
+    return None
+
+
+def _unanswered(error: Exception, call: Call) -> StoreError:
+    """What kept a request from being sent or answered, by the name of botocore's exception."""
+    place, name, found = where(call), type(error).__name__, " ".join(str(error).split())
+    if name == "NoRegionError":
+        return no_region()
+    table = (
+        (name in NO_KEYS, f"{place}: no credentials found ({found})", KEYS),
+        (name == "ProfileNotFound", f"AWS_PROFILE: {found}", "see which there are: aws configure list-profiles"),
+        ("SSO" in name or "Token" in name, f"{place}: the sign-in is missing or has expired ({found})", LOGIN),
+        (name in UNREACHABLE, f"{place}: {call.title} got no connection ({found})", NETWORK),
+        (name == "ParamValidationError", f"{place}: {found}", NAME_BUCKET if "Bucket" in call.request else None),
+        (True, f"{place}: {call.title} got no whole answer ({found})", "run it again"),
+    )
+    return next(StoreError(message, hint) for applies, message, hint in table if applies)
+
+
+def no_region() -> StoreError:
+    """Neither the environment nor the profile names one."""
+    return StoreError(
+        "AWS_REGION: no region found, one expected", "export AWS_REGION=eu-central-1, or choose a profile"
+    )

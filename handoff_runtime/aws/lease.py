@@ -1,0 +1,220 @@
+"""Who runs a project: a lease in S3, kept by heartbeats, taken over from a holder that gives no more of them.
+
+Times of two machines are never compared: how old a heartbeat is, is the server's `Date` minus its own
+`LastModified`, and how long we hold ours is counted by our own monotonic clock. Each put carries a number, so
+that each has an ETag of its own and who takes over a lease that was renewed meanwhile is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from handoff_runtime import keys
+from handoff_runtime.aws.clients import S3
+from handoff_runtime.errors import StoreError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from handoff_runtime.aws.clients import Clients
+
+HEARTBEAT, LEASE = 20.0, 90.0
+TRIES = 5  # of reading and putting, while others do the same
+REFUSED = ("412", "409", "NoSuchKey")
+
+
+class Lease(NamedTuple):
+    """A lease that is ours: where it is, what it says, the ETag of our last put, and when that began (monotonic)."""
+
+    bucket: str
+    key: str
+    claim: Mapping[str, Any]
+    etag: str
+    renewed: float
+
+    @property
+    def left(self) -> float:
+        """Seconds until others may take it over."""
+        return float(self.renewed + self.claim["lease_seconds"] - time.monotonic())
+
+
+class Held(NamedTuple):
+    """A lease that is another's: run and process, seconds since its last heartbeat, and until it counts as dead."""
+
+    run_id: str
+    holder: str
+    age: float
+    left: float
+
+    @property
+    def told(self) -> str:
+        """For a message."""
+        return f"run {self.run_id} holds it ({self.holder}, last heartbeat {self.age:.0f} s ago)"
+
+
+class Found(NamedTuple):
+    """The lock as it is stored: what it says, its ETag, and its age by the server's clock."""
+
+    claim: Mapping[str, Any]
+    etag: str
+    age: float
+
+
+def acquire(
+    clients: Clients, bucket: str, stack: str, run_id: str, *, heartbeat: float = HEARTBEAT, lease: float = LEASE
+) -> Lease | Held:
+    """Take the lease of a project where it is free, released, or its holder dead; else who holds it."""
+    claim = {
+        "run_id": run_id,
+        "holder": _holder(),
+        "heartbeat_seconds": heartbeat,
+        "lease_seconds": lease,
+        "released": False,
+        "beat": 0,
+    }
+    key = keys.lease(stack)
+    for _ in range(TRIES):
+        found = look(clients, bucket, stack)
+        if found and found.claim.get("holder") == claim["holder"]:  # our put, whose answer was lost
+            return Lease(bucket, key, claim, found.etag, time.monotonic() - found.age - 1)
+        if found and not free(found):
+            return _held(found)
+        if taken := _put(clients, Lease(bucket, key, claim, found.etag if found else "", 0)):
+            _tell(clients, found)
+            return taken
+    if (found := look(clients, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
+        return _held(found)
+    raise StoreError(f"s3://{bucket}/{key}: changed {TRIES} times while it was to be taken", "run it again")
+
+
+def look(clients: Clients, bucket: str, stack: str) -> Found | None:
+    """The lock as it is; None where nobody has ever run."""
+    found = clients.read(bucket, keys.lease(stack))
+    if found is None:
+        return None
+    content, answer = found
+    return Found(_claim(content), answer["ETag"], _age(answer))
+
+
+def free(found: Found) -> bool:
+    """Whether nobody holds it: released, or dead for longer than its holder asked for (times are whole seconds)."""
+    return bool(found.claim.get("released")) or found.age > _lease_of(found) + 1
+
+
+def beat(clients: Clients, lease: Lease) -> Lease:
+    """Renew it; StoreError when it is no longer ours, and the run must stop."""
+    return _again(clients, lease, released=False)
+
+
+def release(clients: Clients, lease: Lease) -> None:
+    """Give it back; one that was taken over meanwhile is another's and left alone."""
+    try:
+        _again(clients, lease, released=True)
+    except StoreError as error:
+        clients.effects.say(f"{error.message}; the lease is not given back")
+
+
+def _again(clients: Clients, lease: Lease, *, released: bool) -> Lease:
+    claim = {**lease.claim, "beat": lease.claim["beat"] + 1, "released": released}
+    if renewed := _put(clients, lease._replace(claim=claim)):
+        return renewed
+    found = _found_by_stack(clients, lease)
+    if found and found.claim == claim:  # our own put, whose answer was lost
+        return lease._replace(claim=claim, etag=found.etag, renewed=time.monotonic() - found.age - 1)
+    by = f"run {found.claim.get('run_id', '?')} has it" if found else "it is gone"
+    message = f"s3://{lease.bucket}/{lease.key}: the lease of this run is lost: {by}"
+    raise StoreError(message, "another run took over since our heartbeats stayed away; see: invoke history")
+
+
+def _found_by_stack(clients: Clients, lease: Lease) -> Found | None:
+    return look(clients, lease.bucket, lease.key.rpartition("/")[0])
+
+
+def _put(clients: Clients, lease: Lease) -> Lease | None:
+    """Write what it says over what has its ETag (none: over nothing); None when that is no longer so."""
+    condition = {"IfMatch": lease.etag} if lease.etag else {"IfNoneMatch": "*"}
+    body, began = json.dumps(lease.claim).encode(), time.monotonic()
+    answer = clients.call_unless(REFUSED, S3, "put_object", Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
+    return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
+
+
+def _tell(clients: Clients, found: Found | None) -> None:
+    if found and not found.claim.get("released"):
+        run, age = found.claim.get("run_id", "?"), found.age
+        clients.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
+
+
+def _held(found: Found) -> Held:
+    left = max(0.0, _lease_of(found) + 1 - found.age)
+    return Held(str(found.claim.get("run_id", "?")), str(found.claim.get("holder", "?")), found.age, left)
+
+
+def _lease_of(found: Found) -> float:
+    seconds = found.claim.get("lease_seconds", LEASE)
+    return float(seconds) if isinstance(seconds, (int, float)) else LEASE
+
+
+def _claim(content: bytes) -> Mapping[str, Any]:
+    """What a lock says; one that cannot be read says nothing, and lives as long as ours would."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _age(answer: Mapping[str, Any]) -> float:
+    """Seconds since the last put, both times the server's."""
+    from email.utils import parsedate_to_datetime
+
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return max(0.0, float((now - answer["LastModified"]).total_seconds()))
+
+
+def _holder() -> str:
+    """A name no other process has."""
+    import os
+    import socket
+
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+class Heart:
+    """Beats in a thread of its own; `lost` is called there, once, when the lease is another's or cannot be kept.
+
+    Its clients should have a patience well below the lease, so that a store that stays away is noticed in time.
+    """
+
+    def __init__(self, clients: Clients, lease: Lease, lost: Callable[[StoreError], None]) -> None:
+        import threading
+
+        self._clients, self.lease, self._lost = clients, lease, lost
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beats, name="heart", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> Lease:
+        """Beat no more; the lease as it is, to be released."""
+        self._ended.set()
+        self._thread.join()
+        return self.lease
+
+    def _beats(self) -> None:
+        while not self._ended.wait(self.lease.claim["heartbeat_seconds"]):
+            try:
+                self.lease = beat(self._clients, self.lease)
+            except StoreError as error:
+                if not self._may_live(error):
+                    self._lost(error)
+                    return
+
+    def _may_live(self, error: StoreError) -> bool:
+        """Whether to try again: the store stayed away, and the lease is not over yet."""
+        lost = "is lost" in error.message
+        if not lost:
+            self._clients.effects.say(f"heartbeat: {error.message}; {self.lease.left:.0f} s of the lease are left")
+        return not lost and self.lease.left > self.lease.claim["heartbeat_seconds"]

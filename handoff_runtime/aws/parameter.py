@@ -1,0 +1,52 @@
+"""The params document in Parameter Store: one SecureString, read by one call."""
+
+from __future__ import annotations
+
+import json
+
+from handoff_runtime import keys, sealed, store
+from handoff_runtime.aws.clients import SSM
+from handoff_runtime.errors import PipelineError
+from handoff_runtime.store import FORMAT, Params
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from handoff_runtime.aws.clients import Clients
+
+
+class Loaded(NamedTuple):
+    """The params, the version Parameter Store gives them, and the SHA-256 of the text as it is stored."""
+
+    params: Params
+    version: int
+    sha256: str
+
+
+def load(clients: Clients, stack: str, version: int | None = None) -> Loaded:
+    """Read the params of a stack, the newest unless a version is asked for; references in them are still references."""
+    name = keys.parameter(stack)
+    asked = name if version is None else f"{name}:{version}"
+    found = clients.call(SSM, "get_parameter", Name=asked, WithDecryption=True)["Parameter"]
+    content = sealed.unseal(found["Value"])
+    where = f"parameter {name}, version {found['Version']}"
+    _known(content, where)
+    return Loaded(store.parse(content, where), found["Version"], sha256(found["Value"]))
+
+
+def sha256(text: str) -> str:
+    """What tells two stored texts apart."""
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _known(content: bytes, where: str) -> None:
+    """A document of another format is refused with what to do about it; what is none at all, `store` tells."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT and isinstance(found, int):
+        raise PipelineError(f"{where}: format {found} found, {FORMAT} expected", sealed.OTHER_KIT)

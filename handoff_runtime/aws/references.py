@@ -1,0 +1,158 @@
+"""Values that are kept elsewhere: `ssm:/path` and `secretsmanager:name#key` instead of a secret in the params.
+
+A reference may stand for the whole text of a `.local` file, or for a string value at the top of a `.local`
+file that is a JSON object; spaces around it do not matter, and anything else is text as it is. In
+`secretsmanager:name#key` the secret is a JSON object and `key` one of its own; without `#key` it is the
+secret's whole text. `ssm:/path:3` is version 3 (or the version of that label), and an ARN may stand for a
+secret's name. Parameters are read ten a call (GetParameters), secrets one a call: reading several at once
+would want a permission on all secrets of the account.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from handoff_runtime.aws.clients import SECRETS, SSM
+from handoff_runtime.errors import HandoffError, StoreError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.store import ConfigFile, Params
+
+PARAMETER = re.compile(r"ssm:(/[\w.\-/]+(?::[\w.\-]+)?)", re.ASCII)
+SECRET = re.compile(r"secretsmanager:([\w/+=.@:\-]+)(?:#(.+))?", re.ASCII)
+NAMES_A_CALL = 10
+
+
+class Reference(NamedTuple):
+    """What is asked for; `key` only of a secret, and empty for all of it."""
+
+    service: str
+    name: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.service}:{self.name}" + (f"#{self.key}" if self.key else "")
+
+
+class Missing(NamedTuple):
+    """Why a reference has no value."""
+
+    why: str
+
+
+def read(text: str) -> Reference | None:
+    """The reference a text is, or None where it is none."""
+    found = text.strip()
+    if parameter := PARAMETER.fullmatch(found):
+        return Reference("ssm", parameter.group(1))
+    secret = SECRET.fullmatch(found)
+    return Reference("secretsmanager", secret.group(1), secret.group(2) or "") if secret else None
+
+
+def resolve(clients: Clients, params: Params) -> Params:
+    """The same params with every reference replaced by what it stands for; StoreError names each that has no value."""
+    places = [(f".local/{file.name}{place}", found) for file in params.files for place, found in _found(file)]
+    if not places:
+        return params
+    values = _values(clients, {found for _, found in places})
+    wrong = [f"{place}: {found}: {value.why}" for place, found in places if isinstance(value := values[found], Missing)]
+    if wrong:
+        hint = "allow the role ssm:GetParameters or secretsmanager:GetSecretValue on them, or correct the names"
+        raise StoreError(f"references without a value: {'; '.join(wrong)}", hint)
+    texts = {found: value for found, value in values.items() if isinstance(value, str)}
+    files = tuple(file._replace(value=_filled(file.value, texts)) for file in params.files)
+    document = {**params.document, "files": [file._asdict() for file in files]}
+    return params._replace(files=files, document=document)
+
+
+def _found(file: ConfigFile) -> Iterator[tuple[str, Reference]]:
+    """Where in a file references stand: nothing for all of it, or `: key`."""
+    if whole := read(file.value):
+        yield "", whole
+    for key, value in _object(file.value).items():
+        if isinstance(value, str) and (found := read(value)):
+            yield f": {key}", found
+
+
+def _filled(text: str, values: Mapping[Reference, str]) -> str:
+    """A file's text with the values in it; one without references stays as it is, to the byte."""
+    if whole := read(text):
+        return values[whole]
+    known = {key: read(value) for key, value in _object(text).items() if isinstance(value, str)}
+    new = {key: values[found] for key, found in known.items() if found}
+    return json.dumps({**_object(text), **new}, ensure_ascii=False, indent=2) if new else text
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object, or an empty one where the text is something else."""
+    if "ssm:" not in text and "secretsmanager:" not in text:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _values(clients: Clients, asked: Iterable[Reference]) -> dict[Reference, str | Missing]:
+    """A value, or why there is none, for each."""
+    wanted = sorted(asked)
+    parameters = [one for one in wanted if one.service == "ssm"]
+    texts = _parameters(clients, [one.name for one in parameters])
+    secrets = _secrets(clients, {one.name for one in wanted if one.service != "ssm"})
+    return {
+        **{one: texts[one.name] for one in parameters},
+        **{one: _part(secrets[one.name], one.key) for one in wanted if one.service != "ssm"},
+    }
+
+
+def _parameters(clients: Clients, names: list[str]) -> dict[str, str | Missing]:
+    values: dict[str, str | Missing] = {name: Missing("no such parameter") for name in names}
+    for start in range(0, len(names), NAMES_A_CALL):
+        values |= _some(clients, names[start : start + NAMES_A_CALL])
+    return values
+
+
+def _some(clients: Clients, names: list[str]) -> dict[str, str | Missing]:
+    """As many as one call may ask for; when it is refused, for all of them."""
+    try:
+        answer = clients.call(SSM, "get_parameters", Names=names, WithDecryption=True)
+    except StoreError as error:
+        return dict.fromkeys(names, Missing(_why(error)))
+    return {one["Name"] + one.get("Selector", ""): one["Value"] for one in answer["Parameters"]}
+
+
+def _secrets(clients: Clients, names: Iterable[str]) -> dict[str, str | Missing]:
+    return {name: _secret(clients, name) for name in names}
+
+
+def _secret(clients: Clients, name: str) -> str | Missing:
+    try:
+        answer = clients.call(SECRETS, "get_secret_value", SecretId=name)
+    except StoreError as error:
+        return Missing(_why(error))
+    return str(answer["SecretString"]) if "SecretString" in answer else Missing("a binary secret, text expected")
+
+
+def _part(secret: str | Missing, key: str) -> str | Missing:
+    """One key of a secret that is a JSON object, or all of it; nothing of the secret is told when that fails."""
+    if not key or isinstance(secret, Missing):
+        return secret
+    try:
+        found = json.loads(secret)
+    except (ValueError, RecursionError):
+        return Missing("the secret is no JSON object")
+    if not isinstance(found, dict) or key not in found:
+        return Missing(f"the secret has no key {key}")
+    return found[key] if isinstance(found[key], str) else json.dumps(found[key])
+
+
+def _why(error: HandoffError) -> str:
+    return error.message.partition(": ")[2] or error.message

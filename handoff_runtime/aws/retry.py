@@ -1,0 +1,127 @@
+"""Calls that AWS could not answer are made again, each wait told, and not for ever.
+
+botocore has an `adaptive` mode, but waits without a word in it, and for half a minute where a second call now
+and then is throttled. Here one that is throttled has all other calls wait too, as long as it does itself.
+"""
+
+from __future__ import annotations
+
+import time
+
+from handoff_runtime.aws.faults import THROTTLED
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+ATTEMPTS = 8
+PATIENCE = 60.0  # seconds from the first failure of a call
+SHORTEST, LONGEST = 0.2, 8.0
+AGAIN = (429, 500, 502, 503, 504)
+CODES = (
+    *THROTTLED,
+    "ConditionalRequestConflict",
+    "IncompleteBody",
+    "InternalError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+)
+SINCE = "handoff_since"
+
+
+def nothing() -> None:
+    """What to do before each call, where nobody asks for anything."""
+
+
+class Effects(NamedTuple):
+    """What calls do besides: say a line, wait, and look before each try whether to go on (`check` raises)."""
+
+    say: Callable[[str], None]
+    pause: Callable[[float], None] = time.sleep
+    check: Callable[[], None] = nothing
+    patience: float = PATIENCE
+
+
+class Failure(NamedTuple):
+    """How a try went wrong, and whether by throttling, which wants a longer wait."""
+
+    found: str
+    throttled: bool = False
+
+
+class Pace:
+    """Until when calls shall wait since one was throttled."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects, self._until = effects, 0.0
+
+    def slow(self, seconds: float) -> None:
+        """Have no call begin for so long."""
+        self._until = max(self._until, time.monotonic() + seconds)
+
+    def keep(self) -> None:
+        """Wait until a call may begin."""
+        self._effects.check()
+        if (left := self._until - time.monotonic()) > 0:
+            self._effects.pause(left)
+            self._effects.check()
+
+
+def attach(client: Any, effects: Effects, pace: Pace) -> None:
+    """Have a client's calls made again when that can help."""
+
+    def decide(**event: Any) -> int | None:
+        failure = _failure(event.get("response"), event.get("caught_exception"))
+        return _again(failure, event, effects, pace) if failure else None
+
+    client.meta.events.register_last("needs-retry", decide)
+
+
+def delay(attempt: int, *, throttled: bool = False) -> float:
+    """Seconds to wait after so many tries: twice as long each time, half of it by chance, lest all come at once."""
+    import random
+
+    longest = min(LONGEST, SHORTEST * (4 if throttled else 1) * 2.0 ** (attempt - 1))
+    return longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
+
+
+def _again(failure: Failure, event: Any, effects: Effects, pace: Pace) -> int | None:
+    """Wait, and answer botocore with 0: at once; None where it is no use any more."""
+    attempt, operation = event["attempts"], event["operation"]
+    began = event["request_dict"]["context"].setdefault(SINCE, time.monotonic())
+    wait = delay(attempt, throttled=failure.throttled)
+    if attempt >= ATTEMPTS or time.monotonic() - began + wait > effects.patience:
+        return None
+    if failure.throttled:
+        pace.slow(wait)
+    effects.check()
+    title = f"{operation.service_model.service_id} {operation.name}"
+    effects.say(f"{title}: {failure.found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
+    effects.pause(wait)
+    effects.check()
+    return 0
+
+
+def _failure(response: Any, error: Exception | None) -> Failure | None:
+    """What went wrong, where another try may go right."""
+    if error is not None:
+        return Failure(type(error).__name__) if passing(error) else None
+    if response is None:
+        return None
+    http, parsed = response
+    code = str(parsed.get("Error", {}).get("Code", "")) if isinstance(parsed, dict) else ""
+    if http.status_code not in AGAIN and code not in CODES:
+        return None
+    found = f"{http.status_code} {code}".rstrip() if code != str(http.status_code) else code
+    return Failure(found, code in THROTTLED or http.status_code in (429, 503))
+
+
+def passing(error: Exception) -> bool:
+    """Whether an exception tells of the network, not of us."""
+    from botocore import exceptions
+
+    lasting = (exceptions.SSLError, exceptions.ProxyConnectionError)
+    network = (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError)
+    return isinstance(error, network) and not isinstance(error, lasting)

@@ -1,0 +1,191 @@
+"""Many files between a directory and a prefix of S3: a plan first, then several calls at a time."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from handoff_runtime.aws import digest
+from handoff_runtime.aws.clients import S3
+from handoff_runtime.aws.download import Got, Source, download
+from handoff_runtime.aws.listing import Item, Place, items
+from handoff_runtime.aws.together import each
+from handoff_runtime.aws.upload import Target, upload
+from handoff_runtime.errors import StoreError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from handoff_runtime.aws.clients import Clients
+
+BESIDE = ".handoff-fetching"
+LARGE = 64 << 20  # such files go one after another, each in several calls at a time
+MOST_KEYS = 1000  # of one DeleteObjects
+
+
+class Moved(NamedTuple):
+    """What went over: files and bytes."""
+
+    files: int
+    bytes: int
+
+
+class Local(NamedTuple):
+    """A file here: its path below the directory, with slashes, and where it lies."""
+
+    path: str
+    file: str
+    size: int
+
+
+class Plan(NamedTuple):
+    """What storing a directory comes to: files to send, those that are there already, keys of which no file is here."""
+
+    send: tuple[Local, ...]
+    same: tuple[Local, ...]
+    gone: tuple[Item, ...]
+
+
+def fetch(clients: Clients, place: Place, directory: str, *, skip: Collection[str] = ()) -> Moved:
+    """Fetch all below a place into a directory, but the paths in `skip`; StoreError unless all came whole and right."""
+    found = [item for item in items(clients, place) if item.path not in skip]
+    if not found:
+        return Moved(0, 0)
+    beside = _made(os.path.join(directory, BESIDE))
+    try:
+        got = list(_fetched(clients, place.bucket, found, directory, beside))
+    finally:
+        _emptied(beside)
+    return Moved(len(got), sum(one.size for one in got))
+
+
+def _fetched(clients: Clients, bucket: str, found: Iterable[Item], directory: str, beside: str) -> Iterator[Got]:
+    root = os.path.realpath(directory)
+
+    def one(numbered: tuple[int, Item]) -> Got:
+        number, item = numbered
+        source, path = Source(bucket, item.key, item.size, item.etag), os.path.join(root, item.path)
+        if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path):
+            message = f"{os.path.join(directory, item.path)}: a symbolic link found on the way to it"
+            raise StoreError(f"{message}, a directory expected", "remove it")
+        return download(clients, source, os.path.join(beside, str(number)), os.path.join(directory, item.path))
+
+    numbered = list(enumerate(found))
+    yield from each(one, (each_one for each_one in numbered if each_one[1].size < LARGE))
+    yield from map(one, (each_one for each_one in numbered if each_one[1].size >= LARGE))
+
+
+def _made(beside: str) -> str:
+    """The directory in which files wait until they are whole; what a killed run left there is removed."""
+    try:
+        os.makedirs(beside, exist_ok=True)
+        for name in os.listdir(beside):
+            os.unlink(os.path.join(beside, name))
+    except OSError as error:
+        raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
+    return beside
+
+
+def _emptied(beside: str) -> None:
+    try:
+        os.rmdir(beside)
+    except OSError:
+        pass
+
+
+def files(directory: str, *, skip: Collection[str] = ()) -> Iterator[Local]:
+    """The files below a directory in order of their paths; links to files count as files, pipes and sockets do not."""
+    for parent, directories, names in os.walk(directory):
+        directories[:] = sorted(name for name in directories if name != BESIDE)
+        for name in sorted(names):
+            file = os.path.join(parent, name)
+            path = os.path.relpath(file, directory)
+            if path not in skip and (found := _regular(file)):
+                yield Local(_named(path), file, found.st_size)
+
+
+def _regular(file: str) -> os.stat_result | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _named(path: str) -> str:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise StoreError(
+            f"{path!r}: a name that is not UTF-8 found, one that can be a key expected", "rename it"
+        ) from None
+    return path
+
+
+def plan(clients: Clients, local: Iterable[Local], place: Place) -> Plan:
+    """Compare files with what is stored, by size and content; a HEAD is needed only where the ETag tells nothing."""
+    stored = {item.path: item for item in items(clients, place)}
+    known = list(local)
+    same = list(each(lambda file: _same(clients, place, file, stored.get(file.path)), known))
+    names = {file.path for file in known}
+    return Plan(
+        tuple(file for file, unchanged in zip(known, same, strict=True) if not unchanged),
+        tuple(file for file, unchanged in zip(known, same, strict=True) if unchanged),
+        tuple(item for path, item in stored.items() if path not in names),
+    )
+
+
+def _same(clients: Clients, place: Place, file: Local, item: Item | None) -> bool:
+    if item is None or item.size != file.size:
+        return False
+    content = _content(file)
+    if content.etag == item.etag:
+        return True
+    head = clients.call_unless(("404",), S3, "head_object", Bucket=place.bucket, Key=item.key)
+    return head is not None and head.get("Metadata", {}).get(digest.SHA256) == content.sha256
+
+
+def _content(file: Local) -> digest.Content:
+    try:
+        fd = os.open(file.file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(f"{file.file}: {error.strerror}, a file to store expected") from None
+    try:
+        return digest.content(fd)
+    finally:
+        os.close(fd)
+
+
+def store(clients: Clients, send: Sequence[Local], place: Place) -> Moved:
+    """Send these files."""
+
+    def one(file: Local) -> int:
+        upload(clients, file.file, Target(place.bucket, f"{place.prefix}{file.path}"))
+        return file.size
+
+    sizes = [*each(one, (file for file in send if file.size < LARGE))]
+    sizes += map(one, (file for file in send if file.size >= LARGE))
+    return Moved(len(sizes), sum(sizes))
+
+
+def put(clients: Clients, directory: str, place: Place, *, skip: Collection[str] = ()) -> Moved:
+    """Store what changed of a directory; what is there and not here stays."""
+    return store(clients, plan(clients, files(directory, skip=skip), place).send, place)
+
+
+def remove(clients: Clients, bucket: str, keys: Sequence[str]) -> int:
+    """Delete keys, a thousand a call; StoreError that names those that stay."""
+    for start in range(0, len(keys), MOST_KEYS):
+        some = [{"Key": key} for key in keys[start : start + MOST_KEYS]]
+        answer = clients.call(S3, "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+        if errors := answer.get("Errors"):
+            raise _kept(bucket, errors)
+    return len(keys)
+
+
+def _kept(bucket: str, errors: Sequence[dict[str, str]]) -> StoreError:
+    first = errors[0]
+    message = f"s3://{bucket}/{first['Key']}: not deleted ({first['Code']}), nor {len(errors) - 1} others"
+    return StoreError(message, f"the permission s3:DeleteObject on arn:aws:s3:::{bucket}/{first['Key']} is needed")

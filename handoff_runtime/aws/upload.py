@@ -1,0 +1,156 @@
+"""One file into one object of S3: in one call, or in parts when large; checked by S3, and by the ETag it answers."""
+
+from __future__ import annotations
+
+import os
+
+from handoff_runtime.aws import digest
+from handoff_runtime.aws.clients import S3
+from handoff_runtime.aws.digest import PART, SHA256, Content
+from handoff_runtime.aws.together import each
+from handoff_runtime.errors import StoreError
+from handoff_runtime.value import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from handoff_runtime.aws.clients import Clients
+
+LARGE = 2 * PART
+BLOCK = 1 << 18  # read at once, however much is asked for, since botocore asks for a megabyte a call
+MOST_AT_ONCE = 5 << 30  # of one put (S3 User Guide, "Uploading objects")
+WORKERS = 6
+TRIES = 3  # of a file that changes while it is sent, or arrives damaged
+LOST = ("412", "NoSuchKey")
+
+
+class Target(NamedTuple):
+    """Where a file goes, and on which condition: IfMatch or IfNoneMatch of the key as it is there."""
+
+    bucket: str
+    key: str
+    condition: Mapping[str, str] = {}
+    whole: bool = False  # in one call however large, since not every store knows conditions on parts
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+class Slice:
+    """A part of an open file, for botocore to read, measure and rewind; nothing of it is held."""
+
+    def __init__(self, fd: int, start: int, end: int) -> None:
+        self._fd, self._start, self._size, self._at = fd, start, end - start, 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, count: int | None = -1) -> bytes:
+        """The next bytes."""
+        left = self._size - self._at
+        wanted = left if count is None or count < 0 else min(count, left, BLOCK)
+        block = os.pread(self._fd, wanted, self._start + self._at) if wanted else b""
+        self._at += len(block)
+        return block
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place of the part."""
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """The place in the part."""
+        return self._at
+
+
+class Open(NamedTuple):
+    """An open file, and what it held when it was read."""
+
+    fd: int
+    content: Content
+
+
+def upload(clients: Clients, path: str, target: Target) -> str | None:
+    """Store a file; the ETag it has there, or None where the condition does not hold (any more)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
+    try:
+        return _right(clients, fd, path, target)
+    finally:
+        os.close(fd)
+
+
+def _right(clients: Clients, fd: int, path: str, target: Target) -> str | None:
+    """Send it until it has arrived as it is here."""
+    for attempt in range(1, TRIES + 1):
+        file = Open(fd, digest.content(fd, whole=target.whole))
+        answer = (_put if target.whole or file.content.size < LARGE else _in_parts)(clients, file, target)
+        if answer is None or not digest.differs(answer, file.content):
+            return answer and str(answer["ETag"])
+        clients.effects.say(
+            f"{target}: arrived as {answer['ETag']}, sent {file.content.etag}; put {attempt} of {TRIES}"
+        )
+        target = target._replace(condition={"IfMatch": answer["ETag"]} if target.condition else {})
+    raise StoreError(f"{target}: what arrived is not {path}, {TRIES} times", "run it again when nothing writes to it")
+
+
+def _put(clients: Clients, file: Open, target: Target) -> Any | None:
+    content = file.content
+    return clients.call_unless(
+        LOST if target.condition else (),
+        S3,
+        "put_object",
+        Bucket=target.bucket,
+        Key=target.key,
+        Body=Slice(file.fd, 0, content.size),
+        ContentMD5=_base64(content.parts[0]),
+        Metadata={SHA256: content.sha256},
+        **target.condition,
+    )
+
+
+def _in_parts(clients: Clients, file: Open, target: Target) -> Any | None:
+    """Send the parts, several at a time; what was sent is thrown away when one cannot be."""
+    place = {"Bucket": target.bucket, "Key": target.key}
+    begun = clients.call(S3, "create_multipart_upload", **place, Metadata={SHA256: file.content.sha256})
+    place["UploadId"] = begun["UploadId"]
+    try:
+        numbers = range(1, len(file.content.parts) + 1)
+        parts = list(each(lambda number: _part(clients, file, place, number), numbers, WORKERS))
+        done = {"Parts": parts}
+        codes = LOST if target.condition else ()
+        complete = clients.call_unless(
+            codes, S3, "complete_multipart_upload", **place, MultipartUpload=done, **target.condition
+        )
+    except BaseException:
+        _abandon(clients, place)
+        raise
+    if complete is None:
+        _abandon(clients, place)
+    return complete
+
+
+def _part(clients: Clients, file: Open, place: Mapping[str, str], number: int) -> dict[str, Any]:
+    step = digest.part_size(file.content.size)
+    body = Slice(file.fd, (number - 1) * step, min(number * step, file.content.size))
+    md5 = _base64(file.content.parts[number - 1])
+    answer = clients.call(S3, "upload_part", **place, PartNumber=number, Body=body, ContentMD5=md5)
+    return {"PartNumber": number, "ETag": answer["ETag"]}
+
+
+def _abandon(clients: Clients, place: Mapping[str, str]) -> None:
+    """Parts nobody completes cost money until a lifecycle rule finds them."""
+    try:
+        clients.call(S3, "abort_multipart_upload", **place)
+    except StoreError as error:
+        clients.effects.say(f"{error.message}; parts of an upload are left there")
+
+
+def _base64(binary: bytes) -> str:
+    import binascii
+
+    return binascii.b2a_base64(binary, newline=False).decode()

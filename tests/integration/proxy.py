@@ -1,0 +1,185 @@
+"""A small HTTP proxy between boto3 and a server, which does what networks and services do on bad days."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK = 1 << 16
+FOREVER = 1 << 30
+HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the calls it fits.
+
+    `answer`: with `status` and `code`, without asking the server; `cut`: the answer's body ends after `after`
+    bytes; `cut-upload`: the request's does; `lose`: the server does it, and nobody is told; `spoil`: a byte of the
+    answer's body is another; `spoil-upload`: of the request's; `wait`: for `seconds`; `clock`: the server's clock
+    is off by `seconds`.
+    """
+
+    kind: str
+    method: str = ""
+    path: str = ""  # a part of the path, or of what SSM is asked for
+    every: int = 1  # n-th call that fits
+    times: int = FOREVER
+    status: int = 500
+    code: str = "InternalError"
+    after: int = 0
+    seconds: float = 0.0
+    seen: int = 0
+    done: int = 0
+
+    def fits(self, method: str, what: str) -> bool:
+        """Whether to act on this call, counted."""
+        if self.method not in ("", method) or self.path not in what:
+            return False
+        self.seen += 1
+        acts = self.seen % self.every == 0 and self.done < self.times
+        self.done += acts
+        return acts
+
+
+@dataclass
+class Proxy:
+    """Its address, the faults it has at present, and the calls that went through it."""
+
+    url: str
+    faults: list[Fault] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @classmethod
+    @contextmanager
+    def to(cls, server: str) -> Iterator[Proxy]:
+        """Start one before a server; it ends with the block."""
+        listening = _Server(("127.0.0.1", 0), _Handler)
+        proxy = cls(f"http://127.0.0.1:{listening.server_address[1]}")
+        listening.proxy, listening.upstream = proxy, urlsplit(server).netloc
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            listening.shutdown()
+            thread.join()
+            listening.server_close()
+
+    def fault(self, kind: str, **fields: object) -> Fault:
+        """From now on this goes wrong too."""
+        made = Fault(kind, **fields)  # type: ignore[arg-type]  # the fields are checked by the dataclass
+        self.faults.append(made)
+        return made
+
+    def chosen(self, method: str, what: str) -> list[Fault]:
+        """The faults of one call."""
+        with self.lock:
+            self.calls.append(f"{method} {what}")
+            return [fault for fault in self.faults if fault.fits(method, what)]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    proxy: Proxy
+    upstream: str
+
+    def handle_error(self, _request: object, _address: object) -> None:
+        """A client that hung up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+    def _handle(self) -> None:
+        what = f"{unquote(self.path)} {self.headers.get('X-Amz-Target', '')}"
+        faults = {fault.kind: fault for fault in self.server.proxy.chosen(self.command, what)}
+        if wait := faults.get("wait"):
+            time.sleep(wait.seconds)
+        size = int(self.headers.get("Content-Length") or 0)
+        if cut := faults.get("cut-upload"):
+            self.rfile.read(min(size, cut.after))
+            self._hang_up()
+            return
+        body = self.rfile.read(size)
+        if answer := faults.get("answer"):
+            self._refuse(answer)
+            return
+        if "spoil-upload" in faults:
+            body = _spoiled(body)
+        self._forward(body, faults)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _handle  # noqa: N815  # http.server names them so
+
+    def _forward(self, body: bytes, faults: dict[str, Fault]) -> None:
+        connection = HTTPConnection(self.server.upstream, timeout=60)
+        try:
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            if "lose" in faults:
+                answer.read()
+                self._hang_up()
+            else:
+                self._pass_on(answer, faults)
+        finally:
+            connection.close()
+
+    def _pass_on(self, answer: HTTPResponse, faults: dict[str, Fault]) -> None:
+        content = b"" if self.command == "HEAD" else answer.read()
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, _moved(name, value, faults.get("clock")))
+        size = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        self.send_header("Content-Length", size or "0")
+        self.end_headers()
+        content = _spoiled(content) if "spoil" in faults else content
+        cut = faults.get("cut")
+        self.wfile.write(content[: cut.after] if cut else content)
+        if cut and cut.after < len(content):
+            self._hang_up()
+
+    def _refuse(self, fault: Fault) -> None:
+        """An error as the service would write it."""
+        if self.headers.get("X-Amz-Target"):
+            body = json.dumps({"__type": fault.code, "message": "by the proxy"}).encode()
+        else:
+            body = f"<Error><Code>{fault.code}</Code><Message>by the proxy</Message></Error>".encode()
+        self.send_response_only(fault.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
+
+    def _hang_up(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _spoiled(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1]) if content else content
+
+
+def _moved(name: str, value: str, clock: Fault | None) -> str:
+    if clock is None or name.lower() not in ("date", "last-modified"):
+        return value
+    return format_datetime(parsedate_to_datetime(value) + timedelta(seconds=clock.seconds), usegmt=True)

@@ -1,0 +1,175 @@
+"""Files and checksums, where no store is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handoff_runtime.aws import digest, transfer, upload
+from handoff_runtime.aws.digest import PART, Content, Expected, Running
+from handoff_runtime.aws.together import each
+from handoff_runtime.errors import StoreError
+
+MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+def answer(headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    return {"ETag": f'"{MD5}"', **more, "ResponseMetadata": {"HTTPHeaders": headers or {}}}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(answer(Metadata={"sha256": "ab"}), Expected("sha256", "ab"), id="ours"),
+        pytest.param(answer({"x-amz-checksum-crc32": "AAAAAQ=="}), Expected("crc32", "00000001"), id="crc32"),
+        pytest.param(answer({"x-amz-checksum-sha1": "/w=="}), Expected("sha1", "ff"), id="sha1"),
+        pytest.param(answer({"x-amz-checksum-sha256": "/w==-3"}), Expected("md5", MD5), id="of parts, by its look"),
+        pytest.param(
+            answer({"x-amz-checksum-crc32": "AAAAAQ==", "x-amz-checksum-type": "COMPOSITE"}),
+            Expected("md5", MD5),
+            id="of parts, by its type",
+        ),
+        pytest.param(answer({"x-amz-checksum-crc64nvme": "AAAA"}), Expected("md5", MD5), id="one we cannot count"),
+        pytest.param(answer(), Expected("md5", MD5), id="etag"),
+        pytest.param(answer(ETag=f'"{MD5}-2"'), Expected("", ""), id="etag of parts"),
+        pytest.param(answer(ServerSideEncryption="AES256"), Expected("md5", MD5), id="etag, S3's own key"),
+        pytest.param(answer(ServerSideEncryption="aws:kms"), Expected("", ""), id="etag, KMS"),
+        pytest.param(answer(ServerSideEncryption="aws:kms:dsse"), Expected("", ""), id="etag, KMS twice"),
+        pytest.param(answer(SSECustomerAlgorithm="AES256"), Expected("", ""), id="etag, customer's key"),
+    ],
+)
+def test_the_checksum_that_counts(told: dict[str, Any], expected: Expected) -> None:
+    assert digest.expected(told) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("", ""),
+        ("crc32", "352441c2"),
+        ("md5", hashlib.md5(b"abc", usedforsecurity=False).hexdigest()),
+        ("sha256", hashlib.sha256(b"abc").hexdigest()),
+    ],
+)
+def test_a_checksum_grows(tmp_path: Path, kind: str, expected: str) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    running, fd = Running(kind), os.open(tmp_path / "x", os.O_RDONLY)
+    running.feed_file(fd, 0, 1)
+    running.feed_file(fd, 1, 3)
+    os.close(fd)
+    assert running.value == expected
+
+
+@pytest.mark.parametrize(("size", "parts"), [(0, 1), (1, 1), (PART, 1), (PART + 1, 2)])
+def test_content_and_its_etag(tmp_path: Path, size: int, parts: int) -> None:
+    data = b"x" * size
+    (tmp_path / "x").write_bytes(data)
+    fd = os.open(tmp_path / "x", os.O_RDONLY)
+    content, whole = digest.content(fd), digest.content(fd, whole=True)
+    os.close(fd)
+    assert (content.size, content.sha256, len(content.parts)) == (size, hashlib.sha256(data).hexdigest(), parts)
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    assert (whole.parts[0].hex(), whole.etag) == (md5, f'"{md5}"')
+    assert content.etag == whole.etag or content.etag.endswith('-2"')
+
+
+@pytest.mark.parametrize("size", [0, 1, 5 << 30, 5 << 40])
+def test_parts_are_never_too_many(size: int) -> None:
+    assert digest.part_size(size) * digest.MOST_PARTS >= size
+    assert digest.part_size(size) % PART == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param({"ETag": f'"{MD5}"'}, False, id="the same"),
+        pytest.param({"ETag": f'"{MD5[:-1]}0"'}, True, id="another"),
+        pytest.param({"ETag": f'"{MD5[:-1]}0"', "ServerSideEncryption": "aws:kms"}, False, id="tells nothing"),
+        pytest.param({"ETag": '"opaque"'}, False, id="of another kind"),
+    ],
+)
+def test_whether_an_answer_differs(told: dict[str, str], expected: bool) -> None:  # noqa: FBT001
+    assert digest.differs(told, Content(0, "", (bytes.fromhex(MD5),))) == expected
+
+
+def test_a_slice_reads_and_rewinds(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"0123456789")
+    fd = os.open(tmp_path / "x", os.O_RDONLY)
+    part = upload.Slice(fd, 2, 7)
+    found = (len(part), part.read(2), part.tell(), part.read(), part.read(1), part.seek(0), part.read(None))
+    ends = (part.seek(-1, os.SEEK_END), part.read(9), part.seek(-2, os.SEEK_CUR), part.read(1))
+    os.close(fd)
+    assert found == (5, b"23", 2, b"456", b"", 0, b"23456")
+    assert ends == (4, b"6", 3, b"5")
+
+
+def test_the_files_of_a_directory(tmp_path: Path) -> None:
+    for name in ("b", "a/z", "a/ä b", "skipped", f"{transfer.BESIDE}/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "broken").symlink_to("nowhere")
+    (tmp_path / "link").symlink_to("b")
+    (tmp_path / "away").symlink_to("/etc")
+    with socket.socket(socket.AF_UNIX) as unix:
+        here = Path.cwd()
+        os.chdir(tmp_path)
+        unix.bind("socket")
+        os.chdir(here)
+    found = list(transfer.files(str(tmp_path), skip={"skipped"}))
+    assert [file.path for file in found] == ["b", "link", "a/z", "a/ä b"]
+    assert {file.size for file in found} == {1}
+
+
+def test_a_name_that_cannot_be_a_key_is_told(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).write_text("x")
+    with pytest.raises(StoreError, match="a name that is not UTF-8 found"):
+        list(transfer.files(str(tmp_path)))
+
+
+def test_a_directory_that_is_not_there_has_no_files(tmp_path: Path) -> None:
+    assert list(transfer.files(str(tmp_path / "none"))) == []
+
+
+def test_several_at_a_time_keep_their_order() -> None:
+    together = threading.Barrier(4)
+
+    def work(number: int) -> int:
+        together.wait(5)
+        return number * 2
+
+    assert list(each(work, range(8), 4)) == [0, 2, 4, 6, 8, 10, 12, 14]
+
+
+def test_the_first_that_fails_ends_the_others() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 5:
+            raise StoreError("no")
+        time.sleep(0.001)
+
+    with pytest.raises(StoreError, match="no"):
+        list(each(work, range(10_000), 4))
+    assert len(begun) < 20
+
+
+def test_who_wants_no_more_ends_the_others() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.001)
+
+    results = each(work, range(1000), 2)
+    next(results)
+    results.close()
+    assert len(begun) < 200
