@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from handoff_runtime.aws.remote import Remote
     from handoff_runtime.store import Params
 
 USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
@@ -132,6 +133,8 @@ def _fail(error: HandoffError, text: str) -> int:
 def _do(what: Asked, environ: Mapping[str, str]) -> int:
     from handoff_runtime import mask, store
 
+    if what.params is None and environ.get("STACK_NAME"):
+        return _do_remotely(what, environ)
     params = store.load(what.params, whole=not what.lifeline)
     signals = Signals()  # not before: who waits for standard input is to end when told so
     try:
@@ -140,7 +143,38 @@ def _do(what: Asked, environ: Mapping[str, str]) -> int:
         return _fail(error, mask.of_run(params, params.pipeline, environ).text(str(error)))
 
 
-def _act(what: Asked, params: Params, environ: Mapping[str, str], signals: Signals) -> int:
+def _do_remotely(what: Asked, environ: Mapping[str, str]) -> int:
+    """The same with the store that the environment names."""
+    from handoff_runtime import mask
+    from handoff_runtime.aws.remote import Remote
+    from handoff_runtime.overlap import Given
+
+    signals = Signals()
+    remote = Remote(environ, signals, lambda line: _say(what.log_format, line))
+    try:
+        params = remote.load()
+    except Given as given:
+        return given.exit
+    known = {**environ, **remote.origin}
+    try:
+        return _act(what, params, known, signals, remote)
+    except HandoffError as error:
+        return _fail(error, mask.of_run(params, params.pipeline, environ).text(str(error)))
+
+
+def _say(log_format: str, line: str) -> None:
+    """Before there is a log: whom to mask for is not known yet, and nothing said here holds a value."""
+    import json
+    import time
+
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    told = json.dumps({"time": now, "stage": "handoff", "message": line}) if log_format == "json" else line
+    sys.stderr.write(f"{told}\n")
+
+
+def _act(
+    what: Asked, params: Params, environ: Mapping[str, str], signals: Signals, remote: Remote | None = None
+) -> int:
     from handoff_runtime import run, variables
 
     data = variables.parse_data(what.data)
@@ -154,7 +188,7 @@ def _act(what: Asked, params: Params, environ: Mapping[str, str], signals: Signa
 
         _check_known(what.command, function.names())
     request = run.Request(what.command, data, what.meter, what.log_format, what.progress_fd, what.lifeline)
-    return run.run(request, params, environ, signals)
+    return run.run(request, params, environ, signals, remote)
 
 
 def _check_known(command: str, functions: Sequence[str]) -> None:

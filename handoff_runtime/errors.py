@@ -38,6 +38,12 @@ class StoreError(HandoffError):
     exit_code = 69
 
 
+class BusyError(HandoffError):
+    """Another run of the project is under way (sysexits.h EX_TEMPFAIL)."""
+
+    exit_code = 75
+
+
 class StartError(HandoffError):
     """A stage's command is not there (127) or not executable (126), as POSIX shells tell it."""
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 METERS = ("rows", "bytes", "off")
 STATES = ("all", "singer")
+OVERLAPS = ("fail", "skip", "wait")
 BUILTINS = {"collector_stats": "collector_stats.py"}
 
 
@@ -43,6 +44,7 @@ class Pipeline(NamedTuple):
     state: str
     meter: str
     stages: tuple[Stage, ...]
+    overlap: str = "fail"
 
 
 def parse(document: object) -> Pipeline:
@@ -61,6 +63,7 @@ def parse(document: object) -> Pipeline:
         state=_choice(whole.get("state", "all"), STATES, "state"),
         meter=_choice(whole.get("meter", "rows"), METERS, "meter"),
         stages=_stages(whole.get("stages")),
+        overlap=_choice(whole.get("overlap", "fail"), OVERLAPS, "overlap"),
     )
 
 

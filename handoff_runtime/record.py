@@ -69,6 +69,7 @@ def running(begun: Begun, state_before: Snapshot | None, environ: Mapping[str, s
         "reason": None,
         "data": dict(begun.data),
         "params_version": environ.get("PARAMS_VERSION"),
+        "params_sha256": environ.get("PARAMS_SHA256"),
         "image_digest": environ.get("IMAGE_DIGEST"),
         "meter": begun.pipeline.meter,
         "stages": [{"name": stage.name, "argv": shown(stage)} for stage in begun.pipeline.stages],
@@ -105,14 +106,14 @@ def write(record: Mapping[str, Any], mask: Mask) -> None:
     beside = f"{RECORD}.new"
     try:
         with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:  # half characters escaped
-            json.dump(_masked(record, mask), file, indent=2, ensure_ascii=False)
+            json.dump(masked(record, mask), file, indent=2, ensure_ascii=False)
             file.write("\n")
         os.replace(beside, RECORD)
     except OSError as error:
         raise StoreError(f"{RECORD}: {error.strerror}, a place one can write to expected") from None
 
 
-def _masked(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+def masked(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
     """The record with its free texts masked; its figures and the words of its own cannot hold a secret."""
     texts = {key: mask.value(record[key]) for key in FREE_TEXTS}
     stages = [{**stage, "argv": mask.value(stage["argv"])} for stage in record["stages"]]

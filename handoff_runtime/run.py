@@ -5,7 +5,19 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime import kernel, lifeline, mask, outcome, process, record, state, variables, workspace
+from handoff_runtime import (
+    history,
+    kernel,
+    lifeline,
+    mask,
+    outcome,
+    overlap,
+    process,
+    record,
+    state,
+    variables,
+    workspace,
+)
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError
 from handoff_runtime.execute import Execution, Figures, Result, Settings
 from handoff_runtime.guard import Guard
@@ -26,11 +38,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from handoff_runtime.aws.remote import Remote
+
 RUN = "run"
+LONGEST_ID = 100
+ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 DEFAULT_GRACE = 30.0  # seconds; ECS stopTimeout, unless the task definition says otherwise
 SHORTEST_GRACE, LONGEST_GRACE = 2.0, 120.0
 LOG_FD = 2
 DRAIN = 5.0
+SHARE_OF_GRACE = 0.6  # for the stages, where what they leave is to be stored within the same time
 
 
 class Request(NamedTuple):
@@ -59,19 +76,67 @@ class Scene(NamedTuple):
     hidden: Mask
 
 
-def run(request: Request, params: Params, environ: Mapping[str, str], signals: Signals) -> int:
+def run(
+    request: Request, params: Params, environ: Mapping[str, str], signals: Signals, remote: Remote | None = None
+) -> int:
     """Run the pipeline, or one function, and leave its state and record; the exit code."""
-    scene = _scene(request, params, environ)
-    lock = workspace.take()
-    workspace.prepare(params.files)
-    log = _log(scene)
-    document = record.running(scene.begun, state.snapshot(), environ)
+    scene = _scene(request, params, environ, SHARE_OF_GRACE if remote else 1)
+    try:
+        lock = _taken(scene, signals, remote)
+    except overlap.Given as given:
+        return _not_begun(scene, given, remote)
+    try:
+        return _begun(scene, signals, lock, remote)
+    finally:
+        if remote:
+            remote.release()
+
+
+def _taken(scene: Scene, signals: Signals, remote: Remote | None) -> int:
+    """Take the project: here, and where others see it."""
+    mode, say = scene.pipeline.overlap, _log(scene, os.devnull).say
+    lock = overlap.take(mode, workspace.take, signals, say)
+    if remote:
+        remote.say, run_id = say, scene.begun.run_id
+        overlap.take(mode, lambda: remote.take(run_id), signals, say)
+    return lock
+
+
+def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> int:
+    history.note_killed()
+    workspace.prepare(scene.params.files, copy=remote is None)
+    log = _log(scene, workspace.STDERR)
+    ended = _fetched(remote, log) if remote else None
+    document = record.running(scene.begun, state.snapshot(), scene.environ)
     record.write(document, scene.hidden)
     seeded = state.seed(scene.pipeline.state, [stage.argv for stage in scene.pipeline.stages])
-    ended, replaced = _keep_state(scene, _execute(scene, signals, log, lock), log)
+    ended, replaced = _keep_state(scene, ended or _watched(scene, signals, log, lock, remote), log)
     if seeded and not replaced:
         state.withdraw()
-    return _conclude(scene, document, ended, log, replaced=replaced)
+    return _conclude(scene, document, ended, log, remote, replaced=replaced)
+
+
+def _fetched(remote: Remote, log: Log) -> record.Ended | None:
+    """Fetch what the run begins with; how it ended, if that is how."""
+    remote.say = log.say
+    try:
+        remote.fetch()
+    except overlap.Given as given:
+        return record.Ended(Outcome("stopped", given.exit, ()), reason=str(given))
+    except HandoffError as error:
+        log.say(str(error))
+        return record.Ended(Outcome("failed", error.exit_code, ()), reason=error.message)
+    return None
+
+
+def _watched(scene: Scene, signals: Signals, log: Log, lock: int, remote: Remote | None) -> record.Ended:
+    """Execute the stages, while the store is kept up to date; a lease that was lost is a failure."""
+    if remote is None:
+        return _execute(scene, signals, log, lock)
+    remote.watch(scene.pipeline.state)
+    ended = _execute(scene, signals, log, lock)
+    remote.rest(log.say)
+    return ended._replace(outcome=_failed(ended, remote.lost), reason=remote.lost.message) if remote.lost else ended
 
 
 def grace(environ: Mapping[str, str]) -> float:
@@ -83,17 +148,49 @@ def grace(environ: Mapping[str, str]) -> float:
         raise UsageError(f"STOP_TIMEOUT: {text!r} found, seconds from 2 to 120 expected") from None
 
 
-def _scene(request: Request, params: Params, environ: Mapping[str, str]) -> Scene:
+def _stored(scene: Scene, final: Mapping[str, Any], log: Log, remote: Remote) -> StoreError | None:
+    """Store what the run left, the state last; what kept it from being stored, told in the record too."""
+    try:
+        remote.keep(record.masked(final, scene.hidden))
+        if final["state"]["replaced"]:
+            remote.keep_state()
+    except StoreError as error:
+        log.say(str(error))
+        _tell_unstored(scene, final, error, log, remote)
+        return error
+    return None
+
+
+def _tell_unstored(scene: Scene, final: Mapping[str, Any], error: StoreError, log: Log, remote: Remote) -> None:
+    failed = {"outcome": "failed", "exit": error.exit_code, "reason": error.message}
+    told = {**final, **({} if final["exit"] else failed), "state": {**final["state"], "replaced": False}}
+    try:
+        record.write(told, scene.hidden)
+        history.append(record.masked(told, scene.hidden))
+        remote.tell(record.masked(told, scene.hidden))
+    except StoreError as again:
+        log.say(f"{again}; the store's record of this run is not up to date")
+
+
+def _scene(request: Request, params: Params, environ: Mapping[str, str], share: float) -> Scene:
     now, data = time.time(), request.data
     whole = params.pipeline._replace(meter=request.meter or params.pipeline.meter)
     due = variables.scheduled_at(data, now)
-    run_id = str(data.get("run_id") or _new_id(now))
+    run_id = _checked_id(str(data.get("run_id") or _new_id(now)))
     known = variables.values(data, whole, variables.Run(run_id, whole.project, whole.environment, due))
     pipeline = variables.filled(_chosen(whole, request.command), known)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
     begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
-    settings = Settings(pipeline.meter, grace(environ))
+    settings = Settings(pipeline.meter, grace(environ) * share)
     return Scene(request, params, pipeline, environ, settings, begun, mask.of_run(params, pipeline, environ))
+
+
+def _checked_id(run_id: str) -> str:
+    """A run's id names directories, and keys in S3."""
+    if len(run_id) > LONGEST_ID or run_id.startswith(".") or run_id.strip(ID_CHARACTERS):
+        rule = f"at most {LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
+        raise UsageError(f"data: run_id {run_id[:100]!r} found, {rule} expected")
+    return run_id
 
 
 def _new_id(now: float) -> str:
@@ -108,9 +205,17 @@ def _chosen(whole: Pipeline, command: str) -> Pipeline:
     return function.pipeline(whole, command)
 
 
-def _log(scene: Scene) -> Log:
+def _not_begun(scene: Scene, given: overlap.Given, remote: Remote | None) -> int:
+    """Leave the other run's record alone; what became of ours is told by the history."""
+    told = record.masked({**record.running(scene.begun, None, scene.environ), **given.told}, scene.hidden)
+    (remote or history).note(told)
+    return given.exit
+
+
+def _log(scene: Scene, path: str) -> Log:
     width = max(len(name) for name in (OURS, *(stage.name for stage in scene.pipeline.stages)))
-    return Log(LOG_FD, scene.request.log_format, scene.hidden, width, workspace.fresh(workspace.STDERR))
+    file = os.open(path, os.O_WRONLY) if path == os.devnull else workspace.fresh(path)
+    return Log(LOG_FD, scene.request.log_format, scene.hidden, width, file)
 
 
 def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> record.Ended:
@@ -192,11 +297,22 @@ def _keep_state(scene: Scene, ended: record.Ended, log: Log) -> tuple[record.End
 
 
 def _unstored(ended: record.Ended, error: HandoffError) -> record.Ended:
-    failed = ended.outcome._replace(word="failed", exit=error.exit_code)
-    return ended._replace(outcome=failed, reason=error.message)
+    return ended._replace(outcome=_failed(ended, error), reason=error.message)
 
 
-def _conclude(scene: Scene, document: Mapping[str, Any], ended: record.Ended, log: Log, *, replaced: bool) -> int:
+def _failed(ended: record.Ended, error: HandoffError) -> Outcome:
+    return ended.outcome._replace(word="failed", exit=error.exit_code)
+
+
+def _conclude(
+    scene: Scene,
+    document: Mapping[str, Any],
+    ended: record.Ended,
+    log: Log,
+    remote: Remote | None,
+    *,
+    replaced: bool,
+) -> int:
     """Write the record and say how it went; the exit code."""
     now = time.time()
     seconds = now - scene.begun.started_at
@@ -204,6 +320,10 @@ def _conclude(scene: Scene, document: Mapping[str, Any], ended: record.Ended, lo
     try:
         final = record.ended(document, ended, now, seconds, state.snapshot(), replaced=replaced)
         record.write(final, scene.hidden)
+        history.append(record.masked(final, scene.hidden))
+        if remote and (error := _stored(scene, final, log, remote)):
+            ended = ended if exit_code else _unstored(ended, error)
+            exit_code = exit_code or error.exit_code
     except StoreError as error:
         log.say(f"{error}; the record of this run is lost")
         exit_code = exit_code or error.exit_code

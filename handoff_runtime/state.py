@@ -116,6 +116,11 @@ def _replace(first: bytes, rest: Iterator[bytes]) -> None:
         os.close(directory)
 
 
+def emitted() -> bytes | None:
+    """The last valid state that a Singer target has written so far."""
+    return next(_singer(STDOUT), None)
+
+
 def _whole(path: str) -> Iterator[bytes]:
     with open(path, "rb") as file:
         while block := file.read(BLOCK):

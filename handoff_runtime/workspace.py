@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from handoff_runtime.errors import StoreError
+from handoff_runtime.errors import BusyError, StoreError
 from handoff_runtime.store import ConfigFile
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ FIRST_PROCESS = "1"
 
 
 def take() -> int:
-    """Make `.artifacts` and hold its lock until we end, however we end; two runs would mix their states."""
+    """Make `.artifacts` and hold its lock until we end, however we end; BusyError where another run holds it."""
     try:
         os.makedirs(ARTIFACTS, exist_ok=True)
         lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -35,10 +35,11 @@ def take() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         holder = os.read(lock, 32).decode("ascii", "replace").strip()
+        os.close(lock)
         message = f"{ARTIFACTS}: another run of this project is under way"
         if holder == FIRST_PROCESS:
-            raise StoreError(f"{message} (in a container)", "wait for it, or stop it: docker ps names it") from None
-        raise StoreError(f"{message} (process {holder})", f"wait for it, or stop it: kill {holder}") from None
+            raise BusyError(f"{message} (in a container)", "wait for it, or stop it: docker ps names it") from None
+        raise BusyError(f"{message} (process {holder})", f"wait for it, or stop it: kill {holder}") from None
     _sign(lock)
     return lock
 
@@ -52,11 +53,16 @@ def _sign(lock: int) -> None:
         pass
 
 
-def prepare(config: Iterable[ConfigFile]) -> None:
-    """Write the config files (0600, directories 0700) and copy `files`; what an earlier run left is removed."""
+def prepare(config: Iterable[ConfigFile], *, copy: bool = True) -> None:
+    """Write the config files (0600, directories 0700) and copy `files`; what an earlier run left is removed.
+
+    Without `copy` the files come from elsewhere.
+    """
     try:
         _write_config(config)
-        _copy_files()
+        _remove(FILES)
+        if copy:
+            _copy_files()
     except OSError as error:
         raise StoreError(f"{error.filename or '.env'}: {error.strerror}, a place one can write to expected") from None
 
@@ -106,7 +112,6 @@ def _copy_files() -> None:
         return
     import shutil
 
-    _remove(FILES)
     shutil.copytree("files", FILES)
 
 

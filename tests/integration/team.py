@@ -85,6 +85,7 @@ def make_team(root: Path, cache: Path) -> Team:
     (root / "projects").mkdir(parents=True)
     for name in ("tasks.py", "Dockerfile.j2"):
         shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "templates", root / "templates")
     return Team(root, cache)
 
 

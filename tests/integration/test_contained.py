@@ -178,7 +178,10 @@ def steady(text: str, directory: Path) -> str:
 
 
 def kept(directory: Path) -> dict[str, tuple[int, bytes]]:
-    """Every artifact, mode and content, of the record and the log what does not change from run to run."""
+    """Every artifact, mode and content, of the record and the log what does not change from run to run.
+
+    Left out are the lock and the history, which tells of every run by its name.
+    """
     found = {}
     for path in sorted((directory / ".artifacts").rglob("*")):
         held = path.read_bytes() if path.is_file() else b""
@@ -186,8 +189,9 @@ def kept(directory: Path) -> dict[str, tuple[int, bytes]]:
             held = json.dumps(still(json.loads(held))).encode()
         elif path.name == "stderr.log":
             held = steady(held.decode(), directory).encode()
-        if path.name != ".lock":
-            found[path.relative_to(directory / ".artifacts").as_posix()] = (path.stat().st_mode & 0o777, held)
+        name = path.relative_to(directory / ".artifacts")
+        if name.parts[0] not in {".lock", "history", "runs"}:
+            found[name.as_posix()] = (path.stat().st_mode & 0o777, held)
     return found
 
 

@@ -56,6 +56,7 @@ def test_a_run_leaves_state_record_and_logs(project: Project) -> None:
         "reason": None,
         "data": data,
         "params_version": "12",
+        "params_sha256": None,
         "image_digest": "sha256:ab",
         "meter": "rows",
         "stages": [
@@ -327,7 +328,7 @@ def test_a_second_run_is_refused_and_the_first_unharmed(project: Project) -> Non
     second = project.run()
     pid = first.process.pid
     assert (second.exit, second.stderr) == (
-        69,
+        75,
         f"error: .artifacts: another run of this project is under way (process {pid})\n"
         f"hint: wait for it, or stop it: kill {pid}\n",
     )

@@ -174,7 +174,7 @@ def test_the_next_run_waits_until_a_killed_one_has_ended(project: Project) -> No
     running.wait_for("running")
     running.send(signal.SIGKILL)
     running.process.communicate()
-    assert project.params("echo new").run().exit == 69
+    assert project.params("echo new").run().exit == 75
     until(lambda: not running.left(), "the stages to end", 5)
     assert project.run().state == b"new\n"
 

@@ -44,6 +44,7 @@ RUNNING: dict[str, Any] = {
     "reason": None,
     "data": {"secret-1": ["secret-1"]},
     "params_version": "3",
+    "params_sha256": None,
     "image_digest": None,
     "meter": "rows",
     "stages": [

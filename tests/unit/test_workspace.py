@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handoff_runtime import workspace
-from handoff_runtime.errors import StoreError
+from handoff_runtime.errors import BusyError, StoreError
 from handoff_runtime.store import ConfigFile
 
 
@@ -24,7 +24,7 @@ def tree(place: str) -> dict[str, str]:
 def test_a_workspace_is_taken_once() -> None:
     lock = workspace.take()
     with pytest.raises(
-        StoreError, match=rf"another run of this project is under way \(process {os.getpid()}\)"
+        BusyError, match=rf"another run of this project is under way \(process {os.getpid()}\)"
     ) as caught:
         workspace.take()
     assert caught.value.hint == f"wait for it, or stop it: kill {os.getpid()}"

@@ -1,0 +1,52 @@
+"""Overlap: what becomes of a run while another one of its project is under way."""
+
+from __future__ import annotations
+
+import time
+
+from handoff_runtime import outcome
+from handoff_runtime.errors import BusyError
+from handoff_runtime.signals import STOPPING, Signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
+
+
+class Given(Exception):  # noqa: N818  # no error: the run was given up, as it was asked to be
+    """The run was given up before it began: skipped, or stopped while it waited. `told` completes its record."""
+
+    def __init__(self, word: str, exit_code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.exit = exit_code
+        self.told: dict[str, Any] = {"outcome": word, "exit": exit_code, "reason": reason}
+
+
+def take(mode: str, lock: Callable[[], int], signals: Signals, say: Callable[[str], None]) -> int:
+    """Take the lock; where another run has it: fail (BusyError), skip (Given), or wait for it."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return lock()
+        except BusyError as busy:
+            if mode == "fail":
+                raise
+            if mode == "skip":
+                say(f"skipped: {busy.message}")
+                raise Given("skipped", 0, busy.message) from None
+            if pause == FIRST_PAUSE:
+                say(f"waiting: {busy.message}")
+        _rest(pause, signals)
+        pause = min(LONGEST_PAUSE, 2 * pause)
+
+
+def _rest(seconds: float, signals: Signals) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        for number in signals.take():
+            if number in STOPPING:
+                raise Given("stopped", 128 + number, f"stopped by {outcome.signal_name(number)} while it waited")
+        time.sleep(min(left, FIRST_PAUSE))
