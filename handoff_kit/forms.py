@@ -20,6 +20,12 @@ BASE = rf"^({_HOST}/)?{_PART}(/{_PART})*({_TAG})?(@sha256:[0-9a-f]{{64}})?$"
 # (a name never ends in -, which would mean: remove it)
 PACKAGE = r"^[a-z0-9][a-z0-9+.-]*[a-z0-9+](:[a-z0-9]+)?(=[A-Za-z0-9.+:~*-]+)?$"
 SERVICE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+FOREVER = "forever"
+DAYS = rf"^([1-9][0-9]{{0,3}}d?|{FOREVER})$"
+MAX_DAYS = 9999
+# S3 counts no further (NewerNoncurrentVersions), Amazon S3 API Reference, NoncurrentVersionExpiration
+MAX_STATES = 100
+STATES = r"^([1-9][0-9]?|100)$"
 _PIP = re.compile(r"\s*(?:python3?\s+-m\s+)?pip3?\s+install\s(?P<rest>.*)", re.DOTALL)
 
 
@@ -46,6 +52,28 @@ def is_package(text: str) -> bool:
 def is_service(text: str) -> bool:
     """Whether boto3 may call a service so."""
     return bool(re.fullmatch(SERVICE.strip("^$"), text))
+
+
+def is_days(text: str) -> bool:
+    """Whether this says how long something is kept."""
+    return bool(re.fullmatch(DAYS.strip("^$"), text))
+
+
+def is_states(text: str) -> bool:
+    """Whether S3 can keep so many earlier states."""
+    return bool(re.fullmatch(STATES.strip("^$"), text))
+
+
+def as_days(value: object) -> object:
+    """The number of days in `90d` or `90`; None for ever."""
+    if not isinstance(value, str) or not is_days(value):
+        return value
+    return None if value == FOREVER else int(value.removesuffix("d"))
+
+
+def as_states(value: object) -> object:
+    """The number in a text that is one."""
+    return int(value) if isinstance(value, str) and is_states(value) else value
 
 
 def as_words(value: object) -> object:

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictInt,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
@@ -24,13 +25,19 @@ from handoff_kit.faults.outline import Keys
 from handoff_kit.forms import (
     BASE,
     COLLECTOR_STATS,
+    DAYS,
+    MAX_DAYS,
+    MAX_STATES,
     NAME,
     PACKAGE,
     SERVICE,
+    STATES,
     VENV_NAME,
+    as_days,
     as_directory,
     as_mapping,
     as_requirements,
+    as_states,
     as_words,
     venv_name,
 )
@@ -43,7 +50,19 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["COLLECTOR_STATS", "EnvItem", "Image", "Project", "Stage", "Venv", "load", "placeholders", "understood"]
+__all__ = [
+    "COLLECTOR_STATS",
+    "EnvItem",
+    "Image",
+    "Keep",
+    "Params",
+    "Project",
+    "Stage",
+    "Venv",
+    "load",
+    "placeholders",
+    "understood",
+]
 
 
 class EnvItem(BaseModel):
@@ -73,6 +92,13 @@ Envs: TypeAlias = Annotated[
 ]
 VenvPlace: TypeAlias = Annotated[str, BeforeValidator(as_directory, json_schema_input_type=str)]
 Installs: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(as_requirements, json_schema_input_type=list[str])]
+
+DaysWritten: TypeAlias = Annotated[int, Field(ge=1, le=MAX_DAYS)] | Annotated[str, StringConstraints(pattern=DAYS)]
+StatesWritten: TypeAlias = (
+    Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)]
+)
+Days: TypeAlias = Annotated[StrictInt | None, BeforeValidator(as_days, json_schema_input_type=DaysWritten)]
+States: TypeAlias = Annotated[StrictInt, BeforeValidator(as_states, json_schema_input_type=StatesWritten)]
 
 
 class Stage(BaseModel):
@@ -180,6 +206,45 @@ class Image(BaseModel):
     )
 
 
+class Keep(BaseModel):
+    """How long the bucket keeps what runs leave there; days, or None for ever."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Days = Field(
+        90,
+        description="How long record, log and artifacts of a run stay, and its line in the history: days, as `90d` or "
+        "`90`, or `forever`.",
+        examples=["365d"],
+    )
+    artifacts: Days = Field(
+        30,
+        description="How long earlier versions of what lies in `.artifacts` (earlier states too) and of pushed files "
+        "stay after they were replaced or removed. The newest version of each stays in any case.",
+        examples=["7d"],
+    )
+    states: States = Field(
+        50,
+        description=f"How many earlier states stay, the newest ones, 1 to {MAX_STATES}; `invoke state.restore` brings "
+        "one back. Those of the last day stay all, and none stays longer than `artifacts` says.",
+        examples=[10],
+    )
+
+
+class Params(BaseModel):
+    """How the params document is stored in Parameter Store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tier: Literal["standard", "advanced"] = Field(
+        "standard",
+        description="The dearest tier that may be used: `standard` holds 4,096 bytes and is free, `advanced` holds "
+        "8,192 and is charged for. It is used only when the document, compressed, needs it; a parameter that was "
+        "once in the advanced tier stays there.",
+        examples=["advanced"],
+    )
+
+
 @dataclass(frozen=True)
 class Venv:
     """A virtual environment that handoff makes: where it lies and what goes into it."""
@@ -231,10 +296,27 @@ class Project(BaseModel):
         "rows", description="What is counted between the stages.", examples=["bytes"]
     )
 
+    overlap: Literal["fail", "skip", "wait"] = Field(
+        "fail",
+        description="What becomes of a run that begins while another one of the project is under way: it fails "
+        "(exit 75), is skipped (exit 0, told in the history), or waits until the other has ended.",
+        examples=["skip"],
+    )
     image: Image = Field(
         default_factory=Image,
         description="What `invoke build` makes the image of.",
         examples=[{"base": "python:3.12-slim", "packages": ["jq"]}],
+    )
+    keep: Keep = Field(
+        default_factory=Keep,
+        description="How long the bucket in AWS keeps what runs leave there. Its lifecycle rules see to it, a day or "
+        "two late; nothing here is removed by them.",
+        examples=[{"runs": "365d", "artifacts": "7d"}],
+    )
+    params: Params = Field(
+        default_factory=Params,
+        description="How the params document is stored in AWS.",
+        examples=[{"tier": "advanced"}],
     )
 
     @property
@@ -252,7 +334,7 @@ def _keys(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(info.alias or name for name, info in model.model_fields.items())
 
 
-_KEYS = Keys(_keys(Project), _keys(Stage), _keys(EnvItem), _keys(Image))
+_KEYS = Keys(_keys(Project), _keys(Stage), _keys(EnvItem), _keys(Image), _keys(Keep), _keys(Params))
 
 
 def load(path: Path, shown: str) -> Project:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.project import Image, Project, Stage
+from handoff_kit.project import Image, Keep, Params, Project, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ BEGIN = "<!-- reference -->"
 END = "<!-- /reference -->"
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "project-yml.md"
 
-_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*")
+_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+d")
 _WRITTEN = {
     "description": "text",
     "vars": "mapping: name to text",
@@ -28,6 +28,7 @@ _WRITTEN = {
     "commands": "list of stages",
     "state": "`all` or `singer`",
     "meter": "`rows`, `bytes` or `off`",
+    "overlap": "`fail`, `skip` or `wait`",
     "command": "text",
     "shell": "text",
     "args": "text, or a list of words",
@@ -42,6 +43,12 @@ _WRITTEN = {
     "store": "`aws` or `none`",
     "services": "list of names",
     "exclude": "list of patterns",
+    "keep": "mapping",
+    "runs": "days, or `forever`",
+    "artifacts": "days, or `forever`",
+    "states": "number",
+    "params": "mapping",
+    "tier": "`standard` or `advanced`",
 }
 _DEFAULTS = {
     "commands": "required",
@@ -49,6 +56,10 @@ _DEFAULTS = {
     "shell": "one of the two",
     "image": "the defaults of its keys",
     "platform": "the builder's own",
+    "keep": "the defaults of its keys",
+    "runs": "`90d`",
+    "artifacts": "`30d`",
+    "params": "the defaults of its keys",
 }
 
 
@@ -58,6 +69,8 @@ def reference() -> str:
         *_section("At the left margin", Project),
         *_section("Of a stage, under `commands`", Stage),
         *_section("Of `image`", Image),
+        *_section("Of `keep`", Keep),
+        *_section("Of `params`", Params),
     ]
     return "\n".join(parts)
 
@@ -95,7 +108,7 @@ def _flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return value if _PLAIN.fullmatch(value) else json.dumps(value)
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 def rewrite(page: Path = PAGE) -> None:

@@ -30,6 +30,7 @@ def pipeline_document(project: Project, name: str, environment: str, has_file: C
         "envs": dict(project.envs),
         "state": project.state,
         "meter": project.meter,
+        "overlap": project.overlap,
         "stages": _stages(project.stages, has_file),
     }
 

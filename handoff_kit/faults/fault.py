@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from handoff_kit.source import Problem, Source, Trail
 
 _STAGE_DEPTH = 2  # a stage's trail is ("commands", number)
+_DEPTHS = {"commands": _STAGE_DEPTH, "image": 1, "keep": 1, "params": 1}
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def is_stage(trail: Trail) -> bool:
 
 
 def inside(trail: Trail) -> Trail:
-    """The part of a trail that lies inside of a stage or of the image; the whole trail where there is none."""
-    depth = {"commands": _STAGE_DEPTH, "image": 1}.get(str(trail[0]), 0) if trail else 0
+    """The part of a trail that lies inside of a stage or of a mapping of settings; the whole where there is none."""
+    depth = _DEPTHS.get(str(trail[0]), 0) if trail else 0
     return trail[depth:] if len(trail) > depth else trail
 
 

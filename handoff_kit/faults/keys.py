@@ -36,7 +36,7 @@ def misspelt(data: Data, known: tuple[str, ...], *meant: str) -> bool:
 def _parts(outline: Outline) -> Iterator[tuple[Trail, Data, tuple[str, ...]]]:
     yield (), outline.source.data, outline.keys.project
     yield from ((trail, stage, outline.keys.stage) for trail, stage in outline.stages())
-    yield ("image",), outline.top("image"), outline.keys.image
+    yield from (((part,), outline.top(part), known) for part, known in outline.keys.parts().items())
 
 
 def _belongs(key: str, keys: Keys) -> str:
@@ -45,7 +45,7 @@ def _belongs(key: str, keys: Keys) -> str:
         return "belongs to the whole project, at the left margin"
     if key in keys.stage:
         return "belongs to a stage, under commands"
-    return "belongs under image" if key in keys.image else ""
+    return next((f"belongs under {part}" for part, known in keys.parts().items() if key in known), "")
 
 
 def _others(data: Data, known: tuple[str, ...]) -> Iterable[str]:

@@ -19,6 +19,12 @@ class Keys:
     stage: tuple[str, ...]
     env_item: tuple[str, ...]
     image: tuple[str, ...]
+    keep: tuple[str, ...]
+    params: tuple[str, ...]
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """What may stand under those keys of the project that are mappings of settings."""
+        return {"image": self.image, "keep": self.keep, "params": self.params}
 
 
 @dataclass(frozen=True)

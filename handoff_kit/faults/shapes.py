@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from handoff_kit.faults import image
+from handoff_kit.faults import image, keep
 from handoff_kit.faults.fault import Fault, inside, is_stage, label, short, told
 from handoff_kit.names import nearest
 
@@ -21,6 +21,7 @@ _IMAGE_TEXTS = ("base", "packages", "build_packages", "steps", "services", "excl
 _ANY_TEXT = ("a text", "put it into quotes")
 _STATE = ("all or singer", "state: all keeps the last stage's whole output, singer its last line")
 _METER = ("rows, bytes or off", "leave it out to count rows")
+_OVERLAP = ("fail, skip or wait", "leave it out to fail")
 _SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "commands": (
         (
@@ -43,6 +44,7 @@ _SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "state": (_STATE,),
     "meter": (_METER,),
+    "overlap": (_OVERLAP,),
     "command": (("the program to run", "write it like this: - command: cat"),),
     "shell": (("a line for the shell", 'write it like this: - shell: "grep foo | sort"'),),
     "args": (
@@ -78,8 +80,11 @@ _SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
         ("a list of patterns", 'write it like this: exclude: [notebooks, "data/*.parquet"]'),
         ("a pattern", 'write it like this: exclude: [notebooks, "data/*.parquet"]'),
     ),
+    **keep.SHAPES,
 }
-_SHAPE_ERRORS = frozenset({"string_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"})
+_SHAPE_ERRORS = frozenset(
+    {"string_type", "int_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"}
+)
 
 
 def missing(outline: Outline) -> Iterator[Fault]:
@@ -154,7 +159,7 @@ def _is_env_list(error: ErrorDetails) -> bool:
 
 def _shape_hint(trail: Trail, error: ErrorDetails) -> str:
     found, (expected, hint) = error["input"], _expected(trail)
-    if isinstance(found, str) and (rewritten := image.rewritten(trail, found)):
+    if isinstance(found, str) and (rewritten := image.rewritten(trail, found) or keep.rewritten(trail, found)):
         return rewritten
     literals = expected.replace(",", "").split() if error["type"] == "literal_error" else []
     if isinstance(found, str) and (meant := nearest(found, literals)):

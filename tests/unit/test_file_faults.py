@@ -91,7 +91,7 @@ REFUSED = [
         [
             (
                 "1:1: `schedule` is not a known key | "
-                "known here: description, vars, envs, venvs, commands, state, meter, image"
+                "known here: description, vars, envs, venvs, commands, state, meter, overlap, image, keep, params"
             ),
             "2:25: `state` is not a known key of stage 1 | `state` belongs to the whole project, at the left margin",
             "3:1: `args` is not a known key | `args` belongs to a stage, under commands; or did you mean `vars`?",
@@ -484,7 +484,7 @@ def test_never_in_the_words_of_a_library(text: object) -> None:
 
 
 def test_any_shape_is_refused_without_a_crash() -> None:
-    keys = ["description", "vars", "envs", "venvs", "commands", "state", "meter", "image", "x"]
+    keys = ["description", "vars", "envs", "venvs", "commands", "state", "meter", "overlap", "image", "x"]
     inner = ["command", "shell", "args", "venv", "installs", "envs", "x"]
     values = ["", "a", "7", "yes", "[]", "{}", "[a]", "[[a]]", "{a: b}", "{a: [b]}", "[{a: b}]", "[null]", "{1: }"]
     chance = random.Random(3)  # any shapes will do

@@ -45,6 +45,7 @@ def test_whole_file(tmp_path: Path) -> None:
         ),
         "state": "singer",
         "meter": "off",
+        "overlap": "fail",
         "image": {
             "base": "python:3.11-slim",
             "packages": ("jq",),
@@ -55,6 +56,8 @@ def test_whole_file(tmp_path: Path) -> None:
             "services": (),
             "exclude": ("1.10x",),
         },
+        "keep": {"runs": 90, "artifacts": 30, "states": 50},
+        "params": {"tier": "standard"},
     }
     assert project.venvs == (Venv("tap", "venv/tap", ("tap-jsonl", 'x[y]>=1,<2; python_version < "4"')),)
 

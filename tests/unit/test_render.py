@@ -41,6 +41,7 @@ def test_whole_document() -> None:
         "envs": {"TZ": "UTC"},
         "state": "singer",
         "meter": "bytes",
+        "overlap": "fail",
         "stages": [
             {
                 "name": "tap-jsonl",

@@ -1,0 +1,368 @@
+"""The template of the shared stack: held against a golden and cfn-lint, and what its lifecycle keeps and lets go.
+
+UPDATE_GOLDENS=1 writes the golden anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+
+from handoff_kit import templates
+from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
+from handoff_kit.project import Keep
+from handoff_kit.remote import names
+from handoff_kit.templates import Rule
+from handoff_runtime import keys
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "templates/shared.yml.j2"
+GOLDEN = ROOT / "tests/golden/templates/shared.yml"
+CFN_LINT = Path(sys.executable).with_name("cfn-lint")
+ACCOUNT, REGION = "123456789012", "ap-southeast-2"
+PROJECTS = {
+    "orders": "",
+    "archive": "keep: {runs: forever, artifacts: forever, states: 100}",
+    "rates": "keep: {runs: 365, artifacts: 7d, states: 1}",
+}
+
+
+def made(root: Path, projects: dict[str, str], template: str | None = None) -> Path:
+    """A checkout with these projects; its template is ours unless another is given."""
+    for name, text in projects.items():
+        (root / "projects" / name).mkdir(parents=True)
+        (root / "projects" / name / "project.yml").write_text(f"commands: [{{command: a}}]\n{text}\n", encoding="utf-8")
+    (root / "templates").mkdir()
+    text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
+    (root / "templates/shared.yml.j2").write_text(text, encoding="utf-8")
+    return root
+
+
+class Tagged(SafeConstructor):
+    """Reads `!Sub x` as {"Sub": x}."""
+
+    def tagged(self, suffix: str, node: Any) -> dict[str, Any]:
+        return {suffix: node.value}
+
+
+Tagged.add_multi_constructor("!", Tagged.tagged)
+
+
+def understood(text: str) -> dict[str, Any]:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = Tagged
+    loaded: dict[str, Any] = yaml.load(text)
+    return loaded
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    return templates.shared(made(tmp_path, PROJECTS), "prod")
+
+
+@pytest.fixture
+def bucket(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = understood(text)["Resources"]["Bucket"]
+    return found
+
+
+# what is rendered
+
+
+def test_what_is_rendered(text: str) -> None:
+    if os.environ.get("UPDATE_GOLDENS"):
+        GOLDEN.parent.mkdir(parents=True, exist_ok=True)
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("root", "environment"),
+    [
+        pytest.param(None, "prod", id="three projects"),
+        pytest.param({}, "dev", id="no project"),
+        pytest.param(ROOT, "Team-A", id="this checkout"),
+    ],
+)
+def test_cfn_lint_finds_nothing(root: Path | dict[str, str] | None, environment: str, tmp_path: Path) -> None:
+    place = root if isinstance(root, Path) else made(tmp_path, PROJECTS if root is None else root)
+    text = templates.shared(place, environment)
+    argv = (CFN_LINT, "--format", "parseable", "--regions", "eu-central-1", REGION, "--include-checks", "I", "--")
+    (tmp_path / "shared.yml").write_text(text, encoding="utf-8")
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    found = subprocess.run((*argv, "shared.yml"), capture_output=True, text=True, cwd=tmp_path, env=bare, check=False)
+    assert (found.stdout, found.stderr, found.returncode) == ("", "", 0)
+
+
+def test_the_same_files_make_the_same_text(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one = templates.shared(made(tmp_path / "a", PROJECTS), "prod")
+    other = templates.shared(made(tmp_path / "b", dict(reversed(PROJECTS.items()))), "prod")
+    assert one == other
+    assert one.endswith("\n")
+    assert not re.search(r"[ \t]$|\n\n\n", one, re.MULTILINE)
+    assert str(tmp_path) not in one
+
+
+def test_the_bucket_is_closed(bucket: dict[str, Any]) -> None:
+    properties = {key: value for key, value in bucket["Properties"].items() if key != "LifecycleConfiguration"}
+    encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    assert properties == {
+        "BucketName": {"Sub": "handoff-prod-${AWS::AccountId}-${AWS::Region}"},
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+        "PublicAccessBlockConfiguration": dict.fromkeys(blocked, True),
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+    }
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_nothing_comes_in_but_by_tls(text: str) -> None:
+    policy = understood(text)["Resources"]["BucketPolicy"]["Properties"]
+    assert policy["Bucket"] == {"Ref": "Bucket"}
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [{"GetAtt": "Bucket.Arn"}, {"Sub": "${Bucket.Arn}/*"}],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+
+
+def test_its_name_is_put_out(text: str) -> None:
+    outputs = understood(text)["Outputs"]
+    assert {name: output["Value"] for name, output in outputs.items()} == {"Bucket": {"Ref": "Bucket"}}
+
+
+@pytest.mark.parametrize("environment", ["dev", "Team-A", "x" * 20])
+def test_the_bucket_has_the_name_that_the_tasks_look_for(environment: str, tmp_path: Path) -> None:
+    text = templates.shared(made(tmp_path, {}), environment)
+    name = understood(text)["Resources"]["Bucket"]["Properties"]["BucketName"]["Sub"]
+    filled = name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
+    assert filled == names.bucket(environment, ACCOUNT, REGION)
+    assert len(filled) <= 63
+
+
+# what its lifecycle keeps
+
+STACK = "handoff-dev-orders"
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [
+        pytest.param(
+            Keep(),
+            (
+                Rule(f"{STACK}-runs", f"{STACK}/runs/", 90, 1),
+                Rule(f"{STACK}-history", f"{STACK}/history/", 90, 1),
+                Rule(f"{STACK}-replaced", f"{STACK}/.", None, 30),
+                Rule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 50),
+            ),
+            id="as it is without keep",
+        ),
+        pytest.param(
+            Keep(runs=None, artifacts=None, states=100),
+            (
+                Rule(f"{STACK}-history", f"{STACK}/history/", None, 1),
+                Rule(f"{STACK}-lock", f"{STACK}/.lock", None, 1),
+                Rule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 100),
+            ),
+            id="forever",
+        ),
+    ],
+)
+def test_rules(keep: Keep, expected: tuple[Rule, ...]) -> None:
+    assert templates.rules(STACK, keep) == expected
+
+
+KEEP = Keep(runs=90, artifacts=30, states=5)
+RECORD, INDEX = f"{keys.run(STACK, 'x')}run.json", keys.history(STACK, "2026-01-01")
+STATE, LOCK = keys.state(STACK), keys.lease(STACK)
+ARTIFACT, FILE = f"{keys.artifacts(STACK)}a.csv", f"{keys.files(STACK)}b.csv"
+
+
+@pytest.mark.parametrize(
+    ("key", "days", "stays"),
+    [
+        pytest.param(RECORD, 89, True, id="a young record"),
+        pytest.param(RECORD, 91, False, id="an old record"),
+        pytest.param(INDEX, 89, True, id="a young index"),
+        pytest.param(INDEX, 91, False, id="an old index"),
+        *(pytest.param(key, 9999, True, id=key) for key in (STATE, ARTIFACT, FILE, LOCK)),
+        pytest.param("handoff-dev-orders-2/runs/x/run.json", 9999, True, id="another project's record"),
+    ],
+)
+def test_what_is_current(key: str, days: int, stays: bool) -> None:  # noqa: FBT001
+    assert _stays(key, templates.rules(STACK, KEEP), written=days) is stays
+
+
+@pytest.mark.parametrize(
+    ("key", "replaced", "newer", "stays"),
+    [
+        pytest.param(STATE, 3, 4, True, id="the fifth state"),
+        pytest.param(STATE, 3, 5, False, id="the sixth state"),
+        pytest.param(STATE, 0, 500, True, id="every state of today"),
+        pytest.param(STATE, 31, 0, False, id="a state older than artifacts are kept"),
+        pytest.param(ARTIFACT, 29, 500, True, id="an artifact of this month"),
+        pytest.param(ARTIFACT, 31, 0, False, id="an artifact of last month"),
+        pytest.param(FILE, 29, 500, True, id="a file of this month"),
+        pytest.param(FILE, 31, 0, False, id="a file of last month"),
+        pytest.param(LOCK, 31, 0, False, id="a heartbeat"),
+        pytest.param(INDEX, 2, 0, False, id="an index before it grew"),
+        pytest.param(RECORD, 2, 0, False, id="a record that went"),
+        pytest.param("handoff-dev-orders-2/.artifacts/state", 9999, 500, True, id="another project's state"),
+    ],
+)
+def test_what_was_replaced(key: str, replaced: int, newer: int, stays: bool) -> None:  # noqa: FBT001
+    assert _stays(key, templates.rules(STACK, KEEP), replaced=replaced, newer=newer) is stays
+
+
+def _stays(key: str, rules: tuple[Rule, ...], *, written: int = 0, replaced: int | None = None, newer: int = 0) -> bool:
+    """Whether S3 keeps a version: every rule that matches may end it (S3 User Guide, lifecycle-conflicts)."""
+    matching = [rule for rule in rules if key.startswith(rule.prefix)]
+    if replaced is None:
+        return not any(rule.days and written > rule.days for rule in matching)
+    return not any(replaced > rule.replaced_days and newer >= (rule.newest or 0) for rule in matching)
+
+
+def test_every_project_has_its_own_rules(bucket: dict[str, Any]) -> None:
+    found = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert [rule["Id"].removeprefix("handoff-prod-") for rule in found] == [
+        "leftovers",
+        *("archive-history", "archive-lock", "archive-states"),
+        *("orders-runs", "orders-history", "orders-replaced", "orders-states"),
+        *("rates-runs", "rates-history", "rates-replaced", "rates-states"),
+    ]
+    assert found[0] == {
+        "Id": "leftovers",
+        "Status": "Enabled",
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        "ExpiredObjectDeleteMarker": True,
+    }
+    assert found[-4:] == [
+        _rendered("runs", "runs/", {"ExpirationInDays": 365}, 1),
+        _rendered("history", "history/", {"ExpirationInDays": 365}, 1),
+        _rendered("replaced", ".", {}, 7),
+        _rendered("states", ".artifacts/state", {}, 1, NewerNoncurrentVersions=1),
+    ]
+
+
+def _rendered(name: str, prefix: str, more: dict[str, int], days: int, **newest: int) -> dict[str, Any]:
+    """A rule of project rates as CloudFormation takes it."""
+    stack = "handoff-prod-rates"
+    place = {"Id": f"{stack}-{name}", "Status": "Enabled", "Prefix": f"{stack}/{prefix}"}
+    return {**place, **more, "NoncurrentVersionExpiration": {"NoncurrentDays": days, **newest}}
+
+
+def test_s3_takes_the_rules_and_gives_them_back(bucket: dict[str, Any]) -> None:
+    rules = [_as_s3_has_it(rule) for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]]
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # noqa: S106
+        s3.create_bucket(Bucket="handoff-test")
+        s3.put_bucket_lifecycle_configuration(Bucket="handoff-test", LifecycleConfiguration={"Rules": rules})
+        stored = s3.get_bucket_lifecycle_configuration(Bucket="handoff-test")["Rules"]
+        s3.close()
+    for rule in rules:  # which moto takes, and forgets
+        rule.get("NoncurrentVersionExpiration", {}).pop("NewerNoncurrentVersions", None)
+    assert stored == rules
+
+
+def _as_s3_has_it(rule: dict[str, Any]) -> dict[str, Any]:
+    """CloudFormation's form of a rule as the one of S3 itself."""
+    made: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    if days := rule.get("ExpirationInDays"):
+        made["Expiration"] = {"Days": days}
+    if marker := rule.get("ExpiredObjectDeleteMarker"):
+        made["Expiration"] = {"ExpiredObjectDeleteMarker": marker}
+    same = ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
+    return {**made, **{key: rule[key] for key in same if key in rule}}
+
+
+# how much fits
+
+
+def test_two_hundred_projects_fit(tmp_path: Path) -> None:
+    text = templates.shared(made(tmp_path, {f"{number:0>40}": "" for number in range(200)}), "x" * 20)
+    rules = understood(text)["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert len({rule["Id"] for rule in rules}) == len(rules) == 801
+    assert len(text.encode()) < 1_000_000  # what CloudFormation takes by URL
+
+
+def test_more_rules_than_a_bucket_takes(tmp_path: Path) -> None:
+    root = made(tmp_path, {f"p{number}": "" for number in range(250)})
+    with pytest.raises(ProjectError) as caught:
+        templates.shared(root, "dev")
+    assert str(caught.value) == (
+        "error: projects: found 250 projects, whose bucket needs 1,001 lifecycle rules, expected at most 1,000\n"
+        "hint: move some to another checkout, with an --environment and so a bucket of its own"
+    )
+
+
+# what is wrong
+
+
+def test_every_project_file_with_mistakes_is_named(tmp_path: Path) -> None:
+    root = made(tmp_path, {"a": "keep: {runs: 0}", "b": "", "c": "kep: {}\nkeep: {states: 101}"})
+    with pytest.raises(ProjectFileError) as caught:
+        templates.shared(root, "dev")
+    assert [str(problem).split(": ")[1] for problem in caught.value.problems] == [
+        "projects/a/project.yml:2:14",
+        "projects/c/project.yml:2:1",
+        "projects/c/project.yml:3:16",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        pytest.param("\na: {{ x }}", "templates/shared.yml.j2:2: 'x' is undefined", id="an unknown name"),
+        pytest.param("\n\n{% if", "templates/shared.yml.j2:3: unexpected *", id="no template"),
+        pytest.param("{{ 1 / 0 }}", "templates/shared.yml.j2:1: division by zero", id="a wrong sum"),
+        pytest.param("{{ bucket.x }}", "templates/shared.yml.j2:1: *has no attribute 'x'", id="an unknown part"),
+    ],
+)
+def test_a_template_that_is_wrong(template: str, expected: str, tmp_path: Path) -> None:
+    hint = "see what was changed: git diff -- templates/shared.yml.j2"
+    _assert_told(made(tmp_path, {}, template), expected, hint)
+
+
+def test_a_template_that_is_not_there(tmp_path: Path) -> None:
+    root, hint = made(tmp_path, {}), "bring it back: git checkout -- templates"
+    (root / "templates/shared.yml.j2").write_text('{% include "x.j2" %}')
+    _assert_told(root, "templates/shared.yml.j2:1: found no template x.j2", hint)
+    (root / "templates/shared.yml.j2").unlink()
+    _assert_told(root, "templates/shared.yml.j2: found no template shared.yml.j2", hint)
+
+
+def test_a_template_that_is_no_text(tmp_path: Path) -> None:
+    root = made(tmp_path, {})
+    (root / "templates/shared.yml.j2").write_bytes(b"\xff")
+    hint = "see what was changed: git diff -- templates/shared.yml.j2"
+    _assert_told(root, "templates/shared.yml.j2: found what is not UTF-8, expected a template", hint)
+
+
+def _assert_told(root: Path, expected: str, hint: str) -> None:
+    """One line (where `*` stands for anything), a hint, exit code 70, and nothing of what went on inside."""
+    with pytest.raises(RenderError) as caught:
+        templates.shared(root, "dev")
+    pattern = re.escape(f"error: {expected}\nhint: {hint}").replace(r"\*", ".*")
+    assert re.fullmatch(pattern, str(caught.value)), str(caught.value)
+    assert caught.value.exit_code == 70
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
