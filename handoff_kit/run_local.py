@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
+    from handoff_kit.remote.stack import Stack
     from handoff_kit.runtime import Container, View
     from handoff_runtime.pipeline import Pipeline
     from handoff_runtime.store import Params
@@ -178,7 +179,7 @@ def _conclude(
         say(f"the runtime was killed before it could tell how the run ended\nnext: {_again(asked, place)}")
         return
     with suppress(OSError):  # nobody looks any more; the record tells the same
-        views.conclude(views.console(environ, terminal=terminal), record, _seen_from_here(place))
+        views.conclude(views.console(environ, terminal=terminal), record, _seen_from_here(asked))
 
 
 def run_contained(
@@ -198,10 +199,28 @@ def run_contained(
         containers.remove(builder, name)
 
 
+def run_remote(
+    place: ProjectPlace, stack: Stack, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
+) -> int:
+    """Run it here, with what is stored in AWS; the venvs are those that lie here."""
+    from handoff_kit.remote import run as remote
+
+    loaded = projects.load(place.file, place.shown)
+    _check_venvs(place, loaded)
+    asked = remote.plan(place, stack, **words)
+    if dry:
+        say(f"would run, in {os.path.relpath(asked.directory)}, with {remote.told(stack)}")
+        return 0
+    remote.make_directory(place)
+    say(remote.told(stack))
+    return run(asked, place, environ, dry=False, say=say)
+
+
 def _again(asked: LocalRun, place: ProjectPlace) -> str:
-    return f"invoke run-local{' --container' if asked.container else ''} --project {place.name}"
+    where = " --container" if asked.container else " --remote" if asked.store else ""
+    return f"invoke run-local{where} --project {place.name}"
 
 
-def _seen_from_here(place: ProjectPlace) -> str:
+def _seen_from_here(asked: LocalRun) -> str:
     """The artifacts as one would name them in a command typed here."""
-    return shlex.quote(os.path.relpath(place.directory / ".artifacts", Path.cwd()))
+    return shlex.quote(os.path.relpath(asked.artifacts, Path.cwd()))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READ_SIZE = 1 << 16
 STDOUT = 1
+UNSEEN = ("VIRTUAL_ENV", "STACK_NAME")  # the venv of the kit, and a store that was not asked for
 PATIENCE = 10.0
 SHOW = "show_commands"
 LONGEST_DATA = 128 << 10  # Linux: MAX_ARG_STRLEN, the null byte included
@@ -43,7 +44,10 @@ class Container:
 
 @dataclass(frozen=True)
 class LocalRun:
-    """What the runtime is started with; `params` is its standard input, never a file that stays."""
+    """What the runtime is started with; `params` is its standard input, never a file that stays.
+
+    `store` are the environment variables that name a store in AWS; it has the params then.
+    """
 
     directory: Path
     params: str
@@ -52,6 +56,7 @@ class LocalRun:
     meter: str | None
     log_format: str
     container: Container | None = None
+    store: Mapping[str, str] | None = None
 
     @property
     def tells(self) -> bool:
@@ -68,7 +73,8 @@ class LocalRun:
         meter = ("--meter", self.meter) if self.meter else ()
         progress = () if progress_fd is None else ("--progress-fd", str(progress_fd))
         data = json.dumps(self.data, ensure_ascii=False)
-        asked = (self.command, "--data", data, "--params", "-", *meter, "--log-format", self.log_format)
+        params = () if self.store else ("--params", "-")
+        asked = (self.command, "--data", data, *params, *meter, "--log-format", self.log_format)
         lifeline = ("--lifeline",) if self.container else ()
         start = self.container.argv if self.container else (sys.executable, "-m", "handoff_runtime")
         return (*start, *asked, *progress, *lifeline)
@@ -141,7 +147,7 @@ def _start(asked: LocalRun, progress: int, environ: Mapping[str, str], *, piped:
         return subprocess.Popen(
             argv,
             cwd=asked.directory,
-            env={name: value for name, value in environ.items() if name != "VIRTUAL_ENV"},
+            env={**{name: value for name, value in environ.items() if name not in UNSEEN}, **(asked.store or {})},
             stdin=subprocess.PIPE,
             stdout=progress if inside and asked.tells else None,
             stderr=subprocess.PIPE if piped else None,

@@ -105,9 +105,10 @@ def sha256_of(path: Path) -> str:
 
 
 def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
-    for path in directory.iterdir():
-        if path.is_file() and not _matches(path.name, USELESS):
-            yield path.name, path
+    for path in directory.rglob("*"):
+        inside = path.relative_to(directory)
+        if not any(_matches(part, USELESS) for part in inside.parts):
+            yield inside.as_posix(), path
 
 
 def _kept(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path]]:

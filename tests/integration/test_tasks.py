@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
-TASKS = ("build", "check", "images", "install", "new", "params", "push", "render", "run-local", "show-commands")
+TASKS = ("build", "check", "images", "install", "new", "push", "render", "run-local", "show-commands")
 SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere
 PLAIN = """
     commands:
@@ -52,7 +52,7 @@ def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
 
 def sized(text: str) -> str:
     """Without the sizes of what is ours and grows: the image's template and the runtime."""
-    text = re.sub(r"(Dockerfile) \([\d,]+ bytes\)", r"\1 (N bytes)", text)
+    text = re.sub(r"(Dockerfile|shared.yml) \([\d,]+ bytes\)", r"\1 (N bytes)", text)
     return re.sub(r"(context/) \([\d,]+ files, [\d,]+ bytes\)", r"\1 (N files, N bytes)", text)
 
 
@@ -109,16 +109,17 @@ VENV = """
             id="run-local a function",
         ),
         pytest.param(
-            ["params", "--project", "plain"], "would print the params document (496 bytes)\n", id="params to stdout"
+            ["params", "--project", "plain"], "would print the params document (519 bytes)\n", id="params to stdout"
         ),
         pytest.param(
             ["params", "--project", "plain", "--output", "p.json"],
-            f"would write p.json (496 bytes)\n{DRY}",
+            f"would write p.json (519 bytes)\n{DRY}",
             id="params to a file",
         ),
         pytest.param(
             ["render", "--project", "plain"],
-            f"would write build/plain/pipeline.json (392 bytes)\nwould write build/plain/Dockerfile (N bytes)\n"
+            f"would write build/plain/pipeline.json (413 bytes)\nwould write build/plain/shared.yml (N bytes)\n"
+            f"would write build/plain/Dockerfile (N bytes)\n"
             f"would write build/plain/context/ (N files, N bytes)\n{DRY}",
             id="render",
         ),
@@ -521,7 +522,8 @@ def test_render_writes_the_pipeline_and_no_config(team: Team) -> None:
     team.project("shop", PLAIN, CONFIG)
     told = team.invoke("render")
     assert sized(told.stderr) == (
-        "write build/shop/pipeline.json (391 bytes)\nwrite build/shop/Dockerfile (N bytes)\n"
+        "write build/shop/pipeline.json (412 bytes)\nwrite build/shop/shared.yml (N bytes)\n"
+        "write build/shop/Dockerfile (N bytes)\n"
         "write build/shop/context/ (N files, N bytes)\nnext: invoke build --project shop\n"
     )
     document = json.loads((team.root / "build/shop/pipeline.json").read_text())
@@ -729,7 +731,7 @@ def test_a_second_run_of_the_project_is_refused(team: Team) -> None:
     told = team.invoke("run-local")
     process.terminate()
     process.communicate(timeout=20)
-    assert told.exit == 69
+    assert told.exit == 75
     assert told.stderr.startswith("error: .artifacts: another run of this project is under way (process ")
     assert len(told.stderr.splitlines()) == 2
 

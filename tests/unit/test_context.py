@@ -27,10 +27,19 @@ if TYPE_CHECKING:
 CANARY = "canary-5f1c-secret"
 ROOT = Path(__file__).parents[2]
 OURS = sorted(
-    [f"handoff_runtime/{path.name}" for path in (ROOT / "handoff_runtime").glob("*.py")]
+    [path.relative_to(ROOT).as_posix() for path in (ROOT / "handoff_runtime").rglob("*.py")]
     + ["builder/boto3.txt", "builder/fill.py", "builder/uv.txt"]
 )
-ALWAYS = ["builder", "handoff_runtime", "locks", "project", "volumes", "volumes/.artifacts", "volumes/.env"]
+ALWAYS = [
+    "builder",
+    "handoff_runtime",
+    "handoff_runtime/aws",
+    "locks",
+    "project",
+    "volumes",
+    "volumes/.artifacts",
+    "volumes/.env",
+]
 TEXT = """
 venvs: {tap: [tap-jsonl]}
 commands:
@@ -204,10 +213,11 @@ def test_a_project_of_one_file(tmp_path: Path) -> None:
     assert [entry.path for entry in found(place)] == sorted([*ALWAYS, *OURS])
 
 
-def test_everything_ours_enters_but_what_python_made() -> None:
-    """The runtime is flat: a folder in it would stay out unseen."""
-    for directory in (context.RUNTIME, context.PARTS):
-        assert {path.name for path in directory.iterdir() if path.is_dir()} <= {"__pycache__"}
+def test_everything_ours_enters_but_what_python_made(place: ProjectPlace) -> None:
+    entered = {entry.path for entry in found(place)}
+    for top, directory in (("handoff_runtime", context.RUNTIME), ("builder", context.PARTS)):
+        ours = {path.relative_to(directory) for path in directory.rglob("*") if "__pycache__" not in path.parts}
+        assert {f"{top}/{path}" for path in ours} == {path for path in entered if path.startswith(f"{top}/")}
 
 
 def test_another_content_of_the_same_size_has_another_time(tmp_path: Path) -> None:

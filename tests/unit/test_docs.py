@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handoff_kit import reference
-from handoff_kit.project import EnvItem, Image, Project, Stage
+from handoff_kit.project import EnvItem, Image, Keep, Params, Project, Stage
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -42,7 +42,7 @@ def test_readme_tells_every_task(task: str) -> None:
 
 
 def test_readme_tells_no_other_task() -> None:
-    assert sorted(re.findall(r"^\| `invoke ([\w-]+)", text("README.md"), re.MULTILINE)) == tasks()
+    assert sorted(re.findall(r"^\| `invoke ([\w.-]+)", text("README.md"), re.MULTILINE)) == tasks()
 
 
 def test_readme_tells_the_flags_of_run_local() -> None:
@@ -62,8 +62,8 @@ def test_commands_in_pages_name_existing_tasks_and_flags(page: Path) -> None:
     assert unknown == []
 
 
-@pytest.mark.parametrize("model", [Project, Stage, EnvItem, Image], ids=lambda model: model.__name__)
-def test_reference_tells_every_key(model: type[Project | Stage | EnvItem | Image]) -> None:
+@pytest.mark.parametrize("model", [Project, Stage, EnvItem, Image, Keep, Params], ids=lambda model: model.__name__)
+def test_reference_tells_every_key(model: type[Project | Stage | EnvItem | Image | Keep | Params]) -> None:
     page = text("docs/project-yml.md")
     keys = [field.alias or name for name, field in model.model_fields.items()]
     assert [key for key in keys if f"`{key}`" not in page] == []

@@ -1,0 +1,1 @@
+"""A project in AWS, seen from a workstation: its params, files, artifacts, state and history."""

@@ -1,0 +1,27 @@
+"""Asking a person before what is not easily undone; never waiting where there is none."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from handoff_kit.errors import HandoffError, ProjectError
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+__all__ = ["ask"]
+
+
+def ask(question: str, command: str, *, yes: bool, answers: TextIO | None = None, shown: TextIO | None = None) -> None:
+    """Go on only with a yes; `command` is what would need no asking."""
+    if yes:
+        return
+    answers, shown = answers or sys.stdin, shown or sys.stderr
+    if answers is None or answers.closed or not answers.isatty():
+        message = f"{command.split()[1]}: {question}: found no terminal to ask on, expected --yes"
+        raise ProjectError(message, f"{command} --yes")
+    shown.write(f"{question}? [y/N] ")
+    shown.flush()
+    if answers.readline().strip().lower() not in ("y", "yes"):
+        raise HandoffError("nothing was done: the answer was no")

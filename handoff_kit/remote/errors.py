@@ -1,0 +1,27 @@
+"""What AWS refuses or does not have, told on the workstation; the words are the runtime's, the exit code is ours."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from handoff_kit.errors import HandoffError
+from handoff_runtime.errors import PipelineError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["AWSError", "told"]
+
+
+class AWSError(HandoffError):
+    """AWS does not have what was asked for, or does not let us."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What the runtime's store tells with the exit code of a run becomes an error of a task."""
+    try:
+        yield
+    except (PipelineError, StoreError) as error:
+        raise AWSError(error.message, error.hint) from None

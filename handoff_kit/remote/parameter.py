@@ -1,0 +1,103 @@
+"""The params document as Parameter Store holds it: one version of it, and whose it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.names import STACK_VARIABLE
+from handoff_runtime import sealed, store
+from handoff_runtime.aws.clients import SSM
+
+if TYPE_CHECKING:
+    from handoff_kit.remote.stack import Stack
+    from handoff_runtime.store import Params
+
+__all__ = ["ABSENT", "Stored", "check_whose", "find", "get", "replaceable"]
+
+ABSENT = ("ParameterNotFound", "ParameterVersionNotFound")
+UNREADABLE = ("AccessDeniedException",)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A params document in Parameter Store, and the version it has there."""
+
+    version: int
+    params: Params
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document itself."""
+        return dict(self.params.document)
+
+
+def get(stack: Stack, version: int | None = None) -> Stored:
+    """The stored document; an error that tells how to store one where there is none."""
+    if found := find(stack, version):
+        return found
+    what = "no params found" if version is None else f"no version {version} found"
+    hint = f"invoke params.push {stack.options}" if version is None else f"invoke params.history {stack.options}"
+    message = f"parameter {stack.parameter}: {what} in region {stack.clients.region}"
+    raise AWSError(message, hint if version else f"store them: {hint}")
+
+
+def find(stack: Stack, version: int | None = None) -> Stored | None:
+    """The stored document, or None; the one of another project is an error."""
+    stored = _read(stack, ABSENT, version)
+    if stored and stored.params.pipeline.project != stack.project:
+        raise _of_another(stack, stored.params.pipeline.project)
+    return stored
+
+
+def replaceable(stack: Stack) -> Stored | None:
+    """The same, but None also where what is stored is ours and damaged, so that it can be stored anew."""
+    try:
+        return find(stack)
+    except AWSError:
+        answer = stack.call(SSM, "get_parameter", Name=stack.parameter, WithDecryption=True)
+        text = answer["Parameter"]["Value"]
+        if text.startswith(tuple(f"{sealed.MARK}{form}:" for form in sealed.FORMATS)):
+            return None
+        raise
+
+
+def check_whose(stack: Stack) -> None:
+    """Refuse a stack whose params, where we may read them, are another project's."""
+    stored = _read(stack, ABSENT + UNREADABLE, None)
+    if stored and stored.params.pipeline.project != stack.project:
+        raise _of_another(stack, stored.params.pipeline.project)
+
+
+def _read(stack: Stack, absent: tuple[str, ...], version: int | None) -> Stored | None:
+    name = stack.parameter if version is None else f"{stack.parameter}:{version}"
+    answer = stack.call_unless(absent, SSM, "get_parameter", Name=name, WithDecryption=True)
+    if answer is None:
+        return None
+    found = answer["Parameter"]
+    with told():
+        return Stored(found["Version"], _params(stack, found["Value"]))
+
+
+def _params(stack: Stack, text: str) -> Params:
+    """What a text holds; an error where another program, or a later version of this one, has stored it."""
+    content, where = sealed.unseal(text), f"parameter {stack.parameter}"
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or "pipeline" not in found:
+        hint = f"what else uses the name? aws ssm get-parameter-history --name {stack.parameter}"
+        raise AWSError(f"{where}: found what is no params document", hint)
+    if found.get("format") != store.FORMAT:
+        message = f"{where}: found params of format {found.get('format')!r}, expected {store.FORMAT}"
+        raise AWSError(message, "a later handoff has stored them: use that, or push again with it")
+    return store.parse(content, where)
+
+
+def _of_another(stack: Stack, project: str) -> ProjectError:
+    message = f"{STACK_VARIABLE}: {stack.name} is the stack of project {project!r}, expected that of {stack.project!r}"
+    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")

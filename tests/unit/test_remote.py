@@ -1,0 +1,238 @@
+"""The small parts of the remote tasks: names, tables, asking, the editor, what a state may be."""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.names import ProjectPlace
+from handoff_kit.remote import artifacts, consent, editor, names, past, state, table
+from handoff_kit.remote.change import Change, execute
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.stack import Stack
+from handoff_kit.remote.state import State
+from handoff_runtime.errors import PipelineError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STACK = Stack("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", cast("Any", None))
+
+
+# names
+
+
+def test_names_that_follow() -> None:
+    assert names.stack("shop", "dev") == "handoff-dev-shop"
+    assert names.bucket("Prod", "123456789012", "eu-central-1") == "handoff-prod-123456789012-eu-central-1"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"S3_BUCKET_NAME": "", "S3_BUCKET": ""}, None, id="empty"),
+        pytest.param({"S3_BUCKET": "b-2"}, "b-2", id="the short form"),
+        pytest.param({"S3_BUCKET_NAME": "b-1", "S3_BUCKET": "b-2"}, "b-1", id="the long form goes before"),
+    ],
+)
+def test_the_bucket_that_is_given(environ: dict[str, str], expected: str | None) -> None:
+    assert names.given_bucket(environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        pytest.param("s3://team-data/x", "for example: export S3_BUCKET=team-data", id="a URI"),
+        pytest.param("Team_Data", "for example: export S3_BUCKET=team-data", id="letters"),
+        pytest.param("__", "for example: export S3_BUCKET=my-bucket", id="nothing like one"),
+    ],
+)
+def test_no_name_of_a_bucket(name: str, hint: str) -> None:
+    with pytest.raises(ProjectError) as error:
+        names.given_bucket({"S3_BUCKET": name})
+    assert error.value.hint == hint
+
+
+def test_errors_of_the_runtime_get_the_exit_code_of_a_task() -> None:
+    for kind in (StoreError, PipelineError):
+        with pytest.raises(AWSError) as error, told():
+            raise kind("what", "hint")
+        assert (error.value.exit_code, str(error.value)) == (1, "error: what\nhint: hint")
+
+
+# tables
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, "-"),
+        (0.04, "0.0 s"),
+        (59.94, "59.9 s"),
+        (60.0, "1 m 00 s"),
+        (3599.4, "59 m 59 s"),
+        (3600.0, "1 h 00 m"),
+        (90061.0, "25 h 01 m"),
+    ],
+)
+def test_durations(seconds: float | None, expected: str) -> None:
+    assert table.elapsed(seconds) == expected
+
+
+def test_moments_are_told_as_utc() -> None:
+    moment = datetime(2026, 1, 2, 3, 4, 5, 999_999, tzinfo=timezone(timedelta(hours=2)))
+    assert (table.stamp(moment), table.stamp(0)) == ("2026-01-02T01:04:05Z", "1970-01-01T00:00:00Z")
+
+
+def test_columns_are_aligned() -> None:
+    rows = [("a", "1"), ("long one", "1,000")]
+    assert table.table(("NAME", "N"), rows, right=("N",)) == "NAME          N\na             1\nlong one  1,000\n"
+
+
+# asking
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("YES\n", True), ("n\n", False), ("", False)])
+def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001  # a column of a table
+    shown = io.StringIO()
+    try:
+        consent.ask("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
+        went_on, refused = True, None
+    except HandoffError as error:
+        went_on, refused = False, (error.exit_code, error.message)
+    assert (went_on, shown.getvalue()) == (goes_on, "remove it? [y/N] ")
+    assert refused == (None if goes_on else (1, "nothing was done: the answer was no"))
+
+
+def test_nobody_is_asked_without_a_terminal() -> None:
+    consent.ask("remove it", "invoke state.clear", yes=True, answers=io.StringIO())
+    with pytest.raises(ProjectError) as error:
+        consent.ask("remove it", "invoke state.clear", yes=False, answers=io.StringIO("y\n"))
+    assert error.value.hint == "invoke state.clear --yes"
+
+
+# the editor
+
+
+def test_a_draft_is_ours_alone_and_stays_until_done(tmp_path: Path) -> None:
+    script = tmp_path / "ed.py"
+    script.write_text("import sys; open(sys.argv[-1], 'a').write('more')\n", encoding="utf-8")
+    asked = editor.Asked(tmp_path, "", tmp_path / "build/state.edited", "invoke state.edit")
+    environ = {"VISUAL": f"'{sys.executable}' {script} --wait", "EDITOR": "false"}
+    for _ in range(2):
+        assert editor.content(asked, b"some ", environ) == b"some more"
+    assert asked.draft.stat().st_mode & 0o777 == 0o600
+    assert asked.again == "invoke state.edit --file build/state.edited"
+    editor.done(asked)
+    assert not asked.draft.exists()
+
+
+def test_a_named_file_is_read_and_left(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"x")
+    asked = editor.Asked(tmp_path, "mine", tmp_path / "draft", "invoke state.edit")
+    assert editor.content(asked, b"", {}) == b"x"
+    editor.done(asked)
+    assert (tmp_path / "mine").exists()
+
+
+# states
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        pytest.param(b'{"a": 1}', "singer", id="an object"),
+        pytest.param(b"{}\n", "singer", id="an empty object"),
+        pytest.param(b"any\x00thing", "all", id="any bytes"),
+    ],
+)
+def test_what_a_state_may_be(text: bytes, mode: str) -> None:
+    state.check(text, mode, "f", "again")
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "message", "hint"),
+    [
+        pytest.param(
+            b" \n", "all", "f: found nothing, expected a state", "to have none: invoke state.clear", id="nothing"
+        ),
+        pytest.param(
+            b"[1]",
+            "singer",
+            "f: found JSON of another kind (list), expected a JSON object (state: singer)",
+            "mend it, then: again",
+            id="a list",
+        ),
+        pytest.param(
+            b"\xff",
+            "singer",
+            "f: found no JSON ('utf-8' codec can't decode byte 0xff in position 0: invalid start byte),"
+            " expected a JSON object (state: singer)",
+            "mend it, then: again",
+            id="no text",
+        ),
+    ],
+)
+def test_what_a_state_may_not_be(text: bytes, mode: str, message: str, hint: str) -> None:
+    with pytest.raises(ProjectError) as error:
+        state.check(text, mode, "f", "again")
+    assert (error.value.message, error.value.hint) == (message, hint)
+
+
+def test_a_state_replaces_only_the_one_that_was_seen() -> None:
+    seen = State(b"old", '"etag"', "v1", "2026-01-01T00:00:00Z")
+    assert state.plan_put(STACK, b"old", seen, "store") == ()
+    (over,) = state.plan_put(STACK, b"new", seen, "store")
+    (first,) = state.plan_put(STACK, b"new", None, "store")
+    conditions = [{name: each.request.get(name) for name in ("IfMatch", "IfNoneMatch")} for each in (over, first)]
+    assert conditions == [{"IfMatch": '"etag"', "IfNoneMatch": None}, {"IfMatch": None, "IfNoneMatch": "*"}]
+    assert (over.race is not None, over.told) == (True, "store (3 bytes)")
+
+
+def test_changes_are_only_said_when_dry() -> None:
+    said: list[str] = []
+    execute([Change("do it", "s3", "put_object", {})], STACK, dry=True, say=said.append)
+    assert said == ["would do it"]
+
+
+# runs
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".", "a\nb"])
+def test_what_is_no_run(name: str) -> None:
+    with pytest.raises(ProjectError):
+        artifacts.checked_run(name)
+
+
+def test_a_run_that_did_not_start_is_shown(tmp_path: Path) -> None:
+    place = ProjectPlace("shop", tmp_path)
+    kept = place.directory / ".artifacts"
+    kept.mkdir(parents=True)
+    (kept / "run.json").write_text(
+        '{"run_id": "R1", "project": "shop", "environment": "dev", "trigger": "local", "attempt": 1,'
+        ' "started_at": "2026-01-01T00:00:00.000Z", "outcome": "failed", "exit": 127, "reason": "no such command",'
+        ' "seconds": 0.1, "stages": [{"name": "nope", "argv": ["nope"]}],'
+        ' "state": {"before": null, "after": null, "replaced": false}}'
+    )
+    assert past.shown(past.here(place, "R1"), 5) == (
+        "run       R1\n"
+        "project   shop (dev)\n"
+        "started   2026-01-01T00:00:00.000Z, by local, attempt 1\n"
+        "outcome   failed, exit 127: no such command\n"
+        "duration  0.1 s\n"
+        "state     none\n"
+        "\n"
+        "STAGE  ENDED        SECONDS  CPU S  MEMORY MB  ROWS IN  ROWS OUT  BYTES OUT\n"
+        "nope   not started        -      -          -        -         -          -\n"
+    )

@@ -1,0 +1,137 @@
+"""The history: which days are read, which runs are told, how moments and figures are written."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.names import ProjectPlace
+from handoff_kit.remote import history
+from handoff_kit.remote.history import Asked, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
+
+
+def day(number: int) -> str:
+    return (NOW - timedelta(days=number)).strftime("%Y-%m-%d")
+
+
+def line(number: int, hour: int, **more: Any) -> dict[str, Any]:
+    return {"run_id": f"{number}-{hour}", "started_at": f"{day(number)}T{hour:02}:00:00.000Z", "exit": 0, **more}
+
+
+def as_lines(*lines: dict[str, Any]) -> bytes:
+    return "".join(f"{json.dumps(each)}\n" for each in lines).encode()
+
+
+class Index:
+    """Days of two runs each, and which of them were read."""
+
+    def __init__(self, days: int) -> None:
+        self.read: list[str] = []
+        self.contents = {
+            day(number): as_lines(
+                line(number, 3, outcome="succeeded", environment="dev"),
+                line(number, 9, outcome="failed", environment="prod"),
+            )
+            for number in range(days)
+        }
+
+    @property
+    def source(self) -> Source:
+        return Source(tuple(self.contents), self._read)
+
+    def _read(self, days: Sequence[str]) -> list[bytes]:
+        self.read += days
+        return [self.contents[each] for each in days]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected", "read"),
+    [
+        pytest.param(Asked(last=3), ["0-9", "0-3", "1-9"], 16, id="few"),
+        pytest.param(Asked(last=33), [f"{n}-{h}" for n in range(17) for h in (9, 3)][:33], 48, id="more than at first"),
+        pytest.param(Asked(since=f"{day(1)}T03:00:00.000Z", last=None), ["0-9", "0-3", "1-9", "1-3"], 2, id="since"),
+        pytest.param(Asked(since=f"{day(1)}T03:00:00.001Z", last=None), ["0-9", "0-3", "1-9"], 2, id="since a moment"),
+        pytest.param(Asked(failed=True, last=2), ["0-9", "1-9"], 16, id="failed"),
+        pytest.param(Asked(environment="dev", last=2), ["0-3", "1-3"], 16, id="of an environment"),
+        pytest.param(Asked(environment="test"), [], 100, id="none"),
+    ],
+)
+def test_no_more_days_are_read_than_are_needed(asked: Asked, expected: list[str], read: int) -> None:
+    index = Index(100)
+    assert [each["run_id"] for each in history.lines(index.source, asked)] == expected
+    assert index.read == list(index.contents)[:read]
+
+
+def test_what_is_no_line_is_passed_over() -> None:
+    content = as_lines(line(0, 1)) + b'{"run_id": "half\n[]\n\n' + as_lines({"run_id": 5}) + as_lines(line(0, 2))[:-1]
+    found = history.lines(Source((day(0),), lambda _: [content]), Asked())
+    assert [each["run_id"] for each in found] == ["0-2", "0-1"]
+
+
+def test_days_here_are_read_from_the_index(tmp_path: Path) -> None:
+    place = ProjectPlace("shop", tmp_path)
+    assert history.lines(history.here(place), Asked()) == []
+    index = place.directory / ".artifacts/history"
+    index.mkdir(parents=True)
+    (index / "notes.jsonl").write_text("{}")
+    for number in (3, 1, 2):
+        (index / f"{day(number)}.jsonl").write_bytes(as_lines(line(number, 1)))
+    source = history.here(place)
+    assert source.days == (day(1), day(2), day(3))
+    assert [each["run_id"] for each in history.lines(source, Asked(last=2))] == ["1-1", "2-1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", "", id="none"),
+        pytest.param("2026-01-31", "2026-01-31T00:00:00.000Z", id="day"),
+        pytest.param("2026-01-31T06:07", "2026-01-31T06:07:00.000Z", id="minute"),
+        pytest.param("2026-01-31T06:07:08Z", "2026-01-31T06:07:08.000Z", id="as it is shown"),
+        pytest.param("2026-01-31T06:07:08+02:00", "2026-01-31T04:07:08.000Z", id="of another zone"),
+        pytest.param("90m", "2026-11-24T10:30:00.000Z", id="minutes"),
+        pytest.param("24h", "2026-11-23T12:00:00.000Z", id="hours"),
+        pytest.param("7d", "2026-11-17T12:00:00.000Z", id="days"),
+        pytest.param("2w", "2026-11-10T12:00:00.000Z", id="weeks"),
+    ],
+)
+def test_since(text: str, expected: str) -> None:
+    assert history.since(text, NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "7", "7 d", "-7d", "2026-02-30", "2026", "999999w", "24H"])
+def test_no_moment(text: str) -> None:
+    with pytest.raises(ProjectError) as error:
+        history.since(text, NOW)
+    assert error.value.message == f"--since: found {text!r}, expected {history.SINCE_TOLD}"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "all", "١"])  # noqa: RUF001  # a digit, but not ours
+def test_no_number(text: str) -> None:
+    with pytest.raises(ProjectError) as error:
+        history.number("--last", text)
+    assert error.value.message == f"--last: found {text!r}, expected a number from 1"
+
+
+def test_the_table() -> None:
+    found = [
+        line(0, 9, trigger="schedule", outcome="failed", culprit="tap", seconds=4000.0, rows=None, attempt=2)
+        | {"exit": 3},
+        line(0, 3, trigger="local", outcome="succeeded", seconds=0.52, rows=1234567, attempt=1, state_replaced=True),
+    ]
+    assert history.table_of(found) == (
+        "START                 TRIGGER   OUTCOME     CULPRIT  DURATION       ROWS  ATTEMPT  STATE      RUN\n"
+        "2026-11-24T09:00:00Z  schedule  failed (3)  tap      1 h 06 m          -        2  unchanged  0-9\n"
+        "2026-11-24T03:00:00Z  local     succeeded   -           0.5 s  1,234,567        1  replaced   0-3\n"
+    )
+    assert history.table_of([]) == ""
