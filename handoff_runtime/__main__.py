@@ -49,6 +49,7 @@ FLAGS["--progress-fd"] = "progress_fd"
 LIFELINE = "--lifeline"
 FORMATS = ("text", "json")
 STDERR = 2
+REFERENCES = ("ssm:", "secretsmanager:")
 
 
 class Asked(NamedTuple):
@@ -135,12 +136,21 @@ def _do(what: Asked, environ: Mapping[str, str]) -> int:
 
     if what.params is None and environ.get("STACK_NAME"):
         return _do_remotely(what, environ)
-    params = store.load(what.params, whole=not what.lifeline)
+    params = _resolved(what, store.load(what.params, whole=not what.lifeline), environ)
     signals = Signals()  # not before: who waits for standard input is to end when told so
     try:
         return _act(what, params, environ, signals)
     except HandoffError as error:
         return _fail(error, mask.of_run(params, params.pipeline, environ).text(str(error)))
+
+
+def _resolved(what: Asked, params: Params, environ: Mapping[str, str]) -> Params:
+    """The params with what config refers to, which lies in AWS wherever the run takes place."""
+    if what.command == "show_commands" or not any(mark in file.value for file in params.files for mark in REFERENCES):
+        return params
+    from handoff_runtime.aws import references
+
+    return references.resolve_here(params, environ, lambda line: _say(what.log_format, line))
 
 
 def _do_remotely(what: Asked, environ: Mapping[str, str]) -> int:

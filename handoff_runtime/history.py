@@ -46,10 +46,13 @@ def entry(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def line(record: Mapping[str, Any]) -> bytes:
-    """The entry as a line of JSON."""
-    return (
-        json.dumps(entry(record), ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
-    )
+    """The entry of a record as a line of the index."""
+    return as_line(entry(record))
+
+
+def as_line(told: Mapping[str, Any]) -> bytes:
+    """An entry as a line of JSON."""
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
 
 
 def text(record: Mapping[str, Any]) -> bytes:

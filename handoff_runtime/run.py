@@ -20,6 +20,7 @@ from handoff_runtime import (
 )
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError
 from handoff_runtime.execute import Execution, Figures, Result, Settings
+from handoff_runtime.grace import FOR_STAGES, grace
 from handoff_runtime.guard import Guard
 from handoff_runtime.log import OURS, Log
 from handoff_runtime.mask import Mask
@@ -43,11 +44,8 @@ if TYPE_CHECKING:
 RUN = "run"
 LONGEST_ID = 100
 ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
-DEFAULT_GRACE = 30.0  # seconds; ECS stopTimeout, unless the task definition says otherwise
-SHORTEST_GRACE, LONGEST_GRACE = 2.0, 120.0
 LOG_FD = 2
 DRAIN = 5.0
-SHARE_OF_GRACE = 0.6  # for the stages, where what they leave is to be stored within the same time
 
 
 class Request(NamedTuple):
@@ -80,7 +78,7 @@ def run(
     request: Request, params: Params, environ: Mapping[str, str], signals: Signals, remote: Remote | None = None
 ) -> int:
     """Run the pipeline, or one function, and leave its state and record; the exit code."""
-    scene = _scene(request, params, environ, SHARE_OF_GRACE if remote else 1)
+    scene = _scene(request, params, environ, FOR_STAGES if remote else 1)
     try:
         lock = _taken(scene, signals, remote)
     except overlap.Given as given:
@@ -97,8 +95,8 @@ def _taken(scene: Scene, signals: Signals, remote: Remote | None) -> int:
     mode, say = scene.pipeline.overlap, _log(scene, os.devnull).say
     lock = overlap.take(mode, workspace.take, signals, say)
     if remote:
-        remote.say, run_id = say, scene.begun.run_id
-        overlap.take(mode, lambda: remote.take(run_id), signals, say)
+        remote.say, told = say, record.masked(record.running(scene.begun, None, scene.environ), scene.hidden)
+        overlap.take(mode, lambda: remote.take(told), signals, say)
     return lock
 
 
@@ -137,15 +135,6 @@ def _watched(scene: Scene, signals: Signals, log: Log, lock: int, remote: Remote
     ended = _execute(scene, signals, log, lock)
     remote.rest(log.say)
     return ended._replace(outcome=_failed(ended, remote.lost), reason=remote.lost.message) if remote.lost else ended
-
-
-def grace(environ: Mapping[str, str]) -> float:
-    """Seconds from being told to stop until we are killed: STOP_TIMEOUT, 2 to 120 (ECS stopTimeout)."""
-    text = environ.get("STOP_TIMEOUT") or str(DEFAULT_GRACE)
-    try:
-        return min(LONGEST_GRACE, max(SHORTEST_GRACE, float(text)))
-    except ValueError:
-        raise UsageError(f"STOP_TIMEOUT: {text!r} found, seconds from 2 to 120 expected") from None
 
 
 def _stored(scene: Scene, final: Mapping[str, Any], log: Log, remote: Remote) -> StoreError | None:

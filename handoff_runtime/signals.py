@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ def _not_ignored(numbers: Iterable[signal.Signals]) -> Iterable[signal.Signals]:
 class Signals:
     """Catches SIGCHLD and the stopping signals; `fd` becomes readable when one has come.
 
-    A hangup we were started to ignore (nohup) stays ignored.
+    A hangup we were started to ignore (nohup) stays ignored. `told_at` is when (monotonic) the first stopping one
+    was taken, and so when the grace time began.
     """
 
     def __init__(self) -> None:
+        self.told_at: float | None = None
         self.fd, self._write = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write, False)
@@ -52,9 +55,12 @@ class Signals:
     def take(self) -> bytes:
         """The numbers of the signals that came since the last call, one byte each (set_wakeup_fd)."""
         try:
-            return os.read(self.fd, 4096)
+            taken = os.read(self.fd, 4096)
         except BlockingIOError:
             return b""
+        if self.told_at is None and any(number in STOPPING for number in taken):
+            self.told_at = time.monotonic()
+        return taken
 
 
 def _noted(_number: int, _frame: object) -> None:

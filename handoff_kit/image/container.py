@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.runtime import Container
-from handoff_runtime.run import grace
+from handoff_runtime.grace import grace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -119,7 +119,9 @@ def _batches(days: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _of_day(content: bytes, asked: Asked) -> list[Line]:
-    wanted = [line for line in _parsed(content) if _is_wanted(line, asked)]
+    """The last line of a run counts: what was told of it before did not hold."""
+    newest = {line["run_id"]: line for line in _parsed(content)}
+    wanted = [line for line in newest.values() if _is_wanted(line, asked)]
     return sorted(wanted, key=lambda line: str(line.get("started_at")), reverse=True)
 
 

@@ -109,9 +109,11 @@ def _ask_for_checksum(params: Any, **_event: Any) -> None:
 
 def connect(environ: Mapping[str, str], say: Callable[[str], None], **effects: Any) -> Clients:
     """Clients for the region and credentials of the environment; `effects`: pause, check, patience of Effects."""
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        raise faults.no_boto3(error) from None
     try:
         session = boto3.session.Session()
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or session.region_name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from handoff_runtime.errors import StoreError
 from handoff_runtime.value import NamedTuple
 
@@ -222,6 +224,12 @@ def _unanswered(error: Exception, call: Call) -> StoreError:
         (True, f"{place}: {call.title} got no whole answer ({found})", "run it again"),
     )
     return next(StoreError(message, hint) for applies, message, hint in table if applies)
+
+
+def no_boto3(error: ImportError) -> StoreError:
+    """An image made for runs without AWS, or a Python without our dependency."""
+    message = f"{error.name}: not installed for {sys.executable}, expected for what lies in AWS"
+    return StoreError(message, "in project.yml: image: {store: aws}, then: invoke build; elsewhere: pip install boto3")
 
 
 def no_region() -> StoreError:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT, LEASE = 20.0, 90.0
 TRIES = 5  # of reading and putting, while others do the same
+MOST_DEAD = 20
 REFUSED = ("412", "409", "NoSuchKey")
 
 
@@ -65,12 +66,24 @@ class Found(NamedTuple):
 
 
 def acquire(
-    clients: Clients, bucket: str, stack: str, run_id: str, *, heartbeat: float = HEARTBEAT, lease: float = LEASE
+    clients: Clients,
+    bucket: str,
+    stack: str,
+    run_id: str,
+    *,
+    entry: Mapping[str, Any] | None = None,
+    heartbeat: float = HEARTBEAT,
+    lease: float = LEASE,
 ) -> Lease | Held:
-    """Take the lease of a project where it is free, released, or its holder dead; else who holds it."""
+    """Take the lease of a project where it is free, released, or its holder dead; else who holds it.
+
+    `entry` is what the history is to tell of us should we be killed; the entries of those who were, and of whom
+    nobody has told yet, are the claim's `dead`.
+    """
     claim = {
         "run_id": run_id,
         "holder": _holder(),
+        "entry": entry,
         "heartbeat_seconds": heartbeat,
         "lease_seconds": lease,
         "released": False,
@@ -80,10 +93,11 @@ def acquire(
     for _ in range(TRIES):
         found = look(clients, bucket, stack)
         if found and found.claim.get("holder") == claim["holder"]:  # our put, whose answer was lost
-            return Lease(bucket, key, claim, found.etag, time.monotonic() - found.age - 1)
+            return Lease(bucket, key, found.claim, found.etag, time.monotonic() - found.age - 1)
         if found and not free(found):
             return _held(found)
-        if taken := _put(clients, Lease(bucket, key, claim, found.etag if found else "", 0)):
+        heir = {**claim, "dead": _dead(found)}
+        if taken := _put(clients, Lease(bucket, key, heir, found.etag if found else "", 0)):
             _tell(clients, found)
             return taken
     if (found := look(clients, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
@@ -110,8 +124,9 @@ def beat(clients: Clients, lease: Lease) -> Lease:
     return _again(clients, lease, released=False)
 
 
-def release(clients: Clients, lease: Lease) -> None:
-    """Give it back; one that was taken over meanwhile is another's and left alone."""
+def release(clients: Clients, lease: Lease, *, told: bool = False) -> None:
+    """Give it back; one that was taken over meanwhile is another's and left alone. `told`: of all the dead."""
+    lease = lease._replace(claim={**lease.claim, "dead": []}) if told else lease
     try:
         _again(clients, lease, released=True)
     except StoreError as error:
@@ -140,6 +155,14 @@ def _put(clients: Clients, lease: Lease) -> Lease | None:
     body, began = json.dumps(lease.claim).encode(), time.monotonic()
     answer = clients.call_unless(REFUSED, S3, "put_object", Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
+
+
+def _dead(found: Found | None) -> list[Mapping[str, Any]]:
+    """Of whom the index is still to tell that they were killed: who holds it no more, and whom he knew of."""
+    if found is None:
+        return []
+    died = [] if found.claim.get("released") or not found.claim.get("entry") else [found.claim["entry"]]
+    return [*found.claim.get("dead", []), *died][-MOST_DEAD:]
 
 
 def _tell(clients: Clients, found: Found | None) -> None:

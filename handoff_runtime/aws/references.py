@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import re
 
-from handoff_runtime.aws.clients import SECRETS, SSM
+from handoff_runtime.aws.clients import SECRETS, SSM, connect
 from handoff_runtime.errors import HandoffError, StoreError
 from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from handoff_runtime.aws.clients import Clients
@@ -70,6 +70,17 @@ def resolve(clients: Clients, params: Params) -> Params:
     files = tuple(file._replace(value=_filled(file.value, texts)) for file in params.files)
     document = {**params.document, "files": [file._asdict() for file in files]}
     return params._replace(files=files, document=document)
+
+
+def resolve_here(params: Params, environ: Mapping[str, str], say: Callable[[str], None]) -> Params:
+    """The same for a run whose store is not in AWS; who refers to nothing needs no account."""
+    if not any(True for file in params.files for _ in _found(file)):
+        return params
+    clients = connect(environ, say)
+    try:
+        return resolve(clients, params)
+    finally:
+        clients.close()
 
 
 def _found(file: ConfigFile) -> Iterator[tuple[str, Reference]]:

@@ -6,14 +6,17 @@ STACK_NAME says which project, S3_BUCKET_NAME (or S3_BUCKET) where; region and c
 from __future__ import annotations
 
 import os
+import time
 
 from handoff_runtime import history, keys, outcome, workspace
 from handoff_runtime.aws import clients as connecting
-from handoff_runtime.aws import lease, parameter, references, state, transfer
+from handoff_runtime.aws import killed, lease, parameter, references, state, transfer
 from handoff_runtime.aws.append import append
 from handoff_runtime.aws.emitted import BESIDE, Emitted
 from handoff_runtime.aws.listing import Place
+from handoff_runtime.aws.together import each
 from handoff_runtime.errors import BusyError, StoreError, UsageError
+from handoff_runtime.grace import FOR_STORE, grace
 from handoff_runtime.overlap import Given
 from handoff_runtime.signals import STOPPING
 
@@ -48,15 +51,19 @@ class Remote:
         self.stack, self.bucket = _named(environ)
         self.origin: dict[str, str] = {}
         self._signals, self._stopped, self._heedful = signals, 0, True
+        self._for_store = grace(environ) * FOR_STORE
         self._saying = threading.Lock()
         self._clients = connecting.connect(environ, self._said, check=self._check)
         self._patient = connecting.connect(environ, self._said, patience=HEART_PATIENCE)
         self._lease: lease.Lease | None = None
+        self._told = False
+        self._begun: Mapping[str, Any] = {}
         self._heart: lease.Heart | None = None
         self._emitted: Emitted | None = None
         self._base: Stored | None = None
         self._waiting: list[str] = []
         self.lost: StoreError | None = None
+        self._unknown: StoreError | None = None
 
     def load(self) -> Params:
         """The params, their references resolved; `origin` then tells which they are."""
@@ -64,9 +71,10 @@ class Remote:
         self.origin = {"PARAMS_VERSION": str(loaded.version), "PARAMS_SHA256": loaded.sha256}
         return self._heeding(lambda: references.resolve(self._clients, loaded.params))
 
-    def take(self, run_id: str) -> int:
-        """Take the lease; BusyError where another run has it."""
-        taken = lease.acquire(self._clients, self.bucket, self.stack, run_id)
+    def take(self, record: Mapping[str, Any]) -> int:
+        """Take the lease for the run of a record; BusyError where another run has it."""
+        self._begun, entry = record, history.entry(record)
+        taken = lease.acquire(self._clients, self.bucket, self.stack, str(record["run_id"]), entry=entry)
         if isinstance(taken, lease.Held):
             raise BusyError(f"{self.stack}: another run of this project is under way: {taken.told}", "wait for it")
         self._lease = taken
@@ -79,6 +87,17 @@ class Remote:
         self._heeding(self._fetch)
 
     def _fetch(self) -> None:
+        for _ in each(lambda part: part(), (self._tell_begun, self._bring)):
+            pass
+
+    def _tell_begun(self) -> None:
+        """Who was killed before us, and that we are under way: the record says so until it says how it ended."""
+        if self._lease:
+            killed.tell(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
+            self._told = True
+        self._put_record(self._clients, self._begun)
+
+    def _bring(self) -> None:
         os.makedirs(workspace.FILES, exist_ok=True)
         transfer.fetch(self._clients, Place(self.bucket, keys.files(self.stack)), workspace.FILES)
         kept = Place(self.bucket, keys.artifacts(self.stack))
@@ -97,16 +116,26 @@ class Remote:
     def rest(self, say: Callable[[str], None]) -> None:
         """Watch no more: what is stored from now on is what the run leaves."""
         if self._emitted:
-            self._base, self._emitted = self._emitted.stop(), None
+            self._settle(self._emitted)
         self.say = say
         while self._waiting:
             say(self._waiting.pop(0))
+
+    def _settle(self, emitted: Emitted) -> None:
+        """Have the stored state known; where the store does not answer in time it is not, and nothing replaces it."""
+        try:
+            self._base = self._in_time(emitted.stop)
+        except StoreError as error:
+            self._unknown = error
 
     def keep(self, record: Mapping[str, Any]) -> None:
         """Store what the run left: its own copy first, then what the next begins with, and its line in the index.
 
         What the next begins with is another's business once the lease is lost.
         """
+        self._in_time(lambda: self._keep(record))
+
+    def _keep(self, record: Mapping[str, Any]) -> None:
         run = keys.run(self.stack, str(record["run_id"]))
         own = {os.path.basename(workspace.LOCK), os.path.basename(BESIDE)}
         here = [file for file in transfer.files(workspace.ARTIFACTS) if file.path not in own and not _local(file.path)]
@@ -114,32 +143,48 @@ class Remote:
         transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
         kept = [file for file in here if file.path not in {*OWN, keys.STATE} and not self.lost]
         transfer.store(clients, transfer.plan(clients, kept, place).send, place)
-        self.tell(record)
+        self._tell(record)
 
     def tell(self, record: Mapping[str, Any]) -> None:
         """Store the record, and its line in the index of the day; the last line of a run counts."""
-        run = keys.run(self.stack, str(record["run_id"]))
-        body = history.text(record)
-        self._steady().call(connecting.S3, "put_object", Bucket=self.bucket, Key=f"{run}run.json", Body=body)
-        self.note(record)
+        self._in_time(lambda: self._tell(record))
+
+    def _tell(self, record: Mapping[str, Any]) -> None:
+        self._put_record(self._steady(), record)
+        self._note(record)
+
+    def _put_record(self, clients: Clients, record: Mapping[str, Any]) -> None:
+        key = f"{keys.run(self.stack, str(record['run_id']))}run.json"
+        clients.call(connecting.S3, "put_object", Bucket=self.bucket, Key=key, Body=history.text(record))
 
     def note(self, record: Mapping[str, Any]) -> None:
         """Add the line alone: of a run that never began."""
+        self._in_time(lambda: self._note(record))
+
+    def _note(self, record: Mapping[str, Any]) -> None:
         append(self._steady(), self.bucket, keys.history(self.stack, history.day(record)), history.line(record))
 
     def keep_state(self) -> None:
         """Replace the stored state, unless another run has; StoreError then, or when the lease is lost."""
-        if self.lost:
-            raise self.lost
-        state.put(self._clients, self.bucket, self.stack, workspace.STATE, self._base)
+        if error := self.lost or self._unknown:
+            raise error
+        self._in_time(lambda: state.put(self._clients, self.bucket, self.stack, workspace.STATE, self._base))
 
     def release(self) -> None:
         """Give the lease back."""
-        if self._heart:
-            self._lease = self._heart.stop()
-        if self._lease and not self.lost:
-            lease.release(self._patient, self._lease)
+        try:
+            if self._heart:
+                self._lease = self._in_time(self._heart.stop)
+            if (held := self._lease) and not self.lost:
+                self._in_time(lambda: lease.release(self._patient, held, told=self._told))
+        except StoreError as error:
+            self._said(f"{error.message}; the lease is not given back")
         self._lease = None
+
+    def _left(self) -> float | None:
+        """Seconds we have to store what is to be stored; None where nobody told us to stop."""
+        told_at = self._signals.told_at
+        return None if told_at is None or self.lost else max(0.0, told_at + self._for_store - time.monotonic())
 
     def _said(self, line: str) -> None:
         with self._saying:  # the heart and what it keeps alive have clients of their own
@@ -154,14 +199,22 @@ class Remote:
         return self._patient if self._heedful else self._clients
 
     def _heeding(self, work: Callable[[], Done]) -> Done:
-        """Do it in a thread, and leave it to itself when a signal comes: an answer may stay away for long."""
+        """Do what can be given up when a signal comes."""
+        return self._meanwhile(work, self._check)
+
+    def _in_time(self, work: Callable[[], Done]) -> Done:
+        """Do what is to be done come what may, within the time that is left to us."""
+        return self._meanwhile(work, self._hurry)
+
+    def _meanwhile(self, work: Callable[[], Done], look: Callable[[], None]) -> Done:
+        """Do it in a thread, and leave it to itself when `look` raises: an answer may stay away for long."""
         import threading
 
         results: list[Any] = []
         done = threading.Event()
         threading.Thread(target=_do, args=(work, results, done), name="store", daemon=True).start()
         while not done.wait(HEED):
-            self._check()
+            look()
         error: BaseException | None = results[0]
         value: Done = results[1]
         if error is not None:
@@ -179,6 +232,12 @@ class Remote:
             raise self.lost
         if self._stopped:
             raise Given("stopped", 128 + self._stopped, f"stopped by {outcome.signal_name(self._stopped)}")
+
+    def _hurry(self) -> None:
+        """Whether there is time to go on."""
+        self._signals.take()
+        if self._left() == 0:
+            raise StoreError("the store did not take what the run left before the time to stop was over")
 
 
 def _named(environ: Mapping[str, str]) -> tuple[str, str]:

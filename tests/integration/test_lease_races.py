@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("cloud",)
 
 
-def acquired(cloud: Cloud, clients: Clients, run_id: str, **times: float) -> Lease:
+def acquired(cloud: Cloud, clients: Clients, run_id: str, **times: Any) -> Lease:
     got = leases.acquire(clients, cloud.bucket, cloud.stack, run_id, **times)
     assert isinstance(got, Lease)
     return got
@@ -45,7 +45,7 @@ def test_what_the_lock_says(cloud: Cloud) -> None:
     lease = acquired(cloud, cloud.clients(), "run-1", heartbeat=5, lease=30)
     found = json.loads(cloud.get(f"{cloud.stack}/.lock"))
     expected = {"run_id": "run-1", "heartbeat_seconds": 5, "lease_seconds": 30, "released": False, "beat": 0}
-    assert found == {**expected, "holder": lease.claim["holder"]}
+    assert found == {**expected, "holder": lease.claim["holder"], "entry": None, "dead": []}
 
 
 @pytest.mark.parametrize("before", ["nothing", "released", "dead"])

@@ -123,7 +123,9 @@ def killed_at_random(stack: Stack, directory: Path, trials: int, step: int) -> i
                 usual = min(usual, timed(chain, step))
         chain.run(step=step)
     told = {path.split("/")[0] for path in stack.below("runs/") if path.endswith("/run.json")}
-    assert {line["run_id"] for line in stack.history()} <= told
+    lines = {line["run_id"]: line["outcome"] for line in stack.history()}
+    assert {run: outcome for run, outcome in lines.items() if run not in told and outcome != "killed"} == {}
+    assert {run: stack.record(run)["outcome"] for run in told} == {run: lines.get(run) for run in told}
     return chain.killed
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from harness import script, until
+from harness import PYTHON, script, until
 
 from handoff_runtime import keys
 
@@ -149,6 +149,34 @@ def test_secrets_are_in_the_parameter_alone(stack: Stack) -> None:
     assert [secret for secret in secrets for text in texts if secret in text] == []
 
 
+def test_references_are_resolved_where_the_store_is_not_in_aws_too(stack: Stack) -> None:
+    client = stack.cloud.boto("ssm")
+    client.put_parameter(Name="/team/token", Value="from-the-store-9", Type="SecureString", Overwrite=True)
+    project = stack.container()
+    project.params("cat .env/config/api.json", files={"api.json": '{"token": "ssm:/team/token", "url": "https://x"}'})
+    done = project.run(env={**stack.environ, "STACK_NAME": "", "S3_BUCKET_NAME": ""})
+    assert (done.exit, done.state) == (0, b'{\n  "token": "from-the-store-9",\n  "url": "https://x"\n}')
+    project.params("cat .env/config/api.json", files={"api.json": '{"token": "ssm:/team/nothing"}'})
+    done = project.run(env={**stack.environ, "STACK_NAME": "", "S3_BUCKET_NAME": ""})
+    assert (done.exit, "references without a value: .local/api.json: token: ssm:/team/nothing" in done.stderr) == (
+        69,
+        True,
+    )
+
+
+def test_a_python_without_boto3_is_told(stack: Stack) -> None:
+    """An image with `store: none`, given a store all the same."""
+    code = "import runpy, sys; sys.modules['boto3'] = None; runpy.run_module('handoff_runtime', run_name='__main__')"
+    done = stack.run(python=(PYTHON, "-c", code))
+    assert (done.exit, done.stderr.splitlines()) == (
+        69,
+        [
+            f"error: boto3: not installed for {PYTHON}, expected for what lies in AWS",
+            "hint: in project.yml: image: {store: aws}, then: invoke build; elsewhere: pip install boto3",
+        ],
+    )
+
+
 # signals
 
 
@@ -206,13 +234,15 @@ def test_a_stop_of_stages_that_do_not_listen_leaves_time_to_store(stack: Stack) 
     assert (stack.record("run-1")["outcome"], stack.lock["released"]) == ("stopped", True)
 
 
-@pytest.mark.parametrize("path", ["/artifacts/stdout.log", "run.json", "history/", ".artifacts/state"])
-def test_a_stop_while_storing_changes_nothing_any_more(stack: Stack, proxy: Proxy, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "every"), [("/artifacts/stdout.log", 1), ("run-1/run.json", 2), ("history/", 1), (".artifacts/state", 1)]
+)
+def test_a_stop_while_storing_changes_nothing_any_more(stack: Stack, proxy: Proxy, path: str, every: int) -> None:
     """What was earned is stored, and the run is what it was."""
     stack.push("echo 8")
-    wait = proxy.fault("wait", method="PUT", path=path, seconds=1.5, times=1)
+    wait = proxy.fault("wait", method="PUT", path=path, every=every, seconds=1.5, times=1)
     running = stack.start("-d", '{"run_id": "run-1"}', env={"AWS_ENDPOINT_URL": proxy.url, "STOP_TIMEOUT": "4"})
-    until(lambda: wait.seen or running.process.poll() is not None)
+    until(lambda: wait.done or running.process.poll() is not None)
     running.send(signal.SIGTERM)
     told = time.monotonic()
     assert (running.finish().exit, time.monotonic() - told < 4) == (0, True)
@@ -223,11 +253,78 @@ def test_a_stop_while_what_a_failed_fetch_left_is_stored(stack: Stack, proxy: Pr
     stack.put(".env/files/f", b"a file")
     stack.push("echo 8")
     proxy.fault("answer", method="GET", path=".env/files/f", status=403, code="AccessDenied")
-    wait = proxy.fault("wait", method="PUT", path="runs/", seconds=1, times=1)
+    wait = proxy.fault("wait", method="PUT", path="/artifacts/run.json", seconds=1, times=1)
     running = stack.start("-d", '{"run_id": "run-1"}', env={"AWS_ENDPOINT_URL": proxy.url})
     until(lambda: wait.seen or running.process.poll() is not None)
     running.send(signal.SIGTERM)
     assert (running.finish().exit, stack.record("run-1")["outcome"], stack.lock["released"]) == (69, "failed", True)
+
+
+@pytest.mark.parametrize("stages", ["sleep 60", "echo 8"], ids=["in the middle", "while storing"])
+def test_a_store_that_does_not_answer_does_not_outlast_the_grace_time(stack: Stack, proxy: Proxy, stages: str) -> None:
+    stack.push(f"touch running; until [ -e go ]; do sleep 0.02; done; {stages}")
+    env = {"AWS_ENDPOINT_URL": proxy.url, "STOP_TIMEOUT": "4"}
+    running = stack.start("-d", '{"run_id": "run-1"}', env=env)
+    running.wait_for("running")
+    wait = proxy.fault("wait", method="PUT", seconds=20)
+    running.project.write("go", "")
+    until(lambda: stages != "echo 8" or wait.seen or running.process.poll() is not None)
+    running.send(signal.SIGTERM)
+    told = time.monotonic()
+    done = running.finish()
+    assert (done.exit, time.monotonic() - told < 4) == (69 if stages == "echo 8" else 143, True)
+    assert "the store did not take what the run left before the time to stop was over" in done.stderr
+    assert done.record["state"]["replaced"] is False
+    assert (stack.state, stack.told("run_id"), stack.record("run-1")["outcome"]) == (None, [], "running")
+
+
+# killed
+
+
+def test_whoever_comes_after_a_killed_run_tells_that_it_was(stack: Stack) -> None:
+    running = stack.push("touch running; sleep 60").start("-d", '{"run_id": "run-1"}', python=stack.hurried(lease=-60))
+    running.wait_for("running")
+    running.process.kill()
+    running.process.wait()
+    assert stack.push("echo 8").run("-d", '{"run_id": "run-2"}').exit == 0
+    told = stack.told("run_id", "outcome", "exit", "ended_at", "state_replaced", "trigger")
+    assert told[0] == ("run-1", "killed", None, None, False, "local")
+    assert (told[1][:3], stack.lock["dead"]) == (("run-2", "succeeded", 0), [])
+    assert stack.run("-d", '{"run_id": "run-3"}').exit == 0
+    assert [outcome for (outcome,) in stack.told("outcome")] == ["killed", "succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("path", "outcomes"),
+    [
+        pytest.param("/artifacts/stdout.log", "killed", id="before the record"),
+        pytest.param("history/", "killed", id="before the line"),
+        pytest.param(".artifacts/state", "killed", id="before the state"),
+        pytest.param(".lock", "succeeded", id="before the lease is back"),
+    ],
+)
+def test_a_run_killed_while_storing_says_it_replaced_the_state_only_if_it_did(
+    stack: Stack, proxy: Proxy, path: str, outcomes: str
+) -> None:
+    stack.put(".artifacts/state", b"7\n")
+    stack.push("touch ran; until [ -e go ]; do sleep 0.02; done; echo 8")
+    env = {"AWS_ENDPOINT_URL": proxy.url}
+    running = stack.start("-d", '{"run_id": "run-1"}', env=env, python=stack.hurried(lease=-60))
+    running.wait_for("ran")
+    wait = proxy.fault("answer", method="PUT", path=path)
+    running.project.write("go", "")
+    until(lambda: wait.seen or running.process.poll() is not None)
+    running.process.kill()
+    running.process.wait()
+    before = stack.state
+    assert stack.push("sh -c 'exit 3'").run("-d", '{"run_id": "run-2"}').exit == 3
+    replaced = outcomes == "succeeded"
+    assert (before, stack.told("run_id", "outcome", "state_replaced")[0]) == (
+        b"8\n" if replaced else b"7\n",
+        ("run-1", outcomes, replaced),
+    )
+    record = stack.record("run-1")
+    assert (record["outcome"], record["state"]["replaced"]) == (outcomes, replaced)
 
 
 # Singer states while the run goes on

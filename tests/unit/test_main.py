@@ -9,7 +9,7 @@ import pytest
 
 from handoff_runtime.__main__ import USAGE, Asked, asked, main
 from handoff_runtime.errors import UsageError
-from handoff_runtime.run import grace
+from handoff_runtime.grace import grace
 
 DEFAULT = Asked("run", "", None, None, "json", None)
 

@@ -72,6 +72,16 @@ def test_no_more_days_are_read_than_are_needed(asked: Asked, expected: list[str]
     assert index.read == list(index.contents)[:read]
 
 
+def test_the_last_line_of_a_run_counts() -> None:
+    told = as_lines(line(0, 3, outcome="succeeded"), line(0, 9, outcome="failed"), line(0, 3, outcome="killed"))
+    source = Source((day(0),), lambda _: [told])
+    found = [(one["run_id"], one["outcome"]) for one in history.lines(source, Asked(last=None))]
+    assert (found, [one["run_id"] for one in history.lines(source, Asked(failed=True))]) == (
+        [("0-9", "failed"), ("0-3", "killed")],
+        ["0-9", "0-3"],
+    )
+
+
 def test_what_is_no_line_is_passed_over() -> None:
     content = as_lines(line(0, 1)) + b'{"run_id": "half\n[]\n\n' + as_lines({"run_id": 5}) + as_lines(line(0, 2))[:-1]
     found = history.lines(Source((day(0),), lambda _: [content]), Asked())

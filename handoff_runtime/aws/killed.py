@@ -1,0 +1,53 @@
+"""Runs that were killed told by whoever comes after them: their lease says that they were, and what they were.
+
+A run tells its record and its line in the index before it replaces the state, so one that was killed between
+the two says that it replaced what it did not.
+"""
+
+from __future__ import annotations
+
+import json
+
+from handoff_runtime import history, keys
+from handoff_runtime.aws.append import append
+from handoff_runtime.aws.clients import S3
+from handoff_runtime.aws.digest import SHA256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from handoff_runtime.aws.clients import Clients
+
+REASON = "killed, or cut off from the store, before it was over"
+
+
+def tell(clients: Clients, bucket: str, stack: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Have record and index say what became of runs that never gave their lease back."""
+    for entry in entries:
+        key = f"{keys.run(stack, str(entry['run_id']))}run.json"
+        found = clients.read(bucket, key)
+        record = json.loads(found[0]) if found else None
+        if record and (record["outcome"] == "running" or _unstored(clients, bucket, stack, record)):
+            record = _killed(record)
+            clients.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.text(record))
+        told = history.entry(record) if record else {**entry, "outcome": "killed", "reason": REASON}
+        append(clients, bucket, keys.history(stack, history.day(told)), history.as_line(told))
+
+
+def _killed(record: Mapping[str, Any]) -> dict[str, Any]:
+    state = {**record["state"], "replaced": False}
+    return {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
+
+
+def _unstored(clients: Clients, bucket: str, stack: str, record: Mapping[str, Any]) -> bool:
+    """Whether the state that a run says it stored is not the one that is stored."""
+    own = f"{keys.run(stack, str(record['run_id']))}artifacts/{keys.STATE}"
+    replaced = record["state"]["replaced"]
+    return bool(replaced) and _sha256(clients, bucket, own) != _sha256(clients, bucket, keys.state(stack))
+
+
+def _sha256(clients: Clients, bucket: str, key: str) -> str | None:
+    found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=key)
+    return found.get("Metadata", {}).get(SHA256) if found else None
