@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -16,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from harness import MARK, marked, until
-from team import ROOT, Team, Told, make_team
+from team import Team, Told, make_team
+
+from handoff_kit.tasks import here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -758,9 +759,4 @@ def test_what_a_start_imports_is_compiled_once(team: Team) -> None:
     ],
 )
 def test_what_install_says_when_there_is_nothing_to_do(venvs: int, expected: str) -> None:
-    found = importlib.util.spec_from_file_location("handoff_tasks", ROOT / "tasks.py")
-    assert found
-    assert found.loader
-    tasks = importlib.util.module_from_spec(found)
-    found.loader.exec_module(tasks)
-    assert tasks._up_to_date(venvs) == expected  # noqa: SLF001  # installing for real needs an index
+    assert here._up_to_date(venvs) == expected  # noqa: SLF001  # installing for real needs an index

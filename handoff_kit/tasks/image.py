@@ -1,0 +1,137 @@
+"""What is packaged: render, build, list, push."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from handoff_kit.tasks import flags
+from handoff_kit.tasks.telling import conclude, do, execute, put, say, told
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+
+@task(
+    auto_shortflags=False,
+    help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT, "platform": flags.PLATFORM},
+)
+@told
+def render(c: Context, project: str = "", environment: str = "", platform: str = "") -> None:
+    """Write what would be sent elsewhere to build/NAME/: pipeline.json, shared.yml, Dockerfile, context/."""
+    from handoff_kit import params as documents
+    from handoff_kit import project as projects
+    from handoff_kit import render as rendering
+    from handoff_kit import templates
+    from handoff_kit.image import build as building
+    from handoff_kit.steps import WriteFile
+
+    place = flags.place(c, project)
+    loaded = projects.load(place.file, place.shown)
+    name = flags.environment(environment)
+    pipeline = documents.pipeline_of(place, loaded, name)
+    made = building.source(place, loaded, flags.platform(platform) or loaded.image.platform or "")
+    steps = (
+        WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)),
+        WriteFile(place.build / "shared.yml", templates.shared(place.root, name)),
+        *building.plan_render(made),
+    )
+    do(c, steps, f"invoke build --project {place.name}")
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "project": flags.PROJECT,
+        "tag": "name of the image; default: handoff-NAME with a tag that follows from what it is made of",
+        "platform": flags.PLATFORM,
+        "no-cache": "build every layer anew, also where nothing changed; default: only what changed",
+        "builder": flags.BUILDER,
+    },
+)
+@told
+def build(
+    c: Context, project: str = "", tag: str = "", platform: str = "", no_cache: bool = False, builder: str = ""
+) -> None:
+    """Build the project's image; nothing where nothing changed. Prints its name, id, size and the seconds it took."""
+    from handoff_kit import project as projects
+    from handoff_kit.image import build as building
+    from handoff_kit.image import dockerfile, listing
+    from handoff_kit.image.revision import revision
+
+    begun = time.monotonic()
+    place = flags.place(c, project)
+    loaded = projects.load(place.file, place.shown)
+    worker = flags.builder(builder)
+    asked = flags.platform(platform) or loaded.image.platform
+    made = building.source(place, loaded, asked or worker.platform)
+    reference = building.checked(tag) if tag else made.reference
+    steps = building.plan_build(
+        made,
+        worker,
+        worker.image(reference),
+        reference=reference,
+        platform=asked,
+        revision=revision(place, worker.ask),
+        settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
+        no_cache=no_cache,
+    )
+    if not steps:
+        say(f"{reference} is up to date")
+    execute(c, steps)
+    if not c.config.run.dry:
+        put(listing.line(worker, reference, time.monotonic() - begun))
+    conclude(c, steps, f"invoke run-local --container --project {place.name}")
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "project": "list the images of this project alone; default: those of every project",
+        "builder": flags.BUILDER,
+    },
+)
+@told
+def images(c: Context, project: str = "", builder: str = "") -> None:
+    """Print the images there are of projects: name, id, size, age, platform, source revision."""
+    from datetime import datetime, timezone
+
+    from handoff_kit import names
+    from handoff_kit.image import listing
+
+    found = listing.images(flags.builder(builder), names.checked(project) if project else None)
+    if not found:
+        say(f"no image of {f'project {project}' if project else 'any project'}")
+        say("next: invoke build" + (f" --project {project}" if project else ""))
+        return
+    put(listing.table(found, datetime.now(timezone.utc)))
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "project": flags.PROJECT,
+        "repository": "required: where to, as docker takes it, like 127.0.0.1:5000/team/elements",
+        "tag": "its tag there; default: the one that follows from what the image is made of",
+        "builder": flags.BUILDER,
+    },
+)
+@told
+def push(c: Context, project: str = "", repository: str = "", tag: str = "", builder: str = "") -> None:
+    """Push the project's image to a registry. Prints its name there, digest, size and the seconds it took."""
+    from handoff_kit.image import listing
+    from handoff_kit.image import push as pushing
+
+    begun = time.monotonic()
+    place, repository = flags.place(c, project), pushing.checked(repository)
+    worker, image = flags.image(place, builder)
+    target = pushing.named(repository, tag or image.rpartition(":")[2])
+    steps = pushing.plan_push(worker, image, target, place)
+    execute(c, steps)
+    if not c.config.run.dry:
+        digest = pushing.pushed(worker, target, place)
+        put(listing.line(worker, target, time.monotonic() - begun, digest))
+    conclude(c, steps, f"docker run {repository}@DIGEST show_commands --params FILE")

@@ -1,0 +1,73 @@
+"""How tasks speak: data to stdout, everything else to stderr, errors in one line and a hint."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from invoke.exceptions import Exit
+
+from handoff_kit import streams
+from handoff_kit.errors import HandoffError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence, Sized
+
+    from invoke.context import Context
+
+    from handoff_kit.steps import Step
+
+    Body = TypeVar("Body", bound=Callable[..., None])
+
+__all__ = ["conclude", "do", "execute", "put", "say", "told"]
+
+
+def told(body: Body) -> Body:
+    """A task whose expected errors are told in one line and a hint, and end invoke with their exit code."""
+
+    @wraps(body)
+    def telling(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # whatever invoke hands over
+        try:
+            body(*args, **kwargs)
+        except HandoffError as error:
+            raise Exit(str(error), code=error.exit_code) from None
+
+    return cast("Body", telling)
+
+
+def say(text: str) -> None:
+    """Progress, and what comes next."""
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # progress goes to stderr
+    except BrokenPipeError:
+        streams.give_up(sys.stderr)
+
+
+def put(text: str) -> None:
+    """Data, and nothing else, goes to stdout: as UTF-8 wherever we are, and quietly where nobody reads on."""
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        streams.give_up(sys.stdout)
+        raise Exit(code=128 + signal.SIGPIPE) from None
+
+
+def do(c: Context, steps: Sequence[Step], after: str) -> None:
+    """Do the steps, or tell them; then say what comes next."""
+    execute(c, steps)
+    conclude(c, steps, after)
+
+
+def execute(c: Context, steps: Sequence[Step]) -> None:
+    """Do the steps, or with --dry tell them."""
+    from handoff_kit.execute import execute as perform
+
+    perform(steps, dry=c.config.run.dry, say=say)
+
+
+def conclude(c: Context, steps: Sized, after: str) -> None:
+    """The next useful command; with --dry that nothing was done."""
+    say("nothing was done: --dry" if c.config.run.dry and len(steps) else f"next: {after}")
