@@ -124,9 +124,13 @@ def beat(clients: Clients, lease: Lease) -> Lease:
     return _again(clients, lease, released=False)
 
 
-def release(clients: Clients, lease: Lease, *, told: bool = False) -> None:
-    """Give it back; one that was taken over meanwhile is another's and left alone. `told`: of all the dead."""
-    lease = lease._replace(claim={**lease.claim, "dead": []}) if told else lease
+def release(clients: Clients, lease: Lease, *, told: bool = False, entry: Mapping[str, Any] | None = None) -> None:
+    """Give it back; one that was taken over meanwhile is another's and left alone.
+
+    `told`: of all the dead. `entry` is what the history tells of us at last, so that one look tells the last run.
+    """
+    dead = [] if told else lease.claim.get("dead", [])
+    lease = lease._replace(claim={**lease.claim, "dead": dead, "entry": entry or lease.claim.get("entry")})
     try:
         _again(clients, lease, released=True)
     except StoreError as error:

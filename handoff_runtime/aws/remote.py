@@ -58,6 +58,7 @@ class Remote:
         self._lease: lease.Lease | None = None
         self._told = False
         self._begun: Mapping[str, Any] = {}
+        self._last: Mapping[str, Any] | None = None
         self._heart: lease.Heart | None = None
         self._emitted: Emitted | None = None
         self._base: Stored | None = None
@@ -163,6 +164,7 @@ class Remote:
 
     def _note(self, record: Mapping[str, Any]) -> None:
         append(self._steady(), self.bucket, keys.history(self.stack, history.day(record)), history.line(record))
+        self._last = history.entry(record)
 
     def keep_state(self) -> None:
         """Replace the stored state, unless another run has; StoreError then, or when the lease is lost."""
@@ -176,7 +178,7 @@ class Remote:
             if self._heart:
                 self._lease = self._in_time(self._heart.stop)
             if (held := self._lease) and not self.lost:
-                self._in_time(lambda: lease.release(self._patient, held, told=self._told))
+                self._in_time(lambda: lease.release(self._patient, held, told=self._told, entry=self._last))
         except StoreError as error:
             self._said(f"{error.message}; the lease is not given back")
         self._lease = None

@@ -72,6 +72,7 @@ def test_what_is_stored_of_a_run(stack: Stack) -> None:
         )
     ]
     assert stack.below() == [".artifacts/state", ".lock", f"history/{day}.jsonl", *run]
+    assert (stack.lock["entry"], stack.lock["dead"]) == (stack.history()[0], [])
     log = (stack.get("runs/run-1/artifacts/stderr.log") or b"").decode()
     assert "run run-1 of sample: seq | wc" in log
 
