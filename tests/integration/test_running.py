@@ -94,7 +94,7 @@ def test_a_run_leaves_state_record_and_logs(project: Project) -> None:
     assert done.said("echo") == ["hi"]
     assert re.fullmatch(r"succeeded after \d\.\d s", done.said("handoff")[-1])
     kept = sorted(path.name for path in project.path(".artifacts").iterdir())
-    assert kept == [".lock", "run.json", "state", "stderr.log", "stdout.log"]
+    assert kept == [".lock", "history", "run.json", "runs", "state", "stderr.log", "stdout.log"]
 
 
 def test_collector_stats_copies_and_counts(project: Project) -> None:
