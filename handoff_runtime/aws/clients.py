@@ -9,6 +9,7 @@ from __future__ import annotations
 from handoff_runtime.aws import faults, retry
 from handoff_runtime.aws.faults import Call
 from handoff_runtime.aws.retry import Effects
+from handoff_runtime.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,19 +18,24 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
+READING, ABSENT = ("get_object", "head_object"), ("NoSuchKey", "404")
 S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
 
 
 class Clients:
     """The clients that were asked for, and one way to call them: what fails is made again, or told as StoreError."""
 
-    def __init__(self, session: Any, region: str, effects: Effects) -> None:
+    def __init__(self, session: Any, region: str, effects: Effects, making: Any = None) -> None:
         import threading
 
         self._session, self.region, self.effects = session, region, effects
         self._made: dict[str, Any] = {}
         self._pace = retry.Pace(effects)
-        self._making = threading.Lock()
+        self._making = making or threading.Lock()
+
+    def beside(self, **effects: Any) -> Clients:
+        """Others of the same session, whose descriptions of the services are loaded once for both."""
+        return Clients(self._session, self.region, self.effects._replace(**effects), self._making)
 
     def client(self, service: str) -> Any:
         """The client of a service (`s3`, `ssm`, `secretsmanager`, ...)."""
@@ -80,9 +86,26 @@ class Clients:
         except ClientError as error:
             if faults.code(error) in codes or str(faults.status(error)) in codes:
                 return None
+            if operation in READING and set(ABSENT) & set(codes) and self._hidden(error, request):
+                return None
             raise faults.told(error, self._named(client, operation, request)) from None
         except BotoCoreError as error:
             raise faults.told(error, self._named(client, operation, request)) from None
+
+    def _hidden(self, error: Exception, request: Mapping[str, Any]) -> bool:
+        """Whether a key that may not be read is not there: S3 says so only to who may list the whole bucket.
+
+        A task's role may list below its own prefix, which is no part of a request for one key:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        if faults.code(error) not in faults.DENIED:
+            return False
+        key, asked = request["Key"], {"Bucket": request["Bucket"], "Prefix": request["Key"], "MaxKeys": 1}
+        try:
+            listed = self.call(S3, "list_objects_v2", **asked).get("Contents", ())
+        except StoreError:  # who may not list either is told what was refused first
+            return False
+        return not listed or bool(listed[0]["Key"] != key)
 
     def _named(self, client: Any, operation: str, request: Mapping[str, Any]) -> Call:
         meta = client.meta

@@ -28,9 +28,9 @@ class Fault:
     """What goes wrong with the calls it fits.
 
     `answer`: with `status` and `code`, without asking the server; `cut`: the answer's body ends after `after`
-    bytes; `cut-upload`: the request's does; `lose`: the server does it, and nobody is told; `spoil`: a byte of the
-    answer's body is another; `spoil-upload`: of the request's; `wait`: for `seconds`; `clock`: the server's clock
-    is off by `seconds`.
+    bytes; `cut-upload`: the request's does; `hide`: a key that is not there is refused, as S3 does to who may list
+    only below a prefix; `lose`: the server does it, and nobody is told; `spoil`: a byte of the answer's body is
+    another; `spoil-upload`: of the request's; `wait`: for `seconds`; `clock`: the server's clock is off by `seconds`.
     """
 
     kind: str
@@ -44,6 +44,7 @@ class Fault:
     seconds: float = 0.0
     seen: int = 0
     done: int = 0
+    hidden: int = 0
 
     def fits(self, method: str, what: str) -> bool:
         """Whether to act on this call, counted."""
@@ -138,6 +139,10 @@ class _Handler(BaseHTTPRequestHandler):
             if "lose" in faults:
                 answer.read()
                 self._hang_up()
+            elif "hide" in faults and answer.status == 404 and self.command in ("GET", "HEAD"):
+                answer.read()
+                faults["hide"].hidden += 1
+                self._refuse(Fault("answer", status=403, code="AccessDenied"))
             else:
                 self._pass_on(answer, faults)
         finally:

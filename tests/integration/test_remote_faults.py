@@ -88,6 +88,15 @@ def test_what_can_no_longer_be_stored(stack: Stack, proxy: Proxy, path: str, key
         assert (stack.record("run-1"), stack.told("outcome", "exit")) == (done.record, [("failed", 69)])
 
 
+def test_keys_that_are_not_there_are_refused_to_who_may_not_list_the_bucket(stack: Stack, proxy: Proxy) -> None:
+    stack.push(COUNT)
+    fault = proxy.fault("hide")
+    runs = [stack.run(env={"AWS_ENDPOINT_URL": proxy.url}) for _ in range(2)]
+    assert ([run.exit for run in runs], stack.state) == ([0, 0], b"2\n"), runs[0].stderr
+    assert stack.told("outcome", "state_replaced") == [("succeeded", True)] * 2
+    assert fault.hidden >= 2  # the lease and the day's history
+
+
 def test_credentials_that_expire_in_the_middle(stack: Stack, proxy: Proxy) -> None:
     running = stack.push(HOLDING).start(*RUN_1, env={"AWS_ENDPOINT_URL": proxy.url})
     running.wait_for("started")
