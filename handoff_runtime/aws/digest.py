@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 PART = 8 << 20
 MOST_PARTS = 10_000
 SHA256 = "sha256"  # the name in an object's metadata

@@ -10,7 +10,7 @@ import time
 
 from handoff_runtime import history, keys, outcome, workspace
 from handoff_runtime.aws import clients as connecting
-from handoff_runtime.aws import killed, lease, parameter, references, state, transfer
+from handoff_runtime.aws import killed, lease, parameter, references, retry, state, transfer
 from handoff_runtime.aws.append import append
 from handoff_runtime.aws.emitted import BESIDE, Emitted
 from handoff_runtime.aws.listing import Place
@@ -54,7 +54,7 @@ class Remote:
         self._for_store = grace(environ) * FOR_STORE
         self._saying = threading.Lock()
         self._clients = connecting.connect(environ, self._said, check=self._check)
-        self._patient = connecting.connect(environ, self._said, patience=HEART_PATIENCE)
+        self._patient = self._clients.beside(patience=HEART_PATIENCE, check=retry.nothing)
         self._lease: lease.Lease | None = None
         self._told = False
         self._begun: Mapping[str, Any] = {}
