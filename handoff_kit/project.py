@@ -6,40 +6,32 @@ The models here say it; what can be wrong with a file, and how that is told, is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictInt,
-    StringConstraints,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from handoff_kit import faults
 from handoff_kit.errors import ProjectFileError
 from handoff_kit.faults.outline import Keys
-from handoff_kit.forms import (
-    BASE,
-    COLLECTOR_STATS,
-    DAYS,
-    MAX_DAYS,
-    MAX_STATES,
-    NAME,
-    PACKAGE,
-    SERVICE,
-    STATES,
-    VENV_NAME,
-    as_days,
-    as_directory,
-    as_mapping,
-    as_requirements,
-    as_states,
-    as_words,
-    venv_name,
+from handoff_kit.forms import BASE, COLLECTOR_STATS, MAX_STATES, venv_name
+from handoff_kit.settings.deploy import PLATFORMS, Deploy, Statement
+from handoff_kit.settings.schedule import Schedule
+from handoff_kit.settings.written import (
+    Args,
+    Days,
+    EnvItem,
+    Envs,
+    Installs,
+    Name,
+    Package,
+    Pattern,
+    Requirement,
+    Service,
+    States,
+    Step,
+    Text,
+    VenvName,
+    VenvPlace,
 )
 from handoff_kit.source import Data, Source, read
 from handoff_runtime.variables import PLACEHOLDER
@@ -52,53 +44,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLLECTOR_STATS",
+    "Deploy",
     "EnvItem",
     "Image",
     "Keep",
     "Params",
     "Project",
+    "Schedule",
     "Stage",
+    "Statement",
     "Venv",
     "load",
     "placeholders",
     "understood",
 ]
-
-
-class EnvItem(BaseModel):
-    """One environment variable in the list form of `envs`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    key: Annotated[str, Field(pattern=NAME, description="The variable's name.")]
-    value: Annotated[
-        str,
-        WithJsonSchema({"type": ["string", "number", "boolean"]}),
-        Field(description="Its value, taken as it is written."),
-    ]
-
-
-Text: TypeAlias = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME)]
-VenvName: TypeAlias = Annotated[str, StringConstraints(pattern=VENV_NAME)]
-Requirement: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
-Package: TypeAlias = Annotated[str, StringConstraints(pattern=PACKAGE)]
-Service: TypeAlias = Annotated[str, StringConstraints(pattern=SERVICE)]
-Step: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
-Pattern: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
-Args: TypeAlias = Annotated[tuple[Text, ...], BeforeValidator(as_words, json_schema_input_type=Text | list[Text])]
-Envs: TypeAlias = Annotated[
-    dict[Name, Text], BeforeValidator(as_mapping, json_schema_input_type=dict[Name, Text] | list[EnvItem])
-]
-VenvPlace: TypeAlias = Annotated[str, BeforeValidator(as_directory, json_schema_input_type=str)]
-Installs: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(as_requirements, json_schema_input_type=list[str])]
-
-DaysWritten: TypeAlias = Annotated[int, Field(ge=1, le=MAX_DAYS)] | Annotated[str, StringConstraints(pattern=DAYS)]
-StatesWritten: TypeAlias = (
-    Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)]
-)
-Days: TypeAlias = Annotated[StrictInt | None, BeforeValidator(as_days, json_schema_input_type=DaysWritten)]
-States: TypeAlias = Annotated[StrictInt, BeforeValidator(as_states, json_schema_input_type=StatesWritten)]
 
 
 class Stage(BaseModel):
@@ -254,6 +213,15 @@ class Venv:
     requirements: tuple[str, ...] = field(default=())
 
 
+def _on_platform(deploy: Deploy, info: ValidationInfo) -> Deploy:
+    """Runs on what the image is built for, where only that is said."""
+    image: Image | None = info.data.get("image")
+    if image is None or image.platform is None or "architecture" in deploy.model_fields_set:
+        return deploy
+    meant = next(architecture for architecture, platform in PLATFORMS.items() if platform == image.platform)
+    return deploy.model_copy(update={"architecture": meant})
+
+
 class Project(BaseModel):
     """What a project file says."""
 
@@ -318,6 +286,17 @@ class Project(BaseModel):
         description="How the params document is stored in AWS.",
         examples=[{"tier": "advanced"}],
     )
+    deploy: Annotated[Deploy, AfterValidator(_on_platform)] = Field(
+        default_factory=Deploy,
+        validate_default=True,
+        description="How the project runs on AWS Fargate: how large, with what permissions, and where.",
+        examples=[{"cpu": 1024, "memory": "2GB", "spot": True}],
+    )
+    schedules: tuple[Schedule, ...] = Field(
+        (),
+        description="When the project runs. `invoke schedule` puts them in force.",
+        examples=[[{"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}]],
+    )
 
     @property
     def venvs(self) -> tuple[Venv, ...]:
@@ -334,7 +313,14 @@ def _keys(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(info.alias or name for name, info in model.model_fields.items())
 
 
-_KEYS = Keys(_keys(Project), _keys(Stage), _keys(EnvItem), _keys(Image), _keys(Keep), _keys(Params))
+_KEYS = Keys(
+    project=_keys(Project),
+    stage=_keys(Stage),
+    env_item=_keys(EnvItem),
+    schedule=_keys(Schedule),
+    statement=_keys(Statement),
+    parts={"image": _keys(Image), "keep": _keys(Keep), "params": _keys(Params), "deploy": _keys(Deploy)},
+)
 
 
 def load(path: Path, shown: str) -> Project:

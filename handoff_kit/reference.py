@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.project import Image, Keep, Params, Project, Stage
+from handoff_kit.project import Deploy, Image, Keep, Params, Project, Schedule, Stage, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ BEGIN = "<!-- reference -->"
 END = "<!-- /reference -->"
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "project-yml.md"
 
-_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+d")
+_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
 _WRITTEN = {
     "description": "text",
     "vars": "mapping: name to text",
@@ -49,6 +49,37 @@ _WRITTEN = {
     "states": "number",
     "params": "mapping",
     "tier": "`standard` or `advanced`",
+    "deploy": "mapping",
+    "cpu": "number",
+    "memory": "MiB, or GB",
+    "storage": "GiB",
+    "architecture": "`x86_64` or `arm64`",
+    "spot": "`true` or `false`",
+    "log_retention": "days, or `forever`",
+    "stop_timeout": "seconds",
+    "tags": "mapping: name to text",
+    "policies": "list of ARNs and statements",
+    "vpc": "id",
+    "subnets": "list of ids",
+    "security_groups": "list of ids",
+    "public_ip": "`true` or `false`",
+    "cluster": "name or ARN",
+    "bucket": "name",
+    "alerts": "ARN",
+    "Sid": "letters and digits",
+    "Effect": "`Allow` or `Deny`",
+    "Action": "text, or a list of texts",
+    "Resource": "text, or a list of texts",
+    "Condition": "mapping: operator to a mapping of key to text, or to a list of texts",
+    "schedules": "list of schedules",
+    "name": "text",
+    "cron": "text",
+    "rate": "text",
+    "at": "text",
+    "timezone": "name of a time zone",
+    "data": "mapping: name to text",
+    "enabled": "`true` or `false`",
+    "window": "minutes",
 }
 _DEFAULTS = {
     "commands": "required",
@@ -60,6 +91,21 @@ _DEFAULTS = {
     "runs": "`90d`",
     "artifacts": "`30d`",
     "params": "the defaults of its keys",
+    "deploy": "the defaults of its keys",
+    "memory": "the least that goes with `cpu`",
+    "architecture": "that of `platform`, else `x86_64`",
+    "spot": "`false`",
+    "public_ip": "`true`",
+    "log_retention": "`90d`",
+    **dict.fromkeys(("subnets", "security_groups"), "the shared ones"),
+    **dict.fromkeys(("cluster", "bucket", "alerts"), "the shared one"),
+    "Action": "required",
+    "Resource": "required",
+    "cron": "one of `cron`, `rate` and `at`",
+    "rate": "one of the three",
+    "at": "one of the three",
+    "enabled": "`true`",
+    "window": "`0`",
 }
 
 
@@ -71,6 +117,9 @@ def reference() -> str:
         *_section("Of `image`", Image),
         *_section("Of `keep`", Keep),
         *_section("Of `params`", Params),
+        *_section("Of `deploy`", Deploy),
+        *_section("Of a statement, under `policies`", Statement),
+        *_section("Of a schedule, under `schedules`", Schedule),
     ]
     return "\n".join(parts)
 

@@ -9,7 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handoff_kit.faults import image, lines, names, shapes, stages, venvs
+from handoff_kit.faults import (
+    deploy,
+    image,
+    lines,
+    names,
+    network,
+    policies,
+    schedules,
+    shapes,
+    sizes,
+    stages,
+    tags,
+    venvs,
+)
 from handoff_kit.faults import keys as key_rules
 from handoff_kit.faults.outline import Keys, Outline
 
@@ -23,7 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Keys", "problems"]
 
-_FIRST: tuple[Callable[[Outline], Iterator[Fault]], ...] = (key_rules.unknown, shapes.missing)
+_FIRST: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
+    key_rules.unknown,
+    shapes.missing,
+    deploy.unfilled,
+    sizes.pairs,
+)
 _THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
     shapes.unusable,
     shapes.unquoted,
@@ -44,6 +62,21 @@ _THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
     image.services,
     image.excluded,
     image.idle,
+    deploy.processors,
+    tags.names,
+    tags.values,
+    tags.number,
+    policies.arns,
+    policies.names,
+    policies.statements,
+    network.forms,
+    network.counts,
+    network.belonging,
+    schedules.crowded,
+    schedules.expressions,
+    schedules.zones,
+    schedules.data_names,
+    schedules.whole,
     stages.incomplete,
     stages.pipeline,
 )

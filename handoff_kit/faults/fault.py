@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from handoff_kit.source import Problem, Source, Trail
 
-_STAGE_DEPTH = 2  # a stage's trail is ("commands", number)
-_DEPTHS = {"commands": _STAGE_DEPTH, "image": 1, "keep": 1, "params": 1}
+_ITEM_DEPTH = 2  # the trail of a stage is ("commands", number), that of a schedule ("schedules", number)
+_STATEMENT_DEPTH = 3  # ("deploy", "policies", number)
+_ITEMS = {"commands": "stage", "schedules": "schedule"}
+_DEPTHS = {**dict.fromkeys(_ITEMS, _ITEM_DEPTH), **dict.fromkeys(("image", "keep", "params", "deploy"), 1)}
 
 
 @dataclass(frozen=True)
@@ -35,22 +37,28 @@ class Fault:
 
 def is_stage(trail: Trail) -> bool:
     """Whether a trail leads to a stage as a whole."""
-    return len(trail) == _STAGE_DEPTH and trail[0] == "commands" and isinstance(trail[1], int)
+    return _is_item(trail) and trail[0] == "commands"
 
 
 def inside(trail: Trail) -> Trail:
-    """The part of a trail that lies inside of a stage or of a mapping of settings; the whole where there is none."""
+    """The part of a trail that lies inside of a stage, a schedule, a statement or a mapping of settings, if any."""
     depth = _DEPTHS.get(str(trail[0]), 0) if trail else 0
+    if trail[:2] == ("deploy", "policies") and len(trail) > _STATEMENT_DEPTH:
+        depth = _STATEMENT_DEPTH
     return trail[depth:] if len(trail) > depth else trail
 
 
 def label(trail: Trail) -> str:
     """What a trail leads to."""
-    if is_stage(trail):
-        return f"stage {int(trail[1]) + 1}"
+    if _is_item(trail):
+        return f"{_ITEMS[str(trail[0])]} {int(trail[1]) + 1}"
     if trail and isinstance(trail[-1], int):
         return f"item {trail[-1] + 1} of `{trail[-2]}`"
     return f"`{trail[-1]}`" if trail else "the file"
+
+
+def _is_item(trail: Trail) -> bool:
+    return len(trail) == _ITEM_DEPTH and trail[0] in _ITEMS and isinstance(trail[1], int)
 
 
 def told(value: object) -> str:

@@ -55,16 +55,21 @@ def _in_mapping(key: str, text: str) -> str | None:
     return f"write it like this: keep: {{runs: {text}}}" if key == "keep" and is_days(text) else None
 
 
-def _days(text: str) -> str | None:
+def meant_days(text: str) -> int | str | None:
+    """The number of days that a text most likely means, or `forever`; None where it means no time."""
     if text in _WITHOUT_END or nearest(text, [FOREVER]):
-        return f"did you mean `{FOREVER}`?"
+        return FOREVER
     number = _NUMBER.fullmatch(text)
-    if not number or number[2] not in _UNITS:
-        return None
-    days = int(number[1][:9]) * _UNITS[number[2]]
-    if not days:
+    return int(number[1][:9]) * _UNITS[number[2]] if number and number[2] in _UNITS else None
+
+
+def _days(text: str) -> str | None:
+    meant = meant_days(text)
+    if meant == 0:
         return "the shortest is 1d"
-    return f"did you mean `{FOREVER if days > MAX_DAYS else f'{days}d'}`?"
+    if isinstance(meant, int):
+        meant = FOREVER if meant > MAX_DAYS else f"{meant}d"
+    return f"did you mean `{meant}`?" if meant else None
 
 
 def _states(text: str) -> str | None:

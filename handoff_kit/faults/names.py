@@ -22,14 +22,14 @@ _AS_ITEM = "write it like this: - {key: TZ, value: UTC}"
 def var_names(outline: Outline) -> Iterator[Fault]:
     """Names under `vars` that no placeholder can have."""
     for name in mapping(outline.top("vars")):
-        yield from _bad(("vars", name), name, "a placeholder's name", on_key=True)
+        yield from bad_name(("vars", name), name, "a placeholder's name", on_key=True)
 
 
 def env_names(outline: Outline) -> Iterator[Fault]:
     """Names under `envs` that no variable can have, in both forms; and items that are none."""
     for trail, envs in outline.envs():
         for name in mapping(envs):
-            yield from _bad((*trail, name), name, _AN_ENV, on_key=True)
+            yield from bad_name((*trail, name), name, _AN_ENV, on_key=True)
         for number, item in enumerate(items(envs)):
             if not isinstance(item, dict):
                 message = f"item {number + 1} of `envs` is {told(item)}, expected a key and a value"
@@ -37,8 +37,18 @@ def env_names(outline: Outline) -> Iterator[Fault]:
     for trail, item in outline.env_items():
         yield from _parts(trail, item, outline.keys.env_item)
         if isinstance(called := item.get("key"), str):
-            yield from _bad((*trail, "key"), called, _AN_ENV, on_key=False)
+            yield from bad_name((*trail, "key"), called, _AN_ENV, on_key=False)
     yield from _repeated(outline)
+
+
+def bad_name(trail: Trail, name: str, what: str, *, on_key: bool) -> Iterator[Fault]:
+    """A name that is none, told as what it should be."""
+    if is_name(name):
+        return
+    legal = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    hint = f"for example: {legal}" if is_name(legal) else "for example: base_2"
+    message = f"`{short(name)}` is not {what}, expected letters, digits and _, not beginning with a digit"
+    yield Fault(trail, message, hint, on_key=on_key)
 
 
 def _parts(trail: Trail, item: dict[str, Data], known: tuple[str, ...]) -> Iterator[Fault]:
@@ -57,12 +67,3 @@ def _repeated(outline: Outline) -> Iterator[Fault]:
             if (earlier := first.setdefault((trail[:-1], name), here)) != here:
                 message = f"`{name}` is given a second time, the first is on line {outline.source.line(earlier[:-1])}"
                 yield Fault(here, message, "keep one of the two")
-
-
-def _bad(trail: Trail, name: str, what: str, *, on_key: bool) -> Iterator[Fault]:
-    if is_name(name):
-        return
-    legal = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
-    hint = f"for example: {legal}" if is_name(legal) else "for example: base_2"
-    message = f"`{short(name)}` is not {what}, expected letters, digits and _, not beginning with a digit"
-    yield Fault(trail, message, hint, on_key=on_key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from handoff_kit.source import Data, Source, Trail
 
@@ -18,13 +18,10 @@ class Keys:
     project: tuple[str, ...]
     stage: tuple[str, ...]
     env_item: tuple[str, ...]
-    image: tuple[str, ...]
-    keep: tuple[str, ...]
-    params: tuple[str, ...]
-
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """What may stand under those keys of the project that are mappings of settings."""
-        return {"image": self.image, "keep": self.keep, "params": self.params}
+    schedule: tuple[str, ...]
+    statement: tuple[str, ...]
+    parts: Mapping[str, tuple[str, ...]]
+    """What may stand under those keys of the project that are mappings of settings."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +56,34 @@ class Outline:
         """What stands under `image`."""
         return mapping(self.top("image"))
 
+    def deploy(self) -> dict[str, Data]:
+        """What stands under `deploy`."""
+        return mapping(self.top("deploy"))
+
+    def statements(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+        """Every policy under `deploy` that is a mapping."""
+        for number, policy in enumerate(items(self.deploy().get("policies"))):
+            if isinstance(policy, dict):
+                yield ("deploy", "policies", number), policy
+
+    def schedules(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+        """Every schedule that is a mapping."""
+        for number, schedule in enumerate(items(self.top("schedules"))):
+            if isinstance(schedule, dict):
+                yield ("schedules", number), schedule
+
     def image_texts(self, *keys: str) -> Iterator[tuple[Trail, str]]:
         """The image's values of these keys, where they are texts, and the texts in those that are lists."""
-        for key in keys:
-            if isinstance(value := self.image().get(key), str):
-                yield ("image", key), value
-            for number, item in enumerate(items(value)):
-                if isinstance(item, str):
-                    yield ("image", key, number), item
+        return texts(("image",), self.image(), *keys)
+
+    def deploy_texts(self, *keys: str) -> Iterator[tuple[Trail, str]]:
+        """The same of `deploy`."""
+        return texts(("deploy",), self.deploy(), *keys)
+
+    def schedule_texts(self, *keys: str) -> Iterator[tuple[Trail, str]]:
+        """The same of every schedule."""
+        for trail, schedule in self.schedules():
+            yield from texts(trail, schedule, *keys)
 
     def requirements(self) -> Iterator[tuple[Trail, str]]:
         """Every requirement of the declared venvs."""
@@ -91,11 +108,26 @@ class Outline:
     def scalars(self) -> Iterator[tuple[Trail, str | None]]:
         """Everything that is neither a mapping nor a list."""
         for trail in self.source.marks:
-            data: Any = self.source.data
-            for step in trail:
-                data = data[step]
+            data = self.value(trail)
             if not isinstance(data, (dict, list)):
                 yield trail, data
+
+    def value(self, trail: Trail) -> Data:
+        """What stands at a trail."""
+        data: Any = self.source.data
+        for step in trail:
+            data = data[step]
+        return data  # type: ignore[no-any-return]  # a trail leads through containers only
+
+
+def texts(trail: Trail, data: dict[str, Data], *keys: str) -> Iterator[tuple[Trail, str]]:
+    """A mapping's values of these keys, where they are texts, and the texts in those that are lists."""
+    for key in keys:
+        if isinstance(value := data.get(key), str):
+            yield (*trail, key), value
+        for number, item in enumerate(items(value)):
+            if isinstance(item, str):
+                yield (*trail, key, number), item
 
 
 def mapping(data: Data) -> dict[str, Data]:

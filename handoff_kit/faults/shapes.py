@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from handoff_kit.faults import image, keep
+from handoff_kit.faults import deploy, image, keep, network, policies, schedules, sizes, tags
 from handoff_kit.faults.fault import Fault, inside, is_stage, label, short, told
 from handoff_kit.names import nearest
 
@@ -81,9 +81,16 @@ _SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
         ("a pattern", 'write it like this: exclude: [notebooks, "data/*.parquet"]'),
     ),
     **keep.SHAPES,
+    **deploy.SHAPES,
+    **sizes.SHAPES,
+    **tags.SHAPES,
+    **policies.SHAPES,
+    **network.SHAPES,
+    **schedules.SHAPES,
 }
+_REWRITTEN = tuple(part.rewritten for part in (image, keep, deploy, sizes, policies, network, schedules))
 _SHAPE_ERRORS = frozenset(
-    {"string_type", "int_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"}
+    {"string_type", "int_type", "bool_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"}
 )
 
 
@@ -137,6 +144,8 @@ def empty(outline: Outline) -> Iterator[Fault]:
 def _programs(outline: Outline) -> Iterator[tuple[Trail, str]]:
     yield from outline.texts("command", "shell", "venv")
     yield from outline.image_texts(*_IMAGE_TEXTS)
+    yield from outline.deploy_texts("cluster", "bucket")
+    yield from outline.schedule_texts("name")
 
 
 def _expected(trail: Trail) -> tuple[str, str]:
@@ -147,9 +156,11 @@ def _expected(trail: Trail) -> tuple[str, str]:
 
 
 def _trail(source: Source, error: ErrorDetails) -> Trail:
-    trail: Trail = tuple(error["loc"])
-    while trail not in source.marks:
-        trail = trail[:-1]
+    """Where in the file; what a model says of the kind of an item is no key of it."""
+    trail: Trail = ()
+    for step in error["loc"]:
+        if (*trail, step) in source.marks:
+            trail = (*trail, step)
     return trail
 
 
@@ -159,14 +170,19 @@ def _is_env_list(error: ErrorDetails) -> bool:
 
 def _shape_hint(trail: Trail, error: ErrorDetails) -> str:
     found, (expected, hint) = error["input"], _expected(trail)
-    if isinstance(found, str) and (rewritten := image.rewritten(trail, found) or keep.rewritten(trail, found)):
-        return rewritten
+    if isinstance(found, str) and (right := _rewritten(trail, found)):
+        return right
     literals = expected.replace(",", "").split() if error["type"] == "literal_error" else []
     if isinstance(found, str) and (meant := nearest(found, literals)):
         return f"did you mean `{meant}`?"
     if isinstance(found, str) and is_stage(trail):
         return f"write it like this: - command: {short(found)}"
     return hint
+
+
+def _rewritten(trail: Trail, found: str) -> str | None:
+    """How a text would be right, if any part of the file knows."""
+    return next(filter(None, (rewritten(trail, found) for rewritten in _REWRITTEN)), None)
 
 
 def _quoting(trail: Trail, value: str) -> str:

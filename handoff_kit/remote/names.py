@@ -10,7 +10,35 @@ from handoff_kit.errors import ProjectError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BUCKET_VARIABLES", "STACK_VARIABLE", "bucket", "given_bucket", "given_stack", "stack"]
+__all__ = [
+    "BUCKET_VARIABLES",
+    "CONTAINER",
+    "STACK_VARIABLE",
+    "TEMPLATES",
+    "bucket",
+    "cluster",
+    "dead_letters",
+    "family",
+    "given_bucket",
+    "given_stack",
+    "log_group",
+    "log_prefix",
+    "registry",
+    "repository",
+    "repository_uri",
+    "role_path",
+    "schedule",
+    "schedule_group",
+    "shared",
+    "stack",
+    "state_machine",
+    "topic",
+]
+
+CONTAINER = "handoff"
+"""The one container of a task: a part of the name of its log stream, and what overrides name."""
+TEMPLATES = ".templates"
+"""Below it, in a bucket, templates that are too long to be sent otherwise."""
 
 STACK_VARIABLE = "STACK_NAME"
 BUCKET_VARIABLES = ("S3_BUCKET_NAME", "S3_BUCKET")
@@ -21,8 +49,79 @@ _BUCKET_TOLD = "the name of a bucket: 3 to 63 lower-case letters, digits, . and 
 
 
 def stack(project: str, environment: str) -> str:
-    """The stack of a project: every name and key of it in AWS begins so."""
-    return f"handoff-{environment}-{project}"
+    """The stack of a project: every name and key of it in AWS begins so. CloudFormation knows no underscore."""
+    return f"{shared(environment)}-{project.replace('_', '-')}"
+
+
+def shared(environment: str) -> str:
+    """The stack of what the projects of an environment share."""
+    return f"handoff-{environment}"
+
+
+def registry(stack: str) -> str:
+    """The stack of a project's image repository."""
+    return f"{stack}-registry"
+
+
+def schedule(stack: str) -> str:
+    """The stack of a project's schedules."""
+    return f"{stack}-schedule"
+
+
+def repository(stack: str) -> str:
+    """A project's image repository; ECR takes lower case and single separators."""
+    return re.sub(r"[._-]+", "-", stack.lower()).strip("-")
+
+
+def repository_uri(repository: str, account: str, region: str) -> str:
+    """What docker calls a repository of ECR."""
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"{account}.dkr.ecr.{region}.{suffix}/{repository}"
+
+
+def cluster(environment: str) -> str:
+    """The ECS cluster of an environment."""
+    return shared(environment)
+
+
+def topic(environment: str) -> str:
+    """The SNS topic that alarms of an environment are sent to."""
+    return shared(environment)
+
+
+def family(stack: str) -> str:
+    """The family of a project's task definitions; without a revision it names the newest active one."""
+    return stack
+
+
+def log_group(stack: str) -> str:
+    """Where the containers of a project log to."""
+    return f"/handoff/{stack}"
+
+
+def log_prefix() -> str:
+    """What log streams begin with: PREFIX/CONTAINER/TASK-ID, as the awslogs driver names them."""
+    return "run"
+
+
+def role_path(stack: str) -> str:
+    """The IAM path of a project's roles, by which others may be allowed to pass them and no more."""
+    return f"/handoff/{stack}/"
+
+
+def schedule_group(stack: str) -> str:
+    """The group of a project's schedules in EventBridge Scheduler."""
+    return stack
+
+
+def state_machine(stack: str) -> str:
+    """The state machine that a schedule starts."""
+    return stack
+
+
+def dead_letters(stack: str) -> str:
+    """The SQS queue of what a schedule could not deliver."""
+    return f"{stack}-missed"
 
 
 def bucket(environment: str, account: str, region: str) -> str:

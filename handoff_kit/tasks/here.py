@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 @told
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
-    from handoff_kit import params, run_local, venvs
+    from handoff_kit import limits, names, params, run_local, venvs
     from handoff_kit import project as projects
     from handoff_kit.image import obstacles
 
     place = flags.place(c, project)
+    asked = flags.environment(environment)
     loaded = projects.load(place.file, place.shown)
+    limits.refuse(place, asked, loaded, names.known(place.root))
     params.check_functions(place)
-    missing = run_local.not_given(params.document(place, loaded, flags.environment(environment)))
+    missing = run_local.not_given(params.document(place, loaded, asked))
     say(f"{place.shown}: no problem found")
     for obstacle in obstacles.obstacles(place, loaded):
         say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")

@@ -87,11 +87,11 @@ REFUSED = [
         id="misspelt in a stage",
     ),
     pytest.param(
-        "schedule: daily\ncommands: [{command: a, state: all}]\nargs: b\n",
+        "period: daily\ncommands: [{command: a, state: all}]\nargs: b\n",
         [
             (
-                "1:1: `schedule` is not a known key | "
-                "known here: description, vars, envs, venvs, commands, state, meter, overlap, image, keep, params"
+                "1:1: `period` is not a known key | known here: description, vars, envs, venvs, commands, state, meter, "
+                "overlap, image, keep, params, deploy, schedules"
             ),
             "2:25: `state` is not a known key of stage 1 | `state` belongs to the whole project, at the left margin",
             "3:1: `args` is not a known key | `args` belongs to a stage, under commands; or did you mean `vars`?",
@@ -484,11 +484,24 @@ def test_never_in_the_words_of_a_library(text: object) -> None:
 
 
 def test_any_shape_is_refused_without_a_crash() -> None:
-    keys = ["description", "vars", "envs", "venvs", "commands", "state", "meter", "overlap", "image", "x"]
-    inner = ["command", "shell", "args", "venv", "installs", "envs", "x"]
+    keys = [
+        "description",
+        "vars",
+        "envs",
+        "venvs",
+        "commands",
+        "state",
+        "meter",
+        "overlap",
+        "image",
+        "deploy",
+        "schedules",
+        "x",
+    ]
+    inner = ["command", "shell", "args", "venv", "installs", "envs", "policies", "cron", "data", "tags", "x"]
     values = ["", "a", "7", "yes", "[]", "{}", "[a]", "[[a]]", "{a: b}", "{a: [b]}", "[{a: b}]", "[null]", "{1: }"]
     chance = random.Random(3)  # any shapes will do
-    for _ in range(400):
+    for _ in range(600):
         stage = ", ".join(f"{key}: {chance.choice(values)}" for key in chance.sample(inner, 3))
         lines = [f"{key}: {chance.choice([*values, f'[{{{stage}}}]'])}" for key in chance.sample(keys, 4)]
         try:

@@ -22,6 +22,8 @@ def test_whole_file(tmp_path: Path) -> None:
         "description: 1.10\nvars: {base: JPY, n: 0123}\nenvs: {TZ: UTC, V: 1.10}\nstate: singer\nmeter: off\n"
         "venvs: {tap: [tap-jsonl, 'x[y]>=1,<2; python_version < \"4\"']}\n"
         "image: {packages: [jq], exclude: [1.10x], platform: linux/arm64}\n"
+        "deploy: {policies: [{Action: 's3:*', Resource: 'arn:aws:s3:::b'}]}\n"
+        "schedules: [{cron: 0 2 * * *, data: {base: EUR}}]\n"
         "commands:\n"
         "  - {command: tap-jsonl, args: --config 'a b', venv: tap, envs: {FLAG: yes}}\n"
         "  - {shell: grep foo | sort}\n"
@@ -58,6 +60,38 @@ def test_whole_file(tmp_path: Path) -> None:
         },
         "keep": {"runs": 90, "artifacts": 30, "states": 50},
         "params": {"tier": "standard"},
+        "deploy": {
+            "cpu": 256,
+            "memory": 512,
+            "storage": 20,
+            "architecture": "arm64",
+            "spot": False,
+            "log_retention": 90,
+            "stop_timeout": 30,
+            "tags": {},
+            "policies": (
+                {"Sid": None, "Effect": "Allow", "Action": ("s3:*",), "Resource": ("arn:aws:s3:::b",), "Condition": {}},
+            ),
+            "vpc": None,
+            "subnets": (),
+            "security_groups": (),
+            "public_ip": True,
+            "cluster": None,
+            "bucket": None,
+            "alerts": None,
+        },
+        "schedules": (
+            {
+                "name": "default",
+                "cron": "0 2 * * *",
+                "rate": None,
+                "at": None,
+                "timezone": "UTC",
+                "data": {"base": "EUR"},
+                "enabled": True,
+                "window": 0,
+            },
+        ),
     }
     assert project.venvs == (Venv("tap", "venv/tap", ("tap-jsonl", 'x[y]>=1,<2; python_version < "4"')),)
 

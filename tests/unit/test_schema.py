@@ -94,6 +94,85 @@ def test_examples_of_the_docs(example: str) -> None:
         pytest.param("commands: [{command: a}]\nimage: {platform: arm64}", False, id="bad platform"),
         pytest.param("commands: [{command: a}]\nimage: {store: s3}", False, id="bad store"),
         pytest.param("commands: [{command: a, venv: 3}]\nvenvs: {3: [b]}", False, id="a number for a venv"),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {cpu: 1024, memory: 2GB, storage: 20, spot: true, stop_timeout: 2}",
+            True,
+            id="deploy",
+        ),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {memory: 1024, log_retention: forever, public_ip: off, architecture: arm64}",
+            True,
+            id="words in deploy",
+        ),
+        pytest.param("commands: [{command: a}]\ndeploy: {cpu: 300}", False, id="a cpu that is none"),
+        pytest.param("commands: [{command: a}]\ndeploy: {cpu: 0.25}", False, id="a part of a cpu"),
+        pytest.param("commands: [{command: a}]\ndeploy: {memory: 300}", False, id="a memory that is none"),
+        pytest.param("commands: [{command: a}]\ndeploy: {memory: 2 pints}", False, id="another unit"),
+        pytest.param("commands: [{command: a}]\ndeploy: {storage: 201}", False, id="too much storage"),
+        pytest.param("commands: [{command: a}]\ndeploy: {stop_timeout: 1}", False, id="too short a timeout"),
+        pytest.param("commands: [{command: a}]\ndeploy: {log_retention: 8}", False, id="a retention that is none"),
+        pytest.param("commands: [{command: a}]\ndeploy: {log_retention: 8d}", False, id="days that are none"),
+        pytest.param("commands: [{command: a}]\ndeploy: {spot: maybe}", False, id="a bad flag"),
+        pytest.param("commands: [{command: a}]\ndeploy: {architecture: amd64}", False, id="bad architecture"),
+        pytest.param("commands: [{command: a}]\ndeploy: {tags: {a: 7, b: true}}", True, id="tags"),
+        pytest.param("commands: [{command: a}]\ndeploy: {tags: [a]}", False, id="a list of tags"),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {policies: ['arn:aws:iam::aws:policy/a', {Action: 'a:b', Resource: '*'}]}",
+            True,
+            id="policies",
+        ),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {policies: [{Action: ['a:b'], Resource: ['*'], Effect: Deny, Sid: A, Condition: {Bool: {'aws:x': true}}}]}",
+            True,
+            id="a statement",
+        ),
+        pytest.param("commands: [{command: a}]\ndeploy: {policies: [a]}", False, id="a bad ARN"),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {policies: [{Action: 'a:b'}]}", False, id="a statement of nothing"
+        ),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {policies: [{Action: [], Resource: '*'}]}", False, id="no action"
+        ),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {policies: [{action: 'a:b', Resource: '*'}]}", False, id="a small action"
+        ),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {policies: [{Action: a, Resource: '*'}]}", False, id="bad action"
+        ),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {policies: [{Action: 'a:b', Resource: b}]}", False, id="bad resource"
+        ),
+        pytest.param(
+            "commands: [{command: a}]\ndeploy: {vpc: vpc-0a1b2c3d, subnets: [subnet-0a1b2c3d]}", True, id="a VPC"
+        ),
+        pytest.param("commands: [{command: a}]\ndeploy: {vpc: a}", False, id="bad VPC"),
+        pytest.param("commands: [{command: a}]\ndeploy: {vpc: vpc-0a1b2c3d, subnets: []}", False, id="no subnets"),
+        pytest.param("commands: [{command: a}]\ndeploy: {security_groups: [sg-1]}", False, id="bad security group"),
+        pytest.param("commands: [{command: a}]\ndeploy: {bucket: A}", False, id="bad bucket"),
+        pytest.param("commands: [{command: a}]\ndeploy: {cluster: a b}", False, id="bad cluster"),
+        pytest.param("commands: [{command: a}]\ndeploy: {alerts: a}", False, id="bad topic"),
+        pytest.param("commands: [{command: a}]\nschedules: [{cron: 0 2 * * *}]", True, id="cron"),
+        pytest.param(
+            "commands: [{command: a}]\nschedules: [{name: a, rate: 5 minutes, window: 5, enabled: no, data: {a: 7}}]",
+            True,
+            id="rate",
+        ),
+        pytest.param("commands: [{command: a}]\nschedules: [{at: '2027-01-31T06:00:00'}]", True, id="at"),
+        pytest.param("commands: [{command: a}]\nschedules: []", True, id="no schedules"),
+        pytest.param("commands: [{command: a}]\nschedules: [{}]", False, id="no time"),
+        pytest.param("commands: [{command: a}]\nschedules: [{cron: 0 2 * * *, rate: 1 hour}]", False, id="two times"),
+        pytest.param("commands: [{command: a}]\nschedules: [{cron: ''}]", False, id="an empty cron"),
+        pytest.param("commands: [{command: a}]\nschedules: [{cron: 7}]", False, id="a number for a cron"),
+        pytest.param(
+            "commands: [{command: a}]\nschedules: [{rate: 1 hour, name: a b}]", False, id="bad name of a schedule"
+        ),
+        pytest.param("commands: [{command: a}]\nschedules: [{rate: 1 hour, window: 1441}]", False, id="bad window"),
+        pytest.param(
+            "commands: [{command: a}]\nschedules: [{rate: 1 hour, data: {a-b: c}}]", False, id="bad name in data"
+        ),
+        pytest.param("commands: [{command: a}]\nschedules: [{rate: 1 hour, timezone: ''}]", False, id="empty timezone"),
+        pytest.param("commands: [{command: a}]\nschedules: {rate: 1 hour}", False, id="a mapping for schedules"),
+        pytest.param("commands: [{command: a}]\nschedules: [1 hour]", False, id="a text for a schedule"),
     ],
 )
 def test_schema_and_load_agree(text: str, good: bool) -> None:  # noqa: FBT001

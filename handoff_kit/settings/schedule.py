@@ -1,0 +1,64 @@
+"""When a project runs: an item of `schedules` in the project file."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from handoff_kit.forms import MAX_WINDOW
+from handoff_kit.settings.written import Flag, Name, ScheduleName, Text, Window  # noqa: TC001  # pydantic reads them
+
+__all__ = ["EXPRESSIONS", "Schedule"]
+
+EXPRESSIONS = ("cron", "rate", "at")
+"""The keys of which a schedule has exactly one."""
+
+
+class Schedule(BaseModel):
+    """When the project runs; exactly one of `cron`, `rate` and `at`."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"oneOf": [{"required": [key]} for key in EXPRESSIONS]}
+    )
+
+    name: ScheduleName = Field(
+        "default",
+        description="What the schedule is called; each of a project has a name of its own, of at most 64 letters, "
+        "digits, `-`, `_` and `.`.",
+        examples=["nightly"],
+    )
+    cron: str | None = Field(
+        None,
+        min_length=1,
+        description="When, as five fields of cron (minute, hour, day, month, weekday), or six as AWS writes them, or "
+        "`@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.",
+        examples=["0 2 * * *", "@daily", "0 2 ? * MON-FRI *"],
+    )
+    rate: str | None = Field(
+        None,
+        min_length=1,
+        description="How often: a number of minutes, hours or days, counted from when the schedule was put in force.",
+        examples=["15 minutes"],
+    )
+    at: str | None = Field(
+        None, min_length=1, description="Once: a time of `timezone`, to the second.", examples=["2027-01-31T06:00:00"]
+    )
+    timezone: str = Field(
+        "UTC",
+        min_length=1,
+        description="The time zone of `cron` and `at`, by its IANA name.",
+        examples=["Europe/Berlin"],
+    )
+    data: dict[Name, Text] = Field(
+        default_factory=dict,
+        description="The data of its runs: values for placeholders, as `--data` gives them.",
+        examples=[{"base": "EUR"}],
+    )
+    enabled: Flag = Field(
+        default=True, description="Whether it is in force; with `false` it stays, but starts nothing.", examples=[False]
+    )
+    window: Window = Field(
+        0,
+        description="Minutes within which a run may begin late, so that not all begin at once: 0 (none) to "
+        f"{MAX_WINDOW}.",
+        examples=[15],
+    )
