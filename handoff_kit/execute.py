@@ -72,7 +72,7 @@ def _perform(step: Step, say: Say) -> None:
             _remove(step.path)
         case RunCommand():
             saying = command.Saying(step.telling, step.where, step.hints)
-            command.run(step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying)
+            command.run(step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying, given=step.given)
         case LockRequirements():
             _lock(step, say)
         case StampVenv():

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import given
+from handoff_kit import given, streams
 from handoff_kit import params as documents
 from handoff_kit import project as projects
 from handoff_kit.errors import ProjectError
@@ -142,18 +142,12 @@ def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry
         return 0
     before, _ = last_record(asked)
     terminal = sys.stderr.isatty()
-    live = terminal and asked.log_format == "text" and asked.command != SHOW and _can_refresh(environ)
+    live = terminal and asked.log_format == "text" and asked.command != SHOW and streams.can_refresh(environ)
     exit_code = run_it(asked, environ, lambda: _view(asked, environ, say, live=live), piped=live)
     after, record = last_record(asked)
     if after != before and asked.log_format == "text":
         _conclude(asked, record, place, environ, say, terminal=terminal)
     return exit_code
-
-
-def _can_refresh(environ: Mapping[str, str]) -> bool:
-    """Whether a terminal can refresh in place, and a person looks at it."""
-    in_ci = environ.get("CI", "").lower() not in ("", "0", "false")
-    return not in_ci and environ.get("TERM", "").lower() not in ("", "dumb", "unknown")
 
 
 def _view(asked: LocalRun, environ: Mapping[str, str], say: Say, *, live: bool) -> AbstractContextManager[View]:

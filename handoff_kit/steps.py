@@ -33,6 +33,7 @@ class RunCommand:
     """A program to be run to its end; a non-zero exit ends the plan.
 
     `env` is added to our own environment; `purpose` completes the sentence "could not ...";
+    `given` is what its standard input holds, and is never told;
     `telling` are patterns of what, in its output, names the cause, `where` those of what names the part that
     failed: the error repeats the first of each that is found. `hints` are pairs of a pattern and what to do
     where it is found; without one the error tells how to repeat the command.
@@ -45,6 +46,7 @@ class RunCommand:
     telling: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     hints: tuple[tuple[str, str], ...] = ()
+    given: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -83,4 +85,41 @@ class StampVenv:
     python: str
 
 
+@dataclass(frozen=True)
+class ChangeStack:
+    """A CloudFormation stack as it shall be: made where there is none, changed where it differs.
+
+    `file` holds `template`, as it lies on disk; `again` is the command that does the same once more.
+    A value of `parameters` may be an ImageTag, whose digest is looked up when the step is done.
+    """
+
+    name: str
+    file: Path
+    template: str = field(repr=False)
+    parameters: Mapping[str, str | ImageTag] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    again: str = ""
+    bucket: str = ""
+
+
+@dataclass(frozen=True)
+class ImageTag:
+    """An image in ECR by its tag; in a task definition it is `URI@sha256:...`, which can not come to mean another."""
+
+    repository: str
+    tag: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class RemoveStack:
+    """A CloudFormation stack that shall not be there; `again` is the command that does the same once more."""
+
+    name: str
+    again: str = ""
+
+
 Step = WriteFile | WriteContext | RemoveTree | RunCommand | LockRequirements | StampVenv
+"""What is done on this machine."""
+StackStep = ChangeStack | RemoveStack
+"""What is done to stacks; it asks first."""

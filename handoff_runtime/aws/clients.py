@@ -78,6 +78,7 @@ class Clients:
 
     def _call(self, service: str, operation: str, codes: Collection[str], request: Mapping[str, Any]) -> Any | None:
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         client = self.client(service)
         self._pace.keep()
@@ -89,7 +90,7 @@ class Clients:
             if operation in READING and set(ABSENT) & set(codes) and self._hidden(error, request):
                 return None
             raise faults.told(error, self._named(client, operation, request)) from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:  # the latter: an error page of something between
             raise faults.told(error, self._named(client, operation, request)) from None
 
     def _hidden(self, error: Exception, request: Mapping[str, Any]) -> bool:

@@ -39,6 +39,16 @@ S3_PERMISSIONS = {
     "UploadPart": "s3:PutObject",
 }
 OF_BUCKET = ("s3:ListBucket", "s3:ListBucketVersions")
+# IAM's prefix of actions, where it is not the service's id: https://docs.aws.amazon.com/service-authorization/latest/reference/
+PREFIXES = {"CloudWatch Logs": "logs", "SFN": "states"}
+# What of a request names the resource, and its ARN behind region and account.
+RESOURCES = {
+    "StackName": "cloudformation:{place}:stack/{name}/*",
+    "SecretId": "secretsmanager:{place}:secret:{name}-*",
+    "cluster": "ecs:{place}:cluster/{name}",
+    "logGroupName": "logs:{place}:log-group:{name}:*",
+    "repositoryName": "ecr:{place}:repository/{name}",
+}
 PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403", "UnauthorizedOperation")
@@ -110,6 +120,8 @@ def where(call: Call) -> str:
         return f"s3://{request['Bucket']}/{key}" if key else f"bucket {request['Bucket']}"
     if call.service == "SSM" and ("Name" in request or "Names" in request):
         return f"parameter {request.get('Name') or ', '.join(request['Names'])}"
+    if "StackName" in request:
+        return f"stack {request['StackName']}"
     return f"secret {request['SecretId']}" if "SecretId" in request else call.title
 
 
@@ -117,7 +129,7 @@ def permission(call: Call) -> str:
     """What must be allowed for a request, and on which resource."""
     if call.service == "S3":
         return _of_s3(call)
-    action = f"{call.service.lower().replace(' ', '')}:{call.operation}"
+    action = f"{PREFIXES.get(call.service) or call.service.lower().replace(' ', '')}:{call.operation}"
     return f"{action} on {_resource(call)}"
 
 
@@ -134,11 +146,10 @@ def _resource(call: Call) -> str:
     if call.service == "SSM":
         names = call.request.get("Names") or [call.request.get("Name", "*")]
         return ", ".join(f"arn:{_partition(call.region)}:ssm:{place}:parameter/{name.lstrip('/')}" for name in names)
-    if "SecretId" in call.request:
-        name = call.request["SecretId"]
-        return (
-            name if name.startswith("arn:") else f"arn:{_partition(call.region)}:secretsmanager:{place}:secret:{name}-*"
-        )
+    for key, form in RESOURCES.items():
+        if name := call.request.get(key):
+            start = f"arn:{_partition(call.region)}:"
+            return name if name.startswith("arn:") else start + form.format(place=place, name=name)
     return "*"
 
 
@@ -203,7 +214,7 @@ def _missing(found: str, call: Call) -> StoreError | None:
         return StoreError(f"{place}: no such key found", f"see what is there: aws s3 ls s3://{bucket}/{start}/")
     if found in ("ParameterNotFound", "ParameterVersionNotFound"):
         return StoreError(f"{place}: no such parameter found in region {call.region}", PUSH)
-    if found == "ResourceNotFoundException":
+    if found == "ResourceNotFoundException" and "SecretId" in call.request:
         return StoreError(
             f"{place}: not found in region {call.region}", "see what is there: aws secretsmanager list-secrets"
         )

@@ -28,6 +28,9 @@ CODES = (
     "RequestTimeout",
     "RequestTimeoutException",
 )
+RATE_EXCEEDED = "Rate exceeded"
+"""What ECS says of throttling, under the code InvalidParameterException or ClientException."""
+
 SINCE = "handoff_since"
 
 
@@ -104,18 +107,19 @@ def _again(failure: Failure, event: Any, effects: Effects, pace: Pace) -> int | 
     return 0
 
 
-def _failure(response: Any, error: Exception | None) -> Failure | None:
+def _failure(response: Any, caught: Exception | None) -> Failure | None:
     """What went wrong, where another try may go right."""
-    if error is not None:
-        return Failure(type(error).__name__) if passing(error) else None
+    if caught is not None:
+        return Failure(type(caught).__name__) if passing(caught) else None
     if response is None:
         return None
     http, parsed = response
-    code = str(parsed.get("Error", {}).get("Code", "")) if isinstance(parsed, dict) else ""
-    if http.status_code not in AGAIN and code not in CODES:
+    error = parsed.get("Error", {}) if isinstance(parsed, dict) else {}
+    code, exceeded = str(error.get("Code", "")), RATE_EXCEEDED in str(error.get("Message", ""))
+    if http.status_code not in AGAIN and code not in CODES and not exceeded:
         return None
     found = f"{http.status_code} {code}".rstrip() if code != str(http.status_code) else code
-    return Failure(found, code in THROTTLED or http.status_code in (429, 503))
+    return Failure(found, exceeded or code in THROTTLED or http.status_code in (429, 503))
 
 
 def passing(error: Exception) -> bool:

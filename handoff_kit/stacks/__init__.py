@@ -1,0 +1,1 @@
+"""Stacks of CloudFormation: what is deployed, what would change, and changing it."""

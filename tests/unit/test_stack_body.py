@@ -1,0 +1,81 @@
+"""How a template is handed to CloudFormation."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from handoff_kit.errors import HandoffError
+from handoff_kit.stacks import body
+from handoff_kit.steps import ChangeStack
+
+
+@dataclass
+class Calls:
+    """Clients that remember what was called."""
+
+    region: str
+    made: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def call(self, service: str, operation: str, **request: Any) -> None:
+        self.made.append((service, operation, request))
+
+
+def step(size: int, bucket: str = "b") -> ChangeStack:
+    return ChangeStack(
+        "shop", Path("build/shop/task.yml"), "x" * size, again="invoke deploy --project shop", bucket=bucket
+    )
+
+
+def test_what_fits_goes_with_the_call() -> None:
+    calls = Calls("eu-central-1")
+    assert body.request(step(51_200), cast("Any", calls)) == {"TemplateBody": "x" * 51_200}
+    assert calls.made == []
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        pytest.param("eu-central-1", "s3.eu-central-1.amazonaws.com", id="anywhere"),
+        pytest.param("cn-north-1", "s3.cn-north-1.amazonaws.com.cn", id="china"),
+    ],
+)
+def test_what_is_longer_goes_by_the_bucket(region: str, host: str) -> None:
+    calls, large = Calls(region), step(51_201)
+    assert body.request(large, cast("Any", calls)) == {"TemplateURL": f"https://{host}/b/{body.key(large)}"}
+    request = {"Bucket": "b", "Key": body.key(large), "Body": b"x" * 51_201, "ContentType": "text/yaml"}
+    assert calls.made == [("s3", "put_object", request)]
+    sha = hashlib.sha256(b"x" * 51_201).hexdigest()
+    assert body.key(large) == f".templates/shop-{sha[:16]}.yml"
+
+
+@pytest.mark.parametrize(
+    ("large", "expected"),
+    [
+        pytest.param(step(1_000_000), None, id="the most"),
+        pytest.param(
+            step(1_000_001),
+            "error: task.yml: found 1,000,001 bytes, expected at most 1,000,000, which CloudFormation takes\n"
+            "hint: move some of the projects to another checkout with an --environment of its own",
+            id="too long",
+        ),
+        pytest.param(
+            step(51_201, ""),
+            "error: task.yml: found 51,201 bytes, expected at most 51,200 where no bucket is there to hold it\n"
+            "hint: name a bucket: S3_BUCKET_NAME=NAME invoke deploy --project shop",
+            id="no bucket",
+        ),
+        pytest.param(step(51_200, ""), None, id="none needed"),
+    ],
+)
+def test_what_is_refused(large: ChangeStack, expected: str | None) -> None:
+    if expected is None:
+        body.check(large)
+        return
+    with pytest.raises(HandoffError) as caught:
+        body.check(large)
+    assert str(caught.value) == expected

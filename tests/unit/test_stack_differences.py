@@ -1,0 +1,311 @@
+"""What would change in a stack, from two templates, parameters and tags; and how it is listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
+from handoff_kit.stacks import changeset, kinds, listing, template
+from handoff_kit.stacks.deployed import Deployed
+from handoff_kit.stacks.differences import Difference, between, merged
+from handoff_kit.steps import ChangeStack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROLE, LOGS, BUCKET, TASK = "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::ECS::TaskDefinition"
+DIGEST = f"1.dkr/shop@sha256:{'ab' * 32}"
+
+
+def found(text: str, parameters: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None) -> Deployed:
+    return Deployed("x", "UPDATE_COMPLETE", parameters or {}, {}, tags or {}, text)
+
+
+def wanted(text: str, tags: Mapping[str, str] | None = None) -> ChangeStack:
+    return ChangeStack("x", Path("x.yml"), text, {}, tags or {})
+
+
+def resources(*lines: str) -> str:
+    return "\n  ".join(("Resources:", *lines)) + "\n"
+
+
+A = "A: {Type: AWS::IAM::Role, Properties: {Policies: [{Name: a, Actions: [x, y]}], Path: /}}"
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "expected"),
+    [
+        pytest.param(A, A, [], id="the same"),
+        pytest.param(A, f"# a comment\n  {A}", [], id="a comment"),
+        pytest.param(A, A.replace("Role,", "Role, DependsOn: B,"), [], id="order of making"),
+        pytest.param(
+            A, A.replace("[x, y]", "[x, z]"), [Difference("change", "A", ROLE, ("Policies.0.Actions.1",))], id="deep"
+        ),
+        pytest.param(
+            A,
+            A.replace("[x, y]", "[x]"),
+            [Difference("change", "A", ROLE, ("Policies.0.Actions",))],
+            id="a list's length",
+        ),
+        pytest.param(A, A.replace(", Path: /", ""), [Difference("replace", "A", ROLE, ("Path",))], id="create-only"),
+        pytest.param(
+            A,
+            A.replace("IAM::Role", "SNS::Topic"),
+            [Difference("replace", "A", "AWS::SNS::Topic", ("Type",))],
+            id="type",
+        ),
+        pytest.param(
+            A,
+            A.replace("Role,", "Role, DeletionPolicy: Retain,"),
+            [Difference("change", "A", ROLE, ("DeletionPolicy",))],
+            id="an attribute",
+        ),
+        pytest.param(
+            A,
+            A.replace("A:", "B:"),
+            [Difference("remove", "A", ROLE), Difference("add", "B", ROLE)],
+            id="another name",
+        ),
+        pytest.param(
+            "A: {Type: AWS::S3::Bucket, DeletionPolicy: Retain}",
+            A.replace("A:", "B:"),
+            [Difference("remove", "A", BUCKET, kept=True), Difference("add", "B", ROLE)],
+            id="kept",
+        ),
+        pytest.param(
+            "A: {Type: AWS::S3::Bucket, UpdateReplacePolicy: Retain, Properties: {BucketName: a}}",
+            "A: {Type: AWS::S3::Bucket, UpdateReplacePolicy: Retain, Properties: {BucketName: b}}",
+            [Difference("replace", "A", BUCKET, ("BucketName",), kept=True)],
+            id="kept when replaced",
+        ),
+        pytest.param(
+            "A: {Type: T, Properties: {P: !GetAtt B.Arn, Q: !Ref B, R: !Sub '${B}'}}",
+            "A: {Type: T, Properties: {P: {Fn::GetAtt: [B, Arn]}, Q: {Ref: B}, R: {Fn::Sub: '${B}'}}}",
+            [],
+            id="the long form",
+        ),
+        pytest.param(
+            "A: {Type: T, Properties: {P: !Ref B, Q: !Join ['', [a, !Ref B]]}}",
+            "A: {Type: T, Properties: {P: !Ref C, Q: !Join ['', [a, !Ref C]]}}",
+            [Difference("change", "A", "T", ("P", "Q"))],
+            id="functions",
+        ),
+        pytest.param(
+            "A: {Type: T, Properties: {P: 10}}", "A: {Type: T, Properties: {P: '10'}}", [], id="a number as text"
+        ),
+    ],
+)
+def test_resources(there: str, here: str, expected: list[Difference]) -> None:
+    assert list(between(found(resources(there)), wanted(resources(here)), {})) == expected
+
+
+PARAMETERS = """
+Parameters:
+  Image: {Type: String}
+  Days: {Type: Number, Default: 7}
+Resources:
+  Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Image: !Ref Image, Name: !Sub 'x-${Image}-${AWS::Region}'}]}}
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {RetentionInDays: !Ref Days}}
+Outputs:
+  Image: {Value: !Ref Image}
+  Logs: {Value: !GetAtt Logs.Arn}
+"""
+
+
+def test_a_parameter_and_what_it_reaches() -> None:
+    there = found(PARAMETERS, {"Image": "a", "Days": "7"})
+    assert between(there, wanted(PARAMETERS), {"Image": "a"}) == ()
+    assert between(there, wanted(PARAMETERS), {"Image": "a", "Days": "14"}) == (
+        Difference("change", "Logs", LOGS, ("RetentionInDays",)),
+        Difference("change", "Days", "parameter", ("7 -> 14",)),
+    )
+    assert between(there, wanted(PARAMETERS), {"Image": DIGEST}) == (
+        Difference("replace", "Task", TASK, ("ContainerDefinitions.0.Image", "ContainerDefinitions.0.Name")),
+        Difference("change", "Image", "parameter", ("a -> 1.dkr/shop@sha256:abababababab",)),
+        Difference("change", "Image", "output", ("a -> 1.dkr/shop@sha256:abababababab",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param(
+            ("!GetAtt Logs.Arn", "!Ref Logs"),
+            Difference("change", "Logs", "output", ("Logs.Arn -> ${Logs}",)),
+            id="output",
+        ),
+        pytest.param(
+            ("  Logs: {Value: !GetAtt Logs.Arn}\n", ""),
+            Difference("remove", "Logs", "output", ("Logs.Arn",)),
+            id="no output",
+        ),
+        pytest.param(
+            ("Outputs:", "Conditions: {C: !Equals [a, b]}\nOutputs:"),
+            Difference("change", "Conditions", "template"),
+            id="condition",
+        ),
+    ],
+)
+def test_what_is_no_resource(change: tuple[str, str], expected: Difference) -> None:
+    there = found(PARAMETERS, {"Image": "a", "Days": "7"})
+    assert between(there, wanted(PARAMETERS.replace(*change)), {"Image": "a"}) == (expected,)
+
+
+def test_tags() -> None:
+    text = resources(A)
+    there = found(text, tags={"a": "1", "b": "2"})
+    assert between(there, wanted(text, {"b": "3", "c": "4"}), {}) == (
+        Difference("remove", "a", "tag", ("1",)),
+        Difference("change", "b", "tag", ("2 -> 3",)),
+        Difference("add", "c", "tag", ("4",)),
+    )
+
+
+def test_a_stack_that_is_not_there() -> None:
+    assert between(None, wanted(PARAMETERS, {"a": "1"}), {"Image": "a"}) == (
+        Difference("add", "Logs", LOGS),
+        Difference("add", "Task", TASK),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "a", "[]", "Resources: [", "Resources: {A: 1}", "Resources: []"])
+def test_what_is_no_template_is_no_reason_to_fail(text: str) -> None:
+    """CloudFormation will say what is wrong with it."""
+    assert between(found(text), wanted(resources(A)), {})
+    assert between(found(resources(A)), wanted(text), {})
+
+
+def test_json_is_read_too() -> None:
+    json = '{"Resources": {"A": {"Type": "T", "Properties": {"P": {"Fn::GetAtt": ["B", "Arn"]}}}}}'
+    assert template.parse(json) == template.parse(resources("A: {Type: T, Properties: {P: !GetAtt B.Arn}}"))
+
+
+# what CloudFormation tells
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param({"Action": "Add"}, Difference("add", "A", TASK), id="add"),
+        pytest.param(
+            {"Action": "Remove", "PolicyAction": "Retain"}, Difference("remove", "A", TASK, kept=True), id="kept"
+        ),
+        pytest.param({"Action": "Remove", "PolicyAction": "Delete"}, Difference("remove", "A", TASK), id="remove"),
+        pytest.param(
+            {
+                "Action": "Modify",
+                "Replacement": "True",
+                "PolicyAction": "ReplaceAndDelete",
+                "Scope": ["Properties"],
+                "Details": [
+                    {
+                        "Target": {
+                            "Attribute": "Properties",
+                            "Name": "ContainerDefinitions",
+                            "RequiresRecreation": "Always",
+                            "Path": "/Properties/ContainerDefinitions/0/Image",
+                        },
+                        "Evaluation": "Static",
+                        "ChangeSource": "DirectModification",
+                    },
+                    {
+                        "Target": {
+                            "Attribute": "Properties",
+                            "Name": "ContainerDefinitions",
+                            "RequiresRecreation": "Always",
+                            "Path": "/Properties/ContainerDefinitions/0/Image",
+                        },
+                        "Evaluation": "Dynamic",
+                        "ChangeSource": "ParameterReference",
+                        "CausingEntity": "Image",
+                    },
+                    {"Target": {"Attribute": "Tags", "RequiresRecreation": "Never"}, "Evaluation": "Static"},
+                ],
+            },
+            Difference("replace", "A", TASK, ("ContainerDefinitions.0.Image", "Tags")),
+            id="replaced",
+        ),
+        pytest.param(
+            {
+                "Action": "Modify",
+                "Replacement": "Conditional",
+                "Details": [{"Target": {"Attribute": "Properties", "Name": "Path"}}],
+            },
+            Difference("may replace", "A", TASK, ("Path",)),
+            id="perhaps",
+        ),
+        pytest.param({"Action": "Modify", "Replacement": "False"}, Difference("change", "A", TASK), id="no details"),
+    ],
+)
+def test_a_change_as_cloudformation_tells_it(told: dict[str, Any], expected: Difference) -> None:
+    assert changeset.of_change({"LogicalResourceId": "A", "ResourceType": TASK, **told}) == expected
+
+
+def test_what_is_told_and_what_is_seen_become_one() -> None:
+    told = (
+        Difference("replace", "B", TASK, ("Cpu",)),
+        Difference("change", "A", ROLE),
+        Difference("change", "C", ROLE, ("Tags",)),
+    )
+    seen = (
+        Difference("change", "A", ROLE, ("Policies.0.Name",)),
+        Difference("change", "B", TASK, ("Cpu",)),
+        Difference("change", "D", ROLE, ("Path",)),
+        Difference("add", "t", "tag", ("1",)),
+    )
+    assert merged(told, seen) == (
+        Difference("change", "A", ROLE, ("Policies.0.Name",)),
+        Difference("replace", "B", TASK, ("Cpu",)),
+        Difference("change", "C", ROLE, ("Tags",)),
+        Difference("add", "t", "tag", ("1",)),
+    )
+
+
+# listed
+
+
+LISTED = (
+    Difference("add", "Alarm", "AWS::CloudWatch::Alarm"),
+    Difference("remove", "Bucket", BUCKET, kept=True),
+    Difference("replace", "Logs", LOGS, ("LogGroupName",)),
+    Difference("may replace", "Missed", "AWS::SQS::Queue", ("A", "B", "C", "D", "E")),
+    Difference("remove", "Role", ROLE),
+    Difference("remove", "Topic", "AWS::SNS::Topic"),
+    Difference("change", "Image", "parameter", ("a -> b",)),
+)
+
+
+def test_the_list() -> None:
+    assert listing.lines(LISTED) == (
+        "  + Alarm   AWS::CloudWatch::Alarm",
+        "  - Bucket  AWS::S3::Bucket",
+        "  ~ Logs    AWS::Logs::LogGroup     LogGroupName (replaced)",
+        "  ~ Missed  AWS::SQS::Queue         A, B, C, D and 1 more (may be replaced)",
+        "  - Role    AWS::IAM::Role",
+        "  - Topic   AWS::SNS::Topic",
+        "  ~ Image   parameter               a -> b",
+    )
+    assert listing.counts(LISTED) == "1 to add, 1 to change, 1 to replace, 1 to maybe replace, 3 to remove"
+    assert listing.lines(()) == ()
+
+
+def test_what_is_lost_is_said() -> None:
+    replaced = Difference("replace", "Images", "AWS::ECR::Repository", ("RepositoryName",), kept=True)
+    assert listing.warnings((*LISTED, replaced, Difference("remove", "Old", LOGS))) == (
+        "note: Bucket (AWS::S3::Bucket) leaves the stack, and stays as it is with the objects in it",
+        "warning: Logs (AWS::Logs::LogGroup) is replaced by an empty one, and the logs in it are lost",
+        "warning: Missed (AWS::SQS::Queue) may be replaced by an empty one, and the messages in it are lost",
+        "warning: Images (AWS::ECR::Repository) is replaced by an empty one; the images stay in the old one, which leaves the stack",
+        "warning: Old (AWS::Logs::LogGroup) is removed, and the logs in it are lost",
+        "warning: Role, Topic are removed",
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(kinds.CREATE_ONLY))
+def test_what_replaces_is_what_the_schemas_say(kind: str) -> None:
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    known = {path.removeprefix("/properties/").partition("/")[0] for path in schema.get("createOnlyProperties", ())}
+    assert set(kinds.CREATE_ONLY[kind]) <= known

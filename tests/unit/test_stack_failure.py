@@ -1,0 +1,142 @@
+"""A change that failed, as one sentence with what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from handoff_kit.stacks import failure
+from handoff_kit.stacks.events import Event
+from handoff_kit.stacks.waiting import Ended
+
+AGAIN = "invoke deploy --project shop"
+STACK = "AWS::CloudFormation::Stack"
+
+
+def of_stack(status: str, reason: str = "") -> Event:
+    return Event(status, "x", STACK, status, reason, of_stack=True)
+
+
+def of(name: str, status: str, reason: str = "", physical: str = "") -> Event:
+    return Event(f"{name}{status}", name, f"AWS::X::{name}", status, reason, physical=physical)
+
+
+CANCELLED = "Resource creation cancelled"
+ROLLED_BACK = (
+    of_stack("ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [A]."),
+    of_stack("ROLLBACK_COMPLETE"),
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param(
+            [
+                of("B", "CREATE_FAILED", CANCELLED),
+                of("A", "CREATE_FAILED", "no (Service: Ecs, Status Code: 400, Request ID: 1)"),
+                *ROLLED_BACK,
+            ],
+            "stack x: AWS::X::A A could not be created: no; what had been made was removed again",
+            id="the first that was not cancelled",
+        ),
+        pytest.param(
+            [
+                of("A", "UPDATE_FAILED", "no."),
+                of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "failed"),
+                of_stack("UPDATE_ROLLBACK_COMPLETE"),
+            ],
+            "stack x: AWS::X::A A could not be changed: no; the stack is as it was before",
+            id="as it was",
+        ),
+        pytest.param(
+            [
+                of("A", "UPDATE_FAILED", "no"),
+                of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "failed"),
+                of("B", "UPDATE_FAILED", "gone"),
+                of_stack("UPDATE_ROLLBACK_FAILED", "failed too"),
+            ],
+            "stack x: AWS::X::A A could not be changed: no; and to undo it failed too: AWS::X::B B: gone",
+            id="and to undo it failed",
+        ),
+        pytest.param(
+            [
+                of("A", "DELETE_FAILED", "in use"),
+                of_stack("DELETE_FAILED", "The following resource(s) failed to delete: [A]."),
+            ],
+            "stack x: AWS::X::A A could not be removed: in use; the stack is still there, with what was not removed",
+            id="not removed",
+        ),
+        pytest.param(
+            [of_stack("CREATE_FAILED", "a hook said no"), of_stack("ROLLBACK_COMPLETE")],
+            "stack x: it could not be created: a hook said no; what had been made was removed again",
+            id="the stack itself",
+        ),
+        pytest.param(
+            [of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"), of_stack("UPDATE_ROLLBACK_COMPLETE")],
+            "stack x: it could not be changed: User Initiated; the stack is as it was before",
+            id="cancelled by somebody",
+        ),
+        pytest.param(
+            [of("A", "CREATE_FAILED"), *ROLLED_BACK],
+            "stack x: AWS::X::A A could not be created: no reason is told; what had been made was removed again",
+            id="no reason",
+        ),
+        pytest.param(
+            [of_stack("ROLLBACK_COMPLETE")],
+            "stack x: rollback complete; what had been made was removed again",
+            id="nothing told",
+        ),
+    ],
+)
+def test_one_sentence(events: list[Event], expected: str) -> None:
+    error = failure.told("x", Ended(events[-1].status, tuple(events), 1.0), AGAIN)
+    assert (error.message, error.exit_code) == (expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        pytest.param(
+            "User: arn:aws:sts::1:assumed-role/a/b is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x because no identity-based policy allows it",
+            "allow iam:PassRole on arn:aws:iam::1:role/x to whoever deploys",
+            id="a permission",
+        ),
+        pytest.param(
+            "You are not authorized to perform: ec2:CreateVpc.",
+            "allow ec2:CreateVpc to whoever deploys",
+            id="a permission on all",
+        ),
+        pytest.param(
+            "/handoff/shop already exists in stack arn:aws:cloudformation:eu-central-1:1:stack/old/1",
+            "it belongs to arn:aws:cloudformation:eu-central-1:1:stack/old/1: remove it there, or choose another name",
+            id="of another stack",
+        ),
+        pytest.param(
+            "handoff-dev-1 already exists (Service: S3)",
+            "something of that name is there already, and not of this stack: remove it, or choose another name; "
+            "what stack it is of, if any: aws cloudformation describe-stack-resources --physical-resource-id handoff-dev-1",
+            id="there already",
+        ),
+        pytest.param(
+            "The maximum number of VPCs has been reached.",
+            "have the account's limit raised (aws service-quotas list-service-quotas), or remove what is not used",
+            id="a limit",
+        ),
+        pytest.param("Invalid 'cpu' setting for task", "mend the value in project.yml or in templates/", id="a value"),
+        pytest.param("The bucket you tried to delete is not empty", "empty it, or take it out of use", id="in use"),
+        pytest.param(
+            "Stack [x] cannot be deleted while TerminationProtection is enabled",
+            "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name x",
+            id="protected",
+        ),
+        pytest.param(
+            "Internal Failure",
+            "see all of it: aws cloudformation describe-stack-events --stack-name x",
+            id="anything else",
+        ),
+    ],
+)
+def test_advice(reason: str, expected: str) -> None:
+    culprit = of("A", "CREATE_FAILED", reason, "handoff-dev-1")
+    assert failure.advice(reason, "x", AGAIN, culprit) == f"{expected}; then: {AGAIN}"
+    assert failure.advice(reason, "x", "", culprit) == expected
