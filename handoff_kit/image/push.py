@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
 
-__all__ = ["checked", "named", "plan_push", "pushed"]
+__all__ = ["checked", "named", "plan_login", "plan_push", "pushed"]
 
 DIGEST_FILE = "pushed-digest"
+TAKEN = "another image has this tag for good: name one of your own (--tag), or deploy again, which takes that image"
 _REFUSED = r"no basic auth credentials|denied|unauthorized|authentication required"
 CAUSES = (
     r"no basic auth credentials",
     r"(?:denied|unauthorized|name unknown|tag invalid|toomanyrequests): .+",
+    r"(?:EOF|connection reset by peer|broken pipe|use of closed network connection)",
+    r"blob upload (?:unknown|invalid)",
     r"server gave HTTP response to HTTPS client",
     r"x509: .+",
     r"(?:lookup|dial tcp) \S+.*: .+",
@@ -48,11 +51,21 @@ def named(repository: str, tag: str) -> str:
     return f"{repository}:{tag}"
 
 
+def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) -> RunCommand:
+    """The step that signs in to ECR; the password goes by standard input and is good for twelve hours.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+    """
+    argv = (builder.kind, "login", "--username", "AWS", "--password-stdin", host)
+    return RunCommand(argv, place.root, f"sign in to {host}", telling=CAUSES, given=password)
+
+
 def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace) -> tuple[Step, ...]:
     """The steps that give the image its name in the registry, and bring it there."""
     told = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
     hints = (
         (_REFUSED, f"sign in: {builder.kind} login {_host(target)}".rstrip()),
+        (r"tag is immutable|tag invalid", TAKEN),
         (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
         (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
     )

@@ -19,27 +19,52 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-__all__ = ["connect"]
+__all__ = ["account", "connect", "place", "sign_in", "stack"]
 
 
 def connect(
-    place: ProjectPlace, environment: str, environ: Mapping[str, str], say: Say, *, bucket: bool = True
+    place: ProjectPlace,
+    environment: str,
+    environ: Mapping[str, str],
+    say: Say,
+    *,
+    bucket: bool = True,
+    own: str | None = None,
 ) -> Stack:
-    """The stack of a project; a STACK_NAME that belongs to another project is refused."""
-    named, given_bucket = names.given_stack(environ), names.given_bucket(environ)
-    with told():
-        clients = connections.connect(environ, say)
-        bucket_name = (given_bucket or _bucket(environment, clients)) if bucket else ""
-    name = named or names.stack(place.name, environment)
-    found = Stack(place.name, environment, name, bucket_name, _options(place, environment), clients)
-    if named and bucket:
+    """The stack of a project; a STACK_NAME that belongs to another project is refused.
+
+    `own` is the bucket that the project file names; S3_BUCKET_NAME goes before it.
+    """
+    own = names.given_bucket(environ) or own
+    clients = sign_in(environ, say)
+    bucket_name = (own or names.bucket(environment, account(clients), clients.region)) if bucket else ""
+    found = stack(place, environment, environ, clients, bucket_name)
+    if bucket and names.given_stack(environ):
         parameter.check_whose(found)
     return found
 
 
-def _bucket(environment: str, clients: Clients) -> str:
-    account = clients.call(STS, "get_caller_identity")["Account"]
-    return names.bucket(environment, account, clients.region)
+def sign_in(environ: Mapping[str, str], say: Say) -> Clients:
+    """Clients for the credentials and the region of the environment; nothing is called yet."""
+    with told():
+        return connections.connect(environ, say)
+
+
+def account(clients: Clients) -> str:
+    """The account that the credentials belong to, twelve digits."""
+    with told():
+        return str(clients.call(STS, "get_caller_identity")["Account"])
+
+
+def place(clients: Clients) -> str:
+    """Where we look, in words, for who finds nothing there; one call."""
+    return f"account {account(clients)}, region {clients.region}"
+
+
+def stack(place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients, bucket: str) -> Stack:
+    """A project's stack by its names; nothing is called."""
+    name = names.given_stack(environ) or names.stack(place.name, environment)
+    return Stack(place.name, environment, name, bucket, _options(place, environment), clients)
 
 
 def _options(place: ProjectPlace, environment: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-__all__ = ["DIRECTORY", "NAMED", "compare", "push", "table_of", "up_to_date"]
+__all__ = ["DIRECTORY", "NAMED", "compare", "first", "push", "table_of", "up_to_date"]
 
 DIRECTORY = "files"
 NAMED = 5  # of the files a note names
@@ -29,9 +29,18 @@ NAMED = 5  # of the files a note names
 def compare(stack: Stack, place: ProjectPlace) -> Plan:
     """The files here against those stored: to send, the same, gone."""
     with told():
-        found = transfer.files(str(place.directory / DIRECTORY))
-        local = [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT]
-        return transfer.plan(stack.clients, local, place_of(stack, keys.files(stack.name)))
+        return transfer.plan(stack.clients, _local(place), place_of(stack, keys.files(stack.name)))
+
+
+def first(place: ProjectPlace) -> Plan:
+    """The files here, where there is no bucket yet to compare them with."""
+    return transfer.Plan(tuple(_local(place)), (), ())
+
+
+def _local(place: ProjectPlace) -> list[Local]:
+    with told():
+        found = list(transfer.files(str(place.directory / DIRECTORY)))
+    return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT]
 
 
 def push(stack: Stack, plan: Plan, *, prune: bool, dry: bool, say: Say) -> int:

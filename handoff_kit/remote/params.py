@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from handoff_kit import given
 from handoff_kit import params as documents
 from handoff_kit.errors import ProjectError
-from handoff_kit.remote import parameter
+from handoff_kit.remote import fingerprint, parameter
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.table import stamp, table
@@ -93,7 +93,14 @@ def plan_push(
         tier = sealed.tier(document, text, advanced=advanced)
     form = "compressed" if text.startswith(sealed.MARK) else "plain"
     size = len(text.encode())
-    request = {"Name": stack.parameter, "Value": text, "Type": "SecureString", "Tier": tier, "Overwrite": True}
+    request = {
+        "Name": stack.parameter,
+        "Description": fingerprint.described(document, stack.name),
+        "Value": text,
+        "Type": "SecureString",
+        "Tier": tier,
+        "Overwrite": True,
+    }
     shown = f"store parameter {stack.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
     return (Change(shown, SSM, "put_parameter", request),)
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.change import Change, Race
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.table import count, stamp, table
 from handoff_runtime import keys
 from handoff_runtime.aws import digest, lease
 from handoff_runtime.aws.clients import S3
-from handoff_runtime.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +32,7 @@ __all__ = [
     "find",
     "get",
     "history",
+    "holder",
     "none_there",
     "plan_clear",
     "plan_put",
@@ -199,7 +199,13 @@ def _race(stack: Stack, again: str = "") -> Race:
 def under_way(stack: Stack) -> str | None:
     """The run that holds the project's lock, if one goes on: what is changed now it will not overwrite, but fail."""
     try:
-        found = lease.look(stack.clients, stack.bucket, stack.name)
-    except StoreError:  # whoever may not look at the lock may still have the state
+        return holder(stack)
+    except AWSError:  # whoever may not look at the lock may still have the state
         return None
+
+
+def holder(stack: Stack) -> str | None:
+    """The same, for who must know it."""
+    with told():
+        found = lease.look(stack.clients, stack.bucket, stack.name)
     return None if found is None or lease.free(found) else str(found.claim.get("run_id"))

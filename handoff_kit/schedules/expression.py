@@ -11,7 +11,7 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.schedules import cron, once, rate
 
 if TYPE_CHECKING:
-    from handoff_kit.project import Schedule
+    from handoff_kit.settings.schedule import Schedule
 
 __all__ = ["KINDS", "Kind", "kind_of", "of", "problem", "written"]
 

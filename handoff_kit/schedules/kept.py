@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handoff_kit.project import Schedule
 from handoff_kit.schedules import expression
 from handoff_kit.schedules.inert import inert
+from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.template import parse, section
 
 if TYPE_CHECKING:

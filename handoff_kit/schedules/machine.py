@@ -18,7 +18,7 @@ from handoff_kit.remote import names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handoff_kit.project import Deploy
+    from handoff_kit.settings.deploy import Deploy
 
 __all__ = ["NOT_STARTED", "WAITS", "WEEK", "machine"]
 

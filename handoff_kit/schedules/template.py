@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from handoff_kit.project import Deploy, Schedule
+    from handoff_kit.settings.deploy import Deploy
+    from handoff_kit.settings.schedule import Schedule
 
 __all__ = ["OURS", "schedule"]
 

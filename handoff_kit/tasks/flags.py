@@ -41,6 +41,21 @@ def place(c: Context, project: str) -> ProjectPlace:
     return names.find(root(c), project or None, Path.cwd(), os.environ)
 
 
+def places(c: Context, project: str, *, every: bool) -> tuple[ProjectPlace, ...]:
+    """The project that is meant, or every one there is."""
+    from handoff_kit import names
+    from handoff_kit.errors import ProjectError
+
+    if every and project:
+        raise ProjectError("--all: found together with --project, expected one of them", "leave out --project")
+    if not every:
+        return (place(c, project),)
+    found = tuple(names.ProjectPlace(name, root(c)) for name in names.known(root(c)))
+    if not found:
+        raise ProjectError("projects: found no project, expected at least one", "make it: invoke new --project NAME")
+    return found
+
+
 def environment(text: str) -> str:
     """The environment that is meant."""
     from handoff_kit import given
@@ -79,7 +94,9 @@ def image(where: ProjectPlace, chosen: str) -> tuple[Builder, str]:
 
 def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:
     """A project, and where it lies in AWS."""
+    from handoff_kit import project as projects
     from handoff_kit.remote import connection
 
     where = place(c, project)
-    return where, connection.connect(where, environment(text), os.environ, say, bucket=bucket)
+    own = projects.load(where.file, where.shown).deploy.bucket if bucket else None
+    return where, connection.connect(where, environment(text), os.environ, say, bucket=bucket, own=own)

@@ -160,7 +160,7 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
         pytest.param(
             "tag invalid: The image tag '1' already exists in the 'shop' repository and cannot be overwritten\n",
             ": tag invalid: The image tag '1' already exists in the 'shop' repository and cannot be overwritten",
-            None,
+            push.TAKEN,
             id="a tag that is taken",
         ),
         pytest.param("something else\n", "", None, id="nothing we know"),

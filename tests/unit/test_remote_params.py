@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.remote import fingerprint
 from handoff_kit.remote import params as remote
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.parameter import Stored
@@ -101,6 +102,7 @@ def test_what_is_stored_already_is_no_change() -> None:
     assert (change.service, change.operation) == ("ssm", "put_parameter")
     assert {name: value for name, value in change.request.items() if name != "Value"} == {
         "Name": "handoff-dev-shop__params",
+        "Description": f"Params of a handoff project, fingerprint {fingerprint.of(found, 'handoff-dev-shop')}",
         "Type": "SecureString",
         "Tier": "Standard",
         "Overwrite": True,

@@ -1,0 +1,115 @@
+"""Deploying projects, from the first call to the last: the shared stack once, then each project by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handoff_kit.deployment import account as accounts
+from handoff_kit.deployment.execute import execute
+from handoff_kit.deployment.packing import packing
+from handoff_kit.deployment.plan import plan, plan_shared
+from handoff_kit.errors import HandoffError
+from handoff_kit.remote import connection, names, parameter
+from handoff_kit.stacks import body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from handoff_kit.deployment.execute import Manner
+    from handoff_kit.deployment.wanted import Shared, Wanted
+    from handoff_kit.image.builder import Builder
+    from handoff_kit.remote.stack import Stack
+    from handoff_runtime.aws.clients import Clients
+
+__all__ = ["Deployment", "NotDeployedError", "after", "deploy"]
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class NotDeployedError(HandoffError):
+    """Some of several projects could not be deployed; why was told when each failed."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What several projects have in common while they are deployed; a builder is looked for when one is needed."""
+
+    clients: Clients
+    account: str
+    environ: Mapping[str, str]
+    builder: Callable[[], Builder]
+    manner: Manner
+
+    def stack(self, wanted: Wanted) -> Stack:
+        """Where a project lies."""
+        derived = names.bucket(wanted.environment, self.account, self.clients.region)
+        bucket = names.given_bucket(self.environ) or wanted.loaded.deploy.bucket or derived
+        return connection.stack(wanted.place, wanted.environment, self.environ, self.clients, bucket)
+
+
+def deploy(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> int:
+    """Deploy them; how many steps changed something. One that fails does not keep the others from it."""
+    _check_whose(every, deployment)
+    changed = _share(every, shared, deployment)
+    if len(every) == 1:
+        return changed + _deploy(every[0], deployment)
+    done = [_tried(wanted, deployment) for wanted in every]
+    if failed := [wanted.place.name for wanted, one in zip(every, done, strict=True) if one is None]:
+        raise _not_all(failed, len(every), deployment.stack(every[0]))
+    return changed + sum(filter(None, done))
+
+
+def _check_whose(every: Sequence[Wanted], deployment: Deployment) -> None:
+    """Refuse a STACK_NAME of another project, before anything is done."""
+    if names.given_stack(deployment.environ):
+        parameter.check_whose(deployment.stack(every[0]))
+
+
+def _tried(wanted: Wanted, deployment: Deployment) -> int | None:
+    """The same of one among several; None where it failed, and was told."""
+    try:
+        return _deploy(wanted, deployment)
+    except HandoffError as error:
+        if error.exit_code == INTERRUPTED:
+            raise
+        deployment.manner.say(str(error))
+        return None
+
+
+def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> int:
+    """The shared stack, where any of the projects takes something of it."""
+    wanted = next((one for one in every if one.needs_shared), None)
+    if wanted is None:
+        return 0
+    bucket = names.bucket(shared.environment, deployment.account, deployment.clients.region)
+    stack = dataclasses.replace(deployment.stack(wanted), bucket=bucket)
+    fits = len(shared.text.encode()) <= body.MOST
+    steps = plan_shared(shared, wanted, stack, at_once=fits or accounts.has_bucket(stack, deployment.account))
+    return execute(steps, stack, deployment.manner)
+
+
+def _deploy(wanted: Wanted, deployment: Deployment) -> int:
+    stack, manner = deployment.stack(wanted), deployment.manner
+    manner.say(f"{wanted.place.name}: stack {stack.name}, account {deployment.account}, region {stack.clients.region}")
+    account = accounts.read(wanted, stack, deployment.account)
+    packed = None
+    if not account.pushed:
+        packed = packing(wanted, deployment.builder(), stack, deployment.environ, dry=manner.dry)
+    return execute(plan(wanted, account, packed, stack), stack, manner)
+
+
+def after(every: Sequence[Wanted], stack: Stack) -> str:
+    """The next useful command: put the schedules in force that the file declares, else run it."""
+    if len(every) > 1:
+        return "invoke status"
+    return f"invoke {'schedule' if every[0].loaded.schedules else 'run'} {stack.options}"
+
+
+def _not_all(failed: Sequence[str], of: int, stack: Stack) -> NotDeployedError:
+    options = stack.options.replace(f"--project {stack.project}", f"--project {failed[0]}")
+    return NotDeployedError(
+        f"{len(failed)} of {of} projects not deployed: {', '.join(failed)}", f"invoke deploy {options}"
+    )

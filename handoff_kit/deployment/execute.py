@@ -1,0 +1,61 @@
+"""Taking the steps of a deployment, or telling them: one loop, so that what --dry prints is what would be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from handoff_kit import execute as here
+from handoff_kit.deployment.plan import Files
+from handoff_kit.remote import change as calls
+from handoff_kit.remote import files
+from handoff_kit.remote.change import Change
+from handoff_kit.stacks import change as stacks
+from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from handoff_kit.deployment.plan import CloudStep
+    from handoff_kit.remote.stack import Stack
+
+    Say = Callable[[str], None]
+
+__all__ = ["Manner", "execute"]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How steps are taken: told only, without asking, and to whom they are said."""
+
+    dry: bool
+    yes: bool
+    say: Say
+
+
+def execute(steps: Iterable[CloudStep], stack: Stack, manner: Manner) -> int:
+    """Take each step in order; how many of them changed something, or with `dry` would."""
+    return sum(_take(step, stack, manner) for step in steps)
+
+
+def _take(step: CloudStep, stack: Stack, manner: Manner) -> bool:
+    dry, yes, say = manner.dry, manner.yes, manner.say
+    match step:
+        case ChangeStack():
+            return stacks.execute(step, stack.clients, dry=dry, yes=yes, say=say)
+        case RemoveStack():
+            return stacks.remove(step, stack.clients, dry=dry, yes=yes, say=say)
+        case Change():
+            calls.execute((step,), stack, dry=dry, say=say)
+            return True
+        case Files(plan):
+            return bool(files.push(stack, plan, prune=False, dry=dry, say=say))
+        case WriteFile() if _lies_there(step):
+            return False
+        case _:
+            here.execute((step,), dry=dry, say=say)
+            return not isinstance(step, WriteFile)
+
+
+def _lies_there(step: WriteFile) -> bool:
+    return step.path.is_file() and step.path.read_bytes() == step.text.encode()

@@ -1,0 +1,248 @@
+"""The plan of a deployment: which steps, in which order, from what lies here and what is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from handoff_kit.deployment import plan as planning
+from handoff_kit.deployment import wanted as wanting
+from handoff_kit.deployment.account import Account
+from handoff_kit.deployment.plan import Files, Packing
+from handoff_kit.errors import ProjectError, ProjectFileError
+from handoff_kit.image.builder import Answer, Builder
+from handoff_kit.names import ProjectPlace
+from handoff_kit.remote.change import Change
+from handoff_kit.remote.parameter import Stored
+from handoff_kit.remote.stack import Stack
+from handoff_kit.steps import ChangeStack, ImageTag, RunCommand, WriteContext, WriteFile
+from handoff_runtime import store
+from handoff_runtime.aws.transfer import Local, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handoff_kit.deployment.wanted import Wanted
+
+ROOT = Path(__file__).parents[2]
+ID = "123456789012"
+BUCKET = f"handoff-dev-{ID}-eu-central-1"
+ECR = f"{ID}.dkr.ecr.eu-central-1.amazonaws.com"
+NOTHING = Plan((), (), ())
+
+
+def checkout(root: Path, **projects: str) -> tuple[ProjectPlace, ...]:
+    """A checkout with these projects, and our own templates."""
+    for name, text in projects.items():
+        (root / "projects" / name).mkdir(parents=True)
+        (root / "projects" / name / "project.yml").write_text(text, encoding="utf-8")
+    for name in ("templates", "Dockerfile.j2", "handoff_runtime"):
+        (root / name).symlink_to(ROOT / name)
+    return tuple(ProjectPlace(name, root) for name in projects)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[[str], Wanted]:
+    def made(more: str = "") -> Wanted:
+        places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
+        return wanting.every(places, "dev", {})[0]
+
+    return made
+
+
+def stack_of(wanted: Wanted) -> Stack:
+    clients = cast("Any", SimpleNamespace(region="eu-central-1"))
+    return Stack("rates", "dev", wanted.name, BUCKET, "--project rates", clients)
+
+
+def account(wanted: Wanted, *, pushed: bool = True, stored: bool = True, files: Plan = NOTHING) -> Account:
+    there = Stored(3, store.parse(_bytes(wanted), "test")) if stored else None
+    return Account(ID, "eu-central-1", pushed, there, files)
+
+
+def _bytes(wanted: Wanted) -> bytes:
+    import json  # noqa: PLC0415  # here alone
+
+    return json.dumps(wanted.document).encode()
+
+
+def builder(platform: str = "linux/amd64") -> Builder:
+    return Builder("docker", platform, lambda _: Answer(1, "", ""))
+
+
+def packing(**more: Any) -> Packing:
+    return replace(Packing(builder(), None, "abc", (), "a-password-of-nobody"), **more)
+
+
+def told(steps: Sequence[planning.CloudStep]) -> list[str]:
+    """One word or two a step."""
+    return [_word(step) for step in steps]
+
+
+def _word(step: Any) -> str:
+    words: dict[type, Callable[[], str]] = {
+        ChangeStack: lambda: f"stack {step.name}",
+        WriteFile: lambda: f"write {step.path.name}",
+        WriteContext: lambda: f"write {step.directory.name}/",
+        RunCommand: lambda: " ".join(step.argv[:2]),
+        Change: lambda: step.operation,
+        Files: lambda: f"files {len(step.plan.send)}",
+    }
+    return words[type(step)]()
+
+
+STACKS = ["write registry.yml", "stack handoff-dev-rates-registry", "write task.yml", "stack handoff-dev-rates"]
+PACKED = ["docker login", "docker tag", "docker push"]
+BUILT = ["write Dockerfile", "write context/", "docker build"]
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        pytest.param({}, [*STACKS, "files 0"], id="all is there"),
+        pytest.param({"stored": False}, [*STACKS, "put_parameter", "files 0"], id="params are not"),
+        pytest.param({"pushed": False}, [*STACKS[:2], *BUILT, *PACKED, *STACKS[2:], "files 0"], id="image is not"),
+        pytest.param(
+            {"pushed": False, "stored": False, "files": Plan((Local("a", "files/a", 1),), (), ())},
+            [*STACKS[:2], *BUILT, *PACKED, *STACKS[2:], "put_parameter", "files 1"],
+            id="nothing is there",
+        ),
+    ],
+)
+def test_steps(make: Callable[[], Wanted], there: dict[str, Any], expected: list[str]) -> None:
+    wanted = make()
+    found = account(wanted, **there)
+    steps = planning.plan(wanted, found, None if found.pushed else packing(), stack_of(wanted))
+    assert told(steps) == expected
+
+
+def test_an_image_that_is_built_is_only_pushed(make: Callable[[], Wanted]) -> None:
+    wanted = make()
+    built = {"Config": {"Labels": {"handoff.context": wanted.source.digest}}}
+    steps = planning.plan(wanted, account(wanted, pushed=False), packing(there=built), stack_of(wanted))
+    assert told(steps) == [*STACKS[:2], *PACKED, *STACKS[2:], "files 0"]
+
+
+def test_the_task_is_told_image_and_bucket(make: Callable[[], Wanted]) -> None:
+    wanted = make()
+    steps = planning.plan(wanted, account(wanted), None, stack_of(wanted))
+    task = next(step for step in steps if isinstance(step, ChangeStack) and step.name == "handoff-dev-rates")
+    assert task == ChangeStack(
+        name="handoff-dev-rates",
+        file=wanted.place.build / "task.yml",
+        template=wanted.task,
+        parameters={
+            "Image": ImageTag("handoff-dev-rates", wanted.tag, f"{ECR}/handoff-dev-rates"),
+            "Source": wanted.tag,
+            "Bucket": BUCKET,
+        },
+        tags={"handoff:project": "rates", "handoff:environment": "dev"},
+        again="invoke deploy --project rates",
+        bucket=BUCKET,
+    )
+
+
+def test_the_password_of_the_registry_is_never_told(make: Callable[[], Wanted]) -> None:
+    wanted = make()
+    steps = planning.plan(wanted, account(wanted, pushed=False), packing(), stack_of(wanted))
+    login = next(step for step in steps if isinstance(step, RunCommand) and "login" in step.argv)
+    assert login.argv == ("docker", "login", "--username", "AWS", "--password-stdin", ECR)
+    assert login.given == "a-password-of-nobody"
+    assert "a-password-of-nobody" not in repr((steps, packing()))
+
+
+@pytest.mark.parametrize(
+    ("more", "host", "expected"),
+    [
+        pytest.param("", "linux/amd64", (), id="the builder's own"),
+        pytest.param("", "linux/arm64", ("--platform", "linux/amd64"), id="another one"),
+        pytest.param("deploy: {architecture: arm64}", "linux/amd64", ("--platform", "linux/arm64"), id="arm"),
+        pytest.param("deploy: {architecture: arm64}", "linux/arm64", (), id="arm on arm"),
+        pytest.param("image: {platform: linux/amd64}", "linux/amd64", ("--platform", "linux/amd64"), id="by name"),
+    ],
+)
+def test_the_image_is_built_for_the_architecture(
+    make: Callable[[str], Wanted], more: str, host: str, expected: tuple[str, ...]
+) -> None:
+    wanted = make(more)
+    packed = packing(builder=builder(host))
+    steps = planning.plan(wanted, account(wanted, pushed=False), packed, stack_of(wanted))
+    argv = next(step.argv for step in steps if isinstance(step, RunCommand) and "build" in step.argv)
+    at = argv.index("--platform") if "--platform" in argv else len(argv)
+    assert argv[at : at + 2] == expected
+
+
+def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Wanted]) -> None:
+    wanted = make()
+    shared = wanting.shared((wanted,), "dev")
+    at_once = planning.plan_shared(shared, wanted, stack_of(wanted), at_once=True)
+    assert told(at_once) == ["write shared.yml", "stack handoff-dev"]
+    steps = planning.plan_shared(shared, wanted, stack_of(wanted), at_once=False)
+    assert told(steps) == ["write shared.yml", "stack handoff-dev"] * 2
+    bodies = [step.template for step in steps if isinstance(step, ChangeStack)]
+    assert bodies == [shared.bare, shared.text]
+    assert "handoff-dev-rates" in shared.text
+    assert "handoff-dev-rates" not in shared.bare
+
+
+@pytest.mark.parametrize(
+    ("more", "environ", "expected"),
+    [
+        pytest.param("", {}, True, id="all shared"),
+        pytest.param(
+            "deploy: {subnets: [subnet-0a1b2c3d], security_groups: [sg-0a1b2c3d], cluster: c, bucket: our-data, "
+            "alerts: 'arn:aws:sns:eu-central-1:123456789012:a'}",
+            {},
+            False,
+            id="all own",
+        ),
+        pytest.param(
+            "deploy: {subnets: [subnet-0a1b2c3d], vpc: vpc-0a1b2c3d, cluster: c, "
+            "alerts: 'arn:aws:sns:eu-central-1:123456789012:a'}",
+            {"S3_BUCKET": "our-data"},
+            False,
+            id="the bucket by its variable",
+        ),
+        pytest.param("deploy: {cluster: c}", {}, True, id="some own"),
+    ],
+)
+def test_who_needs_the_shared_stack(tmp_path: Path, more: str, environ: dict[str, str], expected: bool) -> None:  # noqa: FBT001  # of the table
+    places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
+    assert wanting.every(places, "dev", environ)[0].needs_shared is expected
+
+
+def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
+    places = checkout(tmp_path, a="commands: 1\n", b="commands: [{command: date}]\n", c="foo: 1\n")
+    with pytest.raises(ProjectFileError) as raised:
+        wanting.every(places, "dev", {})
+    assert [problem.where for problem in raised.value.problems] == [
+        "projects/a/project.yml",
+        *["projects/c/project.yml"] * 2,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("projects", "environ", "message"),
+    [
+        pytest.param(
+            {"a": "commands: [{command: date}]\nimage: {store: none}\n"},
+            {},
+            "projects/a/project.yml: found image: {store: none}, expected aws: on Fargate runs need it",
+            id="an image without its store",
+        ),
+        pytest.param(
+            {"a": "commands: [{command: date}]\n", "b": "commands: [{command: date}]\n"},
+            {"STACK_NAME": "one"},
+            "STACK_NAME: found together with --all, which has a stack for each project",
+            id="one name for several",
+        ),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, projects: dict[str, str], environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ProjectError) as raised:
+        wanting.every(checkout(tmp_path, **projects), "dev", environ)
+    assert raised.value.message == message
