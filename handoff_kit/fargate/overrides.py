@@ -1,0 +1,120 @@
+"""What one run is given besides what every run has: data, a command, variables, another size; and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.fargate import secrets
+from handoff_kit.remote.names import CONTAINER
+from handoff_runtime.variables import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from handoff_kit.fargate.size import Size
+    from handoff_runtime.mask import Mask
+
+__all__ = ["LONGEST", "Asked", "check_data", "environment", "overrides"]
+
+LONGEST = 8192
+"""Amazon ECS API Reference, TaskOverride: characters of all overrides, the JSON around them included."""
+
+TRIGGER = "run"
+OURS = {
+    "DATA": "use --data or --var",
+    "COMMAND": "use --command",
+    "TRIGGER": "leave it out: such a run is told of as `run`",
+    "STACK_NAME": "use --project and --environment",
+    "S3_BUCKET_NAME": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
+    "S3_BUCKET": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
+    "STOP_TIMEOUT": "set it in project.yml: deploy: {stop_timeout: SECONDS}, then: invoke deploy",
+    "LOG_FORMAT": "leave it out: the log is text here, and JSON with invoke logs --json",
+    "IMAGE_DIGEST": "leave it out: invoke deploy sets it",
+}
+PREFIXES = {
+    "AWS_": "leave it out: AWS sets it in the container; permissions are project.yml's deploy: {policies: [...]}",
+    "ECS_": "leave it out: AWS sets it in the container",
+    "PARAMS_": "leave it out: the runtime sets it",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of one run; `size` where it is not to be the task definition's."""
+
+    command: str = "run"
+    data: Mapping[str, Any] = field(default_factory=dict)
+    envs: Mapping[str, str] = field(default_factory=dict)
+    size: Size | None = None
+
+
+def environment(pairs: Sequence[str], project: str, config: Mask, own: Collection[str]) -> dict[str, str]:
+    """The variables of `--env K=V`; `own` are names that the project gives to every stage, and so go before them."""
+    return dict(_pair(pair, project, config, own) for pair in pairs)
+
+
+def _pair(text: str, project: str, config: Mask, own: Collection[str]) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not NAME.fullmatch(name):
+        raise ProjectError(f"--env: found {_shown(text)}, expected NAME=VALUE", "for example: --env LOG_LEVEL=debug")
+    where = f"--env {name}"
+    if instead := OURS.get(name) or next((told for start, told in PREFIXES.items() if name.startswith(start)), None):
+        raise ProjectError(f"{where}: found a name that is handoff's or AWS's own, expected another", instead)
+    if name in own:
+        message = f"{where}: found a variable that `envs` of project.yml gives to every stage, which goes before it"
+        raise ProjectError(message, f"change it there, or fill a placeholder: --var {name.lower()}={_shown(value)}")
+    if why := secrets.by_name(name, value) or secrets.by_value(value, config):
+        raise _is_secret(where, why, project)
+    return name, value
+
+
+def _shown(text: str) -> str:
+    """What was given, unless it may be a secret."""
+    return "a value" if "=" in text or secrets.by_value(text, secrets.known(())) else repr(text)
+
+
+def check_data(data: Mapping[str, Any], project: str, config: Mask) -> None:
+    """Refuse a value for a placeholder that is a secret by its form."""
+    for name, value in data.items():
+        if why := next((found for text in _texts(value) if (found := secrets.by_value(text, config))), None):
+            raise _is_secret(f"--data: {name}", why, project)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def _is_secret(where: str, why: str, project: str) -> ProjectError:
+    message = f"{where}: found what looks like a secret ({why}), which everybody who may look at tasks could read"
+    directory = f"projects/{project}/.local"
+    hint = f"put it, or the name of where it is kept (ssm:/a/name), into a file of {directory}/"
+    return ProjectError(f"{message}; expected none", f"{hint}, then: invoke params.push --project {project}")
+
+
+def overrides(asked: Asked) -> dict[str, Any]:
+    """`overrides` of RunTask; ProjectError where they are longer than ECS takes them."""
+    values = {"COMMAND": asked.command, "TRIGGER": TRIGGER, **asked.envs}
+    if asked.data:
+        values["DATA"] = json.dumps(dict(asked.data), ensure_ascii=False, separators=(",", ":"))
+    container = {"name": CONTAINER, "environment": [{"name": name, "value": text} for name, text in values.items()]}
+    size = {"cpu": str(asked.size.cpu), "memory": str(asked.size.memory)} if asked.size else {}
+    made = {"containerOverrides": [container], **size}
+    if (length := len(json.dumps(made))) > LONGEST:
+        raise _too_long(length, values)
+    return made
+
+
+def _too_long(length: int, values: Mapping[str, str]) -> ProjectError:
+    longest = max(values, key=lambda name: len(json.dumps(values[name])))
+    what = {"DATA": "--data"}.get(longest, f"--env {longest}")
+    message = f"{what}: found {length:,} characters with all that a run is given, expected at most {LONGEST:,}"
+    return ProjectError(message, "put what is long into a file: projects/NAME/files/, then: invoke files.push")

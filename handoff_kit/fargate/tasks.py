@@ -1,0 +1,71 @@
+"""Tasks of ECS: which there are, what is told of one, and stopping it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handoff_kit.fargate.ending import has_run
+from handoff_kit.remote import connection
+from handoff_kit.remote.errors import AWSError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handoff_kit.fargate.ground import Cluster
+
+    Task = Mapping[str, Any]
+
+__all__ = ["ECS", "id_of", "look", "newest", "running", "stop"]
+
+ECS = "ecs"
+NO_CLUSTER = ("ClusterNotFoundException",)
+A_CALL = 100
+"""Amazon ECS API Reference, DescribeTasks: so many tasks at most."""
+
+
+def id_of(arn: str) -> str:
+    """The last part of a task's ARN, by which log streams are named."""
+    return arn.rpartition("/")[2]
+
+
+def running(cluster: Cluster) -> list[Task]:
+    """What runs, or is about to, the newest first."""
+    return _described(cluster, _listed(cluster, "RUNNING"))
+
+
+def newest(cluster: Cluster) -> Task | None:
+    """The last one that came to run; ECS forgets one that stopped an hour ago."""
+    both = [*_listed(cluster, "RUNNING"), *_listed(cluster, "STOPPED")]
+    return next(filter(has_run, _described(cluster, both)), None)
+
+
+def look(cluster: Cluster, task: str) -> Task | None:
+    """What is told of one; None where ECS does not know it (yet, or any more)."""
+    return next(iter(_described(cluster, [task])), None)
+
+
+def stop(cluster: Cluster, task: str, reason: str) -> None:
+    """Have it stopped: SIGTERM, and SIGKILL after its stop timeout."""
+    cluster.stack.call(ECS, "stop_task", cluster=cluster.name, task=task, reason=reason)
+
+
+def _listed(cluster: Cluster, status: str) -> list[str]:
+    request = {"cluster": cluster.name, "family": cluster.family, "desiredStatus": status}
+    found: list[str] = []
+    while True:
+        page = cluster.stack.call_unless(NO_CLUSTER, ECS, "list_tasks", **request)
+        if page is None:
+            where = f"cluster {cluster.name}: found none in {connection.place(cluster.stack.clients)}"
+            raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
+        found += page["taskArns"]
+        if not page.get("nextToken"):
+            return found
+        request = {**request, "nextToken": page["nextToken"]}
+
+
+def _described(cluster: Cluster, tasks: Sequence[str]) -> list[Task]:
+    found: list[Task] = []
+    for start in range(0, len(tasks), A_CALL):
+        some = list(tasks[start : start + A_CALL])
+        found += cluster.stack.call(ECS, "describe_tasks", cluster=cluster.name, tasks=some)["tasks"]
+    return sorted(found, key=lambda task: str(task.get("createdAt", "")), reverse=True)
