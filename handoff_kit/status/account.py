@@ -1,0 +1,85 @@
+"""An account as it is: stacks, and params by their descriptions, of all projects; and one look at the lock of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from handoff_kit.remote import fingerprint
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.stacks import deployed
+from handoff_runtime.aws import lease
+from handoff_runtime.aws.clients import SSM
+from handoff_runtime.aws.together import each
+from handoff_runtime.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handoff_kit.remote.stack import Stack
+    from handoff_kit.stacks.deployed import Deployed
+    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.aws.lease import Found
+
+__all__ = ["Account", "Stored", "locks", "read"]
+
+A_PAGE = 50
+"""AWS Systems Manager API Reference, DescribeParameters: so many at most."""
+
+AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored params document: its version, and its fingerprint where it has one."""
+
+    version: int
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """Stacks and params by their names; `notes` tell what we may not see."""
+
+    stacks: Mapping[str, Deployed]
+    params: Mapping[str, Stored] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read(clients: Clients, start: str, names: Sequence[str] = ()) -> Account:
+    """All stacks, or only those of these names; and the parameters whose names begin so."""
+    if names:
+        stacks = [found for name in names if (found := deployed.read(clients, name))]
+    else:
+        stacks = [found for found in deployed.every(clients) if found.name.startswith(start)]
+    by_name = {stack.name: stack for stack in stacks}
+    try:
+        return Account(by_name, _params(clients, start))
+    except AWSError as error:
+        return Account(by_name, notes=(str(error),))
+
+
+def _params(clients: Clients, start: str) -> dict[str, Stored]:
+    filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [start]}]
+    found: dict[str, Stored] = {}
+    token: dict[str, str] = {}
+    while True:
+        with told():
+            page = clients.call(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=A_PAGE, **token)
+        for one in page["Parameters"]:
+            found[one["Name"]] = Stored(one["Version"], fingerprint.read(one.get("Description", "")))
+        if not page.get("NextToken"):
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+def locks(stacks: Sequence[Stack]) -> list[Found | str | None]:
+    """The lock of each, which tells the last run: None where there never was one, a text where it cannot be seen."""
+    return list(each(_lock, stacks, AT_ONCE))
+
+
+def _lock(stack: Stack) -> Found | str | None:
+    try:
+        return lease.look(stack.clients, stack.bucket, stack.name)
+    except StoreError as error:
+        return str(error)

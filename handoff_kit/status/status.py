@@ -1,0 +1,90 @@
+"""The task status: all projects at once, or one in detail, with as few calls as that takes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.remote import connection, names
+from handoff_kit.stacks import recovery
+from handoff_kit.status import account as accounts
+from handoff_kit.status import detail as details
+from handoff_kit.status import here as files
+from handoff_kit.status.row import row
+from handoff_runtime.aws.together import each
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.remote.stack import Stack
+    from handoff_kit.stacks.deployed import Deployed
+    from handoff_kit.status.account import Account
+    from handoff_kit.status.detail import Detail
+    from handoff_kit.status.here import Here
+    from handoff_kit.status.row import Row
+    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.aws.lease import Found
+
+__all__ = ["every", "one"]
+
+AT_ONCE = 4
+
+
+def every(
+    places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str], clients: Clients
+) -> tuple[list[Row], tuple[str, ...]]:
+    """All projects, and what could not be seen: a call a project, and a few for all of them."""
+    if names.given_stack(environ) and len(places) > 1:
+        message = f"{names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
+        raise ProjectError(message, f"unset {names.STACK_VARIABLE}")
+    account = accounts.read(clients, f"{names.shared(environment)}-")
+    _check_whose(places[0], environment, environ, account.stacks.get(names.given_stack(environ) or ""))
+    return _rows([files.read(place, environment) for place in places], environment, environ, clients, account)
+
+
+def one(
+    place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients
+) -> tuple[Row, Detail, tuple[str, ...]]:
+    """One project, its files and tasks too, and what could not be seen."""
+    name = connection.stack(place, environment, environ, clients, "").name
+    account = accounts.read(clients, name, (name, names.schedule(name)))
+    _check_whose(place, environment, environ, account.stacks.get(name))
+    here = files.read(place, environment)
+    (found,), notes = _rows([here], environment, environ, clients, account)
+    stack = _stacks([here], environment, environ, clients)[0]
+    return found, details.read(here, stack, deployed=found.status is not None), notes
+
+
+def _check_whose(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
+    """Refuse a STACK_NAME of another project."""
+    if found and names.given_stack(environ):
+        recovery.check_whose(found, {"handoff:project": place.name, "handoff:environment": environment})
+
+
+def _rows(
+    found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients, account: Account
+) -> tuple[list[Row], tuple[str, ...]]:
+    now, stacks = datetime.now(timezone.utc), _stacks(found, environment, environ, clients)
+    locks = _locks(stacks, account)
+    unseen = [lock for lock in locks if isinstance(lock, str)]
+    # several at a time, since fingerprints are slow to make
+    rows = each(lambda of: row(*of, account, now), zip(found, stacks, locks, strict=True), AT_ONCE)
+    return list(rows), (*account.notes, *dict.fromkeys(unseen[:1]))
+
+
+def _stacks(found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients) -> list[Stack]:
+    """The stack of each by its names; AWS is asked for the account once, where no bucket is named."""
+    own = names.given_bucket(environ)
+    named = [own or (here.loaded.deploy.bucket if here.loaded else None) for here in found]
+    shared = "" if all(named) else names.bucket(environment, connection.account(clients), clients.region)
+    pairs = zip(found, named, strict=True)
+    return [connection.stack(here.place, environment, environ, clients, bucket or shared) for here, bucket in pairs]
+
+
+def _locks(stacks: Sequence[Stack], account: Account) -> list[Found | str | None]:
+    """Nobody has run what is neither deployed nor has params."""
+    there = [stack for stack in stacks if stack.name in account.stacks or stack.parameter in account.params]
+    found = dict(zip((stack.name for stack in there), accounts.locks(there), strict=True))
+    return [found.get(stack.name) for stack in stacks]
