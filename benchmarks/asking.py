@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import bench
 import checkout
-from account import BUCKET, write_small
 from bench import Bench, Told, answered, joined, within
 from checkout import INVOKE
 from comparison import Comparison
+from remote_account import BUCKET, write_small
 from side import Side
 
 from handoff_runtime import keys

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from account import Account
     from comparison import Comparison, Measured
+    from remote_account import Account
     from side import Sample, Side
 
 MADE = (".env", ".artifacts")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import bench
 import servers
-from account import BUCKET, write_large, write_small
 from bench import Bench, Told, answered, joined
 from comparison import Comparison, Target
 from ranges import UNCHECKED
+from remote_account import BUCKET, write_large, write_small
 from side import Side
 
 from handoff_runtime import keys
@@ -20,7 +20,7 @@ from handoff_runtime import keys
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from account import Account
+    from remote_account import Account
     from side import Sample
 
 # What handoff_runtime.aws.remote.Remote.fetch does for the files.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import bench
 import runtime
-from account import write_large
 from bench import Bench, Told, within
+from remote_account import write_large
 from side import Side
 from starting import ALONE, CLIENTS
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from account import Account
+    from remote_account import Account
     from side import Sample
 
 LIMIT, LITTLE, MUCH = 60.0, 20_000_000, 10**9

@@ -25,9 +25,9 @@ import servers
 import side
 import starting
 import table
-from account import Account
 from bench import Bench, Told, joined, say
 from others import Tool
+from remote_account import Account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
