@@ -10,6 +10,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+# Before tests/integration/conftest.py has the fixtures of these.
+pytest.register_assert_rewrite("account", "cloud", "ecs", "estate", "localstack", "stacks")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """HANDOFF_OFFLINE leaves out what reaches the package index."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from account import account, ecr
+from cloud import aws, cloud, proxy
 from containers import (
     LABELS,
     Engine,
@@ -18,11 +20,20 @@ from containers import (
     remove_podman,
     serve_registry,
 )
+from ecs import ecs
+from estate import bare, estate, ground, sound
 from harness import Project
+from localstack import fargate, localstack, tenant
+from stacks import stack
 from team import Team, make_team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+__all__ = [  # fixtures that lie in files of their own
+    "account", "aws", "bare", "cloud", "ecr", "ecs", "estate", "fargate", "ground", "localstack", "proxy", "sound",
+    "stack", "tenant",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -15,8 +15,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import protocols
+from protocols import FORM, Call, Refusal
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BLOCK = 1 << 16
 FOREVER = 1 << 30
@@ -27,7 +30,7 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 class Fault:
     """What goes wrong with the calls it fits.
 
-    `answer`: with `status` and `code`, without asking the server; `cut`: the answer's body ends after `after`
+    `answer`: with `status` and `code`, or what `refusal` makes of the call, without asking the server; `cut`: the answer's body ends after `after`
     bytes; `cut-upload`: the request's does; `hide`: a key that is not there is refused, as S3 does to who may list
     only below a prefix; `lose`: the server does it, and nobody is told; `spoil`: a byte of the answer's body is
     another; `spoil-upload`: of the request's; `wait`: for `seconds`; `clock`: the server's clock is off by `seconds`.
@@ -36,19 +39,23 @@ class Fault:
     kind: str
     method: str = ""
     path: str = ""  # a part of the path, or of what SSM is asked for
+    wants: Callable[[Call], bool] | None = None
     every: int = 1  # n-th call that fits
     times: int = FOREVER
     status: int = 500
     code: str = "InternalError"
+    refusal: Callable[[Call], Refusal] | None = None
     after: int = 0
     seconds: float = 0.0
     seen: int = 0
     done: int = 0
     hidden: int = 0
 
-    def fits(self, method: str, what: str) -> bool:
+    def fits(self, method: str, what: str, call: Call) -> bool:
         """Whether to act on this call, counted."""
         if self.method not in ("", method) or self.path not in what:
+            return False
+        if self.wants and not self.wants(call):
             return False
         self.seen += 1
         acts = self.seen % self.every == 0 and self.done < self.times
@@ -63,6 +70,7 @@ class Proxy:
     url: str
     faults: list[Fault] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    passed: list[Call] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -87,11 +95,14 @@ class Proxy:
         self.faults.append(made)
         return made
 
-    def chosen(self, method: str, what: str) -> list[Fault]:
+    def chosen(self, method: str, what: str, call: Call) -> list[Fault]:
         """The faults of one call."""
         with self.lock:
             self.calls.append(f"{method} {what}")
-            return [fault for fault in self.faults if fault.fits(method, what)]
+            found = [fault for fault in self.faults if fault.fits(method, what, call)]
+            if not any(fault.kind == "answer" for fault in found):
+                self.passed.append(call)
+            return found
 
 
 class _Server(ThreadingHTTPServer):
@@ -112,17 +123,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         what = f"{unquote(self.path)} {self.headers.get('X-Amz-Target', '')}"
-        faults = {fault.kind: fault for fault in self.server.proxy.chosen(self.command, what)}
+        size = int(self.headers.get("Content-Length") or 0)
+        named = "X-Amz-Target" in self.headers or self.headers.get("Content-Type", "").startswith(FORM)
+        read = self.rfile.read(size) if named else b""  # what it is called by is in there
+        call = protocols.read(self.command, self.path, self.headers, read)
+        faults = {fault.kind: fault for fault in self.server.proxy.chosen(self.command, what, call)}
         if wait := faults.get("wait"):
             time.sleep(wait.seconds)
-        size = int(self.headers.get("Content-Length") or 0)
         if cut := faults.get("cut-upload"):
-            self.rfile.read(min(size, cut.after))
+            self.rfile.read(0 if named else min(size, cut.after))
             self._hang_up()
             return
-        body = self.rfile.read(size)
+        body = read if named else self.rfile.read(size)
         if answer := faults.get("answer"):
-            self._refuse(answer)
+            self._answer(answer, call)
             return
         if "spoil-upload" in faults:
             body = _spoiled(body)
@@ -162,6 +176,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[: cut.after] if cut else content)
         if cut and cut.after < len(content):
             self._hang_up()
+
+    def _answer(self, fault: Fault, call: Call) -> None:
+        if fault.refusal is None:
+            self._refuse(fault)
+            return
+        refusal = fault.refusal(call)
+        body, kind = protocols.written(refusal, call.protocol)
+        self.send_response_only(refusal.status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else body)
 
     def _refuse(self, fault: Fault) -> None:
         """An error as the service would write it."""

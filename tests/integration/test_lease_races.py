@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from handoff_runtime.aws.clients import Clients
 
-pytest_plugins = ("cloud",)
-
 
 def acquired(cloud: Cloud, clients: Clients, run_id: str, **times: Any) -> Lease:
     got = leases.acquire(clients, cloud.bucket, cloud.stack, run_id, **times)

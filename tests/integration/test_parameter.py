@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cloud import Cloud
     from proxy import Proxy
 
-pytest_plugins = ("cloud",)
 
 PIPELINE = {"format": 1, "project": "sample", "stages": [{"name": "cat", "argv": ["cat"]}]}
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from proxy import Proxy
     from stacks import Stack
 
-pytest_plugins = ("cloud", "stacks")
 
 COUNT = "read n < .artifacts/state || n=0; echo $((n+1)) > .artifacts/counter; echo $((n+1))"
 HOLDING = "echo x > .artifacts/kept; touch started; until [ -e go ]; do sleep 0.02; done; echo new"

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from proxy import Fault
     from stacks import Stack
 
-pytest_plugins = ("cloud", "stacks")
 
 COUNT = "read n < .artifacts/state || n=0; echo $((n+1)) > .artifacts/counter; echo $((n+1))"
 SINGER = (

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from proxy import Proxy
     from stacks import Stack
 
-pytest_plugins = ("cloud", "stacks")
 
 HOLDING = "touch started; until [ -e go ]; do sleep 0.02; done; echo done"
 RUN_1 = ("-d", '{"run_id": "run-1"}')

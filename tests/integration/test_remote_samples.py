@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from containers import Engine
     from team import Team
 
-pytest_plugins = ("cloud",)
 pytestmark = pytest.mark.network
 
 STACK = "handoff-dev-elements"

@@ -1,7 +1,5 @@
 """The tasks that meet AWS, as a person types them, against a real server: whole outputs, and what lies there after."""
 
-# ruff: noqa: F811  # a fixture is named as what it gives
-
 from __future__ import annotations
 
 import hashlib
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cloud import REGION, Cloud, aws, cloud, proxy  # noqa: F401  # fixtures
+from cloud import REGION, Cloud
 from team import Team, Told
 
 from handoff_runtime import history, sealed

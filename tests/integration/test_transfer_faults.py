@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cloud import Cloud
     from proxy import Proxy
 
-pytest_plugins = ("cloud",)
 
 MB = 1 << 20
 ODD_KEYS = (
