@@ -102,9 +102,10 @@ def _out_of_memory(task: Mapping[str, Any], known: Known) -> Ending:
 
 def _told_to_stop(code: int, task: Mapping[str, Any], known: Known) -> Ending:
     reason = " ".join(str(task.get("stoppedReason") or "no reason given").split())
+    stopped = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
     if code != KILLED:
-        return Ending(code, f"was stopped: {reason} (exit {code})", f"see what it had done: {known.invoke('logs')}")
-    words = f"was stopped: {reason}; it had not ended {known.stop_timeout} s after it was told to, and was killed"
+        return Ending(code, f"{stopped} (exit {code})", f"see what it had done: {known.invoke('logs')}")
+    words = f"{stopped}; it had not ended {known.stop_timeout} s after it was told to, and was killed"
     return Ending(code, f"{words} (exit {code})", f"give it longer: {known.file}, deploy: {{stop_timeout: 120}}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate.sizes import CPUS, memories
+from handoff_kit.fargate.sizes import CPUS, memories, sizes_told
 from handoff_kit.forms import mebibytes
 
 __all__ = ["Size", "chosen"]
@@ -32,8 +32,8 @@ def chosen(cpu: str, memory: str, own: Size) -> Size | None:
     if asked.memory in memories(asked.cpu):
         return asked
     given = " and ".join(f"--{name} {text}" for name, text in (("cpu", cpu), ("memory", memory)) if text)
-    valid = ", ".join(map(str, memories(asked.cpu)))
-    message = f"{given}: found {asked.told}, expected with {asked.cpu} CPU units one of {valid} MiB"
+    valid = sizes_told(memories(asked.cpu))
+    message = f"{given}: found {asked.told}, expected what goes with {asked.cpu} CPU units: {valid}"
     raise ProjectError(message, f"for example: {_nearest(asked, fixed_memory=bool(memory) and not cpu)}")
 
 

@@ -5,7 +5,12 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-servic
 
 from __future__ import annotations
 
-__all__ = ["CPUS", "MEMORIES", "SIZES", "larger", "memories"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["CPUS", "MEMORIES", "SIZES", "larger", "memories", "size_told", "sizes_told"]
 
 _GB = 1024
 SIZES: dict[int, tuple[int, ...]] = {
@@ -32,3 +37,15 @@ def larger(cpu: int, memory: int) -> tuple[int, int] | None:
         if units >= cpu and (more := next((size for size in memories(units) if size > memory), None)):
             return units, more
     return None
+
+
+def sizes_told(sizes: Sequence[int]) -> str:
+    """Few sizes one by one, many by their ends and their step."""
+    if sizes == memories(CPUS[0]):
+        return f"{', '.join(map(size_told, sizes[:-1]))} or {size_told(sizes[-1])}"
+    return f"{size_told(sizes[0])} to {size_told(sizes[-1])} in steps of {size_told(sizes[1] - sizes[0])}"
+
+
+def size_told(mebibytes: int) -> str:
+    """Memory as the project file has it: 512, or 2GB."""
+    return str(mebibytes) if mebibytes % _GB else f"{mebibytes // _GB}GB"

@@ -6,7 +6,7 @@ import re
 from math import ceil
 from typing import TYPE_CHECKING
 
-from handoff_kit.fargate.sizes import CPUS, MEMORIES, memories
+from handoff_kit.fargate.sizes import CPUS, MEMORIES, memories, size_told, sizes_told
 from handoff_kit.faults.fault import Fault, told
 from handoff_kit.forms import MAX_STORAGE, MIN_STORAGE, as_cpu, as_memory
 
@@ -55,7 +55,7 @@ def pairs(outline: Outline) -> Iterator[Fault]:
     possible = memories(cpu) if isinstance(cpu, int) else MEMORIES
     if as_memory(memory) not in possible:
         beside = f"what goes with cpu {cpu}" + ("" if "cpu" in deploy else ", the default")
-        expected = f"{beside}: {_sizes(possible)}" if isinstance(cpu, int) else SHAPES["memory"][0][0]
+        expected = f"{beside}: {sizes_told(possible)}" if isinstance(cpu, int) else SHAPES["memory"][0][0]
         message = f"`memory` is {told(memory)}, expected {expected}"
         yield Fault(("deploy", "memory"), message, _memory(memory, possible))
 
@@ -75,10 +75,10 @@ def _memory(text: str, possible: Sequence[int]) -> str:
     wanted = float(amount[1]) * (_GB if in_gb else _UNITS.get(amount[2], 1))
     meant = _nearest(wanted, possible)
     if meant == wanted:
-        return f"did you mean `{_size(meant)}`?"
+        return f"did you mean `{size_told(meant)}`?"
     cpu = next((units for units in CPUS if wanted in memories(units)), None)
-    other = f"; or, for {_size(int(wanted))}, cpu: {cpu}" if cpu else ""
-    return f"the nearest is `{_size(meant)}`{other}"
+    other = f"; or, for {size_told(int(wanted))}, cpu: {cpu}" if cpu else ""
+    return f"the nearest is `{size_told(meant)}`{other}"
 
 
 def _storage(number: float, unit: str) -> str | None:
@@ -95,14 +95,3 @@ def _storage(number: float, unit: str) -> str | None:
 def _nearest(wanted: float, sizes: Sequence[int]) -> int:
     """The one that is nearest; of two, the larger."""
     return min(sizes, key=lambda size: (abs(size - wanted), -size))
-
-
-def _sizes(sizes: Sequence[int]) -> str:
-    """Few sizes one by one, many by their ends and their step."""
-    if sizes == memories(CPUS[0]):
-        return f"{', '.join(map(_size, sizes[:-1]))} or {_size(sizes[-1])}"
-    return f"{_size(sizes[0])} to {_size(sizes[-1])} in steps of {_size(sizes[1] - sizes[0])}"
-
-
-def _size(mebibytes: int) -> str:
-    return str(mebibytes) if mebibytes % _GB else f"{mebibytes // _GB}GB"

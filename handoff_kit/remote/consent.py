@@ -23,5 +23,10 @@ def ask(question: str, command: str, *, yes: bool, answers: TextIO | None = None
         raise ProjectError(message, f"{command} --yes")
     shown.write(f"{question}? [y/N] ")
     shown.flush()
-    if answers.readline().strip().lower() not in ("y", "yes"):
-        raise HandoffError("nothing was done: the answer was no")
+    try:
+        answer = answers.readline()
+    except KeyboardInterrupt:
+        shown.write("\n")  # what is said next begins a line of its own
+        raise
+    if answer.strip().lower() not in ("y", "yes"):
+        raise HandoffError("not done: the answer was no")

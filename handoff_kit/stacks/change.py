@@ -156,6 +156,6 @@ def _remove(found: Deployed, step: RemoveStack, means: Means) -> None:
         recovery.settle(found, means)
         if (now := deployed.look(means.clients, found.id)) is None or now.status == "DELETE_COMPLETE":
             return
-    means.say(f"removing stack {step.name}")
+    means.say(f"remove stack {step.name}")
     recovery.removed(found, means)
     means.say(f"stack {step.name} is removed")

@@ -18,20 +18,26 @@ MARKS: dict[Action, str] = {"add": "+", "change": "~", "replace": "~", "may repl
 AFTER: dict[Action, str] = {"replace": "(replaced)", "may replace": "(may be replaced)"}
 MOST = 4  # of the properties of one resource, and of the resources that a warning names
 COLUMNS = 3
+OUTPUT = "output"
 
 
 def lines(found: Sequence[Difference]) -> tuple[str, ...]:
     """One line each: + added, ~ changed, - removed, name, type and properties."""
-    rows = [_row(each) for each in found]
+    rows = [_row(each) for each in _worth_telling(found)]
     widths = [max(len(row[column]) for row in rows) for column in range(COLUMNS - 1)] if rows else []
     return tuple(f"  {_line(row, widths)}" for row in rows)
 
 
 def counts(found: Iterable[Difference]) -> str:
     """How many of each: 2 to add, 1 to change."""
-    actions = [each.action for each in found]
+    actions = [each.action for each in _worth_telling(list(found))]
     words = {"add": "add", "change": "change", "replace": "replace", "may replace": "maybe replace", "remove": "remove"}
     return ", ".join(f"{actions.count(action)} to {word}" for action, word in words.items() if action in actions)
+
+
+def _worth_telling(found: Sequence[Difference]) -> Sequence[Difference]:
+    """Outputs say again what else has changed; alone they are all there is to tell."""
+    return [each for each in found if each.kind != OUTPUT] or found
 
 
 def warnings(found: Sequence[Difference]) -> tuple[str, ...]:

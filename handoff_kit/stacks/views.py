@@ -111,7 +111,7 @@ class Terminal:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
         for column in ("resource", "type", "status"):
             table.add_column(column, no_wrap=True, overflow="ellipsis")
-        table.add_column("seconds", justify="right", no_wrap=True)
+        table.add_column("s", justify="right", no_wrap=True)
         most = max(self._console.size.height - SPARED, 1) if self._console.is_terminal else MORE_THAN_ANY
         for name, event in list(self._last.copy().items())[-most:]:
             seconds = self._took.get(name, self._clock() - self._begun[name][1])

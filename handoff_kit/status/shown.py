@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["after", "page", "table_of", "to_json"]
 
+MINUTES = len("2026-01-31T06:00")
 HEAD = ("PROJECT", "STACK", "IMAGE", "PARAMS", "NEXT RUN", "LAST RUN", "OUTCOME")
 NOTHING, UNSEEN = "-", "?"
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -51,7 +52,7 @@ def _status(row: Row) -> str:
 
 def _next(row: Row) -> str:
     if row.next and row.next.coming:
-        return stamp(row.next.coming)
+        return f"{stamp(row.next.coming)[:MINUTES]}Z"
     rates = [one for one in row.schedules if one.entry.enabled]
     return rates[0].entry.expression if rates else NOTHING
 

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 
-from handoff_kit.tasks import artifacts, files, here, history, image, params, state
+from handoff_kit.tasks import (
+    artifacts,
+    deploy,
+    destroy,
+    files,
+    here,
+    history,
+    image,
+    params,
+    run,
+    schedule,
+    state,
+    status,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +34,7 @@ def collection(root: Path) -> Collection:
     made = Collection(
         here.check, here.install, here.new, here.run_local, here.show_commands,
         image.build, image.images, image.push, image.render,
+        deploy.deploy, run.run, run.stop, run.logs, status.status, schedule.unschedule, destroy.destroy,
     )  # fmt: skip
     for each in (
         _of("params", params.push, params.dump, params.diff, params.history, default=params.make),
@@ -28,6 +42,7 @@ def collection(root: Path) -> Collection:
         _of("artifacts", artifacts.get, artifacts.list_, artifacts.clear),
         _of("state", state.show, state.history, state.edit, state.restore, state.clear),
         _of("history", history.show, default=history.list_),
+        _of("schedule", schedule.list_, default=schedule.put_in_force),
     ):
         made.add_collection(each)
     made.configure({"root": str(root)})

@@ -14,6 +14,10 @@ from handoff_kit.tasks.telling import conclude, do, execute, put, say, told
 if TYPE_CHECKING:
     from invoke.context import Context
 
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.project import Project
+    from handoff_kit.steps import Step
+
 
 @task(
     auto_shortflags=False,
@@ -21,11 +25,13 @@ if TYPE_CHECKING:
 )
 @told
 def render(c: Context, project: str = "", environment: str = "", platform: str = "") -> None:
-    """Write what would be sent elsewhere to build/NAME/: pipeline.json, shared.yml, Dockerfile, context/."""
+    """Write what would be sent elsewhere to build/NAME/: image, params and the template of each stack.
+
+    Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
+    """
     from handoff_kit import params as documents
     from handoff_kit import project as projects
     from handoff_kit import render as rendering
-    from handoff_kit import templates
     from handoff_kit.image import build as building
     from handoff_kit.steps import WriteFile
 
@@ -36,10 +42,30 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     made = building.source(place, loaded, flags.platform(platform) or loaded.image.platform or "")
     steps = (
         WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)),
-        WriteFile(place.build / "shared.yml", templates.shared(place.root, name)),
+        *_stacks(place, loaded, name),
         *building.plan_render(made),
     )
     do(c, steps, f"invoke build --project {place.name}")
+
+
+def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
+    """The templates of the project's stacks, and of what it shares."""
+    from handoff_kit import templates
+    from handoff_kit.remote import names
+    from handoff_kit.schedules.template import schedule
+    from handoff_kit.steps import RemoveTree, WriteFile
+
+    stack = names.given_stack(os.environ) or names.stack(place.name, environment)
+    texts = {
+        "shared": templates.shared(place.root, environment, {place.name: loaded}),
+        "registry": templates.registry(place.root, place.name, loaded, stack, environment),
+        "task": templates.task(place.root, place.name, loaded, stack, environment),
+    }
+    if loaded.schedules:
+        texts["schedule"] = schedule(place.root, place.name, loaded.schedules, loaded.deploy, stack, environment)
+    stale = place.build / "schedule.yml"
+    gone = (RemoveTree(stale),) if "schedule" not in texts and stale.exists() else ()
+    return (*(WriteFile(place.build / f"{kind}.yml", text) for kind, text in texts.items()), *gone)
 
 
 @task(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["conclude", "do", "execute", "put", "say", "told"]
 
+INTERRUPTED = "error: interrupted\nhint: the same command once more goes on where this came to"
+
 
 def told(body: Body) -> Body:
     """A task whose expected errors are told in one line and a hint, and end invoke with their exit code."""
@@ -33,6 +35,8 @@ def told(body: Body) -> Body:
             body(*args, **kwargs)
         except HandoffError as error:
             raise Exit(str(error), code=error.exit_code) from None
+        except KeyboardInterrupt:
+            raise Exit(INTERRUPTED, code=128 + signal.SIGINT) from None
 
     return cast("Body", telling)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
-TASKS = ("build", "check", "images", "install", "new", "push", "render", "run-local", "show-commands")
+TASKS = ("build", "check", "deploy", "images", "install", "new", "push", "render", "run-local", "show-commands")
 SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere
 PLAIN = """
     commands:
@@ -53,7 +53,7 @@ def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
 
 def sized(text: str) -> str:
     """Without the sizes of what is ours and grows: the image's template and the runtime."""
-    text = re.sub(r"(Dockerfile|shared.yml) \([\d,]+ bytes\)", r"\1 (N bytes)", text)
+    text = re.sub(r"(build/\w+/(?:Dockerfile|\w+\.yml)) \([\d,]+ bytes\)", r"\1 (N bytes)", text)
     return re.sub(r"(context/) \([\d,]+ files, [\d,]+ bytes\)", r"\1 (N files, N bytes)", text)
 
 
@@ -120,6 +120,7 @@ VENV = """
         pytest.param(
             ["render", "--project", "plain"],
             f"would write build/plain/pipeline.json (413 bytes)\nwould write build/plain/shared.yml (N bytes)\n"
+            f"would write build/plain/registry.yml (N bytes)\nwould write build/plain/task.yml (N bytes)\n"
             f"would write build/plain/Dockerfile (N bytes)\n"
             f"would write build/plain/context/ (N files, N bytes)\n{DRY}",
             id="render",
@@ -524,11 +525,26 @@ def test_render_writes_the_pipeline_and_no_config(team: Team) -> None:
     told = team.invoke("render")
     assert sized(told.stderr) == (
         "write build/shop/pipeline.json (412 bytes)\nwrite build/shop/shared.yml (N bytes)\n"
+        "write build/shop/registry.yml (N bytes)\nwrite build/shop/task.yml (N bytes)\n"
         "write build/shop/Dockerfile (N bytes)\n"
         "write build/shop/context/ (N files, N bytes)\nnext: invoke build --project shop\n"
     )
     document = json.loads((team.root / "build/shop/pipeline.json").read_text())
     assert [stage["name"] for stage in document["stages"]] == ["seq", "wc"]
+
+
+def test_render_writes_the_stacks_of_what_the_file_says(team: Team) -> None:
+    """A schedule that is no longer in it leaves no template behind."""
+    team.project("shop", f"{PLAIN}\n    schedules: [{{name: nightly, cron: '0 2 * * *'}}]\n")
+    told = team.invoke("render", "--environment", "prod", env={"STACK_NAME": "ours-shop"})
+    assert "write build/shop/schedule.yml (N bytes)\n" in sized(told.stderr), told
+    build = team.root / "build/shop"
+    texts = {name: (build / f"{name}.yml").read_text() for name in ("registry", "task", "schedule")}
+    assert all("handoff prod, project shop" in text for text in texts.values())
+    assert all("ours-shop" in text for text in texts.values())
+    team.project("shop", PLAIN)
+    assert "remove build/shop/schedule.yml\n" in team.invoke("render").stderr
+    assert sorted(path.name for path in build.glob("*.yml")) == ["registry.yml", "shared.yml", "task.yml"]
 
 
 # running

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from handoff_kit import reference
-from handoff_kit.project import EnvItem, Image, Keep, Params, Project, Stage
+from handoff_kit.fargate.sizes import SIZES
+from handoff_kit.project import Deploy, EnvItem, Image, Keep, Params, Project, Schedule, Stage, Statement
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -25,6 +30,16 @@ def tasks() -> list[str]:
     import tasks as module  # noqa: PLC0415  # the top level is no package
 
     return sorted(Collection.from_module(module).task_names)
+
+
+def known() -> set[str]:
+    """The same, and the short names that some of them have."""
+    from invoke.collection import Collection  # noqa: PLC0415
+
+    import tasks as module  # noqa: PLC0415
+
+    names = Collection.from_module(module).task_names
+    return {*names, *(alias for aliases in names.values() for alias in aliases)}
 
 
 def flags(task: str) -> list[str]:
@@ -57,13 +72,18 @@ def test_commands_in_pages_name_existing_tasks_and_flags(page: Path) -> None:
         r"^\s*(?:uv run )?invoke (?:--dry )?([^\n#`]*)", page.read_text(encoding="utf-8"), re.MULTILINE
     ):
         task, *words = line.split()
-        known = flags(task) if task in tasks() else []
-        unknown += [word for word in words if word.startswith("--") and word not in known] + ([] if known else [task])
+        of_task = flags(task) if task in known() else []
+        unknown += [word for word in words if word.startswith("--") and word not in of_task]
+        unknown += [] if of_task else [task]
     assert unknown == []
 
 
-@pytest.mark.parametrize("model", [Project, Stage, EnvItem, Image, Keep, Params], ids=lambda model: model.__name__)
-def test_reference_tells_every_key(model: type[Project | Stage | EnvItem | Image | Keep | Params]) -> None:
+@pytest.mark.parametrize(
+    "model",
+    [Project, Stage, EnvItem, Image, Keep, Params, Deploy, Statement, Schedule],
+    ids=lambda model: model.__name__,
+)
+def test_reference_tells_every_key(model: type[BaseModel]) -> None:
     page = text("docs/project-yml.md")
     keys = [field.alias or name for name, field in model.model_fields.items()]
     assert [key for key in keys if f"`{key}`" not in page] == []
@@ -86,3 +106,16 @@ def test_exit_codes_are_told() -> None:
     codes = {runtime.UsageError.exit_code, runtime.PipelineError.exit_code, runtime.StoreError.exit_code}
     told = set(re.findall(r"^\| (\d+) \|", text("docs/running.md"), re.MULTILINE))
     assert {str(code) for code in codes | {kit.ProjectError.exit_code}} <= told
+
+
+def test_the_sizes_of_fargate_are_told() -> None:
+    rows = re.findall(r"^\| (\d+) \| [\d¼½]+ \| (.*) \|$", text("docs/project-yml.md"), re.MULTILINE)
+    assert {int(cpu): written_sizes(memory) for cpu, memory in rows} == SIZES
+
+
+def written_sizes(told: str) -> tuple[int, ...]:
+    """The sizes that a row of the table means, in MiB."""
+    if span := re.fullmatch(r"(\d+)GB to (\d+)GB, in steps of (\d+)GB", told):
+        first, last, step = map(int, span.groups())
+        return tuple(size * 1024 for size in range(first, last + 1, step))
+    return tuple(int(word[:-2]) * 1024 if word.endswith("GB") else int(word) for word in told.split(", "))

@@ -112,7 +112,7 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001
     except HandoffError as error:
         went_on, refused = False, (error.exit_code, error.message)
     assert (went_on, shown.getvalue()) == (goes_on, "remove it? [y/N] ")
-    assert refused == (None if goes_on else (1, "nothing was done: the answer was no"))
+    assert refused == (None if goes_on else (1, "not done: the answer was no"))
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:

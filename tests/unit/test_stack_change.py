@@ -738,7 +738,7 @@ def test_who_is_always_second_is_told(made: Desk) -> None:
 def test_a_stack_is_removed(made: Desk) -> None:
     assert made.remove(dry=True)
     assert made.remove()
-    assert made.said[:2] == ["would remove stack handoff-dev-shop", "removing stack handoff-dev-shop"]
+    assert made.said[:2] == ["would remove stack handoff-dev-shop", "remove stack handoff-dev-shop"]
     assert made.said[-1] == "stack handoff-dev-shop is removed"
     assert made.cloud.stacks == {}
     assert not made.remove()

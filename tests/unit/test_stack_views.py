@@ -49,9 +49,9 @@ def shown(width: int, height: int, *names: str) -> str:
 
 def test_a_table() -> None:
     assert [line.rstrip() for line in shown(80, 20, "Logs", "Task").splitlines()] == [
-        "resource  type       status              seconds",
-        "Task      AWS::X::Y  create in progress       12",
-        "Logs      AWS::X::Y  create complete           5",
+        "resource  type       status               s",
+        "Task      AWS::X::Y  create in progress  12",
+        "Logs      AWS::X::Y  create complete      5",
     ]
 
 

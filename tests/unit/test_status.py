@@ -157,10 +157,10 @@ ALL = compared(
 def test_a_table() -> None:
     often = compared(Deployed(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no")
     assert shown.table_of([ALL, BEFORE, often]) == (
-        "PROJECT  STACK                     IMAGE    PARAMS   NEXT RUN              LAST RUN              OUTCOME\n"
-        "shop     deployed                  in step  in step  2026-03-02T01:00:00Z  2026-03-01T02:00:00Z  failed (3)\n"
-        "shop     none                      none     none     -                     -                     -\n"
-        "shop     UPDATE_ROLLBACK_COMPLETE  none     none     rate(5 minutes)       -                     ?\n"
+        "PROJECT  STACK                     IMAGE    PARAMS   NEXT RUN           LAST RUN              OUTCOME\n"
+        "shop     deployed                  in step  in step  2026-03-02T01:00Z  2026-03-01T02:00:00Z  failed (3)\n"
+        "shop     none                      none     none     -                  -                     -\n"
+        "shop     UPDATE_ROLLBACK_COMPLETE  none     none     rate(5 minutes)    -                     ?\n"
     )
 
 

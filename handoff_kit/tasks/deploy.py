@@ -1,0 +1,51 @@
+"""From the files of a project to a task in AWS."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from handoff_kit.tasks import flags
+from handoff_kit.tasks.telling import conclude, say, told
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "project": flags.PROJECT,
+        "all": "every project under projects/",
+        "environment": flags.ENVIRONMENT,
+        "builder": flags.BUILDER,
+        "yes": flags.YES,
+    },
+)
+@told
+def deploy(
+    c: Context,
+    project: str = "",
+    all: bool = False,  # noqa: A002  # what the flag is called
+    environment: str = "",
+    builder: str = "",
+    yes: bool = False,
+) -> None:
+    """Deploy a project to AWS: stacks, image, params, files. Tells each change of a stack, and asks before it."""
+    from handoff_kit.deployment import wanted
+    from handoff_kit.deployment.deploy import Deployment, after, deploy
+    from handoff_kit.deployment.execute import Manner
+    from handoff_kit.remote import connection
+
+    name, places = flags.environment(environment), flags.places(c, project, every=all)
+    found = wanted.every(places, name, os.environ)
+    shared = wanted.shared(found, name)
+    clients = connection.sign_in(os.environ, say)
+    manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
+    common = Deployment(clients, connection.account(clients), os.environ, lambda: flags.builder(builder), manner)
+    changed = deploy(found, shared, common)
+    if not changed:
+        say("no changes: everything is deployed as it lies here")
+    conclude(c, range(changed), after(found, common.stack(found[0])))

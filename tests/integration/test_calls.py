@@ -1,0 +1,35 @@
+"""How often AWS is called where nothing has changed: the figures that are set for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from estate import Estate
+
+MOST = 12
+
+
+def test_a_deployment_that_changes_nothing_makes_few_calls(sound: Estate) -> None:
+    """Of one project; the shared stack, the registry and the task are looked at, and what they hold."""
+    with sound.recorded() as calls:
+        told = sound.must("deploy")
+    assert "no changes: everything is deployed as it lies here" in told.stderr
+    found = Counter(call.name for call in calls)
+    assert found == {
+        "sts:GetCallerIdentity": 1,
+        "cloudformation:DescribeStacks": 3,
+        "cloudformation:GetTemplate": 3,
+        "s3:HeadBucket": 1,
+        "s3:ListObjectsV2": 1,
+        "ssm:GetParameter": 1,
+        "ecr:DescribeImages": 2,
+    }
+    assert found.total() <= MOST
+
+
+def test_what_is_only_told_makes_no_more(sound: Estate) -> None:
+    with sound.recorded() as calls:
+        sound.must("deploy", "--dry")
+    assert len(calls) <= MOST
