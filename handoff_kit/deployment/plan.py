@@ -100,7 +100,7 @@ def _image(wanted: Wanted, account: Account, packing: Packing, stack: Stack) -> 
         no_cache=False,
     )
     uri = account.uri(names.repository(stack.name))
-    push = pushing.plan_push(builder, made.reference, f"{uri}:{wanted.tag}", wanted.place)
+    push = pushing.plan_push(builder, made.reference, f"{uri}:{wanted.tag}", wanted.place, _again(stack))
     return (*build, pushing.plan_login(builder, uri.partition("/")[0], packing.login, wanted.place), *push)
 
 

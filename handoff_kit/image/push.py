@@ -17,6 +17,10 @@ __all__ = ["checked", "named", "plan_login", "plan_push", "pushed"]
 
 DIGEST_FILE = "pushed-digest"
 TAKEN = "another image has this tag for good: name one of your own (--tag), or deploy again, which takes that image"
+PUSHING = (
+    "allow it to whoever deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
+    "ecr:CompleteLayerUpload, ecr:PutImage on the repository"
+)
 _REFUSED = r"no basic auth credentials|denied|unauthorized|authentication required"
 CAUSES = (
     r"no basic auth credentials",
@@ -60,14 +64,18 @@ def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) 
     return RunCommand(argv, place.root, f"sign in to {host}", telling=CAUSES, given=password)
 
 
-def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace) -> tuple[Step, ...]:
-    """The steps that give the image its name in the registry, and bring it there."""
+def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, again: str = "") -> tuple[Step, ...]:
+    """The steps that give the image its name in the registry, and bring it there.
+
+    `again` is the command that has signed in to ECR, and does the same once more.
+    """
     told = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
     hints = (
-        (_REFUSED, f"sign in: {builder.kind} login {_host(target)}".rstrip()),
+        (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {_host(target)}".rstrip()),
         (r"tag is immutable|tag invalid", TAKEN),
         (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
         (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
+        *(((r"", f"what has arrived is not sent again: {again}"),) if again else ()),
     )
     push = (builder.kind, "push", *told, target)
     return (

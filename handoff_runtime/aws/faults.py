@@ -34,18 +34,27 @@ S3_PERMISSIONS = {
     "DeleteObjects": "s3:DeleteObject",
     "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectVersions": "s3:ListBucketVersions",
     "ListObjectsV2": "s3:ListBucket",
     "UploadPart": "s3:PutObject",
 }
-OF_BUCKET = ("s3:ListBucket", "s3:ListBucketVersions")
+OF_BUCKET = (
+    "s3:DeleteBucket",
+    "s3:GetBucketTagging",
+    "s3:ListBucket",
+    "s3:ListBucketMultipartUploads",
+    "s3:ListBucketVersions",
+)
 # IAM's prefix of actions, where it is not the service's id: https://docs.aws.amazon.com/service-authorization/latest/reference/
 PREFIXES = {"CloudWatch Logs": "logs", "SFN": "states"}
 # What of a request names the resource, and its ARN behind region and account.
 RESOURCES = {
     "StackName": "cloudformation:{place}:stack/{name}/*",
     "SecretId": "secretsmanager:{place}:secret:{name}-*",
-    "cluster": "ecs:{place}:cluster/{name}",
+    "taskDefinition": "ecs:{place}:task-definition/{name}:*",
+    "task": "ecs:{place}:task/*/{name}",
+    "tasks": "ecs:{place}:task/*",
     "logGroupName": "logs:{place}:log-group:{name}:*",
     "repositoryName": "ecr:{place}:repository/{name}",
 }
@@ -112,6 +121,12 @@ def status(error: Exception) -> int:
     return int(found)
 
 
+def _asked(call: Call) -> str:
+    """What a request is about, and what was asked, once where both are one."""
+    place = where(call)
+    return f"{place}:" if place == call.title else f"{place}: {call.title}"
+
+
 def where(call: Call) -> str:
     """What a request is about, as one would write it."""
     request = call.request
@@ -121,8 +136,13 @@ def where(call: Call) -> str:
     if call.service == "SSM" and ("Name" in request or "Names" in request):
         return f"parameter {request.get('Name') or ', '.join(request['Names'])}"
     if "StackName" in request:
-        return f"stack {request['StackName']}"
+        return f"stack {_name_of_stack(request['StackName'])}"
     return f"secret {request['SecretId']}" if "SecretId" in request else call.title
+
+
+def _name_of_stack(name: str) -> str:
+    """Of an ARN, arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID, the name."""
+    return name.split("/")[1] if name.startswith("arn:") else name
 
 
 def permission(call: Call) -> str:
@@ -135,7 +155,8 @@ def permission(call: Call) -> str:
 
 def _of_s3(call: Call) -> str:
     action = S3_PERMISSIONS.get(call.operation, f"s3:{call.operation}")
-    if "VersionId" in call.request:
+    deleted = call.request.get("Delete", {}).get("Objects", ())
+    if any("VersionId" in of for of in (call.request, *deleted)):
         action += "Version"
     bucket = f"arn:{_partition(call.region)}:s3:::{call.request.get('Bucket', '*')}"
     return f"{action} on {bucket}" if action in OF_BUCKET else f"{action} on {bucket}/{call.request.get('Key', '*')}"
@@ -149,7 +170,7 @@ def _resource(call: Call) -> str:
     for key, form in RESOURCES.items():
         if name := call.request.get(key):
             start = f"arn:{_partition(call.region)}:"
-            return name if name.startswith("arn:") else start + form.format(place=place, name=name)
+            return name if str(name).startswith("arn:") else start + form.format(place=place, name=name)
     return "*"
 
 
@@ -167,11 +188,11 @@ def _refused(response: Mapping[str, Any], call: Call) -> StoreError:
         return known
     if found in THROTTLED:
         hint = "run it again later, or have the account's limit raised"
-        return StoreError(f"{where(call)}: {call.title} throttled ({found}), still after {attempts} attempts", hint)
+        return StoreError(f"{_asked(call)} throttled ({found}), still after {attempts} attempts", hint)
     tries = f", still after {attempts} attempts" if attempts > 1 else ""
     status_and_code = " ".join(dict.fromkeys([str(answered.get("HTTPStatusCode", "")), found])).strip()
     told_so = f" ({text})" if text else ""
-    return StoreError(f"{where(call)}: {call.title} answered {status_and_code}{tries}{told_so}", "run it again")
+    return StoreError(f"{_asked(call)} answered {status_and_code}{tries}{told_so}", "run it again")
 
 
 def _rejected(found: str, text: str, call: Call) -> StoreError | None:
@@ -230,9 +251,9 @@ def _unanswered(error: Exception, call: Call) -> StoreError:
         (name in NO_KEYS, f"{place}: no credentials found ({found})", KEYS),
         (name == "ProfileNotFound", f"AWS_PROFILE: {found}", "see which there are: aws configure list-profiles"),
         ("SSO" in name or "Token" in name, f"{place}: the sign-in is missing or has expired ({found})", LOGIN),
-        (name in UNREACHABLE, f"{place}: {call.title} got no connection ({found})", NETWORK),
+        (name in UNREACHABLE, f"{_asked(call)} got no connection ({found})", NETWORK),
         (name == "ParamValidationError", f"{place}: {found}", NAME_BUCKET if "Bucket" in call.request else None),
-        (True, f"{place}: {call.title} got no whole answer ({found})", "run it again"),
+        (True, f"{_asked(call)} got no whole answer ({found})", "run it again"),
     )
     return next(StoreError(message, hint) for applies, message, hint in table if applies)
 

@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> Iterator[bytes]:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            while size := int(self.rfile.readline().partition(b";")[0], 16):
+            while size := _size(self.rfile.readline()):
                 yield self.rfile.read(size)
                 self.rfile.readline()
             self.rfile.readline()
@@ -247,6 +247,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
         """Nothing."""
+
+
+def _size(line: bytes) -> int:
+    """Of a chunk; a client that has gone sends none."""
+    if not line:
+        raise ConnectionError
+    return int(line.partition(b";")[0], 16)
 
 
 def _digest(manifest: bytes) -> str:

@@ -217,7 +217,8 @@ class Life:
         stopping.start()
         exit_ = int(self._docker("wait", task.container).stdout.strip() or 137)
         ended = time.time()
-        state = json.loads(self._docker("inspect", task.container).stdout or "[{}]")[0].get("State", {})
+        found = json.loads(self._docker("inspect", task.container).stdout or "[]")  # somebody may have removed it
+        state = found[0]["State"] if found else {}
         logging.join()
         reason = {"reason": OUT_OF_MEMORY} if state.get("OOMKilled") else {}
         task.container_now(lastStatus="STOPPED", exitCode=exit_, **reason)

@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length") or 0)
         named = "X-Amz-Target" in self.headers or self.headers.get("Content-Type", "").startswith(FORM)
         read = self.rfile.read(size) if named else b""  # what it is called by is in there
-        call = protocols.read(self.command, self.path, self.headers, read)
+        call = protocols.read(self.command, self.path, dict(self.headers), read)
         faults = {fault.kind: fault for fault in self.server.proxy.chosen(self.command, what, call)}
         if wait := faults.get("wait"):
             time.sleep(wait.seconds)

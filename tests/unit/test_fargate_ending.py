@@ -170,9 +170,7 @@ def test_out_of_memory_of_a_stage_is_known_by_the_log() -> None:
     [
         pytest.param(
             task(143, "UserInitiated", "stopped by invoke"),
-            Ending(
-                143, "was stopped by invoke (exit 143)", "see what it had done: invoke logs --project shop"
-            ),
+            Ending(143, "was stopped by invoke (exit 143)", "see what it had done: invoke logs --project shop"),
             id="by a user",
         ),
         pytest.param(

@@ -27,6 +27,13 @@ def call(service: str, operation: str, region: str = "eu-central-1", **request: 
         (call("S3", "ListObjectVersions", Bucket="b", Prefix="k/"), "s3:ListBucketVersions on arn:aws:s3:::b"),
         (call("S3", "UploadPart", Bucket="b", Key="k"), "s3:PutObject on arn:aws:s3:::b/k"),
         (call("S3", "DeleteObjects", Bucket="b"), "s3:DeleteObject on arn:aws:s3:::b/*"),
+        (
+            call("S3", "DeleteObjects", Bucket="b", Delete={"Objects": [{"Key": "k", "VersionId": "1"}]}),
+            "s3:DeleteObjectVersion on arn:aws:s3:::b/*",
+        ),
+        (call("S3", "ListMultipartUploads", Bucket="b"), "s3:ListBucketMultipartUploads on arn:aws:s3:::b"),
+        (call("S3", "DeleteBucket", Bucket="b"), "s3:DeleteBucket on arn:aws:s3:::b"),
+        (call("S3", "GetBucketTagging", Bucket="b"), "s3:GetBucketTagging on arn:aws:s3:::b"),
         (call("S3", "PutObject", "cn-north-1", Bucket="b", Key="k"), "s3:PutObject on arn:aws-cn:s3:::b/k"),
         (call("SSM", "GetParameter", Name="x"), "ssm:GetParameter on arn:aws:ssm:eu-central-1:*:parameter/x"),
         (call("SSM", "GetParameter", Name="/x/y"), "ssm:GetParameter on arn:aws:ssm:eu-central-1:*:parameter/x/y"),
@@ -40,6 +47,16 @@ def call(service: str, operation: str, region: str = "eu-central-1", **request: 
         ),
         (call("Secrets Manager", "GetSecretValue", SecretId="arn:x"), "secretsmanager:GetSecretValue on arn:x"),
         (call("STS", "GetCallerIdentity"), "sts:GetCallerIdentity on *"),
+        (
+            call("ECS", "RunTask", cluster="c", taskDefinition="f"),
+            "ecs:RunTask on arn:aws:ecs:eu-central-1:*:task-definition/f:*",
+        ),
+        (call("ECS", "StopTask", cluster="c", task="t"), "ecs:StopTask on arn:aws:ecs:eu-central-1:*:task/*/t"),
+        (
+            call("ECS", "DescribeTasks", cluster="c", tasks=["t"]),
+            "ecs:DescribeTasks on arn:aws:ecs:eu-central-1:*:task/*",
+        ),
+        (call("ECS", "ListTasks", cluster="c"), "ecs:ListTasks on *"),
     ],
 )
 def test_permissions(asked: Call, expected: str) -> None:

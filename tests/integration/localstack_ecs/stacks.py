@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# ruff: noqa: ANN001, ANN003, ANN201, ANN202, ANN204
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204
 """Stacks that fail as CloudFormation's do: what was made goes, what was changed is changed back, and the stack says so.
 
 LocalStack calls every failure ROLLBACK_COMPLETE, undoes nothing, forgets the template that was in force, and takes a
@@ -8,6 +8,7 @@ sets it executes all, at once; here only the first that is asked for.
 """
 
 import copy
+import functools
 import threading
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from localstack.services.cloudformation.v2 import entities, provider
 
 KEPT = ("template", "processed_template", "template_body", "resolved_parameters")
 GONE = (StackStatus.DELETE_COMPLETE, StackStatus.DELETE_IN_PROGRESS, StackStatus.DELETE_FAILED)
-executing = threading.Lock()
+executing, making = threading.Lock(), threading.Lock()
 keeping_nothing = set()  # change sets whose execution shall leave no new resource behind, retained or not
 
 
@@ -181,6 +182,17 @@ def _make_obsolete(others):
             other.set_execution_status(ExecutionStatus.OBSOLETE)
 
 
+def _one_at_a_time(method):
+    """Two that are made at once would each make the stack."""
+
+    @functools.wraps(method)
+    def made(*args, **kwargs):
+        with making:
+            return method(*args, **kwargs)
+
+    return made
+
+
 def _deletion(stack):
     return stack.__dict__.get("deletion_time")
 
@@ -193,5 +205,7 @@ def _set_deletion(stack, time):
 def install():
     """Replace LocalStack's class."""
     provider.ChangeSetModelExecutor = Executor
+    theirs = provider.CloudformationProviderV2
+    theirs.create_change_set = _one_at_a_time(theirs.create_change_set)
     entities.Stack.deletion_time = property(_deletion, _set_deletion)
     handlers.serve_custom_service_request_handlers.append(_note)
