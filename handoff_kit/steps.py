@@ -90,13 +90,13 @@ class ChangeStack:
     """A CloudFormation stack as it shall be: made where there is none, changed where it differs.
 
     `file` holds `template`, as it lies on disk; `again` is the command that does the same once more.
-    A value of `parameters` may be an ImageTag, whose digest is looked up when the step is done.
+    A value of `parameters` may be an ImageTag, whose digest is looked up when the step is done, or a BucketThere.
     """
 
     name: str
     file: Path
     template: str = field(repr=False)
-    parameters: Mapping[str, str | ImageTag] = field(default_factory=dict)
+    parameters: Mapping[str, str | ImageTag | BucketThere] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     again: str = ""
     bucket: str = ""
@@ -109,6 +109,18 @@ class ImageTag:
     repository: str
     tag: str
     uri: str
+
+
+@dataclass(frozen=True)
+class BucketThere:
+    """`yes` where a bucket is there from before the stack that would make it, marked as that stack's; else `no`.
+
+    A stack that is there keeps what it was once told.
+    """
+
+    bucket: str
+    account: str
+    stack: str
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from handoff_kit.deployment.execute import execute
 from handoff_kit.deployment.packing import packing
 from handoff_kit.deployment.plan import plan, plan_shared
 from handoff_kit.errors import HandoffError
+from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import connection, names, parameter
 from handoff_kit.stacks import body
 
@@ -84,10 +85,11 @@ def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
     wanted = next((one for one in every if one.needs_shared), None)
     if wanted is None:
         return 0
-    bucket = names.bucket(shared.environment, deployment.account, deployment.clients.region)
+    clients, account = deployment.clients, deployment.account
+    bucket = names.bucket(shared.environment, account, clients.region)
     stack = dataclasses.replace(deployment.stack(wanted), bucket=bucket)
     fits = len(shared.text.encode()) <= body.MOST
-    steps = plan_shared(shared, wanted, stack, at_once=fits or accounts.has_bucket(stack, deployment.account))
+    steps = plan_shared(shared, wanted, stack, account, at_once=fits or buckets.is_there(clients, bucket, account))
     return execute(steps, stack, deployment.manner)
 
 
@@ -101,10 +103,12 @@ def _deploy(wanted: Wanted, deployment: Deployment) -> int:
     return execute(plan(wanted, account, packed, stack), stack, manner)
 
 
-def after(every: Sequence[Wanted], stack: Stack) -> str:
-    """The next useful command: put the schedules in force that the file declares, else run it."""
+def after(every: Sequence[Wanted], stack: Stack, *, changed: bool) -> str:
+    """The next useful command: look where nothing changed, put in force the schedules of the file, or run it."""
     if len(every) > 1:
-        return "invoke status"
+        return f"invoke status{stack.options.removeprefix(f'--project {stack.project}')}"
+    if not changed:
+        return f"invoke status {stack.options}"
     return f"invoke {'schedule' if every[0].loaded.schedules else 'run'} {stack.options}"
 
 

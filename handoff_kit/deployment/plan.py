@@ -13,7 +13,7 @@ from handoff_kit.image import push as pushing
 from handoff_kit.remote import names
 from handoff_kit.remote import params as documents
 from handoff_kit.remote.change import Change
-from handoff_kit.steps import ChangeStack, ImageTag, RemoveStack, Step, WriteFile
+from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RemoveStack, Step, WriteFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,19 +52,20 @@ class Packing:
 CloudStep = Step | Change | ChangeStack | RemoveStack | Files
 
 
-def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, *, at_once: bool) -> tuple[CloudStep, ...]:
+def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, account: str, *, at_once: bool) -> tuple[CloudStep, ...]:
     """The steps that make the shared stack what it shall be.
 
     A body that is too long for a request goes by the bucket, which this very stack makes: the first time it is
     made without what the projects add to it.
     """
     bodies = (shared.text,) if at_once else (shared.bare, shared.text)
-    return tuple(step for body in bodies for step in _shared(shared, wanted, body, stack))
+    return tuple(step for body in bodies for step in _shared(shared, wanted, body, stack, account))
 
 
-def _shared(shared: Shared, wanted: Wanted, body: str, stack: Stack) -> tuple[CloudStep, ...]:
+def _shared(shared: Shared, wanted: Wanted, body: str, stack: Stack, account: str) -> tuple[CloudStep, ...]:
     name, file = names.shared(shared.environment), wanted.place.build / "shared.yml"
-    return (WriteFile(file, body), ChangeStack(name, file, body, {}, shared.tags, _again(stack), stack.bucket))
+    kept = {"KeptBucket": BucketThere(stack.bucket, account, name)}
+    return (WriteFile(file, body), ChangeStack(name, file, body, kept, shared.tags, _again(stack), stack.bucket))
 
 
 def plan(wanted: Wanted, account: Account, packing: Packing | None, stack: Stack) -> tuple[CloudStep, ...]:

@@ -10,6 +10,7 @@ from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.execute import execute
 from handoff_kit.destruction.telling import count, listed, prove
+from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import consent, names
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError, told
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Shared", "destroy", "plan", "read"]
 
 PROJECT, ENVIRONMENT = "handoff:project", "handoff:environment"
-MADE_BY = "aws:cloudformation:stack-name"
-"""A tag that CloudFormation alone can give."""
-UNTAGGED = ("NoSuchTagSet", "NoSuchBucket")
 A_CALL = 10
 """AWS Systems Manager API Reference, GetParameters and DeleteParameters: so many names at most."""
 
@@ -143,11 +141,10 @@ def _kept(found: Shared) -> tuple[str, ...]:
 
 
 def _is_ours(clients: Clients, bucket: str, name: str, stack: Deployed | None) -> bool:
-    """Whether our stack made the bucket: it says so, or a tag does that nobody else can give."""
+    """Whether our stack made the bucket: a tag says so, or the stack does."""
+    if buckets.is_marked(clients, bucket, name):
+        return True
     with told():
-        tags = clients.call_unless(UNTAGGED, S3, "get_bucket_tagging", Bucket=bucket)
-        if any((one["Key"], one["Value"]) == (MADE_BY, name) for one in (tags or {}).get("TagSet", ())):
-            return True
         asked = {"StackName": name, "LogicalResourceId": "Bucket"}
         made = clients.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stack_resource", **asked)
     detail: dict[str, Any] = (made or {}).get("StackResourceDetail", {})

@@ -36,9 +36,11 @@ class Network:
         }
 
     @property
-    def capacity(self) -> list[dict[str, Any]]:
-        """`capacityProviderStrategy` of RunTask."""
-        return [{"capacityProvider": "FARGATE_SPOT" if self.spot else "FARGATE", "weight": 1}]
+    def capacity(self) -> dict[str, Any]:
+        """`launchType` of RunTask, which an own cluster needs no capacity provider for; with Spot it needs that."""
+        if self.spot:
+            return {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}
+        return {"launchType": "FARGATE"}
 
 
 def needs_shared(deploy: Deploy, *, bucket: bool) -> bool:

@@ -21,7 +21,7 @@ def run_task(network: Network, family: str, asked: Asked) -> dict[str, Any]:
         "cluster": network.cluster,
         "taskDefinition": family,
         "count": 1,
-        "capacityProviderStrategy": network.capacity,
+        **network.capacity,
         "networkConfiguration": network.configuration,
         "overrides": overrides(asked),
         "startedBy": STARTED_BY,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "BUCKET_MARK",
     "BUCKET_VARIABLES",
     "CONTAINER",
     "STACK_VARIABLE",
@@ -37,6 +38,8 @@ __all__ = [
 
 CONTAINER = "handoff"
 """The one container of a task: a part of the name of its log stream, and what overrides name."""
+BUCKET_MARK = "handoff:stack"
+"""The tag of a shared bucket that names the stack which made it; it outlives the stack with the bucket."""
 TEMPLATES = ".templates"
 """Below it, in a bucket, templates that are too long to be sent otherwise."""
 

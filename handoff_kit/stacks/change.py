@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from handoff_kit.stacks.deployed import Deployed
     from handoff_kit.stacks.differences import Difference
     from handoff_kit.stacks.waiting import Ended
-    from handoff_kit.steps import ChangeStack, RemoveStack
+    from handoff_kit.steps import BucketThere, ChangeStack, RemoveStack
     from handoff_runtime.aws.clients import Clients
 
     Say = Callable[[str], None]
@@ -65,7 +65,7 @@ def remove(step: RemoveStack, clients: Clients, *, dry: bool, yes: bool, say: Sa
     return True
 
 
-def _tell(step: ChangeStack, values: Mapping[str, str], clients: Clients, say: Say) -> bool:
+def _tell(step: ChangeStack, values: Mapping[str, str | BucketThere], clients: Clients, say: Say) -> bool:
     """What would be done."""
     found = deployed.read(clients, step.name, template=True)
     if found:
@@ -73,7 +73,7 @@ def _tell(step: ChangeStack, values: Mapping[str, str], clients: Clients, say: S
     if found and (obstacle := recovery.obstacle(found)):
         say(f"note: stack {step.name}: {obstacle}")
     there = None if found and found.status == recovery.FAILED_CREATION else found
-    seen = differences.between(there, step, values)
+    seen = differences.between(there, step, parameters.settled(values, there, clients, step.again))
     if there and not seen:
         say(f"stack {step.name} is up to date")
         return False
@@ -81,9 +81,10 @@ def _tell(step: ChangeStack, values: Mapping[str, str], clients: Clients, say: S
     return True
 
 
-def _attempt(step: ChangeStack, values: Mapping[str, str], means: Means) -> bool | None:
+def _attempt(step: ChangeStack, given: Mapping[str, str | BucketThere], means: Means) -> bool | None:
     """Change it; None where somebody else was quicker, and all is to be compared again."""
     found = recovery.ready(step, means)
+    values = parameters.settled(given, found, means.clients, step.again)
     seen = differences.between(found, step, values)
     made = None
     if seen or found is None or found.status not in SETTLED:

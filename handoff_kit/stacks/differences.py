@@ -93,8 +93,9 @@ def _order(found: Difference) -> tuple[int, str, str]:
 def _whole(text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> _Whole:
     template = templates.parse(text)
     values = {**templates.defaults(template), **parameters}
-    found = {name: templates.filled(template.get(name), values) or {} for name in templates.SECTIONS}
-    return _Whole({name: _named(section) for name, section in found.items()}, values, tags)
+    filled = {name: templates.filled(template.get(name), values) or {} for name in templates.SECTIONS}
+    found = {name: _named(section) for name, section in filled.items()}
+    return _Whole({**found, "Resources": templates.made(found["Resources"], found["Conditions"])}, values, tags)
 
 
 def _named(section: Any) -> dict[str, Any]:  # noqa: ANN401  # any part of a template

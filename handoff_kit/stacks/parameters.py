@@ -1,31 +1,59 @@
-"""The parameters of a stack with images resolved: what is deployed by digest can not come to mean another image."""
+"""The parameters of a stack as texts: an image by its digest, which can not come to mean another, and what is there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.steps import ImageTag
+from handoff_kit.steps import BucketThere, ImageTag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from handoff_kit.stacks.deployed import Deployed
     from handoff_runtime.aws.clients import Clients
 
-__all__ = ["ECR", "resolved"]
+    Given = Mapping[str, str | ImageTag | BucketThere]
+
+__all__ = ["ECR", "resolved", "settled"]
 
 ECR = "ecr"
 ABSENT = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
 def resolved(
-    parameters: Mapping[str, str | ImageTag], clients: Clients, *, dry: bool = False, again: str = ""
-) -> dict[str, str]:
-    """Every value as a text; with `dry` an image may be one that is still to be pushed."""
+    parameters: Given, clients: Clients, *, dry: bool = False, again: str = ""
+) -> dict[str, str | BucketThere]:
+    """The images by their digests; with `dry` one may be still to be pushed."""
     return {
         name: _image(value, clients, again, dry=dry) if isinstance(value, ImageTag) else value
         for name, value in parameters.items()
     }
+
+
+def settled(
+    values: Mapping[str, str | BucketThere], there: Deployed | None, clients: Clients, again: str
+) -> dict[str, str]:
+    """Every value as a text, now that it is known what stack is there."""
+    return {
+        name: _kept(name, value, there, clients, again) if isinstance(value, BucketThere) else value
+        for name, value in values.items()
+    }
+
+
+def _kept(name: str, value: BucketThere, there: Deployed | None, clients: Clients, again: str) -> str:
+    if there is not None:
+        return there.parameters.get(name, "no")  # one that knows of no such thing has made its bucket
+    if not buckets.is_there(clients, value.bucket, value.account):
+        return "no"
+    if buckets.is_marked(clients, value.bucket, value.stack):
+        return "yes"
+    message = (
+        f"bucket {value.bucket}: found one that stack {value.stack} has not made, by the name that its own would have"
+    )
+    take = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one made: remove it"
+    raise AWSError(message, f"{take}, then: {again}")
 
 
 def _image(image: ImageTag, clients: Clients, again: str, *, dry: bool) -> str:

@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SECTIONS", "defaults", "filled", "parse", "section"]
+__all__ = ["SECTIONS", "defaults", "filled", "made", "parse", "section"]
 
 SECTIONS = ("Resources", "Outputs", "Conditions", "Mappings", "Rules", "Transform")
 """What makes a difference; a description alone CloudFormation does not take for a change."""
@@ -55,6 +55,19 @@ def filled(value: Any, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401  #
         case list():
             return [filled(one, parameters) for one in value]
     return value
+
+
+def made(resources: Mapping[str, Any], conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """The resources but those whose condition is known not to hold: two texts that are not the same."""
+    return {name: one for name, one in resources.items() if not _is_left_out(one, conditions)}
+
+
+def _is_left_out(resource: Any, conditions: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    named = resource.get("Condition") if isinstance(resource, dict) else None
+    match conditions.get(str(named)):
+        case {"Fn::Equals": [str(one), str(other)]}:
+            return one != other
+    return False
 
 
 def _substituted(text: str, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401

@@ -48,4 +48,4 @@ def deploy(
     changed = deploy(found, shared, common)
     if not changed:
         say("no changes: everything is deployed as it lies here")
-    conclude(c, range(changed), after(found, common.stack(found[0])))
+    conclude(c, range(changed), after(found, common.stack(found[0]), changed=bool(changed)))

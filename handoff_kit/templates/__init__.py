@@ -43,6 +43,7 @@ def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = 
         "cluster": names.cluster(environment),
         "topic": names.topic(environment),
         "bucket": _bucket(environment),
+        "mark": names.BUCKET_MARK,
         "templates": f"{names.TEMPLATES}/",
         "projects": ruled,
     }

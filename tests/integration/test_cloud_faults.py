@@ -199,12 +199,14 @@ def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
     bucket = names.bucket("taken", sound.account.number, REGION)
     s3 = sound.account.boto("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    code, lines = error(sound.invoke("deploy", HANDOFF_ENVIRONMENT="taken"))
-    assert code == 1
-    assert lines[0].startswith("error: stack handoff-taken: AWS::S3::Bucket Bucket could not be created: ")
-    assert lines[0].endswith("; what had been made was removed again")
-    assert lines[1].startswith("hint: something of that name is there already, and not of this stack: remove it, or ")
-    assert lines[1].endswith("; then: invoke deploy --project shop --environment taken")
+    is_told(
+        sound.invoke("deploy", HANDOFF_ENVIRONMENT="taken"),
+        1,
+        "bucket handoff-taken-ACCOUNT-eu-central-1: found one that stack handoff-taken has not made, by the name that its "
+        "own would have",
+        "to use it: deploy: {bucket: handoff-taken-ACCOUNT-eu-central-1} in project.yml; to have one made: remove it, then: "
+        "invoke deploy --project shop --environment taken",
+    )
     assert s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
     s3.delete_bucket(Bucket=bucket)
 

@@ -168,7 +168,7 @@ next: invoke artifacts.get --project shop
         "taskDefinition": desk.stack,
         "count": 1,
         "clientToken": "TOKEN",
-        "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}],
+        "launchType": "FARGATE",
         "networkConfiguration": {
             "awsvpcConfiguration": {
                 "subnets": ["subnet-1", "subnet-2"],

@@ -125,6 +125,8 @@ def test_a_whole_life(team: Team, account: Account) -> None:
     scheduled(team, account)
     changed(team, account)
     stopped(team, account)
+    begun_again(team, account)
+    done(team, account, "schedule", "--project", "counter")
     destroyed(team, account)
     assert account.refused() == []
 
@@ -204,12 +206,27 @@ def destroyed(team: Team, account: Account) -> None:
     done(team, account, "destroy", "--project", "counter")
     assert account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
     assert account.boto("ecr").describe_repositories()["repositories"] == []
-    assert state(account) == "12\n"
+    assert state(account) == "22\n"
     done(team, account, "destroy", "--project", "counter", "--data")
     assert account.objects(BUCKET.format(account.number)) == {}
     assert account.boto("s3").list_object_versions(Bucket=BUCKET.format(account.number)).get("Versions", []) == []
     done(team, account, "destroy", "--shared", "--data")
     assert (account.stacks(), account.boto("s3").list_buckets()["Buckets"]) == ({}, [])
+
+
+def begun_again(team: Team, account: Account) -> None:
+    """What is shared goes without its bucket, and the next deployment goes on with that."""
+    done(team, account, "destroy", "--project", "counter")
+    done(team, account, "destroy", "--shared")
+    assert account.stacks() == {}
+    assert state(account) == "12\n"
+    told = done(team, account, "deploy", "--project", "counter")
+    assert "+ BucketPolicy" in told.stderr
+    assert "+ Bucket " not in told.stderr
+    assert account.outputs("handoff-dev")["Bucket"] == BUCKET.format(account.number)
+    invoke(team, account, "run", "--project", "counter")
+    assert state(account) == "22\n"
+    assert "no changes" in invoke(team, account, "deploy", "--project", "counter").stderr
 
 
 def seen_schedule(account: Account) -> Any:

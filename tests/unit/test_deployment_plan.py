@@ -19,7 +19,7 @@ from handoff_kit.names import ProjectPlace
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.parameter import Stored
 from handoff_kit.remote.stack import Stack
-from handoff_kit.steps import ChangeStack, ImageTag, RunCommand, WriteContext, WriteFile
+from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RunCommand, WriteContext, WriteFile
 from handoff_runtime import store
 from handoff_runtime.aws.transfer import Local, Plan
 
@@ -179,10 +179,12 @@ def test_the_image_is_built_for_the_architecture(
 def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Wanted]) -> None:
     wanted = make()
     shared = wanting.shared((wanted,), "dev")
-    at_once = planning.plan_shared(shared, wanted, stack_of(wanted), at_once=True)
+    at_once = planning.plan_shared(shared, wanted, stack_of(wanted), ID, at_once=True)
     assert told(at_once) == ["write shared.yml", "stack handoff-dev"]
-    steps = planning.plan_shared(shared, wanted, stack_of(wanted), at_once=False)
+    steps = planning.plan_shared(shared, wanted, stack_of(wanted), ID, at_once=False)
     assert told(steps) == ["write shared.yml", "stack handoff-dev"] * 2
+    kept = {"KeptBucket": BucketThere(BUCKET, ID, "handoff-dev")}
+    assert [step.parameters for step in steps if isinstance(step, ChangeStack)] == [kept, kept]
     bodies = [step.template for step in steps if isinstance(step, ChangeStack)]
     assert bodies == [shared.bare, shared.text]
     assert "handoff-dev-rates" in shared.text

@@ -318,8 +318,8 @@ error: No solution found when resolving dependencies
   cause: Because there is no version of six==9 and you require six==9, we can conclude that your requirements are unsatisfiable.
 """
 NO_NETWORK = """\
-error: Failed to fetch: https://pypi.org/simple/six/
-  cause: error sending request for url (https://pypi.org/simple/six/)
+error: Failed to fetch: https://index.example/simple/six/
+  cause: error sending request for url (https://index.example/simple/six/)
 """
 NO_GIT = "error: Git operation failed\n  cause: Git executable not found. Ensure that Git is installed and available.\n"
 NO_PACKAGE = "Reading package lists...\nE: Unable to locate package nope\n"
@@ -417,7 +417,7 @@ TELLERS = [old, buildkit_20, buildkit, podman, podman_3]
             id="version",
         ),
         pytest.param(
-            TARGET, NO_NETWORK, ": venv/target: Failed to fetch: https://pypi.org/simple/six/", None, id="network"
+            TARGET, NO_NETWORK, ": venv/target: Failed to fetch: https://index.example/simple/six/", None, id="network"
         ),
         pytest.param(
             TARGET.replace(" --require-hashes", ""),

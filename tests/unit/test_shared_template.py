@@ -72,12 +72,24 @@ def test_the_same_files_make_the_same_text(tmp_path: Path) -> None:
     assert str(tmp_path) not in one
 
 
+BUCKET = {"Sub": "handoff-prod-${AWS::AccountId}-${AWS::Region}"}
+MADE_OR_KEPT = {"If": ["MakesBucket", {"Ref": "Bucket"}, BUCKET]}
+
+
+def test_a_bucket_that_is_there_from_before_is_not_made(text: str) -> None:
+    whole = understood(text)
+    assert whole["Conditions"] == {"MakesBucket": {"Equals": [{"Ref": "KeptBucket"}, "no"]}}
+    conditional = {name: one["Condition"] for name, one in whole["Resources"].items() if "Condition" in one}
+    assert conditional == {"Bucket": "MakesBucket"}
+
+
 def test_the_bucket_is_closed(bucket: dict[str, Any]) -> None:
     properties = {key: value for key, value in bucket["Properties"].items() if key != "LifecycleConfiguration"}
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     assert properties == {
-        "BucketName": {"Sub": "handoff-prod-${AWS::AccountId}-${AWS::Region}"},
+        "BucketName": BUCKET,
+        "Tags": [{"Key": "handoff:stack", "Value": "handoff-prod"}],
         "VersioningConfiguration": {"Status": "Enabled"},
         "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
         "PublicAccessBlockConfiguration": dict.fromkeys(blocked, True),
@@ -88,14 +100,14 @@ def test_the_bucket_is_closed(bucket: dict[str, Any]) -> None:
 
 def test_nothing_comes_in_but_by_tls(text: str) -> None:
     policy = understood(text)["Resources"]["BucketPolicy"]["Properties"]
-    assert policy["Bucket"] == {"Ref": "Bucket"}
+    assert policy["Bucket"] == MADE_OR_KEPT
     assert policy["PolicyDocument"]["Statement"] == [
         {
             "Sid": "TlsOnly",
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",
-            "Resource": [{"GetAtt": "Bucket.Arn"}, {"Sub": "${Bucket.Arn}/*"}],
+            "Resource": [{"Sub": f"arn:${{AWS::Partition}}:s3:::{BUCKET['Sub']}{below}"} for below in ("", "/*")],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
     ]
@@ -104,7 +116,7 @@ def test_nothing_comes_in_but_by_tls(text: str) -> None:
 def test_what_is_put_out(text: str) -> None:
     outputs = understood(text)["Outputs"]
     assert {name: output["Value"] for name, output in outputs.items()} == {
-        "Bucket": {"Ref": "Bucket"},
+        "Bucket": MADE_OR_KEPT,
         "Cluster": {"Ref": "Cluster"},
         "Subnets": {"Join": [",", [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]]},
         "SecurityGroup": {"Ref": "SecurityGroup"},

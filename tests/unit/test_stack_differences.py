@@ -309,3 +309,32 @@ def test_what_replaces_is_what_the_schemas_say(kind: str) -> None:
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     known = {path.removeprefix("/properties/").partition("/")[0] for path in schema.get("createOnlyProperties", ())}
     assert set(kinds.CREATE_ONLY[kind]) <= known
+
+
+# conditions
+
+CONDITIONAL = """
+Parameters: {Kept: {Type: String, Default: "no"}}
+Conditions: {Makes: !Equals [!Ref Kept, "no"], Odd: !Not [!Equals [!Ref Kept, "no"]]}
+Resources:
+  Bucket: {Type: AWS::S3::Bucket, Condition: Makes, DeletionPolicy: Retain}
+  Other: {Type: AWS::IAM::Role, Condition: Odd}
+"""
+OTHER = Difference("add", "Other", ROLE)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        pytest.param({}, [Difference("add", "Bucket", BUCKET), OTHER], id="by default"),
+        pytest.param({"Kept": "no"}, [Difference("add", "Bucket", BUCKET), OTHER], id="it holds"),
+        pytest.param({"Kept": "yes"}, [OTHER], id="it does not; another is not understood"),
+    ],
+)
+def test_what_is_made_under_a_condition(parameters: dict[str, str], expected: list[Difference]) -> None:
+    assert list(between(None, wanted(CONDITIONAL), parameters)) == expected
+
+
+def test_a_condition_that_holds_no_more() -> None:
+    seen = between(found(CONDITIONAL, {"Kept": "no"}), wanted(CONDITIONAL), {"Kept": "yes"})
+    assert Difference("remove", "Bucket", BUCKET, kept=True) in seen
