@@ -25,12 +25,16 @@ MEMORY = ("OutOfMemory", "memory usage", "killed for memory")
 
 @dataclass(frozen=True)
 class Ending:
-    """The exit code we end with, a sentence, what to do; `again` where another start may go well by itself."""
+    """The exit code we end with, a sentence, what to do; `again` where another start may go well by itself.
+
+    Without having `ran` it has no log.
+    """
 
     code: int
     words: str
     hint: str | None = None
     again: bool = False
+    ran: bool = True
 
 
 def is_over(task: Mapping[str, Any]) -> bool:
@@ -138,4 +142,4 @@ def _never_ran(task: Mapping[str, Any], known: Known) -> Ending:
     why = _why(task)
     found = failures.of_start(f"{task.get('stopCode', '')} {why}")
     told = f": {why}" if why else ""
-    return Ending(FAILED, f"{found.told}{told}", found.hint(known), found.again)
+    return Ending(FAILED, f"{found.told}{told}", found.hint(known), found.again, ran=False)

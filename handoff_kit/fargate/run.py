@@ -129,7 +129,8 @@ def conclude(cluster: Cluster, task: str, found: Ending | Left) -> str:
     if found.code == 0:
         return f"task {task} {found.words}\nnext: {known.invoke('artifacts.get')}"
     hint = f"hint: {found.hint}\n" if found.hint else ""
-    return f"task {task} {found.words}\n{hint}next: {known.invoke('logs')} --run {task}"
+    after = f"{known.invoke('logs')} --run {task}" if found.ran else known.invoke("status")
+    return f"task {task} {found.words}\n{hint}next: {after}"
 
 
 def after_launch(cluster: Cluster, task: str) -> str:

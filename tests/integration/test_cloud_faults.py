@@ -269,8 +269,8 @@ def test_a_file_that_is_wrong(sound: Estate, task: str, text: str, message: str,
         ),
         pytest.param(
             ("run", "--cpu", "256", "--memory", "3GB"),
-            "--cpu 256 and --memory 3GB: found 256 CPU units, 3,072 MiB, expected with 256 CPU units one of 512, 1024, "
-            "2048 MiB",
+            "--cpu 256 and --memory 3GB: found 256 CPU units, 3,072 MiB, expected what goes with 256 CPU units: 512, "
+            "1GB or 2GB",
             "for example: --cpu 256 --memory 2048",
             id="no such pair",
         ),
@@ -483,7 +483,7 @@ def test_a_task_that_never_starts(sound: Estate) -> None:
             f"task TASK {words}resolve ref: dial tcp: i/o timeout",
             "hint: projects/shop/project.yml: deploy: {subnets: [...]} must be subnets with a route to an internet "
             "gateway (public_ip gives the address), and security groups must let HTTPS out",
-            "next: invoke logs --project shop --run TASK",
+            "next: invoke status --project shop",
         ],
     )
     assert told.stderr.count("starting it again") == 2

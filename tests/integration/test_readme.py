@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from account import Account
     from containers import Engine
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +25,8 @@ IMAGE_PAGE = (ROOT / "docs" / "image.md").read_text(encoding="utf-8")
 COMMAND = re.compile(r"^ *((?:pip install uv && )?uv run .*)$", re.MULTILINE)
 COMMANDS = COMMAND.findall(README)
 CONTAINED = re.compile(r"invoke (build|run-local --container)")
+IN_AWS = re.compile(r"invoke (deploy|run|schedule|status)(?= |$)")
+ASKING = ("deploy", "schedule")
 
 LEFT = {
     "word-count/.artifacts/state": "15",
@@ -62,12 +66,14 @@ def run(command: str, cwd: Path, env: Mapping[str, str] | None = None) -> subpro
 
 
 def test_commands_are_found() -> None:
-    assert (len(COMMANDS), len(list(filter(CONTAINED.search, COMMANDS)))) == (11, 2)
+    found = len(COMMANDS), len(list(filter(CONTAINED.search, COMMANDS))), len(list(filter(IN_AWS.search, COMMANDS)))
+    assert found == (15, 2, 4)
 
 
 def test_every_command_works_in_order(checkout: Path) -> None:
     for command in COMMANDS:
-        if not command.endswith("pytest") and not CONTAINED.search(command):  # the first is this very run
+        elsewhere = CONTAINED.search(command) or IN_AWS.search(command)
+        if not command.endswith("pytest") and not elsewhere:  # the first is this very run
             run(command, checkout)
     left = {path: (checkout / "projects" / path).read_text(encoding="utf-8").strip() for path in LEFT}
     assert left == LEFT
@@ -81,6 +87,22 @@ def test_the_image_is_built_and_run_as_its_page_tells(checkout: Path, docker: En
     assert sorted(said) == ["build", "push", "render", "run-local"]
     assert re.fullmatch(r"handoff-elements:[0-9a-f]{12}  sha256:[0-9a-f]{64}  [\d.]+ MB  [\d.]+ s\n", said["build"])
     assert re.fullmatch(rf"{registry}/team/elements:[0-9a-f]{{12}}  sha256:[0-9a-f]{{64}}  .*\n", said["push"])
+
+
+def test_a_project_comes_into_aws_as_the_page_tells(checkout: Path, account: Account) -> None:
+    """A sample of two Singer programs, deployed, run, put under a schedule; where nobody can be asked, with `--yes`."""
+    run("uv run invoke install --project elements", checkout)
+    for command in filter(IN_AWS.search, COMMANDS):
+        task = IN_AWS.search(command)
+        run(f"{command} --yes" if task and task[1] in ASKING else command, checkout, account.environ)
+    (task_of_aws,) = account.tasks()
+    assert task_of_aws["containers"][0]["exitCode"] == 0
+    bucket = f"handoff-dev-{account.number}-eu-central-1"
+    left = account.objects(bucket, "handoff-dev-elements/.artifacts/")
+    assert json.loads(left["collector_stats.json"]) == {"rows_read": 118}
+    assert account.fire("default").status == "SUCCEEDED"
+    left = account.objects(bucket, "handoff-dev-elements/.artifacts/")
+    assert json.loads(left["collector_stats.json"]) == {"rows_read": 0}
 
 
 def test_what_is_shown_is_real(checkout: Path) -> None:

@@ -289,7 +289,7 @@ def test_a_task_that_never_starts_is_given_up(desk: Desk) -> None:
         f"""\
 task {3:032x} never started: it got no address in its subnet: Timeout waiting for network interface provisioning
 hint: try again: invoke run --project shop
-next: invoke logs --project shop --run {3:032x}
+next: invoke status --project shop
 """
     )
 

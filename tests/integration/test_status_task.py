@@ -110,11 +110,11 @@ def test_every_project(desk: Desk) -> None:
     assert told == Told(
         0,
         """\
-PROJECT  STACK     IMAGE    PARAMS   NEXT RUN              LAST RUN              OUTCOME
-a        deployed  differs  in step  2090-01-01T02:00:00Z  2026-03-01T02:00:00Z  succeeded
-b        none      none     differs  -                     -                     -
-broken   none      none     none     -                     -                     -
-c        none      none     none     -                     -                     -
+PROJECT  STACK     IMAGE    PARAMS   NEXT RUN           LAST RUN              OUTCOME
+a        deployed  differs  in step  2090-01-01T02:00Z  2026-03-01T02:00:00Z  succeeded
+b        none      none     differs  -                  -                     -
+broken   none      none     none     -                  -                     -
+c        none      none     none     -                  -                     -
 """,
         """\
 note: projects/broken/project.yml:1:13: `comand` is not a known key of stage 1

@@ -381,7 +381,7 @@ def test_never_started(reason: str, words: str, hint: str, again: bool, where: s
     )
     told = reason if where == "stoppedReason" else f"Essential container in task exited {reason}"
     expected = f"never started: {words}" if words else "never started"
-    assert ending.explain(found, KNOWN) == Ending(1, f"{expected}: {told}", hint, again)
+    assert ending.explain(found, KNOWN) == Ending(1, f"{expected}: {told}", hint, again, ran=False)
 
 
 def test_a_network_without_public_addresses_gets_other_advice() -> None:
@@ -392,7 +392,7 @@ def test_a_network_without_public_addresses_gets_other_advice() -> None:
 def test_stopped_before_it_ran() -> None:
     found = task(None, "UserInitiated", "stopped by invoke")
     assert ending.explain(found, KNOWN) == Ending(
-        1, "never started: it was stopped before: stopped by invoke", f"start it again: {RUN}"
+        1, "never started: it was stopped before: stopped by invoke", f"start it again: {RUN}", ran=False
     )
 
 
