@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import files, names, parameter
+from handoff_kit.remote import files, names, parameter, registry
 from handoff_kit.remote.errors import AWSError
 
 if TYPE_CHECKING:
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from handoff_kit.remote.stack import Stack
     from handoff_runtime.aws.transfer import Plan
 
-__all__ = ["ECR", "Account", "is_pushed", "read"]
-
-ECR = "ecr"
-ABSENT = ("RepositoryNotFoundException", "ImageNotFoundException")
+__all__ = ["Account", "read"]
 
 
 @dataclass(frozen=True)
@@ -39,17 +36,10 @@ class Account:
 def read(wanted: Wanted, stack: Stack, account: str) -> Account:
     """Four calls, and a further one for each thousand files that are stored."""
     there = _has_bucket(wanted, stack, account)
-    pushed = is_pushed(stack, names.repository(stack.name), wanted.tag)
+    pushed = registry.digest(stack.clients, names.repository(stack.name), wanted.tag) is not None
     stored = parameter.replaceable(stack)
     plan = files.compare(stack, wanted.place) if there else files.first(wanted.place)
     return Account(account, stack.clients.region, pushed, stored, plan)
-
-
-def is_pushed(stack: Stack, repository: str, tag: str) -> bool:
-    """Whether ECR has an image of this tag, which is put there last, when all of it has arrived."""
-    request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
-    found = stack.call_unless(ABSENT, ECR, "describe_images", **request)
-    return bool(found and found["imageDetails"])
 
 
 def _has_bucket(wanted: Wanted, stack: Stack, account: str) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from handoff_kit.deployment.account import ECR
 from handoff_kit.deployment.plan import Packing
 from handoff_kit.image import dockerfile
 from handoff_kit.image.revision import revision
+from handoff_kit.remote.registry import ECR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

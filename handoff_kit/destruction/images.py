@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.remote.change import Change
+from handoff_kit.remote.registry import ECR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Images", "plan", "read"]
 
-ECR = "ecr"
 NO_REPOSITORY = ("RepositoryNotFoundException",)
 A_CALL = 100
 """Amazon ECR API Reference, BatchDeleteImage: so many images at most."""

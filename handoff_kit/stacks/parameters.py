@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handoff_kit.remote import bucket as buckets
+from handoff_kit.remote import registry
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.steps import BucketThere, ImageTag
 
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
 
     Given = Mapping[str, str | ImageTag | BucketThere]
 
-__all__ = ["ECR", "resolved", "settled"]
-
-ECR = "ecr"
-ABSENT = ("ImageNotFoundException", "RepositoryNotFoundException")
+__all__ = ["resolved", "settled"]
 
 
 def resolved(
@@ -57,11 +55,8 @@ def _kept(name: str, value: BucketThere, there: Deployed | None, clients: Client
 
 
 def _image(image: ImageTag, clients: Clients, again: str, *, dry: bool) -> str:
-    request = {"repositoryName": image.repository, "imageIds": [{"imageTag": image.tag}]}
-    found = clients.call_unless(ABSENT, ECR, "describe_images", **request)
-    details = found["imageDetails"] if found else ()
-    if details:
-        return f"{image.uri}@{details[0]['imageDigest']}"
+    if found := registry.digest(clients, image.repository, image.tag):
+        return f"{image.uri}@{found}"
     if dry:
         return f"{image.uri}:{image.tag} (by its digest once pushed)"
     message = f"image {image.uri}:{image.tag}: not found in ECR, expected one that is pushed"
