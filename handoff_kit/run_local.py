@@ -71,7 +71,7 @@ def preview(document: str, command: str, data: Mapping[str, Any], environ: Mappi
     from handoff_runtime import mask, show
 
     params, pipeline = _filled(document, command, data)
-    return show.lines(pipeline, mask.of_run(params, pipeline, environ))
+    return show.lines(pipeline, mask.of_run(params, pipeline, environ, data))
 
 
 def _filled(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:

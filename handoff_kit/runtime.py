@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -14,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from handoff_kit.errors import CommandError, ProjectError
+from handoff_kit.errors import CommandError
 from handoff_runtime.outcome import exit_code
 
 if TYPE_CHECKING:
@@ -23,15 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from handoff_kit.errors import HandoffError
-
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READ_SIZE = 1 << 16
 STDOUT = 1
 UNSEEN = ("VIRTUAL_ENV", "STACK_NAME")  # the venv of the kit, and a store that was not asked for
 PATIENCE = 10.0
 SHOW = "show_commands"
-LONGEST_DATA = 128 << 10  # Linux: MAX_ARG_STRLEN, the null byte included
 
 
 @dataclass(frozen=True)
@@ -65,16 +61,16 @@ class LocalRun:
 
     @property
     def sent(self) -> str:
-        """What its standard input gets: the params, in one line where more could follow."""
-        return f"{json.dumps(json.loads(self.params))}\n" if self.container else self.params
+        """What its standard input gets: the data in a line, then the params, in one line where more could follow."""
+        params = f"{json.dumps(json.loads(self.params))}\n" if self.container else self.params
+        return f"{json.dumps(self.data)}\n{params}"
 
     def argv(self, progress_fd: int | None = None) -> tuple[str, ...]:
         """The words the runtime is started by."""
         meter = ("--meter", self.meter) if self.meter else ()
         progress = () if progress_fd is None else ("--progress-fd", str(progress_fd))
-        data = json.dumps(self.data, ensure_ascii=False)
         params = () if self.store else ("--params", "-")
-        asked = (self.command, "--data", data, *params, *meter, "--log-format", self.log_format)
+        asked = (self.command, "--data", "-", *params, *meter, "--log-format", self.log_format)
         lifeline = ("--lifeline",) if self.container else ()
         start = self.container.argv if self.container else (sys.executable, "-m", "handoff_runtime")
         return (*start, *asked, *progress, *lifeline)
@@ -155,16 +151,7 @@ def _start(asked: LocalRun, progress: int, environ: Mapping[str, str], *, piped:
             start_new_session=True,
         )
     except OSError as error:
-        raise _cannot_start(argv, error) from None
-
-
-def _cannot_start(argv: Sequence[str], error: OSError) -> HandoffError:
-    """The kernel refuses arguments that are too long, together or one alone (execve(2), E2BIG)."""
-    size = max(len(os.fsencode(word)) for word in argv)
-    if error.errno == errno.E2BIG and size > LONGEST_DATA:
-        message = f"--data: found {size:,} bytes, expected at most {LONGEST_DATA:,}: it is one argument of a program"
-        return ProjectError(message, "put what is long into a file: .local/, or files/ of the project")
-    return CommandError(f"could not start {argv[0]}: {error.strerror}", 126)
+        raise CommandError(f"could not start {argv[0]}: {error.strerror}", 126) from None
 
 
 class _Forwarding:

@@ -16,7 +16,7 @@ from handoff_runtime.signals import Signals, end_when_told
 
 end_when_told()  # before anything else is loaded
 
-from handoff_runtime.errors import HandoffError, UsageError  # noqa: E402
+from handoff_runtime.errors import HandoffError, UsageError, inserted  # noqa: E402
 from handoff_runtime.pipeline import METERS  # noqa: E402
 from handoff_runtime.value import NamedTuple  # noqa: E402
 
@@ -31,7 +31,8 @@ USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] 
                                   [--log-format text|json] [--progress-fd N] [--lifeline]
 
 COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAND]
--d, --data     JSON object that fills placeholders                      [$DATA]
+-d, --data     JSON object that fills placeholders; - is the first line of standard input, so that no other
+               process sees it (--params -: the lines after it)         [$DATA]
 --params FILE  the params document; - is standard input
 --meter        what to count on every link; overrides the project's
 --log-format   text on a terminal, else json                            [$LOG_FORMAT]
@@ -121,9 +122,16 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         sys.stdout.write(USAGE)
         return 0
     try:
-        return _do(asked(argv, environ, terminal=os.isatty(STDERR)), environ)
+        return _do(_with_data(asked(argv, environ, terminal=os.isatty(STDERR))), environ)
     except HandoffError as error:
         return _fail(error, str(error))
+
+
+def _with_data(what: Asked) -> Asked:
+    """The command line with its data, which may come by standard input: arguments of a process are seen by all."""
+    if what.data != "-":
+        return what
+    return what._replace(data=sys.stdin.buffer.readline().decode("utf-8", "surrogateescape") if sys.stdin else "")
 
 
 def _fail(error: HandoffError, text: str) -> int:
@@ -131,8 +139,18 @@ def _fail(error: HandoffError, text: str) -> int:
     return error.exit_code
 
 
+def _fail_masked(error: HandoffError, what: Asked, params: Params, environ: Mapping[str, str]) -> int:
+    from handoff_runtime import mask, variables
+
+    try:
+        data = variables.parse_data(what.data)
+    except UsageError:
+        data = {}
+    return _fail(error, mask.of_run(params, params.pipeline, environ, data).inserted(error.for_log()))
+
+
 def _do(what: Asked, environ: Mapping[str, str]) -> int:
-    from handoff_runtime import mask, store
+    from handoff_runtime import store
 
     if what.params is None and environ.get("STACK_NAME"):
         return _do_remotely(what, environ)
@@ -141,7 +159,7 @@ def _do(what: Asked, environ: Mapping[str, str]) -> int:
     try:
         return _act(what, params, environ, signals)
     except HandoffError as error:
-        return _fail(error, mask.of_run(params, params.pipeline, environ).text(str(error)))
+        return _fail_masked(error, what, params, environ)
 
 
 def _resolved(what: Asked, params: Params, environ: Mapping[str, str]) -> Params:
@@ -155,7 +173,6 @@ def _resolved(what: Asked, params: Params, environ: Mapping[str, str]) -> Params
 
 def _do_remotely(what: Asked, environ: Mapping[str, str]) -> int:
     """The same with the store that the environment names."""
-    from handoff_runtime import mask
     from handoff_runtime.aws.remote import Remote
     from handoff_runtime.overlap import Given
 
@@ -169,7 +186,7 @@ def _do_remotely(what: Asked, environ: Mapping[str, str]) -> int:
     try:
         return _act(what, params, known, signals, remote)
     except HandoffError as error:
-        return _fail(error, mask.of_run(params, params.pipeline, environ).text(str(error)))
+        return _fail_masked(error, what, params, environ)
 
 
 def _say(log_format: str, line: str) -> None:
@@ -205,7 +222,7 @@ def _check_known(command: str, functions: Sequence[str]) -> None:
     known = ("run", "show_commands", *functions)
     if command not in known:
         raise UsageError(
-            f"command {command!r}: not found, one of {', '.join(known)} expected",
+            f"command {inserted(repr(command))}: not found, one of {', '.join(known)} expected",
             "a function of your own is a public `def NAME(params, data)` in impl.py",
         )
 

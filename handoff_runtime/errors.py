@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import re
+
+OPEN, CLOSE = "\x02", "\x03"
+MARKED = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
+
+
+def inserted(text: object) -> str:
+    """A text from outside, marked as such in a message of ours: masking looks at nothing else of it (Mask.inserted)."""
+    return f"{OPEN}{str(text).replace(OPEN, '').replace(CLOSE, '')}{CLOSE}"
+
 
 class HandoffError(Exception):
-    """A mistake that can be told in one line, with a hint that mends it."""
+    """A mistake that can be told in one line, with a hint that mends it.
+
+    `marked` is the message with its values marked; of one that marks none, all of it.
+    """
 
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = MARKED.sub(r"\1", message)
+        super().__init__(self.message)
+        self.marked = message if message != self.message else inserted(message)
         self.hint = hint
+
+    def for_log(self) -> str:
+        """The lines for a log, which masks what is marked in them."""
+        return "\n".join([f"error: {self.marked}", *([f"hint: {self.hint}"] if self.hint else [])])
 
     def __str__(self) -> str:
         lines = [f"error: {self.message}"]

@@ -43,8 +43,8 @@ class Log:
         return bool(self._held) and not self._broken
 
     def say(self, text: str) -> None:
-        """A line of our own."""
-        self._emit(OURS, text.encode("utf-8", "surrogateescape") + b"\n")
+        """A line of our own; what it inserts (`errors.inserted`) is masked."""
+        self._emit(OURS, self._mask.inserted(text).encode("utf-8", "surrogateescape") + b"\n")
 
     def feed(self, stage: str, data: bytes) -> None:
         """What a stage wrote to its stderr; whole lines are passed on, and pieces of endless ones."""
@@ -53,7 +53,7 @@ class Log:
         if not end and len(data) > LINE_LIMIT:
             end = self._safe_cut(data)
         if end:
-            self._emit(stage, data[:end])
+            self._emit(stage, self._mask.lines(data[:end]))
         if end < len(data):
             self._partial[stage] = data[end:]
 
@@ -61,7 +61,7 @@ class Log:
         """The stage writes no more: pass on its last line, newline or not."""
         rest = self._partial.pop(stage, b"")
         if rest:
-            self._emit(stage, rest)
+            self._emit(stage, self._mask.lines(rest))
 
     def flush(self, _events: int = 0) -> None:
         """Write what can be written without blocking."""
@@ -97,8 +97,8 @@ class Log:
         return [start for start in starts if start >= 0]
 
     def _emit(self, stage: str, block: bytes) -> None:
-        """A block of whole lines, masked and tagged at once: a line at a time would be ten times slower."""
-        lines = self._mask.bytes(block[:-1] if block.endswith(b"\n") else block).split(b"\n")
+        """A masked block of whole lines, tagged at once: a line at a time would be ten times slower."""
+        lines = (block[:-1] if block.endswith(b"\n") else block).split(b"\n")
         now = time.time()
         text = self._text(stage, lines, now)
         self._append(text)

@@ -1,7 +1,7 @@
-"""Secrets and how they are hidden: each value that must not be seen becomes `***` wherever we write text.
+"""Masking: each secret becomes `***` wherever a text from outside is written.
 
-Secret are the values in `.local` files and in environment variables whose names say so. A value is hidden
-in the forms it commonly takes: as it is, escaped in JSON, percent-encoded, each line of a longer text.
+`secret_values` decides which texts are secret. A secret is hidden in the forms it commonly takes: as it is, escaped
+in JSON (once or twice), in HTML, percent-encoded, split by colours or carriage returns, each line of a longer text.
 """
 
 from __future__ import annotations
@@ -9,26 +9,29 @@ from __future__ import annotations
 import json
 import re
 
+from handoff_runtime import secret_values
+from handoff_runtime.errors import MARKED
 from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
 
     from handoff_runtime.pipeline import Pipeline
     from handoff_runtime.store import ConfigFile, Params
 
 STARS = "***"
-SHORTEST = 4  # a shorter value would turn half of every log into stars
-SHORTEST_NUMBER = 6
-SECRET_NAME = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_KEY", re.IGNORECASE
-)
-NO_SECRETS = frozenset({"true", "false", "null", "none"})
 SLASH = 0x2F
 UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-OUR_PLACES = re.compile(r"(\./)?\.(artifacts|env)(/|$)")
-_ASSIGNMENT = re.compile(r"""^\s*(?:export\s+)?["']?[\w.-]+["']?\s*[:=]\s*(.*?)\s*,?\s*$""")
+HTML = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
+HTML_QUOTES = ((('"', "&quot;"), ("'", "&#x27;")), (('"', "&#34;"), ("'", "&#39;")), (('"', "&quot;"), ("'", "&apos;")))
+# What a terminal does not show: a secret may be split by it. ECMA-48: CSI, OSC and the other strings, controls.
+UNSEEN = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)"
+    rb"|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]"
+)
+UNSEEN_BEGINS = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Mask(NamedTuple):
@@ -49,12 +52,32 @@ class Mask(NamedTuple):
                 text = text.replace(form, STARS)
         return text
 
-    def bytes(self, data: bytes) -> bytes:
-        """The bytes with every secret starred."""
+    def inserted(self, text: str) -> str:
+        """A message of ours: what it inserts (`errors.inserted`) is starred, its own words never are."""
+        return MARKED.sub(lambda match: self.text(match[1]), text)
+
+    def lines(self, data: bytes) -> bytes:
+        """Lines with every secret starred; a line that splits one by colours or controls loses these."""
+        found = self._starred(data)
+        if self.encoded and UNSEEN_BEGINS.search(found.replace(b"\r\n", b"\n")):
+            return b"\n".join([self._seen(line) for line in found.split(b"\n")])
+        return found
+
+    def _seen(self, line: bytes) -> bytes:
+        plain = UNSEEN.sub(b"", line)
+        starred = self._starred(plain)
+        return line if starred == plain else starred
+
+    def _starred(self, data: bytes) -> bytes:
         for form in self.encoded:
             if form in data:
                 data = data.replace(form, STARS.encode())
         return data
+
+    def data(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The data of a run; a value whose key says it is secret is starred however short it is."""
+        secret = {key for key, value in data.items() if secret_values.level(key) == secret_values.SECRET}
+        return {self.text(key): STARS if key in secret else self.value(value) for key, value in data.items()}
 
     def value(self, value: object) -> object:
         """A JSON value with every text in it starred."""
@@ -70,64 +93,54 @@ class Mask(NamedTuple):
         return value if self.text(str(value)) == str(value) else STARS
 
 
-def of_run(params: Params, pipeline: Pipeline, environ: Mapping[str, str]) -> Mask:
-    """The mask for a run: its config files, its environment, each stage's own; names of ours stay readable."""
+def of_run(params: Params, pipeline: Pipeline, environ: Mapping[str, str], data: Mapping[str, Any]) -> Mask:
+    """The mask for a run: its config files, environment, data and commands; names of ours stay readable."""
     public = {pipeline.project, pipeline.environment, *(stage.name for stage in pipeline.stages)}
     stages = [item for stage in pipeline.stages for item in stage.envs.items()]
-    return mask(params.files, [*environ.items(), *pipeline.envs.items(), *stages], public)
+    variables = [*environ.items(), *pipeline.envs.items(), *stages, *pipeline.vars.items()]
+    words = [stage.argv for stage in pipeline.stages]
+    return mask(params.files, variables, public, data=data, argvs=words)
 
 
-def mask(files: Iterable[ConfigFile], environ: Iterable[tuple[str, str]], public: Iterable[str] = ()) -> Mask:
-    """The mask for these config files and this environment; `public` names are no secrets."""
-    secrets = {secret for file in files for secret in _in_file(file.value)}
-    secrets = {secret for secret in secrets.difference(public) if not OUR_PLACES.match(secret)}
-    secrets.update(value for name, value in environ if SECRET_NAME.search(name) and _worth(value))
+def mask(
+    files: Iterable[ConfigFile],
+    variables: Iterable[tuple[str, str]],
+    public: Iterable[str] = (),
+    *,
+    data: Mapping[str, Any] | None = None,
+    argvs: Iterable[Iterable[str]] = (),
+) -> Mask:
+    """The mask for these config files, variables, data and commands; `public` names are no secrets."""
+    secrets = {secret for file in files for secret in secret_values.in_file(file.name, file.value)}.difference(public)
+    secrets.update(secret_values.in_environment(variables), secret_values.in_data(data or {}))
+    secrets.update(secret for words in argvs for secret in secret_values.in_words(words))
     forms = {form for secret in secrets for form in _forms(secret)}
     ordered = tuple(sorted(forms, key=lambda form: (-len(form.encode("utf-8", "surrogateescape")), form)))
     return Mask(ordered, tuple(form.encode("utf-8", "surrogateescape") for form in ordered))
 
 
-def _in_file(text: str) -> Iterator[str]:
-    """The values of one config file: the leaves of JSON, else what stands on each line."""
-    try:
-        yield from _leaves(json.loads(text))
-    except (ValueError, RecursionError):
-        yield from _in_lines(text)
-
-
-def _leaves(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, str):
-        yield from _in_lines(value) if "\n" in value else filter(_worth, [value])
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and len(str(value)) >= SHORTEST_NUMBER:
-        yield str(value)
-
-
-def _in_lines(text: str) -> Iterator[str]:
-    """Each line that is worth hiding, and the value where the line assigns one (`key: value`, `KEY=value`)."""
-    for line in text.splitlines():
-        match = _ASSIGNMENT.match(line)
-        yield from filter(_worth, {line.strip(), match.group(1).strip("\"'") if match else ""})
-
-
-def _worth(value: str) -> bool:
-    return len(value.strip()) >= SHORTEST and value.strip().lower() not in NO_SECRETS
-
-
 def _forms(secret: str) -> Iterator[str]:
     yield secret
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    for ascii_only in (True, False):
+        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        yield once
+        yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
     yield _as_go_has_it(secret)
+    yield from _html(secret)
     yield repr(secret)[1:-1]
     for plain in (UNRESERVED, UNRESERVED | {SLASH}):
         yield _percent(secret, plain, "02x")
         yield _percent(secret, plain, "02X")
         yield _percent(secret, plain, "02X").replace("%20", "+")
+
+
+def _html(secret: str) -> Iterator[str]:
+    """The secret as templates escape it: quotes in one of three ways, or left as they are."""
+    for character, entity in HTML:
+        secret = secret.replace(character, entity)
+    yield secret
+    for (double, as_double), (single, as_single) in HTML_QUOTES:
+        yield secret.replace(double, as_double).replace(single, as_single)
 
 
 def _as_go_has_it(secret: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from handoff_runtime.errors import StartError
+from handoff_runtime.errors import StartError, inserted
 from handoff_runtime.pipeline import Stage
 from handoff_runtime.value import NamedTuple
 
@@ -108,9 +108,9 @@ def _find(stage: Stage, path: str) -> str:
         if os.path.isfile(place) and os.access(place, os.X_OK):
             return place
     if there:
-        found = "a directory" if os.path.isdir(there[0]) else f"{there[0]}, which is not executable"
+        found = "a directory" if os.path.isdir(there[0]) else f"{inserted(there[0])}, which is not executable"
         raise _cannot_start(stage.name, name, NOT_EXECUTABLE, f"{found} found, an executable file expected")
-    where = stage.venv or "PATH" if "/" not in name else os.getcwd()
+    where = "PATH" if "/" not in name and not stage.venv else inserted(os.getcwd() if "/" in name else stage.venv)
     raise _cannot_start(stage.name, name, NOT_FOUND, f"not found in {where}")
 
 
@@ -124,11 +124,11 @@ def _check_interpreter(stage: Stage, path: str) -> None:
     words = head[2:].split(b"\n")[0].split() if head.startswith(b"#!") else []
     if words and not os.path.exists(words[0]):
         interpreter = words[0].decode("utf-8", "replace")
-        raise _cannot_start(stage.name, path, NOT_FOUND, f"its interpreter {interpreter} is not there")
+        raise _cannot_start(stage.name, path, NOT_FOUND, f"its interpreter {inserted(interpreter)} is not there")
 
 
 def _cannot_start(stage: str, name: str, exit_code: int, why: str) -> StartError:
-    return StartError(stage, exit_code, f"stage {stage}: cannot start {name!r}: {why}", _HINTS[exit_code])
+    return StartError(stage, exit_code, f"stage {stage}: cannot start {inserted(repr(name))}: {why}", _HINTS[exit_code])
 
 
 _HINTS = {

@@ -18,7 +18,7 @@ from handoff_runtime import (
     variables,
     workspace,
 )
-from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError
+from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, inserted
 from handoff_runtime.execute import Execution, Figures, Result, Settings
 from handoff_runtime.grace import FOR_STAGES, grace
 from handoff_runtime.guard import Guard
@@ -36,7 +36,7 @@ from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from handoff_runtime.aws.remote import Remote
@@ -95,7 +95,10 @@ def _taken(scene: Scene, signals: Signals, remote: Remote | None) -> int:
     mode, say = scene.pipeline.overlap, _log(scene, os.devnull).say
     lock = overlap.take(mode, workspace.take, signals, say)
     if remote:
-        remote.say, told = say, record.masked(record.running(scene.begun, None, scene.environ), scene.hidden)
+        remote.say, told = (
+            _inserting(say),
+            record.masked(record.running(scene.begun, None, scene.environ), scene.hidden),
+        )
         overlap.take(mode, lambda: remote.take(told), signals, say)
     return lock
 
@@ -116,15 +119,20 @@ def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> 
 
 def _fetched(remote: Remote, log: Log) -> record.Ended | None:
     """Fetch what the run begins with; how it ended, if that is how."""
-    remote.say = log.say
+    remote.say = _inserting(log.say)
     try:
         remote.fetch()
     except overlap.Given as given:
         return record.Ended(Outcome("stopped", given.exit, ()), reason=str(given))
     except HandoffError as error:
-        log.say(str(error))
-        return record.Ended(Outcome("failed", error.exit_code, ()), reason=error.message)
+        log.say(error.for_log())
+        return record.Ended(Outcome("failed", error.exit_code, ()), reason=error.marked)
     return None
+
+
+def _inserting(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Lines of the store, which hold names and answers from outside: all of such a line is masked."""
+    return lambda line: say(inserted(line))
 
 
 def _watched(scene: Scene, signals: Signals, log: Log, lock: int, remote: Remote | None) -> record.Ended:
@@ -133,8 +141,8 @@ def _watched(scene: Scene, signals: Signals, log: Log, lock: int, remote: Remote
         return _execute(scene, signals, log, lock)
     remote.watch(scene.pipeline.state)
     ended = _execute(scene, signals, log, lock)
-    remote.rest(log.say)
-    return ended._replace(outcome=_failed(ended, remote.lost), reason=remote.lost.message) if remote.lost else ended
+    remote.rest(_inserting(log.say))
+    return ended._replace(outcome=_failed(ended, remote.lost), reason=remote.lost.marked) if remote.lost else ended
 
 
 def _stored(scene: Scene, final: Mapping[str, Any], log: Log, remote: Remote) -> StoreError | None:
@@ -144,21 +152,21 @@ def _stored(scene: Scene, final: Mapping[str, Any], log: Log, remote: Remote) ->
         if final["state"]["replaced"]:
             remote.keep_state()
     except StoreError as error:
-        log.say(str(error))
+        log.say(error.for_log())
         _tell_unstored(scene, final, error, log, remote)
         return error
     return None
 
 
 def _tell_unstored(scene: Scene, final: Mapping[str, Any], error: StoreError, log: Log, remote: Remote) -> None:
-    failed = {"outcome": "failed", "exit": error.exit_code, "reason": error.message}
+    failed = {"outcome": "failed", "exit": error.exit_code, "reason": error.marked}
     told = {**final, **({} if final["exit"] else failed), "state": {**final["state"], "replaced": False}}
     try:
         record.write(told, scene.hidden)
         history.append(record.masked(told, scene.hidden))
         remote.tell(record.masked(told, scene.hidden))
     except StoreError as again:
-        log.say(f"{again}; the store's record of this run is not up to date")
+        log.say(f"error: {again.marked}; the store's record of this run is not up to date")
 
 
 def _scene(request: Request, params: Params, environ: Mapping[str, str], share: float) -> Scene:
@@ -171,14 +179,14 @@ def _scene(request: Request, params: Params, environ: Mapping[str, str], share: 
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
     begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
     settings = Settings(pipeline.meter, grace(environ) * share)
-    return Scene(request, params, pipeline, environ, settings, begun, mask.of_run(params, pipeline, environ))
+    return Scene(request, params, pipeline, environ, settings, begun, mask.of_run(params, pipeline, environ, data))
 
 
 def _checked_id(run_id: str) -> str:
     """A run's id names directories, and keys in S3."""
     if len(run_id) > LONGEST_ID or run_id.startswith(".") or run_id.strip(ID_CHARACTERS):
         rule = f"at most {LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
-        raise UsageError(f"data: run_id {run_id[:100]!r} found, {rule} expected")
+        raise UsageError(f"data: run_id {inserted(repr(run_id[:100]))} found, {rule} expected")
     return run_id
 
 
@@ -217,9 +225,9 @@ def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> record.Ende
         memory = Memory()
         return _judged(scene, _supervised(scene, commands, signals, log, lock), memory)
     except HandoffError as error:
-        log.say(str(error))
+        log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
-        return record.Ended(Outcome("failed", error.exit_code, ()), culprit, error.message)
+        return record.Ended(Outcome("failed", error.exit_code, ()), culprit, error.marked)
 
 
 def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
@@ -281,12 +289,12 @@ def _keep_state(scene: Scene, ended: record.Ended, log: Log) -> tuple[record.End
         succeeded = ended.outcome.word == "succeeded"
         return ended, bool(ended.figures) and state.keep(scene.pipeline.state, succeeded=succeeded)
     except StoreError as error:
-        log.say(str(error))
+        log.say(error.for_log())
         return (ended if ended.outcome.exit else _unstored(ended, error)), False
 
 
 def _unstored(ended: record.Ended, error: HandoffError) -> record.Ended:
-    return ended._replace(outcome=_failed(ended, error), reason=error.message)
+    return ended._replace(outcome=_failed(ended, error), reason=error.marked)
 
 
 def _failed(ended: record.Ended, error: HandoffError) -> Outcome:
@@ -314,7 +322,7 @@ def _conclude(
             ended = ended if exit_code else _unstored(ended, error)
             exit_code = exit_code or error.exit_code
     except StoreError as error:
-        log.say(f"{error}; the record of this run is lost")
+        log.say(f"error: {error.marked}; the record of this run is lost")
         exit_code = exit_code or error.exit_code
     log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
     log.drain(DRAIN if ended.outcome.word != "stopped" else scene.settings.grace * 0.1)

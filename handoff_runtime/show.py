@@ -24,7 +24,7 @@ def commands(params: Params, data: Mapping[str, Any], environ: Mapping[str, str]
     due = variables.scheduled_at(data, time.time())
     known = variables.values(data, whole, variables.Run("RUN_ID", whole.project, whole.environment, due))
     pipeline = variables.filled(whole, known)
-    return lines(pipeline, mask.of_run(params, pipeline, environ))
+    return lines(pipeline, mask.of_run(params, pipeline, environ, data))
 
 
 def lines(pipeline: Pipeline, hidden: Mask) -> str:

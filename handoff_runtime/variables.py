@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from handoff_runtime.errors import PipelineError, UsageError
+from handoff_runtime.errors import PipelineError, UsageError, inserted
 from handoff_runtime.pipeline import can_be_argument
 from handoff_runtime.value import NamedTuple
 
@@ -37,13 +37,14 @@ def parse_data(text: str, where: str = "DATA") -> dict[str, Any]:
     """Read the JSON object given with --data or in DATA; an empty text is an empty object."""
     try:
         data = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{where}: {text[:60]!r} found, a JSON object expected ({error})", _EXAMPLE) from None
+    except (ValueError, RecursionError) as error:  # the text itself may hold a secret
+        raise UsageError(f"{where}: text that is no JSON found, a JSON object expected ({error})", _EXAMPLE) from None
     if not isinstance(data, dict):
-        raise UsageError(f"{where}: {text[:60]!r} found, a JSON object expected", _EXAMPLE)
+        raise UsageError(f"{where}: a JSON {_KINDS[type(data)]} found, a JSON object expected", _EXAMPLE)
     return data
 
 
+_KINDS = {list: "list", str: "text", int: "number", float: "number", bool: "boolean", type(None): "null"}
 _EXAMPLE = """write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'"""
 
 
@@ -93,11 +94,13 @@ def _as_texts(data: Mapping[str, Any]) -> dict[str, str]:
     return {name: _as_text(name, value) for name, value in data.items()}
 
 
-def _as_text(name: str, value: object) -> str:
+def _as_text(name: str, found: object) -> str:
     """A text as it is, anything else as JSON; NUL and lone surrogates can be in no argument (execve(2))."""
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = found if isinstance(found, str) else json.dumps(found, separators=(",", ":"), ensure_ascii=False)
     if not can_be_argument(text):
-        raise UsageError(f"data.{name}: {value!r} found, a text that can be an argument of a command expected")
+        raise UsageError(
+            f"data.{name}: {inserted(repr(found))} found, a text that can be an argument of a command expected"
+        )
     return text
 
 
@@ -164,9 +167,8 @@ def _given_time(data: Mapping[str, Any], name: str) -> datetime | None:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
         return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
     except (ValueError, AttributeError, TypeError, OverflowError):
-        raise UsageError(
-            f"data.{name}: {text!r} found, a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z expected"
-        ) from None
+        rule = "a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z"
+        raise UsageError(f"data.{name}: {inserted(repr(text))} found, {rule} expected") from None
 
 
 def _days(data: Mapping[str, Any], name: str, default: int) -> int:
@@ -174,7 +176,7 @@ def _days(data: Mapping[str, Any], name: str, default: int) -> int:
     try:
         return int(str(text))
     except ValueError:
-        raise UsageError(f"data.{name}: {text!r} found, a whole number of days expected") from None
+        raise UsageError(f"data.{name}: {inserted(repr(text))} found, a whole number of days expected") from None
 
 
 def _iso(moment: datetime) -> str:

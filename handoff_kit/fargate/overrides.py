@@ -77,9 +77,10 @@ def _shown(text: str) -> str:
 
 
 def check_data(data: Mapping[str, Any], project: str, config: Mask) -> None:
-    """Refuse a value for a placeholder that is a secret by its form."""
+    """Refuse a value for a placeholder that is a secret by its name or form."""
     for name, value in data.items():
-        if why := next((found for text in _texts(value) if (found := secrets.by_value(text, config))), None):
+        reasons = (secrets.by_value(text, config) for text in _texts(value))
+        if why := secrets.by_key(name, value) or next(filter(None, reasons), None):
             raise _is_secret(f"--data: {name}", why, project)
 
 
@@ -94,10 +95,10 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _is_secret(where: str, why: str, project: str) -> ProjectError:
-    message = f"{where}: found what looks like a secret ({why}), which everybody who may look at tasks could read"
+    message = f"{where} looks like a secret ({why}); task overrides can be read by anyone with ecs:DescribeTasks"
     directory = f"projects/{project}/.local"
-    hint = f"put it, or the name of where it is kept (ssm:/a/name), into a file of {directory}/"
-    return ProjectError(f"{message}; expected none", f"{hint}, then: invoke params.push --project {project}")
+    hint = f"put it, or a reference to it (ssm:/a/name), into a file of {directory}/"
+    return ProjectError(message, f"{hint}, then: invoke params.push --project {project}")
 
 
 def overrides(asked: Asked) -> dict[str, Any]:

@@ -276,17 +276,17 @@ def test_a_file_that_is_wrong(sound: Estate, task: str, text: str, message: str,
         ),
         pytest.param(
             ("run", "--env", "TOKEN=AKIAIOSFODNN7EXAMPLE"),
-            "--env TOKEN: found what looks like a secret (its name speaks of TOKEN), which everybody who may look at "
-            "tasks could read; expected none",
-            "put it, or the name of where it is kept (ssm:/a/name), into a file of projects/shop/.local/, then: "
+            "--env TOKEN looks like a secret (its name contains TOKEN); task overrides can be read by anyone with "
+            "ecs:DescribeTasks",
+            "put it, or a reference to it (ssm:/a/name), into a file of projects/shop/.local/, then: "
             "invoke params.push --project shop",
             id="a secret",
         ),
         pytest.param(
             ("run", "--env", "X=AKIAIOSFODNN7EXAMPLE"),
-            "--env X: found what looks like a secret (its value looks like a key of AWS), which everybody who may look "
-            "at tasks could read; expected none",
-            "put it, or the name of where it is kept (ssm:/a/name), into a file of projects/shop/.local/, then: "
+            "--env X looks like a secret (its value looks like a key of AWS); task overrides can be read by anyone with "
+            "ecs:DescribeTasks",
+            "put it, or a reference to it (ssm:/a/name), into a file of projects/shop/.local/, then: "
             "invoke params.push --project shop",
             id="a value that looks like one",
         ),

@@ -283,13 +283,13 @@ LIKE_THIS = """hint: write it like this: --data '{"start_at": "2026-01-01T00:00:
     [
         pytest.param(
             "{base: 1}",
-            "'{base: 1}' found, a JSON object expected (Expecting property name enclosed in double "
+            "text that is no JSON found, a JSON object expected (Expecting property name enclosed in double "
             "quotes: line 1 column 2 (char 1))",
             id="no JSON",
         ),
-        pytest.param("[1]", "'[1]' found, a JSON object expected", id="a list"),
-        pytest.param('"x"', "'\"x\"' found, a JSON object expected", id="a text"),
-        pytest.param("null", "'null' found, a JSON object expected", id="null"),
+        pytest.param("[1]", "a JSON list found, a JSON object expected", id="a list"),
+        pytest.param('"x"', "a JSON text found, a JSON object expected", id="a text"),
+        pytest.param("null", "a JSON null found, a JSON object expected", id="null"),
     ],
 )
 @pytest.mark.parametrize("way", ["flag", "environment"])

@@ -272,7 +272,7 @@ ENVIRONMENT_RULE = "letters, digits and -, beginning with a letter or digit, at 
         ),
         pytest.param(
             ["run-local", "--project", "plain", "--data", "[1]"],
-            "--data: '[1]' found, a JSON object expected",
+            "--data: a JSON list found, a JSON object expected",
             """write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'""",
             id="data that is no object",
         ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_runtime import log as log_module
+from handoff_runtime.errors import inserted
 from handoff_runtime.log import HELD_LIMIT, LINE_LIMIT, Log
 from handoff_runtime.mask import Mask, mask
 from handoff_runtime.store import ConfigFile
@@ -120,12 +121,12 @@ def test_the_copy_is_text_and_a_full_disk_ends_only_it(tmp_path: Path) -> None:
     copy = os.open(tmp_path / "copy", os.O_WRONLY | os.O_CREAT, 0o600)
     written = Written(tmp_path, hiding("secret-1"), "json")
     log = Log(written.fd, "json", hiding("secret-1"), 7, copy)
-    log.say("my secret-1")
+    log.say(f"my secret-1 {inserted('secret-1')}")
     os.close(copy)
     log.say("again")
-    assert re.fullmatch(r"\d\d:\d\d:\d\d handoff \| my \*\*\*\n", (tmp_path / "copy").read_text())
+    assert re.fullmatch(r"\d\d:\d\d:\d\d handoff \| my secret-1 \*\*\*\n", (tmp_path / "copy").read_text())
     messages = [json.loads(line)["message"] for line in written.path.read_text().splitlines()]
-    assert messages == ["my ***", "again"]
+    assert messages == ["my secret-1 ***", "again"]
     os.close(written.fd)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handoff_runtime import record
-from handoff_runtime.errors import StoreError
+from handoff_runtime.errors import StoreError, inserted
 from handoff_runtime.execute import Figures
 from handoff_runtime.mask import mask
 from handoff_runtime.outcome import Ending, Outcome
@@ -123,10 +123,10 @@ def test_a_record_is_written_whole_without_secrets(tmp_path: Path, monkeypatch: 
     Path(".artifacts").mkdir()
     Path(".artifacts/run.json").write_text("old")
     hidden = mask([ConfigFile("a", '["secret-1", "name", "running", "é\\ud800"]')], ())
-    record.write({**begun(), "reason": "é\u2028\ud800 running"}, hidden)
+    record.write({**begun(), "reason": f"é\u2028 running {inserted('secret-1')}"}, hidden)
     text = Path(".artifacts/run.json").read_text(encoding="utf-8")
     stages = [{**RUNNING["stages"][0], "argv": ["tap", "--key", "***"]}, *RUNNING["stages"][1:]]
-    expected = {**RUNNING, "data": {"***": ["***"]}, "stages": stages, "reason": "é\u2028\ud800 ***"}
+    expected = {**RUNNING, "data": {"***": "***"}, "stages": stages, "reason": "é\u2028 running ***"}
     assert (json.loads(text), text[-2:], list(Path(".artifacts").iterdir())) == (
         expected,
         "}\n",

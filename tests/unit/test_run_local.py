@@ -41,7 +41,7 @@ def plan(place: ProjectPlace, **asked: Any) -> LocalRun:
 
 def test_the_words_the_runtime_is_started_by(place: ProjectPlace) -> None:
     argv = plan(place, data={"name": "é b"}, meter="off").argv(7)
-    words = ("run", "--data", '{"name": "é b"}', "--params", "-", "--meter", "off", "--log-format", "text")
+    words = ("run", "--data", "-", "--params", "-", "--meter", "off", "--log-format", "text")
     assert argv == (sys.executable, "-m", "handoff_runtime", *words, "--progress-fd", "7")
 
 
