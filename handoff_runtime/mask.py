@@ -31,7 +31,7 @@ UNSEEN = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)"
     rb"|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]"
 )
-UNSEEN_BEGINS = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(11, 32), 127))  # `in` is ten times faster than a pattern
 
 
 class Mask(NamedTuple):
@@ -59,12 +59,12 @@ class Mask(NamedTuple):
     def lines(self, data: bytes) -> bytes:
         """Lines with every secret starred; a line that splits one by colours or controls loses these."""
         found = self._starred(data)
-        if self.encoded and UNSEEN_BEGINS.search(found.replace(b"\r\n", b"\n")):
+        if self.encoded and any(control in found for control in CONTROLS):
             return b"\n".join([self._seen(line) for line in found.split(b"\n")])
         return found
 
     def _seen(self, line: bytes) -> bytes:
-        plain = UNSEEN.sub(b"", line)
+        plain = UNSEEN.sub(b"", line.removesuffix(b"\r"))
         starred = self._starred(plain)
         return line if starred == plain else starred
 
