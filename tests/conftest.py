@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,19 @@ if TYPE_CHECKING:
 
 # Before tests/integration/conftest.py has the fixtures of these.
 pytest.register_assert_rewrite("account", "cloud", "ecs", "estate", "localstack", "stacks")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Under xdist, remove what the workers built in docker once the last of them has ended."""
+    if not getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
+        return
+    sys.path.insert(0, str(Path(__file__).parent / "integration"))
+    from containers import LABELS, Engine, find_docker  # noqa: PLC0415  # no other run needs it here
+
+    docker = find_docker()
+    if isinstance(docker, Engine):
+        spared = docker.present()
+        config.add_cleanup(lambda: docker.sweep(*LABELS, spared=spared))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

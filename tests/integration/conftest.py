@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -75,6 +76,9 @@ def workshop(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Team: 
 def docker() -> Iterator[Engine]:
     """The docker that answers; what the tests built and started in it is gone at the end."""
     docker = there(find_docker())
+    if "PYTEST_XDIST_WORKER" in os.environ:  # other workers use it too: tests/conftest.py sweeps once all have ended
+        yield docker
+        return
     spared = docker.present()
     yield docker
     docker.sweep(*LABELS, spared=spared)
