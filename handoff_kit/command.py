@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from handoff_kit import streams
 from handoff_kit.errors import CommandError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Saying", "run"]
 
-STDERR = 2
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 KEPT_LINES = 200
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # ECMA-48, select graphic rendition
@@ -52,15 +52,14 @@ def run(
     given: str | None = None,
 ) -> None:
     """Run it, `given` on its stdin; raise CommandError when it cannot start or does not end with 0."""
-    heard = saying if saying and saying.causes else None
     try:
         process = subprocess.Popen(
             argv,
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=subprocess.PIPE if heard else STDERR,
-            stderr=subprocess.STDOUT if heard else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
     except OSError as error:
         raise _cannot_start(argv, cwd, purpose, error) from error
@@ -68,7 +67,7 @@ def run(
         _give(process.stdin, given or "")
         tail = _pass_on(process.stdout) if process.stdout else ""
     if process.returncode:
-        raise _failed(argv, cwd, purpose, process.returncode, heard or Saying(), tail)
+        raise _failed(argv, cwd, purpose, process.returncode, saying or Saying(), tail)
 
 
 def _give(stream: IO[bytes] | None, text: str) -> None:
@@ -82,7 +81,7 @@ def _pass_on(stream: IO[bytes]) -> str:
     """Copy what a program says to our stderr as it comes; its end is given back, without its colours."""
     kept: deque[bytes] = deque(maxlen=KEPT_LINES)
     for line in stream:
-        os.write(STDERR, line)
+        streams.pass_on(line)
         kept.append(line)
     return COLOUR.sub("", b"".join(kept).decode(errors="replace"))
 

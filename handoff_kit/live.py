@@ -14,6 +14,7 @@ from rich.text import Text
 
 from handoff_kit.streams import give_up
 from handoff_runtime.outcome import signal_name
+from handoff_runtime.terminal import safe_name, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,8 +28,6 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 STYLES = {"running": "cyan", "ok": "green", "not needed": "green", "failed": "red"}
 OTHER_STYLE = "yellow"
 SIGPIPE = 13
-# What would move the cursor or ring; a tab, a newline and the escape of a colour may pass.
-CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\x1b"} | {ord("\r"): " "}
 
 WORDS = ("stage", "exit", "state")
 LIVE_COLUMNS = (
@@ -77,7 +76,7 @@ class Terminal:
 
     def log(self, text: str) -> None:
         """Lines above the table, in the colours their stage gave them; nothing in them moves the cursor."""
-        text = text.translate(CONTROLS)
+        text = safe_text(text)
         self._console.print(Text.from_ansi(text) if "\x1b" in text else Text(text), soft_wrap=True)
 
     def figures(self, stages: Sequence[Mapping[str, Any]]) -> None:
@@ -96,7 +95,7 @@ class Terminal:
             "elapsed": elapsed(stage["seconds"]),
         }
         style = STYLES.get(state, OTHER_STYLE if stage["exit"] == -SIGPIPE else "red")
-        return {**_texts(cells), "state": Text(state, style)}
+        return {**_texts(cells), "state": cell(state, style)}
 
     def _rate(self, stage: Mapping[str, Any]) -> int | None:
         """Rows a second, over the last second or so."""
@@ -145,7 +144,7 @@ def conclude(shown_on: Console, record: Mapping[str, Any], artifacts: str) -> No
     """The summary, and what to do next."""
     shown_on.print(summary(shown_on, record))
     for line in whereabouts(record, artifacts):
-        shown_on.print(Text(line), soft_wrap=True)
+        shown_on.print(cell(line), soft_wrap=True)
 
 
 def summary(shown_on: Console, record: Mapping[str, Any]) -> Table:
@@ -166,7 +165,7 @@ def _ended(stage: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Tex
         "bytes in": size(stage.get("bytes_in")),
         "bytes out": size(stage.get("bytes_out")),
     }
-    return {**_texts(cells), "exit": Text(_exit(stage, verdict, record["exit"] if blamed else None), style)}
+    return {**_texts(cells), "exit": cell(_exit(stage, verdict, record["exit"] if blamed else None), style)}
 
 
 def _verdict(stage: Mapping[str, Any], record: Mapping[str, Any]) -> str | None:
@@ -239,8 +238,12 @@ def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Text]]) -> Table:
 
 
 def _texts(cells: Mapping[str, str]) -> dict[str, Text]:
-    """Texts, not markup: a stage may be called `[`."""
-    return {column: Text(cell) for column, cell in cells.items()}
+    return {column: cell(text) for column, text in cells.items()}
+
+
+def cell(text: str, style: str = "") -> Text:
+    """One line of text, not markup: a stage may be called `[`."""
+    return Text(safe_name(text), style)
 
 
 def _state(status: int | None) -> str:

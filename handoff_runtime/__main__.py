@@ -135,7 +135,7 @@ def _with_data(what: Asked) -> Asked:
 
 
 def _fail(error: HandoffError, text: str) -> int:
-    sys.stderr.write(f"{text}\n")
+    _print(text)
     return error.exit_code
 
 
@@ -196,7 +196,13 @@ def _say(log_format: str, line: str) -> None:
 
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     told = json.dumps({"time": now, "stage": "handoff", "message": line}) if log_format == "json" else line
-    sys.stderr.write(f"{told}\n")
+    _print(told)
+
+
+def _print(text: str) -> None:
+    from handoff_runtime.terminal import safe_text
+
+    sys.stderr.write(f"{safe_text(text)}\n")
 
 
 def _act(
@@ -207,8 +213,9 @@ def _act(
     data = variables.parse_data(what.data)
     if what.command == "show_commands":
         from handoff_runtime import show
+        from handoff_runtime.terminal import safe_text
 
-        sys.stdout.write(show.commands(params, data, environ))
+        sys.stdout.write(safe_text(show.commands(params, data, environ)))
         return 0
     if what.command != run.RUN:
         from handoff_runtime import function

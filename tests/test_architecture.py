@@ -112,3 +112,58 @@ def test_few_classes_inherit(path: Path) -> None:
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     bases = {ast.unparse(base) for node in classes for base in node.bases}
     assert bases <= ALLOWED_BASES | OWN_ERRORS | LIBRARY_HOOKS
+
+
+DOORS = {  # where something is printed; each filters it with handoff_runtime/terminal.py
+    "handoff_kit/tasks/telling.py",
+    "handoff_kit/streams.py",
+    "handoff_kit/live.py",
+    "handoff_runtime/__main__.py",
+    "handoff_runtime/log.py",
+}
+OF_DEVELOPERS = {"handoff_kit/schema.py", "handoff_kit/reference.py"}
+OF_USERS = ROOT / "handoff_kit" / "starters"
+PRINTING = {"print", "Console", "Text", "secho", "echo"}
+STREAMS = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
+STANDARD = {"1", "2", "STDOUT", "STDERR"}
+
+
+def printing(tree: ast.AST) -> set[str]:
+    """What in a module prints: calls, and standard streams, unless they are only asked whether they are a terminal."""
+    nodes = list(ast.walk(tree))
+    asked = {id(node.value) for node in nodes if isinstance(node, ast.Attribute) and node.attr == "isatty"}
+    streams = [node for node in nodes if isinstance(node, ast.Attribute) and id(node) not in asked]
+    found = {ast.unparse(node) for node in streams} & STREAMS
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            name, first = ast.unparse(node.func), ast.unparse(node.args[0]) if node.args else ""
+            if name.rpartition(".")[2] in PRINTING:
+                found.add(name)
+            if name in {"os.write", "open", "os.fdopen", "io.open"} and first in STANDARD:
+                found.add(f"{name}({first})")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("print(1)", {"print"}),
+        ("sys.stdout.write(x)", {"sys.stdout"}),
+        ("x = y or sys.stderr", {"sys.stderr"}),
+        ("os.write(STDERR, b'')", {"os.write(STDERR)"}),
+        ("rich.console.Console()", {"rich.console.Console"}),
+        ("Text(name)", {"Text"}),
+        ("sys.stderr.isatty()", set()),
+        ("os.write(fd, b'')", set()),
+    ],
+)
+def test_what_prints_is_recognised(code: str, expected: set[str]) -> None:
+    assert printing(ast.parse(code)) == expected
+
+
+@pytest.mark.parametrize("path", [*RUNTIME, *AWS, *KIT], ids=named)
+def test_only_the_doors_print(path: Path) -> None:
+    if path.is_relative_to(OF_USERS) or named(path) in OF_DEVELOPERS:
+        return
+    found = printing(ast.parse(path.read_text(encoding="utf-8")))
+    assert found == set() or named(path) in DOORS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handoff_kit.remote.errors import AWSError
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ def listed(head: str, lines: Sequence[str], say: Say) -> None:
     if lines:
         say(f"{head}:")
     for line in lines:
-        say(f"  {line}")
+        say(f"  {safe_name(line)}")
 
 
 def prove(left: Sequence[str], there: Sequence[str], again: str, say: Say) -> None:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from handoff_kit import streams
 from handoff_runtime.signals import STOPPING, Signals
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ class Attention:
 
     signals: Signals = field(default_factory=Signals)
     answers: TextIO | None = field(default_factory=lambda: sys.stdin)
-    shown: TextIO = field(default_factory=lambda: sys.stderr)
     number: int = 0
 
     def pause(self, seconds: float) -> None:
@@ -55,17 +55,16 @@ class Attention:
 
     def _asks(self) -> bool:
         there = self.answers is not None and not self.answers.closed
-        return bool(there and self.answers and self.answers.isatty() and self.shown.isatty())
+        return bool(there and self.answers and self.answers.isatty() and sys.stderr.isatty())
 
     def _asked(self) -> Wanted | None:
         """The answer; a second signal, or a terminal that is gone, means: detach."""
-        self.shown.write(QUESTION)
-        self.shown.flush()
+        streams.prompt(QUESTION)
         answers = self.answers or sys.stdin
         ready = select.select([self.signals.fd, answers], [], [])[0]
         if self.signals.fd in ready:
             self.came()
-            self.shown.write("\n")
+            streams.prompt("\n")
             return "detach"
         line = answers.readline()
         word = line.strip().lower()

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from handoff_runtime.terminal import safe_line, safe_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -23,8 +25,6 @@ OURS = "handoff"
 CONTAINER = "container"
 LAST = re.compile(r"(succeeded|failed|stopped) after [0-9.]+ s|skipped: ")
 MOST_PAGES, LAST_OF = 10_000, 5
-# What would move the cursor or ring; a tab and the escape of a colour may pass.
-CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\x1b"}
 
 
 @dataclass
@@ -105,9 +105,9 @@ class Form:
         found = _parsed(message)
         if self.raw:
             return message if found else json.dumps({**_head(event), "message": message}, ensure_ascii=False)
-        stage = str(found["stage"]) if found else CONTAINER
+        stage = safe_name(str(found["stage"])) if found else CONTAINER
         self.width = max(self.width, len(stage))
-        text = str(found["message"] if found else message).translate(CONTROLS)
+        text = safe_line(str(found["message"] if found else message))
         return f"{_clock(event)} {stage:<{self.width}} | {text}"
 
 

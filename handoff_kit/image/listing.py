@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ImageError
 from handoff_kit.image.build import CONTEXT, PROJECT, REVISION, label
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,7 +94,8 @@ def size_told(size: int) -> str:
 def _row(image: Image, name: str, now: datetime) -> tuple[str, ...]:
     revision = image.revision[:SHORT] + ("+changed" if image.revision.endswith("+changed") else "")
     digest = image.id.removeprefix("sha256:")[:SHORT]
-    return (image.project, name, digest, size_told(image.size), _age(now - image.created), image.platform, revision)
+    row = (image.project, name, digest, size_told(image.size), _age(now - image.created), image.platform, revision)
+    return tuple(map(safe_name, row))
 
 
 def _age(age: timedelta) -> str:

@@ -9,6 +9,7 @@ from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.objects import items, place_of
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def clearable(stack: Stack) -> list[Item]:
 
 def question(stack: Stack, found: Sequence[Item]) -> str:
     """What to ask before they are removed."""
-    names = ", ".join(item.path for item in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
+    names = ", ".join(safe_name(item.path) for item in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
     return f"remove {len(found)} artifact{'s' if len(found) > 1 else ''} of project {stack.project} ({names})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from handoff_kit import streams
 from handoff_kit.errors import HandoffError, ProjectError
 
 if TYPE_CHECKING:
@@ -17,16 +18,15 @@ def ask(question: str, command: str, *, yes: bool, answers: TextIO | None = None
     """Go on only with a yes; `command` is what would need no asking."""
     if yes:
         return
-    answers, shown = answers or sys.stdin, shown or sys.stderr
+    answers = answers or sys.stdin
     if answers is None or answers.closed or not answers.isatty():
         message = f"{command.split()[1]}: {question}: found no terminal to ask on, expected --yes"
         raise ProjectError(message, f"{command} --yes")
-    shown.write(f"{question}? [y/N] ")
-    shown.flush()
+    streams.prompt(f"{question}? [y/N] ", shown)
     try:
         answer = answers.readline()
     except KeyboardInterrupt:
-        shown.write("\n")  # what is said next begins a line of its own
+        streams.prompt("\n", shown)  # what is said next begins a line of its own
         raise
     if answer.strip().lower() not in ("y", "yes"):
         raise HandoffError("not done: the answer was no")

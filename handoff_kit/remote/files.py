@@ -9,6 +9,7 @@ from handoff_kit.remote.errors import told
 from handoff_kit.remote.objects import listed, place_of
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ def push(stack: Stack, plan: Plan, *, prune: bool, dry: bool, say: Say) -> int:
     gone = plan.gone if prune else ()
     would = "would " if dry else ""
     for file in plan.send:
-        say(f"{would}upload {file.path} ({file.size:,} bytes)")
+        say(f"{would}upload {safe_name(file.path)} ({file.size:,} bytes)")
     for item in gone:
         say(f"{would}remove {stack.shown(item.key)}")
     if not dry:
@@ -65,7 +66,7 @@ def _do(stack: Stack, send: Sequence[Local], gone: Sequence[Item]) -> None:
 
 
 def _left(stack: Stack, gone: Sequence[Item]) -> str:
-    names = ", ".join(item.path for item in gone[:NAMED])
+    names = ", ".join(safe_name(item.path) for item in gone[:NAMED])
     more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
     what = f"{len(gone)} stored file{'s are' if len(gone) > 1 else ' is'} not here any more"
     return f"note: {what}: {names}{more}\nhint: to remove: invoke files.push --prune {stack.options}"

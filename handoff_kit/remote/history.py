@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from handoff_runtime import history as index
 from handoff_runtime import keys
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.together import each
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -169,7 +171,7 @@ def _row(line: Line) -> tuple[str, ...]:
 def after(found: Sequence[Line], source: Source, options: str) -> str:
     """What to do next: look at the newest one, ask for more, or make one."""
     if found:
-        return f"next: invoke history.show --run {found[0]['run_id']} {options}"
+        return f"next: invoke history.show --run {shlex.quote(safe_name(found[0]['run_id']))} {options}"
     command = f"history {options}" if source.days else f"run-local {options.removeprefix('--remote ')}"
     return f"no run found\nnext: invoke {command}"
 

@@ -18,6 +18,7 @@ from handoff_kit.remote.table import stamp, table
 from handoff_runtime import mask, sealed, store
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.mask import STARS
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -146,9 +147,10 @@ def told_differences(found: tuple[Difference, ...]) -> str:
 
 
 def _told(each: Difference) -> str:
+    key = safe_name(each.key)
     if each.stored is None:
-        return f"+ {each.key}  {each.local}"
-    return f"- {each.key}  {each.stored}" if each.local is None else f"~ {each.key}  {each.stored} -> {each.local}"
+        return f"+ {key}  {each.local}"
+    return f"- {key}  {each.stored}" if each.local is None else f"~ {key}  {each.stored} -> {each.local}"
 
 
 def _hash(value: str | None) -> str | None:

@@ -15,6 +15,7 @@ from handoff_kit.remote.history import Asked
 from handoff_kit.remote.table import count, elapsed, table
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.outcome import signal_name
+from handoff_runtime.terminal import safe_name, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -101,9 +102,9 @@ def _end(log: bytes | None) -> str:
 
 def shown(run: Past, lines: int) -> str:
     """The run's facts, its stages, and the last lines of its log."""
-    facts = "".join(f"{name:<9} {value}\n" for name, value in _facts(run.record))
+    facts = "".join(f"{name:<9} {safe_name(value)}\n" for name, value in _facts(run.record))
     stages = table(HEAD, map(_stage, run.record["stages"]), right=HEAD[2:])
-    last = run.log.splitlines()[-lines:]
+    last = safe_text(run.log).removesuffix("\n").split("\n")[-lines:] if run.log else []
     return f"{facts}\n{stages}{_log(last)}"
 
 
@@ -118,7 +119,7 @@ def after(run: Past, place: ProjectPlace, options: str, *, remote: bool) -> str:
     """What to do next: look at what it left."""
     name = run.record["run_id"]
     if remote:
-        return f"invoke artifacts.get --run {name} {options.removeprefix('--remote ')}"
+        return f"invoke artifacts.get --run {shlex.quote(safe_name(name))} {options.removeprefix('--remote ')}"
     artifacts = place.directory / ".artifacts"
     last = _record(_read(artifacts / RECORD)).get("run_id") == name
     return f"ls {shlex.quote(os.path.relpath(artifacts if last else artifacts / 'runs' / name))}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from handoff_kit.remote.errors import told
 from handoff_runtime import keys
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -48,5 +49,5 @@ class Stack:
             return cast("dict[str, Any] | None", self.clients.call_unless(codes, service, operation, **request))
 
     def shown(self, key: str) -> str:
-        """A key as the aws command line would name it."""
-        return f"s3://{self.bucket}/{key}"
+        """A key as the aws command line would name it, in one line."""
+        return f"s3://{self.bucket}/{safe_name(key)}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from handoff_runtime.terminal import safe_name
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
@@ -15,7 +17,7 @@ _MINUTE, _HOUR = 60, 3600
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> str:
     """One line a row under a head; columns named in `right` are figures."""
-    lines = [tuple(head), *map(tuple, rows)]
+    lines = [tuple(head), *(tuple(map(safe_name, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     flush = [name in right for name in head]
     return "".join(f"{_line(row, widths, flush)}\n" for row in lines)

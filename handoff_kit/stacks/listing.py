@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.stacks.differences import is_of_resource
 from handoff_kit.stacks.kinds import HOLDING
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -73,7 +74,8 @@ def _of_others(found: Iterable[Difference]) -> tuple[str, ...]:
 
 
 def _row(each: Difference) -> tuple[str, str, str]:
-    return f"{MARKS[each.action]} {each.name}", each.kind, " ".join(filter(None, (_told(each), AFTER.get(each.action))))
+    name = f"{MARKS[each.action]} {safe_name(each.name)}"
+    return name, safe_name(each.kind), " ".join(filter(None, (_told(each), AFTER.get(each.action))))
 
 
 def _told(each: Difference) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from handoff_kit import live, streams
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,7 +67,7 @@ class Plain:
         for event in events:
             what = "" if event.of_stack else f"{event.name} ({event.kind}): "
             reason = f": {event.reason}" if event.reason else ""
-            self._say(f"{event.when:%H:%M:%S} {self._name} | {what}{event.words}{reason}")
+            self._say(f"{event.when:%H:%M:%S} {self._name} | {safe_name(f'{what}{event.words}{reason}')}")
 
 
 class Terminal:
@@ -116,5 +116,5 @@ class Terminal:
         for name, event in list(self._last.copy().items())[-most:]:
             seconds = self._took.get(name, self._clock() - self._begun[name][1])
             style = STYLES.get(event.status.rpartition("_")[2], "")
-            table.add_row(Text(name), Text(event.kind), Text(event.words, style), f"{seconds:.0f}")
+            table.add_row(live.cell(name), live.cell(event.kind), live.cell(event.words, style), f"{seconds:.0f}")
         return table

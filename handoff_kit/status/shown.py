@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit.remote.table import elapsed, stamp, table
 from handoff_kit.status.row import DIFFERS, RUNNING
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ def _outcome(last: Mapping[str, Any]) -> str:
 
 def page(row: Row, detail: Detail) -> str:
     """One project, a line each thing."""
-    return "".join(f"{name:<{WIDTH}} {text}\n" for name, text in _told(row, detail))
+    return "".join(f"{name:<{WIDTH}} {safe_name(text)}\n" for name, text in _told(row, detail))
 
 
 def _told(row: Row, detail: Detail) -> Iterator[tuple[str, str]]:

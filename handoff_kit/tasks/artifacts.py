@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 def get(c: Context, project: str = "", run: str = "", output: str = "", environment: str = "") -> None:
     """Fetch artifacts from S3 into a directory: of the last run, or of any."""
     from handoff_kit.remote import artifacts as remote
+    from handoff_runtime.terminal import safe_name
 
     place, stack = flags.stack(c, project, environment)
     found = remote.find(stack, run)
     target = Path.cwd() / output if output else remote.directory(place, run)
     shown = shlex.quote(os.path.relpath(target))
     for item in found:
-        say(f"{'would ' if c.config.run.dry else ''}fetch {item.path} ({item.size:,} bytes) into {shown}")
+        say(f"{'would ' if c.config.run.dry else ''}fetch {safe_name(item.path)} ({item.size:,} bytes) into {shown}")
     if not found:
         say(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     elif not c.config.run.dry:

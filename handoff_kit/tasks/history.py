@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import put, say, told
+from handoff_kit.tasks.telling import put, put_data, say, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -49,7 +49,7 @@ def list_(
     asked = history.Asked(None, failed, begun, history.number("--last", last) or (None if begun else history.LAST))
     source, options, own = _runs(c, project, environment, remote=remote)
     found = history.lines(source, asked.of(own))
-    put((history.to_json if json else history.table_of)(found))
+    put_data(history.to_json(found)) if json else put(history.table_of(found))
     say(history.after(found, source, options))
 
 
@@ -83,7 +83,7 @@ def show(
     source, options, own = _runs(c, project, environment, remote=remote)
     name = run or past.newest(source, own, options)
     found = past.in_aws(source.stack, name) if source.stack else past.here(flags.place(c, project), name)
-    put(documents.to_json(found.record) if json else past.shown(found, wanted))
+    put_data(documents.to_json(found.record)) if json else put(past.shown(found, wanted))
     say(f"next: {past.after(found, flags.place(c, project), options, remote=remote)}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, do, put, say, told
+from handoff_kit.tasks.telling import conclude, do, put, put_data, say, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -38,7 +38,7 @@ def make(c: Context, project: str = "", output: str = "", environment: str = "")
     elif c.config.run.dry:
         say(f"would print the params document ({len(text.encode()):,} bytes)")
     else:
-        put(text)
+        put_data(text)
 
 
 @task(
@@ -93,7 +93,7 @@ def dump(c: Context, project: str = "", reveal: bool = False, version: str = "",
     wanted = history.number("--version", version)
     _, stack = flags.stack(c, project, environment, bucket=False)
     stored = parameter.get(stack, wanted)
-    put(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
+    put_data(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
     say(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
 
 

@@ -9,7 +9,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, say, told
+from handoff_kit.tasks.telling import conclude, put, put_data, say, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -171,12 +171,12 @@ def logs(
     cluster = _cluster(*_loaded(c, project), environment)
     several = bool(since) and not run and not follow
     asked = reading.Asked("" if several else reading.stream(cluster, run), moment, count)
-    form = Form(json)
+    form, show = Form(json), put_data if json else put
     if follow:
         try:
-            reading.follow(cluster, asked, form, reading.Effects(put, say, time.sleep), on=not run)
+            reading.follow(cluster, asked, form, reading.Effects(show, say, time.sleep), on=not run)
         except KeyboardInterrupt:
             say("")
-    elif not reading.read(cluster, asked, form, put):
+    elif not reading.read(cluster, asked, form, show):
         say(f"no line found{f' since {since}' if since else ''}")
     say(f"next: {cluster.known.invoke('status')}")

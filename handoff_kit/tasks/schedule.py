@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, say, told
+from handoff_kit.tasks.telling import conclude, put, put_data, say, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -107,7 +107,7 @@ def list_(c: Context, project: str = "", environment: str = "", json: bool = Fal
     now, clients = datetime.now(timezone.utc), connection.sign_in(os.environ, say)
     found = listing.lines(deployed.every(clients), now, project=chosen, environment=within)
     if json:
-        put(listing.to_json(found))
+        put_data(listing.to_json(found))
     elif found:
         put(listing.table_of(found, now))
     if not found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, say, told
+from handoff_kit.tasks.telling import conclude, put, put_data, say, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -31,7 +31,7 @@ def show(c: Context, project: str = "", version: str = "", environment: str = ""
 
     _, stack = flags.stack(c, project, environment)
     found = remote.get(stack, version)
-    put(found.content.decode("utf-8", "surrogateescape"))
+    put_data(found.content.decode("utf-8", "surrogateescape"))
     say(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
 
 

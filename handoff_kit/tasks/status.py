@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import put, say, told
+from handoff_kit.tasks.telling import put, put_data, say, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -34,10 +34,10 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     if project:
         row, detail, notes = looking.one(places[0], name, os.environ, clients)
         rows = [row]
-        put(shown.to_json(rows, detail) if json else shown.page(row, detail))
+        put_data(shown.to_json(rows, detail)) if json else put(shown.page(row, detail))
     else:
         rows, notes = looking.every(places, name, os.environ, clients)
-        put(shown.to_json(rows) if json else shown.table_of(rows))
+        put_data(shown.to_json(rows)) if json else put(shown.table_of(rows))
     for note in (*(f"note: {problem}" for row in rows for problem in row.problems), *notes):
         say(note)
     say(f"next: {shown.after(rows)}")

@@ -11,6 +11,7 @@ from invoke.exceptions import Exit
 
 from handoff_kit import streams
 from handoff_kit.errors import HandoffError
+from handoff_runtime.terminal import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Sized
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Body = TypeVar("Body", bound=Callable[..., None])
 
-__all__ = ["conclude", "do", "execute", "put", "say", "told"]
+__all__ = ["conclude", "do", "execute", "put", "put_data", "say", "told"]
 
 INTERRUPTED = "error: interrupted\nhint: the same command once more goes on where this came to"
 
@@ -34,7 +35,7 @@ def told(body: Body) -> Body:
         try:
             body(*args, **kwargs)
         except HandoffError as error:
-            raise Exit(str(error), code=error.exit_code) from None
+            raise Exit(safe_text(str(error)), code=error.exit_code) from None
         except KeyboardInterrupt:
             raise Exit(INTERRUPTED, code=128 + signal.SIGINT) from None
 
@@ -44,13 +45,23 @@ def told(body: Body) -> Body:
 def say(text: str) -> None:
     """Progress, and what comes next."""
     try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201  # progress goes to stderr
+        print(safe_text(text), file=sys.stderr, flush=True)  # noqa: T201  # progress goes to stderr
     except BrokenPipeError:
         streams.give_up(sys.stderr)
 
 
 def put(text: str) -> None:
-    """Data, and nothing else, goes to stdout: as UTF-8 wherever we are, and quietly where nobody reads on."""
+    """Print what is meant for a person to stdout: a table, a listing, lines of a log."""
+    _write(safe_text(text))
+
+
+def put_data(text: str) -> None:
+    """Print stored data to stdout: unchanged, unless stdout is a terminal."""
+    _write(safe_text(text) if sys.stdout.isatty() else text)
+
+
+def _write(text: str) -> None:
+    """As UTF-8 wherever we are, and quietly where nobody reads on."""
     try:
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
         sys.stdout.flush()

@@ -10,6 +10,7 @@ from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.digest import Running
 from handoff_runtime.aws.together import each
 from handoff_runtime.errors import StoreError
+from handoff_runtime.terminal import safe_name
 from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ class Source(NamedTuple):
     etag: str = ""
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
+        return f"s3://{self.bucket}/{safe_name(self.key)}"
 
 
 class Got(NamedTuple):
@@ -183,7 +184,7 @@ def _written(fd: int, block: bytes, at: int) -> int:
 
 def _wait(sink: Sink, cut: str, came: int, asked: int, idle: int) -> None:
     """Say it and wait before going on; not for ever where nothing comes any more."""
-    say = f"S3 GetObject: {sink.source.key}: {cut} after {came:,} of {asked:,} bytes"
+    say = f"S3 GetObject: {safe_name(sink.source.key)}: {cut} after {came:,} of {asked:,} bytes"
     if idle >= retry.ATTEMPTS:
         raise StoreError(f"{sink.source}: {say}, and nothing more in {idle} attempts", "run it again")
     effects, wait = sink.clients.effects, retry.delay(max(1, idle))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from handoff_runtime.errors import StoreError
+from handoff_runtime.terminal import safe_name
 from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -132,7 +133,7 @@ def where(call: Call) -> str:
     request = call.request
     if "Bucket" in request:
         key = request.get("Key") or request.get("Prefix") or ""
-        return f"s3://{request['Bucket']}/{key}" if key else f"bucket {request['Bucket']}"
+        return f"s3://{request['Bucket']}/{safe_name(key)}" if key else f"bucket {request['Bucket']}"
     if call.service == "SSM" and ("Name" in request or "Names" in request):
         return f"parameter {request.get('Name') or ', '.join(request['Names'])}"
     if "StackName" in request:

@@ -9,6 +9,7 @@ from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.digest import PART, SHA256, Content
 from handoff_runtime.aws.together import each
 from handoff_runtime.errors import StoreError
+from handoff_runtime.terminal import safe_name
 from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ class Target(NamedTuple):
     whole: bool = False  # in one call however large, since not every store knows conditions on parts
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
+        return f"s3://{self.bucket}/{safe_name(self.key)}"
 
 
 class Slice:

@@ -83,7 +83,7 @@ def coloured(team: Team, **env: str) -> Shown:
     return shown
 
 
-SEEN = "red 10% 20% [bold]as it is[/bold] :smile: \N{REPLACEMENT CHARACTER} end"
+SEEN = "red 10%^M20%^G [bold]as it is[/bold] :smile: \N{REPLACEMENT CHARACTER} end"
 
 
 def test_colours_of_a_stage_pass_and_nothing_else_does(team: Team) -> None:

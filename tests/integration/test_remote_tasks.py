@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cloud import REGION, Cloud
 from team import Team, Told
+from terminal import show
 
 from handoff_runtime import history, sealed
 
@@ -1100,3 +1101,28 @@ def test_the_page_names_every_task_and_every_permission() -> None:
     assert [task for task in TASKS if task != "params.make" and f"{task}" not in PAGE] == []
     commands = [command for command, _ in _transcript() if "invoke" in command]
     assert len(commands) == 24
+
+
+# escapes in what others stored
+
+
+def test_a_key_of_s3_is_shown_without_escapes(desk: Desk) -> None:
+    attack = "\x1b]52;c;cm0=\x07a\x1b[2J\rb"
+    desk.put(f".env/files/{attack}", "1")
+    desk.put(f".artifacts/{attack}", "1")
+    listed = "PATH  BYTES  STORED\na^Mb  1  TIME\n"
+    assert (desk.invoke("files.list").stdout, desk.invoke("artifacts.list").stdout) == (listed, listed)
+    fetched = desk.invoke("artifacts.get", "--output", "got", "--dry")
+    assert fetched.stderr.startswith("would fetch a^Mb (1 bytes) into got\n")
+    pruned = desk.invoke("files.push", "--prune", "--dry").stderr
+    assert "would remove s3://BUCKET/handoff-dev-shop/.env/files/a^Mb\n" in pruned
+
+
+def test_a_state_is_filtered_on_a_terminal_only(desk: Desk) -> None:
+    state = '{"a": "\x1b]0;root\x07\x1b[2Jx\x7f"}\r\n'
+    desk.put(".artifacts/state", state)
+    with desk.start("state.show", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.communicate()[0] == state.encode()
+    shown = show(desk.team, "state.show", "--project", desk.name, env=desk.environ())
+    assert shown.finish() == 0
+    assert '{"a": "x^?"}\r\nversion' in shown.text  # the terminal puts the carriage return there

@@ -38,7 +38,7 @@ def other(text: str) -> dict[str, Any]:
         ),
         pytest.param(
             event("tap", "a\x1b[31mb\x07\rc\td"),
-            "00:00:00 tap     | a\x1b[31mbc\td\n",
+            "00:00:00 tap     | a\x1b[31mb^G^Mc\td\n",
             event("tap", "a\x1b[31mb\x07\rc\td")["message"] + "\n",
             id="what would ring, and move the cursor",
         ),

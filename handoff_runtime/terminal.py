@@ -1,0 +1,81 @@
+"""Text from elsewhere, safe to print: no escape sequence but colours reaches a terminal.
+
+A stage, a key in S3 or a record may hold sequences that write to the clipboard, set the title, clear the screen
+or overwrite a line. Of complete sequences (ECMA-48) only SGR passes, which sets colours; the others are removed.
+What begins no complete sequence is shown as `cat -v` shows it, so nothing after it disappears.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match
+
+# Bytes that are not UTF-8 are decoded to U+DC80 and above (surrogateescape, PEP 383), among them C1 as one byte.
+_C1 = r"\x80-\x9f\udc80-\udc9f"
+_CONTROLS = rf"\x00-\x08\x0b-\x1f\x7f{_C1}"
+_SGR = r"\[[0-9;:]{0,64}m"
+_CSI = r"[0-?]*[ -/]*[@-~]"
+_STRING = rf"[^{_CONTROLS}\n]*(?:\x07|\x1b\\|[\x9c\udc9c])"  # of OSC, DCS, SOS, PM, APC; never longer than a line
+# It begins with a set of characters, which is what makes the search for it fast.
+_UNSAFE = re.compile(
+    rf"([{_CONTROLS}])(?:"
+    rf"(?<=\x1b)(?!{_SGR})(?:(?P<escape>\[{_CSI}|[]PX^_]{_STRING}|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])|)"
+    rf"|(?<=[\x9b\udc9b])(?P<csi>{_CSI})"
+    rf"|(?<=[\x90\x98\x9d-\x9f\udc90\udc98\udc9d-\udc9f])(?P<string>{_STRING})"
+    r"|(?<=\r)(?<!\r\r)(?P<end>\r*(?=\n|\Z))"
+    r"|(?<!\x1b))"
+)
+_COLOURS, _COLOURS_IN_BYTES = re.compile(rf"\x1b{_SGR}"), re.compile(rf"\x1b{_SGR}".encode())
+_C1_IN_UTF8 = re.compile(rb"\xc2[\x80-\x9f]")
+_ASCII_CONTROLS = bytes([*range(9), *range(0x0B, 0x20), 0x7F])
+_NAME_CONTROLS = {ord("\n"): "^J", ord("\t"): "^I"}
+
+
+def safe_text(text: str) -> str:
+    """The text without what a terminal would act on, except colours, tabs and newlines."""
+    return _UNSAFE.sub(_replacement, text.replace("\r\n", "\n"))
+
+
+def safe_bytes(data: bytes) -> bytes:
+    """The same for bytes that are meant to be UTF-8; fast where there is nothing to do."""
+    if b"\r\n" in data:
+        data = data.replace(b"\r\n", b"\n")
+    if _is_safe(data):
+        return data
+    return safe_text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _is_safe(data: bytes) -> bool:
+    """Whether colours are all that a terminal would act on; a search for each character would be ten times slower."""
+    bare = _COLOURS_IN_BYTES.sub(b" ", data) if b"\x1b" in data else data
+    if len(bare.translate(None, _ASCII_CONTROLS)) != len(bare):
+        return False
+    if bare.isascii():
+        return True
+    try:
+        bare.decode()
+    except UnicodeDecodeError:
+        return False
+    return not _C1_IN_UTF8.search(bare)
+
+
+def safe_line(text: str) -> str:
+    """The text in one line: a newline is shown too."""
+    return safe_text(text).replace("\n", "^J")
+
+
+def safe_name(text: str) -> str:
+    """The text as a part of a line or a cell of a table, without colours: it cannot look like anything else."""
+    return _COLOURS.sub("", safe_text(text)).translate(_NAME_CONTROLS)
+
+
+def _replacement(found: Match[str]) -> str:
+    if found.lastgroup is not None:
+        return ""
+    code = ord(found[0])
+    if code > 0x7F:  # noqa: PLR2004  # C1, as UTF-8 or as one byte
+        return f"M-^{chr((code & 0x1F) + 0x40)}"
+    return f"^{chr(code ^ 0x40)}"
