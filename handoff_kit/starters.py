@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from handoff_kit import gitignore
 from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace, checked, nearest
 from handoff_kit.steps import Step, WriteFile
@@ -27,7 +28,8 @@ def plan_new(root: Path, name: str, starter: str) -> tuple[Step, ...]:
     if place.directory.exists():
         message = f"projects/{name}: found a project of this name, expected none"
         raise ProjectError(message, f"to see what it would run: invoke show-commands --project {name}")
-    return tuple(_file(template, path, place) for path in sorted(template.rglob("*")) if _is_part(path))
+    files = (_file(template, path, place) for path in sorted(template.rglob("*")) if _is_part(path))
+    return (WriteFile(place.directory / ".gitignore", gitignore.TEXT), *files)
 
 
 def _known(starter: str) -> str:

@@ -92,6 +92,14 @@ def image(where: ProjectPlace, chosen: str) -> tuple[Builder, str]:
     return worker, building.existing(made, worker)
 
 
+def warn_of_git(where: ProjectPlace) -> None:
+    """Say what git tracks or would take of the project's credentials."""
+    from handoff_kit import gitignore
+
+    for note in gitignore.notes(where):
+        say(note)
+
+
 def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:
     """A project, and where it lies in AWS."""
     from handoff_kit import project as projects

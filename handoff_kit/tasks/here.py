@@ -38,6 +38,7 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     say(f"{place.shown}: no problem found")
     for obstacle in obstacles.obstacles(place, loaded):
         say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
+    flags.warn_of_git(place)
     unready = [venv.name for venv in loaded.venvs if venvs.status(place, venv) != "ready"]
     given = f" --var {missing}=VALUE" if missing and not unready else ""
     if missing:

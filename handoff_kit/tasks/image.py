@@ -107,6 +107,7 @@ def build(
     )
     if not steps:
         say(f"{reference} is up to date")
+    flags.warn_of_git(place)
     execute(c, steps)
     if not c.config.run.dry:
         put(listing.line(worker, reference, time.monotonic() - begun))

@@ -127,6 +127,7 @@ VENV = """
         ),
         pytest.param(
             ["new", "--project", "mine"],
+            f"would write projects/mine/.gitignore (104 bytes)\n"
             f"would write projects/mine/poem.txt (215 bytes)\nwould write projects/mine/project.yml (818 bytes)\n{DRY}",
             id="new",
         ),

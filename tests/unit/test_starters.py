@@ -65,7 +65,7 @@ def test_the_starters_are() -> None:
     ],
 )
 def test_a_starter_s_files(starter: str, expected: list[tuple[str, int]]) -> None:
-    assert files(starter) == expected
+    assert files(starter) == [(".gitignore", 0o644), *expected]
 
 
 @pytest.mark.parametrize("starter", starters())
