@@ -163,6 +163,12 @@ class Image(BaseModel):
         "project; a directory stands for all in it.",
         examples=[["notebooks", "data/*.parquet"]],
     )
+    include: tuple[Pattern, ...] = Field(
+        (),
+        description="Files that are to be in the image although they look like credentials (`.aws`, `.netrc`, private "
+        "keys, `.env` files), which are left out otherwise: patterns like those of `exclude`.",
+        examples=[["certificates/client.pem"]],
+    )
 
 
 class Keep(BaseModel):

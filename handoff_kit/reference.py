@@ -43,6 +43,7 @@ _WRITTEN = {
     "store": "`aws` or `none`",
     "services": "list of names",
     "exclude": "list of patterns",
+    "include": "list of patterns",
     "keep": "mapping",
     "runs": "days, or `forever`",
     "artifacts": "days, or `forever`",

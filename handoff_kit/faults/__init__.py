@@ -60,7 +60,7 @@ _THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
     image.packages,
     image.steps,
     image.services,
-    image.excluded,
+    image.patterns,
     image.idle,
     deploy.processors,
     tags.names,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.faults.fault import Fault, label, quoted, short
 from handoff_kit.forms import is_base, is_package, is_service
+from handoff_kit.image.context import ELSEWHERE, NEVER
 from handoff_runtime.variables import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from handoff_kit.source import Trail
 
 _EXAMPLE = "python:3.12-slim"
+_TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
+_EXAMPLES = {"exclude": "notebooks", "include": "certificates/client.pem"}
 _OWN = "put it into the project's own Dockerfile.j2, which extends ours: docs/image.md tells how"
 _PLATFORMS = {
     **dict.fromkeys(("aarch64", "arm", "arm64/v8", "linux/aarch64"), "linux/arm64"),
@@ -43,14 +46,16 @@ def rewritten(trail: Trail, found: str) -> str | None:
         return f"did you mean `{meant}`?"
     if trail in {("image", "packages"), ("image", "build_packages")} and (words := _packages(found)):
         return _as_list(trail, words)
-    if trail in {("image", "services"), ("image", "exclude")} and found.strip():
+    if trail in {("image", "services"), ("image", "exclude"), ("image", "include")} and found.strip():
         return _as_list(trail, re.findall(r"[^\s,]+", found))
     return _as_list(trail, [found]) if trail == ("image", "steps") and found.strip() else None
 
 
 def unfilled(outline: Outline) -> Iterator[Fault]:
     """Placeholders, which only a run fills."""
-    for trail, value in outline.image_texts("base", "packages", "build_packages", "steps", "services", "exclude"):
+    for trail, value in outline.image_texts(
+        "base", "packages", "build_packages", "steps", "services", "exclude", "include"
+    ):
         if found := PLACEHOLDER.search(value):
             message = f"{label(trail)} holds {found.group()}, which nothing fills while the image is made"
             yield Fault(trail, message, "write the value itself; placeholders are filled when the pipeline runs")
@@ -58,7 +63,7 @@ def unfilled(outline: Outline) -> Iterator[Fault]:
 
 def padded(outline: Outline) -> Iterator[Fault]:
     """Blanks around a name, which quotes keep."""
-    for trail, value in outline.image_texts("base", "packages", "build_packages", "services", "exclude"):
+    for trail, value in outline.image_texts(*(key for key in _TEXTS if key != "steps")):
         if value != value.strip():
             message = f"{label(trail)} begins or ends with a blank, expected `{short(value)}` alone"
             yield Fault(trail, message, "take the blank out of the quotes")
@@ -102,10 +107,11 @@ def services(outline: Outline) -> Iterator[Fault]:
             yield Fault(trail, message, f"did you mean `{meant}`?" if is_service(meant) else "for example: dynamodb")
 
 
-def excluded(outline: Outline) -> Iterator[Fault]:
-    """Patterns that would leave out nothing, or everything."""
-    for trail, value in outline.image_texts("exclude"):
-        if found := _pattern(value):
+def patterns(outline: Outline) -> Iterator[Fault]:
+    """Patterns that would leave out nothing, or everything; what no pattern can bring into an image."""
+    for trail, value in outline.image_texts("exclude", "include"):
+        key = str(trail[1])
+        if found := _pattern(value, key) or (_never(value) if key == "include" else None):
             yield Fault(trail, *found)
 
 
@@ -182,20 +188,31 @@ def _for_shell(instruction: str, rest: str) -> str:
     return _OWN
 
 
-def _pattern(value: str) -> tuple[str, str] | None:
+def _pattern(value: str, key: str) -> tuple[str, str] | None:
     shown = short(value)
     if value.startswith("!"):
-        return f"`{shown}` begins with !, which takes nothing back here", "name only what shall stay out"
+        hint = "name only what shall stay out" if key == "exclude" else "leave the ! out"
+        return f"`{shown}` begins with !, which takes nothing back here", hint
     if "\\" in value:
         return f"`{shown}` holds a backslash, expected / between names", f"did you mean `{_SLASH.sub('/', shown)}`?"
     if "**" in value:
         hint = "a directory stands for all in it; else write one pattern for each depth: [a/*.csv, a/*/*.csv]"
         return f"`{shown}` holds **, which does not go deeper than * here", hint
-    return _outside(value, shown)
+    return _outside(value, shown, f"for example: {key}: [{_EXAMPLES[key]}]")
 
 
-def _outside(value: str, shown: str) -> tuple[str, str] | None:
-    parts, example = PurePosixPath(value).parts, "for example: exclude: [notebooks]"
+def _never(value: str) -> tuple[str, str] | None:
+    """A pattern for what enters no image in any case."""
+    parts = PurePosixPath(value).parts
+    name = next((part for part in parts if part in NEVER), parts[0] if parts[0] in (*ELSEWHERE, ".env") else None)
+    if name is None:
+        return None
+    hint = "runs get it in another way: docs/image.md, What never enters"
+    return f"`{short(value)}` names {name}, which enters no image", hint
+
+
+def _outside(value: str, shown: str, example: str) -> tuple[str, str] | None:
+    parts = PurePosixPath(value).parts
     if ".." in parts:
         return f"`{shown}` leads out of a directory, expected a path inside the project", example
     if value.startswith(("/", "~")):

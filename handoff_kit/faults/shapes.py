@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from handoff_kit.faults.outline import Outline
     from handoff_kit.source import Source, Trail
 
-_IMAGE_TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude")
+_IMAGE_TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
 _ANY_TEXT = ("a text", "put it into quotes")
 _STATE = ("all or singer", "state: all keeps the last stage's whole output, singer its last line")
 _METER = ("rows, bytes or off", "leave it out to count rows")
@@ -79,6 +79,10 @@ _SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "exclude": (
         ("a list of patterns", 'write it like this: exclude: [notebooks, "data/*.parquet"]'),
         ("a pattern", 'write it like this: exclude: [notebooks, "data/*.parquet"]'),
+    ),
+    "include": (
+        ("a list of patterns", "write it like this: include: [certificates/client.pem]"),
+        ("a pattern", "write it like this: include: [certificates/client.pem]"),
     ),
     **keep.SHAPES,
     **deploy.SHAPES,
@@ -188,7 +192,7 @@ def _rewritten(trail: Trail, found: str) -> str | None:
 def _quoting(trail: Trail, value: str) -> str:
     if trail[-1] == "shell":
         return 'write the line itself: shell: "grep foo | sort", in place of command'
-    if trail[0] == "image" and "exclude" not in trail:
+    if trail[0] == "image" and not {"exclude", "include"} & set(trail):
         return _expected(trail)[1]
     key = f"{trail[-1]}: " if isinstance(trail[-1], str) else ""
     return f'if it really is called so, put it into quotes: {key}"{value}"'

@@ -8,6 +8,7 @@
 
 What is sensitive or made here never enters, at whatever depth it lies; neither does what reaches a run by
 another way: `project.yml` (the params document carries the pipeline) and `files/` (mounted here, from S3 in AWS).
+Files that are credentials enter only where `image.include` names them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import handoff_runtime
 from handoff_kit.errors import ProjectError
+from handoff_kit.image.credentials import is_credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
 
-__all__ = ["Entry", "digest", "enters", "entries", "sha256_of", "size"]
+__all__ = ["ELSEWHERE", "NEVER", "Entry", "credentials", "digest", "enters", "entries", "sha256_of", "size"]
 
-NEVER = (".artifacts", ".env", ".env.*", ".git", ".hg", ".local", ".svn")
+NEVER = (".artifacts", ".git", ".hg", ".local", ".svn")
+NEVER_DIRECTORIES = (".env", ".env.*")  # files of these names are credentials
 USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
 ELSEWHERE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
 VENV_MARK = "pyvenv.cfg"
@@ -85,14 +88,20 @@ def digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
 
 
 def size(place: ProjectPlace, project: Project) -> int:
-    """Bytes of the project's own files, none of them read."""
+    """Bytes of the project's own files."""
     return sum(path.lstat().st_size for _, path in _kept(place, project) if not path.is_dir())
 
 
 def enters(place: ProjectPlace, project: Project, name: str) -> bool:
     """Whether a path of the project becomes part of the image, with all that it lies in."""
     whole = [path.as_posix() for path in (PurePosixPath(name), *PurePosixPath(name).parents)]
-    return not any(_stays_out(place.directory / part, part, _left_out(project)) for part in whole if part != ".")
+    found = [(place.directory / part, part) for part in whole if part != "."]
+    return not any(_stays_out(path, part, project) or _is_secret(path, part, project) for path, part in found)
+
+
+def credentials(place: ProjectPlace, project: Project) -> tuple[str, ...]:
+    """The project's paths that stay out because they are credentials; a directory stands for all in it."""
+    return tuple(sorted(name for name, _, secret in _walk(place, project) if secret))
 
 
 def sha256_of(path: Path) -> str:
@@ -112,19 +121,20 @@ def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _kept(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path]]:
-    """The project's paths that enter, relative to it; what is left out is not even looked into."""
-    left_out = _left_out(project)
+    """The project's paths that enter, relative to it."""
+    return ((name, path) for name, path, secret in _walk(place, project) if not secret)
+
+
+def _walk(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path, bool]]:
+    """The project's paths, and whether each is a credential; what else stays out is not even looked into."""
     waiting = [place.directory]
     while waiting:
         for path in _listed(waiting.pop(), place):
             name = path.relative_to(place.directory).as_posix()
-            if not _stays_out(path, name, left_out):
-                yield name, path
-                waiting += [path] if path.is_dir() and not path.is_symlink() else []
-
-
-def _left_out(project: Project) -> tuple[str, ...]:
-    return (*project.image.exclude, *(venv.directory for venv in project.venvs))
+            if not _stays_out(path, name, project):
+                secret = _is_secret(path, name, project)
+                yield name, path, secret
+                waiting += [path] if path.is_dir() and not path.is_symlink() and not secret else []
 
 
 def _listed(directory: Path, place: ProjectPlace) -> list[Path]:
@@ -134,11 +144,25 @@ def _listed(directory: Path, place: ProjectPlace) -> list[Path]:
         raise ProjectError(f"{_shown(directory, place)}: {error.strerror}, expected a directory one can read") from None
 
 
-def _stays_out(path: Path, name: str, left_out: Iterable[str]) -> bool:
+def _stays_out(path: Path, name: str, project: Project) -> bool:
     if _matches(path.name, (*NEVER, *USELESS)) or name in ELSEWHERE:
         return True
-    excluded = any(PurePosixPath(name).match(pattern) and _same_depth(name, pattern) for pattern in left_out)
-    return excluded or _is_venv(path)
+    if path.is_dir() and _matches(path.name, NEVER_DIRECTORIES):
+        return True
+    left_out = (*project.image.exclude, *(venv.directory for venv in project.venvs))
+    return any(_is_meant(name, pattern) for pattern in left_out) or _is_venv(path)
+
+
+def _is_secret(path: Path, name: str, project: Project) -> bool:
+    return not _is_included(path, name, project) and is_credential(path, name)
+
+
+def _is_included(path: Path, name: str, project: Project) -> bool:
+    """Whether `image.include` names the path, a directory it is in, or something in it."""
+    parts = PurePosixPath(name).parts
+    patterns = [PurePosixPath(pattern).parts for pattern in project.image.include]
+    fitting = [pattern for pattern in patterns if len(pattern) <= len(parts) or path.is_dir()]
+    return any(all(map(fnmatchcase, parts, pattern)) for pattern in fitting)
 
 
 def _is_venv(path: Path) -> bool:
@@ -148,9 +172,10 @@ def _is_venv(path: Path) -> bool:
         return False
 
 
-def _same_depth(name: str, pattern: str) -> bool:
+def _is_meant(name: str, pattern: str) -> bool:
     """A pattern is relative to the project; PurePath.match alone would begin it anywhere."""
-    return len(PurePosixPath(name).parts) == len(PurePosixPath(pattern).parts)
+    path, parts = PurePosixPath(name), PurePosixPath(pattern).parts
+    return path.match(pattern) and len(path.parts) == len(parts)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from handoff_kit import locks
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
+from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project, Venv
 
-__all__ = ["LARGE", "Obstacle", "obstacles", "refuse"]
+__all__ = ["LARGE", "Obstacle", "credentials", "obstacles", "refuse"]
 
 LARGE = 500_000_000  # bytes; ECR and a task's start get slow long before their limits
 IGNORED = ".dockerignore"
+MOST = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Obstacle:
 
 def obstacles(place: ProjectPlace, project: Project) -> tuple[Obstacle, ...]:
     """All there are."""
-    rules: tuple[Callable[[ProjectPlace, Project], Iterator[Obstacle]], ...] = (_locks, _unknown, _paths, _git, _files)
+    rules: tuple[Callable[[ProjectPlace, Project], Iterator[Obstacle]], ...] = (
+        *(_locks, _unknown, _paths, _git, _files, credentials),
+    )
     return tuple(found for rule in rules for found in rule(place, project))
 
 
@@ -107,3 +111,14 @@ def _files(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:
     if (place.directory / IGNORED).exists():
         message = f"projects/{place.name}/{IGNORED}: is not read"
         yield Obstacle(message, "say it in project.yml: image: {exclude: [PATH]}", fatal=False)
+
+
+def credentials(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:
+    """Files that are left out because they are credentials."""
+    found = context.credentials(place, project)
+    if found:
+        more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
+        named = ", ".join(map(safe_name, found[:MOST])) + more
+        message = f"projects/{place.name}: left out of the image, because they look like credentials: {named}"
+        hint = "config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}"
+        yield Obstacle(message, hint, fatal=False)

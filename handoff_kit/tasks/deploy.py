@@ -42,8 +42,9 @@ def deploy(
     name, places = flags.environment(environment), flags.places(c, project, every=all)
     found = wanted.every(places, name, os.environ)
     shared = wanted.shared(found, name)
-    for place in places:
-        flags.warn_of_git(place)
+    for one in found:
+        flags.warn_of_git(one.place)
+        flags.warn_of_credentials(one.place, one.loaded)
     clients = connection.sign_in(os.environ, say)
     manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
     common = Deployment(clients, connection.account(clients), os.environ, lambda: flags.builder(builder), manner)

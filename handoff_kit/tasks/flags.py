@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
+    from handoff_kit.project import Project
     from handoff_kit.remote.stack import Stack
 
 PROJECT = (
@@ -98,6 +99,14 @@ def warn_of_git(where: ProjectPlace) -> None:
 
     for note in gitignore.notes(where):
         say(note)
+
+
+def warn_of_credentials(where: ProjectPlace, loaded: Project) -> None:
+    """Say which files stay out of the image because they are credentials."""
+    from handoff_kit.image import obstacles
+
+    for found in obstacles.credentials(where, loaded):
+        say(f"note: {found.message}\nhint: {found.hint}")
 
 
 def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:

@@ -45,6 +45,7 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
         *_stacks(place, loaded, name),
         *building.plan_render(made),
     )
+    flags.warn_of_credentials(place, loaded)
     do(c, steps, f"invoke build --project {place.name}")
 
 
@@ -108,6 +109,7 @@ def build(
     if not steps:
         say(f"{reference} is up to date")
     flags.warn_of_git(place)
+    flags.warn_of_credentials(place, loaded)
     execute(c, steps)
     if not c.config.run.dry:
         put(listing.line(worker, reference, time.monotonic() - begun))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import textwrap
@@ -209,6 +210,8 @@ HIDDEN = {
     "files/data.csv": CANARY,
     "notebooks/explored.ipynb": CANARY,
     f".local/{CANARY}": "its name",
+    **dict.fromkeys((".aws/credentials", ".netrc", ".pypirc", ".pgpass", "id_rsa", "keys/client.key"), CANARY),
+    "google.json": json.dumps({"private_key": f"-----BEGIN PRIVATE KEY-----\n{CANARY}MIIEvQIBADAN\n"}),
 }
 WITH_SECRETS = f"""
     image: {{store: none, exclude: [notebooks]}}
@@ -227,6 +230,10 @@ def test_no_secret_is_in_any_layer(team: Team, engine: Engine) -> None:
     told = ask_build(team, engine, "shop", env=settings)
     assert told.exit == 0, told.stderr
     assert CANARY not in told.stdout + told.stderr
+    assert (
+        "note: projects/shop: left out of the image, because they look like credentials: .aws, .env, .netrc, .pgpass, .pypirc,"
+        " google.json, id_rsa, keys/client.key, sub/.env, sub/.env.production\nhint: "
+    ) in told.stderr
     apart = engine.image(told.stdout.split()[0])
     assert apart.holding(CANARY) == []
     assert [path.partition("/")[2] for path in apart.holding("to be found here")] == ["app/text"]

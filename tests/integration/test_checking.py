@@ -62,3 +62,16 @@ hint: call the project or the environment by a name that is shorter by 5
 hint: rename one: git mv projects/{name} projects/{name}2
 """,
     )
+
+
+def test_credentials_are_named_by_check_and_render(team: Team) -> None:
+    directory = team.project("plain", STAGES, {".netrc": "machine x", "data.csv": "1\n"})
+    note = "projects/plain: left out of the image, because they look like credentials: .netrc"
+    hint = "hint: config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}\n"
+    assert team.invoke("check").stderr.splitlines(keepends=True)[1:3] == [f"note: for an image: {note}\n", hint]
+    assert team.invoke("render").stderr.startswith(f"note: {note}\n{hint}")
+    rendered = team.root / "build/plain/context/project"
+    assert sorted(path.name for path in rendered.iterdir()) == ["data.csv"]
+    (directory / "project.yml").write_text(f"{STAGES}\nimage: {{include: [.netrc]}}\n")
+    assert "credentials" not in team.invoke("render").stderr
+    assert sorted(path.name for path in rendered.iterdir()) == [".netrc", "data.csv"]

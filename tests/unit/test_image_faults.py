@@ -22,7 +22,7 @@ KEYS = [
         "{dockerfile: x}",
         [
             "2:9: `dockerfile` is not a known key of `image` | "
-            "known here: base, packages, build_packages, steps, platform, store, services, exclude"
+            "known here: base, packages, build_packages, steps, platform, store, services, exclude, include"
         ],
         id="unknown",
     ),
@@ -400,6 +400,32 @@ def test_excluded(pattern: str, message: str, hint: str) -> None:
     assert _told(f"{{exclude: [notebooks, '{pattern}']}}") == [f"2:30: `{pattern}` {message} | {hint}"]
 
 
+NO_IMAGE = "enters no image", "runs get it in another way: docs/image.md, What never enters"
+INCLUDED = "for example: include: [certificates/client.pem]"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message", "hint"),
+    [
+        pytest.param(".env", f"names .env, which {NO_IMAGE[0]}", NO_IMAGE[1], id="where a run's config is put"),
+        pytest.param(".env/x", f"names .env, which {NO_IMAGE[0]}", NO_IMAGE[1], id="below it"),
+        pytest.param(".local/a.json", f"names .local, which {NO_IMAGE[0]}", NO_IMAGE[1], id="config with secrets"),
+        pytest.param("a/.git/config", f"names .git, which {NO_IMAGE[0]}", NO_IMAGE[1], id="below a directory"),
+        pytest.param("files/key.pem", f"names files, which {NO_IMAGE[0]}", NO_IMAGE[1], id="what is mounted"),
+        pytest.param("/x", RELATIVE, "did you mean `x`?", id="absolute"),
+        pytest.param("..", "leads out of a directory, expected a path inside the project", INCLUDED, id="above"),
+        pytest.param("!a", "begins with !, which takes nothing back here", "leave the ! out", id="not"),
+    ],
+)
+def test_included(pattern: str, message: str, hint: str) -> None:
+    assert _told(f"{{include: [notebooks, '{pattern}']}}") == [f"2:30: `{pattern}` {message} | {hint}"]
+
+
+def test_a_text_in_the_place_of_patterns() -> None:
+    expected = "expected a list of patterns | write it as a list: include: [a.pem]"
+    assert _told("{include: a.pem}") == [f"2:18: `include` is `a.pem`, {expected}"]
+
+
 def test_every_fault_of_a_file_at_once() -> None:
     told = _told("\n  base: FROM x\n  packages: [Git]\n  platform: arm\n  exclude: [/a]\n  x: y\ncomand: a")
     assert [line.split(": ")[0] for line in told] == ["3:9", "4:14", "5:13", "6:13", "7:3", "8:1"]
@@ -417,6 +443,7 @@ def test_every_fault_of_a_file_at_once() -> None:
         pytest.param("{platform: linux/arm64, store: none, packages: [], services: []}", id="words and empty lists"),
         pytest.param("{services: [s3, sso-oidc, ec2]}", id="services"),
         pytest.param("{exclude: [./notebooks/, 'data/*.csv', a..b, '[ab]?', 'a b']}", id="patterns"),
+        pytest.param("{include: [.aws, deploy/.env, 'keys/*.pem', sub/files/x]}", id="credentials"),
     ],
 )
 def test_good(image: str) -> None:

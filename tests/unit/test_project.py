@@ -57,6 +57,7 @@ def test_whole_file(tmp_path: Path) -> None:
             "store": "aws",
             "services": (),
             "exclude": ("1.10x",),
+            "include": (),
         },
         "keep": {"runs": 90, "artifacts": 30, "states": 50},
         "params": {"tier": "standard"},
