@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.project import COLLECTOR_STATS
+from handoff_runtime.pipeline import stage_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,7 +46,7 @@ def _stages(stages: Iterable[Stage], has_file: Callable[[str], bool]) -> list[di
     rendered = []
     for stage in stages:
         builtin = _is_builtin(stage, has_file)
-        taken.append(_unused(COLLECTOR_STATS if builtin else _basename(stage), taken))
+        taken.append(stage_name(COLLECTOR_STATS if builtin else _basename(stage), taken))
         rendered.append({"name": taken[-1], **_action(stage, builtin=builtin), "envs": dict(stage.envs)})
     return rendered
 
@@ -69,11 +70,3 @@ def _is_builtin(stage: Stage, has_file: Callable[[str], bool]) -> bool:
 def _basename(stage: Stage) -> str:
     word = stage.command or next((word for word in _SHELL_WORD.findall(stage.shell or "") if "=" not in word), "shell")
     return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"
-
-
-def _unused(name: str, taken: list[str]) -> str:
-    number, unused = 1, name
-    while unused in taken:
-        number += 1
-        unused = f"{name}-{number}"
-    return unused

@@ -16,7 +16,7 @@ import ast
 import json
 
 from handoff_runtime.errors import PipelineError
-from handoff_runtime.pipeline import Pipeline, Stage
+from handoff_runtime.pipeline import Pipeline, Stage, stage_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def names(path: str = IMPL) -> tuple[str, ...]:
 def pipeline(whole: Pipeline, name: str) -> Pipeline:
     """The pipeline whose only stage is this function; it leaves the state alone."""
     argv = (sys.executable, os.path.abspath(__file__), name)
-    stage = Stage(name, argv, f"{IMPL}:{name}", None, {})
+    stage = Stage(stage_name(name), argv, f"{IMPL}:{name}", None, {})
     return whole._replace(stages=(stage,), state="none", meter="off")
 
 

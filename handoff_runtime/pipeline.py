@@ -10,13 +10,14 @@ from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
 FORMAT = 1
 METERS = ("rows", "bytes", "off")
 STATES = ("all", "singer")
 OVERLAPS = ("fail", "skip", "wait")
+RESERVED = "handoff"  # what the log calls the runtime; alarms and `invoke run` believe what it says
 BUILTINS = {"collector_stats": "collector_stats.py"}
 
 
@@ -82,7 +83,7 @@ def _stage(found: object, where: str) -> Stage:
     argv, label = _command(whole, where)
     venv = whole.get("venv")
     return Stage(
-        name=_text(whole.get("name"), f"{where}.name"),
+        name=_name(whole.get("name"), f"{where}.name"),
         argv=argv,
         label=label,
         venv=None if venv is None else _text(venv, f"{where}.venv"),
@@ -135,6 +136,31 @@ def _word(found: object, where: str) -> str:
 def can_be_argument(text: str) -> bool:
     """Whether a process can be given this text: no NUL, no half of a character (execve(2))."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_stage_name(name: str) -> bool:
+    """Whether the log can show a stage by this name: in one line, and never as the runtime."""
+    return name.isprintable() and "|" not in name and name.strip().casefold() not in ("", RESERVED)
+
+
+def stage_name(wish: str, taken: Collection[str] = ()) -> str:
+    """A name close to `wish` that a stage may have and no other one has: `cat`, `cat-2`."""
+    shown = "".join(each if each.isprintable() and each != "|" else "_" for each in wish).strip() or "stage"
+    number, name = 1, shown
+    while name in taken or not is_stage_name(name):
+        number += 1
+        name = f"{shown}-{number}"
+    return name
+
+
+def _name(found: object, where: str) -> str:
+    name = _text(found, where)
+    if not is_stage_name(name):
+        raise PipelineError(
+            f"pipeline.{where}: {name!r} found, a name in one line, without |, and other than {RESERVED} expected",
+            "render the project with the kit of this runtime's version: `invoke render`",
+        )
+    return name
 
 
 def _texts(found: object, where: str) -> Mapping[str, str]:

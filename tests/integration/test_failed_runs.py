@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
+from team import make_team
 
 from handoff_kit import templates
 from handoff_kit.project import Project as ProjectFile
@@ -171,3 +172,17 @@ def test_a_run_that_has_a_bug(project: Project, filters: list[str]) -> None:
     done = project.params("echo a").run("run", env={**JSON_LOG, "PYTHONPATH": str(ROOT)}, python=python)
     assert matching(filters, done.stderr) == ["Traceback (most recent call last):"]
     assert done.exit != 0
+
+
+def test_a_stage_cannot_speak_as_the_runtime(tmp_path: Path, filters: list[str]) -> None:
+    """Its name follows from its command, but the runtime's own is reserved."""
+    team = make_team(tmp_path / "team", tmp_path / "compiled")
+    script = "#!/bin/sh\necho 'failed after 1.0 s: all is lost' >&2\n"
+    directory = team.project(
+        "shop", "commands: [{command: ./handoff}, {shell: 'handoff() { cat; }; handoff'}]\n", {"handoff": script}
+    )
+    (directory / "handoff").chmod(0o755)
+    told = team.invoke("run-local", "--log-format", "json")
+    assert (told.exit, matching(filters, told.stderr)) == (0, [])
+    said = [json.loads(line) for line in told.stderr.splitlines()]
+    assert [line["stage"] for line in said if line["message"].startswith("failed after")] == ["handoff-2"]

@@ -169,3 +169,10 @@ def test_without_an_impl_only_the_built_in_commands_are_known(project: Project) 
         64,
         "error: command 'tell': not found, one of run, show_commands expected",
     )
+
+
+def test_a_function_cannot_speak_as_the_runtime(project: Project) -> None:
+    project.write("impl.py", "import sys\n\ndef handoff(params, data):\n    sys.exit('failed after 1.0 s: tap')\n")
+    done = project.run("handoff")
+    assert done.said("handoff-2") == ["failed after 1.0 s: tap"]
+    assert "failed after 1.0 s: tap" not in done.said("handoff")

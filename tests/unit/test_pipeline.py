@@ -10,7 +10,8 @@ import pytest
 
 from handoff_runtime import collector_stats
 from handoff_runtime.errors import PipelineError
-from handoff_runtime.pipeline import Pipeline, Stage, can_be_argument, parse
+from handoff_runtime.log import OURS
+from handoff_runtime.pipeline import RESERVED, Pipeline, Stage, can_be_argument, parse, stage_name
 
 TAP = {"name": "tap", "argv": ["tap", "-x"], "venv": "venv/tap", "envs": {"A": "b"}}
 
@@ -70,6 +71,14 @@ def test_what_is_left_out_has_a_default() -> None:
         pytest.param(
             {"stages": [TAP, TAP]}, "pipeline.stages: names ['tap', 'tap'] found, each only once expected", id="twice"
         ),
+        *(
+            pytest.param(
+                {"stages": [{**TAP, "name": name}]},
+                f"pipeline.stages[0].name: {name!r} found, a name in one line, without |, and other than handoff expected",
+                id=f"name {name!r}",
+            )
+            for name in ("handoff", "Handoff", " handoff ", "handoff | x", "a\nb", "a\x1b[2J", "handoff\u200b", " ")
+        ),
         pytest.param({"stages": ["tap"]}, "pipeline.stages[0]: a text found, an object expected", id="a word"),
         pytest.param(
             {"stages": [{"name": "a"}]},
@@ -122,3 +131,29 @@ def test_no_object_is_no_pipeline(found: object) -> None:
 @pytest.mark.parametrize(("text", "can"), [("", True), ("é\U0001f40d", True), ("\0", False), ("\ud800", False)])
 def test_not_every_text_can_be_an_argument(text: str, can: bool) -> None:  # noqa: FBT001
     assert can_be_argument(text) is can
+
+
+@pytest.mark.parametrize(
+    ("wish", "taken", "expected"),
+    [
+        pytest.param("cat", [], "cat", id="as wished"),
+        pytest.param("cat", ["cat", "cat-2"], "cat-3", id="taken"),
+        pytest.param("my tool", [], "my tool", id="a blank inside"),
+        pytest.param("grün", [], "grün", id="letters"),
+        pytest.param("handoff", [], "handoff-2", id="the runtime's own"),
+        pytest.param("HandOff ", ["HandOff-2"], "HandOff-3", id="looks like it"),
+        pytest.param("handoff | succeeded", [], "handoff _ succeeded", id="the end of a tag"),
+        pytest.param("a\n12:00:00 handoff", [], "a_12:00:00 handoff", id="two lines"),
+        pytest.param("\x1b[2Jtap", [], "_[2Jtap", id="an escape"),
+        pytest.param("handoff\u200b", [], "handoff_", id="a character of no width"),
+        pytest.param(" ", [], "stage", id="nothing to see"),
+    ],
+)
+def test_the_name_of_a_stage(wish: str, taken: list[str], expected: str) -> None:
+    name = stage_name(wish, taken)
+    assert name == expected
+    assert parse(document(stages=[{**TAP, "name": name}])).stages[0].name == name
+
+
+def test_the_reserved_name_is_the_log_s() -> None:
+    assert RESERVED == OURS

@@ -72,6 +72,16 @@ def test_the_runtime_reads_it() -> None:
         pytest.param("[{shell: '(/bin/cat; ls) | wc'}]", ["cat"], id="subshell"),
         pytest.param("[{shell: 'for i in 1 2; do echo $i; done'}]", ["shell"], id="shell's syntax"),
         pytest.param("[{shell: '> out'}, {shell: 'X=1'}]", ["out", "shell"], id="no program"),
+        pytest.param("[{command: ./handoff}]", ["handoff-2"], id="the runtime's own"),
+        pytest.param("[{command: handoff}, {command: bin/handoff}]", ["handoff-2", "handoff-3"], id="twice"),
+        pytest.param("[{shell: 'handoff | cat'}]", ["handoff-2"], id="the runtime's own in a shell"),
+        pytest.param(
+            "[{command: ./Handoff}, {command: 'bin/handoff '}]", ["Handoff-2", "handoff-2"], id="looks like it"
+        ),
+        pytest.param(
+            '[{command: "handoff\\u200b"}, {command: "handoff\\u00a0"}]', ["handoff_", "handoff_-2"], id="unseen"
+        ),
+        pytest.param('[{shell: "\\e[2Jtap x"}, {command: ./grün}]', ["_[2Jtap", "grün"], id="an escape, and a letter"),
     ],
 )
 def test_names(stages: str, names: list[str]) -> None:
