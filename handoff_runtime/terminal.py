@@ -13,30 +13,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match
 
-# Bytes that are not UTF-8 are decoded to U+DC80 and above (surrogateescape, PEP 383), among them C1 as one byte.
-_C1 = r"\x80-\x9f\udc80-\udc9f"
-_CONTROLS = rf"\x00-\x08\x0b-\x1f\x7f{_C1}"
+_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1
 _SGR = r"\[[0-9;:]{0,64}m"
 _CSI = r"[0-?]*[ -/]*[@-~]"
-_STRING = rf"[^{_CONTROLS}\n]*(?:\x07|\x1b\\|[\x9c\udc9c])"  # of OSC, DCS, SOS, PM, APC; never longer than a line
-# It begins with a set of characters, which is what makes the search for it fast.
-_UNSAFE = re.compile(
+_STRING = rf"[^{_CONTROLS}\n]*(?:\x07|\x1b\\|\x9c)"  # of OSC, DCS, SOS, PM, APC; never longer than a line
+# It begins with a set of characters, which makes the search for it fast. `re` compiles these patterns, and keeps them,
+# when they are first needed: most runs need none.
+_UNSAFE = (
     rf"([{_CONTROLS}])(?:"
     rf"(?<=\x1b)(?!{_SGR})(?:(?P<escape>\[{_CSI}|[]PX^_]{_STRING}|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])|)"
-    rf"|(?<=[\x9b\udc9b])(?P<csi>{_CSI})"
-    rf"|(?<=[\x90\x98\x9d-\x9f\udc90\udc98\udc9d-\udc9f])(?P<string>{_STRING})"
+    rf"|(?<=\x9b)(?P<csi>{_CSI})"
+    rf"|(?<=[\x90\x98\x9d-\x9f])(?P<string>{_STRING})"
     r"|(?<=\r)(?<!\r\r)(?P<end>\r*(?=\n|\Z))"
     r"|(?<!\x1b))"
 )
-_COLOURS, _COLOURS_IN_BYTES = re.compile(rf"\x1b{_SGR}"), re.compile(rf"\x1b{_SGR}".encode())
-_C1_IN_UTF8 = re.compile(rb"\xc2[\x80-\x9f]")
+_COLOUR = rf"\x1b{_SGR}"
+_COLOUR_IN_BYTES = _COLOUR.encode()
+_C1_IN_UTF8 = rb"\xc2[\x80-\x9f]"
 _ASCII_CONTROLS = bytes([*range(9), *range(0x0B, 0x20), 0x7F])
+# C1 as one byte is not UTF-8, and decoded to U+DC80 and above (surrogateescape, PEP 383).
+_C1_AS_BYTES = {0xDC00 + code: code for code in range(0x80, 0xA0)}
 _NAME_CONTROLS = {ord("\n"): "^J", ord("\t"): "^I"}
 
 
 def safe_text(text: str) -> str:
     """The text without what a terminal would act on, except colours, tabs and newlines."""
-    return _UNSAFE.sub(_replacement, text.replace("\r\n", "\n"))
+    text = text.replace("\r\n", "\n")
+    return re.sub(_UNSAFE, _replacement, text if text.isascii() else text.translate(_C1_AS_BYTES))
 
 
 def safe_bytes(data: bytes) -> bytes:
@@ -50,7 +53,7 @@ def safe_bytes(data: bytes) -> bytes:
 
 def _is_safe(data: bytes) -> bool:
     """Whether colours are all that a terminal would act on; a search for each character would be ten times slower."""
-    bare = _COLOURS_IN_BYTES.sub(b" ", data) if b"\x1b" in data else data
+    bare = re.sub(_COLOUR_IN_BYTES, b" ", data) if b"\x1b" in data else data
     if len(bare.translate(None, _ASCII_CONTROLS)) != len(bare):
         return False
     if bare.isascii():
@@ -59,7 +62,7 @@ def _is_safe(data: bytes) -> bool:
         bare.decode()
     except UnicodeDecodeError:
         return False
-    return not _C1_IN_UTF8.search(bare)
+    return not re.search(_C1_IN_UTF8, bare)
 
 
 def safe_line(text: str) -> str:
@@ -69,7 +72,7 @@ def safe_line(text: str) -> str:
 
 def safe_name(text: str) -> str:
     """The text as a part of a line or a cell of a table, without colours: it cannot look like anything else."""
-    return _COLOURS.sub("", safe_text(text)).translate(_NAME_CONTROLS)
+    return re.sub(_COLOUR, "", safe_text(text)).translate(_NAME_CONTROLS)
 
 
 def _replacement(found: Match[str]) -> str:
