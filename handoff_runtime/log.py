@@ -12,8 +12,10 @@ import select
 import time
 
 from handoff_runtime.mask import Mask
+from handoff_runtime.terminal import safe_bytes
 
 OURS = "handoff"
+ESCAPE, RESET = b"\x1b", b"\x1b[0m"  # a stage's colours end with its line: it may not hide what others write
 LINE_LIMIT = 1 << 18
 HELD_LIMIT = 1 << 20
 FILE_LIMIT = 1 << 30
@@ -98,7 +100,7 @@ class Log:
 
     def _emit(self, stage: str, block: bytes) -> None:
         """A masked block of whole lines, tagged at once: a line at a time would be ten times slower."""
-        lines = (block[:-1] if block.endswith(b"\n") else block).split(b"\n")
+        lines = safe_bytes(block).removesuffix(b"\n").split(b"\n")
         now = time.time()
         text = self._text(stage, lines, now)
         self._append(text)
@@ -120,10 +122,12 @@ class Log:
     def _text(self, stage: str, lines: list[bytes], now: float) -> bytes:
         clock = time.strftime("%H:%M:%S", time.localtime(now))
         tag = f"{clock} {stage:<{self._width}} | ".encode()
-        return b"".join([tag + line.rstrip(b"\r") + b"\n" for line in lines])
+        return b"".join(
+            [tag + (line.removesuffix(RESET) + RESET if ESCAPE in line else line) + b"\n" for line in lines]
+        )
 
     def _json(self, stage: str, lines: list[bytes], now: float) -> bytes:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
         head = {"time": stamp, "stage": stage}
-        texts = [json.dumps({**head, "message": line.decode("utf-8", "replace").rstrip("\r")}) for line in lines]
+        texts = [json.dumps({**head, "message": line.decode("utf-8", "replace")}) for line in lines]
         return "".join([text + "\n" for text in texts]).encode()

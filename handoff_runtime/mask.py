@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from handoff_runtime import secret_values
+from handoff_runtime import secret_values, terminal
 from handoff_runtime.errors import MARKED
 from handoff_runtime.value import NamedTuple
 
@@ -31,7 +31,6 @@ UNSEEN = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)"
     rb"|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]"
 )
-CONTROLS = tuple(bytes([code]) for code in (*range(9), *range(11, 32), 127))  # `in` is ten times faster than a pattern
 
 
 class Mask(NamedTuple):
@@ -59,7 +58,7 @@ class Mask(NamedTuple):
     def lines(self, data: bytes) -> bytes:
         """Lines with every secret starred; a line that splits one by colours or controls loses these."""
         found = self._starred(data)
-        if self.encoded and any(control in found for control in CONTROLS):
+        if self.encoded and terminal.has_controls(found):
             return b"\n".join([self._seen(line) for line in found.split(b"\n")])
         return found
 
