@@ -11,8 +11,8 @@ import os
 import select
 import time
 
+from handoff_runtime import terminal
 from handoff_runtime.mask import Mask
-from handoff_runtime.terminal import safe_bytes
 
 OURS = "handoff"
 ESCAPE, RESET = b"\x1b", b"\x1b[0m"  # a stage's colours end with its line: it may not hide what others write
@@ -46,7 +46,8 @@ class Log:
 
     def say(self, text: str) -> None:
         """A line of our own; what it inserts (`errors.inserted`) is masked."""
-        self._emit(OURS, self._mask.inserted(text).encode("utf-8", "surrogateescape") + b"\n")
+        line = self._mask.inserted(text).encode("utf-8", "surrogateescape")
+        self._emit(OURS, terminal.safe_bytes(line + b"\n"))
 
     def feed(self, stage: str, data: bytes) -> None:
         """What a stage wrote to its stderr; whole lines are passed on, and pieces of endless ones."""
@@ -55,7 +56,7 @@ class Log:
         if not end and len(data) > LINE_LIMIT:
             end = self._safe_cut(data)
         if end:
-            self._emit(stage, self._mask.lines(data[:end]))
+            self._emit(stage, self._shown(data[:end]))
         if end < len(data):
             self._partial[stage] = data[end:]
 
@@ -63,7 +64,7 @@ class Log:
         """The stage writes no more: pass on its last line, newline or not."""
         rest = self._partial.pop(stage, b"")
         if rest:
-            self._emit(stage, self._mask.lines(rest))
+            self._emit(stage, self._shown(rest))
 
     def flush(self, _events: int = 0) -> None:
         """Write what can be written without blocking."""
@@ -98,9 +99,17 @@ class Log:
         starts = (data.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1) for form in forms)
         return [start for start in starts if start >= 0]
 
+    def _shown(self, data: bytes) -> bytes:
+        """What a stage wrote, masked and safe to print; most stages write nothing that needs a closer look."""
+        if data.isascii() and not terminal.has_controls(data):
+            return self._mask.starred(data)
+        return terminal.safe_bytes(self._mask.lines(data))
+
     def _emit(self, stage: str, block: bytes) -> None:
         """A masked block of whole lines, tagged at once: a line at a time would be ten times slower."""
-        lines = safe_bytes(block).removesuffix(b"\n").split(b"\n")
+        lines = block.removesuffix(b"\n").split(b"\n")
+        if ESCAPE in block:
+            lines = [line.removesuffix(RESET) + RESET if ESCAPE in line else line for line in lines]
         now = time.time()
         text = self._text(stage, lines, now)
         self._append(text)
@@ -122,9 +131,7 @@ class Log:
     def _text(self, stage: str, lines: list[bytes], now: float) -> bytes:
         clock = time.strftime("%H:%M:%S", time.localtime(now))
         tag = f"{clock} {stage:<{self._width}} | ".encode()
-        return b"".join(
-            [tag + (line.removesuffix(RESET) + RESET if ESCAPE in line else line) + b"\n" for line in lines]
-        )
+        return b"".join([tag + line + b"\n" for line in lines])
 
     def _json(self, stage: str, lines: list[bytes], now: float) -> bytes:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"

@@ -57,17 +57,18 @@ class Mask(NamedTuple):
 
     def lines(self, data: bytes) -> bytes:
         """Lines with every secret starred; a line that splits one by colours or controls loses these."""
-        found = self._starred(data)
+        found = self.starred(data)
         if self.encoded and terminal.has_controls(found):
             return b"\n".join([self._seen(line) for line in found.split(b"\n")])
         return found
 
     def _seen(self, line: bytes) -> bytes:
         plain = UNSEEN.sub(b"", line.removesuffix(b"\r"))
-        starred = self._starred(plain)
+        starred = self.starred(plain)
         return line if starred == plain else starred
 
-    def _starred(self, data: bytes) -> bytes:
+    def starred(self, data: bytes) -> bytes:
+        """The bytes with every secret starred that nothing splits."""
         for form in self.encoded:
             if form in data:
                 data = data.replace(form, STARS.encode())
