@@ -51,9 +51,13 @@ class PipelineError(HandoffError):
 
 
 class StoreError(HandoffError):
-    """Params, files or state cannot be read or kept (sysexits.h EX_UNAVAILABLE)."""
+    """Params, files or state cannot be read or kept (sysexits.h EX_UNAVAILABLE).
+
+    `passing`: AWS gave no answer, or was too busy for one, so nothing is known of what was called.
+    """
 
     exit_code = 69
+    passing = False
 
 
 class BusyError(HandoffError):

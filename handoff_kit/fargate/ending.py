@@ -58,7 +58,9 @@ def has_run(task: Mapping[str, Any]) -> bool:
 def explain(task: Mapping[str, Any], known: Known, said: str = "") -> Ending:
     """How it ended; `said` are the runtime's last words, where its log was read."""
     code = exit_code(task)
-    return _never_ran(task, known) if code is None else _ran(code, task, known, said)
+    if code is not None:
+        return _ran(code, task, known, said)
+    return _without_code(task, known, said) if has_run(task) else _never_ran(task, known)
 
 
 def _container(task: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,6 +137,12 @@ def _of_code(code: int, known: Known, reason: str) -> tuple[str, str]:
     if reason:
         return f"failed: {reason}", logs
     return ("failed" if signal <= 0 else f"failed: a program was ended by signal {signal}", logs)
+
+
+def _without_code(task: Mapping[str, Any], known: Known, said: str) -> Ending:
+    """It ran, and ECS does not know with what exit code it ended: so says the log, or nobody."""
+    why = ": ".join(filter(None, (said, _why(task)))) or "no reason given"
+    return Ending(FAILED, f"stopped without an exit code: {why}", f"see its log: {known.invoke('logs')}")
 
 
 def _never_ran(task: Mapping[str, Any], known: Known) -> Ending:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     Event = Mapping[str, Any]
 
-__all__ = ["ABSENT", "LOGS", "Form", "Tail", "since"]
+__all__ = ["ABSENT", "LOGS", "Form", "Tail", "head", "since"]
 
 LOGS = "logs"
 ABSENT = ("ResourceNotFoundException",)
 OURS = "handoff"
 CONTAINER = "container"
 LAST = re.compile(r"(succeeded|failed|stopped) after [0-9.]+ s|skipped: ")
-MOST_PAGES, LAST_OF = 10_000, 5
+MOST_PAGES, LAST_OF, FIRST_OF = 10_000, 5, 100
 
 
 @dataclass
@@ -66,6 +66,14 @@ class Tail:
         else:
             where = {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
         return self.stack.call_unless(ABSENT, LOGS, "get_log_events", **request, **where)
+
+
+def head(stack: Stack, group: str, stream: str) -> list[str]:
+    """The runtime's own messages among the first lines of a stream; none where there is no such stream."""
+    request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_OF}
+    page = stack.call_unless(ABSENT, LOGS, "get_log_events", **request)
+    found = [_parsed(event["message"]) for event in page["events"]] if page else []
+    return [str(line["message"]) for line in found if line and line["stage"] == OURS]
 
 
 def since(moment: float | None) -> dict[str, int]:

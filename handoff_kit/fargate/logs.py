@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.fargate import ending, tasks
 from handoff_kit.fargate.log import ABSENT, LOGS, Tail, since
+from handoff_kit.fargate.observer import BRIEF, Absence, Observer
 from handoff_kit.remote import history, names
 from handoff_kit.remote.errors import AWSError
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Effects", "follow", "moment", "read", "stream"]
 
-TASK_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}")
 BEGAN = re.compile(r"(\d{8}T\d{6}Z)-")
 EARLY = 10 * 60  # seconds that clocks of a container and of CloudWatch may differ, and more
 EVERY, NEW_EVERY = 2.0, 5.0
@@ -33,11 +34,13 @@ NEWEST = 50
 
 @dataclass(frozen=True)
 class Effects:
-    """What following does: print lines, say where it is, and wait."""
+    """What following does: print lines, say where it is, wait, and tell the time."""
 
     put: Put
     say: Callable[[str], None]
     pause: Callable[[float], None]
+    clock: Callable[[], float] = time.monotonic
+    absence: Absence = BRIEF
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def stream(cluster: Cluster, run: str) -> str:
     if not run:
         return _newest(cluster)
     task = tasks.id_of(run)
-    if TASK_ID.fullmatch(task):
+    if tasks.ID.fullmatch(task):
         return cluster.log_stream(task)
     return _of_run(cluster, run)
 
@@ -166,17 +169,22 @@ def follow(cluster: Cluster, asked: Asked, form: Form, effects: Effects, *, on: 
 
 def _to_its_end(cluster: Cluster, tail: Tail, form: Form, effects: Effects) -> None:
     """Until the runtime has said its last words; else until the task is over, and then nothing came any more."""
-    quiet, over = 0, False
+    quiet, over, task = 0, False, tasks.id_of(tail.stream)
+    observer = Observer(cluster, task, effects.say, effects.clock, effects.absence)
     while not tail.said and not (over and quiet >= QUIET):
         events = tail.read()
         effects.put(form.lines(events))
         quiet = 0 if events else quiet + 1
-        if quiet >= QUIET and not over and not _goes_on(cluster, tail):
+        if quiet >= QUIET and not over and not _goes_on(observer, effects):
             quiet, over = 0, True
         if not tail.said:
             effects.pause(EVERY)
 
 
-def _goes_on(cluster: Cluster, tail: Tail) -> bool:
-    task = tasks.look(cluster, tasks.id_of(tail.stream))
-    return task is not None and not ending.is_over(task)
+def _goes_on(observer: Observer, effects: Effects) -> bool:
+    """Whether the task may still run; how it ended is said where its record alone knows."""
+    found = observer.look()
+    if isinstance(found, ending.Ending):
+        effects.say(f"task {observer.task} {found.words}")
+        return False
+    return found is None or not ending.is_over(found)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
 from handoff_kit.errors import HandoffError, ProjectError
-from handoff_kit.fargate import overrides, request, secrets, size, start, tasks, watch
+from handoff_kit.fargate import ending, overrides, request, secrets, size, start, tasks, watch
 from handoff_kit.fargate.attention import Attention
+from handoff_kit.fargate.observer import BRIEF
 from handoff_kit.fargate.overrides import Asked
 from handoff_kit.fargate.size import Size
-from handoff_kit.fargate.watch import Left, Watch
+from handoff_kit.fargate.watch import Left, Patience, Watch
 from handoff_runtime.store import ConfigFile
 
 if TYPE_CHECKING:
@@ -146,24 +147,27 @@ def ended(task: str, found: Ending | Left) -> str:
     return f"task {task} {found.words}"
 
 
-def chosen(found: Sequence[Task], cluster: Cluster, task: str) -> list[Task]:
-    """The tasks to stop: the one that is named, else all that run."""
+def chosen(cluster: Cluster, task: str) -> list[Task]:
+    """The tasks to stop: the one that is named, also where ECS does not list or know it yet; else all that run.
+
+    None where that one has ended, or nothing is listed.
+    """
     if not task:
-        return list(found)
-    named = [each for each in found if tasks.id_of(each["taskArn"]) == tasks.id_of(task)]
-    if named or not found:
-        return named
-    ids = ", ".join(tasks.id_of(each["taskArn"]) for each in found)
-    raise ProjectError(
-        f"--task: found {shlex.quote(task)}, expected one that runs: {ids}", cluster.known.invoke("status")
-    )
+        return tasks.running(cluster)
+    if not tasks.ID.fullmatch(tasks.id_of(task)):
+        ids = ", ".join(tasks.id_of(each["taskArn"]) for each in tasks.running(cluster))
+        expected = f"one that runs: {ids}" if ids else "the id of a task"
+        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", cluster.known.invoke("status"))
+    found = tasks.look(cluster, task) or {"taskArn": task, "lastStatus": tasks.UNKNOWN}
+    return [] if ending.is_over(found) else [found]
 
 
 def stop(cluster: Cluster, found: Sequence[Task], say: Say) -> list[tuple[str, Ending | Left]]:
     """Have them stopped, all at once, and wait for each; their logs are not read."""
     attention = Attention(answers=None)
     cluster, effects = _attended(cluster, attention, say)
-    watched = [Watch(cluster, task["taskArn"], effects, attention, None) for task in found]
+    patience = Patience(absence=BRIEF)
+    watched = [Watch(cluster, task["taskArn"], effects, attention, None, patience) for task in found]
     for each in watched:
         each.stop()
     return [(tasks.id_of(each.arn), each.end()) for each in watched]

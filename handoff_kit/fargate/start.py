@@ -66,6 +66,10 @@ def _tried(cluster: Cluster, request: Mapping[str, Any]) -> tuple[str, str]:
     try:
         answer = cluster.stack.call(ECS, "run_task", **request, clientToken=str(uuid.uuid4()))
     except AWSError as error:
+        if error.passing and not PASSING.search(error.message):  # no answer: it may have started one
+            known = cluster.known
+            look = f"a task may have started all the same: {known.invoke('status')}"
+            raise AWSError(error.message, f"{look}; if none runs: {known.invoke('run')}") from None
         if TRIED in error.message or not PASSING.search(error.message):
             raise _advised(cluster, error) from None
         return "", error.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.fargate.ending import has_run
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
     Task = Mapping[str, Any]
 
-__all__ = ["ECS", "id_of", "look", "newest", "running", "stop"]
+__all__ = ["ECS", "ID", "UNKNOWN", "id_of", "look", "newest", "running", "stop"]
 
 ECS = "ecs"
+ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}")
 NO_CLUSTER = ("ClusterNotFoundException",)
+NO_TASK = "referenced task was not found"
+UNKNOWN = "UNKNOWN"
 A_CALL = 100
 """Amazon ECS API Reference, DescribeTasks: so many tasks at most."""
 
@@ -29,8 +33,11 @@ def id_of(arn: str) -> str:
 
 
 def running(cluster: Cluster) -> list[Task]:
-    """What runs, or is about to, the newest first."""
-    return _described(cluster, _listed(cluster, "RUNNING"))
+    """What runs, or is about to, the newest first; what is listed and not described comes as UNKNOWN."""
+    listed = _listed(cluster, "RUNNING")
+    found = _described(cluster, listed)
+    described = {task["taskArn"] for task in found}
+    return [*found, *({"taskArn": arn, "lastStatus": UNKNOWN} for arn in listed if arn not in described)]
 
 
 def newest(cluster: Cluster) -> Task | None:
@@ -40,13 +47,24 @@ def newest(cluster: Cluster) -> Task | None:
 
 
 def look(cluster: Cluster, task: str) -> Task | None:
-    """What is told of one; None where ECS does not know it (yet, or any more)."""
-    return next(iter(_described(cluster, [task])), None)
+    """What is told of one; None where ECS does not know it (yet, at present, or any more)."""
+    answer = _call_unless_unknown(cluster, "describe_tasks", tasks=[task])
+    return next(iter(answer.get("tasks", ())), None) if answer else None
 
 
-def stop(cluster: Cluster, task: str, reason: str) -> None:
-    """Have it stopped: SIGTERM, and SIGKILL after its stop timeout."""
-    cluster.stack.call(ECS, "stop_task", cluster=cluster.name, task=task, reason=reason)
+def stop(cluster: Cluster, task: str, reason: str) -> bool:
+    """Have it stopped: SIGTERM, and SIGKILL after its stop timeout; whether ECS knows it."""
+    return _call_unless_unknown(cluster, "stop_task", task=task, reason=reason) is not None
+
+
+def _call_unless_unknown(cluster: Cluster, operation: str, **request: object) -> dict[str, Any] | None:
+    """Call an operation of one task; None where ECS does not know the task, which it says under a code of many uses."""
+    try:
+        return cluster.stack.call(ECS, operation, cluster=cluster.name, **request)
+    except AWSError as error:
+        if NO_TASK not in error.message:
+            raise
+        return None
 
 
 def _listed(cluster: Cluster, status: str) -> list[str]:
@@ -67,5 +85,5 @@ def _described(cluster: Cluster, tasks: Sequence[str]) -> list[Task]:
     found: list[Task] = []
     for start in range(0, len(tasks), A_CALL):
         some = list(tasks[start : start + A_CALL])
-        found += cluster.stack.call(ECS, "describe_tasks", cluster=cluster.name, tasks=some)["tasks"]
+        found += cluster.stack.call(ECS, "describe_tasks", cluster=cluster.name, tasks=some).get("tasks", ())
     return sorted(found, key=lambda task: str(task.get("createdAt", "")), reverse=True)

@@ -15,7 +15,9 @@ __all__ = ["AWSError", "told"]
 
 
 class AWSError(HandoffError):
-    """AWS does not have what was asked for, or does not let us."""
+    """AWS does not have what was asked for, or does not let us; `passing` as in the runtime's StoreError."""
+
+    passing = False
 
 
 @contextmanager
@@ -24,4 +26,6 @@ def told() -> Iterator[None]:
     try:
         yield
     except (PipelineError, StoreError) as error:
-        raise AWSError(error.message, error.hint) from None
+        ours = AWSError(error.message, error.hint)
+        ours.passing = isinstance(error, StoreError) and error.passing
+        raise ours from None

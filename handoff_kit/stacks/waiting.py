@@ -98,19 +98,32 @@ def interruptible(name: str, means: Means, *, updates: bool = False) -> Iterator
 def _seen(stack: Deployed, marker: str, means: Means) -> list[Event]:
     """Every event until the change has ended, shown as it comes."""
     seen: list[Event] = []
-    still = 0
+    still = absent = 0
     with views.view(stack.name, means.say) as view:
         for _ in means.waiting.looks():
-            found = events.since(means.clients, stack.id, seen[-1].id if seen else marker)
-            view.show(found)
-            seen += found
-            still = 0 if found else still + 1
+            new = events.since(means.clients, stack.id, seen[-1].id if seen else marker)
+            view.show(new)
+            seen += new
+            still = 0 if new else still + 1
             last = _last(seen)
-            if (still > STILL or (last and not last.goes_on)) and not _status(stack, means).endswith("_IN_PROGRESS"):
-                return seen
+            if still > STILL or (last and not last.goes_on):
+                found = deployed.look(means.clients, stack.id)
+                absent = 0 if found else absent + 1
+                if _is_over(found, last, absent):
+                    return seen
     minutes = means.waiting.patience / 60
     message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; waited no longer"
     raise AWSError(message, _to_go_on(stack.name, means))
+
+
+def _is_over(found: Deployed | None, last: Event | None, absent: int) -> bool:
+    """Whether the change has ended. CloudFormation describes a stack by its ARN after its end too.
+
+    So a stack that is absent is gone only where an event says so, or where it stays absent.
+    """
+    if found:
+        return not found.is_changing
+    return absent > STILL or (last is not None and last.status == "DELETE_COMPLETE")
 
 
 def _last(seen: list[Event]) -> Event | None:

@@ -121,10 +121,12 @@ def stop(
     from handoff_kit.remote import consent
 
     cluster = _cluster(*_loaded(c, project), environment)
-    found = runs.chosen(tasks.running(cluster), cluster, task)
+    found = runs.chosen(cluster, task)
     dry, after = c.config.run.dry, cluster.known.invoke("logs")
     if not found:
-        say(f"no task of {cluster.family} runs")
+        example = f"{cluster.known.invoke('stop')} --task ID"
+        listed = f"no task of {cluster.family} runs; one that has just started may not be listed yet: {example}"
+        say(f"task {tasks.id_of(task)} has ended" if task else listed)
     elif len(found) > 1 and not dry:
         command = f"invoke stop {cluster.known.options}"
         consent.ask(f"stop {len(found)} tasks of project {cluster.stack.project}", command, yes=yes)
@@ -176,7 +178,7 @@ def logs(
         try:
             reading.follow(cluster, asked, form, reading.Effects(show, say, time.sleep), on=not run)
         except KeyboardInterrupt:
-            say("")
+            say("\nno longer followed; what runs is left alone")
     elif not reading.read(cluster, asked, form, show):
         say(f"no line found{f' since {since}' if since else ''}")
     say(f"next: {cluster.known.invoke('status')}")

@@ -89,9 +89,9 @@ class Clients:
                 return None
             if operation in READING and set(ABSENT) & set(codes) and self._hidden(error, request):
                 return None
-            raise faults.told(error, self._named(client, operation, request)) from None
+            raise _failed(error, self._named(client, operation, request)) from None
         except (BotoCoreError, ResponseParserError) as error:  # the latter: an error page of something between
-            raise faults.told(error, self._named(client, operation, request)) from None
+            raise _failed(error, self._named(client, operation, request)) from None
 
     def _hidden(self, error: Exception, request: Mapping[str, Any]) -> bool:
         """Whether a key that may not be read is not there: S3 says so only to who may list the whole bucket.
@@ -124,6 +124,13 @@ class Clients:
         if service == S3:
             client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
         return client
+
+
+def _failed(error: Exception, call: Call) -> StoreError:
+    """The error of a call, with whether it may pass."""
+    found = faults.told(error, call)
+    found.passing = retry.may_pass(error)
+    return found
 
 
 def _ask_for_checksum(params: Any, **_event: Any) -> None:

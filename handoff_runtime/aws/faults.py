@@ -95,6 +95,7 @@ DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzCon
 NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
 UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "SSLError", "ProxyConnectionError")
 NETWORK = "look at the network, AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY"
+AGAIN = "run it again"
 LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity tells who you are"
 KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
 NAME_BUCKET = "set S3_BUCKET_NAME to the bucket of this environment"
@@ -193,7 +194,7 @@ def _refused(response: Mapping[str, Any], call: Call) -> StoreError:
     tries = f", still after {attempts} attempts" if attempts > 1 else ""
     status_and_code = " ".join(dict.fromkeys([str(answered.get("HTTPStatusCode", "")), found])).strip()
     told_so = f" ({text})" if text else ""
-    return StoreError(f"{_asked(call)} answered {status_and_code}{tries}{told_so}", "run it again")
+    return StoreError(f"{_asked(call)} answered {status_and_code}{tries}{told_so}", AGAIN)
 
 
 def _rejected(found: str, text: str, call: Call) -> StoreError | None:
@@ -254,7 +255,7 @@ def _unanswered(error: Exception, call: Call) -> StoreError:
         ("SSO" in name or "Token" in name, f"{place}: the sign-in is missing or has expired ({found})", LOGIN),
         (name in UNREACHABLE, f"{_asked(call)} got no connection ({found})", NETWORK),
         (name == "ParamValidationError", f"{place}: {found}", NAME_BUCKET if "Bucket" in call.request else None),
-        (True, f"{_asked(call)} got no whole answer ({found})", "run it again"),
+        (True, f"{_asked(call)} got no whole answer ({found})", AGAIN),
     )
     return next(StoreError(message, hint) for applies, message, hint in table if applies)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from handoff_runtime.aws import faults
 from handoff_runtime.aws.faults import THROTTLED
 from handoff_runtime.value import NamedTuple
 
@@ -105,6 +106,13 @@ def _again(failure: Failure, event: Any, effects: Effects, pace: Pace) -> int | 
     effects.pause(wait)
     effects.check()
     return 0
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a call failed, after all its tries, by what another one may not meet: the network, or a busy service."""
+    response = getattr(error, "response", None) or {}
+    http, text = faults.status(error), str(response.get("Error", {}).get("Message", ""))
+    return passing(error) or http in AGAIN or faults.code(error) in CODES or RATE_EXCEEDED in text
 
 
 def _failure(response: Any, caught: Exception | None) -> Failure | None:

@@ -34,6 +34,11 @@ class NoTask:
     reason: str
 
 
+ABSENT = ("MISSING", "EMPTY", "REFUSED")
+"""States in which ECS does not know a task, and how DescribeTasks says so: a failure, nothing, or an error."""
+NOT_FOUND = {"__type": "InvalidParameterException", "message": "The referenced task was not found."}
+
+
 @dataclass(frozen=True)
 class Life:
     """What DescribeTasks tells of a task, one state a look; the last one stays. `then` is called when that is reached."""
@@ -72,6 +77,11 @@ class Task:
     def began(self) -> bool:
         """Whether its container ever ran."""
         return "RUNNING" in self.life.states[: self.looks + 1]
+
+    @property
+    def absent(self) -> bool:
+        """Whether ECS does not know it at present."""
+        return self.state in ABSENT
 
     def described(self) -> dict[str, Any]:
         """As DescribeTasks tells it."""
@@ -144,12 +154,15 @@ class Ecs:
     def _describe(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         asked = {each.rpartition("/")[2] for each in request["tasks"]}
         found = [task for task in self.tasks if task.id in asked]
-        told = [task.described() for task in found]
+        told = [task.described() for task in found if not task.absent]
+        missing = [{"arn": task.arn, "reason": "MISSING"} for task in found if task.state == "MISSING"]
+        missing += [{"arn": each, "reason": "MISSING"} for each in asked - {task.id for task in found}]
+        refused = any(task.state == "REFUSED" for task in found)
         for task in found:
             task.looks += 1
             if task.looks == len(task.life.states) and task.life.then:
                 task.life.then(task.id)
-        return 200, {"tasks": told, "failures": []}
+        return (400, NOT_FOUND) if refused else (200, {"tasks": told, "failures": missing})
 
     def _list(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if not request["cluster"].endswith(self.cluster):
@@ -159,10 +172,10 @@ class Ecs:
 
     def _stop(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         for task in self.tasks:
-            if task.id == request["task"].rpartition("/")[2]:
+            if task.id == request["task"].rpartition("/")[2] and not task.absent:
                 task.stopped_by = request["reason"]
                 return 200, {"task": task.described()}
-        return 400, {"__type": "InvalidParameterException", "message": "The referenced task was not found."}
+        return 400, NOT_FOUND
 
 
 class _Handler(BaseHTTPRequestHandler):

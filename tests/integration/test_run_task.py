@@ -21,10 +21,14 @@ from proxy import Proxy
 from team import Team, Told
 from terminal import Shown, show
 
+from handoff_kit.fargate import logs as reading
 from handoff_kit.fargate.attention import Attention
+from handoff_kit.fargate.ending import Ending
 from handoff_kit.fargate.ground import Cluster
 from handoff_kit.fargate.known import Known
-from handoff_kit.fargate.start import Effects
+from handoff_kit.fargate.log import Form
+from handoff_kit.fargate.observer import Absence
+from handoff_kit.fargate.start import Effects, start
 from handoff_kit.fargate.watch import Patience, Watch
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
@@ -100,7 +104,8 @@ class Desk:
         there = {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}
         for name, values in (("handoff-dev", shared), (self.stack, outputs)):
             if name not in there:
-                cloudformation.create_stack(StackName=name, TemplateBody=template(values))
+                bucket = [{"ParameterKey": "Bucket", "ParameterValue": self.cloud.bucket}]
+                cloudformation.create_stack(StackName=name, TemplateBody=template(values), Parameters=bucket)
         self.cloud.boto("logs").create_log_group(logGroupName=self.group)
 
     def logs(self, task: str, *messages: str, stage: str = "handoff", at: float | None = None) -> None:
@@ -117,9 +122,12 @@ class Desk:
 
 
 def template(outputs: dict[str, str]) -> str:
-    topic = {"Type": "AWS::SNS::Topic"}
     return json.dumps(
-        {"Resources": {"Topic": topic}, "Outputs": {name: {"Value": text} for name, text in outputs.items()}}
+        {
+            "Parameters": {"Bucket": {"Type": "String"}},
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {name: {"Value": text} for name, text in outputs.items()},
+        }
     )
 
 
@@ -540,14 +548,28 @@ def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
 # patience
 
 
-def watched(desk: Desk, patience: Patience) -> tuple[Watch, list[str]]:
-    """A task that is watched by us, in little time."""
-    said: list[str] = []
+def cluster_of(desk: Desk) -> Cluster:
+    """The tasks of the desk's project, for a test that calls us itself."""
     stack = Stack(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.clients())
     known = Known(stack.options, f"projects/{desk.name}/project.yml", desk.stack, stop_timeout=0)
-    effects = Effects(said.append, lambda _: time.sleep(0.05), time.monotonic, lambda: None)
+    return Cluster(stack, CLUSTER, known)
+
+
+def watched(desk: Desk, patience: Patience | None = None, step: float = 0.0) -> tuple[Watch, list[str]]:
+    """A task that is watched by us, in little time; with a `step`, each pause counts as so many seconds."""
+    said: list[str] = []
+    paused: list[float] = []
+
+    def pause(_: float) -> None:
+        time.sleep(0.05)
+        paused.append(step)
+
+    def clock() -> float:
+        return sum(paused) if step else time.monotonic()
+
+    effects = Effects(said.append, pause, clock, lambda: None)
     attention = Attention(Quiet(), None)  # type: ignore[arg-type]
-    return Watch(Cluster(stack, CLUSTER, known), desk.ecs.tasks[0].arn, effects, attention, None, patience), said
+    return Watch(cluster_of(desk), desk.ecs.tasks[0].arn, effects, attention, None, patience or Patience()), said
 
 
 class Quiet:
@@ -584,12 +606,293 @@ def test_a_task_that_does_not_stop_is_given_up(desk: Desk, monkeypatch: pytest.M
     assert desk.stable(error.value.message) == "task TASK: still RUNNING 1 s after it was told to stop"
 
 
+# what ECS does not know
+
+RUN_ID = "20260131T020000Z-abcdef"
+BRIEFLY = Absence(0.1, 0.2)
+RAN = ("PENDING", "RUNNING", "RUNNING")
+
+
+def remember(desk: Desk, outcome: str | None, code: int | None = None, lock: dict[str, Any] | None = None) -> None:
+    """What the run of the first task left: the head of its log; its record; its lock."""
+    desk.logs(FIRST, f"run {RUN_ID} of shop: echo | cat")
+    entry = {"run_id": RUN_ID, "outcome": outcome, "exit": code, "reason": "stage tap failed" if code else None}
+    if outcome:
+        desk.cloud.put(f"{desk.stack}/runs/{RUN_ID}/run.json", json.dumps(entry).encode())
+    if lock is not None:
+        claim = {"run_id": RUN_ID, "holder": "a", "lease_seconds": 90, "released": False, "entry": entry, **lock}
+        desk.cloud.put(f"{desk.stack}/.lock", json.dumps(claim).encode())
+
+
+@pytest.mark.parametrize("absent", ["MISSING", "EMPTY", "REFUSED"])
+def test_a_task_that_runs_is_not_stopped_for_an_answer_without_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, absent: str
+) -> None:
+    """Just after its start; after twenty minutes, when the start limit is long over; and several times on end."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    states = (absent, absent, *RAN, *["RUNNING"] * 60, absent, "RUNNING", absent, absent, "RUNNING", "STOPPED")
+    task = desk.ecs.add(Life(states))
+    watch, said = watched(desk, step=20)
+    assert (watch.end(), task.stopped_by) == (Ending(0, "succeeded (exit 0)"), "")
+    assert list(map(desk.stable, said)) == ["PENDING after N s", "RUNNING after N s", "STOPPED after N s"]
+
+
+LOOK = f"see its record: invoke history.show --remote --run {RUN_ID} --project shop"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "lock", "expected"),
+    [
+        pytest.param(
+            "succeeded",
+            0,
+            None,
+            Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}"),
+            id="a record that succeeded",
+        ),
+        pytest.param(
+            "failed",
+            3,
+            None,
+            Ending(3, f"failed: stage tap failed (exit 3), by the record of run {RUN_ID}", LOOK),
+            id="a record that failed",
+        ),
+        pytest.param(
+            "killed", None, None, Ending(1, f"killed (exit 1), by the record of run {RUN_ID}", LOOK), id="killed"
+        ),
+        pytest.param(
+            None,
+            0,
+            {"released": True, "entry": {"outcome": "succeeded", "exit": 0}},
+            Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}"),
+            id="no record, and a lock that was given back",
+        ),
+        pytest.param(
+            "running",
+            None,
+            {"lease_seconds": -5},
+            Ending(1, f"is over: run {RUN_ID} was killed (last heartbeat N s ago)", LOOK),
+            id="a lock without heartbeats",
+        ),
+        pytest.param(
+            "running",
+            None,
+            {"run_id": "another"},
+            Ending(1, f"is over: run {RUN_ID} lost its lock and never stored how it ended", LOOK),
+            id="a lock that another run has taken",
+        ),
+    ],
+)
+def test_the_record_decides_of_a_task_that_ecs_has_forgotten(
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: str | None,
+    code: int | None,
+    lock: dict[str, Any] | None,
+    expected: Ending,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    task = desk.ecs.add(Life((*RAN, "MISSING")))
+    remember(desk, outcome, code, lock)
+    watch, _ = watched(desk, step=60)
+    found = watch.end()
+    assert isinstance(found, Ending)
+    words = re.sub(r"\d+ s ago", "N s ago", found.words)
+    assert (found.code, words, found.hint and desk.stable(found.hint)) == (
+        expected.code,
+        expected.words,
+        expected.hint,
+    )
+    assert task.stopped_by == ""
+
+
+def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    desk.ecs.add(Life((*RAN, "MISSING")))
+    remember(desk, "running", None, {})
+    watch, said = watched(desk, step=60)
+    threading.Timer(2.0, lambda: remember(desk, "succeeded", 0)).start()
+    assert watch.end() == Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
+    assert [re.sub(r"\d+ s", "N s", line) for line in said[2:]] == [
+        f"ECS does not know the task at present; run {RUN_ID} holds the lock (last heartbeat N s ago); watching on"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("messages", "facts"),
+    [
+        pytest.param((), "it has no log", id="no log"),
+        pytest.param(("error: the params are wrong",), "its log names no run", id="no run"),
+        pytest.param(
+            (f"run {RUN_ID} of shop: echo",),
+            f"no record of its run {RUN_ID} is in s3://BUCKET/handoff-dev-shop/runs/{RUN_ID}/",
+            id="no record",
+        ),
+        pytest.param(
+            (f"run {RUN_ID} of shop: echo", DONE),
+            f"no record of its run {RUN_ID} is in s3://BUCKET/handoff-dev-shop/runs/{RUN_ID}/; its log ends with: {DONE}",
+            id="no record, and last words",
+        ),
+    ],
+)
+def test_what_nobody_knows_is_said(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, messages: tuple[str, ...], facts: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    desk.ecs.add(Life((*RAN, "MISSING")))
+    if messages:
+        desk.logs(FIRST, *messages)
+    watch, _ = watched(desk, step=60)
+    with pytest.raises(AWSError) as error:
+        watch.end()
+    said = re.sub(r"for \d+ s", "for N s", desk.stable(error.value.message)).replace(desk.cloud.bucket, "BUCKET")
+    assert said == f"task TASK: ECS has not known it for N s, and {facts}; it may still run"
+    assert desk.stable(str(error.value.hint)) == (
+        "see what runs: invoke status --project shop; its log: invoke logs --project shop --run TASK --follow; "
+        "to stop it: invoke stop --project shop --task TASK"
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"status": 400, "code": "ThrottlingException"}, id="throttled"),
+        pytest.param({"status": 503, "code": "ServiceUnavailable"}, id="away"),
+        pytest.param({"kind": "cut", "after": 9}, id="no whole answer"),
+    ],
+)
+def test_a_service_that_does_not_answer_for_long_ends_no_watch(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+) -> None:
+    """For more tries than one call has."""
+    desk.ecs.add(Life(("RUNNING", "RUNNING", "STOPPED")))
+    with Proxy.to(desk.ecs.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
+        proxy.fault(**{"kind": "answer", "path": "DescribeTasks", "times": 20, **fault})
+        watch, _ = watched(desk, step=20)
+        assert watch.end() == Ending(0, "succeeded (exit 0)")
+
+
+def test_a_service_that_never_answers_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = desk.ecs.add(FOREVER)
+    with Proxy.to(desk.ecs.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
+        proxy.fault("answer", path="DescribeTasks", status=400, code="ThrottlingException")
+        watch, _ = watched(desk, step=60)
+        with pytest.raises(AWSError) as error:
+            watch.end()
+    assert "throttled (ThrottlingException), still after 8 attempts" in error.value.message
+    assert desk.stable(str(error.value.hint)).startswith("see what runs: invoke status --project shop; its log: ")
+    assert task.stopped_by == ""
+
+
+def test_a_task_that_ran_and_has_no_exit_code(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    desk.ecs.add(Life((*RAN, "STOPPED"), None, "TaskFailedToStart", "Host failure"))
+    watch, _ = watched(desk, step=20)
+    assert watch.end() == Ending(
+        1, "stopped without an exit code: Host failure", f"see its log: invoke logs --project {desk.name}"
+    )
+
+
+def test_a_forgotten_task_in_the_words_of_stop(desk: Desk) -> None:
+    desk.ecs.add(Life((*RAN, "MISSING"))).looks = 9
+    remember(desk, "failed", 3)
+    told = desk.invoke("stop", "--task", FIRST)
+    assert (told.exit, told.stderr) == (
+        0,
+        f"""\
+stop task TASK (UNKNOWN)
+ECS does not know the task at present; it is stopped as soon as it does
+task TASK failed: stage tap failed (exit 3), by the record of run {RUN_ID}
+next: invoke logs --project shop
+""",
+    )
+
+
+def test_a_task_that_is_not_listed_yet_is_stopped(desk: Desk) -> None:
+    """StopTask and DescribeTasks do not know it either, at first."""
+    task = desk.ecs.add(Life(("MISSING", "MISSING", "PENDING")))
+    told = desk.invoke("stop", "--task", FIRST)
+    assert (told.exit, task.stopped_by) == (0, "stopped by invoke")
+    assert "task TASK was stopped by invoke (exit 143)" in told.stderr
+
+
+def test_a_task_that_has_ended_is_not_stopped(desk: Desk) -> None:
+    task = desk.ecs.add(Life(("STOPPED",)))
+    assert desk.invoke("stop", "--task", FIRST) == Told(
+        0, "", "task TASK has ended\nnext: invoke logs --project shop\n"
+    )
+    assert task.stopped_by == ""
+
+
+def test_a_task_that_is_listed_and_not_described_is_stopped_and_shown(desk: Desk) -> None:
+    task = desk.ecs.add(Life(("MISSING", "RUNNING")))
+    assert f"{FIRST} UNKNOWN" in desk.team.invoke("status", "--project", desk.name, env=desk.environ).stdout
+    task.looks = 0
+    told = desk.invoke("stop")
+    assert (told.exit, task.stopped_by) == (0, "stopped by invoke")
+
+
+def test_a_start_whose_answer_stays_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have begun a task: to run it again would be a second one."""
+    desk.ecs.will(Life())
+    with Proxy.to(desk.ecs.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
+        proxy.fault("lose", path="RunTask")
+        effects = Effects(lambda _: None, lambda _: None, time.monotonic, lambda: None)
+        with pytest.raises(AWSError) as error:
+            start(cluster_of(desk), {"taskDefinition": desk.stack}, effects)
+    assert len(desk.ecs.tasks) == 1
+    assert desk.stable(str(error.value.hint)) == (
+        "a task may have started all the same: invoke status --project shop; if none runs: invoke run --project shop"
+    )
+
+
+def follow(desk: Desk, said: list[str], absence: Absence) -> str:
+    """The log of the first task, followed in little time."""
+    shown: list[str] = []
+    cluster = cluster_of(desk)
+    effects = reading.Effects(shown.append, said.append, lambda _: time.sleep(0.05), absence=absence)
+    reading.follow(cluster, reading.Asked(cluster.log_stream(FIRST)), Form(), effects, on=False)
+    return desk.stable("".join(shown))
+
+
+@pytest.mark.parametrize("absent", ["MISSING", "EMPTY", "REFUSED"])
+def test_a_silent_task_is_followed_over_an_answer_without_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, absent: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    desk.ecs.add(Life(("RUNNING", absent, absent, "RUNNING"), then=lambda _: None))
+    desk.logs(FIRST, "first")
+    threading.Timer(2.5, lambda: desk.logs(FIRST, DONE)).start()
+    assert follow(desk, [], Absence()) == f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n"
+
+
+def test_a_forgotten_task_is_followed_to_what_its_record_says(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    desk.ecs.add(Life(("MISSING",)))
+    remember(desk, "running", None, {"lease_seconds": -5})
+    said: list[str] = []
+    follow(desk, said, BRIEFLY)
+    assert re.sub(r"\d+ s", "N s", desk.stable(said[-1])) == (
+        f"task TASK is over: run {RUN_ID} was killed (last heartbeat N s ago)"
+    )
+
+
 # stop
 
 
 def test_stop_where_nothing_runs(desk: Desk) -> None:
     desk.ecs.add(Life(("STOPPED",)))
-    assert desk.invoke("stop") == Told(0, "", "no task of handoff-dev-shop runs\nnext: invoke logs --project shop\n")
+    assert desk.invoke("stop") == Told(
+        0,
+        "",
+        """\
+no task of handoff-dev-shop runs; one that has just started may not be listed yet: invoke stop --project shop --task ID
+next: invoke logs --project shop
+""",
+    )
 
 
 def test_stop(desk: Desk) -> None:

@@ -638,6 +638,33 @@ def test_a_change_by_somebody_else_is_waited_for(made: Desk) -> None:
     assert made.stack.status == "UPDATE_COMPLETE"
 
 
+@pytest.mark.parametrize("quiet", [False, True], ids=["at its end", "while nothing happens"])
+def test_a_stack_that_an_answer_does_not_know_is_still_waited_for(desk: Desk, *, quiet: bool) -> None:
+    """DescribeStacks is eventually consistent: that it knows no such stack is no end of a creation."""
+    held: list[tuple[str, str, str]] = []
+    looks: list[str] = []
+
+    def before(operation: str) -> None:
+        stack = desk.cloud.stacks.get(NAME)
+        if stack is None or not stack.change_set:
+            return
+        if operation == "DescribeStackEvents" and quiet:
+            looks.append(operation)
+            if len(looks) == 3:
+                held[:], stack.coming = stack.coming, []
+            elif len(looks) == 14:
+                stack.coming = held
+        if operation == "DescribeStacks" and looks.count(operation) < 2:
+            looks.append(operation)
+            raise Refusal("ValidationError", f"Stack with id {stack.id} does not exist")
+
+    desk.cloud.before = before
+    assert desk.execute()
+    assert looks.count("DescribeStacks") == 2
+    assert desk.stack.status == "CREATE_COMPLETE"
+    assert desk.said[-1].startswith("stack handoff-dev-shop: made in ")
+
+
 def test_waiting_is_bounded(made: Desk) -> None:
     made.stack.status = "UPDATE_IN_PROGRESS"
     error = made.error(made.execute)
