@@ -30,6 +30,7 @@ OURS = {
     "STACK_NAME": "use --project and --environment",
     "S3_BUCKET_NAME": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
     "S3_BUCKET": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
+    "S3_BUCKET_OWNER": "leave it out: the bucket of a deployed project belongs to its account",
     "STOP_TIMEOUT": "set it in project.yml: deploy: {stop_timeout: SECONDS}, then: invoke deploy",
     "LOG_FORMAT": "leave it out: the log is text here, and JSON with invoke logs --json",
     "IMAGE_DIGEST": "leave it out: invoke deploy sets it",

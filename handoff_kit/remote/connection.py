@@ -9,7 +9,6 @@ from handoff_kit.remote import names, parameter
 from handoff_kit.remote.errors import told
 from handoff_kit.remote.stack import Stack
 from handoff_runtime.aws import clients as connections
-from handoff_runtime.aws.clients import STS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,15 +44,18 @@ def connect(
 
 
 def sign_in(environ: Mapping[str, str], say: Say) -> Clients:
-    """Clients for the credentials and the region of the environment; nothing is called yet."""
+    """Clients for the credentials and the region of the environment; nothing is called yet.
+
+    Buckets must belong to the account of the credentials, or to the one that S3_BUCKET_OWNER names.
+    """
     with told():
-        return connections.connect(environ, say)
+        return connections.connect(environ, say, owner=names.given_owner(environ))
 
 
 def account(clients: Clients) -> str:
     """The account that the credentials belong to, twelve digits."""
     with told():
-        return str(clients.call(STS, "get_caller_identity")["Account"])
+        return clients.account()
 
 
 def place(clients: Clients) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "BUCKET_MARK",
     "BUCKET_VARIABLES",
     "CONTAINER",
+    "OWNER_VARIABLE",
     "STACK_VARIABLE",
     "TEMPLATES",
     "bucket",
@@ -21,6 +22,7 @@ __all__ = [
     "dead_letters",
     "family",
     "given_bucket",
+    "given_owner",
     "given_stack",
     "log_group",
     "log_prefix",
@@ -45,8 +47,10 @@ TEMPLATES = ".templates"
 
 STACK_VARIABLE = "STACK_NAME"
 BUCKET_VARIABLES = ("S3_BUCKET_NAME", "S3_BUCKET")
+OWNER_VARIABLE = "S3_BUCKET_OWNER"
 _STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _STACK_TOLD = "letters, digits, _, . and -, beginning with a letter or digit, at most 128 characters"
 _BUCKET_TOLD = "the name of a bucket: 3 to 63 lower-case letters, digits, . and -"
 
@@ -148,6 +152,15 @@ def given_bucket(environ: Mapping[str, str]) -> str | None:
         message = f"{variable}: found {name!r}, expected {_BUCKET_TOLD}"
         raise ProjectError(message, f"for example: export {variable}={_legal(name)}")
     return name or None
+
+
+def given_owner(environ: Mapping[str, str]) -> str | None:
+    """The account that S3_BUCKET_OWNER names as the owner of the bucket, if any."""
+    account = environ.get(OWNER_VARIABLE, "")
+    if account and not _ACCOUNT.fullmatch(account):
+        message = f"{OWNER_VARIABLE}: found {account!r}, expected an account, twelve digits"
+        raise ProjectError(message, f"unset {OWNER_VARIABLE}, for a bucket of your own account")
+    return account or None
 
 
 def _legal(name: str) -> str:

@@ -10,6 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import HandoffError
+from handoff_kit.remote import names
 from handoff_kit.runtime import LocalRun
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def plan(
     place: ProjectPlace, stack: Stack, *, data: Mapping[str, Any], command: str, meter: str | None, log_format: str
 ) -> LocalRun:
     """What the runtime is to be started with; its params, and so what may be wrong with them, are in AWS."""
-    store = {"STACK_NAME": stack.name, "S3_BUCKET_NAME": stack.bucket}
+    store = {"STACK_NAME": stack.name, "S3_BUCKET_NAME": stack.bucket, names.OWNER_VARIABLE: stack.bucket_owner}
     return LocalRun(directory(place), "", command, data, meter, log_format, None, store)
 
 

@@ -36,6 +36,12 @@ class Stack:
         """The parameter that holds the params document."""
         return keys.parameter(self.name)
 
+    @property
+    def bucket_owner(self) -> str:
+        """The account that the bucket must belong to."""
+        with told():
+            return self.clients.bucket_owner()
+
     def call(self, service: str, operation: str, **request: object) -> dict[str, Any]:
         """Call an operation by the name of boto3's method; AWSError when it stays refused."""
         with told():

@@ -1,5 +1,6 @@
 """The clients of AWS, made when they are needed, from the environment as boto3 reads it.
 
+S3_BUCKET_OWNER is the account that the bucket must belong to: a deleted bucket's name can be taken by anybody.
 AWS_PROFILE, SSO, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_CA_BUNDLE, HTTPS_PROXY and the files in
 ~/.aws mean what they mean to boto3; AWS_REGION, which boto3 does not read, goes before AWS_DEFAULT_REGION.
 """
@@ -20,26 +21,38 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
 READING, ABSENT = ("get_object", "head_object"), ("NoSuchKey", "404")
 S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
+OWNER_VARIABLE = "S3_BUCKET_OWNER"
+
+
+class Identity:
+    """What the clients of one session share: locks, the account of the credentials, and the owner of buckets.
+
+    `owner` is an account, empty for any, or None for the account of the credentials.
+    """
+
+    def __init__(self, owner: str | None) -> None:
+        import threading
+
+        self.making, self.asking = threading.Lock(), threading.Lock()
+        self.owner, self.account = owner, ""
 
 
 class Clients:
     """The clients that were asked for, and one way to call them: what fails is made again, or told as StoreError."""
 
-    def __init__(self, session: Any, region: str, effects: Effects, making: Any = None) -> None:
-        import threading
-
+    def __init__(self, session: Any, region: str, effects: Effects, identity: Identity | None = None) -> None:
         self._session, self.region, self.effects = session, region, effects
         self._made: dict[str, Any] = {}
         self._pace = retry.Pace(effects)
-        self._making = making or threading.Lock()
+        self._identity = identity or Identity("")
 
     def beside(self, **effects: Any) -> Clients:
         """Others of the same session, whose descriptions of the services are loaded once for both."""
-        return Clients(self._session, self.region, self.effects._replace(**effects), self._making)
+        return Clients(self._session, self.region, self.effects._replace(**effects), self._identity)
 
     def client(self, service: str) -> Any:
         """The client of a service (`s3`, `ssm`, `secretsmanager`, ...)."""
-        with self._making:  # a session makes one at a time
+        with self._identity.making:  # a session makes one at a time
             if service not in self._made:
                 self._made[service] = self._new(service)
         return self._made[service]
@@ -48,6 +61,17 @@ class Clients:
         """Close their connections."""
         for client in self._made.values():
             client.close()
+
+    def account(self) -> str:
+        """The account of the credentials, twelve digits; STS is called once."""
+        with self._identity.asking:
+            if not self._identity.account:
+                self._identity.account = str(self.call(STS, "get_caller_identity")["Account"])
+        return self._identity.account
+
+    def bucket_owner(self) -> str:
+        """The account that S3 is to expect of every bucket; empty for any."""
+        return self.account() if self._identity.owner is None else self._identity.owner
 
     def call(self, service: str, operation: str, **request: Any) -> Any:
         """Call an operation by the name of boto3's method; StoreError when it stays refused."""
@@ -111,6 +135,8 @@ class Clients:
     def _named(self, client: Any, operation: str, request: Mapping[str, Any]) -> Call:
         meta = client.meta
         name = meta.method_to_api_mapping.get(operation, operation)
+        if "Bucket" in request:
+            request = {"ExpectedBucketOwner": self.bucket_owner(), **request}
         return Call(meta.service_model.service_id, name, request, meta.region_name or self.region)
 
     def _new(self, service: str) -> Any:
@@ -123,7 +149,16 @@ class Clients:
         retry.attach(client, self.effects, self._pace)
         if service == S3:
             client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
+            client.meta.events.register("provide-client-params.s3", self._expect_owner)
         return client
+
+    def _expect_owner(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
+        """Have S3 refuse a bucket of another account, in every operation that can; what the caller gave stays."""
+        taken = model.input_shape.members if model.input_shape else ()
+        wanted = {"ExpectedBucketOwner": "Bucket", "ExpectedSourceBucketOwner": "CopySource"}
+        missing = [name for name, of in wanted.items() if name in taken and of in params and name not in params]
+        owner = self.bucket_owner() if missing else ""
+        return {**params, **dict.fromkeys(missing, owner)} if owner else None
 
 
 def _failed(error: Exception, call: Call) -> StoreError:
@@ -138,8 +173,13 @@ def _ask_for_checksum(params: Any, **_event: Any) -> None:
     params["headers"]["x-amz-checksum-mode"] = "ENABLED"
 
 
-def connect(environ: Mapping[str, str], say: Callable[[str], None], **effects: Any) -> Clients:
-    """Clients for the region and credentials of the environment; `effects`: pause, check, patience of Effects."""
+def connect(
+    environ: Mapping[str, str], say: Callable[[str], None], *, owner: str | None = "", **effects: Any
+) -> Clients:
+    """Clients for the region and credentials of the environment; `effects`: pause, check, patience of Effects.
+
+    `owner` is that of buckets (see Identity) where S3_BUCKET_OWNER is not set.
+    """
     try:
         import boto3
         from botocore.exceptions import BotoCoreError
@@ -152,7 +192,9 @@ def connect(environ: Mapping[str, str], say: Callable[[str], None], **effects: A
         raise faults.told(error, Call("AWS", "session", {})) from None
     if not region:
         raise faults.no_region()
-    return Clients(session, region, Effects(_one_at_a_time(say), **effects))
+    return Clients(
+        session, region, Effects(_one_at_a_time(say), **effects), Identity(environ.get(OWNER_VARIABLE) or owner)
+    )
 
 
 def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:

@@ -99,6 +99,9 @@ AGAIN = "run it again"
 LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity tells who you are"
 KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
 NAME_BUCKET = "set S3_BUCKET_NAME to the bucket of this environment"
+OTHER_OWNER = (
+    "for a bucket of another account: S3_BUCKET_NAME=(one of yours), or on purpose S3_BUCKET_OWNER=(its account)"
+)
 PUSH = "store the params: invoke params.push"
 
 
@@ -219,10 +222,12 @@ def _denied(found: str, text: str, call: Call) -> StoreError:
     """The permission that is missing; of a KMS key where AWS speaks of one."""
     expected = "kms:Decrypt on the key it is encrypted with" if "kms:" in text.lower() else permission(call)
     message = f"{where(call)}: {found} found, the permission {expected} expected"
-    bucket = call.request.get("Bucket")
+    bucket, owner = call.request.get("Bucket"), call.request.get("ExpectedBucketOwner")
     unlisted = f"; if it may not be there: s3:ListBucket on {bucket} tells" if call.operation == "GetObject" else ""
+    foreign = f"; {OTHER_OWNER}" if owner else ""
     return StoreError(
-        message, f"allow it to {'whoever' if not bucket else 'the role or user that'} runs this{unlisted}"
+        message + (f", and bucket {bucket} to belong to account {owner}" if owner else ""),
+        f"allow it to {'whoever' if not bucket else 'the role or user that'} runs this{unlisted}{foreign}",
     )
 
 

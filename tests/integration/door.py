@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from policies import may
+from protocols import OWNER_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -91,20 +92,20 @@ def _in_s3(call: Call) -> Wish:
     path, _, query = call.path.partition("?")
     asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
     bucket, _, key = urllib.parse.unquote(path.lstrip("/")).partition("/")
-    arn = f"arn:aws:s3:::{bucket}"
+    arn, context = f"arn:aws:s3:::{bucket}", {"aws:ResourceAccount": call.scope["account"]}
     if not key:
         action = next((told for name, told in IN_BUCKET.items() if name in asked), "s3:ListBucket")
-        return Wish(action, arn, {"s3:prefix": asked["prefix"]} if "prefix" in asked else {})
+        return Wish(action, arn, {**context, **({"s3:prefix": asked["prefix"]} if "prefix" in asked else {})})
     if "uploadId" in asked and call.method in ("GET", "DELETE"):
         action = "s3:ListMultipartUploadParts" if call.method == "GET" else "s3:AbortMultipartUpload"
     else:
         action = METHODS.get(call.method, "s3:PutObject") + ("Version" if "versionId" in asked else "")
-    return Wish(action, f"{arn}/{key}")
+    return Wish(action, f"{arn}/{key}", context)
 
 
 @dataclass
 class Door:
-    """Whose role allows what, and where AWS is."""
+    """Whose role allows what, and where AWS is; every bucket is of the account that calls."""
 
     allowed: Callable[[str], list[Statement] | None]
     endpoint: str = ""
@@ -114,6 +115,9 @@ class Door:
     def lets(self, call: Call) -> bool:
         """Whether the task's role may."""
         wish = call.wish
+        if call.scope["service"] == "s3" and call.headers.get(OWNER_HEADER) != call.scope["account"]:
+            self.refused.append((call.scope["account"], wish))
+            return False
         held = self.allowed(call.headers.get("x-amz-security-token", ""))
         good = held is not None and (wish.action in FREE or may(held, wish.action, wish.resource, wish.context))
         if not good:

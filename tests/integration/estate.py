@@ -159,7 +159,7 @@ class Estate:
 @contextmanager
 def estate_in(directory: Path, cache: Path, account: Account, name: str = "shop") -> Iterator[Estate]:
     """One with a project that is deployed nowhere yet."""
-    with Proxy.to(account.tenant.endpoint) as proxy:
+    with Proxy.to(account.tenant.endpoint, account.number) as proxy:
         made = Estate(make_team(directory / "team", cache), account, proxy, name)
         made.write()
         yield made

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
@@ -18,6 +18,7 @@ SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/[^/]+/[^/]+/(?P<service>[^/]+)/")
 FORM = "application/x-www-form-urlencoded"
 QUERY, JSON, S3 = "query", "json", "s3"
 RATE = "Rate exceeded"
+OWNER_HEADER = "x-amz-expected-bucket-owner"
 OF_BUCKET = {
     "HEAD": "HeadBucket",
     "DELETE": "DeleteBucket",
@@ -45,11 +46,12 @@ ABOUT = ("StackName", "TemplateURL", "Name", "cluster", "logGroupName", "logGrou
 
 @dataclass(frozen=True)
 class Call:
-    """`cloudformation:CreateChangeSet`, what it is about, and how its service speaks."""
+    """`cloudformation:CreateChangeSet`, what it is about, how its service speaks."""
 
     name: str
     about: str = ""
     protocol: str = JSON
+    owner: str = ""  # the account that a bucket is expected to be of
 
     @property
     def service(self) -> str:
@@ -81,7 +83,8 @@ def read(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Cal
     if target := headers.get("X-Amz-Target"):
         return Call(f"{service}:{target.rpartition('.')[2]}", _about(json.loads(body or b"{}")))
     if service == "s3":
-        return _of_s3(method, path)
+        owner = {name.lower(): value for name, value in headers.items()}.get(OWNER_HEADER, "")
+        return replace(_of_s3(method, path), owner=owner)
     return Call(f"{service}:{method}", path)
 
 

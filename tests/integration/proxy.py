@@ -65,9 +65,13 @@ class Fault:
 
 @dataclass
 class Proxy:
-    """Its address, the faults it has at present, and the calls that went through it."""
+    """Its address, the faults it has at present, and the calls that went through it.
+
+    With an `owner` it refuses each call of S3 that does not expect its bucket to be of this account.
+    """
 
     url: str
+    owner: str = ""
     faults: list[Fault] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     passed: list[Call] = field(default_factory=list)
@@ -75,10 +79,10 @@ class Proxy:
 
     @classmethod
     @contextmanager
-    def to(cls, server: str) -> Iterator[Proxy]:
+    def to(cls, server: str, owner: str = "") -> Iterator[Proxy]:
         """Start one before a server; it ends with the block."""
         listening = _Server(("127.0.0.1", 0), _Handler)
-        proxy = cls(f"http://127.0.0.1:{listening.server_address[1]}")
+        proxy = cls(f"http://127.0.0.1:{listening.server_address[1]}", owner)
         listening.proxy, listening.upstream = proxy, urlsplit(server).netloc
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -99,6 +103,8 @@ class Proxy:
         """The faults of one call."""
         with self.lock:
             self.calls.append(f"{method} {what}")
+            if self.owner and call.protocol == protocols.S3 and call.owner != self.owner:
+                return [Fault("answer", status=403, code="AccessDenied")]
             found = [fault for fault in self.faults if fault.fits(method, what, call)]
             if not any(fault.kind == "answer" for fault in found):
                 self.passed.append(call)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cloud import REGION, Cloud
+from proxy import Proxy
 from team import Team, Told
 
 from handoff_kit.destruction import project as destruction
@@ -46,6 +47,7 @@ class Desk:
     team: Team
     cloud: Cloud
     name: str
+    proxy: Proxy
     environment: str = "dev"
 
     @property
@@ -55,7 +57,7 @@ class Desk:
     @property
     def environ(self) -> dict[str, str]:
         kept = {name: value for name, value in self.cloud.environ.items() if name != "STACK_NAME"}
-        return {**kept, "HANDOFF_ENVIRONMENT": self.environment}
+        return {**kept, "HANDOFF_ENVIRONMENT": self.environment, "AWS_ENDPOINT_URL": self.proxy.url}
 
     def invoke(self, *words: str, project: str | None = None, **env: str) -> Told:
         named = ("--project", self.name) if project is None else ("--project", project) if project else ()
@@ -191,10 +193,11 @@ def new_name() -> str:
 
 
 @pytest.fixture
-def desk(team: Team, cloud: Cloud) -> Desk:
+def desk(team: Team, cloud: Cloud) -> Iterator[Desk]:
     name = new_name()
     team.project(name, PROJECT)
-    return Desk(team, cloud, name)
+    with Proxy.to(cloud.endpoint, ACCOUNT) as proxy:
+        yield Desk(team, cloud, name, proxy)
 
 
 def told(*lines: str) -> str:
@@ -451,7 +454,7 @@ class Cut:
 def test_it_can_be_interrupted_at_every_call(desk: Desk, before: bool) -> None:  # noqa: FBT001
     clients, cut_calls = desk.cloud.clients(), []
     for number in range(1, 20):
-        one = Desk(desk.team, desk.cloud, new_name())
+        one = Desk(desk.team, desk.cloud, new_name(), desk.proxy)
         one.deploy()
         try:
             destroyed(one, Cut(clients, number, before=before))
@@ -504,7 +507,7 @@ def common(desk: Desk) -> Iterator[Desk]:
     desk.environment = f"e{uuid.uuid4().hex[:8]}"
     bucket = names.bucket(desk.environment, ACCOUNT, REGION)
     made = Cloud(desk.cloud.endpoint, bucket, desk.cloud.monkeypatch, desk.cloud.stack)
-    one = Desk(desk.team, made, desk.name, desk.environment)
+    one = Desk(desk.team, made, desk.name, desk.proxy, desk.environment)
     s3 = made.boto("s3")
     resource = {
         "Type": "AWS::S3::Bucket",

@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cloud import REGION, Cloud
+from proxy import Proxy
 from team import Team, Told
 from terminal import show
 
 from handoff_runtime import history, sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from proxy import Proxy
+    from collections.abc import Iterator, Mapping
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
 TASKS = (
@@ -45,6 +44,7 @@ PROJECT = """
 CONFIG = {".local/tap.json": json.dumps({"token": SECRET, "user": "ann"}), ".local/note.txt": "plain words\n"}
 FILES = {"files/a.csv": "1\n", "files/deep/ü b.csv": "22\n"}
 DRY = "nothing was done: --dry\n"
+ACCOUNT = "123456789012"
 
 
 @dataclass
@@ -101,11 +101,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(team: Team, cloud: Cloud) -> Desk:
+def desk(team: Team, cloud: Cloud) -> Iterator[Desk]:
     """A project of a name nobody has used: parameters are not the bucket's, and stay."""
     name = "shop-" + "".join(random.choices(string.ascii_lowercase, k=8))
     team.project(name, PROJECT, {**CONFIG, **FILES})
-    return Desk(team, cloud, name)
+    with Proxy.to(cloud.endpoint, ACCOUNT) as proxy:
+        yield Desk(team, cloud, name, {"AWS_ENDPOINT_URL": proxy.url})
 
 
 # what there is

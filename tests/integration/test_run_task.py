@@ -988,8 +988,8 @@ def test_the_log_of_all_tasks_since_a_time(desk: Desk) -> None:
 def test_a_long_log_comes_in_pages(desk: Desk) -> None:
     """One answer of CloudWatch holds 10,000 lines."""
     lines, began = [f"line {number}" for number in range(12_000)], time.time() - 600
-    for start in (0, 6_000):
-        desk.logs("a" * 32, *lines[start : start + 6_000], at=began + start / 100)
+    for first in (0, 6_000):
+        desk.logs("a" * 32, *lines[first : first + 6_000], at=began + first / 100)
     expected = [f"CLOCK handoff | {line}" for line in lines]
     assert desk.invoke("logs", "--run", "a" * 32).stdout.splitlines() == expected
     assert desk.invoke("logs", "--since", "1h").stdout.splitlines() == expected

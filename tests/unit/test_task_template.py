@@ -117,8 +117,11 @@ def test_checkov_finds_only_what_is_explained(tmp_path: Path) -> None:
 # what it may do
 
 
+OWN = {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
 def test_what_a_run_may_do() -> None:
-    """Its own parameter, its own part of the bucket, and no more; tests/integration/test_permissions.py runs one."""
+    """Its own parameter, its own part of a bucket of its account; tests/integration/test_permissions.py runs one."""
     (policy,) = resources(PLAIN)["TaskRole"]["Policies"]
     assert policy["PolicyDocument"]["Statement"] == [
         {
@@ -132,13 +135,14 @@ def test_what_a_run_may_do() -> None:
             "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": arn("s3:::${Bucket}"),
-            "Condition": {"StringLike": {"s3:prefix": f"{STACK}/*"}},
+            "Condition": {**OWN, "StringLike": {"s3:prefix": f"{STACK}/*"}},
         },
         {
             "Sid": "Read",
             "Effect": "Allow",
             "Action": "s3:GetObject",
             "Resource": arn(f"s3:::${{Bucket}}/{STACK}/*"),
+            "Condition": OWN,
         },
         {
             "Sid": "Write",
@@ -147,6 +151,7 @@ def test_what_a_run_may_do() -> None:
             "Resource": [
                 arn(f"s3:::${{Bucket}}/{STACK}/{below}") for below in (".lock", ".artifacts/*", "runs/*", "history/*")
             ],
+            "Condition": OWN,
         },
     ]
 
@@ -228,6 +233,7 @@ def test_what_it_is_told() -> None:
     assert {each["Name"]: each["Value"] for each in found["Environment"]} == {
         "STACK_NAME": STACK,
         "S3_BUCKET_NAME": {"Ref": "Bucket"},
+        "S3_BUCKET_OWNER": {"Ref": "AWS::AccountId"},
         "STOP_TIMEOUT": "120",
         "LOG_FORMAT": "json",
         "IMAGE_DIGEST": {"Select": [1, {"Split": ["@", {"Ref": "Image"}]}]},
