@@ -143,7 +143,8 @@ def after_launch(cluster: Cluster, task: str) -> str:
 def ended(task: str, found: Ending | Left) -> str:
     """How one ended that was told to."""
     if isinstance(found, Left):
-        return f"task {task} was told to stop, and not waited for"
+        unknown = "was not stopped, since ECS does not know it at present, and may still run"
+        return f"task {task} {'was told to stop, and not waited for' if found.stopping else unknown}"
     return f"task {task} {found.words}"
 
 

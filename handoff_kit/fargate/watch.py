@@ -48,9 +48,10 @@ class Patience:
 
 @dataclass(frozen=True)
 class Left:
-    """The task was left to itself."""
+    """The task was left to itself; `stopping` where ECS has taken the request to stop it."""
 
     task: str
+    stopping: bool = False
 
 
 @dataclass
@@ -181,7 +182,7 @@ class Watch:
         if wanted == "stop":
             self.attention.number = 0
             self.stop()
-        return Left(id_of(self.arn)) if wanted == "detach" else None
+        return Left(id_of(self.arn), self.told_to_stop is not None) if wanted == "detach" else None
 
     def stop(self) -> None:
         """Have it stopped, once; where ECS does not know it, as soon as it does."""

@@ -810,6 +810,20 @@ next: invoke logs --project shop
     )
 
 
+def test_ctrl_c_before_ecs_knows_the_task_to_stop(desk: Desk) -> None:
+    desk.ecs.add(Life(("MISSING",)))
+    with desk.start("stop", "--task", FIRST, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        while b"as soon as" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read().decode()
+    assert desk.stable(rest) == (
+        "task TASK was not stopped, since ECS does not know it at present, and may still run\n"
+        "next: invoke logs --project shop\n"
+    )
+
+
 def test_a_task_that_is_not_listed_yet_is_stopped(desk: Desk) -> None:
     """StopTask and DescribeTasks do not know it either, at first."""
     task = desk.ecs.add(Life(("MISSING", "MISSING", "PENDING")))
