@@ -11,15 +11,16 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import handoff_runtime
 from handoff_kit.errors import CommandError
 from handoff_runtime.outcome import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
     from types import FrameType
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -28,6 +29,7 @@ STDOUT = 1
 UNSEEN = ("VIRTUAL_ENV", "STACK_NAME")  # the venv of the kit, and a store that was not asked for
 PATIENCE = 10.0
 SHOW = "show_commands"
+START = str(Path(handoff_runtime.__file__).with_name("start.py"))
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class LocalRun:
         params = () if self.store else ("--params", "-")
         asked = (self.command, "--data", "-", *params, *meter, "--log-format", self.log_format)
         lifeline = ("--lifeline",) if self.container else ()
-        start = self.container.argv if self.container else (sys.executable, "-m", "handoff_runtime")
+        start = self.container.argv if self.container else (sys.executable, START)
         return (*start, *asked, *progress, *lifeline)
 
     @property

@@ -58,11 +58,14 @@ class VenvState:
 
 
 def find_installer(which: Callable[[str], str | None] = shutil.which) -> Installer:
-    """uv where there is one, as a command or as a module; else pip."""
+    """uv where there is one, as a command or as a module; else pip.
+
+    What is started in the project's directory must not take its modules for the library's: no `python -m uv`.
+    """
     if which("uv"):
         return Installer("uv", ("uv",))
     if importlib.util.find_spec("uv"):
-        return Installer("uv", (sys.executable, "-m", "uv"))
+        return Installer("uv", (importlib.import_module("uv").find_uv_bin(),))
     return Installer("pip")
 
 
@@ -163,7 +166,7 @@ class _Plan:
 
     def _made(self) -> RunCommand:
         interpreter, directory = self.installer.interpreter, self.venv.directory
-        argv: tuple[str, ...] = (interpreter, "-m", "venv", directory)
+        argv: tuple[str, ...] = (interpreter, "-I", "-m", "venv", directory)
         if self.installer.kind == "uv":
             argv = (*self.installer.argv, "venv", "--quiet", "--no-project")
             argv += ("--python", interpreter, directory)
@@ -209,7 +212,7 @@ class _Plan:
         return (*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", directory)
 
     def _pip(self) -> tuple[str, ...]:
-        return (f"{self.venv.directory}/bin/python", "-m", "pip", "--disable-pip-version-check")
+        return (f"{self.venv.directory}/bin/python", "-I", "-m", "pip", "--disable-pip-version-check")
 
     def _hashes(self) -> tuple[str, ...]:
         """Hashes are checked wherever there are some; they cannot be required of a repository."""

@@ -1,4 +1,4 @@
-"""`python -m handoff_runtime COMMAND -d DATA [--params FILE]`: the one program that runs a pipeline.
+"""`python .../handoff_runtime/start.py COMMAND -d DATA [--params FILE]`: the one program that runs a pipeline.
 
 COMMAND is `run` (its other name is `default`), `show_commands`, or a public function in the project's
 impl.py. Without it the environment decides: COMMAND and DATA, as in a container.
@@ -252,6 +252,11 @@ def _open_standard_descriptors() -> None:
     sys.stderr = sys.stderr or open(STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be the program."""
     _open_standard_descriptors()
     _leave(main(sys.argv[1:], os.environ))
+
+
+if __name__ == "__main__":
+    start()

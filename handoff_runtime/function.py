@@ -60,12 +60,23 @@ def sent(params: Mapping[str, Any], data: Mapping[str, Any]) -> int:
 
 
 def call(name: str, params: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Import impl.py from the working directory and call one function of it."""
-    sys.path.insert(0, os.getcwd())
+    """Import impl.py from the working directory and call one function of it.
+
+    The project's modules are found after the standard library's, so that its types.py or json.py is nobody else's,
+    and before installed packages.
+    """
+    sys.path.insert(_after_standard_library(), os.getcwd())
     import importlib
 
     function = getattr(importlib.import_module("impl"), name)
     function(dict(params), dict(data))
+
+
+def _after_standard_library() -> int:
+    """The index in `sys.path` behind the standard library's directories (`lib-dynload` lies below the first)."""
+    library = os.path.dirname(os.path.abspath(os.__file__))
+    own = (library, os.path.join(library, "lib-dynload"))
+    return 1 + max((index for index, place in enumerate(sys.path) if os.path.abspath(place) in own), default=-1)
 
 
 if __name__ == "__main__":

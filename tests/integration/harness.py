@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
+START = str(ROOT / "handoff_runtime/start.py")
 MARK = "HANDOFF_TEST_MARK"
 OURS = ("COMMAND", "DATA", "LOG_FORMAT", "STOP_TIMEOUT", "HANDOFF_PROJECT", "PYTHONSAFEPATH")
 PATIENCE = 60.0
@@ -136,7 +137,7 @@ class Project:
         self,
         *argv: str,
         env: Mapping[str, str] | None = None,
-        python: Sequence[str] = (PYTHON, "-m", "handoff_runtime"),
+        python: Sequence[str] = (PYTHON, START),
         before: str | None = None,
         source: Sequence[str] | None = None,
         **popen: Any,

@@ -121,7 +121,7 @@ def test_word_count_is_built_once(team: Team, engine: Engine) -> None:
     assert shown == {
         "User": "10001:10001",
         "WorkingDir": "/app",
-        "Entrypoint": ["python", "-m", "handoff_runtime"],
+        "Entrypoint": ["python", "/opt/handoff/handoff_runtime/start.py"],
         "StopSignal": "SIGTERM",
         "Volumes": {"/app/.env": {}, "/app/.artifacts": {}, "/tmp": {}},
     }

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from harness import PYTHON, Project, Running, script, until
+from harness import PYTHON, START, Project, Running, script, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-RUNTIME = (PYTHON, "-m", "handoff_runtime")
+RUNTIME = (PYTHON, START)
 FIRST = (*UNSHARE, *RUNTIME)
 SECOND = (*UNSHARE, "sh", "-c", '"$@" & wait $!; echo $? > code; exec sleep 30', "sh", *RUNTIME)
 STOPS = [
@@ -66,7 +66,7 @@ def words(pid: int) -> list[str]:
 
 def guard(runtime: int) -> int:
     """The guard of a runtime: it runs the same command."""
-    return next(pid for pid in children(runtime) if words(pid)[1:3] == ["-m", "handoff_runtime"])
+    return next(pid for pid in children(runtime) if words(pid)[1] == START)
 
 
 def catches(pid: int, number: int) -> bool:
@@ -245,7 +245,7 @@ def test_a_killed_first_process_takes_everything_with_it(project: Project) -> No
 
 def runtime_under_init(running: Running) -> int:
     """The runtime where something else is the first process."""
-    return next(pid for pid in children(first(running.process)) if words(pid)[1:3] == ["-m", "handoff_runtime"])
+    return next(pid for pid in children(first(running.process)) if words(pid)[1] == START)
 
 
 def test_the_guard_ends_the_stages_of_a_killed_runtime_under_an_init(project: Project) -> None:

@@ -351,3 +351,14 @@ def sent_twice(place: ProjectPlace, stored: str) -> tuple[int, int]:
 
 def read_text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+def test_no_module_of_the_project_hides_one_of_an_installer(workshop: Workshop) -> None:
+    """Every step is run in the project's directory, which `python -m` searches first."""
+    for name in ("types", "operator", "warnings", "json", "typing", "venv", "pip", "uv"):
+        path = workshop.place.directory / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"raise SystemExit('{name}.py of the project was imported')\n")
+    workshop.publish("spam", "1.0")
+    workshop.install("spam")
+    assert workshop.says("spam") == "spam 1.0"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from harness import PYTHON, Project, script, until
+from harness import PYTHON, START, Project, script, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ PLAIN = (
     "sys.argv[0] = 'handoff_runtime'\n"
     "runpy.run_module('handoff_runtime', run_name='__main__', alter_sys=True)",
 )
-NORMAL = (PYTHON, "-m", "handoff_runtime")
+NORMAL = (PYTHON, START)
 WAYS = [
     pytest.param("rows", NORMAL, id="rows"),
     pytest.param("bytes", NORMAL, id="bytes"),

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from harness import PYTHON, ROOT, Project, script
+from harness import PYTHON, ROOT, START, Project, script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,6 +197,7 @@ def test_a_stage_reads_nothing_and_inherits_only_its_three_descriptors(project: 
     assert project.run().state == b"4\n"  # 0, 1, 2 and the one ls reads the directory by
 
 
+OF_RUNPY = ("types", "operator", "warnings", "contextlib", "importlib", "runpy", "io", "os", "functools", "enum")
 SHADOWS = (
     "json",
     "select",
@@ -214,8 +215,8 @@ SHADOWS = (
 
 
 def shadowed(project: Project) -> None:
-    """Put files into the project named like modules of the library (not those `python -m` itself begins with)."""
-    for name in (*SHADOWS, "ast", "resource", "subprocess", "errors", "log", "run"):
+    """Put files into the project named like modules of the library, those that `python -m` begins with among them."""
+    for name in (*SHADOWS, *OF_RUNPY, "ast", "resource", "subprocess", "errors", "log", "run"):
         project.write(f"{name}.py", f"raise SystemExit('{name}.py of the project was imported')\n")
 
 
@@ -223,7 +224,7 @@ def shadowed(project: Project) -> None:
 def test_modules_of_the_project_never_shadow_the_library_s(project: Project, command: str) -> None:
     shadowed(project)
     project.write("files/a.txt", "a")
-    project.write("impl.py", "import mine\ndef own(params, data):\n    print(mine.WORD)\n")
+    project.write("impl.py", "import dataclasses, json, mine\ndef own(params, data):\n    print(mine.WORD)\n")
     project.write("mine.py", "WORD = 'imported'\n")
     project.params("seq 3", {"builtin": "collector_stats"}, state="singer")
     done = project.run(command, "-d", '{"start_at": "2026-01-01"}' if command != "own" else '{"end_at": "2999-01-01"}')
@@ -237,7 +238,7 @@ def test_the_runtime_may_lie_in_the_project_s_directory(project: Project, comman
     shutil.copytree(ROOT / "handoff_runtime", project.path("handoff_runtime"))
     project.write("impl.py", "def own(params, data):\n    print('called')\n")
     project.params("echo called", {"builtin": "collector_stats"})
-    done = project.run(command, python=(BASE_PYTHON, "-m", "handoff_runtime"))
+    done = project.run(command, python=(BASE_PYTHON, "handoff_runtime/start.py"))
     assert (done.exit, done.stderr.count("Error"), project.output()) == (0, 0, b"called\n")
 
 
@@ -246,7 +247,7 @@ def test_a_safe_path_of_the_interpreter_is_respected(project: Project) -> None:
     project.params("echo called")
     env = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(ROOT)}
     for command in ("run", "own"):
-        done = project.run(command, python=(BASE_PYTHON, "-m", "handoff_runtime"), env=env)
+        done = project.run(command, python=(BASE_PYTHON, START), env=env)
         assert (done.exit, project.output()) == (0, b"called\n")
 
 

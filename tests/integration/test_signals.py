@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from harness import PYTHON, Finished, Project, Running, script, until
+from harness import PYTHON, START, Finished, Project, Running, script, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ def processes(running: Running) -> list[int]:
 
 def test_who_waits_for_params_ends_when_told(project: Project) -> None:
     read, write = os.pipe()
-    command = [PYTHON, "-m", "handoff_runtime", "--params", "-"]
+    command = [PYTHON, START, "--params", "-"]
     with subprocess.Popen(command, cwd=project.directory, stdin=read, stderr=subprocess.DEVNULL) as process:
         until(lambda: waits_in_read(process.pid))
         process.send_signal(signal.SIGINT)

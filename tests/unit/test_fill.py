@@ -87,7 +87,9 @@ def test_the_runtime_is_added_compiled_and_runs(python: Path, tmp_path: Path) ->
     assert sources == sorted(path.name for path in RUNTIME.glob("*.py"))
     tag = f".{sys.implementation.cache_tag}.pyc"
     assert sorted(path.name.replace(tag, ".py") for path in (added / "__pycache__").glob(f"*{tag}")) == sources
-    done = subprocess.run([python, "-m", "handoff_runtime", "--help"], cwd=tmp_path, capture_output=True, check=False)
+    (tmp_path / "types.py").write_text("raise SystemExit('types.py of the project was imported')\n")
+    start = python.parents[1] / "handoff_runtime/start.py"
+    done = subprocess.run([python, start, "--help"], cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

@@ -13,7 +13,7 @@ from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
 from handoff_kit.params import of_place, to_json
-from handoff_kit.runtime import Container
+from handoff_kit.runtime import START, Container
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def plan(place: ProjectPlace, **asked: Any) -> LocalRun:
 def test_the_words_the_runtime_is_started_by(place: ProjectPlace) -> None:
     argv = plan(place, data={"name": "é b"}, meter="off").argv(7)
     words = ("run", "--data", "-", "--params", "-", "--meter", "off", "--log-format", "text")
-    assert argv == (sys.executable, "-m", "handoff_runtime", *words, "--progress-fd", "7")
+    assert argv == (sys.executable, START, *words, "--progress-fd", "7")
 
 
 def test_default_is_another_name_of_run(place: ProjectPlace) -> None:
@@ -129,7 +129,7 @@ def test_whether_to_refresh_in_place(environ: dict[str, str], expected: bool) ->
 
 # in a container: here its words start the runtime, or what ends like one, without a container
 
-RUNTIME = (sys.executable, "-m", "handoff_runtime")
+RUNTIME = (sys.executable, START)
 
 
 def run_contained(

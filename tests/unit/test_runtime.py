@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.errors import CommandError
-from handoff_kit.runtime import Container, LocalRun, _Lines, last_record, run
+from handoff_kit.runtime import START, Container, LocalRun, _Lines, last_record, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +155,7 @@ def test_data_reaches_the_runtime_by_its_standard_input(tmp_path: Path) -> None:
 # in a container: here its words start the runtime without one
 
 
-RUNTIME = (sys.executable, "-m", "handoff_runtime")
+RUNTIME = (sys.executable, START)
 
 
 def contained(run_: LocalRun, *argv: str) -> LocalRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,9 +226,9 @@ def test_pip_resolves_inside_the_new_environment() -> None:
     steps = plan(ABSENT, PIP)
     assert shape(steps) == ["make", "LockRequirements", "install", "StampVenv"]
     argvs = [" ".join(step.argv) for step in steps if isinstance(step, RunCommand | LockRequirements)]
-    pip = "venv/tap/bin/python -m pip --disable-pip-version-check install --quiet --no-input"
+    pip = "venv/tap/bin/python -I -m pip --disable-pip-version-check install --quiet --no-input"
     assert argvs == [
-        "/python -m venv venv/tap",
+        "/python -I -m venv venv/tap",
         f"{pip} --dry-run --ignore-installed Tap.A b>=2",
         f"{pip} --require-hashes -r locks/tap.txt",
     ]
@@ -300,6 +301,15 @@ def test_an_environment_no_longer_declared_is_left_alone() -> None:
 def test_uv_is_taken_where_it_is() -> None:
     assert find_installer(lambda _: "/bin/uv") == Installer("uv", ("uv",))
     assert find_installer(lambda _: None).kind in {"uv", "pip"}
+
+
+def test_uv_as_a_module_is_started_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m uv` would search the project's directory for modules first."""
+    (tmp_path / "uv.py").write_text("def find_uv_bin():\n    return '/site/bin/uv'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "uv", raising=False)
+    assert find_installer(lambda _: None) == Installer("uv", ("/site/bin/uv",))
+    monkeypatch.delitem(sys.modules, "uv", raising=False)
 
 
 @pytest.mark.parametrize("name", ["elements", "word-count"])

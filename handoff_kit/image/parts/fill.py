@@ -1,7 +1,7 @@
 """Run inside the builder stage, by the Python of the environment that it fills: the runtime's own.
 
 keep SERVICE...   of boto3's data keep these services alone; the rest is nine tenths of its size
-add DIRECTORY     copy this package in, compiled
+add DIRECTORY     copy this package in, compiled; ENVIRONMENT/PACKAGE leads to it, whichever Python that has
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def add(source: str) -> None:
     target = PACKAGES / Path(source).name
     shutil.copytree(source, target)
     compileall.compile_dir(target, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    environment = Path(sys.prefix)
+    (environment / target.name).symlink_to(target.relative_to(environment))
 
 
 if __name__ == "__main__":

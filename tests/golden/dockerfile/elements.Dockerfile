@@ -52,4 +52,4 @@ ARG REVISION
 ARG CONTEXT
 LABEL org.opencontainers.image.title="elements" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim"
 LABEL handoff.project="elements" handoff.version="VERSION" handoff.context="$CONTEXT"
-ENTRYPOINT ["python", "-m", "handoff_runtime"]
+ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

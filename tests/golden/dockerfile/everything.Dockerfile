@@ -70,4 +70,4 @@ ARG REVISION
 ARG CONTEXT
 LABEL org.opencontainers.image.title="shop" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="registry.example.com:5000/team/python:3.12-slim"
 LABEL handoff.project="shop" handoff.version="VERSION" handoff.context="$CONTEXT"
-ENTRYPOINT ["python", "-m", "handoff_runtime"]
+ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

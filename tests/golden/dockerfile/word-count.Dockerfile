@@ -40,4 +40,4 @@ ARG REVISION
 ARG CONTEXT
 LABEL org.opencontainers.image.title="word-count" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim"
 LABEL handoff.project="word-count" handoff.version="VERSION" handoff.context="$CONTEXT"
-ENTRYPOINT ["python", "-m", "handoff_runtime"]
+ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

@@ -1,0 +1,18 @@
+"""Starts the runtime by its path: `python handoff_runtime/start.py`, with the arguments of `python -m handoff_runtime`.
+
+`python -m` puts the working directory, which is the project's, in front of the standard library before it imports
+anything, so a `types.py` of a project would end every run. A script's own directory takes that place instead, and
+leaves it here before anything is imported from a file.
+"""
+
+import os
+import sys
+
+OWN = os.path.dirname(os.path.realpath(__file__))
+LEFT_OUT = (OWN, os.path.realpath("."))  # the latter where PYTHONPATH names it
+sys.path[:] = [place for place in sys.path if os.path.realpath(place) not in LEFT_OUT]
+sys.path.append(os.path.dirname(OWN))
+
+from handoff_runtime.__main__ import start  # noqa: E402
+
+start()
