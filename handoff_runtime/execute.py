@@ -11,7 +11,6 @@ import time
 
 from handoff_runtime import kernel, process
 from handoff_runtime.errors import StartError
-from handoff_runtime.guard import Guard
 from handoff_runtime.kernel import pipe
 from handoff_runtime.ladder import Ladder
 from handoff_runtime.leftovers import Leftovers
@@ -24,6 +23,7 @@ from handoff_runtime.signals import STOPPING, Signals
 from handoff_runtime.stage import Started
 from handoff_runtime.stderr import Stderr
 from handoff_runtime.value import NamedTuple
+from handoff_runtime.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ class Execution:
     """One pipeline being executed."""
 
     def __init__(
-        self, settings: Settings, poller: Poller, signals: Signals, guard: Guard, log: Log, tell: Tell | None
+        self, settings: Settings, poller: Poller, signals: Signals, watchdog: Watchdog, log: Log, tell: Tell | None
     ) -> None:
         self._settings, self._poller, self._signals = settings, poller, signals
         self._calls = None if settings.meter == "off" else kernel.calls()
-        self._guard, self._log, self._tell = guard, log, tell
+        self._watchdog, self._log, self._tell = watchdog, log, tell
         self._stages: list[Started] = []
         self._stderr = Stderr(self._stages, poller, log)
-        self._leftovers = Leftovers(self._stages, poller, guard, log, self._stderr, settings.grace)
+        self._leftovers = Leftovers(self._stages, poller, watchdog, log, self._stderr, settings.grace)
         self._ladder = Ladder(self._stages, poller, settings.grace, log, self._leftovers.let_go)
         self._ticks = 0
 
@@ -127,14 +127,14 @@ class Execution:
         stderr, its_stderr = os.pipe()
         try:
             stage = Started(index, command, stderr)
-            self._guard.expect(stderr)
+            self._watchdog.expect(stderr)
             stage.pid = process.start(command, stdin, stdout, its_stderr)
         except StartError:
             os.close(stderr)
             raise
         finally:
             os.close(its_stderr)
-        self._guard.watch(stage.pid)
+        self._watchdog.watch(stage.pid)
         if self._settings.meter == "off" and linked:
             stage.mouth = os.dup(stdout)
         self._stages.append(stage)

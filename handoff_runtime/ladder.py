@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 
-from handoff_runtime import guard
+from handoff_runtime import watchdog
 from handoff_runtime.log import Log
 from handoff_runtime.poller import Poller
 from handoff_runtime.stage import Started
@@ -71,7 +71,7 @@ class Ladder:
         for stage in stages:
             if stage.running:
                 stage.stopped = True
-                guard.send(stage.pid, number)
+                watchdog.send(stage.pid, number)
         if kill_after is not None:
             self._poller.after(kill_after, lambda: self._stop(stages, signal.SIGKILL))
 

@@ -6,12 +6,12 @@ import os
 import signal
 import time
 
-from handoff_runtime import guard as guards
-from handoff_runtime.guard import Guard
+from handoff_runtime import watchdog as watchdogs
 from handoff_runtime.log import Log
 from handoff_runtime.poller import Poller
 from handoff_runtime.stage import Started
 from handoff_runtime.stderr import Stderr
+from handoff_runtime.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,16 +28,16 @@ class Leftovers:
     """What the stages leave behind, and its end."""
 
     def __init__(
-        self, stages: Sequence[Started], poller: Poller, guard: Guard, log: Log, stderr: Stderr, grace: float
+        self, stages: Sequence[Started], poller: Poller, watchdog: Watchdog, log: Log, stderr: Stderr, grace: float
     ) -> None:
-        self._stages, self._poller, self._guard, self._log = stages, poller, guard, log
+        self._stages, self._poller, self._watchdog, self._log = stages, poller, watchdog, log
         self._stderr, self._grace = stderr, grace
 
     def mind_group(self, stage: Started) -> None:
         """Forget a group nothing is left of: its number may soon be a stranger's."""
-        if stage.group_left and not guards.alive(stage.pid):
+        if stage.group_left and not watchdogs.alive(stage.pid):
             stage.group_left = False
-            self._guard.release(stage.pid)
+            self._watchdog.release(stage.pid)
 
     def mind(self, stage: Started) -> None:
         """A process that outlives its stage and keeps its pipes open, silently, is ended."""
@@ -91,13 +91,21 @@ class Leftovers:
     def _send(self, stage: Started, number: int) -> None:
         self.mind_group(stage)
         if stage.group_left:
-            guards.send(stage.pid, number)
+            watchdogs.send(stage.pid, number)
 
     def _left(self) -> set[Sending]:
         for stage in self._stages:
             self.mind_group(stage)
-        groups = {(guards.send, stage.pid) for stage in self._stages if stage.group_left}
-        return groups | {(os.kill, pid) for pid in _children() if pid != self._guard.pid}
+        groups = {(watchdogs.send, stage.pid) for stage in self._stages if stage.group_left}
+        return groups | {(_send_to_child, pid) for pid in _children() if pid != self._watchdog.pid}
+
+
+def _send_to_child(pid: int, number: int) -> None:
+    """Send a signal to a child, which keeps its number until we wait for it; another user's is left alone."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def _children() -> list[int]:

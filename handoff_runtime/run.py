@@ -21,7 +21,6 @@ from handoff_runtime import (
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, inserted
 from handoff_runtime.execute import Execution, Figures, Result, Settings
 from handoff_runtime.grace import FOR_STAGES, grace
-from handoff_runtime.guard import Guard
 from handoff_runtime.log import OURS, Log
 from handoff_runtime.mask import Mask
 from handoff_runtime.memory import Memory
@@ -33,6 +32,7 @@ from handoff_runtime.progress import Progress
 from handoff_runtime.signals import STOPPING, Signals
 from handoff_runtime.store import Params
 from handoff_runtime.value import NamedTuple
+from handoff_runtime.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,18 +234,18 @@ def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log
     request, pipeline = scene.request, scene.pipeline
     stdin, stdout = _stdin(scene), workspace.fresh(workspace.STDOUT)
     kernel.adopt_orphans()
-    poller, guard = Poller(), Guard(lock)
+    poller, watchdog = Poller(), Watchdog(lock, len(commands))
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:
         lifeline.watch(poller, signals)
     log.say(f"run {scene.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
-        execution = Execution(scene.settings, poller, signals, guard, log, progress.tell if progress else None)
+        execution = Execution(scene.settings, poller, signals, watchdog, log, progress.tell if progress else None)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)
         os.close(stdout)
-        guard.dismiss()
+        watchdog.dismiss()
 
 
 def _stdin(scene: Scene) -> int:

@@ -35,36 +35,43 @@ def _not_ignored(numbers: Iterable[signal.Signals]) -> Iterable[signal.Signals]:
 class Signals:
     """Catches SIGCHLD and the stopping signals; `fd` becomes readable when one has come.
 
+    What the pipe behind `fd` holds only wakes us: a stage of our user may write into it (proc(5), /proc/PID/fd).
     A hangup we were started to ignore (nohup) stays ignored. `told_at` is when (monotonic) the first stopping one
     was taken, and so when the grace time began.
     """
 
     def __init__(self) -> None:
         self.told_at: float | None = None
+        self._noted: list[int] = []
         self.fd, self._write = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in _not_ignored((*STOPPING, signal.SIGCHLD)):
-            signal.signal(number, _noted)
+            signal.signal(number, self._note)
 
     def note(self, number: int) -> None:
         """Take it as if this signal had come."""
-        os.write(self._write, bytes([number]))
+        self._noted.append(number)
+        try:
+            os.write(self._write, bytes([number]))
+        except BlockingIOError:
+            pass  # it is full, and so wakes us all the same
+
+    def _note(self, number: int, _frame: object) -> None:
+        self._noted.append(number)
 
     def take(self) -> bytes:
-        """The numbers of the signals that came since the last call, one byte each (set_wakeup_fd)."""
+        """The numbers of the signals that came since the last call, one byte each."""
         try:
-            taken = os.read(self.fd, 4096)
+            os.read(self.fd, 4096)
         except BlockingIOError:
-            return b""
+            pass
+        taken = bytes(self._noted)
+        del self._noted[: len(taken)]
         if self.told_at is None and any(number in STOPPING for number in taken):
             self.told_at = time.monotonic()
         return taken
-
-
-def _noted(_number: int, _frame: object) -> None:
-    """The number is in the wakeup pipe already."""
 
 
 def _end(number: int, _frame: object) -> None:

@@ -10,8 +10,11 @@ import sys
 
 OWN = os.path.dirname(os.path.realpath(__file__))
 LEFT_OUT = (OWN, os.path.realpath("."))  # the latter where PYTHONPATH names it
-sys.path[:] = [place for place in sys.path if os.path.realpath(place) not in LEFT_OUT]
-sys.path.append(os.path.dirname(OWN))
+sys.path[:] = [os.path.dirname(OWN), *(place for place in sys.path if os.path.realpath(place) not in LEFT_OUT)]
+
+import handoff_runtime  # noqa: E402, F401  # the package this file is of, and not another one that is installed
+
+sys.path.append(sys.path.pop(0))
 
 from handoff_runtime.__main__ import start  # noqa: E402
 

@@ -64,8 +64,8 @@ def words(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
 
 
-def guard(runtime: int) -> int:
-    """The guard of a runtime: it runs the same command."""
+def watchdog(runtime: int) -> int:
+    """The watchdog of a runtime: it runs the same command."""
     return next(pid for pid in children(runtime) if words(pid)[1] == START)
 
 
@@ -230,11 +230,11 @@ def test_a_daemon_left_behind_is_ended(project: Project) -> None:
     assert (done.exit, project.output(), running.left(), done.seconds < 4) == (0, b"1\n", [], True)
 
 
-# the guard
+# the watchdog
 
 
 def test_a_killed_first_process_takes_everything_with_it(project: Project) -> None:
-    """The kernel ends the namespace, the guard included: the next run has the place to itself."""
+    """The kernel ends the namespace, the watchdog included: the next run has the place to itself."""
     running = project.params(STUBBORN, "cat").start(python=FIRST)
     running.wait_for("running")
     os.kill(first(running.process), signal.SIGKILL)
@@ -248,27 +248,27 @@ def runtime_under_init(running: Running) -> int:
     return next(pid for pid in children(first(running.process)) if words(pid)[1] == START)
 
 
-def test_the_guard_ends_the_stages_of_a_killed_runtime_under_an_init(project: Project) -> None:
+def test_the_watchdog_ends_the_stages_of_a_killed_runtime_under_an_init(project: Project) -> None:
     running = project.params(STUBBORN, "cat", "sleep 50").start(python=SECOND)
     running.wait_for("running")
     runtime = runtime_under_init(running)
     until(lambda: len(children(runtime)) == 4)
     os.kill(runtime, signal.SIGKILL)
     until(lambda: project.path("code").exists(), "the init to see it")
-    until(lambda: len(running.left()) == 2, "the stages and the guard to end", 5)
+    until(lambda: len(running.left()) == 2, "the stages and the watchdog to end", 5)
     assert sorted(line.split()[0] for line in running.left()) == ["sleep", "unshare"]
     assert (project.path("code").read_text(), project.record()["outcome"]) == ("137\n", "running")
     running.end()
 
 
 @pytest.mark.parametrize("before", [pytest.param(FIRST, id="first"), pytest.param(RUNTIME, id="not first")])
-def test_a_run_goes_on_without_its_guard(project: Project, before: tuple[str, ...]) -> None:
+def test_a_run_goes_on_without_its_watchdog(project: Project, before: tuple[str, ...]) -> None:
     shell = "touch running; until [ -e go ]; do sleep 0.02; done; echo new"
     running = project.params(shell, "cat").start(python=before)
     running.wait_for("running")
     runtime = first(running.process) if before == FIRST else running.process.pid
-    os.kill(guard(runtime), signal.SIGKILL)
-    until(lambda: len(children(runtime)) == 2, "the guard to be waited for")
+    os.kill(watchdog(runtime), signal.SIGKILL)
+    until(lambda: len(children(runtime)) == 2, "the watchdog to be waited for")
     project.write("go", "")
     done = running.finish()
     assert (done.exit, done.state, done.verdicts, running.left()) == (0, b"new\n", ["ok", "ok"], [])
