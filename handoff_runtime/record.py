@@ -9,7 +9,7 @@ import json
 import os
 import time
 
-from handoff_runtime.errors import StoreError
+from handoff_runtime import workspace
 from handoff_runtime.execute import Figures
 from handoff_runtime.mask import Mask
 from handoff_runtime.outcome import Outcome
@@ -102,15 +102,15 @@ def ended(
 
 
 def write(record: Mapping[str, Any], mask: Mask) -> None:
-    """Put the record in its place, whole, with every secret starred."""
+    """Put the record in its place, whole, with every secret starred and half characters escaped."""
     beside = f"{RECORD}.new"
     try:
-        with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:  # half characters escaped
+        with open(workspace.fresh(beside), "w", encoding="utf-8", errors="backslashreplace") as file:
             json.dump(masked(record, mask), file, indent=2, ensure_ascii=False)
             file.write("\n")
         os.replace(beside, RECORD)
     except OSError as error:
-        raise StoreError(f"{RECORD}: {error.strerror}, a place one can write to expected") from None
+        raise workspace.unwritable(RECORD, error) from None
 
 
 def masked(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:

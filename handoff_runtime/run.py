@@ -105,8 +105,10 @@ def _taken(scene: Scene, signals: Signals, remote: Remote | None) -> int:
 
 def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> int:
     history.note_killed()
-    workspace.prepare(scene.params.files, copy=remote is None)
+    notes = workspace.prepare(scene.params.files, copy=remote is None)
     log = _log(scene, workspace.STDERR)
+    for note in notes:
+        log.say(note)
     ended = _fetched(remote, log) if remote else None
     document = record.running(scene.begun, state.snapshot(), scene.environ)
     record.write(document, scene.hidden)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from handoff_runtime.errors import StoreError
 from handoff_runtime.value import NamedTuple
-from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT
+from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT, fresh, open_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ def snapshot() -> Snapshot | None:
 
     size = crc = 0
     try:
-        with open(STATE, "rb") as file:
+        with open_left(STATE) as file:
             while block := file.read(BLOCK):
                 size, crc = size + len(block), zlib.crc32(block, crc)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"{STATE}: {error.strerror}, a readable file expected") from None
+        raise StoreError(
+            f"{STATE}: {error.strerror}, a readable file expected", f"move it away, and put a state there: {STATE}"
+        ) from None
     return Snapshot(size, f"{crc:08x}")
 
 
@@ -61,7 +63,7 @@ def seed(mode: str, argvs: Iterable[Sequence[str]]) -> bool:
 def withdraw() -> None:
     """Take the empty object away again after a run that earned no state, unless a stage has put its own there."""
     try:
-        with open(STATE, "rb") as file:
+        with open_left(STATE) as file:
             untouched = file.read(len(SEED) + 1) == SEED
     except OSError:
         return
@@ -99,7 +101,7 @@ def _replace(first: bytes, rest: Iterator[bytes]) -> None:
     """Write beside, flush to the disk, rename over, flush the name: never a mix (rename(2), fsync(2))."""
     beside = f"{STATE}.new"
     try:
-        with open(beside, "wb") as file:
+        with open(fresh(beside), "wb") as file:
             file.write(first)
             file.writelines(rest)
             file.flush()
@@ -122,7 +124,7 @@ def emitted() -> bytes | None:
 
 
 def _whole(path: str) -> Iterator[bytes]:
-    with open(path, "rb") as file:
+    with open_left(path) as file:
         while block := file.read(BLOCK):
             yield block
 
@@ -151,7 +153,7 @@ def _state_value(line: bytes) -> bytes | None:
 
 def _lines_backwards(path: str) -> Iterator[bytes]:
     """Lines from the last to the first; a last one without its newline was cut short and is left out."""
-    with open(path, "rb") as file:
+    with open_left(path) as file:
         position = file.seek(0, os.SEEK_END)
         tail: list[bytes] = []  # of a line whose beginning is not read yet, from its end; nothing of one cut short
         complete = False

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
+from handoff_runtime import containment
 from handoff_runtime.errors import BusyError, StoreError
 from handoff_runtime.store import ConfigFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
 ARTIFACTS = ".artifacts"
 CONFIG = ".env/config"
@@ -53,18 +56,29 @@ def _sign(lock: int) -> None:
         pass
 
 
-def prepare(config: Iterable[ConfigFile], *, copy: bool = True) -> None:
+def prepare(config: Iterable[ConfigFile], *, copy: bool = True) -> list[str]:
     """Write the config files (0600, directories 0700) and copy `files`; what an earlier run left is removed.
 
-    Without `copy` the files come from elsewhere.
+    Without `copy` the files come from elsewhere. Notes of what of `files` was left out.
     """
     try:
         _write_config(config)
-        _remove(FILES)
-        if copy:
-            _copy_files()
+        _clear(FILES)
+        return _copy_files() if copy and os.path.isdir("files") else []
     except OSError as error:
-        raise StoreError(f"{error.filename or '.env'}: {error.strerror}, a place one can write to expected") from None
+        raise unwritable(error.filename or ".env", error) from None
+
+
+def unwritable(path: str, error: OSError) -> StoreError:
+    """A place of ours that cannot be written; what is in the way of it is the user's to remove."""
+    message = f"{path}: {error.strerror}, a place one can write to expected"
+    blocked = error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO)
+    return StoreError(message, f"remove what is in its place: rm -r {path}" if blocked else None)
+
+
+def open_left(path: str) -> BinaryIO:
+    """Open what stages have left in a directory; OSError where it is no file, or a link out of that directory."""
+    return open(containment.open_file(path, os.path.realpath(os.path.dirname(path) or ".")), "rb")
 
 
 def fresh(path: str) -> int:
@@ -74,27 +88,27 @@ def fresh(path: str) -> int:
             os.unlink(path)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}, a place one can write to expected") from None
+        raise unwritable(path, error) from None
 
 
 def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
     """Bytes of a file and, if asked for, its lines; a last one without its newline counts."""
     try:
-        return _counted(path) if count_rows else (os.stat(path).st_size, None)
+        with open_left(path) as file:
+            return _counted(file) if count_rows else (os.fstat(file.fileno()).st_size, None)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, what the last stage wrote expected") from None
 
 
-def _counted(path: str) -> tuple[int, int]:
+def _counted(file: BinaryIO) -> tuple[int, int]:
     size, newlines, last = 0, 0, b"\n"
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            size, newlines, last = size + len(block), newlines + block.count(b"\n"), block[-1:]
+    while block := file.read(BLOCK):
+        size, newlines, last = size + len(block), newlines + block.count(b"\n"), block[-1:]
     return size, newlines + (last != b"\n")
 
 
 def _write_config(config: Iterable[ConfigFile]) -> None:
-    _remove(CONFIG)
+    _clear(CONFIG)
     old = os.umask(0o077)
     try:
         os.makedirs(CONFIG)
@@ -107,23 +121,45 @@ def _write_config(config: Iterable[ConfigFile]) -> None:
         os.umask(old)
 
 
-def _copy_files() -> None:
-    if not os.path.isdir("files"):
-        return
+def _copy_files() -> list[str]:
+    """Copy `files`; what is no file, and links that lead out of it or around in it, are left out and noted."""
     import shutil
 
-    shutil.copytree("files", FILES)
+    root, notes = os.path.realpath("files"), list[str]()
+
+    def left_out(directory: str, names: list[str]) -> set[str]:
+        found = {name: _unfit(os.path.join(directory, name), root) for name in names}
+        notes.extend(note for note in found.values() if note)
+        return {name for name, note in found.items() if note}
+
+    try:
+        shutil.copytree("files", FILES, ignore=left_out)
+    except shutil.Error as error:
+        source, _, why = error.args[0][0]
+        raise StoreError(f"{source}: {why}, a file one can read expected") from None
+    return notes
 
 
-def _remove(path: str) -> None:
-    """Remove a directory and all in it (shutil would cost every run three milliseconds of imports)."""
+def _unfit(path: str, root: str) -> str | None:
+    """Why a path below `files` is not copied."""
     if os.path.islink(path):
-        raise NotADirectoryError(20, "a symbolic link, a directory expected", path)
-    for directory, directories, files in os.walk(path, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(directory, name))
-        for name in directories:
-            inner = os.path.join(directory, name)
-            os.unlink(inner) if os.path.islink(inner) else os.rmdir(inner)
-    if os.path.lexists(path):
-        os.rmdir(path)
+        if place := containment.leads_out(path, root):
+            return containment.note_outside(path, place, root)
+        if os.path.realpath(path) in map(os.path.realpath, _parents(path)):
+            return f"note: {path}: a link to a directory that it is in: left out"
+    if os.path.isfile(path) or os.path.isdir(path):
+        return None
+    return f"note: {path}: no file found there: left out"
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := os.path.dirname(path):
+        yield path
+
+
+def _clear(path: str) -> None:
+    """Remove what an earlier run left; a link on the way to it that leads out of the project is not followed."""
+    for place in (os.path.dirname(path), path):
+        if os.path.islink(place) and (place == path or containment.leads_out(place, os.path.realpath("."))):
+            raise NotADirectoryError(errno.ENOTDIR, "a symbolic link found", place)
+    containment.remove(path)

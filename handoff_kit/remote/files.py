@@ -29,25 +29,31 @@ NAMED = 5  # of the files a note names
 
 def compare(stack: Stack, place: ProjectPlace) -> Plan:
     """The files here against those stored: to send, the same, gone."""
+    here, notes = _local(place)
     with told():
-        return transfer.plan(stack.clients, _local(place), place_of(stack, keys.files(stack.name)))
+        return transfer.plan(stack.clients, here, place_of(stack, keys.files(stack.name)))._replace(notes=notes)
 
 
 def first(place: ProjectPlace) -> Plan:
     """The files here, where there is no bucket yet to compare them with."""
-    return transfer.Plan(tuple(_local(place)), (), ())
+    here, notes = _local(place)
+    return transfer.Plan(tuple(here), (), (), notes)
 
 
-def _local(place: ProjectPlace) -> list[Local]:
+def _local(place: ProjectPlace) -> tuple[list[Local], tuple[str, ...]]:
+    """The files here, and notes of the links that lead out of their directory."""
+    notes: list[str] = []
     with told():
-        found = list(transfer.files(str(place.directory / DIRECTORY)))
-    return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT]
+        found = list(transfer.files(str(place.directory / DIRECTORY), notes.append))
+    return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
 
 
 def push(stack: Stack, plan: Plan, *, prune: bool, dry: bool, say: Say) -> int:
     """Upload, and with `prune` remove; the number of changes."""
     gone = plan.gone if prune else ()
     would = "would " if dry else ""
+    for note in plan.notes:
+        say(note)
     for file in plan.send:
         say(f"{would}upload {safe_name(file.path)} ({file.size:,} bytes)")
     for item in gone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from itertools import chain
 
+from handoff_runtime import containment
 from handoff_runtime.aws import digest, retry
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.digest import Running
@@ -83,6 +84,7 @@ def _right(clients: Clients, source: Source, beside: str) -> Got:
     """The object, whole and as it should be; fetched anew where it is not."""
     wrong, asked = "", source
     for attempt in range(1, TRIES + 1):
+        containment.remove(beside)
         got = _once(clients, asked, beside)
         if isinstance(got, Got):
             return got
@@ -96,7 +98,7 @@ def _once(clients: Clients, source: Source, beside: str) -> Got | str:
     """Fetch it once; what is wrong with it where it is not right."""
     from contextlib import closing
 
-    fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
         with closing(_pieces(Sink(clients, source, fd))) as pieces:
             return _checked(fd, pieces)

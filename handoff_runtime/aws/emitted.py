@@ -52,7 +52,7 @@ class Emitted:
         if not value or value == self._last or time.monotonic() - self._put_at < APART:
             return
         self._put_at = time.monotonic()
-        with open(BESIDE, "wb") as file:
+        with open(workspace.fresh(BESIDE), "wb") as file:
             file.write(value)
         try:
             self.base = stored.put(self._clients, self._bucket, self._stack, BESIDE, self.base)

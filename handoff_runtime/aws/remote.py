@@ -139,7 +139,10 @@ class Remote:
     def _keep(self, record: Mapping[str, Any]) -> None:
         run = keys.run(self.stack, str(record["run_id"]))
         own = {os.path.basename(workspace.LOCK), os.path.basename(BESIDE)}
-        here = [file for file in transfer.files(workspace.ARTIFACTS) if file.path not in own and not _local(file.path)]
+        if os.path.islink(workspace.ARTIFACTS):
+            raise StoreError(f"{workspace.ARTIFACTS}: a symbolic link found, a directory expected; nothing is stored")
+        left = transfer.files(workspace.ARTIFACTS, self._said)
+        here = [file for file in left if file.path not in own and not _local(file.path)]
         clients, place = self._steady(), Place(self.bucket, keys.artifacts(self.stack))
         transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
         kept = [file for file in here if file.path not in {*OWN, keys.STATE} and not self.lost]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from handoff_runtime import keys
+from handoff_runtime import containment, keys
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.digest import SHA256, content
 from handoff_runtime.aws.download import Source, download
@@ -48,7 +48,7 @@ def put(clients: Clients, bucket: str, stack: str, path: str, base: Stored | Non
     condition = {"IfMatch": base.etag} if base else {"IfNoneMatch": "*"}
     size = os.stat(path).st_size
     target = Target(bucket, keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
-    etag = upload(clients, path, target) or _ours(clients, bucket, stack, path)
+    etag = upload(clients, path, target, _within(path)) or _ours(clients, bucket, stack, path)
     if etag is None:
         message = f"{place}: another run stored a newer state since this one began; this run's state is not stored"
         raise StoreError(message, "it lies under runs/ of this run; see who it was: invoke history")
@@ -58,16 +58,21 @@ def put(clients: Clients, bucket: str, stack: str, path: str, base: Stored | Non
 def full(path: str) -> bool:
     """Whether a state says anything: more than spaces or an empty object."""
     try:
-        with open(path, "rb") as file:
+        with open(containment.open_file(path, _within(path)), "rb") as file:
             return file.read(SHORT).strip() not in EMPTY or os.fstat(file.fileno()).st_size > SHORT
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a state to store expected") from None
 
 
+def _within(path: str) -> str:
+    """No link may lead out of the directory a state lies in."""
+    return os.path.realpath(os.path.dirname(path))
+
+
 def _ours(clients: Clients, bucket: str, stack: str, path: str) -> str | None:
     """The ETag when what is stored is this very content: our own put, whose answer was lost and that was made again."""
     found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=keys.state(stack))
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = containment.open_file(path, _within(path))
     try:
         ours = found is not None and found.get("Metadata", {}).get(SHA256) == content(fd).sha256
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from handoff_runtime import containment
 from handoff_runtime.aws import digest
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.download import Got, Source, download
@@ -16,7 +17,7 @@ from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from handoff_runtime.aws.clients import Clients
 
@@ -33,19 +34,24 @@ class Moved(NamedTuple):
 
 
 class Local(NamedTuple):
-    """A file here: its path below the directory, with slashes, and where it lies."""
+    """A file here: its path below the directory, with slashes, and where it is; no link may lead out of `within`."""
 
     path: str
     file: str
     size: int
+    within: str | None = None
 
 
 class Plan(NamedTuple):
-    """What storing a directory comes to: files to send, those that are there already, keys of which no file is here."""
+    """What storing a directory comes to: files to send, those that are there already, keys of which no file is here.
+
+    `notes` tell what of the directory was left out.
+    """
 
     send: tuple[Local, ...]
     same: tuple[Local, ...]
     gone: tuple[Item, ...]
+    notes: tuple[str, ...] = ()
 
 
 def fetch(clients: Clients, place: Place, directory: str, *, skip: Collection[str] = ()) -> Moved:
@@ -80,9 +86,8 @@ def _fetched(clients: Clients, bucket: str, found: Iterable[Item], directory: st
 def _made(beside: str) -> str:
     """The directory in which files wait until they are whole; what a killed run left there is removed."""
     try:
-        os.makedirs(beside, exist_ok=True)
-        for name in os.listdir(beside):
-            os.unlink(os.path.join(beside, name))
+        containment.remove(beside)
+        os.makedirs(beside)
     except OSError as error:
         raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
     return beside
@@ -95,15 +100,24 @@ def _emptied(beside: str) -> None:
         pass
 
 
-def files(directory: str, *, skip: Collection[str] = ()) -> Iterator[Local]:
-    """The files below a directory in order of their paths; links to files count as files, pipes and sockets do not."""
+def files(directory: str, say: Callable[[str], None], *, skip: Collection[str] = ()) -> Iterator[Local]:
+    """The files below a directory in order of their paths; links to files count as files, pipes and sockets do not.
+
+    Of a link that leads out of the directory it is said where it leads.
+    """
+    root = os.path.realpath(directory)
     for parent, directories, names in os.walk(directory):
         directories[:] = sorted(name for name in directories if name != BESIDE)
-        for name in sorted(names):
+        links = [name for name in directories if os.path.islink(os.path.join(parent, name))]
+        for name in sorted([*names, *links]):
             file = os.path.join(parent, name)
             path = os.path.relpath(file, directory)
-            if path not in skip and (found := _regular(file)):
-                yield Local(_named(path), file, found.st_size)
+            if path in skip:
+                continue
+            if os.path.islink(file) and (place := containment.leads_out(file, root)):
+                say(containment.note_outside(file, place, root))
+            elif found := _regular(file):
+                yield Local(_named(path), file, found.st_size, root)
 
 
 def _regular(file: str) -> os.stat_result | None:
@@ -149,7 +163,7 @@ def _same(clients: Clients, place: Place, file: Local, item: Item | None) -> boo
 
 def _content(file: Local) -> digest.Content:
     try:
-        fd = os.open(file.file, os.O_RDONLY | os.O_CLOEXEC)
+        fd = containment.open_file(file.file, file.within)
     except OSError as error:
         raise StoreError(f"{file.file}: {error.strerror}, a file to store expected") from None
     try:
@@ -162,7 +176,7 @@ def store(clients: Clients, send: Sequence[Local], place: Place) -> Moved:
     """Send these files."""
 
     def one(file: Local) -> int:
-        upload(clients, file.file, Target(place.bucket, f"{place.prefix}{file.path}"))
+        upload(clients, file.file, Target(place.bucket, f"{place.prefix}{file.path}"), file.within)
         return file.size
 
     sizes = [*each(one, (file for file in send if file.size < LARGE))]
@@ -172,7 +186,8 @@ def store(clients: Clients, send: Sequence[Local], place: Place) -> Moved:
 
 def put(clients: Clients, directory: str, place: Place, *, skip: Collection[str] = ()) -> Moved:
     """Store what changed of a directory; what is there and not here stays."""
-    return store(clients, plan(clients, files(directory, skip=skip), place).send, place)
+    here = files(directory, clients.effects.say, skip=skip)
+    return store(clients, plan(clients, here, place).send, place)
 
 
 def remove(clients: Clients, bucket: str, keys: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from handoff_runtime import containment
 from handoff_runtime.aws import digest
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.digest import PART, SHA256, Content
@@ -73,10 +74,13 @@ class Open(NamedTuple):
     content: Content
 
 
-def upload(clients: Clients, path: str, target: Target) -> str | None:
-    """Store a file; the ETag it has there, or None where the condition does not hold (any more)."""
+def upload(clients: Clients, path: str, target: Target, within: str | None = None) -> str | None:
+    """Store a file; the ETag it has there, or None where the condition does not hold (any more).
+
+    No link is followed out of `within` (a real path).
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = containment.open_file(path, within)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
     try:

@@ -188,7 +188,7 @@ def test_words_nobody_can_read_are_no_trouble(project: Project, closed: str, arg
 def test_params_may_come_on_standard_input(project: Project) -> None:
     project.params("cat; echo end")
     with project.params_file.open("rb") as params:
-        done = project.run(before='set -- "$1" "$2" "$3" --params -; exec "$@"', stdin=params)
+        done = project.run(before='set -- "$1" "$2" --params -; exec "$@"', stdin=params)
     assert (done.exit, done.state) == (0, b"end\n")
 
 

@@ -138,7 +138,7 @@ def test_only_what_changed_is_sent_and_no_head_is_asked_for(cloud: Cloud, proxy:
     written(here, {"d0/f0": b"other", "new": b"new"})
     (here / "d1/f1").unlink()
     clients = cloud.clients(proxy)
-    plan = transfer.plan(clients, transfer.files(str(here)), cloud.place("s/"))
+    plan = transfer.plan(clients, transfer.files(str(here), clients.effects.say), cloud.place("s/"))
     assert [file.path for file in plan.send] == ["new", "d0/f0"]
     assert (len(plan.same), [item.path for item in plan.gone]) == (39, ["d1/f1"])
     assert [call for call in proxy.calls if call.startswith("HEAD")] == []
@@ -156,7 +156,7 @@ def test_an_etag_that_tells_nothing_is_asked_about(cloud: Cloud, proxy: Proxy, t
         place["UploadId"] = s3.create_multipart_upload(**place, Metadata={key: sha})["UploadId"]
         part = s3.upload_part(**place, PartNumber=1, Body=(here / name).read_bytes())["ETag"]
         s3.complete_multipart_upload(**place, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
-    plan = transfer.plan(cloud.clients(proxy), transfer.files(str(here)), cloud.place("s/"))
+    plan = transfer.plan(cloud.clients(proxy), transfer.files(str(here), print), cloud.place("s/"))
     assert ([file.path for file in plan.same], [file.path for file in plan.send]) == (["x"], ["y"])
 
 

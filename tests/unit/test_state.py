@@ -164,6 +164,6 @@ def test_only_what_was_seeded_is_withdrawn(content: bytes | None, left: bool) ->
 
 def test_a_state_nobody_can_read_is_an_error() -> None:
     STATE.mkdir()
-    with pytest.raises(StoreError, match=r"\.artifacts/state: Is a directory, a readable file expected"):
+    with pytest.raises(StoreError, match=r"\.artifacts/state: a directory found, a readable file expected"):
         state.snapshot()
     assert stat.S_ISDIR(STATE.stat().st_mode)

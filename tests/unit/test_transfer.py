@@ -14,6 +14,7 @@ import pytest
 
 from handoff_runtime.aws import digest, transfer, upload
 from handoff_runtime.aws.digest import PART, Content, Expected, Running
+from handoff_runtime.aws.listing import Place
 from handoff_runtime.aws.together import each
 from handoff_runtime.errors import StoreError
 
@@ -123,19 +124,49 @@ def test_the_files_of_a_directory(tmp_path: Path) -> None:
         os.chdir(tmp_path)
         unix.bind("socket")
         os.chdir(here)
-    found = list(transfer.files(str(tmp_path), skip={"skipped"}))
+    said: list[str] = []
+    found = list(transfer.files(str(tmp_path), said.append, skip={"skipped"}))
     assert [file.path for file in found] == ["b", "link", "a/z", "a/ä b"]
     assert {file.size for file in found} == {1}
+    assert said == [f"note: {tmp_path}/away: a link to /etc, which is outside of {tmp_path}: left out"]
+
+
+def test_a_file_that_becomes_a_link_after_the_look_is_not_sent(tmp_path: Path) -> None:
+    """What is open counts, not what a name led to before; clients are never reached."""
+    (tmp_path / "secret").write_text("hunter2")
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "a").write_text("a")
+    (file,) = transfer.files(str(here), print)
+    (here / "a").unlink()
+    (here / "a").symlink_to("../secret")
+    nobody: Any = None
+    with pytest.raises(
+        StoreError, match=r"here/a: a link to .*secret found, which is outside of .*here, a file to store"
+    ):
+        transfer.store(nobody, [file], Place("b", "s/"))
+    (here / "a").unlink()
+    os.mkfifo(here / "a")
+    with pytest.raises(StoreError, match=r"here/a: a named pipe found, a file to store expected"):
+        transfer.store(nobody, [file], Place("b", "s/"))
+
+
+def test_what_waits_to_be_whole_is_never_cleared_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/a").write_text("a")
+    (tmp_path / transfer.BESIDE).symlink_to("precious")
+    transfer._made(str(tmp_path / transfer.BESIDE))  # noqa: SLF001  # it ends with the fetch
+    assert ((tmp_path / "precious/a").read_text(), (tmp_path / transfer.BESIDE).is_symlink()) == ("a", False)
 
 
 def test_a_name_that_cannot_be_a_key_is_told(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).write_text("x")
     with pytest.raises(StoreError, match="a name that is not UTF-8 found"):
-        list(transfer.files(str(tmp_path)))
+        list(transfer.files(str(tmp_path), print))
 
 
 def test_a_directory_that_is_not_there_has_no_files(tmp_path: Path) -> None:
-    assert list(transfer.files(str(tmp_path / "none"))) == []
+    assert list(transfer.files(str(tmp_path / "none"), print)) == []
 
 
 def test_several_at_a_time_keep_their_order() -> None:

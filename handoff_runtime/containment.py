@@ -1,0 +1,91 @@
+"""Files that a stage may have replaced by anything: opened without waiting, and never through a link that leads out.
+
+A name may become another between a look and an open(2), so the look is at what is open: the kernel says where that is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_file(path: str, within: str | None = None) -> int:
+    """Open a regular file to read it; OSError for all else, and where a link leads out of `within` (a real path)."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    if error := _unfit(fd, path, within):
+        os.close(fd)
+        raise error
+    return fd
+
+
+def _unfit(fd: int, path: str, within: str | None) -> OSError | None:
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        return OSError(errno.EINVAL, f"{_kind(mode)} found", path)
+    if within is not None and not is_below(place := _place(fd, path), within):
+        return OSError(errno.ELOOP, f"a link to {shown(place)} found, which is outside of {shown(within)}", path)
+    return None
+
+
+def read_file(path: str, within: str | None = None) -> bytes:
+    """What a regular file holds; OSError as `open_file`."""
+    with open(open_file(path, within), "rb") as file:
+        return file.read()
+
+
+def leads_out(path: str, within: str) -> str | None:
+    """Where a link leads, if that is outside of a directory (a real path)."""
+    place = os.path.realpath(path)
+    return None if place == within or is_below(place, within) else place
+
+
+def is_below(place: str, directory: str) -> bool:
+    """Whether a real path is in a directory (a real path), at whatever depth."""
+    return place.startswith(directory.rstrip("/") + "/")
+
+
+def shown(place: str) -> str:
+    """A real path as a person in the working directory would write it."""
+    here = os.path.realpath(".")
+    return os.path.relpath(place, here) if is_below(place, here) else place
+
+
+def note_outside(path: str, place: str, within: str) -> str:
+    """What is said of a link that is left out."""
+    return f"note: {path}: a link to {shown(place)}, which is outside of {shown(within)}: left out"
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link or a directory with all in it, following no link (shutil would cost 3 ms of imports)."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        if os.path.lexists(path):
+            os.unlink(path)
+        return
+    for directory, directories, files in os.walk(path, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(directory, name))
+        for name in directories:
+            inner = os.path.join(directory, name)
+            os.unlink(inner) if os.path.islink(inner) else os.rmdir(inner)
+    os.rmdir(path)
+
+
+def _kind(mode: int) -> str:
+    return next((name for is_kind, name in KINDS if is_kind(mode)), "no file")
+
+
+def _place(fd: int, path: str) -> str:
+    """Where the open file is (proc(5)); without /proc, where its path leads to now."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return os.path.realpath(path)
