@@ -169,6 +169,10 @@ def _conclude(
 ) -> None:
     from handoff_kit import live as views
 
+    if not record:
+        where = f"{_seen_from_here(asked)}/run.json"
+        say(f"note: {where}: the record of this run cannot be read\nnext: {_again(asked, place)}")
+        return
     if record["outcome"] == "running":
         say(f"the runtime was killed before it could tell how the run ended\nnext: {_again(asked, place)}")
         return

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import handoff_runtime
 from handoff_kit.errors import CommandError
+from handoff_runtime import containment, damage
 from handoff_runtime.outcome import exit_code
 
 if TYPE_CHECKING:
@@ -112,13 +113,14 @@ def run(
 
 
 def last_record(asked: LocalRun) -> tuple[object, Mapping[str, Any]]:
-    """The record that lies there, and what tells it from the one of another run."""
+    """The record in `.artifacts`, empty where none can be read, and what tells it from the one of another run."""
     path = asked.artifacts / "run.json"
     try:
         found = path.stat()
-        return (found.st_ino, found.st_mtime_ns), json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        record = damage.parse(containment.read_file(str(path)), damage.RECORD).value
+    except OSError:
         return None, {}
+    return (found.st_ino, found.st_mtime_ns), record or {}
 
 
 def _started(asked: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tuple[subprocess.Popen[bytes], io.FileIO]:
@@ -250,7 +252,8 @@ def _whole_log(view: View) -> Callable[[list[bytes]], None]:
 
 def _newest_figures(view: View) -> Callable[[list[bytes]], None]:
     def show(lines: list[bytes]) -> None:
-        with suppress(ValueError):  # a line the pipe had no room for is cut short
-            view.figures(json.loads(lines[-1])["stages"])
+        found = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
+        if found is not None:
+            view.figures(found["stages"])
 
     return show

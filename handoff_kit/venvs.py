@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from handoff_kit import locks
 from handoff_kit.errors import ProjectError
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step
+from handoff_runtime import containment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -80,9 +81,12 @@ def read_state(place: ProjectPlace, venv: Venv) -> VenvState:
 
 
 def _text(path: Path) -> str | None:
+    """What a lock or a stamp holds; None for what is no file, which is then made."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
+        return containment.read_file(str(path)).decode("utf-8", errors="replace")
+    except PermissionError as error:
+        raise ProjectError(f"{path}: {error.strerror}, expected a file one can read") from None
+    except OSError:
         return None
 
 

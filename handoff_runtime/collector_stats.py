@@ -117,11 +117,18 @@ def write_all(sink: int, block: bytes) -> None:
 
 def store(rows: int) -> None:
     """Leave the count where the author finds it."""
-    os.makedirs(os.path.dirname(STATS), exist_ok=True)
-    with open(f"{STATS}.new", "w", encoding="ascii") as file:
-        json.dump({"rows_read": rows}, file)
-        file.write("\n")
-    os.replace(f"{STATS}.new", STATS)
+    beside = f"{STATS}.new"
+    try:
+        os.makedirs(os.path.dirname(STATS), exist_ok=True)
+        if os.path.lexists(beside):
+            os.unlink(beside)  # whatever it is: it is not waited for, nor written through
+        with open(beside, "x", encoding="ascii") as file:
+            json.dump({"rows_read": rows}, file)
+            file.write("\n")
+        os.replace(beside, STATS)
+    except OSError as error:
+        place = error.filename2 or error.filename or STATS
+        sys.exit(f"error: {place}: {error.strerror}\nhint: remove what is in its place: rm -r {place}")
 
 
 def main() -> int:

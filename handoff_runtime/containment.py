@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 
+APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -34,6 +35,15 @@ def _unfit(fd: int, path: str, within: str | None) -> OSError | None:
     if within is not None and not is_below(place := _place(fd, path), within):
         return OSError(errno.ELOOP, f"a link to {shown(place)} found, which is outside of {shown(within)}", path)
     return None
+
+
+def open_to_append(path: str) -> int:
+    """Open a regular file to read it and to add to its end, a new one where there is none; no link is followed."""
+    fd = os.open(path, APPENDING, 0o644)
+    if error := _unfit(fd, path, None):
+        os.close(fd)
+        raise error
+    return fd
 
 
 def read_file(path: str, within: str | None = None) -> bytes:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 
-from handoff_runtime.errors import StoreError
-from handoff_runtime.workspace import ARTIFACTS, RECORD
+from handoff_runtime import containment, damage
+from handoff_runtime.workspace import ARTIFACTS, RECORD, unwritable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,15 +65,22 @@ def day(record: Mapping[str, Any]) -> str:
     return str(record["started_at"])[:10]
 
 
-def note_killed() -> None:
-    """Add the run before, if it was killed: who holds the lock knows that it does not go on any more."""
+def note_killed() -> list[str]:
+    """Add the run before, if it was killed: who holds the lock knows that it does not go on any more.
+
+    Notes of a record that cannot be read: this run replaces it, and the history tells nothing of that one.
+    """
     try:
-        with open(RECORD, encoding="utf-8") as file:
-            record = json.load(file)
-        if record["outcome"] == "running":
-            append({**record, "outcome": "killed"})
-    except (OSError, ValueError, LookupError, TypeError):
-        return  # none, or nothing that we wrote
+        record, wrong = damage.parse(containment.read_file(RECORD, os.path.realpath(ARTIFACTS)), damage.RECORD)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        record, wrong = None, str(error.strerror)
+    if record is None:
+        return [f"note: {RECORD}: the record of the run before cannot be read ({wrong}); this run replaces it"]
+    if record["outcome"] == "running":
+        append({**record, "outcome": "killed"})
+    return []
 
 
 def append(record: Mapping[str, Any]) -> None:
@@ -82,7 +89,7 @@ def append(record: Mapping[str, Any]) -> None:
     try:
         _keep_record(str(record["run_id"]))
     except OSError as error:
-        raise StoreError(f"{RUNS}: {error.strerror}, a place one can write to expected") from None
+        raise unwritable(str(error.filename or RUNS), error) from None
 
 
 def note(record: Mapping[str, Any]) -> None:
@@ -90,23 +97,25 @@ def note(record: Mapping[str, Any]) -> None:
     path, added = f"{INDEX}/{day(record)}.jsonl", line(record)
     try:
         os.makedirs(INDEX, exist_ok=True)
-        with open(path, "ab", buffering=0) as index:
-            index.write(added)
+        index = containment.open_to_append(path)
+        try:
+            os.write(index, added if _ends_a_line(index) else b"\n" + added)
+        finally:
+            os.close(index)
     except OSError as error:
-        raise StoreError(f"{INDEX}: {error.strerror}, a place one can write to expected") from None
+        raise unwritable(str(error.filename or path), error) from None
+
+
+def _ends_a_line(index: int) -> bool:
+    """Whether the next line can begin: half of one, of a run that was killed, must not take ours with it."""
+    size = os.fstat(index).st_size
+    return not size or os.pread(index, 1, size - 1) == b"\n"
 
 
 def _keep_record(run_id: str) -> None:
     os.makedirs(f"{RUNS}/{run_id}", exist_ok=True)
     for old in sorted(os.listdir(RUNS))[:-KEPT_RUNS]:
-        _forget(f"{RUNS}/{old}")
+        containment.remove(f"{RUNS}/{old}")
     target = f"{RUNS}/{run_id}/run.json"
-    if os.path.lexists(target):
-        os.unlink(target)
+    containment.remove(target)
     os.link(RECORD, target)  # every run writes its record anew, so this one stays as it is
-
-
-def _forget(directory: str) -> None:
-    for name in os.listdir(directory):
-        os.unlink(os.path.join(directory, name))
-    os.rmdir(directory)

@@ -8,6 +8,15 @@ PARAMETER_SUFFIX = "__params"
 FILES = ".env/files"
 ARTIFACTS = ".artifacts"
 STATE = "state"
+LONGEST_ID = 100
+ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+
+
+def is_run_id(found: object) -> bool:
+    """Whether it can name a run, and so a directory here and a part of keys in S3."""
+    if not isinstance(found, str) or not found or len(found) > LONGEST_ID:
+        return False
+    return not found.startswith(".") and not found.strip(ID_CHARACTERS)
 
 
 def parameter(stack: str) -> str:

@@ -8,6 +8,7 @@ import time
 from handoff_runtime import (
     history,
     kernel,
+    keys,
     lifeline,
     mask,
     outcome,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from handoff_runtime.aws.remote import Remote
 
 RUN = "run"
-LONGEST_ID = 100
-ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 LOG_FD = 2
 DRAIN = 5.0
 
@@ -104,13 +103,15 @@ def _taken(scene: Scene, signals: Signals, remote: Remote | None) -> int:
 
 
 def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> int:
-    history.note_killed()
-    notes = workspace.prepare(scene.params.files, copy=remote is None)
+    notes = [*history.note_killed(), *workspace.prepare(scene.params.files, copy=remote is None)]
     log = _log(scene, workspace.STDERR)
     for note in notes:
         log.say(note)
     ended = _fetched(remote, log) if remote else None
-    document = record.running(scene.begun, state.snapshot(), scene.environ)
+    before = state.snapshot()
+    if before and not before.bytes:
+        log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
+    document = record.running(scene.begun, before, scene.environ)
     record.write(document, scene.hidden)
     seeded = state.seed(scene.pipeline.state, [stage.argv for stage in scene.pipeline.stages])
     ended, replaced = _keep_state(scene, ended or _watched(scene, signals, log, lock, remote), log)
@@ -186,8 +187,8 @@ def _scene(request: Request, params: Params, environ: Mapping[str, str], share: 
 
 def _checked_id(run_id: str) -> str:
     """A run's id names directories, and keys in S3."""
-    if len(run_id) > LONGEST_ID or run_id.startswith(".") or run_id.strip(ID_CHARACTERS):
-        rule = f"at most {LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
+    if not keys.is_run_id(run_id):
+        rule = f"at most {keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
         raise UsageError(f"data: run_id {inserted(repr(run_id[:100]))} found, {rule} expected")
     return run_id
 

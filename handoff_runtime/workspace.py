@@ -33,13 +33,15 @@ def take() -> int:
         os.makedirs(ARTIFACTS, exist_ok=True)
         lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise StoreError(f"{ARTIFACTS}: {error.strerror}, a directory one can write to expected") from None
+        raise unwritable(str(error.filename or ARTIFACTS), error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         holder = os.read(lock, 32).decode("ascii", "replace").strip()
         os.close(lock)
         message = f"{ARTIFACTS}: another run of this project is under way"
+        if not holder.isdecimal():
+            raise BusyError(message, f"wait for it; who it is: fuser -v {LOCK}") from None
         if holder == FIRST_PROCESS:
             raise BusyError(f"{message} (in a container)", "wait for it, or stop it: docker ps names it") from None
         raise BusyError(f"{message} (process {holder})", f"wait for it, or stop it: kill {holder}") from None
@@ -73,7 +75,14 @@ def unwritable(path: str, error: OSError) -> StoreError:
     """A place of ours that cannot be written; what is in the way of it is the user's to remove."""
     message = f"{path}: {error.strerror}, a place one can write to expected"
     blocked = error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO)
-    return StoreError(message, f"remove what is in its place: rm -r {path}" if blocked else None)
+    return StoreError(message, f"remove what is in its place: rm -r {_in_the_way(path)}" if blocked else None)
+
+
+def _in_the_way(path: str) -> str:
+    """The first part of a path that is there and is no directory; the whole of it where none is."""
+    parts = path.split("/")
+    places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+    return next((place for place in places if os.path.lexists(place) and not os.path.isdir(place)), path)
 
 
 def open_left(path: str) -> BinaryIO:

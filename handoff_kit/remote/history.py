@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.objects import items
 from handoff_kit.remote.table import count, elapsed, table
+from handoff_runtime import containment, damage, keys
 from handoff_runtime import history as index
-from handoff_runtime import keys
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.together import each
 from handoff_runtime.terminal import safe_name
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from handoff_kit.remote.stack import Stack
 
     Line = Mapping[str, Any]
+    Say = Callable[[str], None]
 
 __all__ = ["LAST", "Asked", "Source", "after", "here", "in_aws", "lines", "number", "since", "table_of", "to_json"]
 
@@ -43,11 +44,13 @@ SINCE_TOLD = "a time like 2026-01-31 or 2026-01-31T06:00:00Z, or a span like 90m
 
 @dataclass(frozen=True)
 class Source:
-    """Where runs are told of: the days there are, and how several of them are read."""
+    """The days that have runs, how several of them are read, and where notes of damage go."""
 
     days: tuple[str, ...]
     read: Callable[[Sequence[str]], Iterable[bytes]]
     stack: Stack | None = None
+    where: str = ""
+    say: Say = print
 
 
 @dataclass(frozen=True)
@@ -64,25 +67,40 @@ class Asked:
         return replace(self, environment=environment)
 
 
-def here(place: ProjectPlace) -> Source:
+def here(place: ProjectPlace, say: Say) -> Source:
     """The runs on this machine; where there is no index yet, the last one by its record."""
+    where = f"projects/{place.name}/.artifacts/{DIRECTORY}/"
     directory = place.directory / ".artifacts" / DIRECTORY
     days = tuple(path.name.removesuffix(SUFFIX) for path in directory.glob(f"*{SUFFIX}"))
     if not days:
-        return _by_record(place)
-    return Source(_of_days(days), lambda some: [(directory / f"{day}{SUFFIX}").read_bytes() for day in some])
+        return _by_record(place, say)
+
+    def read(day: str) -> bytes:
+        try:
+            return containment.read_file(str(directory / f"{day}{SUFFIX}"))
+        except OSError as error:
+            say(f"note: {where}{day}{SUFFIX}: {error.strerror}, a file of lines expected: skipped")
+            return b""
+
+    return Source(_of_days(days), lambda some: map(read, some), None, where, say)
 
 
-def _by_record(place: ProjectPlace) -> Source:
+def _by_record(place: ProjectPlace, say: Say) -> Source:
     try:
-        content = (place.directory / ".artifacts/run.json").read_bytes()
-        record = json.loads(content)
-        return Source((record["started_at"][:10],), lambda _: [index.line(record)])
-    except (OSError, ValueError, KeyError, TypeError):
+        content = containment.read_file(str(place.directory / ".artifacts/run.json"))
+        record, wrong = damage.parse(content, damage.RECORD)
+    except FileNotFoundError:
         return Source((), lambda _: [])
+    except OSError as error:
+        record, wrong = None, str(error.strerror)
+    if record is None:
+        say(f"note: projects/{place.name}/.artifacts/run.json: this record cannot be read ({wrong}): skipped")
+        return Source((), lambda _: [])
+    line = index.line(record)
+    return Source((index.day(record),), lambda _: [line], None, "", say)
 
 
-def in_aws(stack: Stack) -> Source:
+def in_aws(stack: Stack, say: Say) -> Source:
     """The runs whose history is in S3: one listing, and one GET a day."""
     prefix = keys.history(stack.name)
     days = tuple(item.path.removesuffix(SUFFIX) for item in items(stack, prefix))
@@ -93,7 +111,7 @@ def in_aws(stack: Stack) -> Source:
         )
         return bytes(found["Body"].read()) if found else b""
 
-    return Source(_of_days(days), lambda some: each(read, some, AT_ONCE), stack)
+    return Source(_of_days(days), lambda some: each(read, some, AT_ONCE), stack, stack.shown(prefix), say)
 
 
 def _of_days(names: Iterable[str]) -> tuple[str, ...]:
@@ -105,8 +123,8 @@ def lines(source: Source, asked: Asked) -> list[Line]:
     days = [day for day in source.days if day >= asked.since[:10]]
     found: list[Line] = []
     for some in _batches(days):
-        for content in source.read(some):
-            found += _of_day(content, asked)
+        for day, content in zip(some, source.read(some), strict=True):
+            found += _of_day(_parsed(content, f"{source.where}{day}{SUFFIX}", source.say), asked)
         if asked.last is not None and len(found) >= asked.last:
             return found[: asked.last]
     return found
@@ -120,22 +138,26 @@ def _batches(days: Sequence[str]) -> Iterator[Sequence[str]]:
         start, size = start + size, 2 * size
 
 
-def _of_day(content: bytes, asked: Asked) -> list[Line]:
+def _of_day(told: Iterable[Line], asked: Asked) -> list[Line]:
     """The last line of a run counts: what was told of it before did not hold."""
-    newest = {line["run_id"]: line for line in _parsed(content)}
+    newest = {line["run_id"]: line for line in told}
     wanted = [line for line in newest.values() if _is_wanted(line, asked)]
     return sorted(wanted, key=lambda line: str(line.get("started_at")), reverse=True)
 
 
-def _parsed(content: bytes) -> Iterator[Line]:
+def _parsed(content: bytes, where: str, say: Say) -> Iterator[Line]:
     """Each line that is one; a run killed while it wrote may have left half of one."""
-    for text in content.splitlines():
-        try:
-            found = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and isinstance(found.get("run_id"), str):
+    skipped: list[tuple[int, str]] = []
+    for number, text in enumerate(content.split(b"\n"), 1):
+        found, wrong = damage.parse(text, damage.LINE) if text.strip() else (None, "")
+        if found is not None:
             yield found
+        elif wrong:
+            skipped.append((number, wrong))
+    if skipped:
+        (number, wrong), more = skipped[0], len(skipped) - 1
+        others = f", nor {more} more" if more else ""
+        say(f"note: {where}: line {number} cannot be read ({wrong}){others}: skipped")
 
 
 def _is_wanted(line: Line, asked: Asked) -> bool:

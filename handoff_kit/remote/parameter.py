@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.names import STACK_VARIABLE
-from handoff_runtime import sealed, store
+from handoff_runtime import damage, sealed, store
 from handoff_runtime.aws.clients import SSM
 
 if TYPE_CHECKING:
@@ -85,11 +84,8 @@ def _read(stack: Stack, absent: tuple[str, ...], version: int | None) -> Stored 
 def _params(stack: Stack, text: str) -> Params:
     """What a text holds; an error where another program, or a later version of this one, has stored it."""
     content, where = sealed.unseal(text), f"parameter {stack.parameter}"
-    try:
-        found = json.loads(content)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or "pipeline" not in found:
+    found = damage.parse(content, damage.ANY).value
+    if found is None or "pipeline" not in found:
         hint = f"what else uses the name? aws ssm get-parameter-history --name {stack.parameter}"
         raise AWSError(f"{where}: found what is no params document", hint)
     if found.get("format") != store.FORMAT:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from handoff_kit.remote.artifacts import checked_run, of_run
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.history import Asked
 from handoff_kit.remote.table import count, elapsed, table
+from handoff_runtime import containment, damage
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
@@ -53,25 +53,34 @@ def newest(source: history.Source, environment: str | None, options: str) -> str
 def here(place: ProjectPlace, run: str) -> Past:
     """A run on this machine; of those before the last one the record is kept, and no log."""
     artifacts = place.directory / ".artifacts"
-    for directory in (artifacts, artifacts / "runs" / checked_run(run)):
-        record = _record(_read(directory / RECORD))
-        if record.get("run_id") == run:
+    own = artifacts / "runs" / checked_run(run)
+    for directory in (artifacts, own):
+        record, wrong = _record(_read(directory / RECORD))
+        if record and record["run_id"] == run:
             return Past(record, _end(_read(directory / LOG)))
+        if wrong and directory == own:
+            where = f"projects/{place.name}/.artifacts/runs/{run}/{RECORD}"
+            raise _unreadable(where, wrong, f"rm -r {shlex.quote(os.path.relpath(own))}", f"--project {place.name}")
     raise _unknown(run, f"projects/{place.name}/.artifacts", f"invoke history --project {place.name}")
 
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except OSError:
+        return containment.read_file(str(path))
+    except FileNotFoundError:
         return None
+    except OSError:
+        return b""
 
 
 def in_aws(stack: Stack, run: str) -> Past:
     """A run whose record lies in S3; of its log only the end is fetched."""
     prefix = of_run(stack, run)
-    record = _record(_fetched(stack, f"{prefix}{RECORD}"))
-    if not record:
+    record, wrong = _record(_fetched(stack, f"{prefix}{RECORD}"))
+    if wrong:
+        where = stack.shown(f"{prefix}{RECORD}")
+        raise _unreadable(where, wrong, f"aws s3 rm {shlex.quote(where)}", f"--remote {stack.options}")
+    if record is None:
         raise _unknown(run, stack.shown(prefix), f"invoke history --remote {stack.options}")
     log = _fetched(stack, f"{prefix}artifacts/{LOG}", Range=f"bytes=-{TAIL}")
     return Past(record, _end(log))
@@ -88,12 +97,13 @@ def _unknown(run: str, where: str, command: str) -> AWSError:
     return AWSError(f"run {run!r}: found none in {where}, expected the id of a run", f"see which there are: {command}")
 
 
-def _record(content: bytes | None) -> dict[str, Any]:
-    try:
-        found = json.loads(content or b"")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def _unreadable(where: str, wrong: str, remove: str, options: str) -> AWSError:
+    hint = f"to remove it: {remove}; what the history tells of that run: invoke history --json {options}"
+    return AWSError(f"{where}: this record cannot be read ({wrong})", hint)
+
+
+def _record(content: bytes | None) -> damage.Parsed:
+    return damage.Parsed(None) if content is None else damage.parse(content, damage.RECORD)
 
 
 def _end(log: bytes | None) -> str:
@@ -121,7 +131,8 @@ def after(run: Past, place: ProjectPlace, options: str, *, remote: bool) -> str:
     if remote:
         return f"invoke artifacts.get --run {shlex.quote(safe_name(name))} {options.removeprefix('--remote ')}"
     artifacts = place.directory / ".artifacts"
-    last = _record(_read(artifacts / RECORD)).get("run_id") == name
+    record, _ = _record(_read(artifacts / RECORD))
+    last = record is not None and record["run_id"] == name
     return f"ls {shlex.quote(os.path.relpath(artifacts if last else artifacts / 'runs' / name))}"
 
 
@@ -142,7 +153,7 @@ def _outcome(record: Mapping[str, Any]) -> str:
 
 
 def _state(state: Mapping[str, Any]) -> str:
-    found = state["after"] or state["before"]
+    found = state.get("after") or state.get("before")
     kept = "replaced" if state["replaced"] else "unchanged"
     return f"{kept}, {count(found['bytes'])} bytes" if found else "none"
 
@@ -162,5 +173,5 @@ def _ended(stage: Mapping[str, Any]) -> str:
     verdict = stage.get("verdict")
     if verdict is None:
         return "not started"
-    how = str(stage["exit"]) if stage.get("signal") is None else signal_name(stage["signal"])
+    how = str(stage.get("exit")) if stage.get("signal") is None else signal_name(stage["signal"])
     return how if verdict == "ok" else f"{how} ({verdict})"

@@ -208,4 +208,4 @@ def holder(stack: Stack) -> str | None:
     """The same, for who must know it."""
     with told():
         found = lease.look(stack.clients, stack.bucket, stack.name)
-    return None if found is None or lease.free(found) else str(found.claim.get("run_id"))
+    return None if found is None or lease.free(found) else str(found.claim.get("run_id", "?"))

@@ -52,7 +52,7 @@ def entries(deployed: Deployed) -> tuple[Entry, ...]:
     try:
         found = [one for text in texts for one in json.loads(text)]
         made = [Entry(one["name"], one["expression"], one["timezone"], one["state"] == "ENABLED") for one in found]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return ()
     return tuple(sorted(made, key=lambda one: one.name))
 
@@ -67,5 +67,5 @@ def schedules(deployed: Deployed) -> tuple[Schedule, ...] | None:
     text = section(parse(deployed.template), "Metadata").get(METADATA)
     try:
         return tuple(Schedule.model_validate(one) for one in json.loads(str(text)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None

@@ -12,6 +12,8 @@ from handoff_kit.status import account as accounts
 from handoff_kit.status import detail as details
 from handoff_kit.status import here as files
 from handoff_kit.status.row import row
+from handoff_runtime import keys
+from handoff_runtime.aws.lease import Found
 from handoff_runtime.aws.together import each
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from handoff_kit.status.here import Here
     from handoff_kit.status.row import Row
     from handoff_runtime.aws.clients import Clients
-    from handoff_runtime.aws.lease import Found
 
 __all__ = ["every", "one"]
 
@@ -69,9 +70,14 @@ def _rows(
     now, stacks = datetime.now(timezone.utc), _stacks(found, environment, environ, clients)
     locks = _locks(stacks, account)
     unseen = [lock for lock in locks if isinstance(lock, str)]
+    damaged = [
+        f"note: {stack.shown(keys.lease(stack.name))}: damaged ({lock.damage}); the next run replaces it"
+        for stack, lock in zip(stacks, locks, strict=True)
+        if isinstance(lock, Found) and lock.damage
+    ]
     # several at a time, since fingerprints are slow to make
     rows = each(lambda of: row(*of, account, now), zip(found, stacks, locks, strict=True), AT_ONCE)
-    return list(rows), (*account.notes, *dict.fromkeys(unseen[:1]))
+    return list(rows), (*account.notes, *dict.fromkeys(unseen[:1]), *damaged)
 
 
 def _stacks(found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients) -> list[Stack]:

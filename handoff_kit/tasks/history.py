@@ -93,7 +93,7 @@ def _runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[
 
     if remote:
         _, stack = flags.stack(c, project, environment)
-        return history.in_aws(stack), f"--remote {stack.options}", None
+        return history.in_aws(stack, say), f"--remote {stack.options}", None
     place = flags.place(c, project)
     own = flags.environment(environment) if environment or os.environ.get("HANDOFF_ENVIRONMENT") else None
-    return history.here(place), f"--project {place.name}", own
+    return history.here(place, say), f"--project {place.name}", own

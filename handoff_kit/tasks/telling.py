@@ -63,11 +63,18 @@ def put_data(text: str) -> None:
 def _write(text: str) -> None:
     """As UTF-8 wherever we are, and quietly where nobody reads on."""
     try:
-        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.write(_encoded(text))
         sys.stdout.flush()
     except BrokenPipeError:
         streams.give_up(sys.stdout)
         raise Exit(code=128 + signal.SIGPIPE) from None
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a character, of a record for example
+        return text.encode("utf-8", "backslashreplace")
 
 
 def do(c: Context, steps: Sequence[Step], after: str) -> None:

@@ -21,8 +21,9 @@ def append(clients: Clients, bucket: str, key: str, line: bytes) -> None:
         content = found[0] if found else b""
         if line in content:
             return
+        added = line if not content or content.endswith(b"\n") else b"\n" + line  # after half of a line
         condition = {"IfMatch": found[1]["ETag"]} if found else {"IfNoneMatch": "*"}
-        if clients.call_unless(LOST, S3, "put_object", Bucket=bucket, Key=key, Body=content + line, **condition):
+        if clients.call_unless(LOST, S3, "put_object", Bucket=bucket, Key=key, Body=content + added, **condition):
             return
         clients.effects.pause(retry.delay(min(attempt, 4)))
     message = f"s3://{bucket}/{key}: written to by others {TRIES} times while a line was to be added"

@@ -6,9 +6,7 @@ the two says that it replaced what it did not.
 
 from __future__ import annotations
 
-import json
-
-from handoff_runtime import history, keys
+from handoff_runtime import damage, history, keys
 from handoff_runtime.aws.append import append
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.digest import SHA256
@@ -28,7 +26,11 @@ def tell(clients: Clients, bucket: str, stack: str, entries: Sequence[Mapping[st
     for entry in entries:
         key = f"{keys.run(stack, str(entry['run_id']))}run.json"
         found = clients.read(bucket, key)
-        record = json.loads(found[0]) if found else None
+        record, wrong = damage.parse(found[0], damage.RECORD) if found else damage.Parsed(None)
+        if wrong:
+            clients.effects.say(
+                f"note: s3://{bucket}/{key}: the record of a killed run cannot be read ({wrong}), skipped"
+            )
         if record and (record["outcome"] == "running" or _unstored(clients, bucket, stack, record)):
             record = _killed(record)
             clients.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.text(record))

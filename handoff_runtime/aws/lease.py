@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 
-from handoff_runtime import keys
+from handoff_runtime import damage, keys
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.errors import StoreError
 from handoff_runtime.value import NamedTuple
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HEARTBEAT, LEASE = 20.0, 90.0
 TRIES = 5  # of reading and putting, while others do the same
 MOST_DEAD = 20
+LONGEST = 86_400.0  # seconds that a lease may claim to last
 REFUSED = ("412", "409", "NoSuchKey")
 
 
@@ -63,6 +64,7 @@ class Found(NamedTuple):
     claim: Mapping[str, Any]
     etag: str
     age: float
+    damage: str = ""
 
 
 def acquire(
@@ -98,7 +100,7 @@ def acquire(
             return _held(found)
         heir = {**claim, "dead": _dead(found)}
         if taken := _put(clients, Lease(bucket, key, heir, found.etag if found else "", 0)):
-            _tell(clients, found)
+            _tell(clients, f"s3://{bucket}/{key}", found)
             return taken
     if (found := look(clients, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
         return _held(found)
@@ -111,7 +113,8 @@ def look(clients: Clients, bucket: str, stack: str) -> Found | None:
     if found is None:
         return None
     content, answer = found
-    return Found(_claim(content), answer["ETag"], _age(answer))
+    claim, wrong = _claim(content)
+    return Found(claim, answer["ETag"], _age(answer), wrong)
 
 
 def free(found: Found) -> bool:
@@ -169,7 +172,9 @@ def _dead(found: Found | None) -> list[Mapping[str, Any]]:
     return [*found.claim.get("dead", []), *died][-MOST_DEAD:]
 
 
-def _tell(clients: Clients, found: Found | None) -> None:
+def _tell(clients: Clients, where: str, found: Found | None) -> None:
+    if found and found.damage:
+        clients.effects.say(f"note: {where}: damaged ({found.damage}); replaced")
     if found and not found.claim.get("released"):
         run, age = found.claim.get("run_id", "?"), found.age
         clients.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
@@ -181,17 +186,39 @@ def _held(found: Found) -> Held:
 
 
 def _lease_of(found: Found) -> float:
-    seconds = found.claim.get("lease_seconds", LEASE)
-    return float(seconds) if isinstance(seconds, (int, float)) else LEASE
+    seconds = found.claim.get("lease_seconds")
+    return LEASE if seconds is None or not _is_lease(seconds) else float(seconds)
 
 
-def _claim(content: bytes) -> Mapping[str, Any]:
-    """What a lock says; one that cannot be read says nothing, and lives as long as ours would."""
-    try:
-        found = json.loads(content)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def _is_lease(seconds: Any) -> bool:
+    return damage.is_number(seconds) and bool(seconds <= LONGEST)
+
+
+CLAIM = damage.Shape(
+    {
+        "run_id": keys.is_run_id,
+        "holder": damage.is_text,
+        "entry": damage.optional(damage.object_of(damage.ENTRY)),
+        "heartbeat_seconds": damage.is_number,
+        "lease_seconds": _is_lease,
+        "released": damage.is_flag,
+        "beat": damage.is_count,
+        "dead": damage.list_of(damage.ENTRY),
+    },
+    frozenset({"run_id", "holder", "released"}),
+)
+
+
+def _claim(content: bytes) -> tuple[Mapping[str, Any], str]:
+    """What a lock says, without what is odd, and what that is; where it says nothing it lives as long as ours would."""
+    found, wrong = damage.parse(content, damage.ANY)
+    if found is None or not (wrong := damage.fault(found, CLAIM)):
+        return found or {}, wrong
+    odd = damage.odd_fields(found, CLAIM)
+    claim = {name: value for name, value in found.items() if name not in odd}
+    if isinstance(dead := found.get("dead"), list):
+        claim["dead"] = [entry for entry in dead if not damage.fault(entry, damage.ENTRY)]
+    return claim, wrong
 
 
 def _age(answer: Mapping[str, Any]) -> float:

@@ -22,6 +22,7 @@ def record(number: int = 1, **changed: Any) -> dict[str, Any]:
     """A record as the runtime writes it, as far as the history reads it."""
     return {
         "run_id": f"20260101T00000{number % 10}Z-{number:06}",
+        "project": "sample",
         "environment": "dev",
         "command": "run",
         "trigger": "local",
@@ -35,7 +36,7 @@ def record(number: int = 1, **changed: Any) -> dict[str, Any]:
         "attempt": 1,
         "params_version": "7",
         "image_digest": None,
-        "stages": [{"rows_in": None}, {"rows_in": 118}],
+        "stages": [{"name": "a", "rows_in": None}, {"name": "b", "rows_in": 118}],
         "state": {"replaced": True},
         **changed,
     }

@@ -222,7 +222,8 @@ def test_a_run_that_did_not_start_is_shown(tmp_path: Path) -> None:
     (kept / "run.json").write_text(
         '{"run_id": "R1", "project": "shop", "environment": "dev", "trigger": "local", "attempt": 1,'
         ' "started_at": "2026-01-01T00:00:00.000Z", "outcome": "failed", "exit": 127, "reason": "no such command",'
-        ' "seconds": 0.1, "stages": [{"name": "nope", "argv": ["nope"]}],'
+        ' "seconds": 0.1, "stages": [{"name": "nope", "argv": ["nope"]}], "command": "run", "ended_at": null,'
+        ' "culprit": "nope", "params_version": null, "image_digest": null,'
         ' "state": {"before": null, "after": null, "replaced": false}}'
     )
     assert past.shown(past.here(place, "R1"), 5) == (

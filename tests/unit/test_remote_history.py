@@ -90,13 +90,13 @@ def test_what_is_no_line_is_passed_over() -> None:
 
 def test_days_here_are_read_from_the_index(tmp_path: Path) -> None:
     place = ProjectPlace("shop", tmp_path)
-    assert history.lines(history.here(place), Asked()) == []
+    assert history.lines(history.here(place, print), Asked()) == []
     index = place.directory / ".artifacts/history"
     index.mkdir(parents=True)
     (index / "notes.jsonl").write_text("{}")
     for number in (3, 1, 2):
         (index / f"{day(number)}.jsonl").write_bytes(as_lines(line(number, 1)))
-    source = history.here(place)
+    source = history.here(place, print)
     assert source.days == (day(1), day(2), day(3))
     assert [each["run_id"] for each in history.lines(source, Asked(last=2))] == ["1-1", "2-1"]
 

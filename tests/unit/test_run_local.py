@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -200,7 +201,10 @@ def test_a_container_is_removed_whatever_happens(place: ProjectPlace) -> None:
 
 def test_a_runtime_that_was_killed_is_run_again_as_it_was(place: ProjectPlace) -> None:
     """By the record that it left, which says that it is still running."""
-    record = '{"outcome": "running"}'
+    names = ("ended_at", "seconds", "exit", "culprit", "reason", "params_version", "image_digest")
+    texts = {"run_id": "R1", "project": "shop", "environment": "dev", "command": "run", "trigger": "local"}
+    more = {"attempt": 1, "started_at": "2026-01-01T00:00:00.000Z", "stages": [], "state": {"replaced": False}}
+    record = json.dumps({**dict.fromkeys(names), **texts, **more, "outcome": "running"})
     script = f"read params; echo '{record}' > .artifacts/run.json; exit 137"
     _, said, _ = run_contained(place, ("sh", "-c", script), events="oom\n")
     assert said == [

@@ -131,7 +131,8 @@ def test_no_record(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         place.artifacts.mkdir()
         (place.artifacts / "run.json").write_bytes(content)
-    assert last_record(place) == (None, {})
+    identity, record = last_record(place)
+    assert (identity is None, record) == (content is None, {})
 
 
 def test_a_new_record_is_told_from_the_old(tmp_path: Path) -> None:

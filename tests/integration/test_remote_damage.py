@@ -1,0 +1,159 @@
+"""Every object that handoff itself stores, damaged in every way, and what is run next: nothing ends in a traceback."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from damages import DAMAGES, WHOLE
+from harness import PYTHON
+from test_damage import DAY, RECORD, RUN, line_of
+
+from handoff_kit.errors import HandoffError
+from handoff_kit.remote import history, past, state
+from handoff_kit.remote.history import Asked
+from handoff_kit.remote.stack import Stack as KitStack
+from handoff_runtime import keys
+from handoff_runtime.aws import killed, lease
+
+if TYPE_CHECKING:
+    from stacks import Stack
+
+ENTRY = {**line_of(RUN, 2), "outcome": "running"}
+LOCK = {
+    "run_id": RUN,
+    "holder": "host:7:abcd",
+    "entry": ENTRY,
+    "heartbeat_seconds": 20.0,
+    "lease_seconds": -60.0,
+    "released": False,
+    "beat": 3,
+    "dead": [line_of("dead", 1)],
+}
+INDEX, STORED = f"history/{DAY}.jsonl", f"runs/{RUN}/run.json"
+SOON = (PYTHON, "-c", "import sys; from handoff_runtime.aws import lease; lease.LEASE = -60.0; "
+        "from handoff_runtime.__main__ import start; start()")  # fmt: skip
+SEVERAL = (
+    "empty",
+    "half",
+    "bytes",
+    "null",
+    "nested",
+    "other stages",
+    "numbers for texts",
+    "huge numbers",
+    "a path for an id",
+)
+
+
+def whole(stack: Stack) -> None:
+    """What a run that was killed leaves, and one before it of which nobody told."""
+    stack.put(".lock", json.dumps(LOCK).encode())
+    for run in (RUN, "dead"):
+        stack.put(f"runs/{run}/run.json", json.dumps({**RECORD, "run_id": run}).encode())
+    stack.put(INDEX, f"{json.dumps(line_of('before', 1))}\n".encode())
+
+
+def damaged(stack: Stack, name: str, damage: str) -> None:
+    content = stack.get(name)
+    assert content is not None
+    stack.put(name, DAMAGES[damage](content))
+
+
+def kit(stack: Stack) -> KitStack:
+    """The stack as the tasks see it."""
+    cloud = stack.cloud
+    return KitStack("sample", "dev", cloud.stack, cloud.bucket, "--project sample", cloud.clients())
+
+
+def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its age is the server's; what it says of its own length counts only where that can be."""
+    found: dict[str, tuple[object, ...]] = {}
+    for damage in DAMAGES:
+        whole(stack)
+        damaged(stack, ".lock", damage)
+        stack.cloud.said.clear()
+        found[damage] = taken_over(stack, monkeypatch)
+    assert found == {damage: (damage not in WHOLE, True, "new", []) for damage in DAMAGES}
+
+
+def taken_over(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+    """Whether it was noted, whether another may have it only when it is old, whose it is then, and who is still dead."""
+    cloud, clients = stack.cloud, stack.cloud.clients()
+    state.holder(kit(stack))
+    says_length = b"lease_seconds" in (stack.get(".lock") or b"")
+    monkeypatch.setattr(lease, "LEASE", 90.0)
+    held = says_length or isinstance(lease.acquire(clients, cloud.bucket, cloud.stack, "new"), lease.Held)
+    monkeypatch.setattr(lease, "LEASE", -60.0)
+    taken = lease.acquire(clients, cloud.bucket, cloud.stack, "new")
+    assert isinstance(taken, lease.Lease)
+    seen = lease.look(clients, cloud.bucket, cloud.stack)
+    assert seen is not None
+    assert seen.damage == ""
+    killed.tell(clients, cloud.bucket, cloud.stack, taken.claim["dead"])
+    lease.release(clients, taken, told=True)
+    noted = any(".lock: damaged (" in line for line in cloud.said)
+    return noted, held, seen.claim["run_id"], stack.lock["dead"]
+
+
+def test_a_lock_that_says_it_lasts_for_ever_does_not(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.put(".lock", json.dumps({**LOCK, "lease_seconds": 1e12}).encode())
+    monkeypatch.setattr(lease, "LEASE", -60.0)
+    taken = lease.acquire(stack.cloud.clients(), stack.cloud.bucket, stack.cloud.stack, "new")
+    assert isinstance(taken, lease.Lease)
+
+
+def test_a_killed_run_whose_record_or_index_is_damaged_is_told(stack: Stack) -> None:
+    for damage in DAMAGES:
+        whole(stack)
+        damaged(stack, STORED, damage)
+        damaged(stack, INDEX, damage)
+        stack.cloud.said.clear()
+        told_of(stack, damage)
+
+
+def told_of(stack: Stack, damage: str) -> None:
+    cloud, clients = stack.cloud, stack.cloud.clients()
+    killed.tell(clients, cloud.bucket, cloud.stack, [line_of("dead", 1), ENTRY])
+    noted = [line for line in cloud.said if line.startswith(f"note: s3://{cloud.bucket}/{cloud.stack}/{STORED}: ")]
+    assert len(noted) == (damage not in WHOLE), damage
+    lines = history.lines(history.in_aws(kit(stack), print), Asked())
+    outcomes = {line["run_id"]: line["outcome"] for line in lines}
+    assert (outcomes["dead"], outcomes[RUN]) == ("killed", "killed"), damage
+    history.table_of(lines)
+    if damage in WHOLE:
+        assert past.shown(past.in_aws(kit(stack), RUN), 5).startswith(f"run       {RUN}\n")
+        return
+    with pytest.raises(HandoffError, match=rf"{STORED}: this record cannot be read \("):
+        past.in_aws(kit(stack), RUN)
+
+
+@pytest.mark.parametrize("damage", SEVERAL)
+def test_a_run_after_all_was_damaged(stack: Stack, damage: str) -> None:
+    whole(stack)
+    stack.push("echo new")
+    for name in (".lock", STORED, INDEX, "runs/dead/run.json"):
+        damaged(stack, name, damage)
+    done = stack.run("-d", '{"run_id": "new"}', python=SOON)
+    assert (done.exit, stack.state, stack.record("new")["outcome"]) == (0, b"new\n", "succeeded"), done.stderr
+    assert ("Traceback" in done.stderr, stack.lock["released"], stack.lock["dead"]) == (False, True, [])
+    assert any(".lock: damaged (" in line for line in done.said("handoff"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("null", id="null"),
+        pytest.param("[]", id="a list"),
+        pytest.param('{"format": 1}', id="no pipeline"),
+        pytest.param('{"format": 1, "pipeline": ' + "[" * 1500 + "]" * 1500 + "}", id="nested"),
+        pytest.param("handoff:lzma:AAAA", id="compressed, cut"),
+        pytest.param("handoff:zlib:é", id="compressed, no base64"),
+    ],
+)
+def test_damaged_params_are_named(stack: Stack, text: str) -> None:
+    name = keys.parameter(stack.cloud.stack)
+    stack.cloud.boto("ssm").put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
+    done = stack.run()
+    assert (done.exit, "Traceback" in done.stderr, done.stderr.startswith("error: ")) == (78, False, True), done.stderr
