@@ -62,7 +62,7 @@ def damaged(stack: Stack, name: str, damage: str) -> None:
 
 
 def kit(stack: Stack) -> KitStack:
-    """The stack as the tasks see it."""
+    """The stack as the tasks see it; its clients take a while to make."""
     cloud = stack.cloud
     return KitStack("sample", "dev", cloud.stack, cloud.bucket, "--project sample", cloud.clients())
 
@@ -70,18 +70,19 @@ def kit(stack: Stack) -> KitStack:
 def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its age is the server's; what it says of its own length counts only where that can be."""
     found: dict[str, tuple[object, ...]] = {}
+    seen = kit(stack)
     for damage in DAMAGES:
         whole(stack)
         damaged(stack, ".lock", damage)
         stack.cloud.said.clear()
-        found[damage] = taken_over(stack, monkeypatch)
+        found[damage] = taken_over(stack, seen, monkeypatch)
     assert found == {damage: (damage not in WHOLE, True, "new", []) for damage in DAMAGES}
 
 
-def taken_over(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+def taken_over(stack: Stack, kit_stack: KitStack, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
     """Whether it was noted, whether another may have it only when it is old, whose it is then, and who is still dead."""
-    cloud, clients = stack.cloud, stack.cloud.clients()
-    state.holder(kit(stack))
+    cloud, clients = stack.cloud, kit_stack.clients
+    state.holder(kit_stack)
     says_length = b"lease_seconds" in (stack.get(".lock") or b"")
     monkeypatch.setattr(lease, "LEASE", 90.0)
     held = says_length or isinstance(lease.acquire(clients, cloud.bucket, cloud.stack, "new"), lease.Held)
@@ -105,28 +106,29 @@ def test_a_lock_that_says_it_lasts_for_ever_does_not(stack: Stack, monkeypatch: 
 
 
 def test_a_killed_run_whose_record_or_index_is_damaged_is_told(stack: Stack) -> None:
+    seen = kit(stack)
     for damage in DAMAGES:
         whole(stack)
         damaged(stack, STORED, damage)
         damaged(stack, INDEX, damage)
         stack.cloud.said.clear()
-        told_of(stack, damage)
+        told_of(stack, seen, damage)
 
 
-def told_of(stack: Stack, damage: str) -> None:
-    cloud, clients = stack.cloud, stack.cloud.clients()
+def told_of(stack: Stack, kit_stack: KitStack, damage: str) -> None:
+    cloud, clients = stack.cloud, kit_stack.clients
     killed.tell(clients, cloud.bucket, cloud.stack, [line_of("dead", 1), ENTRY])
     noted = [line for line in cloud.said if line.startswith(f"note: s3://{cloud.bucket}/{cloud.stack}/{STORED}: ")]
     assert len(noted) == (damage not in WHOLE), damage
-    lines = history.lines(history.in_aws(kit(stack), print), Asked())
+    lines = history.lines(history.in_aws(kit_stack, print), Asked())
     outcomes = {line["run_id"]: line["outcome"] for line in lines}
     assert (outcomes["dead"], outcomes[RUN]) == ("killed", "killed"), damage
     history.table_of(lines)
     if damage in WHOLE:
-        assert past.shown(past.in_aws(kit(stack), RUN), 5).startswith(f"run       {RUN}\n")
+        assert past.shown(past.in_aws(kit_stack, RUN), 5).startswith(f"run       {RUN}\n")
         return
     with pytest.raises(HandoffError, match=rf"{STORED}: this record cannot be read \("):
-        past.in_aws(kit(stack), RUN)
+        past.in_aws(kit_stack, RUN)
 
 
 @pytest.mark.parametrize("damage", SEVERAL)
