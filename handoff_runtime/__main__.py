@@ -73,7 +73,7 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
         name = FLAGS.get(flag) or ("command" if not word.startswith("-") else None)
         if name is None or name in found:
-            raise UsageError(f"argument {word!r}: not understood", "see `python -m handoff_runtime --help`")
+            raise UsageError(f"argument {flag!r}: not understood", "see `python -m handoff_runtime --help`")
         found[name] = word if name == "command" else value if equals else _value(flag, words)
     command = found.get("command") or environ.get("COMMAND") or "run"
     return Asked(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from handoff_runtime import secret_values, terminal
+from handoff_runtime import secret_rules, secret_values, terminal
 from handoff_runtime.errors import MARKED
 from handoff_runtime.value import NamedTuple
 
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from handoff_runtime.store import ConfigFile, Params
 
 STARS = "***"
-SLASH = 0x2F
 UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+# What is not percent-encoded: RFC 3986, in a path, by JavaScript, by Java, by Go.
+UNENCODED = tuple(UNRESERVED | set(more) for more in (b"", b"/", b"!*'()", b"*", b"$&+,;="))
 HTML = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
-HTML_QUOTES = ((('"', "&quot;"), ("'", "&#x27;")), (('"', "&#34;"), ("'", "&#39;")), (('"', "&quot;"), ("'", "&apos;")))
+HTML_QUOTES = (
+    (('"', "&#034;"), ("'", "&#039;")),
+    (('"', "&quot;"), ("'", "&#x27;")),
+    (('"', "&#34;"), ("'", "&#39;")),
+    (('"', "&quot;"), ("'", "&apos;")),
+)
 # What a terminal does not show: a secret may be split by it. ECMA-48: CSI, OSC and the other strings, controls.
 UNSEEN = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)"
@@ -76,7 +82,7 @@ class Mask(NamedTuple):
 
     def data(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data of a run; a value whose key says it is secret is starred however short it is."""
-        secret = {key for key, value in data.items() if secret_values.level(key) == secret_values.SECRET}
+        secret = {key for key, value in data.items() if secret_rules.level(key) == secret_rules.SECRET}
         return {self.text(key): STARS if key in secret else self.value(value) for key, value in data.items()}
 
     def value(self, value: object) -> object:
@@ -111,16 +117,18 @@ def mask(
     argvs: Iterable[Iterable[str]] = (),
 ) -> Mask:
     """The mask for these config files, variables, data and commands; `public` names are no secrets."""
-    secrets = {secret for file in files for secret in secret_values.in_file(file.name, file.value)}.difference(public)
+    secrets = {secret for file in files for secret in secret_values.in_file(file.name, file.value)}
     secrets.update(secret_values.in_environment(variables), secret_values.in_data(data or {}))
     secrets.update(secret for words in argvs for secret in secret_values.in_words(words))
-    forms = {form for secret in secrets for form in _forms(secret)}
-    ordered = tuple(sorted(forms, key=lambda form: (-len(form.encode("utf-8", "surrogateescape")), form)))
-    return Mask(ordered, tuple(form.encode("utf-8", "surrogateescape") for form in ordered))
+    encoded = {form: secret_values.as_bytes(form) for secret in secrets.difference(public) for form in _forms(secret)}
+    ordered = tuple(sorted(encoded, key=lambda form: (-len(encoded[form]), form)))
+    return Mask(ordered, tuple(encoded[form] for form in ordered))
 
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
+    if secret.isascii() and secret.isalnum():
+        return  # it looks the same everywhere
     for ascii_only in (True, False):
         once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
         yield once
@@ -128,7 +136,9 @@ def _forms(secret: str) -> Iterator[str]:
     yield _as_go_has_it(secret)
     yield from _html(secret)
     yield repr(secret)[1:-1]
-    for plain in (UNRESERVED, UNRESERVED | {SLASH}):
+    yield from (secret.replace("'", quote) for quote in ("\\'", "'\\''", "''"))  # Python, shells, SQL
+    yield json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/")  # PHP
+    for plain in UNENCODED:
         yield _percent(secret, plain, "02x")
         yield _percent(secret, plain, "02X")
         yield _percent(secret, plain, "02X").replace("%20", "+")
@@ -151,5 +161,4 @@ def _as_go_has_it(secret: str) -> str:
 
 def _percent(secret: str, plain: frozenset[int], code: str) -> str:
     """The secret as it stands in a URL (RFC 3986: all but the unreserved characters encoded; by some not the slash)."""
-    data = secret.encode("utf-8", "surrogateescape")
-    return "".join(chr(byte) if byte in plain else f"%{byte:{code}}" for byte in data)
+    return "".join(chr(byte) if byte in plain else f"%{byte:{code}}" for byte in secret_values.as_bytes(secret))

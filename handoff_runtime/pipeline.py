@@ -129,7 +129,9 @@ def _word(found: object, where: str) -> str:
     if not isinstance(found, str):
         raise PipelineError(f"pipeline.{where}: {_kind(found)} found, a text expected")
     if not can_be_argument(found):
-        raise PipelineError(f"pipeline.{where}: {found!r} found, a text that can be an argument of a command expected")
+        raise PipelineError(
+            f"pipeline.{where}: a text with NUL or half a character found, an argument of a command expected"
+        )
     return found
 
 
@@ -183,4 +185,4 @@ def _choice(found: object, known: tuple[str, ...], where: str) -> str:
 
 def _kind(found: object) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", type(None): "nothing"}
-    return names.get(type(found), f"{found!r}")
+    return names.get(type(found), "a number")  # not which: there is no mask yet

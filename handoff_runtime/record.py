@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 FORMAT = 1
-FREE_TEXTS = ("run_id", "trigger", "params_version", "image_digest")
 
 
 class Begun(NamedTuple):
@@ -114,9 +113,8 @@ def write(record: Mapping[str, Any], mask: Mask) -> None:
 
 
 def masked(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
-    """The record with its free texts masked; its figures and the words of its own cannot hold a secret."""
-    texts = {key: mask.value(record[key]) for key in FREE_TEXTS}
-    texts |= {"data": mask.data(record["data"]), "reason": record["reason"] and mask.inserted(record["reason"])}
+    """The record with its free texts masked; its ids, figures and own words must stay as the log has them."""
+    texts = {"data": mask.data(record["data"]), "reason": record["reason"] and mask.inserted(record["reason"])}
     stages = [{**stage, "argv": mask.value(stage["argv"])} for stage in record["stages"]]
     return {**record, **texts, "stages": stages}
 

@@ -189,7 +189,8 @@ def _checked_id(run_id: str) -> str:
     """A run's id names directories, and keys in S3."""
     if not keys.is_run_id(run_id):
         rule = f"at most {keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
-        raise UsageError(f"data: run_id {inserted(repr(run_id[:100]))} found, {rule} expected")
+        shown = inserted(repr(run_id)) if len(run_id) <= keys.LONGEST_ID else f"of {len(run_id)} characters"
+        raise UsageError(f"data: run_id {shown} found, {rule} expected")
     return run_id
 
 

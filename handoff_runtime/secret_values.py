@@ -4,9 +4,9 @@
 - The environment, data, `vars` and the words of a command are not: a value is secret where its key says so.
 - Whatever its source, a text with the form of a credential (the password in a URL, `AKIA...`, a JSON web token) is.
 
-JSON is parsed; everything else (YAML, TOML, INI, dotenv, XML, .pgpass, .netrc, JSON with comments) is read line by line
-by one tolerant reader of keys and values, and what has no key, by token. A reading too many hides too much of one file
-at worst; the table of docs/concepts/masking.md is what counts.
+JSON is parsed, and CSV. Everything else (YAML, TOML, INI, dotenv, XML, .pgpass, .netrc, JSON with comments) is read
+line by line by one tolerant reader of keys and values, and what has no key, by token. A reading too many hides too much
+of one file at worst; the table of docs/concepts/masking.md is what counts.
 """
 
 from __future__ import annotations
@@ -14,185 +14,82 @@ from __future__ import annotations
 import json
 import re
 
+from handoff_runtime.secret_rules import (
+    A_DSN,
+    AN_ORACLE_URL,
+    HARMLESS,
+    PLURALS,
+    SCHEMES,
+    SECRET,
+    UNKNOWN,
+    credentials,
+    is_harmless,
+    is_placeholder,
+    level,
+    may_name_secret,
+    split,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-SECRET, HARMLESS, UNKNOWN = "secret", "harmless", "unknown"
-
 SHORTEST = 4  # a shorter value would turn half of every log into stars
-SHORTEST_NUMBER = 6  # the same, of a number whose key says nothing
+SHORTEST_NUMBER = 6  # the same, of a number whose key says nothing; of a part of a value
 SHORTEST_TOKEN = 8
 DEEPEST = 5  # JSON in a text in JSON
+LONGEST_REST = 1024  # of a line behind a key, which may all be its value
 BLANK = "\ufeff \t\r\n\f\v\0"
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Parts of a key that say what it holds, wherever they are in it; and words of it that do.
-STRONG = (
-    "password", "passwd", "passphrase", "passcode", "secret", "token", "credential", "privatekey", "apikey",
-    "accesskey", "accountkey", "webhook", "authorization", "bearer",
-)  # fmt: skip
-WEAK = _words("pass pwd pw auth sig signature pin otp hook salt psk cookie jwt")
-KEYS = _words("key keys")
-# Keys whose value may be a common word (`auth: oauth2`), or a path (`private_key: /keys/id_rsa`, PWD).
-MAY_BE_WORD = KEYS | _words("auth sig signature hook cookie")
-MAY_BE_PATH = MAY_BE_WORD | _words("credential privatekey pwd")
-NO_CREDENTIAL = _words("""
-    primary partition sort foreign replication public join unique row routing object cluster bookmark order group merge
-    natural surrogate hash range valid dedup s3
-""")
-# First and last words of a key that make it speak *about* a secret: max_tokens, token_type, private_key_path.
-ABOUT_FIRST = _words("max min num count use has is enable disable allow no require")
-ABOUT_LAST = _words("""
-    file path dir directory url uri endpoint type name names method mode ttl expiry expires lifetime length size limit
-    count column columns field fields prefix suffix enabled required version region host port user username format
-    scheme algorithm provider property properties timeout interval schema table sock server in at on
-""")
-HARMLESS_LAST = ABOUT_LAST | _words("""
-    hosts hostname servers ports email database databases db dbname schemas tables stream streams bucket level date time
-    start end zone timezone encoding charset delimiter separator quotechar warehouse role dataset location site domain
-    account project environment env catalog dialect driver engine protocol locale language currency country city unit
-    units seconds minutes days frequency batch window max min retries workers threads rows records pattern glob regex
-    extension compression replication topic queue index branch owner repo repository org organization team description
-    title label agent sslmode plugin executable command variant selected select
-""")
-WORDS = _words("""
-    true false null none yes no on off auto default main master public private local dev test staging prod production
-    debug info notice warn warning error critical fatal trace verbose quiet silent failed success succeeded ok
-    utf-8 utf8 ascii latin-1 json jsonl csv tsv parquet avro xml yaml toml text gzip zip bzip2 zstd snappy binary raw
-    postgres postgresql mysql sqlite sqlserver oracle snowflake bigquery redshift duckdb mongodb kafka http https ftp
-    sftp ssh tcp udp basic bearer oauth oauth2 digest apikey password token header query body user users admin root
-    guest readonly require prefer verify-full verify-ca disable enable append replace overwrite upsert insert update
-    merge full incremental full_table log_based hour hourly day daily week weekly month monthly year yearly
-    service_account authorized_user client_credentials authorization_code refresh_token
-""")
-SCHEMES = _words("bearer basic token apikey digest")
-
-# Patterns are texts: `re` compiles and keeps the few that a run needs, since all of them would cost 60 ms.
-# In both tables one of the marks must be in a text before its pattern is tried.
-DIGITS = tuple("0123456789")
-OUR_PLACES = r"(\./)?\.(artifacts|env)(/.*)?"
-REFERENCE = r"(ssm|secretsmanager):\S+"
-VARIABLE = r"\$(\w+|\{[^}]*\}|\([^)]*\)?.*)|\{\{.*\}\}|<[\w -]+>|-----(BEGIN|END) [A-Z ]+-----|%[\w()]+%?"
-PATH = (
-    r"(~|\.{0,2})(/([a-z0-9@%_.=-]+|[A-Z][a-z]+|[A-Z_]+))+/?"
-    r"|[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)*\.[a-z][a-z0-9]{1,7}(\.gz)?"
-)
-HOST = (
-    r"([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)+"
-    r"([a-z]{2}|com|org|net|edu|gov|app|cloud|dev|info|int|internal|lan|local|io)\.?(:[0-9]{1,5})?"
-)
-HARMLESS_FORMS = (
-    (DIGITS, r"[0-9]{4}-[0-9]{2}(-[0-9]{2}([T ][0-9:.]{4,15} ?(Z|[A-Z]{3}|[+-][0-9:]{4,5})?)?)?"),  # a date, a time
-    (DIGITS, r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?"),
-    (DIGITS, r"[0-9.,]+ ?(%|[a-zA-Z]{1,7})|[0-9]{1,5}|[0-9]+(\.[0-9]+){1,3}(:[0-9]+)?"),  # an amount, a version, an IP
-    (("*",), r"[-0-9*/,? ]+"),  # cron
-    (("localhost",), r"localhost(:[0-9]+)?"),
-    (
-        (".",),
-        HOST,
-    ),
-    (("/", "."), PATH),
-    (("://",), r"(?i)[a-z][a-z0-9+.-]{1,20}://[^\s@]*"),
-    (("@",), r"[\w.+-]+@[\w-]+(\.[\w-]+)+"),
-    (("$", "{", "<", "-----", "%"), VARIABLE),
-    ((":",), REFERENCE),
-    ((".artifacts", ".env"), OUR_PLACES),
-)
-FORMS = (
-    ("a key of AWS", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    ("a token of GitHub", ("gh", "github_"), r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
-    ("a token of GitLab", ("glpat-",), r"\bglpat-[A-Za-z0-9_-]{16,}"),
-    ("a token of Slack", ("xox",), r"\bxox[a-z]-[A-Za-z0-9-]{8,}"),
-    ("a token of Slack", ("hooks.slack.com",), r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{16,}"),
-    ("a key of Google", ("AIza",), r"\bAIza[A-Za-z0-9_-]{30,}"),
-    ("a key of Stripe", ("k_live_", "k_test_"), r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}"),
-    ("a token of a package index", ("npm_", "pypi-"), r"\b(?:npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,})"),
-    ("a token of an AI service", ("sk-", "hf_"), r"\b(?:sk-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{20,})"),
-    ("a JSON web token", ("eyJ",), r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
-    ("an authorization header", ("Basic ", "Bearer "), r"(?<=\bBasic )\S{12,}|(?<=\bBearer )\S{12,}"),
-    ("a URL with a password", ("://",), r"(?<=://)[^\s/:@\"'<>]*:[^\s/\"'<>]+(?=@)"),
-)
+USER_FLAGS = ("-u", "-U", "--user", "--proxy-user", "--userpwd")
 
 KEY = r"(?<![\w.$])(?<![\w.$]-)(?P<key>[A-Za-z_$][\w.$-]*)"
+# key: value, key=value, "key": "value", several in a line
 PAIR = (
     rf"""["']?{KEY}["']?\s*(?P<sep>:?=>?(?![=~])|:(?=\s|$|["'\[{{])|(?<=["']):(?!//))\s*"""
     r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.|'')*'|(?!["'\[{])[^\s,;&}\]][^,;&}\]]*?"""
     r"""(?=\s{1,8}["']?[\w.-]{1,64}["']?\s{0,8}=|[,;&}\]]|$)|)"""
 )
-ELEMENT = rf"<{KEY}[^<>]*>\s*(?:<!\[CDATA\[)?(?P<value>[^<>]+?)(?:\]\]>)?\s*<"
-SPACED = r"""(?i)\b(?P<key>password|passwd|token|secret|passphrase)\s+(?P<value>[^\s=:{\["']\S*)"""
+# key and value that fill a line
+LINE = r"""(?:export\s+|-\s+)?["']?(?P<key>[A-Za-z_$][\w.$-]*)["']?\s*(?:=|:(?=\s))\s*(?P<value>\S.*)"""
+ARRAY = r"""(?:-\s+)?["']?(?P<key>[A-Za-z_$][\w.$-]*)["']?\s*[:=]\s*\[(?P<items>[^{}]*)\],?\s*(?:\s#.*)?"""
+ITEM = r"""\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,'\"][^,]*"""
+BRACED = rf"{KEY}\s*=\s*\{{(?P<value>(?:[^{{}}]|\}}\}})*)\}}(?=;|$)"  # ODBC
+ELEMENT = (
+    rf"<{KEY}(?:\s[^<>]*?\b(?:name|key)=[\"'](?P<named>[^\"'<>]*)[\"'])?[^<>]*>"
+    r"(?:\s{0,64}<!\[CDATA\[(?P<cdata>[^\]]*)\]\]>|(?P<value>[^<>]+)<)"
+)
+# .netrc, .my.cnf and the like: a line that begins so, or holds nothing else
+SPACED = (
+    r"""(?i)^(?:(?:machine|default|login|account)\b[^#]*\s|[\w.-]*[._-])?(?P<key>password|passwd|token|secret|passphrase)"""
+    r"""\s+(?P<value>"[^"]*"|\S+)(?=\s*$|\s+(?:account|machine|login|macdef)\s)"""
+)
+OPTION = r"""(?<![\w-])--?(?P<key>[A-Za-z][\w.-]*)\s+(?P<value>"[^"]*"|'[^']*'|[^\s-]\S*)"""
+# key: whose value begins on the next line
 OPENED = (
-    rf"""(?:-\s+)?["']?{KEY}["']?\s*(?::\s*(?:[|>][-+0-9]*|\[|\{{|&\w+)?|=\s*(?:\[|\{{|\"{{3}}|'{{3}}))"""
+    rf"""(?:-\s+)?["']?{KEY}["']?\s*(?::\s*(?:(?:![\w!]*\s*)?[|>][-+0-9]*|\[|\{{|&\w+)?|=\s*(?:\[|\{{|\"{{3}}|'{{3}}))"""
     r"""\s*(?:\s#.*)?"""
 )
-MARKUP = r"""\[{1,2}[\w. "'-]+\]{1,2}|[{}\[\](),;]+|</?[\w:.-]+/?>|-{3}|\.{3}|"{3}|'{3}"""
-COMMENT = r"(?:^|\s+)(?:[#;]|//|<!--)(?:\s.*)?$"
+SECTION = r"""\[{1,2}(?P<key>[\w. "'-]+)\]{1,2}"""
+MARKUP = r"""[{}\[\](),;]+|</?[\w:.-]+/?>|-{3}|\.{3}|"{3}|'{3}"""
+TAGS = r"(?:(?:&|!{1,2})[\w.:/-]+\s+)*"  # of YAML
+COMMENT = r"(?:^|(?<!\s)\s{1,64})(?:[#;]|//|<!--)(?:\s.*)?$"
 PGPASS = r"(?:(?:[^:\\\s]|\\.)+:){4}(?P<value>\S.*)"
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&"))
-
-
-def level(key: str) -> str:
-    """What a key says of its value: SECRET, HARMLESS, or UNKNOWN."""
-    words = _split(key)
-    if not words:
-        return UNKNOWN
-    if _part(words):
-        return UNKNOWN if words[0] in ABOUT_FIRST or words[-1] in ABOUT_LAST else SECRET
-    return HARMLESS if words[-1] in HARMLESS_LAST else UNKNOWN
-
-
-def _split(key: str) -> list[str]:
-    """The words of a key, however it joins them: api_key, apiKey, API-KEY."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", key)]
-
-
-def secret_part(key: str) -> str | None:
-    """The part of a key that makes it secret, for a message."""
-    return _part(_split(key)) if level(key) == SECRET else None
-
-
-def _part(words: list[str]) -> str | None:
-    return _strong(words) or _weak(words)
-
-
-def _strong(words: list[str]) -> str | None:
-    joined = "".join(words)
-    return next((part for part in STRONG if part in joined), None) if NO_CREDENTIAL.isdisjoint(words) else None
-
-
-def _weak(words: list[str]) -> str | None:
-    """A word that may also mean something else; `key` by itself says nothing."""
-    known = WEAK | KEYS if len(words) > 1 and NO_CREDENTIAL.isdisjoint(words) else WEAK
-    return next((word for word in words if word in known), None)
-
-
-def is_harmless(text: str) -> bool:
-    """Whether a text has a form that no secret has: a common word, a time, a host, a path, a URL without password."""
-    text = text.strip("\"' ")
-    if text.lower() in WORDS:
-        return True
-    return any(any(mark in text for mark in marks) and re.fullmatch(form, text) for marks, form in HARMLESS_FORMS)
-
-
-def credentials(text: str) -> Iterator[tuple[str, str]]:
-    """The kind and the text of each credential that a text holds by its form; of a URL it is `user:password`."""
-    for kind, marks, form in FORMS:
-        if any(mark in text for mark in marks):
-            for match in re.finditer(form, text):
-                yield kind, match[0]
+# Where a PEM text on one line has its line ends: as `\n`, or as blanks.
+PEM_ENDS = (
+    r"(?<=-----)\s*\\n|\\n(?=[A-Za-z0-9+/=-])|(?<=[A-Za-z0-9+/=]) (?=[A-Za-z0-9+/=]{8})|(?<=KEY-----) | (?=-----END)"
+)
 
 
 def in_file(name: str, text: str) -> Iterator[str]:
     """The secrets of a file of `.local`; what has no key in it has the file's name for one."""
-    key = name.rpartition("/")[2].strip(".").partition(".")[0]
+    key = name if level(name) == SECRET else name.rpartition("/")[2].strip(".").partition(".")[0]
+    key = "" if level(key) == HARMLESS else key
     text = text.strip(BLANK)
-    found = _parsed(text)
-    yield from _in_lines(key, text, sensitive=True, depth=0) if found is None else _in_tree(key, found, sensitive=True)
+    if level(key) == SECRET and "\n" not in text and text[:1] not in ("{", "["):
+        yield from _whole(key, text)
+    secrets = _in_json(key, text, sensitive=True, depth=0)
+    yield from _in_lines(key, text, sensitive=True, depth=0) if secrets is None else secrets
 
 
 def in_environment(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -204,49 +101,71 @@ def in_environment(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def in_data(data: Mapping[str, object]) -> Iterator[str]:
     """The secrets in the data of a run."""
-    yield from _in_tree("", data, sensitive=False)
+    yield from _in_tree("", data, sensitive=False, depth=0)
 
 
 def in_words(words: Iterable[str]) -> Iterator[str]:
-    """The secrets among the words of a command: `--password VALUE`, `--api-key=VALUE`, a URL, a header."""
-    flag = ""
+    """The secrets among the words of a command: `--password VALUE`, `--api-key=VALUE`, `-u USER:VALUE`, a URL."""
+    flag = before = ""
     for word in words:
-        if flag and not word.startswith("-"):
+        if before in USER_FLAGS or word.startswith("-u"):
+            user, _, password = word.removeprefix("-u").partition(":")
+            if user and not password.startswith("//") and not password.isdecimal():  # a URL, a uid:gid
+                yield from _worth(password)
+        if flag and not re.match(r"--?[a-z][a-z-]*(=|$)", word):
             yield from _in_text(flag, word, sensitive=False, depth=0)
         name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
-        flag = name.lstrip("-") if name and _strong(_split(name)) else ""
+        flag = name.lstrip("-") if level(name) == SECRET else ""
         yield from _in_text(flag, value if equals or not name else "", sensitive=False, depth=0)
-        flag = "" if equals else flag
+        flag, before = "" if equals else flag, word
 
 
-def _in_tree(key: str, value: object, *, sensitive: bool, depth: int = 0) -> Iterator[str]:
+def _in_json(key: str, text: str, *, sensitive: bool, depth: int) -> list[str] | None:
+    """The secrets of a text that is JSON; None where it is none, or nested deeper than can be read."""
+    try:
+        return list(_in_tree(key, json.loads(text), sensitive=sensitive, depth=depth))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _in_tree(key: str, value: object, *, sensitive: bool, depth: int) -> Iterator[str]:
     """The secrets of a JSON value; what is below a secret key is as sensitive as a file of `.local`."""
     if isinstance(value, dict):
+        named = next((value[name] for name in ("name", "Name", "key", "Key") if isinstance(value.get(name), str)), "")
+        if level(named) == SECRET:
+            held = (value[name] for name in ("value", "Value") if name in value)
+            yield from (secret for each in held for secret in _in_tree(named, each, sensitive=sensitive, depth=depth))
+        is_plural = bool(PLURALS.intersection(split(key)[-1:]))
         for name, item in value.items():
             below = sensitive or level(str(name)) == SECRET
-            yield from _in_tree(str(name), item, sensitive=below, depth=depth)
+            its = key if is_plural and not isinstance(item, (dict, list)) else str(name)
+            yield from _in_tree(its, item, sensitive=below, depth=depth)
     elif isinstance(value, list):
         for item in value:
             yield from _in_tree(key, item, sensitive=sensitive, depth=depth)
     elif isinstance(value, str):
         yield from _in_text(key, value, sensitive=sensitive, depth=depth)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        shortest = SHORTEST if level(key) == SECRET else SHORTEST_NUMBER if sensitive else 0
-        if shortest and len(str(value)) >= shortest and level(key) != HARMLESS:
-            yield str(value)
+        yield from _number(level(key), str(value), sensitive=sensitive)
+
+
+def _number(said: str, text: str, *, sensitive: bool) -> Iterator[str]:
+    if len(text) >= SHORTEST and (said == SECRET or (sensitive and said == UNKNOWN and len(text) >= SHORTEST_NUMBER)):
+        yield text
 
 
 def _in_text(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[str]:
     """The secrets of one text: of the JSON or the lines it holds, of its parts, or all of it."""
     text = text.strip(BLANK)
+    if "PRIVATE KEY" in text:
+        key = "private_key"
+        text = text if "\n" in text else re.sub(PEM_ENDS, "\n", text)
     said = level(key)
-    if "PRIVATE KEY-----" in text:
-        key, said = "private_key", SECRET
     below = sensitive or said == SECRET
     if depth < DEEPEST and text[:1] in ("{", "["):
-        found = _parsed(text)
-        if found is not None:
-            yield from _in_tree(key, found, sensitive=below, depth=depth + 1)
+        secrets = _in_json(key, text, sensitive=below, depth=depth + 1)
+        if secrets is not None:
+            yield from secrets
             return
     if "\n" in text or "\r" in text:
         yield from _in_lines(key, text, sensitive=below, depth=depth + 1)
@@ -254,41 +173,33 @@ def _in_text(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[st
     yield from _parts(text)
     if said == SECRET:
         yield from _whole(key, text)
-    elif sensitive and said == UNKNOWN and not is_harmless(text):
+        return
+    if sensitive and said == UNKNOWN and not is_harmless(text):
         yield from _worth(text)
-    if said != SECRET and depth < DEEPEST and ("=" in text or ":" in text) and _may_name_secret(text):
+    if depth < DEEPEST and any(mark in text for mark in "=:-") and may_name_secret(text):
         yield from _in_pairs(text, sensitive=False, depth=depth)
-
-
-def _may_name_secret(text: str) -> bool:
-    text = text.lower().replace("_", "").replace("-", "")
-    return any(part in text for part in (*STRONG, *WEAK, *KEYS))
-
-
-def _parsed(text: str) -> object | None:
-    try:
-        return json.loads(text)  # type: ignore[no-any-return]  # JSON holds anything
-    except (ValueError, RecursionError):
-        return None
 
 
 def _parts(text: str) -> Iterator[str]:
     """The parts of a text with the form of a credential; of `user:password` the password, as it is and decoded."""
-    for _, found in credentials(text):
-        _, _, password = found.partition(":")
+    for kind, found in credentials(text):
+        separator = ":" if ":" in found else "/" if kind in (A_DSN, AN_ORACLE_URL) else "\0"
+        _, _, password = found.partition(separator)
         yield from _worth(password or found)
+        if not password:
+            yield from (part for part in found.split("/")[1:] if len(part) >= SHORTEST_NUMBER)
         if "%" in password:
             yield from _worth(_unquoted(password))
 
 
 def _whole(key: str, text: str) -> Iterator[str]:
-    """All of a text whose key says it is secret, and what comes behind `Bearer`; the name of a variable is none."""
-    part = _part(_split(key))
-    if (part in MAY_BE_WORD and text.lower() in WORDS) or (part in MAY_BE_PATH and re.fullmatch(PATH, text)):
-        return
-    if re.fullmatch(VARIABLE, text) or re.fullmatch(REFERENCE, text):
+    """All of a text whose key says it is secret, and what comes behind `Bearer` or `user:`, or is a part of a URL."""
+    if is_placeholder(key, text):
         return
     yield from _worth(text)
+    user, _, password = text.partition(":")
+    if len(password) >= SHORTEST_NUMBER and not password.startswith(("//", " ")) and re.fullmatch(r"[\w.@+-]+", user):
+        yield password
     first, _, rest = text.partition(" ")
     if first.lower() in SCHEMES:
         yield from _worth(rest)
@@ -305,39 +216,79 @@ def _worth(text: str) -> Iterator[str]:
 
 def _in_lines(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[str]:
     """The secrets of several lines; one deeper than a key without a value, or an item of its list, is its value."""
+    lines = re.split(r"[\r\n]+", text)
+    if table := _table(lines):
+        for name, value in table:
+            yield from _in_text(name, value, sensitive=sensitive, depth=depth)
+        return
     outer = [(-1, key)]
-    for line in re.split(r"[\r\n]+", text):
+    for line in lines:
         bare = line.strip()
         if not bare or re.fullmatch(MARKUP, bare):
-            continue
-        if bare[0] in "{[" and (found := _parsed(bare.rstrip(","))) is not None:
-            yield from _in_tree(key, found, sensitive=sensitive, depth=depth)
             continue
         indent = len(line) - len(line.lstrip())
         while len(outer) > 1 and (outer[-1][0] > indent or (outer[-1][0] == indent and bare[0] not in "-]}")):
             outer.pop()
-        if opened := re.fullmatch(OPENED, bare):
+        if section := re.fullmatch(SECTION, bare):
+            outer = [(-1, section["key"] if level(section["key"]) == SECRET else key)]
+        elif opened := re.fullmatch(OPENED, bare):
             outer.append((indent, opened["key"]))
-        elif _has_value(bare):
-            yield from _in_pairs(bare, sensitive=sensitive, depth=depth)
         else:
-            yield from _in_item(outer[-1][1], bare, sensitive=sensitive, depth=depth)
+            yield from _in_line(outer, bare, sensitive=sensitive, depth=depth)
+
+
+def _in_line(outer: list[tuple[int, str]], line: str, *, sensitive: bool, depth: int) -> Iterator[str]:
+    """The secrets of one line, below the keys that are open."""
+    key = outer[-1][1]
+    if line[0] in "{[":
+        secrets = _in_json(key, line.rstrip(","), sensitive=sensitive, depth=depth)
+        if secrets is not None:
+            yield from secrets
+            return
+    if sensitive and (row := re.fullmatch(PGPASS, line)):
+        yield from _worth(row["value"].replace("\\:", ":").replace("\\\\", "\\"))
+        return
+    plural = next((name for _, name in outer if PLURALS.intersection(split(name)[-1:])), "")
+    if plural and (whole := re.fullmatch(LINE, line)):
+        for reading in _readings(whole["value"]):
+            yield from _in_text(plural, reading, sensitive=True, depth=depth)
+    if array := re.fullmatch(ARRAY, line):
+        for item in re.findall(ITEM, array["items"]):
+            for reading in _readings(item):
+                yield from _in_text(array["key"], reading, sensitive=sensitive, depth=depth)
+    elif _has_value(line):
+        yield from _in_pairs(line, sensitive=sensitive, depth=depth)
+    else:
+        yield from _in_item(key, line, sensitive=sensitive, depth=depth)
+
+
+def _table(lines: list[str]) -> list[tuple[str, str]]:
+    """The cells of a CSV file, each with the name of its column; nothing where the first line is no header."""
+    separator = next((mark for mark in (",", ";", "\t") if mark in lines[0]), "")
+    header = [name.strip(" \"'") for name in lines[0].split(separator)] if separator else []
+    if len(lines) == 1 or not header or not all(re.fullmatch(r"[A-Za-z][\w ().-]*", name) for name in header):
+        return []
+    import csv
+
+    rows = [row for row in csv.reader(lines[1:], delimiter=separator) if row]
+    if any(len(row) != len(header) for row in rows):
+        return []
+    return [cell for row in rows for cell in zip(header, row, strict=True)]
 
 
 def _has_value(line: str) -> bool:
     """Whether a line holds a key and its value."""
-    return any(match["value"] for match in re.finditer(PAIR, line)) or any(
-        re.search(form, line) for form in (ELEMENT, SPACED)
-    )
+    if (whole := re.fullmatch(LINE, line)) and level(whole["key"]) == SECRET:
+        return True
+    if any(match["value"] for match in re.finditer(PAIR, line)):
+        return True
+    return any(re.search(form, line) for form in (ELEMENT, SPACED))
 
 
 def _in_item(key: str, line: str, *, sensitive: bool, depth: int) -> Iterator[str]:
     """The secrets of a line without a key: an item of a list, a line of a block, or free text."""
-    if match := re.fullmatch(PGPASS, line):
-        yield from _worth(match["value"].replace("\\:", ":").replace("\\\\", "\\"))
-        return
     item = line[2:].strip() if line.startswith("- ") else line
-    for reading in dict.fromkeys(_readings(item)):
+    for reading in _readings(item):
         yield from _in_text(key, reading, sensitive=sensitive, depth=depth)
     if sensitive and ":" in item and " " not in item and "://" not in item:
         yield from _in_text(key, item.rpartition(":")[2], sensitive=sensitive, depth=depth)
@@ -354,38 +305,60 @@ def _looks_random(word: str) -> bool:
 
 def _in_pairs(line: str, *, sensitive: bool, depth: int) -> Iterator[str]:
     """The secrets of the keys and values in a line, in whatever format."""
+    if (whole := re.fullmatch(LINE, line)) and level(whole["key"]) == SECRET:
+        yield from (secret for text in _readings(whole["value"]) for secret in _whole(whole["key"], text))
     for match in re.finditer(PAIR, line):
         key, value = match["key"], match["value"]
-        for reading in dict.fromkeys(_readings(value)):
+        for reading in _readings(value):
             yield from _in_text(key, reading, sensitive=sensitive, depth=depth + 1)
-        if value and value[0] not in "'\"" and level(key) == SECRET:  # all of the line behind the key may be its value
-            yield from (secret for text in _readings(line[match.start("value") :]) for secret in _whole(key, text))
-    for form in (ELEMENT, SPACED):
-        for match in re.finditer(form, line):
-            yield from _in_text(match["key"], _without_entities(match["value"]), sensitive=sensitive, depth=depth + 1)
+        if value and value[0] not in "'\"" and level(key) == SECRET:
+            yield from _in_rest(key, line[match.start("value") : match.start("value") + LONGEST_REST + 1])
+    for match in re.finditer(OPTION, line):
+        if level(match["key"]) == SECRET:
+            yield from _whole(match["key"], match["value"].strip("\"'"))
+    for match in re.finditer(BRACED, line):
+        yield from _in_text(match["key"], match["value"].replace("}}", "}"), sensitive=sensitive, depth=depth + 1)
+    for match in re.finditer(ELEMENT, line):
+        text = match["cdata"] or _without_entities(match["value"] or "")
+        yield from _in_text(match["named"] or match["key"], text, sensitive=sensitive, depth=depth + 1)
+    for match in re.finditer(SPACED, line):
+        yield from _in_text(match["key"], match["value"].strip('"'), sensitive=sensitive, depth=depth + 1)
 
 
-def _readings(text: str) -> Iterator[str]:
-    """What a value may be: as it is written, without a comment behind it, without quotes, without escapes."""
+def _in_rest(key: str, rest: str) -> Iterator[str]:
+    """What else the unquoted value of a secret key may be: its first word, or all of a line that is not too long."""
+    first = rest.split(maxsplit=1)[0]
+    if len(first) >= SHORTEST_NUMBER:
+        yield from (secret for text in _readings(first) for secret in _whole(key, text))
+    if len(rest) <= LONGEST_REST:
+        yield from (secret for text in _readings(rest) for secret in _whole(key, text))
+
+
+def _readings(text: str) -> dict[str, None]:
+    """What a value may be: as it is written; without tags, comment, quotes, escapes; each once."""
     text = text.strip()
-    bare = re.sub(COMMENT, "", text).rstrip(",").rstrip()
-    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
-        inner = bare[1:-1]
-        yield inner
-        yield inner.replace("''", "'") if bare[0] == "'" else _unescaped(inner)
-    else:
-        yield text
-        yield bare
-        yield bare.strip("\"'")
-    if "&" in bare:
-        yield _without_entities(bare.strip("\"'"))
+    found: dict[str, None] = {}
+    for each in (text, re.sub(TAGS, "", text, count=1)):
+        bare = re.sub(COMMENT, "", each).rstrip(",").rstrip()
+        if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
+            tripled = len(bare) > len("''''''") and bare[:3] == bare[-3:] == bare[0] * 3
+            inner = bare[3:-3] if tripled else bare[1:-1]
+            readings = [inner, inner.replace("''", "'") if bare[0] == "'" else _unescaped(inner)]
+        else:
+            readings = [each, bare, bare.strip("\"'")]
+            if "\\" in bare:
+                readings += [re.sub(r"\\([^u])", r"\1", bare), _unescaped(bare)]
+        if "&" in bare:
+            readings.append(_without_entities(bare.strip("\"'")))
+        found |= dict.fromkeys(readings)
+    return found
 
 
 def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
-    found = _parsed(f'"{text}"')
-    return found if isinstance(found, str) else re.sub(r"\\(.)", r"\1", text)
+    """Without backslashes, as JSON, YAML, TOML or a properties file means them."""
+    text = re.sub(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4}))", lambda code: chr(int(code[1] or code[2], 16)), text)
+    plain = {"n": "\n", "t": "\t", "r": "\r"}
+    return re.sub(r"\\(.)", lambda code: plain.get(code[1], code[1]), text)
 
 
 def _without_entities(text: str) -> str:
@@ -394,9 +367,15 @@ def _without_entities(text: str) -> str:
     return text
 
 
+def as_bytes(text: str) -> bytes:
+    """The text as a program writes it; half a character, which JSON may hold, as the config file has it."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def _unquoted(text: str) -> str:
     """Without percent-encoding (RFC 3986)."""
-    data = re.sub(
-        rb"%([0-9A-Fa-f]{2})", lambda code: bytes([int(code[1], 16)]), text.encode("utf-8", "surrogateescape")
-    )
-    return data.decode("utf-8", "surrogateescape")
+    code = re.compile(rb"%([0-9A-Fa-f]{2})")
+    return code.sub(lambda found: bytes([int(found[1], 16)]), as_bytes(text)).decode("utf-8", "surrogateescape")

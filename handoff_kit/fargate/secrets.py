@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handoff_runtime import mask, secret_values
+from handoff_runtime import mask, secret_rules, secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,7 @@ def by_key(name: str, value: object) -> str | None:
 
 
 def _by_part(name: str) -> str | None:
-    part = secret_values.secret_part(name)
+    part = secret_rules.secret_part(name)
     return f"its name contains {part.upper()}" if part else None
 
 
@@ -48,7 +48,7 @@ def by_value(value: str, config: Mask) -> str | None:
     """Why it is a secret, where its form says so, or where the project's config holds it."""
     if any(form == value or (len(form) >= TELLING and form in value) for form in config.forms):
         return "its value is in the project's .local"
-    kinds = (kind for kind, _ in secret_values.credentials(value))
+    kinds = (kind for kind, _ in secret_rules.credentials(value))
     embedded = any(True for _ in secret_values.in_environment([("", value)]))
     kind = next(kinds, None) or ("a private key" if "-----BEGIN" in value else "a password" if embedded else None)
     return f"its value looks like {kind}" if kind else None

@@ -110,6 +110,40 @@ CASES = {
         Case("command", "tap --api-key=hunter22 --token hunter33 --max-tokens 4096", "hunter22 hunter33 4096", "*** *** 4096"),
         Case("command", "curl https://joe:hunter22@h/", "joe hunter22", "joe ***"),
     ],
+    "Keys, by their words": [
+        Case("env", "REPLICATION_PASSWORD=hunterab", "hunterab", "***"),
+        Case("env", "DISCORD_WEBHOOK_URL=https://discord.com/api/webhooks/1234567/AbCdEfGhIjKlMnOpQr", "AbCdEfGhIjKlMnOpQr", "***"),
+        Case("env", "SSHPASS=hunterab", "hunterab", "***"),
+        Case("env", "GITLAB_PAT=hunterab", "hunterab", "***"),
+        Case("env", "AUTH_DOMAIN=shop.example.com", "shop.example.com", "shop.example.com"),
+        Case("env", "TOKENS_PER_MINUTE=10000", "10000", "10000"),
+        Case("env", "TOKEN_SERVICE_PORT_8080_TCP_ADDR=10.0.0.1", "10.0.0.1", "10.0.0.1"),
+        Case("env", "JIRA_PROJECT_KEY=SHOP", "SHOP-123", "SHOP-123"),
+        Case("env", "CI_COMMIT_MESSAGE=fix: token refresh failed", "refresh failed", "refresh failed"),
+        Case("data", '{"dist_key": "order_id"}', "order_id", "order_id"),
+        Case(".local/tap.json", '{"project_id": "acme-prod", "dataset_id": "shop_raw"}', "acme-prod.shop_raw.orders", "acme-prod.shop_raw.orders"),
+        Case(".local/tap.json", '{"passwords": {"db": "hunterab", "user": "postgres"}}', "hunterab postgres", "*** ***"),
+        Case(".local/tap.json", '{"name": "DB_PASSWORD", "value": "postgres"}', "postgres", "***"),
+        Case(".local/secrets/db", "hunterab", "hunterab", "***"),
+    ],
+    "Odd spellings": [
+        Case(".local/keys.csv", "Access key ID,Secret access key\nAKIAIOSFODNN7EXAMPLE,wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI/K7MDENG", "***"),
+        Case(".local/tap.yml", "tokens: [hunterab, 'hunterac']", "hunterab hunterac", "*** ***"),
+        Case(".local/tap.yml", "password: &pw hunterab", "hunterab", "***"),
+        Case(".local/tap.yml", "# password from the vault\nhost: db1", "connected from db1", "connected from db1"),
+        Case(".local/.my.cnf", "password={hunter22", "{hunter22", "***"),
+        Case(".local/odbc.ini", "Server=db1;Pwd={hun;ter22};Database=shop", "hun;ter22", "***"),
+        Case(".local/app.properties", "password=p\\=ss\\:w0rd", "p=ss:w0rd", "***"),
+        Case(".local/tap.toml", 'password = """hunterab"""', "hunterab", "***"),
+        Case(".local/tap.json", '{"password": "$ecret123"}', "$ecret123", "***"),
+        Case(".local/tap.json", '{"a": "${PASSWORD}"}', "${PASSWORD}", "${PASSWORD}"),
+        Case(".local/hibernate.xml", '<property name="connection.password">hunterab</property>', "hunterab", "***"),
+        Case("env", "PRIVATE_KEY=-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADAN\\nBgkqhkiG9w0=\\n-----END PRIVATE KEY-----", "MIIEvQIBADAN", "***"),
+        Case("env", "JAVA_OPTS=-Djavax.net.ssl.trustStorePassword=changeit -Xmx1g", "changeit", "***"),
+        Case("env", "DSN=joe:hunterab@tcp(db1:3306)/shop", "joe hunterab", "joe ***"),
+        Case("command", "curl -u joe:hunterab https://h/", "joe hunterab", "joe ***"),
+        Case("command", "tap --pass hunterab --skip-token-check orders", "hunterab orders", "*** orders"),
+    ],
     "Forms of a secret": [
         Case(".local/tap.json", json.dumps({"password": 'a"b\\c'}), '{"k": "a\\"b\\\\c"}', '{"k": "***"}'),
         Case(".local/tap.json", json.dumps({"password": 'a"b\\c'}), json.dumps(json.dumps({"k": 'a"b\\c'})), '"{\\"k\\": \\"***\\"}"'),
@@ -132,7 +166,7 @@ ALL = [
 def params_of(case: Case) -> tuple[Params, Pipeline, dict[str, str], dict[str, Any]]:
     kind, _, name = case.source.partition("/")
     files = (ConfigFile(name, case.content),) if kind == ".local" else ()
-    words = tuple(case.content.split()) if kind == "command" else ("tap",)
+    words = tuple(case.content.split(" ")) if kind == "command" else ("tap",)
     pipeline = Pipeline("sample", "dev", {}, {}, "all", "rows", (Stage("stage", words, words[0], None, {}),))
     variable, _, value = case.content.partition("=")
     environ = {variable: value} if kind == "env" else {}
@@ -193,6 +227,15 @@ def test_the_page_shows_the_table() -> None:
         pytest.param("a:" * 50_000, id="colons"),
         pytest.param("\\" * 50_000, id="backslashes"),
         pytest.param("password " * 20_000, id="the word password"),
+        pytest.param(f"x{' ' * 40_000}y", id="blanks in a line"),
+        pytest.param(f"<a>{' ' * 5_000}>", id="blanks in an element"),
+        pytest.param("a_token=x," * 1_000, id="many secrets in a line"),
+        pytest.param("token=x1y2z3;" * 9_000, id="more secrets in a line"),
+        pytest.param(f"a: {'/_' * 200}/X1!", id="nearly a path"),
+        pytest.param("&a " * 30_000 + "x", id="tags"),
+        pytest.param("[" * 985 + "]" * 985, id="JSON as deep as can be read"),
+        pytest.param('{"password": "abc\\ud800def"}', id="half a character"),
+        pytest.param("id,token\n" + "".join(f"{n},tok{n}en\n" for n in range(4_000)), id="a table"),
     ],
 )
 def test_no_file_takes_long_to_read(text: str) -> None:
