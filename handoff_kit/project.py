@@ -260,11 +260,12 @@ class Project(BaseModel):
         description="The pipeline: its stages from first to last, all started at once and joined by pipes.",
         examples=[[{"command": "cat", "args": "data.txt"}, {"command": "wc", "args": "-l"}]],
     )
-    state: Literal["all", "singer"] = Field(
-        "all",
-        description="What a successful run keeps in `.artifacts/state` from the last stage's output: `all` "
-        "of it, or the last valid state line of a `singer` target.",
-        examples=["singer"],
+    state: Literal["all", "singer", "none"] | None = Field(
+        None,
+        description="What a run keeps in `.artifacts/state` from the last stage's output: `all` of it, the last state "
+        "line of a `singer` target, or `none`, for a program whose output is no state (dbt). Default: `singer` where a "
+        "stage is given the file (`--state .artifacts/state`), else `all`; `invoke check` prints which was chosen.",
+        examples=["singer", "none"],
     )
     meter: Literal["rows", "bytes", "off"] = Field(
         "rows", description="What is counted between the stages.", examples=["bytes"]

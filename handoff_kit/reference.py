@@ -26,7 +26,7 @@ _WRITTEN = {
     "envs": "mapping: name to text; or a list of `key` and `value`",
     "venvs": "mapping: name to a list of requirements",
     "commands": "list of stages",
-    "state": "`all` or `singer`",
+    "state": "`all`, `singer` or `none`",
     "meter": "`rows`, `bytes` or `off`",
     "overlap": "`fail`, `skip` or `wait`",
     "command": "text",
@@ -84,6 +84,7 @@ _WRITTEN = {
 }
 _DEFAULTS = {
     "commands": "required",
+    "state": "`singer` or `all`",
     "command": "one of `command` and `shell`",
     "shell": "one of the two",
     "image": "the defaults of its keys",

@@ -8,10 +8,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.project import COLLECTOR_STATS
+from handoff_runtime import state
 from handoff_runtime.pipeline import stage_name
+from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.workspace import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from handoff_kit.project import Project, Stage
 
@@ -29,11 +32,39 @@ def pipeline_document(project: Project, name: str, environment: str, has_file: C
         "environment": environment,
         "vars": dict(project.vars),
         "envs": dict(project.envs),
-        "state": project.state,
+        "state": state_mode(project),
         "meter": project.meter,
         "overlap": project.overlap,
         "stages": _stages(project.stages, has_file),
     }
+
+
+def state_mode(project: Project) -> str:
+    """What becomes of the last stage's output: as the project file says, else as its stages need it."""
+    return project.state or (state.SINGER if _reader_of_state(project) else state.ALL)
+
+
+def state_choice(project: Project) -> str:
+    """The mode that was chosen where the project file names none, and why; empty where it names one."""
+    if project.state:
+        return ""
+    reader = _reader_of_state(project)
+    why = f"stage {_basename(reader)} is given {STATE}" if reader else f"no stage is given {STATE}"
+    return f"state: {state_mode(project)}, since {why} and project.yml names no `state`"
+
+
+def _reader_of_state(project: Project) -> Stage | None:
+    """The first stage that is given the state file, placeholders filled with their defaults."""
+    return next((stage for stage in project.stages if _is_given_state(stage, project.envs, project.vars)), None)
+
+
+def _is_given_state(stage: Stage, envs: Mapping[str, str], defaults: Mapping[str, str]) -> bool:
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: defaults.get(match[1], match[0]), text)
+
+    words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
+    known = {name: filled(text) for name, text in {**envs, **stage.envs}.items()}
+    return state.is_given([filled(word) for word in words], known)
 
 
 def to_json(document: dict[str, Any]) -> str:

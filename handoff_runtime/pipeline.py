@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 METERS = ("rows", "bytes", "off")
-STATES = ("all", "singer")
+STATES = ("all", "singer", "none")
 OVERLAPS = ("fail", "skip", "wait")
 RESERVED = "handoff"  # what the log calls the runtime; alarms and `invoke run` believe what it says
 BUILTINS = {"collector_stats": "collector_stats.py"}

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 RUN = "run"
 LOG_FD = 2
+LONGEST_LINE = 200  # characters of a stage's output in a message
 DRAIN = 5.0
 
 
@@ -113,7 +114,7 @@ def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> 
         log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
     document = record.running(scene.begun, before, scene.environ)
     record.write(document, scene.hidden)
-    seeded = state.seed(scene.pipeline.state, [stage.argv for stage in scene.pipeline.stages])
+    seeded = state.seed(scene.pipeline.state, given=_is_given_state(scene))
     ended, replaced = _keep_state(scene, ended or _watched(scene, signals, log, lock, remote), log)
     if seeded and not replaced:
         state.withdraw()
@@ -290,11 +291,47 @@ def _with_output(figures: Sequence[Figures], meter: str) -> Sequence[Figures]:
 def _keep_state(scene: Scene, ended: record.Ended, log: Log) -> tuple[record.Ended, bool]:
     """Keep the state if it was earned; a run that cannot keep it has failed, unless it had failed before."""
     try:
-        succeeded = ended.outcome.word == "succeeded"
-        return ended, bool(ended.figures) and state.keep(scene.pipeline.state, succeeded=succeeded)
+        return ended, bool(ended.figures) and _keep(scene, log, succeeded=ended.outcome.word == "succeeded")
     except StoreError as error:
         log.say(error.for_log())
         return (ended if ended.outcome.exit else _unstored(ended, error)), False
+
+
+def _keep(scene: Scene, log: Log, *, succeeded: bool) -> bool:
+    mode = scene.pipeline.state
+    if succeeded and mode == state.ALL and _is_given_state(scene):
+        _refuse_unreadable(scene)
+    replaced = state.keep(mode, succeeded=succeeded)
+    if mode == state.SINGER and not replaced:
+        _warn_of_no_state(scene, log)
+    return replaced
+
+
+def _warn_of_no_state(scene: Scene, log: Log) -> None:
+    """Say so where the last stage wrote something, and none of it is a state."""
+    if line := state.refused():
+        name, shown = scene.pipeline.stages[-1].name, _shown(scene, line)
+        log.say(f"warning: state unchanged: stage {name} wrote no state to its stdout; its first line: {shown}")
+
+
+def _refuse_unreadable(scene: Scene) -> None:
+    """Refuse an output that a stage given the state file could not read in the next run."""
+    if found := state.unreadable():
+        number, line = found
+        message = f"{workspace.STDOUT}:{number}: found {_shown(scene, line) or 'nothing'}, expected one JSON document"
+        why = f"a stage is given {workspace.STATE}, which was not replaced"
+        hint = "for a target that prints a state a line: `state: singer`; for an output that is no state: `state: none`"
+        raise StoreError(f"{message}: {why}", hint)
+
+
+def _is_given_state(scene: Scene) -> bool:
+    return any(state.is_given(stage.argv, stage.envs) for stage in scene.pipeline.stages)
+
+
+def _shown(scene: Scene, line: bytes) -> str:
+    """A line of output as it may stand in a message: masked first, since a secret that is cut is not found."""
+    shown = scene.hidden.text(line.decode("utf-8", "replace"))
+    return f"{shown[:LONGEST_LINE]}..." if len(shown) > LONGEST_LINE else shown
 
 
 def _unstored(ended: record.Ended, error: HandoffError) -> record.Ended:

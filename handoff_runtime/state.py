@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from itertools import pairwise
 
 from handoff_runtime.errors import StoreError
 from handoff_runtime.value import NamedTuple
@@ -12,11 +11,21 @@ from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT, fresh, open_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
 BLOCK = 1 << 18
 SEED = b"{}\n"
-NOT_STATE = ("RECORD", "SCHEMA", "ACTIVATE_VERSION", "BATCH", "LOG")
+ALL, SINGER, NONE = "all", "singer", "none"
+LONGEST_SHOWN = 1 << 12
+
+_TIMES = frozenset({"time", "timestamp", "@timestamp", "ts", "asctime", "date", "datetime"})
+_MESSAGES = frozenset({"message", "msg", "event"})
+_LEVELS = frozenset({"level", "levelname", "severity", "loglevel", "log_level", "log.level", "lvl"})
+_LEVEL_NAMES = frozenset({
+    "trace", "debug", "info", "information", "notice", "warn", "warning", "error", "err", "critical", "crit", "fatal",
+    "alert", "emergency", "panic",
+})  # fmt: skip
 
 
 class Snapshot(NamedTuple):
@@ -44,12 +53,36 @@ def snapshot() -> Snapshot | None:
     return Snapshot(size, f"{crc:08x}")
 
 
-def seed(mode: str, argvs: Iterable[Sequence[str]]) -> bool:
+def is_given(words: Sequence[str], envs: Mapping[str, str]) -> bool:
+    """Whether a command is given the state file by an option (`--state`, `-s`), in its words or in a shell text.
+
+    A path that only stands there (`cat .artifacts/state`) may hold any text, and is no such option.
+    """
+    text = "\n".join(words)
+    if "state" not in text and "$" not in text:
+        return False
+    import re
+
+    if "$" in text:
+        text = re.sub(r"\$\{?(\w+)\}?", lambda match: envs.get(match[1], match[0]), text)
+    return any(map(_is_state_file, re.findall(_OPTION, text)))
+
+
+_OPTION = r"""(?<![^\s'"(;|&`])(?:-s|--?[\w-]*state[\w-]*)[\s=\\]*['"]?([^\s'"();|&<>`]+)"""
+
+
+def _is_state_file(path: str) -> bool:
+    """Whether a path is that of the state, from the project's directory or by its whole length."""
+    normal = os.path.normpath(path)
+    return normal == STATE or (normal[0] in "/$" and normal.endswith(f"/{STATE}"))
+
+
+def seed(mode: str, *, given: bool) -> bool:
     """Put an empty object where a tap will look for its state and there is none; tells whether it did.
 
     Singer taps are given `--state FILE` from the first run on, and fail where the file is missing or empty.
     """
-    wanted = mode == "singer" or any(_asks_for_state(argv) for argv in argvs)
+    wanted = mode == SINGER or given
     if not wanted or (os.path.exists(STATE) and os.path.getsize(STATE) > 0):
         return False
     try:
@@ -71,18 +104,14 @@ def withdraw() -> None:
         os.unlink(STATE)
 
 
-def _asks_for_state(argv: Sequence[str]) -> bool:
-    return any(flag == "--state" and os.path.normpath(path) == STATE for flag, path in pairwise(argv))
-
-
 def keep(mode: str, *, succeeded: bool) -> bool:
     """Replace the state by what the last stage wrote; tells whether it was replaced.
 
     `all`: the whole output, of a run that succeeded and was not empty. `singer`: the last valid STATE line's
     value, of a failed run too, since a target emits it only after it has committed (Singer specification).
     """
-    blocks = _earned(mode, succeeded=succeeded)
     try:
+        blocks = _earned(mode, succeeded=succeeded)
         first = next(blocks, b"")
         if first:
             _replace(first, blocks)
@@ -92,9 +121,9 @@ def keep(mode: str, *, succeeded: bool) -> bool:
 
 
 def _earned(mode: str, *, succeeded: bool) -> Iterator[bytes]:
-    if mode == "singer":
-        return _singer(STDOUT)
-    return _whole(STDOUT) if mode == "all" and succeeded else iter(())
+    if mode == SINGER:
+        return iter(filter(None, [_last_state(STDOUT, unfinished=True)]))
+    return _whole(STDOUT) if mode == ALL and succeeded else iter(())
 
 
 def _replace(first: bytes, rest: Iterator[bytes]) -> None:
@@ -119,8 +148,46 @@ def _replace(first: bytes, rest: Iterator[bytes]) -> None:
 
 
 def emitted() -> bytes | None:
-    """The last valid state that a Singer target has written so far."""
-    return next(_singer(STDOUT), None)
+    """The last state that a Singer target has written so far; its last line may be unfinished, and does not count."""
+    return _last_state(STDOUT, unfinished=False)
+
+
+def refused() -> bytes | None:
+    """The beginning of the first line on stdout that is no state; blank lines and empty states are passed over."""
+    try:
+        with open(STDOUT, "rb") as file:
+            while line := file.readline(LONGEST_SHOWN):
+                if line.strip() and _state_value(line) is None:
+                    return line.rstrip()
+    except OSError as error:
+        raise StoreError(f"{STDOUT}: {error.strerror}, a readable file expected") from None
+    return None
+
+
+def unreadable() -> tuple[int, bytes] | None:
+    """The line of stdout, by number and content, from which on it is not one JSON document; None where it is one."""
+    try:
+        with open(STDOUT, "rb") as file:
+            output = file.read()
+    except OSError as error:
+        raise StoreError(f"{STDOUT}: {error.strerror}, a readable file expected") from None
+    place = _place_of_fault(output) if output else None
+    if place is None:
+        return None
+    begin = output.rfind(b"\n", 0, place) + 1
+    return output.count(b"\n", 0, place) + 1, output[begin:].split(b"\n", 1)[0][:LONGEST_SHOWN]
+
+
+def _place_of_fault(output: bytes) -> int | None:
+    try:
+        json.loads(output.decode())
+    except json.JSONDecodeError as error:
+        return len(error.doc[: error.pos].encode())
+    except UnicodeDecodeError as error:
+        return error.start
+    except RecursionError:
+        return 0
+    return None
 
 
 def _whole(path: str) -> Iterator[bytes]:
@@ -129,43 +196,76 @@ def _whole(path: str) -> Iterator[bytes]:
             yield block
 
 
-def _singer(path: str) -> Iterator[bytes]:
-    for line in _lines_backwards(path):
-        value = _state_value(line)
-        if value is not None:
-            yield value
-            return
+def _last_state(path: str, *, unfinished: bool) -> bytes | None:
+    return next(filter(None, map(_state_value, _lines_backwards(path, unfinished=unfinished))), None)
 
 
 def _state_value(line: bytes) -> bytes | None:
-    """The line's state, or None: a target writes the bare value; a tap's message wraps it in a STATE."""
+    """The state that a line holds, empty where it says nothing; None where the line is no state.
+
+    A target prints the bare value; a tap's message wraps it in a STATE (Singer specification).
+    """
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode())  # not of bytes: those may be UTF-16, which the next tap would not read
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or not found or found.get("type") in NOT_STATE:
+    if not isinstance(found, dict):
         return None
-    if found.get("type") != "STATE":
-        return line + b"\n"
-    value = found.get("value")
-    return json.dumps(value).encode() + b"\n" if isinstance(value, dict) and value else None
+    if found.get("type") == "STATE":
+        value = found.get("value")
+        return _as_line(json.dumps(value).encode(), value) if isinstance(value, dict) else None
+    bookmarks = "bookmarks" in found or "currently_syncing" in found
+    return _as_line(line.rstrip(b"\n"), found) if bookmarks or not _is_other(found) else None
 
 
-def _lines_backwards(path: str) -> Iterator[bytes]:
-    """Lines from the last to the first; a last one without its newline was cut short and is left out."""
+def _as_line(text: bytes, value: object) -> bytes:
+    return text + b"\n" if value else b""
+
+
+def _is_other(found: Mapping[str, Any]) -> bool:
+    """Whether this is a Singer message (RECORD, SCHEMA, BATCH, ...), a metric of singer-python, or a log record.
+
+    A log record has a level by its name, or words with a level or a time, or words alone.
+    """
+    kind = found.get("type")
+    if (isinstance(kind, str) and kind.isupper()) or found.keys() >= {"metric", "value", "tags"}:
+        return True
+    words = any(_is_prose(found[key]) for key in found.keys() & _MESSAGES)
+    levels = [found[key] for key in found.keys() & _LEVELS]
+    named = any(isinstance(level, str) and level.lower() in _LEVEL_NAMES for level in levels)
+    return named or (words and bool(levels or found.keys() & _TIMES or len(found) == 1))
+
+
+def _is_prose(value: object) -> bool:
+    """Whether a text says something; a bookmark's text is a time or a number."""
+    return isinstance(value, str) and bool(value.strip("0123456789TZ:.+- "))
+
+
+def _lines_backwards(path: str, *, unfinished: bool) -> Iterator[bytes]:
+    """Lines that may be JSON objects, from the last to the first; with `unfinished` a last one without newline too.
+
+    What does not end in a brace is left out before it is put together, however long it is.
+    """
     with open_left(path) as file:
         position = file.seek(0, os.SEEK_END)
-        tail: list[bytes] = []  # of a line whose beginning is not read yet, from its end; nothing of one cut short
-        complete = False
+        tail: list[bytes] = []  # of a line whose beginning is not read yet, from its end
+        complete = unfinished
         while position > 0:
             size = min(BLOCK, position)
             position = file.seek(position - size)
             start, *rest = file.read(size).split(b"\n")
-            for line in reversed(rest):
-                if complete:
-                    yield b"".join([line, *reversed(tail)])
+            for piece in reversed(rest):
+                if complete and (any(tail) or _may_end_object(piece)):
+                    yield b"".join([piece, *reversed(tail)])
                 tail, complete = [], True
-            if complete:
+            if complete and (any(tail) or _may_end_object(start)):
                 tail.append(start)
-        if complete:
+            else:
+                complete = False
+        if complete and tail:
             yield b"".join(reversed(tail))
+
+
+def _may_end_object(piece: bytes) -> bool:
+    end = piece.rstrip()
+    return not end or end.endswith(b"}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _IMAGE_TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
 _ANY_TEXT = ("a text", "put it into quotes")
-_STATE = ("all or singer", "state: all keeps the last stage's whole output, singer its last line")
+_STATE = ("all, singer or none", "state: all keeps the last stage's whole output, singer its last state, none nothing")
 _METER = ("rows, bytes or off", "leave it out to count rows")
 _OVERLAP = ("fail, skip or wait", "leave it out to fail")
 _SHAPES: dict[str, tuple[tuple[str, str], ...]] = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @told
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
-    from handoff_kit import limits, names, params, run_local, venvs
+    from handoff_kit import limits, names, params, render, run_local, venvs
     from handoff_kit import project as projects
     from handoff_kit.image import obstacles
 
@@ -36,6 +36,8 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     params.check_functions(place)
     missing = run_local.not_given(params.document(place, loaded, asked))
     say(f"{place.shown}: no problem found")
+    if chosen := render.state_choice(loaded):
+        say(chosen)
     for obstacle in obstacles.obstacles(place, loaded):
         say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
     flags.warn_of_git(place)

@@ -367,7 +367,10 @@ SINGER = [
     pytest.param("""echo '{"a": 1}'; exit 4""", 4, b'{"a": 1}\n', id="kept on failure"),
     pytest.param("""echo '{"a": 1}'; kill -9 $$""", 137, b'{"a": 1}\n', id="kept when killed"),
     pytest.param("""echo '{"a": 1}'; echo '{"a": 2'""", 0, b'{"a": 1}\n', id="broken line"),
-    pytest.param("""echo '{"a": 1}'; printf '{"a": 2}'; kill -9 $$""", 137, b'{"a": 1}\n', id="line cut short"),
+    pytest.param("""echo '{"a": 1}'; printf '{"a": 2'; kill -9 $$""", 137, b'{"a": 1}\n', id="line cut short"),
+    pytest.param("""printf '{"a": 1}\\n{"a": 2}'""", 0, b'{"a": 2}\n', id="the last without a newline"),
+    pytest.param("""echo '{"a": 1}'; printf '{"a": 2}'; kill -9 $$""", 137, b'{"a": 2}\n', id="whole when killed"),
+    pytest.param("""echo '{"a": 1}'; echo '{"level": "INFO", "message": "done"}'""", 0, b'{"a": 1}\n', id="a log"),
     pytest.param("""echo '{"a": 1}'; echo '{}'""", 0, b'{"a": 1}\n', id="empty object"),
     pytest.param("""echo '{"a": 1}'; echo done; echo; echo 7; echo '[1]'""", 0, b'{"a": 1}\n', id="other words"),
     pytest.param("""echo '{"a": 1}'; echo '{"type": "RECORD", "a": 2}'""", 0, b'{"a": 1}\n', id="other messages"),
@@ -383,6 +386,25 @@ def test_state_singer_is_the_last_valid_line(project: Project, shell: str, code:
     assert (done.exit, done.state, done.record["state"]["replaced"]) == (code, expected, expected != b"old")
 
 
+NO_STATE = [
+    pytest.param("echo loaded 3 rows", "loaded 3 rows", id="words"),
+    pytest.param("echo; echo '{}'; echo hunter2-secret: 3; echo x", "***: 3", id="a secret"),
+    pytest.param("yes x | tr -d '\\n' | head -c 9999 || true", "x" * 200 + "...", id="a long line"),
+    pytest.param("true", None, id="nothing written"),
+    pytest.param("echo '{}'", None, id="an empty state"),
+]
+
+
+@pytest.mark.parametrize(("shell", "shown"), NO_STATE)
+def test_an_output_without_a_state_is_said(project: Project, shell: str, shown: str | None) -> None:
+    project.keep(b"old")
+    done = project.params("true", shell, state="singer", files={"t.json": '{"password": "hunter2-secret"}'}).run()
+    name = done.record["stages"][1]["name"]
+    warning = f"warning: state unchanged: stage {name} wrote no state to its stdout; its first line: {shown}"
+    assert [line for line in done.said("handoff") if line.startswith("warning")] == ([warning] if shown else [])
+    assert (done.exit, done.state, done.record["state"]["replaced"]) == (0, b"old", False)
+
+
 def tap(then: str) -> list[str]:
     return ["sh", "-c", f'cat "$2" >&2; {then}', "tap", "--state", ".artifacts/state"]
 
@@ -394,6 +416,7 @@ def tap(then: str) -> list[str]:
         pytest.param("singer", "true", 0, None, id="withdrawn after nothing"),
         pytest.param("singer", "exit 1", 1, None, id="withdrawn after a failure"),
         pytest.param("all", "exit 1", 1, None, id="for a tap that asks"),
+        pytest.param("none", """echo '{"a": 1}'""", 0, None, id="none keeps nothing"),
         pytest.param("all", "rm .artifacts/state", 0, None, id="removed by the stage itself"),
         pytest.param("all", "echo mine >.artifacts/state; exit 1", 1, b"mine\n", id="written by the stage itself"),
     ],
@@ -411,8 +434,37 @@ def test_without_a_tap_that_asks_no_state_is_seeded(project: Project) -> None:
 
 
 def test_a_second_run_is_given_what_the_first_left(project: Project) -> None:
-    project.params(["sh", "-c", 'cat "$2"; echo next', "tap", "--state", "./.artifacts//state"])
-    assert [project.run().state for _ in range(2)] == [b"{}\nnext\n", b"{}\nnext\nnext\n"]
+    project.params(["sh", "-c", 'cat "$2" >&2; echo "[$(cat "$2")]"', "tap", "--state", "./.artifacts//state"])
+    assert [(done.said("sh"), done.state) for done in (project.run(), project.run())] == [
+        (["{}"], b"[{}]\n"),
+        (["[{}]"], b"[[{}]]\n"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("output", "line", "shown"),
+    [
+        pytest.param(r'{"a": 1}\n{"a": 2}\n', 2, '{"a": 2}', id="two states"),
+        pytest.param(r'{"a": 1}\nhunter2-secret!', 2, "***!", id="a secret"),
+        pytest.param(r"\n", 2, "nothing", id="a blank line"),
+    ],
+)
+def test_an_output_the_next_run_could_not_read_is_refused(project: Project, output: str, line: int, shown: str) -> None:
+    project.keep(b'{"old": 1}')
+    last = {"argv": ["printf", output.replace("\\\\", "\\")]}
+    tap = ["sh", "-c", "true", "tap", "--state=.artifacts/state"]
+    done = project.params(tap, last, files={"t.json": '{"password": "hunter2-secret"}'}).run()
+    message = f".artifacts/stdout.log:{line}: found {shown}, expected one JSON document"
+    reason = f"{message}: a stage is given .artifacts/state, which was not replaced"
+    assert (done.exit, done.state, done.record["outcome"], done.record["reason"], done.record["state"]["replaced"]) == (
+        69,
+        b'{"old": 1}',
+        "failed",
+        reason,
+        False,
+    )
+    assert f"error: {reason}" in done.said("handoff")
+    assert project.params(tap[:3], last).run().exit == 0
 
 
 # commands

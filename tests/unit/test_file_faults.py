@@ -151,7 +151,7 @@ REFUSED = [
         "description: [a]\nstate: sinegr\nmeter: [rows]\nvenvs: {a: b}\ncommands: [{command: [a], args: {a: b}}]",
         [
             "1:14: `description` is a list, expected a text | put it into quotes",
-            "2:8: `state` is `sinegr`, expected all or singer | did you mean `singer`?",
+            "2:8: `state` is `sinegr`, expected all, singer or none | did you mean `singer`?",
             "3:8: `meter` is a list, expected rows, bytes or off | leave it out to count rows",
             "4:12: `a` is `b`, expected a list of requirements | write it like this: venvs: {tap: [tap-jsonl]}",
             "5:22: `command` is a list, expected the program to run | write it like this: - command: cat",

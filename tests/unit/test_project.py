@@ -100,7 +100,7 @@ def test_whole_file(tmp_path: Path) -> None:
 def test_defaults() -> None:
     project = _project("commands: [{command: cat}]")
     assert (project.description, project.vars, project.envs, project.venvs) == ("", {}, {}, ())
-    assert (project.state, project.meter, project.stages) == ("all", "rows", (Stage(command="cat"),))
+    assert (project.state, project.meter, project.stages) == (None, "rows", (Stage(command="cat"),))
     assert project.image == Image(base="python:3.11-slim", store="aws", platform=None)
 
 

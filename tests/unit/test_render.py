@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.project import understood
-from handoff_kit.render import pipeline_document, to_json
+from handoff_kit.render import pipeline_document, state_choice, to_json
 from handoff_kit.source import parse
 from handoff_runtime.pipeline import parse as runtime_parse
 
@@ -58,6 +58,38 @@ def test_whole_document() -> None:
 def test_the_runtime_reads_it() -> None:
     pipeline = runtime_parse(pipeline_document(_project(WHOLE), "elements", "dev", _no_file))
     assert [stage.name for stage in pipeline.stages] == ["tap-jsonl", "grep", "collector_stats"]
+
+
+NOT_GIVEN = "state: all, since no stage is given .artifacts/state and project.yml names no `state`"
+TAP = "state: singer, since stage tap is given .artifacts/state and project.yml names no `state`"
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "why"),
+    [
+        pytest.param("commands: [{command: cat}]", "all", NOT_GIVEN, id="not given"),
+        pytest.param("commands: [{shell: cat .artifacts/state}]", "all", NOT_GIVEN, id="read as any text"),
+        pytest.param("commands: [{command: tap, args: --state=.artifacts/state}]", "singer", TAP, id="args"),
+        pytest.param("commands: [{shell: 'tap -s .artifacts/state | tee x'}]", "singer", TAP, id="shell"),
+        pytest.param(
+            "{vars: {at: .artifacts/state}, commands: [{command: tap, args: ['--state', '{{ at }}']}]}",
+            "singer",
+            TAP,
+            id="a placeholder's default",
+        ),
+        pytest.param(
+            "{vars: {at: .artifacts/state}, envs: {AT: '{{ at }}'}, commands: [{shell: tap --state $AT}]}",
+            "singer",
+            TAP,
+            id="a variable",
+        ),
+        pytest.param("{state: all, commands: [{command: tap, args: --state .artifacts/state}]}", "all", "", id="all"),
+        pytest.param("{state: none, commands: [{command: dbt}]}", "none", "", id="none"),
+    ],
+)
+def test_what_becomes_of_the_output_where_the_file_does_not_say(text: str, mode: str, why: str) -> None:
+    project = _project(text)
+    assert (pipeline_document(project, "foo", "dev", _no_file)["state"], state_choice(project)) == (mode, why)
 
 
 @pytest.mark.parametrize(

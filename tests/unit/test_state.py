@@ -60,8 +60,13 @@ FIRST, LONG = b'{"a": 1}\n', b'{"a": "' + b"x" * (BLOCK * 2 + 17) + b'"}\n'
     [
         pytest.param(FIRST, FIRST, id="one"),
         pytest.param(FIRST + b'{"b": 2}\n', b'{"b": 2}\n', id="the last"),
-        pytest.param(FIRST + b'{"b": 2}', FIRST, id="no newline: cut short"),
-        pytest.param(b'{"b": 2}', None, id="only one cut short"),
+        pytest.param(FIRST + b'{"b": 2}', b'{"b": 2}\n', id="the last without a newline"),
+        pytest.param(b'{"b": 2}', b'{"b": 2}\n', id="one without a newline"),
+        pytest.param(FIRST + b'{"b": 2', FIRST, id="cut short"),
+        pytest.param(FIRST + b'{"b": {"c": 2}', FIRST, id="cut short behind a brace"),
+        pytest.param(FIRST + b'{"b": 2}  \t', b'{"b": 2}  \t\n', id="blanks in place of the newline"),
+        pytest.param(FIRST + b'{"type": "STATE", "value": {"b": 2}}', b'{"b": 2}\n', id="a message, no newline"),
+        pytest.param(b'{"b": 2', None, id="only one cut short"),
         pytest.param(FIRST + b"\n\n \n", FIRST, id="blank lines after"),
         pytest.param(b"\n" + FIRST, FIRST, id="a blank line before"),
         pytest.param(FIRST + b"{}\n", FIRST, id="an empty object"),
@@ -74,6 +79,13 @@ FIRST, LONG = b'{"a": 1}\n', b'{"a": "' + b"x" * (BLOCK * 2 + 17) + b'"}\n'
         pytest.param(FIRST + b"[" * 100_000 + b"\n", FIRST, id="too deep"),
         pytest.param(LONG, LONG, id="longer than a block"),
         pytest.param(FIRST + LONG + b"x" * (BLOCK * 2), LONG, id="long ones before one cut short"),
+        pytest.param(
+            b'{"a": "' + b"x" * (BLOCK - 10) + b'"}' + b" " * 99,
+            b'{"a": "' + b"x" * (BLOCK - 10) + b'"}' + b" " * 99 + b"\n",
+            id="a brace before the edge of a block, blanks behind it",
+        ),
+        pytest.param(FIRST + b'\xef\xbb\xbf{"b": 2}\n', FIRST, id="a byte order mark, which the tap would not read"),
+        pytest.param(FIRST + '{"b": 2}\n'.encode("utf-16"), FIRST, id="UTF-16, which the tap would not read"),
         pytest.param(LONG + b"x" * (BLOCK - 1) + b"\n", LONG, id="at the edge of a block"),
         pytest.param(b"y" * (BLOCK - len(FIRST)) + b"\n" + FIRST, FIRST, id="just behind the edge"),
         pytest.param(
@@ -85,6 +97,69 @@ FIRST, LONG = b'{"a": 1}\n', b'{"a": "' + b"x" * (BLOCK * 2 + 17) + b'"}\n'
 @pytest.mark.parametrize("succeeded", [True, False])
 def test_singer_is_the_last_valid_line(output: bytes, expected: bytes | None, succeeded: bool) -> None:  # noqa: FBT001
     assert kept("singer", output, succeeded=succeeded) == expected
+
+
+OTHERS = {
+    "a level by its name": {"level": "INFO", "text": "loaded"},
+    "a level in lower case": {"severity": "warning"},
+    "python-json-logger": {"asctime": "2026-01-01 00:00:00,000", "levelname": "INFO", "message": "loaded 3 rows"},
+    "a time and a message": {"time": "2026-01-01T00:00:00Z", "message": "loaded 3 rows"},
+    "structlog": {"event": "loaded", "timestamp": "2026-01-01T00:00:00Z", "rows": 3},
+    "pino": {"level": 30, "time": 1767225600000, "pid": 1, "msg": "loaded"},
+    "ECS logging": {"@timestamp": "2026-01-01T00:00:00Z", "log.level": "info", "message": "loaded"},
+    "a message alone": {"message": "loaded 3 rows"},
+    "a metric": {"type": "counter", "metric": "record_count", "value": 3, "tags": {}},
+    "a message of another protocol": {"type": "TRACE", "trace": {"type": "ERROR"}},
+    "a batch": {"type": "BATCH", "stream": "a", "manifest": []},
+}
+STATES = {
+    "plain": {"a": 1},
+    "bookmarks": {"bookmarks": {"orders": {"updated_at": "2026-01-01"}}},
+    "bookmarks as a list": {"bookmarks": [1]},
+    "bookmarks and a level": {"bookmarks": {}, "level": "INFO", "message": "x y"},
+    "bookmarks and a type": {"type": "INCREMENTAL", "bookmarks": {"a": 1}},
+    "a stream under way": {"currently_syncing": "orders"},
+    "a stream called level": {"level": 3},
+    "a stream called event": {"event": "2026-01-01T00:00:00Z"},
+    "streams called time and message": {"time": "2026-01-01", "message": "2026-01-01T00:00:00.000+01:00"},
+    "a stream called message": {"message": {"id": 7}},
+    "a value only": {"value": 3},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_json_is_no_state(name: str) -> None:
+    line = json.dumps(OTHERS[name]).encode()
+    assert [kept("singer", FIRST + line + end) for end in (b"", b"\n")] == [FIRST, FIRST]
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_form_of_a_state_is_one(name: str) -> None:
+    line = json.dumps(STATES[name]).encode()
+    message = b'{"type": "STATE", "value": ' + line + b"}"
+    assert [kept("singer", FIRST + each) for each in (line, line + b"\n", message)] == [line + b"\n"] * 3
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        pytest.param(b"", None, id="nothing"),
+        pytest.param(b"\n \n", None, id="blank lines"),
+        pytest.param(b'{}\n{"type": "STATE", "value": {}}\n', None, id="states that say nothing"),
+        pytest.param(b"\n{}\nloaded 3 rows\n[1]\n", b"loaded 3 rows", id="words"),
+        pytest.param(b'{"message": "loaded 3 rows"}\n', b'{"message": "loaded 3 rows"}', id="a log record"),
+        pytest.param(b'{"a": ', b'{"a":', id="cut short"),
+        pytest.param(b"x" * BLOCK, b"x" * state.LONGEST_SHOWN, id="a long line"),
+    ],
+)
+def test_the_first_line_that_is_no_state_can_be_shown(output: bytes, expected: bytes | None) -> None:
+    STDOUT.write_bytes(output)
+    assert state.refused() == expected
+
+
+def test_while_the_target_writes_its_last_line_may_be_unfinished() -> None:
+    STDOUT.write_bytes(FIRST + b'{"b": 2}')
+    assert state.emitted() == FIRST
 
 
 def test_a_long_output_without_a_newline_is_read_in_little_memory() -> None:
@@ -130,26 +205,87 @@ def test_a_snapshot_is_size_and_checksum() -> None:
     assert state.snapshot() == state.Snapshot(BLOCK + 3, f"{zlib.crc32(b'x' * (BLOCK + 3)):08x}")
 
 
+GIVEN = [
+    "tap --state .artifacts/state",
+    "tap --state=.artifacts/state",
+    "tap -s .artifacts/state",
+    "tap -s.artifacts/state",
+    "tap -s=.artifacts/state",
+    "tap --state ./.artifacts/../.artifacts//state",
+    "tap --state-file .artifacts/state --config c",
+    "tap --state /app/.artifacts/state",
+]
+QUOTED = [
+    "tap --state '.artifacts/state'",
+    'tap --state=".artifacts/state" | target',
+    "tap --state .artifacts/state|target",
+    "tap --state .artifacts/state;true",
+    "(tap -s .artifacts/state)",
+    'tap --state "$PWD/.artifacts/state"',
+    'tap --state "$STATE_FILE"',
+    "tap --state ${STATE_FILE}",
+    "tap --state \\\n  .artifacts/state",
+    "x=$(tap --state .artifacts/state)",
+    "if true\nthen tap --config c --state .artifacts/state\nfi",
+]
+NOT_GIVEN = [
+    "tap",
+    "tap --state other",
+    "tap --state .artifacts/state.json",
+    "tap --state ../other/.artifacts/state",
+    "tap --config .artifacts/state",
+    "tap --statement=x .env/state",
+    "cat .artifacts/state",
+    "wc -l > .artifacts/state",
+    "tap --state $OTHER",
+    "tap-s .artifacts/state",
+]
+
+
+@pytest.mark.parametrize("line", GIVEN + QUOTED + NOT_GIVEN)
+def test_whether_a_stage_is_given_the_state_file(line: str) -> None:
+    envs, given = {"STATE_FILE": ".artifacts/state"}, line not in NOT_GIVEN
+    assert state.is_given(["sh", "-c", line], envs) == given
+    if line not in QUOTED:
+        assert state.is_given(line.split(), envs) == given
+
+
 @pytest.mark.parametrize(
-    ("mode", "argv", "seeded"),
+    ("mode", "given", "seeded"),
+    [("singer", False, True), ("all", True, True), ("none", True, True), ("all", False, False), ("none", False, False)],
+)
+def test_an_empty_object_is_seeded(mode: str, given: bool, seeded: bool) -> None:  # noqa: FBT001
+    assert (state.seed(mode, given=given), STATE.exists()) == (seeded, seeded)
+    assert not seeded or json.loads(STATE.read_text()) == {}
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
     [
-        ("singer", ["tap"], True),
-        ("all", ["tap", "--state", ".artifacts/state"], True),
-        ("all", ["tap", "--state", "./.artifacts/../.artifacts/state"], True),
-        ("all", ["tap", "--state", "other"], False),
-        ("all", ["tap", ".artifacts/state"], False),
-        ("none", ["tap"], False),
+        pytest.param(b"", None, id="nothing"),
+        pytest.param(b'{"a": 1}', None, id="one"),
+        pytest.param(b'{\n  "a": 1\n}\n', None, id="one on several lines"),
+        pytest.param(b'{"a": 1}\n{"a": 2}\n', (2, b'{"a": 2}'), id="JSON Lines"),
+        pytest.param(b'{"a": 1}\nnext\n', (2, b"next"), id="words after it"),
+        pytest.param(b"3 rows\n", (1, b"3 rows"), id="words that begin with a number"),
+        pytest.param(b"loaded\n{}\n", (1, b"loaded"), id="words before it"),
+        pytest.param(b'{"a":\n', (2, b""), id="cut short"),
+        pytest.param(b'{"\xc3\xbc": 1}\n\xff\n', (2, b"\xff"), id="no text"),
+        pytest.param(b'{"\xc3\xbc": 1}\n\xc3\xa9t\xc3\xa9\n', (2, b"\xc3\xa9t\xc3\xa9"), id="more than ASCII"),
+        pytest.param(b"[" * 100_000, (1, b"[" * state.LONGEST_SHOWN), id="too deep"),
     ],
 )
-def test_an_empty_object_is_seeded_for_who_asks(mode: str, argv: list[str], seeded: bool) -> None:  # noqa: FBT001
-    assert (state.seed(mode, [["cat"], argv]), STATE.exists()) == (seeded, seeded)
-    assert not seeded or json.loads(STATE.read_text()) == {}
+def test_the_line_that_keeps_an_output_from_being_one_document(
+    output: bytes, expected: tuple[int, bytes] | None
+) -> None:
+    STDOUT.write_bytes(output)
+    assert state.unreadable() == expected
 
 
 @pytest.mark.parametrize(("content", "seeded"), [(b"", True), (b"x", False), (b"{}\n", False)])
 def test_a_state_that_is_there_is_left_alone(content: bytes, seeded: bool) -> None:  # noqa: FBT001
     STATE.write_bytes(content)
-    assert (state.seed("singer", []), STATE.read_bytes()) == (seeded, b"{}\n" if seeded else content)
+    assert (state.seed("singer", given=False), STATE.read_bytes()) == (seeded, b"{}\n" if seeded else content)
 
 
 @pytest.mark.parametrize(
