@@ -36,10 +36,14 @@ SETTLED_EVERY = 4  # ticks: a fresh count of rows costs a process a link
 
 
 class Settings(NamedTuple):
-    """How to execute: the meter mode, and the seconds from being told to stop to the end."""
+    """How to execute: the meter mode, and the seconds from being told to stop to the end.
+
+    With `read_whole` the last stage is to read its input to the end.
+    """
 
     meter: str
     grace: float
+    read_whole: bool = False
 
 
 class Figures(NamedTuple):
@@ -100,16 +104,18 @@ class Execution:
     def _start(self, commands: Sequence[Command], stdin: int, stdout: int) -> None:
         try:
             for index, command in enumerate(commands[:-1]):
-                stdin = self._start_linked(index, command, stdin)
+                before_last = index == len(commands) - 2
+                stdin = self._start_linked(index, command, stdin, read_whole=before_last and self._settings.read_whole)
             self._start_stage(len(commands) - 1, commands[-1], stdin, stdout, linked=False)
         finally:
             os.close(stdin)
 
-    def _start_linked(self, index: int, command: Command, stdin: int) -> int:
+    def _start_linked(self, index: int, command: Command, stdin: int, *, read_whole: bool) -> int:
         """Start a stage and the link behind it; the descriptor the next stage reads from."""
         source, write = pipe()
         try:
             stage = self._start_stage(index, command, stdin, write, linked=True)
+            stage.read_whole = read_whole
         except StartError:
             os.close(source)
             raise
@@ -120,7 +126,7 @@ class Execution:
             return source
         read, sink = pipe()
         moves = mover(self._settings.meter, source, sink, self._calls, self._poller)
-        stage.link = Link(source, sink, moves, self._poller)
+        stage.link = Link(source, sink, moves, self._poller, read_whole=read_whole)
         return read
 
     def _start_stage(self, index: int, command: Command, stdin: int, stdout: int, *, linked: bool) -> Started:
@@ -149,9 +155,16 @@ class Execution:
             self._poller.turn()
             self._stderr.mind_log()
         self._leftovers.sweep(self._reap)
+        self._note_unread()
         self._show()
         self._poller.ignore(self._signals.fd)
         self._poller.ignore(self._log.fd)
+
+    def _note_unread(self) -> None:
+        """What the last stage left of its input, now that nobody reads any more."""
+        if self._settings.read_whole and len(self._stages) > 1:
+            *_, before, last = self._stages
+            last.unread_input = before.unread_output(self._settings.meter)
 
     def _show(self) -> None:
         if self._tell is not None:

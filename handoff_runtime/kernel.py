@@ -37,6 +37,35 @@ def pipe() -> tuple[int, int]:
     return read, write
 
 
+def reopen(fd: int) -> int | None:
+    """A reading end of its own for a pipe of which we have either end (proc(5)); None where the system gives none."""
+    try:
+        return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def rest(fd: int) -> bytes:
+    """Everything that is in a pipe now, by either end of it; nothing where only the writing end is there to ask."""
+    read = reopen(fd)
+    try:
+        return _read_waiting(fd if read is None else read)
+    finally:
+        if read is not None:
+            os.close(read)
+
+
+def _read_waiting(fd: int) -> bytes:
+    data = b""
+    try:
+        os.set_blocking(fd, False)
+        while len(data) < PIPE_SIZE and (part := os.read(fd, PIPE_SIZE)):  # a fast writer would never let us end
+            data += part
+    except OSError:  # nothing more for now, or no reading end
+        pass
+    return data
+
+
 def calls() -> Calls | None:
     """The calls if this kernel has them and lets us use them (a sandbox may not)."""
     if not hasattr(os, "splice"):

@@ -56,7 +56,11 @@ class Ladder:
             self._stop(self._stages[: stage.index], signal.SIGTERM, KILL_AFTER)
             self._poller.after(self._grace, lambda: self._stop(downstream, signal.SIGTERM, KILL_AFTER))
         elif stage.index > 0 and not any(each.running for each in self._stages[stage.index :]):
-            self._poller.after(NOT_NEEDED_AFTER, lambda: self._stop_unread(self._stages[stage.index - 1]))
+            before = self._stages[stage.index - 1]
+            if before.read_whole:
+                self._poller.after(self._grace, lambda: self._stop_forsaken(before))
+            else:
+                self._poller.after(NOT_NEEDED_AFTER, lambda: self._stop_unread(before))
 
     def give_up(self) -> None:
         """Not every stage could be started: stop those that were."""
@@ -65,6 +69,12 @@ class Ladder:
     def _stop_unread(self, stage: Started) -> None:
         """Stop a stage whose reader has left; one that has closed its stdout by itself may finish its work."""
         if stage.unread:
+            self._stop([stage], signal.SIGTERM, KILL_AFTER)
+
+    def _stop_forsaken(self, stage: Started) -> None:
+        """Stop a stage that is to be read to its end, and whose reader has left: it had time to end."""
+        if stage.running and stage.forsaken:
+            stage.deserted = True
             self._stop([stage], signal.SIGTERM, KILL_AFTER)
 
     def _stop(self, stages: Sequence[Started], number: int, kill_after: float | None = None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 
+from handoff_runtime import kernel
 from handoff_runtime.kernel import PIPE_SIZE, Calls
 from handoff_runtime.poller import IN, OUT, Poller
 from handoff_runtime.rows import NEWLINE, Rows
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     class Mover(Protocol):
         """Moves data from a source to a sink, a step at a time, never blocking.
 
-        `waits` is the descriptor to wait for before the next step; `ended` once the source has ended.
+        `waits` is the descriptor to wait for before the next step; `ended` once the source has ended; `held` is
+        what was taken from the source and is not in the sink yet.
         """
 
         waits: int
         ended: bool
+        held: bytes | memoryview
 
         def step(self) -> int:
             """Move what can be moved and tell how many bytes; BrokenPipeError when the reader has gone."""
@@ -55,6 +58,7 @@ class Splice:
     counted = True
 
     def __init__(self, source: int, sink: int, calls: Calls) -> None:
+        self.held: bytes | memoryview = b""
         self.waits, self.ended = source, False
         self._source, self._sink, self._splice = source, sink, calls.splice
 
@@ -79,6 +83,7 @@ class TeeSplice:
     """Counts rows and bytes: shows the pages to a counter, then moves them."""
 
     def __init__(self, source: int, sink: int, calls: Calls, poller: Poller) -> None:
+        self.held: bytes | memoryview = b""
         self.waits, self.ended = source, False
         self._source, self._sink, self._calls = source, sink, calls
         self._rows = Rows(poller, calls.tee)
@@ -161,20 +166,20 @@ class Copy:
         self.waits, self.ended = source, False
         self.rows: int | None = 0 if count_rows else None
         self._source, self._sink = source, sink
-        self._held = memoryview(b"")
+        self.held: bytes | memoryview = b""
         self._last = NEWLINE
         os.set_blocking(sink, False)
 
     def step(self) -> int:
         """Read a chunk if none is held; write what the sink takes of it."""
-        if not self._held and not self._read():
+        if not self.held and not self._read():
             return 0
         try:
-            moved = os.write(self._sink, self._held)
+            moved = os.write(self._sink, self.held)
         except BlockingIOError:
             moved = 0
-        self._held = self._held[moved:]
-        self.waits = self._sink if self._held else self._source
+        self.held = self.held[moved:]
+        self.waits = self._sink if self.held else self._source
         return moved
 
     def finish(self) -> None:
@@ -192,7 +197,7 @@ class Copy:
         if chunk and self.rows is not None:
             self.rows += chunk.count(b"\n")
             self._last = chunk[-1]
-        self._held = memoryview(chunk)
+        self.held = memoryview(chunk)
         return bool(chunk)
 
 
@@ -208,10 +213,14 @@ class Link:
 
     `left` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
     wait for its writer, None while there is something to move.
+    With `read_whole` the reader is to read all. What it leaves in the pipes is kept, and a writer of which it left
+    nothing is not cut off: it may be about to end.
     """
 
-    def __init__(self, source: int, sink: int, mover: Mover, poller: Poller) -> None:
-        self.bytes, self.open = 0, True
+    def __init__(self, source: int, sink: int, mover: Mover, poller: Poller, *, read_whole: bool = False) -> None:
+        self.bytes, self.open, self.forsaken = 0, True, False
+        self._read_whole, self._unread = read_whole, b""
+        self._left_over: int | None = None
         self.left: float | None = None
         self.idle_since: float | None = time.monotonic()
         self._source, self._sink, self._mover, self._poller = source, sink, mover, poller
@@ -238,10 +247,25 @@ class Link:
         if self.open:
             self.open = False
             self._poller.ignore(self._waits)
-            self._poller.ignore(self._sink)
+            self._close_sink()
             os.close(self._source)
-            os.close(self._sink)
             self._mover.finish()
+
+    def left_over(self) -> bytes:
+        """What the reader left in the pipes; to be asked once it has ended."""
+        if self._left_over is not None:
+            self._unread += kernel.rest(self._left_over)
+            os.close(self._left_over)
+            self._left_over = None
+        return self._unread
+
+    def _close_sink(self) -> None:
+        """Let the reader have its end of file; what it does not read then is seen by an end of our own."""
+        if self._sink >= 0:
+            self._left_over = kernel.reopen(self._sink) if self._read_whole and self.left is None else None
+            self._poller.ignore(self._sink)
+            os.close(self._sink)
+            self._sink = -1
 
     def _watch(self) -> None:
         """Wait at one place; the sink is always asked for its error, which tells that the reader has gone."""
@@ -278,5 +302,23 @@ class Link:
         )
 
     def _reader_left(self) -> None:
+        if self._read_whole:
+            self._unread = kernel.rest(self._sink) + bytes(self._mover.held) + kernel.rest(self._source)
+            if not self._unread:
+                self._wait_for_writer()
+                return
         self.left = time.monotonic()
+        self.close()
+
+    def _wait_for_writer(self) -> None:
+        """The reader has gone and left nothing: the writer shows whether that was all."""
+        self.forsaken, self.idle_since = True, time.monotonic()
+        self._poller.ignore(self._waits)
+        self._close_sink()
+        self._waits = self._source
+        self._poller.watch(self._source, IN, self._writer_shows)
+
+    def _writer_shows(self, _events: int) -> None:
+        self._unread += kernel.rest(self._source)
+        self.left = time.monotonic() if self._unread else None
         self.close()

@@ -16,19 +16,30 @@ if TYPE_CHECKING:
 
 OK, FAILED, CONSEQUENCE, NOT_NEEDED, STOPPED = "ok", "failed", "consequence", "not needed", "stopped"
 KILLED = 128 + signals.SIGKILL
+UNREAD = 65  # sysexits.h EX_DATAERR
+
+
+class Unread(NamedTuple):
+    """What a stage left of its input, as far as it was counted; `more` when its writer had not ended by then."""
+
+    rows: int | None
+    bytes: int | None
+    more: bool
 
 
 class Ending(NamedTuple):
     """How one stage ended.
 
     `status` as subprocess tells it (negative: the signal); `ended` in seconds of one clock;
-    `stopped` when we had told it to stop before it ended; `left` when its reader had gone before it ended.
+    `stopped` when we had told it to stop before it ended; `left` when its reader had gone before it ended;
+    `unread` when it ended before its input did, of a stage that is to read all of it.
     """
 
     status: int
     ended: float
     stopped: bool = False
     left: bool = False
+    unread: Unread | None = None
 
 
 class Outcome(NamedTuple):
@@ -52,7 +63,7 @@ def decide(endings: Sequence[Ending], signal: int | None = None) -> Outcome:
     blamed = tuple(
         CONSEQUENCE if verdict == FAILED and index != first else verdict for index, verdict in enumerate(verdicts)
     )
-    return Outcome("failed", exit_code(endings[first].status), blamed, first)
+    return Outcome("failed", exit_code(endings[first].status) or UNREAD, blamed, first)
 
 
 def exit_code(status: int) -> int:
@@ -65,6 +76,15 @@ def told(status: int) -> str:
     if status >= 0:
         return f"ended with exit {status}"
     return f"was ended by {signal_name(-status)}" + (" (out of memory?)" if status == -signals.SIGKILL else "")
+
+
+def early(unread: Unread) -> str:
+    """In words, how a stage ended that left some of its input."""
+    rows = None if unread.rows is None else f"{unread.rows:,} row{'' if unread.rows == 1 else 's'}"
+    size = f"{unread.bytes:,} bytes" if unread.bytes else None
+    counted = f"{rows} ({size})" if rows and size else size
+    what = f"{'at least ' if unread.more else ''}{counted} were left unread" if counted else "not all of it was read"
+    return f"ended with exit 0 before its input was at its end: {what}"
 
 
 def signal_name(number: int) -> str:
@@ -83,7 +103,7 @@ def _verdicts(endings: Sequence[Ending]) -> tuple[str, ...]:
 
 def _verdict(ending: Ending, *, last: bool, readers_fine: bool) -> str:
     if ending.status == 0:
-        return OK
+        return FAILED if ending.unread and not ending.stopped else OK
     if ending.stopped:
         return NOT_NEEDED if readers_fine and not last else STOPPED
     if not last and ending.left:

@@ -182,7 +182,7 @@ def _scene(request: Request, params: Params, environ: Mapping[str, str], share: 
     pipeline = variables.filled(_chosen(whole, request.command), known)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
     begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
-    settings = Settings(pipeline.meter, grace(environ) * share)
+    settings = Settings(pipeline.meter, grace(environ) * share, read_whole=pipeline.state == state.SINGER)
     return Scene(request, params, pipeline, environ, settings, begun, mask.of_run(params, pipeline, environ, data))
 
 
@@ -228,11 +228,14 @@ def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> record.Ende
     try:
         commands = [process.command(stage, scene.environ) for stage in scene.pipeline.stages]
         memory = Memory()
-        return _judged(scene, _supervised(scene, commands, signals, log, lock), memory)
+        ended = _judged(scene, _supervised(scene, commands, signals, log, lock), memory)
     except HandoffError as error:
         log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
         return record.Ended(Outcome("failed", error.exit_code, ()), culprit, error.marked)
+    if ended.outcome.exit == outcome.UNREAD:
+        log.say("hint: a target must read its input to the end; for one that need not, write `state: all`")
+    return ended
 
 
 def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
@@ -275,6 +278,8 @@ def _judged(scene: Scene, result: Result, memory: Memory) -> record.Ended:
 
 def _death(exit_code: int, ending: Ending, memory: Memory) -> str:
     """How a stage failed, in words; a shell tells by its exit code that what it ran was killed."""
+    if ending.unread and ending.status == 0:
+        return outcome.early(ending.unread)
     why = memory.why_killed() if exit_code == outcome.KILLED else None
     return f"was killed for memory: {why}" if why else outcome.told(ending.status)
 

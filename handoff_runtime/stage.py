@@ -6,8 +6,9 @@ import os
 import select
 import time
 
+from handoff_runtime import kernel
 from handoff_runtime.meter import Link
-from handoff_runtime.outcome import Ending
+from handoff_runtime.outcome import Ending, Unread
 from handoff_runtime.process import Command, Usage
 
 
@@ -18,6 +19,10 @@ class Started:
         self.index, self.name, self.command, self.stderr = index, command.stage, command, stderr
         self.link: Link | None = None  # behind it, where there is one and it is metered
         self.mouth = -1  # our copy of an unmetered stdout, to see whether anybody reads it
+        self.read_whole = False  # whether its reader is to read to the end of what it writes
+        self.deserted = False  # stopped because its reader had ended, though not a byte was left
+        self.left_over: int | None = None  # a reading end of an unmetered stdout, for what its reader leaves
+        self.unread_input: Unread | None = None
         self.pid = 0
         self.started = time.monotonic()
         self.heard = self.started
@@ -43,11 +48,34 @@ class Started:
         """How it ended, if it has."""
         if self.status is None or self.ended is None:
             return None
-        return Ending(self.status, self.ended, self.stopped, self.reader_left)
+        return Ending(self.status, self.ended, self.stopped, self.reader_left, self.unread_input)
+
+    @property
+    def forsaken(self) -> bool:
+        """Whether its reader has gone, be it that all was read so far."""
+        return self.unread or (self.link is not None and self.link.forsaken)
+
+    def unread_output(self, meter: str) -> Unread | None:
+        """What its reader left of its output; None where it read to the end. To be asked once all have ended."""
+        data = self._left_over() if self.link is None else self.link.left_over()
+        more = self.deserted or (self.reader_left and self.status != 0)
+        if not data and not more:
+            return None
+        rows = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
+        return Unread(rows if meter == "rows" else None, None if meter == "off" else len(data), more)
+
+    def _left_over(self) -> bytes:
+        if self.left_over is None:
+            return b""
+        data = kernel.rest(self.left_over)
+        os.close(self.left_over)
+        self.left_over = None
+        return data
 
     def shut(self) -> None:
         """Let the reader have its end of file."""
         if self.mouth >= 0:
+            self.left_over = kernel.reopen(self.mouth) if self.read_whole else None
             os.close(self.mouth)
             self.mouth = -1
 

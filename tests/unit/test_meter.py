@@ -29,14 +29,14 @@ MOVERS = [
 class Linked:
     """A link between two pipes whose other ends are ours."""
 
-    def __init__(self, meter: str, calls: Calls | None) -> None:
+    def __init__(self, meter: str, calls: Calls | None, *, read_whole: bool = False) -> None:
         self.poller = Poller()
         self.source, self.write = kernel.pipe()
         self.read, self.sink = kernel.pipe()
         for fd in (self.write, self.read):
             os.set_blocking(fd, False)
         self.mover = mover(meter, self.source, self.sink, calls, self.poller)
-        self.link = Link(self.source, self.sink, self.mover, self.poller)
+        self.link = Link(self.source, self.sink, self.mover, self.poller, read_whole=read_whole)
 
     def turn(self) -> None:
         """Let the link work, and come back soon whatever happens."""
@@ -209,3 +209,62 @@ def test_a_signal_in_the_middle_of_a_call_is_no_error() -> None:
         signal.signal(signal.SIGALRM, before)
         for fd in (read, write, other, sink):
             os.close(fd)
+
+
+# a reader that is to read all
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "ended_before", "then", "left"),
+    [
+        pytest.param(b"1\n2\n3\n", 6, True, b"", (b"", False), id="all, the writer had ended"),
+        pytest.param(b"1\n2\n3\n", 6, False, b"", (b"", False), id="all, the writer ends later"),
+        pytest.param(b"1\n2\n3\n", 6, False, b"4\n", (b"4\n", True), id="all, and the writer writes more"),
+        pytest.param(b"1\n2\n3\n", 2, True, b"", (b"2\n3\n", False), id="one row, the writer had ended"),
+        pytest.param(b"1\n2\n3\n", 2, False, b"", (b"2\n3\n", True), id="one row, the writer had not ended"),
+        pytest.param(b"", 0, False, b"", (b"", False), id="nothing was there"),
+    ],
+)
+@pytest.mark.parametrize(("meter", "calls"), MOVERS)
+def test_what_a_reader_leaves_is_known(  # a table
+    meter: str,
+    calls: Calls | None,
+    written: bytes,
+    read: int,
+    ended_before: bool,  # noqa: FBT001
+    then: bytes,
+    left: tuple[bytes, bool],
+) -> None:
+    linked = Linked(meter, calls, read_whole=True)
+    linked.put(written)
+    if ended_before:
+        os.close(linked.write)
+    for _ in range(5):
+        linked.turn()
+    assert not read or linked.get(read) == written[:read]
+    os.close(linked.read)
+    linked.turn()
+    assert linked.link.open == (not ended_before and read == len(written))
+    if then:
+        linked.put(then)
+        linked.turn()
+    if not ended_before:
+        os.close(linked.write)
+        linked.turn()
+    assert (linked.link.left_over(), linked.link.left is not None) == left
+    while not linked.link.done:
+        linked.turn()
+
+
+@pytest.mark.parametrize(("meter", "calls"), MOVERS)
+def test_what_a_reader_leaves_of_a_full_link_is_cut_off(meter: str, calls: Calls | None) -> None:
+    linked, total = Linked(meter, calls, read_whole=True), 0
+    for _ in range(200):
+        total += (1 << 16) - len(linked.put(b"x" * (1 << 16)))
+        linked.turn()
+    os.close(linked.read)
+    linked.turn()
+    assert (len(linked.link.left_over()), linked.link.open) == (total, False)
+    with pytest.raises(BrokenPipeError):
+        os.write(linked.write, b"x")
+    linked.close()

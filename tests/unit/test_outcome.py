@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from handoff_runtime.outcome import Ending, Outcome, decide, exit_code, signal_name, told
+from handoff_runtime.outcome import Ending, Outcome, Unread, decide, early, exit_code, signal_name, told
+
+ROWS = Unread(3, 30, more=True)
 
 
 def end(status: int, at: float = 1.0, how: str = "") -> Ending:
-    return Ending(status, at, stopped="stopped" in how, left="left" in how)
+    return Ending(status, at, "stopped" in how, "left" in how, ROWS if "unread" in how else None)
 
 
 CASES = [
@@ -55,6 +57,25 @@ CASES = [
         id="a reader that is fine before one that is not",
     ),
     pytest.param([end(0), end(1, how="left")], Outcome("failed", 1, ("ok", "failed"), 1), id="the last has no reader"),
+    pytest.param(
+        [end(-13, 2, "left"), end(0, 1, "unread")],
+        Outcome("failed", 65, ("consequence", "failed"), 1),
+        id="the last left some of its input",
+    ),
+    pytest.param([end(0, 1), end(0, 2, "unread")], Outcome("failed", 65, ("ok", "failed"), 1), id="and a small input"),
+    pytest.param(
+        [end(4, 1), end(0, 2, "unread")],
+        Outcome("failed", 4, ("failed", "consequence"), 0),
+        id="and its writer had failed before",
+    ),
+    pytest.param(
+        [end(-15, 2, "left"), end(7, 1, "unread")],
+        Outcome("failed", 7, ("consequence", "failed"), 1),
+        id="and failed",
+    ),
+    pytest.param(
+        [end(0, 1), end(0, 2, "stopped, unread")], Outcome("succeeded", 0, ("ok", "ok")), id="and was stopped"
+    ),
     pytest.param([end(0), end(-15, how="stopped")], Outcome("succeeded", 0, ("ok", "stopped")), id="the last, stopped"),
 ]
 
@@ -87,6 +108,20 @@ def test_a_run_that_was_stopped_before_it_began_is_stopped() -> None:
 )
 def test_a_status_has_a_code_and_words(status: int, code: int, words: str) -> None:
     assert (exit_code(status), told(status)) == (code, words)
+
+
+@pytest.mark.parametrize(
+    ("unread", "words"),
+    [
+        (Unread(198_647, 1_688_895, more=True), "at least 198,647 rows (1,688,895 bytes) were left unread"),
+        (Unread(1, 4, more=False), "1 row (4 bytes) were left unread"),
+        (Unread(None, 4, more=False), "4 bytes were left unread"),
+        (Unread(0, 0, more=True), "not all of it was read"),
+        (Unread(None, None, more=True), "not all of it was read"),
+    ],
+)
+def test_what_was_left_unread_has_words(unread: Unread, words: str) -> None:
+    assert early(unread) == f"ended with exit 0 before its input was at its end: {words}"
 
 
 def test_a_signal_has_a_name() -> None:

@@ -21,7 +21,7 @@ def test_a_value_is_a_tuple_with_names() -> None:
 def test_a_value_has_defaults_and_is_replaced_never_changed() -> None:
     ending = Ending(1, 2.0)
     changed = ending._replace(left=True)
-    assert (ending, changed, type(changed)) == ((1, 2.0, False, False), (1, 2.0, False, True), Ending)
+    assert (ending, changed, type(changed)) == ((1, 2.0, False, False, None), (1, 2.0, False, True, None), Ending)
     with pytest.raises(AttributeError):
         ending.status = 3  # type: ignore[misc]  # that it cannot is what is tested
 
