@@ -83,7 +83,8 @@ class Stage(BaseModel):
     shell: str | None = Field(
         None,
         min_length=1,
-        description="Instead of `command`: a line for `sh`, with pipes, redirections, variables and globs.",
+        description="Instead of `command`: a line for `sh -eu`, with pipes, redirections, variables and globs. A part "
+        "of a pipe that fails fails the stage, where bash or another shell with pipefail is there.",
         examples=["grep foo | sort > .artifacts/sorted"],
     )
     args: Args = Field(

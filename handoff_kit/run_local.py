@@ -57,11 +57,12 @@ def plan(
     meter: str | None,
     log_format: str,
     container: Container | None = None,
+    no_state: bool = False,
 ) -> LocalRun:
     """What the runtime is to be started with; what can be known to be wrong is an error before anything runs."""
     command = RUN if command == "default" else command
     text = _given(params, place) if params else _rendered(place, environment, command, installed=container is None)
-    asked = LocalRun(place.directory, text, command, data, meter, log_format, container)
+    asked = LocalRun(place.directory, text, command, data, meter, log_format, container, no_state=no_state)
     _filled(text, command, data)
     return asked
 
@@ -138,6 +139,7 @@ def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry
     if dry:
         shown = preview(asked.params, asked.command, asked.data, environ).rstrip()
         where = f"in a container of {asked.container.argv[-1]}" if asked.container else f"in projects/{place.name}"
+        where += ", without state" if asked.no_state else ""
         say(f"would {'show' if asked.command == SHOW else 'run'}, {where}:\n{shown}")
         return 0
     before, _ = last_record(asked)
@@ -206,11 +208,12 @@ def run_remote(
     loaded = projects.load(place.file, place.shown)
     _check_venvs(place, loaded)
     asked = remote.plan(place, stack, **words)
+    told = remote.told(stack, no_state=asked.no_state)
     if dry:
-        say(f"would run, in {os.path.relpath(asked.directory)}, with {remote.told(stack)}")
+        say(f"would run, in {os.path.relpath(asked.directory)}, with {told}")
         return 0
     remote.make_directory(place)
-    say(remote.told(stack))
+    say(told)
     return run(asked, place, environ, dry=False, say=say)
 
 

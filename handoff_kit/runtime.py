@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READ_SIZE = 1 << 16
 STDOUT = 1
-UNSEEN = ("VIRTUAL_ENV", "STACK_NAME")  # the venv of the kit, and a store that was not asked for
+UNSEEN = ("VIRTUAL_ENV", "STACK_NAME", "HANDOFF_NO_STATE")  # the venv of the kit, and a store that was not asked for
 PATIENCE = 10.0
 SHOW = "show_commands"
 START = str(Path(handoff_runtime.__file__).with_name("start.py"))
@@ -56,6 +56,7 @@ class LocalRun:
     log_format: str
     container: Container | None = None
     store: Mapping[str, str] | None = None
+    no_state: bool = False
 
     @property
     def tells(self) -> bool:
@@ -75,8 +76,9 @@ class LocalRun:
         params = () if self.store else ("--params", "-")
         asked = (self.command, "--data", "-", *params, *meter, "--log-format", self.log_format)
         lifeline = ("--lifeline",) if self.container else ()
+        no_state = ("--no-state",) if self.no_state else ()
         start = self.container.argv if self.container else (sys.executable, START)
-        return (*start, *asked, *progress, *lifeline)
+        return (*start, *asked, *progress, *lifeline, *no_state)
 
     @property
     def artifacts(self) -> Path:

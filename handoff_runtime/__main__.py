@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
                                   [--log-format text|json] [--progress-fd N] [--lifeline]
+                                  [--no-state]
 
 COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAND]
 -d, --data     JSON object that fills placeholders; - is the first line of standard input, so that no other
@@ -38,6 +39,7 @@ COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAN
 --log-format   text on a terminal, else json                            [$LOG_FORMAT]
 --progress-fd  descriptor to write figures to, one JSON line at a time
 --lifeline     with --params -: the params are the first line; when standard input ends, the run is stopped
+--no-state     neither read nor replace the state; a stage that reads it gets {}   [$HANDOFF_NO_STATE=1]
 """
 FLAGS = {
     "-d": "data",
@@ -47,7 +49,7 @@ FLAGS = {
     "--log-format": "log_format",
 }
 FLAGS["--progress-fd"] = "progress_fd"
-LIFELINE = "--lifeline"
+LIFELINE, NO_STATE = "--lifeline", "--no-state"
 FORMATS = ("text", "json")
 STDERR = 2
 REFERENCES = ("ssm:", "secretsmanager:")
@@ -63,12 +65,13 @@ class Asked(NamedTuple):
     log_format: str
     progress_fd: int | None
     lifeline: bool = False
+    no_state: bool = False
 
 
 def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) -> Asked:
     """Read the command line (argparse would cost a third of a start); UsageError names what is not understood."""
     found: dict[str, str] = {}
-    words = iter([word for word in argv if word != LIFELINE])
+    words = iter([word for word in argv if word not in (LIFELINE, NO_STATE)])
     for word in words:
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
         name = FLAGS.get(flag) or ("command" if not word.startswith("-") else None)
@@ -85,7 +88,14 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
         or ("text" if terminal else "json"),
         progress_fd=_open_fd("--progress-fd", found.get("progress_fd")),
         lifeline=_lifeline(argv, found.get("params")),
+        no_state=NO_STATE in argv or _switch("HANDOFF_NO_STATE", environ),
     )
+
+
+def _switch(name: str, environ: Mapping[str, str]) -> bool:
+    if (value := environ.get(name, "")) not in ("", "0", "1"):
+        raise UsageError(f"{name}: {value!r} found, 1 or 0 expected")
+    return value == "1"
 
 
 def _lifeline(argv: Sequence[str], params: str | None) -> bool:
@@ -221,7 +231,9 @@ def _act(
         from handoff_runtime import function
 
         _check_known(what.command, function.names())
-    request = run.Request(what.command, data, what.meter, what.log_format, what.progress_fd, what.lifeline)
+    request = run.Request(
+        what.command, data, what.meter, what.log_format, what.progress_fd, what.lifeline, what.no_state
+    )
     return run.run(request, params, environ, signals, remote)
 
 

@@ -47,7 +47,7 @@ class Settings(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """One stage so far, or at its end; rows are None where they are not counted."""
+    """One stage so far, or at its end; rows are None where they are not counted; `silent` on stderr."""
 
     name: str
     started: float
@@ -58,6 +58,7 @@ class Figures(NamedTuple):
     bytes_in: int | None
     rows_out: int | None
     bytes_out: int | None
+    silent: bool = False
 
 
 class Result(NamedTuple):
@@ -227,6 +228,7 @@ def _figures(stage: Started, before: Link | None) -> Figures:
         bytes_in=before.bytes if before else None,
         rows_out=after.rows if after else None,
         bytes_out=after.bytes if after else None,
+        silent=stage.silent,
     )
 
 

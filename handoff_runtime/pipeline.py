@@ -25,7 +25,8 @@ class Stage(NamedTuple):
     """One command of a pipeline.
 
     `argv` may hold placeholders; `venv` is a directory relative to the project; `label` is what a
-    person calls the command (`collector_stats`, not the interpreter that runs it).
+    person calls the command (`collector_stats`, not the interpreter that runs it). Of a `shell` line `argv`
+    ends in the line.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Stage(NamedTuple):
     label: str
     venv: str | None
     envs: Mapping[str, str]
+    is_shell: bool = False
 
 
 class Pipeline(NamedTuple):
@@ -88,6 +90,7 @@ def _stage(found: object, where: str) -> Stage:
         label=label,
         venv=None if venv is None else _text(venv, f"{where}.venv"),
         envs=_envs(whole.get("envs", {}), f"{where}.envs"),
+        is_shell=whole.get("shell") is not None,
     )
 
 

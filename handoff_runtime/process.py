@@ -35,9 +35,27 @@ class Usage(NamedTuple):
 def command(stage: Stage, environ: Mapping[str, str]) -> Command:
     """Find the stage's command before anything runs; StartError 127 or 126 as POSIX shells have it."""
     own = _environ(stage, environ)
-    path = _find(stage, own.get("PATH", os.defpath))
+    places = own.get("PATH", os.defpath)
+    if stage.is_shell:
+        return Command(stage.name, *_shell(stage, places), own)
+    path = _find(stage, places)
     _check_interpreter(stage, path)
     return Command(stage.name, path, stage.argv, own)
+
+
+def _shell(stage: Stage, places: str) -> tuple[str, tuple[str, ...]]:
+    """The shell for a line, and its words: a command that fails ends it, in a pipe too, as does an unset variable.
+
+    bash, started as `sh`, is in POSIX mode, and has pipefail; another `sh` is asked whether it has.
+    """
+    line = stage.argv[-1]
+    bash = next(filter(_is_executable, _candidates("bash", places)), None)
+    if bash:
+        return bash, ("sh", "-euo", "pipefail", "-c", line)
+    return _find(stage, places), ("sh", "-euc", f"{_PIPEFAIL}{line}")
+
+
+_PIPEFAIL = "if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi; "  # on the line: their numbers stay
 
 
 def start(command: Command, stdin: int, stdout: int, stderr: int) -> int:
@@ -102,16 +120,24 @@ def _environ(stage: Stage, environ: Mapping[str, str]) -> dict[str, str]:
 
 def _find(stage: Stage, path: str) -> str:
     name = stage.argv[0]
-    places = [name] if "/" in name else [os.path.join(place, name) for place in path.split(os.pathsep) if place]
+    places = [name] if "/" in name else _candidates(name, path)
     there = [place for place in places if os.path.isfile(place) or ("/" in name and os.path.exists(place))]
     for place in there:
-        if os.path.isfile(place) and os.access(place, os.X_OK):
+        if _is_executable(place):
             return place
     if there:
         found = "a directory" if os.path.isdir(there[0]) else f"{inserted(there[0])}, which is not executable"
         raise _cannot_start(stage.name, name, NOT_EXECUTABLE, f"{found} found, an executable file expected")
     where = "PATH" if "/" not in name and not stage.venv else inserted(os.getcwd() if "/" in name else stage.venv)
     raise _cannot_start(stage.name, name, NOT_FOUND, f"not found in {where}")
+
+
+def _candidates(name: str, path: str) -> list[str]:
+    return [os.path.join(place, name) for place in path.split(os.pathsep) if place]
+
+
+def _is_executable(place: str) -> bool:
+    return os.path.isfile(place) and os.access(place, os.X_OK)
 
 
 def _check_interpreter(stage: Stage, path: str) -> None:

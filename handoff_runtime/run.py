@@ -45,13 +45,14 @@ if TYPE_CHECKING:
 RUN = "run"
 LOG_FD = 2
 LONGEST_LINE = 200  # characters of a stage's output in a message
+LAST_LINES, LAST_BYTES = 20, 1 << 14  # of the stdout of a stage that failed without a word on stderr
 DRAIN = 5.0
 
 
 class Request(NamedTuple):
     """What is asked of a run; `meter` overrides the project's; `progress_fd` is whoever watches.
 
-    With `lifeline` the run stops when our standard input ends.
+    With `lifeline` the run stops when our standard input ends; with `no_state` it neither reads nor replaces the state.
     """
 
     command: str
@@ -60,6 +61,7 @@ class Request(NamedTuple):
     log_format: str
     progress_fd: int | None
     lifeline: bool = False
+    no_state: bool = False
 
 
 class Scene(NamedTuple):
@@ -104,16 +106,19 @@ def _taken(scene: Scene, signals: Signals, remote: Remote | None) -> int:
 
 
 def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> int:
+    state.bring_back()
     notes = [*history.note_killed(), *workspace.prepare(scene.params.files, copy=remote is None)]
     log = _log(scene, workspace.STDERR)
     for note in notes:
-        log.say(note)
-    ended = _fetched(remote, log) if remote else None
+        log.say(inserted(note))
+    ended = _fetched(remote, log, with_state=not scene.request.no_state) if remote else None
     before = state.snapshot()
     if before and not before.bytes:
         log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
     document = record.running(scene.begun, before, scene.environ)
     record.write(document, scene.hidden)
+    if scene.request.no_state:
+        state.set_aside()
     seeded = state.seed(scene.pipeline.state, given=_is_given_state(scene))
     ended, replaced = _keep_state(scene, ended or _watched(scene, signals, log, lock, remote), log)
     if seeded and not replaced:
@@ -121,11 +126,11 @@ def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> 
     return _conclude(scene, document, ended, log, remote, replaced=replaced)
 
 
-def _fetched(remote: Remote, log: Log) -> record.Ended | None:
+def _fetched(remote: Remote, log: Log, *, with_state: bool) -> record.Ended | None:
     """Fetch what the run begins with; how it ended, if that is how."""
     remote.say = _inserting(log.say)
     try:
-        remote.fetch()
+        remote.fetch(with_state=with_state)
     except overlap.Given as given:
         return record.Ended(Outcome("stopped", given.exit, ()), reason=str(given))
     except HandoffError as error:
@@ -180,9 +185,12 @@ def _scene(request: Request, params: Params, environ: Mapping[str, str], share: 
     run_id = _checked_id(str(data.get("run_id") or _new_id(now)))
     known = variables.values(data, whole, variables.Run(run_id, whole.project, whole.environment, due))
     pipeline = variables.filled(_chosen(whole, request.command), known)
+    read_whole = pipeline.state == state.SINGER
+    if request.no_state:
+        pipeline = pipeline._replace(state=state.NONE)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
     begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
-    settings = Settings(pipeline.meter, grace(environ) * share, read_whole=pipeline.state == state.SINGER)
+    settings = Settings(pipeline.meter, grace(environ) * share, read_whole=read_whole)
     return Scene(request, params, pipeline, environ, settings, begun, mask.of_run(params, pipeline, environ, data))
 
 
@@ -233,9 +241,20 @@ def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> record.Ende
         log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
         return record.Ended(Outcome("failed", error.exit_code, ()), culprit, error.marked)
+    if ended.outcome.verdicts[-1] == outcome.FAILED and ended.figures[-1].silent:
+        _show_last_output(scene, log)
     if ended.outcome.exit == outcome.UNREAD:
         log.say("hint: a target must read its input to the end; for one that need not, write `state: all`")
     return ended
+
+
+def _show_last_output(scene: Scene, log: Log) -> None:
+    """The end of what the last stage wrote to its stdout: some programs (dbt) say there why they failed."""
+    name, output = scene.pipeline.stages[-1].name, workspace.tail(workspace.STDOUT, LAST_LINES, LAST_BYTES)
+    if output:
+        log.say(f"stage {name} failed without a word on stderr; its stdout ({workspace.STDOUT}) ends like this:")
+        log.feed(name, output)
+        log.end(name)
 
 
 def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
@@ -296,6 +315,8 @@ def _with_output(figures: Sequence[Figures], meter: str) -> Sequence[Figures]:
 def _keep_state(scene: Scene, ended: record.Ended, log: Log) -> tuple[record.Ended, bool]:
     """Keep the state if it was earned; a run that cannot keep it has failed, unless it had failed before."""
     try:
+        if scene.request.no_state:
+            state.bring_back()
         return ended, bool(ended.figures) and _keep(scene, log, succeeded=ended.outcome.word == "succeeded")
     except StoreError as error:
         log.say(error.for_log())

@@ -29,6 +29,7 @@ class Started:
         self.ended: float | None = None
         self.status: int | None = None
         self.usage: Usage | None = None
+        self.silent = True  # not a byte on its stderr
         self.stopped = False
         self.reader_left = False
         self.cleared = False

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 18
 SEED = b"{}\n"
 ALL, SINGER, NONE = "all", "singer", "none"
+ASIDE = f"{STATE}.aside"
 LONGEST_SHOWN = 1 << 12
 
 _TIMES = frozenset({"time", "timestamp", "@timestamp", "ts", "asctime", "date", "datetime"})
@@ -91,6 +92,33 @@ def seed(mode: str, *, given: bool) -> bool:
     except OSError as error:
         raise StoreError(f"{STATE}: {error.strerror}, a file one can write to expected") from None
     return True
+
+
+def set_aside() -> None:
+    """Put the state where no stage looks for it, for a run without state; an empty file says that there was none."""
+    try:
+        if os.path.lexists(STATE):
+            os.rename(STATE, ASIDE)
+        else:
+            os.close(os.open(ASIDE, os.O_WRONLY | os.O_CREAT, 0o644))
+    except OSError as error:
+        raise StoreError(f"{STATE}: {error.strerror}, a file that can be set aside expected") from None
+
+
+def bring_back() -> None:
+    """Undo `set_aside`, of a run that was killed too, before it could."""
+    try:
+        if not os.path.lexists(ASIDE):
+            return
+        if os.path.getsize(ASIDE):
+            os.rename(ASIDE, STATE)
+            return
+        if os.path.lexists(STATE):
+            os.unlink(STATE)
+        os.unlink(ASIDE)
+    except OSError as error:
+        hint = f"put it back by hand: mv {ASIDE} {STATE}"
+        raise StoreError(f"{ASIDE}: {error.strerror}; the state before a run without state lies there", hint) from None
 
 
 def withdraw() -> None:

@@ -51,6 +51,7 @@ class Stderr:
         data = os.read(stage.stderr, READ_SIZE)
         stage.heard = time.monotonic()
         if data:
+            stage.silent = False
             self._log.feed(stage.name, data)
         else:
             self.close(stage)

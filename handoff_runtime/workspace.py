@@ -100,6 +100,19 @@ def fresh(path: str) -> int:
         raise unwritable(path, error) from None
 
 
+def tail(path: str, lines: int, most: int) -> bytes:
+    """The last lines of a file, as many as are whole in its last `most` bytes."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - most))
+            data = file.read(most)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}, what the last stage wrote expected") from None
+    whole = data if size <= most else data.partition(b"\n")[2]
+    return b"\n".join(whole.removesuffix(b"\n").split(b"\n")[-lines:])
+
+
 def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
     """Bytes of a file and, if asked for, its lines; a last one without its newline counts."""
     try:

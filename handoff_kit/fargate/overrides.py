@@ -26,6 +26,7 @@ TRIGGER = "run"
 OURS = {
     "DATA": "use --data or --var",
     "COMMAND": "use --command",
+    "HANDOFF_NO_STATE": "use --no-state",
     "TRIGGER": "leave it out: such a run is told of as `run`",
     "STACK_NAME": "use --project and --environment",
     "S3_BUCKET_NAME": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
@@ -50,6 +51,7 @@ class Asked:
     data: Mapping[str, Any] = field(default_factory=dict)
     envs: Mapping[str, str] = field(default_factory=dict)
     size: Size | None = None
+    no_state: bool = False
 
 
 def environment(pairs: Sequence[str], project: str, config: Mask, own: Collection[str]) -> dict[str, str]:
@@ -105,6 +107,8 @@ def _is_secret(where: str, why: str, project: str) -> ProjectError:
 def overrides(asked: Asked) -> dict[str, Any]:
     """`overrides` of RunTask; ProjectError where they are longer than ECS takes them."""
     values = {"COMMAND": asked.command, "TRIGGER": TRIGGER, **asked.envs}
+    if asked.no_state:
+        values["HANDOFF_NO_STATE"] = "1"
     if asked.data:
         values["DATA"] = json.dumps(dict(asked.data), ensure_ascii=False, separators=(",", ":"))
     container = {"name": CONTAINER, "environment": [{"name": name, "value": text} for name, text in values.items()]}

@@ -64,6 +64,7 @@ class Words:
     envs: Sequence[str]
     cpu: str
     memory: str
+    no_state: bool = False
 
 
 def asked(place: ProjectPlace, loaded: Project, environment: str, words: Words) -> Asked:
@@ -73,7 +74,7 @@ def asked(place: ProjectPlace, loaded: Project, environment: str, words: Words) 
     overrides.check_data(words.data, place.name, config)
     envs = overrides.environment(words.envs, place.name, config, loaded.envs)
     own = Size(loaded.deploy.cpu, loaded.deploy.memory)
-    return Asked(words.command, words.data, envs, size.chosen(words.cpu, words.memory, own))
+    return Asked(words.command, words.data, envs, size.chosen(words.cpu, words.memory, own), words.no_state)
 
 
 def told(cluster: Cluster, network: Network, run: Asked, own: Size) -> str:
@@ -85,6 +86,7 @@ def told(cluster: Cluster, network: Network, run: Asked, own: Size) -> str:
         *([f"command {run.command}"] if run.command != "run" else []),
         *([f"data {data if len(data) <= SHOWN else data[:SHOWN] + '...'}"] if run.data else []),
         *([f"env {', '.join(run.envs)}"] if run.envs else []),
+        *(["without state"] if run.no_state else []),
     ]
     return f"start a task of {cluster.family} in cluster {tasks.id_of(network.cluster)} ({'; '.join(parts)})"
 

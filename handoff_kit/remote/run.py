@@ -31,16 +31,24 @@ def directory(place: ProjectPlace) -> Path:
 
 
 def plan(
-    place: ProjectPlace, stack: Stack, *, data: Mapping[str, Any], command: str, meter: str | None, log_format: str
+    place: ProjectPlace,
+    stack: Stack,
+    *,
+    data: Mapping[str, Any],
+    command: str,
+    meter: str | None,
+    log_format: str,
+    no_state: bool = False,
 ) -> LocalRun:
     """What the runtime is to be started with; its params, and so what may be wrong with them, are in AWS."""
     store = {"STACK_NAME": stack.name, "S3_BUCKET_NAME": stack.bucket, names.OWNER_VARIABLE: stack.bucket_owner}
-    return LocalRun(directory(place), "", command, data, meter, log_format, None, store)
+    return LocalRun(directory(place), "", command, data, meter, log_format, None, store, no_state)
 
 
-def told(stack: Stack) -> str:
+def told(stack: Stack, *, no_state: bool = False) -> str:
     """Where it takes its params, files and state from, in words."""
-    return f"params of {stack.parameter}; files, artifacts and state of s3://{stack.bucket}/{stack.name}/"
+    what = "files and artifacts" if no_state else "files, artifacts and state"
+    return f"params of {stack.parameter}; {what} of s3://{stack.bucket}/{stack.name}/{', no state' if no_state else ''}"
 
 
 def make_directory(place: ProjectPlace) -> None:

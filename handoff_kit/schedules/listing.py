@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.remote.table import stamp, table
 from handoff_kit.schedules import expression, kept, rate, times
+from handoff_runtime.state import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from handoff_kit.settings.schedule import Schedule
     from handoff_kit.stacks.deployed import Deployed
 
-__all__ = ["Line", "lines", "next_times", "notes", "table_of", "to_json"]
+__all__ = ["Line", "lines", "next_times", "notes", "sharing", "table_of", "to_json"]
 
 HEAD = ("SCHEDULE", "NEXT", "ZONE", "UTC")
 LIST_HEAD = ("PROJECT", "ENVIRONMENT", "NAME", "WHEN", "TIMEZONE", "NEXT", "STATE")
@@ -43,6 +44,19 @@ def notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
             yield from _clock(one, _coming(one, now))
             if not _coming(one, now).times:
                 yield f"schedule {one.name}: over; {expression.written(one)} does not come again"
+
+
+def sharing(schedules: Iterable[Schedule], mode: str) -> str:
+    """A warning where schedules of one project differ in what they send and share where they came to; else nothing."""
+    enabled = [one for one in schedules if one.enabled]
+    other = next((one for one in enabled if one.data != enabled[0].data), None)
+    if other is None or mode == NONE:
+        return ""
+    message = (
+        f"schedules {enabled[0].name} and {other.name} have different data, and share one state, lock and artifacts"
+    )
+    why = "one goes on from where the other came to, and may send nothing"
+    return f"warning: {message}: {why}\nhint: make a project of each; where the state is of no use, write `state: none`"
 
 
 def _coming(one: Schedule, now: datetime) -> times.Coming:

@@ -26,6 +26,7 @@ PLATFORM = "linux/amd64 or linux/arm64; default: the project's, else the builder
 BUILDER = "docker, podman or auto (default): docker where it works, else podman"
 METER = "rows, bytes or off: what to count between stages; default: the project's"
 RUN = "id of a run, as invoke history tells it, or current (default): what the last run left"
+NO_STATE = "run without reading or storing state: a stage that is given it sees {}; default: with the stored state"
 YES = "do not ask; needed where there is no terminal to ask on"
 REMOTE = "the runs in AWS; default: those on this machine"
 

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 @told
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
-    from handoff_kit import limits, names, params, render, run_local, venvs
+    from handoff_kit import limits, names, params, render, run_local, shell, venvs
     from handoff_kit import project as projects
     from handoff_kit.image import obstacles
+    from handoff_kit.schedules import listing
 
     place = flags.place(c, project)
     asked = flags.environment(environment)
@@ -38,6 +39,10 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     say(f"{place.shown}: no problem found")
     if chosen := render.state_choice(loaded):
         say(chosen)
+    if warning := listing.sharing(loaded.schedules, render.state_mode(loaded)):
+        say(warning)
+    for pipe in shell.unguarded_pipes(place, loaded, os.environ):
+        say(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
     for obstacle in obstacles.obstacles(place, loaded):
         say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
     flags.warn_of_git(place)
@@ -109,6 +114,7 @@ def _up_to_date(venvs: int) -> str:
         "memory": "with --container: what it may use, like 512m or 2g; default: no limit",
         "builder": "with --container: " + flags.BUILDER,
         "remote": "run here with the params, files, artifacts and state that are stored in AWS; default: those here",
+        "no-state": flags.NO_STATE,
     },
 )
 @told
@@ -126,6 +132,7 @@ def run_local(
     memory: str = "",
     builder: str = "",
     remote: bool = False,
+    no_state: bool = False,
 ) -> None:
     """Run a project's pipeline on this machine: as it is, in a container of its image, or with what is in AWS."""
     from handoff_kit import given
@@ -139,6 +146,7 @@ def run_local(
         "data": given.data(data, var or []),
         "meter": given.choice("--meter", meter, given.METERS),
         "log_format": given.choice("--log-format", log_format, given.LOG_FORMATS) or "text",
+        "no_state": no_state,
     }
     dry = c.config.run.dry
     if remote:

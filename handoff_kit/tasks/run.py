@@ -32,6 +32,7 @@ TASK = "id of a task, as invoke status tells it"
         "command": "run (default), show_commands, or a public function f(params, data) of the project's impl.py",
         "cpu": "CPU units for this run, 1024 are one vCPU; default: deploy.cpu of the project",
         "memory": "memory for this run in MiB, or like 2GB; default: deploy.memory of the project",
+        "no-state": flags.NO_STATE,
         "detach": "start it, print the id of its task, and do not wait; default: wait, and end with its exit code",
         "environment": flags.ENVIRONMENT,
     },
@@ -46,6 +47,7 @@ def run(
     command: str = "",
     cpu: str = "",
     memory: str = "",
+    no_state: bool = False,
     detach: bool = False,
     environment: str = "",
 ) -> None:
@@ -58,7 +60,7 @@ def run(
 
     place, loaded = _loaded(c, project)
     chosen = given.choice("--command", command, running.commands(place), running.OWN_FUNCTION) or running.RUN
-    words = runs.Words(chosen, given.data(data, var or []), env or [], cpu, memory)
+    words = runs.Words(chosen, given.data(data, var or []), env or [], cpu, memory, no_state)
     asked = runs.asked(place, loaded, flags.environment(environment), words)
     cluster = _cluster(place, loaded, environment)
     network = ground.read_network(cluster.stack, loaded.deploy)

@@ -47,7 +47,7 @@ def put_in_force(
     from datetime import datetime
     from datetime import timezone as zones
 
-    from handoff_kit import given
+    from handoff_kit import given, render
     from handoff_kit.deployment.execute import Manner
     from handoff_kit.schedules import asked, force, listing
 
@@ -60,6 +60,8 @@ def put_in_force(
     put(listing.next_times(wanted.schedules, now))
     for note in listing.notes(wanted.schedules, now):
         say(note)
+    if warning := listing.sharing(wanted.schedules, render.state_mode(wanted.loaded)):
+        say(warning)
     conclude(c, range(changed), f"invoke schedule.list {stack.options}")
 
 

@@ -62,6 +62,7 @@ class Remote:
         self._heart: lease.Heart | None = None
         self._emitted: Emitted | None = None
         self._base: Stored | None = None
+        self._with_state = True
         self._waiting: list[str] = []
         self.lost: StoreError | None = None
         self._unknown: StoreError | None = None
@@ -81,8 +82,9 @@ class Remote:
         self._lease = taken
         return 0
 
-    def fetch(self) -> None:
+    def fetch(self, *, with_state: bool = True) -> None:
         """Bring files, artifacts and state; while they come the lease is kept."""
+        self._with_state = with_state
         if self._lease:
             self._heart = lease.Heart(self._patient, self._lease, self._lost)
         self._heeding(self._fetch)
@@ -103,7 +105,8 @@ class Remote:
         transfer.fetch(self._clients, Place(self.bucket, keys.files(self.stack)), workspace.FILES)
         kept = Place(self.bucket, keys.artifacts(self.stack))
         transfer.fetch(self._clients, kept, workspace.ARTIFACTS, skip={*OWN, keys.STATE})
-        self._base = state.fetch(self._clients, self.bucket, self.stack, workspace.STATE)
+        if self._with_state:
+            self._base = state.fetch(self._clients, self.bucket, self.stack, workspace.STATE)
 
     def watch(self, mode: str) -> None:
         """From now on a signal is the run's business; what a Singer target emits is stored as it comes.

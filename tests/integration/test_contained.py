@@ -76,7 +76,7 @@ STEADY = """
 COUNTING = """
     image: {store: none}
     commands:
-      - shell: "cat .artifacts/state 2> /dev/null; hostname > .artifacts/host; echo x"
+      - shell: "cat .artifacts/state 2> /dev/null || true; hostname > .artifacts/host; echo x"
 """
 DAEMONS = """
     image: {store: none}
@@ -301,6 +301,14 @@ def plainly(docker: Engine, team: Team, project: str, image: str, to: Path, memo
         return said.exit
     finally:
         docker.run("rm", "--force", "--volumes", name)
+
+
+def test_a_run_without_state_leaves_the_one_that_is_here(made: Team) -> None:
+    state = place(made, "shop", ".artifacts/state")
+    state.parent.mkdir()
+    state.write_bytes(b"old")
+    told = made.invoke("run-local", "--project", "shop", "--container", "--no-state")
+    assert (told.exit, state.read_bytes(), record(made, "shop")["state"]["mode"]) == (0, b"old", "none")
 
 
 def test_word_count_gives_the_same_everywhere(team: Team, legacy: Engine, tmp_path: Path) -> None:

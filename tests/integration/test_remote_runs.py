@@ -119,6 +119,23 @@ def test_a_first_singer_run_without_a_state_leaves_none(stack: Stack) -> None:
     assert (stack.state, stack.told("state_replaced")) == (None, [(False,)])
 
 
+@pytest.mark.parametrize("stored", [b'{"at": 7}\n', None], ids=["one stored", "none stored"])
+@pytest.mark.parametrize("way", ["flag", "environment"])
+def test_a_run_without_state_neither_reads_nor_stores_one(stack: Stack, stored: bytes | None, way: str) -> None:
+    if stored:
+        stack.put(".artifacts/state", stored)
+    tap = ["sh", "-c", 'cat "$2" >&2; echo x > .artifacts/made', "tap", "--state", ".artifacts/state"]
+    stack.push(tap, """cat; echo '{"at": 1}'""", state="singer")
+    words, env = (("--no-state",), {}) if way == "flag" else ((), {"HANDOFF_NO_STATE": "1"})
+    done = stack.run("-d", '{"run_id": "run-1"}', *words, env=env)
+    assert (done.exit, done.said("sh"), stack.state) == (0, ["{}"], stored)
+    assert stack.record("run-1")["state"] == {"mode": "none", "before": None, "after": None, "replaced": False}
+    assert stack.told("outcome", "state_replaced") == [("succeeded", False)]
+    runs = [path for path in stack.below() if "state" in path]
+    assert (runs, stack.get(".artifacts/made")) == ([".artifacts/state"] if stored else [], b"x\n")
+    assert stack.run().said("sh") == [stored.decode().strip() if stored else "{}"]
+
+
 def test_show_commands_and_functions(stack: Stack) -> None:
     stack.push("echo {{ word }}", vars={"word": "hello"}, files={"api.json": '{"token": "hunter2-secret"}'})
     shown = stack.run("show_commands")

@@ -467,6 +467,41 @@ def test_an_output_the_next_run_could_not_read_is_refused(project: Project, outp
     assert project.params(tap[:3], last).run().exit == 0
 
 
+# a stage that says everything on stdout
+
+SAYS = "failed without a word on stderr; its stdout (.artifacts/stdout.log) ends like this:"
+LAST = [
+    pytest.param("seq 3; exit 4", ["1", "2", "3"], id="all of it"),
+    pytest.param("seq 30; exit 4", [str(number) for number in range(11, 31)], id="the last twenty"),
+    pytest.param("printf 'a\\n\\nb'; exit 4", ["a", "", "b"], id="blank lines, no newline"),
+    pytest.param("echo hunter2-secret; kill -9 $$", ["***"], id="a secret"),
+    pytest.param("seq 9999 | tr '\\n' ' '; echo; echo end; exit 4", ["end"], id="a line too long to show whole"),
+    pytest.param("exit 4", None, id="nothing"),
+    pytest.param("seq 3; echo why >&2; exit 4", None, id="a word on stderr"),
+    pytest.param("seq 3", None, id="no failure"),
+]
+
+
+@pytest.mark.parametrize(("shell", "lines"), LAST)
+def test_the_end_of_stdout_of_a_stage_that_failed_in_silence(
+    project: Project, shell: str, lines: list[str] | None
+) -> None:
+    last = {"name": "dbt", "shell": f"cat >/dev/null; {shell}"}
+    done = project.params("true", last, state="none", files={"t.json": '{"password": "hunter2-secret"}'}).run()
+    said = [line for line in done.said("handoff") if SAYS in line]
+    assert (said, done.state) == ([f"stage dbt {SAYS}"] if lines else [], None)
+    assert [line for line in done.said("dbt") if line != "why"] == (lines or [])
+
+
+def test_of_an_earlier_stage_the_next_one_has_it(project: Project) -> None:
+    done = project.params("echo reason; exit 4", "cat").run()
+    assert (done.exit, [line for line in done.said("handoff") if SAYS in line], project.output()) == (
+        4,
+        [],
+        b"reason\n",
+    )
+
+
 # commands
 
 

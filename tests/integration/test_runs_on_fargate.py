@@ -18,7 +18,7 @@ OPTIONS = ("--project", "worker")
 PROJECT = """\
 vars: {what: "true"}
 commands:
-  - shell: "echo level $LEVEL >&2; {{ what }}"
+  - shell: "echo level ${LEVEL:-} >&2; {{ what }}"
 deploy: {stop_timeout: 10}
 """
 

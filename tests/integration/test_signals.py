@@ -237,7 +237,7 @@ def test_a_left_process_is_asked_once_before_it_is_killed(project: Project) -> N
 
 
 OLD, NEW = b"old\n" * 50_000, b"new\n" * 50_000
-WRITER = "for i in 1 2 3 4 5; do yes new | head -n 10000; sleep 0.04; done"
+WRITER = "for i in 1 2 3 4 5; do { yes new || true; } | head -n 10000; sleep 0.04; done"
 
 
 def tried(project: Project, number: int, delay: float) -> tuple[Running, Finished]:

@@ -414,6 +414,42 @@ def test_all_problems_are_told_at_once(team: Team) -> None:
     assert "Traceback" not in told.stderr
 
 
+SHARED = """
+    schedules:
+      - {name: eur, cron: "0 2 * * *", data: {base: EUR}}
+      - {name: usd, cron: "0 3 * * *", data: {base: USD}}
+    vars: {base: JPY}
+    commands:
+      - shell: "tap --state=.artifacts/state --base {{ base }}"
+"""
+
+
+def test_check_tells_of_schedules_that_share_a_state(team: Team) -> None:
+    team.project("shop", SHARED)
+    expected = f"""\
+{SHOP}/project.yml: no problem found
+state: singer, since stage tap is given .artifacts/state and project.yml names no `state`
+warning: schedules eur and usd have different data, and share one state, lock and artifacts: one goes on from where the \
+other came to, and may send nothing
+hint: make a project of each; where the state is of no use, write `state: none`
+next: invoke run-local --project shop
+"""
+    assert team.invoke("check") == Told(0, "", expected)
+
+
+def test_a_run_without_state(team: Team) -> None:
+    tap = """["-c", "cat .artifacts/state >&2", "tap", "--state", ".artifacts/state"]"""
+    team.project("shop", f"commands: [{{command: sh, args: {tap}}}, {{command: cat}}]")
+    state = team.root / "projects/shop/.artifacts/state"
+    state.parent.mkdir()
+    state.write_text('{"old": 1}')
+    told = team.invoke("run-local", "--no-state")
+    assert (told.exit, state.read_text()) == (0, '{"old": 1}')
+    assert re.findall(r"\d sh +\| (.*)", told.stderr) == ["{}"]
+    dry = team.invoke("--dry", "run-local", "--no-state")
+    assert dry.stderr.startswith("would run, in projects/shop, without state:\n")
+
+
 NOPE = "{{ nope }}"
 
 

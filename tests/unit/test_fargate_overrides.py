@@ -68,6 +68,11 @@ def test_nothing_is_overridden_that_was_not_asked_for() -> None:
     assert overrides.overrides(Asked()) == {"containerOverrides": [container]}
 
 
+def test_a_run_without_state_is_started_so() -> None:
+    (container,) = overrides.overrides(Asked(no_state=True))["containerOverrides"]
+    assert {"name": "HANDOFF_NO_STATE", "value": "1"} in container["environment"]
+
+
 @pytest.mark.parametrize(
     ("asked", "what"),
     [

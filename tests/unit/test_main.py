@@ -34,6 +34,9 @@ DEFAULT = Asked("run", "", None, None, "json", None)
             id="flags win",
         ),
         pytest.param(["-d", ""], {"DATA": "2"}, {}, id="empty data win too"),
+        pytest.param(["--no-state"], {}, {"no_state": True}, id="without state"),
+        pytest.param([], {"HANDOFF_NO_STATE": "1"}, {"no_state": True}, id="without state, by environment"),
+        pytest.param(["--no-state"], {"HANDOFF_NO_STATE": "0"}, {"no_state": True}, id="the flag wins"),
         pytest.param(
             ["--data={}", "--params=-", "--meter=off"], {}, {"data": "{}", "params": "-", "meter": "off"}, id="="
         ),

@@ -37,7 +37,7 @@ def test_a_document_is_read_whole() -> None:
         meter="off",
         stages=(
             Stage("tap", ("tap", "-x"), "tap", "venv/tap", {"A": "b"}),
-            Stage("grep", ("sh", "-c", "grep a | sort"), "grep a | sort", None, {}),
+            Stage("grep", ("sh", "-c", "grep a | sort"), "grep a | sort", None, {}, is_shell=True),
             Stage("stats", (sys.executable, "-I", "-S", script), "collector_stats", None, {}),
         ),
     )
@@ -60,7 +60,7 @@ def test_what_is_left_out_has_a_default() -> None:
         pytest.param(
             {"envs": {"=": "x"}}, "pipeline.envs: name '=' found, one without = and NUL expected", id="env name"
         ),
-        pytest.param({"state": "some"}, "pipeline.state: 'some' found, one of all, singer expected", id="state"),
+        pytest.param({"state": "some"}, "pipeline.state: 'some' found, one of all, singer, none expected", id="state"),
         pytest.param({"meter": True}, "pipeline.meter: True found, one of rows, bytes, off expected", id="meter"),
         pytest.param(
             {"stages": None}, "pipeline.stages: nothing found, a list of at least one stage expected", id="none"

@@ -413,3 +413,29 @@ def test_some_in_force(chosen: dict[str, str], expected: list[str]) -> None:
 )
 def test_how_long_it_is_till_then(begin: datetime, expected: str) -> None:
     assert expected in listing.table_of(listing.lines(STACKS[:1], begin), begin)
+
+
+EUR, USD = (
+    Schedule(name="eur", cron="0 2 * * *", data={"base": "EUR"}),
+    Schedule(name="usd", rate="1 day", data={"base": "USD"}),
+)
+WARNING = """\
+warning: schedules eur and usd have different data, and share one state, lock and artifacts: one goes on from where the \
+other came to, and may send nothing
+hint: make a project of each; where the state is of no use, write `state: none`"""
+
+
+@pytest.mark.parametrize(
+    ("schedules", "mode", "expected"),
+    [
+        pytest.param((EUR, USD), "singer", WARNING, id="two"),
+        pytest.param((EUR, EUR, USD), "all", WARNING, id="three"),
+        pytest.param((EUR, USD), "none", "", id="no state"),
+        pytest.param((EUR, USD.model_copy(update={"enabled": False})), "singer", "", id="one disabled"),
+        pytest.param((EUR, EUR.model_copy(update={"name": "again"})), "singer", "", id="the same data"),
+        pytest.param((EUR,), "singer", "", id="one"),
+        pytest.param((), "singer", "", id="none"),
+    ],
+)
+def test_schedules_that_differ_in_what_they_send(schedules: tuple[Schedule, ...], mode: str, expected: str) -> None:
+    assert listing.sharing(schedules, mode) == expected

@@ -1,0 +1,52 @@
+"""Lines for a shell: whether every part of a pipe in one can fail it on this machine, and which lines it matters to."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from handoff_kit.source import read
+from handoff_kit.words import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.project import Project
+    from handoff_kit.source import Problem
+
+__all__ = ["has_pipefail", "unguarded_pipes"]
+
+
+def unguarded_pipes(place: ProjectPlace, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Each `|` of a shell line before which a failure would not be seen here: no bash, and an `sh` without pipefail.
+
+    Of images nothing is known to lack it: Debian's have bash, and the `sh` of Alpine has pipefail.
+    """
+    piped = {index: offset for index, stage in enumerate(loaded.stages) if (offset := _pipe(stage.shell or "")) >= 0}
+    if not piped or has_pipefail(environ):
+        return
+    source = read(place.file, place.shown)
+    for index, offset in piped.items():
+        message = (
+            "this machine has no bash, and its sh no pipefail: what fails before this | does not fail the stage here"
+        )
+        hint = "install bash, or make each part a stage of its own"
+        yield source.at_value(("commands", index, "shell"), message, hint, offset)
+
+
+def has_pipefail(environ: Mapping[str, str]) -> bool:
+    """Whether the shell that runs `shell` lines on this machine has it."""
+    path = environ.get("PATH")
+    if shutil.which("bash", path=path):
+        return True
+    shell = shutil.which("sh", path=path)
+    probe = (shell or "sh", "-c", "set -o pipefail")
+    return shell is not None and subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _pipe(line: str) -> int:
+    """Where the first unquoted `|` of a line is, -1 where there is none."""
+    found = (offset + text.find("|") for offset, text in split(line).operators if "|" in text.replace("||", ""))
+    return next(found, -1)
