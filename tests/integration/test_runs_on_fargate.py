@@ -51,6 +51,11 @@ def test_runs(team: Team, account: Account) -> None:
         "next: invoke artifacts.get --project worker",
     ]
 
+    assert invoke(team, account, "run", "--var", "what=echo 7").exit == 0
+    told = invoke(team, account, "run", "--var", "what=echo 8", "--no-state")
+    assert '256 CPU units, 512 MiB; data {"what": "echo 8"}; without state)' in told.stderr
+    assert (told.exit, invoke(team, account, "state.show").stdout) == (0, "7\n")
+
     told = invoke(team, account, "run", "--var", "what=exit 3")
     assert (told.exit, last(told, 3)[0]) == (3, "task TASK failed: stage echo ended with exit 3 (exit 3)")
 

@@ -114,7 +114,12 @@ NIGHTLY = {"name": "nightly", "cron": "30 2 * * *", "timezone": "Europe/Berlin",
 OFTEN = {"name": "often", "rate": "15 minutes", "window": 5}
 WEEKLY = {"name": "weekly", "cron": "0 5 * * MON", "timezone": "Asia/Tokyo", "data": {"n": "1"}}
 BY_FLAGS = ("--cron", "0 5 * * MON", "--timezone", "Asia/Tokyo", "--name", "weekly", "--data", '{"n": 1}')
-RATE = "schedule often: every 15 minutes, counted from when it is put in force; the first run at once\n"
+RATE = """\
+schedule often: every 15 minutes, counted from when it is put in force; the first run at once
+warning: schedules nightly and often have different data, and share one state, lock and artifacts: one goes on from where \
+the other came to, and may send nothing
+hint: make a project of each; where the state is of no use, write `state: none`
+"""
 NEW = """\
   + FailedAlarm      AWS::CloudWatch::Alarm
   + Group            AWS::Scheduler::ScheduleGroup
