@@ -57,7 +57,7 @@ def snapshot() -> Snapshot | None:
 def is_given(words: Sequence[str], envs: Mapping[str, str]) -> bool:
     """Whether a command is given the state file by an option (`--state`, `-s`), in its words or in a shell text.
 
-    A path that only stands there (`cat .artifacts/state`) may hold any text, and is no such option.
+    A path without an option (`cat .artifacts/state`) is no sign of a Singer state: the file may hold any text.
     """
     text = "\n".join(words)
     if "state" not in text and "$" not in text:
@@ -118,7 +118,9 @@ def bring_back() -> None:
         os.unlink(ASIDE)
     except OSError as error:
         hint = f"put it back by hand: mv {ASIDE} {STATE}"
-        raise StoreError(f"{ASIDE}: {error.strerror}; the state before a run without state lies there", hint) from None
+        raise StoreError(
+            f"{ASIDE}: {error.strerror}; it holds the state from before a run without state", hint
+        ) from None
 
 
 def withdraw() -> None:

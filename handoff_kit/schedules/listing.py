@@ -55,7 +55,7 @@ def sharing(schedules: Iterable[Schedule], mode: str) -> str:
     message = (
         f"schedules {enabled[0].name} and {other.name} have different data, and share one state, lock and artifacts"
     )
-    why = "one goes on from where the other came to, and may send nothing"
+    why = "one continues where the other ended, and may send nothing"
     return f"warning: {message}: {why}\nhint: make a project of each; where the state is of no use, write `state: none`"
 
 

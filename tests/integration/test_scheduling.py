@@ -116,8 +116,8 @@ WEEKLY = {"name": "weekly", "cron": "0 5 * * MON", "timezone": "Asia/Tokyo", "da
 BY_FLAGS = ("--cron", "0 5 * * MON", "--timezone", "Asia/Tokyo", "--name", "weekly", "--data", '{"n": 1}')
 RATE = """\
 schedule often: every 15 minutes, counted from when it is put in force; the first run at once
-warning: schedules nightly and often have different data, and share one state, lock and artifacts: one goes on from where \
-the other came to, and may send nothing
+warning: schedules nightly and often have different data, and share one state, lock and artifacts: one continues where \
+the other ended, and may send nothing
 hint: make a project of each; where the state is of no use, write `state: none`
 """
 NEW = """\

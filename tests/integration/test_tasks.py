@@ -429,8 +429,8 @@ def test_check_tells_of_schedules_that_share_a_state(team: Team) -> None:
     expected = f"""\
 {SHOP}/project.yml: no problem found
 state: singer, since stage tap is given .artifacts/state and project.yml names no `state`
-warning: schedules eur and usd have different data, and share one state, lock and artifacts: one goes on from where the \
-other came to, and may send nothing
+warning: schedules eur and usd have different data, and share one state, lock and artifacts: one continues where the \
+other ended, and may send nothing
 hint: make a project of each; where the state is of no use, write `state: none`
 next: invoke run-local --project shop
 """

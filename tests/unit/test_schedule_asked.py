@@ -420,8 +420,8 @@ EUR, USD = (
     Schedule(name="usd", rate="1 day", data={"base": "USD"}),
 )
 WARNING = """\
-warning: schedules eur and usd have different data, and share one state, lock and artifacts: one goes on from where the \
-other came to, and may send nothing
+warning: schedules eur and usd have different data, and share one state, lock and artifacts: one continues where the \
+other ended, and may send nothing
 hint: make a project of each; where the state is of no use, write `state: none`"""
 
 
