@@ -65,7 +65,7 @@ def _shown(path: Path) -> str:
 def _perform(step: Step, say: Say) -> None:
     match step:
         case WriteFile():
-            _write(step.path, step.text, step.mode)
+            _write(step.path, step.text, step.mode, step.directory_mode)
         case WriteContext():
             _write_context(step.directory, step.entries)
         case RemoveTree():
@@ -80,10 +80,12 @@ def _perform(step: Step, say: Say) -> None:
             _write(step.directory / STAMP, stamp_of(lock, step.directory, step.python), 0o644)
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def _write(path: Path, text: str, mode: int, directory_mode: int = 0o777) -> None:
     """Whole or not at all, and never readable by more than `mode` allows."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        missing = [parent for parent in path.parents if not parent.exists()]
+        for parent in reversed(missing):  # with `parents`, mkdir gives its mode to the last one only
+            parent.mkdir(directory_mode, exist_ok=True)
         _replace(path.resolve(), text.encode(), mode)
     except OSError as error:
         raise HandoffError(f"could not write {_shown(path)}: {error.strerror}") from error

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WriteFile:
-    """A file as it shall be; written whole or not at all."""
+    """A file as it shall be; written whole or not at all. `directory_mode` is that of directories it creates."""
 
     path: Path
-    text: str
+    text: str = field(repr=False)
     mode: int = 0o644
+    directory_mode: int = 0o777
 
 
 @dataclass(frozen=True)

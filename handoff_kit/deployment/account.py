@@ -11,7 +11,7 @@ from handoff_kit.remote.errors import AWSError
 
 if TYPE_CHECKING:
     from handoff_kit.deployment.wanted import Wanted
-    from handoff_kit.remote.parameter import Stored
+    from handoff_kit.remote.parameter import Damaged, Stored
     from handoff_kit.remote.stack import Stack
     from handoff_runtime.aws.transfer import Plan
 
@@ -25,7 +25,7 @@ class Account:
     id: str
     region: str
     pushed: bool
-    params: Stored | None
+    params: Stored | Damaged | None
     files: Plan
 
     def uri(self, repository: str) -> str:

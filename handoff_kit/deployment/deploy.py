@@ -13,13 +13,15 @@ from handoff_kit.deployment.packing import packing
 from handoff_kit.deployment.plan import plan, plan_shared
 from handoff_kit.errors import HandoffError
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import connection, names, parameter
+from handoff_kit.remote import connection, names, parameter, params
+from handoff_kit.remote.params import Push
 from handoff_kit.stacks import body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from handoff_kit.deployment.execute import Manner
+    from handoff_kit.deployment.plan import CloudStep
     from handoff_kit.deployment.wanted import Shared, Wanted
     from handoff_kit.image.builder import Builder
     from handoff_kit.remote.stack import Stack
@@ -43,6 +45,7 @@ class Deployment:
     environ: Mapping[str, str]
     builder: Callable[[], Builder]
     manner: Manner
+    prune: bool = False
 
     def stack(self, wanted: Wanted) -> Stack:
         """Where a project lies."""
@@ -100,7 +103,16 @@ def _deploy(wanted: Wanted, deployment: Deployment) -> int:
     packed = None
     if not account.pushed:
         packed = packing(wanted, deployment.builder(), stack, deployment.environ, dry=manner.dry)
-    return execute(plan(wanted, account, packed, stack), stack, manner)
+    steps = plan(wanted, account, packed, stack, prune=deployment.prune)
+    _confirm(steps, stack, manner)
+    return execute(steps, stack, manner)
+
+
+def _confirm(steps: Sequence[CloudStep], stack: Stack, manner: Manner) -> None:
+    """Ask before config files are removed, while nothing is changed yet."""
+    for step in steps:
+        if isinstance(step, Push) and not manner.dry:
+            params.confirm(step, f"invoke deploy --prune {stack.options}", yes=manner.yes)
 
 
 def after(every: Sequence[Wanted], stack: Stack, *, changed: bool) -> str:

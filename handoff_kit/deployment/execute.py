@@ -9,7 +9,9 @@ from handoff_kit import execute as here
 from handoff_kit.deployment.plan import Files
 from handoff_kit.remote import change as calls
 from handoff_kit.remote import files
+from handoff_kit.remote import params as documents
 from handoff_kit.remote.change import Change
+from handoff_kit.remote.params import Push
 from handoff_kit.stacks import change as stacks
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 
@@ -40,21 +42,25 @@ def execute(steps: Iterable[CloudStep], stack: Stack, manner: Manner) -> int:
 
 def _take(step: CloudStep, stack: Stack, manner: Manner) -> bool:
     dry, yes, say = manner.dry, manner.yes, manner.say
+    changed: bool
     match step:
         case ChangeStack():
-            return stacks.execute(step, stack.clients, dry=dry, yes=yes, say=say)
+            changed = stacks.execute(step, stack.clients, dry=dry, yes=yes, say=say)
         case RemoveStack():
-            return stacks.remove(step, stack.clients, dry=dry, yes=yes, say=say)
+            changed = stacks.remove(step, stack.clients, dry=dry, yes=yes, say=say)
         case Change():
             calls.execute((step,), stack, dry=dry, say=say)
-            return True
+            changed = True
+        case Push():
+            changed = documents.push(step, stack, dry=dry, say=say)
         case Files(plan):
-            return bool(files.push(stack, plan, prune=False, dry=dry, say=say))
+            changed = bool(files.push(stack, plan, prune=False, dry=dry, say=say))
         case WriteFile() if _lies_there(step):
-            return False
+            changed = False
         case _:
             here.execute((step,), dry=dry, say=say)
-            return not isinstance(step, WriteFile)
+            changed = not isinstance(step, WriteFile)
+    return changed
 
 
 def _lies_there(step: WriteFile) -> bool:

@@ -13,6 +13,7 @@ from handoff_kit.image import push as pushing
 from handoff_kit.remote import names
 from handoff_kit.remote import params as documents
 from handoff_kit.remote.change import Change
+from handoff_kit.remote.params import Push
 from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RemoveStack, Step, WriteFile
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Packing:
     login: str = field(default="", repr=False)
 
 
-CloudStep = Step | Change | ChangeStack | RemoveStack | Files
+CloudStep = Step | Change | ChangeStack | RemoveStack | Files | Push
 
 
 def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, account: str, *, at_once: bool) -> tuple[CloudStep, ...]:
@@ -68,15 +69,26 @@ def _shared(shared: Shared, wanted: Wanted, body: str, stack: Stack, account: st
     return (WriteFile(file, body), ChangeStack(name, file, body, kept, shared.tags, _again(stack), stack.bucket))
 
 
-def plan(wanted: Wanted, account: Account, packing: Packing | None, stack: Stack) -> tuple[CloudStep, ...]:
-    """The steps of one project; `packing` is None where the image is in ECR already."""
+def plan(
+    wanted: Wanted, account: Account, packing: Packing | None, stack: Stack, *, prune: bool = False
+) -> tuple[CloudStep, ...]:
+    """The steps of one project; `packing` is None where the image is in ECR already.
+
+    Stored config files that are absent locally stay, unless `prune` is set.
+    """
     return (
         *_registry(wanted, stack),
         *(_image(wanted, account, packing, stack) if packing else ()),
         *_task(wanted, account, stack),
-        *documents.plan_push(stack, wanted.document, account.params, advanced=documents.advanced(wanted.loaded)),
+        *_params(wanted, account, stack, prune=prune),
         Files(account.files),
     )
+
+
+def _params(wanted: Wanted, account: Account, stack: Stack, *, prune: bool) -> tuple[CloudStep, ...]:
+    advanced = documents.advanced(wanted.loaded)
+    push = documents.plan_push(stack, wanted.document, account.params, advanced=advanced, prune=prune)
+    return (push,) if push.change or push.kept else ()
 
 
 def _registry(wanted: Wanted, stack: Stack) -> tuple[CloudStep, ...]:

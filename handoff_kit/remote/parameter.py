@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from handoff_kit.remote.stack import Stack
     from handoff_runtime.store import Params
 
-__all__ = ["ABSENT", "Stored", "check_whose", "find", "get", "replaceable"]
+__all__ = ["ABSENT", "Damaged", "Stored", "check_whose", "find", "get", "replaceable"]
 
 ABSENT = ("ParameterNotFound", "ParameterVersionNotFound")
 UNREADABLE = ("AccessDeniedException",)
@@ -32,6 +32,13 @@ class Stored:
     def document(self) -> dict[str, Any]:
         """The document itself."""
         return dict(self.params.document)
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A params document of ours that cannot be read any more."""
+
+    version: int
 
 
 def get(stack: Stack, version: int | None = None) -> Stored:
@@ -52,15 +59,15 @@ def find(stack: Stack, version: int | None = None) -> Stored | None:
     return stored
 
 
-def replaceable(stack: Stack) -> Stored | None:
-    """The same, but None also where what is stored is ours and damaged, so that it can be stored anew."""
+def replaceable(stack: Stack) -> Stored | Damaged | None:
+    """The stored document, or Damaged where it is ours and cannot be read: a push may replace that."""
     try:
         return find(stack)
     except AWSError:
         answer = stack.call(SSM, "get_parameter", Name=stack.parameter, WithDecryption=True)
         text = answer["Parameter"]["Value"]
         if text.startswith(tuple(f"{sealed.MARK}{form}:" for form in sealed.FORMATS)):
-            return None
+            return Damaged(answer["Parameter"]["Version"])
         raise
 
 

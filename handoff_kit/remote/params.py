@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given
@@ -13,7 +13,9 @@ from handoff_kit import params as documents
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote import fingerprint, parameter
 from handoff_kit.remote.change import Change
+from handoff_kit.remote.consent import ask
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.parameter import Stored
 from handoff_kit.remote.table import stamp, table
 from handoff_runtime import mask, sealed, store
 from handoff_runtime.aws.clients import SSM
@@ -21,24 +23,29 @@ from handoff_runtime.mask import STARS
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
-    from handoff_kit.remote.parameter import Stored
+    from handoff_kit.remote.parameter import Damaged
     from handoff_kit.remote.stack import Stack
     from handoff_runtime.store import Params
 
+    Say = Callable[[str], None]
+
 __all__ = [
     "Difference",
+    "Push",
     "advanced",
+    "confirm",
     "differences",
     "history",
     "masked",
     "of_file",
     "of_project",
     "plan_push",
+    "push",
     "told_differences",
 ]
 
@@ -46,6 +53,8 @@ SHORT = 8
 LEAF = ": "
 HEAD = ("VERSION", "STORED", "BY", "TIER")
 A_PAGE = 50
+ROUNDS = 5  # of merging, where another push was quicker
+EXISTS = ("ParameterAlreadyExists",)
 
 
 @dataclass(frozen=True)
@@ -83,12 +92,44 @@ def advanced(loaded: Project) -> bool:
     return loaded.params.tier == "advanced"
 
 
+@dataclass(frozen=True)
+class Push:
+    """A document to store over version `base` (0: none is stored), and the call; None where the same is stored.
+
+    `kept` and `removed` name the stored config files that are absent locally; `damaged` is a version that a push
+    replaces although it cannot be read.
+    """
+
+    document: Mapping[str, Any] = field(repr=False)
+    base: int
+    change: Change | None
+    kept: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    damaged: int = 0
+    advanced: bool = False
+
+
 def plan_push(
-    stack: Stack, document: Mapping[str, Any], stored: Stored | None, *, advanced: bool
-) -> tuple[Change, ...]:
-    """The call that stores the document; none where the very same is stored."""
-    if stored and stored.document == document:
-        return ()
+    stack: Stack,
+    document: Mapping[str, Any],
+    stored: Stored | Damaged | None,
+    *,
+    advanced: bool,
+    prune: bool = False,
+) -> Push:
+    """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
+    if stored is None or not isinstance(stored, Stored):
+        base = stored.version if stored else 0
+        return Push(document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced)
+    there = stored.document
+    merged = documents.merge(document, there, documents.item_names(there) if prune else ())
+    same = merged.document == there
+    change = None if same else _put(stack, merged.document, stored.version, advanced=advanced)
+    return Push(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
+
+
+def _put(stack: Stack, document: Mapping[str, Any], base: int, *, advanced: bool) -> Change:
+    """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = sealed.seal(document)
     with told():
         tier = sealed.tier(document, text, advanced=advanced)
@@ -100,10 +141,69 @@ def plan_push(
         "Value": text,
         "Type": "SecureString",
         "Tier": tier,
-        "Overwrite": True,
+        "Overwrite": base > 0,
     }
     shown = f"store parameter {stack.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
-    return (Change(shown, SSM, "put_parameter", request),)
+    return Change(shown, SSM, "put_parameter", request)
+
+
+def confirm(push: Push, command: str, *, yes: bool) -> None:
+    """Ask before stored config files are removed; `command` is what needs no question with --yes."""
+    if push.removed:
+        ask(f"remove {_config_files(push.removed)}", command, yes=yes)
+
+
+def push(push: Push, stack: Stack, *, dry: bool, say: Say) -> bool:
+    """Store the document, or with `dry` say so; False where the same is stored. Names what is kept and removed.
+
+    SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
+    between, its config files are merged in and the result is stored again.
+    """
+    would = "would " if dry else ""
+    if push.removed:
+        say(f"{would}remove {_config_files(push.removed)}")
+    if push.kept:
+        say(f"note: {'would keep' if dry else 'kept'} {_config_files(push.kept)}")
+        say(f"hint: to write them here: invoke params.pull {stack.options}; to remove them there: add --prune")
+    if push.damaged:
+        say(f"note: version {push.damaged} of parameter {stack.parameter} is damaged; its config files are not kept")
+        say(f"hint: an earlier version has them: invoke params.history {stack.options}")
+    if push.change is None:
+        return False
+    if dry:
+        say(f"would {push.change.told}")
+        return True
+    for _ in range(ROUNDS):
+        answer = stack.call_unless(EXISTS, push.change.service, push.change.operation, **push.change.request)
+        if answer:
+            say(push.change.told)
+        merged = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
+        if merged.change is None:
+            return True
+        push = merged
+    message = f"parameter {stack.parameter}: changed by others each of {ROUNDS} times it was stored"
+    raise AWSError(message, f"when they are done: invoke params.push {stack.options}")
+
+
+def _merge_others(push: Push, stack: Stack, version: int, say: Say) -> Push:
+    """What is left to store after `version` was (0: another push created the parameter first)."""
+    newest = parameter.get(stack) if version == 0 else None
+    last, document = newest.document if newest else push.document, push.document
+    kept: list[str] = []
+    for number in range(newest.version if newest else version - 1, push.base, -1):
+        say(f"note: version {number} of parameter {stack.parameter} was stored by another push in between")
+        merged = documents.merge(document, parameter.get(stack, number).document, push.removed)
+        document, kept = merged.document, [*kept, *merged.kept]
+    if kept:
+        say(f"note: kept {_config_files(kept)}")
+    base = newest.version if newest else version
+    change = None if document == last else _put(stack, document, base, advanced=push.advanced)
+    return Push(document, base, change, removed=push.removed, advanced=push.advanced)
+
+
+def _config_files(names: Sequence[str]) -> str:
+    what = "config file that is" if len(names) == 1 else "config files that are"
+    return f"{len(names)} stored {what} not here: {', '.join(names)}"
 
 
 def masked(params: Params) -> dict[str, Any]:
@@ -141,9 +241,9 @@ def differences(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[Di
     return tuple(Difference(key, _hash(there.get(key)), _hash(here.get(key))) for key in keys if key not in inside)
 
 
-def told_differences(found: tuple[Difference, ...]) -> str:
-    """One line a key: + only here, - only stored, ~ stored and another one here."""
-    return "".join(f"{_told(each)}\n" for each in found)
+def told_differences(found: Sequence[Difference], kept: Sequence[str] = ()) -> str:
+    """One line a key: + only here, - only stored, ~ stored and another one here; = a stored file a push keeps."""
+    return "".join(f"{line}\n" for line in (*map(_told, found), *(f"= .local/{name}  stored only" for name in kept)))
 
 
 def _told(each: Difference) -> str:

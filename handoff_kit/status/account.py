@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from handoff_kit.remote import fingerprint
+from handoff_kit.errors import HandoffError
+from handoff_kit.remote import fingerprint, parameter
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.stacks import deployed
 from handoff_runtime.aws import lease
@@ -71,6 +72,15 @@ def _params(clients: Clients, start: str) -> dict[str, Stored]:
         if not page.get("NextToken"):
             return found
         token = {"NextToken": page["NextToken"]}
+
+
+def document(stack: Stack) -> Mapping[str, Any] | None:
+    """The stored params document; None where it may not be read, or cannot be."""
+    try:
+        stored = parameter.find(stack)
+    except HandoffError:
+        return None
+    return stored.document if stored else None
 
 
 def locks(stacks: Sequence[Stack]) -> list[Found | str | None]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit import params as documents
 from handoff_kit.remote import fingerprint, names
 from handoff_kit.schedules import kept, times
 from handoff_runtime.aws import lease
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from handoff_kit.remote.stack import Stack
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Row", "Scheduled", "row"]
 
 IN_STEP, DIFFERS, ABSENT, UNKNOWN = "in step", "differs", "none", "unknown"
+STORED_ONLY = "stored only"
+"""Of params that hold config files which are not here, and do not differ otherwise: a deploy changes nothing."""
 RUNNING, KILLED = "running", "killed"
 
 
@@ -36,7 +39,10 @@ class Scheduled:
 
 @dataclass(frozen=True)
 class Row:
-    """One project. `image` and `params` are in step, differs, none (nothing is there) or unknown."""
+    """One project. `image` and `params` are in step, differs, none (nothing is there) or unknown.
+
+    `params` may also be stored only: then `stored_only` names the stored config files that are not here.
+    """
 
     project: str
     environment: str
@@ -52,6 +58,7 @@ class Row:
     last: Mapping[str, Any] | None = None
     unseen: bool = False
     problems: tuple[str, ...] = field(default=())
+    stored_only: tuple[str, ...] = ()
 
     @property
     def next(self) -> Scheduled | None:
@@ -65,11 +72,19 @@ class Row:
         return self.status is not None and DIFFERS in (self.image, self.params)
 
 
-def row(here: Here, stack: Stack, lock: Found | str | None, account: Account, now: datetime) -> Row:
-    """Compare the two."""
+def row(
+    here: Here,
+    stack: Stack,
+    lock: Found | str | None,
+    account: Account,
+    now: datetime,
+    *,
+    read: Callable[[Stack], Mapping[str, Any] | None] = lambda _: None,
+) -> Row:
+    """Compare the two; `read` gets the stored params, which is done only where the fingerprints differ."""
     task = account.stacks.get(stack.name)
     source = task.outputs.get("Source") if task else None
-    params, version = _params(here, stack, account)
+    params, version, stored_only = _params(here, stack, account, read)
     return Row(
         stack.project,
         stack.environment,
@@ -85,6 +100,7 @@ def row(here: Here, stack: Stack, lock: Found | str | None, account: Account, no
         None if isinstance(lock, str) else _last(lock),
         isinstance(lock, str),
         here.problems,
+        stored_only,
     )
 
 
@@ -94,16 +110,23 @@ def _compared(there: str | None, here: str | None) -> str:
     return UNKNOWN if here is None else IN_STEP if there == here else DIFFERS
 
 
-def _params(here: Here, stack: Stack, account: Account) -> tuple[str, int | None]:
+def _params(
+    here: Here, stack: Stack, account: Account, read: Callable[[Stack], Mapping[str, Any] | None]
+) -> tuple[str, int | None, tuple[str, ...]]:
     """By fingerprint; one is made only where there is one to compare it with."""
     if account.notes:
-        return UNKNOWN, None
+        return UNKNOWN, None, ()
     stored = account.params.get(stack.parameter)
     if stored is None:
-        return ABSENT, None
+        return ABSENT, None, ()
     if stored.fingerprint is None or here.document is None:
-        return UNKNOWN, stored.version
-    return _compared(stored.fingerprint, fingerprint.of(here.document, stack.name)), stored.version
+        return UNKNOWN, stored.version, ()
+    found = _compared(stored.fingerprint, fingerprint.of(here.document, stack.name))
+    document = read(stack) if found == DIFFERS else None
+    if document is None:
+        return found, stored.version, ()
+    merged = documents.merge(here.document, document)
+    return STORED_ONLY if merged.document == document else DIFFERS, stored.version, merged.kept
 
 
 def _schedules(stack: Deployed | None, now: datetime) -> tuple[Scheduled, ...]:

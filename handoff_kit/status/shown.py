@@ -7,7 +7,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.remote.table import elapsed, stamp, table
-from handoff_kit.status.row import DIFFERS, RUNNING
+from handoff_kit.status.row import DIFFERS, RUNNING, STORED_ONLY
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
@@ -75,6 +75,11 @@ def _told(row: Row, detail: Detail) -> Iterator[tuple[str, str]]:
     image = f"deployed {row.source}, here {row.tag}" if row.image == DIFFERS else row.source or "none is deployed"
     yield "image", f"{row.image}: {image}"
     yield "params", f"{row.params}: version {row.version}" if row.version else row.params
+    if row.stored_only:
+        yield (
+            "",
+            ", ".join(row.stored_only) if row.params == STORED_ONLY else f"stored only: {', '.join(row.stored_only)}",
+        )
     yield "files", detail.files
     yield from (("schedule", _scheduled(one)) for one in row.schedules)
     yield "last run", UNSEEN if row.unseen else _run(row.last) if row.last else NOTHING
@@ -109,7 +114,7 @@ def _object(row: Row) -> dict[str, Any]:
         "environment": row.environment,
         "stack": {"name": row.stack, "status": row.status},
         "image": {"state": row.image, "deployed": row.source, "here": row.tag},
-        "params": {"state": row.params, "version": row.version},
+        "params": {"state": row.params, "version": row.version, "stored_only": list(row.stored_only)},
         "schedules": [
             {
                 "name": one.entry.name,

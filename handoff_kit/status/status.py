@@ -76,7 +76,9 @@ def _rows(
         if isinstance(lock, Found) and lock.damage
     ]
     # several at a time, since fingerprints are slow to make
-    rows = each(lambda of: row(*of, account, now), zip(found, stacks, locks, strict=True), AT_ONCE)
+    rows = each(
+        lambda of: row(*of, account, now, read=accounts.document), zip(found, stacks, locks, strict=True), AT_ONCE
+    )
     return list(rows), (*account.notes, *dict.fromkeys(unseen[:1]), *damaged)
 
 

@@ -37,7 +37,7 @@ def collection(root: Path) -> Collection:
         deploy.deploy, run.run, run.stop, run.logs, status.status, schedule.unschedule, destroy.destroy,
     )  # fmt: skip
     for each in (
-        _of("params", params.push, params.dump, params.diff, params.history, default=params.make),
+        _of("params", params.push, params.pull, params.dump, params.diff, params.history, default=params.make),
         _of("files", files.push, files.list_),
         _of("artifacts", artifacts.get, artifacts.list_, artifacts.clear),
         _of("state", state.show, state.history, state.edit, state.restore, state.clear),

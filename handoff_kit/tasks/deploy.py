@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         "all": "every project under projects/",
         "environment": flags.ENVIRONMENT,
         "builder": flags.BUILDER,
+        "prune": flags.PRUNE,
         "yes": flags.YES,
     },
 )
@@ -31,6 +32,7 @@ def deploy(
     all: bool = False,  # noqa: A002  # what the flag is called
     environment: str = "",
     builder: str = "",
+    prune: bool = False,
     yes: bool = False,
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Tells each change of a stack, and asks before it."""
@@ -47,7 +49,8 @@ def deploy(
         flags.warn_of_credentials(one.place, one.loaded)
     clients = connection.sign_in(os.environ, say)
     manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
-    common = Deployment(clients, connection.account(clients), os.environ, lambda: flags.builder(builder), manner)
+    account = connection.account(clients)
+    common = Deployment(clients, account, os.environ, lambda: flags.builder(builder), manner, prune)
     changed = deploy(found, shared, common)
     if not changed:
         say("no changes: everything is deployed as it lies here")

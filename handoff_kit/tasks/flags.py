@@ -28,6 +28,7 @@ METER = "rows, bytes or off: what to count between stages; default: the project'
 RUN = "id of a run, as invoke history tells it, or current (default): what the last run left"
 NO_STATE = "run without reading or storing state: a stage that is given it sees {}; default: with the stored state"
 YES = "do not ask; needed where there is no terminal to ask on"
+PRUNE = "remove stored config files that are not in .local, after a question; default: they stay"
 REMOTE = "the runs in AWS; default: those on this machine"
 
 

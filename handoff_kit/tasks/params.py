@@ -1,4 +1,4 @@
-"""The params document: print, store, compare."""
+"""The params document: print, store, compare, write its config files here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.tasks import task
 
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, do, put, put_data, say, told
+from handoff_kit.tasks.telling import conclude, do, execute, put, put_data, say, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -47,14 +47,18 @@ def make(c: Context, project: str = "", output: str = "", environment: str = "")
     help={
         "project": flags.PROJECT,
         "params": "a params document to store instead of the project file and .local",
+        "prune": flags.PRUNE,
         "environment": flags.ENVIRONMENT,
+        "yes": flags.YES,
     },
 )
 @told
-def push(c: Context, project: str = "", params: str = "", environment: str = "") -> None:
-    """Store the params document in Parameter Store, encrypted; nothing where the same is stored."""
+def push(
+    c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
+) -> None:
+    """Store the params document in Parameter Store, encrypted. Stored config files that are not here stay."""
     from handoff_kit import project as projects
-    from handoff_kit.remote import change, parameter
+    from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
 
     place = flags.place(c, project)
@@ -65,12 +69,44 @@ def push(c: Context, project: str = "", params: str = "", environment: str = "")
         document = remote.of_project(place, loaded, flags.environment(environment))
     _, stack = flags.stack(c, project, environment, bucket=False)
     stored = parameter.replaceable(stack)
-    changes = remote.plan_push(stack, document, stored, advanced=remote.advanced(loaded))
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
-    if not changes and stored:
+    planned = remote.plan_push(stack, document, stored, advanced=remote.advanced(loaded), prune=prune)
+    if not c.config.run.dry:
+        again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
+        remote.confirm(planned, again, yes=yes)
+    changed = remote.push(planned, stack, dry=c.config.run.dry, say=say)
+    if not changed and stored:
         say(f"parameter {stack.parameter} is up to date (version {stored.version})")
     after = "files.push" if (place.directory / "files").is_dir() else "params.dump"
-    conclude(c, changes, f"invoke {after} {stack.options}")
+    conclude(c, range(changed), f"invoke {after} {stack.options}")
+
+
+@task(
+    name="pull",
+    auto_shortflags=False,
+    help={
+        "project": flags.PROJECT,
+        "force": "overwrite files of .local that differ; default: write nothing where one does",
+        "version": "an earlier version, by its number in invoke params.history; default: the newest",
+        "environment": flags.ENVIRONMENT,
+    },
+)
+@told
+def pull(c: Context, project: str = "", force: bool = False, version: str = "", environment: str = "") -> None:
+    """Write the stored config files to .local, readable by you alone. The values are not printed."""
+    from handoff_kit import params as documents
+    from handoff_kit.remote import history, parameter
+
+    wanted = history.number("--version", version)
+    place, stack = flags.stack(c, project, environment, bucket=False)
+    stored = parameter.get(stack, wanted)
+    again = f"invoke params.pull{f' --version {wanted}' if wanted else ''} {stack.options}"
+    steps, equal = documents.plan_pull(place, stored.params.files, again, force=force)
+    execute(c, steps)
+    if equal:
+        say(f"equal here already: {', '.join(equal)}")
+    if not steps and not equal:
+        say(f"version {stored.version} of parameter {stack.parameter} holds no config file")
+    conclude(c, steps, f"invoke params.diff {stack.options}")
 
 
 @task(
@@ -100,7 +136,7 @@ def dump(c: Context, project: str = "", reveal: bool = False, version: str = "",
 @task(name="diff", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})
 @told
 def diff(c: Context, project: str = "", environment: str = "") -> None:
-    """Print what differs between the stored params and those here: keys, and short hashes of their values."""
+    """Print what differs between the stored params and those here: keys, short hashes of values, stored-only files."""
     from handoff_kit import params as documents
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
@@ -108,12 +144,17 @@ def diff(c: Context, project: str = "", environment: str = "") -> None:
     local = documents.of_place(flags.place(c, project), flags.environment(environment))
     _, stack = flags.stack(c, project, environment, bucket=False)
     stored = parameter.get(stack)
-    found = remote.differences(stored.document, local)
-    if not found:
+    merged = documents.merge(local, stored.document)
+    found = remote.differences(stored.document, merged.document)
+    put(remote.told_differences(found, merged.kept))
+    if not found and not merged.kept:
         say(f"no difference: version {stored.version} of parameter {stack.parameter} is what lies here")
         return
-    put(remote.told_differences(found))
-    say(f"- stored as version {stored.version}, + here\nnext: invoke params.push {stack.options}")
+    if merged.kept:
+        say(f"= stored as version {stored.version}, not here; a push keeps it")
+    if found:
+        say(f"- stored as version {stored.version}, + here")
+    say(f"next: invoke params.{'push' if found else 'pull'} {stack.options}")
 
 
 @task(name="history", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
 TASKS = (
-    *("params.push", "params.dump", "params.diff", "params.history", "params.make", "files.push", "files.list"),
+    *(
+        "params.push",
+        "params.pull",
+        "params.dump",
+        "params.diff",
+        "params.history",
+        "params.make",
+        "files.push",
+        "files.list",
+    ),
     *("artifacts.get", "artifacts.list", "artifacts.clear"),
     *("state.show", "state.history", "state.edit", "state.restore", "state.clear", "history", "history.show"),
 )
@@ -889,7 +898,9 @@ def test_mistakes_are_told(desk: Desk, words: list[str], env: dict[str, str], ex
     assert desk.stored() == before
 
 
-@pytest.mark.parametrize("task", ["params.push", "params.dump", "params.diff", "files.push", "state.clear", "history"])
+@pytest.mark.parametrize(
+    "task", ["params.push", "params.pull", "params.dump", "params.diff", "files.push", "state.clear", "history"]
+)
 def test_the_stack_of_another_project_is_refused(desk: Desk, task: str) -> None:
     desk.invoke("params.push")
     desk.team.project("other", PROJECT)
@@ -935,7 +946,7 @@ def test_params_that_are_too_long_name_the_largest_file(desk: Desk) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("task", ["params.push", "params.dump"])
+@pytest.mark.parametrize("task", ["params.push", "params.pull", "params.dump"])
 def test_params_that_are_not_ours_stay(desk: Desk, task: str, value: str, message: str, hint: str) -> None:
     _put_parameter(desk, value)
     before = desk.stored()
@@ -1103,7 +1114,7 @@ def test_the_page_shows_what_happens(team: Team, cloud: Cloud) -> None:
 def test_the_page_names_every_task_and_every_permission() -> None:
     assert [task for task in TASKS if task != "params.make" and f"{task}" not in PAGE] == []
     commands = [command for command, _ in _transcript() if "invoke" in command]
-    assert len(commands) == 24
+    assert len(commands) == 29
 
 
 # escapes in what others stored

@@ -16,8 +16,8 @@ from handoff_kit.deployment.plan import Files, Packing
 from handoff_kit.errors import ProjectError, ProjectFileError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote.change import Change
 from handoff_kit.remote.parameter import Stored
+from handoff_kit.remote.params import Push
 from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RunCommand, WriteContext, WriteFile
 from handoff_runtime import store
@@ -89,7 +89,7 @@ def _word(step: Any) -> str:
         WriteFile: lambda: f"write {step.path.name}",
         WriteContext: lambda: f"write {step.directory.name}/",
         RunCommand: lambda: " ".join(step.argv[:2]),
-        Change: lambda: step.operation,
+        Push: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
         Files: lambda: f"files {len(step.plan.send)}",
     }
     return words[type(step)]()

@@ -11,7 +11,7 @@ import pytest
 from handoff_kit.remote import fingerprint
 from handoff_kit.remote import params as remote
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.parameter import Stored
+from handoff_kit.remote.parameter import Damaged, Stored
 from handoff_kit.remote.params import Difference
 from handoff_kit.remote.stack import Stack
 from handoff_runtime import store
@@ -95,10 +95,15 @@ def test_differences_of_the_pipeline() -> None:
     )
 
 
+def change_of(local: dict[str, Any], stored: dict[str, Any] | None, *, advanced: bool = False) -> Any:
+    there = Stored(3, parsed(stored)) if stored else None
+    return remote.plan_push(STACK, local, there, advanced=advanced).change
+
+
 def test_what_is_stored_already_is_no_change() -> None:
     found = document({"x": "a"})
-    assert remote.plan_push(STACK, found, Stored(3, parsed(found)), advanced=False) == ()
-    (change,) = remote.plan_push(STACK, found, Stored(3, parsed(document({}))), advanced=False)
+    assert change_of(found, found) is None
+    change = change_of(found, document({}))
     assert (change.service, change.operation) == ("ssm", "put_parameter")
     assert {name: value for name, value in change.request.items() if name != "Value"} == {
         "Name": "handoff-dev-shop__params",
@@ -109,8 +114,51 @@ def test_what_is_stored_already_is_no_change() -> None:
     }
 
 
+def test_a_first_push_replaces_nothing() -> None:
+    assert change_of(document({}), None).request["Overwrite"] is False
+
+
+@pytest.mark.parametrize(
+    ("local", "stored", "prune", "expected"),
+    [
+        pytest.param(
+            {"b": "1"}, {"a": "2", "c": "3"}, False, ({"a": "2", "b": "1", "c": "3"}, ("a", "c"), ()), id="kept"
+        ),
+        pytest.param({"b": "1"}, {"a": "2", "c": "3"}, True, ({"b": "1"}, (), ("a", "c")), id="removed"),
+        pytest.param({"a": "1"}, {"a": "2", "c": "3"}, False, ({"a": "1", "c": "3"}, ("c",), ()), id="replaced"),
+        pytest.param({}, {"a": "2", "b/c": "3"}, False, (None, ("a", "b/c"), ()), id="a fresh clone"),
+        pytest.param({"a": "2"}, {"a": "2"}, True, (None, (), ()), id="nothing to remove"),
+        pytest.param(
+            {"b.c": "1"}, {"b/d": "3"}, False, ({"b/d": "3", "b.c": "1"}, ("b/d",), ()), id="in order of parts"
+        ),
+    ],
+)
+def test_a_push_merges(
+    local: dict[str, str], stored: dict[str, str], *, prune: bool, expected: tuple[Any, ...]
+) -> None:
+    there = Stored(3, parsed(document(stored)))
+    found = remote.plan_push(STACK, document(local), there, advanced=False, prune=prune)
+    value: Any = found.change.request["Value"] if found.change else None
+    sent = {file["name"]: file["value"] for file in json.loads(value)["files"]} if value else None
+    assert (sent, found.kept, found.removed) == expected
+    assert list(sent or ()) == list(expected[0] or ())
+
+
+def test_the_pipeline_is_always_that_of_the_checkout() -> None:
+    found = remote.plan_push(
+        STACK, document({}, vars={"a": "2"}), Stored(3, parsed(document({"x": "1"}, vars={"a": "1"}))), advanced=False
+    )
+    assert found.document == document({"x": "1"}, vars={"a": "2"})
+
+
+def test_a_damaged_document_is_replaced_and_named() -> None:
+    found = remote.plan_push(STACK, document({}), Damaged(4), advanced=False)
+    assert found.change
+    assert (found.damaged, found.base, found.change.request["Overwrite"]) == (4, 4, True)
+
+
 def test_a_change_is_told_and_shown_without_its_value() -> None:
-    (change,) = remote.plan_push(STACK, document({"x": "hunter2-secret"}), None, advanced=False)
+    change = change_of(document({"x": "hunter2-secret"}), None)
     assert "hunter2" not in f"{change.told} {change!r}"
 
 
@@ -118,8 +166,7 @@ NOISE = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in r
 
 
 def test_the_advanced_tier_is_taken_where_it_is_allowed() -> None:
-    (change,) = remote.plan_push(STACK, document({"big.txt": NOISE}), None, advanced=True)
-    assert change.request["Tier"] == "Advanced"
+    assert change_of(document({"big.txt": NOISE}), None, advanced=True).request["Tier"] == "Advanced"
 
 
 def test_the_advanced_tier_is_not_taken_where_nobody_asked_for_it() -> None:

@@ -94,6 +94,21 @@ def test_the_params(stored: Stored | None, document: dict[str, Any] | None, expe
     assert (found.params, found.version) == expected
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param([], ("stored only", ("a",)), id="a fresh clone"),
+        pytest.param([{"name": "b", "value": "1"}], ("differs", ("a",)), id="another file too"),
+        pytest.param([{"name": "a", "value": "1"}], ("differs", ()), id="another value"),
+    ],
+)
+def test_params_that_are_stored_only(files: list[Any], expected: tuple[str, tuple[str, ...]]) -> None:
+    here = Here(HERE.place, None, "aaaaaaaaaaaa", {**DOCUMENT, "files": files})
+    account = Account({NAME: TASK}, {f"{NAME}__params": IN_STEP})
+    found = row(here, STACK, None, account, NOW, read=lambda _: DOCUMENT)
+    assert (found.params, found.stored_only, found.is_behind) == (*expected, expected[0] == "differs")
+
+
 def test_params_that_may_not_be_seen() -> None:
     assert row(HERE, STACK, None, Account({}, notes=("error: no",)), NOW).params == "unknown"
 
@@ -184,7 +199,7 @@ def test_json() -> None:
         "environment": "dev",
         "stack": {"name": NAME, "status": "UPDATE_COMPLETE"},
         "image": {"state": "in step", "deployed": "aaaaaaaaaaaa", "here": "aaaaaaaaaaaa"},
-        "params": {"state": "in step", "version": 3},
+        "params": {"state": "in step", "version": 3, "stored_only": []},
         "schedules": [
             {
                 "name": "nightly",
