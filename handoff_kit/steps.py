@@ -92,6 +92,8 @@ class ChangeStack:
 
     `file` holds `template`, as it lies on disk; `again` is the command that does the same once more.
     A value of `parameters` may be an ImageTag, whose digest is looked up when the step is done, or a BucketThere.
+    `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
+    refused, unless that is `moved_from`.
     """
 
     name: str
@@ -101,6 +103,7 @@ class ChangeStack:
     tags: Mapping[str, str] = field(default_factory=dict)
     again: str = ""
     bucket: str = ""
+    moved_from: str = ""
 
 
 @dataclass(frozen=True)

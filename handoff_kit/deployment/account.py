@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handoff_kit.deployment.move import survey
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import files, names, parameter, registry
 from handoff_kit.remote.errors import AWSError
 
 if TYPE_CHECKING:
+    from handoff_kit.deployment.move import MoveData
     from handoff_kit.deployment.wanted import Wanted
     from handoff_kit.remote.parameter import Damaged, Stored
     from handoff_kit.remote.stack import Stack
@@ -20,26 +22,34 @@ __all__ = ["Account", "read"]
 
 @dataclass(frozen=True)
 class Account:
-    """An account as a project finds it: whether its image is pushed, its stored params, how its files differ."""
+    """An account as a project finds it: whether its image is pushed, its stored params, how its files differ.
+
+    `data` is what is to be copied from another bucket; None where the project stays in its own.
+    """
 
     id: str
     region: str
     pushed: bool
     params: Stored | Damaged | None
     files: Plan
+    data: MoveData | None = None
 
     def uri(self, repository: str) -> str:
         """What docker calls a repository of this account."""
         return names.repository_uri(repository, self.id, self.region)
 
 
-def read(wanted: Wanted, stack: Stack, account: str) -> Account:
-    """Four calls, and a further one for each thousand files that are stored."""
-    there = _has_bucket(wanted, stack, account)
+def read(wanted: Wanted, stack: Stack, account: str, used: str = "") -> Account:
+    """Four calls, and a further one for each thousand files that are stored; `used` is the bucket deployed with.
+
+    Where that is the stack's bucket, nobody looks whether it is there.
+    """
+    there = used == stack.bucket or _has_bucket(wanted, stack, account)
     pushed = registry.digest(stack.clients, names.repository(stack.name), wanted.tag) is not None
     stored = parameter.replaceable(stack)
     plan = files.compare(stack, wanted.place) if there else files.first(wanted.place)
-    return Account(account, stack.clients.region, pushed, stored, plan)
+    data = survey(stack, used, there=there) if used not in ("", stack.bucket) else None
+    return Account(account, stack.clients.region, pushed, stored, plan, data)
 
 
 def _has_bucket(wanted: Wanted, stack: Stack, account: str) -> bool:

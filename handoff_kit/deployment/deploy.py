@@ -11,11 +11,11 @@ from handoff_kit.deployment import account as accounts
 from handoff_kit.deployment.execute import execute
 from handoff_kit.deployment.packing import packing
 from handoff_kit.deployment.plan import plan, plan_shared
-from handoff_kit.errors import HandoffError
+from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import connection, names, parameter, params
 from handoff_kit.remote.params import Push
-from handoff_kit.stacks import body
+from handoff_kit.stacks import body, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handoff_kit.deployment.plan import CloudStep
     from handoff_kit.deployment.wanted import Shared, Wanted
     from handoff_kit.image.builder import Builder
+    from handoff_kit.remote.names import NamedBucket
     from handoff_kit.remote.stack import Stack
     from handoff_runtime.aws.clients import Clients
 
@@ -46,20 +47,36 @@ class Deployment:
     builder: Callable[[], Builder]
     manner: Manner
     prune: bool = False
+    move_bucket: bool = False
 
     def stack(self, wanted: Wanted) -> Stack:
-        """Where a project lies."""
+        """A project's stack with the bucket that is named, else the shared one."""
         derived = names.bucket(wanted.environment, self.account, self.clients.region)
-        bucket = names.given_bucket(self.environ) or wanted.loaded.deploy.bucket or derived
+        named = self.named(wanted)
+        bucket = named.name if named else derived
         return connection.stack(wanted.place, wanted.environment, self.environ, self.clients, bucket)
+
+    def named(self, wanted: Wanted) -> NamedBucket | None:
+        """The bucket that a variable or the project file names."""
+        return names.named_bucket(self.environ, wanted.loaded.deploy.bucket, wanted.place.shown)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A project, the stack to deploy it as, and the bucket it is deployed with; empty where it is not deployed."""
+
+    wanted: Wanted
+    stack: Stack
+    used: str
 
 
 def deploy(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> int:
     """Deploy them; how many steps changed something. One that fails does not keep the others from it."""
     _check_whose(every, deployment)
-    changed = _share(every, shared, deployment)
     if len(every) == 1:
-        return changed + _deploy(every[0], deployment)
+        target = _target(every[0], deployment)
+        return _share(every, shared, deployment) + _deploy(target, deployment)
+    changed = _share(every, shared, deployment)
     done = [_tried(wanted, deployment) for wanted in every]
     if failed := [wanted.place.name for wanted, one in zip(every, done, strict=True) if one is None]:
         raise _not_all(failed, len(every), deployment.stack(every[0]))
@@ -72,10 +89,32 @@ def _check_whose(every: Sequence[Wanted], deployment: Deployment) -> None:
         parameter.check_whose(deployment.stack(every[0]))
 
 
+def _target(wanted: Wanted, deployment: Deployment) -> Target:
+    """Where to deploy a project: with the bucket it is deployed with, unless its data are to be moved.
+
+    ProjectError where another bucket is named: state and history would stay behind.
+    """
+    stack, say = deployment.stack(wanted), deployment.manner.say
+    used = connection.bucket_of(deployed.read(stack.clients, stack.name), stack)
+    if deployment.move_bucket and used in ("", stack.bucket):
+        where = f"it is deployed with bucket {used}" if used else "it is not deployed"
+        say(f"note: {stack.project}: nothing to move, {where}")
+    if deployment.move_bucket or used in ("", stack.bucket):
+        return Target(wanted, stack, used)
+    if message := connection.other_bucket(stack.project, used, named := deployment.named(wanted)):
+        variable = named.source if named and named.source in names.BUCKET_VARIABLES else ""
+        stay = f"unset {variable}" if variable else f"deploy: {{bucket: {used}}}"
+        moved = f"{f'{variable}={stack.bucket} ' if variable else ''}invoke deploy --move-bucket {stack.options}"
+        raise ProjectError(message, f"to stay there: {stay}; to move files, artifacts, state and history: {moved}")
+    say(f"note: project {stack.project} stays in bucket {used}, with which it is deployed")
+    say(f"hint: to move it to bucket {stack.bucket}: invoke deploy --move-bucket {stack.options}")
+    return Target(wanted, dataclasses.replace(stack, bucket=used), used)
+
+
 def _tried(wanted: Wanted, deployment: Deployment) -> int | None:
     """The same of one among several; None where it failed, and was told."""
     try:
-        return _deploy(wanted, deployment)
+        return _deploy(_target(wanted, deployment), deployment)
     except HandoffError as error:
         if error.exit_code == INTERRUPTED:
             raise
@@ -96,10 +135,10 @@ def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
     return execute(steps, stack, deployment.manner)
 
 
-def _deploy(wanted: Wanted, deployment: Deployment) -> int:
-    stack, manner = deployment.stack(wanted), deployment.manner
+def _deploy(target: Target, deployment: Deployment) -> int:
+    wanted, stack, manner = target.wanted, target.stack, deployment.manner
     manner.say(f"{wanted.place.name}: stack {stack.name}, account {deployment.account}, region {stack.clients.region}")
-    account = accounts.read(wanted, stack, deployment.account)
+    account = accounts.read(wanted, stack, deployment.account, target.used)
     packed = None
     if not account.pushed:
         packed = packing(wanted, deployment.builder(), stack, deployment.environ, dry=manner.dry)

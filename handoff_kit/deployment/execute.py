@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit import execute as here
+from handoff_kit.deployment import move as moving
+from handoff_kit.deployment.move import MoveData
 from handoff_kit.deployment.plan import Files
 from handoff_kit.remote import change as calls
 from handoff_kit.remote import files
@@ -37,10 +40,11 @@ class Manner:
 
 def execute(steps: Iterable[CloudStep], stack: Stack, manner: Manner) -> int:
     """Take each step in order; how many of them changed something, or with `dry` would."""
-    return sum(_take(step, stack, manner) for step in steps)
+    with ExitStack() as held:
+        return sum(_take(step, stack, manner, held) for step in steps)
 
 
-def _take(step: CloudStep, stack: Stack, manner: Manner) -> bool:
+def _take(step: CloudStep, stack: Stack, manner: Manner, held: ExitStack) -> bool:
     dry, yes, say = manner.dry, manner.yes, manner.say
     changed: bool
     match step:
@@ -50,6 +54,9 @@ def _take(step: CloudStep, stack: Stack, manner: Manner) -> bool:
             changed = stacks.remove(step, stack.clients, dry=dry, yes=yes, say=say)
         case Change():
             calls.execute((step,), stack, dry=dry, say=say)
+            changed = True
+        case MoveData():
+            moving.move(step, stack, held, dry=dry, say=say)
             changed = True
         case Push():
             changed = documents.push(step, stack, dry=dry, say=say)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from handoff_kit.deployment.move import MoveData
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
 from handoff_kit.remote import names
@@ -50,7 +51,7 @@ class Packing:
     login: str = field(default="", repr=False)
 
 
-CloudStep = Step | Change | ChangeStack | RemoveStack | Files | Push
+CloudStep = Step | Change | ChangeStack | RemoveStack | Files | Push | MoveData
 
 
 def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, account: str, *, at_once: bool) -> tuple[CloudStep, ...]:
@@ -79,6 +80,7 @@ def plan(
     return (
         *_registry(wanted, stack),
         *(_image(wanted, account, packing, stack) if packing else ()),
+        *((account.data,) if account.data else ()),
         *_task(wanted, account, stack),
         *_params(wanted, account, stack, prune=prune),
         Files(account.files),
@@ -121,9 +123,10 @@ def _task(wanted: Wanted, account: Account, stack: Stack) -> tuple[CloudStep, ..
     file, repository = wanted.place.build / "task.yml", names.repository(stack.name)
     image = ImageTag(repository, wanted.tag, account.uri(repository))
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": wanted.tag, "Bucket": stack.bucket}
+    source = account.data.source if account.data else ""
     return (
         WriteFile(file, wanted.task),
-        ChangeStack(stack.name, file, wanted.task, parameters, wanted.tags, _again(stack), stack.bucket),
+        ChangeStack(stack.name, file, wanted.task, parameters, wanted.tags, _again(stack), stack.bucket, source),
     )
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from handoff_kit import given
 from handoff_kit.remote import names, parameter
 from handoff_kit.remote.errors import told
 from handoff_kit.remote.stack import Stack
+from handoff_kit.stacks import deployed
 from handoff_runtime.aws import clients as connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from handoff_kit.names import ProjectPlace
+    from handoff_kit.remote.names import NamedBucket
+    from handoff_kit.stacks.deployed import Deployed
     from handoff_runtime.aws.clients import Clients
 
     Say = Callable[[str], None]
 
-__all__ = ["account", "connect", "place", "sign_in", "stack"]
+__all__ = ["account", "bucket_of", "connect", "other_bucket", "place", "sign_in", "stack"]
 
 
 def connect(
@@ -32,15 +36,35 @@ def connect(
 ) -> Stack:
     """The stack of a project; a STACK_NAME that belongs to another project is refused.
 
-    `own` is the bucket that the project file names; S3_BUCKET_NAME goes before it.
+    The bucket is the one the project is deployed with. Before it is deployed S3_BUCKET_NAME decides, then `own`, the
+    bucket that the project file names.
     """
-    own = names.given_bucket(environ) or own
+    named = names.named_bucket(environ, own, place.shown)
     clients = sign_in(environ, say)
-    bucket_name = (own or names.bucket(environment, account(clients), clients.region)) if bucket else ""
-    found = stack(place, environment, environ, clients, bucket_name)
-    if bucket and names.given_stack(environ):
+    found = stack(place, environment, environ, clients, "")
+    if not bucket:
+        return found
+    used = bucket_of(deployed.read(clients, found.name), found)
+    if used and (note := other_bucket(found.project, used, named)):
+        say(f"note: {note}; {used} is used")
+    name = used or (named.name if named else names.bucket(environment, account(clients), clients.region))
+    found = replace(found, bucket=name)
+    if names.given_stack(environ):
         parameter.check_whose(found)
     return found
+
+
+def bucket_of(there: Deployed | None, found: Stack) -> str:
+    """The bucket a project is deployed with; empty where it is not deployed, or the stack is another's."""
+    owner = {"handoff:project": found.project, "handoff:environment": found.environment}
+    return there.bucket if there and owner.items() <= there.tags.items() else ""
+
+
+def other_bucket(project: str, used: str, named: NamedBucket | None) -> str:
+    """What to say where a variable or the project file names another bucket than the one that is used."""
+    if named is None or named.name == used:
+        return ""
+    return f"project {project} is deployed with bucket {used}; {named.source} says {named.name}"
 
 
 def sign_in(environ: Mapping[str, str], say: Say) -> Clients:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit.errors import ProjectError
@@ -17,6 +18,7 @@ __all__ = [
     "OWNER_VARIABLE",
     "STACK_VARIABLE",
     "TEMPLATES",
+    "NamedBucket",
     "bucket",
     "cluster",
     "dead_letters",
@@ -26,6 +28,7 @@ __all__ = [
     "given_stack",
     "log_group",
     "log_prefix",
+    "named_bucket",
     "registry",
     "repository",
     "repository_uri",
@@ -53,6 +56,14 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _STACK_TOLD = "letters, digits, _, . and -, beginning with a letter or digit, at most 128 characters"
 _BUCKET_TOLD = "the name of a bucket: 3 to 63 lower-case letters, digits, . and -"
+
+
+@dataclass(frozen=True)
+class NamedBucket:
+    """A bucket that a variable or a project file names; `source` says which."""
+
+    name: str
+    source: str
 
 
 def stack(project: str, environment: str) -> str:
@@ -144,14 +155,19 @@ def given_stack(environ: Mapping[str, str]) -> str | None:
     return name or None
 
 
-def given_bucket(environ: Mapping[str, str]) -> str | None:
+def given_bucket(environ: Mapping[str, str]) -> NamedBucket | None:
     """The bucket that S3_BUCKET_NAME names, else S3_BUCKET."""
     variable = next((each for each in BUCKET_VARIABLES if environ.get(each)), "")
     name = environ.get(variable, "")
     if name and not _BUCKET.fullmatch(name):
         message = f"{variable}: found {name!r}, expected {_BUCKET_TOLD}"
         raise ProjectError(message, f"for example: export {variable}={_legal(name)}")
-    return name or None
+    return NamedBucket(name, variable) if name else None
+
+
+def named_bucket(environ: Mapping[str, str], own: str | None, file: str) -> NamedBucket | None:
+    """The bucket that a variable names, else `own`, which is `deploy.bucket` of a project file."""
+    return given_bucket(environ) or (NamedBucket(own, f"deploy.bucket in {file}") if own else None)
 
 
 def given_owner(environ: Mapping[str, str]) -> str | None:

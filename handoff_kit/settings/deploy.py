@@ -167,7 +167,8 @@ class Deploy(BaseModel):
     bucket: BucketName | None = Field(
         None,
         description="A bucket of your own instead of the shared one. It should keep versions; `keep` has no effect on "
-        "it. The environment variable `S3_BUCKET_NAME` goes before it.",
+        "it. The environment variable `S3_BUCKET_NAME` goes before it. A project that is deployed moves to another "
+        "bucket by `invoke deploy --move-bucket` only.",
         examples=["our-data"],
     )
     alerts: TopicArn | None = Field(

@@ -84,6 +84,9 @@ def _tell(step: ChangeStack, values: Mapping[str, str | BucketThere], clients: C
 def _attempt(step: ChangeStack, given: Mapping[str, str | BucketThere], means: Means) -> bool | None:
     """Change it; None where somebody else was quicker, and all is to be compared again."""
     found = recovery.ready(step, means)
+    if found and found.bucket not in ("", step.bucket, step.moved_from):
+        message = f"stack {step.name}: deployed with bucket {found.bucket} in between; this is for {step.bucket}"
+        raise AWSError(message, f"look again: {step.again}" if step.again else None)
     values = parameters.settled(given, found, means.clients, step.again)
     seen = differences.between(found, step, values)
     made = None

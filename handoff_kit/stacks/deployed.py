@@ -42,6 +42,13 @@ class Deployed:
         return self.status.endswith("_IN_PROGRESS")
 
     @property
+    def bucket(self) -> str:
+        """The bucket that runs of a deployed task stack use; empty where no task is deployed."""
+        if "TaskDefinition" not in self.outputs:
+            return ""
+        return self.outputs.get("Bucket") or self.parameters.get("Bucket", "")
+
+    @property
     def is_sound(self) -> bool:
         """Whether all of it is as its template says, or as the one before said."""
         return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")

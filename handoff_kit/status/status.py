@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def one(
     _check_whose(place, environment, environ, account.stacks.get(name))
     here = files.read(place, environment)
     (found,), notes = _rows([here], environment, environ, clients, account)
-    stack = _stacks([here], environment, environ, clients)[0]
+    (stack,), _ = _stacks([here], environment, environ, clients, account)
     return found, details.read(here, stack, deployed=found.status is not None), notes
 
 
@@ -67,7 +68,7 @@ def _check_whose(place: ProjectPlace, environment: str, environ: Mapping[str, st
 def _rows(
     found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients, account: Account
 ) -> tuple[list[Row], tuple[str, ...]]:
-    now, stacks = datetime.now(timezone.utc), _stacks(found, environment, environ, clients)
+    now, (stacks, others) = datetime.now(timezone.utc), _stacks(found, environment, environ, clients, account)
     locks = _locks(stacks, account)
     unseen = [lock for lock in locks if isinstance(lock, str)]
     damaged = [
@@ -79,16 +80,28 @@ def _rows(
     rows = each(
         lambda of: row(*of, account, now, read=accounts.document), zip(found, stacks, locks, strict=True), AT_ONCE
     )
-    return list(rows), (*account.notes, *dict.fromkeys(unseen[:1]), *damaged)
+    return list(rows), (*account.notes, *dict.fromkeys(unseen[:1]), *damaged, *others)
 
 
-def _stacks(found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients) -> list[Stack]:
-    """The stack of each by its names; AWS is asked for the account once, where no bucket is named."""
-    own = names.given_bucket(environ)
-    named = [own or (here.loaded.deploy.bucket if here.loaded else None) for here in found]
-    shared = "" if all(named) else names.bucket(environment, connection.account(clients), clients.region)
-    pairs = zip(found, named, strict=True)
-    return [connection.stack(here.place, environment, environ, clients, bucket or shared) for here, bucket in pairs]
+def _stacks(
+    found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients, account: Account
+) -> tuple[list[Stack], tuple[str, ...]]:
+    """The stack of each, with the bucket it is deployed with, and a note of each whose bucket is named otherwise.
+
+    AWS is asked for the account once, where neither a deployed stack nor a name decides.
+    """
+    bare = [connection.stack(here.place, environment, environ, clients, "") for here in found]
+    used = [connection.bucket_of(account.stacks.get(stack.name), stack) for stack in bare]
+    named = [
+        names.named_bucket(environ, here.loaded.deploy.bucket if here.loaded else None, here.place.shown)
+        for here in found
+    ]
+    chosen = [bucket or (one.name if one else "") for bucket, one in zip(used, named, strict=True)]
+    shared = "" if all(chosen) else names.bucket(environment, connection.account(clients), clients.region)
+    stacks = [replace(stack, bucket=bucket or shared) for stack, bucket in zip(bare, chosen, strict=True)]
+    pairs = zip(bare, used, named, strict=True)
+    notes = (connection.other_bucket(stack.project, bucket, one) for stack, bucket, one in pairs if bucket)
+    return stacks, tuple(f"note: {note}" for note in notes if note)
 
 
 def _locks(stacks: Sequence[Stack], account: Account) -> list[Found | str | None]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         "all": "every project under projects/",
         "environment": flags.ENVIRONMENT,
         "builder": flags.BUILDER,
+        "move-bucket": "copy files, artifacts, state and history to the bucket that S3_BUCKET_NAME "
+        "or deploy.bucket names, and deploy with it; default: refuse another bucket",
         "prune": flags.PRUNE,
         "yes": flags.YES,
     },
@@ -32,6 +34,7 @@ def deploy(
     all: bool = False,  # noqa: A002  # what the flag is called
     environment: str = "",
     builder: str = "",
+    move_bucket: bool = False,
     prune: bool = False,
     yes: bool = False,
 ) -> None:
@@ -50,7 +53,9 @@ def deploy(
     clients = connection.sign_in(os.environ, say)
     manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
     account = connection.account(clients)
-    common = Deployment(clients, account, os.environ, lambda: flags.builder(builder), manner, prune)
+    common = Deployment(
+        clients, account, os.environ, lambda: flags.builder(builder), manner, prune=prune, move_bucket=move_bucket
+    )
     changed = deploy(found, shared, common)
     if not changed:
         say("no changes: everything is deployed as it lies here")

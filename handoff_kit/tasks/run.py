@@ -93,8 +93,11 @@ def _cluster(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
     from handoff_kit.fargate import ground
     from handoff_kit.remote import connection, names, parameter
 
+    name, own = flags.environment(environment), loaded.deploy.bucket
+    if names.named_bucket(os.environ, own, place.shown):  # to note that the project is deployed with another one
+        return ground.cluster_of(connection.connect(place, name, os.environ, say, own=own), loaded.deploy)
     clients = connection.sign_in(os.environ, say)
-    stack = connection.stack(place, flags.environment(environment), os.environ, clients, "")
+    stack = connection.stack(place, name, os.environ, clients, "")
     if names.given_stack(os.environ):
         parameter.check_whose(stack)
     return ground.cluster_of(stack, loaded.deploy)

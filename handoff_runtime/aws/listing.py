@@ -39,10 +39,15 @@ def items(clients: Clients, place: Place) -> Iterator[Item]:
 
     Empty objects whose key ends with a slash are the folders that consoles draw, and left out.
     """
+    return (_item(found, place.prefix) for found in contents(clients, place) if not _folder(found))
+
+
+def contents(clients: Clients, place: Place) -> Iterator[Any]:
+    """Every object below a prefix as ListObjectsV2 describes it, whatever its key."""
     request = {"Bucket": place.bucket, "Prefix": place.prefix}
     while True:
         page = clients.call(S3, "list_objects_v2", **request)
-        yield from (_item(found, place.prefix) for found in page.get("Contents", ()) if not _folder(found))
+        yield from page.get("Contents", ())
         if not page.get("IsTruncated"):
             return
         request = {**request, "ContinuationToken": page["NextContinuationToken"]}

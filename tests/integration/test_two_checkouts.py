@@ -43,9 +43,7 @@ def stored(account: Account) -> tuple[int, dict[str, str]]:
 
 def seen_by_a_run(team: Team, account: Account) -> list[str]:
     told = invoke(team, account, "run")
-    return sorted(
-        line.rpartition(" ")[2] for line in told.stderr.splitlines() if " has " in line and "shell" not in line
-    )
+    return sorted(re.findall(r"has (\S+\.json)$", told.stderr, re.MULTILINE))
 
 
 def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:

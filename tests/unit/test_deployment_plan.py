@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 from handoff_kit.deployment import plan as planning
 from handoff_kit.deployment import wanted as wanting
 from handoff_kit.deployment.account import Account
+from handoff_kit.deployment.move import MoveData
 from handoff_kit.deployment.plan import Files, Packing
 from handoff_kit.errors import ProjectError, ProjectFileError
 from handoff_kit.image.builder import Answer, Builder
@@ -65,8 +67,6 @@ def account(wanted: Wanted, *, pushed: bool = True, stored: bool = True, files: 
 
 
 def _bytes(wanted: Wanted) -> bytes:
-    import json  # noqa: PLC0415  # here alone
-
     return json.dumps(wanted.document).encode()
 
 
@@ -90,6 +90,7 @@ def _word(step: Any) -> str:
         WriteContext: lambda: f"write {step.directory.name}/",
         RunCommand: lambda: " ".join(step.argv[:2]),
         Push: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
+        MoveData: lambda: f"move from {step.source}",
         Files: lambda: f"files {len(step.plan.send)}",
     }
     return words[type(step)]()
@@ -118,6 +119,25 @@ def test_steps(make: Callable[[], Wanted], there: dict[str, Any], expected: list
     found = account(wanted, **there)
     steps = planning.plan(wanted, found, None if found.pushed else packing(), stack_of(wanted))
     assert told(steps) == expected
+
+
+def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], Wanted]) -> None:
+    wanted = make()
+    found = replace(account(wanted), data=MoveData("old-bucket", 3, 10))
+    steps = planning.plan(wanted, found, None, stack_of(wanted))
+    assert told(steps) == [*STACKS[:2], "move from old-bucket", *STACKS[2:], "files 0"]
+    task = next(step for step in steps if isinstance(step, ChangeStack) and step.name == "handoff-dev-rates")
+    assert (task.bucket, task.moved_from) == (BUCKET, "old-bucket")
+
+
+def test_stored_config_files_are_kept_or_removed(make: Callable[[], Wanted]) -> None:
+    wanted = make()
+    document = {**wanted.document, "files": [{"name": "a", "value": "1"}]}
+    stored = Stored(3, store.parse(json.dumps(document).encode(), "test"))
+    found = replace(account(wanted), params=stored)
+    assert told(planning.plan(wanted, found, None, stack_of(wanted))) == [*STACKS, "kept 1", "files 0"]
+    pruned = planning.plan(wanted, found, None, stack_of(wanted), prune=True)
+    assert told(pruned) == [*STACKS, "put_parameter", "files 0"]
 
 
 def test_an_image_that_is_built_is_only_pushed(make: Callable[[], Wanted]) -> None:

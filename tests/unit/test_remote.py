@@ -14,6 +14,7 @@ from handoff_kit.names import ProjectPlace
 from handoff_kit.remote import artifacts, consent, editor, names, past, state, table
 from handoff_kit.remote.change import Change, execute
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.names import NamedBucket
 from handoff_kit.remote.stack import Stack
 from handoff_kit.remote.state import State
 from handoff_runtime.errors import PipelineError, StoreError
@@ -37,12 +38,18 @@ def test_names_that_follow() -> None:
     [
         pytest.param({}, None, id="none"),
         pytest.param({"S3_BUCKET_NAME": "", "S3_BUCKET": ""}, None, id="empty"),
-        pytest.param({"S3_BUCKET": "b-2"}, "b-2", id="the short form"),
-        pytest.param({"S3_BUCKET_NAME": "b-1", "S3_BUCKET": "b-2"}, "b-1", id="the long form goes before"),
+        pytest.param({"S3_BUCKET": "b-2"}, NamedBucket("b-2", "S3_BUCKET"), id="the short form"),
+        pytest.param(
+            {"S3_BUCKET_NAME": "b-1", "S3_BUCKET": "b-2"},
+            NamedBucket("b-1", "S3_BUCKET_NAME"),
+            id="the long form goes before",
+        ),
     ],
 )
-def test_the_bucket_that_is_given(environ: dict[str, str], expected: str | None) -> None:
+def test_the_bucket_that_is_given(environ: dict[str, str], expected: NamedBucket | None) -> None:
     assert names.given_bucket(environ) == expected
+    own = NamedBucket("b-3", "deploy.bucket in project.yml")
+    assert names.named_bucket(environ, "b-3", "project.yml") == (expected or own)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ class Stack:
     events: list[dict[str, Any]] = field(default_factory=list)
     coming: list[tuple[str, str, str]] = field(default_factory=list)
     resources: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -101,6 +102,7 @@ class Cloud:
         about: dict[str, Any] = {"StackId": stack.id, "StackName": stack.name, "StackStatus": stack.status}
         about |= {"CreationTime": self._now(), "ChangeSetId": stack.change_set or None}
         about["Parameters"] = [{"ParameterKey": k, "ParameterValue": v} for k, v in stack.parameters.items()]
+        about["Outputs"] = [{"OutputKey": k, "OutputValue": v} for k, v in stack.outputs.items()]
         about["Tags"] = [{"Key": k, "Value": v} for k, v in stack.tags.items()]
         return {"Stacks": [{name: value for name, value in about.items() if value is not None}]}
 
@@ -616,6 +618,32 @@ def test_a_stack_of_somebody_else_is_refused(made: Desk, tags: dict[str, str], w
         "expected ours (handoff:project shop, handoff:environment dev)"
     )
     assert made.cloud.calls == ["DescribeStacks", "GetTemplate"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "step", "refused"),
+    [
+        pytest.param({"TaskDefinition": "t", "Bucket": "theirs"}, {"bucket": "ours"}, True, id="another bucket"),
+        pytest.param({"TaskDefinition": "t", "Bucket": "ours"}, {"bucket": "ours"}, False, id="the same"),
+        pytest.param(
+            {"TaskDefinition": "t", "Bucket": "theirs"}, {"bucket": "ours", "moved_from": "theirs"}, False, id="moved"
+        ),
+        pytest.param({"Bucket": "theirs"}, {"bucket": "ours"}, False, id="not a task stack"),
+    ],
+)
+def test_the_bucket_of_a_task_stack_is_never_changed_unseen(
+    made: Desk, outputs: dict[str, str], step: dict[str, str], *, refused: bool
+) -> None:
+    """Somebody else deployed it after the account was read."""
+    made.stack.outputs = outputs
+    if not refused:
+        assert made.execute(made.step(TWO, **step))
+        return
+    assert str(made.error(lambda: made.execute(made.step(TWO, **step)))) == (
+        "error: stack handoff-dev-shop: deployed with bucket theirs in between; this is for ours\n"
+        "hint: look again: invoke deploy --project shop"
+    )
+    assert made.stack.template == ONE
 
 
 def test_a_change_by_somebody_else_is_waited_for(made: Desk) -> None:

@@ -315,6 +315,7 @@ def test_what_is_put_out() -> None:
         "TaskRoleArn": {"GetAtt": "TaskRole.Arn"},
         "Image": {"Ref": "Image"},
         "Source": {"Ref": "Source"},
+        "Bucket": {"Ref": "Bucket"},
         "SecurityGroup": {"Ref": "SecurityGroup"},
     }
 
