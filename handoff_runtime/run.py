@@ -344,7 +344,9 @@ def _refuse_unreadable(scene: Scene) -> None:
     """Refuse an output that a stage given the state file could not read in the next run."""
     if found := state.unreadable():
         number, line = found
-        message = f"{workspace.STDOUT}:{number}: found {_shown(scene, line) or 'nothing'}, expected one JSON document"
+        shown = _shown(scene, line)
+        what = inserted(shown) if shown else "nothing"
+        message = f"{workspace.STDOUT}:{number}: found {what}, expected one JSON document"
         why = f"a stage is given {workspace.STATE}, which was not replaced"
         hint = "for a target that prints a state a line: `state: singer`; for an output that is no state: `state: none`"
         raise StoreError(f"{message}: {why}", hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from handoff_runtime.errors import StoreError
+from handoff_runtime.errors import StoreError, inserted
 from handoff_runtime.value import NamedTuple
 from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT, fresh, open_left
 
@@ -19,6 +19,7 @@ SEED = b"{}\n"
 ALL, SINGER, NONE = "all", "singer", "none"
 ASIDE = f"{STATE}.aside"
 LONGEST_SHOWN = 1 << 12
+MOST_PARSED = 1 << 24
 
 _TIMES = frozenset({"time", "timestamp", "@timestamp", "ts", "asctime", "date", "datetime"})
 _MESSAGES = frozenset({"message", "msg", "event"})
@@ -49,7 +50,8 @@ def snapshot() -> Snapshot | None:
         return None
     except OSError as error:
         raise StoreError(
-            f"{STATE}: {error.strerror}, a readable file expected", f"move it away, and put a state there: {STATE}"
+            f"{STATE}: {inserted(error.strerror)}, a readable file expected",
+            f"move it away, and put a state there: {STATE}",
         ) from None
     return Snapshot(size, f"{crc:08x}")
 
@@ -90,7 +92,7 @@ def seed(mode: str, *, given: bool) -> bool:
         with open(STATE, "wb") as file:
             file.write(SEED)
     except OSError as error:
-        raise StoreError(f"{STATE}: {error.strerror}, a file one can write to expected") from None
+        raise StoreError(f"{STATE}: {inserted(error.strerror)}, a file one can write to expected") from None
     return True
 
 
@@ -102,7 +104,7 @@ def set_aside() -> None:
         else:
             os.close(os.open(ASIDE, os.O_WRONLY | os.O_CREAT, 0o644))
     except OSError as error:
-        raise StoreError(f"{STATE}: {error.strerror}, a file that can be set aside expected") from None
+        raise StoreError(f"{STATE}: {inserted(error.strerror)}, a file that can be set aside expected") from None
 
 
 def bring_back() -> None:
@@ -119,7 +121,7 @@ def bring_back() -> None:
     except OSError as error:
         hint = f"put it back by hand: mv {ASIDE} {STATE}"
         raise StoreError(
-            f"{ASIDE}: {error.strerror}; it holds the state from before a run without state", hint
+            f"{ASIDE}: {inserted(error.strerror)}; it holds the state from before a run without state", hint
         ) from None
 
 
@@ -146,7 +148,7 @@ def keep(mode: str, *, succeeded: bool) -> bool:
         if first:
             _replace(first, blocks)
     except OSError as error:
-        raise StoreError(f"{STATE}: {error.strerror}; the state before this run is kept") from None
+        raise StoreError(f"{STATE}: {inserted(error.strerror)}; the state before this run is kept") from None
     return bool(first)
 
 
@@ -185,22 +187,26 @@ def emitted() -> bytes | None:
 def refused() -> bytes | None:
     """The beginning of the first line on stdout that is no state; blank lines and empty states are passed over."""
     try:
-        with open(STDOUT, "rb") as file:
+        with open_left(STDOUT) as file:
             while line := file.readline(LONGEST_SHOWN):
                 if line.strip() and _state_value(line) is None:
                     return line.rstrip()
     except OSError as error:
-        raise StoreError(f"{STDOUT}: {error.strerror}, a readable file expected") from None
+        raise StoreError(f"{STDOUT}: {inserted(error.strerror)}, a readable file expected") from None
     return None
 
 
 def unreadable() -> tuple[int, bytes] | None:
     """The line of stdout, by number and content, from which on it is not one JSON document; None where it is one."""
     try:
-        with open(STDOUT, "rb") as file:
-            output = file.read()
+        with open_left(STDOUT) as file:
+            output = file.read(MOST_PARSED)
+            whole = len(output) < MOST_PARSED
     except OSError as error:
-        raise StoreError(f"{STDOUT}: {error.strerror}, a readable file expected") from None
+        raise StoreError(f"{STDOUT}: {inserted(error.strerror)}, a readable file expected") from None
+    if not whole:  # too large for memory: JSON Lines are known by their first line
+        first, newline, rest = output.partition(b"\n")
+        return (2, rest[:LONGEST_SHOWN]) if newline and _place_of_fault(first) is None else None
     place = _place_of_fault(output) if output else None
     if place is None:
         return None

@@ -7,7 +7,7 @@ import fcntl
 import os
 
 from handoff_runtime import containment
-from handoff_runtime.errors import BusyError, StoreError
+from handoff_runtime.errors import BusyError, StoreError, inserted
 from handoff_runtime.store import ConfigFile
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ def prepare(config: Iterable[ConfigFile], *, copy: bool = True) -> list[str]:
 
 def unwritable(path: str, error: OSError) -> StoreError:
     """A place of ours that cannot be written; what is in the way of it is the user's to remove."""
-    message = f"{path}: {error.strerror}, a place one can write to expected"
+    message = f"{path}: {inserted(error.strerror)}, a place one can write to expected"
     blocked = error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO)
     return StoreError(message, f"remove what is in its place: rm -r {_in_the_way(path)}" if blocked else None)
 
@@ -108,7 +108,7 @@ def tail(path: str, lines: int, most: int) -> bytes:
             file.seek(max(0, size - most))
             data = file.read(most)
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}, what the last stage wrote expected") from None
+        raise StoreError(f"{path}: {inserted(error.strerror)}, what the last stage wrote expected") from None
     whole = data if size <= most else data.partition(b"\n")[2]
     return b"\n".join(whole.removesuffix(b"\n").split(b"\n")[-lines:])
 
@@ -119,7 +119,7 @@ def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
         with open_left(path) as file:
             return _counted(file) if count_rows else (os.fstat(file.fileno()).st_size, None)
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}, what the last stage wrote expected") from None
+        raise StoreError(f"{path}: {inserted(error.strerror)}, what the last stage wrote expected") from None
 
 
 def _counted(file: BinaryIO) -> tuple[int, int]:

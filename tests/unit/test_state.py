@@ -282,6 +282,23 @@ def test_the_line_that_keeps_an_output_from_being_one_document(
     assert state.unreadable() == expected
 
 
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        pytest.param(b'{"a": 1}\n{"b": 2}\n', (2, b'{"b": 2}'), id="JSON Lines"),
+        pytest.param(b'{"a":\n 1}\n', None, id="one document"),
+    ],
+)
+def test_an_output_too_large_for_memory_is_known_by_its_first_line(
+    output: bytes, expected: tuple[int, bytes] | None
+) -> None:
+    with STDOUT.open("wb") as file:
+        file.write(output)
+        file.truncate(state.MOST_PARSED + 1)
+    found = state.unreadable()
+    assert (found and (found[0], found[1][:8])) == expected
+
+
 @pytest.mark.parametrize(("content", "seeded"), [(b"", True), (b"x", False), (b"{}\n", False)])
 def test_a_state_that_is_there_is_left_alone(content: bytes, seeded: bool) -> None:  # noqa: FBT001
     STATE.write_bytes(content)
