@@ -89,7 +89,7 @@ def _pass_on(stream: IO[bytes]) -> str:
 def _first(telling: Sequence[str], tail: str) -> str:
     """What the first pattern that fits has found: its groups where it has some, else the whole."""
     found = next((match for pattern in telling if (match := re.search(pattern, tail))), None)
-    return ": ".join(("", *(found.groups() or (found.group(),)))) if found else ""
+    return ": ".join(" ".join(text.split()) for text in ("", *(found.groups() or (found.group(),)))) if found else ""
 
 
 def _cannot_start(argv: Sequence[str], cwd: Path, purpose: str, error: OSError) -> CommandError:

@@ -41,9 +41,9 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 TELLING = (
     r"Hash mismatch for `[^`]+`",
     r"(DO NOT MATCH THE HASHES)[^\n]*\n +(\S+)(?= from )",
-    r"no trusted hash was provided for: .+",
-    r"must have a hash, but none were provided for: .+",
-    r"must be pinned upfront with `==`, but found: .+",
+    r"no trusted hash was provided for:\s+.+",  # uv folds its lines where COLUMNS is set
+    r"must have a hash, but none were provided for:\s+.+",
+    r"must be pinned upfront with `==`, but found:\s+.+",
     r"(must have their versions pinned) with ==[^\n]*\n +(\S+)",
     r"Because .+",
     r"Failed to (?:build|download|fetch) `[^`]+`",

@@ -9,8 +9,12 @@ import os
 import sys
 
 OWN = os.path.dirname(os.path.realpath(__file__))
-LEFT_OUT = (OWN, os.path.realpath("."))  # the latter where PYTHONPATH names it
-sys.path[:] = [os.path.dirname(OWN), *(place for place in sys.path if os.path.realpath(place) not in LEFT_OUT)]
+try:
+    LEFT_OUT = (OWN, os.path.realpath("."))  # the latter where PYTHONPATH names it
+    sys.path[:] = [place for place in sys.path if os.path.realpath(place) not in LEFT_OUT]
+except FileNotFoundError:  # the working directory was removed: nothing can be imported from it
+    sys.path[:] = [place for place in sys.path if os.path.isabs(place) and os.path.realpath(place) != OWN]
+sys.path.insert(0, os.path.dirname(OWN))
 
 import handoff_runtime  # noqa: E402, F401  # the package this file is of, and not another one that is installed
 

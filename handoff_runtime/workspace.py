@@ -184,4 +184,6 @@ def _clear(path: str) -> None:
     for place in (os.path.dirname(path), path):
         if os.path.islink(place) and (place == path or containment.leads_out(place, os.path.realpath("."))):
             raise NotADirectoryError(errno.ENOTDIR, "a symbolic link found", place)
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise NotADirectoryError(errno.ENOTDIR, "a file found", path)
     containment.remove(path)

@@ -68,7 +68,7 @@ def test_credentials_are_named_by_check_and_render(team: Team) -> None:
     directory = team.project("plain", STAGES, {".netrc": "machine x", "data.csv": "1\n"})
     note = "projects/plain: left out of the image, because they look like credentials: .netrc"
     hint = "hint: config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}\n"
-    assert team.invoke("check").stderr.splitlines(keepends=True)[1:3] == [f"note: for an image: {note}\n", hint]
+    assert team.invoke("check").stderr.splitlines(keepends=True)[2:4] == [f"note: for an image: {note}\n", hint]
     assert team.invoke("render").stderr.startswith(f"note: {note}\n{hint}")
     rendered = team.root / "build/plain/context/project"
     assert sorted(path.name for path in rendered.iterdir()) == ["data.csv"]

@@ -463,7 +463,9 @@ def test_the_first_process_reaps_and_ends_what_is_left_and_its_volume_goes(made:
     found = docker.processes(container)
     assert [each for each in found if each.state == "Z"] == []
     assert [each.parent for each in found if "trap" in each.command] == [1]
-    assert next(each.command for each in found if each.pid == 1).startswith("python -m handoff_runtime run")
+    assert next(each.command for each in found if each.pid == 1).startswith(
+        "python /opt/handoff/handoff_runtime/start.py run"
+    )
     assert not place(made, "daemons", ".artifacts/told").exists()
     place(made, "daemons", ".artifacts/go").touch()
     assert ended(process).exit == 0

@@ -232,16 +232,14 @@ def test_a_disk_that_fills_up_during_the_run_ends_without_a_traceback(small_disk
     ("place", "kind", "code", "word"),
     [
         pytest.param(".artifacts", "file", 69, ".artifacts: File exists", id="artifacts a file"),
-        pytest.param(".artifacts/state", "directory", 69, ".artifacts/state: Is a directory", id="state"),
+        pytest.param(".artifacts/state", "directory", 69, ".artifacts/state: a directory found", id="state"),
         pytest.param(".artifacts/run.json", "directory", 69, ".artifacts/run.json: Is a directory", id="record"),
         pytest.param(".artifacts/stdout.log", "directory", 69, ".artifacts/stdout.log: Is a directory", id="stdout"),
         pytest.param(".artifacts/stderr.log", "directory", 69, ".artifacts/stderr.log: Is a directory", id="stderr"),
-        pytest.param(".artifacts/.lock", "directory", 69, ".artifacts: Is a directory", id="lock"),
+        pytest.param(".artifacts/.lock", "directory", 69, ".artifacts/.lock: Is a directory", id="lock"),
         pytest.param(".env", "file", 69, ".env/config: Not a directory", id="env a file"),
-        pytest.param(".env/config", "file", 69, ".env/config: Not a directory", id="config a file"),
-        pytest.param(
-            ".env/config", "link", 69, ".env/config: a symbolic link, a directory expected", id="config a link"
-        ),
+        pytest.param(".env/config", "file", 69, ".env/config: a file found", id="config a file"),
+        pytest.param(".env/config", "link", 69, ".env/config: a symbolic link found", id="config a link"),
     ],
 )
 def test_a_place_of_ours_that_is_taken_is_named(project: Project, place: str, kind: str, code: int, word: str) -> None:
@@ -482,5 +480,5 @@ def test_a_working_directory_that_is_gone_is_an_error(project: Project, tmp_path
     done = project.run(before=f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"')
     assert (done.exit, done.stderr.splitlines()[0]) == (
         69,
-        "error: .artifacts: No such file or directory, a directory one can write to expected",
+        "error: .artifacts: No such file or directory, a place one can write to expected",
     )

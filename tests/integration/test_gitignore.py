@@ -56,7 +56,11 @@ def test_a_hint_pasted_is_enough(team: Team) -> None:
     team.project("shop", PROJECT, SECRETS)
     before = team.invoke("check")
     assert before == Told(
-        0, "", f"projects/shop/project.yml: no problem found\n{ALL}\nnext: invoke run-local --project shop\n"
+        0,
+        "",
+        "projects/shop/project.yml: no problem found\n"
+        "state: all, since no stage is given .artifacts/state and project.yml names no `state`\n"
+        f"{ALL}\nnext: invoke run-local --project shop\n",
     )
     assert "projects/shop/.local/" in git(team, "status", "--porcelain", "-uall")
     command = ALL.rpartition("hint: ")[2]

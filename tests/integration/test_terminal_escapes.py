@@ -41,8 +41,8 @@ def test_the_live_view_passes_colours_alone(team: Team) -> None:
 def test_a_record_fakes_no_line(team: Team) -> None:
     directory = team.project("shop", NOISY)
     line = {
-        "run_id": f"R1{ATTACK}\nfake",
-        "started_at": "2026-01-01T00:00:00Z",
+        "run_id": "R1",
+        "started_at": "2026-01-01T00:00:00.000Z",
         "outcome": f"failed\r{CLEAR}succeeded",
         "culprit": "a\nb",
         "trigger": "\x9b2Jcli",
@@ -53,14 +53,19 @@ def test_a_record_fakes_no_line(team: Team) -> None:
     kept = directory / ".artifacts/history"
     kept.mkdir(parents=True)
     content = json.dumps(line, ensure_ascii=False)
+    odd = json.dumps({**line, "run_id": f"R1{ATTACK}\nfake"}, ensure_ascii=False)
     (kept / "2026-01-01.jsonl").write_text(f"{content}\n", encoding="utf-8")
     assert team.invoke("history") == Told(
         0,
         "START                 TRIGGER  OUTCOME                CULPRIT  DURATION  ROWS  ATTEMPT  STATE      RUN\n"
-        "2026-01-01T00:00:00Z  cli      failed^Msucceeded (1)  a^Jb        1.0 s     -        -  unchanged  R1^Jfake\n",
-        "next: invoke history.show --run 'R1^Jfake' --project shop\n",
+        "2026-01-01T00:00:00Z  cli      failed^Msucceeded (1)  a^Jb        1.0 s     -        -  unchanged  R1\n",
+        "next: invoke history.show --run R1 --project shop\n",
     )
     assert team.invoke("history", "--json").stdout == f"{content}\n"  # a program reads it
+    (kept / "2026-01-01.jsonl").write_text(f"{odd}\n", encoding="utf-8")
+    skipped = team.invoke("history")
+    assert (skipped.stdout, re.search(r"[^ -~\n]", skipped.stderr)) == ("", None)
+    assert "2026-01-01.jsonl: line 1 cannot be read (an odd value of run_id found): skipped" in skipped.stderr
 
 
 def test_a_log_of_the_past_is_shown_without_escapes(team: Team) -> None:
