@@ -184,7 +184,6 @@ def test_a_difference_is_told_by_key(desk: Desk) -> None:
     (desk.directory / "project.yml").write_text("vars: {base: JPY}\nstate: singer\ncommands: [{command: cat}]\n")
     told = desk.invoke("params.diff")
     assert told.stdout.splitlines() == [
-        f"- .local/note.txt  {_short('plain words' + chr(10))}",
         f"+ .local/tap.json: more  {_short('1')}",
         f"~ .local/tap.json: token  {_short(SECRET)} -> {_short('another-secret')}",
         f"~ stages  {_short(json.dumps(['echo', 'cat']))} -> {_short(json.dumps(['cat']))}",
@@ -193,8 +192,13 @@ def test_a_difference_is_told_by_key(desk: Desk) -> None:
         f"- stages.echo.name  {_short('echo')}",
         f"- stages.echo.venv  {_short('null')}",
         f"~ vars.base  {_short('EUR')} -> {_short('JPY')}",
+        "= .local/note.txt  stored only",
     ]
-    assert told.stderr == "- stored as version 1, + here\nnext: invoke params.push --project shop\n"
+    assert told.stderr == (
+        "= stored as version 1, not here; a push keeps it\n"
+        "- stored as version 1, + here\n"
+        "next: invoke params.push --project shop\n"
+    )
 
 
 def _short(value: str) -> str:
@@ -719,7 +723,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["files.list"],
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
             1,
-            "error: STS GetCallerIdentity: no credentials found (Unable to locate credentials)\n"
+            "error: stack handoff-dev-shop: no credentials found (Unable to locate credentials)\n"
             "hint: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them\n",
             id="no credentials",
         ),

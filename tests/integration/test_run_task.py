@@ -609,6 +609,7 @@ def test_a_task_that_does_not_stop_is_given_up(desk: Desk, monkeypatch: pytest.M
 # what ECS does not know
 
 RUN_ID = "20260131T020000Z-abcdef"
+BEGUN = {"run_id": RUN_ID, "started_at": "2026-01-31T02:00:00.000Z"}
 BRIEFLY = Absence(0.1, 0.2)
 RAN = ("PENDING", "RUNNING", "RUNNING")
 
@@ -616,7 +617,7 @@ RAN = ("PENDING", "RUNNING", "RUNNING")
 def remember(desk: Desk, outcome: str | None, code: int | None = None, lock: dict[str, Any] | None = None) -> None:
     """What the run of the first task left: the head of its log; its record; its lock."""
     desk.logs(FIRST, f"run {RUN_ID} of shop: echo | cat")
-    entry = {"run_id": RUN_ID, "outcome": outcome, "exit": code, "reason": "stage tap failed" if code else None}
+    entry = {**BEGUN, "outcome": outcome, "exit": code, "reason": "stage tap failed" if code else None}
     if outcome:
         desk.cloud.put(f"{desk.stack}/runs/{RUN_ID}/run.json", json.dumps(entry).encode())
     if lock is not None:
@@ -663,7 +664,7 @@ LOOK = f"see its record: invoke history.show --remote --run {RUN_ID} --project s
         pytest.param(
             None,
             0,
-            {"released": True, "entry": {"outcome": "succeeded", "exit": 0}},
+            {"released": True, "entry": {**BEGUN, "outcome": "succeeded", "exit": 0}},
             Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}"),
             id="no record, and a lock that was given back",
         ),

@@ -115,5 +115,5 @@ def test_a_run_that_is_left_found_read_and_stopped(team: Team, account: Account)
     assert (line["last_run"]["outcome"], line["tasks"], line["params"]) == (
         "stopped",
         [],
-        {"state": "in step", "version": 1},
+        {"state": "in step", "version": 1, "stored_only": []},
     )

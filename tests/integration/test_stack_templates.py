@@ -49,7 +49,7 @@ def deploy(team: Team, clients: Clients, name: str, text: str, **parameters: str
     ours = {"handoff:project": "rates"} if name != "handoff-prod" else {}
     file = team.root / f"{name}.yml"
     tags = {**ours, "handoff:environment": "prod"}
-    step = ChangeStack(name, file, text, parameters, tags, "invoke deploy")
+    step = ChangeStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
     return change.execute(step, clients, dry=False, yes=True, say=lambda _: None)
 
 

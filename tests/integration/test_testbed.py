@@ -626,7 +626,7 @@ def deployed(
 
 
 def in_container(account: Account, service: str) -> Any:
-    """A client as the one task's container has it."""
+    """A client as the one task's container has it; like ours, it expects buckets to be of the account."""
     task = account.running()
     given = account.fargate.credentials(task["taskArn"].rpartition("/")[2])
     assert account.fargate.life.door
@@ -638,6 +638,8 @@ def in_container(account: Account, service: str) -> Any:
         aws_secret_access_key=given["SecretAccessKey"],
         aws_session_token=given["Token"],
     )
+    owner = {"ExpectedBucketOwner": account.number}
+    made.meta.events.register("provide-client-params.s3", lambda params, **_: {**params, **owner})
     account.tenant.made.append(made)
     return made
 
