@@ -1,7 +1,7 @@
 """The ladder of stopping: whom to stop, when, and what follows if that is not enough.
 
 - a stage failed: what is upstream of it is stopped at once, what is downstream may finish within the grace time;
-- everything downstream ended well: what is upstream is not needed any more, and stopped;
+- everything downstream ended well: what is upstream is not needed any more, and stopped, unless it writes a file;
 - we were told to stop: the first stage at once, so that the rest may drain; then all; then by SIGKILL.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 
-from handoff_runtime import watchdog
+from handoff_runtime import process, watchdog
 from handoff_runtime.log import Log
 from handoff_runtime.poller import Poller
 from handoff_runtime.stage import Started
@@ -18,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-NOT_NEEDED_AFTER = 1.0  # time to notice by EPIPE that nobody reads any more
+LOOK = 0.1  # seconds between two looks at a stage whose reader has left
+NOT_NEEDED_AFTER = 10  # such looks in a row: time to notice by EPIPE that nobody reads any more
 KILL_AFTER = 5.0
 
 
@@ -60,16 +61,25 @@ class Ladder:
             if before.read_whole:
                 self._poller.after(self._grace, lambda: self._stop_forsaken(before))
             else:
-                self._poller.after(NOT_NEEDED_AFTER, lambda: self._stop_unread(before))
+                self._look_at_unread(before)
 
     def give_up(self) -> None:
         """Not every stage could be started: stop those that were."""
         self._stop(self._stages, signal.SIGTERM, KILL_AFTER)
 
-    def _stop_unread(self, stage: Started) -> None:
-        """Stop a stage whose reader has left; one that has closed its stdout by itself may finish its work."""
-        if stage.unread:
-            self._stop([stage], signal.SIGTERM, KILL_AFTER)
+    def _look_at_unread(self, stage: Started, idle: int = 0) -> None:
+        """Stop a stage whose reader has left; one that writes a file or has closed its stdout may finish its work.
+
+        Between two commands a shell has its own stdout, and writes no file: it takes several looks in a row.
+        """
+        if not stage.running:
+            return
+        if idle == NOT_NEEDED_AFTER:
+            if stage.unread:
+                self._stop([stage], signal.SIGTERM, KILL_AFTER)
+            return
+        idle = 0 if process.writes_file(stage.pid) else idle + 1
+        self._poller.after(LOOK, lambda: self._look_at_unread(stage, idle))
 
     def _stop_forsaken(self, stage: Started) -> None:
         """Stop a stage that is to be read to its end, and whose reader has left: it had time to end."""

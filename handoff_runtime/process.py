@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 
+from handoff_runtime import watchdog
 from handoff_runtime.errors import StartError, inserted
 from handoff_runtime.pipeline import Stage
 from handoff_runtime.value import NamedTuple
@@ -89,6 +91,25 @@ def holds(pid: int, fd: int) -> bool:
         return any(_is(f"{place}/{its}", fd) for its in os.listdir(place)) or not os.listdir(place)
     except OSError:
         return True
+
+
+def writes_file(group: int) -> bool:
+    """Whether the stdout of a process in this group is a regular file; no where the system does not show it (macOS)."""
+    return any(_stdout_is_file(pid) for pid in watchdog.processes() if _group(pid) == group)
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except OSError:  # ended in between
+        return 0
+
+
+def _stdout_is_file(pid: int) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(f"/proc/{pid}/fd/1").st_mode)
+    except OSError:  # closed, or ended in between
+        return False
 
 
 def _is(path: str, fd: int) -> bool:

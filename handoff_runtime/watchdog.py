@@ -97,11 +97,12 @@ def _started(expected: int) -> set[int]:
     until = time.monotonic() + STARTING
     found: set[int] = set()
     while expected and not found and time.monotonic() < until:
-        found = {group for pid in _processes() if (group := _group_with_stderr(pid, expected))}
+        found = {group for pid in processes() if (group := _group_with_stderr(pid, expected))}
     return found
 
 
-def _processes() -> list[int]:
+def processes() -> list[int]:
+    """Every process there is (proc(5)); none where the system does not show them."""
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -144,7 +145,7 @@ def is_ours(group: int, session: int) -> bool:
     if group <= 1:
         return False
     known = _session(group, group)
-    others = (found for pid in _processes() if (found := _session(pid, group)))
+    others = (found for pid in processes() if (found := _session(pid, group)))
     return (known or next(others, session)) == session
 
 

@@ -131,7 +131,14 @@ def test_a_reader_that_has_enough_is_success(project: Project, meter: str, write
 
 
 @pytest.mark.parametrize("meter", METERS)
-@pytest.mark.parametrize("stages", [("sleep 60", "true"), ("sleep 60", "cat", "true")], ids=["two", "three"])
+@pytest.mark.parametrize(
+    "stages",
+    [
+        pytest.param(("sleep 60", "true"), id="two"),
+        pytest.param(("sleep 60", "cat", "true"), id="three"),
+        pytest.param(("tail -f /dev/null | cat", "true"), id="idle inside a line"),
+    ],
+)
 def test_an_idle_writer_nobody_reads_is_stopped(project: Project, meter: str, stages: tuple[str, ...]) -> None:
     project.keep(b"old")
     running = project.params(*stages, meter=meter).start()
@@ -159,6 +166,28 @@ FINISHING = "exec >&-; until [ -e eof ]; do sleep 0.02; done; sleep 1.3; touch c
 def test_a_stage_that_has_closed_its_output_may_finish_its_work(project: Project, meter: str) -> None:
     done = project.params(FINISHING, "cat; touch eof", meter=meter).run()
     assert (done.exit, done.verdicts, project.path("committed").exists()) == (0, ["ok", "ok"], True)
+
+
+@pytest.mark.parametrize("meter", METERS)
+@pytest.mark.parametrize(
+    "writer",
+    [
+        pytest.param("{ sleep 2; echo whole; } > made", id="by the shell"),
+        pytest.param("sh -c 'sleep 2; echo whole' > made", id="by its child"),
+        pytest.param("for part in 1 2 3; do sleep 0.7 > made; done; echo whole > made", id="one file after another"),
+        pytest.param("sh -c 'sleep 2; echo whole' | cat > made", id="by the last of a pipe"),
+    ],
+)
+def test_a_stage_that_writes_a_file_may_finish_it(project: Project, meter: str, writer: str) -> None:
+    """It writes nothing that its reader could miss, and half a file would be lost without a word."""
+    done = project.params(writer, "true", meter=meter).run()
+    assert (done.exit, done.verdicts, project.path("made").read_text()) == (0, ["ok", "ok"], "whole\n")
+
+
+@pytest.mark.parametrize("meter", METERS)
+def test_a_stage_that_has_written_its_file_and_waits_is_stopped(project: Project, meter: str) -> None:
+    done = project.params("sleep 1.5 > made; sleep 60", "true", meter=meter).run()
+    assert (done.exit, done.verdicts, 2 < done.seconds < 6) == (0, ["not needed", "ok"], True)
 
 
 # what it is started with
