@@ -259,7 +259,7 @@ def told(number: int, running: Running, done: Finished) -> str:
         return "killed" if done.exit in (-number, 0) and not done.stderr.count("Error") else done.stderr
     if left := running.left():
         return f"left {left}"
-    if (done.exit, done.stderr[-18:]) == (1, "KeyboardInterrupt\n") and not done.record:
+    if done.exit == 1 and done.stderr.rstrip(": \n").endswith("KeyboardInterrupt") and not done.record:
         return "ended before it listened"  # by Python itself, before a line of ours is run
     facts = (done.exit, record["outcome"], record["exit"], done.state == NEW, record["ended_at"] is not None)
     words = {
