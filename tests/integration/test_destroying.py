@@ -527,8 +527,9 @@ def buckets(desk: Desk) -> list[str]:
 
 
 def shared_stacks(desk: Desk) -> list[str]:
-    found = desk.cloud.boto("cloudformation").describe_stacks()["Stacks"]
-    return [one["StackName"] for one in found if one["StackName"] == names.shared(desk.environment)]
+    pages = desk.cloud.boto("cloudformation").get_paginator("describe_stacks").paginate()
+    found = [one["StackName"] for page in pages for one in page["Stacks"]]
+    return [name for name in found if name == names.shared(desk.environment)]
 
 
 def test_the_shared_stack_goes_and_its_bucket_stays(common: Desk) -> None:

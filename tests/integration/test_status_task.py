@@ -79,7 +79,7 @@ class Desk:
 
     def ran(self, name: str) -> None:
         """A run that has ended."""
-        claim = {"entry": RAN, "released": True, "lease_seconds": 90}
+        claim = {"run_id": "R", "holder": "host:1:0", "entry": RAN, "released": True, "lease_seconds": 90}
         self.cloud.put(f"{self.stack(name)}/.lock", json.dumps(claim).encode())
 
 
