@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote import connection, names
+from handoff_kit.remote.errors import AWSError
 from handoff_kit.stacks import recovery
 from handoff_kit.status import account as accounts
 from handoff_kit.status import detail as details
@@ -70,7 +71,7 @@ def _rows(
 ) -> tuple[list[Row], tuple[str, ...]]:
     now, (stacks, others) = datetime.now(timezone.utc), _stacks(found, environment, environ, clients, account)
     locks = _locks(stacks, account)
-    unseen = [lock for lock in locks if isinstance(lock, str)]
+    unseen = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
         f"note: {stack.shown(keys.lease(stack.name))}: damaged ({lock.damage}); the next run replaces it"
         for stack, lock in zip(stacks, locks, strict=True)
@@ -80,7 +81,7 @@ def _rows(
     rows = each(
         lambda of: row(*of, account, now, read=accounts.document), zip(found, stacks, locks, strict=True), AT_ONCE
     )
-    return list(rows), (*account.notes, *dict.fromkeys(unseen[:1]), *damaged, *others)
+    return list(rows), tuple(dict.fromkeys((*account.notes, *unseen[:1], *damaged, *others)))
 
 
 def _stacks(
@@ -88,7 +89,7 @@ def _stacks(
 ) -> tuple[list[Stack], tuple[str, ...]]:
     """The stack of each, with the bucket it is deployed with, and a note of each whose bucket is named otherwise.
 
-    AWS is asked for the account once, where neither a deployed stack nor a name decides.
+    AWS is asked for the account once, where neither a deployed stack nor a name decides; no bucket where it is refused.
     """
     bare = [connection.stack(here.place, environment, environ, clients, "") for here in found]
     used = [connection.bucket_of(account.stacks.get(stack.name), stack) for stack in bare]
@@ -97,15 +98,25 @@ def _stacks(
         for here in found
     ]
     chosen = [bucket or (one.name if one else "") for bucket, one in zip(used, named, strict=True)]
-    shared = "" if all(chosen) else names.bucket(environment, connection.account(clients), clients.region)
+    shared, unknown = ("", ()) if all(chosen) else _shared_bucket(environment, clients)
     stacks = [replace(stack, bucket=bucket or shared) for stack, bucket in zip(bare, chosen, strict=True)]
     pairs = zip(bare, used, named, strict=True)
     notes = (connection.other_bucket(stack.project, bucket, one) for stack, bucket, one in pairs if bucket)
-    return stacks, tuple(f"note: {note}" for note in notes if note)
+    return stacks, (*unknown, *(f"note: {note}" for note in notes if note))
+
+
+def _shared_bucket(environment: str, clients: Clients) -> tuple[str, tuple[str, ...]]:
+    """Its name; none, and why, where AWS does not name the account."""
+    try:
+        return names.bucket(environment, connection.account(clients), clients.region), ()
+    except AWSError as error:
+        return "", (str(error),)
 
 
 def _locks(stacks: Sequence[Stack], account: Account) -> list[Found | str | None]:
-    """Nobody has run what is neither deployed nor has params."""
+    """Nobody has run what is neither deployed nor has params; an empty text where its bucket is not known."""
     there = [stack for stack in stacks if stack.name in account.stacks or stack.parameter in account.params]
-    found = dict(zip((stack.name for stack in there), accounts.locks(there), strict=True))
-    return [found.get(stack.name) for stack in stacks]
+    known = [stack for stack in there if stack.bucket]
+    found = dict(zip((stack.name for stack in known), accounts.locks(known), strict=True))
+    unseen = {stack.name: "" for stack in there if not stack.bucket}
+    return [{**unseen, **found}.get(stack.name) for stack in stacks]

@@ -101,7 +101,8 @@ class Desk:
         }
         shared = {"Subnets": "subnet-1,subnet-2", "SecurityGroup": "sg-1", "Bucket": self.cloud.bucket}
         cloudformation = self.cloud.boto("cloudformation")
-        there = {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}
+        pages = cloudformation.get_paginator("describe_stacks").paginate()
+        there = {stack["StackName"] for page in pages for stack in page["Stacks"]}
         for name, values in (("handoff-dev", shared), (self.stack, outputs)):
             if name not in there:
                 bucket = [{"ParameterKey": "Bucket", "ParameterValue": self.cloud.bucket}]

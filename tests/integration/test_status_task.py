@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import protocols
 import pytest
 from ecs import Ecs, Life
 from team import Team, Told
@@ -170,6 +171,29 @@ def test_a_permission_that_is_missing_is_told_and_hides_no_more_than_it_must(des
     )
     assert "the permission ssm:DescribeParameters on " in told.stderr
     assert "the permission s3:GetObject on " in told.stderr
+
+
+def test_an_account_that_is_not_known_hides_only_the_runs(desk: Desk, proxy: Proxy) -> None:
+    """Without it the shared bucket has no name; each reason is printed once."""
+    for name in ("a", "b", "c"):
+        desk.team.project(name, PROJECT)
+    desk.deploy("a")
+    desk.push("b")
+    proxy.fault("answer", wants=lambda call: call.name == "sts:GetCallerIdentity", refusal=protocols.denied)
+    assert desk.invoke("status", AWS_ENDPOINT_URL=proxy.url, S3_BUCKET_NAME="") == Told(
+        0,
+        """\
+PROJECT  STACK     IMAGE    PARAMS   NEXT RUN  LAST RUN  OUTCOME
+a        deployed  differs  none     -         -         ?
+b        none      none     in step  -         -         ?
+c        none      none     none     -         -         -
+""",
+        """\
+error: STS GetCallerIdentity: AccessDenied found, the permission sts:GetCallerIdentity on * expected
+hint: allow it to whoever runs this
+next: invoke deploy --project a --environment ENV
+""",
+    )
 
 
 def test_many_projects_take_a_call_each_and_a_few(desk: Desk, proxy: Proxy) -> None:
