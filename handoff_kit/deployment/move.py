@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from handoff_kit.remote.errors import AWSError, told
-from handoff_runtime import keys
+from handoff_runtime import damage, keys
 from handoff_runtime.aws import lease, listing, transfer
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.digest import SHA256
@@ -142,7 +142,7 @@ def _check_target(stack: Stack, source: str, found: Mapping[str, Copied]) -> Non
     if not found:
         return
     marker = stack.clients.read(stack.bucket, f"{stack.name}/{MARKER}")
-    if marker and json.loads(marker[0]) == {"from": source}:
+    if marker and damage.parse(marker[0], damage.ANY).value == {"from": source}:
         return
     place = f"s3://{stack.bucket}/{stack.name}/"
     message = f"{place}: found {len(found):,} objects of project {stack.project} from before, expected none"
