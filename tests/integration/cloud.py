@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 from proxy import Proxy
 
@@ -89,11 +92,30 @@ class Cloud:
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     """The address of a server that plays AWS."""
+    with serve_moto() as address:
+        yield address
+
+
+@contextmanager
+def serve_moto() -> Iterator[str]:
+    """A moto, its address; all of one process know the same.
+
+    S3 compares and swaps in one step. moto looks first and puts then, so that on a busy machine two conditional puts
+    of two threads could both succeed: here one waits for the other.
+    """
+    put, one_at_a_time = S3Response.put_object, threading.Lock()
+
+    def put_object(response: S3Response) -> Any:
+        with one_at_a_time:
+            return put(response)
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(S3Response, "put_object", put_object)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
 
 @pytest.fixture

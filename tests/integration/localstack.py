@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from cloud import ENVIRONMENT, REGION
+from cloud import ENVIRONMENT, REGION, serve_moto
 from containers import find_docker, free_port
 from door import serve_door
 from fargate import Fargate
 from fargate_life import Life
 from front import serve_front
 from harness import until
-from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,16 +118,6 @@ def there(found: Path | str) -> Path:
     if isinstance(found, str):
         pytest.skip(found)
     return found
-
-
-@contextmanager
-def serve_moto() -> Iterator[str]:
-    """A moto; all of one process know the same."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @contextmanager
