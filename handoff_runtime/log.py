@@ -13,8 +13,9 @@ import time
 
 from handoff_runtime import terminal
 from handoff_runtime.mask import Mask
+from handoff_runtime.pipeline import RESERVED
 
-OURS = "handoff"
+OURS = RESERVED
 ESCAPE, RESET = b"\x1b", b"\x1b[0m"  # a stage's colours end with its line: it may not hide what others write
 LINE_LIMIT = 1 << 18
 HELD_LIMIT = 1 << 20

@@ -145,7 +145,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _html(secret: str) -> Iterator[str]:
-    """The secret as templates escape it: quotes in one of three ways, or left as they are."""
+    """The secret as templates escape it: quotes in one of several ways, or left as they are."""
     for character, entity in HTML:
         secret = secret.replace(character, entity)
     yield secret
