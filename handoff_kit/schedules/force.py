@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handoff_kit import project as projects
-from handoff_kit.deployment.execute import execute
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.fargate import ground
 from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from handoff_kit.deployment.execute import Manner
     from handoff_kit.names import ProjectPlace
     from handoff_kit.remote.stack import Stack
     from handoff_kit.schedules.asked import Words
@@ -44,13 +43,13 @@ def wanted(place: ProjectPlace, stack: Stack, words: Words, one: Schedule | None
     return Wanted(place, loaded, stack.environment, every, f"invoke schedule {stack.options}{words.flags}")
 
 
-def put_in_force(wanted: Wanted, stack: Stack, manner: Manner) -> int:
+def put_in_force(wanted: Wanted, stack: Stack, options: ApplyOptions) -> int:
     """Do it; how many steps changed something."""
     where = parameters(ground.read_network(stack, wanted.deploy))
-    return execute(plan(wanted, where, stack), stack, manner)
+    return apply(plan(wanted, where, stack), stack, options)
 
 
-def take_away(place: ProjectPlace, stack: Stack, name: str, manner: Manner) -> int:
+def take_away(place: ProjectPlace, stack: Stack, name: str, options: ApplyOptions) -> int:
     """Take one of them away, or all; how many steps changed something."""
     found, again = _there(stack), f"invoke unschedule {stack.options}"
     if name and found:
@@ -60,11 +59,11 @@ def take_away(place: ProjectPlace, stack: Stack, name: str, manner: Manner) -> i
         if rest:
             loaded = projects.load(place.file, place.shown)
             fewer = Wanted(place, loaded, stack.environment, rest, again)
-            return execute(plan(fewer, found.parameters, stack), stack, manner)
+            return apply(plan(fewer, found.parameters, stack), stack, options)
     elif name:
         message = f"project {stack.project}: found no schedule in force, expected {name}"
         raise AWSError(message, f"invoke schedule.list {stack.options}")
-    return execute(plan_removal(stack, again), stack, manner)
+    return apply(plan_removal(stack, again), stack, options)
 
 
 def _kept(found: Deployed | None, stack: Stack, *, needed: bool) -> tuple[Schedule, ...]:

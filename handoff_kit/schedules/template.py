@@ -7,12 +7,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit.jinja import render
 from handoff_kit.remote import names
 from handoff_kit.schedules import expression
 from handoff_kit.schedules.inert import inert
 from handoff_kit.schedules.kept import METADATA, entry, written
 from handoff_kit.schedules.machine import machine
-from handoff_kit.templates import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -73,6 +73,7 @@ def list_(c: Context, project: str = "", run: str = "", environment: str = "") -
 @told
 def clear(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Remove the last run's artifacts from S3, so that the next run begins without; state and history stay."""
+    from handoff_kit.apply import ApplyOptions, apply
     from handoff_kit.remote import artifacts as remote
     from handoff_kit.remote import consent
 
@@ -82,5 +83,5 @@ def clear(c: Context, project: str = "", yes: bool = False, environment: str = "
         say(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     elif not dry:
         consent.ask(remote.question(stack, found), f"invoke artifacts.clear {stack.options}", yes=yes)
-    remote.clear(stack, found, dry=dry, say=say)
+    apply((remote.plan_clear(stack, found),), stack, ApplyOptions(say, dry=dry))
     conclude(c, found, f"invoke artifacts.list {stack.options}")

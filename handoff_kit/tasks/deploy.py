@@ -39,24 +39,24 @@ def deploy(
     yes: bool = False,
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Tells each change of a stack, and asks before it."""
-    from handoff_kit.deployment import wanted
-    from handoff_kit.deployment.deploy import Deployment, after, deploy
-    from handoff_kit.deployment.execute import Manner
+    from handoff_kit.apply import ApplyOptions
+    from handoff_kit.deployment import deploy as deployment
+    from handoff_kit.deployment.wanted import desired_projects, desired_shared
     from handoff_kit.remote import connection
 
     name, places = flags.environment(environment), flags.places(c, project, every=all)
-    found = wanted.every(places, name, os.environ)
-    shared = wanted.shared(found, name)
-    for one in found:
+    projects = desired_projects(places, name, os.environ)
+    shared = desired_shared(projects, name)
+    for one in projects:
         flags.warn_of_git(one.place)
-        flags.warn_of_credentials(one.place, one.loaded)
+        flags.warn_of_credentials(one.place, one.project)
     clients = connection.sign_in(os.environ, say)
-    manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
+    options = ApplyOptions(say, dry=c.config.run.dry, yes=yes)
     account = connection.account(clients)
-    common = Deployment(
-        clients, account, os.environ, lambda: flags.builder(builder), manner, prune=prune, move_bucket=move_bucket
+    context = deployment.DeployContext(
+        clients, account, os.environ, lambda: flags.builder(builder), options, prune=prune, move_bucket=move_bucket
     )
-    changed = deploy(found, shared, common)
+    changed = deployment.deploy(projects, shared, context)
     if not changed:
-        say("no changes: everything is deployed as it lies here")
-    conclude(c, range(changed), after(found, common.stack(found[0]), changed=bool(changed)))
+        say("no changes: the deployment is up to date")
+    conclude(c, range(changed), deployment.next_command(projects, context.target(projects[0]), changed=bool(changed)))

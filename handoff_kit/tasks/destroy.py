@@ -48,7 +48,8 @@ def destroy(
 
 
 def _project(c: Context, project: str, environment: str, *, data: bool, yes: bool) -> None:
-    from handoff_kit.destruction.project import destroy as remove
+    from handoff_kit.apply import ApplyOptions
+    from handoff_kit.destruction import project as deletion
     from handoff_kit.remote import connection, names
 
     place, deploy = _meant(c, project)
@@ -56,19 +57,19 @@ def _project(c: Context, project: str, environment: str, *, data: bool, yes: boo
     stack = connection.connect(place, environment, os.environ, say, own=own)
     cluster = (deploy.cluster if deploy else None) or names.cluster(environment)
     if deploy is None:
-        say(f"note: there is no {place.shown} here; going by names alone")
-    done = remove(stack, cluster, data=data, dry=c.config.run.dry, yes=yes, say=say)
+        say(f"note: {place.shown} does not exist; the stacks are found by their names")
+    done = deletion.destroy(stack, cluster, data=data, options=ApplyOptions(say, dry=c.config.run.dry, yes=yes))
     conclude(c, range(done), f"invoke deploy {stack.options}")
 
 
 def _shared(c: Context, environment: str, *, data: bool, yes: bool) -> None:
-    from handoff_kit.destruction.shared import Asked
-    from handoff_kit.destruction.shared import destroy as remove
+    from handoff_kit.apply import ApplyOptions
+    from handoff_kit.destruction.shared import destroy_shared, shared_target
     from handoff_kit.remote import connection
 
     clients = connection.sign_in(os.environ, say)
-    asked = Asked(environment, connection.account(clients), data)
-    done = remove(clients, asked, dry=c.config.run.dry, yes=yes, say=say)
+    target = shared_target(clients, environment, connection.account(clients))
+    done = destroy_shared(target, data=data, options=ApplyOptions(say, dry=c.config.run.dry, yes=yes))
     conclude(c, range(done), "invoke deploy --project NAME")
 
 

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 @told
 def push(c: Context, project: str = "", prune: bool = False, environment: str = "") -> None:
     """Upload what changed of the project's files/ to S3."""
+    from handoff_kit.apply import ApplyOptions, apply
     from handoff_kit.remote import files as remote
 
     place, stack = flags.stack(c, project, environment)
     plan = remote.compare(stack, place)
-    changes = remote.push(stack, plan, prune=prune, dry=c.config.run.dry, say=say)
-    if not changes:
+    changed = apply(remote.plan_push(stack, plan, prune=prune), stack, ApplyOptions(say, dry=c.config.run.dry))
+    if not changed:
         say(remote.up_to_date(plan, place))
-    conclude(c, [*plan.send, *(plan.gone if prune else ())], f"invoke files.list {stack.options}")
+    conclude(c, range(changed), f"invoke files.list {stack.options}")
 
 
 @task(name="list", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})

@@ -59,7 +59,7 @@ def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Ste
     stack = names.given_stack(os.environ) or names.stack(place.name, environment)
     texts = {
         "shared": templates.shared(place.root, environment, {place.name: loaded}),
-        "registry": templates.registry(place.root, place.name, loaded, stack, environment),
+        "registry": templates.registry(place.root, place.name, stack, environment),
         "task": templates.task(place.root, place.name, loaded, stack, environment),
     }
     if loaded.schedules:

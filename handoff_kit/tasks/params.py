@@ -58,6 +58,7 @@ def push(
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Stored config files that are not here stay."""
     from handoff_kit import project as projects
+    from handoff_kit.apply import ApplyOptions, apply
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
 
@@ -73,7 +74,7 @@ def push(
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
         remote.confirm(planned, again, yes=yes)
-    changed = remote.push(planned, stack, dry=c.config.run.dry, say=say)
+    changed = apply((planned,), stack, ApplyOptions(say, dry=c.config.run.dry))
     if not changed and stored:
         say(f"parameter {stack.parameter} is up to date (version {stored.version})")
     after = "files.push" if (place.directory / "files").is_dir() else "params.dump"

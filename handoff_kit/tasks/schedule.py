@@ -48,7 +48,7 @@ def put_in_force(
     from datetime import timezone as zones
 
     from handoff_kit import given, render
-    from handoff_kit.deployment.execute import Manner
+    from handoff_kit.apply import ApplyOptions
     from handoff_kit.schedules import asked, force, listing
 
     words = asked.Words(name, cron, rate, at, timezone, given.data(data, ()))
@@ -56,7 +56,7 @@ def put_in_force(
     place, stack = flags.stack(c, project, environment)
     now = datetime.now(zones.utc)
     wanted = force.wanted(place, stack, words, one, now=now, say=say)
-    changed = force.put_in_force(wanted, stack, Manner(dry=c.config.run.dry, yes=yes, say=say))
+    changed = force.put_in_force(wanted, stack, ApplyOptions(say, dry=c.config.run.dry, yes=yes))
     put(listing.next_times(wanted.schedules, now))
     for note in listing.notes(wanted.schedules, now):
         say(note)
@@ -77,11 +77,11 @@ def put_in_force(
 @told
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
     """Take a project's schedules away, or one of them; runs that are under way go on."""
-    from handoff_kit.deployment.execute import Manner
+    from handoff_kit.apply import ApplyOptions
     from handoff_kit.schedules import force
 
     place, stack = flags.stack(c, project, environment)
-    changed = force.take_away(place, stack, name, Manner(dry=c.config.run.dry, yes=yes, say=say))
+    changed = force.take_away(place, stack, name, ApplyOptions(say, dry=c.config.run.dry, yes=yes))
     conclude(c, range(changed), f"invoke schedule.list {stack.options}")
 
 

@@ -63,8 +63,10 @@ def edit(c: Context, project: str = "", file: str = "", environment: str = "") -
     """Edit the state; stored only if no run has stored another one meanwhile."""
     from handoff_kit import project as projects
     from handoff_kit import render
-    from handoff_kit.remote import change, editor
+    from handoff_kit.apply import ApplyOptions, apply
+    from handoff_kit.remote import editor
     from handoff_kit.remote import state as remote
+    from handoff_kit.steps import ApiCalls
 
     place, stack = flags.stack(c, project, environment)
     mode = render.state_mode(projects.load(place.file, place.shown))
@@ -77,7 +79,7 @@ def edit(c: Context, project: str = "", file: str = "", environment: str = "") -
     content = editor.content(asked, remote.text_of(seen), os.environ)
     remote.check(content, mode, asked.shown, asked.again)
     changes = remote.plan_put(stack, content, seen, f"store {remote.shown(stack)}", asked.again)
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+    apply((ApiCalls(changes),), stack, ApplyOptions(say, dry=c.config.run.dry))
     if not changes:
         say("the state is what it was")
     editor.done(asked)
@@ -96,14 +98,15 @@ def edit(c: Context, project: str = "", file: str = "", environment: str = "") -
 @told
 def restore(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
     """Make an earlier version of the state the newest; the ones between are kept."""
-    from handoff_kit.remote import change
+    from handoff_kit.apply import ApplyOptions, apply
     from handoff_kit.remote import state as remote
+    from handoff_kit.steps import ApiCalls
 
     _, stack = flags.stack(c, project, environment)
     wanted = remote.get(stack, remote.checked_version(stack, version))
     _warn(remote.under_way(stack))
     changes = remote.plan_restore(stack, wanted, remote.find(stack))
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+    apply((ApiCalls(changes),), stack, ApplyOptions(say, dry=c.config.run.dry))
     if not changes:
         say(f"the state is what version {version} was")
     conclude(c, changes, f"invoke state.show {stack.options}")
@@ -117,8 +120,10 @@ def restore(c: Context, project: str = "", version: str = "", environment: str =
 @told
 def clear(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Remove the state, so that the next run begins from nothing; earlier versions are kept."""
-    from handoff_kit.remote import change, consent
+    from handoff_kit.apply import ApplyOptions, apply
+    from handoff_kit.remote import consent
     from handoff_kit.remote import state as remote
+    from handoff_kit.steps import ApiCalls
 
     _, stack = flags.stack(c, project, environment)
     seen = remote.find(stack)
@@ -129,7 +134,7 @@ def clear(c: Context, project: str = "", yes: bool = False, environment: str = "
     changes = remote.plan_clear(stack, seen)
     if not c.config.run.dry:
         consent.ask(remote.question(stack, seen), f"invoke state.clear {stack.options}", yes=yes)
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+    apply((ApiCalls(changes),), stack, ApplyOptions(say, dry=c.config.run.dry))
     conclude(c, changes, remote.after_clear(stack, seen))
 
 

@@ -85,9 +85,9 @@ def do(c: Context, steps: Sequence[Step], after: str) -> None:
 
 def execute(c: Context, steps: Sequence[Step]) -> None:
     """Do the steps, or with --dry tell them."""
-    from handoff_kit.execute import execute as perform
+    from handoff_kit.apply import ApplyOptions, apply
 
-    perform(steps, dry=c.config.run.dry, say=say)
+    apply(steps, None, ApplyOptions(say, dry=c.config.run.dry, rewrite=True))
 
 
 def conclude(c: Context, steps: Sized, after: str) -> None:

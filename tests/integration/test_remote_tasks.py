@@ -264,12 +264,12 @@ def test_stored_files_that_are_gone_here_are_removed_when_asked(desk: Desk) -> N
     (desk.directory / "files/a.csv").unlink()
     kept = (
         "note: 1 stored file is not here any more: a.csv\n"
-        "hint: to remove: invoke files.push --prune --project shop\n"
+        "hint: to delete them: invoke files.push --prune --project shop\n"
         "1 file up to date\n"
     )
     after = "next: invoke files.list --project shop\n"
     assert desk.invoke("files.push") == Told(0, "", kept + after)
-    removed = "remove s3://BUCKET/handoff-dev-shop/.env/files/a.csv\n"
+    removed = "delete s3://BUCKET/handoff-dev-shop/.env/files/a.csv\n"
     assert desk.invoke("files.push", "--prune") == Told(0, "", removed + after)
     assert desk.keys() == [".env/files/deep/ü b.csv"]
 
@@ -316,12 +316,12 @@ def test_cleared_artifacts_leave_state_and_runs(desk: Desk) -> None:
     assert asked == Told(
         2,
         "",
-        "error: artifacts.clear: remove 1 artifact of project shop (out.csv): found no terminal to ask on, expected --yes\n"
+        "error: artifacts.clear: delete 1 artifact of project shop (out.csv): found no terminal to ask on, expected --yes\n"
         "hint: invoke artifacts.clear --project shop --yes\n",
     )
     assert desk.stored() == before
     told = desk.invoke("artifacts.clear", "--yes")
-    removed = "remove s3://BUCKET/handoff-dev-shop/.artifacts/out.csv\n"
+    removed = "delete s3://BUCKET/handoff-dev-shop/.artifacts/out.csv\n"
     assert told == Told(0, "", f"{removed}next: invoke artifacts.list --project shop\n")
     assert desk.keys() == [".artifacts/state", "runs/R1/artifacts/out.csv"]
 
@@ -629,7 +629,7 @@ def test_the_history_here(desk: Desk) -> None:
         pytest.param(
             ["files.push", "--prune"],
             "would upload a.csv (2 bytes)\nwould upload deep/ü b.csv (3 bytes)\n"
-            "would remove s3://BUCKET/handoff-dev-shop/.env/files/old.csv\n",
+            "would delete s3://BUCKET/handoff-dev-shop/.env/files/old.csv\n",
             id="files.push",
         ),
         pytest.param(
@@ -639,7 +639,7 @@ def test_the_history_here(desk: Desk) -> None:
             id="artifacts.get",
         ),
         pytest.param(
-            ["artifacts.clear"], "would remove s3://BUCKET/handoff-dev-shop/.artifacts/out.csv\n", id="artifacts.clear"
+            ["artifacts.clear"], "would delete s3://BUCKET/handoff-dev-shop/.artifacts/out.csv\n", id="artifacts.clear"
         ),
         pytest.param(
             ["state.clear"], "would remove s3://BUCKET/handoff-dev-shop/.artifacts/state (N bytes)\n", id="state.clear"
@@ -1133,7 +1133,7 @@ def test_a_key_of_s3_is_shown_without_escapes(desk: Desk) -> None:
     fetched = desk.invoke("artifacts.get", "--output", "got", "--dry")
     assert fetched.stderr.startswith("would fetch a^Mb (1 bytes) into got\n")
     pruned = desk.invoke("files.push", "--prune", "--dry").stderr
-    assert "would remove s3://BUCKET/handoff-dev-shop/.env/files/a^Mb\n" in pruned
+    assert "would delete s3://BUCKET/handoff-dev-shop/.env/files/a^Mb\n" in pruned
 
 
 def test_a_state_is_filtered_on_a_terminal_only(desk: Desk) -> None:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.names import ProjectPlace
 from handoff_kit.remote import artifacts, consent, editor, names, past, state, table
-from handoff_kit.remote.change import Change, execute
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.names import NamedBucket
 from handoff_kit.remote.stack import Stack
 from handoff_kit.remote.state import State
+from handoff_kit.steps import ApiCalls, Change
 from handoff_runtime.errors import PipelineError, StoreError
 
 if TYPE_CHECKING:
@@ -204,12 +205,13 @@ def test_a_state_replaces_only_the_one_that_was_seen() -> None:
     (first,) = state.plan_put(STACK, b"new", None, "store")
     conditions = [{name: each.request.get(name) for name in ("IfMatch", "IfNoneMatch")} for each in (over, first)]
     assert conditions == [{"IfMatch": '"etag"', "IfNoneMatch": None}, {"IfMatch": None, "IfNoneMatch": "*"}]
-    assert (over.race is not None, over.told) == (True, "store (3 bytes)")
+    assert (over.race is not None, over.description) == (True, "store (3 bytes)")
 
 
 def test_changes_are_only_said_when_dry() -> None:
     said: list[str] = []
-    execute([Change("do it", "s3", "put_object", {})], STACK, dry=True, say=said.append)
+    calls = ApiCalls((Change("do it", "s3", "put_object", {}),))
+    assert apply((calls,), STACK, ApplyOptions(said.append, dry=True)) == 1
     assert said == ["would do it"]
 
 

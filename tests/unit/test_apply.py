@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import CommandError, HandoffError
-from handoff_kit.execute import execute
 from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteContext, WriteFile
 
@@ -28,7 +28,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(*steps: Step, dry: bool) -> list[str]:
     said: list[str] = []
-    execute(steps, dry=dry, say=said.append)
+    apply(steps, None, ApplyOptions(said.append, dry=dry, rewrite=True))
     return said
 
 
@@ -309,7 +309,7 @@ def test_colours_hide_nothing_that_tells(tmp_path: Path) -> None:
     """Docker's old builder colours what comes on stderr, piece by piece."""
     code = r"import sys; print('\33[91mE\33[0m\33[91m: \33[0mUnable to \33[0mlocate x'); sys.exit(3)"
     with pytest.raises(CommandError) as told:
-        execute([python(code, tmp_path, "E: Unable to locate .")], dry=False, say=list[str]().append)
+        apply([python(code, tmp_path, "E: Unable to locate .")], None, ApplyOptions(list[str]().append))
     assert told.value.message == f"could not try it: {sys.executable} ended with exit 3: E: Unable to locate x"
 
 
