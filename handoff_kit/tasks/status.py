@@ -27,17 +27,17 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     """Print how AWS compares with what lies here: stack, image, params, next run, last run and how it ended."""
     from handoff_kit.remote import connection
     from handoff_kit.status import shown
-    from handoff_kit.status import status as looking
+    from handoff_kit.status.status import read_status, read_statuses
 
     name, places = flags.environment(environment), flags.places(c, project, every=not project)
     clients = connection.sign_in(os.environ, say)
     if project:
-        row, detail, notes = looking.one(places[0], name, os.environ, clients)
-        rows = [row]
-        put_data(shown.to_json(rows, detail)) if json else put(shown.page(row, detail))
+        status, detail, notes = read_status(places[0], name, os.environ, clients)
+        statuses = [status]
+        put_data(shown.to_json(statuses, detail)) if json else put(shown.page(status, detail))
     else:
-        rows, notes = looking.every(places, name, os.environ, clients)
-        put_data(shown.to_json(rows)) if json else put(shown.table_of(rows))
-    for note in (*(f"note: {problem}" for row in rows for problem in row.problems), *notes):
+        statuses, notes = read_statuses(places, name, os.environ, clients)
+        put_data(shown.to_json(statuses)) if json else put(shown.table_of(statuses))
+    for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
         say(note)
-    say(f"next: {shown.after(rows)}")
+    say(f"next: {shown.next_command(statuses)}")

@@ -72,7 +72,7 @@ def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:
     invoke(clone, account, "params.pull")
     place = clone.root / "projects/reader/.local"
     assert {path.name: path.read_text() for path in place.iterdir()} == stored(account)[1]
-    assert json.loads(invoke(clone, account, "status", "--json").stdout)["params"]["state"] == "in step"
+    assert json.loads(invoke(clone, account, "status", "--json").stdout)["params"]["state"] == "up to date"
 
     (place / "a.json").unlink()
     refused = clone.invoke("deploy", "--project", "reader", "--prune", env=account.environ)
