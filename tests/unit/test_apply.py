@@ -7,14 +7,31 @@ import resource
 import stat
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import CommandError, HandoffError
 from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
-from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteContext, WriteFile
+from handoff_kit.remote.stack import Stack
+from handoff_kit.steps import (
+    ApiCalls,
+    Change,
+    CheckNoRunningTasks,
+    DeleteObjects,
+    LockRequirements,
+    MoveData,
+    Push,
+    RemoveTree,
+    RunCommand,
+    StampVenv,
+    Step,
+    UploadFiles,
+    WriteContext,
+    WriteFile,
+)
+from handoff_runtime.aws.transfer import Local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,6 +92,57 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
         "would write build/x/context/ (2 files, 1,234 bytes)",
     ]
     assert names(tmp_path) == ["old"]
+
+
+TARGET = Stack("shop", "dev", "handoff-dev-shop", "new", "--project shop", cast("Any", None))
+CALL = Change("delete parameter shop__params", "ssm", "delete_parameter", {"Name": "shop__params"})
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        pytest.param(ApiCalls((CALL, CALL)), ["would delete parameter shop__params"] * 2, id="calls"),
+        pytest.param(
+            UploadFiles("new", "p/", (Local("a\nb", "/a", 1200),), ("note: a link",)),
+            ["note: a link", "would upload a^Jb (1,200 bytes)"],
+            id="uploads",
+        ),
+        pytest.param(UploadFiles("new", "p/", ()), [], id="nothing to upload"),
+        pytest.param(
+            DeleteObjects("new", ("p/a", "p/b")),
+            ["would delete s3://new/p/a", "would delete s3://new/p/b"],
+            id="objects",
+        ),
+        pytest.param(Push({}, 1, CALL), ["would delete parameter shop__params"], id="params"),
+        pytest.param(
+            Push({}, 1, None, kept=("tap.json",)),
+            [
+                "note: a push keeps 1 stored config file that is not here: tap.json",
+                "hint: to write them here: invoke params.pull --project shop; to remove them there: add --prune",
+            ],
+            id="params that are stored",
+        ),
+        pytest.param(
+            MoveData("old", "new", "p/", 1, 2000),
+            ["would copy 1 object (2,000 bytes) from s3://old/p/ to s3://new/p/"],
+            id="a move",
+        ),
+        pytest.param(
+            CheckNoRunningTasks("c", "again"), ["would check that no task is running in cluster c"], id="running tasks"
+        ),
+    ],
+)
+def test_a_dry_plan_calls_nothing_in_aws(step: Step, expected: list[str]) -> None:
+    said: list[str] = []
+    changed = apply((step,), TARGET, ApplyOptions(said.append, dry=True))
+    assert (said, changed) == (expected, any(line.startswith("would") for line in expected))
+
+
+def test_a_file_is_left_alone_where_it_holds_its_text(tmp_path: Path) -> None:
+    path, said = tmp_path / "task.yml", list[str]()
+    for _ in range(2):
+        assert apply((WriteFile(path, "x"),), None, ApplyOptions(said.append)) == 0
+    assert said == ["write task.yml (1 bytes)"]
 
 
 def test_doing_a_plan_says_the_same_words(tmp_path: Path) -> None:
