@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from handoff_kit import params as documents
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate import overrides, secrets
-from handoff_kit.faults import timezones
 from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import nearest
 from handoff_kit.remote.names import CONTAINER
-from handoff_kit.schedules import expression, times
 from handoff_kit.schedules.template import OURS
-from handoff_kit.schedules.zone import zone
+from handoff_kit.scheduling.expression import KINDS, Kind, expression_problem, is_rate
+from handoff_kit.scheduling.next_times import next_times
+from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.settings.schedule import Schedule
 from handoff_runtime.store import ConfigFile
 
@@ -44,9 +44,9 @@ class Words:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def times(self) -> dict[expression.Kind, str]:
+    def times(self) -> dict[Kind, str]:
         """Those of the three that were given."""
-        return {kind: text for kind in expression.KINDS if (text := getattr(self, kind))}
+        return {kind: text for kind in KINDS if (text := getattr(self, kind))}
 
     @property
     def flags(self) -> str:
@@ -67,7 +67,7 @@ def given(words: Words) -> Schedule | None:
         raise ProjectError(message, "make two schedules of it, each with a --name")
     kind, text = next(iter(words.times.items()))
     place = _zone(words.timezone)
-    if found := expression.problem(kind, text, place):
+    if found := expression_problem(kind, text, place):
         raise ProjectError(f"--{kind}: {found[0]}", found[1])
     return Schedule(name=_name(words.name), timezone=place, data=_texts(words.data), **{kind: text})
 
@@ -112,11 +112,11 @@ def check_secrets(place: ProjectPlace, loaded: Project, environment: str, data: 
 
 
 def _check_comes(one: Schedule, now: datetime) -> None:
-    form = expression.of(one)
-    if times.is_rate(form) or times.coming(form, one.timezone, now, 1).times:
+    form = one.expression
+    if is_rate(form) or next_times(form, one.timezone, now, 1).times:
         return
-    kind, text = expression.kind_of(one), expression.written(one)
-    here = f"in {one.timezone} it is {now.astimezone(zone(one.timezone)):%Y-%m-%dT%H:%M:%S} now"
+    kind, text = one.kind, one.text
+    here = f"in {one.timezone} it is {now.astimezone(zone_of(one.timezone)):%Y-%m-%dT%H:%M:%S} now"
     message = f"schedule {one.name}: {kind}: found `{text}`, which never comes again"
     raise ProjectError(f"{message}, expected a time to come", here)
 
@@ -148,7 +148,7 @@ def _name(text: str) -> str:
 
 def _zone(text: str) -> str:
     name = text or UTC
-    if found := timezones.problem(name):
+    if found := timezone_problem(name):
         raise ProjectError(f"--timezone: {found[0]}", found[1])
     return name
 

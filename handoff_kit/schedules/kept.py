@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handoff_kit.schedules import expression
 from handoff_kit.schedules.inert import inert
 from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.template import parse, section
@@ -38,7 +37,7 @@ def entry(schedule: Schedule) -> dict[str, str]:
     """A schedule as the outputs hold it."""
     return {
         "name": schedule.name,
-        "expression": expression.of(schedule),
+        "expression": schedule.expression,
         "timezone": schedule.timezone,
         "state": "ENABLED" if schedule.enabled else "DISABLED",
     }

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from handoff_kit.remote.table import stamp, table
-from handoff_kit.schedules import expression, kept, rate, times
+from handoff_kit.schedules import kept
+from handoff_kit.scheduling.expression import is_rate, rate_interval
+from handoff_kit.scheduling.next_times import NextTimes, next_times
 from handoff_runtime.state import NONE
 
 if TYPE_CHECKING:
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
     from handoff_kit.settings.schedule import Schedule
     from handoff_kit.stacks.deployed import Deployed
 
-__all__ = ["Line", "lines", "next_times", "notes", "sharing", "table_of", "to_json"]
+__all__ = ["Line", "lines", "next_times_table", "notes", "sharing", "table_of", "to_json"]
 
 HEAD = ("SCHEDULE", "NEXT", "ZONE", "UTC")
 LIST_HEAD = ("PROJECT", "ENVIRONMENT", "NAME", "WHEN", "TIMEZONE", "NEXT", "STATE")
 COUNT = 5
 
 
-def next_times(schedules: Iterable[Schedule], now: datetime) -> str:
+def next_times_table(schedules: Iterable[Schedule], now: datetime) -> str:
     """The next five times of each, in its zone and in UTC; nothing where none has any."""
     rows = [(one.name, *_told(moment)) for one in schedules if one.enabled for moment in _coming(one, now).times]
     return table(HEAD, rows) if rows else ""
@@ -34,16 +36,16 @@ def next_times(schedules: Iterable[Schedule], now: datetime) -> str:
 def notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
     """What the table does not say: rates, what is not in force, and what the clocks do to a time."""
     for one in schedules:
-        form = expression.of(one)
+        form = one.expression
         if not one.enabled:
             yield f"schedule {one.name}: disabled (enabled: false); it starts nothing"
-        elif times.is_rate(form):
+        elif is_rate(form):
             rule = "counted from when it is put in force; the first run at once"
             yield f"schedule {one.name}: every {_every(form)}, {rule}"
         else:
             yield from _clock(one, _coming(one, now))
             if not _coming(one, now).times:
-                yield f"schedule {one.name}: over; {expression.written(one)} does not come again"
+                yield f"schedule {one.name}: over; {one.text} does not come again"
 
 
 def sharing(schedules: Iterable[Schedule], mode: str) -> str:
@@ -59,8 +61,8 @@ def sharing(schedules: Iterable[Schedule], mode: str) -> str:
     return f"warning: {message}: {why}\nhint: make a project of each; where the state is of no use, write `state: none`"
 
 
-def _coming(one: Schedule, now: datetime) -> times.Coming:
-    return times.coming(expression.of(one), one.timezone, now, COUNT)
+def _coming(one: Schedule, now: datetime) -> NextTimes:
+    return next_times(one.expression, one.timezone, now, COUNT)
 
 
 def _told(moment: datetime) -> tuple[str, str, str]:
@@ -78,7 +80,7 @@ def _every(form: str) -> str:
     return unit if number == "1" else f"{number} {unit}"
 
 
-def _clock(one: Schedule, coming: times.Coming) -> Iterator[str]:
+def _clock(one: Schedule, coming: NextTimes) -> Iterator[str]:
     rule = "a time that is skipped does not fire"
     if coming.skipped:
         yield f"schedule {one.name}: {_each(coming.skipped)} skipped by the clocks of {one.timezone}; {rule}"
@@ -115,8 +117,8 @@ def lines(stacks: Iterable[Deployed], now: datetime, *, project: str = "", envir
 
 
 def _line(stack: Deployed, entry: Entry, now: datetime) -> Line:
-    coming = times.coming(entry.expression, entry.timezone, now, 1).times
-    over = not coming and not times.is_rate(entry.expression)
+    coming = next_times(entry.expression, entry.timezone, now, 1).times
+    over = not coming and not is_rate(entry.expression)
     state = "disabled" if not entry.enabled else "over" if over else "enabled"
     project, environment = (stack.tags.get(f"handoff:{name}", "-") for name in ("project", "environment"))
     shown = coming[0] if coming and entry.enabled else None
@@ -147,7 +149,7 @@ def _when(entry: Entry) -> str:
 def _next(line: Line, now: datetime) -> str:
     if line.next:
         return f"{line.next:%a %Y-%m-%d %H:%M} {_told(line.next)[1].partition(' ')[0]} ({_in(line.next - now)})"
-    if line.state == "enabled" and times.is_rate(line.entry.expression):
+    if line.state == "enabled" and is_rate(line.entry.expression):
         return f"within {_every(line.entry.expression)}"
     return "-"
 
@@ -163,7 +165,7 @@ def _in(wait: timedelta) -> str:
 
 def _object(line: Line) -> dict[str, str | int | None]:
     entry = line.entry
-    seconds = rate.turn(entry.expression).total_seconds() if times.is_rate(entry.expression) else None
+    seconds = rate_interval(entry.expression).total_seconds() if is_rate(entry.expression) else None
     return {
         "project": line.project,
         "environment": line.environment,

@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.remote import names
-from handoff_kit.schedules import expression
 from handoff_kit.schedules.inert import inert
 from handoff_kit.schedules.kept import METADATA, entry, written
 from handoff_kit.schedules.machine import machine
@@ -64,11 +63,11 @@ def _names(stack: str, environment: str) -> dict[str, str]:
 
 
 def _values(schedule: Schedule) -> dict[str, Any]:
-    kind = expression.kind_of(schedule)
+    kind = schedule.kind
     return {
         "id": _logical_id(schedule.name),
         "name": schedule.name,
-        "expression": expression.of(schedule),
+        "expression": schedule.expression,
         "timezone": None if kind == "rate" else schedule.timezone,
         "state": "ENABLED" if schedule.enabled else "DISABLED",
         "window": schedule.window,

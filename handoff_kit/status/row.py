@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
 from handoff_kit.remote import fingerprint, names
-from handoff_kit.schedules import kept, times
+from handoff_kit.schedules import kept
+from handoff_kit.scheduling.next_times import next_times
 from handoff_runtime.aws import lease
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _schedules(stack: Deployed | None, now: datetime) -> tuple[Scheduled, ...]:
 
 
 def _coming(entry: Entry, now: datetime) -> datetime | None:
-    found = times.coming(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
+    found = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
     return found[0] if found else None
 
 

@@ -57,7 +57,7 @@ def put_in_force(
     now = datetime.now(zones.utc)
     wanted = force.wanted(place, stack, words, one, now=now, say=say)
     changed = force.put_in_force(wanted, stack, Manner(dry=c.config.run.dry, yes=yes, say=say))
-    put(listing.next_times(wanted.schedules, now))
+    put(listing.next_times_table(wanted.schedules, now))
     for note in listing.notes(wanted.schedules, now):
         say(note)
     if warning := listing.sharing(wanted.schedules, render.state_mode(wanted.loaded)):

@@ -244,7 +244,7 @@ def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
         ),
         pytest.param(
             "schedules: [{name: a, cron: '0 6 * * *', timezone: Europe/Berln}]",
-            "2:52: `timezone`: found `Europe/Berln`, expected a time zone by its IANA name, like Europe/Berlin",
+            "2:52: `timezone`: found `Europe/Berln`, expected an IANA time zone, like Europe/Berlin",
             "did you mean `Europe/Berlin`?",
             id="a bad timezone",
         ),
@@ -270,7 +270,7 @@ def test_a_file_that_is_wrong(sound: Estate, task: str, text: str, message: str,
         ),
         pytest.param(
             ("schedule", "--cron", "0 6 * * *", "--timezone", "Europe/Berln"),
-            "--timezone: found `Europe/Berln`, expected a time zone by its IANA name, like Europe/Berlin",
+            "--timezone: found `Europe/Berln`, expected an IANA time zone, like Europe/Berlin",
             "did you mean `Europe/Berlin`?",
             id="a bad timezone",
         ),

@@ -265,7 +265,7 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
             Told(
                 2,
                 "",
-                "error: --timezone: found `Berlin`, expected a time zone by its IANA name, like Europe/Berlin\n"
+                "error: --timezone: found `Berlin`, expected an IANA time zone, like Europe/Berlin\n"
                 "hint: did you mean `Europe/Berlin`?\n",
             ),
             id="a bad timezone",

@@ -90,7 +90,7 @@ def test_given(words: Words, expected: Schedule | None) -> None:
         ),
         pytest.param(
             Words(cron="@daily", timezone="Berlin"),
-            "--timezone: found `Berlin`, expected a time zone by its IANA name, like Europe/Berlin",
+            "--timezone: found `Berlin`, expected an IANA time zone, like Europe/Berlin",
             "did you mean `Europe/Berlin`?",
             id="timezone",
         ),
@@ -276,7 +276,7 @@ def test_which_would_go() -> None:
 def test_the_next_times() -> None:
     off = Schedule(name="off", cron="@daily", enabled=False)
     late = Schedule(name="once", at="2027-12-24T18:00:00", timezone="America/Sao_Paulo")
-    assert listing.next_times((NIGHTLY, OFTEN, off, late), NOW) == (
+    assert listing.next_times_table((NIGHTLY, OFTEN, off, late), NOW) == (
         "SCHEDULE  NEXT                     ZONE              UTC\n"
         "nightly   Mon 2027-03-29 02:30:00  CEST (UTC+02:00)  2027-03-29T00:30:00Z\n"
         "nightly   Tue 2027-03-30 02:30:00  CEST (UTC+02:00)  2027-03-30T00:30:00Z\n"
@@ -285,7 +285,7 @@ def test_the_next_times() -> None:
         "nightly   Fri 2027-04-02 02:30:00  CEST (UTC+02:00)  2027-04-02T00:30:00Z\n"
         "once      Fri 2027-12-24 18:00:00  UTC-03:00         2027-12-24T21:00:00Z\n"
     )
-    assert listing.next_times((OFTEN, off), NOW) == ""
+    assert listing.next_times_table((OFTEN, off), NOW) == ""
 
 
 @pytest.mark.parametrize(
