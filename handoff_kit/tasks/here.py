@@ -27,8 +27,8 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
     from handoff_kit import limits, names, params, render, run_local, shell
     from handoff_kit import project as projects
+    from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image import obstacles
-    from handoff_kit.schedules import listing
     from handoff_kit.venvs.install import venv_status
 
     place = flags.place(c, project)
@@ -40,7 +40,7 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     say(f"{place.shown}: no problem found")
     if chosen := render.state_choice(loaded):
         say(chosen)
-    if warning := listing.sharing(loaded.schedules, render.state_mode(loaded)):
+    if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
         say(warning)
     for pipe in shell.unguarded_pipes(place, loaded, os.environ):
         say(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")

@@ -312,7 +312,7 @@ def test_a_schedule_in_the_past(sound: Estate, *, written: bool) -> None:
     text = f"commands: [{{command: echo}}]\n{f'schedules: [{{name: default, at: {at}}}]' if written else ''}\n"
     sound.team.project("late", text)
     code, lines = error(sound.invoke("schedule", *(() if written else ("--at", at)), project="late"))
-    message = f"error: schedule default: at: found `{at}`, which never comes again, expected a time to come"
+    message = f"error: schedule default: at: found `{at}`, which never comes again, expected a time in the future"
     assert (code, lines[0], lines[1][:20]) == (2, message, "hint: in UTC it is 2")
 
 
