@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from handoff_kit.image.context import Entry
 from handoff_runtime.aws.transfer import Local
@@ -65,14 +65,13 @@ class WriteContext:
 class LockRequirements:
     """Resolves requirements into a lock file: exact versions, with the hashes of their files.
 
-    `argv` is the command of the `resolver` (see locks.py). The lock is made for the first of `pythons` and later;
-    if no versions support it, for the next one. Versions of an earlier lock are kept where they still satisfy the
-    requirements, unless `upgrade` is set.
+    `argv` is uv's, which reads the requirements from its standard input. The lock serves the first of `pythons`
+    and later; where no versions do, the next one is tried. The versions of an earlier lock stay where they still fit,
+    unless `upgrade` is set.
     """
 
     lock: Path
     requirements: tuple[str, ...]
-    resolver: Literal["uv", "pip"]
     argv: tuple[str, ...]
     cwd: Path
     purpose: str

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from handoff_kit import params as documents
+from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.fargate import ground, tasks
 from handoff_kit.image import build as building
@@ -17,8 +18,7 @@ from handoff_kit.remote import connection, files, fingerprint, names, parameter
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.stack import Stack
 from handoff_kit.remote.table import stamp
-from handoff_kit.schedules import kept, times
-from handoff_kit.schedules.kept import Entry
+from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.stacks import deployed, recovery
 from handoff_kit.stacks.deployed import Deployed
 from handoff_runtime import keys
@@ -73,7 +73,7 @@ class AccountSnapshot:
 class Scheduled:
     """A deployed schedule and its next time; None where it is disabled, or a rate, which counts from its creation."""
 
-    entry: Entry
+    entry: ScheduleSummary
     next_time: datetime | None
 
 
@@ -303,7 +303,7 @@ def compare(
         local.image_tag,
         params,
         params_version,
-        tuple(Scheduled(entry, _next_time(entry, now)) for entry in kept.entries(schedule)) if schedule else (),
+        tuple(Scheduled(entry, _next_time(entry, now)) for entry in deployed_summaries(schedule)) if schedule else (),
         None if isinstance(lock, str) else _last_run(lock),
         isinstance(lock, str),
         local.problems,
@@ -339,8 +339,8 @@ def _compare_params(
     return STORED_ONLY if merged.document == document else OUT_OF_DATE, stored.version, merged.kept
 
 
-def _next_time(entry: Entry, now: datetime) -> datetime | None:
-    found = times.coming(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
+def _next_time(entry: ScheduleSummary, now: datetime) -> datetime | None:
+    found = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
     return found[0] if found else None
 
 
