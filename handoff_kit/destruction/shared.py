@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import console, given
+from handoff_kit import console
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.execute import execute
@@ -48,7 +48,7 @@ class Asked:
     @property
     def again(self) -> str:
         """How to do the same again."""
-        environment = "" if self.environment == given.DEFAULT_ENVIRONMENT else f" --environment {self.environment}"
+        environment = "" if self.environment == names.DEFAULT_ENVIRONMENT else f" --environment {self.environment}"
         return f"invoke destroy --shared{environment}{' --data' if self.data else ''}"
 
 

@@ -471,7 +471,7 @@ def test_two_changes_at_once(sound: Estate) -> None:
     sound.write(memory=1024 if sound.turn % 2 else 512)
     told = together(sound, ("shop",), ("shop",))
     assert [each.exit for each in told] == [0, 0], told
-    assert sound.must("deploy").stderr.splitlines()[-2] == "no changes: everything is deployed as it lies here"
+    assert sound.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
     assert sound.leftovers() == {}
 
 

@@ -216,7 +216,7 @@ def test_from_nothing_to_nothing(desk: Desk) -> None:
     assert desk.cloud.boto("scheduler").list_schedules()["Schedules"] == []
     nothing = "stack handoff-dev-NAME-schedule is not there\nnext: invoke schedule.list --project NAME\n"
     assert desk.invoke("unschedule", "--yes") == Told(0, "", nothing)
-    nothing = "no schedule of project NAME is in force\nnext: invoke schedule --project NAME\n"
+    nothing = "no schedule of project NAME is deployed\nnext: invoke schedule --project NAME\n"
     assert desk.invoke("schedule.list") == Told(0, "", nothing)
 
 
@@ -316,8 +316,7 @@ def test_nobody_is_asked_without_a_terminal(desk: Desk) -> None:
     assert (told.exit, told.stderr.splitlines()[-2:], desk.found()) == (
         2,
         [
-            "error: schedule: make stack handoff-dev-NAME-schedule (10 to add): "
-            "found no terminal to ask on, expected --yes",
+            "error: schedule: make stack handoff-dev-NAME-schedule (10 to add): needs --yes without a terminal",
             "hint: invoke schedule --project NAME --name weekly --cron '0 5 * * MON' --timezone Asia/Tokyo "
             "--data '{\"n\": 1}' --yes",
         ],

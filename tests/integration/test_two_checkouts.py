@@ -57,7 +57,7 @@ def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:
 
     told = invoke(clone, account, "deploy", "--yes")
     assert "note: kept 2 stored config files that are not here: a.json, b.json\n" in told.stderr
-    assert "no changes: everything is deployed as it lies here\n" in told.stderr
+    assert "no changes: the deployment is up to date\n" in told.stderr
     assert stored(account) == (1, FILES)
     assert seen_by_a_run(clone, account) == ["a.json", "b.json"]
 
@@ -79,8 +79,7 @@ def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:
     assert (refused.exit, refused.stderr.splitlines()[-2:]) == (
         2,
         [
-            "error: deploy: remove 1 stored config file that is not here: a.json: found no terminal to ask on, "
-            "expected --yes",
+            "error: deploy: remove 1 stored config file that is not here: a.json: needs --yes without a terminal",
             "hint: invoke deploy --prune --project reader --yes",
         ],
     )
