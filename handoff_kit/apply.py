@@ -35,6 +35,7 @@ from handoff_kit.steps import (
     WriteContext,
     WriteFile,
 )
+from handoff_kit.text import plural
 from handoff_kit.venvs import locks
 from handoff_kit.venvs.install import STAMP, stamp_text
 from handoff_runtime.aws import transfer
@@ -127,9 +128,8 @@ def describe(step: Step) -> tuple[str, ...]:
         case Push():
             return (step.change.description,) if step.change else ()
         case MoveData():
-            objects = f"{step.objects:,} object{'' if step.objects == 1 else 's'}"
             source, target = (f"s3://{bucket}/{step.prefix}" for bucket in (step.source, step.bucket))
-            return (f"copy {objects} ({step.bytes:,} bytes) from {source} to {target}",)
+            return (f"copy {plural(step.objects, 'object')} ({step.bytes:,} bytes) from {source} to {target}",)
         case CheckNoRunningTasks():
             return (f"check that no task is running in cluster {step.cluster}",)
 
@@ -201,8 +201,7 @@ def running_error(step: CheckNoRunningTasks, target: Stack) -> AWSError | None:
     from handoff_kit.remote import state
 
     if running := tasks.running_ids(target, step.cluster):
-        count = f"{len(running)} task{'' if len(running) == 1 else 's'}"
-        message = f"project {target.project}: {count} running ({', '.join(running)}), expected none"
+        message = f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
         return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.again}")
     if step.data and target.bucket and (run := state.holder(target)):
         message = f"project {target.project}: run {run} is running, expected none"

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from handoff_kit.apply import ApplyOptions, apply, running_error
+from handoff_kit.console import ask
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction import images
 from handoff_kit.destruction.found import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
-from handoff_kit.remote import connection, consent, names, parameter
+from handoff_kit.remote import connection, names, parameter
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
+from handoff_kit.text import plural
 from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack, Step
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.terminal import safe_name
@@ -34,10 +36,10 @@ def destroy(target: Stack, cluster: str, *, data: bool, options: ApplyOptions) -
             raise error
         options.say(f"note: {error.message}")
     if not options.dry:
-        count = sum(isinstance(step, RemoveStack) for step in steps)
-        what = f"{count} stack{'' if count == 1 else 's'}{' and all of its data' if data else ''}"
+        stacks = plural(sum(isinstance(step, RemoveStack) for step in steps), "stack")
+        what = f"{stacks}{' and all of its data' if data else ''}"
         question = f"destroy project {target.project} in environment {target.environment} ({what})"
-        consent.ask(question, again, yes=options.yes)
+        ask(question, again, yes=options.yes)
     done = apply(steps, target, replace(options, yes=True))
     if not options.dry:
         now = read_inventory(target, complete=False)

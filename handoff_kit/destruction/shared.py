@@ -6,18 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handoff_kit import given
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.console import ask
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.data import Data
 from handoff_kit.destruction.project import destroy_command, show, verify
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import consent, names
+from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import deployed, recovery
 from handoff_kit.stacks.deployed import CLOUDFORMATION, Deployed
 from handoff_kit.steps import ApiCalls, Change, RemoveStack, Step
+from handoff_kit.text import plural
 from handoff_runtime import keys
 from handoff_runtime.aws.clients import S3, SSM, Clients
 
@@ -42,7 +43,7 @@ class SharedInventory:
 
 def shared_target(clients: Clients, environment: str, account: str) -> Stack:
     """The shared stack of an environment, which is of no project."""
-    options = "" if environment == given.DEFAULT_ENVIRONMENT else f" --environment {environment}"
+    options = "" if environment == names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
     bucket = names.bucket(environment, account, clients.region)
     return Stack("", environment, names.shared(environment), bucket, f"--shared{options}", clients)
 
@@ -56,7 +57,7 @@ def destroy_shared(target: Stack, *, data: bool, options: ApplyOptions) -> int:
     steps = plan_shared_deletion(found, target, data=data)
     if steps and not options.dry:
         lost = " and the data of all its projects" if data else ""
-        consent.ask(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
+        ask(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
     done = apply(steps, target, replace(options, yes=True))
     if steps and not options.dry:
         now = read_shared_inventory(target, data=data)
@@ -91,13 +92,13 @@ def plan_shared_deletion(found: SharedInventory, target: Stack, *, data: bool) -
 
 
 def _delete_parameters(names: list[str]) -> Change:
-    what = f"delete {len(names)} parameter{'' if len(names) == 1 else 's'} ({', '.join(names)})"
+    what = f"delete {plural(len(names), 'parameter')} ({', '.join(names)})"
     return Change(what, SSM, "delete_parameters", {"Names": names})
 
 
 def _refuse(found: SharedInventory, target: Stack, *, data: bool) -> None:
     if found.projects:
-        count = f"{len(found.projects)} project{'' if len(found.projects) == 1 else 's'}"
+        count = plural(len(found.projects), "project")
         what = f"found stacks of {count} in environment {target.environment} ({', '.join(found.projects)})"
         hint = f"destroy them first: invoke destroy --project {found.projects[0]}"
         raise AWSError(f"destroy --shared: {what}, expected none", hint)

@@ -8,15 +8,14 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import given
 from handoff_kit import params as documents
-from handoff_kit.errors import ProjectError
+from handoff_kit.console import ask
+from handoff_kit.errors import ProjectError, checked
 from handoff_kit.remote import fingerprint, parameter
-from handoff_kit.remote.consent import ask
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.parameter import Stored
-from handoff_kit.remote.table import stamp, table
 from handoff_kit.steps import Change, Push
+from handoff_kit.text import stamp, table
 from handoff_runtime import mask, sealed, store
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.mask import STARS
@@ -79,7 +78,7 @@ def of_file(path: Path, place: ProjectPlace) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
-    with given.checked():
+    with checked():
         params = store.parse(content, f"--params: {path.name}")
     if (project := params.pipeline.project) != place.name:
         message = f"--params: {path.name}: found the params of project {project!r}, expected those of {place.name!r}"

@@ -17,10 +17,10 @@ from handoff_kit.project import Project, load
 from handoff_kit.remote import connection, files, fingerprint, names, parameter
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.stack import Stack
-from handoff_kit.remote.table import stamp
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.stacks import deployed, recovery
 from handoff_kit.stacks.deployed import Deployed
+from handoff_kit.text import stamp
 from handoff_runtime import keys
 from handoff_runtime.aws import lease
 from handoff_runtime.aws.clients import SSM, Clients

@@ -300,8 +300,7 @@ def test_without_a_terminal_nobody_is_asked(desk: Desk) -> None:
     said = desk.invoke("destroy", "--data")
     what = "destroy project shop in environment ENV (3 stacks and all of its data)"
     assert said.stderr.endswith(
-        f"error: destroy: {what}: found no terminal to ask on, expected --yes\n"
-        "hint: invoke destroy --project shop --data --yes\n"
+        f"error: destroy: {what}: needs --yes without a terminal\nhint: invoke destroy --project shop --data --yes\n"
     ), said.stderr
     assert (said.exit, desk.there()) == (2, before)
 
@@ -311,7 +310,7 @@ def test_a_project_whose_files_are_gone(desk: Desk) -> None:
     (desk.team.root / "projects" / desk.name / "project.yml").unlink()
     said = desk.invoke("destroy", "--data", "--yes")
     assert said.stderr.startswith(
-        "note: projects/shop/project.yml does not exist; the stacks are found by their names\n"
+        "note: found no projects/shop/project.yml; using the default names of its resources\n"
     )
     assert (said.exit, desk.there()) == (0, NOTHING)
 
@@ -378,7 +377,7 @@ def test_params_of_another_stay(desk: Desk) -> None:
     [
         pytest.param(
             ["--shared", "--project", "shop"],
-            "error: --shared: found together with --project, expected one of them\nhint: leave out --project\n",
+            "error: --shared and --project exclude each other\nhint: leave out --project\n",
             id="shared and a project",
         ),
         pytest.param(["--project", "a/b"], "error: project name: found 'a/b', expected letters*", id="no name"),

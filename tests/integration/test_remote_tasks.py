@@ -176,7 +176,7 @@ def test_a_dump_hides_every_value_of_the_config(desk: Desk) -> None:
 
 def test_a_difference_is_told_by_key(desk: Desk) -> None:
     desk.invoke("params.push")
-    same = "no difference: version 1 of parameter handoff-dev-shop__params is what lies here\n"
+    same = "no difference: version 1 of parameter handoff-dev-shop__params is up to date\n"
     assert desk.invoke("params.diff") == Told(0, "", same)
     changed = {"token": "another-secret", "user": "ann", "more": 1}
     (desk.directory / ".local/tap.json").write_text(json.dumps(changed), encoding="utf-8")
@@ -195,8 +195,8 @@ def test_a_difference_is_told_by_key(desk: Desk) -> None:
         "= .local/note.txt  stored only",
     ]
     assert told.stderr == (
-        "= stored as version 1, not here; a push keeps it\n"
-        "- stored as version 1, + here\n"
+        "= stored in version 1 only; a push keeps it\n"
+        "- stored in version 1, + local\n"
         "next: invoke params.push --project shop\n"
     )
 
@@ -316,7 +316,7 @@ def test_cleared_artifacts_leave_state_and_runs(desk: Desk) -> None:
     assert asked == Told(
         2,
         "",
-        "error: artifacts.clear: delete 1 artifact of project shop (out.csv): found no terminal to ask on, expected --yes\n"
+        "error: artifacts.clear: delete 1 artifact of project shop (out.csv): needs --yes without a terminal\n"
         "hint: invoke artifacts.clear --project shop --yes\n",
     )
     assert desk.stored() == before
@@ -374,7 +374,7 @@ def test_an_earlier_state_comes_back(desk: Desk) -> None:
     )
     assert desk.raw("state.show").stdout == '{"a": 1}'
     again = desk.invoke("state.restore", "--version", earlier)
-    assert again.stderr == "the state is what version VERSION was\nnext: invoke state.show --project shop\n"
+    assert again.stderr == "the state is already that of version VERSION\nnext: invoke state.show --project shop\n"
 
 
 def test_a_cleared_state_comes_back(desk: Desk) -> None:
@@ -418,7 +418,7 @@ def test_a_state_is_edited(desk: Desk) -> None:
     )
     assert desk.raw("state.show").stdout == '{"a": 2}\n'
     unchanged = desk.invoke("state.edit", EDITOR=_editor(desk, ""))
-    assert unchanged.stderr == "the state is what it was\nnext: invoke state.show --project shop\n"
+    assert unchanged.stderr == "the state is unchanged\nnext: invoke state.show --project shop\n"
 
 
 def test_a_first_state_is_edited_in(desk: Desk) -> None:
@@ -469,7 +469,7 @@ path.write_text('{{"a": 2}}')"""
 def test_a_run_under_way_is_told(desk: Desk) -> None:
     desk.put(".artifacts/state", '{"a": 1}\n')
     lease = {"run_id": "R1", "holder": "x", "heartbeat_seconds": 20, "lease_seconds": 90, "beat": 0}
-    note = "note: run R1 is under way; if the state changes now, it will fail to store its own\n"
+    note = "note: run R1 is in progress; if the state changes now, that run fails to store its own\n"
     desk.put(".lock", json.dumps({**lease, "released": False}))
     assert desk.invoke("--dry", "state.clear").stderr.startswith(note)
     desk.put(".lock", json.dumps({**lease, "released": True}))
@@ -868,7 +868,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["state.edit"],
             {"EDITOR": "", "VISUAL": ""},
             2,
-            "error: EDITOR: found none, and no terminal for vi, expected one of both\n"
+            "error: EDITOR is not set, and there is no terminal for vi\n"
             "hint: invoke state.edit --project shop --file FILE\n",
             id="no editor",
         ),
@@ -891,7 +891,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["state.edit", "--file", "nothing"],
             {},
             2,
-            "error: nothing: No such file or directory, expected a file one can read\n",
+            "error: could not read nothing: No such file or directory\n",
             id="no file of a state",
         ),
     ],

@@ -79,7 +79,7 @@ def test_prune_is_refused_where_nobody_can_be_asked(clone: Desk) -> None:
     assert clone.invoke("params.push", "--prune") == Told(
         2,
         "",
-        f"error: params.push: {question}: found no terminal to ask on, expected --yes\n"
+        f"error: params.push: {question}: needs --yes without a terminal\n"
         "hint: invoke params.push --prune --project shop --yes\n",
     )
     dry = clone.invoke("--dry", "params.push", "--prune")
@@ -92,12 +92,12 @@ def test_prune_is_refused_where_nobody_can_be_asked(clone: Desk) -> None:
 
 def test_diff_shows_what_is_stored_only(clone: Desk) -> None:
     only = "= .local/note.txt  stored only\n= .local/tap.json  stored only\n"
-    kept = "= stored as version 1, not here; a push keeps it\n"
+    kept = "= stored in version 1 only; a push keeps it\n"
     assert clone.invoke("params.diff") == Told(0, only, f"{kept}next: invoke params.pull --project shop\n")
     local(clone, note="other\n")
     told = clone.invoke("params.diff")
     assert [line[:17] for line in told.stdout.splitlines()] == ["~ .local/note.txt", "= .local/tap.json"]
-    assert told.stderr == f"{kept}- stored as version 1, + here\nnext: invoke params.push --project shop\n"
+    assert told.stderr == f"{kept}- stored in version 1, + local\nnext: invoke params.push --project shop\n"
 
 
 # pull
@@ -127,7 +127,7 @@ def test_pull_writes_files_that_you_alone_can_read(clone: Desk) -> None:
     assert (place / "a/b/deep.txt").read_bytes() == b"3\r\n"
     assert clone.invoke("params.diff").stderr.startswith("no difference: version 2 ")
     again = clone.invoke("params.pull")
-    assert again.stderr.splitlines()[0] == "equal here already: a/b/deep.txt, note.txt, tap.json"
+    assert again.stderr.splitlines()[0] == "already up to date: a/b/deep.txt, note.txt, tap.json"
 
 
 def test_pull_overwrites_only_by_force(clone: Desk) -> None:

@@ -79,8 +79,7 @@ def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:
     assert (refused.exit, refused.stderr.splitlines()[-2:]) == (
         2,
         [
-            "error: deploy: remove 1 stored config file that is not here: a.json: found no terminal to ask on, "
-            "expected --yes",
+            "error: deploy: remove 1 stored config file that is not here: a.json: needs --yes without a terminal",
             "hint: invoke deploy --prune --project reader --yes",
         ],
     )
