@@ -88,7 +88,7 @@ def plan(
 
 
 def _params(wanted: Wanted, account: Account, stack: Stack, *, prune: bool) -> tuple[CloudStep, ...]:
-    advanced = documents.advanced(wanted.loaded)
+    advanced = wanted.loaded.params.tier == "advanced"
     push = documents.plan_push(stack, wanted.document, account.params, advanced=advanced, prune=prune)
     return (push,) if push.change or push.kept else ()
 

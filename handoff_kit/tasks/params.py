@@ -57,6 +57,7 @@ def push(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Stored config files that are not here stay."""
+    from handoff_kit import params as documents
     from handoff_kit import project as projects
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
@@ -64,12 +65,13 @@ def push(
     place = flags.place(c, project)
     loaded = projects.load(place.file, place.shown)
     if params:
-        document = remote.of_file(Path.cwd() / params, place)
+        document = documents.read(Path.cwd() / params, place)
     else:
-        document = remote.of_project(place, loaded, flags.environment(environment))
+        documents.check_functions(place)
+        document = documents.document(place, loaded, flags.environment(environment))
     _, stack = flags.stack(c, project, environment, bucket=False)
     stored = parameter.replaceable(stack)
-    planned = remote.plan_push(stack, document, stored, advanced=remote.advanced(loaded), prune=prune)
+    planned = remote.plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
         remote.confirm(planned, again, yes=yes)
