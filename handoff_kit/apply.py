@@ -201,7 +201,9 @@ def running_error(step: CheckNoRunningTasks, target: Stack) -> AWSError | None:
     from handoff_kit.remote import state
 
     if running := tasks.running_ids(target, step.cluster):
-        message = f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
+        message = (
+            f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
+        )
         return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.again}")
     if step.data and target.bucket and (run := state.holder(target)):
         message = f"project {target.project}: run {run} is running, expected none"

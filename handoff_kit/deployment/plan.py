@@ -56,7 +56,11 @@ def plan(
     Stored config files that are absent locally stay, unless `prune` is set.
     """
     push = params.plan_push(
-        target, desired.params_document, current.params, advanced=params.advanced(desired.project), prune=prune
+        target,
+        desired.params_document,
+        current.params,
+        advanced=desired.project.params.tier == "advanced",
+        prune=prune,
     )
     return (
         *_registry_stack(desired, target),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from handoff_kit.remote.errors import told
 from handoff_kit.steps import ApiCalls, Change
 from handoff_runtime.aws.clients import S3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from handoff_runtime.aws.clients import Clients
 
 __all__ = ["Data", "plan", "read"]
@@ -59,7 +57,7 @@ def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | N
         uploads = clients.call_unless(NO_BUCKET, S3, "list_multipart_uploads", **request)
         if uploads is None:
             return None
-        pages = list(_pages(clients, request) if whole else islice(_pages(clients, request), PAGES))
+        pages = list(islice(clients.pages(S3, "list_object_versions", **request), None if whole else PAGES))
     found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return Data(
         bucket,
@@ -80,17 +78,6 @@ def plan(data: Data) -> tuple[ApiCalls, ...]:
     removals = [_remove(data.bucket, place, data.versions[start : start + A_CALL]) for start in starts]
     calls = (*removals, *uploads)
     return (ApiCalls(calls),) if calls else ()
-
-
-def _pages(clients: Clients, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    asked = dict(request)
-    while True:
-        page = clients.call(S3, "list_object_versions", **asked)
-        yield page
-        if not page.get("IsTruncated"):
-            return
-        marks = {"KeyMarker": "NextKeyMarker", "VersionIdMarker": "NextVersionIdMarker"}
-        asked |= {name: page[mark] for name, mark in marks.items() if mark in page}
 
 
 def _remove(bucket: str, place: str, versions: tuple[tuple[str, str], ...]) -> Change:

@@ -13,8 +13,8 @@ from handoff_kit.destruction.found import Inventory, deleted_lines, kept_lines, 
 from handoff_kit.remote import connection, names, parameter
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
-from handoff_kit.text import plural
 from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack, Step
+from handoff_kit.text import plural
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.terminal import safe_name
 

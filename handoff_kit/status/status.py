@@ -165,17 +165,14 @@ def _read_account(clients: Clients, prefix: str, stack_names: Sequence[str] = ()
 
 def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
     filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
-    found: dict[str, ParamsVersion] = {}
-    token: dict[str, str] = {}
-    while True:
-        request = {"ParameterFilters": filters, "MaxResults": PARAMETERS_PER_PAGE, **token}
-        with told():
-            page = clients.call(SSM, "describe_parameters", **request)
-        for one in page["Parameters"]:
-            found[one["Name"]] = ParamsVersion(one["Version"], fingerprint.read(one.get("Description", "")))
-        if not page.get("NextToken"):
-            return found
-        token = {"NextToken": page["NextToken"]}
+    with told():
+        pages = list(
+            clients.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=PARAMETERS_PER_PAGE)
+        )
+    parameters = [parameter for page in pages for parameter in page["Parameters"]]
+    return {
+        one["Name"]: ParamsVersion(one["Version"], fingerprint.read(one.get("Description", ""))) for one in parameters
+    }
 
 
 def _check_owner(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:

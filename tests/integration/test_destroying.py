@@ -236,11 +236,11 @@ def test_data_stays_unless_it_is_asked_for(desk: Desk) -> None:
         "",
         shown
         + told(
-            "would remove stack handoff-ENV-shop-schedule",
+            "would delete stack handoff-ENV-shop-schedule",
             "would check that no task is running in cluster handoff-ENV",
-            "would remove stack handoff-ENV-shop",
+            "would delete stack handoff-ENV-shop",
             "would delete 1 image of repository handoff-ENV-shop",
-            "would remove stack handoff-ENV-shop-registry",
+            "would delete stack handoff-ENV-shop-registry",
         )
         + DRY,
     )
@@ -251,10 +251,10 @@ def test_data_stays_unless_it_is_asked_for(desk: Desk) -> None:
         "",
         shown
         + told(
-            *("remove stack handoff-ENV-shop-schedule", "stack handoff-ENV-shop-schedule is removed"),
-            *("remove stack handoff-ENV-shop", "stack handoff-ENV-shop is removed"),
+            *("delete stack handoff-ENV-shop-schedule", "stack handoff-ENV-shop-schedule: deleted"),
+            *("delete stack handoff-ENV-shop", "stack handoff-ENV-shop: deleted"),
             "delete 1 image of repository handoff-ENV-shop",
-            *("remove stack handoff-ENV-shop-registry", "stack handoff-ENV-shop-registry is removed"),
+            *("delete stack handoff-ENV-shop-registry", "stack handoff-ENV-shop-registry: deleted"),
             "verified, only this is kept:",
             *(f"  {line}" for line in KEEPS),
             "next: invoke deploy --project shop",
@@ -352,16 +352,14 @@ def test_a_run_elsewhere_keeps_its_data(desk: Desk) -> None:
     ("tags", "whose"),
     [
         pytest.param({"project": "other"}, "handoff:project other, handoff:environment ENV", id="another project's"),
-        pytest.param({"project": "", "environment": ""}, "without our tags", id="nobody's"),
+        pytest.param({"project": "", "environment": ""}, "none of handoff", id="nobody's"),
     ],
 )
 def test_a_stack_of_another_stays(desk: Desk, tags: dict[str, str], whose: str) -> None:
     desk.make_stack(desk.stack, {"Q": {"Type": "AWS::SQS::Queue"}}, **tags)
     said = desk.invoke("destroy", "--data", "--yes")
     expected = "(handoff:project shop, handoff:environment ENV)"
-    assert f"error: stack handoff-ENV-shop: found one of somebody else ({whose}), expected ours {expected}\n" in (
-        said.stderr
-    )
+    assert f"error: stack handoff-ENV-shop: found tags ({whose}), expected {expected}\n" in (said.stderr)
     assert (said.exit, desk.stacks()) == (1, {"STACK"})
 
 
@@ -546,7 +544,7 @@ def test_the_shared_stack_goes_and_its_bucket_stays(common: Desk) -> None:
         "",
         told(
             *("delete:", "  stack handoff-ENV", "keep:", *kept),
-            *("remove stack handoff-ENV", "stack handoff-ENV is removed"),
+            *("delete stack handoff-ENV", "stack handoff-ENV: deleted"),
             *("verified, only this is kept:", *kept, "next: invoke deploy --project NAME"),
         ),
     ), said.stderr
@@ -562,7 +560,7 @@ def test_with_its_data_the_bucket_goes_too(common: Desk) -> None:
     )
     assert [line for line in dry.stderr.splitlines() if line.startswith("would")] == [
         *(f"would {step}" for step in steps),
-        "would remove stack handoff-ENV",
+        "would delete stack handoff-ENV",
         "would delete bucket BUCKET",
     ]
     said = common.invoke("destroy", "--shared", "--data", "--yes", project="")
@@ -570,7 +568,7 @@ def test_with_its_data_the_bucket_goes_too(common: Desk) -> None:
         0,
         [
             *steps,
-            *("remove stack handoff-ENV", "stack handoff-ENV is removed", "delete bucket BUCKET"),
+            *("delete stack handoff-ENV", "stack handoff-ENV: deleted", "delete bucket BUCKET"),
             *("verified, nothing is left", "next: invoke deploy --project NAME"),
         ],
     )

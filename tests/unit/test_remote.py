@@ -175,13 +175,13 @@ def test_what_a_state_may_be(text: bytes, mode: str) -> None:
     ("text", "mode", "message", "hint"),
     [
         pytest.param(
-            b" \n", "all", "f: found nothing, expected a state", "to have none: invoke state.clear", id="nothing"
+            b" \n", "all", "f: found nothing, expected a state", "to delete the state: invoke state.clear", id="nothing"
         ),
         pytest.param(
             b"[1]",
             "singer",
             "f: found JSON of another kind (list), expected a JSON object (state: singer)",
-            "mend it, then: again",
+            "correct it, then: again",
             id="a list",
         ),
         pytest.param(
@@ -189,7 +189,7 @@ def test_what_a_state_may_be(text: bytes, mode: str) -> None:
             "singer",
             "f: found no JSON ('utf-8' codec can't decode byte 0xff in position 0: invalid start byte),"
             " expected a JSON object (state: singer)",
-            "mend it, then: again",
+            "correct it, then: again",
             id="no text",
         ),
     ],
