@@ -333,7 +333,7 @@ def test_a_task_that_runs_is_not_ended_by_the_way(desk: Desk) -> None:
     ), said.stderr
     assert (said.exit, desk.there()) == (1, before)
     dry = desk.invoke("--dry", "destroy")
-    assert f"note: project shop: 1 task running ({task}), expected none\nwould remove stack" in dry.stderr
+    assert f"note: project shop: 1 task running ({task}), expected none\nwould delete stack" in dry.stderr
     desk.cloud.boto("ecs").stop_task(cluster=names.cluster("dev"), task=task)
     assert desk.invoke("destroy", "--yes").exit == 0
 
