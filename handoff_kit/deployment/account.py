@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handoff_kit.deploy.desired import DesiredProject
 from handoff_kit.deployment.move import survey
-from handoff_kit.deployment.wanted import DesiredProject
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import files, names, parameter, registry
 from handoff_kit.remote.errors import AWSError

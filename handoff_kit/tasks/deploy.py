@@ -36,8 +36,8 @@ def deploy(
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
     from handoff_kit.apply import ApplyOptions
+    from handoff_kit.deploy.desired import desired_projects, desired_shared
     from handoff_kit.deployment import deploy as deploying
-    from handoff_kit.deployment.wanted import desired_projects, desired_shared
     from handoff_kit.remote import connection
 
     if all and project:
