@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deployment.account import CurrentState
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
 from handoff_kit.image.builder import Builder
