@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deployment.plan import ImageBuild, deploy_command, plan, plan_shared
+from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan, plan_shared
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.image import dockerfile
 from handoff_kit.image.builder import Builder
