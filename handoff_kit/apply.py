@@ -181,9 +181,9 @@ def _perform(step: Step, target: Stack | None, say: Say, cleanup: ExitStack) -> 
 
             params.push(step, _required(target), say)
         case MoveData():
-            from handoff_kit.deployment import move
+            from handoff_kit.remote import move_bucket
 
-            move.move(step, _required(target), cleanup, say)
+            move_bucket.move(step, _required(target), cleanup, say)
         case CheckNoRunningTasks():
             if error := running_error(step, _required(target)):
                 raise error

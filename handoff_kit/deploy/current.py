@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit.deploy.desired import DesiredProject
-from handoff_kit.deployment.move import survey
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import files, names, parameter, registry
 from handoff_kit.remote.errors import AWSError
+from handoff_kit.remote.move_bucket import survey
 from handoff_kit.remote.parameter import Damaged, Stored
 from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import MoveData

@@ -20,7 +20,7 @@ commands:
   - shell: "read n; echo counted from $n >&2; echo $((n + 1))"
 deploy: {cpu: 256, memory: 512, stop_timeout: 2}
 """
-PARTS = f"{HURRIED}\nfrom handoff_kit.deployment import move\nmove.IN_PARTS = 5 << 20\n"
+PARTS = f"{HURRIED}\nfrom handoff_kit.remote import move_bucket\nmove_bucket.IN_PARTS = 5 << 20\n"
 LARGE = bytes(range(256)) * (11 << 12)
 
 
