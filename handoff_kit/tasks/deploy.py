@@ -36,8 +36,8 @@ def deploy(
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
     from handoff_kit.apply import ApplyOptions
+    from handoff_kit.deploy import deploy_project
     from handoff_kit.deploy.desired import desired_projects, desired_shared
-    from handoff_kit.deployment import deploy as deploying
     from handoff_kit.remote import connection
 
     if all and project:
@@ -50,7 +50,7 @@ def deploy(
         options.warn_of_git(desired.place)
         options.warn_of_credentials(desired.place, desired.project)
     clients = connection.sign_in(os.environ, print_progress)
-    context = deploying.DeployContext(
+    context = deploy_project.DeployContext(
         clients,
         connection.account(clients),
         os.environ,
@@ -59,10 +59,10 @@ def deploy(
         prune=prune,
         move_bucket=move_bucket,
     )
-    changes = deploying.deploy(projects, shared, context)
+    changes = deploy_project.deploy(projects, shared, context)
     if not changes:
         print_progress("no changes: the deployment is up to date")
-    finish(c, changes, deploying.next_command(projects, context.target(projects[0]), changed=bool(changes)))
+    finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))
 
 
 @command(
