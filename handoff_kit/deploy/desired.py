@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handoff_kit import limits, params, templates
+from handoff_kit import limits, params
+from handoff_kit.deploy import templates
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building

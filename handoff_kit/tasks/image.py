@@ -44,7 +44,7 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
 
 def _plan_templates(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
-    from handoff_kit import templates
+    from handoff_kit.deploy import templates
     from handoff_kit.deploy.schedule_template import render_schedule_template
     from handoff_kit.remote import names
     from handoff_kit.steps import RemoveTree, WriteFile

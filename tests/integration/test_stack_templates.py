@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cloud import REGION
 
-from handoff_kit import templates
 from handoff_kit.apply import ApplyOptions
+from handoff_kit.deploy import templates
 from handoff_kit.destruction import project as destruction
 from handoff_kit.destruction import shared as environments
 from handoff_kit.project import Project

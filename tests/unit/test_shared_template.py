@@ -14,12 +14,12 @@ import pytest
 from moto import mock_aws
 from rendered import ROOT, golden, lint, made, understood
 
-from handoff_kit import templates
+from handoff_kit.deploy import templates
+from handoff_kit.deploy.templates import Rule
 from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Keep, load_all
 from handoff_kit.remote import names
-from handoff_kit.templates import Rule
 from handoff_runtime import keys
 
 ACCOUNT, REGION = "123456789012", "ap-southeast-2"
