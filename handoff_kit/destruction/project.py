@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from handoff_kit.apply import ApplyOptions, apply, running_error
 from handoff_kit.console import ask
+from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction import images
-from handoff_kit.destruction.found import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
 from handoff_kit.remote import connection, names, parameter
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
