@@ -8,9 +8,9 @@ from typing import Any
 
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.console import ask
+from handoff_kit.deploy.destroy import destroy_command, show, verify
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.data import Data
-from handoff_kit.destruction.project import destroy_command, show, verify
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError, told

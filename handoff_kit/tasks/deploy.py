@@ -84,7 +84,7 @@ def destroy(
 ) -> None:
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
     from handoff_kit.apply import ApplyOptions
-    from handoff_kit.destruction import project as projects
+    from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.destruction.shared import destroy_shared, shared_target
     from handoff_kit.remote import connection, names
 
@@ -104,7 +104,7 @@ def destroy(
     cluster = (settings.cluster if settings else None) or names.cluster(name)
     if settings is None:
         print_progress(f"note: found no {place.shown}; using the default names of its resources")
-    changes = projects.destroy(stack, cluster, data=data, options=apply_options)
+    changes = destroy_project(stack, cluster, data=data, options=apply_options)
     finish(c, changes, f"invoke deploy {stack.options}")
 
 

@@ -20,7 +20,7 @@ from proxy import Proxy
 from team import Team, Told
 
 from handoff_kit.apply import ApplyOptions
-from handoff_kit.destruction import project as destruction
+from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.destruction import shared as environments
 from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
@@ -475,7 +475,7 @@ def test_it_can_be_interrupted_at_every_call(desk: Desk, before: bool) -> None: 
 
 def destroyed(desk: Desk, clients: Any) -> None:
     stack = Stack(desk.name, "dev", desk.stack, desk.cloud.bucket, f"--project {desk.name}", clients)
-    destruction.destroy(stack, "handoff-dev", data=True, options=ApplyOptions(lambda _: None, yes=True))
+    destroy_project(stack, "handoff-dev", data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 
 def test_what_should_be_gone_and_is_not_is_an_error(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from cloud import REGION
 
 from handoff_kit.apply import ApplyOptions
 from handoff_kit.deploy import templates
-from handoff_kit.destruction import project as destruction
+from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.destruction import shared as environments
 from handoff_kit.project import Project
 from handoff_kit.remote import names
@@ -111,7 +111,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []
     stack = Stack("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
-    destruction.destroy(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
+    destroy_project(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
     assert said[-2:] == [
         "verified, only this is kept:",
         f"  s3://{bucket}/{STACK}/: 1 object, 1 version, 1 bytes",

@@ -21,7 +21,7 @@ from handoff_runtime.terminal import safe_name
 Say = Callable[[str], None]
 
 
-def destroy(target: Stack, cluster: str, *, data: bool, options: ApplyOptions) -> int:
+def destroy_project(target: Stack, cluster: str, *, data: bool, options: ApplyOptions) -> int:
     """Delete the stacks of a project, and with `data` its data; how many steps did something, or with `dry` would."""
     parameter.check_whose(target)
     found, again = read_inventory(target, complete=data), destroy_command(target, data=data)
