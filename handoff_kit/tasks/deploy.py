@@ -85,7 +85,7 @@ def destroy(
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
     from handoff_kit.apply import ApplyOptions
     from handoff_kit.deploy.destroy import destroy_project
-    from handoff_kit.destruction.shared import destroy_shared, shared_target
+    from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
     from handoff_kit.remote import connection, names
 
     name = options.parse_environment(environment, os.environ)

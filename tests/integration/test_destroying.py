@@ -21,7 +21,7 @@ from team import Team, Told
 
 from handoff_kit.apply import ApplyOptions
 from handoff_kit.deploy.destroy import destroy_project
-from handoff_kit.destruction import shared as environments
+from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
@@ -596,8 +596,8 @@ def test_the_shared_stack_can_be_interrupted_at_every_call(common: Desk, before:
 
 
 def destroy_common(common: Desk, clients: Any) -> None:
-    target = environments.shared_target(clients, common.environment, ACCOUNT)
-    environments.destroy_shared(target, data=True, options=ApplyOptions(lambda _: None, yes=True))
+    target = shared_target(clients, common.environment, ACCOUNT)
+    destroy_shared(target, data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 
 def step(common: Desk, clients: Clients) -> None:

@@ -12,7 +12,7 @@ from cloud import REGION
 from handoff_kit.apply import ApplyOptions
 from handoff_kit.deploy import templates
 from handoff_kit.deploy.destroy import destroy_project
-from handoff_kit.destruction import shared as environments
+from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.project import Project
 from handoff_kit.remote import names
 from handoff_kit.remote.stack import Stack
@@ -116,8 +116,8 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
         "verified, only this is kept:",
         f"  s3://{bucket}/{STACK}/: 1 object, 1 version, 1 bytes",
     ]
-    target = environments.shared_target(clients, "prod", account)
-    environments.destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
+    target = shared_target(clients, "prod", account)
+    destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
     assert said[-1] == "verified, nothing is left"
     left = tenant.boto("cloudformation").describe_stacks()["Stacks"]
     assert [one["StackName"] for one in left if one["StackStatus"] != "DELETE_COMPLETE"] == []
