@@ -127,9 +127,9 @@ def _deployed_project(c: Context, project: str) -> tuple[ProjectPlace, Deploy | 
 )
 def status(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
     """Print what is deployed, and whether it is up to date: stack, image, params, next run, last run, outcome."""
+    from handoff_kit.deploy.status import read_status, read_statuses
     from handoff_kit.remote import connection
     from handoff_kit.status import shown
-    from handoff_kit.status.status import read_status, read_statuses
 
     name = options.parse_environment(environment, os.environ)
     places = (options.find_project(c, project),) if project else options.every_project(c)

@@ -10,12 +10,7 @@ from typing import Any, cast
 import pytest
 
 from handoff_kit.deploy.schedule_template import ScheduleSummary
-from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import fingerprint
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.status import shown
-from handoff_kit.status.status import (
+from handoff_kit.deploy.status import (
     AccountSnapshot,
     LocalProject,
     ParamsVersion,
@@ -24,6 +19,11 @@ from handoff_kit.status.status import (
     Scheduled,
     compare,
 )
+from handoff_kit.names import ProjectPlace
+from handoff_kit.remote import fingerprint
+from handoff_kit.remote.stack import Stack
+from handoff_kit.stacks.deployed import Deployed
+from handoff_kit.status import shown
 from handoff_runtime.aws.lease import Found
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
