@@ -127,9 +127,9 @@ def _deployed_project(c: Context, project: str) -> tuple[ProjectPlace, Deploy | 
 )
 def status(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
     """Print what is deployed, and whether it is up to date: stack, image, params, next run, last run, outcome."""
+    from handoff_kit.deploy import status_output
     from handoff_kit.deploy.status import read_status, read_statuses
     from handoff_kit.remote import connection
-    from handoff_kit.status import shown
 
     name = options.parse_environment(environment, os.environ)
     places = (options.find_project(c, project),) if project else options.every_project(c)
@@ -137,10 +137,12 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     if project:
         status, detail, notes = read_status(places[0], name, os.environ, clients)
         statuses = [status]
-        print_data(shown.to_json(statuses, detail)) if json else print_output(shown.page(status, detail))
+        print_data(status_output.to_json(statuses, detail)) if json else print_output(
+            status_output.page(status, detail)
+        )
     else:
         statuses, notes = read_statuses(places, name, os.environ, clients)
-        print_data(shown.to_json(statuses)) if json else print_output(shown.table_of(statuses))
+        print_data(status_output.to_json(statuses)) if json else print_output(status_output.table_of(statuses))
     for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
         print_progress(note)
-    print_progress(f"next: {shown.next_command(statuses)}")
+    print_progress(f"next: {status_output.next_command(statuses)}")
