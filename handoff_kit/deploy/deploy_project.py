@@ -1,9 +1,9 @@
 """Deploy projects, stage by stage.
 
     stage                       in                                    out
-    wanted.desired_projects     project files, environment            DesiredProject: templates, image source, params
-    wanted.desired_shared       every DesiredProject                  DesiredShared: template of the shared stack
-    account.read_current        DesiredProject, AWS (read only)       CurrentState: what is deployed
+    desired.desired_projects    project files, environment            DesiredProject: templates, image source, params
+    desired.desired_shared      every DesiredProject                  DesiredShared: template of the shared stack
+    current.read_current        DesiredProject, AWS (read only)       CurrentState: what is deployed
     plan.plan                   DesiredProject, CurrentState          steps (handoff_kit/steps.py); pure
     apply.apply                 steps                                 AWS changed; with --dry the steps described
 

@@ -137,9 +137,10 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     if project:
         status, detail, notes = read_status(places[0], name, os.environ, clients)
         statuses = [status]
-        print_data(status_output.to_json(statuses, detail)) if json else print_output(
-            status_output.page(status, detail)
-        )
+        if json:
+            print_data(status_output.to_json(statuses, detail))
+        else:
+            print_output(status_output.page(status, detail))
     else:
         statuses, notes = read_statuses(places, name, os.environ, clients)
         print_data(status_output.to_json(statuses)) if json else print_output(status_output.table_of(statuses))
