@@ -62,7 +62,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Target:
+class ProjectDeployment:
     """A project, the stack to deploy it as, and the bucket it is deployed with; empty where it is not deployed."""
 
     wanted: Wanted
@@ -89,7 +89,7 @@ def _check_whose(every: Sequence[Wanted], deployment: Deployment) -> None:
         parameter.check_whose(deployment.stack(every[0]))
 
 
-def _target(wanted: Wanted, deployment: Deployment) -> Target:
+def _target(wanted: Wanted, deployment: Deployment) -> ProjectDeployment:
     """Where to deploy a project: with the bucket it is deployed with, unless its data are to be moved.
 
     ProjectError where another bucket is named: state and history would stay behind.
@@ -100,7 +100,7 @@ def _target(wanted: Wanted, deployment: Deployment) -> Target:
         where = f"it is deployed with bucket {used}" if used else "it is not deployed"
         say(f"note: {stack.project}: nothing to move, {where}")
     if deployment.move_bucket or used in ("", stack.bucket):
-        return Target(wanted, stack, used)
+        return ProjectDeployment(wanted, stack, used)
     if message := connection.other_bucket(stack.project, used, named := deployment.named(wanted)):
         variable = named.source if named and named.source in names.BUCKET_VARIABLES else ""
         stay = f"unset {variable}" if variable else f"deploy: {{bucket: {used}}}"
@@ -108,7 +108,7 @@ def _target(wanted: Wanted, deployment: Deployment) -> Target:
         raise ProjectError(message, f"to stay there: {stay}; to move files, artifacts, state and history: {moved}")
     say(f"note: project {stack.project} stays in bucket {used}, with which it is deployed")
     say(f"hint: to move it to bucket {stack.bucket}: invoke deploy --move-bucket {stack.options}")
-    return Target(wanted, dataclasses.replace(stack, bucket=used), used)
+    return ProjectDeployment(wanted, dataclasses.replace(stack, bucket=used), used)
 
 
 def _tried(wanted: Wanted, deployment: Deployment) -> int | None:
@@ -135,7 +135,7 @@ def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
     return execute(steps, stack, deployment.manner)
 
 
-def _deploy(target: Target, deployment: Deployment) -> int:
+def _deploy(target: ProjectDeployment, deployment: Deployment) -> int:
     wanted, stack, manner = target.wanted, target.stack, deployment.manner
     manner.say(f"{wanted.place.name}: stack {stack.name}, account {deployment.account}, region {stack.clients.region}")
     account = accounts.read(wanted, stack, deployment.account, target.used)
