@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handoff_kit import resource_names
 from handoff_kit.deployment.move import survey
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import files, names, parameter, registry
+from handoff_kit.remote import files, parameter, registry
 from handoff_kit.remote.errors import AWSError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Account:
 
     def uri(self, repository: str) -> str:
         """What docker calls a repository of this account."""
-        return names.repository_uri(repository, self.id, self.region)
+        return resource_names.repository_uri(repository, self.id, self.region)
 
 
 def read(wanted: Wanted, stack: Stack, account: str, used: str = "") -> Account:
@@ -45,7 +46,7 @@ def read(wanted: Wanted, stack: Stack, account: str, used: str = "") -> Account:
     Where that is the stack's bucket, nobody looks whether it is there.
     """
     there = used == stack.bucket or _has_bucket(wanted, stack, account)
-    pushed = registry.digest(stack.clients, names.repository(stack.name), wanted.tag) is not None
+    pushed = registry.digest(stack.clients, resource_names.repository(stack.name), wanted.tag) is not None
     stored = parameter.replaceable(stack)
     plan = files.compare(stack, wanted.place) if there else files.first(wanted.place)
     data = survey(stack, used, there=there) if used not in ("", stack.bucket) else None
@@ -55,7 +56,7 @@ def read(wanted: Wanted, stack: Stack, account: str, used: str = "") -> Account:
 def _has_bucket(wanted: Wanted, stack: Stack, account: str) -> bool:
     """Whether the project's bucket is there; one of the user's own choice must be."""
     found = buckets.is_there(stack.clients, stack.bucket, account)
-    if not found and stack.bucket != names.bucket(wanted.environment, account, stack.clients.region):
+    if not found and stack.bucket != resource_names.bucket(wanted.environment, account, stack.clients.region):
         message = f"bucket {stack.bucket}: not found, expected the one that deploy.bucket or S3_BUCKET_NAME names"
         raise AWSError(message, f"make it: aws s3 mb s3://{stack.bucket}; or leave it out, for a shared one is made")
     return found

@@ -7,14 +7,16 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handoff_kit import resource_names
 from handoff_kit.deployment import account as accounts
 from handoff_kit.deployment.execute import execute
 from handoff_kit.deployment.packing import packing
 from handoff_kit.deployment.plan import plan, plan_shared
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import connection, names, parameter, params
+from handoff_kit.remote import connection, parameter, params
 from handoff_kit.remote.params import Push
+from handoff_kit.resource_names import BUCKET_VARIABLES
 from handoff_kit.stacks import body, deployed
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from handoff_kit.deployment.plan import CloudStep
     from handoff_kit.deployment.wanted import Shared, Wanted
     from handoff_kit.image.builder import Builder
-    from handoff_kit.remote.names import NamedBucket
     from handoff_kit.remote.stack import Stack
+    from handoff_kit.resource_names import NamedBucket
     from handoff_runtime.aws.clients import Clients
 
 __all__ = ["Deployment", "NotDeployedError", "after", "deploy"]
@@ -51,14 +53,14 @@ class Deployment:
 
     def stack(self, wanted: Wanted) -> Stack:
         """A project's stack with the bucket that is named, else the shared one."""
-        derived = names.bucket(wanted.environment, self.account, self.clients.region)
+        derived = resource_names.bucket(wanted.environment, self.account, self.clients.region)
         named = self.named(wanted)
         bucket = named.name if named else derived
         return connection.stack(wanted.place, wanted.environment, self.environ, self.clients, bucket)
 
     def named(self, wanted: Wanted) -> NamedBucket | None:
         """The bucket that a variable or the project file names."""
-        return names.named_bucket(self.environ, wanted.loaded.deploy.bucket, wanted.place.shown)
+        return resource_names.named_bucket(self.environ, wanted.loaded.deploy.bucket, wanted.place.shown)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def deploy(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
 
 def _check_whose(every: Sequence[Wanted], deployment: Deployment) -> None:
     """Refuse a STACK_NAME of another project, before anything is done."""
-    if names.given_stack(deployment.environ):
+    if resource_names.given_stack(deployment.environ):
         parameter.check_whose(deployment.stack(every[0]))
 
 
@@ -102,7 +104,7 @@ def _target(wanted: Wanted, deployment: Deployment) -> ProjectDeployment:
     if deployment.move_bucket or used in ("", stack.bucket):
         return ProjectDeployment(wanted, stack, used)
     if message := connection.other_bucket(stack.project, used, named := deployment.named(wanted)):
-        variable = named.source if named and named.source in names.BUCKET_VARIABLES else ""
+        variable = named.source if named and named.source in BUCKET_VARIABLES else ""
         stay = f"unset {variable}" if variable else f"deploy: {{bucket: {used}}}"
         moved = f"{f'{variable}={stack.bucket} ' if variable else ''}invoke deploy --move-bucket {stack.options}"
         raise ProjectError(message, f"to stay there: {stay}; to move files, artifacts, state and history: {moved}")
@@ -128,7 +130,7 @@ def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
     if wanted is None:
         return 0
     clients, account = deployment.clients, deployment.account
-    bucket = names.bucket(shared.environment, account, clients.region)
+    bucket = resource_names.bucket(shared.environment, account, clients.region)
     stack = dataclasses.replace(deployment.stack(wanted), bucket=bucket)
     fits = len(shared.text.encode()) <= body.MOST
     steps = plan_shared(shared, wanted, stack, account, at_once=fits or buckets.is_there(clients, bucket, account))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from handoff_kit import resource_names
 from handoff_kit.deployment.move import MoveData
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
-from handoff_kit.remote import names
 from handoff_kit.remote import params as documents
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.params import Push
@@ -65,7 +65,7 @@ def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, account: str, *, a
 
 
 def _shared(shared: Shared, wanted: Wanted, body: str, stack: Stack, account: str) -> tuple[CloudStep, ...]:
-    name, file = names.shared(shared.environment), wanted.place.build / "shared.yml"
+    name, file = resource_names.shared(shared.environment), wanted.place.build / "shared.yml"
     kept = {"KeptBucket": BucketThere(stack.bucket, account, name)}
     return (WriteFile(file, body), ChangeStack(name, file, body, kept, shared.tags, _again(stack), stack.bucket))
 
@@ -94,7 +94,7 @@ def _params(wanted: Wanted, account: Account, stack: Stack, *, prune: bool) -> t
 
 
 def _registry(wanted: Wanted, stack: Stack) -> tuple[CloudStep, ...]:
-    file, name = wanted.place.build / "registry.yml", names.registry(stack.name)
+    file, name = wanted.place.build / "registry.yml", resource_names.registry(stack.name)
     return (
         WriteFile(file, wanted.registry),
         ChangeStack(name, file, wanted.registry, {}, wanted.tags, _again(stack), stack.bucket),
@@ -114,13 +114,13 @@ def _image(wanted: Wanted, account: Account, packing: Packing, stack: Stack) -> 
         settings=packing.settings,
         no_cache=False,
     )
-    uri = account.uri(names.repository(stack.name))
+    uri = account.uri(resource_names.repository(stack.name))
     push = pushing.plan_push(builder, made.reference, f"{uri}:{wanted.tag}", wanted.place, _again(stack))
     return (*build, pushing.plan_login(builder, uri.partition("/")[0], packing.login, wanted.place), *push)
 
 
 def _task(wanted: Wanted, account: Account, stack: Stack) -> tuple[CloudStep, ...]:
-    file, repository = wanted.place.build / "task.yml", names.repository(stack.name)
+    file, repository = wanted.place.build / "task.yml", resource_names.repository(stack.name)
     image = ImageTag(repository, wanted.tag, account.uri(repository))
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": wanted.tag, "Bucket": stack.bucket}
     source = account.data.source if account.data else ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import limits, params, templates
+from handoff_kit import limits, params, resource_names, templates
 from handoff_kit import project as projects
 from handoff_kit.errors import ProjectError, ProjectFileError
 from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building
 from handoff_kit.names import known
-from handoff_kit.remote import names
+from handoff_kit.resource_names import STACK_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,9 +69,9 @@ class Shared:
 
 def every(places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str]) -> tuple[Wanted, ...]:
     """All these projects; the problems of every file are told together."""
-    if names.given_stack(environ) and len(places) > 1:
-        message = f"{names.STACK_VARIABLE}: found together with --all, which has a stack for each project"
-        raise ProjectError(message, f"unset {names.STACK_VARIABLE}")
+    if resource_names.given_stack(environ) and len(places) > 1:
+        message = f"{STACK_VARIABLE}: found together with --all, which has a stack for each project"
+        raise ProjectError(message, f"unset {STACK_VARIABLE}")
     found = [(place, _loaded(place)) for place in places]
     if problems := [problem for _, faulty in found if isinstance(faulty, tuple) for problem in faulty]:
         raise ProjectFileError(problems)
@@ -104,7 +104,7 @@ def _wanted(
     place: ProjectPlace, loaded: Project, environment: str, environ: Mapping[str, str], others: Sequence[str]
 ) -> Wanted:
     _refuse(place, loaded, environment, others)
-    name = names.given_stack(environ) or names.stack(place.name, environment)
+    name = resource_names.given_stack(environ) or resource_names.stack(place.name, environment)
     params.check_functions(place)
     return Wanted(
         place,
@@ -115,7 +115,7 @@ def _wanted(
         templates.registry(place.root, place.name, loaded, name, environment),
         templates.task(place.root, place.name, loaded, name, environment),
         params.document(place, loaded, environment),
-        needs_shared(loaded.deploy, bucket=bool(names.given_bucket(environ))),
+        needs_shared(loaded.deploy, bucket=bool(resource_names.given_bucket(environ))),
     )
 
 

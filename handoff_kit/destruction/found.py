@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handoff_kit import resource_names
 from handoff_kit.destruction import data, images
-from handoff_kit.remote import names
 from handoff_kit.stacks import deployed, recovery
 from handoff_runtime.aws.clients import SSM
 
@@ -44,12 +44,14 @@ class Found:
 def read(stack: Stack, *, whole: bool) -> Found:
     """Look at everything; data is counted to the end where the `whole` is asked for. No stack may be another's."""
     name = stack.name
-    schedule, task, registry = (_stack(stack, each) for each in (names.schedule(name), name, names.registry(name)))
+    schedule, task, registry = (
+        _stack(stack, each) for each in (resource_names.schedule(name), name, resource_names.registry(name))
+    )
     return Found(
         schedule,
         task,
         registry,
-        images.read(stack, names.repository(name)),
+        images.read(stack, resource_names.repository(name)),
         _log(stack),
         data.read(stack.clients, stack.bucket, f"{name}/", whole=whole),
         _parameter(stack),
@@ -58,7 +60,7 @@ def read(stack: Stack, *, whole: bool) -> Found:
 
 def running(stack: Stack, cluster: str) -> tuple[str, ...]:
     """The ids of the project's tasks that run, or are about to."""
-    request = {"cluster": cluster, "family": names.family(stack.name), "desiredStatus": "RUNNING"}
+    request = {"cluster": cluster, "family": resource_names.family(stack.name), "desiredStatus": "RUNNING"}
     pages = stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
     return tuple(arn.rpartition("/")[2] for page in pages for arn in page["taskArns"])
 
@@ -68,9 +70,9 @@ def goes(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
     name, log = stack.name, f", with its log ({found.log:,} bytes)" if found.log is not None else ""
     pictures = f", with {found.images.told}" if found.images else ""
     lines = (
-        f"stack {names.schedule(name)}" if found.schedule else "",
+        f"stack {resource_names.schedule(name)}" if found.schedule else "",
         f"stack {name}{log}" if found.task else "",
-        f"stack {names.registry(name)}{pictures}" if found.registry else "",
+        f"stack {resource_names.registry(name)}{pictures}" if found.registry else "",
         *(_kept(stack, found) if data else ()),
     )
     return tuple(filter(None, lines))
@@ -80,7 +82,7 @@ def stays(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
     """What is there and is not to be removed, a line each."""
     name = stack.name
     loose = (
-        f"log group {names.log_group(name)}, of no stack" if found.log is not None and not found.task else "",
+        f"log group {resource_names.log_group(name)}, of no stack" if found.log is not None and not found.task else "",
         f"repository {found.images.repository}, of no stack" if found.images and not found.registry else "",
     )
     return tuple(filter(None, (*loose, *(() if data else _kept(stack, found)))))
@@ -95,7 +97,7 @@ def left(stack: Stack, before: Found, now: Found, *, data: bool) -> tuple[str, .
     """What should be gone and is not; a stack takes its log and its repository with it."""
     name = stack.name
     loose = (
-        f"log group {names.log_group(name)}" if before.task and not now.task and now.log is not None else "",
+        f"log group {resource_names.log_group(name)}" if before.task and not now.task and now.log is not None else "",
         f"repository {now.images.repository}" if before.registry and not now.registry and now.images else "",
     )
     return (*goes(stack, now, data=data), *filter(None, loose))
@@ -120,7 +122,7 @@ def _stack(stack: Stack, name: str) -> Deployed | None:
 
 
 def _log(stack: Stack) -> int | None:
-    name = names.log_group(stack.name)
+    name = resource_names.log_group(stack.name)
     page = stack.call(LOGS, "describe_log_groups", logGroupNamePrefix=name)
     sizes = [int(one.get("storedBytes", 0)) for one in page["logGroups"] if one["logGroupName"] == name]
     return sizes[0] if sizes else None

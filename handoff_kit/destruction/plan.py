@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handoff_kit import resource_names
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction import images
 from handoff_kit.destruction.batch import Batch
-from handoff_kit.remote import names
 from handoff_kit.remote.change import Change
 from handoff_kit.steps import RemoveStack
 from handoff_runtime.aws.clients import SSM
@@ -39,7 +39,7 @@ def plan(stack: Stack, found: Found, cluster: str, *, data: bool) -> tuple[Remov
     """First what starts tasks, then what they are made from, then images, and what they left at last."""
     again = command(stack, data=data)
     return (
-        *((RemoveStack(names.schedule(stack.name), again),) if found.schedule else ()),
+        *((RemoveStack(resource_names.schedule(stack.name), again),) if found.schedule else ()),
         *((Idle(cluster), RemoveStack(stack.name, again)) if found.task else ()),
         *(_registry(stack, found, again) if found.registry else ()),
         *(_data(stack, found) if data else ()),
@@ -49,7 +49,7 @@ def plan(stack: Stack, found: Found, cluster: str, *, data: bool) -> tuple[Remov
 def _registry(stack: Stack, found: Found, again: str) -> tuple[Removal, ...]:
     """CloudFormation removes no repository that holds an image."""
     emptied = images.plan(found.images) if found.images else ()
-    return (*emptied, RemoveStack(names.registry(stack.name), again))
+    return (*emptied, RemoveStack(resource_names.registry(stack.name), again))
 
 
 def _data(stack: Stack, found: Found) -> tuple[Batch, ...]:

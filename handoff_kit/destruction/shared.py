@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import given
+from handoff_kit import given, resource_names
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.execute import execute
 from handoff_kit.destruction.telling import count, listed, prove
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import consent, names
+from handoff_kit.remote import consent
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.stacks import deployed, recovery
@@ -85,14 +85,14 @@ def destroy(clients: Clients, asked: Asked, *, dry: bool, yes: bool, say: Say) -
 
 def read(clients: Clients, asked: Asked) -> Shared:
     """Look at everything."""
-    name, every = names.shared(asked.environment), deployed.every(clients)
+    name, every = resource_names.shared(asked.environment), deployed.every(clients)
     stack = deployed.look(clients, name)
     stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
     if stack and stack.status not in deployed.ABSENT:
         recovery.check_whose(stack, {ENVIRONMENT: asked.environment})
     others = [one for one in every if one.tags.get(ENVIRONMENT) == asked.environment and one.name != name]
     projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
-    bucket = names.bucket(asked.environment, asked.account, clients.region)
+    bucket = resource_names.bucket(asked.environment, asked.account, clients.region)
     found = contents.read(clients, bucket, "", whole=asked.data)
     ours = found is not None and _is_ours(clients, bucket, name, stack)
     return Shared(stack, projects, found, ours, _parameters(clients, found) if found else ())
@@ -100,7 +100,7 @@ def read(clients: Clients, asked: Asked) -> Shared:
 
 def plan(found: Shared, asked: Asked) -> tuple[Removal, ...]:
     """The data first, while the stack can tell whose it is; then the stack, which leaves its bucket; that at last."""
-    stack = (RemoveStack(names.shared(asked.environment), asked.again),) if found.stack else ()
+    stack = (RemoveStack(resource_names.shared(asked.environment), asked.again),) if found.stack else ()
     if not asked.data or found.bucket is None:
         return stack
     bucket = found.bucket.bucket
@@ -121,13 +121,13 @@ def _refuse(found: Shared, asked: Asked) -> None:
         hint = f"destroy them first: invoke destroy --project {found.projects[0]}"
         raise AWSError(f"destroy --shared: {what} ({listing}), expected none", hint)
     if asked.data and found.bucket and not found.bucket.is_empty and not found.ours:
-        bucket, name = found.bucket.bucket, names.shared(asked.environment)
+        bucket, name = found.bucket.bucket, resource_names.shared(asked.environment)
         message = f"bucket {bucket}: found one that stack {name} has not made, which is never emptied"
         raise AWSError(message, f"leave out --data; whose is it? aws s3api get-bucket-tagging --bucket {bucket}")
 
 
 def _goes(found: Shared, asked: Asked) -> tuple[str, ...]:
-    stack = f"stack {names.shared(asked.environment)}" if found.stack else ""
+    stack = f"stack {resource_names.shared(asked.environment)}" if found.stack else ""
     return tuple(filter(None, (stack, *(_kept(found) if asked.data else ()))))
 
 

@@ -13,7 +13,7 @@ from handoff_kit.fargate import overrides, secrets
 from handoff_kit.faults import timezones
 from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import nearest
-from handoff_kit.remote.names import CONTAINER
+from handoff_kit.resource_names import CONTAINER
 from handoff_kit.schedules import expression, times
 from handoff_kit.schedules.template import OURS
 from handoff_kit.schedules.zone import zone

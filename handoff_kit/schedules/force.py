@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handoff_kit import project as projects
+from handoff_kit import resource_names
 from handoff_kit.deployment.execute import execute
 from handoff_kit.fargate import ground
-from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.schedules import asked, kept
 from handoff_kit.schedules.plan import Wanted, left_out, parameters, plan, plan_removal
@@ -78,5 +78,5 @@ def _kept(found: Deployed | None, stack: Stack, *, needed: bool) -> tuple[Schedu
 
 def _there(stack: Stack) -> Deployed | None:
     """The schedule stack with its template; one whose creation failed is none."""
-    found = deployed.read(stack.clients, names.schedule(stack.name), template=True)
+    found = deployed.read(stack.clients, resource_names.schedule(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
+from handoff_kit.resource_names import CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ def _run(deploy: Deploy, stack: str) -> dict[str, Any]:
         "Resource": {"Fn::Sub": "arn:${AWS::Partition}:states:::ecs:runTask.sync"},
         "Parameters": {
             "Cluster": {"Ref": "Cluster"},
-            "TaskDefinition": names.family(stack),  # without a revision: the newest
+            "TaskDefinition": resource_names.family(stack),  # without a revision: the newest
             **_capacity(deploy),
             "NetworkConfiguration": {"AwsvpcConfiguration": _network(deploy)},
             "PropagateTags": "TASK_DEFINITION",
@@ -94,7 +95,7 @@ def _network(deploy: Deploy) -> dict[str, Any]:
 
 
 def _container() -> dict[str, Any]:
-    return {"Name": names.CONTAINER, "Environment": [{"Name": "DATA", "Value.$": "$.text"}]}
+    return {"Name": CONTAINER, "Environment": [{"Name": "DATA", "Value.$": "$.text"}]}
 
 
 def _stopped_early() -> dict[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handoff_kit import limits
+from handoff_kit import limits, resource_names
 from handoff_kit.errors import ProjectError
-from handoff_kit.remote import names
 from handoff_kit.schedules.template import schedule
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 
@@ -57,14 +56,14 @@ def parameters(network: Network) -> dict[str, str]:
 def plan(wanted: Wanted, where: Mapping[str, str], stack: Stack) -> tuple[WriteFile | ChangeStack, ...]:
     """The steps that put them in force, and no others."""
     _refuse(wanted, stack)
-    place, file, name = wanted.place, wanted.place.build / "schedule.yml", names.schedule(stack.name)
+    place, file, name = wanted.place, wanted.place.build / "schedule.yml", resource_names.schedule(stack.name)
     text = schedule(place.root, place.name, wanted.schedules, wanted.deploy, stack.name, wanted.environment)
     return (WriteFile(file, text), ChangeStack(name, file, text, where, wanted.tags, wanted.again, stack.bucket))
 
 
 def plan_removal(stack: Stack, again: str) -> tuple[RemoveStack, ...]:
     """The steps after which no schedule is in force."""
-    return (RemoveStack(names.schedule(stack.name), again),)
+    return (RemoveStack(resource_names.schedule(stack.name), again),)
 
 
 def _refuse(wanted: Wanted, stack: Stack) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
 from handoff_kit.schedules import expression
 from handoff_kit.schedules.inert import inert
 from handoff_kit.schedules.kept import METADATA, entry, written
@@ -54,12 +54,12 @@ def schedule(  # noqa: PLR0917  # what all templates are asked for
 
 def _names(stack: str, environment: str) -> dict[str, str]:
     return {
-        "group": names.schedule_group(stack),
-        "machine": names.state_machine(stack),
-        "family": names.family(stack),
-        "queue": names.dead_letters(stack),
-        "role_path": names.role_path(stack),
-        "topic": names.topic(environment),
+        "group": resource_names.schedule_group(stack),
+        "machine": resource_names.state_machine(stack),
+        "family": resource_names.family(stack),
+        "queue": resource_names.dead_letters(stack),
+        "role_path": resource_names.role_path(stack),
+        "topic": resource_names.topic(environment),
     }
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
-from handoff_kit.remote import fingerprint, names
+from handoff_kit import resource_names
+from handoff_kit.remote import fingerprint
 from handoff_kit.schedules import kept, times
 from handoff_runtime.aws import lease
 
@@ -96,7 +97,7 @@ def row(
         here.tag,
         params,
         version,
-        _schedules(account.stacks.get(names.schedule(stack.name)), now),
+        _schedules(account.stacks.get(resource_names.schedule(stack.name)), now),
         None if isinstance(lock, str) else _last(lock),
         isinstance(lock, str),
         here.problems,

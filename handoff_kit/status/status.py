@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from handoff_kit import resource_names
 from handoff_kit.errors import ProjectError
-from handoff_kit.remote import connection, names
+from handoff_kit.remote import connection
 from handoff_kit.remote.errors import AWSError
+from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.stacks import recovery
 from handoff_kit.status import account as accounts
 from handoff_kit.status import detail as details
@@ -39,11 +41,11 @@ def every(
     places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str], clients: Clients
 ) -> tuple[list[Row], tuple[str, ...]]:
     """All projects, and what could not be seen: a call a project, and a few for all of them."""
-    if names.given_stack(environ) and len(places) > 1:
-        message = f"{names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
-        raise ProjectError(message, f"unset {names.STACK_VARIABLE}")
-    account = accounts.read(clients, f"{names.shared(environment)}-")
-    _check_whose(places[0], environment, environ, account.stacks.get(names.given_stack(environ) or ""))
+    if resource_names.given_stack(environ) and len(places) > 1:
+        message = f"{STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
+        raise ProjectError(message, f"unset {STACK_VARIABLE}")
+    account = accounts.read(clients, f"{resource_names.shared(environment)}-")
+    _check_whose(places[0], environment, environ, account.stacks.get(resource_names.given_stack(environ) or ""))
     return _rows([files.read(place, environment) for place in places], environment, environ, clients, account)
 
 
@@ -52,7 +54,7 @@ def one(
 ) -> tuple[Row, Detail, tuple[str, ...]]:
     """One project, its files and tasks too, and what could not be seen."""
     name = connection.stack(place, environment, environ, clients, "").name
-    account = accounts.read(clients, name, (name, names.schedule(name)))
+    account = accounts.read(clients, name, (name, resource_names.schedule(name)))
     _check_whose(place, environment, environ, account.stacks.get(name))
     here = files.read(place, environment)
     (found,), notes = _rows([here], environment, environ, clients, account)
@@ -62,7 +64,7 @@ def one(
 
 def _check_whose(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
     """Refuse a STACK_NAME of another project."""
-    if found and names.given_stack(environ):
+    if found and resource_names.given_stack(environ):
         recovery.check_whose(found, {"handoff:project": place.name, "handoff:environment": environment})
 
 
@@ -94,7 +96,7 @@ def _stacks(
     bare = [connection.stack(here.place, environment, environ, clients, "") for here in found]
     used = [connection.bucket_of(account.stacks.get(stack.name), stack) for stack in bare]
     named = [
-        names.named_bucket(environ, here.loaded.deploy.bucket if here.loaded else None, here.place.shown)
+        resource_names.named_bucket(environ, here.loaded.deploy.bucket if here.loaded else None, here.place.shown)
         for here in found
     ]
     chosen = [bucket or (one.name if one else "") for bucket, one in zip(used, named, strict=True)]
@@ -108,7 +110,7 @@ def _stacks(
 def _shared_bucket(environment: str, clients: Clients) -> tuple[str, tuple[str, ...]]:
     """Its name; none, and why, where AWS does not name the account."""
     try:
-        return names.bucket(environment, connection.account(clients), clients.region), ()
+        return resource_names.bucket(environment, connection.account(clients), clients.region), ()
     except AWSError as error:
         return "", (str(error),)
 

@@ -48,13 +48,14 @@ def destroy(
 
 
 def _project(c: Context, project: str, environment: str, *, data: bool, yes: bool) -> None:
+    from handoff_kit import resource_names
     from handoff_kit.destruction.project import destroy as remove
-    from handoff_kit.remote import connection, names
+    from handoff_kit.remote import connection
 
     place, deploy = _meant(c, project)
     own = deploy.bucket if deploy else None
     stack = connection.connect(place, environment, os.environ, say, own=own)
-    cluster = (deploy.cluster if deploy else None) or names.cluster(environment)
+    cluster = (deploy.cluster if deploy else None) or resource_names.cluster(environment)
     if deploy is None:
         say(f"note: there is no {place.shown} here; going by names alone")
     done = remove(stack, cluster, data=data, dry=c.config.run.dry, yes=yes, say=say)

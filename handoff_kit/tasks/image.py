@@ -51,12 +51,11 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
 def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
     """The templates of the project's stacks, and of what it shares."""
-    from handoff_kit import templates
-    from handoff_kit.remote import names
+    from handoff_kit import resource_names, templates
     from handoff_kit.schedules.template import schedule
     from handoff_kit.steps import RemoveTree, WriteFile
 
-    stack = names.given_stack(os.environ) or names.stack(place.name, environment)
+    stack = resource_names.given_stack(os.environ) or resource_names.stack(place.name, environment)
     texts = {
         "shared": templates.shared(place.root, environment, {place.name: loaded}),
         "registry": templates.registry(place.root, place.name, loaded, stack, environment),

@@ -90,15 +90,18 @@ def _loaded(c: Context, project: str) -> tuple[ProjectPlace, Project]:
 
 def _cluster(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
     """The project's tasks in AWS."""
+    from handoff_kit import resource_names
     from handoff_kit.fargate import ground
-    from handoff_kit.remote import connection, names, parameter
+    from handoff_kit.remote import connection, parameter
 
     name, own = flags.environment(environment), loaded.deploy.bucket
-    if names.named_bucket(os.environ, own, place.shown):  # to note that the project is deployed with another one
+    if resource_names.named_bucket(
+        os.environ, own, place.shown
+    ):  # to note that the project is deployed with another one
         return ground.cluster_of(connection.connect(place, name, os.environ, say, own=own), loaded.deploy)
     clients = connection.sign_in(os.environ, say)
     stack = connection.stack(place, name, os.environ, clients, "")
-    if names.given_stack(os.environ):
+    if resource_names.given_stack(os.environ):
         parameter.check_whose(stack)
     return ground.cluster_of(stack, loaded.deploy)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit import resource_names
 from handoff_kit.errors import ProjectFileError
 from handoff_kit.names import ProjectPlace, known
 from handoff_kit.project import load
-from handoff_kit.remote import names
+from handoff_kit.resource_names import BUCKET_MARK, CONTAINER, TEMPLATES
 from handoff_kit.templates import lifecycle, permissions
 from handoff_kit.templates.filling import FOLDER, render
 from handoff_kit.templates.lifecycle import MOST_RULES, Rule, rules
@@ -35,16 +36,16 @@ def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = 
     is no bucket to send it by: the same stack, whose bucket does not know yet how long to keep what.
     """
     found = every(root, loaded) if projects else {}
-    ruled = [(name, rules(names.stack(name, environment), project.keep)) for name, project in found.items()]
+    ruled = [(name, rules(resource_names.stack(name, environment), project.keep)) for name, project in found.items()]
     lifecycle.check(ruled)
     values = {
         "environment": environment,
-        "name": names.shared(environment),
-        "cluster": names.cluster(environment),
-        "topic": names.topic(environment),
+        "name": resource_names.shared(environment),
+        "cluster": resource_names.cluster(environment),
+        "topic": resource_names.topic(environment),
         "bucket": _bucket(environment),
-        "mark": names.BUCKET_MARK,
-        "templates": f"{names.TEMPLATES}/",
+        "mark": BUCKET_MARK,
+        "templates": f"{TEMPLATES}/",
         "projects": ruled,
     }
     return render(root, "shared.yml.j2", values)
@@ -53,7 +54,7 @@ def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = 
 def registry(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
     """The template of the stack that holds a project's images."""
     del loaded  # nothing of it yet; each project's templates are asked for alike
-    values = {"project": project, "environment": environment, "repository": names.repository(stack)}
+    values = {"project": project, "environment": environment, "repository": resource_names.repository(stack)}
     return render(root, "registry.yml.j2", values)
 
 
@@ -86,14 +87,14 @@ def every(root: Path, loaded: Mapping[str, Project] | None = None) -> dict[str, 
 def _names(stack: str, environment: str) -> dict[str, Any]:
     return {
         "stack": stack,
-        "family": names.family(stack),
-        "container": names.CONTAINER,
-        "repository": names.repository(stack),
-        "log_group": names.log_group(stack),
-        "log_prefix": names.log_prefix(),
-        "role_path": names.role_path(stack),
+        "family": resource_names.family(stack),
+        "container": CONTAINER,
+        "repository": resource_names.repository(stack),
+        "log_group": resource_names.log_group(stack),
+        "log_prefix": resource_names.log_prefix(),
+        "role_path": resource_names.role_path(stack),
         "parameter": keys.parameter(stack),
-        "topic": names.topic(environment),
+        "topic": resource_names.topic(environment),
     }
 
 

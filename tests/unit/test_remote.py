@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit import resource_names
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import artifacts, consent, editor, names, past, state, table
+from handoff_kit.remote import artifacts, consent, editor, past, state, table
 from handoff_kit.remote.change import Change, execute
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.names import NamedBucket
 from handoff_kit.remote.stack import Stack
 from handoff_kit.remote.state import State
+from handoff_kit.resource_names import NamedBucket
 from handoff_runtime.errors import PipelineError, StoreError
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ STACK = Stack("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", cas
 
 
 def test_names_that_follow() -> None:
-    assert names.stack("shop", "dev") == "handoff-dev-shop"
-    assert names.bucket("Prod", "123456789012", "eu-central-1") == "handoff-prod-123456789012-eu-central-1"
+    assert resource_names.stack("shop", "dev") == "handoff-dev-shop"
+    assert resource_names.bucket("Prod", "123456789012", "eu-central-1") == "handoff-prod-123456789012-eu-central-1"
 
 
 @pytest.mark.parametrize(
@@ -47,9 +48,9 @@ def test_names_that_follow() -> None:
     ],
 )
 def test_the_bucket_that_is_given(environ: dict[str, str], expected: NamedBucket | None) -> None:
-    assert names.given_bucket(environ) == expected
+    assert resource_names.given_bucket(environ) == expected
     own = NamedBucket("b-3", "deploy.bucket in project.yml")
-    assert names.named_bucket(environ, "b-3", "project.yml") == (expected or own)
+    assert resource_names.named_bucket(environ, "b-3", "project.yml") == (expected or own)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_the_bucket_that_is_given(environ: dict[str, str], expected: NamedBucket
 )
 def test_no_name_of_a_bucket(name: str, hint: str) -> None:
     with pytest.raises(ProjectError) as error:
-        names.given_bucket({"S3_BUCKET": name})
+        resource_names.given_bucket({"S3_BUCKET": name})
     assert error.value.hint == hint
 
 

@@ -14,10 +14,9 @@ import pytest
 from moto import mock_aws
 from rendered import ROOT, golden, lint, made, understood
 
-from handoff_kit import templates
+from handoff_kit import resource_names, templates
 from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
 from handoff_kit.project import Keep
-from handoff_kit.remote import names
 from handoff_kit.templates import Rule
 from handoff_runtime import keys
 
@@ -171,7 +170,7 @@ def test_the_bucket_has_the_name_that_the_tasks_look_for(environment: str, tmp_p
     text = templates.shared(made(tmp_path, {}), environment)
     name = understood(text)["Resources"]["Bucket"]["Properties"]["BucketName"]["Sub"]
     filled = name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
-    assert filled == names.bucket(environment, ACCOUNT, REGION)
+    assert filled == resource_names.bucket(environment, ACCOUNT, REGION)
     assert len(filled) <= 63
 
 
