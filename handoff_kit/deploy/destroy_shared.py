@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.console import ask
 from handoff_kit.deploy.destroy import destroy_command, show, verify
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.data import Data
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import deployed, recovery
@@ -43,9 +43,9 @@ class SharedInventory:
 
 def shared_target(clients: Clients, environment: str, account: str) -> Stack:
     """The shared stack of an environment, which is of no project."""
-    options = "" if environment == names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
-    bucket = names.bucket(environment, account, clients.region)
-    return Stack("", environment, names.shared(environment), bucket, f"--shared{options}", clients)
+    options = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
+    bucket = resource_names.bucket(environment, account, clients.region)
+    return Stack("", environment, resource_names.shared(environment), bucket, f"--shared{options}", clients)
 
 
 def destroy_shared(target: Stack, *, data: bool, options: ApplyOptions) -> int:

@@ -83,10 +83,11 @@ def destroy(
     yes: bool = False,
 ) -> None:
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
+    from handoff_kit import resource_names
     from handoff_kit.apply import ApplyOptions
     from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
-    from handoff_kit.remote import connection, names
+    from handoff_kit.remote import connection
 
     name = options.parse_environment(environment, os.environ)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
@@ -101,7 +102,7 @@ def destroy(
     place, settings = _deployed_project(c, project)
     own = settings.bucket if settings else None
     stack = connection.connect(place, name, os.environ, print_progress, own=own)
-    cluster = (settings.cluster if settings else None) or names.cluster(name)
+    cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
     if settings is None:
         print_progress(f"note: found no {place.shown}; using the default names of its resources")
     changes = destroy_project(stack, cluster, data=data, options=apply_options)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cloud import REGION
 
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions
 from handoff_kit.deploy import templates
 from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.project import Project
-from handoff_kit.remote import names
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import change
 from handoff_kit.steps import ChangeStack
@@ -70,7 +70,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     team.project("rates", "commands: [{command: a}]\n")
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
     account = tenant.account
-    bucket, place = names.bucket("prod", account, REGION), f"{REGION}:{account}"
+    bucket, place = resource_names.bucket("prod", account, REGION), f"{REGION}:{account}"
     first, whole = (templates.shared(team.root, "prod", projects=projects) for projects in (False, True))
     assert deploy(team, clients, "handoff-prod", first) is True
     assert deploy(team, clients, "handoff-prod", whole) is True
