@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import given, streams
+from handoff_kit import console, given
 from handoff_kit import params as documents
 from handoff_kit import project as projects
 from handoff_kit.errors import ProjectError
@@ -144,7 +144,7 @@ def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry
         return 0
     before, _ = last_record(asked)
     terminal = sys.stderr.isatty()
-    live = terminal and asked.log_format == "text" and asked.command != SHOW and streams.can_refresh(environ)
+    live = terminal and asked.log_format == "text" and asked.command != SHOW and console.can_refresh(environ)
     exit_code = run_it(asked, environ, lambda: _view(asked, environ, say, live=live), piped=live)
     after, record = last_record(asked)
     if after != before and asked.log_format == "text":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handoff_kit import console
 from handoff_kit.destruction import found as state
 from handoff_kit.destruction.execute import execute
 from handoff_kit.destruction.plan import command, plan
 from handoff_kit.destruction.telling import count, listed, prove
-from handoff_kit.remote import connection, consent, parameter
+from handoff_kit.remote import connection, parameter
 from handoff_kit.remote import state as runs
 from handoff_kit.remote.errors import AWSError
 
@@ -36,7 +37,7 @@ def destroy(stack: Stack, cluster: str, *, data: bool, dry: bool, yes: bool, say
             raise busy
         say(f"note: {busy.message}")
     if not dry:
-        consent.ask(_question(stack, found, data=data), command(stack, data=data), yes=yes)
+        console.ask(_question(stack, found, data=data), command(stack, data=data), yes=yes)
     execute(steps, stack.clients, lambda where: _check_idle(stack, where, data=data), dry=dry, say=say)
     if not dry:
         now = state.read(stack, whole=False)

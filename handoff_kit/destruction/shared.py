@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import given
+from handoff_kit import console, given
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.execute import execute
 from handoff_kit.destruction.telling import count, listed, prove
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import consent, names
+from handoff_kit.remote import names
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.stacks import deployed, recovery
@@ -75,7 +75,7 @@ def destroy(clients: Clients, asked: Asked, *, dry: bool, yes: bool, say: Say) -
     listed("stays", kept, say)
     if steps and not dry:
         lost = " and the data of all its projects" if asked.data else ""
-        consent.ask(f"destroy what environment {asked.environment} shares{lost}", asked.again, yes=yes)
+        console.ask(f"destroy what environment {asked.environment} shares{lost}", asked.again, yes=yes)
     execute(steps, clients, lambda _: None, dry=dry, say=say)
     if steps and not dry:
         now = read(clients, asked)

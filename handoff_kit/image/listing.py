@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit import text
 from handoff_kit.errors import ImageError
 from handoff_kit.image.build import CONTEXT, PROJECT, REVISION, label
-from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from handoff_kit.image.builder import Builder
 
-__all__ = ["Image", "images", "line", "of_inspection", "size_told", "table"]
+__all__ = ["Image", "images", "line", "of_inspection", "table"]
 
 SHORT = 12
 HEAD = ("PROJECT", "IMAGE", "ID", "SIZE", "AGE", "PLATFORM", "REVISION")
@@ -67,11 +67,8 @@ def of_inspection(found: Mapping[str, Any]) -> Image:
 
 
 def table(found: Iterable[Image], now: datetime) -> str:
-    """One line an image name, columns aligned, with a head."""
-    rows = [HEAD, *(_row(image, name, now) for image in found for name in image.names or ("<none>",))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+    """One line for each image name, columns aligned, with a head."""
+    return text.table(HEAD, (_row(image, name, now) for image in found for name in image.names or ("<none>",)))
 
 
 def line(builder: Builder, reference: str, seconds: float, digest: str | None = None) -> str:
@@ -83,29 +80,22 @@ def line(builder: Builder, reference: str, seconds: float, digest: str | None = 
             "a builder of its own keeps its images to itself: docker buildx use default, or set BUILDX_BUILDER=default",
         )
     image = of_inspection(found)
-    return f"{reference}  {digest or image.id}  {size_told(image.size)}  {seconds:.1f} s\n"
-
-
-def size_told(size: int) -> str:
-    """Bytes in megabytes of 10^6, as docker tells them."""
-    return f"{size / 1e6:,.1f} MB"
+    return f"{reference}  {digest or image.id}  {text.size(image.size)}  {seconds:.1f} s\n"
 
 
 def _row(image: Image, name: str, now: datetime) -> tuple[str, ...]:
     revision = image.revision[:SHORT] + ("+changed" if image.revision.endswith("+changed") else "")
     digest = image.id.removeprefix("sha256:")[:SHORT]
-    row = (image.project, name, digest, size_told(image.size), _age(now - image.created), image.platform, revision)
-    return tuple(map(safe_name, row))
+    return (image.project, name, digest, text.size(image.size), _age(now - image.created), image.platform, revision)
 
 
 def _age(age: timedelta) -> str:
     seconds = max(0, int(age.total_seconds()))
     unit, word = next(((unit, word) for unit, word in _AGES if seconds >= unit), (1, "second"))
-    number = seconds // unit
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    return text.plural(seconds // unit, word)
 
 
-def _moment(text: str) -> datetime:
+def _moment(rfc3339: str) -> datetime:
     """RFC 3339 with up to nine digits of a second, which Python 3.10 does not read."""
-    zone = re.search(r"[+-]\d\d:\d\d$", text)
-    return datetime.fromisoformat(text[:19] + (zone.group() if zone else "+00:00")).astimezone(timezone.utc)
+    zone = re.search(r"[+-]\d\d:\d\d$", rfc3339)
+    return datetime.fromisoformat(rfc3339[:19] + (zone.group() if zone else "+00:00")).astimezone(timezone.utc)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given
 from handoff_kit import params as documents
+from handoff_kit.console import ask
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote import fingerprint, parameter
 from handoff_kit.remote.change import Change
-from handoff_kit.remote.consent import ask
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.parameter import Stored
-from handoff_kit.remote.table import stamp, table
+from handoff_kit.text import stamp, table
 from handoff_runtime import mask, sealed, store
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.mask import STARS

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from handoff_kit.remote.table import stamp, table
 from handoff_kit.schedules import expression, kept, rate, times
+from handoff_kit.text import stamp, table
 from handoff_runtime.state import NONE
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from handoff_kit.forms import MAX_WINDOW
-from handoff_kit.settings.written import Flag, Name, ScheduleName, Text, Window  # noqa: TC001  # pydantic reads them
+from handoff_kit.settings.written import Flag, Name, ScheduleName, Text, Window  # pydantic reads them
 
 __all__ = ["EXPRESSIONS", "Schedule"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handoff_kit.remote.consent import ask
+from handoff_kit.console import ask
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.stacks import deployed, events, failure
 from handoff_kit.stacks.deployed import CLOUDFORMATION, Deployed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from handoff_kit.fargate import ground, tasks
 from handoff_kit.remote import files
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.table import stamp
+from handoff_kit.text import stamp
 
 if TYPE_CHECKING:
     from handoff_kit.fargate.tasks import Task

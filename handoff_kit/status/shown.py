@@ -6,8 +6,8 @@ import json
 from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.remote.table import elapsed, stamp, table
 from handoff_kit.status.row import DIFFERS, RUNNING, STORED_ONLY
+from handoff_kit.text import elapsed, stamp, table
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:

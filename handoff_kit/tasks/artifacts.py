@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, say, told
+from handoff_kit.tasks.telling import conclude, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -37,9 +38,11 @@ def get(c: Context, project: str = "", run: str = "", output: str = "", environm
     target = Path.cwd() / output if output else remote.directory(place, run)
     shown = shlex.quote(os.path.relpath(target))
     for item in found:
-        say(f"{'would ' if c.config.run.dry else ''}fetch {safe_name(item.path)} ({item.size:,} bytes) into {shown}")
+        print_progress(
+            f"{'would ' if c.config.run.dry else ''}fetch {safe_name(item.path)} ({item.size:,} bytes) into {shown}"
+        )
     if not found:
-        say(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     elif not c.config.run.dry:
         remote.fetch(stack, run, target)
     conclude(c, found, f"ls {shown}" if found else f"invoke history --remote {stack.options}")
@@ -58,11 +61,11 @@ def list_(c: Context, project: str = "", run: str = "", environment: str = "") -
 
     _, stack = flags.stack(c, project, environment)
     found = remote.find(stack, run)
-    put(objects.table_of(found))
+    print_output(objects.table_of(found))
     if not found:
-        say(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     chosen = f" --run {run}" if run else ""
-    say(f"next: invoke {f'artifacts.get{chosen}' if found else 'history --remote'} {stack.options}")
+    print_progress(f"next: invoke {f'artifacts.get{chosen}' if found else 'history --remote'} {stack.options}")
 
 
 @task(
@@ -73,14 +76,14 @@ def list_(c: Context, project: str = "", run: str = "", environment: str = "") -
 @told
 def clear(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Remove the last run's artifacts from S3, so that the next run begins without; state and history stay."""
+    from handoff_kit import console
     from handoff_kit.remote import artifacts as remote
-    from handoff_kit.remote import consent
 
     _, stack = flags.stack(c, project, environment)
     found, dry = remote.clearable(stack), c.config.run.dry
     if not found:
-        say(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     elif not dry:
-        consent.ask(remote.question(stack, found), f"invoke artifacts.clear {stack.options}", yes=yes)
-    remote.clear(stack, found, dry=dry, say=say)
+        console.ask(remote.question(stack, found), f"invoke artifacts.clear {stack.options}", yes=yes)
+    remote.clear(stack, found, dry=dry, say=print_progress)
     conclude(c, found, f"invoke artifacts.list {stack.options}")

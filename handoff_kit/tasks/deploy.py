@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, say, told
+from handoff_kit.tasks.telling import conclude, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -50,13 +51,13 @@ def deploy(
     for one in found:
         flags.warn_of_git(one.place)
         flags.warn_of_credentials(one.place, one.loaded)
-    clients = connection.sign_in(os.environ, say)
-    manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
+    clients = connection.sign_in(os.environ, print_progress)
+    manner = Manner(dry=c.config.run.dry, yes=yes, say=print_progress)
     account = connection.account(clients)
     common = Deployment(
         clients, account, os.environ, lambda: flags.builder(builder), manner, prune=prune, move_bucket=move_bucket
     )
     changed = deploy(found, shared, common)
     if not changed:
-        say("no changes: everything is deployed as it lies here")
+        print_progress("no changes: everything is deployed as it lies here")
     conclude(c, range(changed), after(found, common.stack(found[0]), changed=bool(changed)))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, say, told
+from handoff_kit.tasks.telling import conclude, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -53,11 +54,11 @@ def _project(c: Context, project: str, environment: str, *, data: bool, yes: boo
 
     place, deploy = _meant(c, project)
     own = deploy.bucket if deploy else None
-    stack = connection.connect(place, environment, os.environ, say, own=own)
+    stack = connection.connect(place, environment, os.environ, print_progress, own=own)
     cluster = (deploy.cluster if deploy else None) or names.cluster(environment)
     if deploy is None:
-        say(f"note: there is no {place.shown} here; going by names alone")
-    done = remove(stack, cluster, data=data, dry=c.config.run.dry, yes=yes, say=say)
+        print_progress(f"note: there is no {place.shown} here; going by names alone")
+    done = remove(stack, cluster, data=data, dry=c.config.run.dry, yes=yes, say=print_progress)
     conclude(c, range(done), f"invoke deploy {stack.options}")
 
 
@@ -66,9 +67,9 @@ def _shared(c: Context, environment: str, *, data: bool, yes: bool) -> None:
     from handoff_kit.destruction.shared import destroy as remove
     from handoff_kit.remote import connection
 
-    clients = connection.sign_in(os.environ, say)
+    clients = connection.sign_in(os.environ, print_progress)
     asked = Asked(environment, connection.account(clients), data)
-    done = remove(clients, asked, dry=c.config.run.dry, yes=yes, say=say)
+    done = remove(clients, asked, dry=c.config.run.dry, yes=yes, say=print_progress)
     conclude(c, range(done), "invoke deploy --project NAME")
 
 

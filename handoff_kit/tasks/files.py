@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, say, told
+from handoff_kit.tasks.telling import conclude, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -29,9 +30,9 @@ def push(c: Context, project: str = "", prune: bool = False, environment: str = 
 
     place, stack = flags.stack(c, project, environment)
     plan = remote.compare(stack, place)
-    changes = remote.push(stack, plan, prune=prune, dry=c.config.run.dry, say=say)
+    changes = remote.push(stack, plan, prune=prune, dry=c.config.run.dry, say=print_progress)
     if not changes:
-        say(remote.up_to_date(plan, place))
+        print_progress(remote.up_to_date(plan, place))
     conclude(c, [*plan.send, *(plan.gone if prune else ())], f"invoke files.list {stack.options}")
 
 
@@ -43,7 +44,7 @@ def list_(c: Context, project: str = "", environment: str = "") -> None:
 
     _, stack = flags.stack(c, project, environment)
     found = remote.table_of(stack)
-    put(found)
+    print_output(found)
     if not found:
-        say(f"no files of project {stack.project} in bucket {stack.bucket}")
-    say(f"next: invoke files.push {stack.options}")
+        print_progress(f"no files of project {stack.project} in bucket {stack.bucket}")
+    print_progress(f"next: invoke files.push {stack.options}")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handoff_kit.tasks.telling import say
+from handoff_kit.console import print_progress
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -73,7 +73,7 @@ def builder(text: str) -> Builder:
 
     found = builders.find(given.choice("--builder", text, builders.CHOICES))
     if found.note:
-        say(f"note: {found.note}")
+        print_progress(f"note: {found.note}")
     return found
 
 
@@ -100,7 +100,7 @@ def warn_of_git(where: ProjectPlace) -> None:
     from handoff_kit import gitignore
 
     for note in gitignore.notes(where):
-        say(note)
+        print_progress(note)
 
 
 def warn_of_credentials(where: ProjectPlace, loaded: Project) -> None:
@@ -108,7 +108,7 @@ def warn_of_credentials(where: ProjectPlace, loaded: Project) -> None:
     from handoff_kit.image import obstacles
 
     for found in obstacles.credentials(where, loaded):
-        say(f"note: {found.message}\nhint: {found.hint}")
+        print_progress(f"note: {found.message}\nhint: {found.hint}")
 
 
 def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:
@@ -118,4 +118,4 @@ def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[
 
     where = place(c, project)
     own = projects.load(where.file, where.shown).deploy.bucket if bucket else None
-    return where, connection.connect(where, environment(text), os.environ, say, bucket=bucket, own=own)
+    return where, connection.connect(where, environment(text), os.environ, print_progress, bucket=bucket, own=own)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from handoff_kit.console import print_output, print_progress
 from handoff_kit.errors import ProjectError
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import do, put, say, told
+from handoff_kit.tasks.telling import do, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -36,21 +37,21 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     limits.refuse(place, asked, loaded, names.known(place.root))
     params.check_functions(place)
     missing = run_local.not_given(params.document(place, loaded, asked))
-    say(f"{place.shown}: no problem found")
+    print_progress(f"{place.shown}: no problem found")
     if chosen := render.state_choice(loaded):
-        say(chosen)
+        print_progress(chosen)
     if warning := listing.sharing(loaded.schedules, render.state_mode(loaded)):
-        say(warning)
+        print_progress(warning)
     for pipe in shell.unguarded_pipes(place, loaded, os.environ):
-        say(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
+        print_progress(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
     for obstacle in obstacles.obstacles(place, loaded):
-        say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
+        print_progress(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
     flags.warn_of_git(place)
     unready = [venv.name for venv in loaded.venvs if venvs.status(place, venv) != "ready"]
     given = f" --var {missing}=VALUE" if missing and not unready else ""
     if missing:
-        say(f"note: placeholder {{{{ {missing} }}}} has no default; every run is to give it a value")
-    say(f"next: invoke {'install' if unready else 'run-local'} --project {place.name}{given}")
+        print_progress(f"note: placeholder {{{{ {missing} }}}} has no default; every run is to give it a value")
+    print_progress(f"next: invoke {'install' if unready else 'run-local'} --project {place.name}{given}")
 
 
 @task(
@@ -67,7 +68,7 @@ def show_commands(
 
     place = flags.place(c, project)
     document = params.to_json(params.of_place(place, flags.environment(environment)))
-    put(run_local.preview(document, "run", given.data(data, var or []), os.environ))
+    print_output(run_local.preview(document, "run", given.data(data, var or []), os.environ))
 
 
 @task(
@@ -88,7 +89,7 @@ def install(c: Context, project: str = "", upgrade: bool = False) -> None:
     states = {venv.name: venvs.read_state(place, venv) for venv in wanted}
     steps = venvs.plan_install(place, wanted, states, venvs.find_installer(), upgrade=upgrade)
     if not steps:
-        say(_up_to_date(len(wanted)))
+        print_progress(_up_to_date(len(wanted)))
     do(c, steps, f"invoke run-local --project {place.name}")
 
 
@@ -151,7 +152,7 @@ def run_local(
     dry = c.config.run.dry
     if remote:
         _, stack = flags.stack(c, place.name, environment)
-        exit_code = running.run_remote(place, stack, words, os.environ, dry=dry, say=say)
+        exit_code = running.run_remote(place, stack, words, os.environ, dry=dry, say=print_progress)
     else:
         inside = _inside(place, memory, builder) if container else None
         file = Path.cwd() / params if params else None
@@ -162,9 +163,9 @@ def run_local(
         }
         asked = running.plan(place, **words)
         if inside:
-            exit_code = running.run_contained(asked, inside[0], place, os.environ, dry=dry, say=say)
+            exit_code = running.run_contained(asked, inside[0], place, os.environ, dry=dry, say=print_progress)
         else:
-            exit_code = running.run(asked, place, os.environ, dry=dry, say=say)
+            exit_code = running.run(asked, place, os.environ, dry=dry, say=print_progress)
     if exit_code:
         raise Exit(code=exit_code)
 

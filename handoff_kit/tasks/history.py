@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import put, put_data, say, told
+from handoff_kit.tasks.telling import told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -49,8 +50,8 @@ def list_(
     asked = history.Asked(None, failed, begun, history.number("--last", last) or (None if begun else history.LAST))
     source, options, own = _runs(c, project, environment, remote=remote)
     found = history.lines(source, asked.of(own))
-    put_data(history.to_json(found)) if json else put(history.table_of(found))
-    say(history.after(found, source, options))
+    print_data(history.to_json(found)) if json else print_output(history.table_of(found))
+    print_progress(history.after(found, source, options))
 
 
 @task(
@@ -83,8 +84,8 @@ def show(
     source, options, own = _runs(c, project, environment, remote=remote)
     name = run or past.newest(source, own, options)
     found = past.in_aws(source.stack, name) if source.stack else past.here(flags.place(c, project), name)
-    put_data(documents.to_json(found.record)) if json else put(past.shown(found, wanted))
-    say(f"next: {past.after(found, flags.place(c, project), options, remote=remote)}")
+    print_data(documents.to_json(found.record)) if json else print_output(past.shown(found, wanted))
+    print_progress(f"next: {past.after(found, flags.place(c, project), options, remote=remote)}")
 
 
 def _runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[Source, str, str | None]:
@@ -93,7 +94,7 @@ def _runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[
 
     if remote:
         _, stack = flags.stack(c, project, environment)
-        return history.in_aws(stack, say), f"--remote {stack.options}", None
+        return history.in_aws(stack, print_progress), f"--remote {stack.options}", None
     place = flags.place(c, project)
     own = flags.environment(environment) if environment or os.environ.get("HANDOFF_ENVIRONMENT") else None
-    return history.here(place, say), f"--project {place.name}", own
+    return history.here(place, print_progress), f"--project {place.name}", own

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, do, execute, put, say, told
+from handoff_kit.tasks.telling import conclude, do, execute, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -107,12 +108,12 @@ def build(
         no_cache=no_cache,
     )
     if not steps:
-        say(f"{reference} is up to date")
+        print_progress(f"{reference} is up to date")
     flags.warn_of_git(place)
     flags.warn_of_credentials(place, loaded)
     execute(c, steps)
     if not c.config.run.dry:
-        put(listing.line(worker, reference, time.monotonic() - begun))
+        print_output(listing.line(worker, reference, time.monotonic() - begun))
     conclude(c, steps, f"invoke run-local --container --project {place.name}")
 
 
@@ -133,10 +134,10 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
 
     found = listing.images(flags.builder(builder), names.checked(project) if project else None)
     if not found:
-        say(f"no image of {f'project {project}' if project else 'any project'}")
-        say("next: invoke build" + (f" --project {project}" if project else ""))
+        print_progress(f"no image of {f'project {project}' if project else 'any project'}")
+        print_progress("next: invoke build" + (f" --project {project}" if project else ""))
         return
-    put(listing.table(found, datetime.now(timezone.utc)))
+    print_output(listing.table(found, datetime.now(timezone.utc)))
 
 
 @task(
@@ -162,5 +163,5 @@ def push(c: Context, project: str = "", repository: str = "", tag: str = "", bui
     execute(c, steps)
     if not c.config.run.dry:
         digest = pushing.pushed(worker, target, place)
-        put(listing.line(worker, target, time.monotonic() - begun, digest))
+        print_output(listing.line(worker, target, time.monotonic() - begun, digest))
     conclude(c, steps, f"docker run {repository}@DIGEST show_commands --params FILE")

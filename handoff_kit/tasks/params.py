@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, do, execute, put, put_data, say, told
+from handoff_kit.tasks.telling import conclude, do, execute, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -36,9 +37,9 @@ def make(c: Context, project: str = "", output: str = "", environment: str = "")
         after = f"invoke run-local --project {place.name} --params {shlex.quote(output)}"
         do(c, (WriteFile(Path.cwd() / output, text, 0o600),), after)
     elif c.config.run.dry:
-        say(f"would print the params document ({len(text.encode()):,} bytes)")
+        print_progress(f"would print the params document ({len(text.encode()):,} bytes)")
     else:
-        put_data(text)
+        print_data(text)
 
 
 @task(
@@ -73,9 +74,9 @@ def push(
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
         remote.confirm(planned, again, yes=yes)
-    changed = remote.push(planned, stack, dry=c.config.run.dry, say=say)
+    changed = remote.push(planned, stack, dry=c.config.run.dry, say=print_progress)
     if not changed and stored:
-        say(f"parameter {stack.parameter} is up to date (version {stored.version})")
+        print_progress(f"parameter {stack.parameter} is up to date (version {stored.version})")
     after = "files.push" if (place.directory / "files").is_dir() else "params.dump"
     conclude(c, range(changed), f"invoke {after} {stack.options}")
 
@@ -103,9 +104,9 @@ def pull(c: Context, project: str = "", force: bool = False, version: str = "", 
     steps, equal = documents.plan_pull(place, stored.params.files, again, force=force)
     execute(c, steps)
     if equal:
-        say(f"equal here already: {', '.join(equal)}")
+        print_progress(f"equal here already: {', '.join(equal)}")
     if not steps and not equal:
-        say(f"version {stored.version} of parameter {stack.parameter} holds no config file")
+        print_progress(f"version {stored.version} of parameter {stack.parameter} holds no config file")
     conclude(c, steps, f"invoke params.diff {stack.options}")
 
 
@@ -129,8 +130,8 @@ def dump(c: Context, project: str = "", reveal: bool = False, version: str = "",
     wanted = history.number("--version", version)
     _, stack = flags.stack(c, project, environment, bucket=False)
     stored = parameter.get(stack, wanted)
-    put_data(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
-    say(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
+    print_data(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
+    print_progress(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
 
 
 @task(name="diff", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})
@@ -146,15 +147,15 @@ def diff(c: Context, project: str = "", environment: str = "") -> None:
     stored = parameter.get(stack)
     merged = documents.merge(local, stored.document)
     found = remote.differences(stored.document, merged.document)
-    put(remote.told_differences(found, merged.kept))
+    print_output(remote.told_differences(found, merged.kept))
     if not found and not merged.kept:
-        say(f"no difference: version {stored.version} of parameter {stack.parameter} is what lies here")
+        print_progress(f"no difference: version {stored.version} of parameter {stack.parameter} is what lies here")
         return
     if merged.kept:
-        say(f"= stored as version {stored.version}, not here; a push keeps it")
+        print_progress(f"= stored as version {stored.version}, not here; a push keeps it")
     if found:
-        say(f"- stored as version {stored.version}, + here")
-    say(f"next: invoke params.{'push' if found else 'pull'} {stack.options}")
+        print_progress(f"- stored as version {stored.version}, + here")
+    print_progress(f"next: invoke params.{'push' if found else 'pull'} {stack.options}")
 
 
 @task(name="history", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})
@@ -164,5 +165,5 @@ def history(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit.remote import params as remote
 
     _, stack = flags.stack(c, project, environment, bucket=False)
-    put(remote.history(stack))
-    say(f"next: invoke params.dump --version N {stack.options}")
+    print_output(remote.history(stack))
+    print_progress(f"next: invoke params.dump --version N {stack.options}")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, put_data, say, told
+from handoff_kit.tasks.telling import conclude, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -66,16 +67,18 @@ def run(
     network = ground.read_network(cluster.stack, loaded.deploy)
     dry = c.config.run.dry
     own = Size(loaded.deploy.cpu, loaded.deploy.memory)
-    say(f"{'would ' if dry else ''}{runs.told(cluster, network, asked, own)}")
+    print_progress(f"{'would ' if dry else ''}{runs.told(cluster, network, asked, own)}")
     if dry:
         conclude(c, [asked], "")
     elif detach:
-        started = runs.launch(cluster, network, asked, say)
-        put(f"{started}\n")
-        say(runs.after_launch(cluster, started))
+        started = runs.launch(cluster, network, asked, print_progress)
+        print_output(f"{started}\n")
+        print_progress(runs.after_launch(cluster, started))
     else:
-        started, found, exit_code = runs.follow(cluster, network, asked, say, lambda lines: say(lines.rstrip("\n")))
-        say(runs.conclude(cluster, started, found))
+        started, found, exit_code = runs.follow(
+            cluster, network, asked, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+        )
+        print_progress(runs.conclude(cluster, started, found))
         if exit_code:
             raise Exit(code=exit_code)
 
@@ -95,8 +98,8 @@ def _cluster(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
 
     name, own = flags.environment(environment), loaded.deploy.bucket
     if names.named_bucket(os.environ, own, place.shown):  # to note that the project is deployed with another one
-        return ground.cluster_of(connection.connect(place, name, os.environ, say, own=own), loaded.deploy)
-    clients = connection.sign_in(os.environ, say)
+        return ground.cluster_of(connection.connect(place, name, os.environ, print_progress, own=own), loaded.deploy)
+    clients = connection.sign_in(os.environ, print_progress)
     stack = connection.stack(place, name, os.environ, clients, "")
     if names.given_stack(os.environ):
         parameter.check_whose(stack)
@@ -121,9 +124,9 @@ def stop(
     yes: bool = False,
 ) -> None:
     """Stop the runs of a project on Fargate, SIGKILL coming after deploy.stop_timeout, and tell how they ended."""
+    from handoff_kit import console
     from handoff_kit.fargate import run as runs
     from handoff_kit.fargate import tasks
-    from handoff_kit.remote import consent
 
     cluster = _cluster(*_loaded(c, project), environment)
     found = runs.chosen(cluster, task)
@@ -131,15 +134,15 @@ def stop(
     if not found:
         example = f"{cluster.known.invoke('stop')} --task ID"
         listed = f"no task of {cluster.family} runs; one that has just started may not be listed yet: {example}"
-        say(f"task {tasks.id_of(task)} has ended" if task else listed)
+        print_progress(f"task {tasks.id_of(task)} has ended" if task else listed)
     elif len(found) > 1 and not dry:
         command = f"invoke stop {cluster.known.options}"
-        consent.ask(f"stop {len(found)} tasks of project {cluster.stack.project}", command, yes=yes)
+        console.ask(f"stop {len(found)} tasks of project {cluster.stack.project}", command, yes=yes)
     for one in found:
-        say(f"{'would ' if dry else ''}stop task {tasks.id_of(one['taskArn'])} ({one['lastStatus']})")
+        print_progress(f"{'would ' if dry else ''}stop task {tasks.id_of(one['taskArn'])} ({one['lastStatus']})")
     if found and not dry:
-        for each, how in runs.stop(cluster, found, say):
-            say(runs.ended(each, how))
+        for each, how in runs.stop(cluster, found, print_progress):
+            print_progress(runs.ended(each, how))
     conclude(c, found, after)
 
 
@@ -178,12 +181,12 @@ def logs(
     cluster = _cluster(*_loaded(c, project), environment)
     several = bool(since) and not run and not follow
     asked = reading.Asked("" if several else reading.stream(cluster, run), moment, count)
-    form, show = Form(json), put_data if json else put
+    form, show = Form(json), print_data if json else print_output
     if follow:
         try:
-            reading.follow(cluster, asked, form, reading.Effects(show, say, time.sleep), on=not run)
+            reading.follow(cluster, asked, form, reading.Effects(show, print_progress, time.sleep), on=not run)
         except KeyboardInterrupt:
-            say("\nno longer followed; what runs is left alone")
+            print_progress("\nno longer followed; what runs is left alone")
     elif not reading.read(cluster, asked, form, show):
-        say(f"no line found{f' since {since}' if since else ''}")
-    say(f"next: {cluster.known.invoke('status')}")
+        print_progress(f"no line found{f' since {since}' if since else ''}")
+    print_progress(f"next: {cluster.known.invoke('status')}")

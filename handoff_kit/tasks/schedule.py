@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, put_data, say, told
+from handoff_kit.tasks.telling import conclude, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -55,13 +56,13 @@ def put_in_force(
     one = asked.given(words)
     place, stack = flags.stack(c, project, environment)
     now = datetime.now(zones.utc)
-    wanted = force.wanted(place, stack, words, one, now=now, say=say)
-    changed = force.put_in_force(wanted, stack, Manner(dry=c.config.run.dry, yes=yes, say=say))
-    put(listing.next_times(wanted.schedules, now))
+    wanted = force.wanted(place, stack, words, one, now=now, say=print_progress)
+    changed = force.put_in_force(wanted, stack, Manner(dry=c.config.run.dry, yes=yes, say=print_progress))
+    print_output(listing.next_times(wanted.schedules, now))
     for note in listing.notes(wanted.schedules, now):
-        say(note)
+        print_progress(note)
     if warning := listing.sharing(wanted.schedules, render.state_mode(wanted.loaded)):
-        say(warning)
+        print_progress(warning)
     conclude(c, range(changed), f"invoke schedule.list {stack.options}")
 
 
@@ -81,7 +82,7 @@ def unschedule(c: Context, project: str = "", name: str = "", environment: str =
     from handoff_kit.schedules import force
 
     place, stack = flags.stack(c, project, environment)
-    changed = force.take_away(place, stack, name, Manner(dry=c.config.run.dry, yes=yes, say=say))
+    changed = force.take_away(place, stack, name, Manner(dry=c.config.run.dry, yes=yes, say=print_progress))
     conclude(c, range(changed), f"invoke schedule.list {stack.options}")
 
 
@@ -106,12 +107,12 @@ def list_(c: Context, project: str = "", environment: str = "", json: bool = Fal
 
     chosen = names.checked(project) if project else ""
     within = flags.environment(environment) if environment else ""
-    now, clients = datetime.now(timezone.utc), connection.sign_in(os.environ, say)
+    now, clients = datetime.now(timezone.utc), connection.sign_in(os.environ, print_progress)
     found = listing.lines(deployed.every(clients), now, project=chosen, environment=within)
     if json:
-        put_data(listing.to_json(found))
+        print_data(listing.to_json(found))
     elif found:
-        put(listing.table_of(found, now))
+        print_output(listing.table_of(found, now))
     if not found:
-        say(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is in force")
-    say(f"next: invoke {'status' if found else 'schedule --project ' + (chosen or 'NAME')}")
+        print_progress(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is in force")
+    print_progress(f"next: invoke {'status' if found else 'schedule --project ' + (chosen or 'NAME')}")

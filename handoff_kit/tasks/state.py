@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, put_data, say, told
+from handoff_kit.tasks.telling import conclude, told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -31,8 +32,8 @@ def show(c: Context, project: str = "", version: str = "", environment: str = ""
 
     _, stack = flags.stack(c, project, environment)
     found = remote.get(stack, version)
-    put_data(found.content.decode("utf-8", "surrogateescape"))
-    say(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
+    print_data(found.content.decode("utf-8", "surrogateescape"))
+    print_progress(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
 
 
 @task(name="history", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})
@@ -43,10 +44,10 @@ def history(c: Context, project: str = "", environment: str = "") -> None:
 
     _, stack = flags.stack(c, project, environment)
     found = remote.history(stack)
-    put(found)
+    print_output(found)
     if not found:
         raise remote.none_there(stack)
-    say(f"next: invoke state.restore --version VERSION {stack.options}")
+    print_progress(f"next: invoke state.restore --version VERSION {stack.options}")
 
 
 @task(
@@ -72,14 +73,14 @@ def edit(c: Context, project: str = "", file: str = "", environment: str = "") -
     _warn(remote.under_way(stack))
     asked = editor.Asked(Path.cwd(), file, remote.draft(place), f"invoke state.edit {stack.options}")
     if c.config.run.dry and not file:
-        say(f"would open {remote.shown(stack)} in an editor\nnothing was done: --dry")
+        print_progress(f"would open {remote.shown(stack)} in an editor\nnothing was done: --dry")
         return
     content = editor.content(asked, remote.text_of(seen), os.environ)
     remote.check(content, mode, asked.shown, asked.again)
     changes = remote.plan_put(stack, content, seen, f"store {remote.shown(stack)}", asked.again)
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+    change.execute(changes, stack, dry=c.config.run.dry, say=print_progress)
     if not changes:
-        say("the state is what it was")
+        print_progress("the state is what it was")
     editor.done(asked)
     conclude(c, changes, f"invoke state.show {stack.options}")
 
@@ -103,9 +104,9 @@ def restore(c: Context, project: str = "", version: str = "", environment: str =
     wanted = remote.get(stack, remote.checked_version(stack, version))
     _warn(remote.under_way(stack))
     changes = remote.plan_restore(stack, wanted, remote.find(stack))
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+    change.execute(changes, stack, dry=c.config.run.dry, say=print_progress)
     if not changes:
-        say(f"the state is what version {version} was")
+        print_progress(f"the state is what version {version} was")
     conclude(c, changes, f"invoke state.show {stack.options}")
 
 
@@ -117,23 +118,26 @@ def restore(c: Context, project: str = "", version: str = "", environment: str =
 @told
 def clear(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Remove the state, so that the next run begins from nothing; earlier versions are kept."""
-    from handoff_kit.remote import change, consent
+    from handoff_kit import console
+    from handoff_kit.remote import change
     from handoff_kit.remote import state as remote
 
     _, stack = flags.stack(c, project, environment)
     seen = remote.find(stack)
     _warn(remote.under_way(stack))
     if not seen:
-        say(f"no state of project {stack.project} in bucket {stack.bucket}\nnext: invoke state.history {stack.options}")
+        print_progress(
+            f"no state of project {stack.project} in bucket {stack.bucket}\nnext: invoke state.history {stack.options}"
+        )
         return
     changes = remote.plan_clear(stack, seen)
     if not c.config.run.dry:
-        consent.ask(remote.question(stack, seen), f"invoke state.clear {stack.options}", yes=yes)
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+        console.ask(remote.question(stack, seen), f"invoke state.clear {stack.options}", yes=yes)
+    change.execute(changes, stack, dry=c.config.run.dry, say=print_progress)
     conclude(c, changes, remote.after_clear(stack, seen))
 
 
 def _warn(run: str | None) -> None:
     """A run that goes on will not overwrite what is stored meanwhile: it fails instead."""
     if run:
-        say(f"note: run {run} is under way; if the state changes now, it will fail to store its own")
+        print_progress(f"note: run {run} is under way; if the state changes now, it will fail to store its own")

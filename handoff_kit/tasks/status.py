@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from invoke.tasks import task
 
+from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import put, put_data, say, told
+from handoff_kit.tasks.telling import told
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -30,14 +31,14 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     from handoff_kit.status import status as looking
 
     name, places = flags.environment(environment), flags.places(c, project, every=not project)
-    clients = connection.sign_in(os.environ, say)
+    clients = connection.sign_in(os.environ, print_progress)
     if project:
         row, detail, notes = looking.one(places[0], name, os.environ, clients)
         rows = [row]
-        put_data(shown.to_json(rows, detail)) if json else put(shown.page(row, detail))
+        print_data(shown.to_json(rows, detail)) if json else print_output(shown.page(row, detail))
     else:
         rows, notes = looking.every(places, name, os.environ, clients)
-        put_data(shown.to_json(rows)) if json else put(shown.table_of(rows))
+        print_data(shown.to_json(rows)) if json else print_output(shown.table_of(rows))
     for note in (*(f"note: {problem}" for row in rows for problem in row.problems), *notes):
-        say(note)
-    say(f"next: {shown.after(rows)}")
+        print_progress(note)
+    print_progress(f"next: {shown.after(rows)}")

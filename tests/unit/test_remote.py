@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit import console, text
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import artifacts, consent, editor, names, past, state, table
+from handoff_kit.remote import artifacts, editor, names, past, state
 from handoff_kit.remote.change import Change, execute
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.names import NamedBucket
@@ -89,17 +90,17 @@ def test_errors_of_the_runtime_get_the_exit_code_of_a_task() -> None:
     ],
 )
 def test_durations(seconds: float | None, expected: str) -> None:
-    assert table.elapsed(seconds) == expected
+    assert text.elapsed(seconds) == expected
 
 
 def test_moments_are_told_as_utc() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 999_999, tzinfo=timezone(timedelta(hours=2)))
-    assert (table.stamp(moment), table.stamp(0)) == ("2026-01-02T01:04:05Z", "1970-01-01T00:00:00Z")
+    assert (text.stamp(moment), text.stamp(0)) == ("2026-01-02T01:04:05Z", "1970-01-01T00:00:00Z")
 
 
 def test_columns_are_aligned() -> None:
     rows = [("a", "1"), ("long one", "1,000")]
-    assert table.table(("NAME", "N"), rows, right=("N",)) == "NAME          N\na             1\nlong one  1,000\n"
+    assert text.table(("NAME", "N"), rows, right=("N",)) == "NAME          N\na             1\nlong one  1,000\n"
 
 
 # asking
@@ -114,7 +115,7 @@ class Terminal(io.StringIO):
 def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001  # a column of a table
     shown = io.StringIO()
     try:
-        consent.ask("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
+        console.ask("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
         went_on, refused = True, None
     except HandoffError as error:
         went_on, refused = False, (error.exit_code, error.message)
@@ -123,9 +124,9 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:
-    consent.ask("remove it", "invoke state.clear", yes=True, answers=io.StringIO())
+    console.ask("remove it", "invoke state.clear", yes=True, answers=io.StringIO())
     with pytest.raises(ProjectError) as error:
-        consent.ask("remove it", "invoke state.clear", yes=False, answers=io.StringIO("y\n"))
+        console.ask("remove it", "invoke state.clear", yes=False, answers=io.StringIO("y\n"))
     assert error.value.hint == "invoke state.clear --yes"
 
 
