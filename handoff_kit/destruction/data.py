@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.remote.change import Change
@@ -12,8 +12,6 @@ from handoff_kit.remote.errors import told
 from handoff_runtime.aws.clients import S3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from handoff_runtime.aws.clients import Clients
 
 __all__ = ["Data", "plan", "read"]
@@ -61,7 +59,7 @@ def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | N
         uploads = clients.call_unless(NO_BUCKET, S3, "list_multipart_uploads", **request)
         if uploads is None:
             return None
-        pages = list(_pages(clients, request) if whole else islice(_pages(clients, request), PAGES))
+        pages = list(islice(clients.pages(S3, "list_object_versions", **request), None if whole else PAGES))
     found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return Data(
         bucket,
@@ -82,17 +80,6 @@ def plan(data: Data) -> tuple[Batch, ...]:
     removals = [_remove(data.bucket, place, data.versions[start : start + A_CALL]) for start in starts]
     calls = (*removals, *uploads)
     return (Batch(calls),) if calls else ()
-
-
-def _pages(clients: Clients, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    asked = dict(request)
-    while True:
-        page = clients.call(S3, "list_object_versions", **asked)
-        yield page
-        if not page.get("IsTruncated"):
-            return
-        marks = {"KeyMarker": "NextKeyMarker", "VersionIdMarker": "NextVersionIdMarker"}
-        asked |= {name: page[mark] for name, mark in marks.items() if mark in page}
 
 
 def _remove(bucket: str, place: str, versions: tuple[tuple[str, str], ...]) -> Change:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from handoff_kit.destruction import data, images
 from handoff_kit.remote import names
@@ -58,14 +58,9 @@ def read(stack: Stack, *, whole: bool) -> Found:
 
 def running(stack: Stack, cluster: str) -> tuple[str, ...]:
     """The ids of the project's tasks that run, or are about to."""
-    request: dict[str, Any] = {"cluster": cluster, "family": names.family(stack.name), "desiredStatus": "RUNNING"}
-    found: list[str] = []
-    while page := stack.call_unless(NO_CLUSTER, ECS, "list_tasks", **request):
-        found += page["taskArns"]
-        if not page.get("nextToken"):
-            break
-        request = {**request, "nextToken": page["nextToken"]}
-    return tuple(arn.rpartition("/")[2] for arn in found)
+    request = {"cluster": cluster, "family": names.family(stack.name), "desiredStatus": "RUNNING"}
+    pages = stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
+    return tuple(arn.rpartition("/")[2] for page in pages for arn in page["taskArns"])
 
 
 def goes(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:

@@ -41,16 +41,9 @@ class Images:
 
 def read(stack: Stack, repository: str) -> Images | None:
     """What is there; None where there is no such repository."""
-    request: dict[str, Any] = {"repositoryName": repository, "maxResults": 1000}
-    found: list[Any] = []
-    while True:
-        page = stack.call_unless(NO_REPOSITORY, ECR, "describe_images", **request)
-        if page is None:
-            return None
-        found += page["imageDetails"]
-        if not page.get("nextToken"):
-            return _images(repository, found)
-        request = {**request, "nextToken": page["nextToken"]}
+    request = {"repositoryName": repository, "maxResults": 1000}
+    pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
+    return _images(repository, [image for page in pages for image in page["imageDetails"]]) if pages else None
 
 
 def plan(images: Images) -> tuple[Batch, ...]:

@@ -69,16 +69,11 @@ def _call_unless_unknown(cluster: Cluster, operation: str, **request: object) ->
 
 def _listed(cluster: Cluster, status: str) -> list[str]:
     request = {"cluster": cluster.name, "family": cluster.family, "desiredStatus": status}
-    found: list[str] = []
-    while True:
-        page = cluster.stack.call_unless(NO_CLUSTER, ECS, "list_tasks", **request)
-        if page is None:
-            where = f"cluster {cluster.name}: found none in {connection.place(cluster.stack.clients)}"
-            raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
-        found += page["taskArns"]
-        if not page.get("nextToken"):
-            return found
-        request = {**request, "nextToken": page["nextToken"]}
+    pages = list(cluster.stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request))
+    if not pages:
+        where = f"cluster {cluster.name}: found none in {connection.place(cluster.stack.clients)}"
+        raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
+    return [arn for page in pages for arn in page["taskArns"]]
 
 
 def _described(cluster: Cluster, tasks: Sequence[str]) -> list[Task]:

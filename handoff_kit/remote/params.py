@@ -297,16 +297,12 @@ def _as_text(value: object) -> str:
 def history(stack: Stack) -> str:
     """The versions that Parameter Store keeps (the last 100), the newest first: when, and by whom."""
     request = {"Name": stack.parameter, "MaxResults": A_PAGE}
-    rows: list[tuple[str, ...]] = []
-    while True:
-        page = stack.call_unless(parameter.ABSENT, SSM, "get_parameter_history", **request)
-        if page is None:
-            message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
-            raise AWSError(message, f"store them: invoke params.push {stack.options}")
-        rows += map(_row, page["Parameters"])
-        if not page.get("NextToken"):
-            return table(HEAD, reversed(rows), right=("VERSION",))
-        request = {**request, "NextToken": page["NextToken"]}
+    pages = list(stack.pages(SSM, "get_parameter_history", allow=parameter.ABSENT, **request))
+    if not pages:
+        message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
+        raise AWSError(message, f"store them: invoke params.push {stack.options}")
+    rows = [_row(version) for page in pages for version in page["Parameters"]]
+    return table(HEAD, reversed(rows), right=("VERSION",))
 
 
 def _row(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -62,16 +62,10 @@ def read(clients: Clients, start: str, names: Sequence[str] = ()) -> Account:
 
 def _params(clients: Clients, start: str) -> dict[str, Stored]:
     filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [start]}]
-    found: dict[str, Stored] = {}
-    token: dict[str, str] = {}
-    while True:
-        with told():
-            page = clients.call(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=A_PAGE, **token)
-        for one in page["Parameters"]:
-            found[one["Name"]] = Stored(one["Version"], fingerprint.read(one.get("Description", "")))
-        if not page.get("NextToken"):
-            return found
-        token = {"NextToken": page["NextToken"]}
+    with told():
+        pages = list(clients.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=A_PAGE))
+    parameters = [parameter for page in pages for parameter in page["Parameters"]]
+    return {one["Name"]: Stored(one["Version"], fingerprint.read(one.get("Description", ""))) for one in parameters}
 
 
 def document(stack: Stack) -> Mapping[str, Any] | None:

@@ -14,7 +14,7 @@ from handoff_runtime.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Any
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
@@ -77,6 +77,12 @@ class Clients:
         """Call an operation by the name of boto3's method; StoreError when it stays refused."""
         return self._call(service, operation, (), request)
 
+    def pages(self, service: str, operation: str, *, allow: Collection[str] = (), **request: Any) -> Iterator[Any]:
+        """The pages of a listing, each called for when it is read; none where AWS answers with one of `allow`."""
+        pages = iter(self.client(service).get_paginator(operation).paginate(**request))
+        while (page := self._call(service, operation, allow, request, lambda **_: next(pages, None))) is not None:
+            yield page
+
     def call_unless(self, codes: Collection[str], service: str, operation: str, **request: Any) -> Any | None:
         """The same, but None where AWS answers with one of these codes or statuses."""
         return self._call(service, operation, codes, request)
@@ -100,14 +106,21 @@ class Clients:
                 answer["Body"].close()
         raise faults.told(failure, Call("S3", "GetObject", request, self.region))
 
-    def _call(self, service: str, operation: str, codes: Collection[str], request: Mapping[str, Any]) -> Any | None:
+    def _call(
+        self,
+        service: str,
+        operation: str,
+        codes: Collection[str],
+        request: Mapping[str, Any],
+        method: Callable[..., Any] | None = None,
+    ) -> Any | None:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
         client = self.client(service)
         self._pace.keep()
         try:
-            return getattr(client, operation)(**request)
+            return (method or getattr(client, operation))(**request)
         except ClientError as error:
             if faults.code(error) in codes or str(faults.status(error)) in codes:
                 return None
