@@ -52,9 +52,7 @@ class Held(NamedTuple):
     age: float
     left: float
 
-    @property
-    def told(self) -> str:
-        """For a message."""
+    def __str__(self) -> str:
         return f"run {self.run_id} holds it ({self.holder}, last heartbeat {self.age:.0f} s ago)"
 
 
