@@ -71,15 +71,19 @@ def exit_code(status: int) -> int:
     return status if status >= 0 else 128 - status
 
 
-def told(status: int) -> str:
-    """A status in words."""
+def describe(ending: Ending, why_killed: str | None = None) -> str:
+    """How a stage failed, in words; `why_killed` where the kernel killed it for memory."""
+    status = ending.status
+    if ending.unread and status == 0:
+        return _describe_unread(ending.unread)
+    if why_killed:
+        return f"was killed for memory: {why_killed}"
     if status >= 0:
         return f"ended with exit {status}"
     return f"was ended by {signal_name(-status)}" + (" (out of memory?)" if status == -signals.SIGKILL else "")
 
 
-def early(unread: Unread) -> str:
-    """In words, how a stage ended that left some of its input."""
+def _describe_unread(unread: Unread) -> str:
     rows = None if unread.rows is None else f"{unread.rows:,} row{'' if unread.rows == 1 else 's'}"
     size = f"{unread.bytes:,} bytes" if unread.bytes else None
     counted = f"{rows} ({size})" if rows and size else size

@@ -36,12 +36,12 @@ class Signals:
     """Catches SIGCHLD and the stopping signals; `fd` becomes readable when one has come.
 
     What the pipe behind `fd` holds only wakes us: a stage of our user may write into it (proc(5), /proc/PID/fd).
-    A hangup we were started to ignore (nohup) stays ignored. `told_at` is when (monotonic) the first stopping one
-    was taken, and so when the grace time began.
+    A hangup we were started to ignore (nohup) stays ignored. `stopping_since` is when (monotonic) the first
+    stopping one was taken, and so when the grace time began.
     """
 
     def __init__(self) -> None:
-        self.told_at: float | None = None
+        self.stopping_since: float | None = None
         self._noted: list[int] = []
         self.fd, self._write = os.pipe()
         os.set_blocking(self.fd, False)
@@ -69,8 +69,8 @@ class Signals:
             pass
         taken = bytes(self._noted)
         del self._noted[: len(taken)]
-        if self.told_at is None and any(number in STOPPING for number in taken):
-            self.told_at = time.monotonic()
+        if self.stopping_since is None and any(number in STOPPING for number in taken):
+            self.stopping_since = time.monotonic()
         return taken
 
 

@@ -58,15 +58,15 @@ def _sign(lock: int) -> None:
         pass
 
 
-def prepare(config: Iterable[ConfigFile], *, copy: bool = True) -> list[str]:
-    """Write the config files (0600, directories 0700) and copy `files`; what an earlier run left is removed.
+def prepare(config: Iterable[ConfigFile], files: str | None = "files") -> list[str]:
+    """Write the config files (0600, directories 0700) and copy those of a directory, if it is there, to FILES.
 
-    Without `copy` the files come from elsewhere. Notes of what of `files` was left out.
+    What an earlier run left is removed. Returns notes of what of the directory was left out.
     """
     try:
         _write_config(config)
         _clear(FILES)
-        return _copy_files() if copy and os.path.isdir("files") else []
+        return _copy(files) if files and os.path.isdir(files) else []
     except OSError as error:
         raise unwritable(error.filename or ".env", error) from None
 
@@ -143,11 +143,11 @@ def _write_config(config: Iterable[ConfigFile]) -> None:
         os.umask(old)
 
 
-def _copy_files() -> list[str]:
-    """Copy `files`; what is no file, and links that lead out of it or around in it, are left out and noted."""
+def _copy(files: str) -> list[str]:
+    """Copy a directory; what is no file, and links that lead out of it or around in it, are left out and noted."""
     import shutil
 
-    root, notes = os.path.realpath("files"), list[str]()
+    root, notes = os.path.realpath(files), list[str]()
 
     def left_out(directory: str, names: list[str]) -> set[str]:
         found = {name: _unfit(os.path.join(directory, name), root) for name in names}
@@ -155,7 +155,7 @@ def _copy_files() -> list[str]:
         return {name for name, note in found.items() if note}
 
     try:
-        shutil.copytree("files", FILES, ignore=left_out)
+        shutil.copytree(files, FILES, ignore=left_out)
     except shutil.Error as error:
         source, _, why = error.args[0][0]
         raise StoreError(f"{source}: {why}, a file one can read expected") from None
