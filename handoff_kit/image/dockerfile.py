@@ -114,7 +114,7 @@ def _wrong(place: ProjectPlace, own: Path, error: Exception) -> RenderError:
     names = {OWN: f"projects/{place.name}/{NAME}"}
     where = _where(error) or [OWN if own.is_file() else NAME]
     where[0] = names.get(where[0], where[0])
-    hint = "docs/image.md tells the blocks and values there are"
+    hint = "docs/concepts/images.md tells the blocks and values there are"
     return RenderError(f"{':'.join(where)}: {_found(error)}", hint)
 
 
