@@ -68,7 +68,7 @@ def ask(question: str, command: str, *, yes: bool, answers: TextIO | None = None
         return
     answers = answers or sys.stdin
     if answers is None or answers.closed or not answers.isatty():
-        message = f"{command.split()[1]}: {question}: found no terminal to ask on, expected --yes"
+        message = f"{command.split()[1]}: {question}: needs --yes without a terminal"
         raise ProjectError(message, f"{command} --yes")
     prompt(f"{question}? [y/N] ", shown)
     try:

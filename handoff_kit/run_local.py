@@ -11,14 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import console, given
+from handoff_kit import console
 from handoff_kit import params as documents
 from handoff_kit import project as projects
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import ProjectError, checked
 from handoff_kit.image import container as containers
 from handoff_kit.runtime import LocalRun, last_record
 from handoff_kit.runtime import run as run_it
-from handoff_kit.venvs import status
+from handoff_kit.venvs.install import venv_status
 from handoff_runtime import function, store, variables
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def preview(document: str, command: str, data: Mapping[str, Any], environ: Mappi
 
 def _filled(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:
     """The params, and what of them would run with its placeholders filled, as the runtime will do it."""
-    with given.checked():
+    with checked():
         params = store.parse(document.encode(), "params")
         chosen = params.pipeline if command in (RUN, SHOW) else function.pipeline(params.pipeline, command)
         run = variables.Run("RUN_ID", chosen.project, chosen.environment, variables.scheduled_at(data, time.time()))
@@ -102,7 +102,7 @@ def _given(path: Path, place: ProjectPlace) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
-    with given.checked():
+    with checked():
         params = store.parse(content, f"--params: {path.name}")
     _check_whose(params, path, place)
     return content.decode()
@@ -125,7 +125,7 @@ def _rendered(place: ProjectPlace, environment: str, command: str, *, installed:
 
 
 def _check_venvs(place: ProjectPlace, loaded: Project) -> None:
-    states = {venv.name: status(place, venv) for venv in loaded.venvs}
+    states = {venv.name: venv_status(place, venv) for venv in loaded.venvs}
     unready = [f"{name} is {state}" for name, state in states.items() if state != "ready"]
     if unready:
         raise ProjectError(

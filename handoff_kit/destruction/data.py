@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from handoff_kit.destruction.batch import Batch
-from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import told
+from handoff_kit.steps import ApiCalls, Change
 from handoff_runtime.aws.clients import S3
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ class Data:
         return not self.versions and not self.uploads
 
     @property
-    def told(self) -> str:
-        """In words: where, and how much."""
+    def description(self) -> str:
         objects = f"{self.objects:,} object{'' if self.objects == 1 else 's'}"
         more = "" if self.whole else "at least "
         versions = f"{len(self.versions):,} version{'' if len(self.versions) == 1 else 's'}"
@@ -72,23 +70,23 @@ def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | N
     )
 
 
-def plan(data: Data) -> tuple[Batch, ...]:
-    """The calls that remove all of it; none where nothing is there."""
+def plan(data: Data) -> tuple[ApiCalls, ...]:
+    """The calls that delete all of it."""
     place = f"s3://{data.bucket}/{data.prefix}"
     uploads = [_abort(data.bucket, key, upload) for key, upload in data.uploads]
     starts = range(0, len(data.versions), A_CALL)
     removals = [_remove(data.bucket, place, data.versions[start : start + A_CALL]) for start in starts]
     calls = (*removals, *uploads)
-    return (Batch(calls),) if calls else ()
+    return (ApiCalls(calls),) if calls else ()
 
 
 def _remove(bucket: str, place: str, versions: tuple[tuple[str, str], ...]) -> Change:
     named = [{"Key": key, "VersionId": version} for key, version in versions]
     count = f"{len(versions):,} version{'' if len(versions) == 1 else 's'}"
     request = {"Bucket": bucket, "Delete": {"Objects": named, "Quiet": True}}
-    return Change(f"remove {count} below {place}", S3, "delete_objects", request)
+    return Change(f"delete {count} below {place}", S3, "delete_objects", request)
 
 
 def _abort(bucket: str, key: str, upload: str) -> Change:
     request = {"Bucket": bucket, "Key": key, "UploadId": upload}
-    return Change(f"give up an unfinished upload of s3://{bucket}/{key}", S3, "abort_multipart_upload", request)
+    return Change(f"abort an unfinished upload of s3://{bucket}/{key}", S3, "abort_multipart_upload", request)

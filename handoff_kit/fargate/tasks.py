@@ -6,17 +6,18 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.fargate.ending import has_run
-from handoff_kit.remote import connection
+from handoff_kit.remote import connection, names
 from handoff_kit.remote.errors import AWSError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from handoff_kit.fargate.ground import Cluster
+    from handoff_kit.remote.stack import Stack
 
     Task = Mapping[str, Any]
 
-__all__ = ["ECS", "ID", "UNKNOWN", "id_of", "look", "newest", "running", "stop"]
+__all__ = ["ECS", "ID", "UNKNOWN", "id_of", "look", "newest", "running", "running_ids", "stop"]
 
 ECS = "ecs"
 ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -82,3 +83,10 @@ def _described(cluster: Cluster, tasks: Sequence[str]) -> list[Task]:
         some = list(tasks[start : start + A_CALL])
         found += cluster.stack.call(ECS, "describe_tasks", cluster=cluster.name, tasks=some).get("tasks", ())
     return sorted(found, key=lambda task: str(task.get("createdAt", "")), reverse=True)
+
+
+def running_ids(stack: Stack, cluster: str) -> tuple[str, ...]:
+    """The ids of the tasks of a project that are running or starting; none where there is no such cluster."""
+    request = {"cluster": cluster, "family": names.family(stack.name), "desiredStatus": "RUNNING"}
+    pages = stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
+    return tuple(id_of(arn) for page in pages for arn in page["taskArns"])

@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from handoff_kit.faults import timezones
 from handoff_kit.faults.fault import Fault, label, short, told
 from handoff_kit.faults.keys import misspelt
 from handoff_kit.faults.names import bad_name
 from handoff_kit.faults.outline import mapping
 from handoff_kit.forms import MAX_WINDOW, SCHEDULE_NAME, is_form
-from handoff_kit.schedules import expression
-from handoff_kit.schedules.expression import KINDS
+from handoff_kit.scheduling.expression import KINDS, expression_problem
+from handoff_kit.scheduling.timezones import timezone_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from handoff_kit.faults.outline import Outline
-    from handoff_kit.schedules.expression import Kind
+    from handoff_kit.scheduling.expression import Kind
     from handoff_kit.source import Data, Trail
 
 _CRON = 'cron: "0 2 * * *"'
@@ -82,7 +81,7 @@ def expressions(outline: Outline) -> Iterator[Fault]:
 def zones(outline: Outline) -> Iterator[Fault]:
     """Time zones that are none."""
     for trail, text in outline.schedule_texts("timezone"):
-        if found := timezones.problem(text):
+        if found := timezone_problem(text):
             message, hint = found
             yield Fault(trail, f"`timezone`: {message}", hint)
 
@@ -123,8 +122,8 @@ def _names(outline: Outline) -> Iterator[Fault]:
 
 def _judged(kind: Kind, text: str, zone: Data) -> tuple[str, str] | None:
     """What is wrong with an expression; a zone that is none is told by itself."""
-    known = isinstance(zone, str) and not timezones.problem(zone)
-    return expression.problem(kind, text, str(zone) if known else "UTC")
+    known = isinstance(zone, str) and not timezone_problem(zone)
+    return expression_problem(kind, text, str(zone) if known else "UTC")
 
 
 def _bad_name(name: str) -> tuple[str, str]:
@@ -143,7 +142,7 @@ def _taken(trail: Trail, schedule: dict[str, Data], earlier: int) -> Fault:
 
 def _kind(text: str) -> str | None:
     """What a time alone is, if it is one."""
-    return next((kind for kind in KINDS if expression.problem(kind, text, "UTC") is None), None)
+    return next((kind for kind in KINDS if expression_problem(kind, text, "UTC") is None), None)
 
 
 def _window(text: str) -> str | None:

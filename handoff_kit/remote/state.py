@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.remote.change import Change, Race
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.steps import Change, Race
 from handoff_kit.text import count, stamp, table
 from handoff_runtime import keys
 from handoff_runtime.aws import digest, lease

@@ -5,19 +5,17 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from handoff_kit.forms import MAX_WINDOW
+from handoff_kit.scheduling.expression import KINDS, Kind, translate
 from handoff_kit.settings.written import Flag, Name, ScheduleName, Text, Window  # pydantic reads them
 
-__all__ = ["EXPRESSIONS", "Schedule"]
-
-EXPRESSIONS = ("cron", "rate", "at")
-"""The keys of which a schedule has exactly one."""
+__all__ = ["Schedule"]
 
 
 class Schedule(BaseModel):
     """When the project runs; exactly one of `cron`, `rate` and `at`."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"oneOf": [{"required": [key]} for key in EXPRESSIONS]}
+        extra="forbid", frozen=True, json_schema_extra={"oneOf": [{"required": [key]} for key in KINDS]}
     )
 
     name: ScheduleName = Field(
@@ -62,3 +60,18 @@ class Schedule(BaseModel):
         f"{MAX_WINDOW}.",
         examples=[15],
     )
+
+    @property
+    def kind(self) -> Kind:
+        """The key that says when it runs."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def text(self) -> str:
+        """The value of that key, as written in the project file."""
+        return str(getattr(self, self.kind))
+
+    @property
+    def expression(self) -> str:
+        """The expression as EventBridge Scheduler takes it."""
+        return translate(self.kind, self.text, self.timezone)

@@ -97,7 +97,7 @@ def check(estate: Estate, environment: str) -> None:
     assert estate.account.objects(bucket, f"{stack}/") == {".env/files/turn": b"1\n"}
     assert estate.account.boto("ssm").get_parameter(Name=f"{stack}__params")["Parameter"]["Version"] == 1
     again = estate.must("deploy").stderr.splitlines()
-    assert again[-2] == "no changes: everything is deployed as it lies here"
+    assert again[-2] == "no changes: the deployment is up to date"
 
 
 def test_a_deployment_that_is_killed_is_begun_again(small: Estate) -> None:

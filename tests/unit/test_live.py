@@ -33,6 +33,11 @@ def test_count(number: int | None, expected: str) -> None:
     assert text.count(number) == expected
 
 
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 rows"), (1, "1 row"), (1200, "1,200 rows")])
+def test_plural(number: int, expected: str) -> None:
+    assert text.plural(number, "row") == expected
+
+
 @pytest.mark.parametrize(("seconds", "expected"), [(0.9, "0:00"), (67, "1:07"), (3723.5, "1:02:03")])
 def test_clock(seconds: float, expected: str) -> None:
     assert text.clock(seconds) == expected

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handoff_kit import console, text
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import artifacts, editor, names, past, state
-from handoff_kit.remote.change import Change, execute
+from handoff_kit.remote import artifacts, names, past, state
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.names import NamedBucket
 from handoff_kit.remote.stack import Stack
 from handoff_kit.remote.state import State
+from handoff_kit.steps import ApiCalls, Change
+from handoff_kit.tasks import editor
 from handoff_runtime.errors import PipelineError, StoreError
 
 if TYPE_CHECKING:
@@ -136,21 +138,21 @@ def test_nobody_is_asked_without_a_terminal() -> None:
 def test_a_draft_is_ours_alone_and_stays_until_done(tmp_path: Path) -> None:
     script = tmp_path / "ed.py"
     script.write_text("import sys; open(sys.argv[-1], 'a').write('more')\n", encoding="utf-8")
-    asked = editor.Asked(tmp_path, "", tmp_path / "build/state.edited", "invoke state.edit")
+    asked = editor.Edit(tmp_path, "", tmp_path / "build/state.edited", "invoke state.edit")
     environ = {"VISUAL": f"'{sys.executable}' {script} --wait", "EDITOR": "false"}
     for _ in range(2):
-        assert editor.content(asked, b"some ", environ) == b"some more"
+        assert editor.read_new_text(asked, b"some ", environ) == b"some more"
     assert asked.draft.stat().st_mode & 0o777 == 0o600
-    assert asked.again == "invoke state.edit --file build/state.edited"
-    editor.done(asked)
+    assert asked.retry_command == "invoke state.edit --file build/state.edited"
+    editor.delete_draft(asked)
     assert not asked.draft.exists()
 
 
 def test_a_named_file_is_read_and_left(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"x")
-    asked = editor.Asked(tmp_path, "mine", tmp_path / "draft", "invoke state.edit")
-    assert editor.content(asked, b"", {}) == b"x"
-    editor.done(asked)
+    asked = editor.Edit(tmp_path, "mine", tmp_path / "draft", "invoke state.edit")
+    assert editor.read_new_text(asked, b"", {}) == b"x"
+    editor.delete_draft(asked)
     assert (tmp_path / "mine").exists()
 
 
@@ -205,12 +207,13 @@ def test_a_state_replaces_only_the_one_that_was_seen() -> None:
     (first,) = state.plan_put(STACK, b"new", None, "store")
     conditions = [{name: each.request.get(name) for name in ("IfMatch", "IfNoneMatch")} for each in (over, first)]
     assert conditions == [{"IfMatch": '"etag"', "IfNoneMatch": None}, {"IfMatch": None, "IfNoneMatch": "*"}]
-    assert (over.race is not None, over.told) == (True, "store (3 bytes)")
+    assert (over.race is not None, over.description) == (True, "store (3 bytes)")
 
 
 def test_changes_are_only_said_when_dry() -> None:
     said: list[str] = []
-    execute([Change("do it", "s3", "put_object", {})], STACK, dry=True, say=said.append)
+    calls = ApiCalls((Change("do it", "s3", "put_object", {}),))
+    assert apply((calls,), STACK, ApplyOptions(said.append, dry=True)) == 1
     assert said == ["would do it"]
 
 
