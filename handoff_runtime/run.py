@@ -243,7 +243,7 @@ def run_stages(context: RunContext, commands: Sequence[Command], signals: Signal
     finally:
         os.close(stdin)
         os.close(stdout)
-        watchdog.dismiss()
+        watchdog.stop()
 
 
 def judge(context: RunContext, result: Result, memory: Memory) -> record.Ended:

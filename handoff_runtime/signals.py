@@ -23,8 +23,12 @@ def end_when_told() -> None:
     if os.getpid() != FIRST:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         return
+
+    def end(number: int, _frame: object) -> None:
+        os._exit(128 + number)
+
     for number in _not_ignored(STOPPING):
-        signal.signal(number, _end)
+        signal.signal(number, end)
 
 
 def _not_ignored(numbers: Iterable[signal.Signals]) -> Iterable[signal.Signals]:
@@ -48,7 +52,7 @@ class Signals:
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in _not_ignored((*STOPPING, signal.SIGCHLD)):
-            signal.signal(number, self._note)
+            signal.signal(number, lambda number, _frame: self._noted.append(number))
 
     def note(self, number: int) -> None:
         """Take it as if this signal had come."""
@@ -57,9 +61,6 @@ class Signals:
             os.write(self._write, bytes([number]))
         except BlockingIOError:
             pass  # it is full, and so wakes us all the same
-
-    def _note(self, number: int, _frame: object) -> None:
-        self._noted.append(number)
 
     def take(self) -> bytes:
         """The numbers of the signals that came since the last call, one byte each."""
@@ -72,7 +73,3 @@ class Signals:
         if self.stopping_since is None and any(number in STOPPING for number in taken):
             self.stopping_since = time.monotonic()
         return taken
-
-
-def _end(number: int, _frame: object) -> None:
-    os._exit(128 + number)
