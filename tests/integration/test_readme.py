@@ -140,7 +140,9 @@ def stable(text: str) -> list[str]:
         (r"\d\d:\d\d:\d\d|HH:MM:SS", "TIME"),
         (r"\d{8}T\d{6}Z-[0-9a-f]{6}|RUN_ID", "ID"),
         (r"\b[0-9a-f]{32,64}\b", "DIGEST"),
-        (r"\d+\.\d+( MB| s)?", "FIGURE"),
+        (r"\d+\.\d+( MB| kB| s)?", "FIGURE"),
+        (r"\(\d+ B, replaced\)", "(SIZE, replaced)"),  # of a path in it
+        (r"\b\d{3} B$", "SIZE"),
     )
     return transcript.without(differing, text)
 

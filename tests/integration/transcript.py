@@ -44,7 +44,7 @@ def follow(
     def typed(each: re.Match[str]) -> str:
         output = run(re.sub(r"^> ", "", each["command"], flags=re.MULTILINE), each["output"])
         if not is_update():
-            assert stable(output) == stable(each["output"]), each["command"]
+            assert stable(output) == stable(each["output"]), f"{each['command']}{output}"
         return f"$ {each['command']}{output}"
 
     followed = BLOCK.sub(replay, page.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from test_prose import SOURCES, literals_of
 
 import handoff_kit
 import handoff_runtime
@@ -167,6 +168,23 @@ def subclasses(kind: type[HandoffError]) -> Iterator[type[HandoffError]]:
     yield kind
     for each in kind.__subclasses__():
         yield from subclasses(each)
+
+
+# messages
+
+
+def test_results_and_messages_in_tables_are_those_of_the_code() -> None:
+    """Words in capitals and `...` in such a cell are in the place of values."""
+    cells = re.findall(
+        r"^\| `([a-zO][^`]*)` \|", text("docs/reference/exit-codes.md").partition("\n## ")[2], re.MULTILINE
+    )
+    cells += re.findall(r"^\| `(found none [^`]*)` \|", text("docs/concepts/images.md"), re.MULTILINE)
+    fragments = [
+        part.strip() for cell in cells for part in re.split(r"\b[A-Z_]{3,}\b|\bN\b|\.\.\.|: ", cell) if part.strip()
+    ]
+    literals = "\n".join(found for path in SOURCES for found in literals_of(path))
+    assert len(cells) > 10
+    assert [fragment for fragment in fragments if fragment not in literals] == []
 
 
 # links

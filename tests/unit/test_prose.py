@@ -71,11 +71,11 @@ def found_in_golden(path: Path) -> list[str]:
 
 
 def found_in_source(path: Path) -> list[str]:
+    return [text for text in map(_one_line, literals_of(path)) if FOUND.search(text)]
+
+
+def literals_of(path: Path) -> Iterator[str]:
     """The string literals of a module that are no docstrings; `{}` is in the place of each value."""
-    return [text for text in map(_one_line, _literals(path)) if FOUND.search(text)]
-
-
-def _literals(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     whole = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
     skipped = {id(part) for node in whole for part in ast.walk(node) if part is not node}
