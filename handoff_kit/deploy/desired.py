@@ -38,11 +38,7 @@ class DesiredProject:
     @property
     def tags(self) -> dict[str, str]:
         """The tags of the project's own stacks."""
-        return {
-            **self.project.deploy.tags,
-            "handoff:project": self.place.name,
-            "handoff:environment": self.environment,
-        }
+        return {**self.project.deploy.tags, **resource_names.owner_tags(self.place.name, self.environment)}
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _stack(target: Stack, name: str) -> Deployed | None:
     if found is None or found.status == "DELETE_COMPLETE":
         return None
     if found.status not in deployed.ABSENT:  # a stack that was only ever reviewed has no tags yet
-        recovery.check_whose(found, {"handoff:project": target.project, "handoff:environment": target.environment})
+        recovery.check_whose(found, resource_names.owner_tags(target.project, target.environment))
     return found
 
 

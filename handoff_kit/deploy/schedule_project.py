@@ -204,7 +204,7 @@ def plan_schedules(
     for message, hint in limits.of_stack(stack.name, stack.environment, project):
         raise ProjectError(f"{place.shown}: {message}", hint)
     file, name = place.build / "schedule.yml", resource_names.schedule(stack.name)
-    tags = {**deploy.tags, "handoff:project": place.name, "handoff:environment": stack.environment}
+    tags = {**deploy.tags, **resource_names.owner_tags(place.name, stack.environment)}
     text = render_schedule_template(place.root, place.name, desired.schedules, deploy, stack.name, stack.environment)
     return (WriteFile(file, text), ChangeStack(name, file, text, parameters, tags, desired.again, stack.bucket))
 

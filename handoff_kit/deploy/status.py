@@ -179,7 +179,7 @@ def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
 def _check_owner(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
     """Refuse a STACK_NAME of another project."""
     if found and resource_names.given_stack(environ):
-        recovery.check_whose(found, {"handoff:project": place.name, "handoff:environment": environment})
+        recovery.check_whose(found, resource_names.owner_tags(place.name, environment))
 
 
 def _read_local(place: ProjectPlace, environment: str) -> LocalProject:

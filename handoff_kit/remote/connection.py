@@ -80,7 +80,7 @@ def stack(place: ProjectPlace, environment: str, environ: Mapping[str, str], cli
 
 def bucket_of(stack: Deployed | None, target: Stack) -> str:
     """The bucket a project is deployed with; empty where it is not deployed, or the stack is another project's."""
-    owner = {"handoff:project": target.project, "handoff:environment": target.environment}
+    owner = resource_names.owner_tags(target.project, target.environment)
     return stack.bucket if stack and owner.items() <= stack.tags.items() else ""
 
 

@@ -112,7 +112,7 @@ def not_while_a_run_is_under_way(estate: Estate, old: str, new: str) -> None:
     s3.put_object(Bucket=old, Key=key, Body=json.dumps(claim).encode())
     told = estate.invoke("deploy", "--move-bucket", S3_BUCKET_NAME=new)
     assert told.exit == 1
-    assert f"error: bucket {estate.stable(old)}: a run of project shop is under way: run R holds it" in told.stderr
+    assert f"error: bucket {estate.stable(old)}: a run of project shop is in progress: run R holds it" in told.stderr
     s3.put_object(Bucket=old, Key=key, Body=kept)
 
 
