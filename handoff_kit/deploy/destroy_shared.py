@@ -85,15 +85,15 @@ def plan_shared_deletion(found: SharedInventory, target: Stack, *, data: bool) -
     stack = (RemoveStack(target.name, destroy_command(target, data=data)),) if found.stack else ()
     if not data or found.bucket is None:
         return stack
-    calls = tuple(_delete_parameters(names) for names in _chunks(found.parameters))
+    calls = tuple(
+        Change(
+            f"delete {plural(len(some), 'parameter')} ({', '.join(some)})", SSM, "delete_parameters", {"Names": some}
+        )
+        for some in _chunks(found.parameters)
+    )
     params = (ApiCalls(calls),) if calls else ()
     bucket = Change(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
     return (*params, *contents.plan(found.bucket), *stack, ApiCalls((bucket,)))
-
-
-def _delete_parameters(names: list[str]) -> Change:
-    what = f"delete {plural(len(names), 'parameter')} ({', '.join(names)})"
-    return Change(what, SSM, "delete_parameters", {"Names": names})
 
 
 def _refuse(found: SharedInventory, target: Stack, *, data: bool) -> None:

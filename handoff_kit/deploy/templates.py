@@ -58,7 +58,7 @@ def registry(root: Path, project: str, stack: str, environment: str) -> str:
 
 def task(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
     """The template of a project's task stack."""
-    deploy = loaded.deploy
+    deploy, runs = loaded.deploy, keys.run(stack, "").removesuffix("/")
     values = {
         "stack": stack,
         "family": resource_names.family(stack),
@@ -74,7 +74,8 @@ def task(root: Path, project: str, loaded: Project, stack: str, environment: str
         "deploy": deploy,
         "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
         "own_group": deploy.vpc is not None and not deploy.security_groups,
-        "written": _written_keys(stack),
+        # the keys that a run may write; the files of a project are only read by it
+        "written": (keys.lease(stack), f"{keys.artifacts(stack)}*", f"{runs}*", f"{keys.history(stack)}*"),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
@@ -118,12 +119,6 @@ def _check_count(projects: Sequence[tuple[str, Sequence[Rule]]]) -> None:
         found = f"found {len(projects)} projects, whose bucket needs {count:,} lifecycle rules"
         hint = "move some to another checkout, with an --environment and so a bucket of its own"
         raise ProjectError(f"projects: {found}, expected at most {MOST_RULES:,}", hint)
-
-
-def _written_keys(stack: str) -> tuple[str, ...]:
-    """The keys that a run may write; the files of a project are only read by it."""
-    below = (keys.artifacts(stack), keys.run(stack, "").removesuffix("/"), keys.history(stack))
-    return (keys.lease(stack), *(f"{prefix}*" for prefix in below))
 
 
 def _statement(policy: Statement) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from itertools import islice
 
 from handoff_kit.remote.errors import told
 from handoff_kit.steps import ApiCalls, Change
+from handoff_kit.text import plural
 from handoff_runtime.aws.clients import S3, Clients
 
 NO_BUCKET = ("NoSuchBucket",)
@@ -37,9 +38,8 @@ class Data:
 
     @property
     def description(self) -> str:
-        objects = f"{self.objects:,} object{'' if self.objects == 1 else 's'}"
+        objects, versions = plural(self.objects, "object"), plural(len(self.versions), "version")
         more = "" if self.whole else "at least "
-        versions = f"{len(self.versions):,} version{'' if len(self.versions) == 1 else 's'}"
         unfinished = f", {len(self.uploads):,} unfinished uploads" if self.uploads else ""
         return f"s3://{self.bucket}/{self.prefix}: {more}{objects}, {versions}, {self.bytes:,} bytes{unfinished}"
 
@@ -67,7 +67,15 @@ def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | N
 def plan(data: Data) -> tuple[ApiCalls, ...]:
     """The calls that delete all of it."""
     place = f"s3://{data.bucket}/{data.prefix}"
-    uploads = [_abort(data.bucket, key, upload) for key, upload in data.uploads]
+    uploads = [
+        Change(
+            f"abort an unfinished upload of s3://{data.bucket}/{key}",
+            S3,
+            "abort_multipart_upload",
+            {"Bucket": data.bucket, "Key": key, "UploadId": upload},
+        )
+        for key, upload in data.uploads
+    ]
     starts = range(0, len(data.versions), VERSIONS_PER_CALL)
     removals = [_remove(data.bucket, place, data.versions[start : start + VERSIONS_PER_CALL]) for start in starts]
     calls = (*removals, *uploads)
@@ -76,11 +84,5 @@ def plan(data: Data) -> tuple[ApiCalls, ...]:
 
 def _remove(bucket: str, place: str, versions: tuple[tuple[str, str], ...]) -> Change:
     named = [{"Key": key, "VersionId": version} for key, version in versions]
-    count = f"{len(versions):,} version{'' if len(versions) == 1 else 's'}"
     request = {"Bucket": bucket, "Delete": {"Objects": named, "Quiet": True}}
-    return Change(f"delete {count} below {place}", S3, "delete_objects", request)
-
-
-def _abort(bucket: str, key: str, upload: str) -> Change:
-    request = {"Bucket": bucket, "Key": key, "UploadId": upload}
-    return Change(f"abort an unfinished upload of s3://{bucket}/{key}", S3, "abort_multipart_upload", request)
+    return Change(f"delete {plural(len(versions), 'version')} below {place}", S3, "delete_objects", request)

@@ -9,6 +9,7 @@ from typing import Any
 from handoff_kit.remote.registry import ECR
 from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import ApiCalls, Change
+from handoff_kit.text import plural
 
 NO_REPOSITORY = ("RepositoryNotFoundException",)
 IMAGES_PER_CALL = 100
@@ -28,27 +29,25 @@ class Images:
 
     @property
     def description(self) -> str:
-        count = len(self.lists) + len(self.plain)
-        return f"{count:,} image{'' if count == 1 else 's'} ({self.bytes:,} bytes)"
+        return f"{plural(len(self.lists) + len(self.plain), 'image')} ({self.bytes:,} bytes)"
 
 
 def read(stack: Stack, repository: str) -> Images | None:
     """None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
     pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
-    return _images(repository, [image for page in pages for image in page["imageDetails"]]) if pages else None
+    if not pages:
+        return None
+    found = [image for page in pages for image in page["imageDetails"]]
+    lists = tuple(one["imageDigest"] for one in found if _is_list(one))
+    plain = tuple(one["imageDigest"] for one in found if not _is_list(one))
+    return Images(repository, lists, plain, sum(one.get("imageSizeInBytes", 0) for one in found))
 
 
 def plan(images: Images) -> tuple[ApiCalls, ...]:
     """The calls that delete them all, manifest lists first."""
     kinds = (images.lists, images.plain)
     return tuple(ApiCalls(tuple(_calls(images.repository, digests))) for digests in kinds if digests)
-
-
-def _images(repository: str, found: Sequence[Any]) -> Images:
-    lists = [one["imageDigest"] for one in found if _is_list(one)]
-    plain = [one["imageDigest"] for one in found if not _is_list(one)]
-    return Images(repository, tuple(lists), tuple(plain), sum(one.get("imageSizeInBytes", 0) for one in found))
 
 
 def _is_list(image: Any) -> bool:  # noqa: ANN401  # as boto3 hands it over
@@ -58,5 +57,5 @@ def _is_list(image: Any) -> bool:  # noqa: ANN401  # as boto3 hands it over
 def _calls(repository: str, digests: Sequence[str]) -> Iterable[Change]:
     for start in range(0, len(digests), IMAGES_PER_CALL):
         some = [{"imageDigest": digest} for digest in digests[start : start + IMAGES_PER_CALL]]
-        what = f"delete {len(some):,} image{'' if len(some) == 1 else 's'} of repository {repository}"
+        what = f"delete {plural(len(some), 'image')} of repository {repository}"
         yield Change(what, ECR, "batch_delete_image", {"repositoryName": repository, "imageIds": some})
