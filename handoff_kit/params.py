@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import project, render
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import HandoffError, ProjectError, checked
 from handoff_kit.steps import WriteFile
-from handoff_runtime import function
+from handoff_runtime import function, store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -77,6 +78,21 @@ def document(place: ProjectPlace, loaded: Project, environment: str) -> dict[str
 def pipeline_of(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
     """The pipeline document of a loaded project."""
     return render.pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
+
+
+def read(path: Path, place: ProjectPlace) -> dict[str, Any]:
+    """The params document of a file; ProjectError for that of another project."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
+        raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
+    with checked():
+        params = store.parse(content, f"--params: {path.name}")
+    if (name := params.pipeline.project) != place.name:
+        message = f"--params: {path.name}: found the params of project {name!r}, expected those of {place.name!r}"
+        raise ProjectError(message, f"name its project: --project {name}")
+    return dict(params.document)
 
 
 def to_json(params: Mapping[str, Any]) -> str:

@@ -61,7 +61,10 @@ def plan(
 ) -> LocalRun:
     """What the runtime is to be started with; what can be known to be wrong is an error before anything runs."""
     command = RUN if command == "default" else command
-    text = _given(params, place) if params else _rendered(place, environment, command, installed=container is None)
+    if params:
+        text = documents.to_json(documents.read(params, place))
+    else:
+        text = _rendered(place, environment, command, installed=container is None)
     asked = LocalRun(place.directory, text, command, data, meter, log_format, container, no_state=no_state)
     _filled(text, command, data)
     return asked
@@ -94,26 +97,6 @@ def not_given(document: Mapping[str, Any]) -> str | None:
             raise
         return found[1]
     return None
-
-
-def _given(path: Path, place: ProjectPlace) -> str:
-    hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
-    with checked():
-        params = store.parse(content, f"--params: {path.name}")
-    _check_whose(params, path, place)
-    return content.decode()
-
-
-def _check_whose(params: Params, path: Path, place: ProjectPlace) -> None:
-    if params.pipeline.project != place.name:
-        message = f"--params: {path.name}: found the params of project {params.pipeline.project!r}"
-        raise ProjectError(
-            f"{message}, expected those of {place.name!r}", f"name its project: --project {params.pipeline.project}"
-        )
 
 
 def _rendered(place: ProjectPlace, environment: str, command: str, *, installed: bool) -> str:

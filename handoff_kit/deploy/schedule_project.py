@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from handoff_kit import limits
+from handoff_kit import limits, resource_names
 from handoff_kit import params as documents
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
@@ -25,7 +25,6 @@ from handoff_kit.fargate.network import Network
 from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import ProjectPlace, nearest
 from handoff_kit.project import Project
-from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
 from handoff_kit.scheduling.expression import KINDS, expression_problem, is_rate
@@ -165,7 +164,7 @@ def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Map
 def _check_length(schedule: Schedule) -> None:
     """Refuse what RunTask would: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html."""
     text = json.dumps({**schedule.data, **SCHEDULER_DATA}, ensure_ascii=False)
-    container = {"name": names.CONTAINER, "environment": [{"name": "DATA", "value": text}]}
+    container = {"name": resource_names.CONTAINER, "environment": [{"name": "DATA", "value": text}]}
     if (length := len(json.dumps({"containerOverrides": [container]}))) > overrides.LONGEST:
         message = f"schedule {schedule.name}: data: found {length:,} characters with all overrides of a run"
         hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
@@ -204,8 +203,8 @@ def plan_schedules(
     project = desired.project.model_copy(update={"schedules": desired.schedules})
     for message, hint in limits.of_stack(stack.name, stack.environment, project):
         raise ProjectError(f"{place.shown}: {message}", hint)
-    file, name = place.build / "schedule.yml", names.schedule(stack.name)
-    tags = {**deploy.tags, "handoff:project": place.name, "handoff:environment": stack.environment}
+    file, name = place.build / "schedule.yml", resource_names.schedule(stack.name)
+    tags = {**deploy.tags, **resource_names.owner_tags(place.name, stack.environment)}
     text = render_schedule_template(place.root, place.name, desired.schedules, deploy, stack.name, stack.environment)
     return (WriteFile(file, text), ChangeStack(name, file, text, parameters, tags, desired.again, stack.bucket))
 
@@ -222,12 +221,12 @@ def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: 
         if rest:
             desired = DesiredSchedules(place, project, rest, again)
             return apply(plan_schedules(desired, found.parameters, stack), stack, options)
-    return apply((RemoveStack(names.schedule(stack.name), again),), stack, options)
+    return apply((RemoveStack(resource_names.schedule(stack.name), again),), stack, options)
 
 
 def _schedule_stack(stack: Stack) -> Deployed | None:
     """The schedule stack with its template; one whose creation failed has no schedules."""
-    found = deployed.read(stack.clients, names.schedule(stack.name), template=True)
+    found = deployed.read(stack.clients, resource_names.schedule(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found
 
 

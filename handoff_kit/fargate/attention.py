@@ -1,4 +1,4 @@
-"""What whoever started us wants while we wait: signals as events, and on a terminal the question what one means."""
+"""Signals while a task is watched: Ctrl-C on a terminal asks whether to detach from the task or to stop it."""
 
 from __future__ import annotations
 
@@ -6,62 +6,55 @@ import select
 import signal
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TextIO
 
 from handoff_kit import console
 from handoff_runtime.signals import STOPPING, Signals
 
-if TYPE_CHECKING:
-    from typing import TextIO
-
-__all__ = ["Attention", "Wanted"]
-
 Wanted = Literal["detach", "stop"]
-QUESTION = "\ndetach from the task, which goes on (d), stop it (s), or go on watching (Enter)? "
+QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watching (Enter)? "
 
 
 @dataclass
 class Attention:
-    """Pauses that end when a signal comes; SIGINT is a question where there is a terminal, all else means: detach."""
+    """Pauses that a signal ends; every signal but SIGINT on a terminal detaches. `number` is the signal received."""
 
     signals: Signals = field(default_factory=Signals)
     answers: TextIO | None = field(default_factory=lambda: sys.stdin)
     number: int = 0
 
     def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until a signal comes."""
+        """Wait for so long, or until a signal comes."""
         if not self.number:
             select.select([self.signals.fd], [], [], seconds)
 
     def came(self) -> bool:
-        """Whether a stopping signal has come since it was last answered."""
+        """Whether a signal has come that is not answered yet."""
         self.number = next((number for number in self.signals.take() if number in STOPPING), self.number)
         return bool(self.number)
 
     def wanted(self) -> Wanted | None:
-        """What is wanted; None where no signal has come, or it was a mistake."""
+        """What to do; None where no signal has come, or the answer is to keep watching."""
         if not self.came():
             return None
-        if self.number != signal.SIGINT or not self._asks():
+        answers = self.answers
+        is_terminal = answers is not None and not answers.closed and answers.isatty() and sys.stderr.isatty()
+        if self.number != signal.SIGINT or answers is None or not is_terminal:
             return "detach"
-        wanted = self._asked()
-        self.number = self.number if wanted else 0
-        return wanted
+        answer = self._ask(answers)
+        self.number = self.number if answer else 0
+        return answer
 
     @property
     def exit_code(self) -> int:
-        """As of a program that the signal ended."""
+        """That of a program ended by the signal."""
         return 128 + self.number
 
-    def _asks(self) -> bool:
-        there = self.answers is not None and not self.answers.closed
-        return bool(there and self.answers and self.answers.isatty() and sys.stderr.isatty())
-
-    def _asked(self) -> Wanted | None:
-        """The answer; a second signal, or a terminal that is gone, means: detach."""
+    def _ask(self, answers: TextIO) -> Wanted | None:
+        """The answer; a second signal, or the end of the input, detaches."""
         console.prompt(QUESTION)
-        answers = self.answers or sys.stdin
-        ready = select.select([self.signals.fd, answers], [], [])[0]
+        sources: list[int | TextIO] = [self.signals.fd, answers]
+        ready = select.select(sources, [], [])[0]
         if self.signals.fd in ready:
             self.came()
             console.prompt("\n")

@@ -1,4 +1,4 @@
-"""Why a task never started: a table of what AWS says, what that means, and what to do about it.
+"""Why a task never started: patterns of AWS's reasons, what they mean, and what to do.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 """
@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from handoff_kit.fargate.known import Known
+from handoff_kit.fargate.known import Known
 
-__all__ = ["Failure", "of_start"]
-
-_NO_WAY = (
+_NO_ROUTE = (
     r"i/o timeout|RequestError|RequestCanceled|dial tcp|no route|connection (refused|timed out)|no such host|"
     r"deadline exceeded|network configuration"
 )
@@ -24,7 +20,7 @@ NETWORK = "network"
 
 @dataclass(frozen=True)
 class Failure:
-    """What a text of AWS's means; `pattern` finds it, `todo` is advice; `again` where another try may go well."""
+    """`pattern` matches the reason, `todo` is advice with placeholders; `again` where a retry may succeed."""
 
     pattern: str
     words: str
@@ -33,18 +29,18 @@ class Failure:
 
     @property
     def told(self) -> str:
-        """In words."""
+        """The sentence about the task."""
         return f"never started: {self.words}" if self.words else "never started"
 
     def hint(self, known: Known) -> str:
-        """What to do, for one project."""
+        """The advice for a project."""
         if self.todo == NETWORK:
             return _network(known)
         words = {"deploy": known.invoke("deploy"), "run": known.invoke("run"), "file": known.file, "stack": known.stack}
         return self.todo.format(**words)
 
 
-_NO_WAY_TO = "its subnet has no way to {}"
+_UNREACHABLE = "its subnet cannot reach {}"
 TABLE = (
     Failure(
         r"pull rate limit|toomanyrequests",
@@ -54,12 +50,12 @@ TABLE = (
     ),
     Failure(
         r"CannotPullContainer.*([Mm]anifest does not contain|no match(ing)? .*platform|exec format)",
-        "its image is made for another processor",
+        "its image is built for another processor",
         "{file}: deploy: {{architecture: ...}} as the image is built, then: {deploy}",
     ),
     Failure(
         r"exec format error",
-        "its image is made for another processor",
+        "its image is built for another processor",
         "{file}: deploy: {{architecture: ...}} as the image is built, then: {deploy}",
     ),
     Failure(
@@ -68,56 +64,56 @@ TABLE = (
         "{file}: deploy: {{storage: 50}}, then: {deploy}",
     ),
     Failure(
-        rf"CannotPullContainer.*({_NO_WAY})",
-        _NO_WAY_TO.format("the registry of its image (ECR)"),
+        rf"CannotPullContainer.*({_NO_ROUTE})",
+        _UNREACHABLE.format("the registry of its image (ECR)"),
         NETWORK,
         again=True,
     ),
     Failure(
         rf"CannotPullContainer.*({_DENIED})",
         "it may not pull its image",
-        "its execution role, or the repository's policy, was changed: {deploy}",
+        "its execution role or the policy of the repository was changed: {deploy}",
     ),
     Failure(
         r"CannotPullContainer.*(not found|does not exist|manifest unknown|NotFound)",
-        "its image is no longer there",
-        "build and push it anew: {deploy}",
+        "its image does not exist any more",
+        "build and push it again: {deploy}",
     ),
     Failure(r"CannotPullContainer", "its image could not be pulled", "try again: {run}; else: {deploy}", again=True),
     Failure(
         r"ResourceInitialization.*(log group does not exist|log stream.*ResourceNotFound)",
-        "its log group is not there",
+        "its log group does not exist",
         "{deploy}",
     ),
     Failure(
-        rf"ResourceInitialization.*(logger|log driver|logging driver|Cloudwatch|log stream).*({_NO_WAY})",
-        _NO_WAY_TO.format("CloudWatch Logs"),
+        rf"ResourceInitialization.*(logger|log driver|logging driver|Cloudwatch|log stream).*({_NO_ROUTE})",
+        _UNREACHABLE.format("CloudWatch Logs"),
         NETWORK,
         again=True,
     ),
     Failure(
-        rf"ResourceInitialization.*\becr\b.*({_NO_WAY})",
-        _NO_WAY_TO.format("the registry of its image (ECR)"),
+        rf"ResourceInitialization.*\becr\b.*({_NO_ROUTE})",
+        _UNREACHABLE.format("the registry of its image (ECR)"),
         NETWORK,
         again=True,
     ),
     Failure(
-        rf"ResourceInitialization.*(ssm|secretsmanager|secrets? manager).*({_NO_WAY})",
-        _NO_WAY_TO.format("Parameter Store or Secrets Manager"),
+        rf"ResourceInitialization.*(ssm|secretsmanager|secrets? manager).*({_NO_ROUTE})",
+        _UNREACHABLE.format("Parameter Store or Secrets Manager"),
         NETWORK,
         again=True,
     ),
     Failure(
         rf"ResourceInitialization.*({_DENIED})",
         "its execution role lacks a permission",
-        "the role was changed, or a policy of the organization forbids it; make it anew: {deploy}",
+        "the role was changed, or a policy of the organization forbids it; create it again: {deploy}",
     ),
-    Failure(rf"ResourceInitialization.*({_NO_WAY})", _NO_WAY_TO.format("AWS"), NETWORK, again=True),
-    Failure(r"unable to assume the role|assume role", "ECS may not take on its roles", "make them anew: {deploy}"),
+    Failure(rf"ResourceInitialization.*({_NO_ROUTE})", _UNREACHABLE.format("AWS"), NETWORK, again=True),
+    Failure(r"unable to assume the role|assume role", "ECS may not take on its roles", "create them again: {deploy}"),
     Failure(
         r"executable file not found|no such file or directory|permission denied.*exec|exec:.*permission denied",
-        "what the container is to execute is not in the image",
-        "build it anew: {deploy}",
+        "its image lacks the program that the container executes",
+        "build it again: {deploy}",
     ),
     Failure(
         r"InsufficientFreeAddresses|insufficient free addresses",
@@ -137,11 +133,11 @@ TABLE = (
         "when others have ended: {run}; raise it: aws service-quotas list-service-quotas --service-code fargate",
         again=True,
     ),
-    Failure(r"Rate exceeded|[Tt]hrottl", "AWS was asked too often", "later: {run}", again=True),
+    Failure(r"Rate exceeded|[Tt]hrottl", "AWS throttled the request", "later: {run}", again=True),
     Failure(
         r"(subnet|security ?group|sg-|subnet-).*(does not exist|not exist|NotFound|invalid)",
-        "its network is no longer there",
-        "name what there is: {file}, deploy: {{subnets: [...], security_groups: [...]}}, then: {deploy}",
+        "its network does not exist any more",
+        "name existing ones: {file}, deploy: {{subnets: [...], security_groups: [...]}}, then: {deploy}",
     ),
     Failure(
         r"[Nn]etwork ?[Ii]nterface|elastic network|attachment",
@@ -169,12 +165,12 @@ OTHER = Failure("", "", "try again: {run}; what its service says: https://health
 
 
 def of_start(text: str) -> Failure:
-    """What it means that a task stopped with these words before it ran."""
+    """The failure that the reason of a task which never ran matches."""
     return next((each for each in TABLE if re.search(each.pattern, text, re.DOTALL)), OTHER)
 
 
 def _network(known: Known) -> str:
-    """A way out is a public address and an internet gateway, or a NAT gateway, or endpoints of its VPC."""
+    """Routes to AWS: a public address and an internet gateway, a NAT gateway, or endpoints of the VPC."""
     if known.public_ip:
         return (
             f"{known.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway (public_ip "

@@ -1,15 +1,13 @@
-"""What is known of a project while a task of it is told of: what its hints and advice are made from."""
+"""What hints and advice about a project's tasks are made from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Known"]
-
 
 @dataclass(frozen=True)
 class Known:
-    """The flags that name it, its file, its stack, whether its tasks have an address, seconds they have to stop."""
+    """`options` are the flags that name the project, `file` is its project file, `stop_timeout` in seconds."""
 
     options: str
     file: str
@@ -18,5 +16,5 @@ class Known:
     stop_timeout: int = 30
 
     def invoke(self, task: str) -> str:
-        """A command for the same project."""
+        """An invoke command for the project."""
         return f"invoke {task} {self.options}"

@@ -1,38 +1,34 @@
-"""The log of a task: its stream in CloudWatch followed to the end, and its lines as a run here would show them."""
+"""The log stream of a task in CloudWatch, and its lines as run-local shows them."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from handoff_kit.remote.stack import Stack
 from handoff_runtime.terminal import safe_line, safe_name
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from handoff_kit.remote.stack import Stack
-
-    Event = Mapping[str, Any]
-
-__all__ = ["ABSENT", "LOGS", "Form", "Tail", "head", "since"]
+Event = Mapping[str, Any]
 
 LOGS = "logs"
 ABSENT = ("ResourceNotFoundException",)
-OURS = "handoff"
+RUNTIME = "handoff"
 CONTAINER = "container"
-LAST = re.compile(r"(succeeded|failed|stopped) after [0-9.]+ s|skipped: ")
-MOST_PAGES, LAST_OF, FIRST_OF = 10_000, 5, 100
+LAST_LINE = re.compile(r"(succeeded|failed|stopped) after [0-9.]+ s|skipped: ")
+MOST_PAGES = 10_000
+LAST_EVENTS, FIRST_EVENTS = 5, 100  # among which the runtime's last and first lines are
 
 
 @dataclass
 class Tail:
-    """A stream, and how far it was read; `said` are the runtime's last words, once they were read.
+    """A log stream and how far it was read; `said` is the last line of the runtime, once it was read.
 
-    `there` tells whether there is such a stream. It is read from what was logged since a moment (seconds since the
-    epoch), or from the last so many lines.
+    It is read from a moment on (`since`, seconds since the epoch), or from the `last` so many lines; `there` tells
+    whether it exists.
     """
 
     stack: Stack
@@ -45,10 +41,10 @@ class Tail:
     there: bool = False
 
     def read(self) -> list[Event]:
-        """What has come since the last time; nothing where the stream is not there yet."""
+        """The events since the last call; none where the stream does not exist yet."""
         found: list[Event] = []
         for _ in range(MOST_PAGES):
-            page = self._page()
+            page = self._next_page()
             if page is None:
                 break
             self.there = True
@@ -56,10 +52,12 @@ class Tail:
             before, self.token = self.token, page["nextForwardToken"]
             if self.token == before:
                 break
-        self.said = next(filter(None, map(_last_words, found[-LAST_OF:])), self.said)
+        messages = filter(None, map(_runtime_message, found[-LAST_EVENTS:]))
+        self.said = next(filter(LAST_LINE.match, messages), self.said)
         return found
 
-    def _page(self) -> Mapping[str, Any] | None:
+    def _next_page(self) -> Mapping[str, Any] | None:
+        """GetLogEvents has no paginator: at the end it returns the token it was given."""
         request = {"logGroupName": self.group, "logStreamName": self.stream, **since(self.since)}
         if self.token:
             where: dict[str, object] = {"nextToken": self.token, "startFromHead": True}
@@ -69,27 +67,25 @@ class Tail:
 
 
 def head(stack: Stack, group: str, stream: str) -> list[str]:
-    """The runtime's own messages among the first lines of a stream; none where there is no such stream."""
-    request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_OF}
+    """The runtime's own messages among the first lines of a stream; none where it does not exist."""
+    request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_EVENTS}
     page = stack.call_unless(ABSENT, LOGS, "get_log_events", **request)
-    found = [_parsed(event["message"]) for event in page["events"]] if page else []
-    return [str(line["message"]) for line in found if line and line["stage"] == OURS]
+    return [*filter(None, map(_runtime_message, page["events"]))] if page else []
 
 
 def since(moment: float | None) -> dict[str, int]:
-    """The part of a request that says from when on."""
+    """The part of a request that names the first moment."""
     return {} if moment is None else {"startTime": max(0, int(moment * 1000))}
 
 
-def _last_words(event: Event) -> str:
-    """What the runtime says at the end, if that is what it is."""
-    found = _parsed(event["message"])
-    said = str(found["message"]) if found and found["stage"] == OURS else ""
-    return said if LAST.match(said) else ""
+def _runtime_message(event: Event) -> str:
+    """The message of a line of the runtime itself; empty for any other line."""
+    line = _parse(event["message"])
+    return str(line["message"]) if line and line["stage"] == RUNTIME else ""
 
 
-def _parsed(text: str) -> Mapping[str, Any] | None:
-    """A line of the runtime's; None for one that something else in the container wrote."""
+def _parse(text: str) -> Mapping[str, Any] | None:
+    """A line that the runtime wrote, of itself or of a stage; None for another program's."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -99,30 +95,26 @@ def _parsed(text: str) -> Mapping[str, Any] | None:
 
 @dataclass
 class Form:
-    """Lines as text, the stages' names as wide as the widest so far, or as JSON, one object a line."""
+    """Formats events as text, the column of stages as wide as the widest so far, or as JSON lines."""
 
     raw: bool = False
-    width: int = field(default=len(OURS))
+    width: int = field(default=len(RUNTIME))
 
     def lines(self, events: Iterable[Event]) -> str:
-        """Each event as a line."""
+        """A line for each event."""
         return "".join(f"{self._line(event)}\n" for event in events)
 
     def _line(self, event: Event) -> str:
         message = str(event["message"]).rstrip("\n")
-        found = _parsed(message)
+        found, milliseconds = _parse(message), event["timestamp"]
+        if self.raw and found:
+            return message
         if self.raw:
-            return message if found else json.dumps({**_head(event), "message": message}, ensure_ascii=False)
+            seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds / 1000))
+            moment = f"{seconds}.{milliseconds % 1000:03d}Z"
+            return json.dumps({"time": moment, "stage": CONTAINER, "message": message}, ensure_ascii=False)
         stage = safe_name(str(found["stage"])) if found else CONTAINER
         self.width = max(self.width, len(stage))
         text = safe_line(str(found["message"] if found else message))
-        return f"{_clock(event)} {stage:<{self.width}} | {text}"
-
-
-def _head(event: Event) -> dict[str, str]:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(event["timestamp"] / 1000))
-    return {"time": f"{moment}.{event['timestamp'] % 1000:03d}Z", "stage": CONTAINER}
-
-
-def _clock(event: Event) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
+        clock = time.strftime("%H:%M:%S", time.localtime(milliseconds / 1000))
+        return f"{clock} {stage:<{self.width}} | {text}"

@@ -1,40 +1,34 @@
-"""The task logs: which streams are meant, and printing them; whoever asks for more waits for what comes."""
+"""Find, print and follow the logs of a project's tasks."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from handoff_kit import resource_names
 from handoff_kit.fargate import ending, tasks
-from handoff_kit.fargate.log import ABSENT, LOGS, Tail, since
+from handoff_kit.fargate.ground import Cluster
+from handoff_kit.fargate.log import ABSENT, LOGS, Event, Form, Tail, since
 from handoff_kit.fargate.observer import BRIEF, Absence, Observer
-from handoff_kit.remote import history, names
+from handoff_kit.remote import history
 from handoff_kit.remote.errors import AWSError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from handoff_kit.fargate.ground import Cluster
-    from handoff_kit.fargate.log import Form
-
-    Event = Mapping[str, Any]
-    Put = Callable[[str], None]
-
-__all__ = ["Asked", "Effects", "follow", "moment", "read", "stream"]
+Put = Callable[[str], None]
 
 BEGAN = re.compile(r"(\d{8}T\d{6}Z)-")
-EARLY = 10 * 60  # seconds that clocks of a container and of CloudWatch may differ, and more
+CLOCK_SKEW = 10 * 60  # seconds that the clocks of a container and of CloudWatch may differ, and more
 EVERY, NEW_EVERY = 2.0, 5.0
-QUIET = 5  # looks without a line, until it is asked whether the task goes on
+QUIET = 5  # reads without a line, until ECS is query whether the task still runs
 NEWEST = 50
 
 
 @dataclass(frozen=True)
 class Effects:
-    """What following does: print lines, say where it is, wait, and tell the time."""
+    """Print log lines (`put`) and progress (`say`), pause, read the clock."""
 
     put: Put
     say: Callable[[str], None]
@@ -45,7 +39,7 @@ class Effects:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which lines: of one stream (empty: of all), since a moment (seconds since the epoch), the last ones only."""
+    """Lines of one stream (empty: of all), since a moment (seconds since the epoch), the last so many."""
 
     stream: str = ""
     since: float | None = None
@@ -53,132 +47,120 @@ class Asked:
 
 
 def moment(text: str) -> float | None:
-    """The moment that `--since` gives, in seconds since the epoch."""
+    """`--since` in seconds since the epoch."""
     given = history.since(text, datetime.now(timezone.utc))
     return datetime.fromisoformat(given.replace("Z", "+00:00")).timestamp() if given else None
 
 
 def stream(cluster: Cluster, run: str) -> str:
-    """The stream of a task, or of the task that had this run; without either that of the newest."""
+    """The log stream of a task, by its id or ARN, or by the id of its run; without either that of the newest."""
     if not run:
-        return _newest(cluster)
+        return _newest_stream(cluster)
     task = tasks.id_of(run)
     if tasks.ID.fullmatch(task):
         return cluster.log_stream(task)
-    return _of_run(cluster, run)
-
-
-def _of_run(cluster: Cluster, run: str) -> str:
-    """The stream whose first line tells the id of the run."""
-    request = {"logGroupName": cluster.log_group, "filterPattern": f'"{run}"', **since(_began(run))}
-    found = next((page[0] for page in _filtered(cluster, request) if page), None)
+    request: dict[str, Any] = {"logGroupName": cluster.log_group, "filterPattern": f'"{run}"'}
+    if begun := BEGAN.match(run):  # no need to search what was logged before
+        moment = datetime.strptime(begun[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        request |= since(moment.timestamp() - CLOCK_SKEW)
+    found = next((event for page in _filter_events(cluster, request) for event in page), None)
     if found is None:
         where = f"run {run}: found in no stream of log group {cluster.log_group}"
         raise AWSError(f"{where}, expected the id of a run on Fargate", cluster.known.invoke("history --remote"))
     return str(found["logStreamName"])
 
 
-def _began(run: str) -> float | None:
-    """When a run began, where its id says so: no need to search all that was logged before."""
-    found = BEGAN.match(run)
-    if found is None:
-        return None
-    moment = datetime.strptime(found[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
-    return moment.timestamp() - EARLY
-
-
-def _newest(cluster: Cluster) -> str:
-    """By the newest task, as long as ECS knows one: Logs learns hours late when a stream was written to."""
+def _newest_stream(cluster: Cluster) -> str:
+    """That of the newest task, while ECS knows one: lastEventTimestamp of a stream lags by hours."""
     if task := tasks.newest(cluster):
         return cluster.log_stream(tasks.id_of(task["taskArn"]))
     request = {"logGroupName": cluster.log_group, "orderBy": "LastEventTime", "descending": True, "limit": NEWEST}
     page = cluster.stack.call_unless(ABSENT, LOGS, "describe_log_streams", **request)
     found = page["logStreams"] if page else []
     if not found:
-        raise _nothing(cluster)
-    return str(max(found, key=lambda each: each.get("creationTime", 0))["logStreamName"])
+        raise _no_log(cluster)
+    return str(max(found, key=lambda one: one.get("creationTime", 0))["logStreamName"])
 
 
-def _nothing(cluster: Cluster, stream: str = "") -> AWSError:
+def _no_log(cluster: Cluster, stream: str = "") -> AWSError:
     what = f"no stream {stream}" if stream else "no log"
     where = f"log group {cluster.log_group}: found {what}, expected the log of a run"
-    return AWSError(
-        where, f"start one: {cluster.known.invoke('run')}; not deployed yet: {cluster.known.invoke('deploy')}"
-    )
+    invoke = cluster.known.invoke
+    return AWSError(where, f"start one: {invoke('run')}; not deployed yet: {invoke('deploy')}")
 
 
-def read(cluster: Cluster, asked: Asked, form: Form, put: Put) -> int:
-    """Print the lines there are; how many."""
+def read(cluster: Cluster, query: Asked, form: Form, put: Put) -> int:
+    """Print the lines; the number of lines."""
     count = 0
     last: list[Event] = []
-    for events in _pages(cluster, asked):
+    for events in _pages(cluster, query):
         count += len(events)
-        if asked.lines is None:
+        if query.lines is None:
             put(form.lines(events))
         else:
-            last = [*last, *events][-asked.lines :]
+            last = [*last, *events][-query.lines :]
     put(form.lines(last))
     return count
 
 
-def _pages(cluster: Cluster, asked: Asked) -> Iterator[Sequence[Event]]:
-    if asked.stream:
-        tail = _tail(cluster, asked, asked.stream)
+def _pages(cluster: Cluster, query: Asked) -> Iterator[Sequence[Event]]:
+    if query.stream:
+        tail = _tail(cluster, query, query.stream)
         yield tail.read()
         if not tail.there:
-            raise _nothing(cluster, asked.stream)
+            raise _no_log(cluster, query.stream)
     else:
-        prefix = f"{names.log_prefix()}/"
-        request = {"logGroupName": cluster.log_group, "logStreamNamePrefix": prefix, **since(asked.since)}
-        yield from _filtered(cluster, request)
+        prefix = f"{resource_names.log_prefix()}/"
+        request = {"logGroupName": cluster.log_group, "logStreamNamePrefix": prefix, **since(query.since)}
+        yield from _filter_events(cluster, request)
 
 
-def _tail(cluster: Cluster, asked: Asked, stream: str) -> Tail:
-    return Tail(cluster.stack, cluster.log_group, stream, asked.since, asked.lines)
+def _tail(cluster: Cluster, query: Asked, stream: str) -> Tail:
+    return Tail(cluster.stack, cluster.log_group, stream, query.since, query.lines)
 
 
-def _filtered(cluster: Cluster, request: Mapping[str, Any]) -> Iterator[Sequence[Event]]:
-    """What FilterLogEvents finds, page by page; a page may be empty and not the last."""
+def _filter_events(cluster: Cluster, request: Mapping[str, Any]) -> Iterator[Sequence[Event]]:
+    """The pages of FilterLogEvents; a page may be empty and not the last."""
     page = None
     for page in cluster.stack.pages(LOGS, "filter_log_events", allow=ABSENT, **request):
         yield page["events"]
     if page is None:
-        raise _nothing(cluster)
+        raise _no_log(cluster)
 
 
-def follow(cluster: Cluster, asked: Asked, form: Form, effects: Effects, *, on: bool) -> None:
-    """Print what comes, until the task has ended; with `on` that of the next tasks too, for ever."""
-    seen, stream = set[str](), asked.stream
+def follow(cluster: Cluster, query: Asked, form: Form, effects: Effects, *, on: bool) -> None:
+    """Print new lines until the task has ended; with `on` also those of the tasks after it, without end."""
+    seen, stream = set[str](), query.stream
     while True:
         effects.say(f"following {stream}")
-        _to_its_end(cluster, _tail(cluster, asked, stream), form, effects)
+        _follow_one(cluster, _tail(cluster, query, stream), form, effects)
         seen.add(stream)
         if not on:
             return
-        effects.say("it has ended; waiting for the next task (Ctrl-C ends this)")
+        effects.say("task ended; waiting for the next one (Ctrl-C stops following)")
         while stream in seen:
             effects.pause(NEW_EVERY)
             task = tasks.newest(cluster)
             stream = cluster.log_stream(tasks.id_of(task["taskArn"])) if task else stream
-        asked = Asked(stream)
+        query = Asked(stream)
 
 
-def _to_its_end(cluster: Cluster, tail: Tail, form: Form, effects: Effects) -> None:
-    """Until the runtime has said its last words; else until the task is over, and then nothing came any more."""
+def _follow_one(cluster: Cluster, tail: Tail, form: Form, effects: Effects) -> None:
+    """Until the last line of the runtime; without one until the task has ended and its log is quiet."""
     quiet, over, task = 0, False, tasks.id_of(tail.stream)
     observer = Observer(cluster, task, effects.say, effects.clock, effects.absence)
     while not tail.said and not (over and quiet >= QUIET):
         events = tail.read()
         effects.put(form.lines(events))
         quiet = 0 if events else quiet + 1
-        if quiet >= QUIET and not over and not _goes_on(observer, effects):
+        if quiet >= QUIET and not over and not _is_running(observer, effects):
             quiet, over = 0, True
         if not tail.said:
             effects.pause(EVERY)
 
 
-def _goes_on(observer: Observer, effects: Effects) -> bool:
-    """Whether the task may still run; how it ended is said where its record alone knows."""
+def _is_running(observer: Observer, effects: Effects) -> bool:
+    """Whether the task may still run; says how it ended where only its record tells."""
     found = observer.look()
     if isinstance(found, ending.Ending):
         effects.say(f"task {observer.task} {found.words}")

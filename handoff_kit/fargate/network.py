@@ -1,24 +1,20 @@
-"""Where a task runs: its cluster, its subnets and security groups, and on what capacity.
+"""The network of a task: cluster, subnets, security groups, capacity.
 
-Each is the project's own where `deploy` in the project file names one, else what the shared stack made.
+Each is the project's own where `deploy` in the project file names one, else the shared stack's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from handoff_kit.settings.deploy import Deploy
-
-__all__ = ["Network", "needs_shared", "network"]
+from handoff_kit.settings.deploy import Deploy
 
 
 @dataclass(frozen=True)
 class Network:
-    """Where a task runs, by the ids that RunTask takes; `cluster` is an ARN."""
+    """By the ids that RunTask takes; `cluster` is an ARN."""
 
     cluster: str
     subnets: tuple[str, ...]
@@ -37,14 +33,14 @@ class Network:
 
     @property
     def capacity(self) -> dict[str, Any]:
-        """`launchType` of RunTask, which an own cluster needs no capacity provider for; with Spot it needs that."""
+        """The launch type, which works in any cluster; Spot needs the cluster's capacity provider."""
         if self.spot:
             return {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}
         return {"launchType": "FARGATE"}
 
 
 def needs_shared(deploy: Deploy, *, bucket: bool) -> bool:
-    """Whether a project takes anything of the shared stack; `bucket`: whether that is named elsewhere."""
+    """Whether a project uses the shared stack; with `bucket` it does not use its bucket."""
     own = (deploy.subnets, deploy.security_groups or deploy.vpc, deploy.cluster, deploy.bucket or bucket, deploy.alerts)
     return not all(own)
 

@@ -1,4 +1,4 @@
-"""Looking at one task again and again, without taking the lack of an answer for an answer.
+"""Observe one task until it ends, also over answers of ECS that do not contain it.
 
 DescribeTasks is eventually consistent: it may not know a task just after RunTask, and now and then not know one that
 runs. About an hour after a task's end it knows it no more.
@@ -6,21 +6,14 @@ runs. About an hour after a task's end it knows it no more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from handoff_kit.fargate import record, tasks
+from handoff_kit.fargate.ending import Ending
+from handoff_kit.fargate.ground import Cluster
+from handoff_kit.fargate.tasks import Task
 from handoff_kit.remote.errors import AWSError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from handoff_kit.fargate.ending import Ending
-    from handoff_kit.fargate.ground import Cluster
-
-    Task = Mapping[str, Any]
-
-__all__ = ["BRIEF", "PATIENT", "Absence", "Observer", "still_running"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,7 @@ class Absence:
 
 
 PATIENT, BRIEF = Absence(), Absence(10.0, 10.0)
-"""For a task whose end is awaited; for one that was not just started."""
+"""For a task that is awaited; for one that was not just started."""
 
 
 @dataclass
@@ -49,7 +42,7 @@ class Observer:
     _said: str = field(default="", init=False)
 
     def look(self) -> Task | Ending | None:
-        """What ECS tells of the task; None where it tells nothing for now; its ending where the record knows it."""
+        """The task of DescribeTasks; its result by its record where ECS does not know it; None while neither does."""
         failure: AWSError | None = None
         try:
             if found := tasks.look(self.cluster, self.task):
@@ -68,7 +61,7 @@ class Observer:
         return self._by_record(now - self._since, failure)
 
     def _by_record(self, absent: float, failure: AWSError | None) -> Ending | None:
-        """How the run ended by its record; None while it may still run; AWSError where nobody knows."""
+        """The result by the record of the run; None while it may still run; AWSError once it counts as unknown."""
         try:
             found = record.find(self.cluster, self.task)
         except AWSError as error:
@@ -78,22 +71,19 @@ class Observer:
         if found.ending:
             return found.ending
         if not found.alive and absent >= self.absence.unknown:
-            raise failure or self._unknown(absent, found.facts)
+            message = f"task {self.task}: ECS has not known it for {absent:.0f} s, and {found.facts}; it may still run"
+            raise failure or AWSError(message, still_running(self.cluster, self.task))
         said = failure.message if failure else "ECS does not know the task at present"
         if found.facts:
             said = f"{said}; {found.facts}"
         if not self._said:
-            self.say(f"{said}; watching on")
+            self.say(f"{said}; still watching")
             self._said = said
         return None
 
-    def _unknown(self, absent: float, facts: str) -> AWSError:
-        message = f"task {self.task}: ECS has not known it for {absent:.0f} s, and {facts}; it may still run"
-        return AWSError(message, still_running(self.cluster, self.task))
-
 
 def still_running(cluster: Cluster, task: str) -> str:
-    """What to do about a task that may still run."""
+    """The hint for a task that may still run."""
     known = cluster.known
     logs, stop = f"{known.invoke('logs')} --run {task} --follow", f"{known.invoke('stop')} --task {task}"
     return f"see what runs: {known.invoke('status')}; its log: {logs}; to stop it: {stop}"

@@ -1,33 +1,28 @@
-"""What one run is given besides what every run has: data, a command, variables, another size; and what is refused."""
+"""The overrides of one run: data, command, variables, size; secrets and reserved names are refused."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate import secrets
-from handoff_kit.remote.names import CONTAINER
+from handoff_kit.fargate.size import Size
+from handoff_kit.resource_names import CONTAINER
+from handoff_runtime.mask import Mask
 from handoff_runtime.variables import NAME
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from handoff_kit.fargate.size import Size
-    from handoff_runtime.mask import Mask
-
-__all__ = ["LONGEST", "Asked", "check_data", "environment", "overrides"]
-
 LONGEST = 8192
-"""Amazon ECS API Reference, TaskOverride: characters of all overrides, the JSON around them included."""
+"""Amazon ECS API Reference, TaskOverride: characters of all overrides as JSON."""
 
 TRIGGER = "run"
 OURS = {
     "DATA": "use --data or --var",
     "COMMAND": "use --command",
     "HANDOFF_NO_STATE": "use --no-state",
-    "TRIGGER": "leave it out: such a run is told of as `run`",
+    "TRIGGER": "leave it out: such a run is recorded as `run`",
     "STACK_NAME": "use --project and --environment",
     "S3_BUCKET_NAME": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
     "S3_BUCKET": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
@@ -45,7 +40,7 @@ PREFIXES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of one run; `size` where it is not to be the task definition's."""
+    """The options of one run; without a `size` it has that of the task definition."""
 
     command: str = "run"
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -55,19 +50,19 @@ class Asked:
 
 
 def environment(pairs: Sequence[str], project: str, config: Mask, own: Collection[str]) -> dict[str, str]:
-    """The variables of `--env K=V`; `own` are names that the project gives to every stage, and so go before them."""
-    return dict(_pair(pair, project, config, own) for pair in pairs)
+    """The variables of `--env NAME=VALUE`; `own` are those of the project file, which the runtime sets instead."""
+    return dict(_parse_pair(pair, project, config, own) for pair in pairs)
 
 
-def _pair(text: str, project: str, config: Mask, own: Collection[str]) -> tuple[str, str]:
+def _parse_pair(text: str, project: str, config: Mask, own: Collection[str]) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not NAME.fullmatch(name):
         raise ProjectError(f"--env: found {_shown(text)}, expected NAME=VALUE", "for example: --env LOG_LEVEL=debug")
     where = f"--env {name}"
-    if instead := OURS.get(name) or next((told for start, told in PREFIXES.items() if name.startswith(start)), None):
-        raise ProjectError(f"{where}: found a name that is handoff's or AWS's own, expected another", instead)
+    if instead := OURS.get(name) or next((hint for start, hint in PREFIXES.items() if name.startswith(start)), None):
+        raise ProjectError(f"{where}: the name is reserved for handoff or AWS", instead)
     if name in own:
-        message = f"{where}: found a variable that `envs` of project.yml gives to every stage, which goes before it"
+        message = f"{where}: `envs` of project.yml sets this variable for every stage, and overrides --env"
         raise ProjectError(message, f"change it there, or fill a placeholder: --var {name.lower()}={_shown(value)}")
     if why := secrets.by_name(name, value) or secrets.by_value(value, config):
         raise _is_secret(where, why, project)
@@ -75,12 +70,12 @@ def _pair(text: str, project: str, config: Mask, own: Collection[str]) -> tuple[
 
 
 def _shown(text: str) -> str:
-    """What was given, unless it may be a secret."""
+    """The text, unless it may contain a secret."""
     return "a value" if "=" in text or secrets.by_value(text, secrets.known(())) else repr(text)
 
 
 def check_data(data: Mapping[str, Any], project: str, config: Mask) -> None:
-    """Refuse a value for a placeholder that is a secret by its name or form."""
+    """Refuse data that looks like a secret by its name or form."""
     for name, value in data.items():
         reasons = (secrets.by_value(text, config) for text in _texts(value))
         if why := secrets.by_key(name, value) or next(filter(None, reasons), None):
@@ -104,23 +99,19 @@ def _is_secret(where: str, why: str, project: str) -> ProjectError:
     return ProjectError(message, f"{hint}, then: invoke params.push --project {project}")
 
 
-def overrides(asked: Asked) -> dict[str, Any]:
-    """`overrides` of RunTask; ProjectError where they are longer than ECS takes them."""
-    values = {"COMMAND": asked.command, "TRIGGER": TRIGGER, **asked.envs}
-    if asked.no_state:
+def overrides(options: Asked) -> dict[str, Any]:
+    """`overrides` of RunTask; ProjectError where they are longer than ECS allows."""
+    values = {"COMMAND": options.command, "TRIGGER": TRIGGER, **options.envs}
+    if options.no_state:
         values["HANDOFF_NO_STATE"] = "1"
-    if asked.data:
-        values["DATA"] = json.dumps(dict(asked.data), ensure_ascii=False, separators=(",", ":"))
+    if options.data:
+        values["DATA"] = json.dumps(dict(options.data), ensure_ascii=False, separators=(",", ":"))
     container = {"name": CONTAINER, "environment": [{"name": name, "value": text} for name, text in values.items()]}
-    size = {"cpu": str(asked.size.cpu), "memory": str(asked.size.memory)} if asked.size else {}
-    made = {"containerOverrides": [container], **size}
-    if (length := len(json.dumps(made))) > LONGEST:
-        raise _too_long(length, values)
-    return made
-
-
-def _too_long(length: int, values: Mapping[str, str]) -> ProjectError:
-    longest = max(values, key=lambda name: len(json.dumps(values[name])))
-    what = {"DATA": "--data"}.get(longest, f"--env {longest}")
-    message = f"{what}: found {length:,} characters with all that a run is given, expected at most {LONGEST:,}"
-    return ProjectError(message, "put what is long into a file: projects/NAME/files/, then: invoke files.push")
+    size = {"cpu": str(options.size.cpu), "memory": str(options.size.memory)} if options.size else {}
+    result = {"containerOverrides": [container], **size}
+    if (length := len(json.dumps(result))) > LONGEST:
+        longest = max(values, key=lambda name: len(json.dumps(values[name])))
+        what = "--data" if longest == "DATA" else f"--env {longest}"
+        message = f"{what}: found {length:,} characters in all overrides of the task, expected at most {LONGEST:,}"
+        raise ProjectError(message, "put long values into a file: projects/NAME/files/, then: invoke files.push")
+    return result

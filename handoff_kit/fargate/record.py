@@ -1,25 +1,20 @@
-"""What the bucket knows of the run that a task had, for a task that ECS does not know: its record, and the lock."""
+"""The run of a task in the bucket, for a task that ECS does not know: its record, and the lock of the project."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.fargate.ending import FAILED, Ending
+from handoff_kit.fargate.ground import Cluster
 from handoff_kit.fargate.log import Tail, head
 from handoff_kit.remote.errors import told
 from handoff_kit.stacks import deployed
 from handoff_runtime import keys
 from handoff_runtime.aws import lease
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from handoff_kit.fargate.ground import Cluster
-
-__all__ = ["StoredRun", "find"]
 
 RUN = re.compile(r"run (\S+) of ")
 RUNNING = "running"
@@ -28,7 +23,7 @@ LAST_LINES = 20
 
 @dataclass(frozen=True)
 class StoredRun:
-    """`ending` where the run is over, `alive` where it holds the lock; without either only the `facts` are known."""
+    """`ending` where the run has ended, `alive` where it holds the lock; else only the `facts` are known."""
 
     facts: str
     ending: Ending | None = None
@@ -36,28 +31,29 @@ class StoredRun:
 
 
 def find(cluster: Cluster, task: str) -> StoredRun:
-    """The run of a task, which the first lines of its log name; at most five calls."""
+    """The run of a task, by its id in the first lines of the log; at most five calls."""
     stream = cluster.log_stream(task)
     texts = head(cluster.stack, cluster.log_group, stream)
     run = next((found[1] for found in map(RUN.match, texts) if found), "")
     if not run:
         return StoredRun("its log names no run" if texts else "it has no log")
-    if (bucket := _bucket(cluster)) is None:
-        return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} is not there to name its bucket")
-    record = _record(cluster, bucket, run)
+    stack = deployed.read(cluster.stack.clients, cluster.stack.name)
+    bucket = stack.parameters.get("Bucket") if stack else None
+    if bucket is None:
+        return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")
+    record = _read_record(cluster, bucket, run)
     with told():
         lock = lease.look(cluster.stack.clients, bucket, cluster.stack.name)
-    return _judged(cluster, run, record, lock) or StoredRun(_facts(cluster, stream, run, bucket))
+    if stored := _stored_run(cluster, run, record, lock):
+        return stored
+    tail = Tail(cluster.stack, cluster.log_group, stream, last=LAST_LINES)
+    tail.read()
+    last = f"; its log ends with: {tail.said}" if tail.said else ""
+    return StoredRun(f"no record of its run {run} is in s3://{bucket}/{keys.run(cluster.stack.name, run)}{last}")
 
 
-def _bucket(cluster: Cluster) -> str | None:
-    """The bucket that the deployed task uses."""
-    found = deployed.read(cluster.stack.clients, cluster.stack.name)
-    return found.parameters.get("Bucket") if found else None
-
-
-def _record(cluster: Cluster, bucket: str, run: str) -> Mapping[str, Any]:
-    """The record of a run; nothing where there is none that can be read."""
+def _read_record(cluster: Cluster, bucket: str, run: str) -> Mapping[str, Any]:
+    """The record of a run; empty where there is none, or a damaged one."""
     with told():
         found = cluster.stack.clients.read(bucket, f"{keys.run(cluster.stack.name, run)}run.json")
     try:
@@ -67,8 +63,8 @@ def _record(cluster: Cluster, bucket: str, run: str) -> Mapping[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _judged(cluster: Cluster, run: str, record: Mapping[str, Any], lock: lease.Found | None) -> StoredRun | None:
-    """What record and lock say together; the lock names a run until the next one takes it."""
+def _stored_run(cluster: Cluster, run: str, record: Mapping[str, Any], lock: lease.Found | None) -> StoredRun | None:
+    """The run by its record and the lock, which names a run until the next run acquires it."""
     if ending := _ended(cluster, run, record):
         return ending
     if lock is None or lock.claim.get("run_id") != run:
@@ -84,7 +80,7 @@ def _judged(cluster: Cluster, run: str, record: Mapping[str, Any], lock: lease.F
 
 
 def _ended(cluster: Cluster, run: str, found: Mapping[str, Any]) -> StoredRun | None:
-    """How a run ended by its record, or by its entry in the lock."""
+    """The run by its record, or by its entry in the lock; None where that holds no outcome."""
     outcome, code = found.get("outcome"), found.get("exit")
     if not isinstance(outcome, str) or outcome == RUNNING:
         return None
@@ -101,10 +97,3 @@ def _killed(cluster: Cluster, run: str, facts: str) -> StoredRun:
 def _look_at(cluster: Cluster, run: str) -> str:
     known = cluster.known
     return f"see its record: invoke history.show --remote --run {run} {known.options}"
-
-
-def _facts(cluster: Cluster, stream: str, run: str, bucket: str) -> str:
-    tail = Tail(cluster.stack, cluster.log_group, stream, last=LAST_LINES)
-    tail.read()
-    last = f"; its log ends with: {tail.said}" if tail.said else ""
-    return f"no record of its run {run} is in s3://{bucket}/{keys.run(cluster.stack.name, run)}{last}"

@@ -1,29 +1,24 @@
-"""The request that starts a task, as RunTask takes it."""
+"""The request of RunTask."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from handoff_kit.fargate.overrides import overrides
-
-if TYPE_CHECKING:
-    from handoff_kit.fargate.network import Network
-    from handoff_kit.fargate.overrides import Asked
-
-__all__ = ["STARTED_BY", "run_task"]
+from handoff_kit.fargate.network import Network
+from handoff_kit.fargate.overrides import Asked, overrides
 
 STARTED_BY = "handoff-run"
 
 
-def run_task(network: Network, family: str, asked: Asked) -> dict[str, Any]:
-    """RunTask without its client token, which each start has of its own."""
+def run_task(network: Network, family: str, options: Asked) -> dict[str, Any]:
+    """The request without its client token, which is another one for each attempt."""
     return {
         "cluster": network.cluster,
         "taskDefinition": family,
         "count": 1,
         **network.capacity,
         "networkConfiguration": network.configuration,
-        "overrides": overrides(asked),
+        "overrides": overrides(options),
         "startedBy": STARTED_BY,
         "propagateTags": "TASK_DEFINITION",
         "enableECSManagedTags": True,

@@ -1,50 +1,36 @@
-"""The tasks run and stop: what is asked for, said and done, and how it is told how it ended."""
+"""Run and stop tasks of a project on Fargate: options, start, watch, result.
+
+Reads the project's files; what calls ECS gets values.
+"""
 
 from __future__ import annotations
 
 import json
 import shlex
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit import params as documents
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.fargate import ending, overrides, request, secrets, size, start, tasks, watch
 from handoff_kit.fargate.attention import Attention
+from handoff_kit.fargate.ending import Ending
+from handoff_kit.fargate.ground import Cluster
+from handoff_kit.fargate.network import Network
 from handoff_kit.fargate.observer import BRIEF
 from handoff_kit.fargate.overrides import Asked
 from handoff_kit.fargate.size import Size
+from handoff_kit.fargate.tasks import Task
 from handoff_kit.fargate.watch import Left, Patience, Watch
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Project
 from handoff_runtime.store import ConfigFile
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+Say = Callable[[str], None]
 
-    from handoff_kit.fargate.ending import Ending
-    from handoff_kit.fargate.ground import Cluster
-    from handoff_kit.fargate.network import Network
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
-
-    Say = Callable[[str], None]
-    Task = Mapping[str, Any]
-
-__all__ = [
-    "InterruptedRunError",
-    "Words",
-    "after_launch",
-    "asked",
-    "chosen",
-    "conclude",
-    "ended",
-    "follow",
-    "launch",
-    "stop",
-    "told",
-]
-
-SHOWN = 200
+SHOWN = 200  # characters of --data
 
 
 class InterruptedRunError(HandoffError):
@@ -57,7 +43,7 @@ class InterruptedRunError(HandoffError):
 
 @dataclass(frozen=True)
 class Words:
-    """What was given on the command line, as texts."""
+    """The options of `invoke run` as typed."""
 
     command: str
     data: Mapping[str, Any]
@@ -68,7 +54,7 @@ class Words:
 
 
 def asked(place: ProjectPlace, loaded: Project, environment: str, words: Words) -> Asked:
-    """What is asked of the run; ProjectError where it would give a secret away, or Fargate has no such size."""
+    """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
     files = documents.document(place, loaded, environment)["files"]
     config = secrets.known(ConfigFile(file["name"], file["value"]) for file in files)
     overrides.check_data(words.data, place.name, config)
@@ -78,7 +64,7 @@ def asked(place: ProjectPlace, loaded: Project, environment: str, words: Words) 
 
 
 def told(cluster: Cluster, network: Network, run: Asked, own: Size) -> str:
-    """What is started, in words; the values of variables are not among them."""
+    """One sentence about the task to start, without the values of variables."""
     where = "Fargate Spot" if network.spot else "Fargate"
     data = json.dumps(dict(run.data), ensure_ascii=False)
     parts = [
@@ -92,7 +78,7 @@ def told(cluster: Cluster, network: Network, run: Asked, own: Size) -> str:
 
 
 def launch(cluster: Cluster, network: Network, run: Asked, say: Say) -> str:
-    """Start a task and leave it to itself; its id."""
+    """Start a task and do not watch it; its id."""
     cluster, effects = _attended(cluster, Attention(), say)
     return tasks.id_of(start.start(cluster, request.run_task(network, cluster.family, run), effects))
 
@@ -100,7 +86,7 @@ def launch(cluster: Cluster, network: Network, run: Asked, say: Say) -> str:
 def follow(
     cluster: Cluster, network: Network, run: Asked, say: Say, show: Callable[[str], None]
 ) -> tuple[str, Ending | Left, int]:
-    """Start a task and watch it to its end: its id, how it ended, and the exit code."""
+    """Start a task and watch it to its end: its id, the result, and the exit code."""
     attention = Attention()
     cluster, effects = _attended(cluster, attention, say)
 
@@ -112,11 +98,11 @@ def follow(
 
 
 def _attended(cluster: Cluster, attention: Attention, say: Say) -> tuple[Cluster, start.Effects]:
-    """The same, its waits ended by signals."""
+    """The tasks with a session whose waits a signal ends, and the hooks for a start."""
 
     def check() -> None:
         if attention.came():
-            hint = f"if its answer was lost, a task may run all the same: {cluster.known.invoke('status')}"
+            hint = f"if its answer was lost, a task may run anyway: {cluster.known.invoke('status')}"
             raise InterruptedRunError(attention.exit_code, hint)
 
     stack = cluster.stack
@@ -125,10 +111,10 @@ def _attended(cluster: Cluster, attention: Attention, say: Say) -> tuple[Cluster
 
 
 def conclude(cluster: Cluster, task: str, found: Ending | Left) -> str:
-    """One sentence, and what to do next."""
+    """The result in one sentence, a hint, and the next command."""
     known = cluster.known
     if isinstance(found, Left):
-        return f"detached: task {task} goes on\n{after_launch(cluster, task)}"
+        return f"detached: task {task} continues\n{after_launch(cluster, task)}"
     if found.code == 0:
         return f"task {task} {found.words}\nnext: {known.invoke('artifacts.get')}"
     hint = f"hint: {found.hint}\n" if found.hint else ""
@@ -137,23 +123,23 @@ def conclude(cluster: Cluster, task: str, found: Ending | Left) -> str:
 
 
 def after_launch(cluster: Cluster, task: str) -> str:
-    """What can be done with a task that goes on."""
+    """The commands for a running task."""
     known = cluster.known
     return f"to stop it: {known.invoke('stop')} --task {task}\nnext: {known.invoke('logs')} --run {task} --follow"
 
 
 def ended(task: str, found: Ending | Left) -> str:
-    """How one ended that was told to."""
+    """The result of a stopped task in one sentence."""
     if isinstance(found, Left):
         unknown = "was not stopped, since ECS does not know it at present, and may still run"
-        return f"task {task} {'was told to stop, and not waited for' if found.stopping else unknown}"
+        return f"task {task} {'is stopping, and not waited for' if found.stopping else unknown}"
     return f"task {task} {found.words}"
 
 
 def chosen(cluster: Cluster, task: str) -> list[Task]:
-    """The tasks to stop: the one that is named, also where ECS does not list or know it yet; else all that run.
+    """The tasks to stop: the one named, also where ECS does not list or know it yet; else all running ones.
 
-    None where that one has ended, or nothing is listed.
+    Empty where that one has ended, or none is listed.
     """
     if not task:
         return tasks.running(cluster)
@@ -166,7 +152,7 @@ def chosen(cluster: Cluster, task: str) -> list[Task]:
 
 
 def stop(cluster: Cluster, found: Sequence[Task], say: Say) -> list[tuple[str, Ending | Left]]:
-    """Have them stopped, all at once, and wait for each; their logs are not read."""
+    """Stop tasks at the same time, and wait for each; their logs are not read."""
     attention = Attention(answers=None)
     cluster, effects = _attended(cluster, attention, say)
     patience = Patience(absence=BRIEF)

@@ -1,39 +1,33 @@
-"""What looks like a secret, by its name or by its form, in what a task is started with.
+"""Detect secrets, by name or by form, in the options of a run.
 
 Task overrides can be read by anyone with ecs:DescribeTasks, and are kept by CloudTrail and the shell's history.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from handoff_runtime import mask, secret_rules, secret_values
+from handoff_runtime.mask import Mask
+from handoff_runtime.store import ConfigFile
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from handoff_runtime.mask import Mask
-    from handoff_runtime.store import ConfigFile
-
-__all__ = ["by_key", "by_name", "by_value", "known"]
-
-TELLING = 8  # a shorter value of .local is found in many an innocent text
+SHORTEST = 8  # a shorter value of .local is a part of many innocent texts
 
 
 def known(files: Iterable[ConfigFile]) -> Mask:
-    """The values that the project's own config holds."""
+    """The values of the project's config files."""
     return mask.mask(files, ())
 
 
 def by_name(name: str, value: str) -> str | None:
-    """Why it is a secret, where its name says so; a short number, a path, or a word like true is none."""
+    """Why a variable is a secret, judged by its name; a short number, a path, or a word like true is none."""
     if not any(value == secret for secret in secret_values.in_environment([(name, value)])):
         return None
     return _by_part(name)
 
 
 def by_key(name: str, value: object) -> str | None:
-    """Why a value of data is a secret, where its name, or a key below it, says so."""
+    """Why a value of --data is a secret, judged by its name and the keys in it."""
     if not any(True for _ in secret_values.in_data({name: value})):
         return None
     return _by_part(name) or "a key or a value in it"
@@ -45,8 +39,8 @@ def _by_part(name: str) -> str | None:
 
 
 def by_value(value: str, config: Mask) -> str | None:
-    """Why it is a secret, where its form says so, or where the project's config holds it."""
-    if any(form == value or (len(form) >= TELLING and form in value) for form in config.forms):
+    """Why a text is a secret, judged by its form, or because a config file of the project contains it."""
+    if any(form == value or (len(form) >= SHORTEST and form in value) for form in config.forms):
         return "its value is in the project's .local"
     kinds = (kind for kind, _ in secret_rules.credentials(value))
     embedded = any(True for _ in secret_values.in_environment([("", value)]))

@@ -1,27 +1,20 @@
-"""Watching a task from its start to its end: its states, its log, what whoever watches wants, and how it ended."""
+"""Watch a task from its start to its end: print its states and its log, detach or stop on a signal."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.fargate import ending, record, start, tasks
+from handoff_kit.fargate.attention import Attention
+from handoff_kit.fargate.ending import Ending
+from handoff_kit.fargate.ground import Cluster
 from handoff_kit.fargate.log import Form, Tail
 from handoff_kit.fargate.observer import PATIENT, Absence, Observer, still_running
-from handoff_kit.fargate.tasks import id_of
+from handoff_kit.fargate.tasks import Task, id_of
 from handoff_kit.remote.errors import AWSError
 from handoff_runtime.aws import faults
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from handoff_kit.fargate.attention import Attention
-    from handoff_kit.fargate.ending import Ending
-    from handoff_kit.fargate.ground import Cluster
-
-    Task = Mapping[str, Any]
-
-__all__ = ["Left", "Patience", "Watch", "run"]
 
 RUNNING = "RUNNING"
 BEFORE = ("PROVISIONING", "PENDING", "ACTIVATING")
@@ -31,10 +24,10 @@ BY_USER = "stopped by invoke"
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: between looks (at first, and at most), until waiting is told, and until it is given up.
+    """Seconds: between polls (`first`, `longest`), until a slow start is reported (`told`) and stopped (`start`).
 
-    `quiet`: how long a log may be silent after its task's end until nothing more is expected; `stopping`: how
-    long after its stop timeout a task may take to be gone.
+    `quiet`: how long a log may be silent after the end of its task until it counts as complete; `stopping`: how long
+    a task may take to stop after its stop timeout.
     """
 
     first: float = 1.0
@@ -48,7 +41,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Left:
-    """The task was left to itself; `stopping` where ECS has taken the request to stop it."""
+    """Detached from a task; `stopping` where ECS has accepted StopTask."""
 
     task: str
     stopping: bool = False
@@ -56,7 +49,7 @@ class Left:
 
 @dataclass
 class Watch:
-    """One task that is watched; `show` takes its log's lines, which are not read where there is none."""
+    """`show` prints lines of the log, which is not read without it; `told_to_stop` is when StopTask was accepted."""
 
     cluster: Cluster
     arn: str
@@ -71,16 +64,17 @@ class Watch:
     told_to_stop: float | None = None
 
     def end(self) -> Ending | Left:
-        """How it ended, once its log is read; or that it was left."""
+        """The result of the task, once its log is read; Left after detaching."""
         try:
-            return self._followed()
+            return self._poll_until_ended()
         except AWSError as error:
             if not (error.passing or error.hint == faults.AGAIN):
                 raise
             raise AWSError(error.message, still_running(self.cluster, id_of(self.arn))) from None
 
-    def _followed(self) -> Ending | Left:
-        tail, form = self._tail(), Form()
+    def _poll_until_ended(self) -> Ending | Left:
+        stream = self.cluster.log_stream(id_of(self.arn))
+        tail, form = Tail(self.cluster.stack, self.cluster.log_group, stream), Form()
         began, wait = self.effects.clock(), self.patience.first
         observer = Observer(self.cluster, id_of(self.arn), self.effects.say, self.effects.clock, self.patience.absence)
         while True:
@@ -89,24 +83,21 @@ class Watch:
                 self._show(tail, form)
                 return found
             if found:
-                self._tell(found, began)
+                self._report_state(found, began)
             if self.has_run:
                 self._show(tail, form)
             if found and ending.is_over(found):
                 self._drain(found, tail, form)
-                return self._ended(found, tail.said)
+                return self._result(found, tail.said)
             self.effects.pause(wait)
             wait = min(self.patience.longest, wait * 1.25)
-            if left := self._heed():
+            if left := self._handle_signal():
                 return left
             if self.to_stop:
                 self.stop()
 
-    def _tail(self) -> Tail:
-        return Tail(self.cluster.stack, self.cluster.log_group, self.cluster.log_stream(id_of(self.arn)))
-
     def _show(self, tail: Tail, form: Form) -> bool:
-        """Show what has come of the log; whether anything has. A log that cannot be read now is read later."""
+        """Print new lines of the log; whether there were any. A log that cannot be read now is read later."""
         try:
             events = tail.read() if self.show else []
         except AWSError as error:
@@ -118,48 +109,41 @@ class Watch:
             self.show(form.lines(events))
         return bool(events)
 
-    def _tell(self, task: Task, began: float) -> None:
-        """Each state once; a start that takes long; what takes too long ends it. What has run once has started."""
+    def _report_state(self, task: Task, began: float) -> None:
+        """Print a new state; give up on a start or a stop that takes too long."""
         state, waited = str(task["lastStatus"]), self.effects.clock() - began
         self.has_run = self.has_run or state not in BEFORE
         if state != self.state:
             self.state = state
             self.effects.say(f"{state} after {waited:.0f} s")
         if not self.has_run and self.told_to_stop is None:
-            self._start_takes(waited)
+            self._check_start(waited)
         if self.told_to_stop is not None:
-            self._stop_takes(self.effects.clock() - self.told_to_stop)
+            waited = self.effects.clock() - self.told_to_stop
+            if waited > self.cluster.known.stop_timeout + self.patience.stopping:
+                message = f"task {id_of(self.arn)}: still {self.state} {waited:.0f} s after its stop was requested"
+                raise AWSError(message, self.cluster.known.invoke("status"))
 
-    def _start_takes(self, waited: float) -> None:
+    def _check_start(self, waited: float) -> None:
         if waited > self.patience.start and tasks.stop(self.cluster, self.arn, "did not start in time"):
             message = f"task {id_of(self.arn)}: still {self.state} after {waited:.0f} s, and so stopped"
-            raise AWSError(f"{message}; expected it to run", self._look_at())
+            raise AWSError(f"{message}; expected it to run", self._hint_for_slow_start())
         if waited > self.patience.told and not self.slow:
             self.slow = True
-            self.effects.say(f"still {self.state} after {waited:.0f} s; {self._look_at()}")
+            self.effects.say(f"still {self.state} after {waited:.0f} s; {self._hint_for_slow_start()}")
 
-    def _look_at(self) -> str:
+    def _hint_for_slow_start(self) -> str:
         known = self.cluster.known
-        way = (
-            "a route to the internet (public_ip, or a NAT gateway)" if known.public_ip else "a NAT gateway or endpoints"
-        )
-        return f"if it stays so: do its subnets have {way}, and how large is its image? {known.invoke('status')}"
-
-    def _stop_takes(self, waited: float) -> None:
-        limit = self.cluster.known.stop_timeout + self.patience.stopping
-        if waited > limit:
-            message = f"task {id_of(self.arn)}: still {self.state} {waited:.0f} s after it was told to stop"
-            raise AWSError(message, self.cluster.known.invoke("status"))
+        internet = "a route to the internet (public_ip, or a NAT gateway)"
+        route = internet if known.public_ip else "a NAT gateway or endpoints"
+        return f"if it stays so: do its subnets have {route}, and how large is its image? {known.invoke('status')}"
 
     def _drain(self, task: Task, tail: Tail, form: Form) -> None:
-        """Read on for what arrives after the end: to the runtime's last line, or until nothing comes any more."""
+        """Read what is logged after the end: to the last line of the runtime, or until the log is quiet."""
+        if not self.show or not ending.has_run(task):
+            return
         quiet_since = self.effects.clock()
-        while (
-            self.show
-            and ending.has_run(task)
-            and not tail.said
-            and self.effects.clock() - quiet_since < self.patience.quiet
-        ):
+        while not tail.said and self.effects.clock() - quiet_since < self.patience.quiet:
             if self._show(tail, form):
                 quiet_since = self.effects.clock()
             elif not tail.said:
@@ -167,8 +151,8 @@ class Watch:
                 if self.attention.came():
                     return
 
-    def _ended(self, task: Task, said: str) -> Ending:
-        """How; it is to be started again only where nobody had it stopped, and the work was not begun."""
+    def _result(self, task: Task, said: str) -> Ending:
+        """The result; `again` only where nobody stopped the task, and its container has not started."""
         if ending.has_run(task) and ending.exit_code(task) is None:
             how = record.find(self.cluster, id_of(self.arn)).ending
             return how or ending.explain(task, self.cluster.known, said)
@@ -176,21 +160,21 @@ class Watch:
         again = how.again and self.told_to_stop is None and task.get("stopCode") == ending.NOT_STARTED
         return replace(how, again=again and not ending.has_run(task))
 
-    def _heed(self) -> Left | None:
-        """Do what a signal means: leave the task, or stop it and watch it end."""
-        wanted = self.attention.wanted()
-        if wanted == "stop":
+    def _handle_signal(self) -> Left | None:
+        """Detach, or stop the task and keep watching."""
+        answer = self.attention.wanted()
+        if answer == "stop":
             self.attention.number = 0
             self.stop()
-        return Left(id_of(self.arn), self.told_to_stop is not None) if wanted == "detach" else None
+        return Left(id_of(self.arn), self.told_to_stop is not None) if answer == "detach" else None
 
     def stop(self) -> None:
-        """Have it stopped, once; where ECS does not know it, as soon as it does."""
+        """Stop the task once; where ECS does not know it yet, as soon as it does."""
         if self.told_to_stop is not None:
             return
         if tasks.stop(self.cluster, self.arn, BY_USER):
             self.told_to_stop, self.to_stop = self.effects.clock(), False
-            self.effects.say(f"told to stop; it has {self.cluster.known.stop_timeout} s")
+            self.effects.say(f"stop requested; it has {self.cluster.known.stop_timeout} s")
         elif not self.to_stop:
             self.to_stop = True
             self.effects.say("ECS does not know the task at present; it is stopped as soon as it does")
@@ -199,7 +183,7 @@ class Watch:
 def run(
     cluster: Cluster, request: Mapping[str, Any], watch: Callable[[str], Watch], effects: start.Effects
 ) -> tuple[str, Ending | Left]:
-    """Start a task and watch it; one that never starts is started again, told, and not for ever."""
+    """Start a task and watch it, at most STARTS times where it never runs; its ARN and the result."""
     for attempt in range(1, STARTS + 1):
         arn = start.start(cluster, request, effects)
         effects.say(f"started task {id_of(arn)}")
@@ -211,6 +195,6 @@ def run(
             raise
         if isinstance(found, Left) or not found.again or attempt == STARTS:
             return arn, found
-        effects.say(f"{found.words}\nstarting it again ({attempt + 1} of {STARTS})")
+        effects.say(f"{found.words}\nretry ({attempt + 1} of {STARTS})")
         effects.check()
     raise AssertionError

@@ -1,16 +1,19 @@
-"""The runs that were: an index by day, here or in S3, of which no more days are read than are asked for."""
+"""The history of runs: an index by day, local or in S3, of which only the days needed are read."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.errors import ProjectError
+from handoff_kit.names import ProjectPlace
 from handoff_kit.remote.objects import items
+from handoff_kit.remote.stack import Stack
 from handoff_kit.text import count, elapsed, table
 from handoff_runtime import containment, damage, keys
 from handoff_runtime import history as index
@@ -18,16 +21,8 @@ from handoff_runtime.aws.clients import S3
 from handoff_runtime.aws.together import each
 from handoff_runtime.terminal import safe_name
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
-
-    Line = Mapping[str, Any]
-    Say = Callable[[str], None]
-
-__all__ = ["LAST", "Asked", "Source", "after", "here", "in_aws", "lines", "number", "since", "table_of", "to_json"]
+Line = Mapping[str, Any]
+Say = Callable[[str], None]
 
 LAST = 20
 AT_ONCE = 16
@@ -39,12 +34,12 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SPAN = re.compile(r"(\d{1,6})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SUCCEEDED = ("succeeded", "skipped", "running")
-SINCE_TOLD = "a time like 2026-01-31 or 2026-01-31T06:00:00Z, or a span like 90m, 24h, 7d, 2w"
+SINCE_EXPECTED = "a time like 2026-01-31 or 2026-01-31T06:00:00Z, or a span like 90m, 24h, 7d, 2w"
 
 
 @dataclass(frozen=True)
 class Source:
-    """The days that have runs, how several of them are read, and where notes of damage go."""
+    """The days that have runs, a function that reads some of them, and where notes of damage go (`say`)."""
 
     days: tuple[str, ...]
     read: Callable[[Sequence[str]], Iterable[bytes]]
@@ -55,7 +50,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which runs: of one environment, failed ones, since a moment (as in a record), so many at most."""
+    """Which runs: of one environment, only failed ones, since a moment (as in a record), the last so many."""
 
     environment: str | None = None
     failed: bool = False
@@ -63,7 +58,7 @@ class Asked:
     last: int | None = LAST
 
     def of(self, environment: str | None) -> Asked:
-        """The same, of one environment."""
+        """The query for one environment."""
         return replace(self, environment=environment)
 
 
@@ -101,7 +96,7 @@ def _by_record(place: ProjectPlace, say: Say) -> Source:
 
 
 def in_aws(stack: Stack, say: Say) -> Source:
-    """The runs whose history is in S3: one listing, and one GET a day."""
+    """The runs in S3: one listing, and one GET for each day."""
     prefix = keys.history(stack.name)
     days = tuple(item.path.removesuffix(SUFFIX) for item in items(stack, prefix))
 
@@ -118,35 +113,25 @@ def _of_days(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted((name for name in names if DAY.fullmatch(name)), reverse=True))
 
 
-def lines(source: Source, asked: Asked) -> list[Line]:
-    """The runs asked for, the newest first."""
-    days = [day for day in source.days if day >= asked.since[:10]]
+def lines(source: Source, query: Asked) -> list[Line]:
+    """The runs of a query, the newest first."""
+    days = [day for day in source.days if day >= query.since[:10]]
     found: list[Line] = []
-    for some in _batches(days):
+    size = AT_ONCE  # few days first, since the newest runs are most often enough; then twice as many each time
+    while days:
+        some, days, size = days[:size], days[size:], 2 * size
         for day, content in zip(some, source.read(some), strict=True):
-            found += _of_day(_parsed(content, f"{source.where}{day}{SUFFIX}", source.say), asked)
-        if asked.last is not None and len(found) >= asked.last:
-            return found[: asked.last]
+            lines = _parse(content, f"{source.where}{day}{SUFFIX}", source.say)
+            last = {line["run_id"]: line for line in lines}  # a later line of a run corrects an earlier one
+            matching = [line for line in last.values() if _matches(line, query)]
+            found += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
+        if query.last is not None and len(found) >= query.last:
+            return found[: query.last]
     return found
 
 
-def _batches(days: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Few days first, since the newest runs are most often enough; then twice as many each time."""
-    start, size = 0, AT_ONCE
-    while start < len(days):
-        yield days[start : start + size]
-        start, size = start + size, 2 * size
-
-
-def _of_day(told: Iterable[Line], asked: Asked) -> list[Line]:
-    """The last line of a run counts: what was told of it before did not hold."""
-    newest = {line["run_id"]: line for line in told}
-    wanted = [line for line in newest.values() if _is_wanted(line, asked)]
-    return sorted(wanted, key=lambda line: str(line.get("started_at")), reverse=True)
-
-
-def _parsed(content: bytes, where: str, say: Say) -> Iterator[Line]:
-    """Each line that is one; a run killed while it wrote may have left half of one."""
+def _parse(content: bytes, where: str, say: Say) -> Iterator[Line]:
+    """The lines that are complete; a run killed while it wrote may have left a part of one."""
     skipped: list[tuple[int, str]] = []
     for number, text in enumerate(content.split(b"\n"), 1):
         found, wrong = damage.parse(text, damage.LINE) if text.strip() else (None, "")
@@ -160,16 +145,16 @@ def _parsed(content: bytes, where: str, say: Say) -> Iterator[Line]:
         say(f"note: {where}: line {number} cannot be read ({wrong}){others}: skipped")
 
 
-def _is_wanted(line: Line, asked: Asked) -> bool:
+def _matches(line: Line, query: Asked) -> bool:
     return (
-        str(line.get("started_at")) >= asked.since
-        and not (asked.failed and line.get("outcome") in SUCCEEDED)
-        and asked.environment in (None, line.get("environment"))
+        str(line.get("started_at")) >= query.since
+        and not (query.failed and line.get("outcome") in SUCCEEDED)
+        and query.environment in (None, line.get("environment"))
     )
 
 
 def table_of(found: Iterable[Line]) -> str:
-    """One line a run under a head; nothing where there is none."""
+    """A table of runs; empty where there is none."""
     rows = [_row(line) for line in found]
     return table(HEAD, rows, right=RIGHT) if rows else ""
 
@@ -191,7 +176,7 @@ def _row(line: Line) -> tuple[str, ...]:
 
 
 def after(found: Sequence[Line], source: Source, options: str) -> str:
-    """What to do next: look at the newest one, ask for more, or make one."""
+    """The next command: show the newest run, drop the filters, or run."""
     if found:
         return f"next: invoke history.show --run {shlex.quote(safe_name(found[0]['run_id']))} {options}"
     command = f"history {options}" if source.days else f"run-local {options.removeprefix('--remote ')}"
@@ -199,12 +184,12 @@ def after(found: Sequence[Line], source: Source, options: str) -> str:
 
 
 def to_json(found: Iterable[Line]) -> str:
-    """One JSON object a line."""
+    """JSON lines."""
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in found)
 
 
 def number(flag: str, text: str) -> int | None:
-    """A count that was given; None where none was."""
+    """A positive number; None for an empty text."""
     if not text:
         return None
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
@@ -213,16 +198,15 @@ def number(flag: str, text: str) -> int | None:
 
 
 def since(text: str, now: datetime) -> str:
-    """The moment a run must have begun by, in the form of records; empty where none was given."""
+    """--since in the form of records, UTC; empty for an empty text."""
     if not text:
         return ""
     try:
-        moment = now - _span(text) if SPAN.fullmatch(text) else datetime.fromisoformat(text.replace("Z", "+00:00"))
+        if span := SPAN.fullmatch(text):
+            moment = now - timedelta(**{UNITS[span[2]]: int(span[1])})
+        else:
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
         moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
         return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     except (ValueError, OverflowError):
-        raise ProjectError(f"--since: found {text!r}, expected {SINCE_TOLD}", "for example: --since 7d") from None
-
-
-def _span(text: str) -> timedelta:
-    return timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+        raise ProjectError(f"--since: found {text!r}, expected {SINCE_EXPECTED}", "for example: --since 7d") from None

@@ -1,21 +1,14 @@
-"""What lies below a prefix of the project's bucket, as a table."""
+"""The objects below a prefix of the project's bucket."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from handoff_kit.remote.errors import told
+from handoff_kit.remote.stack import Stack
 from handoff_kit.text import count, stamp, table
 from handoff_runtime.aws import listing
-from handoff_runtime.aws.listing import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.aws.listing import Item
-
-__all__ = ["items", "listed", "place_of", "table_of"]
+from handoff_runtime.aws.listing import Item, Place
 
 HEAD = ("PATH", "BYTES", "STORED")
 
@@ -26,17 +19,17 @@ def place_of(stack: Stack, prefix: str) -> Place:
 
 
 def items(stack: Stack, prefix: str) -> list[Item]:
-    """Every object below it."""
+    """The objects below a prefix."""
     with told():
         return list(listing.items(stack.clients, place_of(stack, prefix)))
 
 
 def listed(stack: Stack, prefix: str) -> str:
-    """The table of every object below it; nothing where there is none."""
+    """A table of the objects below a prefix; empty where there is none."""
     return table_of(items(stack, prefix))
 
 
 def table_of(found: Iterable[Item]) -> str:
-    """One line an object: path, bytes, when it was stored."""
+    """Path, bytes and date of each object; empty where there is none."""
     rows = [(item.path, count(item.size), stamp(item.modified)) for item in found]
     return table(HEAD, rows, right=("BYTES",)) if rows else ""

@@ -1,21 +1,17 @@
-"""The params document as Parameter Store holds it: one version of it, and whose it is."""
+"""Versions of the params document in Parameter Store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.names import STACK_VARIABLE
+from handoff_kit.remote.stack import Stack
+from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_runtime import damage, sealed, store
 from handoff_runtime.aws.clients import SSM
-
-if TYPE_CHECKING:
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.store import Params
-
-__all__ = ["ABSENT", "Damaged", "Stored", "check_whose", "find", "get", "replaceable"]
+from handoff_runtime.store import Params
 
 ABSENT = ("ParameterNotFound", "ParameterVersionNotFound")
 UNREADABLE = ("AccessDeniedException",)
@@ -23,26 +19,25 @@ UNREADABLE = ("AccessDeniedException",)
 
 @dataclass(frozen=True)
 class Stored:
-    """A params document in Parameter Store, and the version it has there."""
+    """A params document and its version."""
 
     version: int
     params: Params
 
     @property
     def document(self) -> dict[str, Any]:
-        """The document itself."""
         return dict(self.params.document)
 
 
 @dataclass(frozen=True)
 class Damaged:
-    """A params document of ours that cannot be read any more."""
+    """A params document of handoff that cannot be read any more."""
 
     version: int
 
 
 def get(stack: Stack, version: int | None = None) -> Stored:
-    """The stored document; an error that tells how to store one where there is none."""
+    """The stored document; AWSError where there is none."""
     if found := find(stack, version):
         return found
     what = "no params found" if version is None else f"no version {version} found"
@@ -52,7 +47,7 @@ def get(stack: Stack, version: int | None = None) -> Stored:
 
 
 def find(stack: Stack, version: int | None = None) -> Stored | None:
-    """The stored document, or None; the one of another project is an error."""
+    """The stored document, or None; ProjectError for that of another project."""
     stored = _read(stack, ABSENT, version)
     if stored and stored.params.pipeline.project != stack.project:
         raise _of_another(stack, stored.params.pipeline.project)
@@ -60,7 +55,7 @@ def find(stack: Stack, version: int | None = None) -> Stored | None:
 
 
 def replaceable(stack: Stack) -> Stored | Damaged | None:
-    """The stored document, or Damaged where it is ours and cannot be read: a push may replace that."""
+    """The stored document, or Damaged for one that a push may replace although it cannot be read."""
     try:
         return find(stack)
     except AWSError:
@@ -72,7 +67,7 @@ def replaceable(stack: Stack) -> Stored | Damaged | None:
 
 
 def check_whose(stack: Stack) -> None:
-    """Refuse a stack whose params, where we may read them, are another project's."""
+    """Refuse a stack whose params, if they may be read, are another project's."""
     stored = _read(stack, ABSENT + UNREADABLE, None)
     if stored and stored.params.pipeline.project != stack.project:
         raise _of_another(stack, stored.params.pipeline.project)
@@ -83,22 +78,17 @@ def _read(stack: Stack, absent: tuple[str, ...], version: int | None) -> Stored 
     answer = stack.call_unless(absent, SSM, "get_parameter", Name=name, WithDecryption=True)
     if answer is None:
         return None
-    found = answer["Parameter"]
+    where = f"parameter {stack.parameter}"
     with told():
-        return Stored(found["Version"], _params(stack, found["Value"]))
-
-
-def _params(stack: Stack, text: str) -> Params:
-    """What a text holds; an error where another program, or a later version of this one, has stored it."""
-    content, where = sealed.unseal(text), f"parameter {stack.parameter}"
-    found = damage.parse(content, damage.ANY).value
-    if found is None or "pipeline" not in found:
-        hint = f"what else uses the name? aws ssm get-parameter-history --name {stack.parameter}"
-        raise AWSError(f"{where}: found what is no params document", hint)
-    if found.get("format") != store.FORMAT:
-        message = f"{where}: found params of format {found.get('format')!r}, expected {store.FORMAT}"
-        raise AWSError(message, "a later handoff has stored them: use that, or push again with it")
-    return store.parse(content, where)
+        content = sealed.unseal(answer["Parameter"]["Value"])
+        document = damage.parse(content, damage.ANY).value
+        if document is None or "pipeline" not in document:
+            hint = f"see who stored it: aws ssm get-parameter-history --name {stack.parameter}"
+            raise AWSError(f"{where}: found no params document", hint)
+        if document.get("format") != store.FORMAT:
+            message = f"{where}: found params of format {document.get('format')!r}, expected {store.FORMAT}"
+            raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
+        return Stored(answer["Parameter"]["Version"], store.parse(content, where))
 
 
 def _of_another(stack: Stack, project: str) -> ProjectError:

@@ -4,49 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
 from handoff_kit.console import ask
-from handoff_kit.errors import ProjectError, checked
 from handoff_kit.remote import fingerprint, parameter
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.parameter import Stored
 from handoff_kit.steps import Change, Push
 from handoff_kit.text import stamp, table
-from handoff_runtime import mask, sealed, store
+from handoff_runtime import mask, sealed
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.mask import STARS
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
     from handoff_kit.remote.parameter import Damaged
     from handoff_kit.remote.stack import Stack
     from handoff_runtime.store import Params
 
     Say = Callable[[str], None]
-
-__all__ = [
-    "Difference",
-    "advanced",
-    "confirm",
-    "differences",
-    "history",
-    "masked",
-    "notes",
-    "of_file",
-    "of_project",
-    "plan_push",
-    "push",
-    "told_differences",
-]
 
 SHORT = 8
 LEAF = ": "
@@ -63,32 +43,6 @@ class Difference:
     key: str
     stored: str | None
     local: str | None
-
-
-def of_project(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
-    """The params document as it lies here, once nothing stands in the way of running it."""
-    documents.check_functions(place)
-    return documents.document(place, loaded, environment)
-
-
-def of_file(path: Path, place: ProjectPlace) -> dict[str, Any]:
-    """The params document of a file; the one of another project is refused."""
-    hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
-    with checked():
-        params = store.parse(content, f"--params: {path.name}")
-    if (project := params.pipeline.project) != place.name:
-        message = f"--params: {path.name}: found the params of project {project!r}, expected those of {place.name!r}"
-        raise ProjectError(message, f"name its project: --project {project}")
-    return dict(params.document)
-
-
-def advanced(loaded: Project) -> bool:
-    """Whether the project allows the advanced tier, which costs money: `params: {tier: advanced}`."""
-    return loaded.params.tier == "advanced"
 
 
 def plan_push(

@@ -1,30 +1,25 @@
-"""One run of the past: its record and the last lines of its log, from here or from S3."""
+"""The record of a run and the last lines of its log, local or in S3."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from handoff_kit.names import ProjectPlace
 from handoff_kit.remote import history
 from handoff_kit.remote.artifacts import checked_run, of_run
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.history import Asked
+from handoff_kit.remote.stack import Stack
 from handoff_kit.text import count, elapsed, table
 from handoff_runtime import containment, damage
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
-
-__all__ = ["LINES", "Past", "after", "here", "in_aws", "newest", "shown"]
 
 LINES = 20
 TAIL = 256 << 10
@@ -35,23 +30,23 @@ MEGABYTE = 1e6
 
 @dataclass(frozen=True)
 class Past:
-    """The record of a run, and the end of its log."""
+    """The record of a run and the end of its log."""
 
     record: Mapping[str, Any]
     log: str
 
 
 def newest(source: history.Source, environment: str | None, options: str) -> str:
-    """The id of the last run; an error where there was none."""
+    """The id of the last run; AWSError where there is none."""
     found = history.lines(source, Asked(environment=environment, last=1))
     if not found:
         again = options.removeprefix("--remote ")
-        raise AWSError("history: found no run", f"make one: invoke run-local {again}")
+        raise AWSError("history: found no run", f"run the project: invoke run-local {again}")
     return str(found[0]["run_id"])
 
 
 def here(place: ProjectPlace, run: str) -> Past:
-    """A run on this machine; of those before the last one the record is kept, and no log."""
+    """A local run; those before the last one have a record, but no log."""
     artifacts = place.directory / ".artifacts"
     own = artifacts / "runs" / checked_run(run)
     for directory in (artifacts, own):
@@ -74,7 +69,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def in_aws(stack: Stack, run: str) -> Past:
-    """A run whose record lies in S3; of its log only the end is fetched."""
+    """A run in S3; of its log only the end is fetched."""
     prefix = of_run(stack, run)
     record, wrong = _record(_fetched(stack, f"{prefix}{RECORD}"))
     if wrong:
@@ -87,7 +82,7 @@ def in_aws(stack: Stack, run: str) -> Past:
 
 
 def _fetched(stack: Stack, key: str, **more: str) -> bytes | None:
-    """An object; a range of an empty one cannot be had (416)."""
+    """An object; None where there is none, or a range of an empty one is requested (416)."""
     codes = ("NoSuchKey", "InvalidRange", "416")
     found = stack.call_unless(codes, S3, "get_object", Bucket=stack.bucket, Key=key, **more)
     return bytes(found["Body"].read()) if found else None
@@ -98,7 +93,7 @@ def _unknown(run: str, where: str, command: str) -> AWSError:
 
 
 def _unreadable(where: str, wrong: str, remove: str, options: str) -> AWSError:
-    hint = f"to remove it: {remove}; what the history tells of that run: invoke history --json {options}"
+    hint = f"to remove it: {remove}; the line of that run in the history: invoke history --json {options}"
     return AWSError(f"{where}: this record cannot be read ({wrong})", hint)
 
 
@@ -111,22 +106,18 @@ def _end(log: bytes | None) -> str:
 
 
 def shown(run: Past, lines: int) -> str:
-    """The run's facts, its stages, and the last lines of its log."""
+    """The facts and stages of a run, and the last lines of its log."""
     facts = "".join(f"{name:<9} {safe_name(value)}\n" for name, value in _facts(run.record))
     stages = table(HEAD, map(_stage, run.record["stages"]), right=HEAD[2:])
     last = safe_text(run.log).removesuffix("\n").split("\n")[-lines:] if run.log else []
-    return f"{facts}\n{stages}{_log(last)}"
-
-
-def _log(last: Sequence[str]) -> str:
     if not last:
-        return ""
+        return f"{facts}\n{stages}"
     head = "the last line" if len(last) == 1 else f"the last {len(last)} lines"
-    return f"\n{head} of its log:\n" + "".join(f"{line}\n" for line in last)
+    return f"{facts}\n{stages}\n{head} of its log:\n" + "".join(f"{line}\n" for line in last)
 
 
 def after(run: Past, place: ProjectPlace, options: str, *, remote: bool) -> str:
-    """What to do next: look at what it left."""
+    """The next command: get the artifacts of the run."""
     name = run.record["run_id"]
     if remote:
         return f"invoke artifacts.get --run {shlex.quote(safe_name(name))} {options.removeprefix('--remote ')}"
@@ -140,38 +131,26 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "run", record["run_id"]
     yield "project", f"{record['project']} ({record['environment']})"
     yield "started", f"{record['started_at']}, by {record['trigger']}, attempt {record['attempt']}"
-    yield "outcome", _outcome(record)
+    code = "" if record["exit"] is None else f", exit {record['exit']}"
+    yield "outcome", f"{record['outcome']}{code}" + (f": {record['reason']}" if record.get("reason") else "")
     yield "duration", elapsed(record["seconds"])
-    yield "state", _state(record["state"])
+    state = record["state"]
+    stored = state.get("after") or state.get("before")
+    change = "replaced" if state["replaced"] else "unchanged"
+    yield "state", f"{change}, {count(stored['bytes'])} bytes" if stored else "none"
     versions = {"params": record.get("params_version"), "image": record.get("image_digest")}
     yield from ((name, str(value)) for name, value in versions.items() if value)
 
 
-def _outcome(record: Mapping[str, Any]) -> str:
-    code = "" if record["exit"] is None else f", exit {record['exit']}"
-    return f"{record['outcome']}{code}" + (f": {record['reason']}" if record.get("reason") else "")
-
-
-def _state(state: Mapping[str, Any]) -> str:
-    found = state.get("after") or state.get("before")
-    kept = "replaced" if state["replaced"] else "unchanged"
-    return f"{kept}, {count(found['bytes'])} bytes" if found else "none"
-
-
 def _stage(stage: Mapping[str, Any]) -> tuple[str, ...]:
-    memory = stage.get("peak_memory_bytes")
+    memory, verdict = stage.get("peak_memory_bytes"), stage.get("verdict")
+    ended = str(stage.get("exit")) if stage.get("signal") is None else signal_name(stage["signal"])
+    if verdict != "ok":
+        ended = "not started" if verdict is None else f"{ended} ({verdict})"
     return (
         stage["name"],
-        _ended(stage),
+        ended,
         *("-" if stage.get(name) is None else f"{stage[name]:.2f}" for name in ("seconds", "cpu_seconds")),
         "-" if memory is None else f"{memory / MEGABYTE:.1f}",
         *(count(stage.get(name)) for name in ("rows_in", "rows_out", "bytes_out")),
     )
-
-
-def _ended(stage: Mapping[str, Any]) -> str:
-    verdict = stage.get("verdict")
-    if verdict is None:
-        return "not started"
-    how = str(stage.get("exit")) if stage.get("signal") is None else signal_name(stage["signal"])
-    return how if verdict == "ok" else f"{how} ({verdict})"

@@ -10,7 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import HandoffError
-from handoff_kit.remote import names
+from handoff_kit.resource_names import OWNER_VARIABLE
 from handoff_kit.runtime import LocalRun
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def plan(
     no_state: bool = False,
 ) -> LocalRun:
     """What the runtime is to be started with; its params, and so what may be wrong with them, are in AWS."""
-    store = {"STACK_NAME": stack.name, "S3_BUCKET_NAME": stack.bucket, names.OWNER_VARIABLE: stack.bucket_owner}
+    store = {"STACK_NAME": stack.name, "S3_BUCKET_NAME": stack.bucket, OWNER_VARIABLE: stack.bucket_owner}
     return LocalRun(directory(place), "", command, data, meter, log_format, None, store, no_state)
 
 

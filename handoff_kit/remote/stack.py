@@ -1,27 +1,22 @@
-"""A project's stack: what it is called in AWS, and one way to call what holds it."""
+"""The place of a project in AWS: its names, and the session that calls go through."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from handoff_kit.remote.errors import told
 from handoff_runtime import keys
+from handoff_runtime.aws.clients import Clients
 from handoff_runtime.terminal import safe_name
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["Stack"]
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Where one project lies in AWS; `bucket` is empty where only its parameter is asked for.
+    """`name` is that of the task stack, `bucket` is empty where only the parameter is used.
 
-    `options` are the flags that name the same project again, for the commands we suggest.
+    `options` are the options that name the same project, for suggested commands.
     """
 
     project: str
@@ -33,7 +28,7 @@ class Stack:
 
     @property
     def parameter(self) -> str:
-        """The parameter that holds the params document."""
+        """The name of the parameter that holds the params document."""
         return keys.parameter(self.name)
 
     @property
@@ -50,7 +45,7 @@ class Stack:
     def call_unless(
         self, codes: Collection[str], service: str, operation: str, **request: object
     ) -> dict[str, Any] | None:
-        """The same, but None where AWS answers with one of these codes or statuses."""
+        """Call an operation; None where AWS answers with one of these codes or statuses."""
         with told():
             return cast("dict[str, Any] | None", self.clients.call_unless(codes, service, operation, **request))
 
@@ -62,5 +57,5 @@ class Stack:
             yield from self.clients.pages(service, operation, allow=allow, **request)
 
     def shown(self, key: str) -> str:
-        """A key as the aws command line would name it, in one line."""
+        """A key as s3://BUCKET/KEY, in one line."""
         return f"s3://{self.bucket}/{safe_name(key)}"

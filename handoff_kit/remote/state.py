@@ -1,59 +1,36 @@
-"""The state in S3: shown, and replaced only where it still is what one has seen (compare-and-swap)."""
+"""The state in S3: read it and its versions, and replace it by compare-and-swap."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from handoff_kit.errors import ProjectError
+from handoff_kit.names import ProjectPlace
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import Change, Race
 from handoff_kit.text import count, stamp, table
 from handoff_runtime import keys
 from handoff_runtime.aws import digest, lease
 from handoff_runtime.aws.clients import S3
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
-
-__all__ = [
-    "State",
-    "after_clear",
-    "check",
-    "checked_version",
-    "draft",
-    "find",
-    "get",
-    "history",
-    "holder",
-    "none_there",
-    "plan_clear",
-    "plan_put",
-    "plan_restore",
-    "question",
-    "shown",
-    "text_of",
-    "under_way",
-]
-
 HEAD = ("VERSION", "STORED", "BYTES", "WHAT")
 UNVERSIONED = "null"
-NO_KEY = ("NoSuchKey",)  # a bucket that is not there answers 404 as well, and is another mistake
-NO_VERSION = (*NO_KEY, "NoSuchVersion", "InvalidArgument", "MethodNotAllowed", "405")  # the last: it was cleared then
+NO_KEY = ("NoSuchKey",)  # not 404, which a missing bucket answers too
+NO_VERSION = (*NO_KEY, "NoSuchVersion", "InvalidArgument", "MethodNotAllowed", "405")  # 405: a delete marker
 SINGER = "singer"
 EMPTY = b"{}\n"
 
 
 @dataclass(frozen=True)
 class State:
-    """One version of the state: its content, and what tells it from the others."""
+    """One version of the state; `stored` is when, as text."""
 
     content: bytes
     etag: str
@@ -62,10 +39,9 @@ class State:
 
 
 def find(stack: Stack, version: str = "") -> State | None:
-    """The state as it is, or one version of it; None where there is none."""
-    asked = {"VersionId": version} if version else {}
-    codes = NO_VERSION if version else NO_KEY
-    answer = stack.call_unless(codes, S3, "get_object", Bucket=stack.bucket, Key=keys.state(stack.name), **asked)
+    """The current state, or one version of it; None where there is none."""
+    request = {"Bucket": stack.bucket, "Key": keys.state(stack.name), **({"VersionId": version} if version else {})}
+    answer = stack.call_unless(NO_VERSION if version else NO_KEY, S3, "get_object", **request)
     if answer is None:
         return None
     body = answer["Body"].read()
@@ -73,19 +49,19 @@ def find(stack: Stack, version: str = "") -> State | None:
 
 
 def get(stack: Stack, version: str = "") -> State:
-    """The same; an error where there is none."""
+    """The current state, or one version of it; AWSError where there is none."""
     if found := find(stack, version):
         return found
     raise AWSError(f"{shown(stack)}: no version {version} found", _versions(stack)) if version else none_there(stack)
 
 
 def none_there(stack: Stack) -> AWSError:
-    """No state is stored."""
+    """The error where no state is stored."""
     return AWSError(f"{shown(stack)}: no state found", f"a run leaves one; earlier ones: {_versions(stack)}")
 
 
 def shown(stack: Stack) -> str:
-    """The state as the aws command line would name it."""
+    """s3://BUCKET/KEY of the state."""
     return stack.shown(keys.state(stack.name))
 
 
@@ -94,60 +70,56 @@ def _versions(stack: Stack) -> str:
 
 
 def history(stack: Stack) -> str:
-    """Every version there is, the newest first; nothing where there is none."""
-    rows = [_row(found) for found in _all_versions(stack)]
-    return table(HEAD, rows, right=("BYTES",)) if rows else ""
-
-
-def _all_versions(stack: Stack) -> list[Mapping[str, Any]]:
-    """Versions and marks of deletions, as S3 lists them: the newest first."""
+    """A table of the versions and delete markers, the newest first; empty where there is none."""
     key = keys.state(stack.name)
     pages = stack.pages(S3, "list_object_versions", Bucket=stack.bucket, Prefix=key)
     both = (version for page in pages for kind in ("Versions", "DeleteMarkers") for version in page.get(kind, ()))
     versions = [version for version in both if version["Key"] == key]
-    return sorted(versions, key=lambda version: (version["LastModified"], version["IsLatest"]), reverse=True)
+    versions.sort(key=lambda version: (version["LastModified"], version["IsLatest"]), reverse=True)
+    rows = [_row(version) for version in versions]
+    return table(HEAD, rows, right=("BYTES",)) if rows else ""
 
 
-def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
-    what = "cleared" if "ETag" not in found else "current" if found["IsLatest"] else "earlier"
-    return found["VersionId"], stamp(found["LastModified"]), count(found.get("Size")), what
+def _row(version: Mapping[str, Any]) -> tuple[str, ...]:
+    what = "cleared" if "ETag" not in version else "current" if version["IsLatest"] else "earlier"
+    return version["VersionId"], stamp(version["LastModified"]), count(version.get("Size")), what
 
 
 def checked_version(stack: Stack, version: str) -> str:
-    """The version that was named."""
+    """--version, which is required."""
     if version:
         return version
-    raise ProjectError("no version is named, expected --version VERSION", f"{_versions(stack)} tells which there are")
+    raise ProjectError("--version: missing, expected the id of a version", f"see which there are: {_versions(stack)}")
 
 
 def draft(place: ProjectPlace) -> Path:
-    """The file in which a state is edited; it stays when it cannot be stored."""
+    """The file in which a state is edited; it remains where the state cannot be stored."""
     return place.build / "state.edited"
 
 
 def text_of(seen: State | None) -> bytes:
-    """What to begin an edit with."""
+    """The text to edit."""
     return seen.content if seen else EMPTY
 
 
 def check(text: bytes, mode: str, where: str, again: str) -> None:
-    """Refuse what a run could not go on from: nothing at all, or for a Singer tap what is no JSON object."""
+    """Refuse a state that a run could not read: an empty one, or for `state: singer` one that is no JSON object."""
     if not text.strip():
-        raise ProjectError(f"{where}: found nothing, expected a state", "to have none: invoke state.clear")
-    if mode == SINGER and (wrong := _wrong(text)):
-        raise ProjectError(f"{where}: found {wrong}, expected a JSON object (state: singer)", f"mend it, then: {again}")
-
-
-def _wrong(text: bytes) -> str:
+        raise ProjectError(f"{where}: found nothing, expected a state", "to delete the state: invoke state.clear")
+    if mode != SINGER:
+        return
     try:
-        found = json.loads(text)
+        value = json.loads(text)
+        wrong = "" if isinstance(value, dict) else f"JSON of another kind ({type(value).__name__})"
     except (ValueError, RecursionError) as error:
-        return f"no JSON ({error})"
-    return "" if isinstance(found, dict) else f"JSON of another kind ({type(found).__name__})"
+        wrong = f"no JSON ({error})"
+    if wrong:
+        hint = f"correct it, then: {again}"
+        raise ProjectError(f"{where}: found {wrong}, expected a JSON object (state: singer)", hint)
 
 
 def plan_put(stack: Stack, content: bytes, seen: State | None, what: str, again: str = "") -> tuple[Change, ...]:
-    """The call that stores a state in place of the one that was seen, or of none; `again` is how to repeat it."""
+    """The call that replaces the state `seen`, or creates one; `again` is the command to run after a conflict."""
     if seen and seen.content == content:
         return ()
     condition = {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}
@@ -167,19 +139,19 @@ def plan_restore(stack: Stack, version: State, seen: State | None) -> tuple[Chan
 
 
 def plan_clear(stack: Stack, seen: State) -> tuple[Change, ...]:
-    """The call that takes the state away; a bucket with versions keeps it."""
+    """The call that deletes the state; a bucket with versions keeps it."""
     request = {"Bucket": stack.bucket, "Key": keys.state(stack.name), "IfMatch": seen.etag}
-    return (Change(f"remove {shown(stack)} ({len(seen.content):,} bytes)", S3, "delete_object", request, _race(stack)),)
+    return (Change(f"delete {shown(stack)} ({len(seen.content):,} bytes)", S3, "delete_object", request, _race(stack)),)
 
 
 def question(stack: Stack, seen: State) -> str:
-    """What to ask before the state is taken away."""
+    """The question before the state is deleted."""
     kept = "" if seen.version != UNVERSIONED else ", of which this bucket keeps no version"
-    return f"remove the state of project {stack.project} ({len(seen.content):,} bytes{kept})"
+    return f"delete the state of project {stack.project} ({len(seen.content):,} bytes{kept})"
 
 
 def after_clear(stack: Stack, seen: State) -> str:
-    """How to have it back, where that can be."""
+    """The next command: restore the state where the bucket has versions, else run."""
     if seen.version == UNVERSIONED:
         return f"invoke run-local {stack.options}"
     return f"invoke state.restore --version {seen.version} {stack.options}"
@@ -192,15 +164,15 @@ def _race(stack: Stack, again: str = "") -> Race:
 
 
 def under_way(stack: Stack) -> str | None:
-    """The run that holds the project's lock, if one goes on: what is changed now it will not overwrite, but fail."""
+    """The id of the run in progress, which fails at its end where the state was changed; None also where unknown."""
     try:
         return holder(stack)
-    except AWSError:  # whoever may not look at the lock may still have the state
+    except AWSError:  # the permission to read the lock may be missing
         return None
 
 
 def holder(stack: Stack) -> str | None:
-    """The same, for who must know it."""
+    """The id of the run that holds the lock of the project; AWSError where the lock cannot be read."""
     with told():
         found = lease.look(stack.clients, stack.bucket, stack.name)
     return None if found is None or lease.free(found) else str(found.claim.get("run_id", "?"))

@@ -1,38 +1,32 @@
-"""How a template is handed to CloudFormation: in the call, or where it is too long by way of the bucket."""
+"""A template as CloudFormation takes it: in the request, or from the bucket where it is too long."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.names import TEMPLATES
-from handoff_runtime.aws.clients import S3
-
-if TYPE_CHECKING:
-    from handoff_kit.steps import ChangeStack
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["MOST", "MOST_BY_URL", "check", "key", "request"]
+from handoff_kit.resource_names import TEMPLATES
+from handoff_kit.steps import ChangeStack
+from handoff_runtime.aws.clients import S3, Clients
 
 # CloudFormation quotas, "Template body size": in a request, and in an S3 object
 MOST, MOST_BY_URL = 51_200, 1_000_000
 
 
 def check(step: ChangeStack) -> None:
-    """Refuse what CloudFormation would not take."""
+    """Refuse a template that is too long for CloudFormation."""
     size = len(step.template.encode())
     if size > MOST_BY_URL:
-        found = f"{step.file.name}: found {size:,} bytes, expected at most {MOST_BY_URL:,}, which CloudFormation takes"
-        raise ProjectError(found, "move some of the projects to another checkout with an --environment of its own")
+        found = f"{step.file.name}: found {size:,} bytes, expected at most {MOST_BY_URL:,}, CloudFormation's limit"
+        raise ProjectError(found, "move some of the projects to another checkout, with another --environment")
     if size > MOST and not step.bucket:
-        found = f"{step.file.name}: found {size:,} bytes, expected at most {MOST:,} where no bucket is there to hold it"
+        found = f"{step.file.name}: found {size:,} bytes, expected at most {MOST:,} without a bucket to hold it"
         raise AWSError(found, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
 
 
 def request(step: ChangeStack, clients: Clients) -> dict[str, str]:
-    """The part of a request that holds the template; what does not fit is put into the bucket first."""
+    """TemplateBody, or TemplateURL of the template, which is uploaded to the bucket first."""
     content = step.template.encode()
     if len(content) <= MOST:
         return {"TemplateBody": step.template}
@@ -42,5 +36,5 @@ def request(step: ChangeStack, clients: Clients) -> dict[str, str]:
 
 
 def key(step: ChangeStack) -> str:
-    """Where it lies in the bucket: the same text at the same place."""
+    """The template's key in the bucket, by its content."""
     return f"{TEMPLATES}/{step.name}-{hashlib.sha256(step.template.encode()).hexdigest()[:16]}.yml"

@@ -1,133 +1,109 @@
-"""A stack changed or removed: compared, shown, asked, done, waited for. What is interrupted can be begun again."""
+"""Create, update or delete a stack: compare, show, ask, execute a change set, wait.
+
+A stack operation that was interrupted is continued by the same command.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from handoff_kit.console import ask
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.stacks import body, changeset, deployed, differences, events, failure, listing, parameters, recovery
 from handoff_kit.stacks.changeset import ChangeSet, Overtaken
+from handoff_kit.stacks.differences import Difference
 from handoff_kit.stacks.waiting import Means, Waiting, follow, interruptible
+from handoff_kit.steps import BucketThere, ChangeStack, RemoveStack
+from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+Say = Callable[[str], None]
 
-    from handoff_kit.stacks.deployed import Deployed
-    from handoff_kit.stacks.differences import Difference
-    from handoff_kit.stacks.waiting import Ended
-    from handoff_kit.steps import BucketThere, ChangeStack, RemoveStack
-    from handoff_runtime.aws.clients import Clients
-
-    Say = Callable[[str], None]
-
-__all__ = ["execute", "remove"]
-
-ROUNDS = 5  # of comparing again, where somebody else was quicker
+ROUNDS = 5  # of comparing once more after another process has updated the stack
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
-"""After these what CloudFormation tells of a stack is what its last change asked for."""
+"""In these states DescribeStacks and GetTemplate show what the last update asked for."""
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 WAITING = Waiting()
 
 
 def execute(step: ChangeStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: Waiting = WAITING) -> bool:
-    """Make or change a stack, or with `dry` only tell it; False where it is up to date."""
+    """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
     with told():
         body.check(step)
         values = parameters.resolved(step.parameters, clients, dry=dry, again=step.again)
         if dry:
-            return _tell(step, values, clients, say)
+            return _preview(step, values, clients, say)
         for _ in range(ROUNDS):
-            done = _attempt(step, values, Means(clients, say, waiting, yes, step.again))
-            if done is not None:
-                return done
-            say(f"stack {step.name}: somebody else changed it meanwhile; comparing again")
-    message = f"stack {step.name}: changed by somebody else each of {ROUNDS} times it was to be changed"
-    raise AWSError(f"{message}; nothing was changed here", f"when they are done: {step.again}")
+            changed = _create_or_update(step, values, Means(clients, say, waiting, yes, step.again))
+            if changed is not None:
+                return changed
+            say(f"stack {step.name}: updated by another process; comparing again")
+    message = f"stack {step.name}: updated by another process during each of {ROUNDS} attempts"
+    raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.again}")
 
 
-def remove(step: RemoveStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: Waiting = WAITING) -> bool:
-    """Remove a stack with all that is in it, or with `dry` only tell it; False where there is none."""
-    with told():
-        found = deployed.look(clients, step.name)
-        if found is None or found.status == "DELETE_COMPLETE":
-            say(f"stack {step.name} is not there")
-            return False
-        if dry:
-            say(f"would remove stack {step.name}")
-            return True
-        _check_ours(found)
-        if not found.status.startswith("DELETE_"):
-            ask(f"remove stack {step.name} with all that is in it", step.again or recovery.DEPLOY, yes=yes)
-        _remove(found, step, Means(clients, say, waiting, yes, step.again))
-    return True
-
-
-def _tell(step: ChangeStack, values: Mapping[str, str | BucketThere], clients: Clients, say: Say) -> bool:
-    """What would be done."""
-    found = deployed.read(clients, step.name, template=True)
-    if found:
-        recovery.check_whose(found, step.tags)
-    if found and (obstacle := recovery.obstacle(found)):
-        say(f"note: stack {step.name}: {obstacle}")
-    there = None if found and found.status == recovery.FAILED_CREATION else found
-    seen = differences.between(there, step, parameters.settled(values, there, clients, step.again))
-    if there and not seen:
+def _preview(step: ChangeStack, values: Mapping[str, str | BucketThere], clients: Clients, say: Say) -> bool:
+    stack = deployed.read(clients, step.name, template=True)
+    if stack:
+        recovery.check_whose(stack, step.tags)
+        if obstacle := recovery.obstacle(stack):
+            say(f"note: stack {step.name} {obstacle}")
+        if stack.status == recovery.FAILED_CREATION:
+            stack = None
+    found = differences.between(stack, step, parameters.settled(values, stack, clients, step.again))
+    if stack and not found:
         say(f"stack {step.name} is up to date")
         return False
-    _show(f"would {'change' if there else 'make'} stack {step.name}", seen, say)
+    _show(f"would {'update' if stack else 'create'} stack {step.name}", found, say)
     return True
 
 
-def _attempt(step: ChangeStack, given: Mapping[str, str | BucketThere], means: Means) -> bool | None:
-    """Change it; None where somebody else was quicker, and all is to be compared again."""
-    found = recovery.ready(step, means)
-    if found and found.bucket not in ("", step.bucket, step.moved_from):
-        message = f"stack {step.name}: deployed with bucket {found.bucket} in between; this is for {step.bucket}"
-        raise AWSError(message, f"look again: {step.again}" if step.again else None)
-    values = parameters.settled(given, found, means.clients, step.again)
-    seen = differences.between(found, step, values)
-    made = None
-    if seen or found is None or found.status not in SETTLED:
-        made = changeset.make(step, values, means, creates=found is None)
-    if made is None:
+def _create_or_update(step: ChangeStack, given: Mapping[str, str | BucketThere], means: Means) -> bool | None:
+    """Whether the stack was changed; None where another process updates it."""
+    stack = recovery.ready(step, means)
+    if stack and stack.bucket not in ("", step.bucket, step.moved_from):
+        message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
+        raise AWSError(message, f"compare again: {step.again}" if step.again else None)
+    values = parameters.settled(given, stack, means.clients, step.again)
+    found = differences.between(stack, step, values)
+    change_set = None
+    if found or stack is None or stack.status not in SETTLED:
+        change_set = changeset.make(step, values, means, creates=stack is None)
+    if change_set is None:
         means.say(f"stack {step.name} is up to date")
         return False
-    if isinstance(made, Overtaken):
+    if isinstance(change_set, Overtaken):
         return None
-    made = replace(made, differences=differences.merged(made.differences, seen))
-    return _do(step, made, means)
+    change_set = replace(change_set, differences=differences.merged(change_set.differences, found))
+    return _confirm_and_execute(step, change_set, means)
 
 
-def _do(step: ChangeStack, made: ChangeSet, means: Means) -> bool | None:
-    what = f"{'make' if made.creates else 'change'} stack {step.name}"
+def _confirm_and_execute(step: ChangeStack, change_set: ChangeSet, means: Means) -> bool | None:
+    """True once the operation has succeeded; None where another process updates the stack."""
+    what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
     try:
-        _show(what, made.differences, means.say)
-        ask(f"{what} ({listing.counts(made.differences)})", step.again or recovery.DEPLOY, yes=means.yes)
-        marker = events.newest(means.clients, made.stack.id)
+        _show(what, change_set.differences, means.say)
+        counts = listing.counts(change_set.differences, creates=change_set.creates)
+        ask(f"{what} ({counts})", step.again or recovery.DEPLOY, yes=means.yes)
+        marker = events.newest(means.clients, change_set.stack.id)
     except BaseException:
-        changeset.drop(made, means.clients)
+        changeset.drop(change_set, means.clients)
         raise
-    with interruptible(step.name, means, updates=not made.creates):
-        if not _begin(made, means):
+    with interruptible(step.name, means, updates=not change_set.creates):
+        try:
+            executed = changeset.execute(change_set, means.clients)
+        except StoreError:
+            changeset.drop(change_set, means.clients)
+            raise
+        if not executed:
+            changeset.drop(change_set, means.clients)
             return None
-        ended = follow(made.stack, marker, means)
-    _conclude(step, made, ended, means.say)
+        result = follow(change_set.stack, marker, means)
+    if result.status not in GOOD:
+        raise failure.told(step.name, result, step.again)
+    means.say(f"stack {step.name}: {'created' if change_set.creates else 'updated'} in {result.seconds:.0f} s")
     return True
-
-
-def _begin(made: ChangeSet, means: Means) -> bool:
-    """Have it done, or take it away where that can not be."""
-    try:
-        if changeset.execute(made, means.clients):
-            return True
-    except StoreError:
-        changeset.drop(made, means.clients)
-        raise
-    changeset.drop(made, means.clients)
-    return False
 
 
 def _show(what: str, found: Sequence[Difference], say: Say) -> None:
@@ -136,30 +112,32 @@ def _show(what: str, found: Sequence[Difference], say: Say) -> None:
         say(line)
 
 
-def _conclude(step: ChangeStack, made: ChangeSet, ended: Ended, say: Say) -> None:
-    if ended.status not in GOOD:
-        raise failure.told(step.name, ended, step.again)
-    say(f"stack {step.name}: {'made' if made.creates else 'changed'} in {ended.seconds:.0f} s")
-
-
-def _check_ours(found: Deployed) -> None:
-    """What was never more than reviewed has no tags yet."""
-    if found.status in deployed.ABSENT or any(name in found.tags for name in recovery.OWNERS):
-        return
-    message = f"stack {found.name}: found one without our tags, expected one that was made by handoff"
-    raise AWSError(message, f"see whose it is: aws cloudformation describe-stacks --stack-name {found.name}")
-
-
-def _remove(found: Deployed, step: RemoveStack, means: Means) -> None:
-    """Remove it, once nobody else changes it; what was only reviewed is gone at once."""
-    if found.status in deployed.ABSENT:
-        means.clients.call(deployed.CLOUDFORMATION, "delete_stack", StackName=found.id)
-        means.say(f"stack {step.name} is removed")
-        return
-    if found.is_changing:
-        recovery.settle(found, means)
-        if (now := deployed.look(means.clients, found.id)) is None or now.status == "DELETE_COMPLETE":
-            return
-    means.say(f"remove stack {step.name}")
-    recovery.removed(found, means)
-    means.say(f"stack {step.name} is removed")
+def remove(step: RemoveStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: Waiting = WAITING) -> bool:
+    """Delete a stack and its resources, or with `dry` say so; False where there is none."""
+    with told():
+        stack = deployed.look(clients, step.name)
+        if stack is None or stack.status == "DELETE_COMPLETE":
+            say(f"stack {step.name} does not exist")
+            return False
+        if dry:
+            say(f"would delete stack {step.name}")
+            return True
+        is_reviewed_only = stack.status in deployed.ABSENT  # which has no tags yet
+        if not is_reviewed_only and not any(name in stack.tags for name in recovery.OWNERS):
+            message = f"stack {stack.name}: has no tags of handoff, expected a stack that handoff created"
+            raise AWSError(message, f"see its tags: aws cloudformation describe-stacks --stack-name {stack.name}")
+        if not stack.status.startswith("DELETE_"):
+            ask(f"delete stack {step.name} and all its resources", step.again or recovery.DEPLOY, yes=yes)
+        if is_reviewed_only:
+            clients.call(deployed.CLOUDFORMATION, "delete_stack", StackName=stack.id)
+        else:
+            means = Means(clients, say, waiting, yes, step.again)
+            if stack.is_changing:
+                recovery.settle(stack, means)
+                now = deployed.look(clients, stack.id)
+                if now is None or now.status == "DELETE_COMPLETE":
+                    return True
+            say(f"delete stack {step.name}")
+            recovery.removed(stack, means)
+        say(f"stack {step.name}: deleted")
+    return True

@@ -1,27 +1,22 @@
-"""A change set: made, waited for, read as differences, executed or taken away."""
+"""Change sets: create one and wait for it, read its changes, execute or delete it."""
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.stacks import body, deployed, failure
 from handoff_kit.stacks.deployed import CLOUDFORMATION, Deployed
 from handoff_kit.stacks.differences import Action, Difference
+from handoff_kit.stacks.waiting import Means, Waiting
+from handoff_kit.steps import ChangeStack
+from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from handoff_kit.stacks.waiting import Means, Waiting
-    from handoff_kit.steps import ChangeStack
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["ChangeSet", "Overtaken", "drop", "execute", "make", "of_change"]
 
 PREFIX = "handoff-"
 EMPTY = ("didn't contain changes", "No updates are to be performed")
@@ -32,8 +27,8 @@ OVERTAKEN = re.compile(
     r"|ChangeSet (?:\[[^]]*\]|\S+) does not exist",
     re.IGNORECASE,
 )
-REFUSED = re.compile(r"answered 400 ValidationError.*? \((.+)\)$", re.DOTALL)
-NOT_TO_EXECUTE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
+INVALID_TEMPLATE = re.compile(r"answered 400 ValidationError.*? \((.+)\)$", re.DOTALL)
+NOT_EXECUTABLE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
 EXECUTED = "TokenAlreadyExistsException"
 ACTIONS: dict[str, Action] = {"Add": "add", "Import": "add", "Remove": "remove"}
 REPLACEMENTS: dict[str, Action] = {"True": "replace", "Conditional": "may replace"}
@@ -41,7 +36,7 @@ REPLACEMENTS: dict[str, Action] = {"True": "replace", "Conditional": "may replac
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """One that can be executed; with `creates` the stack is there for its sake alone."""
+    """A change set that can be executed; with `creates` CreateChangeSet has also created its stack."""
 
     name: str
     id: str
@@ -52,142 +47,123 @@ class ChangeSet:
 
 @dataclass(frozen=True)
 class Overtaken:
-    """Somebody else changes the stack, or has changed it, since it was looked at."""
+    """Another process updates the stack, or has updated it since it was described."""
 
 
 def make(
     step: ChangeStack, parameters: Mapping[str, str], means: Means, *, creates: bool
 ) -> ChangeSet | Overtaken | None:
-    """Make one and wait for it; None where nothing would change, and nothing is left of it then."""
+    """Create a change set and wait for it; None where it would change nothing, and then it is deleted."""
     clients, name = means.clients, f"{PREFIX}{uuid.uuid4().hex}"
-    request = _request(step, parameters, creates=creates) | body.request(step, clients)
-    try:
-        answer = _created(clients, step.name, name, request)
-        found = _described(clients, step.name, answer["Id"], means.waiting)
-    except StoreError as error:
-        with suppress(StoreError, AWSError):  # what was refused first is what to tell
-            _forget(clients, step.name, name, creates=creates)
-        if OVERTAKEN.search(error.message):
-            return Overtaken()
-        raise _refused(step, error) or error from None
-    except BaseException:
-        _forget(clients, step.name, name, creates=creates)
-        raise
-    made = ChangeSet(name, answer["Id"], Deployed(step.name, "", id=answer["StackId"]), creates, ())
-    return _judged(made, found, clients, step)
-
-
-def _refused(step: ChangeStack, error: StoreError) -> AWSError | None:
-    """What CloudFormation says of a template that is none."""
-    found = REFUSED.search(error.message)
-    if found is None:
-        return None
-    message = f"stack {step.name}: CloudFormation does not take {step.file.name}: {found[1]}; nothing was changed"
-    return AWSError(message, failure.advice(found[1], step.name, step.again))
-
-
-def _request(step: ChangeStack, parameters: Mapping[str, str], *, creates: bool) -> dict[str, Any]:
-    return {
+    request = {
         "ChangeSetType": "CREATE" if creates else "UPDATE",
         "Capabilities": ["CAPABILITY_IAM"],
-        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-        "Tags": [{"Key": name, "Value": value} for name, value in step.tags.items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in step.tags.items()],
         "IncludeNestedStacks": False,
+        **body.request(step, clients),
     }
-
-
-def _created(clients: Clients, stack: str, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer of CreateChangeSet; where that was lost, and it was asked for again, what is told of it."""
-    named = {"StackName": stack, "ChangeSetName": name}
-    answer = clients.call_unless(
-        ("AlreadyExistsException",), CLOUDFORMATION, "create_change_set", **named, ClientToken=name, **request
-    )
-    if answer is not None:
-        return dict(answer)
-    found = clients.call(CLOUDFORMATION, "describe_change_set", **named)
-    return {"Id": found["ChangeSetId"], "StackId": found["StackId"]}
-
-
-def _described(clients: Clients, stack: str, name: str, waiting: Waiting) -> Mapping[str, Any]:
-    """All that is told of it, once it is made or has failed."""
-    asked: dict[str, Any] = {"StackName": stack, "ChangeSetName": name, "IncludePropertyValues": True}
-    for _ in waiting.looks():
-        pages = list(clients.pages(CLOUDFORMATION, "describe_change_set", **asked))
-        if not pages[0]["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
-            return {**pages[0], "Changes": [change for page in pages for change in page["Changes"]]}
-    look = f"aws cloudformation describe-change-set --change-set-name {name}"
-    raise AWSError(f"stack {stack}: its change set is still not made; waited no longer", f"see why: {look}")
-
-
-def _judged(made: ChangeSet, found: Mapping[str, Any], clients: Clients, step: ChangeStack) -> ChangeSet | None:
+    try:
+        change_set, stack = _create(clients, step.name, name, request)
+        found = _wait_until_created(clients, step.name, change_set, means.waiting)
+    except StoreError as error:
+        with suppress(StoreError, AWSError):  # the first error is the one to report
+            _delete(clients, step.name, name, creates=creates)
+        if OVERTAKEN.search(error.message):
+            return Overtaken()
+        if invalid := INVALID_TEMPLATE.search(error.message):
+            message = f"stack {step.name}: CloudFormation rejected {step.file.name}: {invalid[1]}; nothing was changed"
+            raise AWSError(message, failure.advice(invalid[1], step.name, step.again)) from None
+        raise
+    except BaseException:
+        _delete(clients, step.name, name, creates=creates)
+        raise
+    changes = tuple(of_change(one["ResourceChange"]) for one in found["Changes"] if "ResourceChange" in one)
+    created = ChangeSet(name, change_set, Deployed(step.name, "", id=stack), creates, changes)
     if found["Status"] == "CREATE_COMPLETE":
-        told = tuple(of_change(each["ResourceChange"]) for each in found["Changes"] if "ResourceChange" in each)
-        return ChangeSet(made.name, made.id, made.stack, made.creates, told)
+        return created
     reason = found.get("StatusReason", "")
-    empty = any(text in reason for text in EMPTY)
-    reasons = () if empty else tuple(_reasons(clients, made.id))
-    drop(made, clients)
-    if empty:
+    is_empty = any(text in reason for text in EMPTY)
+    reasons = () if is_empty else tuple(_validation_errors(clients, change_set))
+    drop(created, clients)
+    if is_empty:
         return None
     why = "; ".join(reasons) or reason or found["Status"]
-    message = f"stack {step.name}: CloudFormation does not take the change: {why}"
-    raise AWSError(f"{message}; nothing was changed", failure.advice(why, step.name, step.again))
+    message = f"stack {step.name}: CloudFormation rejected the change set: {why}; nothing was changed"
+    raise AWSError(message, failure.advice(why, step.name, step.again))
 
 
-def _reasons(clients: Clients, change_set: str) -> Iterator[str]:
-    """What CloudFormation found before it would begin; StatusReason refers to it without repeating it."""
+def _create(clients: Clients, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
+    """The ids of the change set and of its stack, also where the answer was lost and the retry finds it created."""
+    named = {"StackName": stack, "ChangeSetName": name}
+    exists = ("AlreadyExistsException",)
+    answer = clients.call_unless(exists, CLOUDFORMATION, "create_change_set", **named, ClientToken=name, **request)
+    if answer is not None:
+        return answer["Id"], answer["StackId"]
+    found = clients.call(CLOUDFORMATION, "describe_change_set", **named)
+    return found["ChangeSetId"], found["StackId"]
+
+
+def _wait_until_created(clients: Clients, stack: str, change_set: str, waiting: Waiting) -> Mapping[str, Any]:
+    """DescribeChangeSet once the change set is created or has failed, with the changes of all pages."""
+    request: dict[str, Any] = {"StackName": stack, "ChangeSetName": change_set, "IncludePropertyValues": True}
+    for _ in waiting.looks():
+        pages = list(clients.pages(CLOUDFORMATION, "describe_change_set", **request))
+        if not pages[0]["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
+            return {**pages[0], "Changes": [change for page in pages for change in page["Changes"]]}
+    look = f"aws cloudformation describe-change-set --change-set-name {change_set}"
+    raise AWSError(f"stack {stack}: its change set is still being created; handoff stops waiting", f"see why: {look}")
+
+
+def _validation_errors(clients: Clients, change_set: str) -> Iterator[str]:
+    """The early validation errors, which StatusReason mentions without repeating them."""
     try:
-        asked = {"ChangeSetName": change_set, "Filters": {"FailedEvents": True}}
-        answer = clients.call(CLOUDFORMATION, "describe_events", **asked)
-    except StoreError:  # who may not ask for more is told the rest
+        request = {"ChangeSetName": change_set, "Filters": {"FailedEvents": True}}
+        answer = clients.call(CLOUDFORMATION, "describe_events", **request)
+    except StoreError:  # without that permission there is still the StatusReason
         return
-    for found in answer.get("OperationEvents", ()):
-        if reason := found.get("ValidationStatusReason") or found.get("ResourceStatusReason"):
-            yield " ".join(filter(None, (found.get("ResourceType"), found.get("LogicalResourceId")))) + f": {reason}"
+    for event in answer.get("OperationEvents", ()):
+        if reason := event.get("ValidationStatusReason") or event.get("ResourceStatusReason"):
+            yield " ".join(filter(None, (event.get("ResourceType"), event.get("LogicalResourceId")))) + f": {reason}"
 
 
-def of_change(found: Mapping[str, Any]) -> Difference:
-    """A difference from what DescribeChangeSet tells of a resource."""
-    action = ACTIONS.get(found["Action"]) or REPLACEMENTS.get(found.get("Replacement", ""), "change")
-    kept = "Retain" in found.get("PolicyAction", "")
-    properties = dict.fromkeys(filter(None, map(_property, found.get("Details", ()))))
-    return Difference(action, found["LogicalResourceId"], found["ResourceType"], tuple(sorted(properties)), kept)
+def of_change(change: Mapping[str, Any]) -> Difference:
+    """A ResourceChange of DescribeChangeSet."""
+    action = ACTIONS.get(change["Action"]) or REPLACEMENTS.get(change.get("Replacement", ""), "change")
+    retained = "Retain" in change.get("PolicyAction", "")
+    paths = {_property_path(detail.get("Target", {})) for detail in change.get("Details", ())} - {""}
+    return Difference(action, change["LogicalResourceId"], change["ResourceType"], tuple(sorted(paths)), retained)
 
 
-def _property(detail: Mapping[str, Any]) -> str:
-    """The dotted path of what changes: /Properties/A/0/B is A.0.B."""
-    target = detail.get("Target", {})
+def _property_path(target: Mapping[str, Any]) -> str:
+    """A dotted path: A.0.B for /Properties/A/0/B."""
     path = str(target.get("Path", "")).strip("/").removeprefix("Properties/").replace("/", ".")
     return path or str(target.get("Name") or target.get("Attribute", ""))
 
 
-def execute(made: ChangeSet, clients: Clients) -> bool:
-    """Have it done; False where it can not be any more, since somebody else was quicker."""
-    codes = (*NOT_TO_EXECUTE, EXECUTED)
-    named = {"StackName": made.stack.name, "ChangeSetName": made.id}
-    asked = {"ClientRequestToken": made.name, "RetainExceptOnCreate": True}
-    if clients.call_unless(codes, CLOUDFORMATION, "execute_change_set", **named, **asked) is not None:
+def execute(change_set: ChangeSet, clients: Clients) -> bool:
+    """Execute a change set; False where another process has updated the stack, which makes it obsolete."""
+    named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.id}
+    request = {"ClientRequestToken": change_set.name, "RetainExceptOnCreate": True}
+    codes = (*NOT_EXECUTABLE, EXECUTED)
+    if clients.call_unless(codes, CLOUDFORMATION, "execute_change_set", **named, **request) is not None:
         return True
-    found = deployed.look(clients, made.stack.id)  # perhaps it was us, and the answer was lost
-    return found is not None and found.change_set == made.id
+    stack = deployed.look(clients, change_set.stack.id)  # it may have been executed, and the answer lost
+    return stack is not None and stack.change_set == change_set.id
 
 
-def drop(made: ChangeSet, clients: Clients) -> None:
-    """Take it away, and with it a stack that was there for its sake alone."""
-    _forget(clients, made.stack.id, made.id, creates=made.creates)
+def drop(change_set: ChangeSet, clients: Clients) -> None:
+    """Delete a change set, and the stack that it created."""
+    _delete(clients, change_set.stack.id, change_set.id, creates=change_set.creates)
 
 
-def _forget(clients: Clients, stack: str, name: str, *, creates: bool) -> None:
+def _delete(clients: Clients, stack: str, change_set: str, *, creates: bool) -> None:
+    """Delete a change set; also its stack, if that is only in review and no other process has a change set for it."""
     gone = ("ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError")
-    clients.call_unless(gone, CLOUDFORMATION, "delete_change_set", StackName=stack, ChangeSetName=name)
-    if not creates:
+    clients.call_unless(gone, CLOUDFORMATION, "delete_change_set", StackName=stack, ChangeSetName=change_set)
+    found = deployed.look(clients, stack) if creates else None
+    if found is None or found.status != "REVIEW_IN_PROGRESS":
         return
-    found = deployed.look(clients, stack)
-    if found and found.status == "REVIEW_IN_PROGRESS" and not _others(clients, found, name):
+    listed = clients.call_unless(("ValidationError",), CLOUDFORMATION, "list_change_sets", StackName=found.id) or {}
+    if all(change_set in (one["ChangeSetId"], one["ChangeSetName"]) for one in listed.get("Summaries", ())):
         clients.call(CLOUDFORMATION, "delete_stack", StackName=found.id)
-
-
-def _others(clients: Clients, stack: Deployed, name: str) -> bool:
-    """Whether somebody else has a change set for it."""
-    answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "list_change_sets", StackName=stack.id)
-    return any(name not in (each["ChangeSetId"], each["ChangeSetName"]) for each in (answer or {}).get("Summaries", ()))

@@ -1,31 +1,23 @@
-"""A stack as it is deployed: its status, parameters, outputs, tags, and the template it was made from."""
+"""A deployed stack as CloudFormation describes it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.remote.errors import told
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["ABSENT", "CLOUDFORMATION", "Deployed", "every", "look", "of_description", "read"]
+from handoff_runtime.aws.clients import Clients
 
 CLOUDFORMATION = "cloudformation"
 ABSENT = ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
-"""What counts as no stack: one that was only ever reviewed has no resource."""
+"""Statuses of a stack without resources; the first is that of a stack whose change set was never executed."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack that is there; `template` is what was sent, where it was asked for.
-
-    `id` is its ARN, which tells it from another one of its name; `change_set` is that of its last change.
-    """
+    """`id` is the stack's ARN, `change_set` the one executed last; `template` is empty unless it was requested."""
 
     name: str
     status: str
@@ -38,7 +30,7 @@ class Deployed:
 
     @property
     def is_changing(self) -> bool:
-        """Whether somebody is changing it at present."""
+        """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
     @property
@@ -50,20 +42,25 @@ class Deployed:
 
     @property
     def is_sound(self) -> bool:
-        """Whether all of it is as its template says, or as the one before said."""
+        """Whether all resources are as its template, or the one before, declares them."""
         return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
 
 def read(clients: Clients, name: str, *, template: bool = False) -> Deployed | None:
-    """A stack of this name; None where there is none. One call, and another one for its template."""
+    """A stack that has resources, by name; None where there is none. One call, and another one for its template."""
     found = look(clients, name)
     if found is None or found.status in ABSENT:
         return None
-    return replace(found, template=_template(clients, found)) if template else found
+    if not template:
+        return found
+    with told():
+        answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "get_template", StackName=found.name) or {}
+    body = answer.get("TemplateBody", "")
+    return replace(found, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
 
 
 def look(clients: Clients, name: str) -> Deployed | None:
-    """The same for a name or an ARN, also where it counts as absent."""
+    """A stack in any status, by name or ARN; CloudFormation finds a deleted one by its ARN."""
     with told():
         answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stacks", StackName=name)
     return of_description(answer["Stacks"][0]) if answer and answer["Stacks"] else None
@@ -76,23 +73,15 @@ def every(clients: Clients) -> tuple[Deployed, ...]:
     return tuple(of_description(stack) for stack in found if stack["StackStatus"] not in ABSENT)
 
 
-def of_description(found: Mapping[str, Any], template: str = "") -> Deployed:
-    """A stack from what DescribeStacks tells of it."""
+def of_description(stack: Mapping[str, Any], template: str = "") -> Deployed:
+    """A stack of DescribeStacks."""
     return Deployed(
-        found["StackName"],
-        found["StackStatus"],
-        {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", ())},
-        {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())},
-        {one["Key"]: one["Value"] for one in found.get("Tags", ())},
+        stack["StackName"],
+        stack["StackStatus"],
+        {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", ())},
+        {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())},
+        {one["Key"]: one["Value"] for one in stack.get("Tags", ())},
         template,
-        found.get("StackId", ""),
-        found.get("ChangeSetId", ""),
+        stack.get("StackId", ""),
+        stack.get("ChangeSetId", ""),
     )
-
-
-def _template(clients: Clients, found: Deployed) -> str:
-    """What was sent; botocore reads what is JSON."""
-    with told():
-        answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "get_template", StackName=found.name)
-    body = answer.get("TemplateBody", "") if answer else ""
-    return body if isinstance(body, str) else json.dumps(body)

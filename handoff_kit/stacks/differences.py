@@ -1,36 +1,34 @@
-"""What would change in a stack: resource by resource, with its properties; parameters, outputs and tags too."""
+"""The difference between a deployed stack and its template: resources with their properties, parameters, outputs, tags.
+
+Compared here rather than by a change set, so that a deployment without changes needs none, and a dry run creates none.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from handoff_kit.stacks import template as templates
+from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.stacks.kinds import replaces
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from handoff_kit.stacks.deployed import Deployed
-    from handoff_kit.steps import ChangeStack
-
-__all__ = ["OTHERS", "Action", "Difference", "between", "is_of_resource", "merged"]
+from handoff_kit.steps import ChangeStack
 
 Action = Literal["add", "change", "replace", "may replace", "remove"]
 OTHERS = ("parameter", "output", "tag", "template")
-"""What else than a resource may differ."""
+"""The kinds of differences other than resources."""
 SHORT = 48
-KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
+RETAINING_POLICIES = ("Retain", "RetainExceptOnCreate", "Snapshot")
 IGNORED = ("DependsOn",)
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it shall be; `kind` is a resource's type, or one of OTHERS.
+    """`kind` is a resource's type, or one of OTHERS; `kept` is a resource that its deletion policy retains.
 
-    `properties` are those that differ; of a parameter, output or tag the values. What is `kept` outlives its removal.
+    `properties` are dotted paths; of a parameter, output or tag they are the values.
     """
 
     action: Action
@@ -41,8 +39,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class _Whole:
-    """A stack as far as it is compared: its template with the parameters in place."""
+class _ResolvedTemplate:
+    """The sections of a template with the parameters filled in."""
 
     sections: Mapping[str, Mapping[str, Any]]
     parameters: Mapping[str, str]
@@ -50,14 +48,28 @@ class _Whole:
 
 
 def between(deployed: Deployed | None, step: ChangeStack, parameters: Mapping[str, str]) -> tuple[Difference, ...]:
-    """What differs between a stack as it is and as it shall be; `parameters` are the step's with images resolved."""
-    if deployed and _same(deployed, step, parameters):
-        return ()
-    wanted = _whole(step.template, parameters, step.tags)
+    """What an update of the stack would change; `parameters` are the step's with images resolved."""
+    if deployed and deployed.template == step.template:
+        texts = (dict(deployed.parameters), dict(deployed.tags))
+        if texts == (dict(parameters), dict(step.tags)):
+            return ()
+    new = _resolved(step.template, parameters, step.tags)
     if deployed is None:
-        return tuple(sorted(_in_section("Resources", {}, wanted), key=_order))
-    found = _whole(deployed.template, deployed.parameters, deployed.tags)
-    return tuple(sorted(_all(found, wanted), key=_order))
+        return tuple(sorted(_of_resources({}, new.sections["Resources"]), key=_order))
+    old = _resolved(deployed.template, deployed.parameters, deployed.tags)
+    sections = [
+        Difference("change", name, "template")
+        for name in templates.SECTIONS
+        if name not in ("Resources", "Outputs") and old.sections[name] != new.sections[name]
+    ]
+    found = (
+        *_of_resources(old.sections["Resources"], new.sections["Resources"]),
+        *_of_texts("parameter", old.parameters, new.parameters),
+        *_of_texts("output", _outputs(old), _outputs(new)),
+        *_of_texts("tag", old.tags, new.tags),
+        *sections,
+    )
+    return tuple(sorted(found, key=_order))
 
 
 def is_of_resource(difference: Difference) -> bool:
@@ -65,72 +77,49 @@ def is_of_resource(difference: Difference) -> bool:
     return difference.kind not in OTHERS
 
 
-def merged(told: Iterable[Difference], seen: Iterable[Difference]) -> tuple[Difference, ...]:
-    """What CloudFormation tells of resources, with what we see ourselves where it tells no properties."""
-    own = {each.name: each for each in seen if is_of_resource(each)}
-    resources = [_with_properties(each, own.get(each.name)) for each in told]
-    others = [each for each in seen if not is_of_resource(each)]
+def merged(change_set: Iterable[Difference], own: Iterable[Difference]) -> tuple[Difference, ...]:
+    """The resources of a change set, with our properties where it names none, and our other differences."""
+    ours = {one.name: one for one in own if is_of_resource(one)}
+    others = [one for one in own if not is_of_resource(one)]
+    resources = []
+    for change in change_set:
+        same = ours.get(change.name)
+        is_update = change.action not in ("add", "remove")
+        is_shallow = not any("." in path for path in change.properties)
+        if same and is_update and is_shallow and same.kind == change.kind and same.properties:
+            resources.append(replace(change, properties=same.properties))
+        else:
+            resources.append(change)
     return tuple(sorted((*resources, *others), key=_order))
-
-
-def _with_properties(told: Difference, seen: Difference | None) -> Difference:
-    if seen is None or told.action in ("add", "remove") or seen.kind != told.kind:
-        return told
-    shallow = not any("." in name for name in told.properties)
-    return replace(told, properties=seen.properties) if shallow and seen.properties else told
-
-
-def _same(deployed: Deployed, step: ChangeStack, parameters: Mapping[str, str]) -> bool:
-    """Whether nothing differs, seen without reading the templates."""
-    texts = (dict(deployed.parameters), dict(deployed.tags)) == (dict(parameters), dict(step.tags))
-    return texts and deployed.template == step.template
 
 
 def _order(found: Difference) -> tuple[int, str, str]:
     return (OTHERS.index(found.kind) + 1 if found.kind in OTHERS else 0, found.name, found.kind)
 
 
-def _whole(text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> _Whole:
+def _resolved(text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> _ResolvedTemplate:
     template = templates.parse(text)
     values = {**templates.defaults(template), **parameters}
     filled = {name: templates.filled(template.get(name), values) or {} for name in templates.SECTIONS}
-    found = {name: _named(section) for name, section in filled.items()}
-    return _Whole({**found, "Resources": templates.made(found["Resources"], found["Conditions"])}, values, tags)
+    found = {name: section if isinstance(section, dict) else {"": section} for name, section in filled.items()}
+    resources = templates.made(found["Resources"], found["Conditions"])
+    return _ResolvedTemplate({**found, "Resources": resources}, values, tags)
 
 
-def _named(section: Any) -> dict[str, Any]:  # noqa: ANN401  # any part of a template
-    return section if isinstance(section, dict) else {"": section}
+def _of_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in {**old, **new}:
+        if name not in old:
+            yield Difference("add", name, _type(new[name]))
+        elif name not in new:
+            yield Difference("remove", name, _type(old[name]), kept=_is_retained(old[name], "DeletionPolicy"))
+        elif properties := tuple(_paths(_compared(old[name]), _compared(new[name]))):
+            kind = _type(new[name])
+            is_replaced = kind != _type(old[name]) or replaces(kind, properties)
+            kept = is_replaced and _is_retained(old[name], "UpdateReplacePolicy")
+            yield Difference("replace" if is_replaced else "change", name, kind, properties, kept=kept)
 
 
-def _all(found: _Whole, wanted: _Whole) -> Iterator[Difference]:
-    yield from _in_section("Resources", found.sections["Resources"], wanted)
-    yield from _of_texts("parameter", found.parameters, wanted.parameters)
-    yield from _of_texts("output", _outputs(found), _outputs(wanted))
-    yield from _of_texts("tag", found.tags, wanted.tags)
-    for name in templates.SECTIONS:
-        if name not in ("Resources", "Outputs") and found.sections[name] != wanted.sections[name]:
-            yield Difference("change", name, "template")
-
-
-def _in_section(name: str, found: Mapping[str, Any], wanted: _Whole) -> Iterator[Difference]:
-    there = wanted.sections[name]
-    for one in {**found, **there}:
-        if one not in found:
-            yield Difference("add", one, _type(there[one]))
-        elif one not in there:
-            yield Difference("remove", one, _type(found[one]), kept=_is_kept(found[one], "DeletionPolicy"))
-        elif properties := tuple(_paths(_compared(found[one]), _compared(there[one]))):
-            yield _changed(one, found[one], there[one], properties)
-
-
-def _changed(name: str, found: Any, wanted: Any, properties: tuple[str, ...]) -> Difference:  # noqa: ANN401
-    kind = _type(wanted)
-    another = kind != _type(found) or replaces(kind, properties)
-    kept = another and _is_kept(found, "UpdateReplacePolicy")
-    return Difference("replace" if another else "change", name, kind, properties, kept=kept)
-
-
-def _compared(resource: Any) -> Any:  # noqa: ANN401
+def _compared(resource: Any) -> Any:  # noqa: ANN401  # any part of a template
     """A resource's properties, and beside them its other attributes."""
     if not isinstance(resource, dict):
         return resource
@@ -138,15 +127,15 @@ def _compared(resource: Any) -> Any:  # noqa: ANN401
     return {**others, **templates.section(resource, "Properties")}
 
 
-def _paths(found: Any, wanted: Any, at: str = "") -> Iterator[str]:  # noqa: ANN401
+def _paths(old: Any, new: Any, at: str = "") -> Iterator[str]:  # noqa: ANN401
     """Where two values differ, as dotted paths, as deep as both have the same form."""
-    if found == wanted:
+    if old == new:
         return
-    if isinstance(found, dict) and isinstance(wanted, dict) and not _is_function(found) and not _is_function(wanted):
-        for name in sorted({**found, **wanted}):
-            yield from _paths(found.get(name), wanted.get(name), f"{at}.{name}" if at else name)
-    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
-        for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
+    if isinstance(old, dict) and isinstance(new, dict) and not _is_function(old) and not _is_function(new):
+        for name in sorted({**old, **new}):
+            yield from _paths(old.get(name), new.get(name), f"{at}.{name}" if at else name)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for number, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _paths(one, other, f"{at}.{number}" if at else str(number))
     else:
         yield at
@@ -160,35 +149,35 @@ def _type(resource: Any) -> str:  # noqa: ANN401
     return str(resource.get("Type", "")) if isinstance(resource, dict) else ""
 
 
-def _is_kept(resource: Any, policy: str) -> bool:  # noqa: ANN401
-    return isinstance(resource, dict) and resource.get(policy) in KEPT
+def _is_retained(resource: Any, policy: str) -> bool:  # noqa: ANN401
+    return isinstance(resource, dict) and resource.get(policy) in RETAINING_POLICIES
 
 
-def _outputs(whole: _Whole) -> dict[str, str]:
-    return {name: _text(one) for name, one in whole.sections["Outputs"].items()}
+def _outputs(template: _ResolvedTemplate) -> dict[str, str]:
+    """The outputs as one would write them: ${Name} for a Ref, Name.Attribute for a GetAtt."""
+    found: dict[str, str] = {}
+    for name, output in template.sections["Outputs"].items():
+        match output:
+            case {"Value": str(text)} | {"Value": {"Fn::Sub": str(text)}} | {"Value": {"Fn::GetAtt": str(text)}}:
+                found[name] = text
+            case {"Value": {"Ref": str(text)}}:
+                found[name] = f"${{{text}}}"
+            case _:
+                found[name] = str(output)
+    return found
 
 
-def _text(output: Any) -> str:  # noqa: ANN401
-    """An output's value as one would write it, with what else is said of it."""
-    match output:
-        case {"Value": str(text)} | {"Value": {"Fn::Sub": str(text)}} | {"Value": {"Fn::GetAtt": str(text)}}:
-            return text
-        case {"Value": {"Ref": str(text)}}:
-            return f"${{{text}}}"
-    return str(output)
-
-
-def _of_texts(kind: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Difference]:
-    for name in {**found, **wanted}:
-        if name not in found:
-            yield Difference("add", name, kind, (_short(wanted[name]),))
-        elif name not in wanted:
-            yield Difference("remove", name, kind, (_short(found[name]),))
-        elif found[name] != wanted[name]:
-            yield Difference("change", name, kind, (f"{_short(found[name])} -> {_short(wanted[name])}",))
+def _of_texts(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
+    for name in {**old, **new}:
+        if name not in old:
+            yield Difference("add", name, kind, (_short(new[name]),))
+        elif name not in new:
+            yield Difference("remove", name, kind, (_short(old[name]),))
+        elif old[name] != new[name]:
+            yield Difference("change", name, kind, (f"{_short(old[name])} -> {_short(new[name])}",))
 
 
 def _short(text: str) -> str:
-    """A value to be recognised by: a digest's beginning, and of anything long its end."""
+    """The beginning of a digest, and the end of any other long text."""
     text = _DIGEST.sub(r"\1", " ".join(text.split()))
     return text if len(text) <= SHORT else f"...{text[3 - SHORT :]}"

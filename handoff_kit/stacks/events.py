@@ -1,19 +1,15 @@
-"""What CloudFormation tells of a change while it goes on, event by event."""
+"""The events of a stack, newest first from CloudFormation."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import Any
 
 from handoff_kit.stacks.deployed import CLOUDFORMATION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["Event", "before_this", "newest", "of_answer", "since"]
+from handoff_runtime.aws.clients import Clients
 
 STACK = "AWS::CloudFormation::Stack"
 BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
@@ -22,7 +18,7 @@ EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a resource, or (`of_stack`) to the stack as a whole."""
+    """An event of a resource, or (`of_stack`) of the stack itself."""
 
     id: str
     name: str
@@ -35,30 +31,29 @@ class Event:
 
     @property
     def goes_on(self) -> bool:
-        """Whether more is to come."""
+        """Whether its operation is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
     @property
     def failed(self) -> bool:
-        """Whether it went wrong."""
+        """Whether its operation failed."""
         return self.status.endswith("_FAILED")
 
     @property
     def words(self) -> str:
-        """The status as words."""
+        """The status in lower case, without underscores."""
         return self.status.lower().replace("_", " ")
 
 
 def newest(clients: Clients, stack: str) -> str:
-    """The last event of a stack so far, before something is begun whose events are to be told from earlier ones."""
-    answer = clients.call(CLOUDFORMATION, "describe_stack_events", StackName=stack)
-    return next((str(found["EventId"]) for found in answer["StackEvents"]), "")
+    """The id of the newest event, after which the events of the next operation come; empty where there is none."""
+    return next((event.id for event in _newest_first(clients, stack)), "")
 
 
 def before_this(clients: Clients, stack: str) -> str:
-    """The last event before the change that goes on: what somebody else does is shown from its beginning."""
+    """The id of the newest event before the operation in progress; empty where there is none."""
     begun = False
-    for event in _backwards(clients, stack):
+    for event in _newest_first(clients, stack):
         if begun:
             return event.id
         begun = event.of_stack and event.status in BEGINNINGS
@@ -66,31 +61,25 @@ def before_this(clients: Clients, stack: str) -> str:
 
 
 def since(clients: Clients, stack: str, marker: str) -> list[Event]:
-    """The events after the one that was the newest, the oldest first."""
-    found: list[Event] = []
-    for event in _backwards(clients, stack):
-        if event.id == marker:
-            break
-        found.append(event)
-    return found[::-1]
+    """The events after the one with the id `marker`, the oldest first."""
+    return [*takewhile(lambda event: event.id != marker, _newest_first(clients, stack))][::-1]
 
 
-def of_answer(found: Mapping[str, Any]) -> Event:
-    """An event from what DescribeStackEvents tells of it."""
-    kind = found.get("ResourceType", "")
+def of_answer(event: Mapping[str, Any]) -> Event:
+    """An event of DescribeStackEvents."""
+    kind = event.get("ResourceType", "")
     return Event(
-        found["EventId"],
-        found.get("LogicalResourceId", ""),
+        event["EventId"],
+        event.get("LogicalResourceId", ""),
         kind,
-        found.get("ResourceStatus", ""),
-        " ".join(found.get("ResourceStatusReason", "").split()),
-        found.get("Timestamp", EPOCH),
-        kind == STACK and found.get("PhysicalResourceId") == found["StackId"],
-        found.get("PhysicalResourceId", ""),
+        event.get("ResourceStatus", ""),
+        " ".join(event.get("ResourceStatusReason", "").split()),
+        event.get("Timestamp", EPOCH),
+        kind == STACK and event.get("PhysicalResourceId") == event["StackId"],
+        event.get("PhysicalResourceId", ""),
     )
 
 
-def _backwards(clients: Clients, stack: str) -> Iterator[Event]:
-    """Page by page, as CloudFormation tells them: the newest first."""
+def _newest_first(clients: Clients, stack: str) -> Iterator[Event]:
     for page in clients.pages(CLOUDFORMATION, "describe_stack_events", StackName=stack):
         yield from map(of_answer, page["StackEvents"])

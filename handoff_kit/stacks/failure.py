@@ -1,29 +1,23 @@
-"""Why a change failed, as one sentence: the first resource that did, the reason, what became of the stack."""
+"""Why an operation of a stack failed: the resource that failed first, the reason, the state of the stack, a hint."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from handoff_kit.remote.errors import AWSError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from handoff_kit.stacks.events import Event
-    from handoff_kit.stacks.waiting import Ended
-
-__all__ = ["advice", "first", "sentence", "told"]
+from handoff_kit.stacks.events import Event
+from handoff_kit.stacks.waiting import Ended
 
 CONSEQUENCES = re.compile(r"resource (creation|update|deletion) cancell?ed|operation cancell?ed", re.IGNORECASE)
-DONE = {"CREATE": "created", "DELETE": "removed", "UPDATE": "changed", "IMPORT": "imported"}
-BECAME = {
-    "ROLLBACK_COMPLETE": "what had been made was removed again",
-    "DELETE_COMPLETE": "what had been made was removed again",
-    "UPDATE_ROLLBACK_COMPLETE": "the stack is as it was before",
-    "CREATE_FAILED": "what had been made is still there",
-    "UPDATE_FAILED": "what had been changed is as it became",
-    "DELETE_FAILED": "the stack is still there, with what was not removed",
+DONE = {"CREATE": "created", "DELETE": "deleted", "UPDATE": "updated", "IMPORT": "imported"}
+OUTCOMES = {
+    "ROLLBACK_COMPLETE": "what had been created was deleted again",
+    "DELETE_COMPLETE": "what had been created was deleted again",
+    "UPDATE_ROLLBACK_COMPLETE": "the stack was rolled back",
+    "CREATE_FAILED": "what had been created remains",
+    "UPDATE_FAILED": "what had been updated remains",
+    "DELETE_FAILED": "the stack remains, with what was not deleted",
 }
 _DENIED = re.compile(r"not authorized to perform:? ([\w:*-]+)(?: on resource:? (\S+))?", re.IGNORECASE)
 _OWNER = re.compile(r"already exists in stack (\S+)", re.IGNORECASE)
@@ -34,90 +28,72 @@ _INVALID = re.compile(r"invalid|validation (?:failed|error)|ValidationException|
 _PROTECTED = re.compile(r"TerminationProtection", re.IGNORECASE)
 
 
-def told(name: str, ended: Ended, again: str) -> AWSError:
-    """The error for a change that ended badly."""
-    culprit = first(ended.events)
-    what = sentence(name, culprit) if culprit else f"stack {name}: {ended.status.lower().replace('_', ' ')}"
-    then = _became(ended, culprit)
+def told(name: str, result: Ended, again: str) -> AWSError:
+    """The error for an operation that failed."""
+    culprit = first(result.events)
+    what = sentence(name, culprit) if culprit else f"stack {name}: {result.status.lower().replace('_', ' ')}"
+    outcome = OUTCOMES.get(result.status, "")
+    if result.status in ("ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED"):
+        start = next((at for at, event in enumerate(result.events) if event.of_stack and _is_rollback(event)), 0)
+        second = first(event for event in result.events[start:] if event != culprit)
+        why = f": {second.kind} {second.name}: {_trimmed(second.reason)}" if second else ""
+        outcome = f"the rollback failed too{why}"
     reason = culprit.reason if culprit else ""
-    return AWSError("; ".join(filter(None, (what, then))), advice(reason, name, again, culprit))
+    return AWSError("; ".join(filter(None, (what, outcome))), advice(reason, name, again, culprit))
 
 
-def first(seen: Iterable[Event]) -> Event | None:
-    """The first that failed of itself; of the stack as a whole only where it is no resource."""
-    failed = [event for event in seen if event.failed and not CONSEQUENCES.search(event.reason)]
+def first(events: Iterable[Event]) -> Event | None:
+    """The first failure that is no consequence of another one; of the stack itself only where no resource failed."""
+    events = list(events)
+    failed = [event for event in events if event.failed and not CONSEQUENCES.search(event.reason)]
     resources = [event for event in failed if not event.of_stack]
-    rollback = [event for event in seen if event.of_stack and event.reason and _goes_back(event)]
+    rollback = [event for event in events if event.of_stack and event.reason and _is_rollback(event)]
     return next(iter((*resources, *(event for event in failed if event.reason), *rollback, *failed)), None)
 
 
 def sentence(name: str, culprit: Event) -> str:
-    """What failed, and why, in one sentence."""
-    done = next((word for start, word in DONE.items() if culprit.status.startswith(start)), "changed")
+    """What failed, and why."""
+    done = next((word for start, word in DONE.items() if culprit.status.startswith(start)), "updated")
     what = "it" if culprit.of_stack else f"{culprit.kind} {culprit.name}"
-    return f"stack {name}: {what} could not be {done}: {_trimmed(culprit.reason) or 'no reason is told'}"
+    return f"stack {name}: {what} could not be {done}: {_trimmed(culprit.reason) or 'no reason given'}"
 
 
 def advice(reason: str, name: str, again: str, culprit: Event | None = None) -> str:
-    """What to do about a known reason, and the command that does the same once more."""
-    what = (
-        _known(reason, name, culprit) or f"see all of it: aws cloudformation describe-stack-events --stack-name {name}"
-    )
+    """What to do about a known reason, and the command to run again."""
+    see = f"see all events: aws cloudformation describe-stack-events --stack-name {name}"
+    what = _fix_for(reason, name, culprit) or see
     return f"{what}; then: {again}" if again else what
 
 
-def _known(reason: str, name: str, culprit: Event | None) -> str | None:
+def _fix_for(reason: str, name: str, culprit: Event | None) -> str | None:
     if found := _DENIED.search(reason):
         where = f" on {found[2].strip('.,')}" if found[2] else ""
-        return f"allow {found[1]}{where} to whoever deploys"
+        return f"allow {found[1]}{where} to the identity that deploys"
     if found := _OWNER.search(reason):
-        return f"it belongs to {found[1].strip('.,')}: remove it there, or choose another name"
+        return f"it belongs to {found[1].strip('.,')}: delete it there, or choose another name"
+    exists = "a resource of that name exists outside of this stack: delete it, or choose another name"
+    if culprit and culprit.physical:
+        look = f"aws cloudformation describe-stack-resources --physical-resource-id {culprit.physical}"
+        exists = f"{exists}; to find its stack: {look}"
+    in_use = "empty it, or take it out of use"
+    if culprit and culprit.status.startswith("DELETE"):
+        retain = f"aws cloudformation delete-stack --stack-name {name} --retain-resources {culprit.name}"
+        in_use = f"empty it, or retain it: {retain}"
+    protection = "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name"
     table = (
-        (_EXISTS, _taken(culprit)),
-        (
-            _LIMIT,
-            "have the account's limit raised (aws service-quotas list-service-quotas), or remove what is not used",
-        ),
-        (_IN_USE, _let_go(name, culprit)),
-        (
-            _PROTECTED,
-            f"aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}",
-        ),
-        (_INVALID, "mend the value in project.yml or in templates/"),
+        (_EXISTS, exists),
+        (_LIMIT, "raise the account's limit (aws service-quotas list-service-quotas), or delete what is not used"),
+        (_IN_USE, in_use),
+        (_PROTECTED, f"{protection} {name}"),
+        (_INVALID, "correct the value in project.yml or in templates/"),
     )
-    return next((what for pattern, what in table if pattern.search(reason)), None)
+    return next((fix for pattern, fix in table if pattern.search(reason)), None)
 
 
-def _taken(culprit: Event | None) -> str:
-    what = "something of that name is there already, and not of this stack: remove it, or choose another name"
-    if culprit is None or not culprit.physical:
-        return what
-    look = f"aws cloudformation describe-stack-resources --physical-resource-id {culprit.physical}"
-    return f"{what}; what stack it is of, if any: {look}"
-
-
-def _let_go(name: str, culprit: Event | None) -> str:
-    if culprit is None or not culprit.status.startswith("DELETE"):
-        return "empty it, or take it out of use"
-    keep = f"aws cloudformation delete-stack --stack-name {name} --retain-resources {culprit.name}"
-    return f"empty it, or leave it where it is: {keep}"
-
-
-def _became(ended: Ended, culprit: Event | None) -> str:
-    if ended.status in BECAME:
-        return BECAME[ended.status]
-    if ended.status not in ("ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED"):
-        return ""
-    start = next((at for at, event in enumerate(ended.events) if event.of_stack and _goes_back(event)), 0)
-    second = first(event for event in ended.events[start:] if event != culprit)
-    why = f": {second.kind} {second.name}: {_trimmed(second.reason)}" if second else ""
-    return f"and to undo it failed too{why}"
-
-
-def _goes_back(event: Event) -> bool:
+def _is_rollback(event: Event) -> bool:
     return "ROLLBACK" in event.status
 
 
 def _trimmed(reason: str) -> str:
-    """Without the tail that CloudFormation adds for its own people: (Service: ..., Request ID: ...)."""
+    """Without the tail that CloudFormation adds: (Service: ..., Request ID: ...)."""
     return re.sub(r"\s*\((?:Service: [^()]*|RequestToken: [^()]*|HandlerErrorCode: [^()]*)\)", "", reason).rstrip(" .")

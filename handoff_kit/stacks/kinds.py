@@ -1,8 +1,6 @@
-"""What is known of the types of resources in our stacks: which properties make another one, and which hold data."""
+"""Resource types of our stacks: which hold data, and which properties require a replacement."""
 
 from __future__ import annotations
-
-__all__ = ["CREATE_ONLY", "HOLDING", "replaces"]
 
 HOLDING = {
     "AWS::ECR::Repository": "images",
@@ -10,7 +8,7 @@ HOLDING = {
     "AWS::S3::Bucket": "objects",
     "AWS::SQS::Queue": "messages",
 }
-"""What is lost with a resource."""
+"""What is lost when a resource is deleted."""
 
 CREATE_ONLY = {
     "AWS::CloudWatch::Alarm": ("AlarmName",),
@@ -56,9 +54,9 @@ CREATE_ONLY = {
     "AWS::Scheduler::ScheduleGroup": ("Name",),
     "AWS::StepFunctions::StateMachine": ("StateMachineName", "StateMachineType"),
 }
-"""The properties that can not be changed on what is there (createOnlyProperties of its schema)."""
+"""The createOnlyProperties of the resource types' schemas."""
 
 
 def replaces(kind: str, properties: tuple[str, ...]) -> bool:
-    """Whether a change of these properties makes another resource and removes this one."""
+    """Whether an update of these properties requires a replacement."""
     return any(name.partition(".")[0] in CREATE_ONLY.get(kind, ()) for name in properties)

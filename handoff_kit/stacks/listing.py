@@ -1,88 +1,71 @@
-"""What would change, as lines that a person reads before saying yes."""
+"""The differences of a stack as lines, to be read before an operation is confirmed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from handoff_kit.stacks.differences import is_of_resource
+from handoff_kit.stacks.differences import Action, Difference, is_of_resource
 from handoff_kit.stacks.kinds import HOLDING
 from handoff_runtime.terminal import safe_name
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from handoff_kit.stacks.differences import Action, Difference
-
-__all__ = ["counts", "lines", "warnings"]
-
 MARKS: dict[Action, str] = {"add": "+", "change": "~", "replace": "~", "may replace": "~", "remove": "-"}
 AFTER: dict[Action, str] = {"replace": "(replaced)", "may replace": "(may be replaced)"}
+VERBS: dict[Action, str] = {
+    "add": "create",
+    "change": "update",
+    "replace": "replace",
+    "may replace": "maybe replace",
+    "remove": "delete",
+}
 MOST = 4  # of the properties of one resource, and of the resources that a warning names
-COLUMNS = 3
 OUTPUT = "output"
 
 
 def lines(found: Sequence[Difference]) -> tuple[str, ...]:
-    """One line each: + added, ~ changed, - removed, name, type and properties."""
-    rows = [_row(each) for each in _worth_telling(found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(COLUMNS - 1)] if rows else []
-    return tuple(f"  {_line(row, widths)}" for row in rows)
+    """One line each: + created, ~ updated, - deleted, then name, type and properties in columns."""
+    rows = []
+    for one in _without_outputs(found):
+        more = f" and {len(one.properties) - MOST} more" if len(one.properties) > MOST else ""
+        properties = ", ".join(one.properties[:MOST]) + more
+        last = " ".join(filter(None, (properties, AFTER.get(one.action))))
+        rows.append((f"{MARKS[one.action]} {safe_name(one.name)}", safe_name(one.kind), last))
+    names, kinds = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    return tuple(f"  {name:<{names}}  {kind:<{kinds}}  {last}".rstrip() for name, kind, last in rows)
 
 
-def counts(found: Iterable[Difference]) -> str:
-    """How many of each: 2 to add, 1 to change."""
-    actions = [each.action for each in _worth_telling(list(found))]
-    words = {"add": "add", "change": "change", "replace": "replace", "may replace": "maybe replace", "remove": "remove"}
-    return ", ".join(f"{actions.count(action)} to {word}" for action, word in words.items() if action in actions)
+def counts(found: Sequence[Difference], *, creates: bool = False) -> str:
+    """How many of each: `2 to create, 1 to update`; of a stack that is created `16 resources`."""
+    actions = [one.action for one in _without_outputs(found)]
+    if creates:
+        return f"{len(actions)} resource{'' if len(actions) == 1 else 's'}"
+    return ", ".join(f"{actions.count(action)} to {verb}" for action, verb in VERBS.items() if action in actions)
 
 
-def _worth_telling(found: Sequence[Difference]) -> Sequence[Difference]:
-    """Outputs say again what else has changed; alone they are all there is to tell."""
-    return [each for each in found if each.kind != OUTPUT] or found
+def _without_outputs(found: Sequence[Difference]) -> Sequence[Difference]:
+    """An output follows from what else differs; it is shown only where nothing else does."""
+    return [one for one in found if one.kind != OUTPUT] or found
 
 
 def warnings(found: Sequence[Difference]) -> tuple[str, ...]:
-    """What goes, and what is lost with it, in plain words."""
-    resources = [each for each in found if is_of_resource(each)]
-    return tuple(_of_data([each for each in resources if each.kind in HOLDING])) + _of_others(resources)
+    """What is deleted or replaced, and the data that is lost."""
+    resources = [one for one in found if is_of_resource(one)]
+    notes = [note for one in resources if one.kind in HOLDING for note in _data_warnings(one)]
+    names = [one.name for one in resources if one.action == "remove" and one.kind not in HOLDING]
+    if names:
+        shown = ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+        notes.append(f"warning: {shown} {'is' if len(names) == 1 else 'are'} deleted")
+    return tuple(notes)
 
 
-def _of_data(found: Iterable[Difference]) -> Iterator[str]:
-    for each in found:
-        what, held = f"{each.name} ({each.kind})", HOLDING[each.kind]
-        if each.action == "remove" and each.kept:
-            yield f"note: {what} leaves the stack, and stays as it is with the {held} in it"
-        elif each.action == "remove":
-            yield f"warning: {what} is removed, and the {held} in it are lost"
-        elif each.action in AFTER:
-            yield f"warning: {_replaced(each, what, held)}"
-
-
-def _replaced(each: Difference, what: str, held: str) -> str:
-    will = "is" if each.action == "replace" else "may be"
-    if each.kept:
-        return f"{what} {will} replaced by an empty one; the {held} stay in the old one, which leaves the stack"
-    return f"{what} {will} replaced by an empty one, and the {held} in it are lost"
-
-
-def _of_others(found: Iterable[Difference]) -> tuple[str, ...]:
-    names = [each.name for each in found if each.action == "remove" and each.kind not in HOLDING]
-    if not names:
-        return ()
-    shown = ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
-    return (f"warning: {shown} {'is' if len(names) == 1 else 'are'} removed",)
-
-
-def _row(each: Difference) -> tuple[str, str, str]:
-    name = f"{MARKS[each.action]} {safe_name(each.name)}"
-    return name, safe_name(each.kind), " ".join(filter(None, (_told(each), AFTER.get(each.action))))
-
-
-def _told(each: Difference) -> str:
-    more = f" and {len(each.properties) - MOST} more" if len(each.properties) > MOST else ""
-    return ", ".join(each.properties[:MOST]) + more
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-    return "  ".join((*padded, row[-1])).rstrip()
+def _data_warnings(one: Difference) -> Iterator[str]:
+    what, held = f"{one.name} ({one.kind})", HOLDING[one.kind]
+    if one.action == "remove" and one.kept:
+        yield f"note: {what} leaves the stack, but is retained with the {held} in it"
+    elif one.action == "remove":
+        yield f"warning: {what} is deleted, and the {held} in it are lost"
+    elif one.action in AFTER:
+        replaced = f"warning: {what} {'is' if one.action == 'replace' else 'may be'} replaced by an empty one"
+        if one.kept:
+            yield f"{replaced}; the {held} stay in the old one, which leaves the stack"
+        else:
+            yield f"{replaced}, and the {held} in it are lost"

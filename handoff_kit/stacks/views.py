@@ -1,36 +1,29 @@
-"""What a person sees of a change: a table that refreshes in place on a terminal, a line an event elsewhere."""
+"""Stack events as they come: a table that refreshes in place on a terminal, elsewhere a line for each event."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol
 
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from handoff_kit import console, live
+from handoff_kit.stacks.events import Event
 from handoff_runtime.terminal import safe_name
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
-    from datetime import datetime
-    from types import TracebackType
-
-    from rich.console import Console
-
-    from handoff_kit.stacks.events import Event
-
-    Say = Callable[[str], None]
-
-__all__ = ["Plain", "Terminal", "View", "view"]
+Say = Callable[[str], None]
 
 STYLES = {"COMPLETE": "green", "FAILED": "red", "PROGRESS": "cyan", "SKIPPED": "yellow"}
-A_SECOND = 2  # refreshes
-SPARED = 3  # lines of the screen: the head, what is above, the cursor
+REFRESHES_A_SECOND = 2
+OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
 MORE_THAN_ANY = 1000
 
 
@@ -38,18 +31,18 @@ class View(Protocol):
     """Shows events as they come."""
 
     def show(self, events: Iterable[Event]) -> None:
-        """These came."""
+        """Show new events."""
 
 
 def view(name: str, say: Say) -> AbstractContextManager[View]:
-    """What suits standard error: a terminal that a person looks at, or anything else."""
+    """The view for standard error: a table on a terminal, else lines."""
     if sys.stderr.isatty() and console.can_refresh(os.environ):
         return Terminal(live.console(os.environ, terminal=True))
     return Plain(name, say)
 
 
 class Plain:
-    """Says a line for each event."""
+    """A line for each event."""
 
     def __init__(self, name: str, say: Say) -> None:
         self._name, self._say = name, say
@@ -60,10 +53,10 @@ class Plain:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
-        """Nothing to put back."""
+        """A line stays printed."""
 
     def show(self, events: Iterable[Event]) -> None:
-        """One line each."""
+        """Print a line for each event."""
         for event in events:
             what = "" if event.of_stack else f"{event.name} ({event.kind}): "
             reason = f": {event.reason}" if event.reason else ""
@@ -71,7 +64,7 @@ class Plain:
 
 
 class Terminal:
-    """Refreshes a table of the resources in place: what is done with each, and for how many seconds."""
+    """A table of the resources: name, type, status, seconds since the operation began."""
 
     def __init__(self, shown_on: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._clock = shown_on, clock
@@ -82,7 +75,7 @@ class Terminal:
             console=shown_on,
             get_renderable=self._table,
             transient=True,
-            refresh_per_second=A_SECOND,
+            refresh_per_second=REFRESHES_A_SECOND,
             redirect_stdout=False,
         )
 
@@ -97,7 +90,7 @@ class Terminal:
             self._live.stop()
 
     def show(self, events: Iterable[Event]) -> None:
-        """Each resource as its last event leaves it."""
+        """Update the rows of the resources; the last one updated is at the end."""
         for event in events:
             if self._took.pop(event.name, None) is not None or event.name not in self._begun:
                 self._begun[event.name] = (event.when, self._clock())
@@ -112,7 +105,7 @@ class Terminal:
         for column in ("resource", "type", "status"):
             table.add_column(column, no_wrap=True, overflow="ellipsis")
         table.add_column("s", justify="right", no_wrap=True)
-        most = max(self._console.size.height - SPARED, 1) if self._console.is_terminal else MORE_THAN_ANY
+        most = max(self._console.size.height - OTHER_LINES, 1) if self._console.is_terminal else MORE_THAN_ANY
         for name, event in list(self._last.copy().items())[-most:]:
             seconds = self._took.get(name, self._clock() - self._begun[name][1])
             style = STYLES.get(event.status.rpartition("_")[2], "")

@@ -1,27 +1,21 @@
-"""Waiting for CloudFormation: how long between two looks, how long at most, and a Ctrl-C, which leaves it be."""
+"""Waiting for a stack operation: show its events until it ends; Ctrl-C stops waiting, not the operation."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from handoff_kit.errors import CommandError
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.stacks import deployed, events, views
+from handoff_kit.stacks.deployed import Deployed
+from handoff_kit.stacks.events import Event
+from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from handoff_kit.stacks.deployed import Deployed
-    from handoff_kit.stacks.events import Event
-    from handoff_runtime.aws.clients import Clients
-
-    Say = Callable[[str], None]
-
-__all__ = ["Ended", "Means", "Waiting", "follow", "interruptible"]
+Say = Callable[[str], None]
 
 INTERRUPTED = 130
 SLOWER = 1.25
@@ -50,10 +44,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Means:
-    """What a stack is changed with: the way to AWS, a voice, how to wait, and whether a yes was given beforehand.
-
-    `again` is the command that does the same once more.
-    """
+    """Session, console, polling policy and `--yes` of a stack operation; `again` is the command to run it again."""
 
     clients: Clients
     say: Say
@@ -64,7 +55,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Ended:
-    """What came of a change: the stack's last event, all of them, and the seconds it took."""
+    """The status of the stack after an operation, the operation's events, and its seconds."""
 
     status: str
     events: tuple[Event, ...]
@@ -72,71 +63,61 @@ class Ended:
 
 
 def follow(stack: Deployed, marker: str, means: Means) -> Ended:
-    """Show what happens in a stack since the event `marker`, until its change has ended."""
+    """Show the events of a stack after the one with the id `marker`, until its operation has ended."""
     begun = means.waiting.clock()
     try:
-        seen = _seen(stack, marker, means)
-        last = _last(seen)
-        status = last.status if last else _status(stack, means)
+        seen = _show_until_ended(stack, marker, means)
+        last = _last_of_stack(seen)
+        if last is None:  # an operation without events; the stack has the last word
+            found = deployed.look(means.clients, stack.id)
+            status = found.status if found else "DELETE_COMPLETE"
+        else:
+            status = last.status
     except StoreError as error:
-        message = f"{error.message}; CloudFormation goes on with stack {stack.name}, which this no longer waits for"
-        raise AWSError(message, _to_go_on(stack.name, means)) from None
+        message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
+        raise AWSError(message, _how_to_wait_again(stack.name, means)) from None
     return Ended(status, tuple(seen), means.waiting.clock() - begun)
 
 
 @contextmanager
 def interruptible(name: str, means: Means, *, updates: bool = False) -> Iterator[None]:
-    """Ctrl-C ends our waiting, and nothing else."""
+    """Have Ctrl-C end the waiting with an error that says so; the operation continues."""
     try:
         yield
     except KeyboardInterrupt:
-        message = f"stack {name}: interrupted; CloudFormation goes on with it, which this no longer waits for"
-        back = f"; to take it back: aws cloudformation cancel-update-stack --stack-name {name}" if updates else ""
-        raise CommandError(message, INTERRUPTED, f"{_to_go_on(name, means)}{back}") from None
+        message = f"stack {name}: interrupted; CloudFormation continues, handoff stops waiting"
+        cancel = f"; to cancel it: aws cloudformation cancel-update-stack --stack-name {name}" if updates else ""
+        raise CommandError(message, INTERRUPTED, f"{_how_to_wait_again(name, means)}{cancel}") from None
 
 
-def _seen(stack: Deployed, marker: str, means: Means) -> list[Event]:
-    """Every event until the change has ended, shown as it comes."""
+def _show_until_ended(stack: Deployed, marker: str, means: Means) -> list[Event]:
     seen: list[Event] = []
-    still = absent = 0
+    quiet = absent = 0
     with views.view(stack.name, means.say) as view:
         for _ in means.waiting.looks():
             new = events.since(means.clients, stack.id, seen[-1].id if seen else marker)
             view.show(new)
             seen += new
-            still = 0 if new else still + 1
-            last = _last(seen)
-            if still > STILL or (last and not last.goes_on):
-                found = deployed.look(means.clients, stack.id)
-                absent = 0 if found else absent + 1
-                if _is_over(found, last, absent):
-                    return seen
+            quiet = 0 if new else quiet + 1
+            last = _last_of_stack(seen)
+            if quiet <= STILL and (last is None or last.goes_on):
+                continue
+            found = deployed.look(means.clients, stack.id)
+            absent = 0 if found else absent + 1
+            # a deleted stack is still found by its ARN: one that is not found now is deleted only where an event
+            # says so, or where it stays absent
+            is_deleted = absent > STILL or (last is not None and last.status == "DELETE_COMPLETE")
+            if not found.is_changing if found else is_deleted:
+                return seen
     minutes = means.waiting.patience / 60
-    message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; waited no longer"
-    raise AWSError(message, _to_go_on(stack.name, means))
+    message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; handoff stops waiting"
+    raise AWSError(message, _how_to_wait_again(stack.name, means))
 
 
-def _is_over(found: Deployed | None, last: Event | None, absent: int) -> bool:
-    """Whether the change has ended. CloudFormation describes a stack by its ARN after its end too.
-
-    So a stack that is absent is gone only where an event says so, or where it stays absent.
-    """
-    if found:
-        return not found.is_changing
-    return absent > STILL or (last is not None and last.status == "DELETE_COMPLETE")
-
-
-def _last(seen: list[Event]) -> Event | None:
-    """The last that happened to the stack as a whole."""
+def _last_of_stack(seen: list[Event]) -> Event | None:
     return next((event for event in reversed(seen) if event.of_stack), None)
 
 
-def _status(stack: Deployed, means: Means) -> str:
-    """Its status has the last word: an event may be one of several that end a change."""
-    found = deployed.look(means.clients, stack.id)
-    return found.status if found else "DELETE_COMPLETE"
-
-
-def _to_go_on(name: str, means: Means) -> str:
+def _how_to_wait_again(name: str, means: Means) -> str:
     look = f"aws cloudformation describe-stack-events --stack-name {name}"
-    return f"to wait for it again: {means.again}" if means.again else f"to see how it goes: {look}"
+    return f"to wait again: {means.again}" if means.again else f"to see its events: {look}"

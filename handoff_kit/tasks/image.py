@@ -44,12 +44,12 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
 
 def _plan_templates(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
-    from handoff_kit import templates
+    from handoff_kit import resource_names
+    from handoff_kit.deploy import templates
     from handoff_kit.deploy.schedule_template import render_schedule_template
-    from handoff_kit.remote import names
     from handoff_kit.steps import RemoveTree, WriteFile
 
-    stack = names.given_stack(os.environ) or names.stack(place.name, environment)
+    stack = resource_names.given_stack(os.environ) or resource_names.stack(place.name, environment)
     texts = {
         "shared": templates.shared(place.root, environment, {place.name: loaded}),
         "registry": templates.registry(place.root, place.name, stack, environment),

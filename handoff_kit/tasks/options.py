@@ -71,7 +71,7 @@ def find_target(c: Context, project: str, environment: str, *, bucket: bool = Tr
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
     """The name of the environment, which becomes a part of names in AWS."""
-    from handoff_kit.remote.names import DEFAULT_ENVIRONMENT
+    from handoff_kit.resource_names import DEFAULT_ENVIRONMENT
 
     flag, name = ("--environment", text) if text else ("HANDOFF_ENVIRONMENT", environ.get("HANDOFF_ENVIRONMENT", ""))
     name = name or DEFAULT_ENVIRONMENT

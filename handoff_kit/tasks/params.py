@@ -37,17 +37,19 @@ def push_params(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
+    from handoff_kit import params as documents
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
 
     place, loaded = options.load_project(c, project)
     if params:
-        document = remote.of_file(Path.cwd() / params, place)
+        document = documents.read(Path.cwd() / params, place)
     else:
-        document = remote.of_project(place, loaded, options.parse_environment(environment, os.environ))
+        documents.check_functions(place)
+        document = documents.document(place, loaded, options.parse_environment(environment, os.environ))
     _, stack = options.find_target(c, project, environment, bucket=False)
     stored = parameter.replaceable(stack)
-    plan = remote.plan_push(stack, document, stored, advanced=remote.advanced(loaded), prune=prune)
+    plan = remote.plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
         remote.confirm(plan, again, yes=yes)

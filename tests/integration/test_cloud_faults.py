@@ -13,7 +13,7 @@ from cloud import REGION
 from front import Refused
 from team import Told
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def test_credentials_that_expire_while_a_stack_is_changed(sound: Estate) -> None
         1,
         "stack handoff-dev-shop: the credentials have expired (ExpiredToken), valid ones expected; "
         "CloudFormation goes on with stack handoff-dev-shop, which this no longer waits for",
-        "to wait for it again: invoke deploy --project shop",
+        "to wait again: invoke deploy --project shop",
     )
     sound.proxy.faults.remove(fault)
     sound.must("deploy")
@@ -127,7 +127,7 @@ def test_a_network_that_is_cut_while_a_stack_is_changed(sound: Estate) -> None:
     with sound.hurried():
         told = sound.invoke("deploy")
     code, lines = error(told)
-    assert (code, lines[1]) == (1, "hint: to wait for it again: invoke deploy --project shop")
+    assert (code, lines[1]) == (1, "hint: to wait again: invoke deploy --project shop")
     assert re.fullmatch(
         r"error: stack handoff-dev-shop: CloudFormation DescribeStackEvents got no whole answer \(.+\); CloudFormation "
         r"goes on with stack handoff-dev-shop, which this no longer waits for",
@@ -172,10 +172,10 @@ def test_the_status_of_a_stack_of_another_project(sound: Estate) -> None:
     is_told(
         sound.invoke("status", project="other", STACK_NAME=sound.stack),
         1,
-        "stack handoff-dev-shop: found one of somebody else (handoff:project shop, handoff:environment dev), "
-        "expected ours (handoff:project other, handoff:environment dev)",
-        "see whose it is: aws cloudformation describe-stacks --stack-name handoff-dev-shop; "
-        "then take another STACK_NAME, or another --environment",
+        "stack handoff-dev-shop: found tags (handoff:project shop, handoff:environment dev), "
+        "expected (handoff:project other, handoff:environment dev)",
+        "see its tags: aws cloudformation describe-stacks --stack-name handoff-dev-shop; "
+        "then set another STACK_NAME or --environment",
     )
 
 
@@ -203,7 +203,7 @@ def test_a_bucket_that_is_not_there(sound: Estate) -> None:
 
 
 def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
-    bucket = names.bucket("taken", sound.account.number, REGION)
+    bucket = resource_names.bucket("taken", sound.account.number, REGION)
     s3 = sound.account.boto("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     is_told(
@@ -276,7 +276,7 @@ def test_a_file_that_is_wrong(sound: Estate, task: str, text: str, message: str,
         ),
         pytest.param(
             ("run", "--cpu", "256", "--memory", "3GB"),
-            "--cpu 256 and --memory 3GB: found 256 CPU units, 3,072 MiB, expected what goes with 256 CPU units: 512, "
+            "--cpu 256 and --memory 3GB: found 256 CPU units, 3,072 MiB, expected a memory for 256 CPU units: 512, "
             "1GB or 2GB",
             "for example: --cpu 256 --memory 2048",
             id="no such pair",
@@ -349,7 +349,7 @@ def test_the_way_of_an_image(estate: Estate) -> None:
     registry, number = estate.account.registry, estate.account.number
     what = f"could not push ACCOUNT.dkr.ecr.{REGION}.amazonaws.com/handoff-dev-shop:TAG: docker ended with exit 1"
     may = (
-        "allow it to whoever deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
+        "allow it to the identity that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
         "ecr:CompleteLayerUpload, ecr:PutImage on the repository"
     )
     registry.cut_pushes(number, 1000)
@@ -358,11 +358,11 @@ def test_the_way_of_an_image(estate: Estate) -> None:
     is_told(cut, 1, f"{what}: EOF", f"what has arrived is not sent again: {DEPLOY}")
     registry.deny_manifests(number)
     is_told(untagged(estate.invoke("deploy")), 1, f"{what}: denied: the test says so", f"{may}; then: {DEPLOY}")
-    assert estate.account.images(names.repository(estate.stack)) == {}
+    assert estate.account.images(resource_names.repository(estate.stack)) == {}
     assert estate.stack not in estate.account.stacks()
     registry.cut_pushes(number, 1)
     estate.must("deploy")
-    assert len(estate.account.images(names.repository(estate.stack))) == 1
+    assert len(estate.account.images(resource_names.repository(estate.stack))) == 1
     assert set(estate.account.stacks().values()) == {"CREATE_COMPLETE"}
 
 
@@ -384,7 +384,7 @@ def test_a_stack_that_cannot_be_made(sound: Estate) -> None:
             [
                 "error: stack handoff-log-shop: AWS::Logs::LogGroup LogGroup could not be created: Resource provider "
                 "operation failed: An error occurred (ResourceAlreadyExistsException) when calling the CreateLogGroup "
-                "operation: The specified log group already exists; what had been made was removed again",
+                "operation: The specified log group already exists; what had been created was deleted again",
                 "hint: something of that name is there already, and not of this stack: remove it, or choose another "
                 "name; then: invoke deploy --project shop --environment log",
             ],
@@ -407,10 +407,10 @@ def test_a_stack_that_cannot_be_changed(sound: Estate) -> None:
     finally:
         front.operations["ecs", "RegisterTaskDefinition"] = define
     assert code == 1
-    start = "error: stack handoff-dev-shop: AWS::ECS::TaskDefinition TaskDefinition could not be changed: "
+    start = "error: stack handoff-dev-shop: AWS::ECS::TaskDefinition TaskDefinition could not be updated: "
     assert lines[0].startswith(start)
-    assert lines[0].endswith("; the stack is as it was before")
-    assert lines[1] == f"hint: mend the value in project.yml or in templates/; then: {DEPLOY}"
+    assert lines[0].endswith("; the stack was rolled back")
+    assert lines[1] == f"hint: correct the value in project.yml or in templates/; then: {DEPLOY}"
     assert sound.account.stacks()[sound.stack] == "UPDATE_ROLLBACK_COMPLETE"
     sound.must("deploy")
     assert sound.account.stacks()[sound.stack] == "UPDATE_COMPLETE"
@@ -463,8 +463,8 @@ def test_two_first_deployments_at_once(sound: Estate, others: tuple[str, str]) -
 
 def stacks(environment: str, projects: set[str]) -> list[str]:
     """What is there of projects that are deployed."""
-    own = [names.stack(project, environment) for project in projects]
-    return [names.shared(environment), *own, *map(names.registry, own)]
+    own = [resource_names.stack(project, environment) for project in projects]
+    return [resource_names.shared(environment), *own, *map(resource_names.registry, own)]
 
 
 def test_two_changes_at_once(sound: Estate) -> None:
@@ -482,7 +482,7 @@ def test_a_task_that_never_starts(sound: Estate) -> None:
     sound.account.faults.fail_start("CannotPullContainerError: failed to resolve ref: dial tcp: i/o timeout", 3)
     told = sound.invoke("run")
     words = (
-        "never started: its subnet has no way to the registry of its image (ECR): CannotPullContainerError: failed to "
+        "never started: its subnet cannot reach the registry of its image (ECR): CannotPullContainerError: failed to "
     )
     assert (told.exit, told.stderr.splitlines()[-3:]) == (
         1,
@@ -493,7 +493,7 @@ def test_a_task_that_never_starts(sound: Estate) -> None:
             "next: invoke status --project shop",
         ],
     )
-    assert told.stderr.count("starting it again") == 2
+    assert told.stderr.count("retry (") == 2
 
 
 def test_a_task_that_hangs(sound: Estate) -> None:

@@ -343,7 +343,7 @@ def test_a_person_is_asked(desk: Desk, answer: bytes, exit_code: int, left: list
         _, stderr = process.communicate(timeout=60)
     for end in (ours, theirs):
         os.close(end)
-    question = "remove the state of project shop (3 bytes)? [y/N] "
+    question = "delete the state of project shop (3 bytes)? [y/N] "
     assert (process.returncode, desk.stable(stderr.decode())[: len(question)]) == (exit_code, question)
     assert desk.keys() == left
 
@@ -382,7 +382,7 @@ def test_a_cleared_state_comes_back(desk: Desk) -> None:
     desk.put(".artifacts/state", '{"a": 1}\n')
     told = desk.raw("state.clear", "--yes")
     assert desk.stable(told.stderr) == (
-        "remove s3://BUCKET/handoff-dev-shop/.artifacts/state (9 bytes)\n"
+        "delete s3://BUCKET/handoff-dev-shop/.artifacts/state (9 bytes)\n"
         "next: invoke state.restore --version VERSION --project shop\n"
     )
     none = desk.invoke("state.show")
@@ -437,7 +437,7 @@ def test_an_edited_state_that_is_none_is_kept_beside(desk: Desk) -> None:
         "",
         f"error: {own}: found no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)),"
         " expected a JSON object (state: singer)\n"
-        f"hint: mend it, then: invoke state.edit --project shop --file {own}\n",
+        f"hint: correct it, then: invoke state.edit --project shop --file {own}\n",
     )
     assert desk.stored() == before
     draft = desk.team.root / "build" / desk.name / "state.edited"
@@ -483,7 +483,7 @@ def test_a_state_of_a_bucket_without_versions_is_told_to_be_lost(desk: Desk) -> 
     s3.create_bucket(Bucket=plain, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=plain, Key=f"{desk.stack}/.artifacts/state", Body=b"{}")
     asked = desk.invoke("state.clear", S3_BUCKET_NAME=plain)
-    question = "remove the state of project shop (2 bytes, of which this bucket keeps no version)"
+    question = "delete the state of project shop (2 bytes, of which this bucket keeps no version)"
     assert asked.stderr.startswith(f"error: state.clear: {question}: found no terminal")
     told = desk.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
     assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
@@ -643,7 +643,7 @@ def test_the_history_here(desk: Desk) -> None:
             ["artifacts.clear"], "would delete s3://BUCKET/handoff-dev-shop/.artifacts/out.csv\n", id="artifacts.clear"
         ),
         pytest.param(
-            ["state.clear"], "would remove s3://BUCKET/handoff-dev-shop/.artifacts/state (N bytes)\n", id="state.clear"
+            ["state.clear"], "would delete s3://BUCKET/handoff-dev-shop/.artifacts/state (N bytes)\n", id="state.clear"
         ),
         pytest.param(
             ["state.edit"],
@@ -815,7 +815,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["history.show"],
             {},
             1,
-            "error: history: found no run\nhint: make one: invoke run-local --project shop\n",
+            "error: history: found no run\nhint: run the project: invoke run-local --project shop\n",
             id="no run at all",
         ),
         pytest.param(
@@ -853,8 +853,8 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["state.restore"],
             {},
             2,
-            "error: no version is named, expected --version VERSION\n"
-            "hint: invoke state.history --project shop tells which there are\n",
+            "error: --version: missing, expected the id of a version\n"
+            "hint: see which there are: invoke state.history --project shop\n",
             id="no version named",
         ),
         pytest.param(
@@ -940,13 +940,13 @@ def test_params_that_are_too_long_name_the_largest_file(desk: Desk) -> None:
         pytest.param(
             '{"format":2,"pipeline":{}}',
             "found params of format 2, expected 1",
-            "a later handoff has stored them: use that, or push again with it",
+            "a later handoff has stored them: use that one, or push again with it",
             id="of the future",
         ),
         pytest.param(
             "postgres://somebody@somewhere",
-            "found what is no params document",
-            "what else uses the name? aws ssm get-parameter-history --name handoff-dev-shop__params",
+            "found no params document",
+            "see who stored it: aws ssm get-parameter-history --name handoff-dev-shop__params",
             id="of somebody else",
         ),
     ],

@@ -259,7 +259,7 @@ def test_killed_for_memory_names_the_next_size(desk: Desk) -> None:
     assert told.exit == 137
     assert told.stderr.endswith(
         """\
-task TASK was killed for memory: it wanted more than its 512 MiB (exit 137)
+task TASK ran out of memory: it needed more than its 512 MiB (exit 137)
 hint: for one run: invoke run --project shop --cpu 256 --memory 1024; for all: projects/shop/project.yml, deploy: \
 {cpu: 256, memory: 1024}, then: invoke deploy --project shop
 next: invoke logs --project shop --run TASK
@@ -281,10 +281,10 @@ def test_a_task_that_fails_to_start_is_started_again(desk: Desk) -> None:
     assert [line for line in told.stderr.splitlines() if "start" in line][1:] == [
         "started task TASK",
         reason,
-        "starting it again (2 of 3)",
+        "retry (2 of 3)",
         f"started task {2:032x}",
         reason,
-        "starting it again (3 of 3)",
+        "retry (3 of 3)",
         f"started task {3:032x}",
     ]
     assert len({task.request["clientToken"] for task in desk.ecs.tasks}) == 3
@@ -307,7 +307,7 @@ def test_what_would_fail_again_is_not_started_again(desk: Desk) -> None:
     desk.ecs.will(NO_IMAGE)
     told = desk.invoke("run")
     assert (told.exit, len(desk.ecs.tasks)) == (1, 1)
-    assert "never started: its image is no longer there: CannotPullContainerError: x: not found" in told.stderr
+    assert "never started: its image does not exist any more: CannotPullContainerError: x: not found" in told.stderr
 
 
 def test_a_run_that_has_begun_is_not_started_again(desk: Desk) -> None:
@@ -372,7 +372,7 @@ def test_a_start_that_is_refused_for_now_is_tried_again(
         pytest.param(
             Refused("ClusterNotFoundException", "Cluster not found."),
             "ECS RunTask: answered 400 ClusterNotFoundException (Cluster not found.)",
-            "its cluster is not there: invoke deploy --project shop",
+            "its cluster does not exist: invoke deploy --project shop",
             id="no cluster",
         ),
         pytest.param(
@@ -521,7 +521,7 @@ def test_without_a_terminal_a_signal_detaches(desk: Desk, number: signal.Signals
     assert (process.returncode, desk.stable(rest)) == (
         code,
         """\
-detached: task TASK goes on
+detached: task TASK continues
 to stop it: invoke stop --project shop --task TASK
 next: invoke logs --project shop --run TASK --follow
 """,
@@ -541,7 +541,7 @@ def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
         130,
         [
             "error: interrupted before a task was started",
-            "hint: if its answer was lost, a task may run all the same: invoke status --project shop",
+            "hint: if its answer was lost, a task may run anyway: invoke status --project shop",
         ],
     )
 
@@ -604,7 +604,7 @@ def test_a_task_that_does_not_stop_is_given_up(desk: Desk, monkeypatch: pytest.M
     watch.stop()
     with pytest.raises(AWSError) as error:
         watch.end()
-    assert desk.stable(error.value.message) == "task TASK: still RUNNING 1 s after it was told to stop"
+    assert desk.stable(error.value.message) == "task TASK: still RUNNING 1 s after its stop was requested"
 
 
 # what ECS does not know
@@ -716,7 +716,7 @@ def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(desk: Desk, monkeypa
     threading.Timer(2.0, lambda: remember(desk, "succeeded", 0)).start()
     assert watch.end() == Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
     assert [re.sub(r"\d+ s", "N s", line) for line in said[2:]] == [
-        f"ECS does not know the task at present; run {RUN_ID} holds the lock (last heartbeat N s ago); watching on"
+        f"ECS does not know the task at present; run {RUN_ID} holds the lock (last heartbeat N s ago); still watching"
     ]
 
 
@@ -861,7 +861,7 @@ def test_a_start_whose_answer_stays_lost(desk: Desk, monkeypatch: pytest.MonkeyP
             start(cluster_of(desk), {"taskDefinition": desk.stack}, effects)
     assert len(desk.ecs.tasks) == 1
     assert desk.stable(str(error.value.hint)) == (
-        "a task may have started all the same: invoke status --project shop; if none runs: invoke run --project shop"
+        "a task may have started anyway: invoke status --project shop; if none runs: invoke run --project shop"
     )
 
 
@@ -920,7 +920,7 @@ def test_stop(desk: Desk) -> None:
         "",
         """\
 stop task TASK (RUNNING)
-told to stop; it has 30 s
+stop requested; it has 30 s
 STOPPED after N s
 task TASK was stopped by invoke (exit 143)
 next: invoke logs --project shop

@@ -63,7 +63,7 @@ def test_runs(team: Team, account: Account) -> None:
     assert (told.exit, last(told, 3)[:2]) == (
         137,
         [
-            "task TASK was killed for memory: it wanted more than its 512 MiB (exit 137)",
+            "task TASK ran out of memory: it needed more than its 512 MiB (exit 137)",
             "hint: for one run: invoke run --project worker --cpu 256 --memory 1024; for all: projects/worker/project.yml, "
             "deploy: {cpu: 256, memory: 1024}, then: invoke deploy --project worker",
         ],
@@ -76,7 +76,7 @@ def test_runs(team: Team, account: Account) -> None:
     told = invoke(team, account, "run")
     assert told.exit == 0, told.stderr
     assert "not started: Capacity is unavailable at this time." in told.stderr
-    assert "starting it again (2 of 3)" in told.stderr
+    assert "retry (2 of 3)" in told.stderr
 
 
 @pytest.mark.network

@@ -149,7 +149,7 @@ def test_dry_tells_and_does_nothing(desk: Desk) -> None:
     desk.deployed()
     before = desk.team.tree()
     told = desk.invoke("schedule", "--dry")
-    head = "would write build/NAME/schedule.yml (N bytes)\nwould make stack handoff-dev-NAME-schedule:\n"
+    head = "would write build/NAME/schedule.yml (N bytes)\nwould create stack handoff-dev-NAME-schedule:\n"
     assert (told.exit, told.stderr) == (0, f"{head}{NEW}{RATE}{DRY}")
     assert told.stdout.splitlines() == [
         "SCHEDULE  NEXT                     ZONE             UTC",
@@ -163,8 +163,8 @@ def test_from_nothing_to_nothing(desk: Desk) -> None:
 
     # put in force
     told = desk.invoke("schedule", "--yes")
-    head = f"write build/NAME/schedule.yml (N bytes)\nmake stack handoff-dev-NAME-schedule:\n{NEW}"
-    tail = f"stack handoff-dev-NAME-schedule: made in N s\n{RATE}next: invoke schedule.list --project NAME\n"
+    head = f"write build/NAME/schedule.yml (N bytes)\ncreate stack handoff-dev-NAME-schedule:\n{NEW}"
+    tail = f"stack handoff-dev-NAME-schedule: created in N s\n{RATE}next: invoke schedule.list --project NAME\n"
     assert (told.exit, told.stderr[: len(head)], told.stderr[-len(tail) :]) == (0, head, tail)
     assert desk.found() == [NIGHTLY, OFTEN]
     assert desk.at_aws("nightly") == {
@@ -210,7 +210,7 @@ def test_from_nothing_to_nothing(desk: Desk) -> None:
     assert desk.invoke("unschedule", "--name", "often", "--yes").exit == 0
     assert desk.found() == [NIGHTLY]
     told = desk.invoke("unschedule", "--dry")
-    assert told == Told(0, "", f"would remove stack handoff-dev-NAME-schedule\n{DRY}")
+    assert told == Told(0, "", f"would delete stack handoff-dev-NAME-schedule\n{DRY}")
     assert desk.invoke("unschedule", "--name", "nightly", "--yes").exit == 0
     assert desk.found() == []
     assert desk.cloud.boto("scheduler").list_schedules()["Schedules"] == []
@@ -316,7 +316,7 @@ def test_nobody_is_asked_without_a_terminal(desk: Desk) -> None:
     assert (told.exit, told.stderr.splitlines()[-2:], desk.found()) == (
         2,
         [
-            "error: schedule: make stack handoff-dev-NAME-schedule (10 to add): needs --yes without a terminal",
+            "error: schedule: create stack handoff-dev-NAME-schedule (10 resources): needs --yes without a terminal",
             "hint: invoke schedule --project NAME --name weekly --cron '0 5 * * MON' --timezone Asia/Tokyo "
             "--data '{\"n\": 1}' --yes",
         ],

@@ -135,7 +135,7 @@ def sit_down(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Desk:
 def test_the_life_of_a_stack(desk: Desk) -> None:
     assert desk.execute(desk.step(), dry=True)
     assert desk.said == [
-        "would make stack handoff-dev-shop:",
+        "would create stack handoff-dev-shop:",
         "  + Logs    AWS::Logs::LogGroup",
         "  + Missed  AWS::SQS::Queue",
     ]
@@ -152,7 +152,7 @@ def test_the_life_of_a_stack(desk: Desk) -> None:
         [f"would {desk.said[0]}", *desk.said[1 : len(dry)]]
         == dry
         == [
-            "would change stack handoff-dev-shop:",
+            "would update stack handoff-dev-shop:",
             "  ~ Logs    AWS::Logs::LogGroup  LogGroupName (replaced)",
             "  ~ Missed  AWS::SQS::Queue      VisibilityTimeout",
             "  + Topic   AWS::SNS::Topic",
@@ -192,7 +192,7 @@ def test_what_is_no_resource_is_changed_too(desk: Desk, changed: Mapping[str, An
     desk.execute(desk.step())
     desk.said.clear()
     assert desk.execute(desk.step(**changed), dry=True)
-    assert desk.said == ["would change stack handoff-dev-shop:", told]
+    assert desk.said == ["would update stack handoff-dev-shop:", told]
     desk.execute(desk.step(**changed))
     assert told in desk.said[2:] or "stack handoff-dev-shop is up to date" in desk.said
 
@@ -216,9 +216,9 @@ def test_a_failed_creation_and_the_next_one(desk: Desk) -> None:
     assert error.message == (
         "stack handoff-dev-shop: AWS::S3::Bucket Z could not be created: Resource provider operation failed: An error occurred "
         "(InvalidBucketName) when calling the CreateBucket operation: The specified bucket is not valid; "
-        "what had been made was removed again"
+        "what had been created was deleted again"
     )
-    assert error.hint == f"mend the value in project.yml or in templates/; then: {AGAIN}"
+    assert error.hint == f"correct the value in project.yml or in templates/; then: {AGAIN}"
     desk.said.clear()
     assert desk.execute(desk.step())
     assert desk.said[0].startswith("removing what is left of stack handoff-dev-shop, whose creation failed")
@@ -229,9 +229,7 @@ def test_a_template_that_is_refused(desk: Desk) -> None:
     error = desk.error(
         lambda: desk.execute(desk.step("Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref B}}}"))
     )
-    assert error.message.startswith(
-        "stack handoff-dev-shop: CloudFormation does not take task.yml: Template format error: "
-    )
+    assert error.message.startswith("stack handoff-dev-shop: CloudFormation rejected task.yml: Template format error: ")
     assert error.message.endswith("; nothing was changed")
     assert deployed.look(desk.clients, NAME) is None
 
@@ -240,8 +238,8 @@ def test_a_stack_of_another_project(desk: Desk) -> None:
     desk.execute(desk.step())
     error = desk.error(lambda: desk.execute(desk.step(TWO, tags={**TAGS, "handoff:project": "other"})))
     assert error.message == (
-        "stack handoff-dev-shop: found one of somebody else (handoff:project shop, handoff:environment dev), "
-        "expected ours (handoff:project other, handoff:environment dev)"
+        "stack handoff-dev-shop: found tags (handoff:project shop, handoff:environment dev), "
+        "expected (handoff:project other, handoff:environment dev)"
     )
     assert desk.stack.template == ONE
 
@@ -375,17 +373,17 @@ def _own_terminal() -> None:
     ("typed", "end", "exit_code", "stacks"),
     [
         pytest.param(b"no\n", "error: not done: the answer was no", 1, [], id="no"),
-        pytest.param(b"yes\n", "stack handoff-dev-shop: made in ", 0, [NAME], id="yes"),
+        pytest.param(b"yes\n", "stack handoff-dev-shop: created in ", 0, [NAME], id="yes"),
     ],
 )
 def test_a_question_on_a_terminal(tenant: Tenant, typed: bytes, end: str, exit_code: int, stacks: list[str]) -> None:
     shown = on_terminal(tenant)
     shown.read_until(lambda: "[y/N]" in shown.text)
     assert [line for line in shown.lines if line] == [
-        "make stack handoff-dev-shop:",
+        "create stack handoff-dev-shop:",
         "  + Logs    AWS::Logs::LogGroup",
         "  + Missed  AWS::SQS::Queue",
-        "make stack handoff-dev-shop (2 to add)? [y/N]",
+        "create stack handoff-dev-shop (2 resources)? [y/N]",
     ]
     shown.type(typed)
     assert shown.finish() == exit_code
@@ -404,10 +402,8 @@ def test_ctrl_c_leaves_cloudformation_at_work(tenant: Tenant, desk: Desk) -> Non
     shown.type(b"\x03")
     assert shown.finish() == 130
     error, hint = [line for line in shown.text.replace("\r", "").splitlines() if line][-2:]
-    assert error.endswith(
-        f"error: stack {NAME}: interrupted; CloudFormation goes on with it, which this no longer waits for"
-    )
-    assert hint == f"hint: to wait for it again: {AGAIN}"
+    assert error.endswith(f"error: stack {NAME}: interrupted; CloudFormation continues, handoff stops waiting")
+    assert hint == f"hint: to wait again: {AGAIN}"
     assert not desk.execute(desk.step(MANY, parameters={}))
     assert desk.stack.status == "CREATE_COMPLETE"
 

@@ -52,8 +52,8 @@ def task(
             "",
             Ending(
                 64,
-                "failed: what it was started with is wrong (--data or --command) (exit 64)",
-                f"{LOGS}; mend it: invoke run --help",
+                "failed: --data or --command is wrong (exit 64)",
+                f"{LOGS}; see the options: invoke run --help",
             ),
             id="usage",
         ),
@@ -78,7 +78,7 @@ def task(
             "",
             Ending(
                 78,
-                "failed: its params are not right (exit 78)",
+                "failed: its params are invalid (exit 78)",
                 "invoke check --project shop, then: invoke params.push --project shop, then: invoke run --project shop",
             ),
             id="params",
@@ -93,7 +93,7 @@ def task(
             Ending(
                 127,
                 "failed: a command is not in the image (exit 127)",
-                f"{LOGS}; after mending: invoke deploy --project shop",
+                f"{LOGS}; once corrected: invoke deploy --project shop",
             ),
             id="not found",
         ),
@@ -103,7 +103,7 @@ def task(
             Ending(
                 139,
                 "failed: a program crashed (SIGSEGV) (exit 139)",
-                f"{LOGS}; a library may be made for another processor",
+                f"{LOGS}; a library may be built for another processor",
             ),
             id="segmentation fault",
         ),
@@ -115,7 +115,7 @@ def task(
             Ending(
                 137,
                 "was killed (SIGKILL) (exit 137)",
-                f"{LOGS}; if it speaks of memory: projects/shop/project.yml, deploy: {{memory: ...}}",
+                f"{LOGS}; if it mentions memory: projects/shop/project.yml, deploy: {{memory: ...}}",
             ),
             id="killed, nobody says why",
         ),
@@ -126,7 +126,7 @@ def test_by_exit_code(code: int, said: str, expected: Ending) -> None:
 
 
 def of_memory(memory: int, then: str) -> Ending:
-    return Ending(137, f"was killed for memory: it wanted more than its {memory:,} MiB (exit 137)", then)
+    return Ending(137, f"ran out of memory: it needed more than its {memory:,} MiB (exit 137)", then)
 
 
 def larger(cpu: int, memory: int) -> str:
@@ -177,7 +177,7 @@ def test_out_of_memory_of_a_stage_is_known_by_the_log() -> None:
             task(137, "UserInitiated", "Task stopped\nby ann"),
             Ending(
                 137,
-                "was stopped: Task stopped by ann; it had not ended 30 s after it was told to, and was killed (exit 137)",
+                "was stopped: Task stopped by ann; it had not ended 30 s after SIGTERM, and was killed (exit 137)",
                 "give it longer: projects/shop/project.yml, deploy: {stop_timeout: 120}",
             ),
             id="by a user, too slow",
@@ -215,29 +215,29 @@ FILE = "projects/shop/project.yml"
 NEVER = [
     pytest.param(
         f'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {ECR}: failed to do request: Head "https://{ECR}": dial tcp 10.0.0.1:443: i/o timeout',
-        "its subnet has no way to the registry of its image (ECR)",
+        "its subnet cannot reach the registry of its image (ECR)",
         GATEWAY,
         True,
         id="pull, no route",
     ),
     pytest.param(
         f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {ECR}@sha256:00: not found",
-        "its image is no longer there",
-        f"build and push it anew: {DEPLOY}",
+        "its image does not exist any more",
+        f"build and push it again: {DEPLOY}",
         False,
         id="pull, image gone",
     ),
     pytest.param(
         "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref: unexpected status code https://x: 403 Forbidden",
         "it may not pull its image",
-        f"its execution role, or the repository's policy, was changed: {DEPLOY}",
+        f"its execution role or the policy of the repository was changed: {DEPLOY}",
         False,
         id="pull, access",
     ),
     pytest.param(
         "CannotPullContainerError: Error response from daemon: pull access denied for x, repository does not exist or may require 'docker login': denied: not authorized",
         "it may not pull its image",
-        f"its execution role, or the repository's policy, was changed: {DEPLOY}",
+        f"its execution role or the policy of the repository was changed: {DEPLOY}",
         False,
         id="pull, denied by docker",
     ),
@@ -250,7 +250,7 @@ NEVER = [
     ),
     pytest.param(
         "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/arm64'",
-        "its image is made for another processor",
+        "its image is built for another processor",
         f"{FILE}: deploy: {{architecture: ...}} as the image is built, then: {DEPLOY}",
         False,
         id="pull, platform",
@@ -271,28 +271,28 @@ NEVER = [
     ),
     pytest.param(
         'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s): RequestError: send request failed caused by: Post "https://api.ecr.eu-central-1.amazonaws.com/": dial tcp 52.1.1.1:443: i/o timeout. Please check your task network configuration.',
-        "its subnet has no way to the registry of its image (ECR)",
+        "its subnet cannot reach the registry of its image (ECR)",
         GATEWAY,
         True,
         id="initialization, ECR",
     ),
     pytest.param(
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 5 time(s): RequestCanceled: request context canceled caused by: context deadline exceeded",
-        "its subnet has no way to Parameter Store or Secrets Manager",
+        "its subnet cannot reach Parameter Store or Secrets Manager",
         GATEWAY,
         True,
         id="initialization, SSM",
     ),
     pytest.param(
         "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: RequestError: send request failed caused by: dial tcp 1.2.3.4:443: i/o timeout : exit status 1",
-        "its subnet has no way to CloudWatch Logs",
+        "its subnet cannot reach CloudWatch Logs",
         GATEWAY,
         True,
         id="initialization, Logs",
     ),
     pytest.param(
         "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1",
-        "its log group is not there",
+        "its log group does not exist",
         DEPLOY,
         False,
         id="initialization, log group",
@@ -300,27 +300,27 @@ NEVER = [
     pytest.param(
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: AccessDeniedException: User: arn:aws:sts::1:assumed-role/x is not authorized to perform: ecr:GetAuthorizationToken",
         "its execution role lacks a permission",
-        f"the role was changed, or a policy of the organization forbids it; make it anew: {DEPLOY}",
+        f"the role was changed, or a policy of the organization forbids it; create it again: {DEPLOY}",
         False,
         id="initialization, permission",
     ),
     pytest.param(
         "ECS was unable to assume the role 'arn:aws:iam::1:role/x' that was provided for this task.",
         "ECS may not take on its roles",
-        f"make them anew: {DEPLOY}",
+        f"create them again: {DEPLOY}",
         False,
         id="role",
     ),
     pytest.param(
         'CannotStartContainerError: failed to create task: exec: "python": executable file not found in $PATH: unknown',
-        "what the container is to execute is not in the image",
-        f"build it anew: {DEPLOY}",
+        "its image lacks the program that the container executes",
+        f"build it again: {DEPLOY}",
         False,
         id="no python",
     ),
     pytest.param(
         "CannotStartContainerError: exec /usr/local/bin/python: exec format error",
-        "its image is made for another processor",
+        "its image is built for another processor",
         f"{FILE}: deploy: {{architecture: ...}} as the image is built, then: {DEPLOY}",
         False,
         id="processor",

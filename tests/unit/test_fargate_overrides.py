@@ -85,7 +85,7 @@ def test_too_long(asked: Asked, what: str) -> None:
     with pytest.raises(ProjectError) as error:
         overrides.overrides(asked)
     assert error.value.message.startswith(f"{what}: found 8,")
-    assert error.value.message.endswith("characters with all that a run is given, expected at most 8,192")
+    assert error.value.message.endswith("characters in all overrides of the task, expected at most 8,192")
 
 
 def test_as_long_as_may_be() -> None:
@@ -166,7 +166,7 @@ def test_a_secret_is_refused_and_not_repeated(pair: str, why: str) -> None:
 )
 def test_a_name_of_ours_is_refused(name: str, hint: str) -> None:
     error = refused(f"{name}=x")
-    message = f"--env {name}: found a name that is handoff's or AWS's own, expected another"
+    message = f"--env {name}: the name is reserved for handoff or AWS"
     assert (error.message, error.hint) == (message, hint)
 
 
@@ -181,10 +181,7 @@ def test_what_is_no_variable_is_not_repeated_where_it_may_be_a_secret() -> None:
 
 def test_a_variable_that_would_have_no_effect() -> None:
     error = refused("TZ=CET", own=("TZ",))
-    assert (
-        error.message
-        == "--env TZ: found a variable that `envs` of project.yml gives to every stage, which goes before it"
-    )
+    assert error.message == "--env TZ: `envs` of project.yml sets this variable for every stage, and overrides --env"
 
 
 @pytest.mark.parametrize(
@@ -226,21 +223,21 @@ def test_a_size(cpu: str, memory: str, expected: Size | None) -> None:
         pytest.param(
             "",
             "8GB",
-            "--memory 8GB: found 256 CPU units, 8,192 MiB, expected what goes with 256 CPU units: 512, 1GB or 2GB",
+            "--memory 8GB: found 256 CPU units, 8,192 MiB, expected a memory for 256 CPU units: 512, 1GB or 2GB",
             "--cpu 1024 --memory 8192",
             id="memory that other units go with",
         ),
         pytest.param(
             "256",
             "1500",
-            "--cpu 256 and --memory 1500: found 256 CPU units, 1,500 MiB, expected what goes with 256 CPU units: 512, 1GB or 2GB",
+            "--cpu 256 and --memory 1500: found 256 CPU units, 1,500 MiB, expected a memory for 256 CPU units: 512, 1GB or 2GB",
             "--cpu 256 --memory 2048",
             id="between two",
         ),
         pytest.param(
             "512",
             "",
-            "--cpu 512: found 512 CPU units, 512 MiB, expected what goes with 512 CPU units: 1GB to 4GB in steps of 1GB",
+            "--cpu 512: found 512 CPU units, 512 MiB, expected a memory for 512 CPU units: 1GB to 4GB in steps of 1GB",
             "--cpu 512 --memory 1024",
             id="units that the project's memory does not go with",
         ),

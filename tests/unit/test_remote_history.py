@@ -123,7 +123,7 @@ def test_since(text: str, expected: str) -> None:
 def test_no_moment(text: str) -> None:
     with pytest.raises(ProjectError) as error:
         history.since(text, NOW)
-    assert error.value.message == f"--since: found {text!r}, expected {history.SINCE_TOLD}"
+    assert error.value.message == f"--since: found {text!r}, expected {history.SINCE_EXPECTED}"
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "all", "١"])  # noqa: RUF001  # a digit, but not ours

@@ -59,13 +59,13 @@ def test_what_is_longer_goes_by_the_bucket(region: str, host: str) -> None:
         pytest.param(step(1_000_000), None, id="the most"),
         pytest.param(
             step(1_000_001),
-            "error: task.yml: found 1,000,001 bytes, expected at most 1,000,000, which CloudFormation takes\n"
-            "hint: move some of the projects to another checkout with an --environment of its own",
+            "error: task.yml: found 1,000,001 bytes, expected at most 1,000,000, CloudFormation's limit\n"
+            "hint: move some of the projects to another checkout, with another --environment",
             id="too long",
         ),
         pytest.param(
             step(51_201, ""),
-            "error: task.yml: found 51,201 bytes, expected at most 51,200 where no bucket is there to hold it\n"
+            "error: task.yml: found 51,201 bytes, expected at most 51,200 without a bucket to hold it\n"
             "hint: name a bucket: S3_BUCKET_NAME=NAME invoke deploy --project shop",
             id="no bucket",
         ),

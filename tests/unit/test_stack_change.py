@@ -411,7 +411,7 @@ def made(desk: Desk) -> Desk:
 def test_a_stack_is_made(desk: Desk) -> None:
     assert desk.execute()
     assert desk.said == [
-        "make stack handoff-dev-shop:",
+        "create stack handoff-dev-shop:",
         "  + Logs  AWS::Logs::LogGroup",
         "  + Task  AWS::ECS::TaskDefinition",
         "00:00:03 handoff-dev-shop | create in progress: User Initiated",
@@ -420,7 +420,7 @@ def test_a_stack_is_made(desk: Desk) -> None:
         "00:00:06 handoff-dev-shop | Task (AWS::ECS::TaskDefinition): create in progress",
         "00:00:07 handoff-dev-shop | Task (AWS::ECS::TaskDefinition): create complete",
         "00:00:08 handoff-dev-shop | create complete",
-        "stack handoff-dev-shop: made in 4 s",
+        "stack handoff-dev-shop: created in 4 s",
     ]
     assert (desk.stack.status, desk.stack.parameters, desk.stack.tags) == ("CREATE_COMPLETE", {"Image": "i:1"}, TAGS)
 
@@ -428,13 +428,13 @@ def test_a_stack_is_made(desk: Desk) -> None:
 def test_a_stack_is_changed(made: Desk) -> None:
     assert made.execute(made.step(TWO, "i:2"))
     assert made.said[:5] == [
-        "change stack handoff-dev-shop:",
+        "update stack handoff-dev-shop:",
         "  ~ Logs   AWS::Logs::LogGroup       RetentionInDays",
         "  ~ Task   AWS::ECS::TaskDefinition  ContainerDefinitions.0.Image",
         "  ~ Image  parameter                 i:1 -> i:2",
         "00:00:10 handoff-dev-shop | update in progress: User Initiated",
     ]
-    assert made.said[-1] == "stack handoff-dev-shop: changed in 4 s"
+    assert made.said[-1] == "stack handoff-dev-shop: updated in 4 s"
     assert (made.stack.status, made.stack.template) == ("UPDATE_COMPLETE", TWO)
 
 
@@ -464,7 +464,7 @@ def test_dry_shows_the_same_and_does_nothing(desk: Desk) -> None:
     assert not desk.execute(dry=True)
     assert desk.cloud.calls == ["DescribeStacks", "GetTemplate"] * 2
     assert desk.said == [
-        "would change stack handoff-dev-shop:",
+        "would update stack handoff-dev-shop:",
         "  ~ Logs  AWS::Logs::LogGroup  RetentionInDays",
         "stack handoff-dev-shop is up to date",
     ]
@@ -474,9 +474,7 @@ def test_an_image_is_deployed_by_its_digest(desk: Desk) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
     assert desk.execute(desk.step(image=image), dry=True)
     error = desk.error(lambda: desk.execute(desk.step(image=image)))
-    assert str(error) == (
-        f"error: image 1.dkr/shop:abc: not found in ECR, expected one that is pushed\nhint: push it, and go on: {AGAIN}"
-    )
+    assert str(error) == (f"error: image 1.dkr/shop:abc: not found in ECR\nhint: push it: {AGAIN}")
     desk.cloud.images["shop:abc"] = "sha256:1"
     assert desk.execute(desk.step(image=image))
     assert desk.stack.parameters == {"Image": "1.dkr/shop@sha256:1"}
@@ -492,7 +490,8 @@ def test_no_terminal_and_no_yes(desk: Desk) -> None:
     error = desk.error(lambda: desk.execute(yes=False))
     assert isinstance(error, ProjectError)
     assert str(error) == (
-        f"error: deploy: make stack handoff-dev-shop (2 to add): needs --yes without a terminal\nhint: {AGAIN} --yes"
+        "error: deploy: create stack handoff-dev-shop (2 resources): needs --yes without a terminal\n"
+        f"hint: {AGAIN} --yes"
     )
     assert (desk.cloud.stacks, desk.cloud.change_sets) == ({}, {})
 
@@ -508,7 +507,9 @@ def test_a_no_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, cre
 
     monkeypatch.setattr(change, "ask", no)
     error = desk.error(lambda: desk.execute(desk.step(TWO), yes=False))
-    expected = "make stack handoff-dev-shop (2 to add)" if creates else "change stack handoff-dev-shop (1 to change)"
+    expected = (
+        "create stack handoff-dev-shop (2 resources)" if creates else "update stack handoff-dev-shop (1 to update)"
+    )
     assert error.message == expected
     assert (desk.cloud.stacks, desk.cloud.change_sets) == (before, {})
 
@@ -534,15 +535,15 @@ def test_a_failed_creation_is_one_sentence_and_the_next_one_mends_it(desk: Desk)
     assert (str(error), error.exit_code) == (
         "error: stack handoff-dev-shop: AWS::Logs::LogGroup Logs could not be created: Resource handler returned message: "
         "User: arn:aws:iam::1:user/a is not authorized to perform: ecs:RegisterTaskDefinition on resource: *; "
-        "what had been made was removed again\n"
-        f"hint: allow ecs:RegisterTaskDefinition on * to whoever deploys; then: {AGAIN}",
+        "what had been created was deleted again\n"
+        f"hint: allow ecs:RegisterTaskDefinition on * to the identity that deploys; then: {AGAIN}",
         1,
     )
     first = desk.stack.id
     desk.cloud.failing.clear()
     desk.said.clear()
     assert desk.execute()
-    assert desk.said[0] == "removing what is left of stack handoff-dev-shop, whose creation failed (nothing is in it)"
+    assert desk.said[0] == "delete stack handoff-dev-shop, whose creation failed (it has no resources)"
     assert (desk.stack.status, desk.stack.id != first) == ("CREATE_COMPLETE", True)
 
 
@@ -550,9 +551,9 @@ def test_a_failed_change_leaves_the_stack_as_it_was(made: Desk) -> None:
     made.cloud.failing["Task"] = "Invalid request provided: Cpu 7"
     error = made.error(lambda: made.execute(made.step(TWO, "i:2")))
     assert str(error) == (
-        "error: stack handoff-dev-shop: AWS::ECS::TaskDefinition Task could not be changed: Invalid request provided: Cpu 7; "
-        "the stack is as it was before\n"
-        f"hint: mend the value in project.yml or in templates/; then: {AGAIN}"
+        "error: stack handoff-dev-shop: AWS::ECS::TaskDefinition Task could not be updated: Invalid request provided: Cpu 7; "
+        "the stack was rolled back\n"
+        f"hint: correct the value in project.yml or in templates/; then: {AGAIN}"
     )
     made.cloud.failing.clear()
     assert made.execute(made.step(TWO, "i:2"))
@@ -562,9 +563,9 @@ def test_a_failed_change_leaves_the_stack_as_it_was(made: Desk) -> None:
 def test_a_template_that_is_refused(desk: Desk) -> None:
     desk.cloud.refused = "Template format error: Unresolved resource dependencies [X]"
     assert str(desk.error(desk.execute)) == (
-        "error: stack handoff-dev-shop: CloudFormation does not take task.yml: "
+        "error: stack handoff-dev-shop: CloudFormation rejected task.yml: "
         "Template format error: Unresolved resource dependencies [X]; nothing was changed\n"
-        f"hint: mend the value in project.yml or in templates/; then: {AGAIN}"
+        f"hint: correct the value in project.yml or in templates/; then: {AGAIN}"
     )
 
 
@@ -584,9 +585,9 @@ def test_what_cloudformation_finds_before_it_begins(desk: Desk, monkeypatch: pyt
     monkeypatch.setattr(Cloud, "describe_change_set", lambda _self, **_: about)
     monkeypatch.setattr(Cloud, "describe_events", lambda _self, **_: {"OperationEvents": [event]})
     assert str(desk.error(desk.execute)) == (
-        f"error: stack handoff-dev-shop: CloudFormation does not take the change: AWS::Logs::LogGroup Logs: {why}; "
+        f"error: stack handoff-dev-shop: CloudFormation rejected the change set: AWS::Logs::LogGroup Logs: {why}; "
         "nothing was changed\n"
-        "hint: something of that name is there already, and not of this stack: remove it, or choose another name; "
+        "hint: a resource of that name exists outside of this stack: delete it, or choose another name; "
         f"then: {AGAIN}"
     )
     assert (desk.cloud.stacks, desk.cloud.change_sets) == ({}, {})
@@ -605,7 +606,7 @@ def test_what_cloudformation_finds_before_it_begins(desk: Desk, monkeypatch: pyt
             {**TAGS, "handoff:environment": "prod"}, "handoff:project shop, handoff:environment prod", id="environment"
         ),
         pytest.param({"handoff:environment": "dev"}, "handoff:environment dev", id="shared"),
-        pytest.param({}, "without our tags", id="foreign"),
+        pytest.param({}, "none of handoff", id="foreign"),
     ],
 )
 @pytest.mark.parametrize("dry", [True, False])
@@ -613,8 +614,7 @@ def test_a_stack_of_somebody_else_is_refused(made: Desk, tags: dict[str, str], w
     made.stack.tags = tags
     error = made.error(lambda: made.execute(made.step(TWO), dry=dry))
     assert error.message == (
-        f"stack handoff-dev-shop: found one of somebody else ({whose}), "
-        "expected ours (handoff:project shop, handoff:environment dev)"
+        f"stack handoff-dev-shop: found tags ({whose}), expected (handoff:project shop, handoff:environment dev)"
     )
     assert made.cloud.calls == ["DescribeStacks", "GetTemplate"]
 
@@ -639,8 +639,8 @@ def test_the_bucket_of_a_task_stack_is_never_changed_unseen(
         assert made.execute(made.step(TWO, **step))
         return
     assert str(made.error(lambda: made.execute(made.step(TWO, **step)))) == (
-        "error: stack handoff-dev-shop: deployed with bucket theirs in between; this is for ours\n"
-        "hint: look again: invoke deploy --project shop"
+        "error: stack handoff-dev-shop: deployed with bucket theirs in between, expected ours\n"
+        "hint: compare again: invoke deploy --project shop"
     )
     assert made.stack.template == ONE
 
@@ -658,8 +658,8 @@ def test_a_change_by_somebody_else_is_waited_for(made: Desk) -> None:
     )
     assert not made.execute(other)
     assert made.said[0] == (
-        "stack handoff-dev-shop is being changed at present, by somebody else or by an earlier run (update in progress); "
-        "waiting for that to end (Ctrl-C leaves it be)"
+        "stack handoff-dev-shop is being changed by another process or by an earlier run (update in progress); "
+        "waiting for its end (Ctrl-C stops waiting, not the operation)"
     )
     assert made.said[-1] == "stack handoff-dev-shop is up to date"
     assert made.stack.status == "UPDATE_COMPLETE"
@@ -689,15 +689,15 @@ def test_a_stack_that_an_answer_does_not_know_is_still_waited_for(desk: Desk, *,
     assert desk.execute()
     assert looks.count("DescribeStacks") == 2
     assert desk.stack.status == "CREATE_COMPLETE"
-    assert desk.said[-1].startswith("stack handoff-dev-shop: made in ")
+    assert desk.said[-1].startswith("stack handoff-dev-shop: created in ")
 
 
 def test_waiting_is_bounded(made: Desk) -> None:
     made.stack.status = "UPDATE_IN_PROGRESS"
     error = made.error(made.execute)
     assert str(error) == (
-        "error: stack handoff-dev-shop: still being changed after 10 minutes; waited no longer\n"
-        f"hint: to wait for it again: {AGAIN}"
+        "error: stack handoff-dev-shop: still being changed after 10 minutes; handoff stops waiting\n"
+        f"hint: to wait again: {AGAIN}"
     )
     assert made.pauses[:6] == [2.0, 2.5, 3.125, 3.90625, 4.8828125, 5.0]
 
@@ -708,7 +708,7 @@ def test_a_rollback_that_failed_goes_on(made: Desk) -> None:
     made.cloud.settle()
     assert made.execute(made.step(TWO))
     assert made.said[0] == (
-        "stack handoff-dev-shop: an earlier change failed, and so did undoing it (AWS::Logs::LogGroup Logs: no such group)"
+        "stack handoff-dev-shop: an earlier update failed, and so did its rollback (AWS::Logs::LogGroup Logs: no such group)"
     )
     assert made.stack.status == "UPDATE_COMPLETE"
 
@@ -717,9 +717,9 @@ def test_a_rollback_that_fails_again(made: Desk) -> None:
     made.stack.status = "UPDATE_ROLLBACK_FAILED"
     made.cloud.lasting["Logs"] = "no such group"
     assert str(made.error(made.execute)) == (
-        "error: stack handoff-dev-shop: AWS::Logs::LogGroup Logs could not be changed: no such group; "
-        "the earlier change is still not undone\n"
-        "hint: leave it as it is: aws cloudformation continue-update-rollback --stack-name handoff-dev-shop "
+        "error: stack handoff-dev-shop: AWS::Logs::LogGroup Logs could not be updated: no such group; "
+        "the earlier update is still not rolled back\n"
+        "hint: skip that resource: aws cloudformation continue-update-rollback --stack-name handoff-dev-shop "
         f"--resources-to-skip Logs; then: {AGAIN}"
     )
 
@@ -734,16 +734,16 @@ def test_nothing_is_undone_or_cleared_without_a_yes(made: Desk) -> None:
 @pytest.mark.parametrize(
     ("status", "found"),
     [
-        pytest.param("CREATE_FAILED", "its creation failed before, and was not undone", id="create"),
-        pytest.param("ROLLBACK_FAILED", "its creation failed before, and so did undoing it", id="rollback"),
-        pytest.param("DELETE_FAILED", "it was to be removed, which failed half way", id="delete"),
+        pytest.param("CREATE_FAILED", "its creation failed earlier, and was not rolled back", id="create"),
+        pytest.param("ROLLBACK_FAILED", "its creation failed earlier, and so did the rollback", id="rollback"),
+        pytest.param("DELETE_FAILED", "its deletion failed earlier", id="delete"),
     ],
 )
 def test_what_only_a_person_can_decide(made: Desk, status: str, found: str) -> None:
     made.stack.status = status
     assert str(made.error(made.execute)) == (
         f"error: stack handoff-dev-shop: {found}\n"
-        "hint: remove it: aws cloudformation delete-stack --stack-name handoff-dev-shop && "
+        "hint: delete it: aws cloudformation delete-stack --stack-name handoff-dev-shop && "
         f"aws cloudformation wait stack-delete-complete --stack-name handoff-dev-shop; then: {AGAIN}"
     )
 
@@ -770,7 +770,7 @@ def test_who_comes_second_compares_again(made: Desk, moment: str) -> None:
 
     made.cloud.before = quicker
     assert made.execute(made.step(TWO, "i:2"))
-    assert "stack handoff-dev-shop: somebody else changed it meanwhile; comparing again" in made.said
+    assert "stack handoff-dev-shop: updated by another process; comparing again" in made.said
     assert (made.stack.parameters, other.execute(made.step(TWO, "i:2"))) == ({"Image": "i:2"}, False)
 
 
@@ -781,8 +781,8 @@ def test_who_is_always_second_is_told(made: Desk) -> None:
 
     made.cloud.before = quicker
     assert str(made.error(lambda: made.execute(made.step(TWO)))) == (
-        "error: stack handoff-dev-shop: changed by somebody else each of 5 times it was to be changed; nothing was changed here\n"
-        f"hint: when they are done: {AGAIN}"
+        "error: stack handoff-dev-shop: updated by another process during each of 5 attempts; nothing was changed\n"
+        f"hint: when it has finished: {AGAIN}"
     )
 
 
@@ -792,19 +792,19 @@ def test_who_is_always_second_is_told(made: Desk) -> None:
 def test_a_stack_is_removed(made: Desk) -> None:
     assert made.remove(dry=True)
     assert made.remove()
-    assert made.said[:2] == ["would remove stack handoff-dev-shop", "remove stack handoff-dev-shop"]
-    assert made.said[-1] == "stack handoff-dev-shop is removed"
+    assert made.said[:2] == ["would delete stack handoff-dev-shop", "delete stack handoff-dev-shop"]
+    assert made.said[-1] == "stack handoff-dev-shop: deleted"
     assert made.cloud.stacks == {}
     assert not made.remove()
-    assert made.said[-1] == "stack handoff-dev-shop is not there"
+    assert made.said[-1] == "stack handoff-dev-shop does not exist"
 
 
 def test_what_can_not_be_removed_is_named(made: Desk) -> None:
     made.cloud.lasting["Logs"] = "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)"
     assert str(made.error(made.remove)) == (
-        "error: stack handoff-dev-shop: AWS::Logs::LogGroup Logs could not be removed: The bucket you tried to delete is not empty; "
-        "the stack is still there, with what was not removed\n"
-        "hint: empty it, or leave it where it is: aws cloudformation delete-stack --stack-name handoff-dev-shop "
+        "error: stack handoff-dev-shop: AWS::Logs::LogGroup Logs could not be deleted: The bucket you tried to delete is not empty; "
+        "the stack remains, with what was not deleted\n"
+        "hint: empty it, or retain it: aws cloudformation delete-stack --stack-name handoff-dev-shop "
         "--retain-resources Logs; then: invoke destroy --project shop"
     )
     made.cloud.lasting.clear()
@@ -821,7 +821,7 @@ def test_a_stack_under_review_is_removed(desk: Desk) -> None:
 def test_a_stack_that_is_not_ours_is_not_removed(made: Desk) -> None:
     made.stack.tags = {}
     assert made.error(made.remove).message == (
-        "stack handoff-dev-shop: found one without our tags, expected one that was made by handoff"
+        "stack handoff-dev-shop: has no tags of handoff, expected a stack that handoff created"
     )
 
 
@@ -837,8 +837,8 @@ def test_ctrl_c_while_waiting_leaves_it_be(made: Desk) -> None:
     error = made.error(lambda: made.execute(made.step(TWO)))
     assert isinstance(error, CommandError)
     assert (str(error), error.exit_code) == (
-        "error: stack handoff-dev-shop: interrupted; CloudFormation goes on with it, which this no longer waits for\n"
-        f"hint: to wait for it again: {AGAIN}; to take it back: aws cloudformation cancel-update-stack --stack-name handoff-dev-shop",
+        "error: stack handoff-dev-shop: interrupted; CloudFormation continues, handoff stops waiting\n"
+        f"hint: to wait again: {AGAIN}; to cancel it: aws cloudformation cancel-update-stack --stack-name handoff-dev-shop",
         130,
     )
 
@@ -913,10 +913,8 @@ def test_an_answer_that_never_comes_leaves_the_stack_to_cloudformation(made: Des
 
     made.cloud.before = refuse
     error = made.error(lambda: made.execute(made.step(TWO)))
-    assert error.message.endswith(
-        "; CloudFormation goes on with stack handoff-dev-shop, which this no longer waits for"
-    )
-    assert error.hint == f"to wait for it again: {AGAIN}"
+    assert error.message.endswith("; CloudFormation continues with stack handoff-dev-shop, handoff stops waiting")
+    assert error.hint == f"to wait again: {AGAIN}"
 
 
 @pytest.mark.parametrize(

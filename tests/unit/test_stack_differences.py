@@ -288,19 +288,19 @@ def test_the_list() -> None:
         "  - Topic   AWS::SNS::Topic",
         "  ~ Image   parameter               a -> b",
     )
-    assert listing.counts(LISTED) == "1 to add, 1 to change, 1 to replace, 1 to maybe replace, 3 to remove"
+    assert listing.counts(LISTED) == "1 to create, 1 to update, 1 to replace, 1 to maybe replace, 3 to delete"
     assert listing.lines(()) == ()
 
 
 def test_what_is_lost_is_said() -> None:
     replaced = Difference("replace", "Images", "AWS::ECR::Repository", ("RepositoryName",), kept=True)
     assert listing.warnings((*LISTED, replaced, Difference("remove", "Old", LOGS))) == (
-        "note: Bucket (AWS::S3::Bucket) leaves the stack, and stays as it is with the objects in it",
+        "note: Bucket (AWS::S3::Bucket) leaves the stack, but is retained with the objects in it",
         "warning: Logs (AWS::Logs::LogGroup) is replaced by an empty one, and the logs in it are lost",
         "warning: Missed (AWS::SQS::Queue) may be replaced by an empty one, and the messages in it are lost",
         "warning: Images (AWS::ECR::Repository) is replaced by an empty one; the images stay in the old one, which leaves the stack",
-        "warning: Old (AWS::Logs::LogGroup) is removed, and the logs in it are lost",
-        "warning: Role, Topic are removed",
+        "warning: Old (AWS::Logs::LogGroup) is deleted, and the logs in it are lost",
+        "warning: Role, Topic are deleted",
     )
 
 

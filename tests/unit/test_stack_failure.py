@@ -36,7 +36,7 @@ ROLLED_BACK = (
                 of("A", "CREATE_FAILED", "no (Service: Ecs, Status Code: 400, Request ID: 1)"),
                 *ROLLED_BACK,
             ],
-            "stack x: AWS::X::A A could not be created: no; what had been made was removed again",
+            "stack x: AWS::X::A A could not be created: no; what had been created was deleted again",
             id="the first that was not cancelled",
         ),
         pytest.param(
@@ -45,7 +45,7 @@ ROLLED_BACK = (
                 of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "failed"),
                 of_stack("UPDATE_ROLLBACK_COMPLETE"),
             ],
-            "stack x: AWS::X::A A could not be changed: no; the stack is as it was before",
+            "stack x: AWS::X::A A could not be updated: no; the stack was rolled back",
             id="as it was",
         ),
         pytest.param(
@@ -55,7 +55,7 @@ ROLLED_BACK = (
                 of("B", "UPDATE_FAILED", "gone"),
                 of_stack("UPDATE_ROLLBACK_FAILED", "failed too"),
             ],
-            "stack x: AWS::X::A A could not be changed: no; and to undo it failed too: AWS::X::B B: gone",
+            "stack x: AWS::X::A A could not be updated: no; the rollback failed too: AWS::X::B B: gone",
             id="and to undo it failed",
         ),
         pytest.param(
@@ -63,27 +63,27 @@ ROLLED_BACK = (
                 of("A", "DELETE_FAILED", "in use"),
                 of_stack("DELETE_FAILED", "The following resource(s) failed to delete: [A]."),
             ],
-            "stack x: AWS::X::A A could not be removed: in use; the stack is still there, with what was not removed",
+            "stack x: AWS::X::A A could not be deleted: in use; the stack remains, with what was not deleted",
             id="not removed",
         ),
         pytest.param(
             [of_stack("CREATE_FAILED", "a hook said no"), of_stack("ROLLBACK_COMPLETE")],
-            "stack x: it could not be created: a hook said no; what had been made was removed again",
+            "stack x: it could not be created: a hook said no; what had been created was deleted again",
             id="the stack itself",
         ),
         pytest.param(
             [of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"), of_stack("UPDATE_ROLLBACK_COMPLETE")],
-            "stack x: it could not be changed: User Initiated; the stack is as it was before",
+            "stack x: it could not be updated: User Initiated; the stack was rolled back",
             id="cancelled by somebody",
         ),
         pytest.param(
             [of("A", "CREATE_FAILED"), *ROLLED_BACK],
-            "stack x: AWS::X::A A could not be created: no reason is told; what had been made was removed again",
+            "stack x: AWS::X::A A could not be created: no reason given; what had been created was deleted again",
             id="no reason",
         ),
         pytest.param(
             [of_stack("ROLLBACK_COMPLETE")],
-            "stack x: rollback complete; what had been made was removed again",
+            "stack x: rollback complete; what had been created was deleted again",
             id="nothing told",
         ),
     ],
@@ -98,31 +98,33 @@ def test_one_sentence(events: list[Event], expected: str) -> None:
     [
         pytest.param(
             "User: arn:aws:sts::1:assumed-role/a/b is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x because no identity-based policy allows it",
-            "allow iam:PassRole on arn:aws:iam::1:role/x to whoever deploys",
+            "allow iam:PassRole on arn:aws:iam::1:role/x to the identity that deploys",
             id="a permission",
         ),
         pytest.param(
             "You are not authorized to perform: ec2:CreateVpc.",
-            "allow ec2:CreateVpc to whoever deploys",
+            "allow ec2:CreateVpc to the identity that deploys",
             id="a permission on all",
         ),
         pytest.param(
             "/handoff/shop already exists in stack arn:aws:cloudformation:eu-central-1:1:stack/old/1",
-            "it belongs to arn:aws:cloudformation:eu-central-1:1:stack/old/1: remove it there, or choose another name",
+            "it belongs to arn:aws:cloudformation:eu-central-1:1:stack/old/1: delete it there, or choose another name",
             id="of another stack",
         ),
         pytest.param(
             "handoff-dev-1 already exists (Service: S3)",
-            "something of that name is there already, and not of this stack: remove it, or choose another name; "
-            "what stack it is of, if any: aws cloudformation describe-stack-resources --physical-resource-id handoff-dev-1",
+            "a resource of that name exists outside of this stack: delete it, or choose another name; "
+            "to find its stack: aws cloudformation describe-stack-resources --physical-resource-id handoff-dev-1",
             id="there already",
         ),
         pytest.param(
             "The maximum number of VPCs has been reached.",
-            "have the account's limit raised (aws service-quotas list-service-quotas), or remove what is not used",
+            "raise the account's limit (aws service-quotas list-service-quotas), or delete what is not used",
             id="a limit",
         ),
-        pytest.param("Invalid 'cpu' setting for task", "mend the value in project.yml or in templates/", id="a value"),
+        pytest.param(
+            "Invalid 'cpu' setting for task", "correct the value in project.yml or in templates/", id="a value"
+        ),
         pytest.param("The bucket you tried to delete is not empty", "empty it, or take it out of use", id="in use"),
         pytest.param(
             "Stack [x] cannot be deleted while TerminationProtection is enabled",
@@ -131,7 +133,7 @@ def test_one_sentence(events: list[Event], expected: str) -> None:
         ),
         pytest.param(
             "Internal Failure",
-            "see all of it: aws cloudformation describe-stack-events --stack-name x",
+            "see all events: aws cloudformation describe-stack-events --stack-name x",
             id="anything else",
         ),
     ],

@@ -1,53 +1,20 @@
-"""Names in AWS that follow from the project and its environment, where the environment variables do not say them."""
+"""Names of the resources in AWS, by project and environment, and the environment variables that replace them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from handoff_kit.errors import ProjectError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = [
-    "BUCKET_MARK",
-    "BUCKET_VARIABLES",
-    "CONTAINER",
-    "OWNER_VARIABLE",
-    "STACK_VARIABLE",
-    "TEMPLATES",
-    "NamedBucket",
-    "bucket",
-    "cluster",
-    "dead_letters",
-    "family",
-    "given_bucket",
-    "given_owner",
-    "given_stack",
-    "log_group",
-    "log_prefix",
-    "named_bucket",
-    "registry",
-    "repository",
-    "repository_uri",
-    "role_path",
-    "schedule",
-    "schedule_group",
-    "shared",
-    "stack",
-    "state_machine",
-    "topic",
-]
-
 DEFAULT_ENVIRONMENT = "dev"
 CONTAINER = "handoff"
-"""The one container of a task: a part of the name of its log stream, and what overrides name."""
+"""The name of the container of a task, also in its log stream and in overrides."""
 BUCKET_MARK = "handoff:stack"
-"""The tag of a shared bucket that names the stack which made it; it outlives the stack with the bucket."""
+"""The tag of a shared bucket that names the stack that created it; it is retained with the bucket."""
 TEMPLATES = ".templates"
-"""Below it, in a bucket, templates that are too long to be sent otherwise."""
+"""The prefix of templates in a bucket that are too long for a request."""
 
 STACK_VARIABLE = "STACK_NAME"
 BUCKET_VARIABLES = ("S3_BUCKET_NAME", "S3_BUCKET")
@@ -55,25 +22,30 @@ OWNER_VARIABLE = "S3_BUCKET_OWNER"
 _STACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_STACK_TOLD = "letters, digits, _, . and -, beginning with a letter or digit, at most 128 characters"
-_BUCKET_TOLD = "the name of a bucket: 3 to 63 lower-case letters, digits, . and -"
+_STACK_EXPECTED = "letters, digits, _, . and -, beginning with a letter or digit, at most 128 characters"
+_BUCKET_EXPECTED = "the name of a bucket: 3 to 63 lower-case letters, digits, . and -"
 
 
 @dataclass(frozen=True)
 class NamedBucket:
-    """A bucket that a variable or a project file names; `source` says which."""
+    """A bucket that a variable or a project file names; `source` is for messages."""
 
     name: str
     source: str
 
 
+def owner_tags(project: str, environment: str) -> dict[str, str]:
+    """The tags of a project's stacks, which say whose they are."""
+    return {"handoff:project": project, "handoff:environment": environment}
+
+
 def stack(project: str, environment: str) -> str:
-    """The stack of a project: every name and key of it in AWS begins so. CloudFormation knows no underscore."""
+    """The task stack of a project, the prefix of all its names and keys. CloudFormation allows no underscore."""
     return f"{shared(environment)}-{project.replace('_', '-')}"
 
 
 def shared(environment: str) -> str:
-    """The stack of what the projects of an environment share."""
+    """The stack that the projects of an environment share."""
     return f"handoff-{environment}"
 
 
@@ -88,12 +60,12 @@ def schedule(stack: str) -> str:
 
 
 def repository(stack: str) -> str:
-    """A project's image repository; ECR takes lower case and single separators."""
+    """A project's image repository; ECR allows lower case and single separators."""
     return re.sub(r"[._-]+", "-", stack.lower()).strip("-")
 
 
 def repository_uri(repository: str, account: str, region: str) -> str:
-    """What docker calls a repository of ECR."""
+    """The URI of a repository for docker."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"{account}.dkr.ecr.{region}.{suffix}/{repository}"
 
@@ -104,27 +76,27 @@ def cluster(environment: str) -> str:
 
 
 def topic(environment: str) -> str:
-    """The SNS topic that alarms of an environment are sent to."""
+    """The SNS topic of an environment's alarms."""
     return shared(environment)
 
 
 def family(stack: str) -> str:
-    """The family of a project's task definitions; without a revision it names the newest active one."""
+    """The family of a project's task definitions; without a revision it means the newest active one."""
     return stack
 
 
 def log_group(stack: str) -> str:
-    """Where the containers of a project log to."""
+    """The log group of a project's tasks."""
     return f"/handoff/{stack}"
 
 
 def log_prefix() -> str:
-    """What log streams begin with: PREFIX/CONTAINER/TASK-ID, as the awslogs driver names them."""
+    """The prefix of log streams: PREFIX/CONTAINER/TASK-ID, as the awslogs driver names them."""
     return "run"
 
 
 def role_path(stack: str) -> str:
-    """The IAM path of a project's roles, by which others may be allowed to pass them and no more."""
+    """The IAM path of a project's roles, to allow passing them and no others."""
     return f"/handoff/{stack}/"
 
 
@@ -139,12 +111,12 @@ def state_machine(stack: str) -> str:
 
 
 def dead_letters(stack: str) -> str:
-    """The SQS queue of what a schedule could not deliver."""
+    """The dead-letter queue of a project's schedules."""
     return f"{stack}-missed"
 
 
 def bucket(environment: str, account: str, region: str) -> str:
-    """The bucket that the projects of an environment share; S3 knows lower case only."""
+    """The bucket that the projects of an environment share; S3 allows lower case only."""
     return f"handoff-{environment}-{account}-{region}".lower()
 
 
@@ -152,7 +124,7 @@ def given_stack(environ: Mapping[str, str]) -> str | None:
     """The stack that STACK_NAME names, if any."""
     name = environ.get(STACK_VARIABLE, "")
     if name and not _STACK.fullmatch(name):
-        raise ProjectError(f"{STACK_VARIABLE}: found {name!r}, expected {_STACK_TOLD}", f"unset {STACK_VARIABLE}")
+        raise ProjectError(f"{STACK_VARIABLE}: found {name!r}, expected {_STACK_EXPECTED}", f"unset {STACK_VARIABLE}")
     return name or None
 
 
@@ -161,8 +133,10 @@ def given_bucket(environ: Mapping[str, str]) -> NamedBucket | None:
     variable = next((each for each in BUCKET_VARIABLES if environ.get(each)), "")
     name = environ.get(variable, "")
     if name and not _BUCKET.fullmatch(name):
-        message = f"{variable}: found {name!r}, expected {_BUCKET_TOLD}"
-        raise ProjectError(message, f"for example: export {variable}={_legal(name)}")
+        message = f"{variable}: found {name!r}, expected {_BUCKET_EXPECTED}"
+        corrected = name.removeprefix("s3://").partition("/")[0].lower().replace("_", "-").strip("-.")
+        example = corrected if _BUCKET.fullmatch(corrected) else "my-bucket"
+        raise ProjectError(message, f"for example: export {variable}={example}")
     return NamedBucket(name, variable) if name else None
 
 
@@ -178,9 +152,3 @@ def given_owner(environ: Mapping[str, str]) -> str | None:
         message = f"{OWNER_VARIABLE}: found {account!r}, expected an account, twelve digits"
         raise ProjectError(message, f"unset {OWNER_VARIABLE}, for a bucket of your own account")
     return account or None
-
-
-def _legal(name: str) -> str:
-    """The nearest name a bucket may have: without scheme and path, in lower case."""
-    first = name.removeprefix("s3://").partition("/")[0].lower().replace("_", "-").strip("-.")
-    return first if _BUCKET.fullmatch(first) else "my-bucket"
