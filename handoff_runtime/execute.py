@@ -1,6 +1,6 @@
 """Executing a pipeline: all stages at once, joined by links, watched until nothing of them is left.
 
-One loop, no threads: poll(2) tells of data, of signals, of stages that ended, and of time. Whom to stop then is
+One loop, no threads: poll(2) reports data, signals, stages that ended, and time. Whom to stop then is
 decided in `ladder`, what to do about what stages leave behind in `leftovers`, what it all means in `outcome`.
 """
 
@@ -36,7 +36,7 @@ REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link
 
 
 class Settings(NamedTuple):
-    """How to execute: the meter mode, and the seconds from being told to stop to the end.
+    """How to execute: the meter mode, and the seconds from a stopping signal to the end.
 
     With `read_whole` the last stage is to read its input to the end.
     """

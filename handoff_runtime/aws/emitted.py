@@ -1,7 +1,7 @@
 """States that a Singer target emits while the run goes on, stored so that a killed container loses little.
 
 A target emits a state only after it has committed what came before it (Singer specification), so the last one
-is as good as one kept at the end.
+is as good as one stored at the end.
 """
 
 from __future__ import annotations

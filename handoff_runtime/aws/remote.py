@@ -158,8 +158,8 @@ class Remote:
             clients, artifacts = self._steady(), Place(self.bucket, keys.artifacts(self.stack))
             run = keys.run(self.stack, str(record["run_id"]))
             transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
-            kept = [file for file in here if file.path not in {*OF_THE_RUN, keys.STATE} and not self._error]
-            transfer.store(clients, transfer.plan(clients, kept, artifacts).send, artifacts)
+            shared = [file for file in here if file.path not in {*OF_THE_RUN, keys.STATE} and not self._error]
+            transfer.store(clients, transfer.plan(clients, shared, artifacts).send, artifacts)
             self._put_record(clients, record)
             self._append(record)
 
@@ -190,8 +190,8 @@ class Remote:
             if self._heart:
                 self._lease = self._within_grace(self._heart.stop)
             if (held := self._lease) and not self._error:
-                told, entry = self._recorded_dead, self._entry
-                self._within_grace(lambda: lease.release(self._patient, held, told=told, entry=entry))
+                dead, entry = self._recorded_dead, self._entry
+                self._within_grace(lambda: lease.release(self._patient, held, recorded_dead=dead, entry=entry))
         except StoreError as error:
             self._clients.effects.say(f"{error.message}; the lease is not given back")
         self._lease = None
