@@ -30,7 +30,7 @@ class Progress:
         os.set_blocking(fd, False)
         poller.watch(fd, 0, self._watcher_gone)
 
-    def tell(self, figures: Sequence[Figures]) -> None:
+    def write(self, figures: Sequence[Figures]) -> None:
         """Send one line."""
         if self._fd is None:
             return

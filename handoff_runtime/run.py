@@ -238,7 +238,7 @@ def run_stages(context: RunContext, commands: Sequence[Command], signals: Signal
         lifeline.watch(poller, signals)
     log.say(f"run {context.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
-        execution = Execution(context.settings, poller, signals, watchdog, log, progress.tell if progress else None)
+        execution = Execution(context.settings, poller, signals, watchdog, log, progress.write if progress else None)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)

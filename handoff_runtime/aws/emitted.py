@@ -10,7 +10,7 @@ import os
 import time
 
 from handoff_runtime import state, workspace
-from handoff_runtime.aws import state as stored
+from handoff_runtime.aws.state import put
 from handoff_runtime.errors import StoreError
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ class Emitted:
                 with open(workspace.fresh(BESIDE), "wb") as file:
                     file.write(value)
                 try:
-                    self.base = stored.put(self._clients, self._bucket, self._stack, BESIDE, self.base)
+                    self.base = put(self._clients, self._bucket, self._stack, BESIDE, self.base)
                 finally:
                     os.unlink(BESIDE)
                 last = value

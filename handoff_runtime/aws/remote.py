@@ -9,10 +9,11 @@ import os
 import time
 
 from handoff_runtime import history, keys, outcome, workspace
-from handoff_runtime.aws import clients as connecting
-from handoff_runtime.aws import killed, lease, parameter, references, retry, state, transfer
+from handoff_runtime.aws import lease, parameter, references, retry, state, transfer
 from handoff_runtime.aws.append import append
+from handoff_runtime.aws.clients import S3, connect
 from handoff_runtime.aws.emitted import BESIDE, Emitted
+from handoff_runtime.aws.killed import tell
 from handoff_runtime.aws.listing import Place
 from handoff_runtime.aws.together import each
 from handoff_runtime.errors import BusyError, StoreError, UsageError
@@ -65,7 +66,7 @@ class Remote:
         self._signals, self._stopped_by, self._begun = signals, 0, False
         self._grace = grace(environ) * FOR_STORE
         # `_say` is another one at each stage of the run.
-        self._clients = connecting.connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
+        self._clients = connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
         # For what is stored whether or not a signal stopped the rest.
         self._patient = self._clients.beside(patience=HEART_PATIENCE, check=retry.nothing)
         self._record: Mapping[str, Any] = {}
@@ -102,7 +103,7 @@ class Remote:
 
         def record_start() -> None:
             if self._lease:
-                killed.tell(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
+                tell(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
                 self._recorded_dead = True
             self._put_record(self._clients, self._record)
 
@@ -198,7 +199,7 @@ class Remote:
 
     def _put_record(self, clients: Clients, record: Mapping[str, Any]) -> None:
         key = f"{keys.run(self.stack, str(record['run_id']))}run.json"
-        clients.call(connecting.S3, "put_object", Bucket=self.bucket, Key=key, Body=history.text(record))
+        clients.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=history.text(record))
 
     def _append(self, record: Mapping[str, Any]) -> None:
         append(self._steady(), self.bucket, keys.history(self.stack, history.day(record)), history.line(record))
