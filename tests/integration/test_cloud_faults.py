@@ -45,7 +45,7 @@ STS, STACKS, TASK_LIST = "STS GetCallerIdentity", "CloudFormation DescribeStacks
 FIRST = {"deploy": STS, "schedule.list": STACKS, "stop": TASK_LIST, "logs": TASK_LIST}
 FIRST |= dict.fromkeys(("schedule", "run", "status", "unschedule", "destroy"), "stack handoff-dev-shop")
 KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
-LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity tells who you are"
+LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity shows who you are"
 
 
 @pytest.mark.parametrize("task", TASKS)
