@@ -101,7 +101,7 @@ def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]
     before = found.claim if found else {}
     taken = lease.acquire(clients, source.bucket, source.name, f"move-of-{source.project}")
     if isinstance(taken, lease.Held):
-        message = f"bucket {source.bucket}: a run of project {source.project} is under way: {taken.told}"
+        message = f"bucket {source.bucket}: a run of project {source.project} is under way: {taken}"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {source.options}")
     heart = lease.Heart(clients.beside(patience=HEART_PATIENCE), taken, lost.append)
     try:

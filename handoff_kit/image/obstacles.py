@@ -89,7 +89,9 @@ def _paths(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:
                 )
             elif not context.enters(place, project, path):
                 message = f"{place.shown}: venv {venv.name} installs {path}, which stays out of an image"
-                yield Obstacle(message, "let it lie elsewhere in the project: docs/image.md tells what never enters")
+                yield Obstacle(
+                    message, "let it lie elsewhere in the project: docs/concepts/images.md tells what never enters"
+                )
 
 
 def _git(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:

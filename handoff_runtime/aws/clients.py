@@ -52,10 +52,21 @@ class Clients:
 
     def client(self, service: str) -> Any:
         """The client of a service (`s3`, `ssm`, `secretsmanager`, ...)."""
+        from botocore.exceptions import BotoCoreError
+
         with self._identity.making:  # a session makes one at a time
-            if service not in self._made:
-                self._made[service] = self._new(service)
-        return self._made[service]
+            if service in self._made:
+                return self._made[service]
+            try:
+                client = self._session.client(service, region_name=self.region, config=_config())
+            except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+                raise faults.told(error, Call(service, "client", {}, self.region)) from None
+            retry.attach(client, self.effects, self._pace)
+            if service == S3:
+                client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
+                client.meta.events.register("provide-client-params.s3", self._expect_owner)
+            self._made[service] = client
+        return client
 
     def close(self) -> None:
         """Close their connections."""
@@ -152,19 +163,6 @@ class Clients:
             request = {"ExpectedBucketOwner": self.bucket_owner(), **request}
         return Call(meta.service_model.service_id, name, request, meta.region_name or self.region)
 
-    def _new(self, service: str) -> Any:
-        from botocore.exceptions import BotoCoreError
-
-        try:
-            client = self._session.client(service, region_name=self.region, config=_config())
-        except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
-            raise faults.told(error, Call(service, "client", {}, self.region)) from None
-        retry.attach(client, self.effects, self._pace)
-        if service == S3:
-            client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
-            client.meta.events.register("provide-client-params.s3", self._expect_owner)
-        return client
-
     def _expect_owner(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
         """Have S3 refuse a bucket of another account, in every operation that can; what the caller gave stays."""
         taken = model.input_shape.members if model.input_shape else ()
@@ -193,6 +191,8 @@ def connect(
 
     `owner` is that of buckets (see Identity) where S3_BUCKET_OWNER is not set.
     """
+    import threading
+
     try:
         import boto3
         from botocore.exceptions import BotoCoreError
@@ -205,22 +205,14 @@ def connect(
         raise faults.told(error, Call("AWS", "session", {})) from None
     if not region:
         raise faults.no_region()
-    return Clients(
-        session, region, Effects(_one_at_a_time(say), **effects), Identity(environ.get(OWNER_VARIABLE) or owner)
-    )
-
-
-def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Calls are made by several threads; lines are said by one at a time."""
-    import threading
-
     lock = threading.Lock()
 
-    def said(line: str) -> None:
-        with lock:
+    def say_one_at_a_time(line: str) -> None:
+        with lock:  # several threads make calls
             say(line)
 
-    return said
+    identity = Identity(environ.get(OWNER_VARIABLE) or owner)
+    return Clients(session, region, Effects(say_one_at_a_time, **effects), identity)
 
 
 def _config() -> Any:
