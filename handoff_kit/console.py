@@ -9,13 +9,22 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Protocol, TextIO, TypeVar
 
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_runtime.terminal import safe_bytes, safe_text
 
+Items_contra = TypeVar("Items_contra", contravariant=True)
+
 STDERR = 2
 DUMB = ("", "dumb", "unknown")
+
+
+class View(Protocol[Items_contra]):
+    """Shows something in progress: as a table that is redrawn on a terminal, as lines elsewhere."""
+
+    def update(self, items: Items_contra) -> None:
+        """Show the state as of now, or what has happened since."""
 
 
 def print_progress(text: str) -> None:

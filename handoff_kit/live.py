@@ -1,11 +1,13 @@
-"""What a person sees of a run: a table that refreshes in place on a terminal, plain lines elsewhere, a summary."""
+"""A run as a person sees it: a table that is redrawn on a terminal, lines elsewhere, and a summary at the end."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -17,11 +19,7 @@ from handoff_kit.text import clock, count, plural, size
 from handoff_runtime.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from types import TracebackType
-
-    Say = Callable[[str], None]
+Say = Callable[[str], None]
 
 PLAIN_EVERY = 10.0
 WIDE = 140
@@ -29,7 +27,7 @@ STYLES = {"running": "cyan", "ok": "green", "not needed": "green", "failed": "re
 OTHER_STYLE = "yellow"
 SIGPIPE = 13
 
-WORDS = ("stage", "exit", "state")
+LEFT_ALIGNED = ("stage", "exit", "state")
 LIVE_COLUMNS = (
     ("stage", "state", "rows", "rows/s", "bytes", "elapsed"),
     ("stage", "state", "rows", "bytes", "elapsed"),
@@ -46,19 +44,19 @@ SUMMARY_COLUMNS = (
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Nobody reads any more; that is no reason to end a run."""
+        """Ignore that the reader has closed stderr; the run continues."""
         give_up(sys.stderr)
 
 
 def console(environ: Mapping[str, str], *, terminal: bool) -> Console:
-    """Standard error, where progress and errors go; wide where no terminal limits it, lest a CI's log fold tables."""
+    """Standard error; without a terminal as wide as COLUMNS or 140, so that the log of a CI folds no table."""
     columns = environ.get("COLUMNS", "")
     wide = int(columns) if columns.isdecimal() and int(columns) else WIDE
     return _Console(stderr=True, highlight=False, emoji=False, width=None if terminal else wide)
 
 
 class Terminal:
-    """Refreshes a table of the stages in place, the log's lines passing above it."""
+    """A table of the stages that is redrawn in place, with the log scrolling above it."""
 
     def __init__(self, shown_on: Console) -> None:
         self._console = shown_on
@@ -75,30 +73,30 @@ class Terminal:
             self._live.stop()
 
     def log(self, text: str) -> None:
-        """Lines above the table, in the colours their stage gave them; nothing in them moves the cursor."""
+        """Print lines above the table, in the colours of their stage."""
         text = safe_text(text)
         self._console.print(Text.from_ansi(text) if "\x1b" in text else Text(text), soft_wrap=True)
 
-    def figures(self, stages: Sequence[Mapping[str, Any]]) -> None:
-        """The table as of now."""
-        rows = [self._row(stage) for stage in stages]
+    def update(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Redraw the table."""
+        rows = [self._row(stage) for stage in items]
         self._live.start()
-        self._live.update(_fitting(self._console, LIVE_COLUMNS, rows), refresh=True)
+        self._live.update(_widest_that_fits(self._console, LIVE_COLUMNS, rows), refresh=True)
 
     def _row(self, stage: Mapping[str, Any]) -> dict[str, Text]:
         state = _state(stage["exit"])
-        cells = {
-            "stage": stage["name"],
-            "rows": count(stage["rows"]),
-            "rows/s": count(self._rate(stage) if state == "running" else None),
-            "bytes": size(stage["bytes"]),
-            "elapsed": clock(stage["seconds"]),
-        }
         style = STYLES.get(state, OTHER_STYLE if stage["exit"] == -SIGPIPE else "red")
-        return {**_texts(cells), "state": cell(state, style)}
+        return {
+            "stage": cell(stage["name"]),
+            "state": cell(state, style),
+            "rows": cell(count(stage["rows"])),
+            "rows/s": cell(count(self._rate(stage) if state == "running" else None)),
+            "bytes": cell(size(stage["bytes"])),
+            "elapsed": cell(clock(stage["seconds"])),
+        }
 
     def _rate(self, stage: Mapping[str, Any]) -> int | None:
-        """Rows a second, over the last second or so."""
+        """Rows per second, over the last second or so."""
         if stage["rows"] is None:
             return None
         then, rows, rate = self._rates.get(stage["name"], (0.0, 0, 0.0))
@@ -110,7 +108,7 @@ class Terminal:
 
 
 class Plain:
-    """Says a line now and then, in the form of the log's; the log goes its own way."""
+    """A line every ten seconds, in the form of the log's lines; the log does not pass through it."""
 
     def __init__(
         self,
@@ -128,54 +126,50 @@ class Plain:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
-        """Nothing to put back."""
+        """A line stays printed."""
 
     def log(self, text: str) -> None:
-        """Never called: the log does not pass through here."""
+        """Not called: the log goes to stderr directly."""
 
-    def figures(self, stages: Sequence[Mapping[str, Any]]) -> None:
-        """One line for all stages, every ten seconds."""
+    def update(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Print one line for all stages, if ten seconds have passed."""
         if self._monotonic() >= self._due:
             self._due = self._monotonic() + self._every
-            self._say(f"{self._clock()} handoff | " + "; ".join(_progress(stage) for stage in stages))
+            self._say(f"{self._clock()} handoff | " + "; ".join(_progress(stage) for stage in items))
 
 
 def conclude(shown_on: Console, record: Mapping[str, Any], artifacts: str) -> None:
-    """The summary, and what to do next."""
+    """Print the summary, where state and artifacts are, and the next command."""
     shown_on.print(summary(shown_on, record))
     for line in whereabouts(record, artifacts):
         shown_on.print(cell(line), soft_wrap=True)
 
 
 def summary(shown_on: Console, record: Mapping[str, Any]) -> Table:
-    """The stages at their end: exit, seconds, CPU, peak memory, rows, bytes."""
-    return _fitting(shown_on, SUMMARY_COLUMNS, [_ended(stage, record) for stage in record["stages"]])
+    """The ended stages: exit, seconds, CPU, peak memory, rows, bytes."""
+    return _widest_that_fits(shown_on, SUMMARY_COLUMNS, [_summary_row(stage, record) for stage in record["stages"]])
 
 
-def _ended(stage: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Text]:
-    verdict, blamed = _verdict(stage, record), stage["name"] == record["culprit"]
+def _summary_row(stage: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Text]:
+    verdict, blamed = stage.get("verdict"), stage["name"] == record["culprit"]
+    if verdict == "not needed" and record["outcome"] == "stopped":
+        verdict = "stopped"
     style = STYLES.get("failed" if blamed else str(verdict), OTHER_STYLE)
-    cells = {
-        "stage": stage["name"],
-        "seconds": _seconds(stage.get("seconds")),
-        "CPU s": _seconds(stage.get("cpu_seconds")),
-        "peak memory": size(stage.get("peak_memory_bytes")),
-        "rows in": count(stage.get("rows_in")),
-        "rows out": count(stage.get("rows_out")),
-        "bytes in": size(stage.get("bytes_in")),
-        "bytes out": size(stage.get("bytes_out")),
+    return {
+        "stage": cell(stage["name"]),
+        "exit": cell(_exit(stage, verdict, record["exit"] if blamed else None), style),
+        "seconds": cell(_seconds(stage.get("seconds"))),
+        "CPU s": cell(_seconds(stage.get("cpu_seconds"))),
+        "peak memory": cell(size(stage.get("peak_memory_bytes"))),
+        "rows in": cell(count(stage.get("rows_in"))),
+        "rows out": cell(count(stage.get("rows_out"))),
+        "bytes in": cell(size(stage.get("bytes_in"))),
+        "bytes out": cell(size(stage.get("bytes_out"))),
     }
-    return {**_texts(cells), "exit": cell(_exit(stage, verdict, record["exit"] if blamed else None), style)}
-
-
-def _verdict(stage: Mapping[str, Any], record: Mapping[str, Any]) -> str | None:
-    """The verdict in the words of this run: where all was stopped, nothing was `not needed`."""
-    verdict: str | None = stage.get("verdict")
-    return "stopped" if verdict == "not needed" and record["outcome"] == "stopped" else verdict
 
 
 def whereabouts(record: Mapping[str, Any], artifacts: str) -> tuple[str, ...]:
-    """Where what the run left lies, and the next useful command."""
+    """Where state and artifacts are, and the next command."""
     state = record["state"]
     kept = "replaced" if state["replaced"] else "unchanged"
     found = state["after"] or state["before"]
@@ -196,31 +190,27 @@ def _next(record: Mapping[str, Any], artifacts: str) -> str:
     return f"cat {artifacts}/state" if record["state"]["after"] else f"ls {artifacts}"
 
 
-def _fitting(shown_on: Console, choices: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Text]]) -> Table:
-    """The table with as many columns as there is room for; where even the fewest are too wide, cells are cut."""
-    tables = (_table(columns, rows) for columns in choices)
-    return next((table for table in tables if _fits(shown_on, table)), _table(choices[-1], rows))
-
-
-def _fits(shown_on: Console, table: Table) -> bool:
-    return shown_on.measure(table, options=shown_on.options.update(max_width=10 * WIDE)).maximum <= shown_on.width
+def _widest_that_fits(shown_on: Console, choices: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Text]]) -> Table:
+    """The table with as many columns as there is room for; with the fewest, cells may be cut."""
+    unlimited = shown_on.options.update(max_width=10 * WIDE)
+    for columns in choices:
+        table = _table(columns, rows)
+        if shown_on.measure(table, options=unlimited).maximum <= shown_on.width:
+            return table
+    return _table(choices[-1], rows)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Text]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="left" if column in WORDS else "right", no_wrap=True)
+        table.add_column(column, justify="left" if column in LEFT_ALIGNED else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(row[column] for column in columns))
     return table
 
 
-def _texts(cells: Mapping[str, str]) -> dict[str, Text]:
-    return {column: cell(text) for column, text in cells.items()}
-
-
 def cell(text: str, style: str = "") -> Text:
-    """One line of text, not markup: a stage may be called `[`."""
+    """One line of text, without markup: a stage may be named `[`."""
     return Text(safe_name(text), style)
 
 
@@ -231,7 +221,7 @@ def _state(status: int | None) -> str:
 
 
 def _exit(stage: Mapping[str, Any], verdict: str | None, of_run: int | None) -> str:
-    """How a stage ended; `of_run` is the run's exit where this stage is to blame for it."""
+    """How a stage ended; `of_run` is the run's exit code if this stage caused it."""
     if verdict is None:
         return "not started" if of_run is None else f"{of_run} (cannot start)"
     ending = str(stage["exit"]) if stage["signal"] is None else signal_name(stage["signal"])

@@ -1,49 +1,51 @@
-"""The task run-local: what is to be run, how it is shown, and what is said at its end."""
+"""Runs on this machine: planned, previewed, executed with a live view, summarized.
+
+With `--remote` a run takes its params, files and state from AWS, in a directory besides the project's own: what comes
+from S3 and goes back there must not mix with the `.artifacts` and `.env` of runs without it.
+"""
 
 from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit import console
 from handoff_kit import params as documents
 from handoff_kit import project as projects
-from handoff_kit.errors import ProjectError, checked
+from handoff_kit.errors import HandoffError, ProjectError, checked
 from handoff_kit.image import container as containers
-from handoff_kit.runtime import LocalRun, last_record
-from handoff_kit.runtime import run as run_it
+from handoff_kit.image.builder import Builder
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Project
+from handoff_kit.remote.stack import Stack
+from handoff_kit.resource_names import OWNER_VARIABLE
+from handoff_kit.runtime import Container, LocalRun, RunView, last_record
+from handoff_kit.runtime import run as run_runtime
 from handoff_kit.venvs.install import venv_status
 from handoff_runtime import function, store, variables
+from handoff_runtime.pipeline import Pipeline
+from handoff_runtime.store import Params
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
-
-    from handoff_kit.image.builder import Builder
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
-    from handoff_kit.remote.stack import Stack
-    from handoff_kit.runtime import Container, View
-    from handoff_runtime.pipeline import Pipeline
-    from handoff_runtime.store import Params
-
-    Say = Callable[[str], None]
+Say = Callable[[str], None]
 
 RUN = "run"
 SHOW = "show_commands"
-OWN_FUNCTION = "one of your own is a public `def NAME(params, data)` in the project's impl.py"
+OWN_FUNCTION = "a function of the project is a public `def NAME(params, data)` in its impl.py"
 NEVER = float("inf")
 KILLED = 128 + signal.SIGKILL
+NOT_LINKED = (".artifacts", ".env", "files")
 
 
 def commands(place: ProjectPlace) -> tuple[str, ...]:
-    """What can be run: the built-in commands, and the project's own functions."""
+    """The values of --command: the built-in commands, and the project's functions."""
     return (*documents.RESERVED, *documents.functions(place))
 
 
@@ -59,38 +61,33 @@ def plan(
     container: Container | None = None,
     no_state: bool = False,
 ) -> LocalRun:
-    """What the runtime is to be started with; what can be known to be wrong is an error before anything runs."""
+    """A run with local params; ProjectError for what can be known to be wrong before the runtime starts."""
     command = RUN if command == "default" else command
     if params:
-        text = documents.to_json(documents.read(params, place))
+        document = documents.read(params, place)
     else:
-        text = _rendered(place, environment, command, installed=container is None)
-    asked = LocalRun(place.directory, text, command, data, meter, log_format, container, no_state=no_state)
-    _filled(text, command, data)
-    return asked
+        loaded = projects.load(place.file, place.shown)
+        documents.check_functions(place)
+        if command == RUN and container is None:
+            _check_venvs(place, loaded)
+        document = documents.document(place, loaded, environment)
+    text = documents.to_json(document)
+    _fill_placeholders(text, command, data)
+    return LocalRun(place.directory, text, command, data, meter, log_format, container, no_state=no_state)
 
 
 def preview(document: str, command: str, data: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    """The stages that would run, one a line, secrets starred."""
+    """The stages that would run, one per line, secrets masked."""
     from handoff_runtime import mask, show
 
-    params, pipeline = _filled(document, command, data)
+    params, pipeline = _fill_placeholders(document, command, data)
     return show.lines(pipeline, mask.of_run(params, pipeline, environ, data))
-
-
-def _filled(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:
-    """The params, and what of them would run with its placeholders filled, as the runtime will do it."""
-    with checked():
-        params = store.parse(document.encode(), "params")
-        chosen = params.pipeline if command in (RUN, SHOW) else function.pipeline(params.pipeline, command)
-        run = variables.Run("RUN_ID", chosen.project, chosen.environment, variables.scheduled_at(data, time.time()))
-        return params, variables.filled(chosen, variables.values(data, chosen, run))
 
 
 def not_given(document: Mapping[str, Any]) -> str | None:
     """The first placeholder of a params document that only --var or --data can fill."""
     try:
-        _filled(documents.to_json(document), RUN, {})
+        _fill_placeholders(documents.to_json(document), RUN, {})
     except ProjectError as error:
         found = variables.PLACEHOLDER.search(error.message)
         if found is None:
@@ -99,84 +96,71 @@ def not_given(document: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _rendered(place: ProjectPlace, environment: str, command: str, *, installed: bool) -> str:
-    loaded = projects.load(place.file, place.shown)
-    documents.check_functions(place)
-    if command == RUN and installed:
-        _check_venvs(place, loaded)
-    return documents.to_json(documents.document(place, loaded, environment))
+def _fill_placeholders(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:
+    """The params, and the pipeline of the command filled as the runtime will do it."""
+    with checked():
+        params = store.parse(document.encode(), "params")
+        chosen = params.pipeline if command in (RUN, SHOW) else function.pipeline(params.pipeline, command)
+        run = variables.Run("RUN_ID", chosen.project, chosen.environment, variables.scheduled_at(data, time.time()))
+        return params, variables.filled(chosen, variables.values(data, chosen, run))
 
 
 def _check_venvs(place: ProjectPlace, loaded: Project) -> None:
     states = {venv.name: venv_status(place, venv) for venv in loaded.venvs}
     unready = [f"{name} is {state}" for name, state in states.items() if state != "ready"]
     if unready:
-        raise ProjectError(
-            f"projects/{place.name}: virtual environment {', '.join(unready)}, expected an installed one",
-            f"invoke install --project {place.name}",
-        )
+        message = f"projects/{place.name}: virtual environment {', '.join(unready)}"
+        raise ProjectError(message, f"invoke install --project {place.name}")
 
 
-def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say) -> int:
-    """Run it, shown as the terminal allows, and say what came of it; the exit code."""
+def run(planned: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say) -> int:
+    """Run with a live view on a terminal, print a summary, and return the exit code; with `dry` print a preview."""
     if dry:
-        shown = preview(asked.params, asked.command, asked.data, environ).rstrip()
-        where = f"in a container of {asked.container.argv[-1]}" if asked.container else f"in projects/{place.name}"
-        where += ", without state" if asked.no_state else ""
-        say(f"would {'show' if asked.command == SHOW else 'run'}, {where}:\n{shown}")
+        stages = preview(planned.params, planned.command, planned.data, environ).rstrip()
+        where = f"in a container of {planned.container.argv[-1]}" if planned.container else f"in projects/{place.name}"
+        where += ", without state" if planned.no_state else ""
+        say(f"would {'show' if planned.command == SHOW else 'run'}, {where}:\n{stages}")
         return 0
-    before, _ = last_record(asked)
-    terminal = sys.stderr.isatty()
-    live = terminal and asked.log_format == "text" and asked.command != SHOW and console.can_refresh(environ)
-    exit_code = run_it(asked, environ, lambda: _view(asked, environ, say, live=live), piped=live)
-    after, record = last_record(asked)
-    if after != before and asked.log_format == "text":
-        _conclude(asked, record, place, environ, say, terminal=terminal)
+    before, _ = last_record(planned)
+    text, terminal = planned.log_format == "text", sys.stderr.isatty()
+    refresh = terminal and text and planned.command != SHOW and console.can_refresh(environ)
+
+    def create_view() -> AbstractContextManager[RunView]:
+        from handoff_kit import live  # while the runtime starts
+
+        if refresh:
+            return live.Terminal(live.console(environ, terminal=True))
+        return live.Plain(say, live.PLAIN_EVERY if text else NEVER)
+
+    exit_code = run_runtime(planned, environ, create_view, piped=refresh)
+    after, record = last_record(planned)
+    if after == before or not text:
+        return exit_code
+    artifacts = shlex.quote(os.path.relpath(planned.artifacts))
+    if not record:
+        say(f"note: {artifacts}/run.json: the record of this run cannot be read\nnext: {_again(planned, place)}")
+    elif record["outcome"] == "running":
+        say(f"the runtime was killed before it recorded how the run ended\nnext: {_again(planned, place)}")
+    else:
+        from handoff_kit import live
+
+        with suppress(OSError):  # the terminal was closed; the record says it all
+            live.conclude(live.console(environ, terminal=terminal), record, artifacts)
     return exit_code
 
 
-def _view(asked: LocalRun, environ: Mapping[str, str], say: Say, *, live: bool) -> AbstractContextManager[View]:
-    from handoff_kit import live as views
-
-    if live:
-        return views.Terminal(views.console(environ, terminal=True))
-    return views.Plain(say, views.PLAIN_EVERY if asked.log_format == "text" else NEVER)
-
-
-def _conclude(
-    asked: LocalRun,
-    record: Mapping[str, Any],
-    place: ProjectPlace,
-    environ: Mapping[str, str],
-    say: Say,
-    *,
-    terminal: bool,
-) -> None:
-    from handoff_kit import live as views
-
-    if not record:
-        where = f"{_seen_from_here(asked)}/run.json"
-        say(f"note: {where}: the record of this run cannot be read\nnext: {_again(asked, place)}")
-        return
-    if record["outcome"] == "running":
-        say(f"the runtime was killed before it could tell how the run ended\nnext: {_again(asked, place)}")
-        return
-    with suppress(OSError):  # nobody looks any more; the record tells the same
-        views.conclude(views.console(environ, terminal=terminal), record, _seen_from_here(asked))
-
-
 def run_contained(
-    asked: LocalRun, builder: Builder, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say
+    planned: LocalRun, builder: Builder, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
-    """The same in a container, which is removed when it has ended; what ended the runtime itself is told too."""
-    if dry or asked.container is None:
-        return run(asked, place, environ, dry=dry, say=say)
+    """Run in a container, which is removed at the end; print whether the runtime ran out of memory."""
+    if dry or planned.container is None:
+        return run(planned, place, environ, dry=dry, say=say)
     containers.make_places(place)
-    name, begun = asked.container.name, time.time()
+    name, started = planned.container.name, time.time()
     try:
-        exit_code = run(asked, place, environ, dry=dry, say=say)
-        if exit_code == KILLED and containers.was_killed_for_memory(builder, name, begun):
-            say(f"the kernel killed for memory; give it more: {_again(asked, place)} --memory 1g")
+        exit_code = run(planned, place, environ, dry=dry, say=say)
+        if exit_code == KILLED and containers.was_killed_for_memory(builder, name, started):
+            say(f"the container ran out of memory; give it more: {_again(planned, place)} --memory 1g")
         return exit_code
     finally:
         containers.remove(builder, name)
@@ -185,26 +169,37 @@ def run_contained(
 def run_remote(
     place: ProjectPlace, stack: Stack, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
-    """Run it here, with what is stored in AWS; the venvs are those that lie here."""
-    from handoff_kit.remote import run as remote
-
-    loaded = projects.load(place.file, place.shown)
-    _check_venvs(place, loaded)
-    asked = remote.plan(place, stack, **words)
-    told = remote.told(stack, no_state=asked.no_state)
+    """Run with the params, files and state in AWS, and the virtual environments of this machine."""
+    _check_venvs(place, projects.load(place.file, place.shown))
+    store_variables = {
+        "STACK_NAME": stack.name,
+        "S3_BUCKET_NAME": stack.bucket,
+        OWNER_VARIABLE: stack.bucket_owner,
+    }
+    planned = LocalRun(place.build / "remote", "", **words, store=store_variables)
+    data = "files and artifacts" if planned.no_state else "files, artifacts and state"
+    source = f"params of {stack.parameter}; {data} of s3://{stack.bucket}/{stack.name}/"
+    source += ", no state" if planned.no_state else ""
     if dry:
-        say(f"would run, in {os.path.relpath(asked.directory)}, with {told}")
+        say(f"would run, in {os.path.relpath(planned.directory)}, with {source}")
         return 0
-    remote.make_directory(place)
-    say(told)
-    return run(asked, place, environ, dry=False, say=say)
+    _link_project(place, planned.directory)
+    say(source)
+    return run(planned, place, environ, dry=False, say=say)
 
 
-def _again(asked: LocalRun, place: ProjectPlace) -> str:
-    where = " --container" if asked.container else " --remote" if asked.store else ""
+def _link_project(place: ProjectPlace, directory: Path) -> None:
+    """Replace the directory by links to the project's files, except those that a run writes."""
+    try:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        for path in sorted(place.directory.iterdir()):
+            if path.name not in NOT_LINKED:
+                (directory / path.name).symlink_to(path)
+    except OSError as error:
+        raise HandoffError(f"could not create {directory}: {error.strerror}") from error
+
+
+def _again(planned: LocalRun, place: ProjectPlace) -> str:
+    where = " --container" if planned.container else " --remote" if planned.store else ""
     return f"invoke run-local{where} --project {place.name}"
-
-
-def _seen_from_here(asked: LocalRun) -> str:
-    """The artifacts as one would name them in a command typed here."""
-    return shlex.quote(os.path.relpath(asked.artifacts, Path.cwd()))

@@ -1,4 +1,4 @@
-"""A run on this machine: the runtime started as in the container, watched, and told of every signal."""
+"""The runtime as a child process: started, given its params, watched, and sent the signals that come to us."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ import selectors
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from types import FrameType
+from typing import Any, Protocol
 
 import handoff_runtime
+from handoff_kit.console import View
 from handoff_kit.errors import CommandError
 from handoff_runtime import containment, damage
 from handoff_runtime.outcome import exit_code
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from types import FrameType
-
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READ_SIZE = 1 << 16
 STDOUT = 1
-UNSEEN = ("VIRTUAL_ENV", "STACK_NAME", "HANDOFF_NO_STATE")  # the venv of the kit, and a store that was not asked for
-PATIENCE = 10.0
+# The kit's own venv, and what would make the runtime use a store in AWS without --remote.
+REMOVED_VARIABLES = ("VIRTUAL_ENV", "STACK_NAME", "HANDOFF_NO_STATE")
+FIRST_OUTPUT = 10.0  # seconds to wait for it before signals are forwarded into a container
 SHOW = "show_commands"
 START = str(Path(handoff_runtime.__file__).with_name("start.py"))
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container to run in: its name, and the words that start it and end with its image."""
+    """`argv` starts a container of this name, and ends with its image."""
 
     name: str
     argv: tuple[str, ...]
@@ -43,9 +42,9 @@ class Container:
 
 @dataclass(frozen=True)
 class LocalRun:
-    """What the runtime is started with; `params` is its standard input, never a file that stays.
+    """The arguments of a run. `params` go to the runtime's standard input, never into a file.
 
-    `store` are the environment variables that name a store in AWS; it has the params then.
+    `store` are the environment variables that name a store in AWS, where the params are then.
     """
 
     directory: Path
@@ -59,64 +58,67 @@ class LocalRun:
     no_state: bool = False
 
     @property
-    def tells(self) -> bool:
-        """Whether there will be figures to watch; what prints has its standard output for itself."""
+    def reports_progress(self) -> bool:
+        """Not if the command prints in a container, where progress and stdout would share a descriptor."""
         return self.container is None or self.command != SHOW
 
     @property
-    def sent(self) -> str:
-        """What its standard input gets: the data in a line, then the params, in one line where more could follow."""
+    def stdin(self) -> str:
+        """The data in a line, then the params; these in a line too for a container, whose stdin stays open."""
         params = f"{json.dumps(json.loads(self.params))}\n" if self.container else self.params
         return f"{json.dumps(self.data)}\n{params}"
 
-    def argv(self, progress_fd: int | None = None) -> tuple[str, ...]:
-        """The words the runtime is started by."""
-        meter = ("--meter", self.meter) if self.meter else ()
-        progress = () if progress_fd is None else ("--progress-fd", str(progress_fd))
-        params = () if self.store else ("--params", "-")
-        asked = (self.command, "--data", "-", *params, *meter, "--log-format", self.log_format)
-        lifeline = ("--lifeline",) if self.container else ()
-        no_state = ("--no-state",) if self.no_state else ()
-        start = self.container.argv if self.container else (sys.executable, START)
-        return (*start, *asked, *progress, *lifeline, *no_state)
-
     @property
     def artifacts(self) -> Path:
-        """Where the run leaves what it made."""
+        """The directory of the run's artifacts."""
         return self.directory / ".artifacts"
 
+    def argv(self, progress_fd: int | None = None) -> tuple[str, ...]:
+        """The words that start the runtime."""
+        return (
+            *(self.container.argv if self.container else (sys.executable, START)),
+            *(self.command, "--data", "-"),
+            *(() if self.store else ("--params", "-")),
+            *(("--meter", self.meter) if self.meter else ()),
+            *("--log-format", self.log_format),
+            *(() if progress_fd is None else ("--progress-fd", str(progress_fd))),
+            *(("--lifeline",) if self.container else ()),
+            *(("--no-state",) if self.no_state else ()),
+        )
 
-class View(Protocol):
-    """Shows a run while it goes on."""
+
+class RunView(View[Sequence[Mapping[str, Any]]], Protocol):
+    """Shows the stages of a run with their figures so far, and its log."""
 
     def log(self, text: str) -> None:
-        """Lines of the log."""
-
-    def figures(self, stages: Sequence[Mapping[str, Any]]) -> None:
-        """Every stage as it stands."""
+        """Show lines of the log."""
 
 
 def run(
-    asked: LocalRun, environ: Mapping[str, str], view: Callable[[], AbstractContextManager[View]], *, piped: bool
+    planned: LocalRun,
+    environ: Mapping[str, str],
+    create_view: Callable[[], AbstractContextManager[RunView]],
+    *,
+    piped: bool,
 ) -> int:
-    """Run the pipeline to its end; the runtime's exit code, as a shell would tell it.
+    """Run the runtime to its end and return its exit code, 128 + N for signal N.
 
-    The view is made once the runtime is on its way; `piped` where the log's lines are to pass through it.
+    The view is created once the runtime has started; with `piped` the log's lines pass through it.
     """
-    with _Forwarding() as forwarding:
-        child, figures = _started(asked, environ, piped=piped)
-        with child, figures:
-            if not (asked.container and asked.tells):
-                forwarding.to(child)
-            _send(child, asked.sent, kept_open=asked.container is not None)
-            with view() as shown:
-                _watch(child, figures, shown, begun=lambda: forwarding.to(child))
+    with _SignalForwarder() as signals:
+        child, progress = _start(planned, environ, piped=piped)
+        with child, progress:
+            if not (planned.container and planned.reports_progress):
+                signals.forward_to(child)
+            _send(child, planned.stdin, keep_open=planned.container is not None)
+            with create_view() as view:
+                _watch(child, progress, view, on_first_output=lambda: signals.forward_to(child))
     return exit_code(child.returncode)
 
 
-def last_record(asked: LocalRun) -> tuple[object, Mapping[str, Any]]:
-    """The record in `.artifacts`, empty where none can be read, and what tells it from the one of another run."""
-    path = asked.artifacts / "run.json"
+def last_record(planned: LocalRun) -> tuple[object, Mapping[str, Any]]:
+    """An identity of the record in `.artifacts`, which differs for each run, and the record; {} if unreadable."""
+    path = planned.artifacts / "run.json"
     try:
         found = path.stat()
         record = damage.parse(containment.read_file(str(path)), damage.RECORD).value
@@ -125,47 +127,46 @@ def last_record(asked: LocalRun) -> tuple[object, Mapping[str, Any]]:
     return (found.st_ino, found.st_mtime_ns), record or {}
 
 
-def _started(asked: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tuple[subprocess.Popen[bytes], io.FileIO]:
+def _start(planned: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tuple[subprocess.Popen[bytes], io.FileIO]:
+    """The runtime, and the pipe of its progress.
+
+    It gets a session, so that a terminal's Ctrl-C comes to us alone and is forwarded once. Into a container only the
+    standard descriptors reach: there the progress is its standard output.
+    """
+    inside, reports = planned.container is not None, planned.reports_progress
     read, write = os.pipe()
-    figures = io.FileIO(read)
+    progress = io.FileIO(read)
+    argv = planned.argv(write if not inside else STDOUT if reports else None)
     try:
-        return _start(asked, write, environ, piped=piped), figures
-    except BaseException:
-        figures.close()
+        child = subprocess.Popen(
+            argv,
+            cwd=planned.directory,
+            env={
+                **{name: value for name, value in environ.items() if name not in REMOVED_VARIABLES},
+                **(planned.store or {}),
+            },
+            stdin=subprocess.PIPE,
+            stdout=write if inside and reports else None,
+            stderr=subprocess.PIPE if piped else None,
+            pass_fds=() if inside else (write,),
+            start_new_session=True,
+        )
+    except BaseException as error:
+        progress.close()
+        if isinstance(error, OSError):
+            raise CommandError(f"could not start {argv[0]}: {error.strerror}", 126) from None
         raise
     finally:
         os.close(write)
+    return child, progress
 
 
-def _start(asked: LocalRun, progress: int, environ: Mapping[str, str], *, piped: bool) -> subprocess.Popen[bytes]:
-    """A session of its own: a terminal's Ctrl-C comes to us alone, and is forwarded once.
+class _SignalForwarder:
+    """Within it, signals that would end us are forwarded to the runtime, which stops in order.
 
-    No descriptor but the standard ones reaches into a container: there the figures are its standard output.
-    """
-    inside = asked.container is not None
-    number = (STDOUT if asked.tells else None) if inside else progress
-    argv = asked.argv(number)
-    try:
-        return subprocess.Popen(
-            argv,
-            cwd=asked.directory,
-            env={**{name: value for name, value in environ.items() if name not in UNSEEN}, **(asked.store or {})},
-            stdin=subprocess.PIPE,
-            stdout=progress if inside and asked.tells else None,
-            stderr=subprocess.PIPE if piped else None,
-            pass_fds=() if inside else (progress,),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise CommandError(f"could not start {argv[0]}: {error.strerror}", 126) from None
-
-
-class _Forwarding:
-    """While it lasts, signals that would end us are passed to the runtime, which knows how to stop.
-
-    What comes before the runtime is there waits for it: a container that has not begun hears nothing. What
-    we were told to ignore (nohup) stays ignored.
-    Once one was passed on all is about to end, and another one must not cut short what is said of it.
+    Those that come before `forward_to` wait: a container that has not started would not hear them. What we were
+    started to ignore (nohup) stays ignored. After one was forwarded, the run is ending, and further ones are ignored,
+    so that its summary is printed.
     """
 
     def __init__(self) -> None:
@@ -173,22 +174,22 @@ class _Forwarding:
         self._early: list[int] = []
         self._stopping = False
 
-    def __enter__(self) -> _Forwarding:  # noqa: PYI034  # typing.Self is of 3.11
-        heeded = [number for number in FORWARDED if signal.getsignal(number) != signal.SIG_IGN]
-        self._before = {number: signal.signal(number, self._pass_on) for number in heeded}
+    def __enter__(self) -> _SignalForwarder:  # noqa: PYI034  # typing.Self is of 3.11
+        numbers = [number for number in FORWARDED if signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._forward) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if self._stopping else handler)
 
-    def to(self, child: subprocess.Popen[bytes]) -> None:
-        """Whom to tell from now on."""
+    def forward_to(self, child: subprocess.Popen[bytes]) -> None:
+        """Forward what has come, and what comes from now on."""
         self._child = child
         while self._early:
             child.send_signal(self._early.pop())
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+    def _forward(self, number: int, _frame: FrameType | None) -> None:
         self._stopping = True
         if self._child is None:
             self._early.append(number)
@@ -196,32 +197,43 @@ class _Forwarding:
             self._child.send_signal(number)
 
 
-def _send(child: subprocess.Popen[bytes], params: str, *, kept_open: bool) -> None:
-    """Hand over the params; what is kept open ends when we do, however we end, and the runtime sees that."""
+def _send(child: subprocess.Popen[bytes], text: str, *, keep_open: bool) -> None:
+    """Write to its stdin. Kept open, that ends when we end, however we end, and the runtime notices."""
     if child.stdin is None:
         return
     try:
-        child.stdin.write(params.encode())
+        child.stdin.write(text.encode())
         child.stdin.flush()
-        if not kept_open:
+        if not keep_open:
             child.stdin.close()
     except BrokenPipeError:  # the runtime ended first, and says why
         with suppress(BrokenPipeError):
-            child.stdin.close()  # what it still holds would be sent at the end
+            child.stdin.close()  # which would flush its buffer
 
 
-def _watch(child: subprocess.Popen[bytes], progress: io.FileIO, view: View, begun: Callable[[], None]) -> None:
-    """Show what comes until all is closed; `begun` is called with the first of it, or when it is long in coming."""
-    waiting: float | None = PATIENCE
+def _watch(
+    child: subprocess.Popen[bytes], progress: io.FileIO, view: RunView, on_first_output: Callable[[], None]
+) -> None:
+    """Show progress and log until both are closed; calls `on_first_output` after FIRST_OUTPUT seconds at the latest."""
+
+    def show_progress(lines: list[bytes]) -> None:
+        found = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
+        if found is not None:
+            view.update(found["stages"])
+
+    def show_log(lines: list[bytes]) -> None:
+        view.log(b"\n".join(lines).decode("utf-8", "replace"))
+
+    timeout: float | None = FIRST_OUTPUT
     with selectors.DefaultSelector() as selector:
-        selector.register(progress.fileno(), selectors.EVENT_READ, _Lines(_newest_figures(view)))
+        selector.register(progress.fileno(), selectors.EVENT_READ, LineBuffer(show_progress))
         if child.stderr is not None:
-            selector.register(child.stderr.fileno(), selectors.EVENT_READ, _Lines(_whole_log(view)))
+            selector.register(child.stderr.fileno(), selectors.EVENT_READ, LineBuffer(show_log))
         while selector.get_map():
-            ready = selector.select(waiting)
-            if waiting is not None:
-                begun()
-                waiting = None
+            ready = selector.select(timeout)
+            if timeout is not None:
+                on_first_output()
+                timeout = None
             for key, _ in ready:
                 data = os.read(key.fd, READ_SIZE)
                 key.data.feed(data)
@@ -229,14 +241,14 @@ def _watch(child: subprocess.Popen[bytes], progress: io.FileIO, view: View, begu
                     selector.unregister(key.fd)
 
 
-class _Lines:
-    """Puts what was read together to whole lines, and hands them on."""
+class LineBuffer:
+    """Joins the pieces that were read, and calls `on_lines` with whole lines."""
 
-    def __init__(self, hand_on: Callable[[list[bytes]], None]) -> None:
-        self._hand_on, self._pieces = hand_on, list[bytes]()
+    def __init__(self, on_lines: Callable[[list[bytes]], None]) -> None:
+        self._on_lines, self._pieces = on_lines, list[bytes]()
 
     def feed(self, data: bytes) -> None:
-        """Take what was read; nothing is the end."""
+        """Take what was read; empty at the end."""
         whole, newline, rest = data.rpartition(b"\n")
         if not newline and data:
             self._pieces.append(data)
@@ -245,17 +257,4 @@ class _Lines:
         self._pieces = [rest] if rest else []
         if lines or newline:
             with suppress(OSError):  # a view that lost its terminal must not end the run
-                self._hand_on(lines.split(b"\n"))
-
-
-def _whole_log(view: View) -> Callable[[list[bytes]], None]:
-    return lambda lines: view.log(b"\n".join(lines).decode("utf-8", "replace"))
-
-
-def _newest_figures(view: View) -> Callable[[list[bytes]], None]:
-    def show(lines: list[bytes]) -> None:
-        found = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
-        if found is not None:
-            view.figures(found["stages"])
-
-    return show
+                self._on_lines(lines.split(b"\n"))

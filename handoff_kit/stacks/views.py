@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from handoff_kit import console, live
+from handoff_kit.console import View
 from handoff_kit.stacks.events import Event
 from handoff_runtime.terminal import safe_name
 
@@ -27,14 +27,7 @@ OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
 MORE_THAN_ANY = 1000
 
 
-class View(Protocol):
-    """Shows events as they come."""
-
-    def show(self, events: Iterable[Event]) -> None:
-        """Show new events."""
-
-
-def view(name: str, say: Say) -> AbstractContextManager[View]:
+def view(name: str, say: Say) -> AbstractContextManager[View[Iterable[Event]]]:
     """The view for standard error: a table on a terminal, else lines."""
     if sys.stderr.isatty() and console.can_refresh(os.environ):
         return Terminal(live.console(os.environ, terminal=True))
@@ -55,9 +48,9 @@ class Plain:
     ) -> None:
         """A line stays printed."""
 
-    def show(self, events: Iterable[Event]) -> None:
+    def update(self, items: Iterable[Event]) -> None:
         """Print a line for each event."""
-        for event in events:
+        for event in items:
             what = "" if event.of_stack else f"{event.name} ({event.kind}): "
             reason = f": {event.reason}" if event.reason else ""
             self._say(f"{event.when:%H:%M:%S} {self._name} | {safe_name(f'{what}{event.words}{reason}')}")
@@ -89,9 +82,9 @@ class Terminal:
         with suppress(OSError):  # the terminal was closed
             self._live.stop()
 
-    def show(self, events: Iterable[Event]) -> None:
+    def update(self, items: Iterable[Event]) -> None:
         """Update the rows of the resources; the last one updated is at the end."""
-        for event in events:
+        for event in items:
             if self._took.pop(event.name, None) is not None or event.name not in self._begun:
                 self._begun[event.name] = (event.when, self._clock())
             if not event.goes_on:

@@ -96,7 +96,7 @@ def _show_until_ended(stack: Deployed, marker: str, means: Means) -> list[Event]
     with views.view(stack.name, means.say) as view:
         for _ in means.waiting.looks():
             new = events.since(means.clients, stack.id, seen[-1].id if seen else marker)
-            view.show(new)
+            view.update(new)
             seen += new
             quiet = 0 if new else quiet + 1
             last = _last_of_stack(seen)

@@ -482,7 +482,7 @@ def test_a_stage_that_was_killed_for_memory(made: Team) -> None:
     assert f": {reason}\n" in told.stderr
     assert told.stderr.splitlines()[-2:] == [
         "next: less projects/hungry/.artifacts/stderr.log",
-        "the kernel killed for memory; give it more: invoke run-local --container --project hungry --memory 1g",
+        "the container ran out of memory; give it more: invoke run-local --container --project hungry --memory 1g",
     ]
     assert made.invoke(*RUN, "hungry", "--memory", "1g").exit == 0
 
@@ -493,12 +493,12 @@ def test_a_runtime_that_was_killed_for_memory(made: Team) -> None:
     assert (told.exit, told.stdout) == (137, "")
     *begun, last = told.stderr.splitlines()
     assert last == (
-        "the kernel killed for memory; give it more: invoke run-local --container --project shop --memory 1g"
+        "the container ran out of memory; give it more: invoke run-local --container --project shop --memory 1g"
     )
     assert begun in (
         [],
         [
-            "the runtime was killed before it could tell how the run ended",
+            "the runtime was killed before it recorded how the run ended",
             "next: invoke run-local --container --project shop",
         ],
     )

@@ -317,12 +317,12 @@ ENVIRONMENT_RULE = "letters, digits and -, beginning with a letter or digit, at 
         pytest.param(
             ["run-local", "--project", "plain", "--command", "nope"],
             "--command: found 'nope', expected one of run, default, show_commands",
-            "one of your own is a public `def NAME(params, data)` in the project's impl.py",
+            "a function of the project is a public `def NAME(params, data)` in its impl.py",
             id="unknown command",
         ),
         pytest.param(
             ["run-local", "--project", "venv"],
-            "projects/venv: virtual environment tap is missing, expected an installed one",
+            "projects/venv: virtual environment tap is missing",
             "invoke install --project venv",
             id="nothing installed",
         ),
@@ -757,7 +757,7 @@ def test_a_killed_runtime_is_told(team: Team) -> None:
     lines = stderr.decode().splitlines()[-2:]
     assert process.returncode == 137
     assert lines == [
-        "the runtime was killed before it could tell how the run ended",
+        "the runtime was killed before it recorded how the run ended",
         "next: invoke run-local --project shop",
     ]
     until(lambda: not marked(mark), "the end of every process")

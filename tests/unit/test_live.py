@@ -52,7 +52,7 @@ def test_plain_lines_come_every_so_often() -> None:
     now = [0.0]
     view = live.Plain(said.append, 10.0, lambda: now[0], lambda: "12:00:00")
     for now[0] in (0.25, 9.9, 10.0, 10.25, 19.9, 20.1):
-        view.figures([stage("tap", rows=1, bytes=7), stage("stats", rows=1200, bytes=84_000), stage("target", -13)])
+        view.update([stage("tap", rows=1, bytes=7), stage("stats", rows=1200, bytes=84_000), stage("target", -13)])
     expected = "12:00:00 handoff | tap running, 1 row, 7 B; stats running, 1,200 rows, 84.0 kB; target SIGPIPE"
     assert said == [expected, expected]
 

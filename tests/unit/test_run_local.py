@@ -95,8 +95,7 @@ def test_a_venv_that_is_not_ready_is_told_before_a_run_only(tmp_path: Path) -> N
     with pytest.raises(ProjectError) as caught:
         plan(place)
     assert str(caught.value) == (
-        "error: projects/shop: virtual environment tap is missing, b is missing, expected an installed one\n"
-        "hint: invoke install --project shop"
+        "error: projects/shop: virtual environment tap is missing, b is missing\nhint: invoke install --project shop"
     )
     assert plan(place, command="show_commands").command == "show_commands"
     inside = Container("c", ("docker", "run", "image"))
@@ -172,7 +171,7 @@ def test_dry_makes_no_place_and_asks_nobody(place: ProjectPlace) -> None:
         pytest.param(
             "exit 137",
             "oom\n",
-            ["the kernel killed for memory; give it more: invoke run-local --container --project shop --memory 1g"],
+            ["the container ran out of memory; give it more: invoke run-local --container --project shop --memory 1g"],
             id="memory",
         ),
         pytest.param("exit 137", "", [], id="killed by somebody"),
@@ -208,7 +207,7 @@ def test_a_runtime_that_was_killed_is_run_again_as_it_was(place: ProjectPlace) -
     script = f"read params; echo '{record}' > .artifacts/run.json; exit 137"
     _, said, _ = run_contained(place, ("sh", "-c", script), events="oom\n")
     assert said == [
-        "the runtime was killed before it could tell how the run ended\n"
+        "the runtime was killed before it recorded how the run ended\n"
         "next: invoke run-local --container --project shop",
-        "the kernel killed for memory; give it more: invoke run-local --container --project shop --memory 1g",
+        "the container ran out of memory; give it more: invoke run-local --container --project shop --memory 1g",
     ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.errors import CommandError
-from handoff_kit.runtime import START, Container, LocalRun, _Lines, last_record, run
+from handoff_kit.runtime import START, Container, LineBuffer, LocalRun, last_record, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +40,8 @@ class Noted:
             raise OSError(5, "Input/output error")
         self.lines += text.split("\n")
 
-    def figures(self, stages: Sequence[Any]) -> None:
-        self.seen.append(stages)
+    def update(self, items: Sequence[Any]) -> None:
+        self.seen.append(items)
 
 
 def asked(directory: Path, *shells: str, files: list[dict[str, str]] | None = None) -> LocalRun:
@@ -119,7 +119,7 @@ def test_a_second_signal_does_not_cut_short_what_is_said(tmp_path: Path) -> None
 )
 def test_lines(reads: list[bytes], expected: list[list[bytes]]) -> None:
     handed: list[list[bytes]] = []
-    lines = _Lines(handed.append)
+    lines = LineBuffer(handed.append)
     for data in reads:
         lines.feed(data)
     assert handed == expected
@@ -173,9 +173,9 @@ def test_what_is_sent_to_a_container_is_a_line_for_data_and_one_for_params(tmp_p
     """More may follow on what stays open: the end of it is the end of us."""
     run_ = asked(tmp_path, "echo 'a\nb'", files=[{"name": "é", "value": "x\n"}])
     spaced = replace(run_, params=json.dumps(json.loads(run_.params), indent=2))
-    sent = contained(spaced).sent
+    sent = contained(spaced).stdin
     assert [json.loads(line) for line in sent.splitlines()] == [{}, json.loads(run_.params)]
-    assert (sent[-1], spaced.sent) == ("\n", f"{{}}\n{spaced.params}")
+    assert (sent[-1], spaced.stdin) == ("\n", f"{{}}\n{spaced.params}")
 
 
 def test_a_run_in_a_container_is_watched_to_its_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -190,7 +190,7 @@ def test_a_run_in_a_container_is_watched_to_its_end(tmp_path: Path, capfd: pytes
 
 def test_what_prints_in_a_container_prints(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run_ = contained(replace(asked(tmp_path, "seq 3"), command="show_commands"))
-    assert (run_.tells, run(run_, os.environ, Noted, piped=True)) == (False, 0)
+    assert (run_.reports_progress, run(run_, os.environ, Noted, piped=True)) == (False, 0)
     assert capfd.readouterr() == ("sh -c 'seq 3'\n", "")
 
 

@@ -22,10 +22,10 @@ def event(name: str, status: str, reason: str = "", *, after: int = 0, of_stack:
 def test_lines() -> None:
     said: list[str] = []
     with views.Plain("shop", said.append) as view:
-        view.show(
+        view.update(
             [event("shop", "CREATE_IN_PROGRESS", "User Initiated", of_stack=True), event("A", "CREATE_FAILED", "no")]
         )
-        view.show([])
+        view.update([])
     assert said == [
         "12:30:05 shop | create in progress: User Initiated",
         "12:30:05 shop | A (AWS::X::Y): create failed: no",
@@ -38,9 +38,9 @@ def shown(width: int, height: int, *names: str) -> str:
     now = [0.0]
     view = views.Terminal(console, lambda: now[0])
     with view:
-        view.show([event(name, "CREATE_IN_PROGRESS") for name in names])
+        view.update([event(name, "CREATE_IN_PROGRESS") for name in names])
         now[0] = 7.0
-        view.show([event(names[0], "CREATE_COMPLETE", after=5)])
+        view.update([event(names[0], "CREATE_COMPLETE", after=5)])
         now[0] = 12.0
     with console.capture() as capture:
         console.print(view._table())  # noqa: SLF001  # what is drawn, without the moves of the cursor
