@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.deployment.plan import Packing
 from handoff_kit.image import dockerfile
-from handoff_kit.image.revision import revision
+from handoff_kit.image.build import git_revision
 from handoff_kit.remote.registry import ECR
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def packing(wanted: Wanted, builder: Builder, stack: Stack, environ: Mapping[str
     """What it takes; with `dry` nobody signs in."""
     settings = tuple(name for name in dockerfile.INDEX_SETTINGS if name in environ)
     there = builder.image(wanted.source.reference)
-    return Packing(builder, there, revision(wanted.place, builder.ask), settings, "" if dry else _password(stack))
+    return Packing(builder, there, git_revision(wanted.place, builder.ask), settings, "" if dry else _password(stack))
 
 
 def _password(stack: Stack) -> str:

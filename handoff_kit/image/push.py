@@ -1,19 +1,14 @@
-"""Pushing an image to a registry, under the tag that says what it was made of."""
+"""Push an image to a registry, by the tag of its content."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from handoff_kit import forms
 from handoff_kit.errors import ImageError, ProjectError
+from handoff_kit.image.builder import Builder
+from handoff_kit.names import ProjectPlace
 from handoff_kit.steps import RunCommand, Step
-
-if TYPE_CHECKING:
-    from handoff_kit.image.builder import Builder
-    from handoff_kit.names import ProjectPlace
-
-__all__ = ["checked", "named", "plan_login", "plan_push", "pushed"]
 
 DIGEST_FILE = "pushed-digest"
 TAKEN = "another image has this tag for good: name one of your own (--tag), or deploy again, which takes that image"
@@ -36,7 +31,7 @@ CAUSES = (
 
 
 def checked(repository: str) -> str:
-    """The repository, if it is one and names no tag: that follows from the image."""
+    """The repository, if it is one and names no tag."""
     hint = "for example: --repository registry.example.com/team/elements"
     if not repository:
         raise ProjectError("no repository is named, expected --repository URI", hint)
@@ -56,7 +51,7 @@ def named(repository: str, tag: str) -> str:
 
 
 def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) -> RunCommand:
-    """The step that signs in to ECR; the password goes by standard input and is good for twelve hours.
+    """The step that signs in to ECR; the password goes by standard input and is valid for twelve hours.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
     """
@@ -65,11 +60,8 @@ def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) 
 
 
 def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, again: str = "") -> tuple[Step, ...]:
-    """The steps that give the image its name in the registry, and bring it there.
-
-    `again` is the command that has signed in to ECR, and does the same once more.
-    """
-    told = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
+    """The steps that name the image for the registry, and push it; `again` is the command that signed in to ECR."""
+    digest_file = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
     hints = (
         (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {_host(target)}".rstrip()),
         (r"tag is immutable|tag invalid", TAKEN),
@@ -77,7 +69,7 @@ def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, ag
         (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
         *(((r"", f"what has arrived is not sent again: {again}"),) if again else ()),
     )
-    push = (builder.kind, "push", *told, target)
+    push = (builder.kind, "push", *digest_file, target)
     return (
         RunCommand((builder.kind, "tag", image, target), place.root, f"name {image} {target}"),
         RunCommand(push, place.root, f"push {target}", telling=CAUSES, hints=hints),
@@ -85,7 +77,7 @@ def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, ag
 
 
 def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
-    """The digest by which the registry knows it (sha256:...)."""
+    """The digest of an image in the registry (sha256:...)."""
     repository = target.rpartition(":")[0]
     if builder.kind == "podman":
         return (place.root / _digest_file(place)).read_text(encoding="utf-8").strip()
@@ -93,7 +85,7 @@ def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
     found = [each.partition("@")[2] for each in digests if each.startswith(f"{repository}@")]
     if not found:
         raise ImageError(
-            f"{target}: pushed, but {builder.kind} tells no digest of it", f"{builder.kind} images --digests"
+            f"{target}: pushed, but {builder.kind} has no digest of it", f"{builder.kind} images --digests"
         )
     return str(found[0])
 

@@ -105,9 +105,9 @@ def warn_of_git(where: ProjectPlace) -> None:
 
 def warn_of_credentials(where: ProjectPlace, loaded: Project) -> None:
     """Say which files stay out of the image because they are credentials."""
-    from handoff_kit.image import obstacles
+    from handoff_kit.image.checks import credential_problems
 
-    for found in obstacles.credentials(where, loaded):
+    for found in credential_problems(where, loaded):
         say(f"note: {found.message}\nhint: {found.hint}")
 
 

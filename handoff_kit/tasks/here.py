@@ -28,7 +28,7 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit import limits, names, params, render, run_local, shell
     from handoff_kit import project as projects
     from handoff_kit.deploy.schedule_output import shared_state_warning
-    from handoff_kit.image import obstacles
+    from handoff_kit.image.checks import find_image_problems
     from handoff_kit.venvs.install import venv_status
 
     place = flags.place(c, project)
@@ -44,8 +44,8 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
         say(warning)
     for pipe in shell.unguarded_pipes(place, loaded, os.environ):
         say(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
-    for obstacle in obstacles.obstacles(place, loaded):
-        say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
+    for problem in find_image_problems(place, loaded):
+        say(f"note: for an image: {problem.message}\nhint: {problem.hint}")
     flags.warn_of_git(place)
     unready = [venv.name for venv in loaded.venvs if venv_status(place, venv) != "ready"]
     given = f" --var {missing}=VALUE" if missing and not unready else ""

@@ -88,8 +88,7 @@ def build(
     """Build the project's image; nothing where nothing changed. Prints its name, id, size and the seconds it took."""
     from handoff_kit import project as projects
     from handoff_kit.image import build as building
-    from handoff_kit.image import dockerfile, listing
-    from handoff_kit.image.revision import revision
+    from handoff_kit.image import dockerfile
 
     begun = time.monotonic()
     place = flags.place(c, project)
@@ -104,7 +103,7 @@ def build(
         worker.image(reference),
         reference=reference,
         platform=asked,
-        revision=revision(place, worker.ask),
+        revision=building.git_revision(place, worker.ask),
         settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
     )
@@ -114,7 +113,7 @@ def build(
     flags.warn_of_credentials(place, loaded)
     execute(c, steps)
     if not c.config.run.dry:
-        put(listing.line(worker, reference, time.monotonic() - begun))
+        put(building.image_line(worker, reference, time.monotonic() - begun))
     conclude(c, steps, f"invoke run-local --container --project {place.name}")
 
 
@@ -131,14 +130,14 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
     from datetime import datetime, timezone
 
     from handoff_kit import names
-    from handoff_kit.image import listing
+    from handoff_kit.image import build as building
 
-    found = listing.images(flags.builder(builder), names.checked(project) if project else None)
+    found = building.list_images(flags.builder(builder), names.checked(project) if project else None)
     if not found:
         say(f"no image of {f'project {project}' if project else 'any project'}")
         say("next: invoke build" + (f" --project {project}" if project else ""))
         return
-    put(listing.table(found, datetime.now(timezone.utc)))
+    put(building.images_table(found, datetime.now(timezone.utc)))
 
 
 @task(
@@ -153,7 +152,7 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
 @told
 def push(c: Context, project: str = "", repository: str = "", tag: str = "", builder: str = "") -> None:
     """Push the project's image to a registry. Prints its name there, digest, size and the seconds it took."""
-    from handoff_kit.image import listing
+    from handoff_kit.image import build as building
     from handoff_kit.image import push as pushing
 
     begun = time.monotonic()
@@ -164,5 +163,5 @@ def push(c: Context, project: str = "", repository: str = "", tag: str = "", bui
     execute(c, steps)
     if not c.config.run.dry:
         digest = pushing.pushed(worker, target, place)
-        put(listing.line(worker, target, time.monotonic() - begun, digest))
+        put(building.image_line(worker, target, time.monotonic() - begun, digest))
     conclude(c, steps, f"docker run {repository}@DIGEST show_commands --params FILE")
