@@ -61,9 +61,12 @@ def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) 
 
 def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, again: str = "") -> tuple[Step, ...]:
     """The steps that name the image for the registry, and push it; `again` is the command that signed in to ECR."""
+    # The registry is the first part of a name, where that is a host (distribution/reference)
+    first, slash, _ = target.partition("/")
+    host = first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""
     digest_file = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
     hints = (
-        (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {_host(target)}".rstrip()),
+        (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {host}".rstrip()),
         (r"tag is immutable|tag invalid", TAKEN),
         (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
         (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
@@ -92,9 +95,3 @@ def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
 
 def _digest_file(place: ProjectPlace) -> str:
     return (place.build / DIGEST_FILE).relative_to(place.root).as_posix()
-
-
-def _host(target: str) -> str:
-    """The registry that a name belongs to: its first part, where that is a host (distribution/reference)."""
-    first, slash, _ = target.partition("/")
-    return first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""
