@@ -1,4 +1,4 @@
-"""The invoke tasks of handoff, for this checkout; each is in handoff_kit/tasks/, in the file of its noun."""
+"""The invoke tasks of handoff, for this checkout; see handoff_kit/tasks/."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import os
 import sys
 from pathlib import Path
 
-# invoke switches this off, which would have all of pydantic and rich compiled anew at every start.
+# invoke switches this off, and pydantic and rich would be compiled again at every start
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
-from handoff_kit import command_line, tasks  # noqa: E402  # compiled once, like all that follows
-from handoff_kit.tasks.telling import told  # noqa: E402
+from handoff_kit.tasks import command_line  # noqa: E402  # after the switch, so that its bytecode is written
+from handoff_kit.tasks.collection import create_collection  # noqa: E402
+from handoff_kit.tasks.task import exit_on_error  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 
-
-@told
-def _understand() -> None:
-    if words := command_line.given():
-        command_line.check(words, namespace, ROOT)
-
-
-namespace = tasks.collection(ROOT)
-_understand()
+namespace = create_collection(ROOT)
+with exit_on_error():
+    command_line.check(namespace, ROOT)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from handoff_kit import streams
+from handoff_kit import console
 from handoff_kit.errors import CommandError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _pass_on(stream: IO[bytes]) -> str:
     """Copy what a program says to our stderr as it comes; its end is given back, without its colours."""
     kept: deque[bytes] = deque(maxlen=KEPT_LINES)
     for line in stream:
-        streams.pass_on(line)
+        console.pass_on(line)
         kept.append(line)
     return COLOUR.sub("", b"".join(kept).decode(errors="replace"))
 

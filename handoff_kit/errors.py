@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from handoff_runtime.errors import HandoffError
+from handoff_runtime.errors import HandoffError as HandoffError  # noqa: PLC0414  # the kit imports it from here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handoff_kit.source import Problem
-
-__all__ = ["CommandError", "HandoffError", "ImageError", "ProjectError", "ProjectFileError", "RenderError"]
 
 
 class ProjectError(HandoffError):
@@ -47,3 +47,14 @@ class CommandError(HandoffError):
     def __init__(self, message: str, exit_code: int, hint: str | None = None) -> None:
         super().__init__(message, hint)
         self.exit_code = exit_code
+
+
+@contextmanager
+def checked() -> Iterator[None]:
+    """Turn an error of the runtime's own checks, called by the kit, into a ProjectError with the same text."""
+    try:
+        yield
+    except ProjectError:
+        raise
+    except HandoffError as error:
+        raise ProjectError(error.message, error.hint) from None

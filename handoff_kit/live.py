@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from handoff_kit.streams import give_up
+from handoff_kit.console import give_up
+from handoff_kit.text import clock, count, plural, size
 from handoff_runtime.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY = 10.0
 WIDE = 140
-UNITS = ("B", "kB", "MB", "GB", "TB")
 STYLES = {"running": "cyan", "ok": "green", "not needed": "green", "failed": "red"}
 OTHER_STYLE = "yellow"
 SIGPIPE = 13
@@ -92,7 +92,7 @@ class Terminal:
             "rows": count(stage["rows"]),
             "rows/s": count(self._rate(stage) if state == "running" else None),
             "bytes": size(stage["bytes"]),
-            "elapsed": elapsed(stage["seconds"]),
+            "elapsed": clock(stage["seconds"]),
         }
         style = STYLES.get(state, OTHER_STYLE if stage["exit"] == -SIGPIPE else "red")
         return {**_texts(cells), "state": cell(state, style)}
@@ -137,7 +137,7 @@ class Plain:
         """One line for all stages, every ten seconds."""
         if self._monotonic() >= self._due:
             self._due = self._monotonic() + self._every
-            self._say(f"{self._clock()} handoff | " + "; ".join(_told(stage) for stage in stages))
+            self._say(f"{self._clock()} handoff | " + "; ".join(_progress(stage) for stage in stages))
 
 
 def conclude(shown_on: Console, record: Mapping[str, Any], artifacts: str) -> None:
@@ -196,28 +196,6 @@ def _next(record: Mapping[str, Any], artifacts: str) -> str:
     return f"cat {artifacts}/state" if record["state"]["after"] else f"ls {artifacts}"
 
 
-def count(number: int | None) -> str:
-    """A count with its thousands apart; a dash where nothing was counted."""
-    return "-" if number is None else f"{number:,}"
-
-
-def size(number: int | None) -> str:
-    """Bytes in the largest unit of a thousand that leaves a digit before the point."""
-    if number is None:
-        return "-"
-    value, unit = float(number), 0
-    while round(value, 1) >= 1000 and unit < len(UNITS) - 1:  # noqa: PLR2004  # SI
-        value, unit = value / 1000, unit + 1
-    return f"{number} B" if unit == 0 else f"{value:,.1f} {UNITS[unit]}"
-
-
-def elapsed(seconds: float) -> str:
-    """Seconds as a clock: 0:07, 1:02:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def _fitting(shown_on: Console, choices: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Text]]) -> Table:
     """The table with as many columns as there is room for; where even the fewest are too wide, cells are cut."""
     tables = (_table(columns, rows) for columns in choices)
@@ -264,11 +242,10 @@ def _seconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:.2f}"
 
 
-def _told(stage: Mapping[str, Any]) -> str:
-    rows = stage["rows"]
-    figures = (None if rows is None else f"{rows:,} row{'s' if rows != 1 else ''}", _size_or_none(stage["bytes"]))
-    return ", ".join(filter(None, (f"{stage['name']} {_state(stage['exit'])}", *figures)))
-
-
-def _size_or_none(number: int | None) -> str | None:
-    return None if number is None else size(number)
+def _progress(stage: Mapping[str, Any]) -> str:
+    figures = [f"{stage['name']} {_state(stage['exit'])}"]
+    if stage["rows"] is not None:
+        figures.append(plural(stage["rows"], "row"))
+    if stage["bytes"] is not None:
+        figures.append(size(stage["bytes"]))
+    return ", ".join(figures)

@@ -1,37 +1,33 @@
-"""Names and where they lie: the project that is meant, and the paths that follow from its name."""
+"""Projects under projects/, and the paths of their files."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from handoff_kit.errors import ProjectError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 MAX_LENGTH = 40
 NEVER_IN_IMAGE = (".artifacts", ".git", ".hg", ".local", ".svn")
 """Names that an image has at no depth of a project: secrets, and what runs and version control write."""
 OUTSIDE_IMAGE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
 """Paths of a project that are no part of /app: they reach a run by another way, or serve a build."""
-_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_RULE_TOLD = f"letters, digits, _ and -, beginning with a letter or digit, at most {MAX_LENGTH} characters"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
 class ProjectPlace:
-    """A project's name, and every path that follows from it."""
+    """The paths of a project."""
 
     name: str
     root: Path
 
     @property
     def directory(self) -> Path:
-        """Where the project's own files lie, and where its stages run."""
+        """The project's own directory, in which its stages run."""
         return self.root / "projects" / self.name
 
     @property
@@ -46,17 +42,17 @@ class ProjectPlace:
 
     @property
     def local(self) -> Path:
-        """Sensitive config; neither git nor docker sees it."""
+        """Sensitive config, ignored by git and docker."""
         return self.directory / ".local"
 
     @property
     def locks(self) -> Path:
-        """The committed locks of the project's virtual environments."""
+        """The committed locks of the virtual environments."""
         return self.directory / "locks"
 
     @property
     def build(self) -> Path:
-        """What was rendered from the project file."""
+        """Rendered and downloaded files."""
         return self.root / "build" / self.name
 
     def lock(self, venv: str) -> Path:
@@ -65,28 +61,40 @@ class ProjectPlace:
 
 
 def find(root: Path, asked: str | None, cwd: Path, environ: Mapping[str, str]) -> ProjectPlace:
-    """The project that was asked for, or the one that must be meant."""
+    """The named project, else HANDOFF_PROJECT, else the one that `cwd` is in, else the only one."""
     existing = known(root)
     if name := asked or environ.get("HANDOFF_PROJECT"):
-        return ProjectPlace(_existing(checked(name), existing), root)
-    if (here := _around(root, cwd)) in existing:
-        return ProjectPlace(here, root)
-    if len(existing) == 1:
-        return ProjectPlace(existing[0], root)
-    raise _undecided(existing)
+        if checked(name) in existing:
+            return ProjectPlace(name, root)
+        expected = f", expected one of {', '.join(existing)}" if existing else ""
+        meant = nearest(name, existing)
+        hint = f"did you mean: --project {meant}" if meant else f"create it: invoke new --project {name}"
+        raise ProjectError(f"found no project {name!r} under projects/{expected}", hint)
+    projects, here = (root / "projects").resolve(), cwd.resolve()
+    if projects in here.parents and (inside := here.relative_to(projects).parts[0]) in existing:
+        return ProjectPlace(inside, root)
+    if not existing:
+        raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
+    if len(existing) > 1:
+        hint = f"for example: --project {existing[0]}, or export HANDOFF_PROJECT={existing[0]}"
+        raise ProjectError(f"--project is required: one of {', '.join(existing)}", hint)
+    return ProjectPlace(existing[0], root)
 
 
 def checked(name: str) -> str:
-    """The name, if it is one a project may have."""
-    if _RULE.fullmatch(name) and len(name) <= MAX_LENGTH:
+    """The name; ProjectError if no project may have it."""
+    if _NAME.fullmatch(name) and len(name) <= MAX_LENGTH:
         return name
-    raise ProjectError(f"project name: found {name!r}, expected {_RULE_TOLD}", _closest_rule(name))
+    rule = f"letters, digits, _ and -, beginning with a letter or digit, at most {MAX_LENGTH} characters"
+    legal = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:MAX_LENGTH]
+    hint = f"for example: --project {legal}" if legal else "invoke --list shows the tasks and their flags"
+    raise ProjectError(f"project name: found {name!r}, expected {rule}", hint)
 
 
 def known(root: Path) -> tuple[str, ...]:
     """The names of the directories under projects/ that hold a project file, sorted."""
     files = (root / "projects").glob("*/project.yml")
-    return tuple(sorted(name for file in files if _RULE.fullmatch(name := file.parent.name)))
+    return tuple(sorted(name for file in files if _NAME.fullmatch(name := file.parent.name)))
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
@@ -94,36 +102,3 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     by_form = {choice.lower().replace("-", "_"): choice for choice in choices}
     found = get_close_matches(word.lower().replace("-", "_"), by_form, 1, 0.6)
     return by_form[found[0]] if found else None
-
-
-def _closest_rule(name: str) -> str:
-    legal = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:MAX_LENGTH]
-    return f"for example: --project {legal}" if legal else "invoke --list shows the tasks and what they take"
-
-
-def _existing(name: str, existing: tuple[str, ...]) -> str:
-    if name in existing:
-        return name
-    message = f"project {name!r} found nowhere, expected {_listed(existing)}"
-    meant = nearest(name, existing)
-    raise ProjectError(message, f"did you mean: --project {meant}" if meant else _making(name))
-
-
-def _around(root: Path, cwd: Path) -> str:
-    projects, here = (root / "projects").resolve(), cwd.resolve()
-    return here.relative_to(projects).parts[0] if projects in here.parents else ""
-
-
-def _undecided(existing: tuple[str, ...]) -> ProjectError:
-    if not existing:
-        return ProjectError("projects: found no project, expected at least one", _making("NAME"))
-    hint = f"for example: --project {existing[0]}, or export HANDOFF_PROJECT={existing[0]}"
-    return ProjectError(f"no project is named, expected --project NAME: {_listed(existing)}", hint)
-
-
-def _listed(existing: tuple[str, ...]) -> str:
-    return f"one of {', '.join(existing)}" if existing else "one under projects/, where there is none yet"
-
-
-def _making(name: str) -> str:
-    return f"make it: invoke new --project {name}"

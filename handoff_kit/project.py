@@ -37,10 +37,13 @@ from handoff_kit.source import Data, Source, read
 from handoff_runtime.variables import PLACEHOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
+
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.source import Problem
 
 __all__ = [
     "COLLECTOR_STATS",
@@ -55,6 +58,7 @@ __all__ = [
     "Statement",
     "Venv",
     "load",
+    "load_all",
     "placeholders",
     "understood",
 ]
@@ -334,6 +338,20 @@ _KEYS = Keys(
 def load(path: Path, shown: str) -> Project:
     """The project of a file; raises ProjectFileError with every problem in it."""
     return understood(read(path, shown))
+
+
+def load_all(places: Iterable[ProjectPlace]) -> dict[str, Project]:
+    """The projects by name; raises ProjectFileError with the problems of all files."""
+    loaded: dict[str, Project] = {}
+    problems: list[Problem] = []
+    for place in places:
+        try:
+            loaded[place.name] = load(place.file, place.shown)
+        except ProjectFileError as error:  # noqa: PERF203  # to show the problems of all files
+            problems += error.problems
+    if problems:
+        raise ProjectFileError(problems)
+    return loaded
 
 
 def understood(source: Source) -> Project:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BEGIN = "<!-- reference -->"
 END = "<!-- /reference -->"
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "project-yml.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "project-file.md"
 
 _PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
 _WRITTEN = {

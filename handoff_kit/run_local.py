@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import given, streams
+from handoff_kit import console
 from handoff_kit import params as documents
 from handoff_kit import project as projects
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import ProjectError, checked
 from handoff_kit.image import container as containers
 from handoff_kit.runtime import LocalRun, last_record
 from handoff_kit.runtime import run as run_it
@@ -77,7 +77,7 @@ def preview(document: str, command: str, data: Mapping[str, Any], environ: Mappi
 
 def _filled(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:
     """The params, and what of them would run with its placeholders filled, as the runtime will do it."""
-    with given.checked():
+    with checked():
         params = store.parse(document.encode(), "params")
         chosen = params.pipeline if command in (RUN, SHOW) else function.pipeline(params.pipeline, command)
         run = variables.Run("RUN_ID", chosen.project, chosen.environment, variables.scheduled_at(data, time.time()))
@@ -102,7 +102,7 @@ def _given(path: Path, place: ProjectPlace) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
-    with given.checked():
+    with checked():
         params = store.parse(content, f"--params: {path.name}")
     _check_whose(params, path, place)
     return content.decode()
@@ -144,7 +144,7 @@ def run(asked: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry
         return 0
     before, _ = last_record(asked)
     terminal = sys.stderr.isatty()
-    live = terminal and asked.log_format == "text" and asked.command != SHOW and streams.can_refresh(environ)
+    live = terminal and asked.log_format == "text" and asked.command != SHOW and console.can_refresh(environ)
     exit_code = run_it(asked, environ, lambda: _view(asked, environ, say, live=live), piped=live)
     after, record = last_record(asked)
     if after != before and asked.log_format == "text":

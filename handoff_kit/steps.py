@@ -1,20 +1,23 @@
-"""The steps a plan is made of: frozen values that say what would be done, and do nothing."""
+"""The steps a plan is made of: frozen values without behaviour; `apply.py` describes and performs them.
+
+On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements StampVenv.
+In AWS: ChangeStack RemoveStack ApiCalls UploadFiles DeleteObjects Push MoveData CheckNoRunningTasks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from handoff_kit.image.context import Entry
+from handoff_kit.image.context import Entry
+from handoff_runtime.aws.transfer import Local
 
 
 @dataclass(frozen=True)
 class WriteFile:
-    """A file as it shall be; written whole or not at all. `directory_mode` is that of directories it creates."""
+    """A file, written whole or not at all; `directory_mode` is that of the directories it creates."""
 
     path: Path
     text: str = field(repr=False)
@@ -24,20 +27,20 @@ class WriteFile:
 
 @dataclass(frozen=True)
 class RemoveTree:
-    """A directory, or a file, that shall not be there."""
+    """Removes a directory or a file, if there is one."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class RunCommand:
-    """A program to be run to its end; a non-zero exit ends the plan.
+    """Runs a program; a non-zero exit ends the plan.
 
     `env` is added to our own environment; `purpose` completes the sentence "could not ...";
-    `given` is what its standard input holds, and is never told;
-    `telling` are patterns of what, in its output, names the cause, `where` those of what names the part that
-    failed: the error repeats the first of each that is found. `hints` are pairs of a pattern and what to do
-    where it is found; without one the error tells how to repeat the command.
+    `given` is its standard input, which is never shown.
+    `telling` are patterns that find the cause of a failure in the program's output, `where` those that find the part
+    that failed: the error repeats the first match of each. `hints` are pairs of a pattern and the hint for a match;
+    without one the hint repeats the command.
     """
 
     argv: tuple[str, ...]
@@ -52,7 +55,7 @@ class RunCommand:
 
 @dataclass(frozen=True)
 class WriteContext:
-    """A directory that shall hold these entries and nothing else, all of one time; made beside, then put in place."""
+    """A build context: a directory of just these entries, built under another name and then renamed."""
 
     directory: Path
     entries: tuple[Entry, ...]
@@ -60,7 +63,7 @@ class WriteContext:
 
 @dataclass(frozen=True)
 class LockRequirements:
-    """Requirements to be resolved into a lock file: exact versions, with the hashes of their files.
+    """Resolves requirements into a lock file: exact versions, with the hashes of their files.
 
     `argv` is uv's, which reads the requirements from its standard input. The lock serves the first of `pythons`
     and later; where no versions do, the next one is tried. The versions of an earlier lock stay where they still fit,
@@ -78,7 +81,7 @@ class LockRequirements:
 
 @dataclass(frozen=True)
 class StampVenv:
-    """The mark of a finished virtual environment: made last, so what was killed in the middle has none."""
+    """Marks a virtual environment as complete; comes last, so an interrupted installation has no mark."""
 
     directory: Path
     lock: Path
@@ -87,10 +90,10 @@ class StampVenv:
 
 @dataclass(frozen=True)
 class ChangeStack:
-    """A CloudFormation stack as it shall be: made where there is none, changed where it differs.
+    """Creates or updates a CloudFormation stack, if it differs from `template`, `parameters` and `tags`.
 
-    `file` holds `template`, as it lies on disk; `again` is the command that does the same once more.
-    A value of `parameters` may be an ImageTag, whose digest is looked up when the step is done, or a BucketThere.
+    `file` holds `template` on disk; `again` is the command that repeats the deployment.
+    An ImageTag is resolved to its digest, and an ExistingBucket to yes or no, when the step is performed.
     `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
     refused, unless that is `moved_from`.
     """
@@ -107,7 +110,7 @@ class ChangeStack:
 
 @dataclass(frozen=True)
 class ImageTag:
-    """An image in ECR by its tag; in a task definition it is `URI@sha256:...`, which can not come to mean another."""
+    """An image in ECR by its tag; in a task definition it becomes `URI@sha256:...`, which never changes its meaning."""
 
     repository: str
     tag: str
@@ -116,9 +119,9 @@ class ImageTag:
 
 @dataclass(frozen=True)
 class BucketThere:
-    """`yes` where a bucket is there from before the stack that would make it, marked as that stack's; else `no`.
+    """`yes` if the bucket exists before `stack` is created and is tagged as that stack's, else `no`.
 
-    A stack that is there keeps what it was once told.
+    A stack that exists keeps its value.
     """
 
     bucket: str
@@ -128,13 +131,109 @@ class BucketThere:
 
 @dataclass(frozen=True)
 class RemoveStack:
-    """A CloudFormation stack that shall not be there; `again` is the command that does the same once more."""
+    """Deletes a CloudFormation stack, if there is one; `again` is the command that repeats the deletion."""
 
     name: str
     again: str = ""
 
 
-Step = WriteFile | WriteContext | RemoveTree | RunCommand | LockRequirements | StampVenv
-"""What is done on this machine."""
-StackStep = ChangeStack | RemoveStack
-"""What is done to stacks; it asks first."""
+@dataclass(frozen=True)
+class Race:
+    """The error of a conditional call whose condition no longer holds."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A call by boto3's names; `description` never shows the contents; with a `race` the call is conditional."""
+
+    description: str
+    service: str
+    operation: str
+    request: Mapping[str, object] = field(repr=False)
+    race: Race | None = None
+
+
+@dataclass(frozen=True)
+class ApiCalls:
+    """Calls that are independent of each other and made several at a time; what is gone already is no error."""
+
+    calls: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class UploadFiles:
+    """Uploads files below a prefix of a bucket; `notes` are shown first."""
+
+    bucket: str
+    prefix: str
+    files: tuple[Local, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeleteObjects:
+    """Deletes objects of a bucket by their keys."""
+
+    bucket: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Push:
+    """Stores a params document over version `base` (0: none is stored); `change` is None where the same is stored.
+
+    `kept` and `removed` name the stored config files that are absent locally; `damaged` is a version that a push
+    replaces although it cannot be read.
+    """
+
+    document: Mapping[str, Any] = field(repr=False)
+    base: int
+    change: Change | None
+    kept: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    damaged: int = 0
+    advanced: bool = False
+
+
+@dataclass(frozen=True)
+class MoveData:
+    """Copies the objects below a prefix, the data of a project, from the bucket `source` to `bucket`."""
+
+    source: str
+    bucket: str
+    prefix: str
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CheckNoRunningTasks:
+    """Ends the plan if a task of the project is running: a schedule may have started one after the first check.
+
+    With `data` a run elsewhere, which holds the project's lock, ends it too.
+    """
+
+    cluster: str
+    again: str
+    data: bool = False
+
+
+Step = (
+    WriteFile
+    | WriteContext
+    | RemoveTree
+    | RunCommand
+    | LockRequirements
+    | StampVenv
+    | ChangeStack
+    | RemoveStack
+    | ApiCalls
+    | UploadFiles
+    | DeleteObjects
+    | Push
+    | MoveData
+    | CheckNoRunningTasks
+)

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from handoff_runtime.aws.remote import Remote
+    from handoff_runtime.local_store import Store
     from handoff_runtime.store import Params
 
 USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
@@ -52,7 +52,6 @@ FLAGS["--progress-fd"] = "progress_fd"
 LIFELINE, NO_STATE = "--lifeline", "--no-state"
 FORMATS = ("text", "json")
 STDERR = 2
-REFERENCES = ("ssm:", "secretsmanager:")
 
 
 class Asked(NamedTuple):
@@ -77,7 +76,19 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
         name = FLAGS.get(flag) or ("command" if not word.startswith("-") else None)
         if name is None or name in found:
             raise UsageError(f"argument {flag!r}: not understood", "see `python -m handoff_runtime --help`")
-        found[name] = word if name == "command" else value if equals else _value(flag, words)
+        if name != "command" and not equals:
+            try:
+                value = next(words)
+            except StopIteration:
+                raise UsageError(
+                    f"argument {flag}: a value expected", "see `python -m handoff_runtime --help`"
+                ) from None
+        found[name] = word if name == "command" else value
+    no_state = "1" if NO_STATE in argv else environ.get("HANDOFF_NO_STATE", "")
+    if no_state not in ("", "0", "1"):
+        raise UsageError(f"HANDOFF_NO_STATE: {no_state!r} found, 1 or 0 expected")
+    if LIFELINE in argv and found.get("params") != "-":
+        raise UsageError(f"argument {LIFELINE}: found without `--params -`, whose standard input it watches")
     command = found.get("command") or environ.get("COMMAND") or "run"
     return Asked(
         command="run" if command == "default" else command,
@@ -86,28 +97,10 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
         meter=_choice("--meter", found.get("meter"), METERS),
         log_format=_choice("--log-format", found.get("log_format") or environ.get("LOG_FORMAT") or None, FORMATS)
         or ("text" if terminal else "json"),
-        progress_fd=_open_fd("--progress-fd", found.get("progress_fd")),
-        lifeline=_lifeline(argv, found.get("params")),
-        no_state=NO_STATE in argv or _switch("HANDOFF_NO_STATE", environ),
+        progress_fd=_open_fd(found.get("progress_fd")),
+        lifeline=LIFELINE in argv,
+        no_state=no_state == "1",
     )
-
-
-def _switch(name: str, environ: Mapping[str, str]) -> bool:
-    if (value := environ.get(name, "")) not in ("", "0", "1"):
-        raise UsageError(f"{name}: {value!r} found, 1 or 0 expected")
-    return value == "1"
-
-
-def _lifeline(argv: Sequence[str], params: str | None) -> bool:
-    if LIFELINE in argv and params != "-":
-        raise UsageError(f"argument {LIFELINE}: found without `--params -`, whose standard input it watches")
-    return LIFELINE in argv
-
-
-def _value(flag: str, words: object) -> str:
-    for word in words:  # type: ignore[attr-defined]
-        return str(word)
-    raise UsageError(f"argument {flag}: a value expected", "see `python -m handoff_runtime --help`")
 
 
 def _choice(flag: str, found: str | None, known: Sequence[str]) -> str | None:
@@ -116,97 +109,108 @@ def _choice(flag: str, found: str | None, known: Sequence[str]) -> str | None:
     return found
 
 
-def _open_fd(flag: str, found: str | None) -> int | None:
+def _open_fd(found: str | None) -> int | None:
     if found is None:
         return None
     try:
         os.fstat(int(found))
     except (ValueError, OverflowError, OSError):
-        raise UsageError(f"argument {flag}: {found} found, an open descriptor expected") from None
+        raise UsageError(f"argument --progress-fd: {found} found, an open descriptor expected") from None
     return int(found)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Do what is asked; the exit code."""
+    """Run the command; the exit code."""
     if "-h" in argv or "--help" in argv:
         sys.stdout.write(USAGE)
         return 0
     try:
-        return _do(_with_data(asked(argv, environ, terminal=os.isatty(STDERR))), environ)
+        line = asked(argv, environ, terminal=os.isatty(STDERR))
+        if line.data == "-":  # arguments of a process are seen by all
+            data = sys.stdin.buffer.readline() if sys.stdin else b""
+            line = line._replace(data=data.decode("utf-8", "surrogateescape"))
+        return _load_and_run(line, environ)
     except HandoffError as error:
         return _fail(error, str(error))
 
 
-def _with_data(what: Asked) -> Asked:
-    """The command line with its data, which may come by standard input: arguments of a process are seen by all."""
-    if what.data != "-":
-        return what
-    return what._replace(data=sys.stdin.buffer.readline().decode("utf-8", "surrogateescape") if sys.stdin else "")
+def _load_and_run(line: Asked, environ: Mapping[str, str]) -> int:
+    """Choose the store, load the params from it, and run the command."""
+    store: Store
+    if line.params is None and environ.get("STACK_NAME"):
+        from handoff_runtime.aws.remote import Remote
+        from handoff_runtime.overlap import Given
+
+        signals = Signals()
+        store = remote = Remote(environ, signals, lambda text: _say(line.log_format, text))
+        try:
+            params = store.load_params()
+        except Given as declined:
+            return declined.exit_code
+        environ = {**environ, **remote.origin}
+    else:
+        from handoff_runtime.local_store import LocalStore
+
+        store = LocalStore(
+            line.params,
+            environ,
+            lambda text: _say(line.log_format, text),
+            whole=not line.lifeline,
+            resolve=line.command != "show_commands",
+        )
+        params = store.load_params()
+        signals = Signals()  # not before: until then a signal ends a process that waits for standard input
+    try:
+        return _run(line, params, environ, signals, store)
+    except HandoffError as error:
+        from handoff_runtime import mask, variables
+
+        try:
+            data = variables.parse_data(line.data)
+        except UsageError:
+            data = {}
+        return _fail(error, mask.of_run(params, params.pipeline, environ, data).inserted(error.for_log()))
+
+
+def _run(line: Asked, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
+    from handoff_runtime import run, variables
+
+    data = variables.parse_data(line.data)
+    if line.command == "show_commands":
+        from handoff_runtime import show
+        from handoff_runtime.terminal import safe_text
+
+        sys.stdout.write(safe_text(show.commands(params, data, environ)))
+        return 0
+    if line.command != run.RUN:
+        from handoff_runtime import function
+
+        known = ("run", "show_commands", *function.names())
+        if line.command not in known:
+            raise UsageError(
+                f"command {inserted(repr(line.command))}: not found, one of {', '.join(known)} expected",
+                "a function of your own is a public `def NAME(params, data)` in impl.py",
+            )
+    request = run.RunRequest(
+        line.command, data, line.meter, line.log_format, line.progress_fd, line.lifeline, line.no_state
+    )
+    return run.run(request, params, environ, signals, store)
+
+
+def _say(log_format: str, text: str) -> None:
+    """Write a line before there is a log, and so a mask: no such line holds a value."""
+    import json
+    import time
+
+    if log_format == "json":
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        text = json.dumps({"time": now, "stage": "handoff", "message": text})
+    _print(text)
 
 
 def _fail(error: HandoffError, text: str) -> int:
     _print(text)
     return error.exit_code
-
-
-def _fail_masked(error: HandoffError, what: Asked, params: Params, environ: Mapping[str, str]) -> int:
-    from handoff_runtime import mask, variables
-
-    try:
-        data = variables.parse_data(what.data)
-    except UsageError:
-        data = {}
-    return _fail(error, mask.of_run(params, params.pipeline, environ, data).inserted(error.for_log()))
-
-
-def _do(what: Asked, environ: Mapping[str, str]) -> int:
-    from handoff_runtime import store
-
-    if what.params is None and environ.get("STACK_NAME"):
-        return _do_remotely(what, environ)
-    params = _resolved(what, store.load(what.params, whole=not what.lifeline), environ)
-    signals = Signals()  # not before: who waits for standard input is to end when told so
-    try:
-        return _act(what, params, environ, signals)
-    except HandoffError as error:
-        return _fail_masked(error, what, params, environ)
-
-
-def _resolved(what: Asked, params: Params, environ: Mapping[str, str]) -> Params:
-    """The params with what config refers to, which lies in AWS wherever the run takes place."""
-    if what.command == "show_commands" or not any(mark in file.value for file in params.files for mark in REFERENCES):
-        return params
-    from handoff_runtime.aws import references
-
-    return references.resolve_here(params, environ, lambda line: _say(what.log_format, line))
-
-
-def _do_remotely(what: Asked, environ: Mapping[str, str]) -> int:
-    """The same with the store that the environment names."""
-    from handoff_runtime.aws.remote import Remote
-    from handoff_runtime.overlap import Given
-
-    signals = Signals()
-    remote = Remote(environ, signals, lambda line: _say(what.log_format, line))
-    try:
-        params = remote.load()
-    except Given as given:
-        return given.exit
-    known = {**environ, **remote.origin}
-    try:
-        return _act(what, params, known, signals, remote)
-    except HandoffError as error:
-        return _fail_masked(error, what, params, environ)
-
-
-def _say(log_format: str, line: str) -> None:
-    """Before there is a log: whom to mask for is not known yet, and nothing said here holds a value."""
-    import json
-    import time
-
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    told = json.dumps({"time": now, "stage": "handoff", "message": line}) if log_format == "json" else line
-    _print(told)
 
 
 def _print(text: str) -> None:
@@ -215,59 +219,22 @@ def _print(text: str) -> None:
     sys.stderr.write(f"{safe_text(text)}\n")
 
 
-def _act(
-    what: Asked, params: Params, environ: Mapping[str, str], signals: Signals, remote: Remote | None = None
-) -> int:
-    from handoff_runtime import run, variables
+def start() -> None:
+    """Be the program.
 
-    data = variables.parse_data(what.data)
-    if what.command == "show_commands":
-        from handoff_runtime import show
-        from handoff_runtime.terminal import safe_text
-
-        sys.stdout.write(safe_text(show.commands(params, data, environ)))
-        return 0
-    if what.command != run.RUN:
-        from handoff_runtime import function
-
-        _check_known(what.command, function.names())
-    request = run.Request(
-        what.command, data, what.meter, what.log_format, what.progress_fd, what.lifeline, what.no_state
-    )
-    return run.run(request, params, environ, signals, remote)
-
-
-def _check_known(command: str, functions: Sequence[str]) -> None:
-    known = ("run", "show_commands", *functions)
-    if command not in known:
-        raise UsageError(
-            f"command {inserted(repr(command))}: not found, one of {', '.join(known)} expected",
-            "a function of your own is a public `def NAME(params, data)` in impl.py",
-        )
-
-
-def _leave(code: int) -> None:
-    """End at once: while the interpreter tidies up it would take a late signal for a reason to die of it."""
+    It ends at once: while the interpreter tidies up it would die of a late signal.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass  # started without 0, 1 or 2, which no pipe of ours may become
+    os.close(fd)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as we live
+    sys.stderr = sys.stderr or open(STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    code = main(sys.argv[1:], os.environ)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
-
-
-def _open_standard_descriptors() -> None:
-    """Fill 0, 1 and 2 if we were started without them: a pipe of ours must never take their place."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= STDERR:
-        pass
-    os.close(fd)
-    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # as long as we live
-    sys.stderr = sys.stderr or open(STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-
-
-def start() -> None:
-    """Be the program."""
-    _open_standard_descriptors()
-    _leave(main(sys.argv[1:], os.environ))
 
 
 if __name__ == "__main__":

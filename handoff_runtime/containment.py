@@ -31,8 +31,15 @@ def open_file(path: str, within: str | None = None) -> int:
 def _unfit(fd: int, path: str, within: str | None) -> OSError | None:
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode):
-        return OSError(errno.EINVAL, f"{_kind(mode)} found", path)
-    if within is not None and not is_below(place := _place(fd, path), within):
+        kind = next((name for is_kind, name in KINDS if is_kind(mode)), "no file")
+        return OSError(errno.EINVAL, f"{kind} found", path)
+    if within is None:
+        return None
+    try:
+        place = os.readlink(f"/proc/self/fd/{fd}")  # where the open file is (proc(5))
+    except OSError:  # no /proc: where its path leads to now
+        place = os.path.realpath(path)
+    if not is_below(place, within):
         return OSError(errno.ELOOP, f"a link to {shown(place)} found, which is outside of {shown(within)}", path)
     return None
 
@@ -87,15 +94,3 @@ def remove(path: str) -> None:
             inner = os.path.join(directory, name)
             os.unlink(inner) if os.path.islink(inner) else os.rmdir(inner)
     os.rmdir(path)
-
-
-def _kind(mode: int) -> str:
-    return next((name for is_kind, name in KINDS if is_kind(mode)), "no file")
-
-
-def _place(fd: int, path: str) -> str:
-    """Where the open file is (proc(5)); without /proc, where its path leads to now."""
-    try:
-        return os.readlink(f"/proc/self/fd/{fd}")
-    except OSError:
-        return os.path.realpath(path)

@@ -39,8 +39,12 @@ class Parsed(NamedTuple):
 
 def parse(content: bytes, shape: Shape) -> Parsed:
     """Read one object."""
+
+    def refuse(constant: str) -> None:  # NaN, Infinity
+        raise ValueError(f"{constant} found")
+
     try:
-        found = json.loads(content.decode(), parse_constant=_refuse)
+        found = json.loads(content.decode(), parse_constant=refuse)
     except RecursionError:
         return Parsed(None, "nested too deeply")
     except ValueError as error:
@@ -61,10 +65,6 @@ def fault(found: object, shape: Shape) -> str:
 def odd_fields(found: Mapping[str, object], shape: Shape) -> list[str]:
     """The fields whose values are not as they should be."""
     return [name for name, fits in shape.fields.items() if name in found and not fits(found[name])]
-
-
-def _refuse(text: str) -> None:
-    raise ValueError(f"{text} found")
 
 
 def is_text(value: object) -> bool:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Tell = Callable[[Sequence["Figures"]], None]
 
 TICK = 0.25
-SETTLED_EVERY = 4  # ticks: a fresh count of rows costs a process a link
+REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link
 
 
 class Settings(NamedTuple):
@@ -79,8 +79,8 @@ class Execution:
         self._watchdog, self._log, self._tell = watchdog, log, tell
         self._stages: list[Started] = []
         self._stderr = Stderr(self._stages, poller, log)
-        self._leftovers = Leftovers(self._stages, poller, watchdog, log, self._stderr, settings.grace)
-        self._ladder = Ladder(self._stages, poller, settings.grace, log, self._leftovers.let_go)
+        self._orphans = Leftovers(self._stages, poller, watchdog, log, self._stderr, settings.grace)
+        self._shutdown = Ladder(self._stages, poller, settings.grace, log, self._orphans.close_pipes)
         self._ticks = 0
 
     def run(self, commands: Sequence[Command], stdin: int, stdout: int) -> Result:
@@ -89,16 +89,30 @@ class Execution:
         try:
             self._start(commands, os.dup(stdin), stdout)
         except StartError:
-            self._ladder.give_up()
+            self._shutdown.abort()
             self._finish()
             raise
         self._finish()
-        return Result(self.figures(), self._ladder.signal)
+        return Result(self.figures(), self._shutdown.signal)
 
     def figures(self) -> tuple[Figures, ...]:
-        """Every stage as it stands."""
+        """Every stage so far."""
         befores = [None, *(stage.link for stage in self._stages)]
-        return tuple(_figures(stage, before) for stage, before in zip(self._stages, befores, strict=False))
+        return tuple(
+            Figures(
+                name=stage.name,
+                started=stage.started,
+                ended=stage.ended,
+                ending=stage.ending(),
+                usage=stage.usage,
+                rows_in=before.rows if before else None,
+                bytes_in=before.bytes if before else None,
+                rows_out=stage.link.rows if stage.link else None,
+                bytes_out=stage.link.bytes if stage.link else None,
+                silent=stage.silent,
+            )
+            for stage, before in zip(self._stages, befores, strict=False)
+        )
 
     # starting
 
@@ -141,39 +155,34 @@ class Execution:
             raise
         finally:
             os.close(its_stderr)
-        self._watchdog.watch(stage.pid)
+        self._watchdog.add(stage.pid)
         if self._settings.meter == "off" and linked:
-            stage.mouth = os.dup(stdout)
+            stage.stdout_copy = os.dup(stdout)
         self._stages.append(stage)
-        self._stderr.hear(stage)
+        self._stderr.listen(stage)
         return stage
 
     # the loop
 
     def _finish(self) -> None:
         self._tick()
-        while not self._over():
+        while not (
+            all(not stage.running and stage.stderr < 0 for stage in self._stages)
+            and all(link.done for link in self._links())
+        ):
             self._poller.turn()
-            self._stderr.mind_log()
-        self._leftovers.sweep(self._reap)
-        self._note_unread()
+            self._stderr.throttle()
+        self._orphans.kill_all(self._reap)
+        if self._settings.read_whole and len(self._stages) > 1:  # nobody reads any more
+            *_, before, last = self._stages
+            last.unread_input = before.unread_output(self._settings.meter)
         self._show()
         self._poller.ignore(self._signals.fd)
         self._poller.ignore(self._log.fd)
 
-    def _note_unread(self) -> None:
-        """What the last stage left of its input, now that nobody reads any more."""
-        if self._settings.read_whole and len(self._stages) > 1:
-            *_, before, last = self._stages
-            last.unread_input = before.unread_output(self._settings.meter)
-
     def _show(self) -> None:
         if self._tell is not None:
             self._tell(self.figures())
-
-    def _over(self) -> bool:
-        ended = all(not stage.running and stage.stderr < 0 for stage in self._stages)
-        return ended and all(link.done for link in self._links())
 
     def _links(self) -> list[Link]:
         return [stage.link for stage in self._stages if stage.link is not None]
@@ -181,65 +190,42 @@ class Execution:
     def _tick(self) -> None:
         """What is done every so often: figures, and a look at what ended stages left behind."""
         self._ticks += 1
-        if self._ticks % SETTLED_EVERY == 0 and self._tell is not None:
+        if self._ticks % REFRESH_EVERY == 0 and self._tell is not None:
             for link in self._links():
-                link.settle()
+                link.refresh()
         self._show()
         for stage in self._stages:
             if not stage.running:
-                self._leftovers.mind(stage)
-            elif stage.mouth >= 0 and not process.holds(stage.pid, stage.mouth):
-                stage.shut()
+                self._orphans.check(stage)
+            elif stage.stdout_copy >= 0 and not process.holds(stage.pid, stage.stdout_copy):
+                stage.close_stdout_copy()
         self._poller.after(TICK, self._tick)
 
     def _on_signals(self, _events: int) -> None:
         for number in self._signals.take():
             if number in STOPPING:
-                self._ladder.told(number)
+                self._shutdown.on_signal(number)
         self._reap()
 
     # stages' ends
 
     def _reap(self) -> None:
         """Note who has ended; of those found together the first stage first: in doubt its failure is no consequence."""
-        ended = {pid: (status, usage) for pid, status, usage in _ended_children()}
+        ended: dict[int, tuple[int, object]] = {}  # ours and adopted ones
+        while True:
+            try:
+                pid, status, rusage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            ended[pid] = status, rusage
         for stage in self._stages:
             if stage.running and stage.pid in ended:
                 status, usage = ended[stage.pid]
-                self._note_end(stage, status, process.usage(usage))
-
-    def _note_end(self, stage: Started, status: int, usage: Usage) -> None:
-        stage.ended, stage.status, stage.usage = time.monotonic(), status, usage
-        stage.reader_left = stage.unread
-        stage.shut()
-        self._leftovers.mind_group(stage)
-        self._ladder.ended(stage)
-
-
-def _figures(stage: Started, before: Link | None) -> Figures:
-    after = stage.link
-    return Figures(
-        name=stage.name,
-        started=stage.started,
-        ended=stage.ended,
-        ending=stage.ending(),
-        usage=stage.usage,
-        rows_in=before.rows if before else None,
-        bytes_in=before.bytes if before else None,
-        rows_out=after.rows if after else None,
-        bytes_out=after.bytes if after else None,
-        silent=stage.silent,
-    )
-
-
-def _ended_children() -> list[tuple[int, int, object]]:
-    """Every child that has ended, ours or adopted: pid, status as subprocess tells it, what it used."""
-    ended: list[tuple[int, int, object]] = []
-    while True:
-        try:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            return ended
-        if pid == 0:
-            return ended
-        ended.append((pid, os.waitstatus_to_exitcode(status), usage))
+                stage.ended, stage.status = time.monotonic(), os.waitstatus_to_exitcode(status)
+                stage.usage = process.usage(usage)
+                stage.reader_left = stage.unread
+                stage.close_stdout_copy()
+                self._orphans.forget_empty_group(stage)
+                self._shutdown.on_exit(stage)

@@ -65,18 +65,15 @@ def call(name: str, params: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     The project's modules are found after the standard library's, so that its types.py or json.py is nobody else's,
     and before installed packages.
     """
-    sys.path.insert(_after_standard_library(), os.getcwd())
     import importlib
+
+    library = os.path.dirname(os.path.abspath(os.__file__))
+    standard = (library, os.path.join(library, "lib-dynload"))  # the latter is below the former
+    last = max((index for index, path in enumerate(sys.path) if os.path.abspath(path) in standard), default=-1)
+    sys.path.insert(last + 1, os.getcwd())
 
     function = getattr(importlib.import_module("impl"), name)
     function(dict(params), dict(data))
-
-
-def _after_standard_library() -> int:
-    """The index in `sys.path` behind the standard library's directories (`lib-dynload` lies below the first)."""
-    library = os.path.dirname(os.path.abspath(os.__file__))
-    own = (library, os.path.join(library, "lib-dynload"))
-    return 1 + max((index for index, place in enumerate(sys.path) if os.path.abspath(place) in own), default=-1)
 
 
 if __name__ == "__main__":

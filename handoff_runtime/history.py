@@ -83,11 +83,16 @@ def note_killed() -> list[str]:
     return []
 
 
-def append(record: Mapping[str, Any]) -> None:
+def append(record: Mapping[str, Any], kept_runs: int = KEPT_RUNS) -> None:
     """Add a run to the index of its day, and keep its record; the oldest records go."""
     note(record)
+    directory = f"{RUNS}/{record['run_id']}"
     try:
-        _keep_record(str(record["run_id"]))
+        os.makedirs(directory, exist_ok=True)
+        for old in sorted(os.listdir(RUNS))[:-kept_runs]:
+            containment.remove(f"{RUNS}/{old}")
+        containment.remove(f"{directory}/run.json")
+        os.link(RECORD, f"{directory}/run.json")  # every run writes a new record, so this one does not change
     except OSError as error:
         raise unwritable(str(error.filename or RUNS), error) from None
 
@@ -99,23 +104,11 @@ def note(record: Mapping[str, Any]) -> None:
         os.makedirs(INDEX, exist_ok=True)
         index = containment.open_to_append(path)
         try:
-            os.write(index, added if _ends_a_line(index) else b"\n" + added)
+            size = os.fstat(index).st_size
+            # Half of a line, of a run that was killed, must not take ours with it.
+            whole = not size or os.pread(index, 1, size - 1) == b"\n"
+            os.write(index, added if whole else b"\n" + added)
         finally:
             os.close(index)
     except OSError as error:
         raise unwritable(str(error.filename or path), error) from None
-
-
-def _ends_a_line(index: int) -> bool:
-    """Whether the next line can begin: half of one, of a run that was killed, must not take ours with it."""
-    size = os.fstat(index).st_size
-    return not size or os.pread(index, 1, size - 1) == b"\n"
-
-
-def _keep_record(run_id: str) -> None:
-    os.makedirs(f"{RUNS}/{run_id}", exist_ok=True)
-    for old in sorted(os.listdir(RUNS))[:-KEPT_RUNS]:
-        containment.remove(f"{RUNS}/{old}")
-    target = f"{RUNS}/{run_id}/run.json"
-    containment.remove(target)
-    os.link(RECORD, target)  # every run writes its record anew, so this one stays as it is

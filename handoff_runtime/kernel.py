@@ -47,22 +47,16 @@ def reopen(fd: int) -> int | None:
 
 def rest(fd: int) -> bytes:
     """Everything that is in a pipe now, by either end of it; nothing where only the writing end is there to ask."""
-    read = reopen(fd)
+    reopened, data = reopen(fd), b""
+    read = fd if reopened is None else reopened
     try:
-        return _read_waiting(fd if read is None else read)
-    finally:
-        if read is not None:
-            os.close(read)
-
-
-def _read_waiting(fd: int) -> bytes:
-    data = b""
-    try:
-        os.set_blocking(fd, False)
-        while len(data) < PIPE_SIZE and (part := os.read(fd, PIPE_SIZE)):  # a fast writer would never let us end
+        os.set_blocking(read, False)
+        while len(data) < PIPE_SIZE and (part := os.read(read, PIPE_SIZE)):  # a fast writer would never let us end
             data += part
     except OSError:  # nothing more for now, or no reading end
         pass
+    if reopened is not None:
+        os.close(reopened)
     return data
 
 
@@ -70,11 +64,22 @@ def calls() -> Calls | None:
     """The calls if this kernel has them and lets us use them (a sandbox may not)."""
     if not hasattr(os, "splice"):
         return None
+
+    def splice(source: int, sink: int, count: int) -> int:
+        return os.splice(source, sink, count, flags=os.SPLICE_F_NONBLOCK)
+
+    (read, write), (other_read, other_write) = os.pipe(), os.pipe()
     try:
-        found = Calls(_splice, _tee())
-        return found if _work(found) else None
+        found = Calls(splice, _tee())
+        os.write(write, b"x")
+        moved = found.tee(read, other_write, 1), found.splice(read, other_write, 1)
     except (OSError, AttributeError, ImportError):
         return None
+    else:
+        return found if moved == (1, 1) else None
+    finally:
+        for fd in (read, write, other_read, other_write):
+            os.close(fd)
 
 
 def adopt_orphans() -> None:
@@ -87,10 +92,6 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     except (OSError, AttributeError, ImportError):
         pass  # macOS: what leaves its process group is out of our reach
-
-
-def _splice(source: int, sink: int, count: int) -> int:
-    return os.splice(source, sink, count, flags=os.SPLICE_F_NONBLOCK)
 
 
 def _tee() -> Call:
@@ -109,13 +110,3 @@ def _tee() -> Call:
         return int(copied)
 
     return tee
-
-
-def _work(found: Calls) -> bool:
-    (read, write), (other_read, other_write) = os.pipe(), os.pipe()
-    try:
-        os.write(write, b"x")
-        return (found.tee(read, other_write, 1), found.splice(read, other_write, 1)) == (1, 1)
-    finally:
-        for fd in (read, write, other_read, other_write):
-            os.close(fd)

@@ -27,28 +27,29 @@ class Ladder:
     """Who of the stages is told to stop; `signal` is the one that made us stop them all, if any."""
 
     def __init__(
-        self, stages: Sequence[Started], poller: Poller, grace: float, log: Log, let_go: Callable[[], None]
+        self, stages: Sequence[Started], poller: Poller, grace: float, log: Log, close_pipes: Callable[[], None]
     ) -> None:
-        self._stages, self._poller, self._grace, self._log, self._let_go = stages, poller, grace, log, let_go
+        self._stages, self._poller, self._grace, self._log, self._close_pipes = stages, poller, grace, log, close_pipes
         self.signal: int | None = None
 
-    def told(self, number: int) -> None:
+    def on_signal(self, number: int) -> None:
         """Ask the first stage, wait for the rest to drain, ask all, wait, kill (ECS stopTimeout)."""
         running = [stage for stage in self._stages if stage.running]
-        self._log.say(f"{signal.Signals(number).name} received, stopping {_names(running)}")
+        names = ", ".join(stage.name for stage in running)
+        self._log.say(f"{signal.Signals(number).name} received, stopping {names or 'nothing is running'}")
         if self.signal is not None:
             self._stop(running, signal.SIGTERM, kill_after=min(1.0, self._grace / 4))
             return
         if not running:
-            self._let_go()
+            self._close_pipes()
             return
         self.signal = number
         self._stop(running[:1], signal.SIGTERM)
         self._poller.after(self._grace * 0.5, lambda: self._stop(self._stages, signal.SIGTERM))
         self._poller.after(self._grace * 0.75, lambda: self._stop(self._stages, signal.SIGKILL))
-        self._poller.after(self._grace * 0.8, self._let_go)
+        self._poller.after(self._grace * 0.8, self._close_pipes)
 
-    def ended(self, stage: Started) -> None:
+    def on_exit(self, stage: Started) -> None:
         """A stage has ended: stop whom this concerns."""
         if self.signal is not None:
             return
@@ -59,15 +60,21 @@ class Ladder:
         elif stage.index > 0 and not any(each.running for each in self._stages[stage.index :]):
             before = self._stages[stage.index - 1]
             if before.read_whole:
-                self._poller.after(self._grace, lambda: self._stop_forsaken(before))
-            else:
-                self._look_at_unread(before)
 
-    def give_up(self) -> None:
+                def stop_deserted() -> None:  # it had time to end
+                    if before.running and before.deserted:
+                        before.stopped_unread = True
+                        self._stop([before], signal.SIGTERM, KILL_AFTER)
+
+                self._poller.after(self._grace, stop_deserted)
+            else:
+                self._stop_if_unread(before)
+
+    def abort(self) -> None:
         """Not every stage could be started: stop those that were."""
         self._stop(self._stages, signal.SIGTERM, KILL_AFTER)
 
-    def _look_at_unread(self, stage: Started, idle: int = 0) -> None:
+    def _stop_if_unread(self, stage: Started, idle: int = 0) -> None:
         """Stop a stage whose reader has left; one that writes a file or has closed its stdout may finish its work.
 
         Between two commands a shell has its own stdout, and writes no file: it takes several looks in a row.
@@ -79,13 +86,7 @@ class Ladder:
                 self._stop([stage], signal.SIGTERM, KILL_AFTER)
             return
         idle = 0 if process.writes_file(stage.pid) else idle + 1
-        self._poller.after(LOOK, lambda: self._look_at_unread(stage, idle))
-
-    def _stop_forsaken(self, stage: Started) -> None:
-        """Stop a stage that is to be read to its end, and whose reader has left: it had time to end."""
-        if stage.running and stage.forsaken:
-            stage.deserted = True
-            self._stop([stage], signal.SIGTERM, KILL_AFTER)
+        self._poller.after(LOOK, lambda: self._stop_if_unread(stage, idle))
 
     def _stop(self, stages: Sequence[Started], number: int, kill_after: float | None = None) -> None:
         for stage in stages:
@@ -94,7 +95,3 @@ class Ladder:
                 watchdog.send(stage.pid, number)
         if kill_after is not None:
             self._poller.after(kill_after, lambda: self._stop(stages, signal.SIGKILL))
-
-
-def _names(stages: Sequence[Started]) -> str:
-    return ", ".join(stage.name for stage in stages) or "nothing is running"

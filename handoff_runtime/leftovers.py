@@ -33,22 +33,28 @@ class Leftovers:
         self._stages, self._poller, self._watchdog, self._log = stages, poller, watchdog, log
         self._stderr, self._grace = stderr, grace
 
-    def mind_group(self, stage: Started) -> None:
+    def forget_empty_group(self, stage: Started) -> None:
         """Forget a group nothing is left of: its number may soon be a stranger's."""
         if stage.group_left and not watchdogs.alive(stage.pid):
             stage.group_left = False
-            self._watchdog.release(stage.pid)
+            self._watchdog.remove(stage.pid)
 
-    def mind(self, stage: Started) -> None:
+    def check(self, stage: Started) -> None:
         """A process that outlives its stage and keeps its pipes open, silently, is ended."""
-        self.mind_group(stage)
+        self.forget_empty_group(stage)
         silent, patience = self._silence(stage)
-        if self._stderr.deaf:  # it is we who do not listen
-            stage.heard = time.monotonic()
-        elif silent is not None and not stage.cleared and time.monotonic() - silent > patience:
-            self._end(stage)
+        if self._stderr.paused:  # it is we who do not listen
+            stage.last_output = time.monotonic()
+        elif silent is not None and not stage.orphans_killed and time.monotonic() - silent > patience:
+            stage.orphans_killed = True
+            self._log.say(f"stage {stage.name} has ended but left a process that keeps its output open; ending that")
+            self._send(stage, signal.SIGTERM)
+            self._poller.after(KILL_AFTER, lambda: self._send(stage, signal.SIGKILL))
+            self._stderr.close(stage)
+            if stage.link is not None:
+                stage.link.close()
 
-    def let_go(self) -> None:
+    def close_pipes(self) -> None:
         """Close what a process out of our reach still holds."""
         for stage in self._stages:
             if stage.link is not None:
@@ -56,16 +62,16 @@ class Leftovers:
         for stage in self._stages:
             self._stderr.close(stage)
 
-    def sweep(self, reap: Callable[[], None]) -> None:
+    def kill_all(self, reap: Callable[[], None]) -> None:
         """End every process that is left; `reap` waits for those that have ended."""
         reap()
         patience = min(2.0, self._grace * 0.1)
         begun = time.monotonic()
-        asked: set[Sending] = set()
+        terminated: set[Sending] = set()
         while (left := self._left()) and (waited := time.monotonic() - begun) < 2 * patience:
-            for send, number in left - asked if waited < patience else left:
+            for send, number in left - terminated if waited < patience else left:
                 send(number, signal.SIGTERM if waited < patience else signal.SIGKILL)
-            asked |= left
+            terminated |= left
             time.sleep(0.01)
             reap()
 
@@ -77,27 +83,23 @@ class Leftovers:
             return (None if link.idle_since is None else max(link.idle_since, ended)), QUIET_LINK
         if link is None and any(each.running for each in self._stages[stage.index + 1 :]):
             return (ended if stage.group_left else None), self._grace
-        return (max(stage.heard, ended) if stage.stderr >= 0 else None), QUIET_STDERR
-
-    def _end(self, stage: Started) -> None:
-        stage.cleared = True
-        self._log.say(f"stage {stage.name} has ended but left a process that keeps its output open; ending that")
-        self._send(stage, signal.SIGTERM)
-        self._poller.after(KILL_AFTER, lambda: self._send(stage, signal.SIGKILL))
-        self._stderr.close(stage)
-        if stage.link is not None:
-            stage.link.close()
+        return (max(stage.last_output, ended) if stage.stderr >= 0 else None), QUIET_STDERR
 
     def _send(self, stage: Started, number: int) -> None:
-        self.mind_group(stage)
+        self.forget_empty_group(stage)
         if stage.group_left:
             watchdogs.send(stage.pid, number)
 
     def _left(self) -> set[Sending]:
         for stage in self._stages:
-            self.mind_group(stage)
+            self.forget_empty_group(stage)
         groups = {(watchdogs.send, stage.pid) for stage in self._stages if stage.group_left}
-        return groups | {(_send_to_child, pid) for pid in _children() if pid != self._watchdog.pid}
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:  # (proc(5)), of any group
+                children = [int(pid) for pid in file.read().split()]
+        except OSError:
+            children = []
+        return groups | {(_send_to_child, pid) for pid in children if pid != self._watchdog.pid}
 
 
 def _send_to_child(pid: int, number: int) -> None:
@@ -106,12 +108,3 @@ def _send_to_child(pid: int, number: int) -> None:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def _children() -> list[int]:
-    """Our living children (proc(5)); none where the kernel does not tell."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
-            return [int(pid) for pid in file.read().split()]
-    except OSError:
-        return []

@@ -19,16 +19,13 @@ BLOCK = 4096
 def watch(poller: Poller, signals: Signals) -> None:
     """Take its end as a hangup: the run is to stop."""
 
-    def heard(_events: int) -> None:
-        if not _read():
+    def read(_events: int) -> None:
+        try:
+            alive = os.read(STDIN, BLOCK)
+        except OSError:
+            alive = b""
+        if not alive:
             poller.ignore(STDIN)
             signals.note(signal.SIGHUP)
 
-    poller.watch(STDIN, IN, heard)
-
-
-def _read() -> bytes:
-    try:
-        return os.read(STDIN, BLOCK)
-    except OSError:
-        return b""
+    poller.watch(STDIN, IN, read)

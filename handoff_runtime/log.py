@@ -28,8 +28,18 @@ ATOMIC = 4096  # a poll(2) that says writable promises a pipe this much (pipe(7)
 class Log:
     """Lines to a file descriptor, as `text` or `json`, and to a file as text."""
 
-    def __init__(self, fd: int, form: str, mask: Mask, width: int = 0, copy: int | None = None) -> None:
+    def __init__(
+        self,
+        fd: int,
+        form: str,
+        mask: Mask,
+        width: int = 0,
+        copy: int | None = None,
+        *,
+        file_limit: int = FILE_LIMIT,
+    ) -> None:
         self.fd, self._form, self._mask, self._width, self._copy = fd, form, mask, width, copy
+        self._file_limit = file_limit
         self._partial: dict[str, bytes] = {}
         self._held = bytearray()
         self._kept = 0
@@ -87,18 +97,14 @@ class Log:
 
     def _safe_cut(self, data: bytes) -> int:
         """Where to cut a line so that no secret is cut in two; 0 where that is not known yet."""
-        cut, before = max(0, len(data) - self._mask.longest), -1
+        cut, before, forms = max(0, len(data) - self._mask.longest), -1, self._mask.encoded
         for _ in range(LONGEST_CHAIN):
             if cut == before:
                 break
-            before, cut = cut, min([cut, *self._crossing(data, cut)])
+            # Where secrets begin that reach over the cut.
+            starts = (data.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1) for form in forms)
+            before, cut = cut, min([cut, *(start for start in starts if start >= 0)])
         return cut
-
-    def _crossing(self, data: bytes, cut: int) -> list[int]:
-        """Where secrets begin that reach over the cut."""
-        forms = self._mask.encoded
-        starts = (data.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1) for form in forms)
-        return [start for start in starts if start >= 0]
 
     def _shown(self, data: bytes) -> bytes:
         """What a stage wrote, masked and safe to print; most stages write nothing that needs a closer look."""
@@ -112,27 +118,19 @@ class Log:
         if ESCAPE in block:
             lines = [line.removesuffix(RESET) + RESET if ESCAPE in line else line for line in lines]
         now = time.time()
-        text = self._text(stage, lines, now)
-        self._append(text)
+        tag = f"{time.strftime('%H:%M:%S', time.localtime(now))} {stage:<{self._width}} | ".encode()
+        text = b"".join([tag + line + b"\n" for line in lines])
+        self._kept += len(text)
+        try:
+            if self._copy is not None:  # a stage gone mad must not fill the disk
+                os.write(self._copy, text if self._kept <= self._file_limit else CUT)
+        except OSError:
+            self._copy = None  # a full disk must not end a run that does not need it
+        if self._kept > self._file_limit:
+            self._copy = None
         if not self._broken:
             self._held += text if self._form == "text" else self._json(stage, lines, now)
             self.flush()
-
-    def _append(self, text: bytes) -> None:
-        """Keep the text in the file, as far as it may grow: a stage gone mad must not fill the disk."""
-        self._kept += len(text)
-        try:
-            if self._copy is not None:
-                os.write(self._copy, text if self._kept <= FILE_LIMIT else CUT)
-        except OSError:
-            self._copy = None  # a full disk must not end a run that does not need it
-        if self._kept > FILE_LIMIT:
-            self._copy = None
-
-    def _text(self, stage: str, lines: list[bytes], now: float) -> bytes:
-        clock = time.strftime("%H:%M:%S", time.localtime(now))
-        tag = f"{clock} {stage:<{self._width}} | ".encode()
-        return b"".join([tag + line + b"\n" for line in lines])
 
     def _json(self, stage: str, lines: list[bytes], now: float) -> bytes:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"

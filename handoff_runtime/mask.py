@@ -65,13 +65,13 @@ class Mask(NamedTuple):
         """Lines with every secret starred; a line that splits one by colours or controls loses these."""
         found = self.starred(data)
         if self.encoded and terminal.has_controls(found):
-            return b"\n".join([self._seen(line) for line in found.split(b"\n")])
+            lines = found.split(b"\n")
+            for index, line in enumerate(lines):
+                plain = UNSEEN.sub(b"", line.removesuffix(b"\r"))
+                if (starred := self.starred(plain)) != plain:
+                    lines[index] = starred
+            return b"\n".join(lines)
         return found
-
-    def _seen(self, line: bytes) -> bytes:
-        plain = UNSEEN.sub(b"", line.removesuffix(b"\r"))
-        starred = self.starred(plain)
-        return line if starred == plain else starred
 
     def starred(self, data: bytes) -> bytes:
         """The bytes with every secret starred that nothing splits."""
@@ -93,10 +93,8 @@ class Mask(NamedTuple):
             return {self.text(str(key)): self.value(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
-        return value if value is None or isinstance(value, bool) else self._number(value)
-
-    def _number(self, value: object) -> object:
-        return value if self.text(str(value)) == str(value) else STARS
+        harmless = value is None or isinstance(value, bool) or self.text(str(value)) == str(value)
+        return value if harmless else STARS
 
 
 def of_run(params: Params, pipeline: Pipeline, environ: Mapping[str, str], data: Mapping[str, Any]) -> Mask:
@@ -133,8 +131,14 @@ def _forms(secret: str) -> Iterator[str]:
         once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
         yield once
         yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
-    yield _as_go_has_it(secret)
-    yield from _html(secret)
+    text = json.dumps(secret, ensure_ascii=False)[1:-1]  # in JSON, Go escapes what has a meaning in HTML
+    yield "".join(f"\\u{ord(character):04x}" if character in "<>&" else character for character in text)
+    html = secret  # templates escape quotes in one of several ways, or not
+    for character, entity in HTML:
+        html = html.replace(character, entity)
+    yield html
+    for (double, as_double), (single, as_single) in HTML_QUOTES:
+        yield html.replace(double, as_double).replace(single, as_single)
     yield repr(secret)[1:-1]
     yield from (secret.replace("'", quote) for quote in ("\\'", "'\\''", "''"))  # Python, shells, SQL
     yield json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/")  # PHP
@@ -142,21 +146,6 @@ def _forms(secret: str) -> Iterator[str]:
         yield _percent(secret, plain, "02x")
         yield _percent(secret, plain, "02X")
         yield _percent(secret, plain, "02X").replace("%20", "+")
-
-
-def _html(secret: str) -> Iterator[str]:
-    """The secret as templates escape it: quotes in one of several ways, or left as they are."""
-    for character, entity in HTML:
-        secret = secret.replace(character, entity)
-    yield secret
-    for (double, as_double), (single, as_single) in HTML_QUOTES:
-        yield secret.replace(double, as_double).replace(single, as_single)
-
-
-def _as_go_has_it(secret: str) -> str:
-    """The secret in JSON made by Go, which escapes what has a meaning in HTML."""
-    text = json.dumps(secret, ensure_ascii=False)[1:-1]
-    return "".join(f"\\u{ord(character):04x}" if character in "<>&" else character for character in text)
 
 
 def _percent(secret: str, plain: frozenset[int], code: str) -> str:

@@ -37,11 +37,14 @@ class Memory:
         self._counter, self._before = _counter(root)
 
     def why_killed(self) -> str | None:
-        """In words, if the kernel has killed a process of our group for memory meanwhile."""
+        """What limit was reached, if the kernel has killed a process of our group for memory since."""
         kills = _kills(self._counter)
         if kills is None or self._before is None or kills <= self._before:
             return None
-        limit = _limit(self._root)
+        # The least limit of our group and those around it, as far as we see them.
+        texts = [_read(f"{place}/{version.limit}").strip() for version, place in _directories(self._root)]
+        limits = (int(text) for text in texts if text.isdigit())
+        limit = min((each for each in limits if 0 < each < NO_LIMIT), default=None)
         return f"the limit of {size(limit)} was reached" if limit else "there was none left"
 
 
@@ -63,30 +66,20 @@ def _counter(root: str) -> tuple[str, int | None]:
     return "", None
 
 
-def _limit(root: str) -> int | None:
-    """The least limit of our group and those around it, as far as we see them."""
-    texts = [_read(f"{directory}/{version.limit}").strip() for version, directory in _directories(root)]
-    return min((int(text) for text in texts if text.isdigit() and 0 < int(text) < NO_LIMIT), default=None)
-
-
 def _directories(root: str) -> Iterator[tuple[_Version, str]]:
     """Where our group's files may be, from our own upwards."""
-    told = _read(f"{root}/proc/self/cgroup").splitlines()
+    lines = _read(f"{root}/proc/self/cgroup").splitlines()  # like `4:memory:/docker/0123`
     for version in (_ONE, _TWO):
-        path = _path(told, version.controller)
+        path = ""
+        for line in lines:
+            controllers, colon, group = line.partition(":")[2].partition(":")
+            if colon and version.controller in controllers.split(","):
+                path = group.rstrip("/")
+                break
         while path:
             yield version, f"{root}{version.mount}{path}"
             path = path.rpartition("/")[0]
         yield version, root + version.mount
-
-
-def _path(told: list[str], controller: str) -> str:
-    """Our group of this controller, from lines like `4:memory:/docker/0123`."""
-    for line in told:
-        controllers, colon, path = line.partition(":")[2].partition(":")
-        if colon and controller in controllers.split(","):
-            return path.rstrip("/")
-    return ""
 
 
 def _kills(path: str) -> int | None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         def finish(self) -> None:
             """Let go of what is the mover's own."""
 
-        def settle(self) -> None:
+        def refresh(self) -> None:
             """Bring the count of rows up to date."""
 
         @property
@@ -75,7 +75,7 @@ class Splice:
     def finish(self) -> None:
         """Nothing is ours."""
 
-    def settle(self) -> None:
+    def refresh(self) -> None:
         """Nothing is counted elsewhere."""
 
 
@@ -87,7 +87,7 @@ class TeeSplice:
         self.waits, self.ended = source, False
         self._source, self._sink, self._calls = source, sink, calls
         self._rows = Rows(poller, calls.tee)
-        self._uncounting = Splice(source, sink, calls)
+        self._bytes = Splice(source, sink, calls)
         self._shown = 0
 
     @property
@@ -103,25 +103,26 @@ class TeeSplice:
     def step(self) -> int:
         """Show what has come, if nothing shown is left to be moved; then move what was shown."""
         if self._rows.count is None:
-            return self._uncounted()
+            return self._step_uncounted()
         try:
             showing = self._shown > 0 or self._show()
         except BrokenPipeError:
-            self._rows.lost()
-            return self._uncounted()
-        moved = self._move() if showing else 0
-        if showing:
-            self.waits = self._sink if self._shown else self._source
+            self._rows.mark_unknown()
+            return self._step_uncounted()
+        if not showing:
+            return 0
+        moved = self._move()
+        self.waits = self._sink if self._shown else self._source
         return moved
 
     def finish(self) -> None:
         """Close the counter's pipe; its number comes later."""
         self._rows.finish()
 
-    def settle(self) -> None:
+    def refresh(self) -> None:
         """Have the counter tell what it has, unless we wait for it: its descriptor must stay what it is."""
         if self.waits != self._rows.fd:
-            self._rows.settle()
+            self._rows.refresh()
 
     def _show(self) -> bool:
         """Show what waits at the source; when blocked on a source that is ready it is the counter that is full."""
@@ -136,13 +137,13 @@ class TeeSplice:
 
     def _move(self) -> int:
         """Move what was shown; while `wc` counts, which tells newlines only, look at the last byte alone."""
-        before, heavy = self._shown, self._rows.heavy
+        before, external = self._shown, self._rows.external
         try:
-            if heavy and self._shown > 1:
+            if external and self._shown > 1:
                 self._splice(self._shown - 1)
-            if heavy and self._shown == 1:
+            if external and self._shown == 1:
                 self._rows.last_byte(self._source)
-            if self._shown == 1 or not heavy:
+            if self._shown == 1 or not external:
                 self._splice(self._shown)
         except BlockingIOError:
             pass
@@ -151,9 +152,9 @@ class TeeSplice:
     def _splice(self, count: int) -> None:
         self._shown -= self._calls.splice(self._source, self._sink, count)
 
-    def _uncounted(self) -> int:
-        moved = self._uncounting.step()
-        self.waits, self.ended = self._uncounting.waits, self._uncounting.ended
+    def _step_uncounted(self) -> int:
+        moved = self._bytes.step()
+        self.waits, self.ended = self._bytes.waits, self._bytes.ended
         return moved
 
 
@@ -172,8 +173,15 @@ class Copy:
 
     def step(self) -> int:
         """Read a chunk if none is held; write what the sink takes of it."""
-        if not self.held and not self._read():
-            return 0
+        if not self.held:
+            chunk = os.read(self._source, CHUNK)
+            self.ended = not chunk
+            if self.ended:
+                return 0
+            if self.rows is not None:
+                self.rows += chunk.count(b"\n")
+                self._last = chunk[-1]
+            self.held = memoryview(chunk)
         try:
             moved = os.write(self._sink, self.held)
         except BlockingIOError:
@@ -188,17 +196,8 @@ class Copy:
             self.rows += int(self._last != NEWLINE)
             self._last = NEWLINE
 
-    def settle(self) -> None:
+    def refresh(self) -> None:
         """The count is always up to date."""
-
-    def _read(self) -> bool:
-        chunk = os.read(self._source, CHUNK)
-        self.ended = not chunk
-        if chunk and self.rows is not None:
-            self.rows += chunk.count(b"\n")
-            self._last = chunk[-1]
-        self.held = memoryview(chunk)
-        return bool(chunk)
 
 
 def mover(meter: str, source: int, sink: int, calls: Calls | None, poller: Poller) -> Mover:
@@ -218,7 +217,7 @@ class Link:
     """
 
     def __init__(self, source: int, sink: int, mover: Mover, poller: Poller, *, read_whole: bool = False) -> None:
-        self.bytes, self.open, self.forsaken = 0, True, False
+        self.bytes, self.open, self.deserted = 0, True, False
         self._read_whole, self._unread = read_whole, b""
         self._left_over: int | None = None
         self.left: float | None = None
@@ -237,10 +236,10 @@ class Link:
         """Closed, and every row counted."""
         return not self.open and self._mover.counted
 
-    def settle(self) -> None:
+    def refresh(self) -> None:
         """Bring the rows up to date, where a counter of its own has them."""
         if self.open:
-            self._mover.settle()
+            self._mover.refresh()
 
     def close(self) -> None:
         """Close both ends: the writer is told by EPIPE, the reader by end of file."""
@@ -292,31 +291,24 @@ class Link:
         if self._mover.ended:
             self.close()
             return
-        self._note_idle(moved)
+        if self._mover.waits != self._source:
+            self.idle_since = None
+        elif moved or self.idle_since is None:
+            self.idle_since = time.monotonic()
         self._watch()
-
-    def _note_idle(self, moved: int) -> None:
-        waiting = self._mover.waits == self._source
-        self.idle_since = (
-            (time.monotonic() if moved or self.idle_since is None else self.idle_since) if waiting else None
-        )
 
     def _reader_left(self) -> None:
         if self._read_whole:
             self._unread = kernel.rest(self._sink) + bytes(self._mover.held) + kernel.rest(self._source)
-            if not self._unread:
-                self._wait_for_writer()
+            if not self._unread:  # the writer will show whether that was all
+                self.deserted, self.idle_since = True, time.monotonic()
+                self._poller.ignore(self._waits)
+                self._close_sink()
+                self._waits = self._source
+                self._poller.watch(self._source, IN, self._writer_shows)
                 return
         self.left = time.monotonic()
         self.close()
-
-    def _wait_for_writer(self) -> None:
-        """The reader has gone and left nothing: the writer shows whether that was all."""
-        self.forsaken, self.idle_since = True, time.monotonic()
-        self._poller.ignore(self._waits)
-        self._close_sink()
-        self._waits = self._source
-        self._poller.watch(self._source, IN, self._writer_shows)
 
     def _writer_shows(self, _events: int) -> None:
         self._unread += kernel.rest(self._source)

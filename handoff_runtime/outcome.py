@@ -53,7 +53,10 @@ class Outcome(NamedTuple):
 
 def decide(endings: Sequence[Ending], signal: int | None = None) -> Outcome:
     """Judge a pipeline that has ended; `signal` is the one that made us stop it, if any."""
-    verdicts = _verdicts(endings)
+    verdicts: tuple[str, ...] = ()
+    for ending in reversed(endings):  # since what a stage's end means depends on its readers'
+        readers_fine = all(verdict in (OK, NOT_NEEDED) for verdict in verdicts)
+        verdicts = (_verdict(ending, last=not verdicts, readers_fine=readers_fine), *verdicts)
     failed = [index for index, verdict in enumerate(verdicts) if verdict == FAILED]
     if signal is not None:
         return Outcome("stopped", 128 + signal, verdicts)
@@ -71,34 +74,26 @@ def exit_code(status: int) -> int:
     return status if status >= 0 else 128 - status
 
 
-def told(status: int) -> str:
-    """A status in words."""
+def describe(ending: Ending, why_killed: str | None = None) -> str:
+    """How a stage failed, in words; `why_killed` where the kernel killed it for memory."""
+    status = ending.status
+    if (unread := ending.unread) and status == 0:
+        rows = None if unread.rows is None else f"{unread.rows:,} row{'' if unread.rows == 1 else 's'}"
+        size = f"{unread.bytes:,} bytes" if unread.bytes else None
+        counted = f"{rows} ({size})" if rows and size else size
+        at_least = "at least " if unread.more else ""
+        what = f"{at_least}{counted} were left unread" if counted else "not all of it was read"
+        return f"ended with exit 0 before its input was at its end: {what}"
+    if why_killed:
+        return f"was killed for memory: {why_killed}"
     if status >= 0:
         return f"ended with exit {status}"
     return f"was ended by {signal_name(-status)}" + (" (out of memory?)" if status == -signals.SIGKILL else "")
 
 
-def early(unread: Unread) -> str:
-    """In words, how a stage ended that left some of its input."""
-    rows = None if unread.rows is None else f"{unread.rows:,} row{'' if unread.rows == 1 else 's'}"
-    size = f"{unread.bytes:,} bytes" if unread.bytes else None
-    counted = f"{rows} ({size})" if rows and size else size
-    what = f"{'at least ' if unread.more else ''}{counted} were left unread" if counted else "not all of it was read"
-    return f"ended with exit 0 before its input was at its end: {what}"
-
-
 def signal_name(number: int) -> str:
     """A signal's name, or its number where it has none."""
     return {signal.value: signal.name for signal in signals.Signals}.get(number, f"signal {number}")
-
-
-def _verdicts(endings: Sequence[Ending]) -> tuple[str, ...]:
-    """From the last stage to the first, since what a stage's end means depends on its readers'."""
-    verdicts: list[str] = []
-    for index in reversed(range(len(endings))):
-        readers_fine = all(verdict in (OK, NOT_NEEDED) for verdict in verdicts)
-        verdicts.insert(0, _verdict(endings[index], last=index == len(endings) - 1, readers_fine=readers_fine))
-    return tuple(verdicts)
 
 
 def _verdict(ending: Ending, *, last: bool, readers_fine: bool) -> str:

@@ -11,21 +11,23 @@ from handoff_runtime.signals import STOPPING, Signals
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Lock = TypeVar("Lock")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
 
 
 class Given(Exception):  # noqa: N818  # no error: the run was given up, as it was asked to be
-    """The run was given up before it began: skipped, or stopped while it waited. `told` completes its record."""
+    """The run was given up before it began: skipped, or stopped while it waited. `fields` complete its record."""
 
     def __init__(self, word: str, exit_code: int, reason: str) -> None:
         super().__init__(reason)
-        self.exit = exit_code
-        self.told: dict[str, Any] = {"outcome": word, "exit": exit_code, "reason": reason}
+        self.exit_code = exit_code
+        self.fields: dict[str, Any] = {"outcome": word, "exit": exit_code, "reason": reason}
 
 
-def take(mode: str, lock: Callable[[], int], signals: Signals, say: Callable[[str], None]) -> int:
+def take(mode: str, lock: Callable[[], Lock], signals: Signals, say: Callable[[str], None]) -> Lock:
     """Take the lock; where another run has it: fail (BusyError), skip (Given), or wait for it."""
     pause = FIRST_PAUSE
     while True:
@@ -39,14 +41,10 @@ def take(mode: str, lock: Callable[[], int], signals: Signals, say: Callable[[st
                 raise Given("skipped", 0, busy.message) from None
             if pause == FIRST_PAUSE:
                 say(f"waiting: {busy.message}")
-        _rest(pause, signals)
+        until = time.monotonic() + pause
+        while (left := until - time.monotonic()) > 0:
+            for number in signals.take():
+                if number in STOPPING:
+                    raise Given("stopped", 128 + number, f"stopped by {outcome.signal_name(number)} while it waited")
+            time.sleep(min(left, FIRST_PAUSE))
         pause = min(LONGEST_PAUSE, 2 * pause)
-
-
-def _rest(seconds: float, signals: Signals) -> None:
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        for number in signals.take():
-            if number in STOPPING:
-                raise Given("stopped", 128 + number, f"stopped by {outcome.signal_name(number)} while it waited")
-        time.sleep(min(left, FIRST_PAUSE))

@@ -58,6 +58,13 @@ def parse(document: object) -> Pipeline:
             f"pipeline: format {whole.get('format')!r} found, {FORMAT} expected",
             "render the project with the kit of this runtime's version: `invoke render`",
         )
+    found = whole.get("stages")
+    if not isinstance(found, list) or not found:
+        raise PipelineError(f"pipeline.stages: {_kind(found)} found, a list of at least one stage expected")
+    stages = tuple(_stage(item, f"stages[{index}]") for index, item in enumerate(found))
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise PipelineError(f"pipeline.stages: names {names} found, each only once expected")
     return Pipeline(
         project=_text(whole.get("project"), "project"),
         environment=_text(whole.get("environment", "dev"), "environment"),
@@ -65,27 +72,22 @@ def parse(document: object) -> Pipeline:
         envs=_envs(whole.get("envs", {}), "envs"),
         state=_choice(whole.get("state", "all"), STATES, "state"),
         meter=_choice(whole.get("meter", "rows"), METERS, "meter"),
-        stages=_stages(whole.get("stages")),
+        stages=stages,
         overlap=_choice(whole.get("overlap", "fail"), OVERLAPS, "overlap"),
     )
-
-
-def _stages(found: object) -> tuple[Stage, ...]:
-    if not isinstance(found, list) or not found:
-        raise PipelineError(f"pipeline.stages: {_kind(found)} found, a list of at least one stage expected")
-    stages = tuple(_stage(item, f"stages[{index}]") for index, item in enumerate(found))
-    names = [stage.name for stage in stages]
-    if len(set(names)) < len(names):
-        raise PipelineError(f"pipeline.stages: names {names} found, each only once expected")
-    return stages
 
 
 def _stage(found: object, where: str) -> Stage:
     whole = _mapping(found, where)
     argv, label = _command(whole, where)
-    venv = whole.get("venv")
+    venv, name = whole.get("venv"), _text(whole.get("name"), f"{where}.name")
+    if not is_stage_name(name):
+        raise PipelineError(
+            f"pipeline.{where}.name: {name!r} found, a name in one line, without |, and other than {RESERVED} expected",
+            "render the project with the kit of this runtime's version: `invoke render`",
+        )
     return Stage(
-        name=_name(whole.get("name"), f"{where}.name"),
+        name=name,
         argv=argv,
         label=label,
         venv=None if venv is None else _text(venv, f"{where}.venv"),
@@ -102,18 +104,14 @@ def _command(whole: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], str
         text = _text(whole["shell"], f"{where}.shell")
         return ("sh", "-c", text), text
     if kinds == ["builtin"]:
-        return _builtin(_choice(whole["builtin"], tuple(BUILTINS), f"{where}.builtin"))
+        name = _choice(whole["builtin"], tuple(BUILTINS), f"{where}.builtin")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), BUILTINS[name])
+        return (sys.executable, "-I", "-S", script), name  # nothing of the project on its path, and a quick start
     words = whole["argv"]
     if not isinstance(words, list) or not words:
         raise PipelineError(f"pipeline.{where}.argv: {_kind(words)} found, a list of words expected")
     argv = tuple(_word(word, f"{where}.argv") for word in words)
     return argv, argv[0]
-
-
-def _builtin(name: str) -> tuple[tuple[str, ...], str]:
-    """A built-in is a file of ours run alone: no site, nothing of the project on its path, so a quick start."""
-    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), BUILTINS[name])
-    return (sys.executable, "-I", "-S", script), name
 
 
 def _mapping(found: object, where: str) -> Mapping[str, Any]:
@@ -155,16 +153,6 @@ def stage_name(wish: str, taken: Collection[str] = ()) -> str:
     while name in taken or not is_stage_name(name):
         number += 1
         name = f"{shown}-{number}"
-    return name
-
-
-def _name(found: object, where: str) -> str:
-    name = _text(found, where)
-    if not is_stage_name(name):
-        raise PipelineError(
-            f"pipeline.{where}: {name!r} found, a name in one line, without |, and other than {RESERVED} expected",
-            "render the project with the kit of this runtime's version: `invoke render`",
-        )
     return name
 
 

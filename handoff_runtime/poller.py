@@ -40,13 +40,11 @@ class Poller:
 
     def turn(self) -> None:
         """Wait until something is ready or due, and call what belongs to it."""
-        ready = [(fd, events, self._watched[fd]) for fd, events in self._poll.poll(self._timeout())]
+        # Milliseconds until the next due time, never a little too early.
+        timeout = max(0.0, (self._due[0][0] - time.monotonic()) * 1000 + 1) if self._due else None
+        ready = [(fd, events, self._watched[fd]) for fd, events in self._poll.poll(timeout)]
         for fd, events, watched in ready:
-            if self._watched.get(fd) is watched:  # not another one that was given its number meanwhile
+            if self._watched.get(fd) is watched:  # not another one that was given its number since
                 watched[1](events)
         while self._due and self._due[0][0] <= time.monotonic():
             heapq.heappop(self._due)[2]()
-
-    def _timeout(self) -> float | None:
-        """Milliseconds until the next due time, never a little too early."""
-        return max(0.0, (self._due[0][0] - time.monotonic()) * 1000 + 1) if self._due else None

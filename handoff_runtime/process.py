@@ -36,7 +36,12 @@ class Usage(NamedTuple):
 
 def command(stage: Stage, environ: Mapping[str, str]) -> Command:
     """Find the stage's command before anything runs; StartError 127 or 126 as POSIX shells have it."""
-    own = _environ(stage, environ)
+    own = {**environ, **stage.envs}
+    if stage.venv:  # as `activate` would set it
+        venv = os.path.abspath(stage.venv)
+        own.pop("PYTHONHOME", None)
+        own["VIRTUAL_ENV"] = venv
+        own["PATH"] = os.pathsep.join([os.path.join(venv, "bin"), own.get("PATH", os.defpath)])
     places = own.get("PATH", os.defpath)
     if stage.is_shell:
         return Command(stage.name, *_shell(stage, places), own)
@@ -64,6 +69,10 @@ def start(command: Command, stdin: int, stdout: int, stderr: int) -> int:
     """Start the command in a new process group with these three descriptors and no other; its pid."""
     fds = ((stdin, 0), (stdout, 1), (stderr, 2))
     actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in fds]
+    # What we or Python ignore or catch; a hangup that we were started to ignore stays ignored (nohup).
+    signals: list[int] = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     try:
         return os.posix_spawn(
             command.path,
@@ -72,51 +81,36 @@ def start(command: Command, stdin: int, stdout: int, stderr: int) -> int:
             file_actions=actions,
             setpgroup=0,
             setsigmask=[],
-            setsigdef=_ours_only(),
+            setsigdef=signals,
         )
     except OSError as error:
         raise _cannot_start(command.stage, command.argv[0], NOT_EXECUTABLE, error.strerror or str(error)) from None
 
 
-def _ours_only() -> list[int]:
-    """Signals a stage finds as we did: those that we or Python ignore or catch; a hangup stays ignored (nohup)."""
-    numbers: list[int] = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM]
-    return numbers if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*numbers, signal.SIGHUP]
-
-
 def holds(pid: int, fd: int) -> bool:
     """Whether a process has open what our `fd` is, as far as the system tells (proc(5)); of an ended one, yes."""
-    place = f"/proc/{pid}/fd"
+    place, ours = f"/proc/{pid}/fd", os.fstat(fd)
     try:
-        return any(_is(f"{place}/{its}", fd) for its in os.listdir(place)) or not os.listdir(place)
+        for its in os.listdir(place):
+            try:
+                if os.path.samestat(os.stat(f"{place}/{its}"), ours):
+                    return True
+            except OSError:  # closed in between
+                continue
+        return not os.listdir(place)
     except OSError:
         return True
 
 
 def writes_file(group: int) -> bool:
     """Whether the stdout of a process in this group is a regular file; no where the system does not show it (macOS)."""
-    return any(_stdout_is_file(pid) for pid in watchdog.processes() if _group(pid) == group)
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except OSError:  # ended in between
-        return 0
-
-
-def _stdout_is_file(pid: int) -> bool:
-    try:
-        return stat.S_ISREG(os.stat(f"/proc/{pid}/fd/1").st_mode)
-    except OSError:  # closed, or ended in between
-        return False
-
-
-def _is(path: str, fd: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(fd))
-    except OSError:  # closed meanwhile
-        return False
+    for pid in watchdog.processes():
+        try:
+            if os.getpgid(pid) == group and stat.S_ISREG(os.stat(f"/proc/{pid}/fd/1").st_mode):
+                return True
+        except OSError:  # ended in between, or its stdout is closed
+            continue
+    return False
 
 
 def usage(rusage: object) -> Usage:
@@ -126,17 +120,6 @@ def usage(rusage: object) -> Usage:
     unit = 1 if sys.platform == "darwin" else 1024
     cpu = getattr(rusage, "ru_utime", 0.0) + getattr(rusage, "ru_stime", 0.0)
     return Usage(cpu, getattr(rusage, "ru_maxrss", 0) * unit)
-
-
-def _environ(stage: Stage, environ: Mapping[str, str]) -> dict[str, str]:
-    """Our environment, the stage's own, and its venv as `activate` would set it."""
-    own = {**environ, **stage.envs}
-    if stage.venv:
-        venv = os.path.abspath(stage.venv)
-        own.pop("PYTHONHOME", None)
-        own["VIRTUAL_ENV"] = venv
-        own["PATH"] = os.pathsep.join([os.path.join(venv, "bin"), own.get("PATH", os.defpath)])
-    return own
 
 
 def _find(stage: Stage, path: str) -> str:

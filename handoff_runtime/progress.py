@@ -35,7 +35,17 @@ class Progress:
         if self._fd is None:
             return
         now = time.monotonic()
-        line = json.dumps({"stages": [_shown(stage, now) for stage in figures]}) + "\n"
+        stages = [
+            {
+                "name": stage.name,
+                "exit": None if stage.ending is None else stage.ending.status,
+                "seconds": round((stage.ended or now) - stage.started, 2),
+                "rows": stage.rows_out if stage.rows_out is not None else stage.rows_in,
+                "bytes": stage.bytes_out if stage.bytes_out is not None else stage.bytes_in,
+            }
+            for stage in figures
+        ]
+        line = json.dumps({"stages": stages}) + "\n"
         data = self._rest or line.encode()  # what is left of a line goes before a new one
         try:
             self._rest = data[os.write(self._fd, data) :]
@@ -49,13 +59,3 @@ class Progress:
             self._poller.ignore(self._fd)
             self._fd = None
             self._signals.note(signal.SIGHUP)
-
-
-def _shown(stage: Figures, now: float) -> dict[str, object]:
-    return {
-        "name": stage.name,
-        "exit": None if stage.ending is None else stage.ending.status,
-        "seconds": round((stage.ended or now) - stage.started, 2),
-        "rows": stage.rows_out if stage.rows_out is not None else stage.rows_in,
-        "bytes": stage.bytes_out if stage.bytes_out is not None else stage.bytes_in,
-    }

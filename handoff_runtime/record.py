@@ -85,7 +85,23 @@ def ended(
     record: Mapping[str, Any], ended: Ended, now: float, seconds: float, state_after: Snapshot | None, *, replaced: bool
 ) -> dict[str, Any]:
     """The record of the same run at its end."""
-    measured = [_measured(*each) for each in zip(ended.figures, ended.outcome.verdicts, strict=True)]
+    measured: list[dict[str, Any]] = []
+    for figures, verdict in zip(ended.figures, ended.outcome.verdicts, strict=True):
+        status = figures.ending.status if figures.ending else None
+        measured.append(
+            {
+                "verdict": verdict,
+                "exit": status if status is None or status >= 0 else None,
+                "signal": None if status is None or status >= 0 else -status,
+                "seconds": round((figures.ended or figures.started) - figures.started, 3),
+                "cpu_seconds": round(figures.usage.cpu_seconds, 3) if figures.usage else None,
+                "peak_memory_bytes": figures.usage.peak_bytes if figures.usage else None,
+                "rows_in": figures.rows_in,
+                "bytes_in": figures.bytes_in,
+                "rows_out": figures.rows_out,
+                "bytes_out": figures.bytes_out,
+            }
+        )
     unmeasured: list[dict[str, Any]] = [{} for _ in record["stages"][len(measured) :]]
     return {
         **record,
@@ -131,19 +147,3 @@ def stamp(moment: float) -> str:
 
 def _snapshot(snapshot: Snapshot | None) -> dict[str, Any] | None:
     return snapshot._asdict() if snapshot else None
-
-
-def _measured(figures: Figures, verdict: str) -> dict[str, Any]:
-    status = figures.ending.status if figures.ending else None
-    return {
-        "verdict": verdict,
-        "exit": status if status is None or status >= 0 else None,
-        "signal": None if status is None or status >= 0 else -status,
-        "seconds": round((figures.ended or figures.started) - figures.started, 3),
-        "cpu_seconds": round(figures.usage.cpu_seconds, 3) if figures.usage else None,
-        "peak_memory_bytes": figures.usage.peak_bytes if figures.usage else None,
-        "rows_in": figures.rows_in,
-        "bytes_in": figures.bytes_in,
-        "rows_out": figures.rows_out,
-        "bytes_out": figures.bytes_out,
-    }

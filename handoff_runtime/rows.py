@@ -28,7 +28,7 @@ class Rows:
 
     def __init__(self, poller: Poller, tee: Call) -> None:
         self.count: int | None = 0
-        self.heavy = False
+        self.external = False
         self._poller, self._tee = poller, tee
         self._read, self.fd = pipe()
         self._last_read, self._last_write = os.pipe()
@@ -44,10 +44,14 @@ class Rows:
 
     def arrived(self, count: int) -> None:
         """So many bytes were teed into `fd`."""
-        if self.heavy:
+        if self.external:
             return
         self._seen += count
-        self._count_here(count)
+        while count > 0:
+            size = os.readv(self._read, [self._buffer])
+            self._add(self._buffer.count(NEWLINE, 0, size))
+            self._last = self._buffer[size - 1]
+            count -= size
         if self._seen >= LIGHT:
             self._hand_over()
 
@@ -59,13 +63,13 @@ class Rows:
             self._read_last()
             self._tee(source, self._last_write, 1)
 
-    def lost(self) -> None:
+    def mark_unknown(self) -> None:
         """A counter died: no number is better than a wrong one."""
         self.count = None
 
-    def settle(self) -> None:
+    def refresh(self) -> None:
         """Let the present `wc` tell its number, so that the count is up to date, and go on with another."""
-        if self.heavy and self.fd >= 0:
+        if self.external and self.fd >= 0:
             os.close(self.fd)
             self._read, self.fd = pipe()
             self._hand_over()
@@ -75,7 +79,7 @@ class Rows:
         if self.fd < 0:
             return
         os.close(self.fd)
-        if self.heavy:
+        if self.external:
             self._read_last()
         else:
             os.close(self._read)
@@ -83,14 +87,6 @@ class Rows:
         os.close(self._last_write)
         self.fd = -1
         self._add(int(self._last != NEWLINE))
-
-    def _count_here(self, count: int) -> None:
-        view = self._buffer
-        while count > 0:
-            size = os.readv(self._read, [view])
-            self._add(view.count(NEWLINE, 0, size))
-            self._last = view[size - 1]
-            count -= size
 
     def _add(self, more: int) -> None:
         self.count = None if self.count is None else self.count + more
@@ -106,22 +102,25 @@ class Rows:
         """Give the pipe to a `wc -l`; where there is none we go on ourselves."""
         answer, its_answer = os.pipe()
         try:
-            _start_wc(self._read, its_answer)
+            os.posix_spawnp(
+                "wc",
+                ["wc", "-l"],
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_DUP2, self._read, 0), (os.POSIX_SPAWN_DUP2, its_answer, 1)],
+                setpgroup=0,  # so that no signal meant for a stage ends the count
+            )
         except OSError:
             os.close(answer)
-            self._go_on_here()
+            if self.external:
+                self._read_last()
+            self.external, self._seen = False, 0
         else:
             os.close(self._read)
-            self.heavy = True
+            self.external = True
             self._answers[answer] = b""
             self._poller.watch(answer, IN, lambda _events: self._answered(answer))
         finally:
             os.close(its_answer)
-
-    def _go_on_here(self) -> None:
-        if self.heavy:
-            self._read_last()
-        self.heavy, self._seen = False, 0
 
     def _answered(self, answer: int) -> None:
         text = os.read(answer, 64)
@@ -131,15 +130,4 @@ class Rows:
         whole = self._answers.pop(answer)
         self._poller.ignore(answer)
         os.close(answer)
-        self._add(int(whole)) if whole.strip().isdigit() else self.lost()
-
-
-def _start_wc(stdin: int, stdout: int) -> None:
-    """Start `wc -l` in a group of its own, so that no signal meant for a stage ends the count."""
-    os.posix_spawnp(
-        "wc",
-        ["wc", "-l"],
-        os.environ,
-        file_actions=[(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)],
-        setpgroup=0,
-    )
+        self._add(int(whole)) if whole.strip().isdigit() else self.mark_unknown()

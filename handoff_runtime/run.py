@@ -1,4 +1,20 @@
-"""One run, from its params to its record: a table of contents of what a run is."""
+"""One run of a pipeline, or of a function of impl.py, from its params to its record.
+
+`run` calls the stages in this order; `store` is the working directory, or AWS (see `local_store.Store`).
+
+| stage | in | out |
+|---|---|---|
+| plan | request, params, environment | run id; the pipeline without placeholders; the mask of its secrets |
+| acquire | the record of a run that begins | the lock of the working directory, and of the project in the store |
+| fetch | the store | `.env/config`, `.env/files`, `.artifacts` and the state in the working directory |
+| start | the state | `.artifacts/run.json`, which says `running`; `{}` as state where a tap needs one |
+| supervise | commands, signals, time | how each stage ended; `.artifacts/stdout.log` and `stderr.log` |
+| judge | how each stage ended | the outcome: succeeded, failed or stopped, and the stage to blame |
+| keep_state | the outcome, `stdout.log` | the state in the working directory, where the run earned it |
+| store | outcome, artifacts, state | what the next run begins with, the state last |
+| record | outcome, figures | run.json, a line in the history, the last line of the log; the exit code |
+| release | the locks | |
+"""
 
 from __future__ import annotations
 
@@ -21,11 +37,11 @@ from handoff_runtime import (
 )
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, inserted
 from handoff_runtime.execute import Execution, Figures, Result, Settings
-from handoff_runtime.grace import FOR_STAGES, grace
+from handoff_runtime.grace import grace
 from handoff_runtime.log import OURS, Log
 from handoff_runtime.mask import Mask
 from handoff_runtime.memory import Memory
-from handoff_runtime.outcome import Ending, Outcome
+from handoff_runtime.outcome import Outcome
 from handoff_runtime.pipeline import Pipeline
 from handoff_runtime.poller import Poller
 from handoff_runtime.process import Command
@@ -40,7 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from handoff_runtime.aws.remote import Remote
+    from handoff_runtime.local_store import Store
 
 RUN = "run"
 LOG_FD = 2
@@ -49,8 +65,8 @@ LAST_LINES, LAST_BYTES = 20, 1 << 14  # of the stdout of a stage that failed wit
 DRAIN = 5.0
 
 
-class Request(NamedTuple):
-    """What is asked of a run; `meter` overrides the project's; `progress_fd` is whoever watches.
+class RunRequest(NamedTuple):
+    """What the command line asks of a run; `meter` overrides the project's; `progress_fd` is for figures.
 
     With `lifeline` the run stops when our standard input ends; with `no_state` it neither reads nor replaces the state.
     """
@@ -64,287 +80,270 @@ class Request(NamedTuple):
     no_state: bool = False
 
 
-class Scene(NamedTuple):
-    """What a run has before it acts: what was asked, the params, the pipeline without placeholders, our environment."""
+class RunContext(NamedTuple):
+    """What a run knows before it acts; the placeholders of `pipeline` are filled, `environ` is our own environment."""
 
-    request: Request
+    request: RunRequest
     params: Params
     pipeline: Pipeline
     environ: Mapping[str, str]
     settings: Settings
     begun: record.Begun
-    hidden: Mask
+    mask: Mask
+    reads_state: bool  # whether a stage is given the state file
+
+    def masked(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A record as it may be written."""
+        return record.masked(document, self.mask)
 
 
-def run(
-    request: Request, params: Params, environ: Mapping[str, str], signals: Signals, remote: Remote | None = None
-) -> int:
+def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
     """Run the pipeline, or one function, and leave its state and record; the exit code."""
-    scene = _scene(request, params, environ, FOR_STAGES if remote else 1)
+    context = plan(request, params, environ, store.grace_share)
     try:
-        lock = _taken(scene, signals, remote)
-    except overlap.Given as given:
-        return _not_begun(scene, given, remote)
+        lock = acquire(context, signals, store)
+    except overlap.Given as declined:
+        not_begun = {**record.running(context.begun, None, environ), **declined.fields}
+        store.append_history(context.masked(not_begun))
+        return declined.exit_code
     try:
-        return _begun(scene, signals, lock, remote)
+        log, ended = fetch(context, store)
+        document, seeded = start(context, log)
+        ended, replaced = keep_state(context, ended or supervise(context, signals, store, log, lock), log)
+        if seeded and not replaced:
+            state.withdraw()
+        return record_run(context, document, ended, log, store, replaced=replaced)
     finally:
-        if remote:
-            remote.release()
+        store.release()
 
 
-def _taken(scene: Scene, signals: Signals, remote: Remote | None) -> int:
-    """Take the project: here, and where others see it."""
-    mode, say = scene.pipeline.overlap, _log(scene, os.devnull).say
-    lock = overlap.take(mode, workspace.take, signals, say)
-    if remote:
-        remote.say, told = (
-            _inserting(say),
-            record.masked(record.running(scene.begun, None, scene.environ), scene.hidden),
-        )
-        overlap.take(mode, lambda: remote.take(told), signals, say)
-    return lock
-
-
-def _begun(scene: Scene, signals: Signals, lock: int, remote: Remote | None) -> int:
-    state.bring_back()
-    notes = [*history.note_killed(), *workspace.prepare(scene.params.files, copy=remote is None)]
-    log = _log(scene, workspace.STDERR)
-    for note in notes:
-        log.say(inserted(note))
-    ended = _fetched(remote, log, with_state=not scene.request.no_state) if remote else None
-    before = state.snapshot()
-    if before and not before.bytes:
-        log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
-    document = record.running(scene.begun, before, scene.environ)
-    record.write(document, scene.hidden)
-    if scene.request.no_state:
-        state.set_aside()
-    seeded = state.seed(scene.pipeline.state, given=_is_given_state(scene))
-    ended, replaced = _keep_state(scene, ended or _watched(scene, signals, log, lock, remote), log)
-    if seeded and not replaced:
-        state.withdraw()
-    return _conclude(scene, document, ended, log, remote, replaced=replaced)
-
-
-def _fetched(remote: Remote, log: Log, *, with_state: bool) -> record.Ended | None:
-    """Fetch what the run begins with; how it ended, if that is how."""
-    remote.say = _inserting(log.say)
-    try:
-        remote.fetch(with_state=with_state)
-    except overlap.Given as given:
-        return record.Ended(Outcome("stopped", given.exit, ()), reason=str(given))
-    except HandoffError as error:
-        log.say(error.for_log())
-        return record.Ended(Outcome("failed", error.exit_code, ()), reason=error.marked)
-    return None
-
-
-def _inserting(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Lines of the store, which hold names and answers from outside: all of such a line is masked."""
-    return lambda line: say(inserted(line))
-
-
-def _watched(scene: Scene, signals: Signals, log: Log, lock: int, remote: Remote | None) -> record.Ended:
-    """Execute the stages, while the store is kept up to date; a lease that was lost is a failure."""
-    if remote is None:
-        return _execute(scene, signals, log, lock)
-    remote.watch(scene.pipeline.state)
-    ended = _execute(scene, signals, log, lock)
-    remote.rest(_inserting(log.say))
-    return ended._replace(outcome=_failed(ended, remote.lost), reason=remote.lost.marked) if remote.lost else ended
-
-
-def _stored(scene: Scene, final: Mapping[str, Any], log: Log, remote: Remote) -> StoreError | None:
-    """Store what the run left, the state last; what kept it from being stored, told in the record too."""
-    try:
-        remote.keep(record.masked(final, scene.hidden))
-        if final["state"]["replaced"]:
-            remote.keep_state()
-    except StoreError as error:
-        log.say(error.for_log())
-        _tell_unstored(scene, final, error, log, remote)
-        return error
-    return None
-
-
-def _tell_unstored(scene: Scene, final: Mapping[str, Any], error: StoreError, log: Log, remote: Remote) -> None:
-    failed = {"outcome": "failed", "exit": error.exit_code, "reason": error.marked}
-    told = {**final, **({} if final["exit"] else failed), "state": {**final["state"], "replaced": False}}
-    try:
-        record.write(told, scene.hidden)
-        history.append(record.masked(told, scene.hidden))
-        remote.tell(record.masked(told, scene.hidden))
-    except StoreError as again:
-        log.say(f"error: {again.marked}; the store's record of this run is not up to date")
-
-
-def _scene(request: Request, params: Params, environ: Mapping[str, str], share: float) -> Scene:
+def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_share: float) -> RunContext:
+    """Give the run an id, and fill its placeholders."""
     now, data = time.time(), request.data
     whole = params.pipeline._replace(meter=request.meter or params.pipeline.meter)
     due = variables.scheduled_at(data, now)
-    run_id = _checked_id(str(data.get("run_id") or _new_id(now)))
+    new_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
+    run_id = str(data.get("run_id") or new_id)
+    if not keys.is_run_id(run_id):  # it names directories, and keys in S3
+        rule = f"at most {keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
+        shown = inserted(repr(run_id)) if len(run_id) <= keys.LONGEST_ID else f"of {len(run_id)} characters"
+        raise UsageError(f"data: run_id {shown} found, {rule} expected")
     known = variables.values(data, whole, variables.Run(run_id, whole.project, whole.environment, due))
-    pipeline = variables.filled(_chosen(whole, request.command), known)
+    if request.command != RUN:
+        from handoff_runtime import function
+
+        whole = function.pipeline(whole, request.command)
+    pipeline = variables.filled(whole, known)
     read_whole = pipeline.state == state.SINGER
     if request.no_state:
         pipeline = pipeline._replace(state=state.NONE)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
-    begun = record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline)
-    settings = Settings(pipeline.meter, grace(environ) * share, read_whole=read_whole)
-    return Scene(request, params, pipeline, environ, settings, begun, mask.of_run(params, pipeline, environ, data))
+    return RunContext(
+        request,
+        params,
+        pipeline,
+        environ,
+        Settings(pipeline.meter, grace(environ) * grace_share, read_whole=read_whole),
+        record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline),
+        mask.of_run(params, pipeline, environ, data),
+        any(state.is_given(stage.argv, stage.envs) for stage in pipeline.stages),
+    )
 
 
-def _checked_id(run_id: str) -> str:
-    """A run's id names directories, and keys in S3."""
-    if not keys.is_run_id(run_id):
-        rule = f"at most {keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
-        shown = inserted(repr(run_id)) if len(run_id) <= keys.LONGEST_ID else f"of {len(run_id)} characters"
-        raise UsageError(f"data: run_id {shown} found, {rule} expected")
-    return run_id
+def acquire(context: RunContext, signals: Signals, store: Store) -> int:
+    """Take the working directory, then the project where other machines see it; the descriptor of the former's lock."""
+    mode, log = context.pipeline.overlap, _open_log(context, os.open(os.devnull, os.O_WRONLY))
+    lock = overlap.take(mode, workspace.take, signals, log.say)
+    document = context.masked(record.running(context.begun, None, context.environ))
+    overlap.take(mode, lambda: store.acquire(document, _inserting(log)), signals, log.say)
+    return lock
 
 
-def _new_id(now: float) -> str:
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
+def fetch(context: RunContext, store: Store) -> tuple[Log, record.Ended | None]:
+    """Prepare the working directory; the log, and how the run ended where the store ended it."""
+    state.bring_back()
+    notes = [*history.note_killed(), *workspace.prepare(context.params.files, store.local_files)]
+    log = _open_log(context, workspace.fresh(workspace.STDERR))
+    for note in notes:
+        log.say(inserted(note))
+    try:
+        store.fetch(_inserting(log), with_state=not context.request.no_state)
+    except overlap.Given as stopped:
+        return log, record.Ended(Outcome("stopped", stopped.exit_code, ()), reason=str(stopped))
+    except HandoffError as error:
+        log.say(error.for_log())
+        return log, record.Ended(Outcome("failed", error.exit_code, ()), reason=error.marked)
+    return log, None
 
 
-def _chosen(whole: Pipeline, command: str) -> Pipeline:
-    if command == RUN:
-        return whole
-    from handoff_runtime import function
-
-    return function.pipeline(whole, command)
-
-
-def _not_begun(scene: Scene, given: overlap.Given, remote: Remote | None) -> int:
-    """Leave the other run's record alone; what became of ours is told by the history."""
-    told = record.masked({**record.running(scene.begun, None, scene.environ), **given.told}, scene.hidden)
-    (remote or history).note(told)
-    return given.exit
+def start(context: RunContext, log: Log) -> tuple[dict[str, Any], bool]:
+    """Write the record of a run that begins, and give it a state; the record, and whether the state is an empty one."""
+    before = state.snapshot()
+    if before and not before.bytes:
+        log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
+    document = record.running(context.begun, before, context.environ)
+    record.write(document, context.mask)
+    if context.request.no_state:
+        state.set_aside()
+    return document, state.seed(context.pipeline.state, given=context.reads_state)
 
 
-def _log(scene: Scene, path: str) -> Log:
-    width = max(len(name) for name in (OURS, *(stage.name for stage in scene.pipeline.stages)))
-    file = os.open(path, os.O_WRONLY) if path == os.devnull else workspace.fresh(path)
-    return Log(LOG_FD, scene.request.log_format, scene.hidden, width, file)
+def supervise(context: RunContext, signals: Signals, store: Store, log: Log, lock: int) -> record.Ended:
+    """Run the stages while the store keeps the project ours; a project that another run took over is a failure."""
+    store.begin(context.pipeline.state)
+    ended = execute(context, signals, log, lock)
+    error = store.settle()
+    return _failed(ended, error) if error else ended
 
 
-def _execute(scene: Scene, signals: Signals, log: Log, lock: int) -> record.Ended:
-    """Execute the stages; once a run has begun, what keeps it from going on is an outcome."""
+def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> record.Ended:
+    """Run the stages and judge them; what keeps them from running is an outcome too."""
     early = [number for number in signals.take() if number in STOPPING]
     if early:
         return record.Ended(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
+    stages = context.pipeline.stages
     try:
-        commands = [process.command(stage, scene.environ) for stage in scene.pipeline.stages]
+        commands = [process.command(stage, context.environ) for stage in stages]
         memory = Memory()
-        ended = _judged(scene, _supervised(scene, commands, signals, log, lock), memory)
+        ended = judge(context, run_stages(context, commands, signals, log, lock), memory)
     except HandoffError as error:
         log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
         return record.Ended(Outcome("failed", error.exit_code, ()), culprit, error.marked)
-    if ended.outcome.verdicts[-1] == outcome.FAILED and ended.figures[-1].silent:
-        _show_last_output(scene, log)
+    name, failed = stages[-1].name, ended.outcome.verdicts[-1] == outcome.FAILED
+    silent = failed and ended.figures[-1].silent  # some programs (dbt) say on stdout why they failed
+    if silent and (output := workspace.tail(workspace.STDOUT, LAST_LINES, LAST_BYTES)):
+        log.say(f"stage {name} failed without a word on stderr; its stdout ({workspace.STDOUT}) ends like this:")
+        log.feed(name, output)
+        log.end(name)
     if ended.outcome.exit == outcome.UNREAD:
         log.say("hint: a target must read its input to the end; for one that need not, write `state: all`")
     return ended
 
 
-def _show_last_output(scene: Scene, log: Log) -> None:
-    """The end of what the last stage wrote to its stdout: some programs (dbt) say there why they failed."""
-    name, output = scene.pipeline.stages[-1].name, workspace.tail(workspace.STDOUT, LAST_LINES, LAST_BYTES)
-    if output:
-        log.say(f"stage {name} failed without a word on stderr; its stdout ({workspace.STDOUT}) ends like this:")
-        log.feed(name, output)
-        log.end(name)
+def run_stages(context: RunContext, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
+    """Start the stages, watch them, and wait until nothing of them is left."""
+    request, pipeline = context.request, context.pipeline
+    if request.command == RUN:  # nothing to read, so that a run is the same where there is no terminal
+        stdin = os.open(os.devnull, os.O_RDONLY)
+    else:
+        from handoff_runtime import function
 
-
-def _supervised(scene: Scene, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
-    request, pipeline = scene.request, scene.pipeline
-    stdin, stdout = _stdin(scene), workspace.fresh(workspace.STDOUT)
+        stdin = function.sent(context.params.document, request.data)
+    stdout = workspace.fresh(workspace.STDOUT)
     kernel.adopt_orphans()
     poller, watchdog = Poller(), Watchdog(lock, len(commands))
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:
         lifeline.watch(poller, signals)
-    log.say(f"run {scene.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
+    log.say(f"run {context.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
-        execution = Execution(scene.settings, poller, signals, watchdog, log, progress.tell if progress else None)
+        execution = Execution(context.settings, poller, signals, watchdog, log, progress.tell if progress else None)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)
         os.close(stdout)
-        watchdog.dismiss()
+        watchdog.stop()
 
 
-def _stdin(scene: Scene) -> int:
-    """Nothing for a pipeline, which shall run the same where there is no terminal; its arguments for a function."""
-    if scene.request.command == RUN:
-        return os.open(os.devnull, os.O_RDONLY)
-    from handoff_runtime import function
-
-    return function.sent(scene.params.document, scene.request.data)
-
-
-def _judged(scene: Scene, result: Result, memory: Memory) -> record.Ended:
+def judge(context: RunContext, result: Result, memory: Memory) -> record.Ended:
+    """Decide the outcome from how each stage ended, and say why in words."""
     endings = [figures.ending for figures in result.figures if figures.ending]
     judged = outcome.decide(endings, result.signal)
-    figures = _with_output(result.figures, scene.pipeline.meter)
+    figures: Sequence[Figures] = result.figures
+    if (meter := context.pipeline.meter) != "off":  # what the last stage wrote went through no link
+        size, rows = workspace.measure(workspace.STDOUT, count_rows=meter == "rows")
+        figures = (*figures[:-1], figures[-1]._replace(bytes_out=size, rows_out=rows))
     if judged.culprit is None:
         reason = f"stopped by {outcome.signal_name(result.signal)}" if result.signal else None
         return record.Ended(judged, reason=reason, figures=figures)
-    name = scene.pipeline.stages[judged.culprit].name
-    return record.Ended(judged, name, f"stage {name} {_death(judged.exit, endings[judged.culprit], memory)}", figures)
+    name, ending = context.pipeline.stages[judged.culprit].name, endings[judged.culprit]
+    # The exit code, since a shell tells by it that what it ran was killed.
+    why_killed = memory.why_killed() if judged.exit == outcome.KILLED else None
+    return record.Ended(judged, name, f"stage {name} {outcome.describe(ending, why_killed)}", figures)
 
 
-def _death(exit_code: int, ending: Ending, memory: Memory) -> str:
-    """How a stage failed, in words; a shell tells by its exit code that what it ran was killed."""
-    if ending.unread and ending.status == 0:
-        return outcome.early(ending.unread)
-    why = memory.why_killed() if exit_code == outcome.KILLED else None
-    return f"was killed for memory: {why}" if why else outcome.told(ending.status)
-
-
-def _with_output(figures: Sequence[Figures], meter: str) -> Sequence[Figures]:
-    """The figures with what the last stage wrote, which went through no link, counted too."""
-    if meter == "off":
-        return figures
-    *others, last = figures
-    size, rows = workspace.measure(workspace.STDOUT, count_rows=meter == "rows")
-    return (*others, last._replace(bytes_out=size, rows_out=rows))
-
-
-def _keep_state(scene: Scene, ended: record.Ended, log: Log) -> tuple[record.Ended, bool]:
-    """Keep the state if it was earned; a run that cannot keep it has failed, unless it had failed before."""
+def keep_state(context: RunContext, ended: record.Ended, log: Log) -> tuple[record.Ended, bool]:
+    """Replace the state if the run earned it; a run that cannot has failed, unless it had failed before."""
+    mode, succeeded = context.pipeline.state, ended.outcome.word == "succeeded"
     try:
-        if scene.request.no_state:
+        if context.request.no_state:
             state.bring_back()
-        return ended, bool(ended.figures) and _keep(scene, log, succeeded=ended.outcome.word == "succeeded")
+        if not ended.figures:
+            return ended, False
+        if succeeded and mode == state.ALL and context.reads_state:
+            _refuse_unreadable(context)
+        replaced = state.keep(mode, succeeded=succeeded)
+        if mode == state.SINGER and not replaced and (line := state.refused()):
+            name, shown = context.pipeline.stages[-1].name, _shown(context, line)
+            log.say(f"warning: state unchanged: stage {name} wrote no state to its stdout; its first line: {shown}")
     except StoreError as error:
         log.say(error.for_log())
-        return (ended if ended.outcome.exit else _unstored(ended, error)), False
+        return (ended if ended.outcome.exit else _failed(ended, error)), False
+    return ended, replaced
 
 
-def _keep(scene: Scene, log: Log, *, succeeded: bool) -> bool:
-    mode = scene.pipeline.state
-    if succeeded and mode == state.ALL and _is_given_state(scene):
-        _refuse_unreadable(scene)
-    replaced = state.keep(mode, succeeded=succeeded)
-    if mode == state.SINGER and not replaced:
-        _warn_of_no_state(scene, log)
-    return replaced
+def record_run(
+    context: RunContext, document: Mapping[str, Any], ended: record.Ended, log: Log, store: Store, *, replaced: bool
+) -> int:
+    """Write the record, store what the run left, and say how it went; the exit code."""
+    now = time.time()
+    seconds = now - context.begun.started_at
+    exit_code = ended.outcome.exit
+    try:
+        final = record.ended(document, ended, now, seconds, state.snapshot(), replaced=replaced)
+        record.write(final, context.mask)
+        history.append(context.masked(final))
+        if error := store_run(context, final, log, store):
+            ended = ended if exit_code else _failed(ended, error)
+            exit_code = exit_code or error.exit_code
+    except StoreError as error:
+        log.say(f"error: {error.marked}; the record of this run is lost")
+        exit_code = exit_code or error.exit_code
+    log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
+    log.drain(DRAIN if ended.outcome.word != "stopped" else context.settings.grace * 0.1)
+    return exit_code
 
 
-def _warn_of_no_state(scene: Scene, log: Log) -> None:
-    """Say so where the last stage wrote something, and none of it is a state."""
-    if line := state.refused():
-        name, shown = scene.pipeline.stages[-1].name, _shown(scene, line)
-        log.say(f"warning: state unchanged: stage {name} wrote no state to its stdout; its first line: {shown}")
+def store_run(context: RunContext, final: Mapping[str, Any], log: Log, store: Store) -> StoreError | None:
+    """Store what the run left, the state last; where that fails, the error, which the record then has too."""
+    try:
+        store.store(context.masked(final))
+        if final["state"]["replaced"]:
+            store.store_state()
+    except StoreError as error:
+        log.say(error.for_log())
+        failed = {} if final["exit"] else {"outcome": "failed", "exit": error.exit_code, "reason": error.marked}
+        corrected = {**final, **failed, "state": {**final["state"], "replaced": False}}
+        try:
+            record.write(corrected, context.mask)
+            history.append(context.masked(corrected))
+            store.record(context.masked(corrected))
+        except StoreError as again:
+            log.say(f"error: {again.marked}; the store's record of this run is not up to date")
+        return error
+    return None
 
 
-def _refuse_unreadable(scene: Scene) -> None:
+def _open_log(context: RunContext, copy: int) -> Log:
+    width = max(len(name) for name in (OURS, *(stage.name for stage in context.pipeline.stages)))
+    return Log(LOG_FD, context.request.log_format, context.mask, width, copy)
+
+
+def _inserting(log: Log) -> Callable[[str], None]:
+    """Lines of the store hold names and answers from outside: all of such a line is masked."""
+    return lambda line: log.say(inserted(line))
+
+
+def _failed(ended: record.Ended, error: HandoffError) -> record.Ended:
+    return ended._replace(outcome=ended.outcome._replace(word="failed", exit=error.exit_code), reason=error.marked)
+
+
+def _refuse_unreadable(context: RunContext) -> None:
     """Refuse an output that a stage given the state file could not read in the next run."""
     if found := state.unreadable():
         number, line = found
-        shown = _shown(scene, line)
+        shown = _shown(context, line)
         what = inserted(shown) if shown else "nothing"
         message = f"{workspace.STDOUT}:{number}: found {what}, expected one JSON document"
         why = f"a stage is given {workspace.STATE}, which was not replaced"
@@ -352,47 +351,7 @@ def _refuse_unreadable(scene: Scene) -> None:
         raise StoreError(f"{message}: {why}", hint)
 
 
-def _is_given_state(scene: Scene) -> bool:
-    return any(state.is_given(stage.argv, stage.envs) for stage in scene.pipeline.stages)
-
-
-def _shown(scene: Scene, line: bytes) -> str:
+def _shown(context: RunContext, line: bytes) -> str:
     """A line of output as it may stand in a message: masked first, since a secret that is cut is not found."""
-    shown = scene.hidden.text(line.decode("utf-8", "replace"))
+    shown = context.mask.text(line.decode("utf-8", "replace"))
     return f"{shown[:LONGEST_LINE]}..." if len(shown) > LONGEST_LINE else shown
-
-
-def _unstored(ended: record.Ended, error: HandoffError) -> record.Ended:
-    return ended._replace(outcome=_failed(ended, error), reason=error.marked)
-
-
-def _failed(ended: record.Ended, error: HandoffError) -> Outcome:
-    return ended.outcome._replace(word="failed", exit=error.exit_code)
-
-
-def _conclude(
-    scene: Scene,
-    document: Mapping[str, Any],
-    ended: record.Ended,
-    log: Log,
-    remote: Remote | None,
-    *,
-    replaced: bool,
-) -> int:
-    """Write the record and say how it went; the exit code."""
-    now = time.time()
-    seconds = now - scene.begun.started_at
-    exit_code = ended.outcome.exit
-    try:
-        final = record.ended(document, ended, now, seconds, state.snapshot(), replaced=replaced)
-        record.write(final, scene.hidden)
-        history.append(record.masked(final, scene.hidden))
-        if remote and (error := _stored(scene, final, log, remote)):
-            ended = ended if exit_code else _unstored(ended, error)
-            exit_code = exit_code or error.exit_code
-    except StoreError as error:
-        log.say(f"error: {error.marked}; the record of this run is lost")
-        exit_code = exit_code or error.exit_code
-    log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
-    log.drain(DRAIN if ended.outcome.word != "stopped" else scene.settings.grace * 0.1)
-    return exit_code

@@ -27,7 +27,11 @@ OTHER_KIT = (
 
 def seal(document: Mapping[str, Any]) -> str:
     """The text to be stored: plain where it is short enough, else the shorter of the compressed forms."""
-    text = _text(document)
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # from a file that was no UTF-8
+        text = json.dumps(document, separators=(",", ":"))
     plain = text.replace("{{", "{\\u007b")
     if len(plain.encode()) <= STANDARD:
         return plain
@@ -61,10 +65,6 @@ def tier(document: Mapping[str, Any], text: str, *, advanced: bool) -> str:
         return "Standard"
     if advanced and size <= ADVANCED:
         return "Advanced"
-    raise _too_long(document, size, advanced=advanced)
-
-
-def _too_long(document: Mapping[str, Any], size: int, *, advanced: bool) -> StoreError:
     limit = ADVANCED if advanced else STANDARD
     message = f"params: {size:,} bytes when compressed, expected at most {limit:,}"
     files = sorted(document.get("files", ()), key=lambda file: len(file["value"].encode()), reverse=True)
@@ -72,31 +72,18 @@ def _too_long(document: Mapping[str, Any], size: int, *, advanced: bool) -> Stor
         f"; the largest file is .local/{files[0]['name']} ({len(files[0]['value'].encode()):,} bytes)" if files else ""
     )
     more = "" if advanced else "; or allow the advanced tier: params: {tier: advanced}"
-    return StoreError(f"{message}{largest}", f"put what is not secret into files/{more}")
-
-
-def _text(document: Mapping[str, Any]) -> str:
-    """JSON as short as it can be; a text that is no UTF-8, from a file that was none, is written as escapes."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(document, separators=(",", ":"))
-    return text
+    raise StoreError(f"{message}{largest}", f"put what is not secret into files/{more}")
 
 
 def _packed(name: str, content: bytes) -> str:
     import binascii
+    import lzma
     import zlib
 
-    packed = _lzma(content) if name == "lzma" else zlib.compress(content, 9)
+    if name == "lzma":  # without the frame of .xz, and for text: a twentieth shorter than lzma's own choice
+        best = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": DICTIONARY, "pb": 0}
+        choices = ([{**best, "lc": bits}] for bits in (3, 4))
+        packed = min((lzma.compress(content, lzma.FORMAT_ALONE, filters=each) for each in choices), key=len)
+    else:
+        packed = zlib.compress(content, 9)
     return f"{MARK}{name}:{binascii.b2a_base64(packed, newline=False).decode()}"
-
-
-def _lzma(content: bytes) -> bytes:
-    """Without the frame of .xz, and for text: a twentieth shorter than lzma's own choice."""
-    import lzma
-
-    best = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": DICTIONARY, "pb": 0}
-    choices = ([{**best, "lc": bits}] for bits in (3, 4))
-    return min((lzma.compress(content, lzma.FORMAT_ALONE, filters=each) for each in choices), key=len)

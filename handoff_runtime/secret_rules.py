@@ -169,11 +169,9 @@ def _part(words: list[str]) -> str | None:
     joined = "".join(words)
     for word in NOT_STRONG:
         joined = joined.replace(word, "")
-    return next((part for part in STRONG if part in joined), None) or _weak(words)
-
-
-def _weak(words: list[str]) -> str | None:
-    """A word that may also mean something else; `key` by itself says nothing."""
+    if strong := next((part for part in STRONG if part in joined), None):
+        return strong
+    # Words that may also mean something else; `key` alone says nothing.
     is_key = len(words) > 1 and NO_CREDENTIAL.isdisjoint(words)
     for word in words:
         if word in WEAK or (word in MAY_BE_WORD and (is_key or not word.startswith("key"))):

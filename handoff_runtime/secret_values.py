@@ -146,12 +146,10 @@ def _in_tree(key: str, value: object, *, sensitive: bool, depth: int) -> Iterato
     elif isinstance(value, str):
         yield from _in_text(key, value, sensitive=sensitive, depth=depth)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield from _number(level(key), str(value), sensitive=sensitive)
-
-
-def _number(said: str, text: str, *, sensitive: bool) -> Iterator[str]:
-    if len(text) >= SHORTEST and (said == SECRET or (sensitive and said == UNKNOWN and len(text) >= SHORTEST_NUMBER)):
-        yield text
+        text, said = str(value), level(key)
+        unnamed = sensitive and said == UNKNOWN and len(text) >= SHORTEST_NUMBER
+        if len(text) >= SHORTEST and (said == SECRET or unnamed):
+            yield text
 
 
 def _in_text(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[str]:
@@ -188,8 +186,10 @@ def _parts(text: str) -> Iterator[str]:
         yield from _worth(password or found)
         if not password:
             yield from (part for part in found.split("/")[1:] if len(part) >= SHORTEST_NUMBER)
-        if "%" in password:
-            yield from _worth(_unquoted(password))
+        if "%" in password:  # without percent-encoding (RFC 3986)
+            code = re.compile(rb"%([0-9A-Fa-f]{2})")
+            plain = code.sub(lambda found: bytes([int(found[1], 16)]), as_bytes(password))
+            yield from _worth(plain.decode("utf-8", "surrogateescape"))
 
 
 def _whole(key: str, text: str) -> Iterator[str]:
@@ -293,14 +293,10 @@ def _in_item(key: str, line: str, *, sensitive: bool, depth: int) -> Iterator[st
     if sensitive and ":" in item and " " not in item and "://" not in item:
         yield from _in_text(key, item.rpartition(":")[2], sensitive=sensitive, depth=depth)
     if sensitive and " " in item:
-        words = [word.strip("\"'`,;()[]{}<>") for word in item.split()]
-        yield from (word for word in words if _looks_random(word))
-
-
-def _looks_random(word: str) -> bool:
-    """Whether a word of free text may be a credential: long, and of letters and digits."""
-    mixed = any(letter.isdigit() for letter in word) and any(letter.isalpha() for letter in word)
-    return len(word) >= SHORTEST_TOKEN and mixed and not is_harmless(word)
+        for word in (word.strip("\"'`,;()[]{}<>") for word in item.split()):
+            mixed = any(letter.isdigit() for letter in word) and any(letter.isalpha() for letter in word)
+            if len(word) >= SHORTEST_TOKEN and mixed and not is_harmless(word):  # as random as a credential
+                yield word
 
 
 def _in_pairs(line: str, *, sensitive: bool, depth: int) -> Iterator[str]:
@@ -373,9 +369,3 @@ def as_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
-
-
-def _unquoted(text: str) -> str:
-    """Without percent-encoding (RFC 3986)."""
-    code = re.compile(rb"%([0-9A-Fa-f]{2})")
-    return code.sub(lambda found: bytes([int(found[1], 16)]), as_bytes(text)).decode("utf-8", "surrogateescape")

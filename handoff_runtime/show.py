@@ -7,7 +7,7 @@ import time
 
 from handoff_runtime import mask, record, variables
 from handoff_runtime.mask import Mask
-from handoff_runtime.pipeline import Pipeline, Stage
+from handoff_runtime.pipeline import Pipeline
 from handoff_runtime.store import Params
 
 TYPE_CHECKING = False
@@ -29,15 +29,14 @@ def commands(params: Params, data: Mapping[str, Any], environ: Mapping[str, str]
 
 def lines(pipeline: Pipeline, hidden: Mask) -> str:
     """One stage a line, each but the last ending in ` |`."""
-    return " |\n".join(_line(stage, hidden) for stage in pipeline.stages) + "\n"
-
-
-def _line(stage: Stage, hidden: Mask) -> str:
-    words = [hidden.text(word) for word in record.shown(stage)]
-    envs = [f"{name}={quoted(hidden.text(value))}" for name, value in stage.envs.items()]
-    if stage.venv and "/" not in words[0]:
-        words[0] = f"{stage.venv}/bin/{words[0]}"
-    return " ".join([*envs, *map(quoted, words)])
+    shown: list[str] = []
+    for stage in pipeline.stages:
+        words = [hidden.text(word) for word in record.shown(stage)]
+        envs = [f"{name}={quoted(hidden.text(value))}" for name, value in stage.envs.items()]
+        if stage.venv and "/" not in words[0]:
+            words[0] = f"{stage.venv}/bin/{words[0]}"
+        shown.append(" ".join([*envs, *map(quoted, words)]))
+    return " |\n".join(shown) + "\n"
 
 
 def quoted(word: str) -> str:

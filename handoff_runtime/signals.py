@@ -23,8 +23,12 @@ def end_when_told() -> None:
     if os.getpid() != FIRST:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         return
+
+    def end(number: int, _frame: object) -> None:
+        os._exit(128 + number)
+
     for number in _not_ignored(STOPPING):
-        signal.signal(number, _end)
+        signal.signal(number, end)
 
 
 def _not_ignored(numbers: Iterable[signal.Signals]) -> Iterable[signal.Signals]:
@@ -36,19 +40,19 @@ class Signals:
     """Catches SIGCHLD and the stopping signals; `fd` becomes readable when one has come.
 
     What the pipe behind `fd` holds only wakes us: a stage of our user may write into it (proc(5), /proc/PID/fd).
-    A hangup we were started to ignore (nohup) stays ignored. `told_at` is when (monotonic) the first stopping one
-    was taken, and so when the grace time began.
+    A hangup we were started to ignore (nohup) stays ignored. `stopping_since` is when (monotonic) the first
+    stopping one was taken, and so when the grace time began.
     """
 
     def __init__(self) -> None:
-        self.told_at: float | None = None
+        self.stopping_since: float | None = None
         self._noted: list[int] = []
         self.fd, self._write = os.pipe()
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in _not_ignored((*STOPPING, signal.SIGCHLD)):
-            signal.signal(number, self._note)
+            signal.signal(number, lambda number, _frame: self._noted.append(number))
 
     def note(self, number: int) -> None:
         """Take it as if this signal had come."""
@@ -58,9 +62,6 @@ class Signals:
         except BlockingIOError:
             pass  # it is full, and so wakes us all the same
 
-    def _note(self, number: int, _frame: object) -> None:
-        self._noted.append(number)
-
     def take(self) -> bytes:
         """The numbers of the signals that came since the last call, one byte each."""
         try:
@@ -69,10 +70,6 @@ class Signals:
             pass
         taken = bytes(self._noted)
         del self._noted[: len(taken)]
-        if self.told_at is None and any(number in STOPPING for number in taken):
-            self.told_at = time.monotonic()
+        if self.stopping_since is None and any(number in STOPPING for number in taken):
+            self.stopping_since = time.monotonic()
         return taken
-
-
-def _end(number: int, _frame: object) -> None:
-    os._exit(128 + number)

@@ -18,21 +18,21 @@ class Started:
     def __init__(self, index: int, command: Command, stderr: int) -> None:
         self.index, self.name, self.command, self.stderr = index, command.stage, command, stderr
         self.link: Link | None = None  # behind it, where there is one and it is metered
-        self.mouth = -1  # our copy of an unmetered stdout, to see whether anybody reads it
+        self.stdout_copy = -1  # our copy of an unmetered stdout, to see whether anybody reads it
         self.read_whole = False  # whether its reader is to read to the end of what it writes
-        self.deserted = False  # stopped because its reader had ended, though not a byte was left
+        self.stopped_unread = False  # because its reader had ended, though not a byte was left
         self.left_over: int | None = None  # a reading end of an unmetered stdout, for what its reader leaves
         self.unread_input: Unread | None = None
         self.pid = 0
         self.started = time.monotonic()
-        self.heard = self.started
+        self.last_output = self.started
         self.ended: float | None = None
         self.status: int | None = None
         self.usage: Usage | None = None
         self.silent = True  # not a byte on its stderr
         self.stopped = False
         self.reader_left = False
-        self.cleared = False
+        self.orphans_killed = False
         self.group_left = True
 
     @property
@@ -43,7 +43,13 @@ class Started:
     @property
     def unread(self) -> bool:
         """Whether nobody reads its stdout any more."""
-        return self._mouth_unread() if self.link is None else self.link.left is not None
+        if self.link is not None:
+            return self.link.left is not None
+        if self.stdout_copy < 0:
+            return False
+        poll = select.poll()  # while we hold it too, it is told no end (poll(2))
+        poll.register(self.stdout_copy, 0)
+        return bool(poll.poll(0))
 
     def ending(self) -> Ending | None:
         """How it ended, if it has."""
@@ -52,38 +58,28 @@ class Started:
         return Ending(self.status, self.ended, self.stopped, self.reader_left, self.unread_input)
 
     @property
-    def forsaken(self) -> bool:
+    def deserted(self) -> bool:
         """Whether its reader has gone, be it that all was read so far."""
-        return self.unread or (self.link is not None and self.link.forsaken)
+        return self.unread or (self.link is not None and self.link.deserted)
 
     def unread_output(self, meter: str) -> Unread | None:
         """What its reader left of its output; None where it read to the end. To be asked once all have ended."""
-        data = self._left_over() if self.link is None else self.link.left_over()
-        more = self.deserted or (self.reader_left and self.status != 0)
+        data = b""
+        if self.link is not None:
+            data = self.link.left_over()
+        elif self.left_over is not None:
+            data = kernel.rest(self.left_over)
+            os.close(self.left_over)
+            self.left_over = None
+        more = self.stopped_unread or (self.reader_left and self.status != 0)
         if not data and not more:
             return None
         rows = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
         return Unread(rows if meter == "rows" else None, None if meter == "off" else len(data), more)
 
-    def _left_over(self) -> bytes:
-        if self.left_over is None:
-            return b""
-        data = kernel.rest(self.left_over)
-        os.close(self.left_over)
-        self.left_over = None
-        return data
-
-    def shut(self) -> None:
+    def close_stdout_copy(self) -> None:
         """Let the reader have its end of file."""
-        if self.mouth >= 0:
-            self.left_over = kernel.reopen(self.mouth) if self.read_whole else None
-            os.close(self.mouth)
-            self.mouth = -1
-
-    def _mouth_unread(self) -> bool:
-        """Whether the reader of an unmetered stdout has gone: while we hold it too, it is told no end (poll(2))."""
-        if self.mouth < 0:
-            return False
-        poll = select.poll()
-        poll.register(self.mouth, 0)
-        return bool(poll.poll(0))
+        if self.stdout_copy >= 0:
+            self.left_over = kernel.reopen(self.stdout_copy) if self.read_whole else None
+            os.close(self.stdout_copy)
+            self.stdout_copy = -1

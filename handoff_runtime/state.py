@@ -68,16 +68,11 @@ def is_given(words: Sequence[str], envs: Mapping[str, str]) -> bool:
 
     if "$" in text:
         text = re.sub(r"\$\{?(\w+)\}?", lambda match: envs.get(match[1], match[0]), text)
-    return any(map(_is_state_file, re.findall(_OPTION, text)))
+    paths = map(os.path.normpath, re.findall(_OPTION, text))  # from the project's directory, or absolute
+    return any(path == STATE or (path[0] in "/$" and path.endswith(f"/{STATE}")) for path in paths)
 
 
 _OPTION = r"""(?<![^\s'"(;|&`])(?:-s|--?[\w-]*state[\w-]*)[\s=\\]*['"]?([^\s'"();|&<>`]+)"""
-
-
-def _is_state_file(path: str) -> bool:
-    """Whether a path is that of the state, from the project's directory or by its whole length."""
-    normal = os.path.normpath(path)
-    return normal == STATE or (normal[0] in "/$" and normal.endswith(f"/{STATE}"))
 
 
 def seed(mode: str, *, given: bool) -> bool:
@@ -142,20 +137,18 @@ def keep(mode: str, *, succeeded: bool) -> bool:
     `all`: the whole output, of a run that succeeded and was not empty. `singer`: the last valid STATE line's
     value, of a failed run too, since a target emits it only after it has committed (Singer specification).
     """
+    blocks: Iterator[bytes] = iter(())
     try:
-        blocks = _earned(mode, succeeded=succeeded)
+        if mode == SINGER:
+            blocks = iter(filter(None, [_last_state(STDOUT, unfinished=True)]))
+        elif mode == ALL and succeeded:
+            blocks = _read_blocks(STDOUT)
         first = next(blocks, b"")
         if first:
             _replace(first, blocks)
     except OSError as error:
         raise StoreError(f"{STATE}: {inserted(error.strerror)}; the state before this run is kept") from None
     return bool(first)
-
-
-def _earned(mode: str, *, succeeded: bool) -> Iterator[bytes]:
-    if mode == SINGER:
-        return iter(filter(None, [_last_state(STDOUT, unfinished=True)]))
-    return _whole(STDOUT) if mode == ALL and succeeded else iter(())
 
 
 def _replace(first: bytes, rest: Iterator[bytes]) -> None:
@@ -226,7 +219,7 @@ def _place_of_fault(output: bytes) -> int | None:
     return None
 
 
-def _whole(path: str) -> Iterator[bytes]:
+def _read_blocks(path: str) -> Iterator[bytes]:
     with open_left(path) as file:
         while block := file.read(BLOCK):
             yield block
@@ -266,15 +259,12 @@ def _is_other(found: Mapping[str, Any]) -> bool:
     kind = found.get("type")
     if (isinstance(kind, str) and kind.isupper()) or found.keys() >= {"metric", "value", "tags"}:
         return True
-    words = any(_is_prose(found[key]) for key in found.keys() & _MESSAGES)
+    # A message says something; a bookmark's text is a time or a number.
+    texts = [text for key in found.keys() & _MESSAGES if isinstance(text := found[key], str)]
+    words = any(text.strip("0123456789TZ:.+- ") for text in texts)
     levels = [found[key] for key in found.keys() & _LEVELS]
     named = any(isinstance(level, str) and level.lower() in _LEVEL_NAMES for level in levels)
     return named or (words and bool(levels or found.keys() & _TIMES or len(found) == 1))
-
-
-def _is_prose(value: object) -> bool:
-    """Whether a text says something; a bookmark's text is a time or a number."""
-    return isinstance(value, str) and bool(value.strip("0123456789TZ:.+- "))
 
 
 def _lines_backwards(path: str, *, unfinished: bool) -> Iterator[bytes]:

@@ -17,13 +17,13 @@ READ_SIZE = 1 << 16
 
 
 class Stderr:
-    """What all stages tell; `deaf` while the log is full."""
+    """The stderr of all stages; nothing is read while the log is full (`paused`)."""
 
     def __init__(self, stages: Sequence[Started], poller: Poller, log: Log) -> None:
         self._stages, self._poller, self._log = stages, poller, log
-        self.deaf = False
+        self.paused = False
 
-    def hear(self, stage: Started) -> None:
+    def listen(self, stage: Started) -> None:
         """Listen to a stage until it closes its stderr."""
         if stage.stderr >= 0:
             self._poller.watch(stage.stderr, IN, lambda _events: self._on_data(stage))
@@ -36,20 +36,20 @@ class Stderr:
             stage.stderr = -1
             self._log.end(stage.name)
 
-    def mind_log(self) -> None:
+    def throttle(self) -> None:
         """Read no more from the stages than the log can take; write on when it can."""
         if self._log.waiting:
             self._poller.watch(self._log.fd, OUT, self._log.flush)
         else:
             self._poller.ignore(self._log.fd)
-        if self._log.full != self.deaf:
-            self.deaf = self._log.full
+        if self._log.full != self.paused:
+            self.paused = self._log.full
             for stage in self._stages:
-                self._poller.ignore(stage.stderr) if self.deaf else self.hear(stage)
+                self._poller.ignore(stage.stderr) if self.paused else self.listen(stage)
 
     def _on_data(self, stage: Started) -> None:
         data = os.read(stage.stderr, READ_SIZE)
-        stage.heard = time.monotonic()
+        stage.last_output = time.monotonic()
         if data:
             stage.silent = False
             self._log.feed(stage.name, data)

@@ -37,24 +37,20 @@ def load(path: str | None, *, whole: bool = True) -> Params:
     """Read the params from a file (`-`: standard input, of which only the first line where it is not `whole`)."""
     if path is None:
         raise UsageError("params: none given, a params document expected", "give one: --params FILE")
-    return parse(_read(path, whole=whole), "standard input" if path == "-" else path)
-
-
-def _read(path: str, *, whole: bool) -> bytes:
     try:
-        if path == "-":
-            return _from_stdin(whole=whole) if sys.stdin else b""
-        with open(path, "rb") as file:
-            return file.read()
+        if path != "-":
+            with open(path, "rb") as file:
+                content = file.read()
+        elif sys.stdin:
+            content = sys.stdin.buffer.read() if whole else sys.stdin.buffer.readline()
+        else:
+            content = b""
     except OSError as error:
         raise StoreError(
             f"{path}: {error.strerror}, a params document expected",
             "write one: `invoke params --output FILE`",
         ) from None
-
-
-def _from_stdin(*, whole: bool) -> bytes:
-    return sys.stdin.buffer.read() if whole else sys.stdin.buffer.readline()
+    return parse(content, "standard input" if path == "-" else path)
 
 
 def parse(content: bytes, where: str) -> Params:
@@ -69,13 +65,10 @@ def parse(content: bytes, where: str) -> Params:
         raise PipelineError(
             f'{where}: an object with "format": {FORMAT} expected', "write one: `invoke params --output FILE`"
         )
-    return Params(pipelines.parse(document.get("pipeline")), _files(document.get("files", [])), document)
-
-
-def _files(found: object) -> tuple[ConfigFile, ...]:
-    if not isinstance(found, list):
+    pipeline, files = pipelines.parse(document.get("pipeline")), document.get("files", [])
+    if not isinstance(files, list):
         raise PipelineError("params.files: a list expected")
-    return tuple(_file(item) for item in found)
+    return Params(pipeline, tuple(_file(item) for item in files), document)
 
 
 def _file(found: object) -> ConfigFile:

@@ -47,23 +47,16 @@ def safe_bytes(data: bytes) -> bytes:
     """The same for bytes that are meant to be UTF-8; fast where there is nothing to do."""
     if b"\r\n" in data:
         data = data.replace(b"\r\n", b"\n")
-    if _is_safe(data):
-        return data
-    return safe_text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-
-
-def _is_safe(data: bytes) -> bool:
-    """Whether colours are all that a terminal would act on."""
     bare = re.sub(_COLOUR_IN_BYTES, b" ", data) if b"\x1b" in data else data
-    if has_controls(bare):
-        return False
-    if bare.isascii():
-        return True
-    try:
-        bare.decode()
-    except UnicodeDecodeError:
-        return False
-    return not re.search(_C1_IN_UTF8, bare)
+    safe = not has_controls(bare)
+    if safe and not bare.isascii():
+        try:
+            bare.decode()
+        except UnicodeDecodeError:
+            safe = False
+        else:
+            safe = not re.search(_C1_IN_UTF8, bare)
+    return data if safe else safe_text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def has_controls(data: bytes) -> bool:

@@ -50,7 +50,13 @@ _EXAMPLE = """write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'""
 
 def values(data: Mapping[str, Any], pipeline: Pipeline, run: Run) -> dict[str, str]:
     """Every known name and its text; env values may use data, vars and built-ins, not one another."""
-    builtins, given = _builtins(data, run), {**pipeline.vars, **_as_texts(data)}
+    builtins, given = _builtins(data, run), dict(pipeline.vars)
+    for name, value in data.items():
+        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        if not can_be_argument(text):  # NUL or lone surrogates (execve(2))
+            found = inserted(repr(value))
+            raise UsageError(f"data.{name}: {found} found, a text that can be an argument of a command expected")
+        given[name] = text
     known = {**builtins, **given}
     envs = {name: fill(text, known, f"envs.{name}") for name, text in pipeline.envs.items()}
     return {**builtins, **envs, **given}
@@ -74,34 +80,13 @@ def fill(text: str, known: Mapping[str, str], where: str) -> str:
 def filled(pipeline: Pipeline, known: Mapping[str, str]) -> Pipeline:
     """The same pipeline without placeholders; each stage's envs hold the shared ones too."""
     shared = {name: fill(text, known, f"envs.{name}") for name, text in pipeline.envs.items()}
-    stages = tuple(_filled_stage(stage, shared, known) for stage in pipeline.stages)
-    return pipeline._replace(envs=shared, stages=stages)
-
-
-def _filled_stage(stage: Stage, shared: Mapping[str, str], known: Mapping[str, str]) -> Stage:
-    where = f"stage {stage.name}"
-    return stage._replace(
-        argv=tuple(fill(word, known, where) for word in stage.argv),
-        label=fill(stage.label, known, where),
-        envs={
-            **shared,
-            **{key: fill(text, known, f"{where}.envs.{key}") for key, text in stage.envs.items()},
-        },
-    )
-
-
-def _as_texts(data: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _as_text(name, value) for name, value in data.items()}
-
-
-def _as_text(name: str, found: object) -> str:
-    """A text as it is, anything else as JSON; NUL and lone surrogates can be in no argument (execve(2))."""
-    text = found if isinstance(found, str) else json.dumps(found, separators=(",", ":"), ensure_ascii=False)
-    if not can_be_argument(text):
-        raise UsageError(
-            f"data.{name}: {inserted(repr(found))} found, a text that can be an argument of a command expected"
-        )
-    return text
+    stages: list[Stage] = []
+    for stage in pipeline.stages:
+        where = f"stage {stage.name}"
+        own = {key: fill(text, known, f"{where}.envs.{key}") for key, text in stage.envs.items()}
+        argv = tuple(fill(word, known, where) for word in stage.argv)
+        stages.append(stage._replace(argv=argv, label=fill(stage.label, known, where), envs={**shared, **own}))
+    return pipeline._replace(envs=shared, stages=tuple(stages))
 
 
 def _builtins(data: Mapping[str, Any], run: Run) -> dict[str, str]:
@@ -135,19 +120,15 @@ def window(data: Mapping[str, Any], scheduled_at: datetime) -> tuple[datetime, d
 
     midnight = scheduled_at.replace(hour=0, minute=0, second=0, microsecond=0)
     start = _given_time(data, "start_at") or midnight + timedelta(days=_days(data, "start_offset_days", -1))
-    end = _given_time(data, "end_at") or _end(data, start, midnight)
+    end = _given_time(data, "end_at") or midnight
+    if "end_at" not in data and "duration_days" in data:
+        end = start + timedelta(days=_days(data, "duration_days", 1))
     if start >= end:
         raise UsageError(
             f"data: start_at {_iso(start)} and end_at {_iso(end)} found, a start before the end expected",
             "give both, or start_offset_days and duration_days",
         )
     return start, end
-
-
-def _end(data: Mapping[str, Any], start: datetime, midnight: datetime) -> datetime:
-    from datetime import timedelta
-
-    return start + timedelta(days=_days(data, "duration_days", 1)) if "duration_days" in data else midnight
 
 
 def scheduled_at(data: Mapping[str, Any], now: float) -> datetime:

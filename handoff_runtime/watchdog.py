@@ -36,16 +36,16 @@ class Watchdog:
         """A group is about to run whose first process will have this descriptor as its stderr."""
         self._numbers[EXPECTED] = os.fstat(stderr).st_ino
 
-    def watch(self, group: int) -> None:
+    def add(self, group: int) -> None:
         """It is running, and this is its number."""
-        self._numbers[self._place_of(0)] = group
+        self._numbers[self._index_of(0)] = group
         self._numbers[EXPECTED] = 0
 
-    def release(self, group: int) -> None:
+    def remove(self, group: int) -> None:
         """Nothing of this group is left."""
-        self._numbers[self._place_of(group)] = 0
+        self._numbers[self._index_of(group)] = 0
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """The run is over: the watchdog ends what was not released, and is waited for."""
         self._numbers[OVER] = 1
         os.close(self._write)
@@ -54,7 +54,7 @@ class Watchdog:
         except ChildProcessError:
             pass  # it was killed, and waited for with the rest
 
-    def _place_of(self, number: int) -> int:
+    def _index_of(self, number: int) -> int:
         return self._numbers.tolist().index(number, FIRST)
 
 
@@ -69,8 +69,13 @@ def _watch(numbers: memoryview[int], read: int, lock: int, runtime: int) -> None
         os.dup2(lock, 1)
         os.closerange(2, 1024)
         _wait(numbers, runtime)
-        groups = {group for group in numbers[FIRST:] if group}
-        _end_all(groups | _started(numbers[EXPECTED]), session)
+        groups = {group for group in numbers[FIRST:] if group} | _groups_with_stderr(numbers[EXPECTED])
+        for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 0)):
+            until = time.monotonic() + patience
+            for group in groups:
+                send(group, number, session)
+            while any(alive(group) for group in groups) and time.monotonic() < until:
+                time.sleep(0.02)
     finally:
         os._exit(0)
 
@@ -81,24 +86,11 @@ def _wait(numbers: memoryview[int], runtime: int) -> None:
     poll = select.poll()
     poll.register(0, select.POLLIN)
     while not numbers[OVER] and os.getppid() == runtime:
-        if poll.poll(LOOK) and _is_closed():
-            return
-
-
-def _is_closed() -> bool:
-    try:
-        return not os.read(0, 4096)
-    except BlockingIOError:  # somebody else has read it
-        return False
-
-
-def _started(expected: int) -> set[int]:
-    """The group of a stage we were killed in the middle of starting, found by its stderr (proc(5))."""
-    until = time.monotonic() + STARTING
-    found: set[int] = set()
-    while expected and not found and time.monotonic() < until:
-        found = {group for pid in processes() if (group := _group_with_stderr(pid, expected))}
-    return found
+        try:
+            if poll.poll(LOOK) and not os.read(0, 4096):
+                return
+        except BlockingIOError:  # somebody else has read it
+            pass
 
 
 def processes() -> list[int]:
@@ -109,21 +101,18 @@ def processes() -> list[int]:
         return []
 
 
-def _group_with_stderr(pid: int, inode: int) -> int | None:
-    try:
-        group = os.getpgid(pid)
-        return group if os.readlink(f"/proc/{pid}/fd/2") == f"pipe:[{inode}]" and group == pid else None
-    except OSError:
-        return None
-
-
-def _end_all(groups: set[int], session: int) -> None:
-    for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 0)):
-        until = time.monotonic() + patience
-        for group in groups:
-            send(group, number, session)
-        while any(alive(group) for group in groups) and time.monotonic() < until:
-            time.sleep(0.02)
+def _groups_with_stderr(inode: int) -> set[int]:
+    """The group of a stage that was being started when the runtime was killed, found by its stderr (proc(5))."""
+    until = time.monotonic() + STARTING
+    found: set[int] = set()
+    while inode and not found and time.monotonic() < until:
+        for pid in processes():
+            try:
+                if os.readlink(f"/proc/{pid}/fd/2") == f"pipe:[{inode}]" and os.getpgid(pid) == pid:
+                    found.add(pid)
+            except OSError:
+                continue
+    return found
 
 
 def send(group: int, number: int, session: int | None = None) -> None:

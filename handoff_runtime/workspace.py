@@ -12,7 +12,7 @@ from handoff_runtime.store import ConfigFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import BinaryIO
 
 ARTIFACTS = ".artifacts"
@@ -45,44 +45,46 @@ def take() -> int:
         if holder == FIRST_PROCESS:
             raise BusyError(f"{message} (in a container)", "wait for it, or stop it: docker ps names it") from None
         raise BusyError(f"{message} (process {holder})", f"wait for it, or stop it: kill {holder}") from None
-    _sign(lock)
-    return lock
-
-
-def _sign(lock: int) -> None:
-    """Say who holds it; a full disk must not keep a run from trying."""
     try:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     except OSError:
-        pass
+        pass  # a full disk must not keep a run from trying
+    return lock
 
 
-def prepare(config: Iterable[ConfigFile], *, copy: bool = True) -> list[str]:
-    """Write the config files (0600, directories 0700) and copy `files`; what an earlier run left is removed.
+def prepare(config: Iterable[ConfigFile], files: str | None = "files") -> list[str]:
+    """Write the config files (0600, directories 0700) and copy those of a directory, if it is there, to FILES.
 
-    Without `copy` the files come from elsewhere. Notes of what of `files` was left out.
+    What an earlier run left is removed. Returns notes of what of the directory was left out.
     """
     try:
-        _write_config(config)
+        _clear(CONFIG)
+        old = os.umask(0o077)
+        try:
+            os.makedirs(CONFIG)
+            for file in config:
+                path = os.path.join(CONFIG, file.name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                    out.write(file.value.encode("utf-8", "surrogatepass"))
+        finally:
+            os.umask(old)
         _clear(FILES)
-        return _copy_files() if copy and os.path.isdir("files") else []
+        return _copy(files) if files and os.path.isdir(files) else []
     except OSError as error:
         raise unwritable(error.filename or ".env", error) from None
 
 
 def unwritable(path: str, error: OSError) -> StoreError:
     """A place of ours that cannot be written; what is in the way of it is the user's to remove."""
-    message = f"{path}: {inserted(error.strerror)}, a place one can write to expected"
-    blocked = error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO)
-    return StoreError(message, f"remove what is in its place: rm -r {_in_the_way(path)}" if blocked else None)
-
-
-def _in_the_way(path: str) -> str:
-    """The first part of a path that is there and is no directory; the whole of it where none is."""
-    parts = path.split("/")
-    places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
-    return next((place for place in places if os.path.lexists(place) and not os.path.isdir(place)), path)
+    message, hint = f"{path}: {inserted(error.strerror)}, a place one can write to expected", None
+    if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO):
+        parts = path.split("/")
+        places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+        in_the_way = next((place for place in places if os.path.lexists(place) and not os.path.isdir(place)), path)
+        hint = f"remove what is in its place: rm -r {in_the_way}"
+    return StoreError(message, hint)
 
 
 def open_left(path: str) -> BinaryIO:
@@ -117,37 +119,21 @@ def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
     """Bytes of a file and, if asked for, its lines; a last one without its newline counts."""
     try:
         with open_left(path) as file:
-            return _counted(file) if count_rows else (os.fstat(file.fileno()).st_size, None)
+            if not count_rows:
+                return os.fstat(file.fileno()).st_size, None
+            size, newlines, last = 0, 0, b"\n"
+            while block := file.read(BLOCK):
+                size, newlines, last = size + len(block), newlines + block.count(b"\n"), block[-1:]
+            return size, newlines + (last != b"\n")
     except OSError as error:
         raise StoreError(f"{path}: {inserted(error.strerror)}, what the last stage wrote expected") from None
 
 
-def _counted(file: BinaryIO) -> tuple[int, int]:
-    size, newlines, last = 0, 0, b"\n"
-    while block := file.read(BLOCK):
-        size, newlines, last = size + len(block), newlines + block.count(b"\n"), block[-1:]
-    return size, newlines + (last != b"\n")
-
-
-def _write_config(config: Iterable[ConfigFile]) -> None:
-    _clear(CONFIG)
-    old = os.umask(0o077)
-    try:
-        os.makedirs(CONFIG)
-        for file in config:
-            path = os.path.join(CONFIG, file.name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(file.value.encode("utf-8", "surrogatepass"))
-    finally:
-        os.umask(old)
-
-
-def _copy_files() -> list[str]:
-    """Copy `files`; what is no file, and links that lead out of it or around in it, are left out and noted."""
+def _copy(files: str) -> list[str]:
+    """Copy a directory; what is no file, and links that lead out of it or around in it, are left out and noted."""
     import shutil
 
-    root, notes = os.path.realpath("files"), list[str]()
+    root, notes = os.path.realpath(files), list[str]()
 
     def left_out(directory: str, names: list[str]) -> set[str]:
         found = {name: _unfit(os.path.join(directory, name), root) for name in names}
@@ -155,7 +141,7 @@ def _copy_files() -> list[str]:
         return {name for name, note in found.items() if note}
 
     try:
-        shutil.copytree("files", FILES, ignore=left_out)
+        shutil.copytree(files, FILES, ignore=left_out)
     except shutil.Error as error:
         source, _, why = error.args[0][0]
         raise StoreError(f"{source}: {why}, a file one can read expected") from None
@@ -167,16 +153,14 @@ def _unfit(path: str, root: str) -> str | None:
     if os.path.islink(path):
         if place := containment.leads_out(path, root):
             return containment.note_outside(path, place, root)
-        if os.path.realpath(path) in map(os.path.realpath, _parents(path)):
+        parent, target = os.path.dirname(path), os.path.realpath(path)
+        while parent and os.path.realpath(parent) != target:
+            parent = os.path.dirname(parent)
+        if parent:
             return f"note: {path}: a link to a directory that it is in: left out"
     if os.path.isfile(path) or os.path.isdir(path):
         return None
     return f"note: {path}: no file found there: left out"
-
-
-def _parents(path: str) -> Iterator[str]:
-    while path := os.path.dirname(path):
-        yield path
 
 
 def _clear(path: str) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 from handoff_kit import limits
 from handoff_kit import params as documents
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
-from handoff_kit.deployment.execute import Manner, execute
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate import ground, overrides, secrets
 from handoff_kit.fargate.network import Network
@@ -174,10 +174,10 @@ def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Map
     overrides.check_data(data, place.name, config)
 
 
-def deploy_schedules(desired: DesiredSchedules, stack: Stack, manner: Manner) -> int:
+def deploy_schedules(desired: DesiredSchedules, stack: Stack, options: ApplyOptions) -> int:
     """Create or update the schedule stack; how many steps changed something."""
     parameters = stack_parameters(ground.read_network(stack, desired.project.deploy))
-    return execute(plan_schedules(desired, parameters, stack), stack, manner)
+    return apply(plan_schedules(desired, parameters, stack), stack, options)
 
 
 def stack_parameters(network: Network) -> dict[str, str]:
@@ -203,7 +203,7 @@ def plan_schedules(
     return (WriteFile(file, text), ChangeStack(name, file, text, parameters, tags, desired.again, stack.bucket))
 
 
-def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: str, manner: Manner) -> int:
+def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: str, options: ApplyOptions) -> int:
     """Delete the schedule of a name, or all; how many steps changed something."""
     found, again = _schedule_stack(stack), f"invoke unschedule {stack.options}"
     if name and not found:
@@ -214,8 +214,8 @@ def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: 
         rest = remove_schedule(_schedules_of(found, stack, required=True), name, stack)
         if rest:
             desired = DesiredSchedules(place, project, rest, again)
-            return execute(plan_schedules(desired, found.parameters, stack), stack, manner)
-    return execute((RemoveStack(names.schedule(stack.name), again),), stack, manner)
+            return apply(plan_schedules(desired, found.parameters, stack), stack, options)
+    return apply((RemoveStack(names.schedule(stack.name), again),), stack, options)
 
 
 def _schedule_stack(stack: Stack) -> Deployed | None:

@@ -1,61 +1,46 @@
-"""What there is of a project in an account, before anything is planned: a few calls, none of which changes anything."""
+"""The deployed state of a project, read before anything is planned: a few calls that change nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from handoff_kit.deployment.move import survey
+from handoff_kit.deployment.wanted import DesiredProject
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import files, names, parameter, registry
 from handoff_kit.remote.errors import AWSError
-
-if TYPE_CHECKING:
-    from handoff_kit.deployment.move import MoveData
-    from handoff_kit.deployment.wanted import Wanted
-    from handoff_kit.remote.parameter import Damaged, Stored
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.aws.transfer import Plan
-
-__all__ = ["Account", "read"]
+from handoff_kit.remote.parameter import Damaged, Stored
+from handoff_kit.remote.stack import Stack
+from handoff_kit.steps import MoveData
+from handoff_runtime.aws.transfer import Plan
 
 
 @dataclass(frozen=True)
-class Account:
-    """An account as a project finds it: whether its image is pushed, its stored params, how its files differ.
+class CurrentState:
+    """What the plan depends on; `move` is the data to copy from another bucket, if the project moves."""
 
-    `data` is what is to be copied from another bucket; None where the project stays in its own.
-    """
-
-    id: str
+    account: str
     region: str
-    pushed: bool
+    is_image_pushed: bool
     params: Stored | Damaged | None
     files: Plan
-    data: MoveData | None = None
-
-    def uri(self, repository: str) -> str:
-        """What docker calls a repository of this account."""
-        return names.repository_uri(repository, self.id, self.region)
+    move: MoveData | None = None
 
 
-def read(wanted: Wanted, stack: Stack, account: str, used: str = "") -> Account:
-    """Four calls, and a further one for each thousand files that are stored; `used` is the bucket deployed with.
-
-    Where that is the stack's bucket, nobody looks whether it is there.
-    """
-    there = used == stack.bucket or _has_bucket(wanted, stack, account)
-    pushed = registry.digest(stack.clients, names.repository(stack.name), wanted.tag) is not None
-    stored = parameter.replaceable(stack)
-    plan = files.compare(stack, wanted.place) if there else files.first(wanted.place)
-    data = survey(stack, used, there=there) if used not in ("", stack.bucket) else None
-    return Account(account, stack.clients.region, pushed, stored, plan, data)
-
-
-def _has_bucket(wanted: Wanted, stack: Stack, account: str) -> bool:
-    """Whether the project's bucket is there; one of the user's own choice must be."""
-    found = buckets.is_there(stack.clients, stack.bucket, account)
-    if not found and stack.bucket != names.bucket(wanted.environment, account, stack.clients.region):
-        message = f"bucket {stack.bucket}: not found, expected the one that deploy.bucket or S3_BUCKET_NAME names"
-        raise AWSError(message, f"make it: aws s3 mb s3://{stack.bucket}; or leave it out, for a shared one is made")
-    return found
+def read_current(desired: DesiredProject, target: Stack, account: str, deployed_bucket: str = "") -> CurrentState:
+    """Four calls, and one more for each thousand stored files; `deployed_bucket` is empty before the first deploy."""
+    moves = deployed_bucket not in ("", target.bucket)
+    has_bucket = deployed_bucket == target.bucket or buckets.is_there(target.clients, target.bucket, account)
+    if not has_bucket and target.bucket != names.bucket(desired.environment, account, target.clients.region):
+        message = f"bucket {target.bucket}: not found; deploy.bucket or S3_BUCKET_NAME names it"
+        hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
+        raise AWSError(message, hint)
+    image = registry.digest(target.clients, names.repository(target.name), desired.image_tag)
+    return CurrentState(
+        account,
+        target.clients.region,
+        image is not None,
+        parameter.replaceable(target),
+        files.compare(target, desired.place) if has_bucket else files.first(desired.place),
+        survey(target, deployed_bucket, there=has_bucket) if moves else None,
+    )

@@ -1,170 +1,162 @@
-"""Deploying projects, from the first call to the last: the shared stack once, then each project by itself."""
+"""Deploy projects, stage by stage.
+
+    stage                       in                                    out
+    wanted.desired_projects     project files, environment            DesiredProject: templates, image source, params
+    wanted.desired_shared       every DesiredProject                  DesiredShared: template of the shared stack
+    account.read_current        DesiredProject, AWS (read only)       CurrentState: what is deployed
+    plan.plan                   DesiredProject, CurrentState          steps (handoff_kit/steps.py); pure
+    apply.apply                 steps                                 AWS changed; with --dry the steps described
+
+`deploy` gets the desired projects, deploys the shared stack once, and runs the last three stages for each project.
+"""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import signal
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from handoff_kit.deployment import account as accounts
-from handoff_kit.deployment.execute import execute
-from handoff_kit.deployment.packing import packing
-from handoff_kit.deployment.plan import plan, plan_shared
+from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.deployment.account import read_current
+from handoff_kit.deployment.plan import ImageBuild, deploy_command, plan, plan_shared
+from handoff_kit.deployment.wanted import DesiredProject, DesiredShared
 from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.image import dockerfile
+from handoff_kit.image.build import git_revision
+from handoff_kit.image.builder import Builder
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import connection, names, parameter, params
-from handoff_kit.remote.params import Push
+from handoff_kit.remote.names import NamedBucket
+from handoff_kit.remote.registry import ECR
+from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import body, deployed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from handoff_kit.deployment.execute import Manner
-    from handoff_kit.deployment.plan import CloudStep
-    from handoff_kit.deployment.wanted import Shared, Wanted
-    from handoff_kit.image.builder import Builder
-    from handoff_kit.remote.names import NamedBucket
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["Deployment", "NotDeployedError", "after", "deploy"]
+from handoff_kit.steps import Push
+from handoff_runtime.aws.clients import Clients
 
 INTERRUPTED = 128 + signal.SIGINT
 
 
 class NotDeployedError(HandoffError):
-    """Some of several projects could not be deployed; why was told when each failed."""
+    """Some of several projects could not be deployed; each reason was shown when it failed."""
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """What several projects have in common while they are deployed; a builder is looked for when one is needed."""
+class DeployContext:
+    """What several projects have in common while they are deployed; `builder` is called when an image is built."""
 
     clients: Clients
     account: str
     environ: Mapping[str, str]
     builder: Callable[[], Builder]
-    manner: Manner
+    options: ApplyOptions
     prune: bool = False
     move_bucket: bool = False
 
-    def stack(self, wanted: Wanted) -> Stack:
-        """A project's stack with the bucket that is named, else the shared one."""
-        derived = names.bucket(wanted.environment, self.account, self.clients.region)
-        named = self.named(wanted)
-        bucket = named.name if named else derived
-        return connection.stack(wanted.place, wanted.environment, self.environ, self.clients, bucket)
+    def target(self, desired: DesiredProject) -> Stack:
+        """A project in AWS with the bucket that is named, else the shared one."""
+        named = self.named_bucket(desired)
+        bucket = named.name if named else names.bucket(desired.environment, self.account, self.clients.region)
+        return connection.stack(desired.place, desired.environment, self.environ, self.clients, bucket)
 
-    def named(self, wanted: Wanted) -> NamedBucket | None:
+    def named_bucket(self, desired: DesiredProject) -> NamedBucket | None:
         """The bucket that a variable or the project file names."""
-        return names.named_bucket(self.environ, wanted.loaded.deploy.bucket, wanted.place.shown)
+        return names.named_bucket(self.environ, desired.project.deploy.bucket, desired.place.shown)
 
 
-@dataclass(frozen=True)
-class Target:
-    """A project, the stack to deploy it as, and the bucket it is deployed with; empty where it is not deployed."""
-
-    wanted: Wanted
-    stack: Stack
-    used: str
-
-
-def deploy(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> int:
-    """Deploy them; how many steps changed something. One that fails does not keep the others from it."""
-    _check_whose(every, deployment)
-    if len(every) == 1:
-        target = _target(every[0], deployment)
-        return _share(every, shared, deployment) + _deploy(target, deployment)
-    changed = _share(every, shared, deployment)
-    done = [_tried(wanted, deployment) for wanted in every]
-    if failed := [wanted.place.name for wanted, one in zip(every, done, strict=True) if one is None]:
-        raise _not_all(failed, len(every), deployment.stack(every[0]))
-    return changed + sum(filter(None, done))
-
-
-def _check_whose(every: Sequence[Wanted], deployment: Deployment) -> None:
-    """Refuse a STACK_NAME of another project, before anything is done."""
-    if names.given_stack(deployment.environ):
-        parameter.check_whose(deployment.stack(every[0]))
+def deploy(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
+    """Deploy them; how many steps changed something. A project that fails does not stop the others."""
+    if names.given_stack(context.environ):
+        parameter.check_whose(context.target(projects[0]))
+    if len(projects) == 1:
+        target, deployed_bucket = _choose_bucket(projects[0], context)
+        changed = _deploy_shared(projects, shared, context)
+        return changed + _deploy_project(projects[0], target, deployed_bucket, context)
+    changed, failed = _deploy_shared(projects, shared, context), list[str]()
+    for desired in projects:
+        try:
+            changed += _deploy_project(desired, *_choose_bucket(desired, context), context)
+        except HandoffError as error:  # noqa: PERF203  # the others are still to be deployed
+            if error.exit_code == INTERRUPTED:
+                raise
+            context.options.say(str(error))
+            failed.append(desired.place.name)
+    if failed:
+        target = context.target(next(one for one in projects if one.place.name == failed[0]))
+        message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
+        raise NotDeployedError(message, deploy_command(target))
+    return changed
 
 
-def _target(wanted: Wanted, deployment: Deployment) -> Target:
-    """Where to deploy a project: with the bucket it is deployed with, unless its data are to be moved.
+def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Stack, str]:
+    """Where to deploy a project, and the bucket it is deployed with (empty before the first time).
 
-    ProjectError where another bucket is named: state and history would stay behind.
+    It stays in its bucket, unless its data are to be moved; ProjectError where another bucket is named: state and
+    history would stay behind.
     """
-    stack, say = deployment.stack(wanted), deployment.manner.say
-    used = connection.bucket_of(deployed.read(stack.clients, stack.name), stack)
-    if deployment.move_bucket and used in ("", stack.bucket):
-        where = f"it is deployed with bucket {used}" if used else "it is not deployed"
-        say(f"note: {stack.project}: nothing to move, {where}")
-    if deployment.move_bucket or used in ("", stack.bucket):
-        return Target(wanted, stack, used)
-    if message := connection.other_bucket(stack.project, used, named := deployment.named(wanted)):
+    target, say = context.target(desired), context.options.say
+    current = connection.bucket_of(deployed.read(target.clients, target.name), target)
+    if context.move_bucket and current in ("", target.bucket):
+        where = f"it is deployed with bucket {current}" if current else "it is not deployed"
+        say(f"note: {target.project}: nothing to move, {where}")
+    if context.move_bucket or current in ("", target.bucket):
+        return target, current
+    named = context.named_bucket(desired)
+    if message := connection.other_bucket(target.project, current, named):
         variable = named.source if named and named.source in names.BUCKET_VARIABLES else ""
-        stay = f"unset {variable}" if variable else f"deploy: {{bucket: {used}}}"
-        moved = f"{f'{variable}={stack.bucket} ' if variable else ''}invoke deploy --move-bucket {stack.options}"
+        stay = f"unset {variable}" if variable else f"deploy: {{bucket: {current}}}"
+        moved = f"{f'{variable}={target.bucket} ' if variable else ''}invoke deploy --move-bucket {target.options}"
         raise ProjectError(message, f"to stay there: {stay}; to move files, artifacts, state and history: {moved}")
-    say(f"note: project {stack.project} stays in bucket {used}, with which it is deployed")
-    say(f"hint: to move it to bucket {stack.bucket}: invoke deploy --move-bucket {stack.options}")
-    return Target(wanted, dataclasses.replace(stack, bucket=used), used)
+    say(f"note: project {target.project} stays in bucket {current}, with which it is deployed")
+    say(f"hint: to move it to bucket {target.bucket}: invoke deploy --move-bucket {target.options}")
+    return dataclasses.replace(target, bucket=current), current
 
 
-def _tried(wanted: Wanted, deployment: Deployment) -> int | None:
-    """The same of one among several; None where it failed, and was told."""
-    try:
-        return _deploy(_target(wanted, deployment), deployment)
-    except HandoffError as error:
-        if error.exit_code == INTERRUPTED:
-            raise
-        deployment.manner.say(str(error))
-        return None
-
-
-def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> int:
-    """The shared stack, where any of the projects takes something of it."""
-    wanted = next((one for one in every if one.needs_shared), None)
-    if wanted is None:
+def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
+    """The shared stack, if a project uses anything of it."""
+    desired = next((one for one in projects if one.needs_shared), None)
+    if desired is None:
         return 0
-    clients, account = deployment.clients, deployment.account
+    clients, account = context.clients, context.account
     bucket = names.bucket(shared.environment, account, clients.region)
-    stack = dataclasses.replace(deployment.stack(wanted), bucket=bucket)
-    fits = len(shared.text.encode()) <= body.MOST
-    steps = plan_shared(shared, wanted, stack, account, at_once=fits or buckets.is_there(clients, bucket, account))
-    return execute(steps, stack, deployment.manner)
+    target = dataclasses.replace(context.target(desired), bucket=bucket)
+    fits = len(shared.template.encode()) <= body.MOST
+    at_once = fits or buckets.is_there(clients, bucket, account)
+    return apply(plan_shared(shared, desired, target, account, at_once=at_once), target, context.options)
 
 
-def _deploy(target: Target, deployment: Deployment) -> int:
-    wanted, stack, manner = target.wanted, target.stack, deployment.manner
-    manner.say(f"{wanted.place.name}: stack {stack.name}, account {deployment.account}, region {stack.clients.region}")
-    account = accounts.read(wanted, stack, deployment.account, target.used)
-    packed = None
-    if not account.pushed:
-        packed = packing(wanted, deployment.builder(), stack, deployment.environ, dry=manner.dry)
-    steps = plan(wanted, account, packed, stack, prune=deployment.prune)
-    _confirm(steps, stack, manner)
-    return execute(steps, stack, manner)
-
-
-def _confirm(steps: Sequence[CloudStep], stack: Stack, manner: Manner) -> None:
-    """Ask before config files are removed, while nothing is changed yet."""
+def _deploy_project(desired: DesiredProject, target: Stack, deployed_bucket: str, context: DeployContext) -> int:
+    options = context.options
+    where = f"stack {target.name}, account {context.account}, region {target.clients.region}"
+    options.say(f"{desired.place.name}: {where}")
+    current = read_current(desired, target, context.account, deployed_bucket)
+    build = None if current.is_image_pushed else _prepare_build(desired, target, context)
+    steps = plan(desired, current, build, target, prune=context.prune)
     for step in steps:
-        if isinstance(step, Push) and not manner.dry:
-            params.confirm(step, f"invoke deploy --prune {stack.options}", yes=manner.yes)
+        if isinstance(step, Push) and not options.dry:  # ask before anything is changed
+            params.confirm(step, f"invoke deploy --prune {target.options}", yes=options.yes)
+    return apply(steps, target, options)
 
 
-def after(every: Sequence[Wanted], stack: Stack, *, changed: bool) -> str:
-    """The next useful command: look where nothing changed, put in force the schedules of the file, or run it."""
-    if len(every) > 1:
-        return f"invoke status{stack.options.removeprefix(f'--project {stack.project}')}"
-    if not changed:
-        return f"invoke status {stack.options}"
-    return f"invoke {'schedule' if every[0].loaded.schedules else 'run'} {stack.options}"
-
-
-def _not_all(failed: Sequence[str], of: int, stack: Stack) -> NotDeployedError:
-    options = stack.options.replace(f"--project {stack.project}", f"--project {failed[0]}")
-    return NotDeployedError(
-        f"{len(failed)} of {of} projects not deployed: {', '.join(failed)}", f"invoke deploy {options}"
+def _prepare_build(desired: DesiredProject, target: Stack, context: DeployContext) -> ImageBuild:
+    builder, password = context.builder(), ""
+    if not context.options.dry:
+        token = target.call(ECR, "get_authorization_token")["authorizationData"][0]["authorizationToken"]
+        password = base64.b64decode(token).decode().partition(":")[2]
+    return ImageBuild(
+        builder,
+        builder.image(desired.image_source.reference),
+        git_revision(desired.place, builder.ask),
+        tuple(name for name in dockerfile.INDEX_SETTINGS if name in context.environ),
+        password,
     )
+
+
+def next_command(projects: Sequence[DesiredProject], target: Stack, *, changed: bool) -> str:
+    """Look where nothing changed; else enable the schedules of the project file, or run it."""
+    if len(projects) > 1:
+        return f"invoke status{target.options.removeprefix(f'--project {target.project}')}"
+    if not changed:
+        return f"invoke status {target.options}"
+    return f"invoke {'schedule' if projects[0].project.schedules else 'run'} {target.options}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.steps import MoveData
 from handoff_runtime import damage, keys
 from handoff_runtime.aws import lease, listing, transfer
 from handoff_runtime.aws.clients import S3
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-__all__ = ["MoveData", "move", "survey"]
-
 MARKER = ".moving"
 IN_PARTS = 256 << 20
 """Larger objects are copied in parts of this size: S3 copies at most 5 GB in one call, and slowly."""
@@ -41,15 +40,6 @@ MOST_PARTS = 10_000
 ROUNDS = 5  # of comparing the two buckets
 HEART_PATIENCE = 40.0
 PROGRESS = 1000
-
-
-@dataclass(frozen=True)
-class MoveData:
-    """Data of a project to be copied from bucket `source` to that of its stack; counted when the account was read."""
-
-    source: str
-    objects: int
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -66,24 +56,15 @@ def survey(stack: Stack, source: str, *, there: bool) -> MoveData:
         found = _listed(stack.clients, source, stack.name)
         if there:
             _check_target(stack, source, _listed(stack.clients, stack.bucket, stack.name))
-    return MoveData(source, len(found), sum(one.size for one in found.values()))
+    return MoveData(source, stack.bucket, f"{stack.name}/", len(found), sum(one.size for one in found.values()))
 
 
-def describe(step: MoveData, stack: Stack) -> str:
-    """The step as a phrase."""
-    objects = f"{step.objects:,} object{'' if step.objects == 1 else 's'}"
-    return f"copy {objects} ({step.bytes:,} bytes) from s3://{step.source}/{stack.name}/ to {stack.shown(stack.name)}/"
-
-
-def move(step: MoveData, stack: Stack, held: ExitStack, *, dry: bool, say: Say) -> None:
-    """Copy and compare, until both buckets hold the same. What `held` closes at the end gives the lease back."""
-    say(f"{'would ' if dry else ''}{describe(step, stack)}")
-    if dry:
-        return
+def move(step: MoveData, stack: Stack, cleanup: ExitStack, say: Say) -> None:
+    """Copy and compare, until both buckets hold the same; `cleanup` releases the lease when the deployment ends."""
     with told():
         _check_idle(stack)
         _check_target(stack, step.source, _listed(stack.clients, stack.bucket, stack.name))
-        lock, lost = held.enter_context(_leased(replace(stack, bucket=step.source)))
+        lock, lost = cleanup.enter_context(_leased(replace(stack, bucket=step.source)))
         marker = f"{stack.name}/{MARKER}"
         body = json.dumps({"from": step.source}).encode()
         stack.call(S3, "put_object", Bucket=stack.bucket, Key=marker, Body=body)
@@ -94,7 +75,7 @@ def move(step: MoveData, stack: Stack, held: ExitStack, *, dry: bool, say: Say) 
             claim = json.dumps({**lock, "released": True}).encode()
             stack.call(S3, "put_object", Bucket=stack.bucket, Key=keys.lease(stack.name), Body=claim)
     say(f"copied: {count:,} objects have the same size and ETag in both buckets")
-    held.push(_conclusion(step, stack, say))
+    cleanup.push(_conclusion(step, stack, say))
 
 
 def _conclusion(
@@ -120,7 +101,7 @@ def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]
     before = found.claim if found else {}
     taken = lease.acquire(clients, source.bucket, source.name, f"move-of-{source.project}")
     if isinstance(taken, lease.Held):
-        message = f"bucket {source.bucket}: a run of project {source.project} is under way: {taken.told}"
+        message = f"bucket {source.bucket}: a run of project {source.project} is under way: {taken}"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {source.options}")
     heart = lease.Heart(clients.beside(patience=HEART_PATIENCE), taken, lost.append)
     try:

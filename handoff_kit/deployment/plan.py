@@ -1,134 +1,114 @@
-"""The steps from an account as it is to a project deployed in it; pure. None hands a result to a later one.
+"""The steps from the current to the desired state of a project. Pure; no step uses the result of an earlier one.
 
-The stack of the task comes before params and files: where it cannot be changed, all three stay as they were.
+The task stack comes before params and files: where it cannot be updated, all three stay as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
-from handoff_kit.deployment.move import MoveData
+from handoff_kit.deployment.account import CurrentState
+from handoff_kit.deployment.wanted import DesiredProject, DesiredShared
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
-from handoff_kit.remote import names
-from handoff_kit.remote import params as documents
-from handoff_kit.remote.change import Change
-from handoff_kit.remote.params import Push
-from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RemoveStack, Step, WriteFile
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from handoff_kit.deployment.account import Account
-    from handoff_kit.deployment.wanted import Shared, Wanted
-    from handoff_kit.image.builder import Builder
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.aws.transfer import Plan
-
-__all__ = ["CloudStep", "Files", "Packing", "plan", "plan_shared"]
+from handoff_kit.image.builder import Builder
+from handoff_kit.remote import files, names, params
+from handoff_kit.remote.stack import Stack
+from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, Step, WriteFile
 
 
 @dataclass(frozen=True)
-class Files:
-    """The files of a project that shall be in the bucket."""
+class ImageBuild:
+    """How an image is built and pushed; `existing` is the builder's image of that name, `settings` are index settings.
 
-    plan: Plan
-
-
-@dataclass(frozen=True)
-class Packing:
-    """What it takes to make the image and bring it to ECR: who builds, what is there, and how one signs in.
-
-    `login` is empty with --dry: nobody signs in for what is only told.
+    `password` of the registry is empty with --dry.
     """
 
     builder: Builder
-    there: Mapping[str, Any] | None
+    existing: Mapping[str, Any] | None
     revision: str
     settings: tuple[str, ...]
-    login: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
 
 
-CloudStep = Step | Change | ChangeStack | RemoveStack | Files | Push | MoveData
+def plan_shared(
+    shared: DesiredShared, desired: DesiredProject, target: Stack, account: str, *, at_once: bool
+) -> tuple[Step, ...]:
+    """The steps that create or update the shared stack.
 
-
-def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, account: str, *, at_once: bool) -> tuple[CloudStep, ...]:
-    """The steps that make the shared stack what it shall be.
-
-    A body that is too long for a request goes by the bucket, which this very stack makes: the first time it is
-    made without what the projects add to it.
+    A template that is too long for a request goes by the bucket, which this stack creates: then the stack is first
+    created without what the projects add to it.
     """
-    bodies = (shared.text,) if at_once else (shared.bare, shared.text)
-    return tuple(step for body in bodies for step in _shared(shared, wanted, body, stack, account))
-
-
-def _shared(shared: Shared, wanted: Wanted, body: str, stack: Stack, account: str) -> tuple[CloudStep, ...]:
-    name, file = names.shared(shared.environment), wanted.place.build / "shared.yml"
-    kept = {"KeptBucket": BucketThere(stack.bucket, account, name)}
-    return (WriteFile(file, body), ChangeStack(name, file, body, kept, shared.tags, _again(stack), stack.bucket))
+    name, file = names.shared(shared.environment), desired.place.build / "shared.yml"
+    kept = {"KeptBucket": BucketThere(target.bucket, account, name)}
+    texts = (shared.template,) if at_once else (shared.template_without_projects, shared.template)
+    stacks = [ChangeStack(name, file, text, kept, shared.tags, deploy_command(target), target.bucket) for text in texts]
+    return tuple(step for stack in stacks for step in (WriteFile(file, stack.template), stack))
 
 
 def plan(
-    wanted: Wanted, account: Account, packing: Packing | None, stack: Stack, *, prune: bool = False
-) -> tuple[CloudStep, ...]:
-    """The steps of one project; `packing` is None where the image is in ECR already.
+    desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Stack, *, prune: bool = False
+) -> tuple[Step, ...]:
+    """The steps of one project; `build` is None where the image is pushed already.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
+    push = params.plan_push(
+        target, desired.params_document, current.params, advanced=params.advanced(desired.project), prune=prune
+    )
     return (
-        *_registry(wanted, stack),
-        *(_image(wanted, account, packing, stack) if packing else ()),
-        *((account.data,) if account.data else ()),
-        *_task(wanted, account, stack),
-        *_params(wanted, account, stack, prune=prune),
-        Files(account.files),
+        *_registry_stack(desired, target),
+        *(_image(desired, build, _repository_uri(current, target), target) if build else ()),
+        *((current.move,) if current.move else ()),
+        *_task_stack(desired, current, target),
+        *((push,) if push.change or push.kept else ()),
+        *files.plan_push(target, current.files),
     )
 
 
-def _params(wanted: Wanted, account: Account, stack: Stack, *, prune: bool) -> tuple[CloudStep, ...]:
-    advanced = documents.advanced(wanted.loaded)
-    push = documents.plan_push(stack, wanted.document, account.params, advanced=advanced, prune=prune)
-    return (push,) if push.change or push.kept else ()
+def deploy_command(target: Stack) -> str:
+    """The command that repeats the deployment."""
+    return f"invoke deploy {target.options}"
 
 
-def _registry(wanted: Wanted, stack: Stack) -> tuple[CloudStep, ...]:
-    file, name = wanted.place.build / "registry.yml", names.registry(stack.name)
-    return (
-        WriteFile(file, wanted.registry),
-        ChangeStack(name, file, wanted.registry, {}, wanted.tags, _again(stack), stack.bucket),
-    )
+def _repository_uri(current: CurrentState, target: Stack) -> str:
+    return names.repository_uri(names.repository(target.name), current.account, current.region)
 
 
-def _image(wanted: Wanted, account: Account, packing: Packing, stack: Stack) -> tuple[CloudStep, ...]:
-    made, builder = wanted.source, packing.builder
-    platform = None if made.platform == builder.platform else made.platform
-    build = building.plan_build(
-        made,
+def _registry_stack(desired: DesiredProject, target: Stack) -> tuple[Step, ...]:
+    file, name, template = desired.place.build / "registry.yml", names.registry(target.name), desired.registry_template
+    stack = ChangeStack(name, file, template, {}, desired.tags, deploy_command(target), target.bucket)
+    return WriteFile(file, template), stack
+
+
+def _task_stack(desired: DesiredProject, current: CurrentState, target: Stack) -> tuple[Step, ...]:
+    image = ImageTag(names.repository(target.name), desired.image_tag, _repository_uri(current, target))
+    parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
+    moved_from = current.move.source if current.move else ""
+    file, template, again = desired.place.build / "task.yml", desired.task_template, deploy_command(target)
+    stack = ChangeStack(target.name, file, template, parameters, desired.tags, again, target.bucket, moved_from)
+    return WriteFile(file, template), stack
+
+
+def _image(desired: DesiredProject, build: ImageBuild, uri: str, target: Stack) -> tuple[Step, ...]:
+    """Build the image where it does not exist, sign in, push."""
+    source, builder = desired.image_source, build.builder
+    platform = None if source.platform == builder.platform else source.platform
+    steps = building.plan_build(
+        source,
         builder,
-        packing.there,
-        reference=made.reference,
-        platform=wanted.loaded.image.platform or platform,
-        revision=packing.revision,
-        settings=packing.settings,
+        build.existing,
+        reference=source.reference,
+        platform=desired.project.image.platform or platform,
+        revision=build.revision,
+        settings=build.settings,
         no_cache=False,
     )
-    uri = account.uri(names.repository(stack.name))
-    push = pushing.plan_push(builder, made.reference, f"{uri}:{wanted.tag}", wanted.place, _again(stack))
-    return (*build, pushing.plan_login(builder, uri.partition("/")[0], packing.login, wanted.place), *push)
-
-
-def _task(wanted: Wanted, account: Account, stack: Stack) -> tuple[CloudStep, ...]:
-    file, repository = wanted.place.build / "task.yml", names.repository(stack.name)
-    image = ImageTag(repository, wanted.tag, account.uri(repository))
-    parameters: dict[str, str | ImageTag] = {"Image": image, "Source": wanted.tag, "Bucket": stack.bucket}
-    source = account.data.source if account.data else ""
+    name, again = f"{uri}:{desired.image_tag}", deploy_command(target)
     return (
-        WriteFile(file, wanted.task),
-        ChangeStack(stack.name, file, wanted.task, parameters, wanted.tags, _again(stack), stack.bucket, source),
+        *steps,
+        pushing.plan_login(builder, uri.partition("/")[0], build.password, desired.place),
+        *pushing.plan_push(builder, source.reference, name, desired.place, again),
     )
-
-
-def _again(stack: Stack) -> str:
-    return f"invoke deploy {stack.options}"

@@ -1,127 +1,99 @@
-"""What is to be deployed of a project, from its files alone: templates, image, params. Nobody is called for it."""
+"""What is to be deployed, from the project files alone: templates, image source, params document. No AWS calls."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit import limits, params, templates
-from handoff_kit import project as projects
-from handoff_kit.errors import ProjectError, ProjectFileError
+from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building
-from handoff_kit.names import known
+from handoff_kit.image.build import Source
+from handoff_kit.names import ProjectPlace, known
+from handoff_kit.project import Project, load_all
 from handoff_kit.remote import names
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from handoff_kit.image.build import Source
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
-    from handoff_kit.source import Problem
-
-__all__ = ["Shared", "Wanted", "every", "shared", "source"]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A project as it lies here, rendered for an environment; `name` is its stack's."""
+class DesiredProject:
+    """A local project, rendered for an environment."""
 
     place: ProjectPlace
-    loaded: Project
+    project: Project
     environment: str
-    name: str
-    source: Source
-    registry: str = field(repr=False)
-    task: str = field(repr=False)
-    document: Mapping[str, Any] = field(repr=False)
+    stack_name: str
+    image_source: Source
+    registry_template: str = field(repr=False)
+    task_template: str = field(repr=False)
+    params_document: Mapping[str, Any] = field(repr=False)
     needs_shared: bool = True
 
     @property
-    def tag(self) -> str:
-        """The tag of its image: it follows from what the image is made of."""
-        return self.source.digest[: building.TAG_LENGTH]
+    def image_tag(self) -> str:
+        """It follows from what the image is made of."""
+        return self.image_source.digest[: building.TAG_LENGTH]
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of all that is this project's alone."""
+        """The tags of the project's own stacks."""
         return {
-            **self.loaded.deploy.tags,
+            **self.project.deploy.tags,
             "handoff:project": self.place.name,
             "handoff:environment": self.environment,
         }
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What the projects of an environment share, rendered; `bare` is the same before any project is in it."""
+class DesiredShared:
+    """The shared stack of an environment; `template_without_projects` creates it while there is no bucket yet."""
 
     environment: str
-    text: str = field(repr=False)
-    bare: str = field(repr=False)
+    template: str = field(repr=False)
+    template_without_projects: str = field(repr=False)
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of all that is shared."""
+        """The tags of the shared stack."""
         return {"handoff:environment": self.environment}
 
 
-def every(places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str]) -> tuple[Wanted, ...]:
-    """All these projects; the problems of every file are told together."""
+def desired_projects(
+    places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str]
+) -> tuple[DesiredProject, ...]:
+    """Load, validate and render these projects; ProjectFileError with the problems of all files."""
     if names.given_stack(environ) and len(places) > 1:
         message = f"{names.STACK_VARIABLE}: found together with --all, which has a stack for each project"
         raise ProjectError(message, f"unset {names.STACK_VARIABLE}")
-    found = [(place, _loaded(place)) for place in places]
-    if problems := [problem for _, faulty in found if isinstance(faulty, tuple) for problem in faulty]:
-        raise ProjectFileError(problems)
-    sound = [(place, loaded) for place, loaded in found if not isinstance(loaded, tuple)]
-    others = known(places[0].root)
-    return tuple(_wanted(place, loaded, environment, environ, others) for place, loaded in sound)
+    loaded, others = load_all(places), known(places[0].root)
+    return tuple(_desired(place, loaded[place.name], environment, environ, others) for place in places)
 
 
-def shared(wanted: Sequence[Wanted], environment: str) -> Shared:
-    """The shared stack, which knows every project of the checkout."""
-    root = wanted[0].place.root
-    loaded = {one.place.name: one.loaded for one in wanted}
-    text = templates.shared(root, environment, loaded=loaded)
-    return Shared(environment, text, templates.shared(root, environment, projects=False))
-
-
-def source(place: ProjectPlace, loaded: Project) -> Source:
-    """What the project's image for Fargate is made from."""
-    return building.source(place, loaded, loaded.deploy.platform)
-
-
-def _loaded(place: ProjectPlace) -> Project | tuple[Problem, ...]:
-    try:
-        return projects.load(place.file, place.shown)
-    except ProjectFileError as error:
-        return error.problems
-
-
-def _wanted(
-    place: ProjectPlace, loaded: Project, environment: str, environ: Mapping[str, str], others: Sequence[str]
-) -> Wanted:
-    _refuse(place, loaded, environment, others)
+def _desired(
+    place: ProjectPlace, project: Project, environment: str, environ: Mapping[str, str], others: Sequence[str]
+) -> DesiredProject:
+    limits.refuse(place, environment, project, others)
+    if project.image.store != "aws":
+        message = f"{place.shown}: found image: {{store: {project.image.store}}}, expected aws: runs on Fargate need it"
+        raise ProjectError(message, "take `store` out of the keys of `image`")
     name = names.given_stack(environ) or names.stack(place.name, environment)
     params.check_functions(place)
-    return Wanted(
+    return DesiredProject(
         place,
-        loaded,
+        project,
         environment,
         name,
-        source(place, loaded),
-        templates.registry(place.root, place.name, loaded, name, environment),
-        templates.task(place.root, place.name, loaded, name, environment),
-        params.document(place, loaded, environment),
-        needs_shared(loaded.deploy, bucket=bool(names.given_bucket(environ))),
+        building.source(place, project, project.deploy.platform),
+        templates.registry(place.root, place.name, name, environment),
+        templates.task(place.root, place.name, project, name, environment),
+        params.document(place, project, environment),
+        needs_shared(project.deploy, bucket=bool(names.given_bucket(environ))),
     )
 
 
-def _refuse(place: ProjectPlace, loaded: Project, environment: str, others: Sequence[str]) -> None:
-    """What AWS or the image would refuse later, and with other words."""
-    limits.refuse(place, environment, loaded, others)
-    if loaded.image.store != "aws":
-        message = f"{place.shown}: found image: {{store: {loaded.image.store}}}, expected aws: on Fargate runs need it"
-        raise ProjectError(message, "take `store` out of the keys of `image`")
+def desired_shared(projects: Sequence[DesiredProject], environment: str) -> DesiredShared:
+    """The shared stack, whose bucket has rules for every project of the checkout."""
+    root = projects[0].place.root
+    template = templates.shared(root, environment, {one.place.name: one.project for one in projects})
+    return DesiredShared(environment, template, templates.shared(root, environment, projects=False))

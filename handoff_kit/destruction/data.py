@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from handoff_kit.destruction.batch import Batch
-from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import told
+from handoff_kit.steps import ApiCalls, Change
 from handoff_runtime.aws.clients import S3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from handoff_runtime.aws.clients import Clients
 
 __all__ = ["Data", "plan", "read"]
@@ -45,8 +42,7 @@ class Data:
         return not self.versions and not self.uploads
 
     @property
-    def told(self) -> str:
-        """In words: where, and how much."""
+    def description(self) -> str:
         objects = f"{self.objects:,} object{'' if self.objects == 1 else 's'}"
         more = "" if self.whole else "at least "
         versions = f"{len(self.versions):,} version{'' if len(self.versions) == 1 else 's'}"
@@ -61,7 +57,7 @@ def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | N
         uploads = clients.call_unless(NO_BUCKET, S3, "list_multipart_uploads", **request)
         if uploads is None:
             return None
-        pages = list(_pages(clients, request) if whole else islice(_pages(clients, request), PAGES))
+        pages = list(islice(clients.pages(S3, "list_object_versions", **request), None if whole else PAGES))
     found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return Data(
         bucket,
@@ -74,34 +70,23 @@ def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | N
     )
 
 
-def plan(data: Data) -> tuple[Batch, ...]:
-    """The calls that remove all of it; none where nothing is there."""
+def plan(data: Data) -> tuple[ApiCalls, ...]:
+    """The calls that delete all of it."""
     place = f"s3://{data.bucket}/{data.prefix}"
     uploads = [_abort(data.bucket, key, upload) for key, upload in data.uploads]
     starts = range(0, len(data.versions), A_CALL)
     removals = [_remove(data.bucket, place, data.versions[start : start + A_CALL]) for start in starts]
     calls = (*removals, *uploads)
-    return (Batch(calls),) if calls else ()
-
-
-def _pages(clients: Clients, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    asked = dict(request)
-    while True:
-        page = clients.call(S3, "list_object_versions", **asked)
-        yield page
-        if not page.get("IsTruncated"):
-            return
-        marks = {"KeyMarker": "NextKeyMarker", "VersionIdMarker": "NextVersionIdMarker"}
-        asked |= {name: page[mark] for name, mark in marks.items() if mark in page}
+    return (ApiCalls(calls),) if calls else ()
 
 
 def _remove(bucket: str, place: str, versions: tuple[tuple[str, str], ...]) -> Change:
     named = [{"Key": key, "VersionId": version} for key, version in versions]
     count = f"{len(versions):,} version{'' if len(versions) == 1 else 's'}"
     request = {"Bucket": bucket, "Delete": {"Objects": named, "Quiet": True}}
-    return Change(f"remove {count} below {place}", S3, "delete_objects", request)
+    return Change(f"delete {count} below {place}", S3, "delete_objects", request)
 
 
 def _abort(bucket: str, key: str, upload: str) -> Change:
     request = {"Bucket": bucket, "Key": key, "UploadId": upload}
-    return Change(f"give up an unfinished upload of s3://{bucket}/{key}", S3, "abort_multipart_upload", request)
+    return Change(f"abort an unfinished upload of s3://{bucket}/{key}", S3, "abort_multipart_upload", request)

@@ -1,136 +1,111 @@
-"""What there is of a project in AWS: stacks, images, log, data and params; and what of it goes, what stays."""
+"""What a project has in AWS: stacks, images, log, data and params; and which of it a deletion deletes or keeps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from handoff_kit.destruction import data, images
+from handoff_kit.destruction.data import Data
+from handoff_kit.destruction.images import Images
 from handoff_kit.remote import names
+from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import deployed, recovery
+from handoff_kit.stacks.deployed import Deployed
 from handoff_runtime.aws.clients import SSM
 
-if TYPE_CHECKING:
-    from handoff_kit.destruction.data import Data
-    from handoff_kit.destruction.images import Images
-    from handoff_kit.remote.stack import Stack
-    from handoff_kit.stacks.deployed import Deployed
-
-__all__ = ["Found", "goes", "left", "read", "running", "stays", "there"]
-
-LOGS, ECS = "logs", "ecs"
-NO_CLUSTER = ("ClusterNotFoundException",)
+LOGS = "logs"
 NO_PARAMETER = ("ParameterNotFound",)
 
 
 @dataclass(frozen=True)
-class Found:
-    """None for what is not there; `parameter` is the version of the params, `log` the bytes that are kept."""
+class Inventory:
+    """None for what does not exist; `log_bytes` is the size of the log group, `params_version` that of the params."""
 
-    schedule: Deployed | None
-    task: Deployed | None
-    registry: Deployed | None
+    schedule_stack: Deployed | None
+    task_stack: Deployed | None
+    registry_stack: Deployed | None
     images: Images | None
-    log: int | None
+    log_bytes: int | None
     data: Data | None
-    parameter: int | None
-
-    @property
-    def stacks(self) -> int:
-        """How many stacks there are."""
-        return sum(one is not None for one in (self.schedule, self.task, self.registry))
+    params_version: int | None
 
 
-def read(stack: Stack, *, whole: bool) -> Found:
-    """Look at everything; data is counted to the end where the `whole` is asked for. No stack may be another's."""
-    name = stack.name
-    schedule, task, registry = (_stack(stack, each) for each in (names.schedule(name), name, names.registry(name)))
-    return Found(
+def read_inventory(target: Stack, *, complete: bool) -> Inventory:
+    """Data is counted to the end only if `complete`. AWSError where a stack of these names belongs to another owner."""
+    name = target.name
+    schedule, task, registry = (_stack(target, each) for each in (names.schedule(name), name, names.registry(name)))
+    return Inventory(
         schedule,
         task,
         registry,
-        images.read(stack, names.repository(name)),
-        _log(stack),
-        data.read(stack.clients, stack.bucket, f"{name}/", whole=whole),
-        _parameter(stack),
+        images.read(target, names.repository(name)),
+        _log_bytes(target),
+        data.read(target.clients, target.bucket, f"{name}/", whole=complete),
+        _params_version(target),
     )
 
 
-def running(stack: Stack, cluster: str) -> tuple[str, ...]:
-    """The ids of the project's tasks that run, or are about to."""
-    request: dict[str, Any] = {"cluster": cluster, "family": names.family(stack.name), "desiredStatus": "RUNNING"}
-    found: list[str] = []
-    while page := stack.call_unless(NO_CLUSTER, ECS, "list_tasks", **request):
-        found += page["taskArns"]
-        if not page.get("nextToken"):
-            break
-        request = {**request, "nextToken": page["nextToken"]}
-    return tuple(arn.rpartition("/")[2] for arn in found)
-
-
-def goes(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
-    """What is to be removed, a line each."""
-    name, log = stack.name, f", with its log ({found.log:,} bytes)" if found.log is not None else ""
-    pictures = f", with {found.images.told}" if found.images else ""
+def deleted_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, ...]:
+    """What a deletion deletes, a line each."""
+    name = target.name
+    log = f", with its log ({found.log_bytes:,} bytes)" if found.log_bytes is not None else ""
+    content = f", with {found.images.description}" if found.images else ""
     lines = (
-        f"stack {names.schedule(name)}" if found.schedule else "",
-        f"stack {name}{log}" if found.task else "",
-        f"stack {names.registry(name)}{pictures}" if found.registry else "",
-        *(_kept(stack, found) if data else ()),
+        f"stack {names.schedule(name)}" if found.schedule_stack else "",
+        f"stack {name}{log}" if found.task_stack else "",
+        f"stack {names.registry(name)}{content}" if found.registry_stack else "",
+        *(_data_lines(target, found) if data else ()),
     )
     return tuple(filter(None, lines))
 
 
-def stays(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
-    """What is there and is not to be removed, a line each."""
-    name = stack.name
-    loose = (
-        f"log group {names.log_group(name)}, of no stack" if found.log is not None and not found.task else "",
-        f"repository {found.images.repository}, of no stack" if found.images and not found.registry else "",
-    )
-    return tuple(filter(None, (*loose, *(() if data else _kept(stack, found)))))
-
-
-def there(stack: Stack, found: Found) -> tuple[str, ...]:
-    """All there is, a line each."""
-    return (*goes(stack, found, data=True), *stays(stack, found, data=True))
-
-
-def left(stack: Stack, before: Found, now: Found, *, data: bool) -> tuple[str, ...]:
-    """What should be gone and is not; a stack takes its log and its repository with it."""
-    name = stack.name
-    loose = (
-        f"log group {names.log_group(name)}" if before.task and not now.task and now.log is not None else "",
-        f"repository {now.images.repository}" if before.registry and not now.registry and now.images else "",
-    )
-    return (*goes(stack, now, data=data), *filter(None, loose))
-
-
-def _kept(stack: Stack, found: Found) -> tuple[str, ...]:
-    """Files, artifacts, state, history and params: what makes a project go on where it was."""
+def kept_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, ...]:
+    """What a deletion keeps, a line each."""
+    log = found.log_bytes is not None and not found.task_stack
     lines = (
-        found.data.told if found.data and not found.data.is_empty else "",
-        f"parameter {stack.parameter} (version {found.parameter})" if found.parameter is not None else "",
+        f"log group {names.log_group(target.name)}, of no stack" if log else "",
+        f"repository {found.images.repository}, of no stack" if found.images and not found.registry_stack else "",
+        *(() if data else _data_lines(target, found)),
     )
     return tuple(filter(None, lines))
 
 
-def _stack(stack: Stack, name: str) -> Deployed | None:
-    found = deployed.look(stack.clients, name)
+def remaining_lines(target: Stack, before: Inventory, after: Inventory, *, data: bool) -> tuple[str, ...]:
+    """What a deletion should have deleted and did not; a stack takes its log and its repository with it."""
+    log = before.task_stack and not after.task_stack and after.log_bytes is not None
+    repository = before.registry_stack and not after.registry_stack
+    lines = (
+        f"log group {names.log_group(target.name)}" if log else "",
+        f"repository {after.images.repository}" if repository and after.images else "",
+    )
+    return (*deleted_lines(target, after, data=data), *filter(None, lines))
+
+
+def _data_lines(target: Stack, found: Inventory) -> tuple[str, ...]:
+    """Files, artifacts, state, history and params."""
+    lines = (
+        found.data.description if found.data and not found.data.is_empty else "",
+        f"parameter {target.parameter} (version {found.params_version})" if found.params_version is not None else "",
+    )
+    return tuple(filter(None, lines))
+
+
+def _stack(target: Stack, name: str) -> Deployed | None:
+    found = deployed.look(target.clients, name)
     if found is None or found.status == "DELETE_COMPLETE":
         return None
-    if found.status not in deployed.ABSENT:  # what was only ever reviewed has no tags yet
-        recovery.check_whose(found, {"handoff:project": stack.project, "handoff:environment": stack.environment})
+    if found.status not in deployed.ABSENT:  # a stack that was only ever reviewed has no tags yet
+        recovery.check_whose(found, {"handoff:project": target.project, "handoff:environment": target.environment})
     return found
 
 
-def _log(stack: Stack) -> int | None:
-    name = names.log_group(stack.name)
-    page = stack.call(LOGS, "describe_log_groups", logGroupNamePrefix=name)
+def _log_bytes(target: Stack) -> int | None:
+    name = names.log_group(target.name)
+    page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=name)
     sizes = [int(one.get("storedBytes", 0)) for one in page["logGroups"] if one["logGroupName"] == name]
     return sizes[0] if sizes else None
 
 
-def _parameter(stack: Stack) -> int | None:
-    found = stack.call_unless(NO_PARAMETER, SSM, "get_parameter", Name=stack.parameter)
+def _params_version(target: Stack) -> int | None:
+    found = target.call_unless(NO_PARAMETER, SSM, "get_parameter", Name=target.parameter)
     return int(found["Parameter"]["Version"]) if found else None

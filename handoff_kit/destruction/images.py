@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.destruction.batch import Batch
-from handoff_kit.remote.change import Change
 from handoff_kit.remote.registry import ECR
+from handoff_kit.steps import ApiCalls, Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,30 +32,22 @@ class Images:
     bytes: int = 0
 
     @property
-    def told(self) -> str:
-        """In words."""
+    def description(self) -> str:
         count = len(self.lists) + len(self.plain)
         return f"{count:,} image{'' if count == 1 else 's'} ({self.bytes:,} bytes)"
 
 
 def read(stack: Stack, repository: str) -> Images | None:
     """What is there; None where there is no such repository."""
-    request: dict[str, Any] = {"repositoryName": repository, "maxResults": 1000}
-    found: list[Any] = []
-    while True:
-        page = stack.call_unless(NO_REPOSITORY, ECR, "describe_images", **request)
-        if page is None:
-            return None
-        found += page["imageDetails"]
-        if not page.get("nextToken"):
-            return _images(repository, found)
-        request = {**request, "nextToken": page["nextToken"]}
+    request = {"repositoryName": repository, "maxResults": 1000}
+    pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
+    return _images(repository, [image for page in pages for image in page["imageDetails"]]) if pages else None
 
 
-def plan(images: Images) -> tuple[Batch, ...]:
-    """The calls that remove them all, those that name others first."""
+def plan(images: Images) -> tuple[ApiCalls, ...]:
+    """The calls that delete them all, manifest lists first."""
     kinds = (images.lists, images.plain)
-    return tuple(Batch(tuple(_calls(images.repository, digests))) for digests in kinds if digests)
+    return tuple(ApiCalls(tuple(_calls(images.repository, digests))) for digests in kinds if digests)
 
 
 def _images(repository: str, found: Sequence[Any]) -> Images:
@@ -72,5 +63,5 @@ def _is_list(image: Any) -> bool:  # noqa: ANN401  # as boto3 hands it over
 def _calls(repository: str, digests: Sequence[str]) -> Iterable[Change]:
     for start in range(0, len(digests), A_CALL):
         some = [{"imageDigest": digest} for digest in digests[start : start + A_CALL]]
-        what = f"remove {len(some):,} image{'' if len(some) == 1 else 's'} of repository {repository}"
+        what = f"delete {len(some):,} image{'' if len(some) == 1 else 's'} of repository {repository}"
         yield Change(what, ECR, "batch_delete_image", {"repositoryName": repository, "imageIds": some})

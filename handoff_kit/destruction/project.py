@@ -1,79 +1,92 @@
-"""A project taken out of AWS: read, told, asked, done, and looked at again."""
+"""Delete a project from AWS: read its inventory, show it, ask, delete, and verify by reading it again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from handoff_kit.destruction import found as state
-from handoff_kit.destruction.execute import execute
-from handoff_kit.destruction.plan import command, plan
-from handoff_kit.destruction.telling import count, listed, prove
-from handoff_kit.remote import connection, consent, parameter
-from handoff_kit.remote import state as runs
+from handoff_kit.apply import ApplyOptions, apply, running_error
+from handoff_kit.console import ask
+from handoff_kit.destruction import data as contents
+from handoff_kit.destruction import images
+from handoff_kit.destruction.found import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
+from handoff_kit.remote import connection, names, parameter
 from handoff_kit.remote.errors import AWSError
+from handoff_kit.remote.stack import Stack
+from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack, Step
+from handoff_kit.text import plural
+from handoff_runtime.aws.clients import SSM
+from handoff_runtime.terminal import safe_name
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from handoff_kit.destruction.found import Found
-    from handoff_kit.remote.stack import Stack
-
-    Say = Callable[[str], None]
-
-__all__ = ["destroy"]
+Say = Callable[[str], None]
 
 
-def destroy(stack: Stack, cluster: str, *, data: bool, dry: bool, yes: bool, say: Say) -> int:
-    """Remove what is to go; of how many steps that was, or with `dry` would be."""
-    parameter.check_whose(stack)
-    found = state.read(stack, whole=data)
-    steps = plan(stack, found, cluster, data=data)
-    _tell(stack, found, data=data, say=say)
+def destroy(target: Stack, cluster: str, *, data: bool, options: ApplyOptions) -> int:
+    """Delete the stacks of a project, and with `data` its data; how many steps did something, or with `dry` would."""
+    parameter.check_whose(target)
+    found, again = read_inventory(target, complete=data), destroy_command(target, data=data)
+    deleted, kept = deleted_lines(target, found, data=data), kept_lines(target, found, data=data)
+    where = f"{target.environment} ({connection.place(target.clients)})" if not deleted else target.environment
+    show(deleted, kept, f"project {target.project} in {where}", options.say)
+    steps = plan(target, found, cluster, data=data)
     if not steps:
         return 0
-    if busy := _busy(stack, cluster, data=data):
-        if not dry:
-            raise busy
-        say(f"note: {busy.message}")
-    if not dry:
-        consent.ask(_question(stack, found, data=data), command(stack, data=data), yes=yes)
-    execute(steps, stack.clients, lambda where: _check_idle(stack, where, data=data), dry=dry, say=say)
-    if not dry:
-        now = state.read(stack, whole=False)
-        left = state.left(stack, found, now, data=data)
-        prove(left, state.there(stack, now), command(stack, data=data), say)
-    return len(steps)
+    if error := running_error(CheckNoRunningTasks(cluster, again, data), target):
+        if not options.dry:
+            raise error
+        options.say(f"note: {error.message}")
+    if not options.dry:
+        stacks = plural(sum(isinstance(step, RemoveStack) for step in steps), "stack")
+        what = f"{stacks}{' and all of its data' if data else ''}"
+        question = f"destroy project {target.project} in environment {target.environment} ({what})"
+        ask(question, again, yes=options.yes)
+    done = apply(steps, target, replace(options, yes=True))
+    if not options.dry:
+        now = read_inventory(target, complete=False)
+        remaining = remaining_lines(target, found, now, data=data)
+        verify(remaining, kept_lines(target, now, data=data), again, options.say)
+    return done
 
 
-def _tell(stack: Stack, found: Found, *, data: bool, say: Say) -> None:
-    """What goes, what stays; where there is nothing, that."""
-    gone, kept = state.goes(stack, found, data=data), state.stays(stack, found, data=data)
-    if not gone:
-        what = f"nothing {'but what stays ' if kept else ''}is there of project {stack.project} in {stack.environment}"
-        say(f"{what} ({connection.place(stack.clients)})")
-    listed("goes", gone, say)
-    listed("stays", kept, say)
+def plan(target: Stack, found: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
+    """The steps in an order that can be repeated after each: what starts tasks, the tasks, images, data last."""
+    again, name = destroy_command(target, data=data), target.name
+    emptied = images.plan(found.images) if found.images else ()  # ECR deletes no repository that holds an image
+    call = Change(f"delete parameter {target.parameter}", SSM, "delete_parameter", {"Name": target.parameter})
+    return (
+        *((RemoveStack(names.schedule(name), again),) if found.schedule_stack else ()),
+        *((CheckNoRunningTasks(cluster, again, data), RemoveStack(name, again)) if found.task_stack else ()),
+        *((*emptied, RemoveStack(names.registry(name), again)) if found.registry_stack else ()),
+        *(contents.plan(found.data) if data and found.data else ()),
+        *((ApiCalls((call,)),) if data and found.params_version is not None else ()),
+    )
 
 
-def _question(stack: Stack, found: Found, *, data: bool) -> str:
-    what = count(found.stacks, "stack")
-    lost = " and all of its data" if data else ""
-    return f"destroy project {stack.project} in environment {stack.environment} ({what}{lost})"
+def destroy_command(target: Stack, *, data: bool) -> str:
+    """The command that repeats the deletion."""
+    return f"invoke destroy {target.options}{' --data' if data else ''}"
 
 
-def _busy(stack: Stack, cluster: str, *, data: bool) -> AWSError | None:
-    """A run that goes on is not ended by the way; one elsewhere would lose what it is to store."""
-    tasks = state.running(stack, cluster)
-    again = command(stack, data=data)
-    if tasks:
-        message = f"project {stack.project}: {count(len(tasks), 'task')} running ({', '.join(tasks)}), expected none"
-        return AWSError(message, f"wait, or stop: invoke stop {stack.options}; then: {again}")
-    if data and stack.bucket and (run := runs.holder(stack)):
-        message = f"project {stack.project}: run {run} is under way, expected none"
-        return AWSError(message, f"wait until it is over (90 s, where it was killed); then: {again}")
-    return None
+def show(deleted: Sequence[str], kept: Sequence[str], what: str, say: Say) -> None:
+    """What is to be deleted, and what is kept."""
+    if not deleted:
+        say(f"nothing to delete: {what}")
+    _list("delete", deleted, say)
+    _list("keep", kept, say)
 
 
-def _check_idle(stack: Stack, cluster: str, *, data: bool) -> None:
-    if busy := _busy(stack, cluster, data=data):
-        raise busy
+def verify(remaining: Sequence[str], kept: Sequence[str], again: str, say: Say) -> None:
+    """Show what a second look found; AWSError where something remains that should be deleted."""
+    if remaining:
+        raise AWSError(f"destroy: not deleted: {'; '.join(remaining)}", f"run it again: {again}")
+    if kept:
+        _list("verified, only this is kept", kept, say)
+    else:
+        say("verified, nothing is left")
+
+
+def _list(head: str, lines: Sequence[str], say: Say) -> None:
+    if lines:
+        say(f"{head}:")
+    for line in lines:
+        say(f"  {safe_name(line)}")

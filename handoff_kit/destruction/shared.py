@@ -1,158 +1,140 @@
-"""What the projects of an environment share, taken out of AWS: only where no project is left, its bucket at last."""
+"""Delete the shared stack of an environment, once no project is deployed; with `data` its bucket too, which is last."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from handoff_kit import given
+from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.console import ask
 from handoff_kit.destruction import data as contents
-from handoff_kit.destruction.batch import Batch
-from handoff_kit.destruction.execute import execute
-from handoff_kit.destruction.telling import count, listed, prove
+from handoff_kit.destruction.data import Data
+from handoff_kit.destruction.project import destroy_command, show, verify
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import consent, names
-from handoff_kit.remote.change import Change
+from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import deployed, recovery
-from handoff_kit.stacks.deployed import CLOUDFORMATION
-from handoff_kit.steps import RemoveStack
+from handoff_kit.stacks.deployed import CLOUDFORMATION, Deployed
+from handoff_kit.steps import ApiCalls, Change, RemoveStack, Step
+from handoff_kit.text import plural
 from handoff_runtime import keys
-from handoff_runtime.aws.clients import S3, SSM
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from handoff_kit.destruction.data import Data
-    from handoff_kit.destruction.plan import Removal
-    from handoff_kit.stacks.deployed import Deployed
-    from handoff_runtime.aws.clients import Clients
-
-    Say = Callable[[str], None]
-
-__all__ = ["Asked", "Shared", "destroy", "plan", "read"]
+from handoff_runtime.aws.clients import S3, SSM, Clients
 
 PROJECT, ENVIRONMENT = "handoff:project", "handoff:environment"
-A_CALL = 10
-"""AWS Systems Manager API Reference, GetParameters and DeleteParameters: so many names at most."""
+PARAMETERS_PER_CALL = 10
+"""AWS Systems Manager API Reference, GetParameters and DeleteParameters."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which environment, in which account, and whether its data goes too."""
+class SharedInventory:
+    """The shared stack, the projects that are deployed beside it, the bucket, and params of former projects.
 
-    environment: str
-    account: str
-    data: bool
-
-    @property
-    def again(self) -> str:
-        """How to do the same again."""
-        environment = "" if self.environment == given.DEFAULT_ENVIRONMENT else f" --environment {self.environment}"
-        return f"invoke destroy --shared{environment}{' --data' if self.data else ''}"
-
-
-@dataclass(frozen=True)
-class Shared:
-    """The stack, the stacks of projects beside it, the bucket, whether that is ours, and params of former projects."""
+    `has_own_bucket`: the bucket was created by this stack, now or before.
+    """
 
     stack: Deployed | None
     projects: tuple[str, ...]
     bucket: Data | None
-    ours: bool
+    has_own_bucket: bool
     parameters: tuple[str, ...]
 
 
-def destroy(clients: Clients, asked: Asked, *, dry: bool, yes: bool, say: Say) -> int:
-    """Remove what is to go; of how many steps that was, or with `dry` would be."""
-    found = read(clients, asked)
-    _refuse(found, asked)
-    steps = plan(found, asked)
-    gone, kept = _goes(found, asked), _stays(found, asked)
-    if not gone:
-        say(f"nothing {'but what stays ' if kept else ''}is there that environment {asked.environment} shares")
-    listed("goes", gone, say)
-    listed("stays", kept, say)
-    if steps and not dry:
-        lost = " and the data of all its projects" if asked.data else ""
-        consent.ask(f"destroy what environment {asked.environment} shares{lost}", asked.again, yes=yes)
-    execute(steps, clients, lambda _: None, dry=dry, say=say)
-    if steps and not dry:
-        now = read(clients, asked)
-        prove(_goes(now, asked), (*_goes(now, asked), *_stays(now, asked)), asked.again, say)
-    return len(steps)
+def shared_target(clients: Clients, environment: str, account: str) -> Stack:
+    """The shared stack of an environment, which is of no project."""
+    options = "" if environment == names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
+    bucket = names.bucket(environment, account, clients.region)
+    return Stack("", environment, names.shared(environment), bucket, f"--shared{options}", clients)
 
 
-def read(clients: Clients, asked: Asked) -> Shared:
-    """Look at everything."""
-    name, every = names.shared(asked.environment), deployed.every(clients)
+def destroy_shared(target: Stack, *, data: bool, options: ApplyOptions) -> int:
+    """Delete it; how many steps did something, or with `dry` would."""
+    found, again = read_shared_inventory(target, data=data), destroy_command(target, data=data)
+    _refuse(found, target, data=data)
+    deleted, kept = _deleted(found, data=data), _kept(found, data=data)
+    show(deleted, kept, f"shared by environment {target.environment}", options.say)
+    steps = plan_shared_deletion(found, target, data=data)
+    if steps and not options.dry:
+        lost = " and the data of all its projects" if data else ""
+        ask(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
+    done = apply(steps, target, replace(options, yes=True))
+    if steps and not options.dry:
+        now = read_shared_inventory(target, data=data)
+        verify(_deleted(now, data=data), _kept(now, data=data), again, options.say)
+    return done
+
+
+def read_shared_inventory(target: Stack, *, data: bool) -> SharedInventory:
+    """With `data` the objects of the bucket are counted to the end."""
+    clients, name = target.clients, target.name
+    every = deployed.every(clients)
     stack = deployed.look(clients, name)
     stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
     if stack and stack.status not in deployed.ABSENT:
-        recovery.check_whose(stack, {ENVIRONMENT: asked.environment})
-    others = [one for one in every if one.tags.get(ENVIRONMENT) == asked.environment and one.name != name]
+        recovery.check_whose(stack, {ENVIRONMENT: target.environment})
+    others = [one for one in every if one.tags.get(ENVIRONMENT) == target.environment and one.name != name]
     projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
-    bucket = names.bucket(asked.environment, asked.account, clients.region)
-    found = contents.read(clients, bucket, "", whole=asked.data)
-    ours = found is not None and _is_ours(clients, bucket, name, stack)
-    return Shared(stack, projects, found, ours, _parameters(clients, found) if found else ())
+    bucket = contents.read(clients, target.bucket, "", whole=data)
+    own = bucket is not None and _has_own_bucket(target, stack)
+    return SharedInventory(stack, projects, bucket, own, _parameters(clients, bucket) if bucket else ())
 
 
-def plan(found: Shared, asked: Asked) -> tuple[Removal, ...]:
-    """The data first, while the stack can tell whose it is; then the stack, which leaves its bucket; that at last."""
-    stack = (RemoveStack(names.shared(asked.environment), asked.again),) if found.stack else ()
-    if not asked.data or found.bucket is None:
+def plan_shared_deletion(found: SharedInventory, target: Stack, *, data: bool) -> tuple[Step, ...]:
+    """The data while the stack proves that it owns the bucket, then the stack, which keeps its bucket, then that."""
+    stack = (RemoveStack(target.name, destroy_command(target, data=data)),) if found.stack else ()
+    if not data or found.bucket is None:
         return stack
-    bucket = found.bucket.bucket
-    calls = [
-        Change(f"remove {count(len(some), 'parameter')} ({', '.join(some)})", SSM, "delete_parameters", {"Names": some})
-        for some in _chunks(found.parameters)
-    ]
-    params = (Batch(tuple(calls)),) if calls else ()
-    last = Batch((Change(f"remove bucket {bucket}", S3, "delete_bucket", {"Bucket": bucket}),))
-    return (*params, *contents.plan(found.bucket), *stack, last)
+    calls = tuple(_delete_parameters(names) for names in _chunks(found.parameters))
+    params = (ApiCalls(calls),) if calls else ()
+    bucket = Change(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
+    return (*params, *contents.plan(found.bucket), *stack, ApiCalls((bucket,)))
 
 
-def _refuse(found: Shared, asked: Asked) -> None:
-    """What must not be taken from those who use it, and what is not ours."""
+def _delete_parameters(names: list[str]) -> Change:
+    what = f"delete {plural(len(names), 'parameter')} ({', '.join(names)})"
+    return Change(what, SSM, "delete_parameters", {"Names": names})
+
+
+def _refuse(found: SharedInventory, target: Stack, *, data: bool) -> None:
     if found.projects:
-        listing = ", ".join(found.projects)
-        what = f"found stacks of {count(len(found.projects), 'project')} in environment {asked.environment}"
+        count = plural(len(found.projects), "project")
+        what = f"found stacks of {count} in environment {target.environment} ({', '.join(found.projects)})"
         hint = f"destroy them first: invoke destroy --project {found.projects[0]}"
-        raise AWSError(f"destroy --shared: {what} ({listing}), expected none", hint)
-    if asked.data and found.bucket and not found.bucket.is_empty and not found.ours:
-        bucket, name = found.bucket.bucket, names.shared(asked.environment)
-        message = f"bucket {bucket}: found one that stack {name} has not made, which is never emptied"
-        raise AWSError(message, f"leave out --data; whose is it? aws s3api get-bucket-tagging --bucket {bucket}")
+        raise AWSError(f"destroy --shared: {what}, expected none", hint)
+    if data and found.bucket and not found.bucket.is_empty and not found.has_own_bucket:
+        message = f"bucket {target.bucket}: not created by stack {target.name}, so it is not emptied"
+        hint = f"leave out --data; its owner: aws s3api get-bucket-tagging --bucket {target.bucket}"
+        raise AWSError(message, hint)
 
 
-def _goes(found: Shared, asked: Asked) -> tuple[str, ...]:
-    stack = f"stack {names.shared(asked.environment)}" if found.stack else ""
-    return tuple(filter(None, (stack, *(_kept(found) if asked.data else ()))))
+def _deleted(found: SharedInventory, *, data: bool) -> tuple[str, ...]:
+    stack = (f"stack {found.stack.name}",) if found.stack else ()
+    return (*stack, *_data_lines(found)) if data else stack
 
 
-def _stays(found: Shared, asked: Asked) -> tuple[str, ...]:
-    return () if asked.data else _kept(found)
+def _kept(found: SharedInventory, *, data: bool) -> tuple[str, ...]:
+    return () if data else _data_lines(found)
 
 
-def _kept(found: Shared) -> tuple[str, ...]:
-    bucket = (f"bucket {found.bucket.bucket} ({found.bucket.told.partition(': ')[2]})",) if found.bucket else ()
+def _data_lines(found: SharedInventory) -> tuple[str, ...]:
+    size = found.bucket.description.partition(": ")[2] if found.bucket else ""
+    bucket = (f"bucket {found.bucket.bucket} ({size})",) if found.bucket else ()
     return (*bucket, *(f"parameter {name}" for name in found.parameters))
 
 
-def _is_ours(clients: Clients, bucket: str, name: str, stack: Deployed | None) -> bool:
-    """Whether our stack made the bucket: a tag says so, or the stack does."""
-    if buckets.is_marked(clients, bucket, name):
+def _has_own_bucket(target: Stack, stack: Deployed | None) -> bool:
+    """A tag of the bucket says so, or the stack does."""
+    if buckets.is_marked(target.clients, target.bucket, target.name):
         return True
-    with told():
-        asked = {"StackName": name, "LogicalResourceId": "Bucket"}
-        made = clients.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stack_resource", **asked)
-    detail: dict[str, Any] = (made or {}).get("StackResourceDetail", {})
-    return stack is not None and detail.get("PhysicalResourceId") == bucket
+    request = {"StackName": target.name, "LogicalResourceId": "Bucket"}
+    answer = target.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stack_resource", **request)
+    detail: dict[str, Any] = (answer or {}).get("StackResourceDetail", {})
+    return stack is not None and detail.get("PhysicalResourceId") == target.bucket
 
 
 def _parameters(clients: Clients, bucket: Data) -> tuple[str, ...]:
-    """The params of projects that left data here: `destroy --project` keeps both, or neither."""
+    """The params of projects whose data is in the bucket: `destroy --project` keeps both, or neither."""
     stacks = sorted({key.partition("/")[0] for key, _ in bucket.versions if "/" in key})
     found: list[str] = []
     with told():
@@ -162,5 +144,6 @@ def _parameters(clients: Clients, bucket: Data) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _chunks(listing: Sequence[str]) -> Iterable[list[str]]:
-    return (list(listing[start : start + A_CALL]) for start in range(0, len(listing), A_CALL))
+def _chunks(names: Sequence[str]) -> Iterable[list[str]]:
+    starts = range(0, len(names), PARAMETERS_PER_CALL)
+    return (list(names[start : start + PARAMETERS_PER_CALL]) for start in starts)

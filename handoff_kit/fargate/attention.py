@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from handoff_kit import streams
+from handoff_kit import console
 from handoff_runtime.signals import STOPPING, Signals
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ class Attention:
 
     def _asked(self) -> Wanted | None:
         """The answer; a second signal, or a terminal that is gone, means: detach."""
-        streams.prompt(QUESTION)
+        console.prompt(QUESTION)
         answers = self.answers or sys.stdin
         ready = select.select([self.signals.fd, answers], [], [])[0]
         if self.signals.fd in ready:
             self.came()
-            streams.prompt("\n")
+            console.prompt("\n")
             return "detach"
         line = answers.readline()
         word = line.strip().lower()

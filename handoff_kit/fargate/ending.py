@@ -116,7 +116,7 @@ def _told_to_stop(code: int, task: Mapping[str, Any], known: Known) -> Ending:
 
 
 def _of_code(code: int, known: Known, reason: str) -> tuple[str, str]:
-    """The exit codes of the runtime (docs/running.md), else what a stage ended with."""
+    """The exit codes of the runtime (docs/reference/exit-codes.md), else what a stage ended with."""
     logs = f"see its log: {known.invoke('logs')}"
     push = f"{known.invoke('params.push')}, then: {known.invoke('run')}"
     signal = code - 128

@@ -139,15 +139,11 @@ def _tail(cluster: Cluster, asked: Asked, stream: str) -> Tail:
 
 def _filtered(cluster: Cluster, request: Mapping[str, Any]) -> Iterator[Sequence[Event]]:
     """What FilterLogEvents finds, page by page; a page may be empty and not the last."""
-    token: dict[str, str] = {}
-    while True:
-        page = cluster.stack.call_unless(ABSENT, LOGS, "filter_log_events", **request, **token)
-        if page is None:
-            raise _nothing(cluster)
+    page = None
+    for page in cluster.stack.pages(LOGS, "filter_log_events", allow=ABSENT, **request):
         yield page["events"]
-        if not page.get("nextToken"):
-            return
-        token = {"nextToken": page["nextToken"]}
+    if page is None:
+        raise _nothing(cluster)
 
 
 def follow(cluster: Cluster, asked: Asked, form: Form, effects: Effects, *, on: bool) -> None:

@@ -6,17 +6,18 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.fargate.ending import has_run
-from handoff_kit.remote import connection
+from handoff_kit.remote import connection, names
 from handoff_kit.remote.errors import AWSError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from handoff_kit.fargate.ground import Cluster
+    from handoff_kit.remote.stack import Stack
 
     Task = Mapping[str, Any]
 
-__all__ = ["ECS", "ID", "UNKNOWN", "id_of", "look", "newest", "running", "stop"]
+__all__ = ["ECS", "ID", "UNKNOWN", "id_of", "look", "newest", "running", "running_ids", "stop"]
 
 ECS = "ecs"
 ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -69,16 +70,11 @@ def _call_unless_unknown(cluster: Cluster, operation: str, **request: object) ->
 
 def _listed(cluster: Cluster, status: str) -> list[str]:
     request = {"cluster": cluster.name, "family": cluster.family, "desiredStatus": status}
-    found: list[str] = []
-    while True:
-        page = cluster.stack.call_unless(NO_CLUSTER, ECS, "list_tasks", **request)
-        if page is None:
-            where = f"cluster {cluster.name}: found none in {connection.place(cluster.stack.clients)}"
-            raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
-        found += page["taskArns"]
-        if not page.get("nextToken"):
-            return found
-        request = {**request, "nextToken": page["nextToken"]}
+    pages = list(cluster.stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request))
+    if not pages:
+        where = f"cluster {cluster.name}: found none in {connection.place(cluster.stack.clients)}"
+        raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
+    return [arn for page in pages for arn in page["taskArns"]]
 
 
 def _described(cluster: Cluster, tasks: Sequence[str]) -> list[Task]:
@@ -87,3 +83,10 @@ def _described(cluster: Cluster, tasks: Sequence[str]) -> list[Task]:
         some = list(tasks[start : start + A_CALL])
         found += cluster.stack.call(ECS, "describe_tasks", cluster=cluster.name, tasks=some).get("tasks", ())
     return sorted(found, key=lambda task: str(task.get("createdAt", "")), reverse=True)
+
+
+def running_ids(stack: Stack, cluster: str) -> tuple[str, ...]:
+    """The ids of the tasks of a project that are running or starting; none where there is no such cluster."""
+    request = {"cluster": cluster, "family": names.family(stack.name), "desiredStatus": "RUNNING"}
+    pages = stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
+    return tuple(id_of(arn) for page in pages for arn in page["taskArns"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EXAMPLE = "python:3.12-slim"
 _TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
 _EXAMPLES = {"exclude": "notebooks", "include": "certificates/client.pem"}
-_OWN = "put it into the project's own Dockerfile.j2, which extends ours: docs/image.md tells how"
+_OWN = "put it into the project's own Dockerfile.j2, which extends ours: docs/concepts/images.md tells how"
 _PLATFORMS = {
     **dict.fromkeys(("aarch64", "arm", "arm64/v8", "linux/aarch64"), "linux/arm64"),
     **dict.fromkeys(("intel", "x64", "x86", "x86_64", "x86-64", "linux/x86_64", "linux"), "linux/amd64"),
@@ -209,7 +209,7 @@ def _never(value: str) -> tuple[str, str] | None:
     )
     if name is None:
         return None
-    hint = "runs get it in another way: docs/image.md, What never enters"
+    hint = "runs get it in another way: docs/concepts/images.md, What never enters"
     return f"`{short(value)}` names {name}, which enters no image", hint
 
 

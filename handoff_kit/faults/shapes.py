@@ -117,7 +117,9 @@ def wrong(outline: Outline, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
 
 def untold(source: Source, error: ErrorDetails) -> Fault:
     """A complaint of the models that no rule knows."""
-    return Fault(_trail(source, error), error["msg"].lower(), "docs/project-yml.md tells what may stand here")
+    return Fault(
+        _trail(source, error), error["msg"].lower(), "docs/reference/project-file.md tells what may stand here"
+    )
 
 
 def unusable(outline: Outline) -> Iterator[Fault]:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from handoff_kit import forms
+from handoff_kit import forms, text
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import checks, context, dockerfile
 from handoff_kit.image.builder import Ask, Builder
 from handoff_kit.image.context import Entry
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project
-from handoff_kit.remote.table import table
 from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
 from handoff_kit.venvs import locks
 
@@ -207,9 +206,9 @@ def images_table(found: Iterable[Image], now: datetime) -> str:
     for image in found:
         revision = image.revision[:ID_LENGTH] + ("+changed" if image.revision.endswith("+changed") else "")
         digest = image.id.removeprefix("sha256:")[:ID_LENGTH]
-        more = (digest, _megabytes(image.size), _age(now - image.created), image.platform, revision)
+        more = (digest, text.size(image.size), _age(now - image.created), image.platform, revision)
         rows += [(image.project, name, *more) for name in image.names or ("<none>",)]
-    return table(("PROJECT", "IMAGE", "ID", "SIZE", "AGE", "PLATFORM", "REVISION"), rows)
+    return text.table(("PROJECT", "IMAGE", "ID", "SIZE", "AGE", "PLATFORM", "REVISION"), rows)
 
 
 def image_line(builder: Builder, reference: str, seconds: float, digest: str | None = None) -> str:
@@ -221,17 +220,11 @@ def image_line(builder: Builder, reference: str, seconds: float, digest: str | N
             "a builder of its own keeps its images to itself: docker buildx use default, or set BUILDX_BUILDER=default",
         )
     image = inspected_image(found)
-    return f"{reference}  {digest or image.id}  {_megabytes(image.size)}  {seconds:.1f} s\n"
-
-
-def _megabytes(size: int) -> str:
-    """Of 10^6 bytes, like docker's."""
-    return f"{size / 1e6:,.1f} MB"
+    return f"{reference}  {digest or image.id}  {text.size(image.size)}  {seconds:.1f} s\n"
 
 
 def _age(age: timedelta) -> str:
     seconds = max(0, int(age.total_seconds()))
     units = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
     unit, word = next(((unit, word) for unit, word in units if seconds >= unit), (1, "second"))
-    number = seconds // unit
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    return text.plural(seconds // unit, word)

@@ -78,7 +78,9 @@ def _local_packages(place: ProjectPlace, project: Project) -> Iterator[ImageProb
                 yield ImageProblem(message, hint)
             elif not context.enters(place, project, path):
                 message = f"{place.shown}: venv {venv.name} installs {path}, which stays out of an image"
-                yield ImageProblem(message, "move it elsewhere in the project: docs/image.md lists what never enters")
+                yield ImageProblem(
+                    message, "move it elsewhere in the project: docs/concepts/images.md lists what never enters"
+                )
 
 
 def _git(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import traceback
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import (
-    ChoiceLoader,
-    DictLoader,
-    Environment,
-    FileSystemLoader,
-    StrictUndefined,
-    TemplateNotFound,
-    TemplateSyntaxError,
-)
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
+from handoff_kit import jinja
 from handoff_kit.errors import RenderError
 from handoff_kit.venvs import locks
 
@@ -32,8 +23,6 @@ __all__ = ["INDEX_SETTINGS", "NAME", "render"]
 
 NAME = "Dockerfile.j2"
 OWN = "the project's own"
-IN_MEMORY = "<template>"  # what jinja2 calls a file that it did not read itself
-_TEMPLATES = (".j2", IN_MEMORY)
 # What the runtime needs of AWS: its store, and how one signs in here (a container on AWS has its role).
 SERVICES = ("s3", "secretsmanager", "signin", "ssm", "sso", "sso-oidc", "sts")
 # Where packages come from is a setting of the machine: the builder stages see it, the image does not.
@@ -59,24 +48,12 @@ def render(place: ProjectPlace, project: Project) -> str:
     own = place.directory / NAME
     values = _values(place, project)
     try:
-        template = _environment(place.root, own).get_template(OWN if own.is_file() else NAME)
-        text = template.render(values)
-    except Exception as error:  # noqa: BLE001  # a template is a program: whatever ends it is its author's
-        raise _wrong(place, own, error) from None
+        owned = {OWN: own.read_text(encoding="utf-8")} if own.is_file() else {}
+        environment = jinja.new_environment(ChoiceLoader([DictLoader(owned), FileSystemLoader(place.root)]))
+        text = environment.get_template(OWN if owned else NAME).render(values)
+    except Exception as error:  # noqa: BLE001  # a template is a program: which can raise anything
+        raise _render_error(place, own, error) from None
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _environment(root: Path, own: Path) -> Environment:
-    owned = {OWN: own.read_text(encoding="utf-8")} if own.is_file() else {}
-    loader = ChoiceLoader([DictLoader(owned), FileSystemLoader(root)])
-    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=False)  # noqa: S701  # no HTML
-    environment.filters["tojson"] = _to_json
-    return environment
-
-
-def _to_json(value: object) -> str:
-    """JSON for Docker; jinja2's own filter would write it for HTML."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _values(place: ProjectPlace, project: Project) -> dict[str, Any]:
@@ -105,30 +82,9 @@ def _version() -> str:
         return "unknown"
 
 
-def _wrong(place: ProjectPlace, own: Path, error: Exception) -> RenderError:
-    names = {OWN: f"projects/{place.name}/{NAME}"}
-    where = _where(error) or [OWN if own.is_file() else NAME]
-    where[0] = names.get(where[0], where[0])
-    hint = "docs/image.md tells the blocks and values there are"
-    return RenderError(f"{':'.join(where)}: {_found(error)}", hint)
-
-
-def _where(error: Exception) -> list[str]:
-    """The template and its line; where it began to run, jinja2 writes them into the traceback."""
-    if isinstance(error, TemplateSyntaxError):
-        return [error.name or NAME, str(error.lineno)]
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(_TEMPLATES)]
-    name = OWN if frames and frames[-1].filename == IN_MEMORY else NAME
-    return [name, str(frames[-1].lineno)] if frames else []
-
-
-def _found(error: Exception) -> str:
-    if isinstance(error, TemplateSyntaxError):
-        return error.message or "found what is no template"
-    if isinstance(error, TemplateNotFound):
-        return f"found no template {error.name}"
-    if isinstance(error, OSError):
-        return f"{error.strerror}, expected a template one can read"
-    if isinstance(error, UnicodeDecodeError):
-        return "found what is not UTF-8, expected a template"
-    return str(error) or type(error).__name__
+def _render_error(place: ProjectPlace, own: Path, error: Exception) -> RenderError:
+    name, line = jinja.locate(error)
+    is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own.is_file())
+    where = f"projects/{place.name}/{NAME}" if is_own else name or NAME
+    hint = "docs/concepts/images.md tells the blocks and values there are"
+    return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.reason(error)}", hint)

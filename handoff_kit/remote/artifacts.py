@@ -1,84 +1,73 @@
-"""The artifacts in S3: those of the last run, and those kept of each run."""
+"""The artifacts in S3: those of the last run, and the copies of each run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from handoff_kit.errors import ProjectError
+from handoff_kit.names import ProjectPlace
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.objects import items, place_of
+from handoff_kit.remote.stack import Stack
+from handoff_kit.steps import DeleteObjects
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
+from handoff_runtime.aws.listing import Item
 from handoff_runtime.terminal import safe_name
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.aws.listing import Item
-
-    Say = Callable[[str], None]
-
-__all__ = ["checked_run", "clear", "clearable", "directory", "fetch", "find", "of_run", "prefix", "question"]
-
 CURRENT = "current"
-NAMED = 5  # of those a question names
+MOST_NAMES = 5  # in a question
 
 
 def checked_run(run: str) -> str:
-    """The id of a run, if it may be a part of a key."""
+    """The id of a run; ProjectError where it cannot be part of a key."""
     if "/" in run or run in (".", "..") or not run.isprintable():
-        raise ProjectError(f"--run: found {run!r}, expected the id of a run", "invoke history tells the ids")
+        raise ProjectError(f"--run: found {run!r}, expected the id of a run", "the ids: invoke history")
     return run
 
 
 def prefix(stack: Stack, run: str) -> str:
-    """What their keys begin with: of a run, or (current, or none named) of the last."""
+    """The prefix of the artifacts of a run, or of the last run (`current` or empty)."""
     return keys.artifacts(stack.name) if run in ("", CURRENT) else f"{of_run(stack, run)}artifacts/"
 
 
 def of_run(stack: Stack, run: str) -> str:
-    """What the keys of all that is kept of a run begin with."""
+    """The prefix of all that is stored of a run."""
     return keys.run(stack.name, checked_run(run))
 
 
 def find(stack: Stack, run: str) -> list[Item]:
-    """The artifacts; an error where a run is named of which there are none."""
+    """The artifacts; AWSError where a named run has none."""
     found = items(stack, prefix(stack, run))
     if not found and run not in ("", CURRENT):
         message = f"run {run}: no artifacts found below {stack.shown(prefix(stack, run))}"
-        raise AWSError(message, f"see which runs there are: invoke history --remote {stack.options}")
+        raise AWSError(message, f"the runs: invoke history --remote {stack.options}")
     return found
 
 
 def directory(place: ProjectPlace, run: str) -> Path:
-    """Where they are put unless another place is named: not where a run here would take them for its own."""
+    """The default directory for fetched artifacts, apart from that of local runs."""
     return place.build / "artifacts" / (run or CURRENT)
 
 
 def fetch(stack: Stack, run: str, target: Path) -> None:
-    """Fetch them all; each is whole and right, or this fails."""
+    """Download all artifacts into a directory; AWSError unless each arrives complete and with its checksum."""
     with told():
         transfer.fetch(stack.clients, place_of(stack, prefix(stack, run)), str(target))
 
 
 def clearable(stack: Stack) -> list[Item]:
-    """The artifacts of the last run without the state, which goes its own way."""
+    """The artifacts of the last run but its state, which `state.clear` removes."""
     return [item for item in find(stack, "") if item.path != keys.STATE]
 
 
 def question(stack: Stack, found: Sequence[Item]) -> str:
-    """What to ask before they are removed."""
-    names = ", ".join(safe_name(item.path) for item in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
-    return f"remove {len(found)} artifact{'s' if len(found) > 1 else ''} of project {stack.project} ({names})"
+    names = ", ".join(safe_name(item.path) for item in found[:MOST_NAMES])
+    names += ", ..." if len(found) > MOST_NAMES else ""
+    return f"delete {len(found)} artifact{'s' if len(found) > 1 else ''} of project {stack.project} ({names})"
 
 
-def clear(stack: Stack, found: Sequence[Item], *, dry: bool, say: Say) -> None:
-    """Remove them from where the next run would fetch them, or only say it."""
-    for item in found:
-        say(f"{'would ' if dry else ''}remove {stack.shown(item.key)}")
-    if not dry:
-        with told():
-            transfer.remove(stack.clients, stack.bucket, [item.key for item in found])
+def plan_clear(stack: Stack, found: Sequence[Item]) -> DeleteObjects:
+    """The step after which the next run starts without artifacts."""
+    return DeleteObjects(stack.bucket, tuple(item.key for item in found))

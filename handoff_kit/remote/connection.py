@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from handoff_kit import given
 from handoff_kit.remote import names, parameter
 from handoff_kit.remote.errors import told
 from handoff_kit.remote.stack import Stack
@@ -94,5 +93,5 @@ def stack(place: ProjectPlace, environment: str, environ: Mapping[str, str], cli
 
 
 def _options(place: ProjectPlace, environment: str) -> str:
-    more = "" if environment == given.DEFAULT_ENVIRONMENT else f" --environment {environment}"
+    more = "" if environment == names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
     return f"--project {place.name}{more}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.objects import items
-from handoff_kit.remote.table import count, elapsed, table
+from handoff_kit.text import count, elapsed, table
 from handoff_runtime import containment, damage, keys
 from handoff_runtime import history as index
 from handoff_runtime.aws.clients import S3

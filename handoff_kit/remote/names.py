@@ -41,6 +41,7 @@ __all__ = [
     "topic",
 ]
 
+DEFAULT_ENVIRONMENT = "dev"
 CONTAINER = "handoff"
 """The one container of a task: a part of the name of its log stream, and what overrides name."""
 BUCKET_MARK = "handoff:stack"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handoff_kit.remote.errors import told
-from handoff_kit.remote.table import count, stamp, table
+from handoff_kit.text import count, stamp, table
 from handoff_runtime.aws import listing
 from handoff_runtime.aws.listing import Place
 

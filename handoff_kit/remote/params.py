@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import given
 from handoff_kit import params as documents
-from handoff_kit.errors import ProjectError
+from handoff_kit.console import ask
+from handoff_kit.errors import ProjectError, checked
 from handoff_kit.remote import fingerprint, parameter
-from handoff_kit.remote.change import Change
-from handoff_kit.remote.consent import ask
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.parameter import Stored
-from handoff_kit.remote.table import stamp, table
+from handoff_kit.steps import Change, Push
+from handoff_kit.text import stamp, table
 from handoff_runtime import mask, sealed, store
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.mask import STARS
@@ -36,12 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Difference",
-    "Push",
     "advanced",
     "confirm",
     "differences",
     "history",
     "masked",
+    "notes",
     "of_file",
     "of_project",
     "plan_push",
@@ -79,7 +78,7 @@ def of_file(path: Path, place: ProjectPlace) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
-    with given.checked():
+    with checked():
         params = store.parse(content, f"--params: {path.name}")
     if (project := params.pipeline.project) != place.name:
         message = f"--params: {path.name}: found the params of project {project!r}, expected those of {place.name!r}"
@@ -90,23 +89,6 @@ def of_file(path: Path, place: ProjectPlace) -> dict[str, Any]:
 def advanced(loaded: Project) -> bool:
     """Whether the project allows the advanced tier, which costs money: `params: {tier: advanced}`."""
     return loaded.params.tier == "advanced"
-
-
-@dataclass(frozen=True)
-class Push:
-    """A document to store over version `base` (0: none is stored), and the call; None where the same is stored.
-
-    `kept` and `removed` name the stored config files that are absent locally; `damaged` is a version that a push
-    replaces although it cannot be read.
-    """
-
-    document: Mapping[str, Any] = field(repr=False)
-    base: int
-    change: Change | None
-    kept: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    damaged: int = 0
-    advanced: bool = False
 
 
 def plan_push(
@@ -153,34 +135,33 @@ def confirm(push: Push, command: str, *, yes: bool) -> None:
         ask(f"remove {_config_files(push.removed)}", command, yes=yes)
 
 
-def push(push: Push, stack: Stack, *, dry: bool, say: Say) -> bool:
-    """Store the document, or with `dry` say so; False where the same is stored. Names what is kept and removed.
+def notes(push: Push, stack: Stack) -> Iterator[str]:
+    """Which stored config files a push removes or keeps, and what it replaces although it cannot be read."""
+    if push.removed:
+        yield f"note: --prune removes {_config_files(push.removed)}"
+    if push.kept:
+        yield f"note: a push keeps {_config_files(push.kept)}"
+        yield f"hint: to write them here: invoke params.pull {stack.options}; to remove them there: add --prune"
+    if push.damaged:
+        yield f"note: version {push.damaged} of parameter {stack.parameter} is damaged; its config files are not kept"
+        yield f"hint: an earlier version has them: invoke params.history {stack.options}"
+
+
+def push(push: Push, stack: Stack, say: Say) -> None:
+    """Store the document, unless the same is stored.
 
     SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
     between, its config files are merged in and the result is stored again.
     """
-    would = "would " if dry else ""
-    if push.removed:
-        say(f"{would}remove {_config_files(push.removed)}")
-    if push.kept:
-        say(f"note: {'would keep' if dry else 'kept'} {_config_files(push.kept)}")
-        say(f"hint: to write them here: invoke params.pull {stack.options}; to remove them there: add --prune")
-    if push.damaged:
-        say(f"note: version {push.damaged} of parameter {stack.parameter} is damaged; its config files are not kept")
-        say(f"hint: an earlier version has them: invoke params.history {stack.options}")
-    if push.change is None:
-        return False
-    if dry:
-        say(f"would {push.change.told}")
-        return True
     for _ in range(ROUNDS):
+        if push.change is None:
+            return
         answer = stack.call_unless(EXISTS, push.change.service, push.change.operation, **push.change.request)
         if answer:
-            say(push.change.told)
-        merged = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
-        if merged.change is None:
-            return True
-        push = merged
+            say(push.change.description)
+        push = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
+    if push.change is None:
+        return
     message = f"parameter {stack.parameter}: changed by others each of {ROUNDS} times it was stored"
     raise AWSError(message, f"when they are done: invoke params.push {stack.options}")
 
@@ -297,16 +278,12 @@ def _as_text(value: object) -> str:
 def history(stack: Stack) -> str:
     """The versions that Parameter Store keeps (the last 100), the newest first: when, and by whom."""
     request = {"Name": stack.parameter, "MaxResults": A_PAGE}
-    rows: list[tuple[str, ...]] = []
-    while True:
-        page = stack.call_unless(parameter.ABSENT, SSM, "get_parameter_history", **request)
-        if page is None:
-            message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
-            raise AWSError(message, f"store them: invoke params.push {stack.options}")
-        rows += map(_row, page["Parameters"])
-        if not page.get("NextToken"):
-            return table(HEAD, reversed(rows), right=("VERSION",))
-        request = {**request, "NextToken": page["NextToken"]}
+    pages = list(stack.pages(SSM, "get_parameter_history", allow=parameter.ABSENT, **request))
+    if not pages:
+        message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
+        raise AWSError(message, f"store them: invoke params.push {stack.options}")
+    rows = [_row(version) for page in pages for version in page["Parameters"]]
+    return table(HEAD, reversed(rows), right=("VERSION",))
 
 
 def _row(found: Mapping[str, Any]) -> tuple[str, ...]:

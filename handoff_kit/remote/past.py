@@ -11,7 +11,7 @@ from handoff_kit.remote import history
 from handoff_kit.remote.artifacts import checked_run, of_run
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.history import Asked
-from handoff_kit.remote.table import count, elapsed, table
+from handoff_kit.text import count, elapsed, table
 from handoff_runtime import containment, damage
 from handoff_runtime.aws.clients import S3
 from handoff_runtime.outcome import signal_name

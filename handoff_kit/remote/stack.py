@@ -10,7 +10,7 @@ from handoff_runtime import keys
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from handoff_runtime.aws.clients import Clients
 
@@ -53,6 +53,13 @@ class Stack:
         """The same, but None where AWS answers with one of these codes or statuses."""
         with told():
             return cast("dict[str, Any] | None", self.clients.call_unless(codes, service, operation, **request))
+
+    def pages(
+        self, service: str, operation: str, *, allow: Collection[str] = (), **request: object
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of a listing; none where AWS answers with one of the codes or statuses in `allow`."""
+        with told():
+            yield from self.clients.pages(service, operation, allow=allow, **request)
 
     def shown(self, key: str) -> str:
         """A key as the aws command line would name it, in one line."""

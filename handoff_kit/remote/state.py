@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.remote.change import Change, Race
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.table import count, stamp, table
+from handoff_kit.steps import Change, Race
+from handoff_kit.text import count, stamp, table
 from handoff_runtime import keys
 from handoff_runtime.aws import digest, lease
 from handoff_runtime.aws.clients import S3
@@ -101,16 +101,11 @@ def history(stack: Stack) -> str:
 
 def _all_versions(stack: Stack) -> list[Mapping[str, Any]]:
     """Versions and marks of deletions, as S3 lists them: the newest first."""
-    key, found = keys.state(stack.name), list[Any]()
-    request: dict[str, Any] = {"Bucket": stack.bucket, "Prefix": key}
-    while True:
-        page = stack.call(S3, "list_object_versions", **request)
-        both = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        found += (each for each in both if each["Key"] == key)
-        if not page.get("IsTruncated"):
-            return sorted(found, key=lambda each: (each["LastModified"], each["IsLatest"]), reverse=True)
-        marks = {"KeyMarker": "NextKeyMarker", "VersionIdMarker": "NextVersionIdMarker"}
-        request |= {name: page[mark] for name, mark in marks.items() if mark in page}
+    key = keys.state(stack.name)
+    pages = stack.pages(S3, "list_object_versions", Bucket=stack.bucket, Prefix=key)
+    both = (version for page in pages for kind in ("Versions", "DeleteMarkers") for version in page.get(kind, ()))
+    versions = [version for version in both if version["Key"] == key]
+    return sorted(versions, key=lambda version: (version["LastModified"], version["IsLatest"]), reverse=True)
 
 
 def _row(found: Mapping[str, Any]) -> tuple[str, ...]:

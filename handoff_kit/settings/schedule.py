@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from handoff_kit.forms import MAX_WINDOW
 from handoff_kit.scheduling.expression import KINDS, Kind, translate
-from handoff_kit.settings.written import Flag, Name, ScheduleName, Text, Window  # noqa: TC001  # pydantic reads them
+from handoff_kit.settings.written import Flag, Name, ScheduleName, Text, Window  # pydantic reads them
 
 __all__ = ["Schedule"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from handoff_kit.remote.consent import ask
+from handoff_kit.console import ask
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.stacks import body, changeset, deployed, differences, events, failure, listing, parameters, recovery
 from handoff_kit.stacks.changeset import ChangeSet, Overtaken

@@ -110,19 +110,13 @@ def _created(clients: Clients, stack: str, name: str, request: Mapping[str, Any]
 
 def _described(clients: Clients, stack: str, name: str, waiting: Waiting) -> Mapping[str, Any]:
     """All that is told of it, once it is made or has failed."""
-    asked = {"StackName": stack, "ChangeSetName": name, "IncludePropertyValues": True}
+    asked: dict[str, Any] = {"StackName": stack, "ChangeSetName": name, "IncludePropertyValues": True}
     for _ in waiting.looks():
-        found = clients.call(CLOUDFORMATION, "describe_change_set", **asked)
-        if not found["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
-            break
-    else:
-        look = f"aws cloudformation describe-change-set --change-set-name {name}"
-        raise AWSError(f"stack {stack}: its change set is still not made; waited no longer", f"see why: {look}")
-    changes, page = list(found["Changes"]), found
-    while page.get("NextToken"):
-        page = clients.call(CLOUDFORMATION, "describe_change_set", **asked, NextToken=page["NextToken"])
-        changes += page["Changes"]
-    return {**found, "Changes": changes}
+        pages = list(clients.pages(CLOUDFORMATION, "describe_change_set", **asked))
+        if not pages[0]["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
+            return {**pages[0], "Changes": [change for page in pages for change in page["Changes"]]}
+    look = f"aws cloudformation describe-change-set --change-set-name {name}"
+    raise AWSError(f"stack {stack}: its change set is still not made; waited no longer", f"see why: {look}")
 
 
 def _judged(made: ChangeSet, found: Mapping[str, Any], clients: Clients, step: ChangeStack) -> ChangeSet | None:

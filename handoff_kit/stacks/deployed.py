@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from handoff_kit.remote.errors import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from handoff_runtime.aws.clients import Clients
 
@@ -71,7 +71,9 @@ def look(clients: Clients, name: str) -> Deployed | None:
 
 def every(clients: Clients) -> tuple[Deployed, ...]:
     """Every stack of the account and region, without templates; one call for a hundred or so."""
-    return tuple(of_description(found) for found in _pages(clients) if found["StackStatus"] not in ABSENT)
+    with told():
+        found = [stack for page in clients.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
+    return tuple(of_description(stack) for stack in found if stack["StackStatus"] not in ABSENT)
 
 
 def of_description(found: Mapping[str, Any], template: str = "") -> Deployed:
@@ -94,14 +96,3 @@ def _template(clients: Clients, found: Deployed) -> str:
         answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "get_template", StackName=found.name)
     body = answer.get("TemplateBody", "") if answer else ""
     return body if isinstance(body, str) else json.dumps(body)
-
-
-def _pages(clients: Clients) -> Iterable[Mapping[str, Any]]:
-    token: dict[str, str] = {}
-    while True:
-        with told():
-            page = clients.call(CLOUDFORMATION, "describe_stacks", **token)
-        yield from page["Stacks"]
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}

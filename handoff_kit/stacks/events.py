@@ -92,10 +92,5 @@ def of_answer(found: Mapping[str, Any]) -> Event:
 
 def _backwards(clients: Clients, stack: str) -> Iterator[Event]:
     """Page by page, as CloudFormation tells them: the newest first."""
-    token: dict[str, str] = {}
-    while True:
-        page = clients.call(CLOUDFORMATION, "describe_stack_events", StackName=stack, **token)
+    for page in clients.pages(CLOUDFORMATION, "describe_stack_events", StackName=stack):
         yield from map(of_answer, page["StackEvents"])
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handoff_kit.remote.consent import ask
+from handoff_kit.console import ask
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.stacks import deployed, events, failure
 from handoff_kit.stacks.deployed import CLOUDFORMATION, Deployed
@@ -131,15 +131,9 @@ def _clear(found: Deployed, means: Means) -> None:
 
 def _left(found: Deployed, clients: Clients) -> list[str]:
     """The resources that are there."""
-    left: list[str] = []
-    token: dict[str, str] = {}
-    while True:
-        page = clients.call(CLOUDFORMATION, "list_stack_resources", StackName=found.id, **token)
-        there = (one for one in page["StackResourceSummaries"] if one["ResourceStatus"] not in GONE)
-        left += (one["LogicalResourceId"] for one in there)
-        if not page.get("NextToken"):
-            return left
-        token = {"NextToken": page["NextToken"]}
+    pages = clients.pages(CLOUDFORMATION, "list_stack_resources", StackName=found.id)
+    resources = (resource for page in pages for resource in page["StackResourceSummaries"])
+    return [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] not in GONE]
 
 
 def _words(found: Deployed) -> str:

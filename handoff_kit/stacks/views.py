@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich.live import Live
 from rich.table import Table
 
-from handoff_kit import live, streams
+from handoff_kit import console, live
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class View(Protocol):
 
 def view(name: str, say: Say) -> AbstractContextManager[View]:
     """What suits standard error: a terminal that a person looks at, or anything else."""
-    if sys.stderr.isatty() and streams.can_refresh(os.environ):
+    if sys.stderr.isatty() and console.can_refresh(os.environ):
         return Terminal(live.console(os.environ, terminal=True))
     return Plain(name, say)
 

@@ -1,4 +1,1 @@
-"""What there is of projects in AWS, against what lies here: image, params, schedules, the last run.
-
-`here` reads the files, `account` asks AWS for all projects at once, `row` compares the two, `shown` tells it.
-"""
+"""The status of projects: `status` reads and compares, `shown` prints."""

@@ -1,60 +1,48 @@
-"""How the status of projects is shown: a table of all, a page of one, or JSON."""
+"""How the status of projects is printed: a table of all, a page of one, or JSON."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from handoff_kit.remote.table import elapsed, stamp, table
-from handoff_kit.status.row import DIFFERS, RUNNING, STORED_ONLY
+from handoff_kit.status.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus, Scheduled
+from handoff_kit.text import elapsed, stamp, table
 from handoff_runtime.terminal import safe_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from handoff_kit.status.detail import Detail
-    from handoff_kit.status.row import Row, Scheduled
-
-__all__ = ["after", "page", "table_of", "to_json"]
 
 MINUTES = len("2026-01-31T06:00")
 HEAD = ("PROJECT", "STACK", "IMAGE", "PARAMS", "NEXT RUN", "LAST RUN", "OUTCOME")
-NOTHING, UNSEEN = "-", "?"
+NOTHING, NOT_KNOWN = "-", "?"
 GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 WIDTH = 10
 
 
-def table_of(rows: Iterable[Row]) -> str:
+def table_of(statuses: Iterable[ProjectStatus]) -> str:
     """One line a project under a head."""
-    found = [_line(row) for row in rows]
-    return table(HEAD, found) if found else ""
+    rows = [_row(status) for status in statuses]
+    return table(HEAD, rows) if rows else ""
 
 
-def _line(row: Row) -> tuple[str, ...]:
-    last = row.last or {}
-    began = str(last.get("started_at") or "")[:19]
+def _row(status: ProjectStatus) -> tuple[str, ...]:
+    last = status.last_run or {}
+    started = str(last.get("started_at") or "")[:19]
+    stack = status.stack_status or "none"
     return (
-        row.project,
-        _status(row),
-        row.image,
-        row.params,
-        _next(row),
-        f"{began}Z" if began else NOTHING,
-        UNSEEN if row.unseen else _outcome(last),
+        status.project,
+        "deployed" if stack in GOOD else stack,
+        status.image,
+        status.params,
+        _next_run(status),
+        f"{started}Z" if started else NOTHING,
+        NOT_KNOWN if status.is_last_run_unknown else _outcome(last),
     )
 
 
-def _status(row: Row) -> str:
-    if row.status is None:
-        return "none"
-    return "deployed" if row.status in GOOD else row.status
-
-
-def _next(row: Row) -> str:
-    if row.next and row.next.coming:
-        return f"{stamp(row.next.coming)[:MINUTES]}Z"
-    rates = [one for one in row.schedules if one.entry.enabled]
+def _next_run(status: ProjectStatus) -> str:
+    if status.next_schedule and status.next_schedule.next_time:
+        return f"{stamp(status.next_schedule.next_time)[:MINUTES]}Z"
+    rates = [one for one in status.schedules if one.entry.enabled]
     return rates[0].entry.expression if rates else NOTHING
 
 
@@ -64,80 +52,86 @@ def _outcome(last: Mapping[str, Any]) -> str:
     return str(last["outcome"]) if last.get("exit") in (0, None) else f"{last['outcome']} ({last['exit']})"
 
 
-def page(row: Row, detail: Detail) -> str:
-    """One project, a line each thing."""
-    return "".join(f"{name:<{WIDTH}} {safe_name(text)}\n" for name, text in _told(row, detail))
+def page(status: ProjectStatus, detail: ProjectDetail) -> str:
+    """One project, a line for each part of it."""
+    return "".join(f"{name:<{WIDTH}} {safe_name(text)}\n" for name, text in _lines(status, detail))
 
 
-def _told(row: Row, detail: Detail) -> Iterator[tuple[str, str]]:
-    yield "project", f"{row.project} ({row.environment})"
-    yield "stack", f"{row.stack}: {row.status or 'not deployed'}"
-    image = f"deployed {row.source}, here {row.tag}" if row.image == DIFFERS else row.source or "none is deployed"
-    yield "image", f"{row.image}: {image}"
-    yield "params", f"{row.params}: version {row.version}" if row.version else row.params
-    if row.stored_only:
-        yield (
-            "",
-            ", ".join(row.stored_only) if row.params == STORED_ONLY else f"stored only: {', '.join(row.stored_only)}",
-        )
+def _lines(status: ProjectStatus, detail: ProjectDetail) -> Iterator[tuple[str, str]]:
+    yield "project", f"{status.project} ({status.environment})"
+    yield "stack", f"{status.stack}: {status.stack_status or 'not deployed'}"
+    image = status.deployed_tag or "none is deployed"
+    if status.image == OUT_OF_DATE:
+        image = f"deployed {status.deployed_tag}, here {status.local_tag}"
+    yield "image", f"{status.image}: {image}"
+    yield "params", f"{status.params}: version {status.params_version}" if status.params_version else status.params
+    if status.stored_only:
+        stored_only = ", ".join(status.stored_only)
+        yield "", stored_only if status.params == STORED_ONLY else f"stored only: {stored_only}"
     yield "files", detail.files
-    yield from (("schedule", _scheduled(one)) for one in row.schedules)
-    yield "last run", UNSEEN if row.unseen else _run(row.last) if row.last else NOTHING
+    yield from (("schedule", _schedule(one)) for one in status.schedules)
+    last = _last_run(status.last_run) if status.last_run else NOTHING
+    yield "last run", NOT_KNOWN if status.is_last_run_unknown else last
     yield from (("task", task) for task in detail.tasks)
 
 
-def _scheduled(one: Scheduled) -> str:
-    entry, coming = one.entry, one.coming
-    what = f"{entry.name}: {entry.expression} {entry.timezone}"
-    if coming is None:
-        return what if entry.enabled else f"{what}, off"
-    local = coming.strftime("%Y-%m-%d %H:%M")
-    return f"{what}, next {local} there, {coming.astimezone(timezone.utc).strftime('%Y-%m-%d %H:%M')} UTC"
+def _schedule(one: Scheduled) -> str:
+    entry, time = one.entry, one.next_time
+    text = f"{entry.name}: {entry.expression} {entry.timezone}"
+    if time is None:
+        return text if entry.enabled else f"{text}, disabled"
+    local = time.strftime("%Y-%m-%d %H:%M")
+    return f"{text}, next {local} there, {time.astimezone(timezone.utc).strftime('%Y-%m-%d %H:%M')} UTC"
 
 
-def _run(last: Mapping[str, Any]) -> str:
+def _last_run(last: Mapping[str, Any]) -> str:
     reason = f": {last['reason']}" if last.get("reason") else ""
     took = "" if last["outcome"] == RUNNING else f" after {elapsed(last.get('seconds'))}"
-    began = f"{str(last.get('started_at'))[:19]}Z"
-    return f"{last['run_id']} of {began} ({last.get('trigger')}): {_outcome(last)}{took}{reason}"
+    started = f"{str(last.get('started_at'))[:19]}Z"
+    return f"{last['run_id']} of {started} ({last.get('trigger')}): {_outcome(last)}{took}{reason}"
 
 
-def to_json(rows: Iterable[Row], detail: Detail | None = None) -> str:
-    """One JSON object a project."""
+def to_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None = None) -> str:
+    """One JSON object a line."""
     more = {"files": detail.files, "tasks": list(detail.tasks)} if detail else {}
-    return "".join(f"{json.dumps({**_object(row), **more}, ensure_ascii=False)}\n" for row in rows)
+    return "".join(f"{json.dumps({**_object(status), **more}, ensure_ascii=False)}\n" for status in statuses)
 
 
-def _object(row: Row) -> dict[str, Any]:
+def _object(status: ProjectStatus) -> dict[str, Any]:
+    following = status.next_schedule
     return {
-        "project": row.project,
-        "environment": row.environment,
-        "stack": {"name": row.stack, "status": row.status},
-        "image": {"state": row.image, "deployed": row.source, "here": row.tag},
-        "params": {"state": row.params, "version": row.version, "stored_only": list(row.stored_only)},
+        "project": status.project,
+        "environment": status.environment,
+        "stack": {"name": status.stack, "status": status.stack_status},
+        "image": {"state": status.image, "deployed": status.deployed_tag, "here": status.local_tag},
+        "params": {
+            "state": status.params,
+            "version": status.params_version,
+            "stored_only": list(status.stored_only),
+        },
         "schedules": [
             {
                 "name": one.entry.name,
                 "expression": one.entry.expression,
                 "timezone": one.entry.timezone,
                 "enabled": one.entry.enabled,
-                "next": stamp(one.coming) if one.coming else None,
+                "next": stamp(one.next_time) if one.next_time else None,
             }
-            for one in row.schedules
+            for one in status.schedules
         ],
-        "next_run": stamp(row.next.coming) if row.next and row.next.coming else None,
-        "last_run": dict(row.last) if row.last else None,
-        "problems": list(row.problems),
+        "next_run": stamp(following.next_time) if following and following.next_time else None,
+        "last_run": dict(status.last_run) if status.last_run else None,
+        "problems": list(status.problems),
     }
 
 
-def after(rows: Sequence[Row]) -> str:
-    """What to do next: mend what is broken, deploy what differs, look at what failed, deploy what is not there, run."""
-    broken = [row for row in rows if row.problems]
-    behind = [row for row in rows if row.is_behind]
-    failed = [row for row in rows if row.last and row.last.get("exit")]
-    absent = [row for row in rows if row.status is None]
-    for task, found in (("check", broken), ("deploy", behind), ("logs", failed), ("deploy", absent), ("run", rows)):
-        if found:
-            return f"invoke {task} {found[0].options}"
-    return "invoke new --project NAME"
+def next_command(statuses: Sequence[ProjectStatus]) -> str:
+    """Fix what is broken, deploy what is out of date, look at what failed, deploy what is missing, run."""
+    choices = (
+        ("check", [one for one in statuses if one.problems]),
+        ("deploy", [one for one in statuses if one.is_out_of_date]),
+        ("logs", [one for one in statuses if one.last_run and one.last_run.get("exit")]),
+        ("deploy", [one for one in statuses if one.stack_status is None]),
+        ("run", statuses),
+    )
+    return next((f"invoke {task} {found[0].options}" for task, found in choices if found), "invoke new --project NAME")

@@ -1,122 +1,375 @@
-"""The task status: all projects at once, or one in detail, with as few calls as that takes."""
+"""The status of projects: what is deployed, compared with the local files, in as few calls as that takes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
-from handoff_kit.errors import ProjectError
-from handoff_kit.remote import connection, names
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.stacks import recovery
-from handoff_kit.status import account as accounts
-from handoff_kit.status import detail as details
-from handoff_kit.status import here as files
-from handoff_kit.status.row import row
+from handoff_kit import params as documents
+from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
+from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.fargate import ground, tasks
+from handoff_kit.image import build as building
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Project, load
+from handoff_kit.remote import connection, files, fingerprint, names, parameter
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.stack import Stack
+from handoff_kit.scheduling.next_times import next_times
+from handoff_kit.stacks import deployed, recovery
+from handoff_kit.stacks.deployed import Deployed
+from handoff_kit.text import stamp
 from handoff_runtime import keys
+from handoff_runtime.aws import lease
+from handoff_runtime.aws.clients import SSM, Clients
 from handoff_runtime.aws.lease import Found
 from handoff_runtime.aws.together import each
+from handoff_runtime.errors import StoreError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+UP_TO_DATE, OUT_OF_DATE, ABSENT, UNKNOWN = "up to date", "out of date", "none", "unknown"
+STORED_ONLY = "stored only"
+"""Of params that hold config files which are absent locally, and are up to date otherwise: a deploy keeps them."""
+RUNNING, KILLED = "running", "killed"
+FINGERPRINTS_AT_ONCE, LOCKS_AT_ONCE = 4, 16
+PARAMETERS_PER_PAGE = 50
+"""AWS Systems Manager API Reference, DescribeParameters."""
 
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
-    from handoff_kit.stacks.deployed import Deployed
-    from handoff_kit.status.account import Account
-    from handoff_kit.status.detail import Detail
-    from handoff_kit.status.here import Here
-    from handoff_kit.status.row import Row
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["every", "one"]
-
-AT_ONCE = 4
+Lock = Found | str | None
+"""The lock of a project, which names its last run: None where it never ran, a text why it cannot be read."""
+T = TypeVar("T")
 
 
-def every(
+@dataclass(frozen=True)
+class LocalProject:
+    """A project's file, the tag of its image, its params document; each None where `problems` prevent it."""
+
+    place: ProjectPlace
+    project: Project | None = None
+    image_tag: str | None = None
+    params_document: Mapping[str, Any] | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParamsVersion:
+    """A stored params document: its version, and its fingerprint where it has one."""
+
+    version: int
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class AccountSnapshot:
+    """Stacks and params by their names; `notes` say what may not be read."""
+
+    stacks: Mapping[str, Deployed]
+    params: Mapping[str, ParamsVersion] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A deployed schedule and its next time; None where it is disabled, or a rate, which counts from its creation."""
+
+    entry: ScheduleSummary
+    next_time: datetime | None
+
+
+@dataclass(frozen=True)
+class ProjectStatus:
+    """`image` and `params` are up to date, out of date, none (not deployed) or unknown.
+
+    `params` may also be stored only: then `stored_only` names the stored config files that are absent locally.
+    """
+
+    project: str
+    environment: str
+    stack: str
+    options: str
+    stack_status: str | None
+    image: str
+    deployed_tag: str | None
+    local_tag: str | None
+    params: str
+    params_version: int | None
+    schedules: tuple[Scheduled, ...] = ()
+    last_run: Mapping[str, Any] | None = None
+    is_last_run_unknown: bool = False
+    problems: tuple[str, ...] = field(default=())
+    stored_only: tuple[str, ...] = ()
+
+    @property
+    def next_schedule(self) -> Scheduled | None:
+        """The schedule with the earliest next time."""
+        timed = [one for one in self.schedules if one.next_time]
+        return min(timed, key=lambda one: one.next_time.timestamp() if one.next_time else 0, default=None)
+
+    @property
+    def is_out_of_date(self) -> bool:
+        """Whether a deploy would change something that is deployed."""
+        return self.stack_status is not None and OUT_OF_DATE in (self.image, self.params)
+
+
+@dataclass(frozen=True)
+class ProjectDetail:
+    """The files of a project and its running tasks, as text."""
+
+    files: str
+    tasks: tuple[str, ...]
+
+
+def read_statuses(
     places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str], clients: Clients
-) -> tuple[list[Row], tuple[str, ...]]:
-    """All projects, and what could not be seen: a call a project, and a few for all of them."""
+) -> tuple[list[ProjectStatus], tuple[str, ...]]:
+    """All projects, and notes of what could not be read: a call a project, and a few for all of them."""
     if names.given_stack(environ) and len(places) > 1:
         message = f"{names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {names.STACK_VARIABLE}")
-    account = accounts.read(clients, f"{names.shared(environment)}-")
-    _check_whose(places[0], environment, environ, account.stacks.get(names.given_stack(environ) or ""))
-    return _rows([files.read(place, environment) for place in places], environment, environ, clients, account)
+    account = _read_account(clients, f"{names.shared(environment)}-")
+    _check_owner(places[0], environment, environ, account.stacks.get(names.given_stack(environ) or ""))
+    local_projects = [_read_local(place, environment) for place in places]
+    targets, notes = _targets(local_projects, environment, environ, clients, account)
+    return _statuses(local_projects, targets, account, notes)
 
 
-def one(
+def read_status(
     place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients
-) -> tuple[Row, Detail, tuple[str, ...]]:
-    """One project, its files and tasks too, and what could not be seen."""
+) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
+    """One project with its files and tasks, and notes of what could not be read."""
     name = connection.stack(place, environment, environ, clients, "").name
-    account = accounts.read(clients, name, (name, names.schedule(name)))
-    _check_whose(place, environment, environ, account.stacks.get(name))
-    here = files.read(place, environment)
-    (found,), notes = _rows([here], environment, environ, clients, account)
-    (stack,), _ = _stacks([here], environment, environ, clients, account)
-    return found, details.read(here, stack, deployed=found.status is not None), notes
+    account = _read_account(clients, name, (name, names.schedule(name)))
+    _check_owner(place, environment, environ, account.stacks.get(name))
+    local = _read_local(place, environment)
+    targets, notes = _targets([local], environment, environ, clients, account)
+    (status,), notes = _statuses([local], targets, account, notes)
+    if status.stack_status is None:
+        return status, ProjectDetail("none", ()), notes
+    running = _running_tasks(targets[0], local.project) if local.project else ()
+    return status, ProjectDetail(_compare_files(local, targets[0]), running), notes
 
 
-def _check_whose(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
+def _read_account(clients: Clients, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
+    """All stacks with a prefix, or only those of these names; and the parameters with the prefix."""
+    if stack_names:
+        stacks = [found for name in stack_names if (found := deployed.read(clients, name))]
+    else:
+        stacks = [found for found in deployed.every(clients) if found.name.startswith(prefix)]
+    by_name = {stack.name: stack for stack in stacks}
+    try:
+        return AccountSnapshot(by_name, _params_versions(clients, prefix))
+    except AWSError as error:
+        return AccountSnapshot(by_name, notes=(str(error),))
+
+
+def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
+    filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
+    with told():
+        pages = list(
+            clients.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=PARAMETERS_PER_PAGE)
+        )
+    parameters = [parameter for page in pages for parameter in page["Parameters"]]
+    return {
+        one["Name"]: ParamsVersion(one["Version"], fingerprint.read(one.get("Description", ""))) for one in parameters
+    }
+
+
+def _check_owner(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
     """Refuse a STACK_NAME of another project."""
     if found and names.given_stack(environ):
         recovery.check_whose(found, {"handoff:project": place.name, "handoff:environment": environment})
 
 
-def _rows(
-    found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients, account: Account
-) -> tuple[list[Row], tuple[str, ...]]:
-    now, (stacks, others) = datetime.now(timezone.utc), _stacks(found, environment, environ, clients, account)
-    locks = _locks(stacks, account)
-    unseen = [lock for lock in locks if isinstance(lock, str) and lock]
+def _read_local(place: ProjectPlace, environment: str) -> LocalProject:
+    """Whatever is wrong with a project becomes a problem of it, so that the others are shown."""
+    problems: list[str] = []
+    project = _attempt(problems, lambda: load(place.file, place.shown))
+    if project is None:
+        return LocalProject(place, problems=tuple(problems))
+    source = _attempt(problems, lambda: building.source(place, project, project.deploy.platform))
+    tag = source.digest[: building.TAG_LENGTH] if source else None
+    document = _attempt(problems, lambda: documents.document(place, project, environment))
+    return LocalProject(place, project, tag, document, tuple(problems))
+
+
+def _attempt(problems: list[str], read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except HandoffError as error:
+        problems.append(str(error).removeprefix("error: "))
+        return None
+
+
+def _targets(
+    projects: Sequence[LocalProject],
+    environment: str,
+    environ: Mapping[str, str],
+    clients: Clients,
+    account: AccountSnapshot,
+) -> tuple[list[Stack], tuple[str, ...]]:
+    """Each project with the bucket it is deployed with, and a note of each whose file or variable names another.
+
+    STS is called once, if neither a deployed stack nor a name decides; where that is refused, the bucket is empty.
+    """
+    targets: list[Stack] = []
+    notes: dict[str, None] = {}
+    shared: str | None = None
+    for local in projects:
+        target = connection.stack(local.place, environment, environ, clients, "")
+        current = connection.bucket_of(account.stacks.get(target.name), target)
+        own = local.project.deploy.bucket if local.project else None
+        named = names.named_bucket(environ, own, local.place.shown)
+        if current and (note := connection.other_bucket(target.project, current, named)):
+            notes[f"note: {note}"] = None
+        bucket = current or (named.name if named else "")
+        if not bucket and shared is None:
+            try:
+                shared = names.bucket(environment, connection.account(clients), clients.region)
+            except AWSError as error:
+                shared = ""
+                notes = {str(error): None, **notes}
+        targets.append(replace(target, bucket=bucket or shared or ""))
+    return targets, tuple(notes)
+
+
+def _statuses(
+    projects: Sequence[LocalProject], targets: Sequence[Stack], account: AccountSnapshot, notes: Sequence[str]
+) -> tuple[list[ProjectStatus], tuple[str, ...]]:
+    now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
+    unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
-        f"note: {stack.shown(keys.lease(stack.name))}: damaged ({lock.damage}); the next run replaces it"
-        for stack, lock in zip(stacks, locks, strict=True)
+        f"note: {target.shown(keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
+        for target, lock in zip(targets, locks, strict=True)
         if isinstance(lock, Found) and lock.damage
     ]
-    # several at a time, since fingerprints are slow to make
-    rows = each(
-        lambda of: row(*of, account, now, read=accounts.document), zip(found, stacks, locks, strict=True), AT_ONCE
+    found = each(
+        lambda one: compare(*one, account, now, read_params=_read_params),
+        zip(projects, targets, locks, strict=True),
+        FINGERPRINTS_AT_ONCE,
     )
-    return list(rows), tuple(dict.fromkeys((*account.notes, *unseen[:1], *damaged, *others)))
+    return list(found), tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
 
 
-def _stacks(
-    found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients, account: Account
-) -> tuple[list[Stack], tuple[str, ...]]:
-    """The stack of each, with the bucket it is deployed with, and a note of each whose bucket is named otherwise.
+def _read_locks(targets: Sequence[Stack], account: AccountSnapshot) -> list[Lock]:
+    """A project that is neither deployed nor has params never ran; an empty text where its bucket is unknown."""
 
-    AWS is asked for the account once, where neither a deployed stack nor a name decides; no bucket where it is refused.
-    """
-    bare = [connection.stack(here.place, environment, environ, clients, "") for here in found]
-    used = [connection.bucket_of(account.stacks.get(stack.name), stack) for stack in bare]
-    named = [
-        names.named_bucket(environ, here.loaded.deploy.bucket if here.loaded else None, here.place.shown)
-        for here in found
-    ]
-    chosen = [bucket or (one.name if one else "") for bucket, one in zip(used, named, strict=True)]
-    shared, unknown = ("", ()) if all(chosen) else _shared_bucket(environment, clients)
-    stacks = [replace(stack, bucket=bucket or shared) for stack, bucket in zip(bare, chosen, strict=True)]
-    pairs = zip(bare, used, named, strict=True)
-    notes = (connection.other_bucket(stack.project, bucket, one) for stack, bucket, one in pairs if bucket)
-    return stacks, (*unknown, *(f"note: {note}" for note in notes if note))
+    def read(target: Stack) -> Lock:
+        if target.name not in account.stacks and target.parameter not in account.params:
+            return None
+        if not target.bucket:
+            return ""
+        try:
+            return lease.look(target.clients, target.bucket, target.name)
+        except StoreError as error:
+            return str(error)
+
+    return list(each(read, targets, LOCKS_AT_ONCE))
 
 
-def _shared_bucket(environment: str, clients: Clients) -> tuple[str, tuple[str, ...]]:
-    """Its name; none, and why, where AWS does not name the account."""
+def _read_params(target: Stack) -> Mapping[str, Any] | None:
+    """The stored params document; None where it cannot be read."""
     try:
-        return names.bucket(environment, connection.account(clients), clients.region), ()
+        stored = parameter.find(target)
+    except HandoffError:
+        return None
+    return stored.document if stored else None
+
+
+def compare(
+    local: LocalProject,
+    target: Stack,
+    lock: Lock,
+    account: AccountSnapshot,
+    now: datetime,
+    *,
+    read_params: Callable[[Stack], Mapping[str, Any] | None] = lambda _: None,
+) -> ProjectStatus:
+    """Compare a local project with its deployment; stored params are read only where the fingerprints differ."""
+    task, schedule = account.stacks.get(target.name), account.stacks.get(names.schedule(target.name))
+    deployed_tag = task.outputs.get("Source") if task else None
+    params, params_version, stored_only = _compare_params(local, target, account, read_params)
+    return ProjectStatus(
+        target.project,
+        target.environment,
+        target.name,
+        target.options,
+        task.status if task else None,
+        _state(deployed_tag, local.image_tag),
+        deployed_tag,
+        local.image_tag,
+        params,
+        params_version,
+        tuple(Scheduled(entry, _next_time(entry, now)) for entry in deployed_summaries(schedule)) if schedule else (),
+        None if isinstance(lock, str) else _last_run(lock),
+        isinstance(lock, str),
+        local.problems,
+        stored_only,
+    )
+
+
+def _state(deployed: str | None, local: str | None) -> str:
+    if deployed is None:
+        return ABSENT
+    return UNKNOWN if local is None else UP_TO_DATE if deployed == local else OUT_OF_DATE
+
+
+def _compare_params(
+    local: LocalProject,
+    target: Stack,
+    account: AccountSnapshot,
+    read_params: Callable[[Stack], Mapping[str, Any] | None],
+) -> tuple[str, int | None, tuple[str, ...]]:
+    """By fingerprint, which is computed only where there is one to compare it with."""
+    if account.notes:
+        return UNKNOWN, None, ()
+    stored = account.params.get(target.parameter)
+    if stored is None:
+        return ABSENT, None, ()
+    if stored.fingerprint is None or local.params_document is None:
+        return UNKNOWN, stored.version, ()
+    found = _state(stored.fingerprint, fingerprint.of(local.params_document, target.name))
+    document = read_params(target) if found == OUT_OF_DATE else None
+    if document is None:
+        return found, stored.version, ()
+    merged = documents.merge(local.params_document, document)
+    return STORED_ONLY if merged.document == document else OUT_OF_DATE, stored.version, merged.kept
+
+
+def _next_time(entry: ScheduleSummary, now: datetime) -> datetime | None:
+    found = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
+    return found[0] if found else None
+
+
+def _last_run(lock: Found | None) -> Mapping[str, Any] | None:
+    """The last run by the entry in its lock; one whose lease expired unreleased was killed."""
+    if lock is None or not isinstance(entry := lock.claim.get("entry"), dict):
+        return None
+    if lock.claim.get("released"):
+        return entry
+    return {**entry, "outcome": KILLED if lease.free(lock) else RUNNING}
+
+
+def _compare_files(local: LocalProject, target: Stack) -> str:
+    try:
+        plan = files.compare(target, local.place)
     except AWSError as error:
-        return "", (str(error),)
+        return f"{UNKNOWN}: {error.message}"
+    if plan.send:
+        return f"{OUT_OF_DATE}: {len(plan.send)} to upload, {len(plan.same)} {UP_TO_DATE}"
+    stored_only = f", {len(plan.gone)} {STORED_ONLY}" if plan.gone else ""
+    return f"{UP_TO_DATE}: {len(plan.same)}{stored_only}" if plan.same or plan.gone else ABSENT
 
 
-def _locks(stacks: Sequence[Stack], account: Account) -> list[Found | str | None]:
-    """Nobody has run what is neither deployed nor has params; an empty text where its bucket is not known."""
-    there = [stack for stack in stacks if stack.name in account.stacks or stack.parameter in account.params]
-    known = [stack for stack in there if stack.bucket]
-    found = dict(zip((stack.name for stack in known), accounts.locks(known), strict=True))
-    unseen = {stack.name: "" for stack in there if not stack.bucket}
-    return [{**unseen, **found}.get(stack.name) for stack in stacks]
+def _running_tasks(target: Stack, project: Project) -> tuple[str, ...]:
+    try:
+        return tuple(map(_describe_task, tasks.running(ground.cluster_of(target, project.deploy))))
+    except AWSError as error:
+        return (f"{UNKNOWN}: {error.message}",)
+
+
+def _describe_task(task: Mapping[str, Any]) -> str:
+    began = task.get("startedAt") or task.get("createdAt")
+    since = f" since {stamp(began)}" if began else ""
+    by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
+    return f"{tasks.id_of(task['taskArn'])} {task['lastStatus']}{since}{by}"

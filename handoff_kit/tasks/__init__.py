@@ -1,57 +1,16 @@
-"""The invoke tasks: each reads its flags, loads, plans, executes, and says what next. tasks.py hands them to invoke."""
+"""The invoke tasks. Each parses its options, calls one function of deploy/, run/ or below, and prints the result.
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-from invoke.collection import Collection
-
-from handoff_kit.tasks import (
-    artifacts,
-    deploy,
-    destroy,
-    files,
-    here,
-    history,
-    image,
-    params,
-    run,
-    schedule,
-    state,
-    status,
-)
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from invoke.tasks import Task
-
-__all__ = ["collection"]
-
-
-def collection(root: Path) -> Collection:
-    """Every task, by the name a user types; `root` is where projects/ lies."""
-    made = Collection(
-        here.check, here.install, here.new, here.run_local, here.show_commands,
-        image.build, image.images, image.push, image.render,
-        deploy.deploy, run.run, run.stop, run.logs, status.status, schedule.unschedule, destroy.destroy,
-    )  # fmt: skip
-    for each in (
-        _of("params", params.push, params.pull, params.dump, params.diff, params.history, default=params.make),
-        _of("files", files.push, files.list_),
-        _of("artifacts", artifacts.get, artifacts.list_, artifacts.clear),
-        _of("state", state.show, state.history, state.edit, state.restore, state.clear),
-        _of("history", history.show, default=history.list_),
-        _of("schedule", schedule.list_, default=schedule.put_in_force),
-    ):
-        made.add_collection(each)
-    made.configure({"root": str(root)})
-    return made
-
-
-def _of(name: str, *tasks: Task[Any], default: Task[Any] | None = None) -> Collection:
-    """Tasks with a first name in common; `default` is what the first name alone does."""
-    made = Collection(name, *tasks)
-    if default:
-        made.add_task(default, default=True)
-    return made
+options.py    the values of common flags: project, environment, target, builder, data
+task.py       @command: help of common flags, errors as exit codes; apply and finish
+local.py      check, install, show-commands, run-local, new
+image.py      render, build, images, push
+deploy.py     deploy, destroy, status
+schedule.py   schedule, unschedule, schedule.list
+run.py        run, stop, logs
+params.py     params, params.push, params.pull, params.dump, params.diff, params.history
+data.py       files.push, files.list, artifacts.get, artifacts.list, artifacts.clear
+state.py      state.show, state.history, state.edit, state.restore, state.clear
+history.py    history, history.show
+command_line.py   unknown tasks and flags, reported with a hint before invoke parses them
+editor.py     a text edited in VISUAL, EDITOR or vi
+"""

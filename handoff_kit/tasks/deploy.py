@@ -1,62 +1,146 @@
-"""From the files of a project to a task in AWS."""
+"""Tasks for deployments: deploy, destroy, status."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from invoke.tasks import task
+from invoke.context import Context
 
-from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, say, told
+from handoff_kit.console import print_data, print_output, print_progress
+from handoff_kit.errors import ProjectError
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
-    from invoke.context import Context
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.settings.deploy import Deploy
 
 
-@task(
-    auto_shortflags=False,
+@command(
     help={
-        "project": flags.PROJECT,
-        "all": "every project under projects/",
-        "environment": flags.ENVIRONMENT,
-        "builder": flags.BUILDER,
-        "move-bucket": "copy files, artifacts, state and history to the bucket that S3_BUCKET_NAME "
-        "or deploy.bucket names, and deploy with it; default: refuse another bucket",
-        "prune": flags.PRUNE,
-        "yes": flags.YES,
+        "all": "Deploy every project under projects/; default: one project",
+        "move-bucket": "Copy files, artifacts, state and history to the bucket that S3_BUCKET_NAME or deploy.bucket "
+        "names, and deploy with it; default: refuse a bucket other than the deployed one",
     },
 )
-@told
 def deploy(
     c: Context,
     project: str = "",
-    all: bool = False,  # noqa: A002  # what the flag is called
+    all: bool = False,  # noqa: A002  # the flag's name
     environment: str = "",
     builder: str = "",
     move_bucket: bool = False,
     prune: bool = False,
     yes: bool = False,
 ) -> None:
-    """Deploy a project to AWS: stacks, image, params, files. Tells each change of a stack, and asks before it."""
-    from handoff_kit.deployment import wanted
-    from handoff_kit.deployment.deploy import Deployment, after, deploy
-    from handoff_kit.deployment.execute import Manner
+    """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
+    from handoff_kit.apply import ApplyOptions
+    from handoff_kit.deployment import deploy as deploying
+    from handoff_kit.deployment.wanted import desired_projects, desired_shared
     from handoff_kit.remote import connection
 
-    name, places = flags.environment(environment), flags.places(c, project, every=all)
-    found = wanted.every(places, name, os.environ)
-    shared = wanted.shared(found, name)
-    for one in found:
-        flags.warn_of_git(one.place)
-        flags.warn_of_credentials(one.place, one.loaded)
-    clients = connection.sign_in(os.environ, say)
-    manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
-    account = connection.account(clients)
-    common = Deployment(
-        clients, account, os.environ, lambda: flags.builder(builder), manner, prune=prune, move_bucket=move_bucket
+    if all and project:
+        raise ProjectError("--all and --project exclude each other", "leave out --project")
+    name = options.parse_environment(environment, os.environ)
+    places = options.every_project(c) if all else (options.find_project(c, project),)
+    projects = desired_projects(places, name, os.environ)
+    shared = desired_shared(projects, name)
+    for desired in projects:
+        options.warn_of_git(desired.place)
+        options.warn_of_credentials(desired.place, desired.project)
+    clients = connection.sign_in(os.environ, print_progress)
+    context = deploying.DeployContext(
+        clients,
+        connection.account(clients),
+        os.environ,
+        lambda: options.find_builder(builder),
+        ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes),
+        prune=prune,
+        move_bucket=move_bucket,
     )
-    changed = deploy(found, shared, common)
-    if not changed:
-        say("no changes: everything is deployed as it lies here")
-    conclude(c, range(changed), after(found, common.stack(found[0]), changed=bool(changed)))
+    changes = deploying.deploy(projects, shared, context)
+    if not changes:
+        print_progress("no changes: the deployment is up to date")
+    finish(c, changes, deploying.next_command(projects, context.target(projects[0]), changed=bool(changes)))
+
+
+@command(
+    help={
+        "data": "Delete files, artifacts, state, history and params too; default: keep them",
+        "project": "Name of a project, e.g. word-count, also of one no longer under projects/; "
+        "default: HANDOFF_PROJECT, else the project of the current directory, else the only project",
+        "shared": "Delete the stack that the projects of the environment share, once none of them is deployed; "
+        "default: delete a project",
+    },
+)
+def destroy(
+    c: Context,
+    project: str = "",
+    shared: bool = False,
+    data: bool = False,
+    environment: str = "",
+    yes: bool = False,
+) -> None:
+    """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
+    from handoff_kit.apply import ApplyOptions
+    from handoff_kit.destruction import project as projects
+    from handoff_kit.destruction.shared import destroy_shared, shared_target
+    from handoff_kit.remote import connection, names
+
+    name = options.parse_environment(environment, os.environ)
+    apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
+    if shared and project:
+        raise ProjectError("--shared and --project exclude each other", "leave out --project")
+    if shared:
+        clients = connection.sign_in(os.environ, print_progress)
+        target = shared_target(clients, name, connection.account(clients))
+        changes = destroy_shared(target, data=data, options=apply_options)
+        finish(c, changes, "invoke deploy --project NAME")
+        return
+    place, settings = _deployed_project(c, project)
+    own = settings.bucket if settings else None
+    stack = connection.connect(place, name, os.environ, print_progress, own=own)
+    cluster = (settings.cluster if settings else None) or names.cluster(name)
+    if settings is None:
+        print_progress(f"note: found no {place.shown}; using the default names of its resources")
+    changes = projects.destroy(stack, cluster, data=data, options=apply_options)
+    finish(c, changes, f"invoke deploy {stack.options}")
+
+
+def _deployed_project(c: Context, project: str) -> tuple[ProjectPlace, Deploy | None]:
+    """The project and its deploy settings; None for one whose files are deleted."""
+    from handoff_kit import names
+
+    if project and names.checked(project) not in names.known(options.project_root(c)):
+        return names.ProjectPlace(project, options.project_root(c)), None
+    place, loaded = options.load_project(c, project)
+    return place, loaded.deploy
+
+
+@command(
+    help={
+        "json": "Print JSON, one object per project; default: text",
+        "project": "Name of a directory under projects/, e.g. word-count, to show in detail; "
+        "default: every project, one line each",
+    },
+)
+def status(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
+    """Print what is deployed, and whether it is up to date: stack, image, params, next run, last run, outcome."""
+    from handoff_kit.remote import connection
+    from handoff_kit.status import shown
+    from handoff_kit.status.status import read_status, read_statuses
+
+    name = options.parse_environment(environment, os.environ)
+    places = (options.find_project(c, project),) if project else options.every_project(c)
+    clients = connection.sign_in(os.environ, print_progress)
+    if project:
+        status, detail, notes = read_status(places[0], name, os.environ, clients)
+        statuses = [status]
+        print_data(shown.to_json(statuses, detail)) if json else print_output(shown.page(status, detail))
+    else:
+        statuses, notes = read_statuses(places, name, os.environ, clients)
+        print_data(shown.to_json(statuses)) if json else print_output(shown.table_of(statuses))
+    for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
+        print_progress(note)
+    print_progress(f"next: {shown.next_command(statuses)}")

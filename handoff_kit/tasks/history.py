@@ -1,36 +1,31 @@
-"""The runs there were."""
+"""Tasks for past runs: history, history.show."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from invoke.tasks import task
+from invoke.context import Context
 
-from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import put, put_data, say, told
+from handoff_kit.console import print_data, print_output, print_progress
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import command
 
 if TYPE_CHECKING:
-    from invoke.context import Context
-
     from handoff_kit.remote.history import Source
 
 
-@task(
-    name="list",
-    auto_shortflags=False,
+@command(
+    "list",
     help={
-        "project": flags.PROJECT,
-        "remote": flags.REMOTE,
-        "failed": "only runs that did not succeed",
-        "last": "so many runs at most; default: 20, or all with --since",
-        "since": "only runs begun since then: 2026-01-31, 2026-01-31T06:00:00Z, 90m, 24h, 7d, 2w",
-        "json": "one JSON object a line, with every figure; default: a table",
-        "environment": flags.ENVIRONMENT,
+        "failed": "Print only runs that did not succeed; default: all runs",
+        "json": "Print JSON with every figure, one object per line; default: a table",
+        "last": "Number of runs to print at most, e.g. 5; default: 20, with --since all",
+        "since": "Print only runs that started since: a date or time, e.g. 2027-01-31 or 2027-01-31T06:00:00Z, "
+        "or an age, e.g. 90m, 24h, 7d or 2w; default: all runs",
     },
 )
-@told
-def list_(
+def list_runs(
     c: Context,
     project: str = "",
     remote: bool = False,
@@ -40,33 +35,28 @@ def list_(
     json: bool = False,
     environment: str = "",
 ) -> None:
-    """Print the runs there were, the newest first: when, by what, outcome, culprit, duration, rows, state."""
+    """Print past runs, newest first: time, trigger, outcome, culprit, duration, rows, state."""
     from datetime import datetime, timezone
 
     from handoff_kit.remote import history
 
     begun = history.since(since, datetime.now(timezone.utc))
     asked = history.Asked(None, failed, begun, history.number("--last", last) or (None if begun else history.LAST))
-    source, options, own = _runs(c, project, environment, remote=remote)
+    source, flags, own = _find_runs(c, project, environment, remote=remote)
     found = history.lines(source, asked.of(own))
-    put_data(history.to_json(found)) if json else put(history.table_of(found))
-    say(history.after(found, source, options))
+    print_data(history.to_json(found)) if json else print_output(history.table_of(found))
+    print_progress(history.after(found, source, flags))
 
 
-@task(
-    name="show",
-    auto_shortflags=False,
+@command(
+    "show",
     help={
-        "project": flags.PROJECT,
-        "run": "id of a run, as invoke history tells it; default: the last",
-        "remote": flags.REMOTE,
-        "lines": "so many lines of the log's end; default: 20",
-        "json": "the record as it is; default: what a person reads",
-        "environment": flags.ENVIRONMENT,
+        "json": "Print the run's record as JSON; default: text",
+        "lines": "Number of lines to print from the end of the log, e.g. 100; default: 20",
+        "run": "Id of a run as `invoke history` prints it, e.g. 20270131T060000Z-3fc643; default: the last run",
     },
 )
-@told
-def show(
+def show_run(
     c: Context,
     project: str = "",
     run: str = "",
@@ -75,25 +65,27 @@ def show(
     json: bool = False,
     environment: str = "",
 ) -> None:
-    """Print one run: how it ended, its stages, the last lines of its log."""
+    """Print one run: outcome, stages, the last lines of its log."""
     from handoff_kit import params as documents
     from handoff_kit.remote import history, past
 
-    wanted = history.number("--lines", lines) or past.LINES
-    source, options, own = _runs(c, project, environment, remote=remote)
-    name = run or past.newest(source, own, options)
-    found = past.in_aws(source.stack, name) if source.stack else past.here(flags.place(c, project), name)
-    put_data(documents.to_json(found.record)) if json else put(past.shown(found, wanted))
-    say(f"next: {past.after(found, flags.place(c, project), options, remote=remote)}")
+    count = history.number("--lines", lines) or past.LINES
+    source, flags, own = _find_runs(c, project, environment, remote=remote)
+    name = run or past.newest(source, own, flags)
+    place = options.find_project(c, project)
+    found = past.in_aws(source.stack, name) if source.stack else past.here(place, name)
+    print_data(documents.to_json(found.record)) if json else print_output(past.shown(found, count))
+    print_progress(f"next: {past.after(found, place, flags, remote=remote)}")
 
 
-def _runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[Source, str, str | None]:
-    """Where runs are told of, the flags that name it again, and the environment they are to be of, if any."""
+def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[Source, str, str | None]:
+    """The runs, the flags that select them in a next command, and the environment to filter local runs by."""
     from handoff_kit.remote import history
 
     if remote:
-        _, stack = flags.stack(c, project, environment)
-        return history.in_aws(stack, say), f"--remote {stack.options}", None
-    place = flags.place(c, project)
-    own = flags.environment(environment) if environment or os.environ.get("HANDOFF_ENVIRONMENT") else None
-    return history.here(place, say), f"--project {place.name}", own
+        _, stack = options.find_target(c, project, environment)
+        return history.in_aws(stack, print_progress), f"--remote {stack.options}", None
+    place = options.find_project(c, project)
+    named = environment or os.environ.get("HANDOFF_ENVIRONMENT")
+    own = options.parse_environment(environment, os.environ) if named else None
+    return history.here(place, print_progress), f"--project {place.name}", own

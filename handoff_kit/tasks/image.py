@@ -1,4 +1,4 @@
-"""What is packaged: render, build, list, push."""
+"""Tasks for images: render, build, images, push."""
 
 from __future__ import annotations
 
@@ -6,51 +6,44 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from invoke.tasks import task
+from invoke.context import Context
 
-from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, do, execute, put, say, told
+from handoff_kit.console import print_output, print_progress
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import apply, command, finish
 
 if TYPE_CHECKING:
-    from invoke.context import Context
-
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
     from handoff_kit.steps import Step
 
 
-@task(
-    auto_shortflags=False,
-    help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT, "platform": flags.PLATFORM},
-)
-@told
+@command()
 def render(c: Context, project: str = "", environment: str = "", platform: str = "") -> None:
-    """Write what would be sent elsewhere to build/NAME/: image, params and the template of each stack.
+    """Write Dockerfile, build context, params and stack templates to build/NAME/.
 
     Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
     """
     from handoff_kit import params as documents
-    from handoff_kit import project as projects
-    from handoff_kit import render as rendering
     from handoff_kit.image import build as building
+    from handoff_kit.render import to_json
     from handoff_kit.steps import WriteFile
 
-    place = flags.place(c, project)
-    loaded = projects.load(place.file, place.shown)
-    name = flags.environment(environment)
+    place, loaded = options.load_project(c, project)
+    name = options.parse_environment(environment, os.environ)
     pipeline = documents.pipeline_of(place, loaded, name)
-    made = building.source(place, loaded, flags.platform(platform) or loaded.image.platform or "")
+    source = building.source(place, loaded, options.parse_platform(platform) or loaded.image.platform or "")
     steps = (
-        WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)),
-        *_stacks(place, loaded, name),
-        *building.plan_render(made),
+        WriteFile(place.build / "pipeline.json", to_json(pipeline)),
+        *_plan_templates(place, loaded, name),
+        *building.plan_render(source),
     )
-    flags.warn_of_credentials(place, loaded)
-    do(c, steps, f"invoke build --project {place.name}")
+    options.warn_of_credentials(place, loaded)
+    apply(c, steps)
+    finish(c, len(steps), f"invoke build --project {place.name}")
 
 
-def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
-    """The templates of the project's stacks, and of what it shares."""
+def _plan_templates(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
     from handoff_kit import templates
     from handoff_kit.deploy.schedule_template import render_schedule_template
     from handoff_kit.remote import names
@@ -59,7 +52,7 @@ def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Ste
     stack = names.given_stack(os.environ) or names.stack(place.name, environment)
     texts = {
         "shared": templates.shared(place.root, environment, {place.name: loaded}),
-        "registry": templates.registry(place.root, place.name, loaded, stack, environment),
+        "registry": templates.registry(place.root, place.name, stack, environment),
         "task": templates.task(place.root, place.name, loaded, stack, environment),
     }
     if loaded.schedules:
@@ -71,97 +64,79 @@ def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Ste
     return (*(WriteFile(place.build / f"{kind}.yml", text) for kind, text in texts.items()), *gone)
 
 
-@task(
-    auto_shortflags=False,
+@command(
     help={
-        "project": flags.PROJECT,
-        "tag": "name of the image; default: handoff-NAME with a tag that follows from what it is made of",
-        "platform": flags.PLATFORM,
-        "no-cache": "build every layer anew, also where nothing changed; default: only what changed",
-        "builder": flags.BUILDER,
-    },
+        "no-cache": "Build every layer, changed or not; default: reuse cached layers",
+        "tag": "Name of the image, e.g. mine:1; default: handoff-NAME:TAG with a tag computed from its content",
+    }
 )
-@told
 def build(
     c: Context, project: str = "", tag: str = "", platform: str = "", no_cache: bool = False, builder: str = ""
 ) -> None:
-    """Build the project's image; nothing where nothing changed. Prints its name, id, size and the seconds it took."""
-    from handoff_kit import project as projects
+    """Build the project's image if it is out of date. Prints its name, id, size and the seconds it took."""
     from handoff_kit.image import build as building
     from handoff_kit.image import dockerfile
 
-    begun = time.monotonic()
-    place = flags.place(c, project)
-    loaded = projects.load(place.file, place.shown)
-    worker = flags.builder(builder)
-    asked = flags.platform(platform) or loaded.image.platform
-    made = building.source(place, loaded, asked or worker.platform)
-    reference = building.checked(tag) if tag else made.reference
+    started = time.monotonic()
+    place, loaded = options.load_project(c, project)
+    found = options.find_builder(builder)
+    chosen = options.parse_platform(platform) or loaded.image.platform
+    source = building.source(place, loaded, chosen or found.platform)
+    reference = building.checked(tag) if tag else source.reference
     steps = building.plan_build(
-        made,
-        worker,
-        worker.image(reference),
+        source,
+        found,
+        found.image(reference),
         reference=reference,
-        platform=asked,
-        revision=building.git_revision(place, worker.ask),
+        platform=chosen,
+        revision=building.git_revision(place, found.ask),
         settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
     )
     if not steps:
-        say(f"{reference} is up to date")
-    flags.warn_of_git(place)
-    flags.warn_of_credentials(place, loaded)
-    execute(c, steps)
+        print_progress(f"{reference} is up to date")
+    options.warn_of_git(place)
+    options.warn_of_credentials(place, loaded)
+    apply(c, steps)
     if not c.config.run.dry:
-        put(building.image_line(worker, reference, time.monotonic() - begun))
-    conclude(c, steps, f"invoke run-local --container --project {place.name}")
+        print_output(building.image_line(found, reference, time.monotonic() - started))
+    finish(c, len(steps), f"invoke run-local --container --project {place.name}")
 
 
-@task(
-    auto_shortflags=False,
-    help={
-        "project": "list the images of this project alone; default: those of every project",
-        "builder": flags.BUILDER,
-    },
-)
-@told
+@command(help={"project": "Name of the only project to list, e.g. word-count; default: every project"})
 def images(c: Context, project: str = "", builder: str = "") -> None:
-    """Print the images there are of projects: name, id, size, age, platform, source revision."""
+    """Print the images of projects: name, id, size, age, platform, source revision."""
     from datetime import datetime, timezone
 
     from handoff_kit import names
     from handoff_kit.image import build as building
 
-    found = building.list_images(flags.builder(builder), names.checked(project) if project else None)
+    found = building.list_images(options.find_builder(builder), names.checked(project) if project else None)
     if not found:
-        say(f"no image of {f'project {project}' if project else 'any project'}")
-        say("next: invoke build" + (f" --project {project}" if project else ""))
+        print_progress(f"no image of {f'project {project}' if project else 'any project'}")
+        print_progress("next: invoke build" + (f" --project {project}" if project else ""))
         return
-    put(building.images_table(found, datetime.now(timezone.utc)))
+    print_output(building.images_table(found, datetime.now(timezone.utc)))
 
 
-@task(
-    auto_shortflags=False,
+@command(
     help={
-        "project": flags.PROJECT,
-        "repository": "required: where to, as docker takes it, like 127.0.0.1:5000/team/elements",
-        "tag": "its tag there; default: the one that follows from what the image is made of",
-        "builder": flags.BUILDER,
-    },
+        "repository": "Repository to push to, as docker takes it, e.g. 127.0.0.1:5000/team/elements; required",
+        "tag": "Tag of the pushed image, e.g. v1; default: the tag computed from its content",
+    }
 )
-@told
 def push(c: Context, project: str = "", repository: str = "", tag: str = "", builder: str = "") -> None:
     """Push the project's image to a registry. Prints its name there, digest, size and the seconds it took."""
     from handoff_kit.image import build as building
     from handoff_kit.image import push as pushing
 
-    begun = time.monotonic()
-    place, repository = flags.place(c, project), pushing.checked(repository)
-    worker, image = flags.image(place, builder)
+    started = time.monotonic()
+    place, repository = options.find_project(c, project), pushing.checked(repository)
+    found, image = options.find_image(place, builder)
     target = pushing.named(repository, tag or image.rpartition(":")[2])
-    steps = pushing.plan_push(worker, image, target, place)
-    execute(c, steps)
+    steps = pushing.plan_push(found, image, target, place)
+    apply(c, steps)
     if not c.config.run.dry:
-        digest = pushing.pushed(worker, target, place)
-        put(building.image_line(worker, target, time.monotonic() - begun, digest))
-    conclude(c, steps, f"docker run {repository}@DIGEST show_commands --params FILE")
+        digest = pushing.pushed(found, target, place)
+        print_output(building.image_line(found, target, time.monotonic() - started, digest))
+    finish(c, len(steps), f"docker run {repository}@DIGEST show_commands --params FILE")

@@ -1,168 +1,131 @@
-"""The params document: print, store, compare, write its config files here."""
+"""Tasks for the params document: params, params.push, params.pull, params.dump, params.diff, params.history."""
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from invoke.tasks import task
+from invoke.context import Context
 
-from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, do, execute, put, put_data, say, told
+from handoff_kit.console import print_data, print_output, print_progress
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import apply, command, finish
 
-if TYPE_CHECKING:
-    from invoke.context import Context
+VERSION = "Number of a stored version as `invoke params.history` prints it, e.g. 3; default: the newest"
 
 
-@task(
-    name="make",
-    auto_shortflags=False,
-    help={
-        "project": flags.PROJECT,
-        "output": "file to write, readable by you alone; default: print it",
-        "environment": flags.ENVIRONMENT,
-    },
-)
-@told
-def make(c: Context, project: str = "", output: str = "", environment: str = "") -> None:
+@command("make", help={"output": "File to write, with mode 600, e.g. params.json; default: print to stdout"})
+def make_params(c: Context, project: str = "", output: str = "", environment: str = "") -> None:
     """Print or write the params document: the pipeline, and the sensitive config of .local in plain text."""
     from handoff_kit import params as documents
     from handoff_kit.steps import WriteFile
 
-    place = flags.place(c, project)
-    text = documents.to_json(documents.of_place(place, flags.environment(environment)))
+    place = options.find_project(c, project)
+    text = documents.to_json(documents.of_place(place, options.parse_environment(environment, os.environ)))
     if output:
-        after = f"invoke run-local --project {place.name} --params {shlex.quote(output)}"
-        do(c, (WriteFile(Path.cwd() / output, text, 0o600),), after)
+        apply(c, [WriteFile(Path.cwd() / output, text, 0o600)])
+        finish(c, 1, f"invoke run-local --project {place.name} --params {shlex.quote(output)}")
     elif c.config.run.dry:
-        say(f"would print the params document ({len(text.encode()):,} bytes)")
+        print_progress(f"would print the params document ({len(text.encode()):,} bytes)")
     else:
-        put_data(text)
+        print_data(text)
 
 
-@task(
-    name="push",
-    auto_shortflags=False,
-    help={
-        "project": flags.PROJECT,
-        "params": "a params document to store instead of the project file and .local",
-        "prune": flags.PRUNE,
-        "environment": flags.ENVIRONMENT,
-        "yes": flags.YES,
-    },
-)
-@told
-def push(
+@command("push", help={"params": "Params document to store, e.g. params.json; default: the project file and .local"})
+def push_params(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
-    """Store the params document in Parameter Store, encrypted. Stored config files that are not here stay."""
-    from handoff_kit import project as projects
+    """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
 
-    place = flags.place(c, project)
-    loaded = projects.load(place.file, place.shown)
+    place, loaded = options.load_project(c, project)
     if params:
         document = remote.of_file(Path.cwd() / params, place)
     else:
-        document = remote.of_project(place, loaded, flags.environment(environment))
-    _, stack = flags.stack(c, project, environment, bucket=False)
+        document = remote.of_project(place, loaded, options.parse_environment(environment, os.environ))
+    _, stack = options.find_target(c, project, environment, bucket=False)
     stored = parameter.replaceable(stack)
-    planned = remote.plan_push(stack, document, stored, advanced=remote.advanced(loaded), prune=prune)
+    plan = remote.plan_push(stack, document, stored, advanced=remote.advanced(loaded), prune=prune)
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
-        remote.confirm(planned, again, yes=yes)
-    changed = remote.push(planned, stack, dry=c.config.run.dry, say=say)
-    if not changed and stored:
-        say(f"parameter {stack.parameter} is up to date (version {stored.version})")
+        remote.confirm(plan, again, yes=yes)
+    changes = apply(c, [plan], stack)
+    if not changes and stored:
+        print_progress(f"parameter {stack.parameter} is up to date (version {stored.version})")
     after = "files.push" if (place.directory / "files").is_dir() else "params.dump"
-    conclude(c, range(changed), f"invoke {after} {stack.options}")
+    finish(c, changes, f"invoke {after} {stack.options}")
 
 
-@task(
-    name="pull",
-    auto_shortflags=False,
+@command(
+    "pull",
     help={
-        "project": flags.PROJECT,
-        "force": "overwrite files of .local that differ; default: write nothing where one does",
-        "version": "an earlier version, by its number in invoke params.history; default: the newest",
-        "environment": flags.ENVIRONMENT,
+        "force": "Overwrite files of .local that differ; default: write nothing if one differs",
+        "version": VERSION,
     },
 )
-@told
-def pull(c: Context, project: str = "", force: bool = False, version: str = "", environment: str = "") -> None:
-    """Write the stored config files to .local, readable by you alone. The values are not printed."""
+def pull_params(c: Context, project: str = "", force: bool = False, version: str = "", environment: str = "") -> None:
+    """Write the stored config files to .local with mode 600, without printing their values."""
     from handoff_kit import params as documents
     from handoff_kit.remote import history, parameter
 
-    wanted = history.number("--version", version)
-    place, stack = flags.stack(c, project, environment, bucket=False)
-    stored = parameter.get(stack, wanted)
-    again = f"invoke params.pull{f' --version {wanted}' if wanted else ''} {stack.options}"
+    number = history.number("--version", version)
+    place, stack = options.find_target(c, project, environment, bucket=False)
+    stored = parameter.get(stack, number)
+    again = f"invoke params.pull{f' --version {number}' if number else ''} {stack.options}"
     steps, equal = documents.plan_pull(place, stored.params.files, again, force=force)
-    execute(c, steps)
+    apply(c, steps)
     if equal:
-        say(f"equal here already: {', '.join(equal)}")
+        print_progress(f"already up to date: {', '.join(equal)}")
     if not steps and not equal:
-        say(f"version {stored.version} of parameter {stack.parameter} holds no config file")
-    conclude(c, steps, f"invoke params.diff {stack.options}")
+        print_progress(f"version {stored.version} of parameter {stack.parameter} holds no config file")
+    finish(c, len(steps), f"invoke params.diff {stack.options}")
 
 
-@task(
-    name="dump",
-    auto_shortflags=False,
-    help={
-        "project": flags.PROJECT,
-        "reveal": "show secrets as they are; default: as ***",
-        "version": "an earlier version, as invoke params.history tells it; default: the newest",
-        "environment": flags.ENVIRONMENT,
-    },
-)
-@told
-def dump(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
-    """Print the stored params document, the values of config files starred."""
+@command("dump", help={"reveal": "Print secrets in plain text; default: masked as ***", "version": VERSION})
+def dump_params(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
+    """Print the stored params document, the values of config files masked."""
     from handoff_kit import params as documents
     from handoff_kit.remote import history, parameter
     from handoff_kit.remote import params as remote
 
-    wanted = history.number("--version", version)
-    _, stack = flags.stack(c, project, environment, bucket=False)
-    stored = parameter.get(stack, wanted)
-    put_data(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
-    say(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
+    number = history.number("--version", version)
+    _, stack = options.find_target(c, project, environment, bucket=False)
+    stored = parameter.get(stack, number)
+    print_data(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
+    print_progress(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
 
 
-@task(name="diff", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})
-@told
-def diff(c: Context, project: str = "", environment: str = "") -> None:
-    """Print what differs between the stored params and those here: keys, short hashes of values, stored-only files."""
+@command("diff")
+def diff_params(c: Context, project: str = "", environment: str = "") -> None:
+    """Print the differences between stored and local params: keys, short hashes of values, stored-only files."""
     from handoff_kit import params as documents
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
 
-    local = documents.of_place(flags.place(c, project), flags.environment(environment))
-    _, stack = flags.stack(c, project, environment, bucket=False)
+    name = options.parse_environment(environment, os.environ)
+    local = documents.of_place(options.find_project(c, project), name)
+    _, stack = options.find_target(c, project, environment, bucket=False)
     stored = parameter.get(stack)
     merged = documents.merge(local, stored.document)
     found = remote.differences(stored.document, merged.document)
-    put(remote.told_differences(found, merged.kept))
+    print_output(remote.told_differences(found, merged.kept))
     if not found and not merged.kept:
-        say(f"no difference: version {stored.version} of parameter {stack.parameter} is what lies here")
+        print_progress(f"no difference: version {stored.version} of parameter {stack.parameter} is up to date")
         return
     if merged.kept:
-        say(f"= stored as version {stored.version}, not here; a push keeps it")
+        print_progress(f"= stored in version {stored.version} only; a push keeps it")
     if found:
-        say(f"- stored as version {stored.version}, + here")
-    say(f"next: invoke params.{'push' if found else 'pull'} {stack.options}")
+        print_progress(f"- stored in version {stored.version}, + local")
+    print_progress(f"next: invoke params.{'push' if found else 'pull'} {stack.options}")
 
 
-@task(name="history", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})
-@told
-def history(c: Context, project: str = "", environment: str = "") -> None:
-    """Print the stored versions of the params: when, and by whom."""
+@command("history")
+def list_params(c: Context, project: str = "", environment: str = "") -> None:
+    """Print the stored versions of the params: time and author."""
     from handoff_kit.remote import params as remote
 
-    _, stack = flags.stack(c, project, environment, bucket=False)
-    put(remote.history(stack))
-    say(f"next: invoke params.dump --version N {stack.options}")
+    _, stack = options.find_target(c, project, environment, bucket=False)
+    print_output(remote.history(stack))
+    print_progress(f"next: invoke params.dump --version N {stack.options}")

@@ -1,43 +1,33 @@
-"""Runs on Fargate: start one and watch it, stop it, read its log."""
+"""Tasks for runs on Fargate: run, stop, logs."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
+from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
-from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, put_data, say, told
+from handoff_kit.console import ask, print_data, print_output, print_progress
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
-    from invoke.context import Context
-
     from handoff_kit.fargate.ground import Cluster
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
 
-TASK = "id of a task, as invoke status tells it"
 
-
-@task(
-    auto_shortflags=False,
+@command(
     iterable=["var", "env"],
     help={
-        "project": flags.PROJECT,
-        "data": flags.DATA,
-        "var": flags.VAR,
-        "env": "one environment variable, as NAME=VALUE; may be given many times; no secrets: those go into .local",
-        "command": "run (default), show_commands, or a public function f(params, data) of the project's impl.py",
-        "cpu": "CPU units for this run, 1024 are one vCPU; default: deploy.cpu of the project",
-        "memory": "memory for this run in MiB, or like 2GB; default: deploy.memory of the project",
-        "no-state": flags.NO_STATE,
-        "detach": "start it, print the id of its task, and do not wait; default: wait, and end with its exit code",
-        "environment": flags.ENVIRONMENT,
+        "cpu": "CPU units of this run, e.g. 512 (1024 are one vCPU); default: deploy.cpu of the project",
+        "detach": "Start the task, print its id and exit; default: wait for the task, and exit with its exit code",
+        "env": "Environment variable as NAME=VALUE, e.g. LOG_LEVEL=debug, no secrets (those belong into .local); "
+        "may be repeated; default: none",
+        "memory": "Memory of this run, e.g. 2048 (MiB) or 2GB; default: deploy.memory of the project",
     },
 )
-@told
 def run(
     c: Context,
     project: str = "",
@@ -51,111 +41,93 @@ def run(
     detach: bool = False,
     environment: str = "",
 ) -> None:
-    """Run a deployed project on Fargate, follow its log, and end with its exit code. Ctrl-C asks: detach or stop."""
-    from handoff_kit import given
-    from handoff_kit import run_local as running
+    """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
+    from handoff_kit import run_local
     from handoff_kit.fargate import ground
     from handoff_kit.fargate import run as runs
     from handoff_kit.fargate.size import Size
 
-    place, loaded = _loaded(c, project)
-    chosen = given.choice("--command", command, running.commands(place), running.OWN_FUNCTION) or running.RUN
-    words = runs.Words(chosen, given.data(data, var or []), env or [], cpu, memory, no_state)
-    asked = runs.asked(place, loaded, flags.environment(environment), words)
-    cluster = _cluster(place, loaded, environment)
+    place, loaded = options.load_project(c, project)
+    chosen = options.parse_choice("--command", command, run_local.commands(place), run_local.OWN_FUNCTION)
+    words = runs.Words(chosen or run_local.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
+    asked = runs.asked(place, loaded, options.parse_environment(environment, os.environ), words)
+    cluster = _project_tasks(place, loaded, environment)
     network = ground.read_network(cluster.stack, loaded.deploy)
-    dry = c.config.run.dry
-    own = Size(loaded.deploy.cpu, loaded.deploy.memory)
-    say(f"{'would ' if dry else ''}{runs.told(cluster, network, asked, own)}")
-    if dry:
-        conclude(c, [asked], "")
-    elif detach:
-        started = runs.launch(cluster, network, asked, say)
-        put(f"{started}\n")
-        say(runs.after_launch(cluster, started))
-    else:
-        started, found, exit_code = runs.follow(cluster, network, asked, say, lambda lines: say(lines.rstrip("\n")))
-        say(runs.conclude(cluster, started, found))
-        if exit_code:
-            raise Exit(code=exit_code)
+    summary = runs.told(cluster, network, asked, Size(loaded.deploy.cpu, loaded.deploy.memory))
+    if c.config.run.dry:
+        print_progress(f"would {summary}")
+        finish(c, 1, "")
+        return
+    print_progress(summary)
+    if detach:
+        started = runs.launch(cluster, network, asked, print_progress)
+        print_output(f"{started}\n")
+        print_progress(runs.after_launch(cluster, started))
+        return
+    started, result, exit_code = runs.follow(
+        cluster, network, asked, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+    )
+    print_progress(runs.conclude(cluster, started, result))
+    if exit_code:
+        raise Exit(code=exit_code)
 
 
-def _loaded(c: Context, project: str) -> tuple[ProjectPlace, Project]:
-    """The project that is meant, and what its file says."""
-    from handoff_kit import project as projects
-
-    place = flags.place(c, project)
-    return place, projects.load(place.file, place.shown)
-
-
-def _cluster(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
-    """The project's tasks in AWS."""
+def _project_tasks(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
     from handoff_kit.fargate import ground
     from handoff_kit.remote import connection, names, parameter
 
-    name, own = flags.environment(environment), loaded.deploy.bucket
-    if names.named_bucket(os.environ, own, place.shown):  # to note that the project is deployed with another one
-        return ground.cluster_of(connection.connect(place, name, os.environ, say, own=own), loaded.deploy)
-    clients = connection.sign_in(os.environ, say)
+    name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
+    if names.named_bucket(os.environ, own, place.shown):  # prints a note if the project is deployed with another one
+        stack = connection.connect(place, name, os.environ, print_progress, own=own)
+        return ground.cluster_of(stack, loaded.deploy)
+    clients = connection.sign_in(os.environ, print_progress)
     stack = connection.stack(place, name, os.environ, clients, "")
     if names.given_stack(os.environ):
         parameter.check_whose(stack)
     return ground.cluster_of(stack, loaded.deploy)
 
 
-@task(
-    auto_shortflags=False,
+@command(
     help={
-        "project": flags.PROJECT,
-        "task": f"{TASK}; default: all of the project, asked for where they are several",
-        "environment": flags.ENVIRONMENT,
-        "yes": flags.YES,
-    },
+        "task": "Id of the task to stop, as `invoke status` prints it, e.g. 0123456789abcdef0123456789abcdef; "
+        "default: every task of the project, after a confirmation if there are several",
+    }
 )
-@told
-def stop(
-    c: Context,
-    project: str = "",
-    task: str = "",
-    environment: str = "",
-    yes: bool = False,
-) -> None:
-    """Stop the runs of a project on Fargate, SIGKILL coming after deploy.stop_timeout, and tell how they ended."""
+def stop(c: Context, project: str = "", task: str = "", environment: str = "", yes: bool = False) -> None:
+    """Stop a project's tasks on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
     from handoff_kit.fargate import run as runs
     from handoff_kit.fargate import tasks
-    from handoff_kit.remote import consent
 
-    cluster = _cluster(*_loaded(c, project), environment)
-    found = runs.chosen(cluster, task)
-    dry, after = c.config.run.dry, cluster.known.invoke("logs")
-    if not found:
+    cluster = _project_tasks(*options.load_project(c, project), environment)
+    found, dry = runs.chosen(cluster, task), c.config.run.dry
+    if not found and task:
+        print_progress(f"task {tasks.id_of(task)} has ended")
+    elif not found:
         example = f"{cluster.known.invoke('stop')} --task ID"
-        listed = f"no task of {cluster.family} runs; one that has just started may not be listed yet: {example}"
-        say(f"task {tasks.id_of(task)} has ended" if task else listed)
+        print_progress(f"no task of {cluster.family} runs; one just started may not be listed yet: {example}")
     elif len(found) > 1 and not dry:
-        command = f"invoke stop {cluster.known.options}"
-        consent.ask(f"stop {len(found)} tasks of project {cluster.stack.project}", command, yes=yes)
-    for one in found:
-        say(f"{'would ' if dry else ''}stop task {tasks.id_of(one['taskArn'])} ({one['lastStatus']})")
+        question = f"stop {len(found)} tasks of project {cluster.stack.project}"
+        ask(question, f"invoke stop {cluster.known.options}", yes=yes)
+    for each in found:
+        print_progress(f"{'would ' if dry else ''}stop task {tasks.id_of(each['taskArn'])} ({each['lastStatus']})")
     if found and not dry:
-        for each, how in runs.stop(cluster, found, say):
-            say(runs.ended(each, how))
-    conclude(c, found, after)
+        for stopped, result in runs.stop(cluster, found, print_progress):
+            print_progress(runs.ended(stopped, result))
+    finish(c, len(found), cluster.known.invoke("logs"))
 
 
-@task(
-    auto_shortflags=False,
+@command(
     help={
-        "project": flags.PROJECT,
-        "run": "id of a run, as invoke history --remote tells it, or of its task; default: the newest task",
-        "since": "all tasks' lines since a time like 2026-01-31T06:00:00Z, or a span like 90m, 24h, 7d",
-        "lines": "how many at most, the last ones; default: all",
-        "follow": "go on printing what comes, of the next tasks too, until Ctrl-C; with --run until that one has ended",
-        "json": "one JSON object a line, as the runtime wrote it; default: text",
-        "environment": flags.ENVIRONMENT,
+        "follow": "Print new lines until Ctrl-C, those of later tasks too; with --run until that run ends; "
+        "default: exit after the last line",
+        "json": "Print JSON as the runtime wrote it, one object per line; default: text",
+        "lines": "Number of lines to print, the last ones, e.g. 100; default: all",
+        "run": "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z-3fc643, or of its task; "
+        "default: the newest task",
+        "since": "Start of the log of all tasks: a time, e.g. 2027-01-31T06:00:00Z, or an age, e.g. 90m, 24h or 7d; "
+        "default: the log of one task",
     },
 )
-@told
 def logs(
     c: Context,
     project: str = "",
@@ -166,7 +138,7 @@ def logs(
     json: bool = False,
     environment: str = "",
 ) -> None:
-    """Print the log of the project's last run on Fargate, of any, or of all since a time."""
+    """Print the log of a project's last run on Fargate, of another run, or of all runs since a time."""
     import time
 
     from handoff_kit.fargate import logs as reading
@@ -175,15 +147,15 @@ def logs(
 
     count = history.number("--lines", lines)
     moment = reading.moment(since)
-    cluster = _cluster(*_loaded(c, project), environment)
+    cluster = _project_tasks(*options.load_project(c, project), environment)
     several = bool(since) and not run and not follow
     asked = reading.Asked("" if several else reading.stream(cluster, run), moment, count)
-    form, show = Form(json), put_data if json else put
+    form, show = Form(json), print_data if json else print_output
     if follow:
         try:
-            reading.follow(cluster, asked, form, reading.Effects(show, say, time.sleep), on=not run)
+            reading.follow(cluster, asked, form, reading.Effects(show, print_progress, time.sleep), on=not run)
         except KeyboardInterrupt:
-            say("\nno longer followed; what runs is left alone")
+            print_progress("\nstopped following; the task keeps running")
     elif not reading.read(cluster, asked, form, show):
-        say(f"no line found{f' since {since}' if since else ''}")
-    say(f"next: {cluster.known.invoke('status')}")
+        print_progress(f"no line found{f' since {since}' if since else ''}")
+    print_progress(f"next: {cluster.known.invoke('status')}")

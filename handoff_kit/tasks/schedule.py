@@ -1,37 +1,33 @@
-"""When projects run: schedules put in force, taken away, listed."""
+"""Tasks for schedules: schedule, unschedule, schedule.list."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-from invoke.tasks import task
+from invoke.context import Context
 
-from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, put_data, say, told
-
-if TYPE_CHECKING:
-    from invoke.context import Context
+from handoff_kit.console import print_data, print_output, print_progress
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import command, finish
 
 
-@task(
-    name="put",
-    auto_shortflags=False,
+@command(
+    "put",
     help={
-        "project": flags.PROJECT,
-        "cron": "put one in force that is not in project.yml, beside those that are: five fields, six as AWS writes "
-        "them, or @daily and the like",
-        "rate": "the same, by how often: 15 minutes, 1 hour, 2 days",
-        "at": "the same, once: a time of --timezone like 2027-01-31T06:00:00",
-        "timezone": "with --cron or --at: their time zone by its IANA name; default: UTC",
-        "data": "with one of these: JSON object of values for placeholders; default: {}",
-        "name": "with one of these: what it is called, in place of the one that is called so; default: default",
-        "environment": flags.ENVIRONMENT,
-        "yes": flags.YES,
+        "at": "Create a schedule besides those of project.yml that runs once at this local time (see --timezone), "
+        "e.g. 2027-01-31T06:00:00; default: none",
+        "cron": "Create a schedule besides those of project.yml with this cron expression: five fields, "
+        'six as EventBridge takes them, or a preset, e.g. "0 2 * * *" or @daily; default: none',
+        "data": """With --cron, --rate or --at: JSON object with values for placeholders, """
+        """e.g. '{"start_at": "2026-01-01"}'; default: {}""",
+        "name": "With --cron, --rate or --at: name of the schedule, which replaces a deployed one of this name, "
+        "e.g. nightly; default: default",
+        "rate": "Create a schedule besides those of project.yml that runs at this interval, e.g. 15 minutes or 1 hour; "
+        "default: none",
+        "timezone": "With --cron or --at: IANA name of their time zone, e.g. Europe/Berlin; default: UTC",
     },
 )
-@told
-def put_in_force(
+def put_schedules(
     c: Context,
     project: str = "",
     cron: str = "",
@@ -43,69 +39,56 @@ def put_in_force(
     environment: str = "",
     yes: bool = False,
 ) -> None:
-    """Put a project's schedules in force, those of project.yml and no others, and print when it runs next."""
+    """Create, update and delete a project's schedules until they match project.yml, and print the next runs."""
     from datetime import datetime
-    from datetime import timezone as zones
+    from datetime import timezone as timezones
 
-    from handoff_kit import given, render
-    from handoff_kit import project as projects
+    from handoff_kit import render
+    from handoff_kit.apply import ApplyOptions
     from handoff_kit.deploy import schedule_output, schedule_project
-    from handoff_kit.deployment.execute import Manner
     from handoff_kit.remote import connection
 
-    options = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, given.data(data, ()))
-    one = schedule_project.from_options(options)
-    place, within = flags.place(c, project), flags.environment(environment)
-    loaded = projects.load(place.file, place.shown)
-    stack = connection.connect(place, within, os.environ, say, own=loaded.deploy.bucket)
-    now = datetime.now(zones.utc)
-    desired = schedule_project.desired_schedules(place, loaded, stack, options, one, now=now, say=say)
-    changed = schedule_project.deploy_schedules(desired, stack, Manner(dry=c.config.run.dry, yes=yes, say=say))
-    put(schedule_output.next_times_table(desired.schedules, now))
+    schedule = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, options.parse_data(data, ()))
+    one = schedule_project.from_options(schedule)
+    place, loaded = options.load_project(c, project)
+    within = options.parse_environment(environment, os.environ)
+    stack = connection.connect(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    now = datetime.now(timezones.utc)
+    desired = schedule_project.desired_schedules(place, loaded, stack, schedule, one, now=now, say=print_progress)
+    apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
+    changes = schedule_project.deploy_schedules(desired, stack, apply_options)
+    print_output(schedule_output.next_times_table(desired.schedules, now))
     for note in schedule_output.notes(desired.schedules, now):
-        say(note)
+        print_progress(note)
     if warning := schedule_output.shared_state_warning(desired.schedules, render.state_mode(loaded)):
-        say(warning)
-    conclude(c, range(changed), f"invoke schedule.list {stack.options}")
+        print_progress(warning)
+    finish(c, changes, f"invoke schedule.list {stack.options}")
 
 
-@task(
-    auto_shortflags=False,
-    help={
-        "project": flags.PROJECT,
-        "name": "which one to take away; default: all of the project",
-        "environment": flags.ENVIRONMENT,
-        "yes": flags.YES,
-    },
-)
-@told
+@command(help={"name": "Name of the schedule to delete, e.g. nightly; default: all schedules of the project"})
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
-    """Take a project's schedules away, or one of them; runs that are under way go on."""
-    from handoff_kit import project as projects
+    """Delete a project's schedules, or one of them; tasks that are running continue."""
+    from handoff_kit.apply import ApplyOptions
     from handoff_kit.deploy import schedule_project
-    from handoff_kit.deployment.execute import Manner
     from handoff_kit.remote import connection
 
-    place, within = flags.place(c, project), flags.environment(environment)
-    loaded = projects.load(place.file, place.shown)
-    stack = connection.connect(place, within, os.environ, say, own=loaded.deploy.bucket)
-    manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
-    changed = schedule_project.delete_schedules(place, loaded, stack, name, manner)
-    conclude(c, range(changed), f"invoke schedule.list {stack.options}")
+    place, loaded = options.load_project(c, project)
+    within = options.parse_environment(environment, os.environ)
+    stack = connection.connect(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
+    changes = schedule_project.delete_schedules(place, loaded, stack, name, apply_options)
+    finish(c, changes, f"invoke schedule.list {stack.options}")
 
 
-@task(
-    name="list",
-    auto_shortflags=False,
+@command(
+    "list",
     help={
-        "project": "list those of this project alone; default: of every project",
-        "environment": "list those of this environment alone; default: of every one",
-        "json": "one JSON object a line; default: a table",
+        "environment": "Environment to list, e.g. prod; default: every environment",
+        "project": "Name of the only project to list, e.g. word-count; default: every project",
     },
 )
-@told
-def list_(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
-    """Print the schedules in force, of every project: when, in which zone, when next."""
+def list_schedules(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
+    """Print the deployed schedules of every project: expression, time zone, next run."""
     from datetime import datetime, timezone
 
     from handoff_kit import names
@@ -114,13 +97,13 @@ def list_(c: Context, project: str = "", environment: str = "", json: bool = Fal
     from handoff_kit.stacks import deployed
 
     chosen = names.checked(project) if project else ""
-    within = flags.environment(environment) if environment else ""
-    now, clients = datetime.now(timezone.utc), connection.sign_in(os.environ, say)
+    within = options.parse_environment(environment, os.environ) if environment else ""
+    now, clients = datetime.now(timezone.utc), connection.sign_in(os.environ, print_progress)
     found = schedule_output.list_schedules(deployed.every(clients), now, project=chosen, environment=within)
     if json:
-        put_data(schedule_output.schedules_json(found))
+        print_data(schedule_output.schedules_json(found))
     elif found:
-        put(schedule_output.schedules_table(found, now))
+        print_output(schedule_output.schedules_table(found, now))
     if not found:
-        say(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is deployed")
-    say(f"next: invoke {'status' if found else 'schedule --project ' + (chosen or 'NAME')}")
+        print_progress(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is deployed")
+    print_progress(f"next: invoke {'status' if found else 'schedule --project ' + (chosen or 'NAME')}")

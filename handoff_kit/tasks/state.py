@@ -1,4 +1,4 @@
-"""The state in S3: show, change, bring back."""
+"""Tasks for the state in S3: state.show, state.history, state.edit, state.restore, state.clear."""
 
 from __future__ import annotations
 
@@ -6,134 +6,107 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke.tasks import task
+from invoke.context import Context
 
-from handoff_kit.tasks import flags
-from handoff_kit.tasks.telling import conclude, put, put_data, say, told
+from handoff_kit.console import ask, print_data, print_output, print_progress
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import apply, command, finish
 
 if TYPE_CHECKING:
-    from invoke.context import Context
+    from handoff_kit.remote.stack import Stack
+
+VERSION = "Id of a stored version as `invoke state.history` prints it; "
 
 
-@task(
-    name="show",
-    auto_shortflags=False,
-    help={
-        "project": flags.PROJECT,
-        "version": "an earlier version, as invoke state.history tells it; default: the state as it is",
-        "environment": flags.ENVIRONMENT,
-    },
-)
-@told
-def show(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
-    """Print the state that the next run will begin from."""
-    from handoff_kit.remote import state as remote
+@command("show", help={"version": f"{VERSION}default: the newest"})
+def show_state(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
+    """Print the state that the next run starts from."""
+    from handoff_kit.remote import state
 
-    _, stack = flags.stack(c, project, environment)
-    found = remote.get(stack, version)
-    put_data(found.content.decode("utf-8", "surrogateescape"))
-    say(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
+    _, stack = options.find_target(c, project, environment)
+    found = state.get(stack, version)
+    print_data(found.content.decode("utf-8", "surrogateescape"))
+    print_progress(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
 
 
-@task(name="history", auto_shortflags=False, help={"project": flags.PROJECT, "environment": flags.ENVIRONMENT})
-@told
-def history(c: Context, project: str = "", environment: str = "") -> None:
-    """Print the versions of the state that S3 keeps, the newest first."""
-    from handoff_kit.remote import state as remote
+@command("history")
+def list_states(c: Context, project: str = "", environment: str = "") -> None:
+    """Print the versions of the state that S3 keeps, newest first."""
+    from handoff_kit.remote import state
 
-    _, stack = flags.stack(c, project, environment)
-    found = remote.history(stack)
-    put(found)
+    _, stack = options.find_target(c, project, environment)
+    found = state.history(stack)
+    print_output(found)
     if not found:
-        raise remote.none_there(stack)
-    say(f"next: invoke state.restore --version VERSION {stack.options}")
+        raise state.none_there(stack)
+    print_progress(f"next: invoke state.restore --version VERSION {stack.options}")
 
 
-@task(
-    name="edit",
-    auto_shortflags=False,
-    help={
-        "project": flags.PROJECT,
-        "file": "a file that holds the new state; default: open it in VISUAL, EDITOR or vi",
-        "environment": flags.ENVIRONMENT,
-    },
-)
-@told
-def edit(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
-    """Edit the state; stored only if no run has stored another one meanwhile."""
-    from handoff_kit import project as projects
+@command("edit", help={"file": "File with the new state, e.g. state.json; default: open VISUAL, EDITOR or vi"})
+def edit_state(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
+    """Edit the stored state; refused if a run stores another state at the same time."""
     from handoff_kit import render
-    from handoff_kit.remote import change, editor
-    from handoff_kit.remote import state as remote
+    from handoff_kit.remote import state
+    from handoff_kit.steps import ApiCalls
+    from handoff_kit.tasks import editor
 
-    place, stack = flags.stack(c, project, environment)
-    mode = render.state_mode(projects.load(place.file, place.shown))
-    seen = remote.find(stack)
-    _warn(remote.under_way(stack))
-    asked = editor.Asked(Path.cwd(), file, remote.draft(place), f"invoke state.edit {stack.options}")
+    _, loaded = options.load_project(c, project)
+    place, stack = options.find_target(c, project, environment)
+    before = state.find(stack)
+    _warn_of_run(stack)
+    edit = editor.Edit(Path.cwd(), file, state.draft(place), f"invoke state.edit {stack.options}")
     if c.config.run.dry and not file:
-        say(f"would open {remote.shown(stack)} in an editor\nnothing was done: --dry")
+        print_progress(f"would open {state.shown(stack)} in an editor")
+        finish(c, 1, "")
         return
-    content = editor.content(asked, remote.text_of(seen), os.environ)
-    remote.check(content, mode, asked.shown, asked.again)
-    changes = remote.plan_put(stack, content, seen, f"store {remote.shown(stack)}", asked.again)
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+    content = editor.read_new_text(edit, state.text_of(before), os.environ)
+    state.check(content, render.state_mode(loaded), edit.display_path, edit.retry_command)
+    changes = state.plan_put(stack, content, before, f"store {state.shown(stack)}", edit.retry_command)
+    apply(c, [ApiCalls(changes)], stack)
     if not changes:
-        say("the state is what it was")
-    editor.done(asked)
-    conclude(c, changes, f"invoke state.show {stack.options}")
+        print_progress("the state is unchanged")
+    editor.delete_draft(edit)
+    finish(c, len(changes), f"invoke state.show {stack.options}")
 
 
-@task(
-    name="restore",
-    auto_shortflags=False,
-    help={
-        "project": flags.PROJECT,
-        "version": "required: which one, as invoke state.history tells it",
-        "environment": flags.ENVIRONMENT,
-    },
-)
-@told
-def restore(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
-    """Make an earlier version of the state the newest; the ones between are kept."""
-    from handoff_kit.remote import change
-    from handoff_kit.remote import state as remote
+@command("restore", help={"version": f"{VERSION}required"})
+def restore_state(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
+    """Store an earlier version of the state as the newest; the versions between are kept."""
+    from handoff_kit.remote import state
+    from handoff_kit.steps import ApiCalls
 
-    _, stack = flags.stack(c, project, environment)
-    wanted = remote.get(stack, remote.checked_version(stack, version))
-    _warn(remote.under_way(stack))
-    changes = remote.plan_restore(stack, wanted, remote.find(stack))
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
+    _, stack = options.find_target(c, project, environment)
+    restored = state.get(stack, state.checked_version(stack, version))
+    _warn_of_run(stack)
+    changes = state.plan_restore(stack, restored, state.find(stack))
+    apply(c, [ApiCalls(changes)], stack)
     if not changes:
-        say(f"the state is what version {version} was")
-    conclude(c, changes, f"invoke state.show {stack.options}")
+        print_progress(f"the state is already that of version {version}")
+    finish(c, len(changes), f"invoke state.show {stack.options}")
 
 
-@task(
-    name="clear",
-    auto_shortflags=False,
-    help={"project": flags.PROJECT, "yes": flags.YES, "environment": flags.ENVIRONMENT},
-)
-@told
-def clear(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
-    """Remove the state, so that the next run begins from nothing; earlier versions are kept."""
-    from handoff_kit.remote import change, consent
-    from handoff_kit.remote import state as remote
+@command("clear")
+def clear_state(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
+    """Delete the state, so that the next run starts from nothing; earlier versions are kept."""
+    from handoff_kit.remote import state
+    from handoff_kit.steps import ApiCalls
 
-    _, stack = flags.stack(c, project, environment)
-    seen = remote.find(stack)
-    _warn(remote.under_way(stack))
-    if not seen:
-        say(f"no state of project {stack.project} in bucket {stack.bucket}\nnext: invoke state.history {stack.options}")
+    _, stack = options.find_target(c, project, environment)
+    before = state.find(stack)
+    _warn_of_run(stack)
+    if not before:
+        print_progress(f"no state of project {stack.project} in bucket {stack.bucket}")
+        print_progress(f"next: invoke state.history {stack.options}")
         return
-    changes = remote.plan_clear(stack, seen)
+    changes = state.plan_clear(stack, before)
     if not c.config.run.dry:
-        consent.ask(remote.question(stack, seen), f"invoke state.clear {stack.options}", yes=yes)
-    change.execute(changes, stack, dry=c.config.run.dry, say=say)
-    conclude(c, changes, remote.after_clear(stack, seen))
+        ask(state.question(stack, before), f"invoke state.clear {stack.options}", yes=yes)
+    apply(c, [ApiCalls(changes)], stack)
+    finish(c, len(changes), state.after_clear(stack, before))
 
 
-def _warn(run: str | None) -> None:
-    """A run that goes on will not overwrite what is stored meanwhile: it fails instead."""
-    if run:
-        say(f"note: run {run} is under way; if the state changes now, it will fail to store its own")
+def _warn_of_run(stack: Stack) -> None:
+    from handoff_kit.remote import state
+
+    if run := state.under_way(stack):
+        print_progress(f"note: run {run} is in progress; if the state changes now, that run fails to store its own")

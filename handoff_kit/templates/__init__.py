@@ -1,48 +1,48 @@
 """The CloudFormation templates: the files of templates/, filled with what the project files say.
 
-The same files make the same text, byte for byte: nothing of the machine, the account or the time goes in.
+The same files give the same text, byte for byte: it depends on no machine, account or time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from handoff_kit.errors import ProjectFileError
+from handoff_kit.errors import ProjectError
+from handoff_kit.jinja import render
 from handoff_kit.names import ProjectPlace, known
-from handoff_kit.project import load
+from handoff_kit.project import Keep, Project, load_all
 from handoff_kit.remote import names
-from handoff_kit.templates import lifecycle, permissions
-from handoff_kit.templates.filling import FOLDER, render
-from handoff_kit.templates.lifecycle import MOST_RULES, Rule, rules
+from handoff_kit.settings.deploy import Statement
 from handoff_runtime import keys
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from handoff_kit.project import Project
-    from handoff_kit.source import Problem
-
-__all__ = ["FOLDER", "MOST_RULES", "Rule", "every", "registry", "render", "rules", "shared", "task"]
-
-FREE_STORAGE = 20  # GiB; a task definition names only what is beyond
+FREE_STORAGE = 20  # GiB; a task definition names only a larger one
+MOST_RULES = 1000
+"""Amazon S3 User Guide, "Managing the lifecycle of objects": rules of a bucket."""
+RULES_FOR_ALL = 2  # rules of templates/shared.yml.j2 itself
+_FILLED = re.compile(r"\$\{AWS::(?:AccountId|Partition|Region)\}")
+_OTHER = re.compile(r"\$\{(?!AWS::(?:AccountId|Partition|Region)\})")
 
 
 def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = None, *, projects: bool = True) -> str:
-    """The template of the shared stack of an environment, for all projects under a root.
+    """The template of the shared stack of an environment, whose bucket has rules for all projects under a root.
 
-    Those that are `loaded` already are not read again. Without `projects` it is short enough to be sent while there
-    is no bucket to send it by: the same stack, whose bucket does not know yet how long to keep what.
+    The projects in `loaded` are not read again. Without `projects` it is short enough to be sent before there is a
+    bucket to send it by.
     """
-    found = every(root, loaded) if projects else {}
-    ruled = [(name, rules(names.stack(name, environment), project.keep)) for name, project in found.items()]
-    lifecycle.check(ruled)
+    every, loaded = known(root) if projects else (), loaded or {}
+    found = {**loaded, **load_all(ProjectPlace(name, root) for name in every if name not in loaded)}
+    ruled = [(name, lifecycle_rules(names.stack(name, environment), found[name].keep)) for name in every]
+    _check_count(ruled)
     values = {
         "environment": environment,
         "name": names.shared(environment),
         "cluster": names.cluster(environment),
         "topic": names.topic(environment),
-        "bucket": _bucket(environment),
+        "bucket": f"handoff-{environment.lower()}-${{AWS::AccountId}}-${{AWS::Region}}",  # names.bucket for Fn::Sub
         "mark": names.BUCKET_MARK,
         "templates": f"{names.TEMPLATES}/",
         "projects": ruled,
@@ -50,9 +50,8 @@ def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = 
     return render(root, "shared.yml.j2", values)
 
 
-def registry(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
+def registry(root: Path, project: str, stack: str, environment: str) -> str:
     """The template of the stack that holds a project's images."""
-    del loaded  # nothing of it yet; each project's templates are asked for alike
     values = {"project": project, "environment": environment, "repository": names.repository(stack)}
     return render(root, "registry.yml.j2", values)
 
@@ -61,30 +60,6 @@ def task(root: Path, project: str, loaded: Project, stack: str, environment: str
     """The template of a project's task stack."""
     deploy = loaded.deploy
     values = {
-        **_names(stack, environment),
-        "project": project,
-        "environment": environment,
-        "deploy": deploy,
-        "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
-        "own_group": deploy.vpc is not None and not deploy.security_groups,
-        "written": permissions.written(stack),
-        "arns": permissions.arns(deploy.policies),
-        "statements": permissions.statements(deploy.policies),
-    }
-    return render(root, "task.yml.j2", values)
-
-
-def every(root: Path, loaded: Mapping[str, Project] | None = None) -> dict[str, Project]:
-    """Every project under a root by its name, sorted; ProjectFileError tells the problems of all of them."""
-    ready = loaded or {}
-    found = {name: ready.get(name) or _loaded(ProjectPlace(name, root)) for name in known(root)}
-    if problems := [problem for faulty in found.values() if isinstance(faulty, tuple) for problem in faulty]:
-        raise ProjectFileError(problems)
-    return {name: loaded for name, loaded in found.items() if not isinstance(loaded, tuple)}
-
-
-def _names(stack: str, environment: str) -> dict[str, Any]:
-    return {
         "stack": stack,
         "family": names.family(stack),
         "container": names.CONTAINER,
@@ -94,16 +69,73 @@ def _names(stack: str, environment: str) -> dict[str, Any]:
         "role_path": names.role_path(stack),
         "parameter": keys.parameter(stack),
         "topic": names.topic(environment),
+        "project": project,
+        "environment": environment,
+        "deploy": deploy,
+        "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
+        "own_group": deploy.vpc is not None and not deploy.security_groups,
+        "written": _written_keys(stack),
+        "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
+        "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
+    return render(root, "task.yml.j2", values)
 
 
-def _bucket(environment: str) -> str:
-    """What names.bucket says, as Fn::Sub takes it."""
-    return f"handoff-{environment.lower()}-${{AWS::AccountId}}-${{AWS::Region}}"
+@dataclass(frozen=True)
+class Rule:
+    """A lifecycle rule of the bucket, for the objects whose keys begin with `prefix`.
+
+    They expire `days` after they are written (None: never), and an earlier version `replaced_days` after it is
+    replaced, unless it is among the `newest`.
+    """
+
+    name: str
+    prefix: str
+    days: int | None
+    replaced_days: int
+    newest: int | None = None
 
 
-def _loaded(place: ProjectPlace) -> Project | tuple[Problem, ...]:
-    try:
-        return load(place.file, place.shown)
-    except ProjectFileError as error:
-        return error.problems
+def lifecycle_rules(stack: str, keep: Keep) -> tuple[Rule, ...]:
+    """How long the bucket keeps what the runs of a project store there."""
+    runs, history = keys.run(stack, "").removesuffix("/"), keys.history(stack)
+    # artifacts, files and the lock begin with a dot and share a rule, since a bucket has few
+    replaced = Rule(f"{stack}-lock", keys.lease(stack), None, 1)  # each heartbeat replaces it
+    if keep.artifacts is not None:
+        replaced = Rule(f"{stack}-replaced", f"{stack}/.", None, keep.artifacts)
+    return (
+        *([Rule(f"{stack}-runs", runs, keep.runs, 1)] if keep.runs else []),
+        Rule(f"{stack}-history", history, keep.runs, 1),  # each run replaces the index of its day
+        replaced,
+        Rule(f"{stack}-states", keys.state(stack), None, 1, keep.states),
+    )
+
+
+def _check_count(projects: Sequence[tuple[str, Sequence[Rule]]]) -> None:
+    """S3 refuses a lifecycle with too many rules as a whole."""
+    count = RULES_FOR_ALL + sum(len(rules) for _, rules in projects)
+    if count > MOST_RULES:
+        found = f"found {len(projects)} projects, whose bucket needs {count:,} lifecycle rules"
+        hint = "move some to another checkout, with an --environment and so a bucket of its own"
+        raise ProjectError(f"projects: {found}, expected at most {MOST_RULES:,}", hint)
+
+
+def _written_keys(stack: str) -> tuple[str, ...]:
+    """The keys that a run may write; the files of a project are only read by it."""
+    below = (keys.artifacts(stack), keys.run(stack, "").removesuffix("/"), keys.history(stack))
+    return (keys.lease(stack), *(f"{prefix}*" for prefix in below))
+
+
+def _statement(policy: Statement) -> dict[str, Any]:
+    """A statement of `deploy.policies` as CloudFormation takes it."""
+    conditions = {
+        operator: {key: _fill(values) for key, values in pairs.items()} for operator, pairs in policy.Condition.items()
+    }
+    statement: dict[str, Any] = {"Sid": policy.Sid, "Effect": policy.Effect, "Action": list(policy.Action)}
+    statement |= {"Resource": _fill(policy.Resource), "Condition": conditions}
+    return {key: value for key, value in statement.items() if value}
+
+
+def _fill(values: Iterable[str]) -> list[str | dict[str, str]]:
+    """CloudFormation's pseudo parameters become Fn::Sub; IAM's own variables, as ${aws:username}, are left to IAM."""
+    return [{"Fn::Sub": _OTHER.sub("${!", text)} if _FILLED.search(text) else text for text in values]

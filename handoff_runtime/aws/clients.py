@@ -14,7 +14,7 @@ from handoff_runtime.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Any
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
@@ -52,10 +52,21 @@ class Clients:
 
     def client(self, service: str) -> Any:
         """The client of a service (`s3`, `ssm`, `secretsmanager`, ...)."""
+        from botocore.exceptions import BotoCoreError
+
         with self._identity.making:  # a session makes one at a time
-            if service not in self._made:
-                self._made[service] = self._new(service)
-        return self._made[service]
+            if service in self._made:
+                return self._made[service]
+            try:
+                client = self._session.client(service, region_name=self.region, config=_config())
+            except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+                raise faults.told(error, Call(service, "client", {}, self.region)) from None
+            retry.attach(client, self.effects, self._pace)
+            if service == S3:
+                client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
+                client.meta.events.register("provide-client-params.s3", self._expect_owner)
+            self._made[service] = client
+        return client
 
     def close(self) -> None:
         """Close their connections."""
@@ -76,6 +87,12 @@ class Clients:
     def call(self, service: str, operation: str, **request: Any) -> Any:
         """Call an operation by the name of boto3's method; StoreError when it stays refused."""
         return self._call(service, operation, (), request)
+
+    def pages(self, service: str, operation: str, *, allow: Collection[str] = (), **request: Any) -> Iterator[Any]:
+        """The pages of a listing, each called for when it is read; none where AWS answers with one of `allow`."""
+        pages = iter(self.client(service).get_paginator(operation).paginate(**request))
+        while (page := self._call(service, operation, allow, request, lambda **_: next(pages, None))) is not None:
+            yield page
 
     def call_unless(self, codes: Collection[str], service: str, operation: str, **request: Any) -> Any | None:
         """The same, but None where AWS answers with one of these codes or statuses."""
@@ -100,14 +117,21 @@ class Clients:
                 answer["Body"].close()
         raise faults.told(failure, Call("S3", "GetObject", request, self.region))
 
-    def _call(self, service: str, operation: str, codes: Collection[str], request: Mapping[str, Any]) -> Any | None:
+    def _call(
+        self,
+        service: str,
+        operation: str,
+        codes: Collection[str],
+        request: Mapping[str, Any],
+        method: Callable[..., Any] | None = None,
+    ) -> Any | None:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
         client = self.client(service)
         self._pace.keep()
         try:
-            return getattr(client, operation)(**request)
+            return (method or getattr(client, operation))(**request)
         except ClientError as error:
             if faults.code(error) in codes or str(faults.status(error)) in codes:
                 return None
@@ -139,19 +163,6 @@ class Clients:
             request = {"ExpectedBucketOwner": self.bucket_owner(), **request}
         return Call(meta.service_model.service_id, name, request, meta.region_name or self.region)
 
-    def _new(self, service: str) -> Any:
-        from botocore.exceptions import BotoCoreError
-
-        try:
-            client = self._session.client(service, region_name=self.region, config=_config())
-        except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
-            raise faults.told(error, Call(service, "client", {}, self.region)) from None
-        retry.attach(client, self.effects, self._pace)
-        if service == S3:
-            client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
-            client.meta.events.register("provide-client-params.s3", self._expect_owner)
-        return client
-
     def _expect_owner(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
         """Have S3 refuse a bucket of another account, in every operation that can; what the caller gave stays."""
         taken = model.input_shape.members if model.input_shape else ()
@@ -180,6 +191,8 @@ def connect(
 
     `owner` is that of buckets (see Identity) where S3_BUCKET_OWNER is not set.
     """
+    import threading
+
     try:
         import boto3
         from botocore.exceptions import BotoCoreError
@@ -192,22 +205,14 @@ def connect(
         raise faults.told(error, Call("AWS", "session", {})) from None
     if not region:
         raise faults.no_region()
-    return Clients(
-        session, region, Effects(_one_at_a_time(say), **effects), Identity(environ.get(OWNER_VARIABLE) or owner)
-    )
-
-
-def _one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Calls are made by several threads; lines are said by one at a time."""
-    import threading
-
     lock = threading.Lock()
 
-    def said(line: str) -> None:
-        with lock:
+    def say_one_at_a_time(line: str) -> None:
+        with lock:  # several threads make calls
             say(line)
 
-    return said
+    identity = Identity(environ.get(OWNER_VARIABLE) or owner)
+    return Clients(session, region, Effects(say_one_at_a_time, **effects), identity)
 
 
 def _config() -> Any:

@@ -30,12 +30,17 @@ def expected(answer: Mapping[str, Any]) -> Expected:
     """What GetObject tells: our own SHA-256, else S3's checksum of the whole object, else an ETag that is an MD5."""
     if ours := answer.get("Metadata", {}).get(SHA256):
         return Expected("sha256", ours)
+    import binascii
+
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
         for kind in ("sha256", "sha1", "crc32"):
             told = headers.get(f"x-amz-checksum-{kind}", "")
             if told and "-" not in told:
-                return Expected(kind, _hex(told))
+                try:
+                    return Expected(kind, binascii.a2b_base64(told).hex())
+                except binascii.Error:
+                    return Expected(kind, told)
     etag = MD5.fullmatch(answer.get("ETag", ""))
     telling = etag and not etag.group(2) and not encrypted(answer)
     return Expected("md5", etag.group(1)) if etag and telling else Expected("", "")
@@ -50,15 +55,6 @@ def differs(answer: Mapping[str, Any], content: Content) -> bool:
     """Whether the ETag S3 answered to a put is that of another content; one that tells nothing does not differ."""
     etag = answer.get("ETag", "")
     return bool(MD5.fullmatch(etag)) and not encrypted(answer) and etag != content.etag
-
-
-def _hex(text: str) -> str:
-    import binascii
-
-    try:
-        return binascii.a2b_base64(text).hex()
-    except binascii.Error:
-        return text
 
 
 class Running:

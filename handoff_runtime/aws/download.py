@@ -68,24 +68,38 @@ class Sink(NamedTuple):
 
 def download(clients: Clients, source: Source, beside: str, path: str) -> Got:
     """Fetch an object into `beside`, and rename that to `path` once it is whole and right."""
+    import errno
+
     try:
-        got = _right(clients, source, beside)
+        got = _fetch_until_right(clients, source, beside)
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         os.rename(beside, path)
     except OSError as error:
-        raise _unwritten(source, path, error) from None
+        message = f"{path}: {error.strerror} (while {source} was fetched), a place one can write to expected"
+        hint = None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "make room, or give the task a larger disk"
+        elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
+            hint = "one key is the directory of another: remove one of the two"
+        raise StoreError(message, hint) from None
     finally:
         if os.path.lexists(beside):
             os.unlink(beside)
     return got
 
 
-def _right(clients: Clients, source: Source, beside: str) -> Got:
-    """The object, whole and as it should be; fetched anew where it is not."""
+def _fetch_until_right(clients: Clients, source: Source, beside: str) -> Got:
+    from contextlib import closing
+
     wrong, asked = "", source
     for attempt in range(1, TRIES + 1):
         containment.remove(beside)
-        got = _once(clients, asked, beside)
+        fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            with closing(_fetch_ranges(Sink(clients, asked, fd))) as pieces:
+                got = _check(fd, pieces)
+        finally:
+            os.close(fd)
         if isinstance(got, Got):
             return got
         wrong, asked = got, source._replace(size=-1, etag="")
@@ -94,30 +108,18 @@ def _right(clients: Clients, source: Source, beside: str) -> Got:
     raise StoreError(f"{source}: {wrong}, {TRIES} times", hint)
 
 
-def _once(clients: Clients, source: Source, beside: str) -> Got | str:
-    """Fetch it once; what is wrong with it where it is not right."""
-    from contextlib import closing
-
-    fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    try:
-        with closing(_pieces(Sink(clients, source, fd))) as pieces:
-            return _checked(fd, pieces)
-    finally:
-        os.close(fd)
-
-
-def _pieces(sink: Sink) -> Generator[Piece | None]:
+def _fetch_ranges(sink: Sink) -> Generator[Piece | None]:
     """The ranges of the object in their order, each when it has come; a small one in a single call."""
     size = sink.source.size
     if size < LARGE:
-        yield _piece(sink)
+        yield _fetch_range(sink)
         return
     starts = range(0, size, RANGE)
-    yield from each(lambda start: _piece(sink, start, min(start + RANGE, size)), starts, WORKERS)
+    yield from each(lambda start: _fetch_range(sink, start, min(start + RANGE, size)), starts, WORKERS)
 
 
-def _checked(fd: int, pieces: Iterator[Piece | None]) -> Got | str:
-    """What came; its checksum is taken of each range as it is complete, while the next ones arrive."""
+def _check(fd: int, pieces: Iterator[Piece | None]) -> Got | str:
+    """What has come, or what is wrong with it; each range is checked when it is complete, while others arrive."""
     first = next(pieces)
     if first is None:
         return TELL
@@ -133,24 +135,29 @@ def _checked(fd: int, pieces: Iterator[Piece | None]) -> Got | str:
     return Got(end, first.answer["ETag"], first.answer.get("Metadata", {}))
 
 
-def _piece(sink: Sink, start: int = 0, end: int = -1) -> Piece | None:
+def _fetch_range(sink: Sink, start: int = 0, end: int = -1) -> Piece | None:
     """One range (without an end: all of it), gone on with after each cut; None when the object has changed."""
-    first, at, idle = _asked(sink, start, end, sink.source.etag if end >= 0 else ""), start, 0
+    first, at, idle = _get(sink, start, end, sink.source.etag if end >= 0 else ""), start, 0
     if first is None:
         return None
     answer, end = first, start + first["ContentLength"]
     while answer is not None:
         before = at
-        at, cut = _poured(sink, answer.pop("Body"), at)
+        at, cut = _copy(sink, answer.pop("Body"), at)
         if at >= end:
             return Piece(first, start, at)
         idle = 0 if at > before else idle + 1
-        _wait(sink, cut, at - start, end - start, idle)
-        answer = _asked(sink, at, end, first["ETag"])
+        say = f"S3 GetObject: {safe_name(sink.source.key)}: {cut} after {at - start:,} of {end - start:,} bytes"
+        if idle >= retry.ATTEMPTS:
+            raise StoreError(f"{sink.source}: {say}, and nothing more in {idle} attempts", "run it again")
+        effects, wait = sink.clients.effects, retry.delay(max(1, idle))
+        effects.say(f"{say}; going on from there in {wait:.1f} s")
+        effects.pause(wait)
+        answer = _get(sink, at, end, first["ETag"])
     return None
 
 
-def _asked(sink: Sink, start: int, end: int, etag: str) -> Any | None:
+def _get(sink: Sink, start: int, end: int, etag: str) -> Any | None:
     """Ask for a range of the object as it was with this ETag."""
     request = {"Bucket": sink.source.bucket, "Key": sink.source.key}
     if etag:
@@ -158,7 +165,7 @@ def _asked(sink: Sink, start: int, end: int, etag: str) -> Any | None:
     return sink.clients.call_unless(CHANGED, S3, "get_object", **request)
 
 
-def _poured(sink: Sink, body: Any, at: int) -> tuple[int, str]:
+def _copy(sink: Sink, body: Any, at: int) -> tuple[int, str]:
     """Write what comes; how far it came, and what cut it."""
     from botocore.exceptions import BotoCoreError
 
@@ -171,36 +178,9 @@ def _poured(sink: Sink, body: Any, at: int) -> tuple[int, str]:
                 return at, type(error).__name__
             if not block:
                 return at, "cut"
-            at = _written(sink.fd, block, at)
+            view = memoryview(block)
+            while view:
+                count = os.pwrite(sink.fd, view, at)
+                view, at = view[count:], at + count
     finally:
         body.close()
-
-
-def _written(fd: int, block: bytes, at: int) -> int:
-    view = memoryview(block)
-    while view:
-        count = os.pwrite(fd, view, at)
-        view, at = view[count:], at + count
-    return at
-
-
-def _wait(sink: Sink, cut: str, came: int, asked: int, idle: int) -> None:
-    """Say it and wait before going on; not for ever where nothing comes any more."""
-    say = f"S3 GetObject: {safe_name(sink.source.key)}: {cut} after {came:,} of {asked:,} bytes"
-    if idle >= retry.ATTEMPTS:
-        raise StoreError(f"{sink.source}: {say}, and nothing more in {idle} attempts", "run it again")
-    effects, wait = sink.clients.effects, retry.delay(max(1, idle))
-    effects.say(f"{say}; going on from there in {wait:.1f} s")
-    effects.pause(wait)
-
-
-def _unwritten(source: Source, path: str, error: OSError) -> StoreError:
-    """A file that cannot be written, a full disk above all."""
-    import errno
-
-    message = f"{path}: {error.strerror} (while {source} was fetched), a place one can write to expected"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(message, "make room, or give the task a larger disk")
-    if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
-        return StoreError(message, "one key is the directory of another: remove one of the two")
-    return StoreError(message)

@@ -25,14 +25,23 @@ BESIDE = f"{workspace.STATE}.emitted"
 class Emitted:
     """Looks in a thread of its own; `base` is the state as it is stored."""
 
-    def __init__(self, clients: Clients, bucket: str, stack: str, base: Stored | None) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        bucket: str,
+        stack: str,
+        base: Stored | None,
+        *,
+        look: float | None = None,
+        apart: float | None = None,
+    ) -> None:
         import threading
 
         self.base = base
         self._clients, self._bucket, self._stack = clients, bucket, stack
-        self._last, self._put_at = b"", -APART
+        self._look, self._apart = LOOK if look is None else look, APART if apart is None else apart
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="emitted", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="emitted", daemon=True)
         self._thread.start()
 
     def stop(self) -> Stored | None:
@@ -41,21 +50,20 @@ class Emitted:
         self._thread.join()
         return self.base
 
-    def _look(self) -> None:
-        while not self._ended.wait(LOOK):
+    def _run(self) -> None:
+        last, put_at = b"", -self._apart
+        while not self._ended.wait(self._look):
             try:
-                self._store(state.emitted())
+                value = state.emitted()
+                if not value or value == last or time.monotonic() - put_at < self._apart:
+                    continue
+                put_at = time.monotonic()
+                with open(workspace.fresh(BESIDE), "wb") as file:
+                    file.write(value)
+                try:
+                    self.base = stored.put(self._clients, self._bucket, self._stack, BESIDE, self.base)
+                finally:
+                    os.unlink(BESIDE)
+                last = value
             except (OSError, StoreError) as error:
                 self._clients.effects.say(f"state not stored yet: {getattr(error, 'message', error)}")
-
-    def _store(self, value: bytes | None) -> None:
-        if not value or value == self._last or time.monotonic() - self._put_at < APART:
-            return
-        self._put_at = time.monotonic()
-        with open(workspace.fresh(BESIDE), "wb") as file:
-            file.write(value)
-        try:
-            self.base = stored.put(self._clients, self._bucket, self._stack, BESIDE, self.base)
-        finally:
-            os.unlink(BESIDE)
-        self._last = value

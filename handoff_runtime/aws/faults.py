@@ -141,46 +141,31 @@ def where(call: Call) -> str:
     if call.service == "SSM" and ("Name" in request or "Names" in request):
         return f"parameter {request.get('Name') or ', '.join(request['Names'])}"
     if "StackName" in request:
-        return f"stack {_name_of_stack(request['StackName'])}"
+        name = request["StackName"]  # or its ARN, arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
+        return f"stack {name.split('/')[1] if name.startswith('arn:') else name}"
     return f"secret {request['SecretId']}" if "SecretId" in request else call.title
 
 
-def _name_of_stack(name: str) -> str:
-    """Of an ARN, arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID, the name."""
-    return name.split("/")[1] if name.startswith("arn:") else name
-
-
 def permission(call: Call) -> str:
-    """What must be allowed for a request, and on which resource."""
+    """The action that must be allowed for a request, and on which resource."""
+    partition = next((name for start, name in PARTITIONS.items() if call.region.startswith(f"{start}-")), "aws")
+    arn, request = f"arn:{partition}:", call.request
     if call.service == "S3":
-        return _of_s3(call)
+        action = S3_PERMISSIONS.get(call.operation, f"s3:{call.operation}")
+        if any("VersionId" in one for one in (request, *request.get("Delete", {}).get("Objects", ()))):
+            action += "Version"
+        bucket = f"{arn}s3:::{request.get('Bucket', '*')}"
+        return f"{action} on {bucket}" if action in OF_BUCKET else f"{action} on {bucket}/{request.get('Key', '*')}"
     action = f"{PREFIXES.get(call.service) or call.service.lower().replace(' ', '')}:{call.operation}"
-    return f"{action} on {_resource(call)}"
-
-
-def _of_s3(call: Call) -> str:
-    action = S3_PERMISSIONS.get(call.operation, f"s3:{call.operation}")
-    deleted = call.request.get("Delete", {}).get("Objects", ())
-    if any("VersionId" in of for of in (call.request, *deleted)):
-        action += "Version"
-    bucket = f"arn:{_partition(call.region)}:s3:::{call.request.get('Bucket', '*')}"
-    return f"{action} on {bucket}" if action in OF_BUCKET else f"{action} on {bucket}/{call.request.get('Key', '*')}"
-
-
-def _resource(call: Call) -> str:
-    place = f"{call.region or '*'}:*"
+    place, resource = f"{call.region or '*'}:*", "*"
     if call.service == "SSM":
-        names = call.request.get("Names") or [call.request.get("Name", "*")]
-        return ", ".join(f"arn:{_partition(call.region)}:ssm:{place}:parameter/{name.lstrip('/')}" for name in names)
-    for key, form in RESOURCES.items():
-        if name := call.request.get(key):
-            start = f"arn:{_partition(call.region)}:"
-            return name if str(name).startswith("arn:") else start + form.format(place=place, name=name)
-    return "*"
-
-
-def _partition(region: str) -> str:
-    return next((name for start, name in PARTITIONS.items() if region.startswith(f"{start}-")), "aws")
+        names = request.get("Names") or [request.get("Name", "*")]
+        resource = ", ".join(f"{arn}ssm:{place}:parameter/{name.lstrip('/')}" for name in names)
+    elif key := next((key for key in RESOURCES if request.get(key)), None):
+        name = request[key]
+        is_arn = str(name).startswith("arn:")
+        resource = name if is_arn else arn + RESOURCES[key].format(place=place, name=name)
+    return f"{action} on {resource}"
 
 
 def _refused(response: Mapping[str, Any], call: Call) -> StoreError:

@@ -31,23 +31,16 @@ def tell(clients: Clients, bucket: str, stack: str, entries: Sequence[Mapping[st
             clients.effects.say(
                 f"note: s3://{bucket}/{key}: the record of a killed run cannot be read ({wrong}), skipped"
             )
-        if record and (record["outcome"] == "running" or _unstored(clients, bucket, stack, record)):
-            record = _killed(record)
+        replaced = bool(record and record["state"]["replaced"])
+        if replaced:  # perhaps it did not: is the state that the run left the one that is stored?
+            own = f"{keys.run(stack, str(entry['run_id']))}artifacts/{keys.STATE}"
+            replaced = _sha256(clients, bucket, own) == _sha256(clients, bucket, keys.state(stack))
+        if record and (record["outcome"] == "running" or replaced != record["state"]["replaced"]):
+            state = {**record["state"], "replaced": False}
+            record = {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
             clients.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.text(record))
         told = history.entry(record) if record else {**entry, "outcome": "killed", "reason": REASON}
         append(clients, bucket, keys.history(stack, history.day(told)), history.as_line(told))
-
-
-def _killed(record: Mapping[str, Any]) -> dict[str, Any]:
-    state = {**record["state"], "replaced": False}
-    return {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
-
-
-def _unstored(clients: Clients, bucket: str, stack: str, record: Mapping[str, Any]) -> bool:
-    """Whether the state that a run says it stored is not the one that is stored."""
-    own = f"{keys.run(stack, str(record['run_id']))}artifacts/{keys.STATE}"
-    replaced = record["state"]["replaced"]
-    return bool(replaced) and _sha256(clients, bucket, own) != _sha256(clients, bucket, keys.state(stack))
 
 
 def _sha256(clients: Clients, bucket: str, key: str) -> str | None:

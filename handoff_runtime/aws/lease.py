@@ -52,9 +52,7 @@ class Held(NamedTuple):
     age: float
     left: float
 
-    @property
-    def told(self) -> str:
-        """For a message."""
+    def __str__(self) -> str:
         return f"run {self.run_id} holds it ({self.holder}, last heartbeat {self.age:.0f} s ago)"
 
 
@@ -82,9 +80,12 @@ def acquire(
     `entry` is what the history is to tell of us should we be killed; the entries of those who were, and of whom
     nobody has told yet, are the claim's `dead`.
     """
+    import os
+    import socket
+
     claim = {
         "run_id": run_id,
-        "holder": _holder(),
+        "holder": f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}",  # which no other process has
         "entry": entry,
         "heartbeat_seconds": heartbeat,
         "lease_seconds": lease,
@@ -98,9 +99,18 @@ def acquire(
             return Lease(bucket, key, found.claim, found.etag, time.monotonic() - found.age - 1)
         if found and not free(found):
             return _held(found)
-        heir = {**claim, "dead": _dead(found)}
-        if taken := _put(clients, Lease(bucket, key, heir, found.etag if found else "", 0)):
-            _tell(clients, f"s3://{bucket}/{key}", found)
+        dead: list[Mapping[str, Any]] = []  # of whom the history is still to say that they were killed
+        if found:
+            died = found.claim.get("entry") if not found.claim.get("released") else None
+            dead = [*found.claim.get("dead", []), *([died] if died else [])][-MOST_DEAD:]
+        taken = _put(clients, Lease(bucket, key, {**claim, "dead": dead}, found.etag if found else "", 0))
+        if taken and found:
+            if found.damage:
+                clients.effects.say(f"note: s3://{bucket}/{key}: damaged ({found.damage}); replaced")
+            if not found.claim.get("released"):
+                run, age = found.claim.get("run_id", "?"), found.age
+                clients.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
+        if taken:
             return taken
     if (found := look(clients, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
         return _held(found)
@@ -112,9 +122,13 @@ def look(clients: Clients, bucket: str, stack: str) -> Found | None:
     found = clients.read(bucket, keys.lease(stack))
     if found is None:
         return None
+    from email.utils import parsedate_to_datetime
+
     content, answer = found
-    claim, wrong = _claim(content)
-    return Found(claim, answer["ETag"], _age(answer), wrong)
+    claim, wrong = _read_claim(content)
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    age = max(0.0, float((now - answer["LastModified"]).total_seconds()))  # both times are the server's
+    return Found(claim, answer["ETag"], age, wrong)
 
 
 def free(found: Found) -> bool:
@@ -124,7 +138,7 @@ def free(found: Found) -> bool:
 
 def beat(clients: Clients, lease: Lease) -> Lease:
     """Renew it; StoreError when it is no longer ours, and the run must stop."""
-    return _again(clients, lease, released=False)
+    return _renew(clients, lease, released=False)
 
 
 def release(clients: Clients, lease: Lease, *, told: bool = False, entry: Mapping[str, Any] | None = None) -> None:
@@ -135,25 +149,21 @@ def release(clients: Clients, lease: Lease, *, told: bool = False, entry: Mappin
     dead = [] if told else lease.claim.get("dead", [])
     lease = lease._replace(claim={**lease.claim, "dead": dead, "entry": entry or lease.claim.get("entry")})
     try:
-        _again(clients, lease, released=True)
+        _renew(clients, lease, released=True)
     except StoreError as error:
         clients.effects.say(f"{error.message}; the lease is not given back")
 
 
-def _again(clients: Clients, lease: Lease, *, released: bool) -> Lease:
+def _renew(clients: Clients, lease: Lease, *, released: bool) -> Lease:
     claim = {**lease.claim, "beat": lease.claim["beat"] + 1, "released": released}
     if renewed := _put(clients, lease._replace(claim=claim)):
         return renewed
-    found = _found_by_stack(clients, lease)
+    found = look(clients, lease.bucket, lease.key.rpartition("/")[0])
     if found and found.claim == claim:  # our own put, whose answer was lost
         return lease._replace(claim=claim, etag=found.etag, renewed=time.monotonic() - found.age - 1)
     by = f"run {found.claim.get('run_id', '?')} has it" if found else "it is gone"
     message = f"s3://{lease.bucket}/{lease.key}: the lease of this run is lost: {by}"
     raise StoreError(message, "another run took over since our heartbeats stayed away; see: invoke history")
-
-
-def _found_by_stack(clients: Clients, lease: Lease) -> Found | None:
-    return look(clients, lease.bucket, lease.key.rpartition("/")[0])
 
 
 def _put(clients: Clients, lease: Lease) -> Lease | None:
@@ -162,22 +172,6 @@ def _put(clients: Clients, lease: Lease) -> Lease | None:
     body, began = json.dumps(lease.claim).encode(), time.monotonic()
     answer = clients.call_unless(REFUSED, S3, "put_object", Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
-
-
-def _dead(found: Found | None) -> list[Mapping[str, Any]]:
-    """Of whom the index is still to tell that they were killed: who holds it no more, and whom he knew of."""
-    if found is None:
-        return []
-    died = [] if found.claim.get("released") or not found.claim.get("entry") else [found.claim["entry"]]
-    return [*found.claim.get("dead", []), *died][-MOST_DEAD:]
-
-
-def _tell(clients: Clients, where: str, found: Found | None) -> None:
-    if found and found.damage:
-        clients.effects.say(f"note: {where}: damaged ({found.damage}); replaced")
-    if found and not found.claim.get("released"):
-        run, age = found.claim.get("run_id", "?"), found.age
-        clients.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
 
 
 def _held(found: Found) -> Held:
@@ -209,7 +203,7 @@ CLAIM = damage.Shape(
 )
 
 
-def _claim(content: bytes) -> tuple[Mapping[str, Any], str]:
+def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
     """What a lock says, without what is odd, and what that is; where it says nothing it lives as long as ours would."""
     found, wrong = damage.parse(content, damage.ANY)
     if found is None or not (wrong := damage.fault(found, CLAIM)):
@@ -219,22 +213,6 @@ def _claim(content: bytes) -> tuple[Mapping[str, Any], str]:
     if isinstance(dead := found.get("dead"), list):
         claim["dead"] = [entry for entry in dead if not damage.fault(entry, damage.ENTRY)]
     return claim, wrong
-
-
-def _age(answer: Mapping[str, Any]) -> float:
-    """Seconds since the last put, both times the server's."""
-    from email.utils import parsedate_to_datetime
-
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    return max(0.0, float((now - answer["LastModified"]).total_seconds()))
-
-
-def _holder() -> str:
-    """A name no other process has."""
-    import os
-    import socket
-
-    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
 
 class Heart:
@@ -248,7 +226,7 @@ class Heart:
 
         self._clients, self.lease, self._lost = clients, lease, lost
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beats, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
         self._thread.start()
 
     def stop(self) -> Lease:
@@ -257,18 +235,16 @@ class Heart:
         self._thread.join()
         return self.lease
 
-    def _beats(self) -> None:
-        while not self._ended.wait(self.lease.claim["heartbeat_seconds"]):
+    def _run(self) -> None:
+        pause = self.lease.claim["heartbeat_seconds"]
+        while not self._ended.wait(pause):
             try:
                 self.lease = beat(self._clients, self.lease)
             except StoreError as error:
-                if not self._may_live(error):
+                lost = "is lost" in error.message
+                if not lost:  # the store stayed away, and may be back before the lease is over
+                    left = self.lease.left
+                    self._clients.effects.say(f"heartbeat: {error.message}; {left:.0f} s of the lease are left")
+                if lost or self.lease.left <= pause:
                     self._lost(error)
                     return
-
-    def _may_live(self, error: StoreError) -> bool:
-        """Whether to try again: the store stayed away, and the lease is not over yet."""
-        lost = "is lost" in error.message
-        if not lost:
-            self._clients.effects.say(f"heartbeat: {error.message}; {self.lease.left:.0f} s of the lease are left")
-        return not lost and self.lease.left > self.lease.claim["heartbeat_seconds"]

@@ -39,24 +39,14 @@ def items(clients: Clients, place: Place) -> Iterator[Item]:
 
     Empty objects whose key ends with a slash are the folders that consoles draw, and left out.
     """
-    return (_item(found, place.prefix) for found in contents(clients, place) if not _folder(found))
+    for found in contents(clients, place):
+        key, size = found["Key"], found["Size"]
+        if size or not key.endswith("/"):
+            path = keys.inside(key, place.prefix)
+            yield Item(key, path, size, found["ETag"], found["LastModified"].timestamp())
 
 
 def contents(clients: Clients, place: Place) -> Iterator[Any]:
     """Every object below a prefix as ListObjectsV2 describes it, whatever its key."""
-    request = {"Bucket": place.bucket, "Prefix": place.prefix}
-    while True:
-        page = clients.call(S3, "list_objects_v2", **request)
+    for page in clients.pages(S3, "list_objects_v2", Bucket=place.bucket, Prefix=place.prefix):
         yield from page.get("Contents", ())
-        if not page.get("IsTruncated"):
-            return
-        request = {**request, "ContinuationToken": page["NextContinuationToken"]}
-
-
-def _folder(found: Any) -> bool:
-    return bool(found["Key"].endswith("/") and not found["Size"])
-
-
-def _item(found: Any, prefix: str) -> Item:
-    key = found["Key"]
-    return Item(key, keys.inside(key, prefix), found["Size"], found["ETag"], found["LastModified"].timestamp())

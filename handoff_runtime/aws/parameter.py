@@ -30,7 +30,13 @@ def load(clients: Clients, stack: str, version: int | None = None) -> Loaded:
     found = clients.call(SSM, "get_parameter", Name=asked, WithDecryption=True)["Parameter"]
     content = sealed.unseal(found["Value"])
     where = f"parameter {name}, version {found['Version']}"
-    _known(content, where)
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None  # `store` refuses it
+    stored = document.get("format") if isinstance(document, dict) else None
+    if stored != FORMAT and isinstance(stored, int):
+        raise PipelineError(f"{where}: format {stored} found, {FORMAT} expected", sealed.OTHER_KIT)
     return Loaded(store.parse(content, where), found["Version"], sha256(found["Value"]))
 
 
@@ -39,14 +45,3 @@ def sha256(text: str) -> str:
     import hashlib
 
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _known(content: bytes, where: str) -> None:
-    """A document of another format is refused with what to do about it; what is none at all, `store` tells."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != FORMAT and isinstance(found, int):
-        raise PipelineError(f"{where}: format {found} found, {FORMAT} expected", sealed.OTHER_KIT)

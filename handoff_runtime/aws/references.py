@@ -19,7 +19,7 @@ from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from handoff_runtime.aws.clients import Clients
@@ -57,24 +57,24 @@ def read(text: str) -> Reference | None:
 
 
 def resolve(clients: Clients, params: Params) -> Params:
-    """The same params with every reference replaced by what it stands for; StoreError names each that has no value."""
-    places = [(f".local/{file.name}{place}", found) for file in params.files for place, found in _found(file)]
+    """The params with every reference replaced by its value; StoreError names each that has none."""
+    places = [(f".local/{file.name}{place}", found) for file in params.files for place, found in _references(file)]
     if not places:
         return params
-    values = _values(clients, {found for _, found in places})
+    values = _fetch(clients, {found for _, found in places})
     wrong = [f"{place}: {found}: {value.why}" for place, found in places if isinstance(value := values[found], Missing)]
     if wrong:
         hint = "allow the role ssm:GetParameters or secretsmanager:GetSecretValue on them, or correct the names"
         raise StoreError(f"references without a value: {'; '.join(wrong)}", hint)
     texts = {found: value for found, value in values.items() if isinstance(value, str)}
-    files = tuple(file._replace(value=_filled(file.value, texts)) for file in params.files)
+    files = tuple(file._replace(value=_fill(file.value, texts)) for file in params.files)
     document = {**params.document, "files": [file._asdict() for file in files]}
     return params._replace(files=files, document=document)
 
 
 def resolve_here(params: Params, environ: Mapping[str, str], say: Callable[[str], None]) -> Params:
-    """The same for a run whose store is not in AWS; who refers to nothing needs no account."""
-    if not any(True for file in params.files for _ in _found(file)):
+    """Resolve them for a run whose store is not in AWS; params without references need no account."""
+    if not any(True for file in params.files for _ in _references(file)):
         return params
     clients = connect(environ, say)
     try:
@@ -83,8 +83,8 @@ def resolve_here(params: Params, environ: Mapping[str, str], say: Callable[[str]
         clients.close()
 
 
-def _found(file: ConfigFile) -> Iterator[tuple[str, Reference]]:
-    """Where in a file references stand: nothing for all of it, or `: key`."""
+def _references(file: ConfigFile) -> Iterator[tuple[str, Reference]]:
+    """The references in a file, and where: an empty text where one is all of the file, or `: key`."""
     if whole := read(file.value):
         yield "", whole
     for key, value in _object(file.value).items():
@@ -92,8 +92,8 @@ def _found(file: ConfigFile) -> Iterator[tuple[str, Reference]]:
             yield f": {key}", found
 
 
-def _filled(text: str, values: Mapping[Reference, str]) -> str:
-    """A file's text with the values in it; one without references stays as it is, to the byte."""
+def _fill(text: str, values: Mapping[Reference, str]) -> str:
+    """A file's text with the values in it; one without references stays the same to the byte."""
     if whole := read(text):
         return values[whole]
     known = {key: read(value) for key, value in _object(text).items() if isinstance(value, str)}
@@ -112,48 +112,32 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _values(clients: Clients, asked: Iterable[Reference]) -> dict[Reference, str | Missing]:
-    """A value, or why there is none, for each."""
-    wanted = sorted(asked)
-    parameters = [one for one in wanted if one.service == "ssm"]
-    texts = _parameters(clients, [one.name for one in parameters])
-    secrets = _secrets(clients, {one.name for one in wanted if one.service != "ssm"})
-    return {
-        **{one: texts[one.name] for one in parameters},
-        **{one: _part(secrets[one.name], one.key) for one in wanted if one.service != "ssm"},
-    }
+def _fetch(clients: Clients, references: set[Reference]) -> dict[Reference, str | Missing]:
+    """The value of each, or why there is none."""
+    parameters = sorted(one.name for one in references if one.service == "ssm")
+    texts: dict[str, str | Missing] = {name: Missing("no such parameter") for name in parameters}
+    for start in range(0, len(parameters), NAMES_A_CALL):
+        names = parameters[start : start + NAMES_A_CALL]
+        try:
+            answer = clients.call(SSM, "get_parameters", Names=names, WithDecryption=True)
+        except StoreError as error:  # for each of them
+            texts |= dict.fromkeys(names, Missing(_why(error)))
+        else:
+            texts |= {one["Name"] + one.get("Selector", ""): one["Value"] for one in answer["Parameters"]}
+    secrets: dict[str, str | Missing] = {}
+    for name in sorted({one.name for one in references if one.service != "ssm"}):
+        try:
+            answer = clients.call(SECRETS, "get_secret_value", SecretId=name)
+        except StoreError as error:
+            secrets[name] = Missing(_why(error))
+        else:
+            text = answer.get("SecretString")
+            secrets[name] = Missing("a binary secret, text expected") if text is None else str(text)
+    return {one: texts[one.name] if one.service == "ssm" else _key_of(secrets[one.name], one.key) for one in references}
 
 
-def _parameters(clients: Clients, names: list[str]) -> dict[str, str | Missing]:
-    values: dict[str, str | Missing] = {name: Missing("no such parameter") for name in names}
-    for start in range(0, len(names), NAMES_A_CALL):
-        values |= _some(clients, names[start : start + NAMES_A_CALL])
-    return values
-
-
-def _some(clients: Clients, names: list[str]) -> dict[str, str | Missing]:
-    """As many as one call may ask for; when it is refused, for all of them."""
-    try:
-        answer = clients.call(SSM, "get_parameters", Names=names, WithDecryption=True)
-    except StoreError as error:
-        return dict.fromkeys(names, Missing(_why(error)))
-    return {one["Name"] + one.get("Selector", ""): one["Value"] for one in answer["Parameters"]}
-
-
-def _secrets(clients: Clients, names: Iterable[str]) -> dict[str, str | Missing]:
-    return {name: _secret(clients, name) for name in names}
-
-
-def _secret(clients: Clients, name: str) -> str | Missing:
-    try:
-        answer = clients.call(SECRETS, "get_secret_value", SecretId=name)
-    except StoreError as error:
-        return Missing(_why(error))
-    return str(answer["SecretString"]) if "SecretString" in answer else Missing("a binary secret, text expected")
-
-
-def _part(secret: str | Missing, key: str) -> str | Missing:
-    """One key of a secret that is a JSON object, or all of it; nothing of the secret is told when that fails."""
+def _key_of(secret: str | Missing, key: str) -> str | Missing:
+    """One key of a secret that is a JSON object, or all of it; a message holds nothing of the secret."""
     if not key or isinstance(secret, Missing):
         return secret
     try:

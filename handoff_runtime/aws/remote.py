@@ -16,13 +16,12 @@ from handoff_runtime.aws.emitted import BESIDE, Emitted
 from handoff_runtime.aws.listing import Place
 from handoff_runtime.aws.together import each
 from handoff_runtime.errors import BusyError, StoreError, UsageError
-from handoff_runtime.grace import FOR_STORE, grace
+from handoff_runtime.grace import FOR_STAGES, FOR_STORE, grace
 from handoff_runtime.overlap import Given
 from handoff_runtime.signals import STOPPING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping
     from typing import Any, TypeVar
 
@@ -31,240 +30,230 @@ if TYPE_CHECKING:
     from handoff_runtime.signals import Signals
     from handoff_runtime.store import Params
 
-    Done = TypeVar("Done")
+    Result = TypeVar("Result")
 
-# Of the run itself: kept with the run, not among what the next one begins with.
-OWN = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (
+# Files of the run itself, which the next one does not begin with.
+OF_THE_RUN = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (
     workspace.LOCK, workspace.RECORD, workspace.STDERR, workspace.STDOUT, BESIDE, f"{workspace.RECORD}.new",
 ))  # fmt: skip
+NEVER_STORED = frozenset(os.path.basename(path) for path in (workspace.LOCK, BESIDE))
+IN_PLACES_OF_THEIR_OWN = frozenset(os.path.basename(path) for path in (history.INDEX, history.RUNS))
 HEART_PATIENCE = 20.0  # seconds a heartbeat is tried for, well below the lease
-HEED = 0.1  # seconds between two looks for a signal while an answer stays away
+LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
 
 
 class Remote:
-    """A project's store, for one run: load, take, fetch, watch, keep, release, in this order."""
+    """The store of one run of a project; its methods are those of `local_store.Store`.
+
+    Until `begin` a stopping signal ends whatever is under way (`Given`). From then on signals are the run's, and what
+    is stored is stored within the grace time.
+    """
+
+    grace_share = FOR_STAGES
+    local_files: str | None = None
 
     def __init__(self, environ: Mapping[str, str], signals: Signals, say: Callable[[str], None]) -> None:
-        import threading
-
-        self.say = say
-        self.stack, self.bucket = _named(environ)
-        self.origin: dict[str, str] = {}
-        self._signals, self._stopped, self._heedful = signals, 0, True
-        self._for_store = grace(environ) * FOR_STORE
-        self._saying = threading.Lock()
-        self._clients = connecting.connect(environ, self._said, check=self._check)
+        stack, bucket = environ.get("STACK_NAME", ""), environ.get("S3_BUCKET_NAME") or environ.get("S3_BUCKET", "")
+        if not stack or not bucket:
+            missing = "S3_BUCKET_NAME" if stack else "STACK_NAME"
+            raise UsageError(
+                f"{missing}: not set, expected together with STACK_NAME", "or give the params: --params FILE"
+            )
+        self.stack, self.bucket = stack, bucket
+        self.origin: dict[str, str] = {}  # which params: variables of the environment
+        self._say = say
+        self._signals, self._stopped_by, self._begun = signals, 0, False
+        self._grace = grace(environ) * FOR_STORE
+        # `_say` is another one at each stage of the run.
+        self._clients = connecting.connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
+        # For what is stored whether or not a signal stopped the rest.
         self._patient = self._clients.beside(patience=HEART_PATIENCE, check=retry.nothing)
+        self._record: Mapping[str, Any] = {}
+        self._entry: Mapping[str, Any] | None = None  # the last line of this run in the history
         self._lease: lease.Lease | None = None
-        self._told = False
-        self._begun: Mapping[str, Any] = {}
-        self._last: Mapping[str, Any] | None = None
         self._heart: lease.Heart | None = None
-        self._emitted: Emitted | None = None
+        self._recorded_dead = False
         self._base: Stored | None = None
-        self._with_state = True
-        self._waiting: list[str] = []
-        self.lost: StoreError | None = None
-        self._unknown: StoreError | None = None
+        self._emitted: Emitted | None = None
+        self._error: StoreError | None = None  # the lease was lost
+        self._base_error: StoreError | None = None  # which state is stored is not known
 
-    def load(self) -> Params:
-        """The params, their references resolved; `origin` then tells which they are."""
-        loaded = self._heeding(lambda: parameter.load(self._clients, self.stack))
+    def load_params(self) -> Params:
+        """Load the params, their references resolved; `origin` says which they are."""
+        loaded = self._interruptible(lambda: parameter.load(self._clients, self.stack))
         self.origin = {"PARAMS_VERSION": str(loaded.version), "PARAMS_SHA256": loaded.sha256}
-        return self._heeding(lambda: references.resolve(self._clients, loaded.params))
+        return self._interruptible(lambda: references.resolve(self._clients, loaded.params))
 
-    def take(self, record: Mapping[str, Any]) -> int:
+    def acquire(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
         """Take the lease for the run of a record; BusyError where another run has it."""
-        self._begun, entry = record, history.entry(record)
+        self._record, self._say, entry = record, say, history.entry(record)
         taken = lease.acquire(self._clients, self.bucket, self.stack, str(record["run_id"]), entry=entry)
         if isinstance(taken, lease.Held):
-            raise BusyError(f"{self.stack}: another run of this project is under way: {taken.told}", "wait for it")
+            raise BusyError(f"{self.stack}: another run of this project is under way: {taken}", "wait for it")
         self._lease = taken
-        return 0
 
-    def fetch(self, *, with_state: bool = True) -> None:
-        """Bring files, artifacts and state; while they come the lease is kept."""
-        self._with_state = with_state
+    def fetch(self, say: Callable[[str], None], /, *, with_state: bool) -> None:
+        """Bring files, artifacts and state, while heartbeats keep the lease, and record that the run began."""
+        self._say = say
+
+        def lost(error: StoreError) -> None:
+            self._error = error
+            self._signals.note(STOPPING[0])
+
+        def record_start() -> None:
+            if self._lease:
+                killed.tell(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
+                self._recorded_dead = True
+            self._put_record(self._clients, self._record)
+
+        def bring() -> None:
+            os.makedirs(workspace.FILES, exist_ok=True)
+            transfer.fetch(self._clients, Place(self.bucket, keys.files(self.stack)), workspace.FILES)
+            artifacts = Place(self.bucket, keys.artifacts(self.stack))
+            transfer.fetch(self._clients, artifacts, workspace.ARTIFACTS, skip={*OF_THE_RUN, keys.STATE})
+            if with_state:
+                self._base = state.fetch(self._clients, self.bucket, self.stack, workspace.STATE)
+
         if self._lease:
-            self._heart = lease.Heart(self._patient, self._lease, self._lost)
-        self._heeding(self._fetch)
+            self._heart = lease.Heart(self._patient, self._lease, lost)
+        self._interruptible(lambda: list(each(lambda part: part(), (record_start, bring))))
 
-    def _fetch(self) -> None:
-        for _ in each(lambda part: part(), (self._tell_begun, self._bring)):
-            pass
-
-    def _tell_begun(self) -> None:
-        """Who was killed before us, and that we are under way: the record says so until it says how it ended."""
-        if self._lease:
-            killed.tell(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
-            self._told = True
-        self._put_record(self._clients, self._begun)
-
-    def _bring(self) -> None:
-        os.makedirs(workspace.FILES, exist_ok=True)
-        transfer.fetch(self._clients, Place(self.bucket, keys.files(self.stack)), workspace.FILES)
-        kept = Place(self.bucket, keys.artifacts(self.stack))
-        transfer.fetch(self._clients, kept, workspace.ARTIFACTS, skip={*OWN, keys.STATE})
-        if self._with_state:
-            self._base = state.fetch(self._clients, self.bucket, self.stack, workspace.STATE)
-
-    def watch(self, mode: str) -> None:
-        """From now on a signal is the run's business; what a Singer target emits is stored as it comes.
-
-        The log is the run's too: what is to be said meanwhile waits.
-        """
-        self._heedful, self.say = False, self._waiting.append
-        if mode == "singer":
+    def begin(self, state_mode: str, /) -> None:
+        """Leave signals and the log to the run; store what a Singer target emits as it comes."""
+        self._begun, self._say_now, self._lines = True, self._say, list[str]()
+        self._say = self._lines.append
+        if state_mode == "singer":
             self._emitted = Emitted(self._patient, self.bucket, self.stack, self._base)
 
-    def rest(self, say: Callable[[str], None]) -> None:
-        """Watch no more: what is stored from now on is what the run leaves."""
-        if self._emitted:
-            self._settle(self._emitted)
-        self.say = say
-        while self._waiting:
-            say(self._waiting.pop(0))
+    def settle(self) -> StoreError | None:
+        """Know which state is stored, and say what had to wait; the error of a lost lease.
 
-    def _settle(self, emitted: Emitted) -> None:
-        """Have the stored state known; where the store does not answer in time it is not, and nothing replaces it."""
-        try:
-            self._base = self._in_time(emitted.stop)
-        except StoreError as error:
-            self._unknown = error
-
-    def keep(self, record: Mapping[str, Any]) -> None:
-        """Store what the run left: its own copy first, then what the next begins with, and its line in the index.
-
-        What the next begins with is another's business once the lease is lost.
+        Where the store does not say in time which state it has, nothing replaces it.
         """
-        self._in_time(lambda: self._keep(record))
+        if self._emitted:
+            try:
+                self._base = self._within_grace(self._emitted.stop)
+            except StoreError as error:
+                self._base_error = error
+        self._say = self._say_now
+        while self._lines:
+            self._say(self._lines.pop(0))
+        return self._error
 
-    def _keep(self, record: Mapping[str, Any]) -> None:
-        run = keys.run(self.stack, str(record["run_id"]))
-        own = {os.path.basename(workspace.LOCK), os.path.basename(BESIDE)}
+    def store(self, record: Mapping[str, Any], /) -> None:
+        """Store what the run left: its own copy first, then what the next begins with, and its line in the history.
+
+        What the next begins with is another run's once the lease is lost.
+        """
         if os.path.islink(workspace.ARTIFACTS):
             raise StoreError(f"{workspace.ARTIFACTS}: a symbolic link found, a directory expected; nothing is stored")
-        left = transfer.files(workspace.ARTIFACTS, self._said)
-        here = [file for file in left if file.path not in own and not _local(file.path)]
-        clients, place = self._steady(), Place(self.bucket, keys.artifacts(self.stack))
-        transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
-        kept = [file for file in here if file.path not in {*OWN, keys.STATE} and not self.lost]
-        transfer.store(clients, transfer.plan(clients, kept, place).send, place)
-        self._tell(record)
 
-    def tell(self, record: Mapping[str, Any]) -> None:
-        """Store the record, and its line in the index of the day; the last line of a run counts."""
-        self._in_time(lambda: self._tell(record))
+        def store() -> None:
+            left = transfer.files(workspace.ARTIFACTS, self._clients.effects.say)
+            here = [
+                file
+                for file in left
+                if file.path not in NEVER_STORED and file.path.split("/", 1)[0] not in IN_PLACES_OF_THEIR_OWN
+            ]
+            clients, artifacts = self._steady(), Place(self.bucket, keys.artifacts(self.stack))
+            run = keys.run(self.stack, str(record["run_id"]))
+            transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
+            kept = [file for file in here if file.path not in {*OF_THE_RUN, keys.STATE} and not self._error]
+            transfer.store(clients, transfer.plan(clients, kept, artifacts).send, artifacts)
+            self._put_record(clients, record)
+            self._append(record)
 
-    def _tell(self, record: Mapping[str, Any]) -> None:
-        self._put_record(self._steady(), record)
-        self._note(record)
+        self._within_grace(store)
 
-    def _put_record(self, clients: Clients, record: Mapping[str, Any]) -> None:
-        key = f"{keys.run(self.stack, str(record['run_id']))}run.json"
-        clients.call(connecting.S3, "put_object", Bucket=self.bucket, Key=key, Body=history.text(record))
-
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Add the line alone: of a run that never began."""
-        self._in_time(lambda: self._note(record))
-
-    def _note(self, record: Mapping[str, Any]) -> None:
-        append(self._steady(), self.bucket, keys.history(self.stack, history.day(record)), history.line(record))
-        self._last = history.entry(record)
-
-    def keep_state(self) -> None:
+    def store_state(self) -> None:
         """Replace the stored state, unless another run has; StoreError then, or when the lease is lost."""
-        if error := self.lost or self._unknown:
+        if error := self._error or self._base_error:
             raise error
-        self._in_time(lambda: state.put(self._clients, self.bucket, self.stack, workspace.STATE, self._base))
+        self._within_grace(lambda: state.put(self._clients, self.bucket, self.stack, workspace.STATE, self._base))
+
+    def record(self, record: Mapping[str, Any], /) -> None:
+        """Replace the record, and add its line to the history; of a run the last line counts."""
+
+        def store() -> None:
+            self._put_record(self._steady(), record)
+            self._append(record)
+
+        self._within_grace(store)
+
+    def append_history(self, record: Mapping[str, Any], /) -> None:
+        """Add the line alone: of a run that never began."""
+        self._within_grace(lambda: self._append(record))
 
     def release(self) -> None:
         """Give the lease back."""
         try:
             if self._heart:
-                self._lease = self._in_time(self._heart.stop)
-            if (held := self._lease) and not self.lost:
-                self._in_time(lambda: lease.release(self._patient, held, told=self._told, entry=self._last))
+                self._lease = self._within_grace(self._heart.stop)
+            if (held := self._lease) and not self._error:
+                told, entry = self._recorded_dead, self._entry
+                self._within_grace(lambda: lease.release(self._patient, held, told=told, entry=entry))
         except StoreError as error:
-            self._said(f"{error.message}; the lease is not given back")
+            self._clients.effects.say(f"{error.message}; the lease is not given back")
         self._lease = None
 
-    def _left(self) -> float | None:
-        """Seconds we have to store what is to be stored; None where nobody told us to stop."""
-        told_at = self._signals.told_at
-        return None if told_at is None or self.lost else max(0.0, told_at + self._for_store - time.monotonic())
+    def _put_record(self, clients: Clients, record: Mapping[str, Any]) -> None:
+        key = f"{keys.run(self.stack, str(record['run_id']))}run.json"
+        clients.call(connecting.S3, "put_object", Bucket=self.bucket, Key=key, Body=history.text(record))
 
-    def _said(self, line: str) -> None:
-        with self._saying:  # the heart and what it keeps alive have clients of their own
-            self.say(line)
-
-    def _lost(self, error: StoreError) -> None:
-        self.lost = error
-        self._signals.note(STOPPING[0])
+    def _append(self, record: Mapping[str, Any]) -> None:
+        append(self._steady(), self.bucket, keys.history(self.stack, history.day(record)), history.line(record))
+        self._entry = history.entry(record)
 
     def _steady(self) -> Clients:
-        """Who stores what is to be stored, come what may: what was given up before still heeds that it was."""
-        return self._patient if self._heedful else self._clients
+        """The clients whose calls no signal ends: of a run that never began, those that look for none."""
+        return self._clients if self._begun else self._patient
 
-    def _heeding(self, work: Callable[[], Done]) -> Done:
-        """Do what can be given up when a signal comes."""
-        return self._meanwhile(work, self._check)
+    def _interruptible(self, work: Callable[[], Result]) -> Result:
+        """Do what a stopping signal, or the loss of the lease, ends."""
+        return self._in_thread(work, self._check)
 
-    def _in_time(self, work: Callable[[], Done]) -> Done:
-        """Do what is to be done come what may, within the time that is left to us."""
-        return self._meanwhile(work, self._hurry)
+    def _within_grace(self, work: Callable[[], Result]) -> Result:
+        """Do what no signal ends, within what is left of the grace time; a run that lost its lease has time."""
 
-    def _meanwhile(self, work: Callable[[], Done], look: Callable[[], None]) -> Done:
-        """Do it in a thread, and leave it to itself when `look` raises: an answer may stay away for long."""
+        def check() -> None:
+            self._signals.take()
+            since = self._signals.stopping_since
+            if since is not None and not self._error and time.monotonic() >= since + self._grace:
+                raise StoreError("the store did not take what the run left before the time to stop was over")
+
+        return self._in_thread(work, check)
+
+    def _in_thread(self, work: Callable[[], Result], check: Callable[[], None]) -> Result:
+        """Do it in a thread, and leave that behind when `check` raises: an answer may stay away for long."""
         import threading
 
-        results: list[Any] = []
+        results: list[Result] = []
+        errors: list[BaseException] = []
         done = threading.Event()
-        threading.Thread(target=_do, args=(work, results, done), name="store", daemon=True).start()
-        while not done.wait(HEED):
-            look()
-        error: BaseException | None = results[0]
-        value: Done = results[1]
-        if error is not None:
+
+        def do() -> None:
+            try:
+                results.append(work())
+            except BaseException as error:  # noqa: BLE001  # raised again by who waits
+                errors.append(error)
+            done.set()
+
+        threading.Thread(target=do, name="store", daemon=True).start()
+        while not done.wait(LOOK):
+            check()
+        for error in errors:
             raise error
-        return value
+        return results[0]
 
     def _check(self) -> None:
-        """Before each call, as long as nothing has begun: whether to go on."""
-        if not self._heedful:
+        """Before each call, and while an answer stays away: whether to go on with what has not begun."""
+        if self._begun:
             return
         for number in self._signals.take():
             if number in STOPPING:
-                self._stopped = number
-        if self.lost:
-            raise self.lost
-        if self._stopped:
-            raise Given("stopped", 128 + self._stopped, f"stopped by {outcome.signal_name(self._stopped)}")
-
-    def _hurry(self) -> None:
-        """Whether there is time to go on."""
-        self._signals.take()
-        if self._left() == 0:
-            raise StoreError("the store did not take what the run left before the time to stop was over")
-
-
-def _named(environ: Mapping[str, str]) -> tuple[str, str]:
-    stack, bucket = environ.get("STACK_NAME", ""), environ.get("S3_BUCKET_NAME") or environ.get("S3_BUCKET", "")
-    if not stack or not bucket:
-        missing = "S3_BUCKET_NAME" if stack else "STACK_NAME"
-        raise UsageError(f"{missing}: not set, expected together with STACK_NAME", "or give the params: --params FILE")
-    return stack, bucket
-
-
-def _do(work: Callable[[], Any], results: list[Any], done: threading.Event) -> None:
-    """Its error and its value, of which one is None."""
-    try:
-        results += [None, work()]
-    except BaseException as error:  # noqa: BLE001  # raised again by who waits
-        results += [error, None]
-    done.set()
-
-
-def _local(path: str) -> bool:
-    """What is kept of earlier runs here; in S3 each lies at its own place."""
-    return path.split("/", 1)[0] in {os.path.basename(history.INDEX), os.path.basename(history.RUNS)}
+                self._stopped_by = number
+        if self._error:
+            raise self._error
+        if self._stopped_by:
+            reason = f"stopped by {outcome.signal_name(self._stopped_by)}"
+            raise Given("stopped", 128 + self._stopped_by, reason)

@@ -77,8 +77,23 @@ def attach(client: Any, effects: Effects, pace: Pace) -> None:
     """Have a client's calls made again when that can help."""
 
     def decide(**event: Any) -> int | None:
+        """Wait, and answer botocore with 0: try again at once; None where it is no use (any more)."""
         failure = _failure(event.get("response"), event.get("caught_exception"))
-        return _again(failure, event, effects, pace) if failure else None
+        if failure is None:
+            return None
+        attempt, operation = event["attempts"], event["operation"]
+        began = event["request_dict"]["context"].setdefault(SINCE, time.monotonic())
+        wait = delay(attempt, throttled=failure.throttled)
+        if attempt >= ATTEMPTS or time.monotonic() - began + wait > effects.patience:
+            return None
+        if failure.throttled:
+            pace.slow(wait)
+        effects.check()
+        title = f"{operation.service_model.service_id} {operation.name}"
+        effects.say(f"{title}: {failure.found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
+        effects.pause(wait)
+        effects.check()
+        return 0
 
     client.meta.events.register_last("needs-retry", decide)
 
@@ -89,23 +104,6 @@ def delay(attempt: int, *, throttled: bool = False) -> float:
 
     longest = min(LONGEST, SHORTEST * (4 if throttled else 1) * 2.0 ** (attempt - 1))
     return longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
-
-
-def _again(failure: Failure, event: Any, effects: Effects, pace: Pace) -> int | None:
-    """Wait, and answer botocore with 0: at once; None where it is no use any more."""
-    attempt, operation = event["attempts"], event["operation"]
-    began = event["request_dict"]["context"].setdefault(SINCE, time.monotonic())
-    wait = delay(attempt, throttled=failure.throttled)
-    if attempt >= ATTEMPTS or time.monotonic() - began + wait > effects.patience:
-        return None
-    if failure.throttled:
-        pace.slow(wait)
-    effects.check()
-    title = f"{operation.service_model.service_id} {operation.name}"
-    effects.say(f"{title}: {failure.found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
-    effects.pause(wait)
-    effects.check()
-    return 0
 
 
 def may_pass(error: Exception) -> bool:

@@ -48,7 +48,15 @@ def put(clients: Clients, bucket: str, stack: str, path: str, base: Stored | Non
     condition = {"IfMatch": base.etag} if base else {"IfNoneMatch": "*"}
     size = os.stat(path).st_size
     target = Target(bucket, keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
-    etag = upload(clients, path, target, _within(path)) or _ours(clients, bucket, stack, path)
+    etag = upload(clients, path, target, _within(path))
+    if etag is None:  # unless what is stored is this very content: our own put, whose answer was lost
+        found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=keys.state(stack))
+        fd = containment.open_file(path, _within(path))
+        try:
+            if found and found.get("Metadata", {}).get(SHA256) == content(fd).sha256:
+                etag = str(found["ETag"])
+        finally:
+            os.close(fd)
     if etag is None:
         message = f"{place}: another run stored a newer state since this one began; this run's state is not stored"
         raise StoreError(message, "it lies under runs/ of this run; see who it was: invoke history")
@@ -67,14 +75,3 @@ def full(path: str) -> bool:
 def _within(path: str) -> str:
     """No link may lead out of the directory a state lies in."""
     return os.path.realpath(os.path.dirname(path))
-
-
-def _ours(clients: Clients, bucket: str, stack: str, path: str) -> str | None:
-    """The ETag when what is stored is this very content: our own put, whose answer was lost and that was made again."""
-    found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=keys.state(stack))
-    fd = containment.open_file(path, _within(path))
-    try:
-        ours = found is not None and found.get("Metadata", {}).get(SHA256) == content(fd).sha256
-    finally:
-        os.close(fd)
-    return str(found["ETag"]) if found is not None and ours else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
-    from threading import Event
     from typing import TypeVar
 
     From = TypeVar("From")
@@ -20,20 +19,19 @@ def each(work: Callable[[From], To], given: Iterable[From], workers: int = WORKE
     from threading import Event
 
     over = Event()
+
+    def do(one: From) -> To:
+        if over.is_set():
+            raise RuntimeError("over")  # one that is earlier in the order has failed, and its error is raised
+        try:
+            return work(one)
+        except BaseException:
+            over.set()
+            raise
+
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for future in [pool.submit(_unless, over, work, one) for one in given]:
+            for future in [pool.submit(do, one) for one in given]:
                 yield future.result()
         finally:
             over.set()
-
-
-def _unless(over: Event, work: Callable[[From], To], one: From) -> To:
-    """The result; whoever fails says that it is over, and is earlier in the order than all that heed it."""
-    if over.is_set():
-        raise RuntimeError("over")  # nobody looks at it
-    try:
-        return work(one)
-    except BaseException:
-        over.set()
-        raise

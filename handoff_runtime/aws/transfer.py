@@ -59,45 +59,32 @@ def fetch(clients: Clients, place: Place, directory: str, *, skip: Collection[st
     found = [item for item in items(clients, place) if item.path not in skip]
     if not found:
         return Moved(0, 0)
-    beside = _made(os.path.join(directory, BESIDE))
-    try:
-        got = list(_fetched(clients, place.bucket, found, directory, beside))
-    finally:
-        _emptied(beside)
-    return Moved(len(got), sum(one.size for one in got))
-
-
-def _fetched(clients: Clients, bucket: str, found: Iterable[Item], directory: str, beside: str) -> Iterator[Got]:
     root = os.path.realpath(directory)
+    beside = os.path.join(directory, BESIDE)  # in which files wait until they are whole
+    try:
+        containment.remove(beside)  # what a killed run left
+        os.makedirs(beside)
+    except OSError as error:
+        raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
 
-    def one(numbered: tuple[int, Item]) -> Got:
+    def fetch_one(numbered: tuple[int, Item]) -> Got:
         number, item = numbered
-        source, path = Source(bucket, item.key, item.size, item.etag), os.path.join(root, item.path)
+        source, path = Source(place.bucket, item.key, item.size, item.etag), os.path.join(root, item.path)
         if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path):
             message = f"{os.path.join(directory, item.path)}: a symbolic link found on the way to it"
             raise StoreError(f"{message}, a directory expected", "remove it")
         return download(clients, source, os.path.join(beside, str(number)), os.path.join(directory, item.path))
 
-    numbered = list(enumerate(found))
-    yield from each(one, (each_one for each_one in numbered if each_one[1].size < LARGE))
-    yield from map(one, (each_one for each_one in numbered if each_one[1].size >= LARGE))
-
-
-def _made(beside: str) -> str:
-    """The directory in which files wait until they are whole; what a killed run left there is removed."""
     try:
-        containment.remove(beside)
-        os.makedirs(beside)
-    except OSError as error:
-        raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
-    return beside
-
-
-def _emptied(beside: str) -> None:
-    try:
-        os.rmdir(beside)
-    except OSError:
-        pass
+        numbered = list(enumerate(found))
+        got = list(each(fetch_one, (one for one in numbered if one[1].size < LARGE)))
+        got += map(fetch_one, (one for one in numbered if one[1].size >= LARGE))
+    finally:
+        try:
+            os.rmdir(beside)
+        except OSError:
+            pass
+    return Moved(len(got), sum(one.size for one in got))
 
 
 def files(directory: str, say: Callable[[str], None], *, skip: Collection[str] = ()) -> Iterator[Local]:
@@ -116,60 +103,49 @@ def files(directory: str, say: Callable[[str], None], *, skip: Collection[str] =
                 continue
             if os.path.islink(file) and (place := containment.leads_out(file, root)):
                 say(containment.note_outside(file, place, root))
-            elif found := _regular(file):
-                yield Local(_named(path), file, found.st_size, root)
-
-
-def _regular(file: str) -> os.stat_result | None:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
-
-
-def _named(path: str) -> str:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise StoreError(
-            f"{path!r}: a name that is not UTF-8 found, one that can be a key expected", "rename it"
-        ) from None
-    return path
+                continue
+            try:
+                found = os.stat(file)
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode):
+                try:
+                    path.encode()
+                except UnicodeEncodeError:
+                    message = f"{path!r}: a name that is not UTF-8 found, one that can be a key expected"
+                    raise StoreError(message, "rename it") from None
+                yield Local(path, file, found.st_size, root)
 
 
 def plan(clients: Clients, local: Iterable[Local], place: Place) -> Plan:
     """Compare files with what is stored, by size and content; a HEAD is needed only where the ETag tells nothing."""
     stored = {item.path: item for item in items(clients, place)}
     known = list(local)
-    same = list(each(lambda file: _same(clients, place, file, stored.get(file.path)), known))
+
+    def is_same(file: Local) -> bool:
+        item = stored.get(file.path)
+        if item is None or item.size != file.size:
+            return False
+        try:
+            fd = containment.open_file(file.file, file.within)
+        except OSError as error:
+            raise StoreError(f"{file.file}: {error.strerror}, a file to store expected") from None
+        try:
+            content = digest.content(fd)
+        finally:
+            os.close(fd)
+        if content.etag == item.etag:
+            return True
+        head = clients.call_unless(("404",), S3, "head_object", Bucket=place.bucket, Key=item.key)
+        return head is not None and head.get("Metadata", {}).get(digest.SHA256) == content.sha256
+
+    same = list(each(is_same, known))
     names = {file.path for file in known}
     return Plan(
         tuple(file for file, unchanged in zip(known, same, strict=True) if not unchanged),
         tuple(file for file, unchanged in zip(known, same, strict=True) if unchanged),
         tuple(item for path, item in stored.items() if path not in names),
     )
-
-
-def _same(clients: Clients, place: Place, file: Local, item: Item | None) -> bool:
-    if item is None or item.size != file.size:
-        return False
-    content = _content(file)
-    if content.etag == item.etag:
-        return True
-    head = clients.call_unless(("404",), S3, "head_object", Bucket=place.bucket, Key=item.key)
-    return head is not None and head.get("Metadata", {}).get(digest.SHA256) == content.sha256
-
-
-def _content(file: Local) -> digest.Content:
-    try:
-        fd = containment.open_file(file.file, file.within)
-    except OSError as error:
-        raise StoreError(f"{file.file}: {error.strerror}, a file to store expected") from None
-    try:
-        return digest.content(fd)
-    finally:
-        os.close(fd)
 
 
 def store(clients: Clients, send: Sequence[Local], place: Place) -> Moved:
@@ -196,11 +172,7 @@ def remove(clients: Clients, bucket: str, keys: Sequence[str]) -> int:
         some = [{"Key": key} for key in keys[start : start + MOST_KEYS]]
         answer = clients.call(S3, "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True})
         if errors := answer.get("Errors"):
-            raise _kept(bucket, errors)
+            key, code = errors[0]["Key"], errors[0]["Code"]
+            message = f"s3://{bucket}/{key}: not deleted ({code}), nor {len(errors) - 1} others"
+            raise StoreError(message, f"the permission s3:DeleteObject on arn:aws:s3:::{bucket}/{key} is needed")
     return len(keys)
-
-
-def _kept(bucket: str, errors: Sequence[dict[str, str]]) -> StoreError:
-    first = errors[0]
-    message = f"s3://{bucket}/{first['Key']}: not deleted ({first['Code']}), nor {len(errors) - 1} others"
-    return StoreError(message, f"the permission s3:DeleteObject on arn:aws:s3:::{bucket}/{first['Key']} is needed")

@@ -84,26 +84,22 @@ def upload(clients: Clients, path: str, target: Target, within: str | None = Non
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
     try:
-        return _right(clients, fd, path, target)
+        for attempt in range(1, TRIES + 1):
+            file = Open(fd, digest.content(fd, whole=target.whole))
+            put = _put_object if target.whole or file.content.size < LARGE else _put_parts
+            answer = put(clients, file, target)
+            if answer is None or not digest.differs(answer, file.content):
+                return answer and str(answer["ETag"])
+            clients.effects.say(
+                f"{target}: arrived as {answer['ETag']}, sent {file.content.etag}; put {attempt} of {TRIES}"
+            )
+            target = target._replace(condition={"IfMatch": answer["ETag"]} if target.condition else {})
     finally:
         os.close(fd)
-
-
-def _right(clients: Clients, fd: int, path: str, target: Target) -> str | None:
-    """Send it until it has arrived as it is here."""
-    for attempt in range(1, TRIES + 1):
-        file = Open(fd, digest.content(fd, whole=target.whole))
-        answer = (_put if target.whole or file.content.size < LARGE else _in_parts)(clients, file, target)
-        if answer is None or not digest.differs(answer, file.content):
-            return answer and str(answer["ETag"])
-        clients.effects.say(
-            f"{target}: arrived as {answer['ETag']}, sent {file.content.etag}; put {attempt} of {TRIES}"
-        )
-        target = target._replace(condition={"IfMatch": answer["ETag"]} if target.condition else {})
     raise StoreError(f"{target}: what arrived is not {path}, {TRIES} times", "run it again when nothing writes to it")
 
 
-def _put(clients: Clients, file: Open, target: Target) -> Any | None:
+def _put_object(clients: Clients, file: Open, target: Target) -> Any | None:
     content = file.content
     return clients.call_unless(
         LOST if target.condition else (),
@@ -118,15 +114,21 @@ def _put(clients: Clients, file: Open, target: Target) -> Any | None:
     )
 
 
-def _in_parts(clients: Clients, file: Open, target: Target) -> Any | None:
+def _put_parts(clients: Clients, file: Open, target: Target) -> Any | None:
     """Send the parts, several at a time; what was sent is thrown away when one cannot be."""
     place = {"Bucket": target.bucket, "Key": target.key}
     begun = clients.call(S3, "create_multipart_upload", **place, Metadata={SHA256: file.content.sha256})
     place["UploadId"] = begun["UploadId"]
+    step, size = digest.part_size(file.content.size), file.content.size
+
+    def put_part(number: int) -> dict[str, Any]:
+        body = Slice(file.fd, (number - 1) * step, min(number * step, size))
+        md5 = _base64(file.content.parts[number - 1])
+        answer = clients.call(S3, "upload_part", **place, PartNumber=number, Body=body, ContentMD5=md5)
+        return {"PartNumber": number, "ETag": answer["ETag"]}
+
     try:
-        numbers = range(1, len(file.content.parts) + 1)
-        parts = list(each(lambda number: _part(clients, file, place, number), numbers, WORKERS))
-        done = {"Parts": parts}
+        done = {"Parts": list(each(put_part, range(1, len(file.content.parts) + 1), WORKERS))}
         codes = LOST if target.condition else ()
         complete = clients.call_unless(
             codes, S3, "complete_multipart_upload", **place, MultipartUpload=done, **target.condition
@@ -137,14 +139,6 @@ def _in_parts(clients: Clients, file: Open, target: Target) -> Any | None:
     if complete is None:
         _abandon(clients, place)
     return complete
-
-
-def _part(clients: Clients, file: Open, place: Mapping[str, str], number: int) -> dict[str, Any]:
-    step = digest.part_size(file.content.size)
-    body = Slice(file.fd, (number - 1) * step, min(number * step, file.content.size))
-    md5 = _base64(file.content.parts[number - 1])
-    answer = clients.call(S3, "upload_part", **place, PartNumber=number, Body=body, ContentMD5=md5)
-    return {"PartNumber": number, "ETag": answer["ETag"]}
 
 
 def _abandon(clients: Clients, place: Mapping[str, str]) -> None:

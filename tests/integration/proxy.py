@@ -33,7 +33,8 @@ class Fault:
     `answer`: with `status` and `code`, or what `refusal` makes of the call, without asking the server; `cut`: the answer's body ends after `after`
     bytes; `cut-upload`: the request's does; `hide`: a key that is not there is refused, as S3 does to who may list
     only below a prefix; `lose`: the server does it, and nobody is told; `spoil`: a byte of the answer's body is
-    another; `spoil-upload`: of the request's; `wait`: for `seconds`; `clock`: the server's clock is off by `seconds`.
+    another; `spoil-upload`: of the request's; `wait`: for `seconds`; `clock`: the server's clock is off by `seconds`;
+    `pass`: nothing but what `then` does, which is called when the request arrives.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Fault:
     refusal: Callable[[Call], Refusal] | None = None
     after: int = 0
     seconds: float = 0.0
+    then: Callable[[], object] | None = None
     seen: int = 0
     done: int = 0
     hidden: int = 0
@@ -134,6 +136,9 @@ class _Handler(BaseHTTPRequestHandler):
         read = self.rfile.read(size) if named else b""  # what it is called by is in there
         call = protocols.read(self.command, self.path, dict(self.headers), read)
         faults = {fault.kind: fault for fault in self.server.proxy.chosen(self.command, what, call)}
+        for fault in faults.values():
+            if fault.then:
+                fault.then()
         if wait := faults.get("wait"):
             time.sleep(wait.seconds)
         if cut := faults.get("cut-upload"):

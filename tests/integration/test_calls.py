@@ -19,7 +19,7 @@ def test_a_deployment_that_changes_nothing_makes_few_calls(sound: Estate) -> Non
     """
     with sound.recorded() as calls:
         told = sound.must("deploy")
-    assert "no changes: everything is deployed as it lies here" in told.stderr
+    assert "no changes: the deployment is up to date" in told.stderr
     found = Counter(call.name for call in calls)
     assert found == {
         "sts:GetCallerIdentity": 1,

@@ -104,7 +104,7 @@ def test_an_account_where_nothing_is(sound: Estate) -> None:
     direct = sound.account.tenant.endpoint  # the proxy would refuse buckets that are not of its one account
     told = sound.invoke("destroy", AWS_ACCESS_KEY_ID=OTHER, AWS_ENDPOINT_URL=direct)
     where = f"(account {OTHER}, region {REGION})"
-    assert (told.exit, told.stderr) == (0, f"nothing is there of project shop in dev {where}\nnext: {DEPLOY}\n")
+    assert (told.exit, told.stderr) == (0, f"nothing to delete: project shop in dev {where}\nnext: {DEPLOY}\n")
     assert "not deployed" in sound.invoke("status", AWS_ACCESS_KEY_ID=OTHER).stdout
 
 
@@ -471,7 +471,7 @@ def test_two_changes_at_once(sound: Estate) -> None:
     sound.write(memory=1024 if sound.turn % 2 else 512)
     told = together(sound, ("shop",), ("shop",))
     assert [each.exit for each in told] == [0, 0], told
-    assert sound.must("deploy").stderr.splitlines()[-2] == "no changes: everything is deployed as it lies here"
+    assert sound.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
     assert sound.leftovers() == {}
 
 

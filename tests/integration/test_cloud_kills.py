@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
-import time
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-SHARES = (1, 0.7, 0.5)  # of the time a deployment takes, in which it is killed; less is left each time
+SHARES = (0.9, 0.7, 0.5)  # of the requests of a whole deployment, during which it is killed; fewer are left each time
 SEED = 20260301
 # an image that is made and pushed like any, in little time; nobody runs it
 DOCKERFILE = """\
@@ -46,28 +46,33 @@ def project(estate: Estate) -> None:
     estate.team.project(estate.name, PROJECT, files)
 
 
-def killed(estate: Estate, *words: str, after: float, number: signal.Signals) -> bool:
-    """Start a task, and end it after so many seconds; whether it had not ended by itself."""
+def killed(estate: Estate, *words: str, at: int, number: signal.Signals, after: float = 0.0) -> bool:
+    """Start a task and signal it when its `at`-th request arrives, or so many seconds later; whether it was still there."""
     process = estate.team.start(
         *words, "--project", estate.name, "--yes", env=estate.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    with process:
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
+
+    def strike() -> None:
+        if after:
+            threading.Timer(after, process.send_signal, [number]).start()
+        else:
             process.send_signal(number)
+
+    fault = estate.proxy.fault("pass", every=at, times=1, then=strike)
+    with process:
         assert process.stderr
         said = process.stderr.read().decode()
+    estate.proxy.faults.remove(fault)
     assert "Traceback" not in said, said
     assert process.returncode in (0, -number, 128 + number) or not said, said
     return process.returncode != 0
 
 
-def timed(estate: Estate, task: str, *words: str) -> float:
-    """How long a task takes that nobody interrupts."""
-    began = time.monotonic()
-    estate.must(task, *words)
-    return time.monotonic() - began
+def requests(estate: Estate, task: str, *words: str) -> int:
+    """How many requests a task sends that nobody interrupts, without those it repeats to see how far AWS is."""
+    with estate.recorded() as calls:
+        estate.must(task, *words)
+    return len(set(calls))
 
 
 def deployed(environment: str) -> dict[str, str]:
@@ -92,42 +97,48 @@ def check(estate: Estate, environment: str) -> None:
     assert estate.account.objects(bucket, f"{stack}/") == {".env/files/turn": b"1\n"}
     assert estate.account.boto("ssm").get_parameter(Name=f"{stack}__params")["Parameter"]["Version"] == 1
     again = estate.must("deploy").stderr.splitlines()
-    assert again[-2] == "no changes: everything is deployed as it lies here"
+    assert again[-2] == "no changes: the deployment is up to date"
 
 
 def test_a_deployment_that_is_killed_is_begun_again(small: Estate) -> None:
-    """At moments all over it, from nothing and in between; each time the next one begins where that had come to."""
+    """At requests all over it, from nothing and in between; each time the next one begins where that had come to.
+
+    What begins from nothing sends all of its requests. A later one may end before its moment; and docker sends none,
+    so that it is hit between two requests.
+    """
     chance = random.Random(SEED)  # no secret
     small.words["HANDOFF_ENVIRONMENT"] = "k0"
-    whole = timed(small, "deploy")
+    whole = requests(small, "deploy")
     check(small, "k0")
     kills = 0
     for environment in [f"k{number}" for number in range(1, 6)]:
         small.words["HANDOFF_ENVIRONMENT"] = environment
         for share in SHARES:
             number = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-            kills += killed(small, "deploy", after=chance.uniform(0.5, share * whole), number=number)
+            after = 0 if share == SHARES[0] else chance.choice([0, 0.1, 0.5])
+            kills += killed(small, "deploy", at=chance.randint(1, int(share * whole)), number=number, after=after)
         small.must("deploy")
         check(small, environment)
-    assert kills > len(SHARES)
+    assert kills >= 5
 
 
 def test_a_removal_that_is_killed_is_begun_again(small: Estate) -> None:
     chance = random.Random(SEED)  # no secret
     small.words["HANDOFF_ENVIRONMENT"] = "k0"
     small.must("schedule")
-    whole = timed(small, "destroy", "--data")
+    whole = requests(small, "destroy", "--data")
     assert set(of(small, "k0")) == {"handoff-k0"}
     kills = 0
     for environment in ("k1", "k2"):
         small.words["HANDOFF_ENVIRONMENT"] = environment
         small.must("schedule")
-        for _ in range(4):
-            kills += killed(small, "destroy", "--data", after=chance.uniform(0.4, whole), number=signal.SIGKILL)
+        for after in (0, 0, 0.1, 0.3):
+            at = chance.randint(1, int(SHARES[0] * whole))
+            kills += killed(small, "destroy", "--data", at=at, number=signal.SIGKILL, after=after)
         small.must("destroy", "--data")
         assert of(small, environment) == {f"handoff-{environment}": "CREATE_COMPLETE"}
         bucket = names.bucket(environment, small.account.number, "eu-central-1")
         assert small.account.boto("s3").list_object_versions(Bucket=bucket).get("Versions", []) == []
-    assert kills > 0
+    assert kills >= 2
     there = [each["repositoryName"] for each in small.account.boto("ecr").describe_repositories()["repositories"]]
     assert sorted(there) == [names.stack("shop", environment) for environment in ("k3", "k4", "k5")]

@@ -62,7 +62,7 @@ def test_a_first_deployment(bare: Estate) -> None:
     good = ("handoff-dev", "handoff-dev-shop", "handoff-dev-shop-registry")
     assert bare.account.stacks() == dict.fromkeys(good, "CREATE_COMPLETE")
     assert bare.leftovers() == {}
-    assert bare.must("deploy").stderr.splitlines()[-2] == "no changes: everything is deployed as it lies here"
+    assert bare.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
 
 
 def test_a_later_deployment(bare: Estate) -> None:

@@ -1,15 +1,14 @@
-"""docs/deploy.md, followed: every command of the page in its order, in an account of the testbed."""
+"""docs/guide/deploy.md and operate.md, followed: every command of both pages in its order, in an account of the testbed."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+import transcript
 from cloud import REGION
 from team import ROOT
 
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.network
 
-PAGE = ROOT / "docs/deploy.md"
-BLOCK = re.compile(
-    r"^```\n(?P<transcript>\$ .*?)^```$|^<!-- the schedule (?P<fires>\S+) fires -->$", re.MULTILINE | re.DOTALL
-)
-COMMAND = re.compile(r"^\$ (?P<command>.*\n(?:> .*\n)*)(?P<said>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+PAGES = [ROOT / "docs/guide/deploy.md", ROOT / "docs/guide/operate.md"]
 LEAST = 30
 ACCOUNT_IN_DOCS = "123456789012"
 DIFFERS = (
@@ -45,71 +40,45 @@ PASSING = re.compile(r"(PROVISIONING|PENDING|ACTIVATING|RUNNING|DEPROVISIONING|S
 """States of a task: which of them are seen depends on when it is looked at."""
 
 
-@dataclass(frozen=True)
-class Reader:
-    """Somebody who types what the page says, and sees whether the same comes of it."""
+def test_the_pages_show_what_happens(team: Team, account: Account) -> None:
+    """UPDATE_GOLDENS=1 rewrites their output. The sample gets a file of this test, so that no other test has its image."""
+    (team.sample("word-count") / "account.txt").write_text(account.number, encoding="utf-8")
 
-    team: Team
-    account: Account
-
-    def follow(self, page: str) -> str:
-        """The page with what was really said."""
-        return BLOCK.sub(self._block, page)
-
-    def _block(self, found: re.Match[str]) -> str:
-        if found["fires"]:
-            self._fire(found["fires"])
-            return found[0]
-        typed = (self._type(each["command"], each["said"]) for each in COMMAND.finditer(found["transcript"]))
-        return f"```\n{''.join(typed)}```"
-
-    def _fire(self, schedule: str) -> None:
-        fired = self.account.fire(schedule)
-        assert fired.status == "SUCCEEDED", fired
-
-    def _type(self, command: str, shown: str) -> str:
+    def run(command: str, _shown: str) -> str:
         done = subprocess.run(
-            ["sh", "-c", _as_here(command)],
-            cwd=self.team.root,
-            env=self.team.environment({**self.account.environ, "AWS_DEFAULT_REGION": REGION}),
+            ["sh", "-c", without_uv(command)],
+            cwd=team.root,
+            env=team.environment({**account.environ, "AWS_DEFAULT_REGION": REGION}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
         )
-        said = done.stdout.decode()
-        if not os.environ.get("UPDATE_GOLDENS"):
-            assert _same_every_time(said) == _same_every_time(shown), command
-        return f"$ {command}{said.replace(self.account.number, ACCOUNT_IN_DOCS)}"
+        return done.stdout.decode().replace(account.number, ACCOUNT_IN_DOCS)
 
+    def fire(event: str) -> None:
+        fired = account.fire(event.split()[2])
+        assert fired.status == "SUCCEEDED", fired
 
-def _as_here(command: str) -> str:
-    """What is typed, without the shell's own marks; `uv run` would look for a pyproject.toml."""
-    typed = re.sub(r"^> ", "", command, flags=re.MULTILINE)
-    return typed.replace("uv run python", sys.executable).replace("uv run invoke", f"{sys.executable} -m invoke")
-
-
-def _same_every_time(text: str) -> list[str]:
-    for pattern, name in DIFFERS:
-        text = re.sub(pattern, name, text)
-    return [" ".join(line.split()) for line in text.splitlines() if not PASSING.match(line)]
-
-
-def test_the_page_shows_what_happens(team: Team, account: Account) -> None:
-    """UPDATE_GOLDENS=1 writes its transcripts anew. The sample is made another one: its image is nobody else's."""
-    (team.sample("word-count") / "account.txt").write_text(account.number, encoding="utf-8")
-    page = PAGE.read_text(encoding="utf-8")
-    followed = Reader(team, account).follow(page)
-    if os.environ.get("UPDATE_GOLDENS"):
-        PAGE.write_text(followed, encoding="utf-8")
+    for page in PAGES:
+        transcript.follow(page, run, stable, fire)
     assert (account.stacks(), [each["Name"] for each in account.boto("s3").list_buckets()["Buckets"]]) == ({}, [])
     assert account.boto("ssm").describe_parameters()["Parameters"] == []
 
 
-def test_every_command_of_the_page_is_followed() -> None:
-    """None stands in a block that is no transcript."""
-    page = PAGE.read_text(encoding="utf-8")
-    transcripts = [found["transcript"] for found in BLOCK.finditer(page) if found["transcript"]]
-    followed = [each["command"].splitlines()[0] for text in transcripts for each in COMMAND.finditer(text)]
-    assert followed == re.findall(r"^\$ (.*)$", page, re.MULTILINE)
-    assert len(followed) >= LEAST
+def without_uv(command: str) -> str:
+    """`uv run` would look for a pyproject.toml."""
+    return command.replace("uv run python", sys.executable).replace("uv run invoke", f"{sys.executable} -m invoke")
+
+
+def stable(text: str) -> list[str]:
+    lines = "".join(line for line in text.splitlines(keepends=True) if not PASSING.match(line))
+    return transcript.without(DIFFERS, lines)
+
+
+def test_every_command_of_the_pages_is_followed() -> None:
+    """No block is anything but a transcript."""
+    for page in PAGES:
+        followed = [command.splitlines()[0] for command, _ in transcript.commands(page)]
+        assert followed == re.findall(r"^\$ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sum(len(transcript.commands(page)) for page in PAGES) >= LEAST

@@ -19,6 +19,7 @@ from cloud import REGION, Cloud
 from proxy import Proxy
 from team import Team, Told
 
+from handoff_kit.apply import ApplyOptions
 from handoff_kit.destruction import project as destruction
 from handoff_kit.destruction import shared as environments
 from handoff_kit.remote import names
@@ -216,7 +217,7 @@ def test_the_help(team: Team) -> None:
 
 
 GOES = (
-    "goes:",
+    "delete:",
     "  stack handoff-ENV-shop-schedule",
     "  stack handoff-ENV-shop, with its log N bytes",
     "  stack handoff-ENV-shop-registry, with 1 image N bytes",
@@ -229,16 +230,16 @@ def test_data_stays_unless_it_is_asked_for(desk: Desk) -> None:
     before = desk.there()
     assert before == {**EVERYTHING, "repositories": desk.repositories()}
     said = desk.invoke("--dry", "destroy")
-    shown = told(*GOES, "stays:", *(f"  {line}" for line in KEEPS))
+    shown = told(*GOES, "keep:", *(f"  {line}" for line in KEEPS))
     assert said == Told(
         0,
         "",
         shown
         + told(
             "would remove stack handoff-ENV-shop-schedule",
-            "would look whether a task runs in cluster handoff-ENV",
+            "would check that no task is running in cluster handoff-ENV",
             "would remove stack handoff-ENV-shop",
-            "would remove 1 image of repository handoff-ENV-shop",
+            "would delete 1 image of repository handoff-ENV-shop",
             "would remove stack handoff-ENV-shop-registry",
         )
         + DRY,
@@ -252,9 +253,9 @@ def test_data_stays_unless_it_is_asked_for(desk: Desk) -> None:
         + told(
             *("remove stack handoff-ENV-shop-schedule", "stack handoff-ENV-shop-schedule is removed"),
             *("remove stack handoff-ENV-shop", "stack handoff-ENV-shop is removed"),
-            "remove 1 image of repository handoff-ENV-shop",
+            "delete 1 image of repository handoff-ENV-shop",
             *("remove stack handoff-ENV-shop-registry", "stack handoff-ENV-shop-registry is removed"),
-            "looked again; still there, as told:",
+            "verified, only this is kept:",
             *(f"  {line}" for line in KEEPS),
             "next: invoke deploy --project shop",
         ),
@@ -262,8 +263,8 @@ def test_data_stays_unless_it_is_asked_for(desk: Desk) -> None:
     assert desk.there() == {**before, "stacks": set(), "repositories": []}
     again = desk.invoke("destroy")  # nothing is asked where nothing goes
     assert again.stderr == told(
-        f"nothing but what stays is there of project shop in ENV {HERE}",
-        "stays:",
+        f"nothing to delete: project shop in ENV {HERE}",
+        "keep:",
         *(f"  {line}" for line in KEEPS),
         "next: invoke deploy --project shop",
     )
@@ -274,22 +275,22 @@ def test_data_goes_with_all_its_versions(desk: Desk) -> None:
     lines = [*GOES, *(f"  {line}" for line in KEEPS)]
     dry = desk.invoke("--dry", "destroy", "--data").stderr
     assert dry.startswith(told(*lines))
-    steps = [line.removeprefix("would ") for line in dry.splitlines() if line.startswith("would remove 4")]
-    assert steps == ["remove 4 versions below s3://BUCKET/handoff-ENV-shop/"]
+    steps = [line.removeprefix("would ") for line in dry.splitlines() if line.startswith("would delete 4")]
+    assert steps == ["delete 4 versions below s3://BUCKET/handoff-ENV-shop/"]
     said = desk.invoke("destroy", "--data", "--yes")
     assert (said.exit, said.stderr.splitlines()[-5:]) == (
         0,
         [
-            "remove 4 versions below s3://BUCKET/handoff-ENV-shop/",
-            "give up an unfinished upload of s3://BUCKET/handoff-ENV-shop/.artifacts/large",
-            "remove parameter handoff-ENV-shop__params",
-            "looked again; nothing is left",
+            "delete 4 versions below s3://BUCKET/handoff-ENV-shop/",
+            "abort an unfinished upload of s3://BUCKET/handoff-ENV-shop/.artifacts/large",
+            "delete parameter handoff-ENV-shop__params",
+            "verified, nothing is left",
             "next: invoke deploy --project shop",
         ],
     )
     assert desk.there() == NOTHING
     assert desk.invoke("destroy", "--data").stderr == told(
-        f"nothing is there of project shop in ENV {HERE}", "next: invoke deploy --project shop"
+        f"nothing to delete: project shop in ENV {HERE}", "next: invoke deploy --project shop"
     )
 
 
@@ -299,8 +300,7 @@ def test_without_a_terminal_nobody_is_asked(desk: Desk) -> None:
     said = desk.invoke("destroy", "--data")
     what = "destroy project shop in environment ENV (3 stacks and all of its data)"
     assert said.stderr.endswith(
-        f"error: destroy: {what}: found no terminal to ask on, expected --yes\n"
-        "hint: invoke destroy --project shop --data --yes\n"
+        f"error: destroy: {what}: needs --yes without a terminal\nhint: invoke destroy --project shop --data --yes\n"
     ), said.stderr
     assert (said.exit, desk.there()) == (2, before)
 
@@ -309,13 +309,15 @@ def test_a_project_whose_files_are_gone(desk: Desk) -> None:
     desk.deploy()
     (desk.team.root / "projects" / desk.name / "project.yml").unlink()
     said = desk.invoke("destroy", "--data", "--yes")
-    assert said.stderr.startswith("note: there is no projects/shop/project.yml here; going by names alone\n")
+    assert said.stderr.startswith(
+        "note: found no projects/shop/project.yml; using the default names of its resources\n"
+    )
     assert (said.exit, desk.there()) == (0, NOTHING)
 
 
 def test_without_a_bucket_there_is_no_data(desk: Desk) -> None:
     said = desk.invoke("destroy", "--data", S3_BUCKET_NAME=f"none-{uuid.uuid4().hex}")
-    assert said == Told(0, "", f"nothing is there of project shop in ENV {HERE}\nnext: invoke deploy --project shop\n")
+    assert said == Told(0, "", f"nothing to delete: project shop in ENV {HERE}\nnext: invoke deploy --project shop\n")
 
 
 # what is refused
@@ -375,7 +377,7 @@ def test_params_of_another_stay(desk: Desk) -> None:
     [
         pytest.param(
             ["--shared", "--project", "shop"],
-            "error: --shared: found together with --project, expected one of them\nhint: leave out --project\n",
+            "error: --shared and --project exclude each other\nhint: leave out --project\n",
             id="shared and a project",
         ),
         pytest.param(["--project", "a/b"], "error: project name: found 'a/b', expected letters*", id="no name"),
@@ -403,13 +405,13 @@ def test_many_versions_and_many_images(desk: Desk) -> None:
         text = json.dumps({**manifest, "config": {"digest": DIGESTS[0], "size": number}, "layers": []})
         ecr.put_image(repositoryName=repository, imageTag=f"t{number}", imageManifest=text)
     said = desk.invoke("destroy", "--data", "--yes")
-    removed = [line for line in said.stderr.splitlines() if re.match("remove (?!stack)", line)]
+    removed = [line for line in said.stderr.splitlines() if line.startswith("delete ")]
     assert removed == [
-        "remove 100 images of repository handoff-ENV-shop",
-        "remove 11 images of repository handoff-ENV-shop",
-        "remove 1,000 versions below s3://BUCKET/handoff-ENV-shop/",
-        "remove 7 versions below s3://BUCKET/handoff-ENV-shop/",
-        "remove parameter handoff-ENV-shop__params",
+        "delete 100 images of repository handoff-ENV-shop",
+        "delete 11 images of repository handoff-ENV-shop",
+        "delete 1,000 versions below s3://BUCKET/handoff-ENV-shop/",
+        "delete 7 versions below s3://BUCKET/handoff-ENV-shop/",
+        "delete parameter handoff-ENV-shop__params",
     ]
     assert (said.exit, desk.there()) == (0, NOTHING)
 
@@ -475,7 +477,7 @@ def test_it_can_be_interrupted_at_every_call(desk: Desk, before: bool) -> None: 
 
 def destroyed(desk: Desk, clients: Any) -> None:
     stack = Stack(desk.name, "dev", desk.stack, desk.cloud.bucket, f"--project {desk.name}", clients)
-    destruction.destroy(stack, "handoff-dev", data=True, dry=False, yes=True, say=lambda _: None)
+    destruction.destroy(stack, "handoff-dev", data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 
 def test_what_should_be_gone_and_is_not_is_an_error(desk: Desk) -> None:
@@ -543,9 +545,9 @@ def test_the_shared_stack_goes_and_its_bucket_stays(common: Desk) -> None:
         0,
         "",
         told(
-            *("goes:", "  stack handoff-ENV", "stays:", *kept),
+            *("delete:", "  stack handoff-ENV", "keep:", *kept),
             *("remove stack handoff-ENV", "stack handoff-ENV is removed"),
-            *("looked again; still there, as told:", *kept, "next: invoke deploy --project NAME"),
+            *("verified, only this is kept:", *kept, "next: invoke deploy --project NAME"),
         ),
     ), said.stderr
     assert (shared_stacks(common), common.versions(), common.parameters()) == ([], versions, ["STACK__params"])
@@ -554,27 +556,27 @@ def test_the_shared_stack_goes_and_its_bucket_stays(common: Desk) -> None:
 def test_with_its_data_the_bucket_goes_too(common: Desk) -> None:
     dry = common.invoke("--dry", "destroy", "--shared", "--data", project="")
     steps = (
-        "remove 1 parameter (handoff-ENV-shop__params)",
-        "remove 5 versions below s3://BUCKET/",
-        "give up an unfinished upload of s3://BUCKET/handoff-ENV-shop/.artifacts/large",
+        "delete 1 parameter (handoff-ENV-shop__params)",
+        "delete 5 versions below s3://BUCKET/",
+        "abort an unfinished upload of s3://BUCKET/handoff-ENV-shop/.artifacts/large",
     )
     assert [line for line in dry.stderr.splitlines() if line.startswith("would")] == [
         *(f"would {step}" for step in steps),
         "would remove stack handoff-ENV",
-        "would remove bucket BUCKET",
+        "would delete bucket BUCKET",
     ]
     said = common.invoke("destroy", "--shared", "--data", "--yes", project="")
     assert (said.exit, said.stderr.splitlines()[-8:]) == (
         0,
         [
             *steps,
-            *("remove stack handoff-ENV", "stack handoff-ENV is removed", "remove bucket BUCKET"),
-            *("looked again; nothing is left", "next: invoke deploy --project NAME"),
+            *("remove stack handoff-ENV", "stack handoff-ENV is removed", "delete bucket BUCKET"),
+            *("verified, nothing is left", "next: invoke deploy --project NAME"),
         ],
     )
     assert (shared_stacks(common), buckets(common), common.parameters()) == ([], [], [])
     assert common.invoke("destroy", "--shared", "--data", project="").stderr == told(
-        "nothing is there that environment ENV shares", "next: invoke deploy --project NAME"
+        "nothing to delete: shared by environment ENV", "next: invoke deploy --project NAME"
     )
 
 
@@ -582,13 +584,12 @@ def test_with_its_data_the_bucket_goes_too(common: Desk) -> None:
 def test_the_shared_stack_can_be_interrupted_at_every_call(common: Desk, before: bool) -> None:  # noqa: FBT001
     """One environment is enough: each time a call further on is cut."""
     clients, cut_calls = common.cloud.clients(), []
-    asked = environments.Asked(common.environment, ACCOUNT, data=True)
     for _ in range(20):
         try:
-            environments.destroy(Cut(clients, 1, before=before), asked, dry=False, yes=True, say=lambda _: None)  # type: ignore[arg-type]
+            destroy_common(common, Cut(clients, 1, before=before))
         except (StoreError, AWSError) as error:
             cut_calls.append(str(error).split()[1].rstrip(":"))
-            step(clients, asked) if before else None
+            step(common, clients) if before else None
         else:
             break
     assert (shared_stacks(common), buckets(common), common.parameters()) == ([], [], [])
@@ -596,10 +597,15 @@ def test_the_shared_stack_can_be_interrupted_at_every_call(common: Desk, before:
     assert {"delete_objects", "delete_stack", "delete_bucket"} <= set(cut_calls)
 
 
-def step(clients: Clients, asked: environments.Asked) -> None:
+def destroy_common(common: Desk, clients: Any) -> None:
+    target = environments.shared_target(clients, common.environment, ACCOUNT)
+    environments.destroy_shared(target, data=True, options=ApplyOptions(lambda _: None, yes=True))
+
+
+def step(common: Desk, clients: Clients) -> None:
     """One call further."""
     try:
-        environments.destroy(Cut(clients, 1, before=False), asked, dry=False, yes=True, say=lambda _: None)  # type: ignore[arg-type]
+        destroy_common(common, Cut(clients, 1, before=False))
     except (StoreError, AWSError):
         return
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import CommandError, ProjectError
-from handoff_kit.execute import execute
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Venv, load
 from handoff_kit.starters import plan_new
@@ -69,7 +69,7 @@ class Workshop:
         return plan_install(self.place, (venv,), states, self.installer, upgrade=upgrade)
 
     def install(self, *requirements: str, upgrade: bool = False) -> None:
-        execute(self.plan(*requirements, upgrade=upgrade), dry=False, say=lambda _: None)
+        apply(self.plan(*requirements, upgrade=upgrade), None, ApplyOptions(lambda _: None))
 
     @property
     def directory(self) -> Path:
@@ -170,7 +170,7 @@ def test_uv_keeps_the_versions_that_still_fit(workshop: Workshop) -> None:
 
 def test_an_installation_killed_in_the_middle_is_done_again(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
-    execute(workshop.plan("mytap")[:-1], dry=False, say=lambda _: None)
+    apply(workshop.plan("mytap")[:-1], None, ApplyOptions(lambda _: None))
     assert workshop.says("mytap") == "mytap 1.0"
     assert venv_status(workshop.place, tap("mytap")) == "stale"
     workshop.install("mytap")
@@ -314,7 +314,7 @@ def test_the_elements_are_sent_once(tmp_path: Path) -> None:
 
 @pytest.mark.network
 def test_the_singer_starter_runs_once_installed(tmp_path: Path) -> None:
-    execute(plan_new(tmp_path, "mine", "singer"), dry=False, say=lambda _: None)
+    apply(plan_new(tmp_path, "mine", "singer"), None, ApplyOptions(lambda _: None))
     assert sent_twice(ProjectPlace("mine", tmp_path), "cities.jsonl") == (3, 0)
 
 
@@ -323,7 +323,7 @@ def sent_twice(place: ProjectPlace, stored: str) -> tuple[int, int]:
     venvs = load(place.file, place.shown).venvs
     locks = {venv.name: read_text(place.lock(venv.name)) for venv in venvs}
     states = {venv.name: read_venv_state(place, venv) for venv in venvs}
-    execute(plan_install(place, venvs, states, find_installer()), dry=False, say=lambda _: None)
+    apply(plan_install(place, venvs, states, find_installer()), None, ApplyOptions(lambda _: None))
     assert all(read_text(place.lock(name)) == text for name, text in locks.items() if text)
     shutil.copytree(place.local, place.directory / ".env/config")
     (place.directory / ".artifacts").mkdir()

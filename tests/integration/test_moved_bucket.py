@@ -169,7 +169,7 @@ def after_the_move(estate: Estate, old: str, new: str) -> None:
     told = estate.must("deploy")
     assert lines(told, "note", "no changes") == [
         f"note: project shop stays in bucket {estate.stable(new)}, with which it is deployed",
-        "no changes: everything is deployed as it lies here",
+        "no changes: the deployment is up to date",
     ]
     change_policy(estate, old, new)
     estate.must("run")

@@ -91,5 +91,5 @@ def test_the_store_stands_apart_from_other_sources(team: Team, env: Mapping[str,
         name = other.partition("=")[0]
         assert (told.exit, told.stderr) == (
             2,
-            f"error: --remote: found together with {name}, expected one of them\nhint: leave out {name}\n",
+            f"error: --remote and {name} exclude each other\nhint: leave out {name}\n",
         )

@@ -905,7 +905,7 @@ def test_stop_where_nothing_runs(desk: Desk) -> None:
         0,
         "",
         """\
-no task of handoff-dev-shop runs; one that has just started may not be listed yet: invoke stop --project shop --task ID
+no task of handoff-dev-shop runs; one just started may not be listed yet: invoke stop --project shop --task ID
 next: invoke logs --project shop
 """,
     )
@@ -934,7 +934,7 @@ def test_several_are_not_stopped_without_being_asked_for(desk: Desk) -> None:
         2,
         "",
         """\
-error: stop: stop 2 tasks of project shop: found no terminal to ask on, expected --yes
+error: stop: stop 2 tasks of project shop: needs --yes without a terminal
 hint: invoke stop --project shop --yes
 """,
     )

@@ -83,7 +83,7 @@ def test_runs(team: Team, account: Account) -> None:
 def test_a_run_that_is_left_found_read_and_stopped(team: Team, account: Account) -> None:
     team.project("worker", PROJECT)
     assert invoke(team, account, "deploy", "--yes").exit == 0
-    assert "image      in step: " in invoke(team, account, "status").stdout
+    assert "image      up to date: " in invoke(team, account, "status").stdout
 
     started = invoke(team, account, "run", "--detach", "--var", "what=sleep 600")
     task = started.stdout.strip()
@@ -115,5 +115,5 @@ def test_a_run_that_is_left_found_read_and_stopped(team: Team, account: Account)
     assert (line["last_run"]["outcome"], line["tasks"], line["params"]) == (
         "stopped",
         [],
-        {"state": "in step", "version": 1, "stored_only": []},
+        {"state": "up to date", "version": 1, "stored_only": []},
     )

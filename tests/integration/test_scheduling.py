@@ -316,8 +316,7 @@ def test_nobody_is_asked_without_a_terminal(desk: Desk) -> None:
     assert (told.exit, told.stderr.splitlines()[-2:], desk.found()) == (
         2,
         [
-            "error: schedule: make stack handoff-dev-NAME-schedule (10 to add): "
-            "found no terminal to ask on, expected --yes",
+            "error: schedule: make stack handoff-dev-NAME-schedule (10 to add): needs --yes without a terminal",
             "hint: invoke schedule --project NAME --name weekly --cron '0 5 * * MON' --timezone Asia/Tokyo "
             "--data '{\"n\": 1}' --yes",
         ],

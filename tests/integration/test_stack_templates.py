@@ -10,6 +10,7 @@ import pytest
 from cloud import REGION
 
 from handoff_kit import templates
+from handoff_kit.apply import ApplyOptions
 from handoff_kit.destruction import project as destruction
 from handoff_kit.destruction import shared as environments
 from handoff_kit.project import Project
@@ -83,7 +84,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     group = tenant.boto("ec2").describe_security_groups(GroupIds=[shared["SecurityGroup"]])["SecurityGroups"][0]
     assert (group["IpPermissions"], group["VpcId"]) == ([], shared["Vpc"])
 
-    assert deploy(team, clients, f"{STACK}-registry", templates.registry(team.root, "rates", loaded, STACK, "prod"))
+    assert deploy(team, clients, f"{STACK}-registry", templates.registry(team.root, "rates", STACK, "prod"))
     assert outputs(tenant, f"{STACK}-registry") == {
         "Repository": STACK,
         "RepositoryUri": f"{account}.dkr.ecr.{REGION}.amazonaws.com/{STACK}",
@@ -110,14 +111,14 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []
     stack = Stack("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
-    destruction.destroy(stack, "handoff-prod", data=False, dry=False, yes=True, say=said.append)
+    destruction.destroy(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
     assert said[-2:] == [
-        "looked again; still there, as told:",
+        "verified, only this is kept:",
         f"  s3://{bucket}/{STACK}/: 1 object, 1 version, 1 bytes",
     ]
-    asked = environments.Asked("prod", account, data=True)
-    environments.destroy(clients, asked, dry=False, yes=True, say=said.append)
-    assert said[-1] == "looked again; nothing is left"
+    target = environments.shared_target(clients, "prod", account)
+    environments.destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
+    assert said[-1] == "verified, nothing is left"
     left = tenant.boto("cloudformation").describe_stacks()["Stacks"]
     assert [one["StackName"] for one in left if one["StackStatus"] != "DELETE_COMPLETE"] == []
     assert s3.list_buckets()["Buckets"] == []

@@ -1,4 +1,4 @@
-"""The table of states in docs/running.md, replayed row by row: the kit renders the project, the runtime runs it."""
+"""The table of states in docs/concepts/state.md, replayed row by row: the kit renders the project, the runtime runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handoff_kit.source import parse
 if TYPE_CHECKING:
     from harness import Project
 
-PAGE = ROOT / "docs" / "running.md"
+PAGE = ROOT / "docs" / "concepts" / "state.md"
 OLD = b'{"old": 1}'
 TARGET = 'cat >/dev/null; printf %s "$1"; exit "$2"'
 

@@ -111,11 +111,11 @@ def test_every_project(desk: Desk) -> None:
     assert told == Told(
         0,
         """\
-PROJECT  STACK     IMAGE    PARAMS   NEXT RUN           LAST RUN              OUTCOME
-a        deployed  differs  in step  2090-01-01T02:00Z  2026-03-01T02:00:00Z  succeeded
-b        none      none     differs  -                  -                     -
-broken   none      none     none     -                  -                     -
-c        none      none     none     -                  -                     -
+PROJECT  STACK     IMAGE        PARAMS       NEXT RUN           LAST RUN              OUTCOME
+a        deployed  out of date  up to date   2090-01-01T02:00Z  2026-03-01T02:00:00Z  succeeded
+b        none      none         out of date  -                  -                     -
+broken   none      none         none         -                  -                     -
+c        none      none         none         -                  -                     -
 """,
         """\
 note: projects/broken/project.yml:1:13: `comand` is not a known key of stage 1
@@ -125,8 +125,8 @@ next: invoke check --project broken --environment ENV
     )
     lines = [json.loads(line) for line in desk.invoke("status", "--json").stdout.splitlines()]
     assert [(line["project"], line["params"]["state"], line["next_run"]) for line in lines] == [
-        ("a", "in step", "2090-01-01T02:00:00Z"),
-        ("b", "differs", None),
+        ("a", "up to date", "2090-01-01T02:00:00Z"),
+        ("b", "out of date", None),
         ("broken", "none", None),
         ("c", "none", None),
     ]
@@ -147,9 +147,9 @@ def test_one_project(desk: Desk, ecs: Ecs) -> None:
         f"""\
 project    shop (ENV)
 stack      handoff-ENV-shop: CREATE_COMPLETE
-image      in step: {here}
-params     in step: version 1
-files      differs: 1 to upload, 0 in step
+image      up to date: {here}
+params     up to date: version 1
+files      out of date: 1 to upload, 0 up to date
 schedule   nightly: rate(1 hour) UTC
 last run   R of 2026-03-01T02:00:00Z (run): succeeded after 1.5 s
 task       {task.id} RUNNING since 2023-11-14T22:13:22Z
@@ -167,7 +167,7 @@ def test_a_permission_that_is_missing_is_told_and_hides_no_more_than_it_must(des
     told = desk.invoke("status", AWS_ENDPOINT_URL=proxy.url)
     assert (told.exit, told.stdout.splitlines()[1].split()) == (
         0,
-        ["shop", "deployed", "differs", "unknown", "-", "-", "?"],
+        ["shop", "deployed", "out", "of", "date", "unknown", "-", "-", "?"],
     )
     assert "the permission ssm:DescribeParameters on " in told.stderr
     assert "the permission s3:GetObject on " in told.stderr
@@ -183,10 +183,10 @@ def test_an_account_that_is_not_known_hides_only_the_runs(desk: Desk, proxy: Pro
     assert desk.invoke("status", AWS_ENDPOINT_URL=proxy.url, S3_BUCKET_NAME="") == Told(
         0,
         """\
-PROJECT  STACK     IMAGE    PARAMS   NEXT RUN  LAST RUN  OUTCOME
-a        deployed  differs  none     -         -         ?
-b        none      none     in step  -         -         ?
-c        none      none     none     -         -         -
+PROJECT  STACK     IMAGE        PARAMS      NEXT RUN  LAST RUN  OUTCOME
+a        deployed  out of date  none        -         -         ?
+b        none      none         up to date  -         -         ?
+c        none      none         none        -         -         -
 """,
         """\
 error: STS GetCallerIdentity: AccessDenied found, the permission sts:GetCallerIdentity on * expected
@@ -205,7 +205,8 @@ def test_many_projects_take_a_call_each_and_a_few(desk: Desk, proxy: Proxy) -> N
         desk.ran(name)
     told = desk.invoke("status", AWS_ENDPOINT_URL=proxy.url)
     assert {tuple(line.split()) for line in told.stdout.splitlines()[1:]} == {
-        (name, "deployed", "differs", "in", "step", "-", "2026-03-01T02:00:00Z", "succeeded") for name in names
+        (name, "deployed", "out", "of", "date", "up", "to", "date", "-", "2026-03-01T02:00:00Z", "succeeded")
+        for name in names
     }
     found = Counter("lock" if ".lock" in call else call.split()[-1] for call in proxy.calls)
     assert found.pop("lock") == MANY

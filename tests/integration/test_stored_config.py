@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from cloud import Cloud
 
+    from handoff_kit.steps import Push
+
 __all__ = ["desk"]
 
 TAP, NOTE = CONFIG[".local/tap.json"], CONFIG[".local/note.txt"]
@@ -55,7 +57,7 @@ def test_a_push_from_a_fresh_clone_keeps_what_is_stored(clone: Desk) -> None:
     assert clone.invoke("params.push") == Told(
         0,
         "",
-        f"note: kept 2 stored config files that are not here: note.txt, tap.json\n{HINT}"
+        f"note: a push keeps 2 stored config files that are not here: note.txt, tap.json\n{HINT}"
         f"parameter handoff-dev-shop__params is up to date (version 1)\n{NEXT}",
     )
     assert clone.stored() == before
@@ -66,7 +68,7 @@ def test_a_push_merges_file_by_file(clone: Desk) -> None:
     told = clone.invoke("params.push")
     assert (told.exit, told.stderr.splitlines()[0]) == (
         0,
-        "note: kept 1 stored config file that is not here: tap.json",
+        "note: a push keeps 1 stored config file that is not here: tap.json",
     )
     assert stored(clone) == {"new.txt": "1\n", "note.txt": "mine\n", "tap.json": TAP}
 
@@ -77,25 +79,25 @@ def test_prune_is_refused_where_nobody_can_be_asked(clone: Desk) -> None:
     assert clone.invoke("params.push", "--prune") == Told(
         2,
         "",
-        f"error: params.push: {question}: found no terminal to ask on, expected --yes\n"
+        f"error: params.push: {question}: needs --yes without a terminal\n"
         "hint: invoke params.push --prune --project shop --yes\n",
     )
     dry = clone.invoke("--dry", "params.push", "--prune")
-    assert (dry.exit, dry.stderr.splitlines()[0]) == (0, f"would {question}")
+    assert (dry.exit, dry.stderr.splitlines()[0]) == (0, f"note: --prune removes {question.removeprefix('remove ')}")
     assert clone.stored() == before
     done = clone.invoke("params.push", "--prune", "--yes")
-    assert (done.exit, done.stderr.splitlines()[0]) == (0, question)
+    assert (done.exit, done.stderr.splitlines()[0]) == (0, f"note: --prune removes {question.removeprefix('remove ')}")
     assert stored(clone) == {}
 
 
 def test_diff_shows_what_is_stored_only(clone: Desk) -> None:
     only = "= .local/note.txt  stored only\n= .local/tap.json  stored only\n"
-    kept = "= stored as version 1, not here; a push keeps it\n"
+    kept = "= stored in version 1 only; a push keeps it\n"
     assert clone.invoke("params.diff") == Told(0, only, f"{kept}next: invoke params.pull --project shop\n")
     local(clone, note="other\n")
     told = clone.invoke("params.diff")
     assert [line[:17] for line in told.stdout.splitlines()] == ["~ .local/note.txt", "= .local/tap.json"]
-    assert told.stderr == f"{kept}- stored as version 1, + here\nnext: invoke params.push --project shop\n"
+    assert told.stderr == f"{kept}- stored in version 1, + local\nnext: invoke params.push --project shop\n"
 
 
 # pull
@@ -125,7 +127,7 @@ def test_pull_writes_files_that_you_alone_can_read(clone: Desk) -> None:
     assert (place / "a/b/deep.txt").read_bytes() == b"3\r\n"
     assert clone.invoke("params.diff").stderr.startswith("no difference: version 2 ")
     again = clone.invoke("params.pull")
-    assert again.stderr.splitlines()[0] == "equal here already: a/b/deep.txt, note.txt, tap.json"
+    assert again.stderr.splitlines()[0] == "already up to date: a/b/deep.txt, note.txt, tap.json"
 
 
 def test_pull_overwrites_only_by_force(clone: Desk) -> None:
@@ -207,7 +209,7 @@ def document_of(desk: Desk, *names: str) -> dict[str, Any]:
     return {"format": 1, "pipeline": pipeline, "files": [{"name": name, "value": name} for name in names]}
 
 
-def planned(stack: Stack, document: dict[str, Any], **more: Any) -> remote.Push:
+def planned(stack: Stack, document: dict[str, Any], **more: Any) -> Push:
     return remote.plan_push(stack, document, parameter.replaceable(stack), advanced=False, **more)
 
 
@@ -219,21 +221,21 @@ def names_in(stack: Stack) -> list[str]:
 def test_two_pushes_at_once_lose_no_file(desk: Desk, cloud: Cloud, before: tuple[str, ...]) -> None:
     stack, said = stack_of(desk, cloud), list[str]()
     if before:
-        remote.push(planned(stack, document_of(desk, *before)), stack, dry=False, say=said.append)
+        remote.push(planned(stack, document_of(desk, *before)), stack, said.append)
     pushes = [planned(stack, document_of(desk, name)) for name in ("a", "b", "c")]
     for push in pushes:
-        remote.push(push, stack, dry=False, say=said.append)
+        remote.push(push, stack, said.append)
     assert names_in(stack) == sorted([*before, "a", "b", "c"])
     assert [line for line in said if "another push in between" in line] != []
-    assert remote.push(planned(stack, document_of(desk, "a")), stack, dry=False, say=said.append) is False
+    assert planned(stack, document_of(desk, "a")).change is None
 
 
 def test_a_prune_removes_only_what_was_confirmed(desk: Desk, cloud: Cloud) -> None:
     stack, said = stack_of(desk, cloud), list[str]()
-    remote.push(planned(stack, document_of(desk, "old")), stack, dry=False, say=said.append)
+    remote.push(planned(stack, document_of(desk, "old")), stack, said.append)
     prune = planned(stack, document_of(desk, "a"), prune=True)
-    remote.push(planned(stack, document_of(desk, "new")), stack, dry=False, say=said.append)
-    remote.push(prune, stack, dry=False, say=said.append)
+    remote.push(planned(stack, document_of(desk, "new")), stack, said.append)
+    remote.push(prune, stack, said.append)
     assert names_in(stack) == ["a", "new"]
 
 
@@ -247,7 +249,7 @@ def test_many_pushes_at_once(desk: Desk, cloud: Cloud) -> None:
         push = planned(stack, document)
         barrier.wait()
         try:
-            remote.push(push, stack, dry=False, say=said.append)
+            remote.push(push, stack, said.append)
         except Exception as error:  # noqa: BLE001  # compared below
             failed.append(error)
 

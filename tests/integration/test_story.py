@@ -147,7 +147,7 @@ def deployed(team: Team, account: Account) -> None:
     stored = account.boto("ssm").get_parameter(Name=f"{STACK}__params", WithDecryption=True)["Parameter"]
     assert stored["Type"] == "SecureString"
     again = invoke(team, account, "deploy", "--project", "counter")
-    assert "no changes: everything is deployed as it lies here" in again.stderr
+    assert "no changes: the deployment is up to date" in again.stderr
 
 
 def run_once(team: Team, account: Account) -> None:

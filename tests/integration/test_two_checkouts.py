@@ -57,7 +57,7 @@ def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:
 
     told = invoke(clone, account, "deploy", "--yes")
     assert "note: kept 2 stored config files that are not here: a.json, b.json\n" in told.stderr
-    assert "no changes: everything is deployed as it lies here\n" in told.stderr
+    assert "no changes: the deployment is up to date\n" in told.stderr
     assert stored(account) == (1, FILES)
     assert seen_by_a_run(clone, account) == ["a.json", "b.json"]
 
@@ -72,15 +72,14 @@ def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:
     invoke(clone, account, "params.pull")
     place = clone.root / "projects/reader/.local"
     assert {path.name: path.read_text() for path in place.iterdir()} == stored(account)[1]
-    assert json.loads(invoke(clone, account, "status", "--json").stdout)["params"]["state"] == "in step"
+    assert json.loads(invoke(clone, account, "status", "--json").stdout)["params"]["state"] == "up to date"
 
     (place / "a.json").unlink()
     refused = clone.invoke("deploy", "--project", "reader", "--prune", env=account.environ)
     assert (refused.exit, refused.stderr.splitlines()[-2:]) == (
         2,
         [
-            "error: deploy: remove 1 stored config file that is not here: a.json: found no terminal to ask on, "
-            "expected --yes",
+            "error: deploy: remove 1 stored config file that is not here: a.json: needs --yes without a terminal",
             "hint: invoke deploy --prune --project reader --yes",
         ],
     )

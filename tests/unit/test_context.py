@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import ProjectError
-from handoff_kit.execute import execute
 from handoff_kit.image import context
 from handoff_kit.image.context import Entry, digest, entries, sha256_of
 from handoff_kit.names import ProjectPlace
@@ -199,7 +199,7 @@ def test_a_lock_is_that_of_its_venv(place: ProjectPlace) -> None:
 
 def test_no_secret_enters(place: ProjectPlace, tmp_path: Path) -> None:
     """Neither by a path nor in a file nor behind a link, in the entries and in what is written of them."""
-    execute((WriteContext(tmp_path / "context", found(place)),), dry=False, say=lambda _: None)
+    apply((WriteContext(tmp_path / "context", found(place)),), None, ApplyOptions(lambda _: None))
     assert CANARY not in repr(found(place))
     written = [path for path in (tmp_path / "context").rglob("*") if path.is_file()]
     assert len(written) > len(KEPT)

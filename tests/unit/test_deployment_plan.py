@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from handoff_kit.deployment import plan as planning
-from handoff_kit.deployment import wanted as wanting
-from handoff_kit.deployment.account import Account
-from handoff_kit.deployment.move import MoveData
-from handoff_kit.deployment.plan import Files, Packing
+from handoff_kit.deployment.account import CurrentState
+from handoff_kit.deployment.plan import ImageBuild, plan, plan_shared
+from handoff_kit.deployment.wanted import DesiredProject, desired_projects, desired_shared
 from handoff_kit.errors import ProjectError, ProjectFileError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
 from handoff_kit.remote.parameter import Stored
-from handoff_kit.remote.params import Push
 from handoff_kit.remote.stack import Stack
-from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RunCommand, WriteContext, WriteFile
+from handoff_kit.steps import (
+    BucketThere,
+    ChangeStack,
+    ImageTag,
+    MoveData,
+    Push,
+    RunCommand,
+    Step,
+    UploadFiles,
+    WriteContext,
+    WriteFile,
+)
 from handoff_runtime import store
 from handoff_runtime.aws.transfer import Local, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from handoff_kit.deployment.wanted import Wanted
 
 ROOT = Path(__file__).parents[2]
 ID = "123456789012"
@@ -48,37 +54,39 @@ def checkout(root: Path, **projects: str) -> tuple[ProjectPlace, ...]:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[[str], Wanted]:
-    def made(more: str = "") -> Wanted:
+def make(tmp_path: Path) -> Callable[[str], DesiredProject]:
+    def made(more: str = "") -> DesiredProject:
         places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
-        return wanting.every(places, "dev", {})[0]
+        return desired_projects(places, "dev", {})[0]
 
     return made
 
 
-def stack_of(wanted: Wanted) -> Stack:
+def stack_of(desired: DesiredProject) -> Stack:
     clients = cast("Any", SimpleNamespace(region="eu-central-1"))
-    return Stack("rates", "dev", wanted.name, BUCKET, "--project rates", clients)
+    return Stack("rates", "dev", desired.stack_name, BUCKET, "--project rates", clients)
 
 
-def account(wanted: Wanted, *, pushed: bool = True, stored: bool = True, files: Plan = NOTHING) -> Account:
-    there = Stored(3, store.parse(_bytes(wanted), "test")) if stored else None
-    return Account(ID, "eu-central-1", pushed, there, files)
+def current(
+    desired: DesiredProject, *, pushed: bool = True, stored: bool = True, files: Plan = NOTHING
+) -> CurrentState:
+    there = Stored(3, store.parse(_bytes(desired), "test")) if stored else None
+    return CurrentState(ID, "eu-central-1", pushed, there, files)
 
 
-def _bytes(wanted: Wanted) -> bytes:
-    return json.dumps(wanted.document).encode()
+def _bytes(desired: DesiredProject) -> bytes:
+    return json.dumps(desired.params_document).encode()
 
 
 def builder(platform: str = "linux/amd64") -> Builder:
     return Builder("docker", platform, lambda _: Answer(1, "", ""))
 
 
-def packing(**more: Any) -> Packing:
-    return replace(Packing(builder(), None, "abc", (), "a-password-of-nobody"), **more)
+def build(**more: Any) -> ImageBuild:
+    return replace(ImageBuild(builder(), None, "abc", (), "a-password-of-nobody"), **more)
 
 
-def told(steps: Sequence[planning.CloudStep]) -> list[str]:
+def told(steps: Sequence[Step]) -> list[str]:
     """One word or two a step."""
     return [_word(step) for step in steps]
 
@@ -91,7 +99,7 @@ def _word(step: Any) -> str:
         RunCommand: lambda: " ".join(step.argv[:2]),
         Push: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
         MoveData: lambda: f"move from {step.source}",
-        Files: lambda: f"files {len(step.plan.send)}",
+        UploadFiles: lambda: f"files {len(step.files)}",
     }
     return words[type(step)]()
 
@@ -114,50 +122,50 @@ BUILT = ["write Dockerfile", "write context/", "docker build"]
         ),
     ],
 )
-def test_steps(make: Callable[[], Wanted], there: dict[str, Any], expected: list[str]) -> None:
-    wanted = make()
-    found = account(wanted, **there)
-    steps = planning.plan(wanted, found, None if found.pushed else packing(), stack_of(wanted))
+def test_steps(make: Callable[[], DesiredProject], there: dict[str, Any], expected: list[str]) -> None:
+    desired = make()
+    found = current(desired, **there)
+    steps = plan(desired, found, None if found.is_image_pushed else build(), stack_of(desired))
     assert told(steps) == expected
 
 
-def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], Wanted]) -> None:
-    wanted = make()
-    found = replace(account(wanted), data=MoveData("old-bucket", 3, 10))
-    steps = planning.plan(wanted, found, None, stack_of(wanted))
+def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    found = replace(current(desired), move=MoveData("old-bucket", BUCKET, "handoff-dev-rates/", 3, 10))
+    steps = plan(desired, found, None, stack_of(desired))
     assert told(steps) == [*STACKS[:2], "move from old-bucket", *STACKS[2:], "files 0"]
     task = next(step for step in steps if isinstance(step, ChangeStack) and step.name == "handoff-dev-rates")
     assert (task.bucket, task.moved_from) == (BUCKET, "old-bucket")
 
 
-def test_stored_config_files_are_kept_or_removed(make: Callable[[], Wanted]) -> None:
-    wanted = make()
-    document = {**wanted.document, "files": [{"name": "a", "value": "1"}]}
+def test_stored_config_files_are_kept_or_removed(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    document = {**desired.params_document, "files": [{"name": "a", "value": "1"}]}
     stored = Stored(3, store.parse(json.dumps(document).encode(), "test"))
-    found = replace(account(wanted), params=stored)
-    assert told(planning.plan(wanted, found, None, stack_of(wanted))) == [*STACKS, "kept 1", "files 0"]
-    pruned = planning.plan(wanted, found, None, stack_of(wanted), prune=True)
+    found = replace(current(desired), params=stored)
+    assert told(plan(desired, found, None, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
+    pruned = plan(desired, found, None, stack_of(desired), prune=True)
     assert told(pruned) == [*STACKS, "put_parameter", "files 0"]
 
 
-def test_an_image_that_is_built_is_only_pushed(make: Callable[[], Wanted]) -> None:
-    wanted = make()
-    built = {"Config": {"Labels": {"handoff.context": wanted.source.digest}}}
-    steps = planning.plan(wanted, account(wanted, pushed=False), packing(there=built), stack_of(wanted))
+def test_an_image_that_is_built_is_only_pushed(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    built = {"Config": {"Labels": {"handoff.context": desired.image_source.digest}}}
+    steps = plan(desired, current(desired, pushed=False), build(existing=built), stack_of(desired))
     assert told(steps) == [*STACKS[:2], *PACKED, *STACKS[2:], "files 0"]
 
 
-def test_the_task_is_told_image_and_bucket(make: Callable[[], Wanted]) -> None:
-    wanted = make()
-    steps = planning.plan(wanted, account(wanted), None, stack_of(wanted))
+def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    steps = plan(desired, current(desired), None, stack_of(desired))
     task = next(step for step in steps if isinstance(step, ChangeStack) and step.name == "handoff-dev-rates")
     assert task == ChangeStack(
         name="handoff-dev-rates",
-        file=wanted.place.build / "task.yml",
-        template=wanted.task,
+        file=desired.place.build / "task.yml",
+        template=desired.task_template,
         parameters={
-            "Image": ImageTag("handoff-dev-rates", wanted.tag, f"{ECR}/handoff-dev-rates"),
-            "Source": wanted.tag,
+            "Image": ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates"),
+            "Source": desired.image_tag,
             "Bucket": BUCKET,
         },
         tags={"handoff:project": "rates", "handoff:environment": "dev"},
@@ -166,13 +174,13 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], Wanted]) -> None:
     )
 
 
-def test_the_password_of_the_registry_is_never_told(make: Callable[[], Wanted]) -> None:
-    wanted = make()
-    steps = planning.plan(wanted, account(wanted, pushed=False), packing(), stack_of(wanted))
+def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    steps = plan(desired, current(desired, pushed=False), build(), stack_of(desired))
     login = next(step for step in steps if isinstance(step, RunCommand) and "login" in step.argv)
     assert login.argv == ("docker", "login", "--username", "AWS", "--password-stdin", ECR)
     assert login.given == "a-password-of-nobody"
-    assert "a-password-of-nobody" not in repr((steps, packing()))
+    assert "a-password-of-nobody" not in repr((steps, build()))
 
 
 @pytest.mark.parametrize(
@@ -186,29 +194,29 @@ def test_the_password_of_the_registry_is_never_told(make: Callable[[], Wanted]) 
     ],
 )
 def test_the_image_is_built_for_the_architecture(
-    make: Callable[[str], Wanted], more: str, host: str, expected: tuple[str, ...]
+    make: Callable[[str], DesiredProject], more: str, host: str, expected: tuple[str, ...]
 ) -> None:
-    wanted = make(more)
-    packed = packing(builder=builder(host))
-    steps = planning.plan(wanted, account(wanted, pushed=False), packed, stack_of(wanted))
+    desired = make(more)
+    packed = build(builder=builder(host))
+    steps = plan(desired, current(desired, pushed=False), packed, stack_of(desired))
     argv = next(step.argv for step in steps if isinstance(step, RunCommand) and "build" in step.argv)
     at = argv.index("--platform") if "--platform" in argv else len(argv)
     assert argv[at : at + 2] == expected
 
 
-def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Wanted]) -> None:
-    wanted = make()
-    shared = wanting.shared((wanted,), "dev")
-    at_once = planning.plan_shared(shared, wanted, stack_of(wanted), ID, at_once=True)
+def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    shared = desired_shared((desired,), "dev")
+    at_once = plan_shared(shared, desired, stack_of(desired), ID, at_once=True)
     assert told(at_once) == ["write shared.yml", "stack handoff-dev"]
-    steps = planning.plan_shared(shared, wanted, stack_of(wanted), ID, at_once=False)
+    steps = plan_shared(shared, desired, stack_of(desired), ID, at_once=False)
     assert told(steps) == ["write shared.yml", "stack handoff-dev"] * 2
     kept = {"KeptBucket": BucketThere(BUCKET, ID, "handoff-dev")}
     assert [step.parameters for step in steps if isinstance(step, ChangeStack)] == [kept, kept]
     bodies = [step.template for step in steps if isinstance(step, ChangeStack)]
-    assert bodies == [shared.bare, shared.text]
-    assert "handoff-dev-rates" in shared.text
-    assert "handoff-dev-rates" not in shared.bare
+    assert bodies == [shared.template_without_projects, shared.template]
+    assert "handoff-dev-rates" in shared.template
+    assert "handoff-dev-rates" not in shared.template_without_projects
 
 
 @pytest.mark.parametrize(
@@ -234,13 +242,13 @@ def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Wanted
 )
 def test_who_needs_the_shared_stack(tmp_path: Path, more: str, environ: dict[str, str], expected: bool) -> None:  # noqa: FBT001  # of the table
     places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
-    assert wanting.every(places, "dev", environ)[0].needs_shared is expected
+    assert desired_projects(places, "dev", environ)[0].needs_shared is expected
 
 
 def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
     places = checkout(tmp_path, a="commands: 1\n", b="commands: [{command: date}]\n", c="foo: 1\n")
     with pytest.raises(ProjectFileError) as raised:
-        wanting.every(places, "dev", {})
+        desired_projects(places, "dev", {})
     assert [problem.where for problem in raised.value.problems] == [
         "projects/a/project.yml",
         *["projects/c/project.yml"] * 2,
@@ -253,7 +261,7 @@ def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
         pytest.param(
             {"a": "commands: [{command: date}]\nimage: {store: none}\n"},
             {},
-            "projects/a/project.yml: found image: {store: none}, expected aws: on Fargate runs need it",
+            "projects/a/project.yml: found image: {store: none}, expected aws: runs on Fargate need it",
             id="an image without its store",
         ),
         pytest.param(
@@ -266,5 +274,5 @@ def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
 )
 def test_what_is_refused(tmp_path: Path, projects: dict[str, str], environ: dict[str, str], message: str) -> None:
     with pytest.raises(ProjectError) as raised:
-        wanting.every(checkout(tmp_path, **projects), "dev", environ)
+        desired_projects(checkout(tmp_path, **projects), "dev", environ)
     assert raised.value.message == message

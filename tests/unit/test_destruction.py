@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from handoff_kit.destruction import batch, data, images
-from handoff_kit.destruction.batch import Batch
+from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.destruction import data, images
 from handoff_kit.destruction.data import Data
-from handoff_kit.destruction.found import Found, goes, left, stays
+from handoff_kit.destruction.found import Inventory, deleted_lines, kept_lines, remaining_lines
 from handoff_kit.destruction.images import Images
-from handoff_kit.destruction.plan import Idle, plan
-from handoff_kit.remote.change import Change
+from handoff_kit.destruction.project import plan
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.steps import RemoveStack
+from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack
 
 if TYPE_CHECKING:
     from handoff_runtime.aws.clients import Clients
@@ -26,15 +26,15 @@ AGAIN = "invoke destroy --project shop"
 STACK = Stack("shop", "dev", NAME, "b", "--project shop", cast("Clients", None))
 DATA = Data("b", f"{NAME}/", (("k", "1"), ("k", "2")), (), 1, 10)
 IMAGES = Images(NAME, ("sha256:list",), ("sha256:a", "sha256:b"), 30)
-NOTHING = Found(None, None, None, None, None, None, None)
+NOTHING = Inventory(None, None, None, None, None, None, None)
 
 
 def deployed(name: str, status: str = "CREATE_COMPLETE") -> Deployed:
     return Deployed(name, status)
 
 
-EVERYTHING = Found(
-    deployed(f"{NAME}-schedule"), deployed(NAME), deployed(f"{NAME}-registry"), IMAGES, 5, DATA, parameter=3
+EVERYTHING = Inventory(
+    deployed(f"{NAME}-schedule"), deployed(NAME), deployed(f"{NAME}-registry"), IMAGES, 5, DATA, params_version=3
 )
 
 
@@ -60,7 +60,7 @@ def _word(step: Any) -> str:
     match step:
         case RemoveStack(name):
             return name
-        case Idle(cluster):
+        case CheckNoRunningTasks(cluster):
             return f"idle {cluster}"
         case _:
             return " and ".join(call.operation for call in step.calls)
@@ -86,11 +86,11 @@ def _word(step: Any) -> str:
             id="data goes last",
         ),
         pytest.param(
-            Found(None, None, None, IMAGES, 5, DATA, 3), False, [], id="what no stack of ours holds is left alone"
+            Inventory(None, None, None, IMAGES, 5, DATA, 3), False, [], id="what no stack of ours holds is left alone"
         ),
     ],
 )
-def test_what_is_done_and_when(found: Found, everything: bool, expected: list[str]) -> None:  # noqa: FBT001
+def test_what_is_done_and_when(found: Inventory, everything: bool, expected: list[str]) -> None:  # noqa: FBT001
     assert shape(plan(STACK, found, "c", data=everything)) == expected
 
 
@@ -137,10 +137,13 @@ def test_what_goes_and_what_stays() -> None:
         "stack handoff-dev-shop, with its log (5 bytes)",
         "stack handoff-dev-shop-registry, with 3 images (30 bytes)",
     )
-    assert (goes(STACK, EVERYTHING, data=False), stays(STACK, EVERYTHING, data=False)) == (gone, kept)
-    assert (goes(STACK, EVERYTHING, data=True), stays(STACK, EVERYTHING, data=True)) == ((*gone, *kept), ())
-    loose = Found(None, None, None, IMAGES, 5, None, None)
-    assert stays(STACK, loose, data=True) == (
+    assert (deleted_lines(STACK, EVERYTHING, data=False), kept_lines(STACK, EVERYTHING, data=False)) == (gone, kept)
+    assert (deleted_lines(STACK, EVERYTHING, data=True), kept_lines(STACK, EVERYTHING, data=True)) == (
+        (*gone, *kept),
+        (),
+    )
+    loose = Inventory(None, None, None, IMAGES, 5, None, None)
+    assert kept_lines(STACK, loose, data=True) == (
         "log group /handoff/handoff-dev-shop, of no stack",
         "repository handoff-dev-shop, of no stack",
     )
@@ -148,39 +151,39 @@ def test_what_goes_and_what_stays() -> None:
 
 def test_data_that_was_not_counted_to_the_end() -> None:
     some = Data("b", "p/", (("k", "1"),), (("k", "u"),), 1, 10, whole=False)
-    assert some.told == "s3://b/p/: at least 1 object, 1 version, 10 bytes, 1 unfinished uploads"
+    assert some.description == "s3://b/p/: at least 1 object, 1 version, 10 bytes, 1 unfinished uploads"
 
 
 @pytest.mark.parametrize(
     ("now", "everything", "expected"),
     [
         pytest.param(NOTHING, True, (), id="all is gone"),
-        pytest.param(Found(None, None, None, None, None, DATA, 3), False, (), id="data stays"),
+        pytest.param(Inventory(None, None, None, None, None, DATA, 3), False, (), id="data stays"),
         pytest.param(
-            Found(None, None, None, None, None, DATA, None),
+            Inventory(None, None, None, None, None, DATA, None),
             True,
             ("s3://b/handoff-dev-shop/: 1 object, 2 versions, 10 bytes",),
             id="data is still there",
         ),
         pytest.param(
-            Found(None, deployed(NAME, "DELETE_FAILED"), None, None, None, None, None),
+            Inventory(None, deployed(NAME, "DELETE_FAILED"), None, None, None, None, None),
             False,
             ("stack handoff-dev-shop",),
             id="a stack is still there",
         ),
         pytest.param(
-            Found(None, None, None, IMAGES, 5, None, None),
+            Inventory(None, None, None, IMAGES, 5, None, None),
             False,
             ("log group /handoff/handoff-dev-shop", "repository handoff-dev-shop"),
             id="what the stacks held is still there",
         ),
     ],
 )
-def test_what_a_second_look_calls_left(now: Found, everything: bool, expected: tuple[str, ...]) -> None:  # noqa: FBT001
-    assert left(STACK, EVERYTHING, now, data=everything) == expected
+def test_what_a_second_look_calls_left(now: Inventory, everything: bool, expected: tuple[str, ...]) -> None:  # noqa: FBT001
+    assert remaining_lines(STACK, EVERYTHING, now, data=everything) == expected
 
 
-REMOVE = Batch((Change("remove 2 versions below s3://b/p/", "s3", "delete_objects", {}),))
+REMOVE = ApiCalls((Change("delete 2 versions below s3://b/p/", "s3", "delete_objects", {}),))
 
 
 @pytest.mark.parametrize(
@@ -190,11 +193,11 @@ REMOVE = Batch((Change("remove 2 versions below s3://b/p/", "s3", "delete_object
         pytest.param(None, None, id="there is no bucket any more"),
         pytest.param({"Errors": [{"Key": "a", "Code": "NoSuchVersion"}]}, None, id="gone already"),
         pytest.param(
-            {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}, "a not removed (AccessDenied)", id="one is kept"
+            {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}, "a not deleted (AccessDenied)", id="one is kept"
         ),
         pytest.param(
             {"Errors": [{"Key": key, "Code": "InternalError"} for key in "abc"]},
-            "a not removed (InternalError), nor 2 others",
+            "a not deleted (InternalError), nor 2 others",
             id="three are kept",
         ),
         pytest.param(
@@ -202,18 +205,18 @@ REMOVE = Batch((Change("remove 2 versions below s3://b/p/", "s3", "delete_object
         ),
         pytest.param(
             {"failures": [{"imageId": {"imageDigest": "d"}, "failureCode": "ImageReferencedByManifestList"}]},
-            "image d not removed (ImageReferencedByManifestList)",
+            "image d not deleted (ImageReferencedByManifestList)",
             id="an image is kept",
         ),
     ],
 )
 def test_what_aws_keeps_is_told(answer: dict[str, Any] | None, expected: str | None) -> None:
     said: list[str] = []
-    clients = cast("Clients", Answering(answer))
+    target = replace(STACK, clients=cast("Clients", Answering(answer)))
     if expected is None:
-        batch.execute(REMOVE, clients, dry=False, say=said.append)
-        assert said == ["remove 2 versions below s3://b/p/"]
+        apply((REMOVE,), target, ApplyOptions(said.append))
+        assert said == ["delete 2 versions below s3://b/p/"]
         return
     with pytest.raises(AWSError) as caught:
-        batch.execute(REMOVE, clients, dry=False, say=said.append)
-    assert (said, caught.value.message) == ([], f"remove 2 versions below s3://b/p/: {expected}")
+        apply((REMOVE,), target, ApplyOptions(said.append))
+    assert (said, caught.value.message) == ([], f"delete 2 versions below s3://b/p/: {expected}")

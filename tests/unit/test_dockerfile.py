@@ -291,7 +291,7 @@ def test_json_is_docker_s_not_html_s(tmp_path: Path) -> None:
 
 # templates that are wrong
 
-HINT = "\nhint: docs/image.md tells the blocks and values there are"
+HINT = "\nhint: docs/concepts/images.md tells the blocks and values there are"
 OWN = "projects/shop/Dockerfile.j2"
 
 
@@ -366,7 +366,7 @@ def test_a_template_one_may_not_read() -> None:
         (place.directory / "Dockerfile.j2").chmod(0)
         if before == 0:
             os.seteuid(65_534)
-        assert_told(place, OWN + ": Permission denied, expected a template one can read")
+        assert_told(place, OWN + ": Permission denied, expected a readable template")
     finally:
         os.seteuid(before)
         shutil.rmtree(root)

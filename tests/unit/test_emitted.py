@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from handoff_runtime.aws import emitted
 from handoff_runtime.aws import state as stored
 from handoff_runtime.aws.emitted import BESIDE, Emitted
 from handoff_runtime.aws.retry import Effects
@@ -38,8 +37,6 @@ class Shelf:
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(emitted, "LOOK", 0.01)
-    monkeypatch.setattr(emitted, "APART", 0.0)
     Path(".artifacts").mkdir()
     shelf = Shelf()
     monkeypatch.setattr(stored, "put", shelf.put)
@@ -57,8 +54,8 @@ def until_said(shelf: Shelf, count: int) -> None:
         time.sleep(0.005)
 
 
-def looking(shelf: Shelf, base: Stored | None = None) -> Emitted:
-    return Emitted(cast("Any", shelf), "bucket", "stack", base)
+def looking(shelf: Shelf, base: Stored | None = None, apart: float = 0.0) -> Emitted:
+    return Emitted(cast("Any", shelf), "bucket", "stack", base, look=0.01, apart=apart)
 
 
 def test_each_new_state_replaces_the_one_before(shelf: Shelf) -> None:
@@ -81,9 +78,8 @@ def test_what_is_no_state_is_not_stored(shelf: Shelf, text: str) -> None:
     assert (looks.stop(), shelf.put_there) == (None, [])
 
 
-def test_not_more_often_than_asked_for(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emitted, "APART", 60.0)
-    looks = looking(shelf)
+def test_not_more_often_than_asked_for(shelf: Shelf) -> None:
+    looks = looking(shelf, apart=60.0)
     for number in range(5):
         emit(f'{{"at": {number}}}\n')
         time.sleep(0.02)

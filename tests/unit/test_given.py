@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from handoff_kit import given
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import ProjectError, checked
+from handoff_kit.tasks import options
 from handoff_runtime.errors import PipelineError
+from handoff_runtime.pipeline import METERS
 
 
 @pytest.mark.parametrize(
@@ -22,13 +23,13 @@ from handoff_runtime.errors import PipelineError
     ],
 )
 def test_data(text: str, pairs: list[str], expected: dict[str, Any]) -> None:
-    assert given.data(text, pairs) == expected
+    assert options.parse_data(text, pairs) == expected
 
 
 @pytest.mark.parametrize("pair", ["", "a", "=b", "a b=c", "1a=b", "a-b=c"])
 def test_a_var_that_is_none(pair: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        given.data("", [pair])
+        options.parse_data("", [pair])
     assert str(caught.value) == (
         f"error: --var: found {pair!r}, expected NAME=VALUE\nhint: for example: --var base=JPY"
     )
@@ -37,7 +38,7 @@ def test_a_var_that_is_none(pair: str) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "1", "null", "data"])
 def test_data_that_is_no_object(text: str) -> None:
     with pytest.raises(ProjectError, match=r"^error: --data: .* found, a JSON object expected") as caught:
-        given.data(text, [])
+        options.parse_data(text, [])
     assert caught.value.exit_code == 2
 
 
@@ -51,7 +52,7 @@ def test_data_that_is_no_object(text: str) -> None:
     ],
 )
 def test_environment(text: str, environ: dict[str, str], expected: str) -> None:
-    assert given.environment(text, environ) == expected
+    assert options.parse_environment(text, environ) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_environment(text: str, environ: dict[str, str], expected: str) -> None:
 )
 def test_an_environment_that_cannot_be(text: str, environ: dict[str, str], named: str) -> None:
     with pytest.raises(ProjectError, match=f"^error: {named}"):
-        given.environment(text, environ)
+        options.parse_environment(text, environ)
 
 
 @pytest.mark.parametrize(
@@ -77,15 +78,15 @@ def test_an_environment_that_cannot_be(text: str, environ: dict[str, str], named
 )
 def test_a_choice_that_is_none(text: str, hint: str | None, told: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        given.choice("--meter", text, ("rows", "off"), hint)
+        options.parse_choice("--meter", text, ("rows", "off"), hint)
     assert str(caught.value) == f"error: --meter: found {text!r}, expected one of rows, off\nhint: {told}"
 
 
 def test_choices() -> None:
-    assert [given.choice("--meter", text, given.METERS) for text in ("", "off")] == [None, "off"]
+    assert [options.parse_choice("--meter", text, METERS) for text in ("", "off")] == [None, "off"]
 
 
 def test_what_the_runtime_refuses_is_refused_by_us() -> None:
-    with pytest.raises(ProjectError) as caught, given.checked():
+    with pytest.raises(ProjectError) as caught, checked():
         raise PipelineError("what", "why")
     assert (str(caught.value), caught.value.exit_code) == ("error: what\nhint: why", 2)

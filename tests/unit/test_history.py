@@ -95,10 +95,9 @@ def test_half_a_character_is_written_escaped() -> None:
     assert rb"\udc80" in history.line(record(reason="\udc80"))
 
 
-def test_the_oldest_records_go_and_every_line_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "KEPT_RUNS", 3)
+def test_the_oldest_records_go_and_every_line_stays() -> None:
     for number in range(5):
-        history.append(written(run_id=f"run-{number}"))
+        history.append(written(run_id=f"run-{number}"), kept_runs=3)
     assert sorted(path.name for path in Path(".artifacts/runs").iterdir()) == ["run-2", "run-3", "run-4"]
     assert [entry["run_id"] for entry in lines()] == [f"run-{number}" for number in range(5)]
 

@@ -13,7 +13,7 @@ from handoff_kit.source import parse
 
 SHOWN = "projects/foo/project.yml"
 STAGES = "commands: [{command: a}]\nimage:"
-DOCKERFILE = "put it into the project's own Dockerfile.j2, which extends ours: docs/image.md tells how"
+DOCKERFILE = "put it into the project's own Dockerfile.j2, which extends ours: docs/concepts/images.md tells how"
 NO_VALUE = 'write a value, or take the line out; for an empty text write two quotes: ""'
 
 KEYS = [
@@ -400,7 +400,7 @@ def test_excluded(pattern: str, message: str, hint: str) -> None:
     assert _told(f"{{exclude: [notebooks, '{pattern}']}}") == [f"2:30: `{pattern}` {message} | {hint}"]
 
 
-NO_IMAGE = "enters no image", "runs get it in another way: docs/image.md, What never enters"
+NO_IMAGE = "enters no image", "runs get it in another way: docs/concepts/images.md, What never enters"
 INCLUDED = "for example: include: [certificates/client.pem]"
 
 

@@ -30,7 +30,7 @@ def test_free(claim: dict[str, Any], age: float, expected: bool) -> None:  # noq
 
 
 def test_who_holds_it_is_told() -> None:
-    assert Held("r1", "host:7:ab", 12.4, 60).told == "run r1 holds it (host:7:ab, last heartbeat 12 s ago)"
+    assert str(Held("r1", "host:7:ab", 12.4, 60)) == "run r1 holds it (host:7:ab, last heartbeat 12 s ago)"
 
 
 def test_what_is_left_is_counted_by_our_own_clock() -> None:

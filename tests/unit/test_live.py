@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from handoff_kit import live
+from handoff_kit import live, text
 
 
 @pytest.mark.parametrize(
@@ -25,17 +25,22 @@ from handoff_kit import live
     ],
 )
 def test_size(number: int | None, expected: str) -> None:
-    assert live.size(number) == expected
+    assert text.size(number) == expected
 
 
 @pytest.mark.parametrize(("number", "expected"), [(None, "-"), (0, "0"), (1_234_567, "1,234,567")])
 def test_count(number: int | None, expected: str) -> None:
-    assert live.count(number) == expected
+    assert text.count(number) == expected
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 rows"), (1, "1 row"), (1200, "1,200 rows")])
+def test_plural(number: int, expected: str) -> None:
+    assert text.plural(number, "row") == expected
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.9, "0:00"), (67, "1:07"), (3723.5, "1:02:03")])
-def test_elapsed(seconds: float, expected: str) -> None:
-    assert live.elapsed(seconds) == expected
+def test_clock(seconds: float, expected: str) -> None:
+    assert text.clock(seconds) == expected
 
 
 def stage(name: str, status: int | None = None, **figures: Any) -> dict[str, Any]:

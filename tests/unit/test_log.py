@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_runtime import log as log_module
 from handoff_runtime.errors import inserted
 from handoff_runtime.log import HELD_LIMIT, LINE_LIMIT, Log
 from handoff_runtime.mask import Mask, mask
@@ -130,10 +129,9 @@ def test_the_copy_is_text_and_a_full_disk_ends_only_it(tmp_path: Path) -> None:
     os.close(written.fd)
 
 
-def test_the_file_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "FILE_LIMIT", 100)
+def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:
     file = os.open(tmp_path / "stderr.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    log = Log(os.open(os.devnull, os.O_WRONLY), "text", hiding(), 0, file)
+    log = Log(os.open(os.devnull, os.O_WRONLY), "text", hiding(), 0, file, file_limit=100)
     for number in range(1000):
         log.feed("tap", b"line %03d\n" % number)
     kept = (tmp_path / "stderr.log").read_text(encoding="utf-8").splitlines()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_runtime import kernel
-from handoff_runtime.meter import Copy, Link, TeeSplice, mover
+from handoff_runtime.meter import Copy, Link, mover
 from handoff_runtime.poller import Poller
 from handoff_runtime.rows import LIGHT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from handoff_runtime.kernel import Calls
 
 CALLS = kernel.calls()
@@ -134,30 +136,32 @@ def test_since_when_a_writer_is_silent_is_known(meter: str, calls: Calls | None)
 
 
 @pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
-def test_a_counter_that_is_waited_for_is_not_replaced() -> None:
-    linked = Linked("rows", CALLS)
-    assert isinstance(linked.mover, TeeSplice)
-    counter = linked.mover._rows  # noqa: SLF001  # what a slow `wc` leads to
-    left, got = b"r\n" * LIGHT, 0
-    while not counter.heavy:
+def test_a_counter_that_is_waited_for_is_not_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started, go, wc = tmp_path / "started", tmp_path / "go", tmp_path / "bin/wc"
+    wc.parent.mkdir()
+    wait = f"while [ ! -e {go} ]; do /bin/sleep 0.01; done"
+    wc.write_text(f"#!/bin/sh\necho x >> {started}\n{wait}\nPATH={os.environ['PATH']} exec wc -l\n")
+    wc.chmod(0o755)
+    monkeypatch.setenv("PATH", str(wc.parent))
+    linked, left, got, idle = Linked("rows", CALLS), b"r\n" * LIGHT, 0, 0
+    while idle < 50 or not started.exists():  # until the counter's pipe is full, and nothing passes any more
         left = linked.put(left)
         linked.turn()
-        got += len(linked.get(1 << 20) or b"")
-    answers = dict(counter._answers)  # noqa: SLF001
-    linked.mover.waits = counter.fd
-    linked.link.settle()
-    assert counter._answers == answers  # noqa: SLF001
-    linked.mover.waits = linked.source
+        part = linked.get(1 << 20) or b""
+        got, idle = got + len(part), 0 if part else idle + 1
+    for _ in range(5):
+        linked.link.refresh()
+    assert 0 < len(left) < 2 * LIGHT
+    go.touch()
     while left:
         left = linked.put(left)
-        linked.link.settle()
         linked.turn()
         got += len(linked.get(1 << 20) or b"")
     os.close(linked.write)
     while not linked.link.done:
         linked.turn()
         got += len(linked.get(1 << 20) or b"")
-    assert (got <= 2 * LIGHT, linked.link.rows, linked.link.bytes) == (True, LIGHT, 2 * LIGHT)
+    assert (started.read_text(), linked.link.rows, linked.link.bytes) == ("x\n", LIGHT, 2 * LIGHT)
     os.close(linked.read)
 
 

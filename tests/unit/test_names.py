@@ -74,34 +74,32 @@ RULE = "expected letters, digits, _ and -, beginning with a letter or digit, at 
         pytest.param(
             ["elements", "word-count"],
             "wordcount",
-            "error: project 'wordcount' found nowhere, expected one of elements, word-count\n"
+            "error: found no project 'wordcount' under projects/, expected one of elements, word-count\n"
             "hint: did you mean: --project word-count",
             id="misspelt",
         ),
         pytest.param(
             ["elements"],
             "rates",
-            "error: project 'rates' found nowhere, expected one of elements\nhint: make it: invoke new --project rates",
+            "error: found no project 'rates' under projects/, expected one of elements\nhint: create it: invoke new --project rates",
             id="unknown",
         ),
         pytest.param(
             [],
             "rates",
-            "error: project 'rates' found nowhere, expected one under projects/, where there is none yet\n"
-            "hint: make it: invoke new --project rates",
+            "error: found no project 'rates' under projects/\nhint: create it: invoke new --project rates",
             id="unknown, none there",
         ),
         pytest.param(
             ["a", "b"],
             None,
-            "error: no project is named, expected --project NAME: one of a, b\n"
-            "hint: for example: --project a, or export HANDOFF_PROJECT=a",
+            "error: --project is required: one of a, b\nhint: for example: --project a, or export HANDOFF_PROJECT=a",
             id="several",
         ),
         pytest.param(
             [],
             None,
-            "error: projects: found no project, expected at least one\nhint: make it: invoke new --project NAME",
+            "error: found no project under projects/\nhint: create one: invoke new --project NAME",
             id="none",
         ),
     ],

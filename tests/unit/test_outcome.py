@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handoff_runtime.outcome import Ending, Outcome, Unread, decide, early, exit_code, signal_name, told
+from handoff_runtime.outcome import Ending, Outcome, Unread, decide, describe, exit_code, signal_name
 
 ROWS = Unread(3, 30, more=True)
 
@@ -107,7 +107,7 @@ def test_a_run_that_was_stopped_before_it_began_is_stopped() -> None:
     ],
 )
 def test_a_status_has_a_code_and_words(status: int, code: int, words: str) -> None:
-    assert (exit_code(status), told(status)) == (code, words)
+    assert (exit_code(status), describe(Ending(status, 1.0))) == (code, words)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,8 @@ def test_a_status_has_a_code_and_words(status: int, code: int, words: str) -> No
     ],
 )
 def test_what_was_left_unread_has_words(unread: Unread, words: str) -> None:
-    assert early(unread) == f"ended with exit 0 before its input was at its end: {words}"
+    ending = Ending(0, 1.0, unread=unread)
+    assert describe(ending) == f"ended with exit 0 before its input was at its end: {words}"
 
 
 def test_a_signal_has_a_name() -> None:

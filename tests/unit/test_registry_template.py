@@ -9,16 +9,13 @@ import pytest
 from rendered import ROOT, golden, lint, understood
 
 from handoff_kit import templates
-from handoff_kit.project import Project, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAIN = Project(commands=(Stage(command="a"),))
-
 
 def rendered(project: str = "rates", environment: str = "prod") -> str:
-    return templates.registry(ROOT, project, PLAIN, f"handoff-{environment}-{project}", environment)
+    return templates.registry(ROOT, project, f"handoff-{environment}-{project}", environment)
 
 
 @pytest.fixture

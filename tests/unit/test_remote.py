@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit import console, text
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import artifacts, consent, editor, names, past, state, table
-from handoff_kit.remote.change import Change, execute
+from handoff_kit.remote import artifacts, names, past, state
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.names import NamedBucket
 from handoff_kit.remote.stack import Stack
 from handoff_kit.remote.state import State
+from handoff_kit.steps import ApiCalls, Change
+from handoff_kit.tasks import editor
 from handoff_runtime.errors import PipelineError, StoreError
 
 if TYPE_CHECKING:
@@ -89,17 +92,17 @@ def test_errors_of_the_runtime_get_the_exit_code_of_a_task() -> None:
     ],
 )
 def test_durations(seconds: float | None, expected: str) -> None:
-    assert table.elapsed(seconds) == expected
+    assert text.elapsed(seconds) == expected
 
 
 def test_moments_are_told_as_utc() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 999_999, tzinfo=timezone(timedelta(hours=2)))
-    assert (table.stamp(moment), table.stamp(0)) == ("2026-01-02T01:04:05Z", "1970-01-01T00:00:00Z")
+    assert (text.stamp(moment), text.stamp(0)) == ("2026-01-02T01:04:05Z", "1970-01-01T00:00:00Z")
 
 
 def test_columns_are_aligned() -> None:
     rows = [("a", "1"), ("long one", "1,000")]
-    assert table.table(("NAME", "N"), rows, right=("N",)) == "NAME          N\na             1\nlong one  1,000\n"
+    assert text.table(("NAME", "N"), rows, right=("N",)) == "NAME          N\na             1\nlong one  1,000\n"
 
 
 # asking
@@ -114,7 +117,7 @@ class Terminal(io.StringIO):
 def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001  # a column of a table
     shown = io.StringIO()
     try:
-        consent.ask("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
+        console.ask("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
         went_on, refused = True, None
     except HandoffError as error:
         went_on, refused = False, (error.exit_code, error.message)
@@ -123,9 +126,9 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:
-    consent.ask("remove it", "invoke state.clear", yes=True, answers=io.StringIO())
+    console.ask("remove it", "invoke state.clear", yes=True, answers=io.StringIO())
     with pytest.raises(ProjectError) as error:
-        consent.ask("remove it", "invoke state.clear", yes=False, answers=io.StringIO("y\n"))
+        console.ask("remove it", "invoke state.clear", yes=False, answers=io.StringIO("y\n"))
     assert error.value.hint == "invoke state.clear --yes"
 
 
@@ -135,21 +138,21 @@ def test_nobody_is_asked_without_a_terminal() -> None:
 def test_a_draft_is_ours_alone_and_stays_until_done(tmp_path: Path) -> None:
     script = tmp_path / "ed.py"
     script.write_text("import sys; open(sys.argv[-1], 'a').write('more')\n", encoding="utf-8")
-    asked = editor.Asked(tmp_path, "", tmp_path / "build/state.edited", "invoke state.edit")
+    asked = editor.Edit(tmp_path, "", tmp_path / "build/state.edited", "invoke state.edit")
     environ = {"VISUAL": f"'{sys.executable}' {script} --wait", "EDITOR": "false"}
     for _ in range(2):
-        assert editor.content(asked, b"some ", environ) == b"some more"
+        assert editor.read_new_text(asked, b"some ", environ) == b"some more"
     assert asked.draft.stat().st_mode & 0o777 == 0o600
-    assert asked.again == "invoke state.edit --file build/state.edited"
-    editor.done(asked)
+    assert asked.retry_command == "invoke state.edit --file build/state.edited"
+    editor.delete_draft(asked)
     assert not asked.draft.exists()
 
 
 def test_a_named_file_is_read_and_left(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"x")
-    asked = editor.Asked(tmp_path, "mine", tmp_path / "draft", "invoke state.edit")
-    assert editor.content(asked, b"", {}) == b"x"
-    editor.done(asked)
+    asked = editor.Edit(tmp_path, "mine", tmp_path / "draft", "invoke state.edit")
+    assert editor.read_new_text(asked, b"", {}) == b"x"
+    editor.delete_draft(asked)
     assert (tmp_path / "mine").exists()
 
 
@@ -204,12 +207,13 @@ def test_a_state_replaces_only_the_one_that_was_seen() -> None:
     (first,) = state.plan_put(STACK, b"new", None, "store")
     conditions = [{name: each.request.get(name) for name in ("IfMatch", "IfNoneMatch")} for each in (over, first)]
     assert conditions == [{"IfMatch": '"etag"', "IfNoneMatch": None}, {"IfMatch": None, "IfNoneMatch": "*"}]
-    assert (over.race is not None, over.told) == (True, "store (3 bytes)")
+    assert (over.race is not None, over.description) == (True, "store (3 bytes)")
 
 
 def test_changes_are_only_said_when_dry() -> None:
     said: list[str] = []
-    execute([Change("do it", "s3", "put_object", {})], STACK, dry=True, say=said.append)
+    calls = ApiCalls((Change("do it", "s3", "put_object", {}),))
+    assert apply((calls,), STACK, ApplyOptions(said.append, dry=True)) == 1
     assert said == ["would do it"]
 
 

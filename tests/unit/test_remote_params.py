@@ -159,7 +159,7 @@ def test_a_damaged_document_is_replaced_and_named() -> None:
 
 def test_a_change_is_told_and_shown_without_its_value() -> None:
     change = change_of(document({"x": "hunter2-secret"}), None)
-    assert "hunter2" not in f"{change.told} {change!r}"
+    assert "hunter2" not in f"{change.description} {change!r}"
 
 
 NOISE = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(120))

@@ -1,13 +1,12 @@
-"""The store of one run in AWS, as far as it goes without one: its names, and whom it heeds when."""
-# ruff: noqa: SLF001  # whom it heeds is seen from inside only
+"""The store of one run in AWS, against a server that never answers: its names, and which signals end what."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
+import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,22 +18,37 @@ from handoff_runtime.signals import STOPPING, Signals
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAMES = {"STACK_NAME": "stack", "S3_BUCKET_NAME": "bucket", "AWS_REGION": "eu-central-1"}
+NAMES = {"STACK_NAME": "stack", "S3_BUCKET_NAME": "bucket", "AWS_REGION": "eu-central-1", "STOP_TIMEOUT": "2"}
+RECORD: dict[str, Any] = {
+    **dict.fromkeys(("ended_at", "seconds", "exit", "culprit", "reason", "params_version", "image_digest")),
+    "run_id": "run-1",
+    "environment": "dev",
+    "command": "run",
+    "trigger": "local",
+    "started_at": "2026-01-31T00:00:00.000Z",
+    "outcome": "stopped",
+    "attempt": 1,
+    "stages": [],
+    "state": {"replaced": False},
+}
 
 
 @pytest.fixture
 def signals() -> Iterator[Signals]:
     before = {number: signal.getsignal(number) for number in (*STOPPING, signal.SIGCHLD)}
-    made = Signals()
-    yield made
+    yield Signals()
     signal.set_wakeup_fd(-1)
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
 @pytest.fixture
-def remote(signals: Signals) -> Remote:
-    return Remote(NAMES, signals, lambda _: None)
+def store(signals: Signals, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # connections wait for ever to be accepted
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        yield Remote(NAMES, signals, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -55,49 +69,27 @@ def test_the_short_name_of_the_bucket(signals: Signals) -> None:
     assert (made.stack, made.bucket) == ("stack", "short")
 
 
-def test_what_is_waited_for_comes_back(remote: Remote) -> None:
-    assert remote._heeding(lambda: threading.current_thread().name) == "store"
-    with pytest.raises(StoreError, match="away"):
-        remote._heeding(away)
-
-
-def away() -> None:
-    raise StoreError("away")
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_signal_ends_a_wait_that_has_no_end(remote: Remote, number: int, code: int) -> None:
-    began, never = time.monotonic(), threading.Event()
+def test_a_signal_ends_a_wait_that_has_no_end(store: Remote, number: int, code: int) -> None:
+    began = time.monotonic()
     os.kill(os.getpid(), number)
     with pytest.raises(Given) as given:
-        remote._heeding(never.wait)
-    assert (given.value.exit, time.monotonic() - began < 2) == (code, True)
-    with pytest.raises(Given):  # whoever was left behind is told too
-        remote._clients.effects.check()
-    remote._steady().effects.check()
-    never.set()
+        store.load_params()
+    assert (given.value.exit_code, time.monotonic() - began < 5) == (code, True)
+    with pytest.raises(Given):  # every later call is refused too
+        store.load_params()
 
 
-def test_a_lost_lease_is_told_rather_than_the_stop_it_causes(remote: Remote) -> None:
-    remote._lost(StoreError("lost"))
-    with pytest.raises(StoreError, match="lost"):
-        remote._clients.effects.check()
-
-
-def test_once_it_watches_signals_are_the_run_s(remote: Remote, signals: Signals) -> None:
-    remote.watch("all")
+def test_signals_are_left_to_a_run_that_began(store: Remote, signals: Signals) -> None:
+    store.begin("all")
     os.kill(os.getpid(), signal.SIGTERM)
-    remote._clients.effects.check()
-    assert (bytes(signals.take()), remote._steady()) == (bytes([signal.SIGTERM]), remote._clients)
+    assert (store.settle(), bytes(signals.take())) == (None, bytes([signal.SIGTERM]))
 
 
-def test_what_is_said_while_a_run_goes_on_waits(signals: Signals) -> None:
-    first: list[str] = []
-    later: list[str] = []
-    remote = Remote(NAMES, signals, first.append)
-    remote._said("before")
-    remote.watch("all")
-    remote._said("meanwhile")
-    remote.rest(later.append)
-    remote._said("after")
-    assert (first, later) == (["before"], ["meanwhile", "after"])
+def test_what_a_run_leaves_is_given_up_when_the_grace_time_is_over(store: Remote) -> None:
+    store.begin("all")
+    began = time.monotonic()
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(StoreError, match="before the time to stop was over"):
+        store.append_history(RECORD)
+    assert 1.5 < time.monotonic() - began < 10

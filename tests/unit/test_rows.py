@@ -44,7 +44,7 @@ class Fed:
             assert shown == len(part)
             self.rows.arrived(shown)
             os.read(self._read, len(part) - 1)
-            if self.rows.heavy:
+            if self.rows.external:
                 self.rows.last_byte(self._read)
             os.read(self._read, 1)
 
@@ -64,7 +64,7 @@ class Fed:
 def test_a_little_is_counted_here(data: bytes, count: int) -> None:
     fed = Fed()
     fed.feed(data)
-    assert (fed.rows.heavy, fed.total()) == (False, count)
+    assert (fed.rows.external, fed.total()) == (False, count)
 
 
 @pytest.mark.parametrize("tail", [b"", b"x", b"\n", b"x\ny"])
@@ -75,7 +75,7 @@ def test_much_is_counted_by_wc(tail: bytes) -> None:
         fed.feed(CHUNK)
     fed.feed(tail)
     expected = chunks * (1 << 14) + tail.count(b"\n") + (tail not in (b"", b"\n"))
-    assert (fed.rows.heavy, fed.total()) == (True, expected)
+    assert (fed.rows.external, fed.total()) == (True, expected)
 
 
 def test_the_count_is_brought_up_to_date_again_and_again() -> None:
@@ -86,7 +86,7 @@ def test_the_count_is_brought_up_to_date_again_and_again() -> None:
     for _ in range(5):
         fed.feed(b"a\nb\nc")
         counted += 2
-        fed.rows.settle()
+        fed.rows.refresh()
         while (fed.rows.count or 0) < counted:
             fed.poller.turn()
         assert fed.rows.count == counted
@@ -100,7 +100,7 @@ def test_without_wc_it_is_counted_here(monkeypatch: pytest.MonkeyPatch, tmp_path
     for _ in range(chunks):
         fed.feed(CHUNK)
     fed.feed(tail)
-    assert (fed.rows.heavy, fed.total()) == (False, chunks * (1 << 14) + bool(tail))
+    assert (fed.rows.external, fed.total()) == (False, chunks * (1 << 14) + bool(tail))
 
 
 @pytest.mark.parametrize("tail", [b"", b"x"])
@@ -109,10 +109,10 @@ def test_a_wc_that_goes_away_is_done_without(monkeypatch: pytest.MonkeyPatch, tm
     for _ in range(chunks):
         fed.feed(CHUNK)
     fed.feed(b"x")
-    assert fed.rows.heavy
+    assert fed.rows.external
     monkeypatch.setenv("PATH", str(tmp_path))
-    fed.rows.settle()
-    assert not fed.rows.heavy
+    fed.rows.refresh()
+    assert not fed.rows.external
     fed.feed(tail)
     for _ in range(40 * bool(tail)):  # more than a pipe holds
         fed.feed(CHUNK)
@@ -129,4 +129,4 @@ def test_a_wrong_answer_is_no_count(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     fed = Fed()
     for _ in range(LIGHT // len(CHUNK) + 1):
         fed.feed(CHUNK)
-    assert (fed.rows.heavy, fed.total()) == (True, None)
+    assert (fed.rows.external, fed.total()) == (True, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit import run_local, streams
+from handoff_kit import console, run_local
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
@@ -125,7 +125,7 @@ def test_what_every_run_has_to_give(place: ProjectPlace, data: dict[str, Any], e
     ],
 )
 def test_whether_to_refresh_in_place(environ: dict[str, str], expected: bool) -> None:  # noqa: FBT001  # a table
-    assert streams.can_refresh(environ) is expected
+    assert console.can_refresh(environ) is expected
 
 
 # in a container: here its words start the runtime, or what ends like one, without a container

@@ -16,7 +16,8 @@ from rendered import ROOT, golden, lint, made, understood
 
 from handoff_kit import templates
 from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
-from handoff_kit.project import Keep
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Keep, load_all
 from handoff_kit.remote import names
 from handoff_kit.templates import Rule
 from handoff_runtime import keys
@@ -158,7 +159,7 @@ def test_before_there_is_a_bucket_the_template_knows_no_project(tmp_path: Path) 
 
 def test_projects_that_were_read_are_not_read_again(tmp_path: Path) -> None:
     root = made(tmp_path, PROJECTS)
-    text, loaded = templates.shared(root, "prod"), templates.every(root)
+    text, loaded = templates.shared(root, "prod"), load_all(ProjectPlace(name, root) for name in PROJECTS)
     for name in ("orders", "rates"):
         (root / "projects" / name / "project.yml").write_text("no project any more", encoding="utf-8")
     with pytest.raises(ProjectFileError):
@@ -205,7 +206,7 @@ STACK = "handoff-dev-orders"
     ],
 )
 def test_rules(keep: Keep, expected: tuple[Rule, ...]) -> None:
-    assert templates.rules(STACK, keep) == expected
+    assert templates.lifecycle_rules(STACK, keep) == expected
 
 
 KEEP = Keep(runs=90, artifacts=30, states=5)
@@ -226,7 +227,7 @@ ARTIFACT, FILE = f"{keys.artifacts(STACK)}a.csv", f"{keys.files(STACK)}b.csv"
     ],
 )
 def test_what_is_current(key: str, days: int, stays: bool) -> None:  # noqa: FBT001
-    assert _stays(key, templates.rules(STACK, KEEP), written=days) is stays
+    assert _stays(key, templates.lifecycle_rules(STACK, KEEP), written=days) is stays
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,7 @@ def test_what_is_current(key: str, days: int, stays: bool) -> None:  # noqa: FBT
     ],
 )
 def test_what_was_replaced(key: str, replaced: int, newer: int, stays: bool) -> None:  # noqa: FBT001
-    assert _stays(key, templates.rules(STACK, KEEP), replaced=replaced, newer=newer) is stays
+    assert _stays(key, templates.lifecycle_rules(STACK, KEEP), replaced=replaced, newer=newer) is stays
 
 
 def _stays(key: str, rules: tuple[Rule, ...], *, written: int = 0, replaced: int | None = None, newer: int = 0) -> bool:
@@ -362,7 +363,7 @@ def test_a_template_that_is_wrong(template: str, expected: str, tmp_path: Path) 
 
 
 def test_a_template_that_is_not_there(tmp_path: Path) -> None:
-    root, hint = made(tmp_path, {}), "bring it back: git checkout -- templates"
+    root, hint = made(tmp_path, {}), "restore it: git checkout -- templates"
     (root / "templates/shared.yml.j2").write_text('{% include "x.j2" %}')
     _assert_told(root, "templates/shared.yml.j2:1: found no template x.j2", hint)
     (root / "templates/shared.yml.j2").unlink()

@@ -492,8 +492,7 @@ def test_no_terminal_and_no_yes(desk: Desk) -> None:
     error = desk.error(lambda: desk.execute(yes=False))
     assert isinstance(error, ProjectError)
     assert str(error) == (
-        "error: deploy: make stack handoff-dev-shop (2 to add): found no terminal to ask on, expected --yes\n"
-        f"hint: {AGAIN} --yes"
+        f"error: deploy: make stack handoff-dev-shop (2 to add): needs --yes without a terminal\nhint: {AGAIN} --yes"
     )
     assert (desk.cloud.stacks, desk.cloud.change_sets) == ({}, {})
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import ProjectError
-from handoff_kit.execute import execute
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import load
 from handoff_kit.starters import plan_new, starters
@@ -24,7 +24,7 @@ def silent(_: str) -> None:
 
 
 def made(root: Path, starter: str, name: str = "my-first") -> ProjectPlace:
-    execute(plan_new(root, name, starter), dry=False, say=silent)
+    apply(plan_new(root, name, starter), None, ApplyOptions(silent))
     return ProjectPlace(name, root)
 
 

@@ -15,19 +15,24 @@ from handoff_kit.remote import fingerprint
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.status import shown
-from handoff_kit.status.account import Account, Stored
-from handoff_kit.status.detail import Detail
-from handoff_kit.status.here import Here
-from handoff_kit.status.row import Row, Scheduled, row
+from handoff_kit.status.status import (
+    AccountSnapshot,
+    LocalProject,
+    ParamsVersion,
+    ProjectDetail,
+    ProjectStatus,
+    Scheduled,
+    compare,
+)
 from handoff_runtime.aws.lease import Found
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 NAME = "handoff-dev-shop"
 STACK = Stack("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
 DOCUMENT = {"format": 1, "pipeline": {"project": "shop"}, "files": [{"name": "a", "value": "hunter2"}]}
-HERE = Here(ProjectPlace("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
+HERE = LocalProject(ProjectPlace("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
 TASK = Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
-IN_STEP = Stored(3, fingerprint.of(DOCUMENT, NAME))
+UP_TO_DATE = ParamsVersion(3, fingerprint.of(DOCUMENT, NAME))
 RAN = {
     "run_id": "R",
     "started_at": "2026-03-01T02:00:00.000Z",
@@ -36,7 +41,7 @@ RAN = {
     "seconds": 12.0,
     "trigger": "schedule",
 }
-BEFORE = Row("shop", "dev", NAME, "--project shop", None, "none", None, "aaaaaaaaaaaa", "none", None)
+BEFORE = ProjectStatus("shop", "dev", NAME, "--project shop", None, "none", None, "aaaaaaaaaaaa", "none", None)
 
 
 def schedules(*entries: dict[str, str]) -> Deployed:
@@ -49,10 +54,10 @@ def one(name: str, expression: str, zone: str = "UTC", state: str = "ENABLED") -
 
 
 def compared(
-    *stacks: Deployed, here: Here = HERE, stored: Stored | None = None, lock: Found | str | None = None
-) -> Row:
+    *stacks: Deployed, here: LocalProject = HERE, stored: ParamsVersion | None = None, lock: Found | str | None = None
+) -> ProjectStatus:
     params = {f"{NAME}__params": stored} if stored else {}
-    return row(here, STACK, lock, Account({stack.name: stack for stack in stacks}, params), NOW)
+    return compare(here, STACK, lock, AccountSnapshot({stack.name: stack for stack in stacks}, params), NOW)
 
 
 def lock(entry: Any, *, released: bool = True, age: float = 0) -> Found:
@@ -66,51 +71,59 @@ def test_nothing_is_there() -> None:
 @pytest.mark.parametrize(
     ("source", "tag", "expected"),
     [
-        pytest.param("aaaaaaaaaaaa", "aaaaaaaaaaaa", "in step", id="the same"),
-        pytest.param("bbbbbbbbbbbb", "aaaaaaaaaaaa", "differs", id="another"),
+        pytest.param("aaaaaaaaaaaa", "aaaaaaaaaaaa", "up to date", id="the same"),
+        pytest.param("bbbbbbbbbbbb", "aaaaaaaaaaaa", "out of date", id="another"),
         pytest.param("bbbbbbbbbbbb", None, "unknown", id="which cannot be built"),
     ],
 )
 def test_the_image(source: str, tag: str | None, expected: str) -> None:
     found = compared(
-        Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": source}), here=Here(HERE.place, None, tag, DOCUMENT)
+        Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": source}),
+        here=LocalProject(HERE.place, None, tag, DOCUMENT),
     )
-    assert (found.status, found.image, found.source, found.tag) == ("UPDATE_COMPLETE", expected, source, tag)
+    assert (found.stack_status, found.image, found.deployed_tag, found.local_tag) == (
+        "UPDATE_COMPLETE",
+        expected,
+        source,
+        tag,
+    )
 
 
 @pytest.mark.parametrize(
     ("stored", "document", "expected"),
     [
         pytest.param(None, DOCUMENT, ("none", None), id="none"),
-        pytest.param(IN_STEP, DOCUMENT, ("in step", 3), id="the same"),
-        pytest.param(IN_STEP, dict(reversed(DOCUMENT.items())), ("in step", 3), id="the same in another order"),
-        pytest.param(IN_STEP, {**DOCUMENT, "files": []}, ("differs", 3), id="another"),
-        pytest.param(IN_STEP, None, ("unknown", 3), id="which cannot be made"),
-        pytest.param(Stored(2, None), DOCUMENT, ("unknown", 2), id="stored by an earlier version"),
+        pytest.param(UP_TO_DATE, DOCUMENT, ("up to date", 3), id="the same"),
+        pytest.param(UP_TO_DATE, dict(reversed(DOCUMENT.items())), ("up to date", 3), id="the same in another order"),
+        pytest.param(UP_TO_DATE, {**DOCUMENT, "files": []}, ("out of date", 3), id="another"),
+        pytest.param(UP_TO_DATE, None, ("unknown", 3), id="which cannot be made"),
+        pytest.param(ParamsVersion(2, None), DOCUMENT, ("unknown", 2), id="stored by an earlier version"),
     ],
 )
-def test_the_params(stored: Stored | None, document: dict[str, Any] | None, expected: tuple[str, int | None]) -> None:
-    found = compared(TASK, here=Here(HERE.place, None, "aaaaaaaaaaaa", document), stored=stored)
-    assert (found.params, found.version) == expected
+def test_the_params(
+    stored: ParamsVersion | None, document: dict[str, Any] | None, expected: tuple[str, int | None]
+) -> None:
+    found = compared(TASK, here=LocalProject(HERE.place, None, "aaaaaaaaaaaa", document), stored=stored)
+    assert (found.params, found.params_version) == expected
 
 
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
         pytest.param([], ("stored only", ("a",)), id="a fresh clone"),
-        pytest.param([{"name": "b", "value": "1"}], ("differs", ("a",)), id="another file too"),
-        pytest.param([{"name": "a", "value": "1"}], ("differs", ()), id="another value"),
+        pytest.param([{"name": "b", "value": "1"}], ("out of date", ("a",)), id="another file too"),
+        pytest.param([{"name": "a", "value": "1"}], ("out of date", ()), id="another value"),
     ],
 )
 def test_params_that_are_stored_only(files: list[Any], expected: tuple[str, tuple[str, ...]]) -> None:
-    here = Here(HERE.place, None, "aaaaaaaaaaaa", {**DOCUMENT, "files": files})
-    account = Account({NAME: TASK}, {f"{NAME}__params": IN_STEP})
-    found = row(here, STACK, None, account, NOW, read=lambda _: DOCUMENT)
-    assert (found.params, found.stored_only, found.is_behind) == (*expected, expected[0] == "differs")
+    here = LocalProject(HERE.place, None, "aaaaaaaaaaaa", {**DOCUMENT, "files": files})
+    account = AccountSnapshot({NAME: TASK}, {f"{NAME}__params": UP_TO_DATE})
+    found = compare(here, STACK, None, account, NOW, read_params=lambda _: DOCUMENT)
+    assert (found.params, found.stored_only, found.is_out_of_date) == (*expected, expected[0] == "out of date")
 
 
 def test_params_that_may_not_be_seen() -> None:
-    assert row(HERE, STACK, None, Account({}, notes=("error: no",)), NOW).params == "unknown"
+    assert compare(HERE, STACK, None, AccountSnapshot({}, notes=("error: no",)), NOW).params == "unknown"
 
 
 def test_a_fingerprint_is_of_one_stack_and_tells_nothing_else() -> None:
@@ -127,11 +140,11 @@ def test_the_schedule_that_fires_first() -> None:
         one("often", "rate(5 minutes)"),
     )
     found = compared(TASK, schedules(*given))
-    assert found.next == Scheduled(
+    assert found.next_schedule == Scheduled(
         ScheduleSummary("noon", "cron(30 12 * * ? *)", "UTC", "ENABLED"),
         datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc),
     )
-    assert [(one.entry.name, one.coming is None) for one in found.schedules] == [
+    assert [(one.entry.name, one.next_time is None) for one in found.schedules] == [
         ("nightly", False),
         ("noon", False),
         ("off", True),
@@ -155,17 +168,17 @@ def test_the_schedule_that_fires_first() -> None:
     ],
 )
 def test_the_last_run(found: Found | None, expected: dict[str, Any] | None) -> None:
-    assert compared(TASK, lock=found).last == expected
+    assert compared(TASK, lock=found).last_run == expected
 
 
 def test_a_lock_that_may_not_be_seen() -> None:
-    assert compared(TASK, lock="error: no").unseen
+    assert compared(TASK, lock="error: no").is_last_run_unknown
 
 
 ALL = compared(
     TASK,
     schedules(one("nightly", "cron(0 2 * * ? *)", "Europe/Berlin"), one("off", "rate(1 day)", state="DISABLED")),
-    stored=IN_STEP,
+    stored=UP_TO_DATE,
     lock=lock(RAN | {"outcome": "failed", "exit": 3, "reason": "stage cat ended with exit 3"}),
 )
 
@@ -173,22 +186,22 @@ ALL = compared(
 def test_a_table() -> None:
     often = compared(Deployed(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no")
     assert shown.table_of([ALL, BEFORE, often]) == (
-        "PROJECT  STACK                     IMAGE    PARAMS   NEXT RUN           LAST RUN              OUTCOME\n"
-        "shop     deployed                  in step  in step  2026-03-02T01:00Z  2026-03-01T02:00:00Z  failed (3)\n"
-        "shop     none                      none     none     -                  -                     -\n"
-        "shop     UPDATE_ROLLBACK_COMPLETE  none     none     rate(5 minutes)    -                     ?\n"
+        "PROJECT  STACK                     IMAGE       PARAMS      NEXT RUN           LAST RUN              OUTCOME\n"
+        "shop     deployed                  up to date  up to date  2026-03-02T01:00Z  2026-03-01T02:00:00Z  failed (3)\n"
+        "shop     none                      none        none        -                  -                     -\n"
+        "shop     UPDATE_ROLLBACK_COMPLETE  none        none        rate(5 minutes)    -                     ?\n"
     )
 
 
 def test_a_page() -> None:
-    assert shown.page(ALL, Detail("in step: 2", ("TASK RUNNING",))) == (
+    assert shown.page(ALL, ProjectDetail("up to date: 2", ("TASK RUNNING",))) == (
         "project    shop (dev)\n"
         "stack      handoff-dev-shop: UPDATE_COMPLETE\n"
-        "image      in step: aaaaaaaaaaaa\n"
-        "params     in step: version 3\n"
-        "files      in step: 2\n"
+        "image      up to date: aaaaaaaaaaaa\n"
+        "params     up to date: version 3\n"
+        "files      up to date: 2\n"
         "schedule   nightly: cron(0 2 * * ? *) Europe/Berlin, next 2026-03-02 02:00 there, 2026-03-02 01:00 UTC\n"
-        "schedule   off: rate(1 day) UTC, off\n"
+        "schedule   off: rate(1 day) UTC, disabled\n"
         "last run   R of 2026-03-01T02:00:00Z (schedule): failed (3) after 12.0 s: stage cat ended with exit 3\n"
         "task       TASK RUNNING\n"
     )
@@ -199,8 +212,8 @@ def test_json() -> None:
         "project": "shop",
         "environment": "dev",
         "stack": {"name": NAME, "status": "UPDATE_COMPLETE"},
-        "image": {"state": "in step", "deployed": "aaaaaaaaaaaa", "here": "aaaaaaaaaaaa"},
-        "params": {"state": "in step", "version": 3, "stored_only": []},
+        "image": {"state": "up to date", "deployed": "aaaaaaaaaaaa", "here": "aaaaaaaaaaaa"},
+        "params": {"state": "up to date", "version": 3, "stored_only": []},
         "schedules": [
             {
                 "name": "nightly",
@@ -223,12 +236,14 @@ def test_json() -> None:
         pytest.param([], "invoke new --project NAME", id="no project"),
         pytest.param([BEFORE], "invoke deploy --project shop", id="not deployed"),
         pytest.param([ALL], "invoke logs --project shop", id="failed"),
-        pytest.param([compared(TASK, stored=IN_STEP)], "invoke run --project shop", id="all is well"),
-        pytest.param([compared(TASK, stored=Stored(1, "0" * 32))], "invoke deploy --project shop", id="differs"),
+        pytest.param([compared(TASK, stored=UP_TO_DATE)], "invoke run --project shop", id="all is well"),
         pytest.param(
-            [compared(TASK, here=Here(HERE.place, problems=("x",)))], "invoke check --project shop", id="broken"
+            [compared(TASK, stored=ParamsVersion(1, "0" * 32))], "invoke deploy --project shop", id="out of date"
+        ),
+        pytest.param(
+            [compared(TASK, here=LocalProject(HERE.place, problems=("x",)))], "invoke check --project shop", id="broken"
         ),
     ],
 )
-def test_what_next(rows: list[Row], expected: str) -> None:
-    assert shown.after(rows) == expected
+def test_what_next(rows: list[ProjectStatus], expected: str) -> None:
+    assert shown.next_command(rows) == expected

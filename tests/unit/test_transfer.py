@@ -7,8 +7,9 @@ import os
 import socket
 import threading
 import time
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -151,11 +152,23 @@ def test_a_file_that_becomes_a_link_after_the_look_is_not_sent(tmp_path: Path) -
         transfer.store(nobody, [file], Place("b", "s/"))
 
 
+class OneObject:
+    """A listing of one object, which cannot be fetched."""
+
+    def pages(self, *_call: str, **_request: str) -> list[dict[str, Any]]:
+        time = datetime.fromtimestamp(0, timezone.utc)
+        return [{"Contents": [{"Key": "s/a", "Size": 1, "ETag": '"x"', "LastModified": time}]}]
+
+    def call_unless(self, *_call: object, **_request: str) -> None:
+        raise StoreError("refused")
+
+
 def test_what_waits_to_be_whole_is_never_cleared_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/a").write_text("a")
     (tmp_path / transfer.BESIDE).symlink_to("precious")
-    transfer._made(str(tmp_path / transfer.BESIDE))  # noqa: SLF001  # it ends with the fetch
+    with pytest.raises(StoreError, match="refused"):
+        transfer.fetch(cast("Any", OneObject()), Place("b", "s/"), str(tmp_path))
     assert ((tmp_path / "precious/a").read_text(), (tmp_path / transfer.BESIDE).is_symlink()) == ("a", False)
 
 

@@ -1,0 +1,333 @@
+"""The executor of plans: `apply` describes or performs steps, so that `--dry` prints what would be done."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from handoff_kit import command
+from handoff_kit.errors import CommandError, HandoffError
+from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.stack import Stack
+from handoff_kit.steps import (
+    ApiCalls,
+    Change,
+    ChangeStack,
+    CheckNoRunningTasks,
+    DeleteObjects,
+    LockRequirements,
+    MoveData,
+    Push,
+    RemoveStack,
+    RemoveTree,
+    RunCommand,
+    StampVenv,
+    Step,
+    UploadFiles,
+    WriteContext,
+    WriteFile,
+)
+from handoff_kit.text import plural
+from handoff_kit.venvs import locks
+from handoff_kit.venvs.install import STAMP, stamp_text
+from handoff_runtime.aws import transfer
+from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.listing import Place
+from handoff_runtime.aws.together import each
+from handoff_runtime.terminal import safe_name
+
+Say = Callable[[str], None]
+
+CONDITION_FAILED = ("412", "404", "409")
+"""How S3 answers a conditional call whose condition no longer holds: changed, deleted, or being changed."""
+ALREADY_GONE = ("NoSuchBucket", "NoSuchUpload", "ParameterNotFound", "RepositoryNotFoundException")
+ITEM_ALREADY_GONE = ("NoSuchKey", "NoSuchVersion", "ImageNotFound")
+
+
+@dataclass(frozen=True)
+class ApplyOptions:
+    """`dry`: only describe; `yes`: do not ask; `rewrite`: write (and show) a file whose content is already there."""
+
+    say: Say
+    dry: bool = False
+    yes: bool = False
+    rewrite: bool = False
+
+
+def apply(steps: Iterable[Step], target: Stack | None, options: ApplyOptions) -> int:
+    """Perform each step in order, or with `dry` describe it; return how many changed something, or would.
+
+    Files written on this machine do not count. Only steps on this machine do without a `target`.
+    """
+    with ExitStack() as cleanup:
+        return sum(_apply(step, target, options, cleanup) for step in steps)
+
+
+def _apply(step: Step, target: Stack | None, options: ApplyOptions, cleanup: ExitStack) -> bool:
+    if isinstance(step, ChangeStack | RemoveStack):
+        return _apply_to_stack(step, _required(target).clients, options)
+    if isinstance(step, WriteFile) and not options.rewrite and _holds_text(step):
+        return False
+    for note in _notes(step, target):
+        options.say(note)
+    lines = describe(step)
+    if options.dry:
+        for line in lines:
+            options.say(f"would {line}")
+    elif lines:
+        _perform(step, target, options.say, cleanup)
+    return bool(lines) and not isinstance(step, WriteFile)
+
+
+def _apply_to_stack(step: ChangeStack | RemoveStack, clients: Clients, options: ApplyOptions) -> bool:
+    """What would change in a stack is known only by comparing it, so the stack's own functions do the dry run."""
+    from handoff_kit.stacks import change
+
+    dry, yes, say = options.dry, options.yes, options.say
+    if isinstance(step, RemoveStack):
+        return change.remove(step, clients, dry=dry, yes=yes, say=say)
+    return change.execute(step, clients, dry=dry, yes=yes, say=say)
+
+
+def describe(step: Step) -> tuple[str, ...]:
+    """A step as phrases without its contents; none where there is nothing to do."""
+    match step:
+        case WriteFile():
+            return (f"write {_display(step.path)} ({len(step.text.encode()):,} bytes)",)
+        case WriteContext():
+            files = sum(entry.source is not None for entry in step.entries)
+            size = sum(entry.size for entry in step.entries)
+            return (f"write {_display(step.directory)}/ ({files} files, {size:,} bytes)",)
+        case RemoveTree():
+            return (f"remove {_display(step.path)}",)
+        case RunCommand():
+            return (f"run {shlex.join(step.argv)} (in {_display(step.cwd)})",)
+        case LockRequirements():
+            requirements = ", ".join(step.requirements) or "nothing"
+            return (f"resolve {requirements} into {_display(step.lock)}: {shlex.join(step.argv)}",)
+        case StampVenv():
+            return (f"mark {_display(step.directory)} as ready",)
+        case ChangeStack():
+            return (f"deploy stack {step.name}",)
+        case RemoveStack():
+            return (f"delete stack {step.name}",)
+        case ApiCalls():
+            return tuple(call.description for call in step.calls)
+        case UploadFiles():
+            return tuple(f"upload {safe_name(file.path)} ({file.size:,} bytes)" for file in step.files)
+        case DeleteObjects():
+            return tuple(f"delete s3://{step.bucket}/{safe_name(key)}" for key in step.keys)
+        case Push():
+            return (step.change.description,) if step.change else ()
+        case MoveData():
+            source, target = (f"s3://{bucket}/{step.prefix}" for bucket in (step.source, step.bucket))
+            return (f"copy {plural(step.objects, 'object')} ({step.bytes:,} bytes) from {source} to {target}",)
+        case CheckNoRunningTasks():
+            return (f"check that no task is running in cluster {step.cluster}",)
+
+
+def _notes(step: Step, target: Stack | None) -> Iterable[str]:
+    match step:
+        case UploadFiles():
+            return step.notes
+        case Push():
+            from handoff_kit.remote import params
+
+            return params.notes(step, _required(target))
+        case _:
+            return ()
+
+
+def _perform(step: Step, target: Stack | None, say: Say, cleanup: ExitStack) -> None:
+    if not isinstance(step, ApiCalls | Push | CheckNoRunningTasks):  # these show what is done when it is done
+        for line in describe(step):
+            say(line)
+    match step:
+        case WriteFile():
+            _write(step.path, step.text, step.mode, step.directory_mode)
+        case WriteContext():
+            _write_context(step.directory, step.entries)
+        case RemoveTree():
+            _remove(step.path)
+        case RunCommand():
+            saying = command.Saying(step.telling, step.where, step.hints)
+            command.run(step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying, given=step.given)
+        case LockRequirements():
+            _lock(step, say)
+        case StampVenv():
+            lock = step.lock.read_text(encoding="utf-8")
+            _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
+        case ApiCalls():
+            clients = _required(target).clients
+            with told():
+                for call, _ in zip(step.calls, each(lambda call: _call(call, clients), step.calls), strict=True):
+                    say(call.description)
+        case UploadFiles():
+            with told():
+                transfer.store(_required(target).clients, step.files, Place(step.bucket, step.prefix))
+        case DeleteObjects():
+            with told():
+                transfer.remove(_required(target).clients, step.bucket, step.keys)
+        case Push():
+            from handoff_kit.remote import params
+
+            params.push(step, _required(target), say)
+        case MoveData():
+            from handoff_kit.deployment import move
+
+            move.move(step, _required(target), cleanup, say)
+        case CheckNoRunningTasks():
+            if error := running_error(step, _required(target)):
+                raise error
+
+
+def _required(target: Stack | None) -> Stack:
+    if target is None:
+        raise AssertionError("a step in AWS needs a target")
+    return target
+
+
+def running_error(step: CheckNoRunningTasks, target: Stack) -> AWSError | None:
+    """The error where a task of the project is running; with `data` also where a run elsewhere holds its lock."""
+    from handoff_kit.fargate import tasks
+    from handoff_kit.remote import state
+
+    if running := tasks.running_ids(target, step.cluster):
+        message = (
+            f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
+        )
+        return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.again}")
+    if step.data and target.bucket and (run := state.holder(target)):
+        message = f"project {target.project}: run {run} is running, expected none"
+        return AWSError(message, f"wait until it ends (90 s, where it was killed); then: {step.again}")
+    return None
+
+
+def _call(call: Change, clients: Clients) -> None:
+    allowed = CONDITION_FAILED if call.race else ALREADY_GONE
+    answer = clients.call_unless(allowed, call.service, call.operation, **call.request)
+    if answer is None and call.race:
+        raise AWSError(call.race.message, call.race.hint)
+    if refused := _not_deleted(answer or {}):
+        more = f", nor {len(refused) - 1} others" if len(refused) > 1 else ""
+        raise AWSError(f"{call.description}: {refused[0]}{more}", "run it again")
+
+
+def _not_deleted(answer: Mapping[str, Any]) -> list[str]:
+    """What S3 and ECR report as not deleted in an answer of status 200."""
+    keys = [(one.get("Code", ""), f"{one.get('Key')} not deleted") for one in answer.get("Errors", ())]
+    images = [
+        (one.get("failureCode", ""), f"image {one.get('imageId', {}).get('imageDigest', '')} not deleted")
+        for one in answer.get("failures", ())
+    ]
+    return [f"{what} ({code})" for code, what in (*keys, *images) if code not in ITEM_ALREADY_GONE]
+
+
+def _display(path: Path) -> str:
+    """A path relative to the working directory, where it is below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _holds_text(step: WriteFile) -> bool:
+    return step.path.is_file() and step.path.read_bytes() == step.text.encode()
+
+
+def _write(path: Path, text: str, mode: int, directory_mode: int = 0o777) -> None:
+    """Whole or not at all, and never readable by more than `mode` allows."""
+    try:
+        missing = [parent for parent in path.parents if not parent.exists()]
+        for parent in reversed(missing):  # with `parents`, mkdir gives its mode to the last one only
+            parent.mkdir(directory_mode, exist_ok=True)
+        _replace(path.resolve(), text.encode(), mode)
+    except OSError as error:
+        raise HandoffError(f"could not write {_display(path)}: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    if path.exists() and not path.is_file():
+        raise HandoffError(f"could not write {_display(path)}: found what is no file, expected a file or nothing")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _write_context(directory: Path, entries: Sequence[Entry]) -> None:
+    beside = directory.with_name(f".{directory.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        for entry in entries:
+            _put_entry(beside, entry)
+        times = {beside / entry.path: entry.time for entry in entries}
+        for path in (*beside.rglob("*"), beside):
+            time = times.get(path, FIRST_TIME)
+            os.utime(path, (time, time), follow_symlinks=False)
+        _remove(directory)
+        beside.rename(directory)
+    except OSError as error:
+        raise HandoffError(f"could not write {_display(directory)}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _put_entry(top: Path, entry: Entry) -> None:
+    path = top / entry.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if entry.source is not None:
+        shutil.copyfile(entry.source, path)
+        if sha256_of(path) != entry.sha256:
+            raise HandoffError(f"{_display(entry.source)}: changed while it was read", "let it rest, and try again")
+        path.chmod(entry.mode)
+    elif entry.target is not None:
+        path.symlink_to(entry.target)
+    else:
+        path.mkdir(exist_ok=True)
+        path.chmod(entry.mode)
+
+
+def _remove(path: Path) -> None:
+    """Gone at once: a tree is moved aside first, so that half of one is never taken for a whole."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        aside = path.with_name(f".{path.name}.removed")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+        shutil.rmtree(aside)
+    except OSError as error:
+        raise HandoffError(f"could not remove {_display(path)}: {error.strerror}") from error
+
+
+def _lock(step: LockRequirements, say: Say) -> None:
+    for python in step.pythons[:-1]:
+        with suppress(CommandError):
+            return _resolve(step, python)
+        say(f"no versions serve Python {python} and later; trying again for {step.pythons[-1]} and later")
+    return _resolve(step, step.pythons[-1])
+
+
+def _resolve(step: LockRequirements, python: str) -> None:
+    with TemporaryDirectory(prefix="handoff-") as scratch:
+        output = Path(scratch) / step.lock.name
+        if step.lock.exists() and not step.upgrade:  # uv keeps the versions in its output file, where they still fit
+            shutil.copyfile(step.lock, output)
+        argv = (*step.argv, "--python-version", python, "--output-file", str(output))
+        given = "".join(f"{text}\n" for text in step.requirements)
+        command.run(argv, cwd=step.cwd, purpose=step.purpose, saying=command.Saying(locks.FAILURES), given=given)
+        pins = output.read_text(encoding="utf-8")
+    _write(step.lock, locks.lock_text(step.requirements, pins, python), 0o644)

@@ -1,0 +1,96 @@
+"""Standard output, standard error and the terminal: data to stdout, progress and questions to stderr.
+
+Everything written to a terminal passes handoff_runtime.terminal, which removes escape sequences.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from handoff_kit.errors import HandoffError, ProjectError
+from handoff_runtime.terminal import safe_bytes, safe_text
+
+STDERR = 2
+DUMB = ("", "dumb", "unknown")
+
+
+def print_progress(text: str) -> None:
+    """Write a line to stderr: progress, notes, hints, the next command."""
+    try:
+        print(safe_text(text), file=sys.stderr, flush=True)  # noqa: T201  # progress goes to stderr
+    except BrokenPipeError:
+        give_up(sys.stderr)
+
+
+def print_output(text: str) -> None:
+    """Write text for a person to stdout: a table, a listing, lines of a log."""
+    _write(safe_text(text))
+
+
+def print_data(text: str) -> None:
+    """Write stored data to stdout: unchanged, unless stdout is a terminal."""
+    _write(safe_text(text) if sys.stdout.isatty() else text)
+
+
+def _write(text: str) -> None:
+    """As UTF-8 in every locale. Exits with 141, as a shell reports SIGPIPE, once the reader has closed stdout."""
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair, from a record for example
+        data = text.encode("utf-8", "backslashreplace")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        give_up(sys.stdout)
+        raise SystemExit(128 + signal.SIGPIPE) from None
+
+
+def pass_on(data: bytes) -> None:
+    """Copy another program's output to stderr."""
+    os.write(STDERR, safe_bytes(data))
+
+
+def prompt(text: str, shown: TextIO | None = None) -> None:
+    """Write a question to stderr; the cursor stays behind it."""
+    shown = shown or sys.stderr
+    shown.write(safe_text(text))
+    shown.flush()
+
+
+def ask(question: str, command: str, *, yes: bool, answers: TextIO | None = None, shown: TextIO | None = None) -> None:
+    """Return after a yes, else raise HandoffError; `command` is the one that --yes is appended to in the hint."""
+    if yes:
+        return
+    answers = answers or sys.stdin
+    if answers is None or answers.closed or not answers.isatty():
+        message = f"{command.split()[1]}: {question}: needs --yes without a terminal"
+        raise ProjectError(message, f"{command} --yes")
+    prompt(f"{question}? [y/N] ", shown)
+    try:
+        answer = answers.readline()
+    except KeyboardInterrupt:
+        prompt("\n", shown)  # so that the next message starts on a new line
+        raise
+    if answer.strip().lower() not in ("y", "yes"):
+        raise HandoffError("not done: the answer was no")
+
+
+def can_refresh(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal can redraw in place, and a person looks at it (no CI)."""
+    in_ci = environ.get("CI", "").lower() not in ("", "0", "false")
+    return not in_ci and environ.get("TERM", "").lower() not in DUMB
+
+
+def give_up(stream: TextIO) -> None:
+    """Send what is written from now on, and what is still buffered, to /dev/null.
+
+    Otherwise Python would flush into the closed pipe at exit, print a traceback and exit with 120.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,54 @@
+"""Unknown tasks and flags, reported with a hint and exit code 2 before invoke parses the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.exceptions import ParseError
+from invoke.main import program
+from invoke.parser import Parser
+
+from handoff_kit import names
+from handoff_kit.errors import ProjectError
+
+_UNKNOWN = re.compile(r"No idea what '(.+)' is!")
+_VALUELESS = re.compile(r"Flag <Argument: ([\w-]+).*> needed value")
+
+
+def check(tasks: Collection, root: Path) -> None:
+    """Parse the words after invoke's own flags as invoke will; raise ProjectError where it cannot.
+
+    There are none where something else than invoke imports the tasks, or where it completes a line.
+    """
+    core = getattr(program, "core", None)
+    if core is None or program.args.complete.value or not core.unparsed:
+        return
+    try:
+        contexts = deepcopy(tasks).to_contexts()  # which takes the help away from the tasks
+        Parser(contexts=contexts, initial=program.initial_context).parse_argv(list(core.unparsed))
+    except ParseError as error:
+        raise _explain(error, tuple(tasks.task_names), names.known(root)) from None
+
+
+def _explain(error: ParseError, tasks: Sequence[str], projects: Sequence[str]) -> ProjectError:
+    text = str(error.args[0])
+    task = (error.context and error.context.name) or ""
+    if found := _VALUELESS.match(text):
+        return ProjectError(f"--{found[1]} needs a value", f"invoke {task} --help".replace("  ", " "))
+    if not (found := _UNKNOWN.match(text)):
+        return ProjectError(f"command line: {text}", "invoke --list shows the tasks")
+    word = found[1]
+    if word.startswith("-"):
+        flags = error.context.flags if error.context and task else ()
+        meant = names.nearest(word, [flag for flag in flags if flag.startswith("--")])
+        hint = f"did you mean: {meant}" if meant else f"see: invoke {task} --help" if task else "see: invoke --help"
+        return ProjectError(f"{task or 'command line'}: unknown flag {word}", hint)
+    meant = names.nearest(word, tasks)
+    if task and not meant and (project := names.nearest(word, projects)):
+        return ProjectError(f"{task}: unexpected {word!r}", f"did you mean: invoke {task} --project {project}")
+    hint = f"did you mean: invoke {meant}" if meant else "invoke --list shows the tasks"
+    return ProjectError(f"unknown task {word!r}", hint)

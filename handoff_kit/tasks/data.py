@@ -1,0 +1,98 @@
+"""Tasks for files and artifacts in S3: files.push, files.list, artifacts.get, artifacts.list, artifacts.clear."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from invoke.context import Context
+
+from handoff_kit.console import ask, print_output, print_progress
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import apply, command, finish
+
+RUN = "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z-3fc643, or current for the last run; "
+
+
+@command(
+    "push", help={"prune": "Delete stored files that are not in files/; default: keep them, and print their names"}
+)
+def push_files(c: Context, project: str = "", prune: bool = False, environment: str = "") -> None:
+    """Upload the changed files of the project's files/ to S3."""
+    from handoff_kit.remote import files
+
+    place, stack = options.find_target(c, project, environment)
+    plan = files.compare(stack, place)
+    changes = apply(c, files.plan_push(stack, plan, prune=prune), stack)
+    if not changes:
+        print_progress(files.up_to_date(plan, place))
+    finish(c, changes, f"invoke files.list {stack.options}")
+
+
+@command("list")
+def list_files(c: Context, project: str = "", environment: str = "") -> None:
+    """Print the project's files in S3: path, bytes, time stored."""
+    from handoff_kit.remote import files
+
+    _, stack = options.find_target(c, project, environment)
+    found = files.table_of(stack)
+    print_output(found)
+    if not found:
+        print_progress(f"no files of project {stack.project} in bucket {stack.bucket}")
+    print_progress(f"next: invoke files.push {stack.options}")
+
+
+@command(
+    "get",
+    help={
+        "output": "Directory to write to, e.g. /tmp/artifacts; default: build/NAME/artifacts/RUN",
+        "run": f"{RUN}default: current",
+    },
+)
+def get_artifacts(c: Context, project: str = "", run: str = "", output: str = "", environment: str = "") -> None:
+    """Download the artifacts of a run from S3 into a directory."""
+    from handoff_kit.remote import artifacts
+    from handoff_runtime.terminal import safe_name
+
+    place, stack = options.find_target(c, project, environment)
+    found = artifacts.find(stack, run)
+    directory = Path.cwd() / output if output else artifacts.directory(place, run)
+    shown = shlex.quote(os.path.relpath(directory))
+    for item in found:
+        verb = "would fetch" if c.config.run.dry else "fetch"
+        print_progress(f"{verb} {safe_name(item.path)} ({item.size:,} bytes) into {shown}")
+    if not found:
+        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+    elif not c.config.run.dry:
+        artifacts.fetch(stack, run, directory)
+    finish(c, len(found), f"ls {shown}" if found else f"invoke history --remote {stack.options}")
+
+
+@command("list", help={"run": f"{RUN}default: current"})
+def list_artifacts(c: Context, project: str = "", run: str = "", environment: str = "") -> None:
+    """Print the artifacts of a run in S3: path, bytes, time stored."""
+    from handoff_kit.remote import artifacts, objects
+
+    _, stack = options.find_target(c, project, environment)
+    found = artifacts.find(stack, run)
+    print_output(objects.table_of(found))
+    if not found:
+        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+    chosen = f" --run {run}" if run else ""
+    print_progress(f"next: invoke {f'artifacts.get{chosen}' if found else 'history --remote'} {stack.options}")
+
+
+@command("clear")
+def clear_artifacts(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
+    """Delete the last run's artifacts from S3; state and history are kept."""
+    from handoff_kit.remote import artifacts
+
+    _, stack = options.find_target(c, project, environment)
+    found = artifacts.clearable(stack)
+    if not found:
+        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+    elif not c.config.run.dry:
+        ask(artifacts.question(stack, found), f"invoke artifacts.clear {stack.options}", yes=yes)
+    changes = apply(c, [artifacts.plan_clear(stack, found)], stack)
+    finish(c, changes, f"invoke artifacts.list {stack.options}")

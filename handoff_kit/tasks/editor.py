@@ -1,0 +1,85 @@
+"""A text edited in VISUAL, EDITOR or vi, or read from a file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from handoff_kit.errors import HandoffError, ProjectError
+
+FALLBACK = "vi"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The new text comes from `file` in `cwd`, or without one from editing `draft`; `command` is the task's."""
+
+    cwd: Path
+    file: str
+    draft: Path
+    command: str
+
+    @property
+    def display_path(self) -> str:
+        """The file, relative to the current directory."""
+        return self.file or os.path.relpath(self.draft, self.cwd)
+
+    @property
+    def retry_command(self) -> str:
+        """The command that stores the edited text after a refusal."""
+        return f"{self.command} --file {shlex.quote(self.display_path)}"
+
+
+def read_new_text(edit: Edit, before: bytes, environ: Mapping[str, str]) -> bytes:
+    """The new text. A draft stays on disk, readable by its owner alone, until `delete_draft`."""
+    if not edit.file:
+        words = _editor_command(environ, f"{edit.command} --file FILE")
+        _write(before, edit.draft)
+        _run_editor(words, edit.draft)
+    try:
+        return (edit.cwd / edit.file if edit.file else edit.draft).read_bytes()
+    except OSError as error:
+        raise ProjectError(f"could not read {edit.display_path}: {error.strerror}") from None
+
+
+def delete_draft(edit: Edit) -> None:
+    """Delete the draft once its text is stored; a file of --file is kept."""
+    if not edit.file:
+        edit.draft.unlink(missing_ok=True)
+
+
+def _editor_command(environ: Mapping[str, str], hint: str) -> list[str]:
+    command = environ.get("VISUAL") or environ.get("EDITOR")
+    if not command and not sys.stdin.isatty():
+        raise ProjectError("EDITOR is not set, and there is no terminal for vi", hint)
+    try:
+        return shlex.split(command or FALLBACK)
+    except ValueError as error:
+        raise ProjectError(f"EDITOR: found {command!r} ({error}), expected a command", "export EDITOR=vi") from None
+
+
+def _run_editor(words: list[str], path: Path) -> None:
+    try:
+        status = subprocess.run([*words, str(path)], check=False).returncode
+    except OSError as error:
+        message = f"EDITOR: could not start {words[0]}: {error.strerror}"
+        raise ProjectError(message, "for example: export EDITOR=vi") from None
+    if status:
+        raise HandoffError(f"{words[0]} ended with exit {status}; nothing was stored")
+
+
+def _write(content: bytes, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            path.unlink()
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise HandoffError(f"could not write {path}: {error.strerror}") from None

@@ -1,0 +1,177 @@
+"""Tasks on this machine: check, install, show-commands, run-local, new."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from handoff_kit.console import print_output, print_progress
+from handoff_kit.errors import ProjectError
+from handoff_kit.tasks import options
+from handoff_kit.tasks.task import COMMON_FLAGS, apply, command, finish
+
+if TYPE_CHECKING:
+    from handoff_kit.image.builder import Builder
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.runtime import Container
+
+
+@command()
+def check(c: Context, project: str = "", environment: str = "") -> None:
+    """Validate a project's file and config; print every problem with its line, and what an image would lack."""
+    from handoff_kit import limits, names, params, render, run_local, shell
+    from handoff_kit.deploy.schedule_output import shared_state_warning
+    from handoff_kit.image.checks import find_image_problems
+    from handoff_kit.venvs.install import venv_status
+
+    name = options.parse_environment(environment, os.environ)
+    place, loaded = options.load_project(c, project)
+    limits.refuse(place, name, loaded, names.known(place.root))
+    params.check_functions(place)
+    missing = run_local.not_given(params.document(place, loaded, name))
+    print_progress(f"{place.shown}: no problem found")
+    if chosen := render.state_choice(loaded):
+        print_progress(chosen)
+    if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
+        print_progress(warning)
+    for pipe in shell.unguarded_pipes(place, loaded, os.environ):
+        print_progress(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
+    for problem in find_image_problems(place, loaded):
+        print_progress(f"note: for an image: {problem.message}\nhint: {problem.hint}")
+    options.warn_of_git(place)
+    if missing:
+        print_progress(f"note: placeholder {{{{ {missing} }}}} has no default; each run needs a value for it")
+    if any(venv_status(place, venv) != "ready" for venv in loaded.venvs):
+        print_progress(f"next: invoke install --project {place.name}")
+    else:
+        print_progress(f"next: invoke run-local --project {place.name}{f' --var {missing}=VALUE' if missing else ''}")
+
+
+@command(iterable=["var"])
+def show_commands(
+    c: Context, project: str = "", data: str = "", var: list[str] | None = None, environment: str = ""
+) -> None:
+    """Print the pipeline that would run, one stage per line, secrets masked."""
+    from handoff_kit import params, run_local
+
+    place = options.find_project(c, project)
+    document = params.to_json(params.of_place(place, options.parse_environment(environment, os.environ)))
+    print_output(run_local.preview(document, "run", options.parse_data(data, var or []), os.environ))
+
+
+@command(
+    help={"upgrade": "Resolve the requirements to their newest versions and rewrite the locks; default: keep the locks"}
+)
+def install(c: Context, project: str = "", upgrade: bool = False) -> None:
+    """Install the project's virtual environments from their locks, if anything changed."""
+    from handoff_kit import text
+    from handoff_kit.venvs.install import find_installer, plan_install, read_venv_state
+
+    place, loaded = options.load_project(c, project)
+    states = {venv.name: read_venv_state(place, venv) for venv in loaded.venvs}
+    steps = plan_install(place, loaded.venvs, states, find_installer(), upgrade=upgrade)
+    if not loaded.venvs:
+        print_progress("nothing to install: the project declares no virtual environment")
+    elif not steps:
+        print_progress(f"{text.plural(len(loaded.venvs), 'virtual environment')} up to date")
+    apply(c, steps)
+    finish(c, len(steps), f"invoke run-local --project {place.name}")
+
+
+@command(
+    iterable=["var"],
+    help={
+        "builder": f"With --container: {COMMON_FLAGS['builder'][0].lower()}{COMMON_FLAGS['builder'][1:]}",
+        "container": "Run in a container of the project's image, which `invoke build` creates; default: run directly",
+        "log-format": "Format of the log: text, or json (one object per line, no live view, no summary); default: text",
+        "memory": "With --container: memory limit, e.g. 512m or 2g; default: no limit",
+        "meter": "What to count between stages: rows, bytes or off; default: meter of the project",
+        "params": "Params document to run, e.g. params.json; default: the project file and .local",
+        "remote": "Run on this machine with the params, files, artifacts and state stored in AWS; "
+        "default: with those on this machine",
+    },
+)
+def run_local(
+    c: Context,
+    project: str = "",
+    data: str = "",
+    var: list[str] | None = None,
+    command: str = "",
+    params: str = "",
+    meter: str = "",
+    log_format: str = "",
+    environment: str = "",
+    container: bool = False,
+    memory: str = "",
+    builder: str = "",
+    remote: bool = False,
+    no_state: bool = False,
+) -> None:
+    """Run a project's pipeline on this machine: directly, in a container of its image, or with the data in AWS."""
+    from handoff_kit import run_local as running
+    from handoff_runtime.pipeline import METERS
+
+    place = options.find_project(c, project)
+    for flag, value in (("--memory", memory), ("--builder", builder)):
+        if value and not container:
+            raise ProjectError(f"{flag} needs --container", "add --container")
+    for flag, given in (("--container", container), ("--params", params)):
+        if given and remote:
+            raise ProjectError(f"--remote and {flag} exclude each other", f"leave out {flag}")
+    words: dict[str, Any] = {
+        "command": options.parse_choice("--command", command, running.commands(place), running.OWN_FUNCTION)
+        or running.RUN,
+        "data": options.parse_data(data, var or []),
+        "meter": options.parse_choice("--meter", meter, METERS),
+        "log_format": options.parse_choice("--log-format", log_format, options.LOG_FORMATS) or "text",
+        "no_state": no_state,
+    }
+    dry = c.config.run.dry
+    if remote:
+        _, stack = options.find_target(c, place.name, environment)
+        exit_code = running.run_remote(place, stack, words, os.environ, dry=dry, say=print_progress)
+    else:
+        inside = _container(place, memory, builder) if container else None
+        asked = running.plan(
+            place,
+            **words,
+            environment=options.parse_environment(environment, os.environ),
+            params=Path.cwd() / params if params else None,
+            container=inside[1] if inside else None,
+        )
+        if inside:
+            exit_code = running.run_contained(asked, inside[0], place, os.environ, dry=dry, say=print_progress)
+        else:
+            exit_code = running.run(asked, place, os.environ, dry=dry, say=print_progress)
+    if exit_code:
+        raise Exit(code=exit_code)
+
+
+def _container(place: ProjectPlace, memory: str, builder: str) -> tuple[Builder, Container]:
+    from handoff_kit.image import container as containers
+
+    limit = containers.memory_limit(memory)
+    found, image = options.find_image(place, builder)
+    caller = containers.Caller(os.getuid(), os.getgid())
+    return found, containers.container(found, image, place, environ=os.environ, caller=caller, memory=limit)
+
+
+@command(
+    help={
+        "project": "Name of the new project, e.g. word-count; required",
+        "starter": "Starter to copy: shell, python or singer; default: shell",
+    }
+)
+def new(c: Context, project: str = "", starter: str = "shell") -> None:
+    """Create a project from a starter: a directory under projects/ that runs right away."""
+    from handoff_kit.starters import plan_new
+
+    if not project:
+        raise ProjectError("--project is required", "for example: invoke new --project mine")
+    steps = plan_new(options.project_root(c), project, starter)
+    apply(c, steps)
+    finish(c, len(steps), f"invoke check --project {project}")

@@ -1,0 +1,149 @@
+"""The values of common flags: project, environment, target, builder, data."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from handoff_kit.console import print_progress
+from handoff_kit.errors import ProjectError, checked
+
+if TYPE_CHECKING:  # these take long to import
+    from handoff_kit.image.builder import Builder
+    from handoff_kit.names import ProjectPlace
+    from handoff_kit.project import Project
+    from handoff_kit.remote.stack import Stack
+
+LOG_FORMATS = ("text", "json")
+PLATFORMS = ("linux/amd64", "linux/arm64")
+LONGEST_ENVIRONMENT = 20
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+
+
+def project_root(c: Context) -> Path:
+    """The directory of tasks.py, which holds projects/."""
+    return Path(c.config.root)
+
+
+def find_project(c: Context, project: str) -> ProjectPlace:
+    """The project of --project, HANDOFF_PROJECT or the current directory, else the only one."""
+    from handoff_kit import names
+
+    return names.find(project_root(c), project or None, Path.cwd(), os.environ)
+
+
+def every_project(c: Context) -> tuple[ProjectPlace, ...]:
+    """Every project under projects/; at least one, else ProjectError."""
+    from handoff_kit import names
+
+    root = project_root(c)
+    found = tuple(names.ProjectPlace(name, root) for name in names.known(root))
+    if not found:
+        raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
+    return found
+
+
+def load_project(c: Context, project: str) -> tuple[ProjectPlace, Project]:
+    """The project and its validated project file."""
+    from handoff_kit import project as projects
+
+    place = find_project(c, project)
+    return place, projects.load(place.file, place.shown)
+
+
+def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:
+    """The project, and its stack, bucket and session in AWS."""
+    from handoff_kit.remote import connection
+
+    if bucket:
+        place, loaded = load_project(c, project)
+        own = loaded.deploy.bucket
+    else:
+        place, own = find_project(c, project), None
+    name = parse_environment(environment, os.environ)
+    return place, connection.connect(place, name, os.environ, print_progress, bucket=bucket, own=own)
+
+
+def parse_environment(text: str, environ: Mapping[str, str]) -> str:
+    """The name of the environment, which becomes a part of names in AWS."""
+    from handoff_kit.remote.names import DEFAULT_ENVIRONMENT
+
+    flag, name = ("--environment", text) if text else ("HANDOFF_ENVIRONMENT", environ.get("HANDOFF_ENVIRONMENT", ""))
+    name = name or DEFAULT_ENVIRONMENT
+    if _ENVIRONMENT.fullmatch(name) and len(name) <= LONGEST_ENVIRONMENT:
+        return name
+    rule = f"letters, digits and -, beginning with a letter or digit, at most {LONGEST_ENVIRONMENT} characters"
+    raise ProjectError(f"{flag}: found {name!r}, expected {rule}", "for example: --environment dev")
+
+
+def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """The JSON object of --data, overridden by the NAME=VALUE pairs of --var."""
+    from handoff_runtime import variables
+
+    with checked():
+        data = variables.parse_data(text, "--data")
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not variables.NAME.fullmatch(name):
+            raise ProjectError(f"--var: found {pair!r}, expected NAME=VALUE", "for example: --var base=JPY")
+        data[name] = value
+    return data
+
+
+def parse_choice(flag: str, text: str, choices: Sequence[str], hint: str | None = None) -> str | None:
+    """The text, if it is one of the choices; None for an empty one."""
+    from handoff_kit.names import nearest
+
+    if not text:
+        return None
+    if text not in choices:
+        meant = nearest(text, choices)
+        hint = f"did you mean: {flag} {meant}" if meant else hint or f"for example: {flag} {choices[0]}"
+        raise ProjectError(f"{flag}: found {text!r}, expected one of {', '.join(choices)}", hint)
+    return text
+
+
+def parse_platform(text: str) -> str | None:
+    """The platform of --platform; None for the default."""
+    return parse_choice("--platform", text, PLATFORMS)
+
+
+def find_builder(text: str) -> Builder:
+    """The builder that works; prints a note where it is not the first choice."""
+    from handoff_kit.image import builder as builders
+
+    found = builders.find(parse_choice("--builder", text, builders.CHOICES))
+    if found.note:
+        print_progress(f"note: {found.note}")
+    return found
+
+
+def find_image(place: ProjectPlace, builder: str) -> tuple[Builder, str]:
+    """The builder and the project's image, which must be built and up to date."""
+    from handoff_kit import project as projects
+    from handoff_kit.image import build
+
+    loaded = projects.load(place.file, place.shown)
+    found = find_builder(builder)
+    return found, build.existing(build.source(place, loaded, loaded.image.platform or found.platform), found)
+
+
+def warn_of_git(place: ProjectPlace) -> None:
+    """Print which of the project's credentials git tracks or would add."""
+    from handoff_kit import gitignore
+
+    for note in gitignore.notes(place):
+        print_progress(note)
+
+
+def warn_of_credentials(place: ProjectPlace, loaded: Project) -> None:
+    """Print which files stay out of the image because they are credentials."""
+    from handoff_kit.image.checks import credential_problems
+
+    for found in credential_problems(place, loaded):
+        print_progress(f"note: {found.message}\nhint: {found.hint}")

@@ -1,0 +1,72 @@
+"""Tables, counts, sizes, durations and times as text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timezone
+
+from handoff_runtime.terminal import safe_name
+
+UNITS = ("B", "kB", "MB", "GB", "TB")  # SI
+_MINUTE, _HOUR = 60, 3600
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> str:
+    """One line a row under a head, control characters escaped; the columns named in `right` are aligned right."""
+    lines = [tuple(head), *(tuple(map(safe_name, row)) for row in rows)]
+    return "".join(f"{line}\n" for line in align(lines, {head.index(name) for name in right}))
+
+
+def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> tuple[str, ...]:
+    """One line a row, columns padded to the same width; those at the positions in `right` are aligned right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return tuple(
+        "  ".join(
+            cell.rjust(width) if position in right else cell.ljust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def stamp(moment: datetime | float) -> str:
+    """UTC to the second, as --since takes it."""
+    found = datetime.fromtimestamp(moment, timezone.utc) if isinstance(moment, (int, float)) else moment
+    return found.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def count(number: int | None) -> str:
+    """1,234,567; a dash for None."""
+    return "-" if number is None else f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """1 row, 1,200 rows."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: int | None) -> str:
+    """Bytes in the largest unit of a thousand that leaves a digit before the point: 84.0 kB; a dash for None."""
+    if number is None:
+        return "-"
+    value, unit = float(number), 0
+    while round(value, 1) >= 1000 and unit < len(UNITS) - 1:  # noqa: PLR2004  # SI
+        value, unit = value / 1000, unit + 1
+    return f"{number} B" if unit == 0 else f"{value:,.1f} {UNITS[unit]}"
+
+
+def elapsed(seconds: float | None) -> str:
+    """12.3 s, 2 m 05 s or 1 h 02 m; a dash for None."""
+    if seconds is None:
+        return "-"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} m {rest:02} s" if seconds < _HOUR else f"{minutes // _MINUTE} h {minutes % _MINUTE:02} m"
+
+
+def clock(seconds: float) -> str:
+    """0:07 or 1:02:03, for a duration that still counts."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
