@@ -217,7 +217,7 @@ def image_line(builder: Builder, reference: str, seconds: float, digest: str | N
     if found is None:
         raise ImageError(
             f"{reference}: built, but {builder.kind} does not have it",
-            "a builder of its own keeps its images to itself: docker buildx use default, or set BUILDX_BUILDER=default",
+            "a separate buildx builder keeps its images: docker buildx use default, or set BUILDX_BUILDER=default",
         )
     image = inspected_image(found)
     return f"{reference}  {digest or image.id}  {text.size(image.size)}  {seconds:.1f} s\n"

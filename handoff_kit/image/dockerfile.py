@@ -86,5 +86,5 @@ def _render_error(place: ProjectPlace, own: Path, error: Exception) -> RenderErr
     name, line = jinja.locate(error)
     is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own.is_file())
     where = f"projects/{place.name}/{NAME}" if is_own else name or NAME
-    hint = "docs/concepts/images.md tells the blocks and values there are"
+    hint = "docs/concepts/images.md lists the blocks and values"
     return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.reason(error)}", hint)

@@ -13,8 +13,8 @@ from handoff_kit.steps import RunCommand, Step
 DIGEST_FILE = "pushed-digest"
 TAKEN = "another image has this tag for good: name one of your own (--tag), or deploy again, which takes that image"
 PUSHING = (
-    "allow it to whoever deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
-    "ecr:CompleteLayerUpload, ecr:PutImage on the repository"
+    "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, "
+    "ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage on the repository"
 )
 _REFUSED = r"no basic auth credentials|denied|unauthorized|authentication required"
 CAUSES = (

@@ -196,5 +196,5 @@ def test_an_image_that_the_builder_keeps_to_itself() -> None:
         image_line(builder({"inspect": Answer(1, "[]", "")}), "a:1", 1)
     assert str(caught.value) == (
         "error: a:1: built, but docker does not have it\n"
-        "hint: a builder of its own keeps its images to itself: docker buildx use default, or set BUILDX_BUILDER=default"
+        "hint: a separate buildx builder keeps its images: docker buildx use default, or set BUILDX_BUILDER=default"
     )
