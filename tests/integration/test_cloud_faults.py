@@ -349,7 +349,7 @@ def test_the_way_of_an_image(estate: Estate) -> None:
     registry, number = estate.account.registry, estate.account.number
     what = f"could not push ACCOUNT.dkr.ecr.{REGION}.amazonaws.com/handoff-dev-shop:TAG: docker ended with exit 1"
     may = (
-        "allow it to the identity that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
+        "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
         "ecr:CompleteLayerUpload, ecr:PutImage on the repository"
     )
     registry.cut_pushes(number, 1000)
