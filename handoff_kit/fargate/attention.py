@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from handoff_kit import streams
 from handoff_runtime.signals import STOPPING, Signals
+from handoff_runtime.waits import shortened
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -31,7 +32,7 @@ class Attention:
     def pause(self, seconds: float) -> None:
         """Wait, but no longer than until a signal comes."""
         if not self.number:
-            select.select([self.signals.fd], [], [], seconds)
+            select.select([self.signals.fd], [], [], shortened(seconds))
 
     def came(self) -> bool:
         """Whether a stopping signal has come since it was last answered."""

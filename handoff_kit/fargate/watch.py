@@ -11,6 +11,7 @@ from handoff_kit.fargate.observer import PATIENT, Absence, Observer, still_runni
 from handoff_kit.fargate.tasks import id_of
 from handoff_kit.remote.errors import AWSError
 from handoff_runtime.aws import faults
+from handoff_runtime.waits import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -158,7 +159,7 @@ class Watch:
             self.show
             and ending.has_run(task)
             and not tail.said
-            and self.effects.clock() - quiet_since < self.patience.quiet
+            and self.effects.clock() - quiet_since < shortened(self.patience.quiet)
         ):
             if self._show(tail, form):
                 quiet_since = self.effects.clock()

@@ -167,11 +167,10 @@ def logs(
     environment: str = "",
 ) -> None:
     """Print the log of the project's last run on Fargate, of any, or of all since a time."""
-    import time
-
     from handoff_kit.fargate import logs as reading
     from handoff_kit.fargate.log import Form
     from handoff_kit.remote import history
+    from handoff_runtime import waits
 
     count = history.number("--lines", lines)
     moment = reading.moment(since)
@@ -181,7 +180,7 @@ def logs(
     form, show = Form(json), put_data if json else put
     if follow:
         try:
-            reading.follow(cluster, asked, form, reading.Effects(show, say, time.sleep), on=not run)
+            reading.follow(cluster, asked, form, reading.Effects(show, say, waits.sleep), on=not run)
         except KeyboardInterrupt:
             say("\nno longer followed; what runs is left alone")
     elif not reading.read(cluster, asked, form, show):

@@ -32,6 +32,8 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+HURRIED = {"HANDOFF_TEST_SPEED": "10"}
+"""For a task that would wait between two looks at AWS, or two tries: nobody waits in a test for what needs no time."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from cloud import ENVIRONMENT, REGION, serve_moto
+from cloud import ENVIRONMENT, HURRIED, REGION, serve_moto
 from containers import find_docker, free_port
 from door import serve_door
 from fargate import Fargate
@@ -48,7 +48,7 @@ class Tenant:
     @property
     def environ(self) -> dict[str, str]:
         """For a process that is to use this account."""
-        return {**ENVIRONMENT, "AWS_ACCESS_KEY_ID": self.account, "AWS_ENDPOINT_URL": self.endpoint}
+        return {**ENVIRONMENT, "AWS_ACCESS_KEY_ID": self.account, "AWS_ENDPOINT_URL": self.endpoint, **HURRIED}
 
     def boto(self, service: str) -> Any:
         """A client of boto3."""

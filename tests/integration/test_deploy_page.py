@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from account import Account
     from team import Team
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(100)]
 
 PAGE = ROOT / "docs/deploy.md"
 BLOCK = re.compile(

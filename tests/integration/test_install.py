@@ -25,6 +25,8 @@ from handoff_kit.venvs import PYTHON, Installer, find_installer, plan_install, r
 if TYPE_CHECKING:
     from handoff_kit.steps import Step
 
+pytestmark = pytest.mark.takes(150)
+
 ROOT = Path(__file__).parents[2]
 
 

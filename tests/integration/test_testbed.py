@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from account import Account, Fired
     from localstack import Tenant
 
+pytestmark = pytest.mark.takes(120)
+
 
 def deploy(tenant: Tenant, stack: str, resources: dict[str, Any], outputs: dict[str, Any], kind: str = "CREATE") -> Any:
     """A stack made by a change set, or changed by one; how it ended, and its outputs."""
