@@ -124,15 +124,21 @@ def become_invoke(request: Any) -> None:
     runpy.run_module("invoke", run_name="__main__", alter_sys=True)
 
 
+def remember_models() -> None:
+    """Have botocore read the models of its services once, not for each session."""
+    from botocore import loaders  # noqa: PLC0415  # libraries are loaded by who needs them
+
+    load_file = cache(loaders.JSONFileLoader().load_file)
+    loaders.JSONFileLoader.load_file = lambda _loader, path: load_file(path)
+
+
 def preload() -> None:
     """Libraries, and what botocore knows of services."""
     for name in LIBRARIES:
         __import__(name)
     import boto3  # noqa: PLC0415  # by a test this module is imported for its class alone
-    from botocore import loaders  # noqa: PLC0415
 
-    load_file = cache(loaders.JSONFileLoader().load_file)
-    loaders.JSONFileLoader.load_file = lambda _loader, path: load_file(path)
+    remember_models()
     for service in SERVICES:
         boto3.client(service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")  # noqa: S106
     gc.collect()

@@ -43,7 +43,7 @@ class Tenant:
 
     endpoint: str
     account: str
-    made: list[Any] = field(default_factory=list, repr=False)
+    botos: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -52,19 +52,19 @@ class Tenant:
 
     def boto(self, service: str) -> Any:
         """A client of boto3."""
-        made = boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=self.account,
-            aws_secret_access_key="test",  # noqa: S106  # LocalStack takes any
-        )
-        self.made.append(made)
-        return made
+        if service not in self.botos:
+            self.botos[service] = boto3.client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name=REGION,
+                aws_access_key_id=self.account,
+                aws_secret_access_key="test",  # noqa: S106  # LocalStack takes any
+            )
+        return self.botos[service]
 
     def close(self) -> None:
         """Close the clients that were made."""
-        for client in self.made:
+        for client in self.botos.values():
             client.close()
 
 

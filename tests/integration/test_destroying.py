@@ -520,7 +520,7 @@ def common(desk: Desk) -> Iterator[Desk]:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     one.leave()
     yield one
-    for client in made.made:
+    for client in (*made.made, *made.botos.values()):
         client.close()
 
 

@@ -642,7 +642,7 @@ def in_container(account: Account, service: str) -> Any:
     )
     owner = {"ExpectedBucketOwner": account.number}
     made.meta.events.register("provide-client-params.s3", lambda params, **_: {**params, **owner})
-    account.tenant.made.append(made)
+    account.tenant.botos[f"{service} of a task"] = made  # closed with the others
     return made
 
 
