@@ -196,6 +196,6 @@ def run(
             raise
         if isinstance(found, Left) or not found.again or attempt == STARTS:
             return arn, found
-        effects.say(f"{found.words}\nretry ({attempt + 1} of {STARTS})")
+        effects.say(f"{found.words}\nstarting it again ({attempt + 1} of {STARTS})")
         effects.check()
     raise AssertionError
