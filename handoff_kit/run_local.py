@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
-    from handoff_kit.remote.stack import Stack
     from handoff_kit.runtime import Container, View
     from handoff_runtime.pipeline import Pipeline
     from handoff_runtime.store import Params
@@ -183,7 +183,7 @@ def run_contained(
 
 
 def run_remote(
-    place: ProjectPlace, stack: Stack, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
+    place: ProjectPlace, stack: Target, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
     """Run it here, with what is stored in AWS; the venvs are those that lie here."""
     from handoff_kit.remote import run as remote

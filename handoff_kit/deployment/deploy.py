@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
+from handoff_kit.aws.buckets import bucket_exists
+from handoff_kit.aws.params import ParamsPush, check_params_owner, confirm_push
+from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.deployment import account as accounts
 from handoff_kit.deployment.execute import execute
 from handoff_kit.deployment.packing import packing
 from handoff_kit.deployment.plan import plan, plan_shared
 from handoff_kit.errors import HandoffError, ProjectError
-from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import connection, parameter, params
-from handoff_kit.remote.params import Push
 from handoff_kit.resource_names import BUCKET_VARIABLES
 from handoff_kit.stacks import body, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.deployment.execute import Manner
     from handoff_kit.deployment.plan import CloudStep
     from handoff_kit.deployment.wanted import Shared, Wanted
     from handoff_kit.image.builder import Builder
-    from handoff_kit.remote.stack import Stack
     from handoff_kit.resource_names import NamedBucket
     from handoff_runtime.aws.clients import Clients
 
@@ -51,12 +51,12 @@ class Deployment:
     prune: bool = False
     move_bucket: bool = False
 
-    def stack(self, wanted: Wanted) -> Stack:
+    def stack(self, wanted: Wanted) -> Target:
         """A project's stack with the bucket that is named, else the shared one."""
         derived = resource_names.bucket(wanted.environment, self.account, self.clients.region)
         named = self.named(wanted)
         bucket = named.name if named else derived
-        return connection.stack(wanted.place, wanted.environment, self.environ, self.clients, bucket)
+        return target_by_name(wanted.place, wanted.environment, self.environ, self.clients, bucket)
 
     def named(self, wanted: Wanted) -> NamedBucket | None:
         """The bucket that a variable or the project file names."""
@@ -68,7 +68,7 @@ class ProjectDeployment:
     """A project, the stack to deploy it as, and the bucket it is deployed with; empty where it is not deployed."""
 
     wanted: Wanted
-    stack: Stack
+    stack: Target
     used: str
 
 
@@ -88,7 +88,7 @@ def deploy(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
 def _check_whose(every: Sequence[Wanted], deployment: Deployment) -> None:
     """Refuse a STACK_NAME of another project, before anything is done."""
     if resource_names.given_stack(deployment.environ):
-        parameter.check_whose(deployment.stack(every[0]))
+        check_params_owner(deployment.stack(every[0]))
 
 
 def _target(wanted: Wanted, deployment: Deployment) -> ProjectDeployment:
@@ -97,13 +97,13 @@ def _target(wanted: Wanted, deployment: Deployment) -> ProjectDeployment:
     ProjectError where another bucket is named: state and history would stay behind.
     """
     stack, say = deployment.stack(wanted), deployment.manner.say
-    used = connection.bucket_of(deployed.read(stack.clients, stack.name), stack)
+    used = deployed_bucket(deployed.read(stack.clients, stack.name), stack)
     if deployment.move_bucket and used in ("", stack.bucket):
         where = f"it is deployed with bucket {used}" if used else "it is not deployed"
         say(f"note: {stack.project}: nothing to move, {where}")
     if deployment.move_bucket or used in ("", stack.bucket):
         return ProjectDeployment(wanted, stack, used)
-    if message := connection.other_bucket(stack.project, used, named := deployment.named(wanted)):
+    if message := note_on_bucket(stack.project, used, named := deployment.named(wanted)):
         variable = named.source if named and named.source in BUCKET_VARIABLES else ""
         stay = f"unset {variable}" if variable else f"deploy: {{bucket: {used}}}"
         moved = f"{f'{variable}={stack.bucket} ' if variable else ''}invoke deploy --move-bucket {stack.options}"
@@ -133,7 +133,7 @@ def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
     bucket = resource_names.bucket(shared.environment, account, clients.region)
     stack = dataclasses.replace(deployment.stack(wanted), bucket=bucket)
     fits = len(shared.text.encode()) <= body.MOST
-    steps = plan_shared(shared, wanted, stack, account, at_once=fits or buckets.is_there(clients, bucket, account))
+    steps = plan_shared(shared, wanted, stack, account, at_once=fits or bucket_exists(clients, bucket, account))
     return execute(steps, stack, deployment.manner)
 
 
@@ -149,14 +149,14 @@ def _deploy(target: ProjectDeployment, deployment: Deployment) -> int:
     return execute(steps, stack, manner)
 
 
-def _confirm(steps: Sequence[CloudStep], stack: Stack, manner: Manner) -> None:
+def _confirm(steps: Sequence[CloudStep], stack: Target, manner: Manner) -> None:
     """Ask before config files are removed, while nothing is changed yet."""
     for step in steps:
-        if isinstance(step, Push) and not manner.dry:
-            params.confirm(step, f"invoke deploy --prune {stack.options}", yes=manner.yes)
+        if isinstance(step, ParamsPush) and not manner.dry:
+            confirm_push(step, f"invoke deploy --prune {stack.options}", yes=manner.yes)
 
 
-def after(every: Sequence[Wanted], stack: Stack, *, changed: bool) -> str:
+def after(every: Sequence[Wanted], stack: Target, *, changed: bool) -> str:
     """The next useful command: look where nothing changed, put in force the schedules of the file, or run it."""
     if len(every) > 1:
         return f"invoke status{stack.options.removeprefix(f'--project {stack.project}')}"
@@ -165,7 +165,7 @@ def after(every: Sequence[Wanted], stack: Stack, *, changed: bool) -> str:
     return f"invoke {'schedule' if every[0].loaded.schedules else 'run'} {stack.options}"
 
 
-def _not_all(failed: Sequence[str], of: int, stack: Stack) -> NotDeployedError:
+def _not_all(failed: Sequence[str], of: int, stack: Target) -> NotDeployedError:
     options = stack.options.replace(f"--project {stack.project}", f"--project {failed[0]}")
     return NotDeployedError(
         f"{len(failed)} of {of} projects not deployed: {', '.join(failed)}", f"invoke deploy {options}"

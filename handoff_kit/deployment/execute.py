@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit import execute as here
+from handoff_kit.aws.params import ParamsPush, push_params
 from handoff_kit.deployment import move as moving
 from handoff_kit.deployment.move import MoveData
 from handoff_kit.deployment.plan import Files
 from handoff_kit.remote import change as calls
 from handoff_kit.remote import files
-from handoff_kit.remote import params as documents
 from handoff_kit.remote.change import Change
-from handoff_kit.remote.params import Push
 from handoff_kit.stacks import change as stacks
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.deployment.plan import CloudStep
-    from handoff_kit.remote.stack import Stack
 
     Say = Callable[[str], None]
 
@@ -38,13 +37,13 @@ class Manner:
     say: Say
 
 
-def execute(steps: Iterable[CloudStep], stack: Stack, manner: Manner) -> int:
+def execute(steps: Iterable[CloudStep], stack: Target, manner: Manner) -> int:
     """Take each step in order; how many of them changed something, or with `dry` would."""
     with ExitStack() as held:
         return sum(_take(step, stack, manner, held) for step in steps)
 
 
-def _take(step: CloudStep, stack: Stack, manner: Manner, held: ExitStack) -> bool:
+def _take(step: CloudStep, stack: Target, manner: Manner, held: ExitStack) -> bool:
     dry, yes, say = manner.dry, manner.yes, manner.say
     changed: bool
     match step:
@@ -58,8 +57,8 @@ def _take(step: CloudStep, stack: Stack, manner: Manner, held: ExitStack) -> boo
         case MoveData():
             moving.move(step, stack, held, dry=dry, say=say)
             changed = True
-        case Push():
-            changed = documents.push(step, stack, dry=dry, say=say)
+        case ParamsPush():
+            changed = push_params(step, stack, dry=dry, say=say)
         case Files(plan):
             changed = bool(files.push(stack, plan, prune=False, dry=dry, say=say))
         case WriteFile() if _lies_there(step):

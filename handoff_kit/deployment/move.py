@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from types import TracebackType
 
-    from handoff_kit.remote.stack import Stack
+    from handoff_kit.aws.target import Target
     from handoff_runtime.aws.clients import Clients
     from handoff_runtime.errors import StoreError
 
@@ -60,7 +60,7 @@ class Copied:
     etag: str
 
 
-def survey(stack: Stack, source: str, *, there: bool) -> MoveData:
+def survey(stack: Target, source: str, *, there: bool) -> MoveData:
     """Count what is to be copied; `there`: whether the stack's bucket exists. Refuses one with other data in it."""
     with told():
         found = _listed(stack.clients, source, stack.name)
@@ -69,13 +69,13 @@ def survey(stack: Stack, source: str, *, there: bool) -> MoveData:
     return MoveData(source, len(found), sum(one.size for one in found.values()))
 
 
-def describe(step: MoveData, stack: Stack) -> str:
+def describe(step: MoveData, stack: Target) -> str:
     """The step as a phrase."""
     objects = f"{step.objects:,} object{'' if step.objects == 1 else 's'}"
     return f"copy {objects} ({step.bytes:,} bytes) from s3://{step.source}/{stack.name}/ to {stack.shown(stack.name)}/"
 
 
-def move(step: MoveData, stack: Stack, held: ExitStack, *, dry: bool, say: Say) -> None:
+def move(step: MoveData, stack: Target, held: ExitStack, *, dry: bool, say: Say) -> None:
     """Copy and compare, until both buckets hold the same. What `held` closes at the end gives the lease back."""
     say(f"{'would ' if dry else ''}{describe(step, stack)}")
     if dry:
@@ -98,7 +98,7 @@ def move(step: MoveData, stack: Stack, held: ExitStack, *, dry: bool, say: Say) 
 
 
 def _conclusion(
-    step: MoveData, stack: Stack, say: Say
+    step: MoveData, stack: Target, say: Say
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
     """What ends a move whose deployment was successful; after a failure the marker stays for the next try."""
 
@@ -113,7 +113,7 @@ def _conclusion(
 
 
 @contextmanager
-def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
+def _leased(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
     """Hold the project's lease; what its lock said before, and an error once the lease is lost."""
     clients, lost = source.clients, list[Any]()
     found = lease.look(clients, source.bucket, source.name)
@@ -129,7 +129,7 @@ def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]
         lease.release(clients, heart.stop(), entry=before.get("entry"))
 
 
-def _check_idle(stack: Stack) -> None:
+def _check_idle(stack: Target) -> None:
     """Refuse a bucket in which a run of the project is under way, of a task that was deployed with it once."""
     found = lease.look(stack.clients, stack.bucket, stack.name)
     if found and not lease.free(found):
@@ -137,7 +137,7 @@ def _check_idle(stack: Stack) -> None:
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {stack.options}")
 
 
-def _check_target(stack: Stack, source: str, found: Mapping[str, Copied]) -> None:
+def _check_target(stack: Target, source: str, found: Mapping[str, Copied]) -> None:
     """Refuse data that no earlier try of this very move has copied."""
     if not found:
         return
@@ -157,7 +157,7 @@ def _listed(clients: Clients, bucket: str, name: str) -> dict[str, Copied]:
     return {one["Key"]: Copied(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}
 
 
-def _copy_all(stack: Stack, source: str, say: Say) -> int:
+def _copy_all(stack: Target, source: str, say: Say) -> int:
     """Compare the two buckets and copy what differs, until nothing does; how many objects there are."""
     clients, copies = stack.clients, dict[tuple[str, str], str]()
     for _ in range(ROUNDS):
@@ -186,7 +186,7 @@ def _is_copy(wanted: Copied, found: Copied | None, answered: str | None) -> bool
     return found is not None and found.size == wanted.size and found.etag in (wanted.etag, answered)
 
 
-def _settle(stack: Stack, source: str, key: str, wanted: Copied, found: Copied | None) -> str:
+def _settle(stack: Target, source: str, key: str, wanted: Copied, found: Copied | None) -> str:
     """Copy an object, unless an earlier try has; the ETag of the copy."""
     clients, bucket = stack.clients, stack.bucket
     if found and found.size == wanted.size:

@@ -9,22 +9,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
+from handoff_kit.aws.params import ParamsPush, plan_push
 from handoff_kit.deployment.move import MoveData
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
-from handoff_kit.remote import params as documents
 from handoff_kit.remote.change import Change
-from handoff_kit.remote.params import Push
 from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RemoveStack, Step, WriteFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.deployment.account import Account
     from handoff_kit.deployment.wanted import Shared, Wanted
     from handoff_kit.image.builder import Builder
-    from handoff_kit.remote.stack import Stack
     from handoff_runtime.aws.transfer import Plan
 
 __all__ = ["CloudStep", "Files", "Packing", "plan", "plan_shared"]
@@ -51,10 +50,10 @@ class Packing:
     login: str = field(default="", repr=False)
 
 
-CloudStep = Step | Change | ChangeStack | RemoveStack | Files | Push | MoveData
+CloudStep = Step | Change | ChangeStack | RemoveStack | Files | ParamsPush | MoveData
 
 
-def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, account: str, *, at_once: bool) -> tuple[CloudStep, ...]:
+def plan_shared(shared: Shared, wanted: Wanted, stack: Target, account: str, *, at_once: bool) -> tuple[CloudStep, ...]:
     """The steps that make the shared stack what it shall be.
 
     A body that is too long for a request goes by the bucket, which this very stack makes: the first time it is
@@ -64,14 +63,14 @@ def plan_shared(shared: Shared, wanted: Wanted, stack: Stack, account: str, *, a
     return tuple(step for body in bodies for step in _shared(shared, wanted, body, stack, account))
 
 
-def _shared(shared: Shared, wanted: Wanted, body: str, stack: Stack, account: str) -> tuple[CloudStep, ...]:
+def _shared(shared: Shared, wanted: Wanted, body: str, stack: Target, account: str) -> tuple[CloudStep, ...]:
     name, file = resource_names.shared(shared.environment), wanted.place.build / "shared.yml"
     kept = {"KeptBucket": BucketThere(stack.bucket, account, name)}
     return (WriteFile(file, body), ChangeStack(name, file, body, kept, shared.tags, _again(stack), stack.bucket))
 
 
 def plan(
-    wanted: Wanted, account: Account, packing: Packing | None, stack: Stack, *, prune: bool = False
+    wanted: Wanted, account: Account, packing: Packing | None, stack: Target, *, prune: bool = False
 ) -> tuple[CloudStep, ...]:
     """The steps of one project; `packing` is None where the image is in ECR already.
 
@@ -87,13 +86,13 @@ def plan(
     )
 
 
-def _params(wanted: Wanted, account: Account, stack: Stack, *, prune: bool) -> tuple[CloudStep, ...]:
+def _params(wanted: Wanted, account: Account, stack: Target, *, prune: bool) -> tuple[CloudStep, ...]:
     advanced = wanted.loaded.params.tier == "advanced"
-    push = documents.plan_push(stack, wanted.document, account.params, advanced=advanced, prune=prune)
+    push = plan_push(stack, wanted.document, account.params, advanced=advanced, prune=prune)
     return (push,) if push.change or push.kept else ()
 
 
-def _registry(wanted: Wanted, stack: Stack) -> tuple[CloudStep, ...]:
+def _registry(wanted: Wanted, stack: Target) -> tuple[CloudStep, ...]:
     file, name = wanted.place.build / "registry.yml", resource_names.registry(stack.name)
     return (
         WriteFile(file, wanted.registry),
@@ -101,7 +100,7 @@ def _registry(wanted: Wanted, stack: Stack) -> tuple[CloudStep, ...]:
     )
 
 
-def _image(wanted: Wanted, account: Account, packing: Packing, stack: Stack) -> tuple[CloudStep, ...]:
+def _image(wanted: Wanted, account: Account, packing: Packing, stack: Target) -> tuple[CloudStep, ...]:
     made, builder = wanted.source, packing.builder
     platform = None if made.platform == builder.platform else made.platform
     build = building.plan_build(
@@ -119,7 +118,7 @@ def _image(wanted: Wanted, account: Account, packing: Packing, stack: Stack) -> 
     return (*build, pushing.plan_login(builder, uri.partition("/")[0], packing.login, wanted.place), *push)
 
 
-def _task(wanted: Wanted, account: Account, stack: Stack) -> tuple[CloudStep, ...]:
+def _task(wanted: Wanted, account: Account, stack: Target) -> tuple[CloudStep, ...]:
     file, repository = wanted.place.build / "task.yml", resource_names.repository(stack.name)
     image = ImageTag(repository, wanted.tag, account.uri(repository))
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": wanted.tag, "Bucket": stack.bucket}
@@ -130,5 +129,5 @@ def _task(wanted: Wanted, account: Account, stack: Stack) -> tuple[CloudStep, ..
     )
 
 
-def _again(stack: Stack) -> str:
+def _again(stack: Target) -> str:
     return f"invoke deploy {stack.options}"

@@ -11,9 +11,9 @@ from handoff_kit.stacks import deployed, recovery
 from handoff_runtime.aws.clients import SSM
 
 if TYPE_CHECKING:
+    from handoff_kit.aws.target import Target
     from handoff_kit.destruction.data import Data
     from handoff_kit.destruction.images import Images
-    from handoff_kit.remote.stack import Stack
     from handoff_kit.stacks.deployed import Deployed
 
 __all__ = ["Found", "goes", "left", "read", "running", "stays", "there"]
@@ -41,7 +41,7 @@ class Found:
         return sum(one is not None for one in (self.schedule, self.task, self.registry))
 
 
-def read(stack: Stack, *, whole: bool) -> Found:
+def read(stack: Target, *, whole: bool) -> Found:
     """Look at everything; data is counted to the end where the `whole` is asked for. No stack may be another's."""
     name = stack.name
     schedule, task, registry = (
@@ -58,14 +58,14 @@ def read(stack: Stack, *, whole: bool) -> Found:
     )
 
 
-def running(stack: Stack, cluster: str) -> tuple[str, ...]:
+def running(stack: Target, cluster: str) -> tuple[str, ...]:
     """The ids of the project's tasks that run, or are about to."""
     request = {"cluster": cluster, "family": resource_names.family(stack.name), "desiredStatus": "RUNNING"}
     pages = stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
     return tuple(arn.rpartition("/")[2] for page in pages for arn in page["taskArns"])
 
 
-def goes(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
+def goes(stack: Target, found: Found, *, data: bool) -> tuple[str, ...]:
     """What is to be removed, a line each."""
     name, log = stack.name, f", with its log ({found.log:,} bytes)" if found.log is not None else ""
     pictures = f", with {found.images.told}" if found.images else ""
@@ -78,7 +78,7 @@ def goes(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
     return tuple(filter(None, lines))
 
 
-def stays(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
+def stays(stack: Target, found: Found, *, data: bool) -> tuple[str, ...]:
     """What is there and is not to be removed, a line each."""
     name = stack.name
     loose = (
@@ -88,12 +88,12 @@ def stays(stack: Stack, found: Found, *, data: bool) -> tuple[str, ...]:
     return tuple(filter(None, (*loose, *(() if data else _kept(stack, found)))))
 
 
-def there(stack: Stack, found: Found) -> tuple[str, ...]:
+def there(stack: Target, found: Found) -> tuple[str, ...]:
     """All there is, a line each."""
     return (*goes(stack, found, data=True), *stays(stack, found, data=True))
 
 
-def left(stack: Stack, before: Found, now: Found, *, data: bool) -> tuple[str, ...]:
+def left(stack: Target, before: Found, now: Found, *, data: bool) -> tuple[str, ...]:
     """What should be gone and is not; a stack takes its log and its repository with it."""
     name = stack.name
     loose = (
@@ -103,7 +103,7 @@ def left(stack: Stack, before: Found, now: Found, *, data: bool) -> tuple[str, .
     return (*goes(stack, now, data=data), *filter(None, loose))
 
 
-def _kept(stack: Stack, found: Found) -> tuple[str, ...]:
+def _kept(stack: Target, found: Found) -> tuple[str, ...]:
     """Files, artifacts, state, history and params: what makes a project go on where it was."""
     lines = (
         found.data.told if found.data and not found.data.is_empty else "",
@@ -112,7 +112,7 @@ def _kept(stack: Stack, found: Found) -> tuple[str, ...]:
     return tuple(filter(None, lines))
 
 
-def _stack(stack: Stack, name: str) -> Deployed | None:
+def _stack(stack: Target, name: str) -> Deployed | None:
     found = deployed.look(stack.clients, name)
     if found is None or found.status == "DELETE_COMPLETE":
         return None
@@ -121,13 +121,13 @@ def _stack(stack: Stack, name: str) -> Deployed | None:
     return found
 
 
-def _log(stack: Stack) -> int | None:
+def _log(stack: Target) -> int | None:
     name = resource_names.log_group(stack.name)
     page = stack.call(LOGS, "describe_log_groups", logGroupNamePrefix=name)
     sizes = [int(one.get("storedBytes", 0)) for one in page["logGroups"] if one["logGroupName"] == name]
     return sizes[0] if sizes else None
 
 
-def _parameter(stack: Stack) -> int | None:
+def _parameter(stack: Target) -> int | None:
     found = stack.call_unless(NO_PARAMETER, SSM, "get_parameter", Name=stack.parameter)
     return int(found["Parameter"]["Version"]) if found else None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit.aws.ecr import ECR
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.remote.change import Change
-from handoff_kit.remote.registry import ECR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from handoff_kit.remote.stack import Stack
+    from handoff_kit.aws.target import Target
 
 __all__ = ["Images", "plan", "read"]
 
@@ -39,7 +39,7 @@ class Images:
         return f"{count:,} image{'' if count == 1 else 's'} ({self.bytes:,} bytes)"
 
 
-def read(stack: Stack, repository: str) -> Images | None:
+def read(stack: Target, repository: str) -> Images | None:
     """What is there; None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
     pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))

@@ -14,8 +14,8 @@ from handoff_kit.steps import RemoveStack
 from handoff_runtime.aws.clients import SSM
 
 if TYPE_CHECKING:
+    from handoff_kit.aws.target import Target
     from handoff_kit.destruction.found import Found
-    from handoff_kit.remote.stack import Stack
 
 __all__ = ["Idle", "Removal", "command", "plan"]
 
@@ -30,12 +30,12 @@ class Idle:
 Removal = RemoveStack | Idle | Batch
 
 
-def command(stack: Stack, *, data: bool) -> str:
+def command(stack: Target, *, data: bool) -> str:
     """How to do the same again."""
     return f"invoke destroy {stack.options}{' --data' if data else ''}"
 
 
-def plan(stack: Stack, found: Found, cluster: str, *, data: bool) -> tuple[Removal, ...]:
+def plan(stack: Target, found: Found, cluster: str, *, data: bool) -> tuple[Removal, ...]:
     """First what starts tasks, then what they are made from, then images, and what they left at last."""
     again = command(stack, data=data)
     return (
@@ -46,13 +46,13 @@ def plan(stack: Stack, found: Found, cluster: str, *, data: bool) -> tuple[Remov
     )
 
 
-def _registry(stack: Stack, found: Found, again: str) -> tuple[Removal, ...]:
+def _registry(stack: Target, found: Found, again: str) -> tuple[Removal, ...]:
     """CloudFormation removes no repository that holds an image."""
     emptied = images.plan(found.images) if found.images else ()
     return (*emptied, RemoveStack(resource_names.registry(stack.name), again))
 
 
-def _data(stack: Stack, found: Found) -> tuple[Batch, ...]:
+def _data(stack: Target, found: Found) -> tuple[Batch, ...]:
     gone = contents.plan(found.data) if found.data else ()
     if found.parameter is None:
         return gone

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handoff_kit.aws.params import check_params_owner
+from handoff_kit.aws.session import describe_location
+from handoff_kit.aws.state import lock_holder
 from handoff_kit.destruction import found as state
 from handoff_kit.destruction.execute import execute
 from handoff_kit.destruction.plan import command, plan
 from handoff_kit.destruction.telling import count, listed, prove
-from handoff_kit.remote import connection, consent, parameter
-from handoff_kit.remote import state as runs
+from handoff_kit.remote import consent
 from handoff_kit.remote.errors import AWSError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.destruction.found import Found
-    from handoff_kit.remote.stack import Stack
 
     Say = Callable[[str], None]
 
 __all__ = ["destroy"]
 
 
-def destroy(stack: Stack, cluster: str, *, data: bool, dry: bool, yes: bool, say: Say) -> int:
+def destroy(stack: Target, cluster: str, *, data: bool, dry: bool, yes: bool, say: Say) -> int:
     """Remove what is to go; of how many steps that was, or with `dry` would be."""
-    parameter.check_whose(stack)
+    check_params_owner(stack)
     found = state.read(stack, whole=data)
     steps = plan(stack, found, cluster, data=data)
     _tell(stack, found, data=data, say=say)
@@ -45,35 +47,35 @@ def destroy(stack: Stack, cluster: str, *, data: bool, dry: bool, yes: bool, say
     return len(steps)
 
 
-def _tell(stack: Stack, found: Found, *, data: bool, say: Say) -> None:
+def _tell(stack: Target, found: Found, *, data: bool, say: Say) -> None:
     """What goes, what stays; where there is nothing, that."""
     gone, kept = state.goes(stack, found, data=data), state.stays(stack, found, data=data)
     if not gone:
         what = f"nothing {'but what stays ' if kept else ''}is there of project {stack.project} in {stack.environment}"
-        say(f"{what} ({connection.place(stack.clients)})")
+        say(f"{what} ({describe_location(stack.clients)})")
     listed("goes", gone, say)
     listed("stays", kept, say)
 
 
-def _question(stack: Stack, found: Found, *, data: bool) -> str:
+def _question(stack: Target, found: Found, *, data: bool) -> str:
     what = count(found.stacks, "stack")
     lost = " and all of its data" if data else ""
     return f"destroy project {stack.project} in environment {stack.environment} ({what}{lost})"
 
 
-def _busy(stack: Stack, cluster: str, *, data: bool) -> AWSError | None:
+def _busy(stack: Target, cluster: str, *, data: bool) -> AWSError | None:
     """A run that goes on is not ended by the way; one elsewhere would lose what it is to store."""
     tasks = state.running(stack, cluster)
     again = command(stack, data=data)
     if tasks:
         message = f"project {stack.project}: {count(len(tasks), 'task')} running ({', '.join(tasks)}), expected none"
         return AWSError(message, f"wait, or stop: invoke stop {stack.options}; then: {again}")
-    if data and stack.bucket and (run := runs.holder(stack)):
+    if data and stack.bucket and (run := lock_holder(stack)):
         message = f"project {stack.project}: run {run} is under way, expected none"
         return AWSError(message, f"wait until it is over (90 s, where it was killed); then: {again}")
     return None
 
 
-def _check_idle(stack: Stack, cluster: str, *, data: bool) -> None:
+def _check_idle(stack: Target, cluster: str, *, data: bool) -> None:
     if busy := _busy(stack, cluster, data=data):
         raise busy

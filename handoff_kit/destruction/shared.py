@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given, resource_names
+from handoff_kit.aws.buckets import is_created_by
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.execute import execute
 from handoff_kit.destruction.telling import count, listed, prove
-from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import consent
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError, told
@@ -142,7 +142,7 @@ def _kept(found: Shared) -> tuple[str, ...]:
 
 def _is_ours(clients: Clients, bucket: str, name: str, stack: Deployed | None) -> bool:
     """Whether our stack made the bucket: a tag says so, or the stack does."""
-    if buckets.is_marked(clients, bucket, name):
+    if is_created_by(clients, bucket, name):
         return True
     with told():
         asked = {"StackName": name, "LogicalResourceId": "Bucket"}

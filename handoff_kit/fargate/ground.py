@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
+from handoff_kit.aws.session import describe_location
+from handoff_kit.aws.target import Target
 from handoff_kit.fargate.known import Known
 from handoff_kit.fargate.network import Network, needs_shared, network
-from handoff_kit.remote import connection
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 from handoff_kit.resource_names import CONTAINER
 from handoff_kit.settings.deploy import Deploy
 from handoff_kit.stacks import deployed
@@ -20,7 +20,7 @@ from handoff_kit.stacks.deployed import Deployed
 class Cluster:
     """`name` is the cluster's name or ARN."""
 
-    stack: Stack
+    stack: Target
     name: str
     known: Known
 
@@ -39,14 +39,14 @@ class Cluster:
         return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
 
 
-def cluster_of(stack: Stack, deploy: Deploy) -> Cluster:
+def cluster_of(stack: Target, deploy: Deploy) -> Cluster:
     """The tasks of a project, by names alone; nothing is called."""
     file = f"projects/{stack.project}/project.yml"
     known = Known(stack.options, file, stack.name, deploy.public_ip, deploy.stop_timeout)
     return Cluster(stack, deploy.cluster or resource_names.cluster(stack.environment), known)
 
 
-def read_network(stack: Stack, deploy: Deploy) -> Network:
+def read_network(stack: Target, deploy: Deploy) -> Network:
     """The network a new task is started in; AWSError where the project is not deployed."""
     task = deployed.read(stack.clients, stack.name)
     if task is None or "TaskDefinition" not in task.outputs:
@@ -62,9 +62,9 @@ def read_network(stack: Stack, deploy: Deploy) -> Network:
     return found
 
 
-def not_deployed(stack: Stack, task: Deployed | None = None) -> AWSError:
+def not_deployed(stack: Target, task: Deployed | None = None) -> AWSError:
     """The error for a project without a task definition."""
-    where = f"in status {task.status}, without a task" if task else f"none in {connection.place(stack.clients)}"
+    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(stack.clients)}"
     return AWSError(
         f"stack {stack.name}: found {where}, expected the project deployed", f"invoke deploy {stack.options}"
     )

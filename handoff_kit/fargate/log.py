@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handoff_kit.remote.stack import Stack
+from handoff_kit.aws.target import Target
 from handoff_runtime.terminal import safe_line, safe_name
 
 Event = Mapping[str, Any]
@@ -31,7 +31,7 @@ class Tail:
     whether it exists.
     """
 
-    stack: Stack
+    stack: Target
     group: str
     stream: str
     since: float | None = None
@@ -66,7 +66,7 @@ class Tail:
         return self.stack.call_unless(ABSENT, LOGS, "get_log_events", **request, **where)
 
 
-def head(stack: Stack, group: str, stream: str) -> list[str]:
+def head(stack: Target, group: str, stream: str) -> list[str]:
     """The runtime's own messages among the first lines of a stream; none where it does not exist."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_EVENTS}
     page = stack.call_unless(ABSENT, LOGS, "get_log_events", **request)

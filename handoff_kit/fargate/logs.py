@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.history import parse_since
 from handoff_kit.fargate import ending, tasks
 from handoff_kit.fargate.ground import Cluster
 from handoff_kit.fargate.log import ABSENT, LOGS, Event, Form, Tail, since
 from handoff_kit.fargate.observer import BRIEF, Absence, Observer
-from handoff_kit.remote import history
 from handoff_kit.remote.errors import AWSError
 
 Put = Callable[[str], None]
@@ -48,7 +48,7 @@ class Asked:
 
 def moment(text: str) -> float | None:
     """`--since` in seconds since the epoch."""
-    given = history.since(text, datetime.now(timezone.utc))
+    given = parse_since(text, datetime.now(timezone.utc))
     return datetime.fromisoformat(given.replace("Z", "+00:00")).timestamp() if given else None
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handoff_kit.aws.session import describe_location
 from handoff_kit.fargate.ending import has_run
 from handoff_kit.fargate.ground import Cluster
-from handoff_kit.remote import connection
 from handoff_kit.remote.errors import AWSError
 
 Task = Mapping[str, Any]
@@ -66,7 +66,7 @@ def _list(cluster: Cluster, status: str) -> list[str]:
     request = {"cluster": cluster.name, "family": cluster.family, "desiredStatus": status}
     pages = list(cluster.stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request))
     if not pages:
-        where = f"cluster {cluster.name}: found none in {connection.place(cluster.stack.clients)}"
+        where = f"cluster {cluster.name}: found none in {describe_location(cluster.stack.clients)}"
         raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
     return [arn for page in pages for arn in page["taskArns"]]
 

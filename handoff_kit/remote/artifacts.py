@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handoff_kit.aws.objects import list_objects, place_below
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.objects import items, place_of
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
 from handoff_runtime.terminal import safe_name
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
     from handoff_runtime.aws.listing import Item
 
     Say = Callable[[str], None]
@@ -34,19 +34,19 @@ def checked_run(run: str) -> str:
     return run
 
 
-def prefix(stack: Stack, run: str) -> str:
+def prefix(stack: Target, run: str) -> str:
     """What their keys begin with: of a run, or (current, or none named) of the last."""
     return keys.artifacts(stack.name) if run in ("", CURRENT) else f"{of_run(stack, run)}artifacts/"
 
 
-def of_run(stack: Stack, run: str) -> str:
+def of_run(stack: Target, run: str) -> str:
     """What the keys of all that is kept of a run begin with."""
     return keys.run(stack.name, checked_run(run))
 
 
-def find(stack: Stack, run: str) -> list[Item]:
+def find(stack: Target, run: str) -> list[Item]:
     """The artifacts; an error where a run is named of which there are none."""
-    found = items(stack, prefix(stack, run))
+    found = list_objects(stack, prefix(stack, run))
     if not found and run not in ("", CURRENT):
         message = f"run {run}: no artifacts found below {stack.shown(prefix(stack, run))}"
         raise AWSError(message, f"see which runs there are: invoke history --remote {stack.options}")
@@ -58,24 +58,24 @@ def directory(place: ProjectPlace, run: str) -> Path:
     return place.build / "artifacts" / (run or CURRENT)
 
 
-def fetch(stack: Stack, run: str, target: Path) -> None:
+def fetch(stack: Target, run: str, target: Path) -> None:
     """Fetch them all; each is whole and right, or this fails."""
     with told():
-        transfer.fetch(stack.clients, place_of(stack, prefix(stack, run)), str(target))
+        transfer.fetch(stack.clients, place_below(stack, prefix(stack, run)), str(target))
 
 
-def clearable(stack: Stack) -> list[Item]:
+def clearable(stack: Target) -> list[Item]:
     """The artifacts of the last run without the state, which goes its own way."""
     return [item for item in find(stack, "") if item.path != keys.STATE]
 
 
-def question(stack: Stack, found: Sequence[Item]) -> str:
+def question(stack: Target, found: Sequence[Item]) -> str:
     """What to ask before they are removed."""
     names = ", ".join(safe_name(item.path) for item in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
     return f"remove {len(found)} artifact{'s' if len(found) > 1 else ''} of project {stack.project} ({names})"
 
 
-def clear(stack: Stack, found: Sequence[Item], *, dry: bool, say: Say) -> None:
+def clear(stack: Target, found: Sequence[Item], *, dry: bool, say: Say) -> None:
     """Remove them from where the next run would fetch them, or only say it."""
     for item in found:
         say(f"{'would ' if dry else ''}remove {stack.shown(item.key)}")

@@ -11,7 +11,7 @@ from handoff_runtime.aws.together import each
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from handoff_kit.remote.stack import Stack
+    from handoff_kit.aws.target import Target
 
     Say = Callable[[str], None]
 
@@ -40,7 +40,7 @@ class Change:
     race: Race | None = None
 
 
-def execute(changes: Sequence[Change], stack: Stack, *, dry: bool, say: Say) -> None:
+def execute(changes: Sequence[Change], stack: Target, *, dry: bool, say: Say) -> None:
     """Make all the calls, several at a time, and say each; or only say it."""
     if dry:
         for change in changes:
@@ -50,7 +50,7 @@ def execute(changes: Sequence[Change], stack: Stack, *, dry: bool, say: Say) -> 
         say(change.told)
 
 
-def _make(change: Change, stack: Stack) -> None:
+def _make(change: Change, stack: Target) -> None:
     codes = LOST if change.race else ()
     answer = stack.call_unless(codes, change.service, change.operation, **change.request)
     if answer is None and change.race:

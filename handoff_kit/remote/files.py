@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handoff_kit.aws.objects import place_below, table_below
 from handoff_kit.params import LEFT_OUT
 from handoff_kit.remote.errors import told
-from handoff_kit.remote.objects import listed, place_of
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
 from handoff_runtime.terminal import safe_name
@@ -14,8 +14,8 @@ from handoff_runtime.terminal import safe_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
     from handoff_runtime.aws.listing import Item
     from handoff_runtime.aws.transfer import Local, Plan
 
@@ -27,11 +27,11 @@ DIRECTORY = "files"
 NAMED = 5  # of the files a note names
 
 
-def compare(stack: Stack, place: ProjectPlace) -> Plan:
+def compare(stack: Target, place: ProjectPlace) -> Plan:
     """The files here against those stored: to send, the same, gone."""
     here, notes = _local(place)
     with told():
-        return transfer.plan(stack.clients, here, place_of(stack, keys.files(stack.name)))._replace(notes=notes)
+        return transfer.plan(stack.clients, here, place_below(stack, keys.files(stack.name)))._replace(notes=notes)
 
 
 def first(place: ProjectPlace) -> Plan:
@@ -48,7 +48,7 @@ def _local(place: ProjectPlace) -> tuple[list[Local], tuple[str, ...]]:
     return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
 
 
-def push(stack: Stack, plan: Plan, *, prune: bool, dry: bool, say: Say) -> int:
+def push(stack: Target, plan: Plan, *, prune: bool, dry: bool, say: Say) -> int:
     """Upload, and with `prune` remove; the number of changes."""
     gone = plan.gone if prune else ()
     would = "would " if dry else ""
@@ -65,13 +65,13 @@ def push(stack: Stack, plan: Plan, *, prune: bool, dry: bool, say: Say) -> int:
     return len(plan.send) + len(gone)
 
 
-def _do(stack: Stack, send: Sequence[Local], gone: Sequence[Item]) -> None:
+def _do(stack: Target, send: Sequence[Local], gone: Sequence[Item]) -> None:
     with told():
-        transfer.store(stack.clients, send, place_of(stack, keys.files(stack.name)))
+        transfer.store(stack.clients, send, place_below(stack, keys.files(stack.name)))
         transfer.remove(stack.clients, stack.bucket, [item.key for item in gone])
 
 
-def _left(stack: Stack, gone: Sequence[Item]) -> str:
+def _left(stack: Target, gone: Sequence[Item]) -> str:
     names = ", ".join(safe_name(item.path) for item in gone[:NAMED])
     more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
     what = f"{len(gone)} stored file{'s are' if len(gone) > 1 else ' is'} not here any more"
@@ -85,6 +85,6 @@ def up_to_date(plan: Plan, place: ProjectPlace) -> str:
     return f"{len(plan.same)} file{'s' if len(plan.same) > 1 else ''} up to date"
 
 
-def table_of(stack: Stack) -> str:
+def table_of(stack: Target) -> str:
     """The stored files: path, bytes, when."""
-    return listed(stack, keys.files(stack.name))
+    return table_below(stack, keys.files(stack.name))

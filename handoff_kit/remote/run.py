@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
 
 __all__ = ["directory", "make_directory", "plan", "told"]
 
@@ -32,7 +32,7 @@ def directory(place: ProjectPlace) -> Path:
 
 def plan(
     place: ProjectPlace,
-    stack: Stack,
+    stack: Target,
     *,
     data: Mapping[str, Any],
     command: str,
@@ -45,7 +45,7 @@ def plan(
     return LocalRun(directory(place), "", command, data, meter, log_format, None, store, no_state)
 
 
-def told(stack: Stack, *, no_state: bool = False) -> str:
+def told(stack: Target, *, no_state: bool = False) -> str:
     """Where it takes its params, files and state from, in words."""
     what = "files and artifacts" if no_state else "files, artifacts and state"
     return f"params of {stack.parameter}; {what} of s3://{stack.bucket}/{stack.name}/{', no state' if no_state else ''}"

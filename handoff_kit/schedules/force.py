@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.deployment.execute import Manner
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
     from handoff_kit.schedules.asked import Words
     from handoff_kit.settings.schedule import Schedule
     from handoff_kit.stacks.deployed import Deployed
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["put_in_force", "take_away", "wanted"]
 
 
-def wanted(place: ProjectPlace, stack: Stack, words: Words, one: Schedule | None, *, now: datetime, say: Say) -> Wanted:
+def wanted(
+    place: ProjectPlace, stack: Target, words: Words, one: Schedule | None, *, now: datetime, say: Say
+) -> Wanted:
     """The schedules to put in force: those of the file, or those in force with one that was asked for by flags."""
     loaded = projects.load(place.file, place.shown)
     asked.check_secrets(place, loaded, stack.environment, words.data)
@@ -44,13 +46,13 @@ def wanted(place: ProjectPlace, stack: Stack, words: Words, one: Schedule | None
     return Wanted(place, loaded, stack.environment, every, f"invoke schedule {stack.options}{words.flags}")
 
 
-def put_in_force(wanted: Wanted, stack: Stack, manner: Manner) -> int:
+def put_in_force(wanted: Wanted, stack: Target, manner: Manner) -> int:
     """Do it; how many steps changed something."""
     where = parameters(ground.read_network(stack, wanted.deploy))
     return execute(plan(wanted, where, stack), stack, manner)
 
 
-def take_away(place: ProjectPlace, stack: Stack, name: str, manner: Manner) -> int:
+def take_away(place: ProjectPlace, stack: Target, name: str, manner: Manner) -> int:
     """Take one of them away, or all; how many steps changed something."""
     found, again = _there(stack), f"invoke unschedule {stack.options}"
     if name and found:
@@ -67,7 +69,7 @@ def take_away(place: ProjectPlace, stack: Stack, name: str, manner: Manner) -> i
     return execute(plan_removal(stack, again), stack, manner)
 
 
-def _kept(found: Deployed | None, stack: Stack, *, needed: bool) -> tuple[Schedule, ...]:
+def _kept(found: Deployed | None, stack: Target, *, needed: bool) -> tuple[Schedule, ...]:
     """The schedules in force as they were written; where they are `needed`, an error if that is told nowhere."""
     there = kept.schedules(found) if found else ()
     if there is None and found and needed:
@@ -76,7 +78,7 @@ def _kept(found: Deployed | None, stack: Stack, *, needed: bool) -> tuple[Schedu
     return there or ()
 
 
-def _there(stack: Stack) -> Deployed | None:
+def _there(stack: Target) -> Deployed | None:
     """The schedule stack with its template; one whose creation failed is none."""
     found = deployed.read(stack.clients, resource_names.schedule(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found

@@ -13,10 +13,10 @@ from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.fargate.network import Network
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
-    from handoff_kit.remote.stack import Stack
     from handoff_kit.settings.deploy import Deploy
     from handoff_kit.settings.schedule import Schedule
 
@@ -53,7 +53,7 @@ def parameters(network: Network) -> dict[str, str]:
     }
 
 
-def plan(wanted: Wanted, where: Mapping[str, str], stack: Stack) -> tuple[WriteFile | ChangeStack, ...]:
+def plan(wanted: Wanted, where: Mapping[str, str], stack: Target) -> tuple[WriteFile | ChangeStack, ...]:
     """The steps that put them in force, and no others."""
     _refuse(wanted, stack)
     place, file, name = wanted.place, wanted.place.build / "schedule.yml", resource_names.schedule(stack.name)
@@ -61,12 +61,12 @@ def plan(wanted: Wanted, where: Mapping[str, str], stack: Stack) -> tuple[WriteF
     return (WriteFile(file, text), ChangeStack(name, file, text, where, wanted.tags, wanted.again, stack.bucket))
 
 
-def plan_removal(stack: Stack, again: str) -> tuple[RemoveStack, ...]:
+def plan_removal(stack: Target, again: str) -> tuple[RemoveStack, ...]:
     """The steps after which no schedule is in force."""
     return (RemoveStack(resource_names.schedule(stack.name), again),)
 
 
-def _refuse(wanted: Wanted, stack: Stack) -> None:
+def _refuse(wanted: Wanted, stack: Target) -> None:
     """Names that AWS would not take."""
     loaded = wanted.loaded.model_copy(update={"schedules": wanted.schedules})
     for message, hint in limits.of_stack(stack.name, wanted.environment, loaded):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import registry
+from handoff_kit.aws.buckets import bucket_exists, is_created_by
+from handoff_kit.aws.ecr import image_digest
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import BucketThere, ImageTag
@@ -20,7 +20,7 @@ def resolved(
     for name, value in parameters.items():
         if not isinstance(value, ImageTag):
             values[name] = value
-        elif digest := registry.digest(clients, value.repository, value.tag):
+        elif digest := image_digest(clients, value.repository, value.tag):
             values[name] = f"{value.uri}@{digest}"
         elif dry:
             values[name] = f"{value.uri}:{value.tag} (by its digest once pushed)"
@@ -43,9 +43,9 @@ def settled(
 def _bucket_exists(name: str, value: BucketThere, stack: Deployed | None, clients: Clients, again: str) -> str:
     if stack is not None:
         return stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket
-    if not buckets.is_there(clients, value.bucket, value.account):
+    if not bucket_exists(clients, value.bucket, value.account):
         return "no"
-    if buckets.is_marked(clients, value.bucket, value.stack):
+    if is_created_by(clients, value.bucket, value.stack):
         return "yes"
     message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
     use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"

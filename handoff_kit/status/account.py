@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit.aws.params import find_params, read_fingerprint
 from handoff_kit.errors import HandoffError
-from handoff_kit.remote import fingerprint, parameter
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.stacks import deployed
 from handoff_runtime.aws import lease
@@ -17,7 +17,7 @@ from handoff_runtime.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from handoff_kit.remote.stack import Stack
+    from handoff_kit.aws.target import Target
     from handoff_kit.stacks.deployed import Deployed
     from handoff_runtime.aws.clients import Clients
     from handoff_runtime.aws.lease import Found
@@ -65,24 +65,24 @@ def _params(clients: Clients, start: str) -> dict[str, Stored]:
     with told():
         pages = list(clients.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=A_PAGE))
     parameters = [parameter for page in pages for parameter in page["Parameters"]]
-    return {one["Name"]: Stored(one["Version"], fingerprint.read(one.get("Description", ""))) for one in parameters}
+    return {one["Name"]: Stored(one["Version"], read_fingerprint(one.get("Description", ""))) for one in parameters}
 
 
-def document(stack: Stack) -> Mapping[str, Any] | None:
+def document(stack: Target) -> Mapping[str, Any] | None:
     """The stored params document; None where it may not be read, or cannot be."""
     try:
-        stored = parameter.find(stack)
+        stored = find_params(stack)
     except HandoffError:
         return None
     return stored.document if stored else None
 
 
-def locks(stacks: Sequence[Stack]) -> list[Found | str | None]:
+def locks(stacks: Sequence[Target]) -> list[Found | str | None]:
     """The lock of each, which tells the last run: None where there never was one, a text where it cannot be seen."""
     return list(each(_lock, stacks, AT_ONCE))
 
 
-def _lock(stack: Stack) -> Found | str | None:
+def _lock(stack: Target) -> Found | str | None:
     try:
         return lease.look(stack.clients, stack.bucket, stack.name)
     except StoreError as error:

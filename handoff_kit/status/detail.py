@@ -11,9 +11,9 @@ from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.table import stamp
 
 if TYPE_CHECKING:
+    from handoff_kit.aws.target import Target
     from handoff_kit.fargate.tasks import Task
     from handoff_kit.project import Project
-    from handoff_kit.remote.stack import Stack
     from handoff_kit.status.here import Here
 
 __all__ = ["Detail", "read"]
@@ -27,14 +27,14 @@ class Detail:
     tasks: tuple[str, ...]
 
 
-def read(here: Here, stack: Stack, *, deployed: bool) -> Detail:
+def read(here: Here, stack: Target, *, deployed: bool) -> Detail:
     """Look at its files and its tasks; what cannot be seen is told in its place."""
     if not deployed:
         return Detail("none", ())
     return Detail(_files(here, stack), _tasks(stack, here.loaded) if here.loaded else ())
 
 
-def _files(here: Here, stack: Stack) -> str:
+def _files(here: Here, stack: Target) -> str:
     try:
         plan = files.compare(stack, here.place)
     except AWSError as error:
@@ -45,7 +45,7 @@ def _files(here: Here, stack: Stack) -> str:
     return f"in step: {len(plan.same)}{gone}" if plan.same or plan.gone else "none"
 
 
-def _tasks(stack: Stack, loaded: Project) -> tuple[str, ...]:
+def _tasks(stack: Target, loaded: Project) -> tuple[str, ...]:
     try:
         return tuple(map(_task, tasks.running(ground.cluster_of(stack, loaded.deploy))))
     except AWSError as error:

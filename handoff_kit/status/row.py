@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
 from handoff_kit import resource_names
-from handoff_kit.remote import fingerprint
+from handoff_kit.aws.params import fingerprint
 from handoff_kit.schedules import kept, times
 from handoff_runtime.aws import lease
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from handoff_kit.remote.stack import Stack
+    from handoff_kit.aws.target import Target
     from handoff_kit.schedules.kept import Entry
     from handoff_kit.stacks.deployed import Deployed
     from handoff_kit.status.account import Account
@@ -75,12 +75,12 @@ class Row:
 
 def row(
     here: Here,
-    stack: Stack,
+    stack: Target,
     lock: Found | str | None,
     account: Account,
     now: datetime,
     *,
-    read: Callable[[Stack], Mapping[str, Any] | None] = lambda _: None,
+    read: Callable[[Target], Mapping[str, Any] | None] = lambda _: None,
 ) -> Row:
     """Compare the two; `read` gets the stored params, which is done only where the fingerprints differ."""
     task = account.stacks.get(stack.name)
@@ -112,7 +112,7 @@ def _compared(there: str | None, here: str | None) -> str:
 
 
 def _params(
-    here: Here, stack: Stack, account: Account, read: Callable[[Stack], Mapping[str, Any] | None]
+    here: Here, stack: Target, account: Account, read: Callable[[Target], Mapping[str, Any] | None]
 ) -> tuple[str, int | None, tuple[str, ...]]:
     """By fingerprint; one is made only where there is one to compare it with."""
     if account.notes:
@@ -122,7 +122,7 @@ def _params(
         return ABSENT, None, ()
     if stored.fingerprint is None or here.document is None:
         return UNKNOWN, stored.version, ()
-    found = _compared(stored.fingerprint, fingerprint.of(here.document, stack.name))
+    found = _compared(stored.fingerprint, fingerprint(here.document, stack.name))
     document = read(stack) if found == DIFFERS else None
     if document is None:
         return found, stored.version, ()

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
+from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.errors import ProjectError
-from handoff_kit.remote import connection
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.stacks import recovery
@@ -23,8 +23,8 @@ from handoff_runtime.aws.together import each
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.remote.stack import Stack
     from handoff_kit.stacks.deployed import Deployed
     from handoff_kit.status.account import Account
     from handoff_kit.status.detail import Detail
@@ -53,7 +53,7 @@ def one(
     place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients
 ) -> tuple[Row, Detail, tuple[str, ...]]:
     """One project, its files and tasks too, and what could not be seen."""
-    name = connection.stack(place, environment, environ, clients, "").name
+    name = target_by_name(place, environment, environ, clients, "").name
     account = accounts.read(clients, name, (name, resource_names.schedule(name)))
     _check_whose(place, environment, environ, account.stacks.get(name))
     here = files.read(place, environment)
@@ -88,13 +88,13 @@ def _rows(
 
 def _stacks(
     found: Sequence[Here], environment: str, environ: Mapping[str, str], clients: Clients, account: Account
-) -> tuple[list[Stack], tuple[str, ...]]:
+) -> tuple[list[Target], tuple[str, ...]]:
     """The stack of each, with the bucket it is deployed with, and a note of each whose bucket is named otherwise.
 
     AWS is asked for the account once, where neither a deployed stack nor a name decides; no bucket where it is refused.
     """
-    bare = [connection.stack(here.place, environment, environ, clients, "") for here in found]
-    used = [connection.bucket_of(account.stacks.get(stack.name), stack) for stack in bare]
+    bare = [target_by_name(here.place, environment, environ, clients, "") for here in found]
+    used = [deployed_bucket(account.stacks.get(stack.name), stack) for stack in bare]
     named = [
         resource_names.named_bucket(environ, here.loaded.deploy.bucket if here.loaded else None, here.place.shown)
         for here in found
@@ -103,19 +103,19 @@ def _stacks(
     shared, unknown = ("", ()) if all(chosen) else _shared_bucket(environment, clients)
     stacks = [replace(stack, bucket=bucket or shared) for stack, bucket in zip(bare, chosen, strict=True)]
     pairs = zip(bare, used, named, strict=True)
-    notes = (connection.other_bucket(stack.project, bucket, one) for stack, bucket, one in pairs if bucket)
+    notes = (note_on_bucket(stack.project, bucket, one) for stack, bucket, one in pairs if bucket)
     return stacks, (*unknown, *(f"note: {note}" for note in notes if note))
 
 
 def _shared_bucket(environment: str, clients: Clients) -> tuple[str, tuple[str, ...]]:
     """Its name; none, and why, where AWS does not name the account."""
     try:
-        return resource_names.bucket(environment, connection.account(clients), clients.region), ()
+        return resource_names.bucket(environment, account_of(clients), clients.region), ()
     except AWSError as error:
         return "", (str(error),)
 
 
-def _locks(stacks: Sequence[Stack], account: Account) -> list[Found | str | None]:
+def _locks(stacks: Sequence[Target], account: Account) -> list[Found | str | None]:
     """Nobody has run what is neither deployed nor has params; an empty text where its bucket is not known."""
     there = [stack for stack in stacks if stack.name in account.stacks or stack.parameter in account.params]
     known = [stack for stack in there if stack.bucket]

@@ -53,12 +53,12 @@ def get(c: Context, project: str = "", run: str = "", output: str = "", environm
 @told
 def list_(c: Context, project: str = "", run: str = "", environment: str = "") -> None:
     """Print the artifacts in S3: path, bytes, when each was stored."""
+    from handoff_kit.aws.objects import objects_table
     from handoff_kit.remote import artifacts as remote
-    from handoff_kit.remote import objects
 
     _, stack = flags.stack(c, project, environment)
     found = remote.find(stack, run)
-    put(objects.table_of(found))
+    put(objects_table(found))
     if not found:
         say(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     chosen = f" --run {run}" if run else ""

@@ -39,10 +39,10 @@ def deploy(
     yes: bool = False,
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Tells each change of a stack, and asks before it."""
+    from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deployment import wanted
     from handoff_kit.deployment.deploy import Deployment, after, deploy
     from handoff_kit.deployment.execute import Manner
-    from handoff_kit.remote import connection
 
     name, places = flags.environment(environment), flags.places(c, project, every=all)
     found = wanted.every(places, name, os.environ)
@@ -50,9 +50,9 @@ def deploy(
     for one in found:
         flags.warn_of_git(one.place)
         flags.warn_of_credentials(one.place, one.loaded)
-    clients = connection.sign_in(os.environ, say)
+    clients = open_session(os.environ, say)
     manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
-    account = connection.account(clients)
+    account = account_of(clients)
     common = Deployment(
         clients, account, os.environ, lambda: flags.builder(builder), manner, prune=prune, move_bucket=move_bucket
     )

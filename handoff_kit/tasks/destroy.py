@@ -49,12 +49,12 @@ def destroy(
 
 def _project(c: Context, project: str, environment: str, *, data: bool, yes: bool) -> None:
     from handoff_kit import resource_names
+    from handoff_kit.aws.session import target_from_project
     from handoff_kit.destruction.project import destroy as remove
-    from handoff_kit.remote import connection
 
     place, deploy = _meant(c, project)
     own = deploy.bucket if deploy else None
-    stack = connection.connect(place, environment, os.environ, say, own=own)
+    stack = target_from_project(place, environment, os.environ, say, own=own)
     cluster = (deploy.cluster if deploy else None) or resource_names.cluster(environment)
     if deploy is None:
         say(f"note: there is no {place.shown} here; going by names alone")
@@ -63,12 +63,12 @@ def _project(c: Context, project: str, environment: str, *, data: bool, yes: boo
 
 
 def _shared(c: Context, environment: str, *, data: bool, yes: bool) -> None:
+    from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.destruction.shared import Asked
     from handoff_kit.destruction.shared import destroy as remove
-    from handoff_kit.remote import connection
 
-    clients = connection.sign_in(os.environ, say)
-    asked = Asked(environment, connection.account(clients), data)
+    clients = open_session(os.environ, say)
+    asked = Asked(environment, account_of(clients), data)
     done = remove(clients, asked, dry=c.config.run.dry, yes=yes, say=say)
     conclude(c, range(done), "invoke deploy --project NAME")
 

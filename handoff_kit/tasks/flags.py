@@ -11,10 +11,10 @@ from handoff_kit.tasks.telling import say
 if TYPE_CHECKING:
     from invoke.context import Context
 
+    from handoff_kit.aws.target import Target
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
-    from handoff_kit.remote.stack import Stack
 
 PROJECT = (
     "name of a directory under projects/; may be left out inside one, with HANDOFF_PROJECT set, or with one project"
@@ -111,11 +111,11 @@ def warn_of_credentials(where: ProjectPlace, loaded: Project) -> None:
         say(f"note: {found.message}\nhint: {found.hint}")
 
 
-def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:
+def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[ProjectPlace, Target]:
     """A project, and where it lies in AWS."""
     from handoff_kit import project as projects
-    from handoff_kit.remote import connection
+    from handoff_kit.aws.session import target_from_project
 
     where = place(c, project)
     own = projects.load(where.file, where.shown).deploy.bucket if bucket else None
-    return where, connection.connect(where, environment(text), os.environ, say, bucket=bucket, own=own)
+    return where, target_from_project(where, environment(text), os.environ, say, bucket=bucket, own=own)

@@ -13,7 +13,7 @@ from handoff_kit.tasks.telling import put, put_data, say, told
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from handoff_kit.remote.history import Source
+    from handoff_kit.aws.history import HistorySource
 
 
 @task(
@@ -43,14 +43,23 @@ def list_(
     """Print the runs there were, the newest first: when, by what, outcome, culprit, duration, rows, state."""
     from datetime import datetime, timezone
 
-    from handoff_kit.remote import history
+    from handoff_kit.aws.history import (
+        DEFAULT_RUNS,
+        HistoryQuery,
+        command_after_history,
+        list_runs,
+        parse_count,
+        parse_since,
+        runs_as_json,
+        runs_table,
+    )
 
-    begun = history.since(since, datetime.now(timezone.utc))
-    asked = history.Asked(None, failed, begun, history.number("--last", last) or (None if begun else history.LAST))
+    begun = parse_since(since, datetime.now(timezone.utc))
+    asked = HistoryQuery(None, failed, begun, parse_count("--last", last) or (None if begun else DEFAULT_RUNS))
     source, options, own = _runs(c, project, environment, remote=remote)
-    found = history.lines(source, asked.of(own))
-    put_data(history.to_json(found)) if json else put(history.table_of(found))
-    say(history.after(found, source, options))
+    found = list_runs(source, asked.of(own))
+    put_data(runs_as_json(found)) if json else put(runs_table(found))
+    say(command_after_history(found, source, options))
 
 
 @task(
@@ -77,23 +86,31 @@ def show(
 ) -> None:
     """Print one run: how it ended, its stages, the last lines of its log."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import history, past
+    from handoff_kit.aws.history import (
+        LOG_LINES,
+        command_after_run,
+        format_run,
+        local_run,
+        newest_run,
+        parse_count,
+        stored_run,
+    )
 
-    wanted = history.number("--lines", lines) or past.LINES
+    wanted = parse_count("--lines", lines) or LOG_LINES
     source, options, own = _runs(c, project, environment, remote=remote)
-    name = run or past.newest(source, own, options)
-    found = past.in_aws(source.stack, name) if source.stack else past.here(flags.place(c, project), name)
-    put_data(documents.to_json(found.record)) if json else put(past.shown(found, wanted))
-    say(f"next: {past.after(found, flags.place(c, project), options, remote=remote)}")
+    name = run or newest_run(source, own, options)
+    found = stored_run(source.stack, name) if source.stack else local_run(flags.place(c, project), name)
+    put_data(documents.to_json(found.record)) if json else put(format_run(found, wanted))
+    say(f"next: {command_after_run(found, flags.place(c, project), options, remote=remote)}")
 
 
-def _runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[Source, str, str | None]:
+def _runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[HistorySource, str, str | None]:
     """Where runs are told of, the flags that name it again, and the environment they are to be of, if any."""
-    from handoff_kit.remote import history
+    from handoff_kit.aws.history import local_history, stored_history
 
     if remote:
         _, stack = flags.stack(c, project, environment)
-        return history.in_aws(stack, say), f"--remote {stack.options}", None
+        return stored_history(stack, say), f"--remote {stack.options}", None
     place = flags.place(c, project)
     own = flags.environment(environment) if environment or os.environ.get("HANDOFF_ENVIRONMENT") else None
-    return history.here(place, say), f"--project {place.name}", own
+    return local_history(place, say), f"--project {place.name}", own

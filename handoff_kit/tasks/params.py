@@ -59,8 +59,7 @@ def push(
     """Store the params document in Parameter Store, encrypted. Stored config files that are not here stay."""
     from handoff_kit import params as documents
     from handoff_kit import project as projects
-    from handoff_kit.remote import parameter
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push, push_params
 
     place = flags.place(c, project)
     loaded = projects.load(place.file, place.shown)
@@ -70,12 +69,12 @@ def push(
         documents.check_functions(place)
         document = documents.document(place, loaded, flags.environment(environment))
     _, stack = flags.stack(c, project, environment, bucket=False)
-    stored = parameter.replaceable(stack)
-    planned = remote.plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
+    stored = find_replaceable_params(stack)
+    planned = plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
-        remote.confirm(planned, again, yes=yes)
-    changed = remote.push(planned, stack, dry=c.config.run.dry, say=say)
+        confirm_push(planned, again, yes=yes)
+    changed = push_params(planned, stack, dry=c.config.run.dry, say=say)
     if not changed and stored:
         say(f"parameter {stack.parameter} is up to date (version {stored.version})")
     after = "files.push" if (place.directory / "files").is_dir() else "params.dump"
@@ -96,11 +95,12 @@ def push(
 def pull(c: Context, project: str = "", force: bool = False, version: str = "", environment: str = "") -> None:
     """Write the stored config files to .local, readable by you alone. The values are not printed."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import history, parameter
+    from handoff_kit.aws.history import parse_count
+    from handoff_kit.aws.params import get_params
 
-    wanted = history.number("--version", version)
+    wanted = parse_count("--version", version)
     place, stack = flags.stack(c, project, environment, bucket=False)
-    stored = parameter.get(stack, wanted)
+    stored = get_params(stack, wanted)
     again = f"invoke params.pull{f' --version {wanted}' if wanted else ''} {stack.options}"
     steps, equal = documents.plan_pull(place, stored.params.files, again, force=force)
     execute(c, steps)
@@ -125,13 +125,13 @@ def pull(c: Context, project: str = "", force: bool = False, version: str = "", 
 def dump(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
     """Print the stored params document, the values of config files starred."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import history, parameter
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.history import parse_count
+    from handoff_kit.aws.params import get_params, mask_document
 
-    wanted = history.number("--version", version)
+    wanted = parse_count("--version", version)
     _, stack = flags.stack(c, project, environment, bucket=False)
-    stored = parameter.get(stack, wanted)
-    put_data(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
+    stored = get_params(stack, wanted)
+    put_data(documents.to_json(stored.document if reveal else mask_document(stored.params)))
     say(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
 
 
@@ -140,15 +140,14 @@ def dump(c: Context, project: str = "", reveal: bool = False, version: str = "",
 def diff(c: Context, project: str = "", environment: str = "") -> None:
     """Print what differs between the stored params and those here: keys, short hashes of values, stored-only files."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import parameter
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.params import diff_params, format_params_diff, get_params
 
     local = documents.of_place(flags.place(c, project), flags.environment(environment))
     _, stack = flags.stack(c, project, environment, bucket=False)
-    stored = parameter.get(stack)
+    stored = get_params(stack)
     merged = documents.merge(local, stored.document)
-    found = remote.differences(stored.document, merged.document)
-    put(remote.told_differences(found, merged.kept))
+    found = diff_params(stored.document, merged.document)
+    put(format_params_diff(found, merged.kept))
     if not found and not merged.kept:
         say(f"no difference: version {stored.version} of parameter {stack.parameter} is what lies here")
         return
@@ -163,8 +162,8 @@ def diff(c: Context, project: str = "", environment: str = "") -> None:
 @told
 def history(c: Context, project: str = "", environment: str = "") -> None:
     """Print the stored versions of the params: when, and by whom."""
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.params import params_history
 
     _, stack = flags.stack(c, project, environment, bucket=False)
-    put(remote.history(stack))
+    put(params_history(stack))
     say(f"next: invoke params.dump --version N {stack.options}")

@@ -91,18 +91,19 @@ def _loaded(c: Context, project: str) -> tuple[ProjectPlace, Project]:
 def _cluster(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
     """The project's tasks in AWS."""
     from handoff_kit import resource_names
+    from handoff_kit.aws.params import check_params_owner
+    from handoff_kit.aws.session import open_session, target_by_name, target_from_project
     from handoff_kit.fargate import ground
-    from handoff_kit.remote import connection, parameter
 
     name, own = flags.environment(environment), loaded.deploy.bucket
     if resource_names.named_bucket(
         os.environ, own, place.shown
     ):  # to note that the project is deployed with another one
-        return ground.cluster_of(connection.connect(place, name, os.environ, say, own=own), loaded.deploy)
-    clients = connection.sign_in(os.environ, say)
-    stack = connection.stack(place, name, os.environ, clients, "")
+        return ground.cluster_of(target_from_project(place, name, os.environ, say, own=own), loaded.deploy)
+    clients = open_session(os.environ, say)
+    stack = target_by_name(place, name, os.environ, clients, "")
     if resource_names.given_stack(os.environ):
-        parameter.check_whose(stack)
+        check_params_owner(stack)
     return ground.cluster_of(stack, loaded.deploy)
 
 
@@ -172,11 +173,11 @@ def logs(
     """Print the log of the project's last run on Fargate, of any, or of all since a time."""
     import time
 
+    from handoff_kit.aws.history import parse_count
     from handoff_kit.fargate import logs as reading
     from handoff_kit.fargate.log import Form
-    from handoff_kit.remote import history
 
-    count = history.number("--lines", lines)
+    count = parse_count("--lines", lines)
     moment = reading.moment(since)
     cluster = _cluster(*_loaded(c, project), environment)
     several = bool(since) and not run and not follow

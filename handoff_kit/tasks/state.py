@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @told
 def show(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
     """Print the state that the next run will begin from."""
-    from handoff_kit.remote import state as remote
+    from handoff_kit.aws.state import get_state
 
     _, stack = flags.stack(c, project, environment)
-    found = remote.get(stack, version)
+    found = get_state(stack, version)
     put_data(found.content.decode("utf-8", "surrogateescape"))
     say(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
 
@@ -39,13 +39,13 @@ def show(c: Context, project: str = "", version: str = "", environment: str = ""
 @told
 def history(c: Context, project: str = "", environment: str = "") -> None:
     """Print the versions of the state that S3 keeps, the newest first."""
-    from handoff_kit.remote import state as remote
+    from handoff_kit.aws.state import no_state_error, state_history
 
     _, stack = flags.stack(c, project, environment)
-    found = remote.history(stack)
+    found = state_history(stack)
     put(found)
     if not found:
-        raise remote.none_there(stack)
+        raise no_state_error(stack)
     say(f"next: invoke state.restore --version VERSION {stack.options}")
 
 
@@ -63,20 +63,28 @@ def edit(c: Context, project: str = "", file: str = "", environment: str = "") -
     """Edit the state; stored only if no run has stored another one meanwhile."""
     from handoff_kit import project as projects
     from handoff_kit import render
+    from handoff_kit.aws.state import (
+        check_state,
+        draft_path,
+        find_state,
+        plan_put_state,
+        run_in_progress,
+        state_url,
+        text_to_edit,
+    )
     from handoff_kit.remote import change, editor
-    from handoff_kit.remote import state as remote
 
     place, stack = flags.stack(c, project, environment)
     mode = render.state_mode(projects.load(place.file, place.shown))
-    seen = remote.find(stack)
-    _warn(remote.under_way(stack))
-    asked = editor.Asked(Path.cwd(), file, remote.draft(place), f"invoke state.edit {stack.options}")
+    seen = find_state(stack)
+    _warn(run_in_progress(stack))
+    asked = editor.Asked(Path.cwd(), file, draft_path(place), f"invoke state.edit {stack.options}")
     if c.config.run.dry and not file:
-        say(f"would open {remote.shown(stack)} in an editor\nnothing was done: --dry")
+        say(f"would open {state_url(stack)} in an editor\nnothing was done: --dry")
         return
-    content = editor.content(asked, remote.text_of(seen), os.environ)
-    remote.check(content, mode, asked.shown, asked.again)
-    changes = remote.plan_put(stack, content, seen, f"store {remote.shown(stack)}", asked.again)
+    content = editor.content(asked, text_to_edit(seen), os.environ)
+    check_state(content, mode, asked.shown, asked.again)
+    changes = plan_put_state(stack, content, seen, f"store {state_url(stack)}", asked.again)
     change.execute(changes, stack, dry=c.config.run.dry, say=say)
     if not changes:
         say("the state is what it was")
@@ -96,13 +104,13 @@ def edit(c: Context, project: str = "", file: str = "", environment: str = "") -
 @told
 def restore(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
     """Make an earlier version of the state the newest; the ones between are kept."""
+    from handoff_kit.aws.state import find_state, get_state, plan_restore_state, require_version, run_in_progress
     from handoff_kit.remote import change
-    from handoff_kit.remote import state as remote
 
     _, stack = flags.stack(c, project, environment)
-    wanted = remote.get(stack, remote.checked_version(stack, version))
-    _warn(remote.under_way(stack))
-    changes = remote.plan_restore(stack, wanted, remote.find(stack))
+    wanted = get_state(stack, require_version(stack, version))
+    _warn(run_in_progress(stack))
+    changes = plan_restore_state(stack, wanted, find_state(stack))
     change.execute(changes, stack, dry=c.config.run.dry, say=say)
     if not changes:
         say(f"the state is what version {version} was")
@@ -117,20 +125,26 @@ def restore(c: Context, project: str = "", version: str = "", environment: str =
 @told
 def clear(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Remove the state, so that the next run begins from nothing; earlier versions are kept."""
+    from handoff_kit.aws.state import (
+        command_after_clear,
+        find_state,
+        plan_clear_state,
+        question_before_clear,
+        run_in_progress,
+    )
     from handoff_kit.remote import change, consent
-    from handoff_kit.remote import state as remote
 
     _, stack = flags.stack(c, project, environment)
-    seen = remote.find(stack)
-    _warn(remote.under_way(stack))
+    seen = find_state(stack)
+    _warn(run_in_progress(stack))
     if not seen:
         say(f"no state of project {stack.project} in bucket {stack.bucket}\nnext: invoke state.history {stack.options}")
         return
-    changes = remote.plan_clear(stack, seen)
+    changes = plan_clear_state(stack, seen)
     if not c.config.run.dry:
-        consent.ask(remote.question(stack, seen), f"invoke state.clear {stack.options}", yes=yes)
+        consent.ask(question_before_clear(stack, seen), f"invoke state.clear {stack.options}", yes=yes)
     change.execute(changes, stack, dry=c.config.run.dry, say=say)
-    conclude(c, changes, remote.after_clear(stack, seen))
+    conclude(c, changes, command_after_clear(stack, seen))
 
 
 def _warn(run: str | None) -> None:

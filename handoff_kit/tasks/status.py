@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @told
 def status(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
     """Print how AWS compares with what lies here: stack, image, params, next run, last run and how it ended."""
-    from handoff_kit.remote import connection
+    from handoff_kit.aws.session import open_session
     from handoff_kit.status import shown
     from handoff_kit.status import status as looking
 
     name, places = flags.environment(environment), flags.places(c, project, every=not project)
-    clients = connection.sign_in(os.environ, say)
+    clients = open_session(os.environ, say)
     if project:
         row, detail, notes = looking.one(places[0], name, os.environ, clients)
         rows = [row]

@@ -20,10 +20,10 @@ from proxy import Proxy
 from team import Team, Told
 
 from handoff_kit import resource_names
+from handoff_kit.aws.target import Target
 from handoff_kit.destruction import project as destruction
 from handoff_kit.destruction import shared as environments
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 from handoff_runtime import sealed
 from handoff_runtime.errors import StoreError
 
@@ -476,7 +476,7 @@ def test_it_can_be_interrupted_at_every_call(desk: Desk, before: bool) -> None: 
 
 
 def destroyed(desk: Desk, clients: Any) -> None:
-    stack = Stack(desk.name, "dev", desk.stack, desk.cloud.bucket, f"--project {desk.name}", clients)
+    stack = Target(desk.name, "dev", desk.stack, desk.cloud.bucket, f"--project {desk.name}", clients)
     destruction.destroy(stack, "handoff-dev", data=True, dry=False, yes=True, say=lambda _: None)
 
 

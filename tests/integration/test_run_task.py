@@ -21,6 +21,7 @@ from proxy import Proxy
 from team import Team, Told
 from terminal import Shown, show
 
+from handoff_kit.aws.target import Target
 from handoff_kit.fargate import logs as reading
 from handoff_kit.fargate.attention import Attention
 from handoff_kit.fargate.ending import Ending
@@ -31,7 +32,6 @@ from handoff_kit.fargate.observer import Absence
 from handoff_kit.fargate.start import Effects, start
 from handoff_kit.fargate.watch import Patience, Watch
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -551,7 +551,7 @@ def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
 
 def cluster_of(desk: Desk) -> Cluster:
     """The tasks of the desk's project, for a test that calls us itself."""
-    stack = Stack(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.clients())
+    stack = Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.clients())
     known = Known(stack.options, f"projects/{desk.name}/project.yml", desk.stack, stop_timeout=0)
     return Cluster(stack, CLUSTER, known)
 

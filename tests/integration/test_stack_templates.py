@@ -10,10 +10,10 @@ import pytest
 from cloud import REGION
 
 from handoff_kit import resource_names, templates
+from handoff_kit.aws.target import Target
 from handoff_kit.destruction import project as destruction
 from handoff_kit.destruction import shared as environments
 from handoff_kit.project import Project
-from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import change
 from handoff_kit.steps import ChangeStack
 from handoff_runtime.aws import clients as connections
@@ -108,7 +108,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
 
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []
-    stack = Stack("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
+    stack = Target("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
     destruction.destroy(stack, "handoff-prod", data=False, dry=False, yes=True, say=said.append)
     assert said[-2:] == [
         "looked again; still there, as told:",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit.aws.params import ParamsPush, StoredParams
+from handoff_kit.aws.target import Target
 from handoff_kit.deployment import plan as planning
 from handoff_kit.deployment import wanted as wanting
 from handoff_kit.deployment.account import Account
@@ -18,9 +20,6 @@ from handoff_kit.deployment.plan import Files, Packing
 from handoff_kit.errors import ProjectError, ProjectFileError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote.parameter import Stored
-from handoff_kit.remote.params import Push
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, RunCommand, WriteContext, WriteFile
 from handoff_runtime import store
 from handoff_runtime.aws.transfer import Local, Plan
@@ -56,13 +55,13 @@ def make(tmp_path: Path) -> Callable[[str], Wanted]:
     return made
 
 
-def stack_of(wanted: Wanted) -> Stack:
+def stack_of(wanted: Wanted) -> Target:
     clients = cast("Any", SimpleNamespace(region="eu-central-1"))
-    return Stack("rates", "dev", wanted.name, BUCKET, "--project rates", clients)
+    return Target("rates", "dev", wanted.name, BUCKET, "--project rates", clients)
 
 
 def account(wanted: Wanted, *, pushed: bool = True, stored: bool = True, files: Plan = NOTHING) -> Account:
-    there = Stored(3, store.parse(_bytes(wanted), "test")) if stored else None
+    there = StoredParams(3, store.parse(_bytes(wanted), "test")) if stored else None
     return Account(ID, "eu-central-1", pushed, there, files)
 
 
@@ -89,7 +88,7 @@ def _word(step: Any) -> str:
         WriteFile: lambda: f"write {step.path.name}",
         WriteContext: lambda: f"write {step.directory.name}/",
         RunCommand: lambda: " ".join(step.argv[:2]),
-        Push: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
+        ParamsPush: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
         MoveData: lambda: f"move from {step.source}",
         Files: lambda: f"files {len(step.plan.send)}",
     }
@@ -133,7 +132,7 @@ def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], Want
 def test_stored_config_files_are_kept_or_removed(make: Callable[[], Wanted]) -> None:
     wanted = make()
     document = {**wanted.document, "files": [{"name": "a", "value": "1"}]}
-    stored = Stored(3, store.parse(json.dumps(document).encode(), "test"))
+    stored = StoredParams(3, store.parse(json.dumps(document).encode(), "test"))
     found = replace(account(wanted), params=stored)
     assert told(planning.plan(wanted, found, None, stack_of(wanted))) == [*STACKS, "kept 1", "files 0"]
     pruned = planning.plan(wanted, found, None, stack_of(wanted), prune=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit.aws.target import Target
 from handoff_kit.destruction import batch, data, images
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.data import Data
@@ -14,7 +15,6 @@ from handoff_kit.destruction.images import Images
 from handoff_kit.destruction.plan import Idle, plan
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import RemoveStack
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAME = "handoff-dev-shop"
 AGAIN = "invoke destroy --project shop"
-STACK = Stack("shop", "dev", NAME, "b", "--project shop", cast("Clients", None))
+STACK = Target("shop", "dev", NAME, "b", "--project shop", cast("Clients", None))
 DATA = Data("b", f"{NAME}/", (("k", "1"), ("k", "2")), (), 1, 10)
 IMAGES = Images(NAME, ("sha256:list",), ("sha256:a", "sha256:b"), 30)
 NOTHING = Found(None, None, None, None, None, None, None)

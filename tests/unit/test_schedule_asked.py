@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.target import Target
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project, Schedule
-from handoff_kit.remote.stack import Stack
 from handoff_kit.schedules import asked, kept, listing
 from handoff_kit.schedules import plan as planning
 from handoff_kit.schedules.asked import Words
@@ -26,7 +26,7 @@ from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 ROOT = Path(__file__).parents[2]
 PLACE = ProjectPlace("rates", ROOT)
 CLIENTS = cast("Any", SimpleNamespace(region="eu-central-1"))
-STACK = Stack("rates", "prod", "handoff-prod-rates", "our-bucket", "--project rates --environment prod", CLIENTS)
+STACK = Target("rates", "prod", "handoff-prod-rates", "our-bucket", "--project rates --environment prod", CLIENTS)
 NOW = datetime(2027, 3, 27, 12, tzinfo=timezone.utc)
 NIGHTLY = Schedule(name="nightly", cron="30 2 * * *", timezone="Europe/Berlin")
 OFTEN = Schedule(name="often", rate="15 minutes")

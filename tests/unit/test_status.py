@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.params import describe_fingerprint, fingerprint, read_fingerprint
+from handoff_kit.aws.target import Target
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import fingerprint
-from handoff_kit.remote.stack import Stack
 from handoff_kit.schedules.kept import Entry
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.status import shown
@@ -23,11 +23,11 @@ from handoff_runtime.aws.lease import Found
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 NAME = "handoff-dev-shop"
-STACK = Stack("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
+STACK = Target("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
 DOCUMENT = {"format": 1, "pipeline": {"project": "shop"}, "files": [{"name": "a", "value": "hunter2"}]}
 HERE = Here(ProjectPlace("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
 TASK = Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
-IN_STEP = Stored(3, fingerprint.of(DOCUMENT, NAME))
+IN_STEP = Stored(3, fingerprint(DOCUMENT, NAME))
 RAN = {
     "run_id": "R",
     "started_at": "2026-03-01T02:00:00.000Z",
@@ -114,9 +114,9 @@ def test_params_that_may_not_be_seen() -> None:
 
 
 def test_a_fingerprint_is_of_one_stack_and_tells_nothing_else() -> None:
-    told = fingerprint.described(DOCUMENT, NAME)
-    assert fingerprint.read(told) == fingerprint.of(DOCUMENT, NAME) != fingerprint.of(DOCUMENT, "another")
-    assert (fingerprint.read("mine"), fingerprint.read(""), "hunter2" in told) == (None, None, False)
+    told = describe_fingerprint(DOCUMENT, NAME)
+    assert read_fingerprint(told) == fingerprint(DOCUMENT, NAME) != fingerprint(DOCUMENT, "another")
+    assert (read_fingerprint("mine"), read_fingerprint(""), "hunter2" in told) == (None, None, False)
 
 
 def test_the_schedule_that_fires_first() -> None:

@@ -6,12 +6,12 @@ from handoff_kit.remote.errors import told
 from handoff_runtime.aws.clients import Clients
 
 ECR = "ecr"
-ABSENT = ("ImageNotFoundException", "RepositoryNotFoundException")
+NO_IMAGE = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
-def digest(clients: Clients, repository: str, tag: str) -> str | None:
+def image_digest(clients: Clients, repository: str, tag: str) -> str | None:
     """The digest of a tag (sha256:...), which a push sets last; None where there is none."""
     request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with told():
-        found = clients.call_unless(ABSENT, ECR, "describe_images", **request)
+        found = clients.call_unless(NO_IMAGE, ECR, "describe_images", **request)
     return str(found["imageDetails"][0]["imageDigest"]) if found and found["imageDetails"] else None

@@ -13,7 +13,7 @@ from handoff_runtime.terminal import safe_name
 
 
 @dataclass(frozen=True)
-class Stack:
+class Target:
     """`name` is that of the task stack, `bucket` is empty where only the parameter is used.
 
     `options` are the options that name the same project, for suggested commands.

@@ -6,17 +6,17 @@ from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.resource_names import BUCKET_MARK
 from handoff_runtime.aws.clients import S3, Clients
 
-ABSENT = ("404", "NoSuchBucket")
+NO_BUCKET = ("404", "NoSuchBucket")
 UNTAGGED = ("NoSuchTagSet", "NoSuchBucket")
 CREATED_BY = "aws:cloudformation:stack-name"
 """A tag that only CloudFormation can set."""
 
 
-def is_there(clients: Clients, bucket: str, account: str) -> bool:
+def bucket_exists(clients: Clients, bucket: str, account: str) -> bool:
     """Whether the bucket exists; AWSError for one of another account."""
     try:
         with told():
-            found = clients.call_unless(ABSENT, S3, "head_bucket", Bucket=bucket, ExpectedBucketOwner=account)
+            found = clients.call_unless(NO_BUCKET, S3, "head_bucket", Bucket=bucket, ExpectedBucketOwner=account)
     except AWSError as error:
         # S3 answers 403 alike for another account's bucket and for a missing permission
         if "403" not in error.message and "Forbidden" not in error.message:
@@ -29,7 +29,7 @@ def is_there(clients: Clients, bucket: str, account: str) -> bool:
     return found is not None
 
 
-def is_marked(clients: Clients, bucket: str, stack: str) -> bool:
+def is_created_by(clients: Clients, bucket: str, stack: str) -> bool:
     """Whether a stack of this name created the bucket, by its tags."""
     with told():
         answer = clients.call_unless(UNTAGGED, S3, "get_bucket_tagging", Bucket=bucket) or {}

@@ -1,43 +1,146 @@
-"""The params in Parameter Store: stored when they differ, shown with secrets starred, compared by key."""
+"""The params document in Parameter Store: read, merge and store it, its versions, its fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit import params as documents
-from handoff_kit.remote import fingerprint, parameter
+from handoff_kit.aws.target import Target
+from handoff_kit.errors import ProjectError
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.consent import ask
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.parameter import Stored
 from handoff_kit.remote.table import stamp, table
-from handoff_runtime import mask, sealed
+from handoff_kit.resource_names import STACK_VARIABLE
+from handoff_runtime import damage, mask, sealed, store
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.mask import STARS
+from handoff_runtime.store import Params
 from handoff_runtime.terminal import safe_name
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+Say = Callable[[str], None]
 
-    from handoff_kit.remote.parameter import Damaged
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.store import Params
-
-    Say = Callable[[str], None]
-
-SHORT = 8
-LEAF = ": "
-HEAD = ("VERSION", "STORED", "BY", "TIER")
-A_PAGE = 50
-ROUNDS = 5  # of merging, where another push was quicker
-EXISTS = ("ParameterAlreadyExists",)
+NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
+UNREADABLE = ("AccessDeniedException",)
 
 
 @dataclass(frozen=True)
-class Difference:
+class StoredParams:
+    """A params document and its version."""
+
+    version: int
+    params: Params
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return dict(self.params.document)
+
+
+@dataclass(frozen=True)
+class DamagedParams:
+    """A params document of handoff that cannot be read any more."""
+
+    version: int
+
+
+def get_params(stack: Target, version: int | None = None) -> StoredParams:
+    """The stored document; AWSError where there is none."""
+    if found := find_params(stack, version):
+        return found
+    what = "no params found" if version is None else f"no version {version} found"
+    hint = f"invoke params.push {stack.options}" if version is None else f"invoke params.history {stack.options}"
+    message = f"parameter {stack.parameter}: {what} in region {stack.clients.region}"
+    raise AWSError(message, hint if version else f"store them: {hint}")
+
+
+def find_params(stack: Target, version: int | None = None) -> StoredParams | None:
+    """The stored document, or None; ProjectError for that of another project."""
+    stored = _get_parameter(stack, NO_PARAMETER, version)
+    if stored and stored.params.pipeline.project != stack.project:
+        raise _of_another(stack, stored.params.pipeline.project)
+    return stored
+
+
+def find_replaceable_params(stack: Target) -> StoredParams | DamagedParams | None:
+    """The stored document, or Damaged for one that a push may replace although it cannot be read."""
+    try:
+        return find_params(stack)
+    except AWSError:
+        answer = stack.call(SSM, "get_parameter", Name=stack.parameter, WithDecryption=True)
+        text = answer["Parameter"]["Value"]
+        if text.startswith(tuple(f"{sealed.MARK}{form}:" for form in sealed.FORMATS)):
+            return DamagedParams(answer["Parameter"]["Version"])
+        raise
+
+
+def check_params_owner(stack: Target) -> None:
+    """Refuse a stack whose params, if they may be read, are another project's."""
+    stored = _get_parameter(stack, NO_PARAMETER + UNREADABLE, None)
+    if stored and stored.params.pipeline.project != stack.project:
+        raise _of_another(stack, stored.params.pipeline.project)
+
+
+def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
+    name = stack.parameter if version is None else f"{stack.parameter}:{version}"
+    answer = stack.call_unless(absent, SSM, "get_parameter", Name=name, WithDecryption=True)
+    if answer is None:
+        return None
+    where = f"parameter {stack.parameter}"
+    with told():
+        content = sealed.unseal(answer["Parameter"]["Value"])
+        document = damage.parse(content, damage.ANY).value
+        if document is None or "pipeline" not in document:
+            hint = f"see who stored it: aws ssm get-parameter-history --name {stack.parameter}"
+            raise AWSError(f"{where}: found no params document", hint)
+        if document.get("format") != store.FORMAT:
+            message = f"{where}: found params of format {document.get('format')!r}, expected {store.FORMAT}"
+            raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
+        return StoredParams(answer["Parameter"]["Version"], store.parse(content, where))
+
+
+def _of_another(stack: Target, project: str) -> ProjectError:
+    message = f"{STACK_VARIABLE}: {stack.name} is the stack of project {project!r}, expected that of {stack.project!r}"
+    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
+
+
+SCRYPT_COST, SCRYPT_BLOCKS, SCRYPT_LENGTH = 2**13, 8, 16  # 8 MiB, 20 ms
+_PREFIX = "Params of a handoff project, fingerprint "
+_DESCRIPTION = re.compile(re.escape(_PREFIX) + r"([0-9a-f]{32})")
+
+
+def fingerprint(document: Mapping[str, Any], stack: str) -> str:
+    """The fingerprint of a document, salted with the name of its stack."""
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8", "surrogatepass")
+    return hashlib.scrypt(content, salt=stack.encode(), n=SCRYPT_COST, r=SCRYPT_BLOCKS, p=1, dklen=SCRYPT_LENGTH).hex()
+
+
+def describe_fingerprint(document: Mapping[str, Any], stack: str) -> str:
+    """The description of the parameter."""
+    return f"{_PREFIX}{fingerprint(document, stack)}"
+
+
+def read_fingerprint(description: str) -> str | None:
+    """The fingerprint in a description; None where another program or an earlier version stored the parameter."""
+    found = _DESCRIPTION.fullmatch(description)
+    return found[1] if found else None
+
+
+HASH_LENGTH = 8
+LEAF_SEPARATOR = ": "
+HEAD = ("VERSION", "STORED", "BY", "TIER")
+PAGE_SIZE = 50
+PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
+PARAMETER_EXISTS = ("ParameterAlreadyExists",)
+
+
+@dataclass(frozen=True)
+class ParamsDifference:
     """A key whose value is not the same here and there; None where it is missing."""
 
     key: str
@@ -46,7 +149,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Push:
+class ParamsPush:
     """A document to store over version `base` (0: none is stored), and the call; None where the same is stored.
 
     `kept` and `removed` name the stored config files that are absent locally; `damaged` is a version that a push
@@ -63,25 +166,27 @@ class Push:
 
 
 def plan_push(
-    stack: Stack,
+    stack: Target,
     document: Mapping[str, Any],
-    stored: Stored | Damaged | None,
+    stored: StoredParams | DamagedParams | None,
     *,
     advanced: bool,
     prune: bool = False,
-) -> Push:
+) -> ParamsPush:
     """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
-    if stored is None or not isinstance(stored, Stored):
+    if stored is None or not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
-        return Push(document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced)
+        return ParamsPush(
+            document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced
+        )
     there = stored.document
     merged = documents.merge(document, there, documents.item_names(there) if prune else ())
     same = merged.document == there
     change = None if same else _put(stack, merged.document, stored.version, advanced=advanced)
-    return Push(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
+    return ParamsPush(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
 
 
-def _put(stack: Stack, document: Mapping[str, Any], base: int, *, advanced: bool) -> Change:
+def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> Change:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = sealed.seal(document)
     with told():
@@ -90,7 +195,7 @@ def _put(stack: Stack, document: Mapping[str, Any], base: int, *, advanced: bool
     size = len(text.encode())
     request = {
         "Name": stack.parameter,
-        "Description": fingerprint.described(document, stack.name),
+        "Description": describe_fingerprint(document, stack.name),
         "Value": text,
         "Type": "SecureString",
         "Tier": tier,
@@ -100,13 +205,13 @@ def _put(stack: Stack, document: Mapping[str, Any], base: int, *, advanced: bool
     return Change(shown, SSM, "put_parameter", request)
 
 
-def confirm(push: Push, command: str, *, yes: bool) -> None:
+def confirm_push(push: ParamsPush, command: str, *, yes: bool) -> None:
     """Ask before stored config files are removed; `command` is what needs no question with --yes."""
     if push.removed:
         ask(f"remove {_config_files(push.removed)}", command, yes=yes)
 
 
-def push(push: Push, stack: Stack, *, dry: bool, say: Say) -> bool:
+def push_params(push: ParamsPush, stack: Target, *, dry: bool, say: Say) -> bool:
     """Store the document, or with `dry` say so; False where the same is stored. Names what is kept and removed.
 
     SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
@@ -126,32 +231,32 @@ def push(push: Push, stack: Stack, *, dry: bool, say: Say) -> bool:
     if dry:
         say(f"would {push.change.told}")
         return True
-    for _ in range(ROUNDS):
-        answer = stack.call_unless(EXISTS, push.change.service, push.change.operation, **push.change.request)
+    for _ in range(PUSH_ATTEMPTS):
+        answer = stack.call_unless(PARAMETER_EXISTS, push.change.service, push.change.operation, **push.change.request)
         if answer:
             say(push.change.told)
         merged = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
         if merged.change is None:
             return True
         push = merged
-    message = f"parameter {stack.parameter}: changed by others each of {ROUNDS} times it was stored"
+    message = f"parameter {stack.parameter}: changed by others each of {PUSH_ATTEMPTS} times it was stored"
     raise AWSError(message, f"when they are done: invoke params.push {stack.options}")
 
 
-def _merge_others(push: Push, stack: Stack, version: int, say: Say) -> Push:
+def _merge_others(push: ParamsPush, stack: Target, version: int, say: Say) -> ParamsPush:
     """What is left to store after `version` was (0: another push created the parameter first)."""
-    newest = parameter.get(stack) if version == 0 else None
+    newest = get_params(stack) if version == 0 else None
     last, document = newest.document if newest else push.document, push.document
     kept: list[str] = []
     for number in range(newest.version if newest else version - 1, push.base, -1):
         say(f"note: version {number} of parameter {stack.parameter} was stored by another push in between")
-        merged = documents.merge(document, parameter.get(stack, number).document, push.removed)
+        merged = documents.merge(document, get_params(stack, number).document, push.removed)
         document, kept = merged.document, [*kept, *merged.kept]
     if kept:
         say(f"note: kept {_config_files(kept)}")
     base = newest.version if newest else version
     change = None if document == last else _put(stack, document, base, advanced=push.advanced)
-    return Push(document, base, change, removed=push.removed, advanced=push.advanced)
+    return ParamsPush(document, base, change, removed=push.removed, advanced=push.advanced)
 
 
 def _config_files(names: Sequence[str]) -> str:
@@ -159,7 +264,7 @@ def _config_files(names: Sequence[str]) -> str:
     return f"{len(names)} stored {what} not here: {', '.join(names)}"
 
 
-def masked(params: Params) -> dict[str, Any]:
+def mask_document(params: Params) -> dict[str, Any]:
     """The document with every value of a config file starred, and these values wherever else they stand."""
     pipeline = params.pipeline
     settings = [*pipeline.vars.items(), *pipeline.envs.items()]
@@ -186,20 +291,24 @@ def _stars_for(value: object) -> object:
     return [_stars_for(item) for item in value] if isinstance(value, list) else STARS
 
 
-def differences(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[Difference, ...]:
+def diff_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[ParamsDifference, ...]:
     """What differs between two params documents, key by key; values as short hashes."""
     there, here = dict(_keyed(stored)), dict(_keyed(local))
     keys = [key for key in sorted({**there, **here}) if there.get(key) != here.get(key)]
-    inside = {key.partition(LEAF)[0] for key in keys if LEAF in key}
-    return tuple(Difference(key, _hash(there.get(key)), _hash(here.get(key))) for key in keys if key not in inside)
+    inside = {key.partition(LEAF_SEPARATOR)[0] for key in keys if LEAF_SEPARATOR in key}
+    return tuple(
+        ParamsDifference(key, _hash(there.get(key)), _hash(here.get(key))) for key in keys if key not in inside
+    )
 
 
-def told_differences(found: Sequence[Difference], kept: Sequence[str] = ()) -> str:
+def format_params_diff(found: Sequence[ParamsDifference], kept: Sequence[str] = ()) -> str:
     """One line a key: + only here, - only stored, ~ stored and another one here; = a stored file a push keeps."""
-    return "".join(f"{line}\n" for line in (*map(_told, found), *(f"= .local/{name}  stored only" for name in kept)))
+    return "".join(
+        f"{line}\n" for line in (*map(_format_difference, found), *(f"= .local/{name}  stored only" for name in kept))
+    )
 
 
-def _told(each: Difference) -> str:
+def _format_difference(each: ParamsDifference) -> str:
     key = safe_name(each.key)
     if each.stored is None:
         return f"+ {key}  {each.local}"
@@ -207,7 +316,7 @@ def _told(each: Difference) -> str:
 
 
 def _hash(value: str | None) -> str | None:
-    return value if value is None else hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:SHORT]
+    return value if value is None else hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
 
 
 def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -220,10 +329,10 @@ def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         else:
             yield from _leaves(name, value)
     for file in document.get("files", ()):
-        yield from _of_file(f".local/{file['name']}", file["value"])
+        yield from _keyed_file(f".local/{file['name']}", file["value"])
 
 
-def _of_file(name: str, text: str) -> Iterator[tuple[str, str]]:
+def _keyed_file(name: str, text: str) -> Iterator[tuple[str, str]]:
     """The text as a whole, and where it is a JSON object its leaves too: the text then counts where they are equal."""
     yield name, text
     try:
@@ -232,7 +341,7 @@ def _of_file(name: str, text: str) -> Iterator[tuple[str, str]]:
         return
     if isinstance(found, dict):
         for key, value in found.items():
-            yield from _leaves(f"{name}{LEAF}{key}", value)
+            yield from _leaves(f"{name}{LEAF_SEPARATOR}{key}", value)
 
 
 def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
@@ -247,10 +356,10 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def history(stack: Stack) -> str:
+def params_history(stack: Target) -> str:
     """The versions that Parameter Store keeps (the last 100), the newest first: when, and by whom."""
-    request = {"Name": stack.parameter, "MaxResults": A_PAGE}
-    pages = list(stack.pages(SSM, "get_parameter_history", allow=parameter.ABSENT, **request))
+    request = {"Name": stack.parameter, "MaxResults": PAGE_SIZE}
+    pages = list(stack.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
     if not pages:
         message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
         raise AWSError(message, f"store them: invoke params.push {stack.options}")
