@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from handoff_kit import given, resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.params import check_params_owner
 from handoff_kit.aws.target import Target
 from handoff_kit.names import ProjectPlace
 from handoff_kit.remote.errors import told
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.stacks import deployed
-from handoff_kit.stacks.deployed import Deployed
 from handoff_runtime.aws import clients as connections
 from handoff_runtime.aws.clients import Clients
 
@@ -61,7 +60,7 @@ def target_from_project(
     target = target_by_name(place, environment, environ, clients, "")
     if not bucket:
         return target
-    used = deployed_bucket(deployed.read(clients, target.name), target)
+    used = deployed_bucket(describe_existing(clients, target.name), target)
     if used and (note := note_on_bucket(target.project, used, named)):
         say(f"note: {note}; {used} is used")
     name = used or (named.name if named else resource_names.bucket(environment, account_of(clients), clients.region))
@@ -80,7 +79,7 @@ def target_by_name(
     return Target(place.name, environment, name, bucket, f"--project {place.name}{flag}", clients)
 
 
-def deployed_bucket(stack: Deployed | None, target: Target) -> str:
+def deployed_bucket(stack: StackDescription | None, target: Target) -> str:
     """The bucket a project is deployed with; empty where it is not deployed, or the stack is another project's."""
     owner = {"handoff:project": target.project, "handoff:environment": target.environment}
     return stack.bucket if stack and owner.items() <= stack.tags.items() else ""

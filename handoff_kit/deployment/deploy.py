@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
 from handoff_kit.aws.buckets import bucket_exists
+from handoff_kit.aws.cloudformation.stack import describe_existing
+from handoff_kit.aws.cloudformation.template import MAX_BYTES
 from handoff_kit.aws.params import ParamsPush, check_params_owner, confirm_push
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.deployment import account as accounts
@@ -17,7 +19,6 @@ from handoff_kit.deployment.packing import packing
 from handoff_kit.deployment.plan import plan, plan_shared
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.resource_names import BUCKET_VARIABLES
-from handoff_kit.stacks import body, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +98,7 @@ def _target(wanted: Wanted, deployment: Deployment) -> ProjectDeployment:
     ProjectError where another bucket is named: state and history would stay behind.
     """
     stack, say = deployment.stack(wanted), deployment.manner.say
-    used = deployed_bucket(deployed.read(stack.clients, stack.name), stack)
+    used = deployed_bucket(describe_existing(stack.clients, stack.name), stack)
     if deployment.move_bucket and used in ("", stack.bucket):
         where = f"it is deployed with bucket {used}" if used else "it is not deployed"
         say(f"note: {stack.project}: nothing to move, {where}")
@@ -132,7 +133,7 @@ def _share(every: Sequence[Wanted], shared: Shared, deployment: Deployment) -> i
     clients, account = deployment.clients, deployment.account
     bucket = resource_names.bucket(shared.environment, account, clients.region)
     stack = dataclasses.replace(deployment.stack(wanted), bucket=bucket)
-    fits = len(shared.text.encode()) <= body.MOST
+    fits = len(shared.text.encode()) <= MAX_BYTES
     steps = plan_shared(shared, wanted, stack, account, at_once=fits or bucket_exists(clients, bucket, account))
     return execute(steps, stack, deployment.manner)
 

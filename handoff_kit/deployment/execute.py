@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit import execute as here
+from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
 from handoff_kit.aws.params import ParamsPush, push_params
 from handoff_kit.deployment import move as moving
 from handoff_kit.deployment.move import MoveData
@@ -14,7 +15,6 @@ from handoff_kit.deployment.plan import Files
 from handoff_kit.remote import change as calls
 from handoff_kit.remote import files
 from handoff_kit.remote.change import Change
-from handoff_kit.stacks import change as stacks
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def _take(step: CloudStep, stack: Target, manner: Manner, held: ExitStack) -> bo
     changed: bool
     match step:
         case ChangeStack():
-            changed = stacks.execute(step, stack.clients, dry=dry, yes=yes, say=say)
+            changed = deploy_stack(step, stack.clients, dry=dry, yes=yes, say=say)
         case RemoveStack():
-            changed = stacks.remove(step, stack.clients, dry=dry, yes=yes, say=say)
+            changed = delete_stack(step, stack.clients, dry=dry, yes=yes, say=say)
         case Change():
             calls.execute((step,), stack, dry=dry, say=say)
             changed = True

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handoff_kit.aws.cloudformation.deploy_stack import delete_stack
 from handoff_kit.destruction import batch
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.plan import Idle
-from handoff_kit.stacks import change
 from handoff_kit.steps import RemoveStack
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def execute(steps: Iterable[Removal], clients: Clients, check: Callable[[str], N
     for step in steps:
         match step:
             case RemoveStack():
-                change.remove(step, clients, dry=dry, yes=True, say=say)
+                delete_stack(step, clients, dry=dry, yes=True, say=say)
             case Batch():
                 batch.execute(step, clients, dry=dry, say=say)
             case Idle(cluster) if dry:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.deploy_stack import check_owner
+from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, describe_stack
 from handoff_kit.destruction import data, images
-from handoff_kit.stacks import deployed, recovery
 from handoff_runtime.aws.clients import SSM
 
 if TYPE_CHECKING:
+    from handoff_kit.aws.cloudformation.stack import StackDescription
     from handoff_kit.aws.target import Target
     from handoff_kit.destruction.data import Data
     from handoff_kit.destruction.images import Images
-    from handoff_kit.stacks.deployed import Deployed
 
 __all__ = ["Found", "goes", "left", "read", "running", "stays", "there"]
 
@@ -27,9 +28,9 @@ NO_PARAMETER = ("ParameterNotFound",)
 class Found:
     """None for what is not there; `parameter` is the version of the params, `log` the bytes that are kept."""
 
-    schedule: Deployed | None
-    task: Deployed | None
-    registry: Deployed | None
+    schedule: StackDescription | None
+    task: StackDescription | None
+    registry: StackDescription | None
     images: Images | None
     log: int | None
     data: Data | None
@@ -112,12 +113,12 @@ def _kept(stack: Target, found: Found) -> tuple[str, ...]:
     return tuple(filter(None, lines))
 
 
-def _stack(stack: Target, name: str) -> Deployed | None:
-    found = deployed.look(stack.clients, name)
+def _stack(stack: Target, name: str) -> StackDescription | None:
+    found = describe_stack(stack.clients, name)
     if found is None or found.status == "DELETE_COMPLETE":
         return None
-    if found.status not in deployed.ABSENT:  # what was only ever reviewed has no tags yet
-        recovery.check_whose(found, {"handoff:project": stack.project, "handoff:environment": stack.environment})
+    if found.status not in ABSENT_STATUSES:  # what was only ever reviewed has no tags yet
+        check_owner(found, {"handoff:project": stack.project, "handoff:environment": stack.environment})
     return found
 
 

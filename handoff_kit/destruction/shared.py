@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given, resource_names
 from handoff_kit.aws.buckets import is_created_by
+from handoff_kit.aws.cloudformation.deploy_stack import check_owner
+from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, CLOUDFORMATION, describe_all, describe_stack
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.execute import execute
@@ -14,8 +16,6 @@ from handoff_kit.destruction.telling import count, listed, prove
 from handoff_kit.remote import consent
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.stacks import deployed, recovery
-from handoff_kit.stacks.deployed import CLOUDFORMATION
 from handoff_kit.steps import RemoveStack
 from handoff_runtime import keys
 from handoff_runtime.aws.clients import S3, SSM
@@ -23,9 +23,9 @@ from handoff_runtime.aws.clients import S3, SSM
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from handoff_kit.aws.cloudformation.stack import StackDescription
     from handoff_kit.destruction.data import Data
     from handoff_kit.destruction.plan import Removal
-    from handoff_kit.stacks.deployed import Deployed
     from handoff_runtime.aws.clients import Clients
 
     Say = Callable[[str], None]
@@ -56,7 +56,7 @@ class Asked:
 class Shared:
     """The stack, the stacks of projects beside it, the bucket, whether that is ours, and params of former projects."""
 
-    stack: Deployed | None
+    stack: StackDescription | None
     projects: tuple[str, ...]
     bucket: Data | None
     ours: bool
@@ -85,11 +85,11 @@ def destroy(clients: Clients, asked: Asked, *, dry: bool, yes: bool, say: Say) -
 
 def read(clients: Clients, asked: Asked) -> Shared:
     """Look at everything."""
-    name, every = resource_names.shared(asked.environment), deployed.every(clients)
-    stack = deployed.look(clients, name)
+    name, every = resource_names.shared(asked.environment), describe_all(clients)
+    stack = describe_stack(clients, name)
     stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
-    if stack and stack.status not in deployed.ABSENT:
-        recovery.check_whose(stack, {ENVIRONMENT: asked.environment})
+    if stack and stack.status not in ABSENT_STATUSES:
+        check_owner(stack, {ENVIRONMENT: asked.environment})
     others = [one for one in every if one.tags.get(ENVIRONMENT) == asked.environment and one.name != name]
     projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
     bucket = resource_names.bucket(asked.environment, asked.account, clients.region)
@@ -140,7 +140,7 @@ def _kept(found: Shared) -> tuple[str, ...]:
     return (*bucket, *(f"parameter {name}" for name in found.parameters))
 
 
-def _is_ours(clients: Clients, bucket: str, name: str, stack: Deployed | None) -> bool:
+def _is_ours(clients: Clients, bucket: str, name: str, stack: StackDescription | None) -> bool:
     """Whether our stack made the bucket: a tag says so, or the stack does."""
     if is_created_by(clients, bucket, name):
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.fargate.known import Known
@@ -12,8 +13,6 @@ from handoff_kit.fargate.network import Network, needs_shared, network
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.resource_names import CONTAINER
 from handoff_kit.settings.deploy import Deploy
-from handoff_kit.stacks import deployed
-from handoff_kit.stacks.deployed import Deployed
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,11 @@ def cluster_of(stack: Target, deploy: Deploy) -> Cluster:
 
 def read_network(stack: Target, deploy: Deploy) -> Network:
     """The network a new task is started in; AWSError where the project is not deployed."""
-    task = deployed.read(stack.clients, stack.name)
+    task = describe_existing(stack.clients, stack.name)
     if task is None or "TaskDefinition" not in task.outputs:
         raise not_deployed(stack, task)
     shared_name = resource_names.shared(stack.environment)
-    shared = deployed.read(stack.clients, shared_name) if needs_shared(deploy, bucket=True) else None
+    shared = describe_existing(stack.clients, shared_name) if needs_shared(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
     outputs = shared.outputs if shared else {}
     found = network(deploy, clusters, outputs, task.outputs, resource_names.cluster(stack.environment))
@@ -62,7 +61,7 @@ def read_network(stack: Target, deploy: Deploy) -> Network:
     return found
 
 
-def not_deployed(stack: Target, task: Deployed | None = None) -> AWSError:
+def not_deployed(stack: Target, task: StackDescription | None = None) -> AWSError:
     """The error for a project without a task definition."""
     where = f"in status {task.status}, without a task" if task else f"none in {describe_location(stack.clients)}"
     return AWSError(

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.fargate.ending import FAILED, Ending
 from handoff_kit.fargate.ground import Cluster
 from handoff_kit.fargate.log import Tail, head
 from handoff_kit.remote.errors import told
-from handoff_kit.stacks import deployed
 from handoff_runtime import keys
 from handoff_runtime.aws import lease
 
@@ -37,7 +37,7 @@ def find(cluster: Cluster, task: str) -> StoredRun:
     run = next((found[1] for found in map(RUN.match, texts) if found), "")
     if not run:
         return StoredRun("its log names no run" if texts else "it has no log")
-    stack = deployed.read(cluster.stack.clients, cluster.stack.name)
+    stack = describe_existing(cluster.stack.clients, cluster.stack.name)
     bucket = stack.parameters.get("Bucket") if stack else None
     if bucket is None:
         return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 from handoff_kit import project as projects
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.deploy_stack import FAILED_CREATION
+from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.deployment.execute import execute
 from handoff_kit.fargate import ground
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.schedules import asked, kept
 from handoff_kit.schedules.plan import Wanted, left_out, parameters, plan, plan_removal
-from handoff_kit.stacks import deployed
-from handoff_kit.stacks.recovery import FAILED_CREATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from handoff_kit.aws.cloudformation.stack import StackDescription
     from handoff_kit.aws.target import Target
     from handoff_kit.deployment.execute import Manner
     from handoff_kit.names import ProjectPlace
     from handoff_kit.schedules.asked import Words
     from handoff_kit.settings.schedule import Schedule
-    from handoff_kit.stacks.deployed import Deployed
 
     Say = Callable[[str], None]
 
@@ -69,7 +69,7 @@ def take_away(place: ProjectPlace, stack: Target, name: str, manner: Manner) -> 
     return execute(plan_removal(stack, again), stack, manner)
 
 
-def _kept(found: Deployed | None, stack: Target, *, needed: bool) -> tuple[Schedule, ...]:
+def _kept(found: StackDescription | None, stack: Target, *, needed: bool) -> tuple[Schedule, ...]:
     """The schedules in force as they were written; where they are `needed`, an error if that is told nowhere."""
     there = kept.schedules(found) if found else ()
     if there is None and found and needed:
@@ -78,7 +78,7 @@ def _kept(found: Deployed | None, stack: Target, *, needed: bool) -> tuple[Sched
     return there or ()
 
 
-def _there(stack: Target) -> Deployed | None:
+def _there(stack: Target) -> StackDescription | None:
     """The schedule stack with its template; one whose creation failed is none."""
-    found = deployed.read(stack.clients, resource_names.schedule(stack.name), template=True)
+    found = describe_existing(stack.clients, resource_names.schedule(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found

@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.schedules import expression
 from handoff_kit.schedules.inert import inert
 from handoff_kit.settings.schedule import Schedule
-from handoff_kit.stacks.template import parse, section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handoff_kit.stacks.deployed import Deployed
+    from handoff_kit.aws.cloudformation.stack import StackDescription
 
 __all__ = ["METADATA", "Entry", "entries", "entry", "schedules", "written"]
 
@@ -44,7 +44,7 @@ def entry(schedule: Schedule) -> dict[str, str]:
     }
 
 
-def entries(deployed: Deployed) -> tuple[Entry, ...]:
+def entries(deployed: StackDescription) -> tuple[Entry, ...]:
     """The schedules of a stack by its outputs alone, in the order of their names; none where it is not one of ours."""
     if OWNER not in deployed.tags:
         return ()
@@ -62,9 +62,9 @@ def written(schedules: Sequence[Schedule]) -> str:
     return inert([one.model_dump(exclude_defaults=True) | {"name": one.name} for one in schedules])
 
 
-def schedules(deployed: Deployed) -> tuple[Schedule, ...] | None:
+def schedules(deployed: StackDescription) -> tuple[Schedule, ...] | None:
     """The schedules that a stack was made from; its template has to be read. None where that does not tell them."""
-    text = section(parse(deployed.template), "Metadata").get(METADATA)
+    text = template_section(parse_template(deployed.template), "Metadata").get(METADATA)
     try:
         return tuple(Schedule.model_validate(one) for one in json.loads(str(text)))
     except (ValueError, TypeError, RecursionError):

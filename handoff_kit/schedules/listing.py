@@ -14,9 +14,9 @@ from handoff_runtime.state import NONE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from handoff_kit.aws.cloudformation.stack import StackDescription
     from handoff_kit.schedules.kept import Entry
     from handoff_kit.settings.schedule import Schedule
-    from handoff_kit.stacks.deployed import Deployed
 
 __all__ = ["Line", "lines", "next_times", "notes", "sharing", "table_of", "to_json"]
 
@@ -106,7 +106,9 @@ class Line:
     state: str
 
 
-def lines(stacks: Iterable[Deployed], now: datetime, *, project: str = "", environment: str = "") -> tuple[Line, ...]:
+def lines(
+    stacks: Iterable[StackDescription], now: datetime, *, project: str = "", environment: str = ""
+) -> tuple[Line, ...]:
     """Every schedule of these stacks, or those of one project or environment, in the order of their names."""
     found = [_line(stack, entry, now) for stack in stacks for entry in kept.entries(stack)]
     wanted = [one for one in found if one.project == (project or one.project)]
@@ -114,7 +116,7 @@ def lines(stacks: Iterable[Deployed], now: datetime, *, project: str = "", envir
     return tuple(sorted(chosen, key=lambda one: (one.project, one.environment, one.entry.name)))
 
 
-def _line(stack: Deployed, entry: Entry, now: datetime) -> Line:
+def _line(stack: StackDescription, entry: Entry, now: datetime) -> Line:
     coming = times.coming(entry.expression, entry.timezone, now, 1).times
     over = not coming and not times.is_rate(entry.expression)
     state = "disabled" if not entry.enabled else "over" if over else "enabled"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from handoff_kit.aws.cloudformation.stack import describe_all, describe_existing
 from handoff_kit.aws.params import find_params, read_fingerprint
 from handoff_kit.errors import HandoffError
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.stacks import deployed
 from handoff_runtime.aws import lease
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.aws.together import each
@@ -17,8 +17,8 @@ from handoff_runtime.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from handoff_kit.aws.cloudformation.stack import StackDescription
     from handoff_kit.aws.target import Target
-    from handoff_kit.stacks.deployed import Deployed
     from handoff_runtime.aws.clients import Clients
     from handoff_runtime.aws.lease import Found
 
@@ -42,7 +42,7 @@ class Stored:
 class Account:
     """Stacks and params by their names; `notes` tell what we may not see."""
 
-    stacks: Mapping[str, Deployed]
+    stacks: Mapping[str, StackDescription]
     params: Mapping[str, Stored] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -50,9 +50,9 @@ class Account:
 def read(clients: Clients, start: str, names: Sequence[str] = ()) -> Account:
     """All stacks, or only those of these names; and the parameters whose names begin so."""
     if names:
-        stacks = [found for name in names if (found := deployed.read(clients, name))]
+        stacks = [found for name in names if (found := describe_existing(clients, name))]
     else:
-        stacks = [found for found in deployed.every(clients) if found.name.startswith(start)]
+        stacks = [found for found in describe_all(clients) if found.name.startswith(start)]
     by_name = {stack.name: stack for stack in stacks}
     try:
         return Account(by_name, _params(clients, start))

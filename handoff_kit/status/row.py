@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from handoff_kit.aws.cloudformation.stack import StackDescription
     from handoff_kit.aws.target import Target
     from handoff_kit.schedules.kept import Entry
-    from handoff_kit.stacks.deployed import Deployed
     from handoff_kit.status.account import Account
     from handoff_kit.status.here import Here
     from handoff_runtime.aws.lease import Found
@@ -130,7 +130,7 @@ def _params(
     return STORED_ONLY if merged.document == document else DIFFERS, stored.version, merged.kept
 
 
-def _schedules(stack: Deployed | None, now: datetime) -> tuple[Scheduled, ...]:
+def _schedules(stack: StackDescription | None, now: datetime) -> tuple[Scheduled, ...]:
     return tuple(Scheduled(entry, _coming(entry, now)) for entry in kept.entries(stack)) if stack else ()
 
 

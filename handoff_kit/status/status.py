@@ -7,11 +7,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.deploy_stack import check_owner
 from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.resource_names import STACK_VARIABLE
-from handoff_kit.stacks import recovery
 from handoff_kit.status import account as accounts
 from handoff_kit.status import detail as details
 from handoff_kit.status import here as files
@@ -23,9 +23,9 @@ from handoff_runtime.aws.together import each
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from handoff_kit.aws.cloudformation.stack import StackDescription
     from handoff_kit.aws.target import Target
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.stacks.deployed import Deployed
     from handoff_kit.status.account import Account
     from handoff_kit.status.detail import Detail
     from handoff_kit.status.here import Here
@@ -62,10 +62,12 @@ def one(
     return found, details.read(here, stack, deployed=found.status is not None), notes
 
 
-def _check_whose(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
+def _check_whose(
+    place: ProjectPlace, environment: str, environ: Mapping[str, str], found: StackDescription | None
+) -> None:
     """Refuse a STACK_NAME of another project."""
     if found and resource_names.given_stack(environ):
-        recovery.check_whose(found, {"handoff:project": place.name, "handoff:environment": environment})
+        check_owner(found, {"handoff:project": place.name, "handoff:environment": environment})
 
 
 def _rows(

@@ -100,14 +100,14 @@ def list_(c: Context, project: str = "", environment: str = "", json: bool = Fal
     from datetime import datetime, timezone
 
     from handoff_kit import names
+    from handoff_kit.aws.cloudformation.stack import describe_all
     from handoff_kit.aws.session import open_session
     from handoff_kit.schedules import listing
-    from handoff_kit.stacks import deployed
 
     chosen = names.checked(project) if project else ""
     within = flags.environment(environment) if environment else ""
     now, clients = datetime.now(timezone.utc), open_session(os.environ, say)
-    found = listing.lines(deployed.every(clients), now, project=chosen, environment=within)
+    found = listing.lines(describe_all(clients), now, project=chosen, environment=within)
     if json:
         put_data(listing.to_json(found))
     elif found:

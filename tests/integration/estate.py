@@ -34,9 +34,9 @@ deploy: {{cpu: 256, memory: {memory}, stop_timeout: 2, tags: {{turn: "{turn}"}}}
 schedules: [{{name: daily, cron: "0 6 * * *"}}]
 """
 HURRIED = """
-from handoff_kit.stacks import change
+from handoff_kit.aws.cloudformation import deploy_stack
 from handoff_runtime.aws import retry
-object.__setattr__(change.WAITING, "shortest", 0.3)
+object.__setattr__(deploy_stack.POLL_POLICY, "shortest", 0.3)
 retry.SHORTEST = 0.01
 """
 

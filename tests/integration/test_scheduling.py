@@ -16,8 +16,8 @@ from cloud import REGION
 from harness import until
 from team import Team, Told, make_team
 
+from handoff_kit.aws.cloudformation.stack import parse_stack
 from handoff_kit.schedules import kept
-from handoff_kit.stacks.deployed import of_description
 
 if TYPE_CHECKING:
     from localstack import Tenant
@@ -77,7 +77,7 @@ class Desk:
             return []
         body = client.get_template(StackName=name)["TemplateBody"]
         text = body if isinstance(body, str) else json.dumps(body)
-        there = kept.schedules(of_description(described, text)) or ()
+        there = kept.schedules(parse_stack(described, text)) or ()
         return [one.model_dump(exclude_defaults=True) for one in there]
 
     def invoke(self, *words: str) -> Told:

@@ -10,11 +10,11 @@ import pytest
 from cloud import REGION
 
 from handoff_kit import resource_names, templates
+from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
 from handoff_kit.aws.target import Target
 from handoff_kit.destruction import project as destruction
 from handoff_kit.destruction import shared as environments
 from handoff_kit.project import Project
-from handoff_kit.stacks import change
 from handoff_kit.steps import ChangeStack
 from handoff_runtime.aws import clients as connections
 
@@ -49,7 +49,7 @@ def deploy(team: Team, clients: Clients, name: str, text: str, **parameters: str
     file = team.root / f"{name}.yml"
     tags = {**ours, "handoff:environment": "prod"}
     step = ChangeStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
-    return change.execute(step, clients, dry=False, yes=True, say=lambda _: None)
+    return deploy_stack(step, clients, dry=False, yes=True, say=lambda _: None)
 
 
 def outputs(tenant: Tenant, name: str) -> dict[str, str]:

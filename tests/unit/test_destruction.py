@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.destruction import batch, data, images
 from handoff_kit.destruction.batch import Batch
@@ -15,7 +16,6 @@ from handoff_kit.destruction.images import Images
 from handoff_kit.destruction.plan import Idle, plan
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import RemoveStack
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ IMAGES = Images(NAME, ("sha256:list",), ("sha256:a", "sha256:b"), 30)
 NOTHING = Found(None, None, None, None, None, None, None)
 
 
-def deployed(name: str, status: str = "CREATE_COMPLETE") -> Deployed:
-    return Deployed(name, status)
+def deployed(name: str, status: str = "CREATE_COMPLETE") -> StackDescription:
+    return StackDescription(name, status)
 
 
 EVERYTHING = Found(

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import Network
@@ -20,7 +21,6 @@ from handoff_kit.schedules import asked, kept, listing
 from handoff_kit.schedules import plan as planning
 from handoff_kit.schedules.asked import Words
 from handoff_kit.schedules.plan import Wanted
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 
 ROOT = Path(__file__).parents[2]
@@ -343,18 +343,18 @@ def test_notes(one: Schedule, now: datetime, expected: list[str]) -> None:
     assert list(listing.notes((one,), now)) == expected
 
 
-def in_force(project: str, environment: str, *schedules: Schedule, status: str = "CREATE_COMPLETE") -> Deployed:
+def in_force(project: str, environment: str, *schedules: Schedule, status: str = "CREATE_COMPLETE") -> StackDescription:
     tags = {"handoff:project": project, "handoff:environment": environment}
     outputs = {"Schedules": json.dumps([kept.entry(one) for one in schedules]), "Machine": "arn"}
-    return Deployed(f"handoff-{environment}-{project}-schedule", status, outputs=outputs, tags=tags)
+    return StackDescription(f"handoff-{environment}-{project}-schedule", status, outputs=outputs, tags=tags)
 
 
 STACKS = (
     in_force("rates", "prod", OVER, NIGHTLY),
     in_force("rates", "dev", Schedule(name="nightly", cron="@daily", enabled=False)),
     in_force("orders", "prod", OFTEN, status="UPDATE_ROLLBACK_FAILED"),
-    Deployed("handoff-prod-rates", "CREATE_COMPLETE", outputs={"TaskDefinition": "arn"}),
-    Deployed("of-somebody-else", "CREATE_COMPLETE"),
+    StackDescription("handoff-prod-rates", "CREATE_COMPLETE", outputs={"TaskDefinition": "arn"}),
+    StackDescription("of-somebody-else", "CREATE_COMPLETE"),
 )
 
 

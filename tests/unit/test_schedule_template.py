@@ -10,11 +10,11 @@ import pytest
 from rendered import ROOT, checkov, golden, lint, understood
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.project import Deploy, Schedule
 from handoff_kit.schedules import kept
 from handoff_kit.schedules.machine import machine
 from handoff_kit.schedules.template import schedule
-from handoff_kit.stacks.deployed import Deployed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,10 +178,12 @@ def test_the_machine_is_rendered_as_it_is_made() -> None:
 OURS = {"handoff:project": "rates"}
 
 
-def deployed(*schedules: Schedule) -> Deployed:
+def deployed(*schedules: Schedule) -> StackDescription:
     text = rendered(*schedules)
     outputs = {name: one["Value"] for name, one in understood(text)["Outputs"].items() if isinstance(one["Value"], str)}
-    return Deployed(resource_names.schedule(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text)
+    return StackDescription(
+        resource_names.schedule(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text
+    )
 
 
 def test_they_are_read_again_as_they_were_written() -> None:
@@ -202,7 +204,7 @@ def test_they_are_read_again_as_they_were_written() -> None:
     ],
 )
 def test_a_template_that_tells_none(template: str) -> None:
-    assert kept.schedules(Deployed("x", "CREATE_COMPLETE", template=template)) is None
+    assert kept.schedules(StackDescription("x", "CREATE_COMPLETE", template=template)) is None
 
 
 def test_many_are_told_in_several_outputs() -> None:
@@ -227,7 +229,7 @@ def test_many_are_told_in_several_outputs() -> None:
     ],
 )
 def test_outputs_that_tell_none(outputs: dict[str, str], tags: dict[str, str]) -> None:
-    assert kept.entries(Deployed("x", "CREATE_COMPLETE", outputs=outputs, tags=tags)) == ()
+    assert kept.entries(StackDescription("x", "CREATE_COMPLETE", outputs=outputs, tags=tags)) == ()
 
 
 # what its roles may do

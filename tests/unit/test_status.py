@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.params import describe_fingerprint, fingerprint, read_fingerprint
 from handoff_kit.aws.target import Target
 from handoff_kit.names import ProjectPlace
 from handoff_kit.schedules.kept import Entry
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.status import shown
 from handoff_kit.status.account import Account, Stored
 from handoff_kit.status.detail import Detail
@@ -26,7 +26,7 @@ NAME = "handoff-dev-shop"
 STACK = Target("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
 DOCUMENT = {"format": 1, "pipeline": {"project": "shop"}, "files": [{"name": "a", "value": "hunter2"}]}
 HERE = Here(ProjectPlace("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
-TASK = Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
+TASK = StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
 IN_STEP = Stored(3, fingerprint(DOCUMENT, NAME))
 RAN = {
     "run_id": "R",
@@ -39,9 +39,9 @@ RAN = {
 BEFORE = Row("shop", "dev", NAME, "--project shop", None, "none", None, "aaaaaaaaaaaa", "none", None)
 
 
-def schedules(*entries: dict[str, str]) -> Deployed:
+def schedules(*entries: dict[str, str]) -> StackDescription:
     outputs, tags = {"Schedules": json.dumps(entries)}, {"handoff:project": "shop"}
-    return Deployed(f"{NAME}-schedule", "CREATE_COMPLETE", outputs=outputs, tags=tags)
+    return StackDescription(f"{NAME}-schedule", "CREATE_COMPLETE", outputs=outputs, tags=tags)
 
 
 def one(name: str, expression: str, zone: str = "UTC", state: str = "ENABLED") -> dict[str, str]:
@@ -49,7 +49,7 @@ def one(name: str, expression: str, zone: str = "UTC", state: str = "ENABLED") -
 
 
 def compared(
-    *stacks: Deployed, here: Here = HERE, stored: Stored | None = None, lock: Found | str | None = None
+    *stacks: StackDescription, here: Here = HERE, stored: Stored | None = None, lock: Found | str | None = None
 ) -> Row:
     params = {f"{NAME}__params": stored} if stored else {}
     return row(here, STACK, lock, Account({stack.name: stack for stack in stacks}, params), NOW)
@@ -73,7 +73,8 @@ def test_nothing_is_there() -> None:
 )
 def test_the_image(source: str, tag: str | None, expected: str) -> None:
     found = compared(
-        Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": source}), here=Here(HERE.place, None, tag, DOCUMENT)
+        StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": source}),
+        here=Here(HERE.place, None, tag, DOCUMENT),
     )
     assert (found.status, found.image, found.source, found.tag) == ("UPDATE_COMPLETE", expected, source, tag)
 
@@ -170,7 +171,9 @@ ALL = compared(
 
 
 def test_a_table() -> None:
-    often = compared(Deployed(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no")
+    often = compared(
+        StackDescription(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no"
+    )
     assert shown.table_of([ALL, BEFORE, often]) == (
         "PROJECT  STACK                     IMAGE    PARAMS   NEXT RUN           LAST RUN              OUTCOME\n"
         "shop     deployed                  in step  in step  2026-03-02T01:00Z  2026-03-01T02:00:00Z  failed (3)\n"

@@ -10,22 +10,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from handoff_kit.stacks import template as templates
-from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.stacks.kinds import replaces
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.cloudformation.template import (
+    COMPARED_SECTIONS,
+    conditional_resources,
+    fill_parameters,
+    parameter_defaults,
+    parse_template,
+    template_section,
+)
 from handoff_kit.steps import ChangeStack
 
 Action = Literal["add", "change", "replace", "may replace", "remove"]
-OTHERS = ("parameter", "output", "tag", "template")
+OTHER_KINDS = ("parameter", "output", "tag", "template")
 """The kinds of differences other than resources."""
-SHORT = 48
+MAX_TEXT = 48
 RETAINING_POLICIES = ("Retain", "RetainExceptOnCreate", "Snapshot")
 IGNORED = ("DependsOn",)
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 @dataclass(frozen=True)
-class Difference:
+class StackChange:
     """`kind` is a resource's type, or one of OTHERS; `kept` is a resource that its deletion policy retains.
 
     `properties` are dotted paths; of a parameter, output or tag they are the values.
@@ -47,7 +53,9 @@ class _ResolvedTemplate:
     tags: Mapping[str, str]
 
 
-def between(deployed: Deployed | None, step: ChangeStack, parameters: Mapping[str, str]) -> tuple[Difference, ...]:
+def diff_stack(
+    deployed: StackDescription | None, step: ChangeStack, parameters: Mapping[str, str]
+) -> tuple[StackChange, ...]:
     """What an update of the stack would change; `parameters` are the step's with images resolved."""
     if deployed and deployed.template == step.template:
         texts = (dict(deployed.parameters), dict(deployed.tags))
@@ -58,8 +66,8 @@ def between(deployed: Deployed | None, step: ChangeStack, parameters: Mapping[st
         return tuple(sorted(_of_resources({}, new.sections["Resources"]), key=_order))
     old = _resolved(deployed.template, deployed.parameters, deployed.tags)
     sections = [
-        Difference("change", name, "template")
-        for name in templates.SECTIONS
+        StackChange("change", name, "template")
+        for name in COMPARED_SECTIONS
         if name not in ("Resources", "Outputs") and old.sections[name] != new.sections[name]
     ]
     found = (
@@ -72,15 +80,15 @@ def between(deployed: Deployed | None, step: ChangeStack, parameters: Mapping[st
     return tuple(sorted(found, key=_order))
 
 
-def is_of_resource(difference: Difference) -> bool:
+def is_resource(difference: StackChange) -> bool:
     """Whether it is a resource that differs."""
-    return difference.kind not in OTHERS
+    return difference.kind not in OTHER_KINDS
 
 
-def merged(change_set: Iterable[Difference], own: Iterable[Difference]) -> tuple[Difference, ...]:
+def merge_changes(change_set: Iterable[StackChange], own: Iterable[StackChange]) -> tuple[StackChange, ...]:
     """The resources of a change set, with our properties where it names none, and our other differences."""
-    ours = {one.name: one for one in own if is_of_resource(one)}
-    others = [one for one in own if not is_of_resource(one)]
+    ours = {one.name: one for one in own if is_resource(one)}
+    others = [one for one in own if not is_resource(one)]
     resources = []
     for change in change_set:
         same = ours.get(change.name)
@@ -93,30 +101,30 @@ def merged(change_set: Iterable[Difference], own: Iterable[Difference]) -> tuple
     return tuple(sorted((*resources, *others), key=_order))
 
 
-def _order(found: Difference) -> tuple[int, str, str]:
-    return (OTHERS.index(found.kind) + 1 if found.kind in OTHERS else 0, found.name, found.kind)
+def _order(found: StackChange) -> tuple[int, str, str]:
+    return (OTHER_KINDS.index(found.kind) + 1 if found.kind in OTHER_KINDS else 0, found.name, found.kind)
 
 
 def _resolved(text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> _ResolvedTemplate:
-    template = templates.parse(text)
-    values = {**templates.defaults(template), **parameters}
-    filled = {name: templates.filled(template.get(name), values) or {} for name in templates.SECTIONS}
+    template = parse_template(text)
+    values = {**parameter_defaults(template), **parameters}
+    filled = {name: fill_parameters(template.get(name), values) or {} for name in COMPARED_SECTIONS}
     found = {name: section if isinstance(section, dict) else {"": section} for name, section in filled.items()}
-    resources = templates.made(found["Resources"], found["Conditions"])
+    resources = conditional_resources(found["Resources"], found["Conditions"])
     return _ResolvedTemplate({**found, "Resources": resources}, values, tags)
 
 
-def _of_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+def _of_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[StackChange]:
     for name in {**old, **new}:
         if name not in old:
-            yield Difference("add", name, _type(new[name]))
+            yield StackChange("add", name, _type(new[name]))
         elif name not in new:
-            yield Difference("remove", name, _type(old[name]), kept=_is_retained(old[name], "DeletionPolicy"))
+            yield StackChange("remove", name, _type(old[name]), kept=_is_retained(old[name], "DeletionPolicy"))
         elif properties := tuple(_paths(_compared(old[name]), _compared(new[name]))):
             kind = _type(new[name])
-            is_replaced = kind != _type(old[name]) or replaces(kind, properties)
+            is_replaced = kind != _type(old[name]) or requires_replacement(kind, properties)
             kept = is_replaced and _is_retained(old[name], "UpdateReplacePolicy")
-            yield Difference("replace" if is_replaced else "change", name, kind, properties, kept=kept)
+            yield StackChange("replace" if is_replaced else "change", name, kind, properties, kept=kept)
 
 
 def _compared(resource: Any) -> Any:  # noqa: ANN401  # any part of a template
@@ -124,7 +132,7 @@ def _compared(resource: Any) -> Any:  # noqa: ANN401  # any part of a template
     if not isinstance(resource, dict):
         return resource
     others = {name: one for name, one in resource.items() if name not in ("Properties", *IGNORED)}
-    return {**others, **templates.section(resource, "Properties")}
+    return {**others, **template_section(resource, "Properties")}
 
 
 def _paths(old: Any, new: Any, at: str = "") -> Iterator[str]:  # noqa: ANN401
@@ -167,17 +175,77 @@ def _outputs(template: _ResolvedTemplate) -> dict[str, str]:
     return found
 
 
-def _of_texts(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
+def _of_texts(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[StackChange]:
     for name in {**old, **new}:
         if name not in old:
-            yield Difference("add", name, kind, (_short(new[name]),))
+            yield StackChange("add", name, kind, (_short(new[name]),))
         elif name not in new:
-            yield Difference("remove", name, kind, (_short(old[name]),))
+            yield StackChange("remove", name, kind, (_short(old[name]),))
         elif old[name] != new[name]:
-            yield Difference("change", name, kind, (f"{_short(old[name])} -> {_short(new[name])}",))
+            yield StackChange("change", name, kind, (f"{_short(old[name])} -> {_short(new[name])}",))
 
 
 def _short(text: str) -> str:
     """The beginning of a digest, and the end of any other long text."""
     text = _DIGEST.sub(r"\1", " ".join(text.split()))
-    return text if len(text) <= SHORT else f"...{text[3 - SHORT :]}"
+    return text if len(text) <= MAX_TEXT else f"...{text[3 - MAX_TEXT :]}"
+
+
+DATA_RESOURCES = {
+    "AWS::ECR::Repository": "images",
+    "AWS::Logs::LogGroup": "logs",
+    "AWS::S3::Bucket": "objects",
+    "AWS::SQS::Queue": "messages",
+}
+"""What is lost when a resource is deleted."""
+
+CREATE_ONLY = {
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::EC2::Route": (
+        "DestinationCidrBlock",
+        "DestinationIpv6CidrBlock",
+        "DestinationPrefixListId",
+        "RouteTableId",
+    ),
+    "AWS::EC2::RouteTable": ("VpcId",),
+    "AWS::EC2::SecurityGroup": ("GroupDescription", "GroupName", "VpcId"),
+    "AWS::EC2::Subnet": ("AvailabilityZone", "CidrBlock", "VpcId"),
+    "AWS::EC2::SubnetRouteTableAssociation": ("RouteTableId", "SubnetId"),
+    "AWS::EC2::VPC": ("CidrBlock",),
+    "AWS::EC2::VPCEndpoint": ("ServiceName", "VpcEndpointType", "VpcId"),
+    "AWS::EC2::VPCGatewayAttachment": ("VpcId",),
+    "AWS::ECR::Repository": ("EncryptionConfiguration", "RepositoryName"),
+    "AWS::ECS::Cluster": ("ClusterName",),
+    "AWS::ECS::ClusterCapacityProviderAssociations": ("Cluster",),
+    "AWS::ECS::TaskDefinition": (
+        "ContainerDefinitions",
+        "Cpu",
+        "EphemeralStorage",
+        "ExecutionRoleArn",
+        "Family",
+        "Memory",
+        "NetworkMode",
+        "RequiresCompatibilities",
+        "RuntimePlatform",
+        "TaskRoleArn",
+        "Volumes",
+    ),
+    "AWS::Events::Rule": ("Name",),
+    "AWS::IAM::ManagedPolicy": ("Description", "ManagedPolicyName", "Path"),
+    "AWS::IAM::Role": ("Path", "RoleName"),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::Logs::MetricFilter": ("FilterName", "LogGroupName"),
+    "AWS::S3::Bucket": ("BucketName",),
+    "AWS::S3::BucketPolicy": ("Bucket",),
+    "AWS::SNS::Topic": ("TopicName",),
+    "AWS::SQS::Queue": ("FifoQueue", "QueueName"),
+    "AWS::Scheduler::Schedule": ("Name",),
+    "AWS::Scheduler::ScheduleGroup": ("Name",),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName", "StateMachineType"),
+}
+"""The createOnlyProperties of the resource types' schemas."""
+
+
+def requires_replacement(kind: str, properties: tuple[str, ...]) -> bool:
+    """Whether an update of these properties requires a replacement."""
+    return any(name.partition(".")[0] in CREATE_ONLY.get(kind, ()) for name in properties)

@@ -8,16 +8,16 @@ from datetime import datetime, timezone
 from itertools import takewhile
 from typing import Any
 
-from handoff_kit.stacks.deployed import CLOUDFORMATION
+from handoff_kit.aws.cloudformation.stack import CLOUDFORMATION
 from handoff_runtime.aws.clients import Clients
 
-STACK = "AWS::CloudFormation::Stack"
+STACK_TYPE = "AWS::CloudFormation::Stack"
 BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
 EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 
 @dataclass(frozen=True)
-class Event:
+class StackEvent:
     """An event of a resource, or (`of_stack`) of the stack itself."""
 
     id: str
@@ -45,12 +45,12 @@ class Event:
         return self.status.lower().replace("_", " ")
 
 
-def newest(clients: Clients, stack: str) -> str:
+def newest_event(clients: Clients, stack: str) -> str:
     """The id of the newest event, after which the events of the next operation come; empty where there is none."""
     return next((event.id for event in _newest_first(clients, stack)), "")
 
 
-def before_this(clients: Clients, stack: str) -> str:
+def event_before_operation(clients: Clients, stack: str) -> str:
     """The id of the newest event before the operation in progress; empty where there is none."""
     begun = False
     for event in _newest_first(clients, stack):
@@ -60,26 +60,26 @@ def before_this(clients: Clients, stack: str) -> str:
     return ""
 
 
-def since(clients: Clients, stack: str, marker: str) -> list[Event]:
+def events_since(clients: Clients, stack: str, marker: str) -> list[StackEvent]:
     """The events after the one with the id `marker`, the oldest first."""
     return [*takewhile(lambda event: event.id != marker, _newest_first(clients, stack))][::-1]
 
 
-def of_answer(event: Mapping[str, Any]) -> Event:
+def parse_event(event: Mapping[str, Any]) -> StackEvent:
     """An event of DescribeStackEvents."""
     kind = event.get("ResourceType", "")
-    return Event(
+    return StackEvent(
         event["EventId"],
         event.get("LogicalResourceId", ""),
         kind,
         event.get("ResourceStatus", ""),
         " ".join(event.get("ResourceStatusReason", "").split()),
         event.get("Timestamp", EPOCH),
-        kind == STACK and event.get("PhysicalResourceId") == event["StackId"],
+        kind == STACK_TYPE and event.get("PhysicalResourceId") == event["StackId"],
         event.get("PhysicalResourceId", ""),
     )
 
 
-def _newest_first(clients: Clients, stack: str) -> Iterator[Event]:
+def _newest_first(clients: Clients, stack: str) -> Iterator[StackEvent]:
     for page in clients.pages(CLOUDFORMATION, "describe_stack_events", StackName=stack):
-        yield from map(of_answer, page["StackEvents"])
+        yield from map(parse_event, page["StackEvents"])

@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from handoff_kit.aws.cloudformation.events import StackEvent, events_since
+from handoff_kit.aws.cloudformation.output import event_view
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_stack
 from handoff_kit.errors import CommandError
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.stacks import deployed, events, views
-from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.stacks.events import Event
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError
 
 Say = Callable[[str], None]
 
 INTERRUPTED = 130
-SLOWER = 1.25
-STILL = 6  # looks without an event after which the stack is asked for its status
+SLOWDOWN = 1.25
+QUIET_POLLS = 6  # looks without an event after which the stack is asked for its status
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PollPolicy:
     """How to wait: seconds before the second look, between later ones, and until it is given up."""
 
     pause: Callable[[float], None] = time.sleep
@@ -38,49 +38,49 @@ class Waiting:
         yield 0.0
         while (passed := self.clock() - begun) < self.patience:
             self.pause(wait)
-            wait = min(self.longest, wait * SLOWER)
+            wait = min(self.longest, wait * SLOWDOWN)
             yield passed
 
 
 @dataclass(frozen=True)
-class Means:
+class StackContext:
     """Session, console, polling policy and `--yes` of a stack operation; `again` is the command to run it again."""
 
     clients: Clients
     say: Say
-    waiting: Waiting
+    waiting: PollPolicy
     yes: bool
     again: str
 
 
 @dataclass(frozen=True)
-class Ended:
+class OperationResult:
     """The status of the stack after an operation, the operation's events, and its seconds."""
 
     status: str
-    events: tuple[Event, ...]
+    events: tuple[StackEvent, ...]
     seconds: float
 
 
-def follow(stack: Deployed, marker: str, means: Means) -> Ended:
+def follow_events(stack: StackDescription, marker: str, means: StackContext) -> OperationResult:
     """Show the events of a stack after the one with the id `marker`, until its operation has ended."""
     begun = means.waiting.clock()
     try:
         seen = _show_until_ended(stack, marker, means)
         last = _last_of_stack(seen)
         if last is None:  # an operation without events; the stack has the last word
-            found = deployed.look(means.clients, stack.id)
+            found = describe_stack(means.clients, stack.id)
             status = found.status if found else "DELETE_COMPLETE"
         else:
             status = last.status
     except StoreError as error:
         message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
         raise AWSError(message, _how_to_wait_again(stack.name, means)) from None
-    return Ended(status, tuple(seen), means.waiting.clock() - begun)
+    return OperationResult(status, tuple(seen), means.waiting.clock() - begun)
 
 
 @contextmanager
-def interruptible(name: str, means: Means, *, updates: bool = False) -> Iterator[None]:
+def detach_on_interrupt(name: str, means: StackContext, *, updates: bool = False) -> Iterator[None]:
     """Have Ctrl-C end the waiting with an error that says so; the operation continues."""
     try:
         yield
@@ -90,23 +90,23 @@ def interruptible(name: str, means: Means, *, updates: bool = False) -> Iterator
         raise CommandError(message, INTERRUPTED, f"{_how_to_wait_again(name, means)}{cancel}") from None
 
 
-def _show_until_ended(stack: Deployed, marker: str, means: Means) -> list[Event]:
-    seen: list[Event] = []
+def _show_until_ended(stack: StackDescription, marker: str, means: StackContext) -> list[StackEvent]:
+    seen: list[StackEvent] = []
     quiet = absent = 0
-    with views.view(stack.name, means.say) as view:
+    with event_view(stack.name, means.say) as view:
         for _ in means.waiting.looks():
-            new = events.since(means.clients, stack.id, seen[-1].id if seen else marker)
+            new = events_since(means.clients, stack.id, seen[-1].id if seen else marker)
             view.show(new)
             seen += new
             quiet = 0 if new else quiet + 1
             last = _last_of_stack(seen)
-            if quiet <= STILL and (last is None or last.goes_on):
+            if quiet <= QUIET_POLLS and (last is None or last.goes_on):
                 continue
-            found = deployed.look(means.clients, stack.id)
+            found = describe_stack(means.clients, stack.id)
             absent = 0 if found else absent + 1
             # a deleted stack is still found by its ARN: one that is not found now is deleted only where an event
             # says so, or where it stays absent
-            is_deleted = absent > STILL or (last is not None and last.status == "DELETE_COMPLETE")
+            is_deleted = absent > QUIET_POLLS or (last is not None and last.status == "DELETE_COMPLETE")
             if not found.is_changing if found else is_deleted:
                 return seen
     minutes = means.waiting.patience / 60
@@ -114,10 +114,10 @@ def _show_until_ended(stack: Deployed, marker: str, means: Means) -> list[Event]
     raise AWSError(message, _how_to_wait_again(stack.name, means))
 
 
-def _last_of_stack(seen: list[Event]) -> Event | None:
+def _last_of_stack(seen: list[StackEvent]) -> StackEvent | None:
     return next((event for event in reversed(seen) if event.of_stack), None)
 
 
-def _how_to_wait_again(name: str, means: Means) -> str:
+def _how_to_wait_again(name: str, means: StackContext) -> str:
     look = f"aws cloudformation describe-stack-events --stack-name {name}"
     return f"to wait again: {means.again}" if means.again else f"to see its events: {look}"

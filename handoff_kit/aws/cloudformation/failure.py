@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from handoff_kit.aws.cloudformation.events import StackEvent
+from handoff_kit.aws.cloudformation.wait import OperationResult
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.stacks.events import Event
-from handoff_kit.stacks.waiting import Ended
 
 CONSEQUENCES = re.compile(r"resource (creation|update|deletion) cancell?ed|operation cancell?ed", re.IGNORECASE)
 DONE = {"CREATE": "created", "DELETE": "deleted", "UPDATE": "updated", "IMPORT": "imported"}
@@ -28,21 +28,21 @@ _INVALID = re.compile(r"invalid|validation (?:failed|error)|ValidationException|
 _PROTECTED = re.compile(r"TerminationProtection", re.IGNORECASE)
 
 
-def told(name: str, result: Ended, again: str) -> AWSError:
+def operation_error(name: str, result: OperationResult, again: str) -> AWSError:
     """The error for an operation that failed."""
-    culprit = first(result.events)
-    what = sentence(name, culprit) if culprit else f"stack {name}: {result.status.lower().replace('_', ' ')}"
+    culprit = first_failure(result.events)
+    what = describe_failure(name, culprit) if culprit else f"stack {name}: {result.status.lower().replace('_', ' ')}"
     outcome = OUTCOMES.get(result.status, "")
     if result.status in ("ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED"):
         start = next((at for at, event in enumerate(result.events) if event.of_stack and _is_rollback(event)), 0)
-        second = first(event for event in result.events[start:] if event != culprit)
+        second = first_failure(event for event in result.events[start:] if event != culprit)
         why = f": {second.kind} {second.name}: {_trimmed(second.reason)}" if second else ""
         outcome = f"the rollback failed too{why}"
     reason = culprit.reason if culprit else ""
-    return AWSError("; ".join(filter(None, (what, outcome))), advice(reason, name, again, culprit))
+    return AWSError("; ".join(filter(None, (what, outcome))), hint_for(reason, name, again, culprit))
 
 
-def first(events: Iterable[Event]) -> Event | None:
+def first_failure(events: Iterable[StackEvent]) -> StackEvent | None:
     """The first failure that is no consequence of another one; of the stack itself only where no resource failed."""
     events = list(events)
     failed = [event for event in events if event.failed and not CONSEQUENCES.search(event.reason)]
@@ -51,21 +51,21 @@ def first(events: Iterable[Event]) -> Event | None:
     return next(iter((*resources, *(event for event in failed if event.reason), *rollback, *failed)), None)
 
 
-def sentence(name: str, culprit: Event) -> str:
+def describe_failure(name: str, culprit: StackEvent) -> str:
     """What failed, and why."""
     done = next((word for start, word in DONE.items() if culprit.status.startswith(start)), "updated")
     what = "it" if culprit.of_stack else f"{culprit.kind} {culprit.name}"
     return f"stack {name}: {what} could not be {done}: {_trimmed(culprit.reason) or 'no reason given'}"
 
 
-def advice(reason: str, name: str, again: str, culprit: Event | None = None) -> str:
+def hint_for(reason: str, name: str, again: str, culprit: StackEvent | None = None) -> str:
     """What to do about a known reason, and the command to run again."""
     see = f"see all events: aws cloudformation describe-stack-events --stack-name {name}"
     what = _fix_for(reason, name, culprit) or see
     return f"{what}; then: {again}" if again else what
 
 
-def _fix_for(reason: str, name: str, culprit: Event | None) -> str | None:
+def _fix_for(reason: str, name: str, culprit: StackEvent | None) -> str | None:
     if found := _DENIED.search(reason):
         where = f" on {found[2].strip('.,')}" if found[2] else ""
         return f"allow {found[1]}{where} to the identity that deploys"
@@ -90,7 +90,7 @@ def _fix_for(reason: str, name: str, culprit: Event | None) -> str | None:
     return next((fix for pattern, fix in table if pattern.search(reason)), None)
 
 
-def _is_rollback(event: Event) -> bool:
+def _is_rollback(event: StackEvent) -> bool:
     return "ROLLBACK" in event.status
 
 
