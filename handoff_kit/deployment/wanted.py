@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import limits, params, resource_names, templates
 from handoff_kit import project as projects
+from handoff_kit.aws.ecs.cluster import needs_shared_stack
 from handoff_kit.errors import ProjectError, ProjectFileError
-from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building
 from handoff_kit.names import known
 from handoff_kit.resource_names import STACK_VARIABLE
@@ -115,7 +115,7 @@ def _wanted(
         templates.registry(place.root, place.name, loaded, name, environment),
         templates.task(place.root, place.name, loaded, name, environment),
         params.document(place, loaded, environment),
-        needs_shared(loaded.deploy, bucket=bool(resource_names.given_bucket(environ))),
+        needs_shared_stack(loaded.deploy, bucket=bool(resource_names.given_bucket(environ))),
     )
 
 

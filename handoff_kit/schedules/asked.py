@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
+from handoff_kit.aws.ecs.overrides import MAX_OVERRIDES, check_data
+from handoff_kit.aws.ecs.secret_detection import config_mask
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate import overrides, secrets
 from handoff_kit.faults import timezones
 from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import nearest
@@ -107,8 +108,8 @@ def check(wanted: Sequence[Schedule], deployed: Sequence[Schedule], now: datetim
 def check_secrets(place: ProjectPlace, loaded: Project, environment: str, data: Mapping[str, Any]) -> None:
     """Refuse data that would give a secret away: everybody who may look at schedules reads it."""
     files = documents.document(place, loaded, environment)["files"] if data else ()
-    config = secrets.known(ConfigFile(file["name"], file["value"]) for file in files)
-    overrides.check_data(data, place.name, config)
+    config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
+    check_data(data, place.name, config)
 
 
 def _check_comes(one: Schedule, now: datetime) -> None:
@@ -125,10 +126,10 @@ def _check_size(one: Schedule) -> None:
     """The whole of what a task is given: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html."""
     text = json.dumps({**one.data, **OURS}, ensure_ascii=False)
     made = {"containerOverrides": [{"name": CONTAINER, "environment": [{"name": "DATA", "value": text}]}]}
-    if (length := len(json.dumps(made))) > overrides.LONGEST:
+    if (length := len(json.dumps(made))) > MAX_OVERRIDES:
         message = f"schedule {one.name}: data: found {length:,} characters with all that a run is given"
         hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
-        raise ProjectError(f"{message}, expected at most {overrides.LONGEST:,}", hint)
+        raise ProjectError(f"{message}, expected at most {MAX_OVERRIDES:,}", hint)
 
 
 def _refuse_idle(words: Words) -> None:

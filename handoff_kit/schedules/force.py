@@ -8,8 +8,8 @@ from handoff_kit import project as projects
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.deploy_stack import FAILED_CREATION
 from handoff_kit.aws.cloudformation.stack import describe_existing
+from handoff_kit.aws.ecs.cluster import describe_network
 from handoff_kit.deployment.execute import execute
-from handoff_kit.fargate import ground
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.schedules import asked, kept
 from handoff_kit.schedules.plan import Wanted, left_out, parameters, plan, plan_removal
@@ -48,7 +48,7 @@ def wanted(
 
 def put_in_force(wanted: Wanted, stack: Target, manner: Manner) -> int:
     """Do it; how many steps changed something."""
-    where = parameters(ground.read_network(stack, wanted.deploy))
+    where = parameters(describe_network(stack, wanted.deploy))
     return execute(plan(wanted, where, stack), stack, manner)
 
 

@@ -13,8 +13,8 @@ from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from handoff_kit.aws.ecs.cluster import TaskNetwork
     from handoff_kit.aws.target import Target
-    from handoff_kit.fargate.network import Network
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
     from handoff_kit.settings.deploy import Deploy
@@ -44,7 +44,7 @@ class Wanted:
         return {**self.deploy.tags, "handoff:project": self.place.name, "handoff:environment": self.environment}
 
 
-def parameters(network: Network) -> dict[str, str]:
+def parameters(network: TaskNetwork) -> dict[str, str]:
     """Where what they start runs, as the stack takes it."""
     return {
         "Cluster": network.cluster,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handoff_kit.fargate import ground, tasks
+from handoff_kit.aws.ecs.cluster import tasks_of_project
+from handoff_kit.aws.ecs.tasks import list_running_tasks, task_id
 from handoff_kit.remote import files
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.table import stamp
 
 if TYPE_CHECKING:
+    from handoff_kit.aws.ecs.tasks import Task
     from handoff_kit.aws.target import Target
-    from handoff_kit.fargate.tasks import Task
     from handoff_kit.project import Project
     from handoff_kit.status.here import Here
 
@@ -47,7 +48,7 @@ def _files(here: Here, stack: Target) -> str:
 
 def _tasks(stack: Target, loaded: Project) -> tuple[str, ...]:
     try:
-        return tuple(map(_task, tasks.running(ground.cluster_of(stack, loaded.deploy))))
+        return tuple(map(_task, list_running_tasks(tasks_of_project(stack, loaded.deploy))))
     except AWSError as error:
         return (f"unknown: {error.message}",)
 
@@ -56,4 +57,4 @@ def _task(task: Task) -> str:
     began = task.get("startedAt") or task.get("createdAt")
     since = f" since {stamp(began)}" if began else ""
     by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
-    return f"{tasks.id_of(task['taskArn'])} {task['lastStatus']}{since}{by}"
+    return f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}"

@@ -14,7 +14,7 @@ from handoff_kit.tasks.telling import conclude, put, put_data, say, told
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from handoff_kit.fargate.ground import Cluster
+    from handoff_kit.aws.ecs.cluster import ProjectTasks
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
 
@@ -54,28 +54,36 @@ def run(
     """Run a deployed project on Fargate, follow its log, and end with its exit code. Ctrl-C asks: detach or stop."""
     from handoff_kit import given
     from handoff_kit import run_local as running
-    from handoff_kit.fargate import ground
-    from handoff_kit.fargate import run as runs
-    from handoff_kit.fargate.size import Size
+    from handoff_kit.aws.ecs.cluster import describe_network
+    from handoff_kit.aws.ecs.overrides import TaskSize
+    from handoff_kit.run.fargate_run import (
+        RunFlags,
+        commands_for_running,
+        describe_result,
+        describe_start,
+        run_attached,
+        start_detached,
+        validate_options,
+    )
 
     place, loaded = _loaded(c, project)
     chosen = given.choice("--command", command, running.commands(place), running.OWN_FUNCTION) or running.RUN
-    words = runs.Words(chosen, given.data(data, var or []), env or [], cpu, memory, no_state)
-    asked = runs.asked(place, loaded, flags.environment(environment), words)
+    words = RunFlags(chosen, given.data(data, var or []), env or [], cpu, memory, no_state)
+    asked = validate_options(place, loaded, flags.environment(environment), words)
     cluster = _cluster(place, loaded, environment)
-    network = ground.read_network(cluster.stack, loaded.deploy)
+    network = describe_network(cluster.stack, loaded.deploy)
     dry = c.config.run.dry
-    own = Size(loaded.deploy.cpu, loaded.deploy.memory)
-    say(f"{'would ' if dry else ''}{runs.told(cluster, network, asked, own)}")
+    own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
+    say(f"{'would ' if dry else ''}{describe_start(cluster, network, asked, own)}")
     if dry:
         conclude(c, [asked], "")
     elif detach:
-        started = runs.launch(cluster, network, asked, say)
+        started = start_detached(cluster, network, asked, say)
         put(f"{started}\n")
-        say(runs.after_launch(cluster, started))
+        say(commands_for_running(cluster, started))
     else:
-        started, found, exit_code = runs.follow(cluster, network, asked, say, lambda lines: say(lines.rstrip("\n")))
-        say(runs.conclude(cluster, started, found))
+        started, found, exit_code = run_attached(cluster, network, asked, say, lambda lines: say(lines.rstrip("\n")))
+        say(describe_result(cluster, started, found))
         if exit_code:
             raise Exit(code=exit_code)
 
@@ -88,23 +96,23 @@ def _loaded(c: Context, project: str) -> tuple[ProjectPlace, Project]:
     return place, projects.load(place.file, place.shown)
 
 
-def _cluster(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
+def _cluster(place: ProjectPlace, loaded: Project, environment: str) -> ProjectTasks:
     """The project's tasks in AWS."""
     from handoff_kit import resource_names
+    from handoff_kit.aws.ecs.cluster import tasks_of_project
     from handoff_kit.aws.params import check_params_owner
     from handoff_kit.aws.session import open_session, target_by_name, target_from_project
-    from handoff_kit.fargate import ground
 
     name, own = flags.environment(environment), loaded.deploy.bucket
     if resource_names.named_bucket(
         os.environ, own, place.shown
     ):  # to note that the project is deployed with another one
-        return ground.cluster_of(target_from_project(place, name, os.environ, say, own=own), loaded.deploy)
+        return tasks_of_project(target_from_project(place, name, os.environ, say, own=own), loaded.deploy)
     clients = open_session(os.environ, say)
     stack = target_by_name(place, name, os.environ, clients, "")
     if resource_names.given_stack(os.environ):
         check_params_owner(stack)
-    return ground.cluster_of(stack, loaded.deploy)
+    return tasks_of_project(stack, loaded.deploy)
 
 
 @task(
@@ -125,25 +133,25 @@ def stop(
     yes: bool = False,
 ) -> None:
     """Stop the runs of a project on Fargate, SIGKILL coming after deploy.stop_timeout, and tell how they ended."""
-    from handoff_kit.fargate import run as runs
-    from handoff_kit.fargate import tasks
+    from handoff_kit.aws.ecs.tasks import task_id
     from handoff_kit.remote import consent
+    from handoff_kit.run.fargate_run import describe_stopped, stop_and_wait, tasks_to_stop
 
     cluster = _cluster(*_loaded(c, project), environment)
-    found = runs.chosen(cluster, task)
+    found = tasks_to_stop(cluster, task)
     dry, after = c.config.run.dry, cluster.known.invoke("logs")
     if not found:
         example = f"{cluster.known.invoke('stop')} --task ID"
         listed = f"no task of {cluster.family} runs; one that has just started may not be listed yet: {example}"
-        say(f"task {tasks.id_of(task)} has ended" if task else listed)
+        say(f"task {task_id(task)} has ended" if task else listed)
     elif len(found) > 1 and not dry:
         command = f"invoke stop {cluster.known.options}"
         consent.ask(f"stop {len(found)} tasks of project {cluster.stack.project}", command, yes=yes)
     for one in found:
-        say(f"{'would ' if dry else ''}stop task {tasks.id_of(one['taskArn'])} ({one['lastStatus']})")
+        say(f"{'would ' if dry else ''}stop task {task_id(one['taskArn'])} ({one['lastStatus']})")
     if found and not dry:
-        for each, how in runs.stop(cluster, found, say):
-            say(runs.ended(each, how))
+        for each, how in stop_and_wait(cluster, found, say):
+            say(describe_stopped(each, how))
     conclude(c, found, after)
 
 
@@ -173,21 +181,21 @@ def logs(
     """Print the log of the project's last run on Fargate, of any, or of all since a time."""
     import time
 
+    from handoff_kit.aws.ecs.log_stream import LogFormatter
+    from handoff_kit.aws.ecs.logs import LogQuery, LogSink, find_stream, follow_logs, print_logs, since_seconds
     from handoff_kit.aws.history import parse_count
-    from handoff_kit.fargate import logs as reading
-    from handoff_kit.fargate.log import Form
 
     count = parse_count("--lines", lines)
-    moment = reading.moment(since)
+    moment = since_seconds(since)
     cluster = _cluster(*_loaded(c, project), environment)
     several = bool(since) and not run and not follow
-    asked = reading.Asked("" if several else reading.stream(cluster, run), moment, count)
-    form, show = Form(json), put_data if json else put
+    asked = LogQuery("" if several else find_stream(cluster, run), moment, count)
+    form, show = LogFormatter(json), put_data if json else put
     if follow:
         try:
-            reading.follow(cluster, asked, form, reading.Effects(show, say, time.sleep), on=not run)
+            follow_logs(cluster, asked, form, LogSink(show, say, time.sleep), on=not run)
         except KeyboardInterrupt:
             say("\nno longer followed; what runs is left alone")
-    elif not reading.read(cluster, asked, form, show):
+    elif not print_logs(cluster, asked, form, show):
         say(f"no line found{f' since {since}' if since else ''}")
     say(f"next: {cluster.known.invoke('status')}")

@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.ecs.cluster import TaskNetwork
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project, Schedule
 from handoff_kit.schedules import asked, kept, listing
@@ -226,7 +226,8 @@ def test_a_secret_is_refused(tmp_path: Path) -> None:
 
 # the steps
 
-NETWORK = Network("arn:aws:ecs:eu-central-1:123456789012:cluster/x", ("subnet-1", "subnet-2"), ("sg-1",), True, False)  # noqa: FBT003
+CLUSTER = "arn:aws:ecs:eu-central-1:123456789012:cluster/x"
+NETWORK = TaskNetwork(CLUSTER, ("subnet-1", "subnet-2"), ("sg-1",), public_ip=True, spot=False)
 
 
 def wanted(*schedules: Schedule, **more: Any) -> Wanted:

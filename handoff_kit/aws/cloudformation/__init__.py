@@ -1,1 +1,5 @@
-"""Stacks: deploy_stack.py is the operation; stack, template, diff, changeset, wait, events, failure, output are parts."""
+"""CloudFormation stacks.
+
+deploy_stack.py is the operation: prepare, compare, confirm, execute, wait. Its parts: stack.py (what is deployed),
+template.py, diff.py, changeset.py, wait.py with events.py, failure.py and output.py.
+"""

@@ -8,12 +8,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handoff_kit.fargate import failures
-from handoff_kit.fargate.ground import Cluster
-from handoff_kit.fargate.tasks import ECS
+from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
+from handoff_kit.aws.ecs.overrides import RunOptions, build_overrides
+from handoff_kit.aws.ecs.stop_reasons import match_start_failure
+from handoff_kit.aws.ecs.tasks import ECS
 from handoff_kit.remote.errors import AWSError
 
-WAITS = (5.0, 15.0, 30.0, 60.0)
+STARTED_BY = "handoff-run"
+
+
+def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> dict[str, Any]:
+    """The request without its client token, which is another one for each attempt."""
+    return {
+        "cluster": network.cluster,
+        "taskDefinition": family,
+        "count": 1,
+        **network.capacity,
+        "networkConfiguration": network.configuration,
+        "overrides": build_overrides(options),
+        "startedBy": STARTED_BY,
+        "propagateTags": "TASK_DEFINITION",
+        "enableECSManagedTags": True,
+    }
+
+
+RETRY_WAITS = (5.0, 15.0, 30.0, 60.0)
 """Seconds between attempts."""
 
 RETRYABLE = re.compile(r"[Cc]apacity is|RESOURCE|Rate exceeded|[Tt]hrottl|limit on the number of|AGENT")
@@ -33,7 +52,7 @@ REFUSALS = (
 
 
 @dataclass(frozen=True)
-class Effects:
+class TaskHooks:
     """Print a line, pause, read the clock, and raise where a signal came (`check`)."""
 
     say: Callable[[str], None]
@@ -42,15 +61,15 @@ class Effects:
     check: Callable[[], None]
 
 
-def start(cluster: Cluster, request: Mapping[str, Any], effects: Effects) -> str:
+def start_task(cluster: ProjectTasks, request: Mapping[str, Any], effects: TaskHooks) -> str:
     """The ARN of the started task. By the client token a retried call whose answer was lost finds its task."""
-    for wait in (*WAITS, None):
+    for wait in (*RETRY_WAITS, None):
         arn, why = _try_to_start(cluster, request)
         if arn:
             return arn
         if wait is None or not RETRYABLE.search(why):
-            times = f", {len(WAITS) + 1} times" if wait is None else ""
-            hint = failures.of_start(why).hint(cluster.known)
+            times = f", {len(RETRY_WAITS) + 1} times" if wait is None else ""
+            hint = match_start_failure(why).hint(cluster.known)
             raise _with_advice(cluster, AWSError(f"task of {cluster.family}: not started{times}: {why}", hint))
         effects.say(f"not started: {why}; retry in {wait:.0f} s")
         effects.pause(wait)
@@ -58,7 +77,7 @@ def start(cluster: Cluster, request: Mapping[str, Any], effects: Effects) -> str
     raise AssertionError
 
 
-def _try_to_start(cluster: Cluster, request: Mapping[str, Any]) -> tuple[str, str]:
+def _try_to_start(cluster: ProjectTasks, request: Mapping[str, Any]) -> tuple[str, str]:
     """The ARN of the task and an empty reason, or the reason why there is none."""
     try:
         answer = cluster.stack.call(ECS, "run_task", **request, clientToken=str(uuid.uuid4()))
@@ -77,7 +96,7 @@ def _try_to_start(cluster: Cluster, request: Mapping[str, Any]) -> tuple[str, st
     return "", ", ".join(texts) or "ECS started none, and gave no reason"
 
 
-def _with_advice(cluster: Cluster, error: AWSError) -> AWSError:
+def _with_advice(cluster: ProjectTasks, error: AWSError) -> AWSError:
     """The error, with the hint of REFUSALS where one fits."""
     known = cluster.known
     words = {"deploy": known.invoke("deploy"), "file": known.file, "stack": known.stack}

@@ -11,22 +11,22 @@ from handoff_runtime import mask, secret_rules, secret_values
 from handoff_runtime.mask import Mask
 from handoff_runtime.store import ConfigFile
 
-SHORTEST = 8  # a shorter value of .local is a part of many innocent texts
+SHORTEST_VALUE = 8  # a shorter value of .local is a part of many innocent texts
 
 
-def known(files: Iterable[ConfigFile]) -> Mask:
+def config_mask(files: Iterable[ConfigFile]) -> Mask:
     """The values of the project's config files."""
     return mask.mask(files, ())
 
 
-def by_name(name: str, value: str) -> str | None:
+def secret_by_name(name: str, value: str) -> str | None:
     """Why a variable is a secret, judged by its name; a short number, a path, or a word like true is none."""
     if not any(value == secret for secret in secret_values.in_environment([(name, value)])):
         return None
     return _by_part(name)
 
 
-def by_key(name: str, value: object) -> str | None:
+def secret_by_key(name: str, value: object) -> str | None:
     """Why a value of --data is a secret, judged by its name and the keys in it."""
     if not any(True for _ in secret_values.in_data({name: value})):
         return None
@@ -38,9 +38,9 @@ def _by_part(name: str) -> str | None:
     return f"its name contains {part.upper()}" if part else None
 
 
-def by_value(value: str, config: Mask) -> str | None:
+def secret_by_value(value: str, config: Mask) -> str | None:
     """Why a text is a secret, judged by its form, or because a config file of the project contains it."""
-    if any(form == value or (len(form) >= SHORTEST and form in value) for form in config.forms):
+    if any(form == value or (len(form) >= SHORTEST_VALUE and form in value) for form in config.forms):
         return "its value is in the project's .local"
     kinds = (kind for kind, _ in secret_rules.credentials(value))
     embedded = any(True for _ in secret_values.in_environment([("", value)]))
