@@ -493,7 +493,7 @@ def test_a_task_that_never_starts(sound: Estate) -> None:
             "next: invoke status --project shop",
         ],
     )
-    assert told.stderr.count("retry (") == 2
+    assert told.stderr.count("starting it again") == 2
 
 
 def test_a_task_that_hangs(sound: Estate) -> None:

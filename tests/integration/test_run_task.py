@@ -279,10 +279,10 @@ def test_a_task_that_fails_to_start_is_started_again(desk: Desk) -> None:
     assert [line for line in told.stderr.splitlines() if "start" in line][1:] == [
         "started task TASK",
         reason,
-        "retry (2 of 3)",
+        "starting it again (2 of 3)",
         f"started task {2:032x}",
         reason,
-        "retry (3 of 3)",
+        "starting it again (3 of 3)",
         f"started task {3:032x}",
     ]
     assert len({task.request["clientToken"] for task in desk.ecs.tasks}) == 3
@@ -354,7 +354,7 @@ def test_a_start_that_is_refused_for_now_is_tried_again(
     desk.ecs.will(*coming, Life(then=lambda task: desk.logs(task, DONE)))
     found = desk.invoke("run")
     assert (found.exit, len(desk.ecs.tasks)) == (0, 1)
-    lines = [re.sub(r"(; again)? in [0-9.]+ s$", "", line) for line in found.stderr.splitlines()]
+    lines = [re.sub(r"(; retry)? in [0-9.]+ s$", "", line) for line in found.stderr.splitlines()]
     assert lines[1 : 1 + len(told)] == told
 
 

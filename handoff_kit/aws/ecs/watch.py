@@ -90,7 +90,7 @@ STOP_REASON = "stopped by invoke"
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: between polls (`first`, `longest`), until a slow start is reported (`report_start`) and stopped (`start`).
+    """Seconds between polls (`first`, `longest`), until a slow start is reported, and until it is stopped.
 
     `quiet`: how long a log may be silent after the end of its task until it counts as complete; `stopping`: how long
     a task may take to stop after its stop timeout.
@@ -115,7 +115,7 @@ class Detached:
 
 @dataclass
 class TaskWatch:
-    """`show` prints lines of the log, which is not read without it; `stop_requested_at` is when StopTask was accepted."""
+    """`show` prints lines of the log, which is not read without it; `stop_requested_at` is when StopTask succeeded."""
 
     cluster: ProjectTasks
     arn: str
@@ -263,6 +263,6 @@ def run_and_watch(
             raise
         if isinstance(found, Detached) or not found.again or attempt == MAX_STARTS:
             return arn, found
-        effects.say(f"{found.words}\nretry ({attempt + 1} of {MAX_STARTS})")
+        effects.say(f"{found.words}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
         effects.check()
     raise AssertionError
