@@ -40,6 +40,11 @@ SPAN = re.compile(r"(\d{1,6})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SUCCEEDED = ("succeeded", "skipped", "running")
 SINCE_EXPECTED = "a time like 2026-01-31 or 2026-01-31T06:00:00Z, or a span like 90m, 24h, 7d, 2w"
+LOG_LINES = 20
+LOG_BYTES = 256 << 10
+RECORD, LOG = "run.json", "stderr.log"
+STAGE_COLUMNS = ("STAGE", "ENDED", "SECONDS", "CPU S", "MEMORY MB", "ROWS IN", "ROWS OUT", "BYTES OUT")
+MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
@@ -215,13 +220,6 @@ def parse_since(text: str, now: datetime) -> str:
         return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     except (ValueError, OverflowError):
         raise ProjectError(f"--since: found {text!r}, expected {SINCE_EXPECTED}", "for example: --since 7d") from None
-
-
-LOG_LINES = 20
-LOG_BYTES = 256 << 10
-RECORD, LOG = "run.json", "stderr.log"
-STAGE_COLUMNS = ("STAGE", "ENDED", "SECONDS", "CPU S", "MEMORY MB", "ROWS IN", "ROWS OUT", "BYTES OUT")
-MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,15 @@ Say = Callable[[str], None]
 
 NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
 UNREADABLE = ("AccessDeniedException",)
+SCRYPT_COST, SCRYPT_BLOCKS, SCRYPT_LENGTH = 2**13, 8, 16  # 8 MiB, 20 ms
+_PREFIX = "Params of a handoff project, fingerprint "
+_DESCRIPTION = re.compile(re.escape(_PREFIX) + r"([0-9a-f]{32})")
+HASH_LENGTH = 8
+LEAF_SEPARATOR = ": "
+HEAD = ("VERSION", "STORED", "BY", "TIER")
+PAGE_SIZE = 50
+PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
+PARAMETER_EXISTS = ("ParameterAlreadyExists",)
 
 
 @dataclass(frozen=True)
@@ -108,11 +117,6 @@ def _of_another(stack: Target, project: str) -> ProjectError:
     return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
 
 
-SCRYPT_COST, SCRYPT_BLOCKS, SCRYPT_LENGTH = 2**13, 8, 16  # 8 MiB, 20 ms
-_PREFIX = "Params of a handoff project, fingerprint "
-_DESCRIPTION = re.compile(re.escape(_PREFIX) + r"([0-9a-f]{32})")
-
-
 def fingerprint(document: Mapping[str, Any], stack: str) -> str:
     """The fingerprint of a document, salted with the name of its stack."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -129,14 +133,6 @@ def read_fingerprint(description: str) -> str | None:
     """The fingerprint in a description; None where another program or an earlier version stored the parameter."""
     found = _DESCRIPTION.fullmatch(description)
     return found[1] if found else None
-
-
-HASH_LENGTH = 8
-LEAF_SEPARATOR = ": "
-HEAD = ("VERSION", "STORED", "BY", "TIER")
-PAGE_SIZE = 50
-PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
-PARAMETER_EXISTS = ("ParameterAlreadyExists",)
 
 
 @dataclass(frozen=True)

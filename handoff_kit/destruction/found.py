@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.deploy_stack import check_owner
-from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, describe_stack
+from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, check_owner, describe_stack
 from handoff_kit.destruction import data, images
 from handoff_runtime.aws.clients import SSM
 

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given, resource_names
 from handoff_kit.aws.buckets import is_created_by
-from handoff_kit.aws.cloudformation.deploy_stack import check_owner
-from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, CLOUDFORMATION, describe_all, describe_stack
+from handoff_kit.aws.cloudformation.stack import (
+    ABSENT_STATUSES,
+    CLOUDFORMATION,
+    check_owner,
+    describe_all,
+    describe_stack,
+)
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.batch import Batch
 from handoff_kit.destruction.execute import execute

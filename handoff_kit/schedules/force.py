@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit import project as projects
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.deploy_stack import FAILED_CREATION
-from handoff_kit.aws.cloudformation.stack import describe_existing
+from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, describe_existing
 from handoff_kit.aws.ecs.cluster import describe_network
 from handoff_kit.deployment.execute import execute
 from handoff_kit.remote.errors import AWSError

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.deploy_stack import check_owner
+from handoff_kit.aws.cloudformation.stack import check_owner
 from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handoff_kit.aws.cloudformation.events import StackEvent
+from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent
 from handoff_kit.aws.cloudformation.failure import hint_for, operation_error
-from handoff_kit.aws.cloudformation.wait import OperationResult
 
 AGAIN = "invoke deploy --project shop"
 STACK = "AWS::CloudFormation::Stack"

@@ -22,7 +22,10 @@ from handoff_kit.aws.cloudformation.output import change_lines, change_warnings,
 from handoff_kit.aws.cloudformation.stack import (
     ABSENT_STATUSES,
     CLOUDFORMATION,
+    FAILED_CREATION,
+    OWNER_TAGS,
     StackDescription,
+    check_owner,
     describe_existing,
     describe_stack,
     resolve_buckets,
@@ -43,6 +46,11 @@ STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 """In these states DescribeStacks and GetTemplate show what the last update asked for."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 POLL_POLICY = PollPolicy()
+DEPLOY_COMMAND = "invoke deploy"
+GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
+FAILED_ROLLBACK = "UPDATE_ROLLBACK_FAILED"
+UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_ROLLBACK_FAILED")
+"""Statuses out of which only a person may lead a stack."""
 
 
 def deploy_stack(
@@ -165,14 +173,6 @@ def delete_stack(
     return True
 
 
-OWNER_TAGS = ("handoff:project", "handoff:environment")
-DEPLOY_COMMAND = "invoke deploy"
-GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
-FAILED_CREATION, FAILED_ROLLBACK = "ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"
-UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_ROLLBACK_FAILED")
-"""Statuses out of which only a person may lead a stack."""
-
-
 def prepare_for_update(step: ChangeStack, means: StackContext) -> StackDescription | None:
     """The stack once it can be updated, None where it is to be created; AWSError where a person must act first."""
     stack = describe_existing(means.clients, step.name, template=True)
@@ -209,17 +209,6 @@ def describe_obstacle(stack: StackDescription) -> str:
         "DELETE_FAILED": "its deletion failed earlier",
     }
     return table.get(stack.status, "" if _is_ready(stack) else f"cannot be updated ({status})")
-
-
-def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
-    """Refuse a stack of another project or environment, or one that handoff did not create."""
-    if all(stack.tags.get(name) == tags.get(name) for name in OWNER_TAGS):
-        return
-    texts = [", ".join(f"{name} {owner[name]}" for name in OWNER_TAGS if name in owner) for owner in (stack.tags, tags)]
-    look = f"aws cloudformation describe-stacks --stack-name {stack.name}"
-    hint = f"see its tags: {look}; then set another STACK_NAME or --environment"
-    message = f"stack {stack.name}: found tags ({texts[0] or 'none of handoff'}), expected ({texts[1]})"
-    raise AWSError(message, hint)
 
 
 def wait_until_stable(stack: StackDescription, means: StackContext) -> None:

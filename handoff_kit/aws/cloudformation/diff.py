@@ -28,6 +28,58 @@ MAX_TEXT = 48
 RETAINING_POLICIES = ("Retain", "RetainExceptOnCreate", "Snapshot")
 IGNORED = ("DependsOn",)
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+DATA_RESOURCES = {
+    "AWS::ECR::Repository": "images",
+    "AWS::Logs::LogGroup": "logs",
+    "AWS::S3::Bucket": "objects",
+    "AWS::SQS::Queue": "messages",
+}
+"""What is lost when a resource is deleted."""
+CREATE_ONLY = {
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::EC2::Route": (
+        "DestinationCidrBlock",
+        "DestinationIpv6CidrBlock",
+        "DestinationPrefixListId",
+        "RouteTableId",
+    ),
+    "AWS::EC2::RouteTable": ("VpcId",),
+    "AWS::EC2::SecurityGroup": ("GroupDescription", "GroupName", "VpcId"),
+    "AWS::EC2::Subnet": ("AvailabilityZone", "CidrBlock", "VpcId"),
+    "AWS::EC2::SubnetRouteTableAssociation": ("RouteTableId", "SubnetId"),
+    "AWS::EC2::VPC": ("CidrBlock",),
+    "AWS::EC2::VPCEndpoint": ("ServiceName", "VpcEndpointType", "VpcId"),
+    "AWS::EC2::VPCGatewayAttachment": ("VpcId",),
+    "AWS::ECR::Repository": ("EncryptionConfiguration", "RepositoryName"),
+    "AWS::ECS::Cluster": ("ClusterName",),
+    "AWS::ECS::ClusterCapacityProviderAssociations": ("Cluster",),
+    "AWS::ECS::TaskDefinition": (
+        "ContainerDefinitions",
+        "Cpu",
+        "EphemeralStorage",
+        "ExecutionRoleArn",
+        "Family",
+        "Memory",
+        "NetworkMode",
+        "RequiresCompatibilities",
+        "RuntimePlatform",
+        "TaskRoleArn",
+        "Volumes",
+    ),
+    "AWS::Events::Rule": ("Name",),
+    "AWS::IAM::ManagedPolicy": ("Description", "ManagedPolicyName", "Path"),
+    "AWS::IAM::Role": ("Path", "RoleName"),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::Logs::MetricFilter": ("FilterName", "LogGroupName"),
+    "AWS::S3::Bucket": ("BucketName",),
+    "AWS::S3::BucketPolicy": ("Bucket",),
+    "AWS::SNS::Topic": ("TopicName",),
+    "AWS::SQS::Queue": ("FifoQueue", "QueueName"),
+    "AWS::Scheduler::Schedule": ("Name",),
+    "AWS::Scheduler::ScheduleGroup": ("Name",),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName", "StateMachineType"),
+}
+"""The createOnlyProperties of the resource types' schemas."""
 
 
 @dataclass(frozen=True)
@@ -189,61 +241,6 @@ def _short(text: str) -> str:
     """The beginning of a digest, and the end of any other long text."""
     text = _DIGEST.sub(r"\1", " ".join(text.split()))
     return text if len(text) <= MAX_TEXT else f"...{text[3 - MAX_TEXT :]}"
-
-
-DATA_RESOURCES = {
-    "AWS::ECR::Repository": "images",
-    "AWS::Logs::LogGroup": "logs",
-    "AWS::S3::Bucket": "objects",
-    "AWS::SQS::Queue": "messages",
-}
-"""What is lost when a resource is deleted."""
-
-CREATE_ONLY = {
-    "AWS::CloudWatch::Alarm": ("AlarmName",),
-    "AWS::EC2::Route": (
-        "DestinationCidrBlock",
-        "DestinationIpv6CidrBlock",
-        "DestinationPrefixListId",
-        "RouteTableId",
-    ),
-    "AWS::EC2::RouteTable": ("VpcId",),
-    "AWS::EC2::SecurityGroup": ("GroupDescription", "GroupName", "VpcId"),
-    "AWS::EC2::Subnet": ("AvailabilityZone", "CidrBlock", "VpcId"),
-    "AWS::EC2::SubnetRouteTableAssociation": ("RouteTableId", "SubnetId"),
-    "AWS::EC2::VPC": ("CidrBlock",),
-    "AWS::EC2::VPCEndpoint": ("ServiceName", "VpcEndpointType", "VpcId"),
-    "AWS::EC2::VPCGatewayAttachment": ("VpcId",),
-    "AWS::ECR::Repository": ("EncryptionConfiguration", "RepositoryName"),
-    "AWS::ECS::Cluster": ("ClusterName",),
-    "AWS::ECS::ClusterCapacityProviderAssociations": ("Cluster",),
-    "AWS::ECS::TaskDefinition": (
-        "ContainerDefinitions",
-        "Cpu",
-        "EphemeralStorage",
-        "ExecutionRoleArn",
-        "Family",
-        "Memory",
-        "NetworkMode",
-        "RequiresCompatibilities",
-        "RuntimePlatform",
-        "TaskRoleArn",
-        "Volumes",
-    ),
-    "AWS::Events::Rule": ("Name",),
-    "AWS::IAM::ManagedPolicy": ("Description", "ManagedPolicyName", "Path"),
-    "AWS::IAM::Role": ("Path", "RoleName"),
-    "AWS::Logs::LogGroup": ("LogGroupName",),
-    "AWS::Logs::MetricFilter": ("FilterName", "LogGroupName"),
-    "AWS::S3::Bucket": ("BucketName",),
-    "AWS::S3::BucketPolicy": ("Bucket",),
-    "AWS::SNS::Topic": ("TopicName",),
-    "AWS::SQS::Queue": ("FifoQueue", "QueueName"),
-    "AWS::Scheduler::Schedule": ("Name",),
-    "AWS::Scheduler::ScheduleGroup": ("Name",),
-    "AWS::StepFunctions::StateMachine": ("StateMachineName", "StateMachineType"),
-}
-"""The createOnlyProperties of the resource types' schemas."""
 
 
 def requires_replacement(kind: str, properties: tuple[str, ...]) -> bool:

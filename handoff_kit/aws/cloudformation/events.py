@@ -45,6 +45,15 @@ class StackEvent:
         return self.status.lower().replace("_", " ")
 
 
+@dataclass(frozen=True)
+class OperationResult:
+    """The status of the stack after an operation, the operation's events, and its seconds."""
+
+    status: str
+    events: tuple[StackEvent, ...]
+    seconds: float
+
+
 def newest_event(clients: Clients, stack: str) -> str:
     """The id of the newest event, after which the events of the next operation come; empty where there is none."""
     return next((event.id for event in _newest_first(clients, stack)), "")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from handoff_kit.aws.cloudformation.events import StackEvent
-from handoff_kit.aws.cloudformation.wait import OperationResult
+from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent
 from handoff_kit.remote.errors import AWSError
 
 CONSEQUENCES = re.compile(r"resource (creation|update|deletion) cancell?ed|operation cancell?ed", re.IGNORECASE)

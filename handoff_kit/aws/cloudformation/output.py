@@ -31,6 +31,11 @@ ACTION_VERBS: dict[Action, str] = {
 }
 MAX_NAMED = 4  # of the properties of one resource, and of the resources that a warning names
 OUTPUT = "output"
+Say = Callable[[str], None]
+STATUS_STYLES = {"COMPLETE": "green", "FAILED": "red", "PROGRESS": "cyan", "SKIPPED": "yellow"}
+REFRESHES_A_SECOND = 2
+OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
+ALL_LINES = 1000
 
 
 def change_lines(found: Sequence[StackChange]) -> tuple[str, ...]:
@@ -81,14 +86,6 @@ def _data_warnings(one: StackChange) -> Iterator[str]:
             yield f"{replaced}; the {held} stay in the old one, which leaves the stack"
         else:
             yield f"{replaced}, and the {held} in it are lost"
-
-
-Say = Callable[[str], None]
-
-STATUS_STYLES = {"COMPLETE": "green", "FAILED": "red", "PROGRESS": "cyan", "SKIPPED": "yellow"}
-REFRESHES_A_SECOND = 2
-OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
-ALL_LINES = 1000
 
 
 class EventView(Protocol):

@@ -16,6 +16,8 @@ from handoff_runtime.aws.clients import Clients
 CLOUDFORMATION = "cloudformation"
 ABSENT_STATUSES = ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 """Statuses of a stack without resources; the first is that of a stack whose change set was never executed."""
+FAILED_CREATION = "ROLLBACK_COMPLETE"
+OWNER_TAGS = ("handoff:project", "handoff:environment")
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,17 @@ def parse_stack(stack: Mapping[str, Any], template: str = "") -> StackDescriptio
         stack.get("StackId", ""),
         stack.get("ChangeSetId", ""),
     )
+
+
+def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
+    """Refuse a stack of another project or environment, or one that handoff did not create."""
+    if all(stack.tags.get(name) == tags.get(name) for name in OWNER_TAGS):
+        return
+    texts = [", ".join(f"{name} {owner[name]}" for name in OWNER_TAGS if name in owner) for owner in (stack.tags, tags)]
+    look = f"aws cloudformation describe-stacks --stack-name {stack.name}"
+    hint = f"see its tags: {look}; then set another STACK_NAME or --environment"
+    message = f"stack {stack.name}: found tags ({texts[0] or 'none of handoff'}), expected ({texts[1]})"
+    raise AWSError(message, hint)
 
 
 def resolve_images(

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from handoff_kit import resource_names
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.resource_names import TEMPLATES
@@ -21,6 +22,8 @@ COMPARED_SECTIONS = ("Resources", "Outputs", "Conditions", "Mappings", "Rules", 
 """The sections that are compared; CloudFormation ignores a change of the description alone."""
 _PLAIN = ("Ref", "Condition")
 _NAMED = re.compile(r"\$\{([A-Za-z0-9]+)\}")
+# CloudFormation quotas, "Template body size": in a request, and in an S3 object
+MAX_BYTES, MAX_BYTES_BY_URL = 51_200, 1_000_000
 
 
 def parse_template(text: str) -> dict[str, Any]:
@@ -91,10 +94,6 @@ def _value(node: Node) -> Any:  # noqa: ANN401
     return value
 
 
-# CloudFormation quotas, "Template body size": in a request, and in an S3 object
-MAX_BYTES, MAX_BYTES_BY_URL = 51_200, 1_000_000
-
-
 def check_size(step: ChangeStack) -> None:
     """Refuse a template that is too long for CloudFormation."""
     size = len(step.template.encode())
@@ -112,7 +111,7 @@ def template_argument(step: ChangeStack, clients: Clients) -> dict[str, str]:
     if len(content) <= MAX_BYTES:
         return {"TemplateBody": step.template}
     clients.call(S3, "put_object", Bucket=step.bucket, Key=template_key(step), Body=content, ContentType="text/yaml")
-    suffix = "amazonaws.com.cn" if clients.region.startswith("cn-") else "amazonaws.com"
+    suffix = resource_names.domain(clients.region)
     return {"TemplateURL": f"https://s3.{clients.region}.{suffix}/{step.bucket}/{template_key(step)}"}
 
 

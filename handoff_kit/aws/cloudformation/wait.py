@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from handoff_kit.aws.cloudformation.events import StackEvent, events_since
+from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent, events_since
 from handoff_kit.aws.cloudformation.output import event_view
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_stack
 from handoff_kit.errors import CommandError
@@ -51,15 +51,6 @@ class StackContext:
     waiting: PollPolicy
     yes: bool
     again: str
-
-
-@dataclass(frozen=True)
-class OperationResult:
-    """The status of the stack after an operation, the operation's events, and its seconds."""
-
-    status: str
-    events: tuple[StackEvent, ...]
-    seconds: float
 
 
 def follow_events(stack: StackDescription, marker: str, means: StackContext) -> OperationResult:

@@ -15,6 +15,28 @@ from handoff_kit.resource_names import CONTAINER
 from handoff_runtime.mask import Mask
 from handoff_runtime.variables import NAME
 
+MAX_OVERRIDES = 8192
+"""Amazon ECS API Reference, TaskOverride: characters of all overrides as JSON."""
+TRIGGER = "run"
+RESERVED_NAMES = {
+    "DATA": "use --data or --var",
+    "COMMAND": "use --command",
+    "HANDOFF_NO_STATE": "use --no-state",
+    "TRIGGER": "leave it out: such a run is recorded as `run`",
+    "STACK_NAME": "use --project and --environment",
+    "S3_BUCKET_NAME": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
+    "S3_BUCKET": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
+    "S3_BUCKET_OWNER": "leave it out: the bucket of a deployed project belongs to its account",
+    "STOP_TIMEOUT": "set it in project.yml: deploy: {stop_timeout: SECONDS}, then: invoke deploy",
+    "LOG_FORMAT": "leave it out: the log is text here, and JSON with invoke logs --json",
+    "IMAGE_DIGEST": "leave it out: invoke deploy sets it",
+}
+RESERVED_PREFIXES = {
+    "AWS_": "leave it out: AWS sets it in the container; permissions are project.yml's deploy: {policies: [...]}",
+    "ECS_": "leave it out: AWS sets it in the container",
+    "PARAMS_": "leave it out: the runtime sets it",
+}
+
 
 @dataclass(frozen=True)
 class TaskSize:
@@ -62,30 +84,6 @@ def _nearest(size: TaskSize, *, keep_memory: bool) -> str:
         return f"--cpu {cpu} --memory {size.memory}"
     valid = memories(size.cpu)
     return f"--cpu {size.cpu} --memory {next((one for one in valid if one >= size.memory), valid[-1])}"
-
-
-MAX_OVERRIDES = 8192
-"""Amazon ECS API Reference, TaskOverride: characters of all overrides as JSON."""
-
-TRIGGER = "run"
-RESERVED_NAMES = {
-    "DATA": "use --data or --var",
-    "COMMAND": "use --command",
-    "HANDOFF_NO_STATE": "use --no-state",
-    "TRIGGER": "leave it out: such a run is recorded as `run`",
-    "STACK_NAME": "use --project and --environment",
-    "S3_BUCKET_NAME": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
-    "S3_BUCKET": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
-    "S3_BUCKET_OWNER": "leave it out: the bucket of a deployed project belongs to its account",
-    "STOP_TIMEOUT": "set it in project.yml: deploy: {stop_timeout: SECONDS}, then: invoke deploy",
-    "LOG_FORMAT": "leave it out: the log is text here, and JSON with invoke logs --json",
-    "IMAGE_DIGEST": "leave it out: invoke deploy sets it",
-}
-RESERVED_PREFIXES = {
-    "AWS_": "leave it out: AWS sets it in the container; permissions are project.yml's deploy: {policies: [...]}",
-    "ECS_": "leave it out: AWS sets it in the container",
-    "PARAMS_": "leave it out: the runtime sets it",
-}
 
 
 @dataclass(frozen=True)

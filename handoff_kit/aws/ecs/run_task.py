@@ -15,6 +15,22 @@ from handoff_kit.aws.ecs.tasks import ECS
 from handoff_kit.remote.errors import AWSError
 
 STARTED_BY = "handoff-run"
+RETRY_WAITS = (5.0, 15.0, 30.0, 60.0)
+"""Seconds between attempts."""
+RETRYABLE = re.compile(r"[Cc]apacity is|RESOURCE|Rate exceeded|[Tt]hrottl|limit on the number of|AGENT")
+RETRIED = "still after"  # in the error of a call that has been retried already
+REFUSALS = (
+    (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {deploy}"),
+    (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{deploy}"),
+    (r"[Ss]ubnet", "{file}: deploy: {{subnets: [...]}} must name subnets of this region"),
+    (r"[Ss]ecurity ?[Gg]roup", "{file}: deploy: {{security_groups: [...]}} must name groups of the subnets' VPC"),
+    (r"[Cc]apacity [Pp]rovider", "the cluster needs FARGATE and FARGATE_SPOT: aws ecs put-cluster-capacity-providers"),
+    (r"iam:PassRole", "allow iam:PassRole on the roles below /handoff/{stack}/ to the identity that runs this"),
+    (
+        r"PlatformTaskDefinition|Fargate only supports|No Fargate configuration",
+        "{file}: deploy: {{cpu: ..., memory: ...}}",
+    ),
+)
 
 
 def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> dict[str, Any]:
@@ -30,25 +46,6 @@ def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> 
         "propagateTags": "TASK_DEFINITION",
         "enableECSManagedTags": True,
     }
-
-
-RETRY_WAITS = (5.0, 15.0, 30.0, 60.0)
-"""Seconds between attempts."""
-
-RETRYABLE = re.compile(r"[Cc]apacity is|RESOURCE|Rate exceeded|[Tt]hrottl|limit on the number of|AGENT")
-RETRIED = "still after"  # in the error of a call that has been retried already
-REFUSALS = (
-    (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {deploy}"),
-    (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{deploy}"),
-    (r"[Ss]ubnet", "{file}: deploy: {{subnets: [...]}} must name subnets of this region"),
-    (r"[Ss]ecurity ?[Gg]roup", "{file}: deploy: {{security_groups: [...]}} must name groups of the subnets' VPC"),
-    (r"[Cc]apacity [Pp]rovider", "the cluster needs FARGATE and FARGATE_SPOT: aws ecs put-cluster-capacity-providers"),
-    (r"iam:PassRole", "allow iam:PassRole on the roles below /handoff/{stack}/ to the identity that runs this"),
-    (
-        r"PlatformTaskDefinition|Fargate only supports|No Fargate configuration",
-        "{file}: deploy: {{cpu: ..., memory: ...}}",
-    ),
-)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,13 @@ SPOT_INTERRUPTION, USER_INITIATED, TERMINATION_NOTICE, FAILED_TO_START = (
     "TaskFailedToStart",
 )
 OUT_OF_MEMORY = ("OutOfMemory", "memory usage", "killed for memory")
+_NO_ROUTE = (
+    r"i/o timeout|RequestError|RequestCanceled|dial tcp|no route|connection (refused|timed out)|no such host|"
+    r"deadline exceeded|network configuration"
+)
+_DENIED = r"AccessDenied|not authorized|403 Forbidden|\b401\b|access denied|no basic auth"
+NETWORK_ADVICE = "network"
+_UNREACHABLE = "its subnet cannot reach {}"
 
 
 @dataclass(frozen=True)
@@ -148,14 +155,6 @@ def _explain_exit_code(code: int, known: Hints, reason: str) -> tuple[str, str]:
     return ("failed" if signal <= 0 else f"failed: a program was ended by signal {signal}", logs)
 
 
-_NO_ROUTE = (
-    r"i/o timeout|RequestError|RequestCanceled|dial tcp|no route|connection (refused|timed out)|no such host|"
-    r"deadline exceeded|network configuration"
-)
-_DENIED = r"AccessDenied|not authorized|403 Forbidden|\b401\b|access denied|no basic auth"
-NETWORK_ADVICE = "network"
-
-
 @dataclass(frozen=True)
 class StartFailure:
     """`pattern` matches the reason, `todo` is advice with placeholders; `again` where a retry may succeed."""
@@ -178,7 +177,6 @@ class StartFailure:
         return self.todo.format(**words)
 
 
-_UNREACHABLE = "its subnet cannot reach {}"
 START_FAILURES = (
     StartFailure(
         r"pull rate limit|toomanyrequests",

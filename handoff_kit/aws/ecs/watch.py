@@ -29,6 +29,10 @@ from handoff_runtime.signals import STOPPING, Signals
 
 Answer = Literal["detach", "stop"]
 QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watching (Enter)? "
+RUNNING = "RUNNING"
+STARTING_STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING")
+MAX_STARTS = 3
+STOP_REASON = "stopped by invoke"
 
 
 @dataclass
@@ -80,12 +84,6 @@ class InterruptPrompt:
         if not line or word in ("d", "detach"):
             return "detach"
         return "stop" if word in ("s", "stop") else None
-
-
-RUNNING = "RUNNING"
-STARTING_STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING")
-MAX_STARTS = 3
-STOP_REASON = "stopped by invoke"
 
 
 @dataclass(frozen=True)
