@@ -66,7 +66,7 @@ def describe_start(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions,
     where = "Fargate Spot" if network.spot else "Fargate"
     data = json.dumps(dict(run.data), ensure_ascii=False)
     parts = [
-        f"{where}, {(run.size or own).told}",
+        f"{where}, {(run.size or own).description}",
         *([f"command {run.command}"] if run.command != "run" else []),
         *([f"data {data if len(data) <= MAX_DATA_SHOWN else data[:MAX_DATA_SHOWN] + '...'}"] if run.data else []),
         *([f"env {', '.join(run.envs)}"] if run.envs else []),
@@ -114,10 +114,10 @@ def describe_result(cluster: ProjectTasks, task: str, found: TaskResult | Detach
     if isinstance(found, Detached):
         return f"detached: task {task} continues\n{commands_for_running(cluster, task)}"
     if found.code == 0:
-        return f"task {task} {found.words}\nnext: {known.invoke('artifacts.get')}"
+        return f"task {task} {found.sentence}\nnext: {known.invoke('artifacts.get')}"
     hint = f"hint: {found.hint}\n" if found.hint else ""
     after = f"{known.invoke('logs')} --run {task}" if found.ran else known.invoke("status")
-    return f"task {task} {found.words}\n{hint}next: {after}"
+    return f"task {task} {found.sentence}\n{hint}next: {after}"
 
 
 def commands_for_running(cluster: ProjectTasks, task: str) -> str:
@@ -131,7 +131,7 @@ def describe_stopped(task: str, found: TaskResult | Detached) -> str:
     if isinstance(found, Detached):
         unknown = "was not stopped, since ECS does not know it at present, and may still run"
         return f"task {task} {'is stopping, and not waited for' if found.stopping else unknown}"
-    return f"task {task} {found.words}"
+    return f"task {task} {found.sentence}"
 
 
 def tasks_to_stop(cluster: ProjectTasks, task: str) -> list[Task]:

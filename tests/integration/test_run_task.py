@@ -697,10 +697,10 @@ def test_the_record_decides_of_a_task_that_ecs_has_forgotten(
     watch, _ = watched(desk, step=60)
     found = watch.end()
     assert isinstance(found, TaskResult)
-    words = re.sub(r"\d+ s ago", "N s ago", found.words)
+    words = re.sub(r"\d+ s ago", "N s ago", found.sentence)
     assert (found.code, words, found.hint and desk.stable(found.hint)) == (
         expected.code,
-        expected.words,
+        expected.sentence,
         expected.hint,
     )
     assert task.stopped_by == ""

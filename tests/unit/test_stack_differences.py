@@ -76,13 +76,13 @@ A = "A: {Type: AWS::IAM::Role, Properties: {Policies: [{Name: a, Actions: [x, y]
         pytest.param(
             "A: {Type: AWS::S3::Bucket, DeletionPolicy: Retain}",
             A.replace("A:", "B:"),
-            [StackChange("remove", "A", BUCKET, kept=True), StackChange("add", "B", ROLE)],
+            [StackChange("remove", "A", BUCKET, retained=True), StackChange("add", "B", ROLE)],
             id="kept",
         ),
         pytest.param(
             "A: {Type: AWS::S3::Bucket, UpdateReplacePolicy: Retain, Properties: {BucketName: a}}",
             "A: {Type: AWS::S3::Bucket, UpdateReplacePolicy: Retain, Properties: {BucketName: b}}",
-            [StackChange("replace", "A", BUCKET, ("BucketName",), kept=True)],
+            [StackChange("replace", "A", BUCKET, ("BucketName",), retained=True)],
             id="kept when replaced",
         ),
         pytest.param(
@@ -195,7 +195,7 @@ def test_json_is_read_too() -> None:
     [
         pytest.param({"Action": "Add"}, StackChange("add", "A", TASK), id="add"),
         pytest.param(
-            {"Action": "Remove", "PolicyAction": "Retain"}, StackChange("remove", "A", TASK, kept=True), id="kept"
+            {"Action": "Remove", "PolicyAction": "Retain"}, StackChange("remove", "A", TASK, retained=True), id="kept"
         ),
         pytest.param({"Action": "Remove", "PolicyAction": "Delete"}, StackChange("remove", "A", TASK), id="remove"),
         pytest.param(
@@ -273,7 +273,7 @@ def test_what_is_told_and_what_is_seen_become_one() -> None:
 
 LISTED = (
     StackChange("add", "Alarm", "AWS::CloudWatch::Alarm"),
-    StackChange("remove", "Bucket", BUCKET, kept=True),
+    StackChange("remove", "Bucket", BUCKET, retained=True),
     StackChange("replace", "Logs", LOGS, ("LogGroupName",)),
     StackChange("may replace", "Missed", "AWS::SQS::Queue", ("A", "B", "C", "D", "E")),
     StackChange("remove", "Role", ROLE),
@@ -297,7 +297,7 @@ def test_the_list() -> None:
 
 
 def test_what_is_lost_is_said() -> None:
-    replaced = StackChange("replace", "Images", "AWS::ECR::Repository", ("RepositoryName",), kept=True)
+    replaced = StackChange("replace", "Images", "AWS::ECR::Repository", ("RepositoryName",), retained=True)
     assert change_warnings((*LISTED, replaced, StackChange("remove", "Old", LOGS))) == (
         "note: Bucket (AWS::S3::Bucket) leaves the stack, but is retained with the objects in it",
         "warning: Logs (AWS::Logs::LogGroup) is replaced by an empty one, and the logs in it are lost",
@@ -341,4 +341,4 @@ def test_what_is_made_under_a_condition(parameters: dict[str, str], expected: li
 
 def test_a_condition_that_holds_no_more() -> None:
     seen = diff_stack(found(CONDITIONAL, {"Kept": "no"}), wanted(CONDITIONAL), {"Kept": "yes"})
-    assert StackChange("remove", "Bucket", BUCKET, kept=True) in seen
+    assert StackChange("remove", "Bucket", BUCKET, retained=True) in seen

@@ -52,10 +52,10 @@ class ConcurrentUpdate:
 
 
 def create_change_set(
-    step: ChangeStack, parameters: Mapping[str, str], means: StackContext, *, creates: bool
+    step: ChangeStack, parameters: Mapping[str, str], context: StackContext, *, creates: bool
 ) -> ChangeSet | ConcurrentUpdate | None:
     """Create a change set and wait for it; None where it would change nothing, and then it is deleted."""
-    clients, name = means.clients, f"{NAME_PREFIX}{uuid.uuid4().hex}"
+    clients, name = context.clients, f"{NAME_PREFIX}{uuid.uuid4().hex}"
     request = {
         "ChangeSetType": "CREATE" if creates else "UPDATE",
         "Capabilities": ["CAPABILITY_IAM"],
@@ -66,7 +66,7 @@ def create_change_set(
     }
     try:
         change_set, stack = _create(clients, step.name, name, request)
-        found = _wait_until_created(clients, step.name, change_set, means.waiting)
+        found = _wait_until_created(clients, step.name, change_set, context.waiting)
     except StoreError as error:
         with suppress(StoreError, AWSError):  # the first error is the one to report
             _delete(clients, step.name, name, creates=creates)

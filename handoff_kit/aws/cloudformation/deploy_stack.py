@@ -87,50 +87,50 @@ def _preview(step: ChangeStack, values: Mapping[str, str | BucketThere], clients
     return True
 
 
-def _create_or_update(step: ChangeStack, given: Mapping[str, str | BucketThere], means: StackContext) -> bool | None:
+def _create_or_update(step: ChangeStack, given: Mapping[str, str | BucketThere], context: StackContext) -> bool | None:
     """Whether the stack was changed; None where another process updates it."""
-    stack = prepare_for_update(step, means)
+    stack = prepare_for_update(step, context)
     if stack and stack.bucket not in ("", step.bucket, step.moved_from):
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
         raise AWSError(message, f"compare again: {step.again}" if step.again else None)
-    values = resolve_buckets(given, stack, means.clients, step.again)
+    values = resolve_buckets(given, stack, context.clients, step.again)
     found = diff_stack(stack, step, values)
     change_set = None
     if found or stack is None or stack.status not in STABLE_STATUSES:
-        change_set = create_change_set(step, values, means, creates=stack is None)
+        change_set = create_change_set(step, values, context, creates=stack is None)
     if change_set is None:
-        means.say(f"stack {step.name} is up to date")
+        context.say(f"stack {step.name} is up to date")
         return False
     if isinstance(change_set, ConcurrentUpdate):
         return None
     change_set = replace(change_set, differences=merge_changes(change_set.differences, found))
-    return _confirm_and_execute(step, change_set, means)
+    return _confirm_and_execute(step, change_set, context)
 
 
-def _confirm_and_execute(step: ChangeStack, change_set: ChangeSet, means: StackContext) -> bool | None:
+def _confirm_and_execute(step: ChangeStack, change_set: ChangeSet, context: StackContext) -> bool | None:
     """True once the operation has succeeded; None where another process updates the stack."""
     what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
     try:
-        _show(what, change_set.differences, means.say)
+        _show(what, change_set.differences, context.say)
         counts = count_changes(change_set.differences, creates=change_set.creates)
-        ask(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=means.yes)
-        marker = newest_event(means.clients, change_set.stack.id)
+        ask(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=context.yes)
+        marker = newest_event(context.clients, change_set.stack.id)
     except BaseException:
-        delete_change_set(change_set, means.clients)
+        delete_change_set(change_set, context.clients)
         raise
-    with detach_on_interrupt(step.name, means, updates=not change_set.creates):
+    with detach_on_interrupt(step.name, context, updates=not change_set.creates):
         try:
-            executed = execute_change_set(change_set, means.clients)
+            executed = execute_change_set(change_set, context.clients)
         except StoreError:
-            delete_change_set(change_set, means.clients)
+            delete_change_set(change_set, context.clients)
             raise
         if not executed:
-            delete_change_set(change_set, means.clients)
+            delete_change_set(change_set, context.clients)
             return None
-        result = follow_events(change_set.stack, marker, means)
+        result = follow_events(change_set.stack, marker, context)
     if result.status not in SUCCEEDED:
         raise operation_error(step.name, result, step.again)
-    means.say(f"stack {step.name}: {'created' if change_set.creates else 'updated'} in {result.seconds:.0f} s")
+    context.say(f"stack {step.name}: {'created' if change_set.creates else 'updated'} in {result.seconds:.0f} s")
     return True
 
 
@@ -161,32 +161,32 @@ def delete_stack(
         if is_reviewed_only:
             clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
         else:
-            means = StackContext(clients, say, waiting, yes, step.again)
+            context = StackContext(clients, say, waiting, yes, step.again)
             if stack.is_changing:
-                wait_until_stable(stack, means)
+                wait_until_stable(stack, context)
                 now = describe_stack(clients, stack.id)
                 if now is None or now.status == "DELETE_COMPLETE":
                     return True
             say(f"delete stack {step.name}")
-            delete_and_wait(stack, means)
+            delete_and_wait(stack, context)
         say(f"stack {step.name}: deleted")
     return True
 
 
-def prepare_for_update(step: ChangeStack, means: StackContext) -> StackDescription | None:
+def prepare_for_update(step: ChangeStack, context: StackContext) -> StackDescription | None:
     """The stack once it can be updated, None where it is to be created; AWSError where a person must act first."""
-    stack = describe_existing(means.clients, step.name, template=True)
+    stack = describe_existing(context.clients, step.name, template=True)
     while stack and not _is_ready(stack):
         check_owner(stack, step.tags)
         if stack.is_changing:
-            wait_until_stable(stack, means)
+            wait_until_stable(stack, context)
         elif stack.status == FAILED_ROLLBACK:
-            _continue_rollback(stack, means)
+            _continue_rollback(stack, context)
         elif stack.status == FAILED_CREATION:
-            _delete_failed_creation(stack, means)
+            _delete_failed_creation(stack, context)
         else:
-            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", _hint_for_closed(stack, means.again))
-        stack = describe_existing(means.clients, step.name, template=True)
+            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", _hint_for_closed(stack, context.again))
+        stack = describe_existing(context.clients, step.name, template=True)
     if stack:
         check_owner(stack, step.tags)
     return stack
@@ -211,55 +211,55 @@ def describe_obstacle(stack: StackDescription) -> str:
     return table.get(stack.status, "" if _is_ready(stack) else f"cannot be updated ({status})")
 
 
-def wait_until_stable(stack: StackDescription, means: StackContext) -> None:
+def wait_until_stable(stack: StackDescription, context: StackContext) -> None:
     """Wait for the operation of another process."""
-    means.say(
+    context.say(
         f"stack {stack.name} {describe_obstacle(stack)}; waiting for its end (Ctrl-C stops waiting, not the operation)"
     )
-    with detach_on_interrupt(stack.name, means):
-        follow_events(stack, event_before_operation(means.clients, stack.id), means)
+    with detach_on_interrupt(stack.name, context):
+        follow_events(stack, event_before_operation(context.clients, stack.id), context)
 
 
-def delete_and_wait(stack: StackDescription, means: StackContext) -> None:
+def delete_and_wait(stack: StackDescription, context: StackContext) -> None:
     """Delete a stack and wait; AWSError where a resource remains that is not retained on purpose."""
-    with detach_on_interrupt(stack.name, means):
-        marker = newest_event(means.clients, stack.id)
-        means.clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
-        result = follow_events(stack, marker, means)
+    with detach_on_interrupt(stack.name, context):
+        marker = newest_event(context.clients, stack.id)
+        context.clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
+        result = follow_events(stack, marker, context)
     if result.status != "DELETE_COMPLETE":
-        raise operation_error(stack.name, result, means.again)
+        raise operation_error(stack.name, result, context.again)
     for event in result.events:
         if event.status == "DELETE_SKIPPED":
-            means.say(f"retained: {event.kind} {event.physical or event.name}")
+            context.say(f"retained: {event.kind} {event.physical or event.name}")
 
 
-def _continue_rollback(stack: StackDescription, means: StackContext) -> None:
-    culprit = first_failure(reversed(events_since(means.clients, stack.id, "")))
+def _continue_rollback(stack: StackDescription, context: StackContext) -> None:
+    culprit = first_failure(reversed(events_since(context.clients, stack.id, "")))
     cause = f" ({culprit.kind} {culprit.name}: {culprit.reason})" if culprit else ""
-    means.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
-    ask(f"continue the rollback of stack {stack.name}", means.again or DEPLOY_COMMAND, yes=means.yes)
-    with detach_on_interrupt(stack.name, means):
-        marker = newest_event(means.clients, stack.id)
-        means.clients.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
-        result = follow_events(stack, marker, means)
+    context.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
+    ask(f"continue the rollback of stack {stack.name}", context.again or DEPLOY_COMMAND, yes=context.yes)
+    with detach_on_interrupt(stack.name, context):
+        marker = newest_event(context.clients, stack.id)
+        context.clients.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
+        result = follow_events(stack, marker, context)
     if result.status != "UPDATE_ROLLBACK_COMPLETE":
         first = first_failure(result.events)
         message = describe_failure(stack.name, first) if first else f"stack {stack.name}: {describe_obstacle(stack)}"
         skip = f" --resources-to-skip {first.name}" if first else ""
         command = f"aws cloudformation continue-update-rollback --stack-name {stack.name}{skip}"
-        hint = f"skip that resource: {command}; then: {means.again}"
+        hint = f"skip that resource: {command}; then: {context.again}"
         raise AWSError(f"{message}; the earlier update is still not rolled back", hint)
 
 
-def _delete_failed_creation(stack: StackDescription, means: StackContext) -> None:
+def _delete_failed_creation(stack: StackDescription, context: StackContext) -> None:
     """Delete a stack whose creation was rolled back: it has no resources, but CloudFormation does not update it."""
-    pages = means.clients.pages(CLOUDFORMATION, "list_stack_resources", StackName=stack.id)
+    pages = context.clients.pages(CLOUDFORMATION, "list_stack_resources", StackName=stack.id)
     resources = (resource for page in pages for resource in page["StackResourceSummaries"])
     left = [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] not in GONE_RESOURCES]
     what = f"stack {stack.name}, whose creation failed ({', '.join(left) or 'it has no resources'})"
-    ask(f"delete {what}", means.again or DEPLOY_COMMAND, yes=means.yes)
-    means.say(f"delete {what}")
-    delete_and_wait(stack, means)
+    ask(f"delete {what}", context.again or DEPLOY_COMMAND, yes=context.yes)
+    context.say(f"delete {what}")
+    delete_and_wait(stack, context)
 
 
 def _hint_for_closed(stack: StackDescription, again: str) -> str:

@@ -84,7 +84,7 @@ CREATE_ONLY = {
 
 @dataclass(frozen=True)
 class StackChange:
-    """`kind` is a resource's type, or one of OTHERS; `kept` is a resource that its deletion policy retains.
+    """`kind` is a resource's type, or one of OTHER_KINDS; `retained` marks a resource that its deletion policy retains.
 
     `properties` are dotted paths; of a parameter, output or tag they are the values.
     """
@@ -93,7 +93,7 @@ class StackChange:
     name: str
     kind: str
     properties: tuple[str, ...] = ()
-    kept: bool = False
+    retained: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,12 +171,12 @@ def _of_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[St
         if name not in old:
             yield StackChange("add", name, _type(new[name]))
         elif name not in new:
-            yield StackChange("remove", name, _type(old[name]), kept=_is_retained(old[name], "DeletionPolicy"))
+            yield StackChange("remove", name, _type(old[name]), retained=_is_retained(old[name], "DeletionPolicy"))
         elif properties := tuple(_paths(_compared(old[name]), _compared(new[name]))):
             kind = _type(new[name])
             is_replaced = kind != _type(old[name]) or requires_replacement(kind, properties)
-            kept = is_replaced and _is_retained(old[name], "UpdateReplacePolicy")
-            yield StackChange("replace" if is_replaced else "change", name, kind, properties, kept=kept)
+            retained = is_replaced and _is_retained(old[name], "UpdateReplacePolicy")
+            yield StackChange("replace" if is_replaced else "change", name, kind, properties, retained=retained)
 
 
 def _compared(resource: Any) -> Any:  # noqa: ANN401  # any part of a template

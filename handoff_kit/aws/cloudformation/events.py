@@ -30,7 +30,7 @@ class StackEvent:
     physical: str = ""
 
     @property
-    def goes_on(self) -> bool:
+    def in_progress(self) -> bool:
         """Whether its operation is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
@@ -40,7 +40,7 @@ class StackEvent:
         return self.status.endswith("_FAILED")
 
     @property
-    def words(self) -> str:
+    def status_text(self) -> str:
         """The status in lower case, without underscores."""
         return self.status.lower().replace("_", " ")
 

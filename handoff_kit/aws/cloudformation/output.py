@@ -76,13 +76,13 @@ def change_warnings(found: Sequence[StackChange]) -> tuple[str, ...]:
 
 def _data_warnings(one: StackChange) -> Iterator[str]:
     what, held = f"{one.name} ({one.kind})", DATA_RESOURCES[one.kind]
-    if one.action == "remove" and one.kept:
+    if one.action == "remove" and one.retained:
         yield f"note: {what} leaves the stack, but is retained with the {held} in it"
     elif one.action == "remove":
         yield f"warning: {what} is deleted, and the {held} in it are lost"
     elif one.action in REPLACEMENT_NOTES:
         replaced = f"warning: {what} {'is' if one.action == 'replace' else 'may be'} replaced by an empty one"
-        if one.kept:
+        if one.retained:
             yield f"{replaced}; the {held} stay in the old one, which leaves the stack"
         else:
             yield f"{replaced}, and the {held} in it are lost"
@@ -121,7 +121,7 @@ class EventLines:
         for event in events:
             what = "" if event.of_stack else f"{event.name} ({event.kind}): "
             reason = f": {event.reason}" if event.reason else ""
-            self._say(f"{event.when:%H:%M:%S} {self._name} | {safe_name(f'{what}{event.words}{reason}')}")
+            self._say(f"{event.when:%H:%M:%S} {self._name} | {safe_name(f'{what}{event.status_text}{reason}')}")
 
 
 class EventTable:
@@ -155,7 +155,7 @@ class EventTable:
         for event in events:
             if self._took.pop(event.name, None) is not None or event.name not in self._begun:
                 self._begun[event.name] = (event.when, self._clock())
-            if not event.goes_on:
+            if not event.in_progress:
                 self._took[event.name] = (event.when - self._begun[event.name][0]).total_seconds()
             self._last.pop(event.name, None)
             self._last[event.name] = event  # which moves it to the end
@@ -170,5 +170,5 @@ class EventTable:
         for name, event in list(self._last.copy().items())[-most:]:
             seconds = self._took.get(name, self._clock() - self._begun[name][1])
             style = STATUS_STYLES.get(event.status.rpartition("_")[2], "")
-            table.add_row(live.cell(name), live.cell(event.kind), live.cell(event.words, style), f"{seconds:.0f}")
+            table.add_row(live.cell(name), live.cell(event.kind), live.cell(event.status_text, style), f"{seconds:.0f}")
         return table

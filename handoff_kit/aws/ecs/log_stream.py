@@ -25,7 +25,7 @@ LAST_EVENTS, FIRST_EVENTS = 5, 100  # among which the runtime's last and first l
 
 @dataclass
 class LogTail:
-    """A log stream and how far it was read; `said` is the last line of the runtime, once it was read.
+    """A log stream and how far it was read; `last_line` is that of the runtime, once it was read.
 
     It is read from a moment on (`since`, seconds since the epoch), or from the `last` so many lines; `there` tells
     whether it exists.
@@ -37,7 +37,7 @@ class LogTail:
     since: float | None = None
     last: int | None = None
     token: str = ""
-    said: str = ""
+    last_line: str = ""
     there: bool = False
 
     def read(self) -> list[LogEvent]:
@@ -53,7 +53,7 @@ class LogTail:
             if self.token == before:
                 break
         messages = filter(None, map(_runtime_message, found[-LAST_EVENTS:]))
-        self.said = next(filter(LAST_LINE.match, messages), self.said)
+        self.last_line = next(filter(LAST_LINE.match, messages), self.last_line)
         return found
 
     def _next_page(self) -> Mapping[str, Any] | None:

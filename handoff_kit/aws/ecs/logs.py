@@ -155,13 +155,13 @@ def _follow_one(cluster: ProjectTasks, tail: LogTail, form: LogFormatter, effect
     """Until the last line of the runtime; without one until the task has ended and its log is quiet."""
     quiet, over, task = 0, False, task_id(tail.stream)
     observer = TaskObserver(cluster, task, effects.say, effects.clock, effects.absence)
-    while not tail.said and not (over and quiet >= QUIET_POLLS):
+    while not tail.last_line and not (over and quiet >= QUIET_POLLS):
         events = tail.read()
         effects.put(form.lines(events))
         quiet = 0 if events else quiet + 1
         if quiet >= QUIET_POLLS and not over and not _is_running(observer, effects):
             quiet, over = 0, True
-        if not tail.said:
+        if not tail.last_line:
             effects.pause(POLL_EVERY)
 
 
@@ -169,6 +169,6 @@ def _is_running(observer: TaskObserver, effects: LogSink) -> bool:
     """Whether the task may still run; says how it ended where only its record tells."""
     found = observer.look()
     if isinstance(found, TaskResult):
-        effects.say(f"task {observer.task} {found.words}")
+        effects.say(f"task {observer.task} {found.sentence}")
         return False
     return found is None or not is_stopped(found)

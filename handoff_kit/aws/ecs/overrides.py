@@ -46,7 +46,7 @@ class TaskSize:
     memory: int
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """For messages."""
         return f"{self.cpu} CPU units, {self.memory:,} MiB"
 
@@ -60,7 +60,7 @@ def parse_size(cpu: str, memory: str, own: TaskSize) -> TaskSize | None:
         return size
     given = " and ".join(f"--{name} {text}" for name, text in (("cpu", cpu), ("memory", memory)) if text)
     valid = sizes_told(memories(size.cpu))
-    message = f"{given}: found {size.told}, expected a memory for {size.cpu} CPU units: {valid}"
+    message = f"{given}: found {size.description}, expected a memory for {size.cpu} CPU units: {valid}"
     raise ProjectError(message, f"for example: {_nearest(size, keep_memory=bool(memory) and not cpu)}")
 
 

@@ -41,7 +41,7 @@ class TaskResult:
     """
 
     code: int
-    words: str
+    sentence: str
     hint: str | None = None
     again: bool = False
     ran: bool = True
@@ -75,7 +75,7 @@ def explain_stop(task: Mapping[str, Any], known: Hints, said: str = "") -> TaskR
         reason = ": ".join(filter(None, (said, why))) or "no reason given"
         return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {known.invoke('logs')}")
     failure = match_start_failure(f"{task.get('stopCode', '')} {why}")
-    words = f"{failure.told}: {why}" if why else failure.told
+    words = f"{failure.sentence}: {why}" if why else failure.sentence
     return TaskResult(FAILED, words, failure.hint(known), failure.again, ran=False)
 
 
@@ -165,7 +165,7 @@ class StartFailure:
     again: bool = False
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The sentence about the task."""
         return f"never started: {self.words}" if self.words else "never started"
 

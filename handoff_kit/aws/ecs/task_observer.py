@@ -53,7 +53,7 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
         return stored
     tail = LogTail(cluster.stack, cluster.log_group, stream, last=LAST_LINES)
     tail.read()
-    last = f"; its log ends with: {tail.said}" if tail.said else ""
+    last = f"; its log ends with: {tail.last_line}" if tail.last_line else ""
     return StoredRun(f"no record of its run {run} is in s3://{bucket}/{keys.run(cluster.stack.name, run)}{last}")
 
 

@@ -154,7 +154,7 @@ class TaskWatch:
                 self._show(tail, form)
             if found and is_stopped(found):
                 self._drain(found, tail, form)
-                return self._result(found, tail.said)
+                return self._result(found, tail.last_line)
             self.effects.pause(wait)
             wait = min(self.timeouts.longest, wait * 1.25)
             if left := self._handle_signal():
@@ -209,10 +209,10 @@ class TaskWatch:
         if not self.show or not has_started(task):
             return
         quiet_since = self.effects.clock()
-        while not tail.said and self.effects.clock() - quiet_since < self.timeouts.quiet:
+        while not tail.last_line and self.effects.clock() - quiet_since < self.timeouts.quiet:
             if self._show(tail, form):
                 quiet_since = self.effects.clock()
-            elif not tail.said:
+            elif not tail.last_line:
                 self.effects.pause(self.timeouts.first)
                 if self.prompt.interrupted():
                     return
@@ -261,6 +261,6 @@ def run_and_watch(
             raise
         if isinstance(found, Detached) or not found.again or attempt == MAX_STARTS:
             return arn, found
-        effects.say(f"{found.words}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
+        effects.say(f"{found.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
         effects.check()
     raise AssertionError
