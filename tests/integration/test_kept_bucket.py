@@ -47,8 +47,8 @@ def test_another_s_is_there(cloud: Cloud, tags: dict[str, str]) -> None:
     with pytest.raises(AWSError) as raised:
         settled(cloud)
     assert str(raised.value) == (
-        f"error: bucket {cloud.bucket}: found one that stack handoff-dev has not made, by the name that its own would have\n"
-        f"hint: to use it: deploy: {{bucket: {cloud.bucket}}} in project.yml; to have one made: remove it, then: invoke deploy"
+        f"error: bucket {cloud.bucket}: exists already, and stack handoff-dev did not create it\n"
+        f"hint: to use it: deploy: {{bucket: {cloud.bucket}}} in project.yml; to have one created: delete it, then: invoke deploy"
     )
 
 

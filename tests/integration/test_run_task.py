@@ -464,7 +464,7 @@ def watching(desk: Desk) -> Iterator[Shown]:
         shown.process.wait()
 
 
-ASKED = "go on watching (Enter)? "
+ASKED = "keep watching (Enter)? "
 
 
 def test_ctrl_c_asks_and_detaches(desk: Desk, watching: Shown) -> None:
@@ -472,7 +472,7 @@ def test_ctrl_c_asks_and_detaches(desk: Desk, watching: Shown) -> None:
     watching.read_until(lambda: ASKED in watching.text)
     watching.type(b"d\n")
     assert watching.finish() == 130
-    assert f"detached: task {FIRST} goes on" in watching.text
+    assert f"detached: task {FIRST} continues" in watching.text
     assert "StopTask" not in desk.ecs.calls
 
 

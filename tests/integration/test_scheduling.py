@@ -214,7 +214,7 @@ def test_from_nothing_to_nothing(desk: Desk) -> None:
     assert desk.invoke("unschedule", "--name", "nightly", "--yes").exit == 0
     assert desk.found() == []
     assert desk.cloud.boto("scheduler").list_schedules()["Schedules"] == []
-    nothing = "stack handoff-dev-NAME-schedule is not there\nnext: invoke schedule.list --project NAME\n"
+    nothing = "stack handoff-dev-NAME-schedule does not exist\nnext: invoke schedule.list --project NAME\n"
     assert desk.invoke("unschedule", "--yes") == Told(0, "", nothing)
     nothing = "no schedule of project NAME is in force\nnext: invoke schedule --project NAME\n"
     assert desk.invoke("schedule.list") == Told(0, "", nothing)

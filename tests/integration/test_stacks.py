@@ -222,7 +222,7 @@ def test_a_failed_creation_and_the_next_one(desk: Desk) -> None:
     assert error.hint == f"correct the value in project.yml or in templates/; then: {AGAIN}"
     desk.said.clear()
     assert desk.execute(desk.step())
-    assert desk.said[0].startswith("removing what is left of stack handoff-dev-shop, whose creation failed")
+    assert desk.said[0].startswith("delete stack handoff-dev-shop, whose creation failed")
     assert (desk.stack.status, desk.there) == ("CREATE_COMPLETE", {"logs": ["/shop"], "queues": ["10"], "topics": 0})
 
 
