@@ -117,7 +117,7 @@ def _of_another(stack: Target, project: str) -> ProjectError:
     return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
 
 
-def fingerprint(document: Mapping[str, Any], stack: str) -> str:
+def params_fingerprint(document: Mapping[str, Any], stack: str) -> str:
     """The fingerprint of a document, salted with the name of its stack."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     content = text.encode("utf-8", "surrogatepass")
@@ -126,7 +126,7 @@ def fingerprint(document: Mapping[str, Any], stack: str) -> str:
 
 def describe_fingerprint(document: Mapping[str, Any], stack: str) -> str:
     """The description of the parameter."""
-    return f"{_PREFIX}{fingerprint(document, stack)}"
+    return f"{_PREFIX}{params_fingerprint(document, stack)}"
 
 
 def read_fingerprint(description: str) -> str | None:
@@ -287,7 +287,7 @@ def _stars_for(value: object) -> object:
     return [_stars_for(item) for item in value] if isinstance(value, list) else STARS
 
 
-def diff_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[ParamsDifference, ...]:
+def compare_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[ParamsDifference, ...]:
     """What differs between two params documents, key by key; values as short hashes."""
     there, here = dict(_keyed(stored)), dict(_keyed(local))
     keys = [key for key in sorted({**there, **here}) if there.get(key) != here.get(key)]

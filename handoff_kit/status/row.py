@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
 from handoff_kit import resource_names
-from handoff_kit.aws.params import fingerprint
+from handoff_kit.aws.params import params_fingerprint
 from handoff_kit.schedules import kept, times
 from handoff_runtime.aws import lease
 
@@ -122,7 +122,7 @@ def _params(
         return ABSENT, None, ()
     if stored.fingerprint is None or here.document is None:
         return UNKNOWN, stored.version, ()
-    found = _compared(stored.fingerprint, fingerprint(here.document, stack.name))
+    found = _compared(stored.fingerprint, params_fingerprint(here.document, stack.name))
     document = read(stack) if found == DIFFERS else None
     if document is None:
         return found, stored.version, ()

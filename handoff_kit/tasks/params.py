@@ -140,13 +140,13 @@ def dump(c: Context, project: str = "", reveal: bool = False, version: str = "",
 def diff(c: Context, project: str = "", environment: str = "") -> None:
     """Print what differs between the stored params and those here: keys, short hashes of values, stored-only files."""
     from handoff_kit import params as documents
-    from handoff_kit.aws.params import diff_params, format_params_diff, get_params
+    from handoff_kit.aws.params import compare_params, format_params_diff, get_params
 
     local = documents.of_place(flags.place(c, project), flags.environment(environment))
     _, stack = flags.stack(c, project, environment, bucket=False)
     stored = get_params(stack)
     merged = documents.merge(local, stored.document)
-    found = diff_params(stored.document, merged.document)
+    found = compare_params(stored.document, merged.document)
     put(format_params_diff(found, merged.kept))
     if not found and not merged.kept:
         say(f"no difference: version {stored.version} of parameter {stack.parameter} is what lies here")

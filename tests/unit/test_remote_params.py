@@ -12,10 +12,10 @@ from handoff_kit.aws.params import (
     DamagedParams,
     ParamsDifference,
     StoredParams,
-    diff_params,
-    fingerprint,
+    compare_params,
     format_params_diff,
     mask_document,
+    params_fingerprint,
     plan_push,
 )
 from handoff_kit.aws.target import Target
@@ -93,12 +93,12 @@ def test_secrets_are_starred_elsewhere_too() -> None:
     ],
 )
 def test_differences(stored: dict[str, str], local: dict[str, str], expected: list[ParamsDifference]) -> None:
-    assert list(diff_params(document(stored), document(local))) == expected
+    assert list(compare_params(document(stored), document(local))) == expected
 
 
 def test_differences_of_the_pipeline() -> None:
     stages: list[Any] = [{"name": "cat", "argv": ["cat", "-n"], "venv": None, "envs": {}}]
-    found = diff_params(document({}, vars={"a": "1"}), document({}, vars={"a": "1", "b": "2"}, stages=stages))
+    found = compare_params(document({}, vars={"a": "1"}), document({}, vars={"a": "1", "b": "2"}, stages=stages))
     assert format_params_diff(found) == (
         f"~ stages.cat.argv  {short(json.dumps(['cat']))} -> {short(json.dumps(['cat', '-n']))}\n+ vars.b  {short('2')}\n"
     )
@@ -116,7 +116,7 @@ def test_what_is_stored_already_is_no_change() -> None:
     assert (change.service, change.operation) == ("ssm", "put_parameter")
     assert {name: value for name, value in change.request.items() if name != "Value"} == {
         "Name": "handoff-dev-shop__params",
-        "Description": f"Params of a handoff project, fingerprint {fingerprint(found, 'handoff-dev-shop')}",
+        "Description": f"Params of a handoff project, fingerprint {params_fingerprint(found, 'handoff-dev-shop')}",
         "Type": "SecureString",
         "Tier": "Standard",
         "Overwrite": True,

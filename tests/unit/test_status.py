@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.params import describe_fingerprint, fingerprint, read_fingerprint
+from handoff_kit.aws.params import describe_fingerprint, params_fingerprint, read_fingerprint
 from handoff_kit.aws.target import Target
 from handoff_kit.names import ProjectPlace
 from handoff_kit.schedules.kept import Entry
@@ -27,7 +27,7 @@ STACK = Target("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None
 DOCUMENT = {"format": 1, "pipeline": {"project": "shop"}, "files": [{"name": "a", "value": "hunter2"}]}
 HERE = Here(ProjectPlace("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
 TASK = StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
-IN_STEP = Stored(3, fingerprint(DOCUMENT, NAME))
+IN_STEP = Stored(3, params_fingerprint(DOCUMENT, NAME))
 RAN = {
     "run_id": "R",
     "started_at": "2026-03-01T02:00:00.000Z",
@@ -116,7 +116,7 @@ def test_params_that_may_not_be_seen() -> None:
 
 def test_a_fingerprint_is_of_one_stack_and_tells_nothing_else() -> None:
     told = describe_fingerprint(DOCUMENT, NAME)
-    assert read_fingerprint(told) == fingerprint(DOCUMENT, NAME) != fingerprint(DOCUMENT, "another")
+    assert read_fingerprint(told) == params_fingerprint(DOCUMENT, NAME) != params_fingerprint(DOCUMENT, "another")
     assert (read_fingerprint("mine"), read_fingerprint(""), "hunter2" in told) == (None, None, False)
 
 
