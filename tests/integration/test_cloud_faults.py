@@ -496,7 +496,9 @@ def test_a_task_that_never_starts(sound: Estate) -> None:
 def test_a_task_that_hangs(sound: Estate) -> None:
     """With less patience than a quarter of an hour."""
     sound.account.faults.hang()
-    impatient = 'from handoff_kit.fargate.watch import Watch\nobject.__setattr__(Watch.patience, "start", 2.0)\n'
+    impatient = (
+        'from handoff_kit.aws.ecs.watch import TaskWatch\nobject.__setattr__(TaskWatch.timeouts, "start", 2.0)\n'
+    )
     with sound.patched(impatient):
         told = sound.invoke("run")
     is_told(
