@@ -25,8 +25,8 @@ from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan, plan_shared
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.image import dockerfile
+from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Builder
-from handoff_kit.image.revision import revision
 from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote import connection, parameter, params
 from handoff_kit.remote.registry import ECR
@@ -148,7 +148,7 @@ def _prepare_build(desired: DesiredProject, target: Stack, context: DeployContex
     return ImageBuild(
         builder,
         builder.image(desired.image_source.reference),
-        revision(desired.place, builder.ask),
+        git_revision(desired.place, builder.ask),
         tuple(name for name in dockerfile.INDEX_SETTINGS if name in context.environ),
         password,
     )

@@ -27,7 +27,7 @@ from handoff_kit.names import ProjectPlace, nearest
 from handoff_kit.project import Project
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
-from handoff_kit.scheduling.expression import KINDS, expression_problem, is_rate
+from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.settings.schedule import Schedule
@@ -149,9 +149,21 @@ def remove_schedule(deployed: Sequence[Schedule], name: str, stack: Stack) -> tu
 def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule], now: datetime) -> None:
     """Refuse schedules that RunTask would, and those that never run; one that is over may stay deployed."""
     for one in schedules:
-        _check_length(one)
-        if one not in deployed:
-            _check_comes(one, now)
+        where = f"schedule {one.name}"
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
+        data = json.dumps({**one.data, **SCHEDULER_DATA}, ensure_ascii=False)
+        container = {"name": resource_names.CONTAINER, "environment": [{"name": "DATA", "value": data}]}
+        if (length := len(json.dumps({"containerOverrides": [container]}))) > overrides.LONGEST:
+            message = f"{where}: data: found {length:,} characters with all overrides of a run"
+            hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
+            raise ProjectError(f"{message}, expected at most {overrides.LONGEST:,}", hint)
+        if one in deployed or one.kind == "rate":
+            continue
+        if not next_times(one.expression, one.timezone, now, 1).times:
+            message = f"{where}: {one.kind}: found `{one.text}`, which never comes again, expected a time in the future"
+            raise ProjectError(
+                message, f"in {one.timezone} it is {now.astimezone(zone_of(one.timezone)):%Y-%m-%dT%H:%M:%S} now"
+            )
 
 
 def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Mapping[str, Any]) -> None:
@@ -159,25 +171,6 @@ def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Map
     files = documents.document(place, project, stack.environment)["files"] if data else ()
     config = secrets.known(ConfigFile(file["name"], file["value"]) for file in files)
     overrides.check_data(data, place.name, config)
-
-
-def _check_length(schedule: Schedule) -> None:
-    """Refuse what RunTask would: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html."""
-    text = json.dumps({**schedule.data, **SCHEDULER_DATA}, ensure_ascii=False)
-    container = {"name": resource_names.CONTAINER, "environment": [{"name": "DATA", "value": text}]}
-    if (length := len(json.dumps({"containerOverrides": [container]}))) > overrides.LONGEST:
-        message = f"schedule {schedule.name}: data: found {length:,} characters with all overrides of a run"
-        hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
-        raise ProjectError(f"{message}, expected at most {overrides.LONGEST:,}", hint)
-
-
-def _check_comes(schedule: Schedule, now: datetime) -> None:
-    expression = schedule.expression
-    if is_rate(expression) or next_times(expression, schedule.timezone, now, 1).times:
-        return
-    hint = f"in {schedule.timezone} it is {now.astimezone(zone_of(schedule.timezone)):%Y-%m-%dT%H:%M:%S} now"
-    message = f"schedule {schedule.name}: {schedule.kind}: found `{schedule.text}`, which never comes again"
-    raise ProjectError(f"{message}, expected a time in the future", hint)
 
 
 def deploy_schedules(desired: DesiredSchedules, stack: Stack, options: ApplyOptions) -> int:

@@ -143,7 +143,7 @@ def warn_of_git(place: ProjectPlace) -> None:
 
 def warn_of_credentials(place: ProjectPlace, loaded: Project) -> None:
     """Print which files stay out of the image because they are credentials."""
-    from handoff_kit.image import obstacles
+    from handoff_kit.image.checks import credential_problems
 
-    for found in obstacles.credentials(place, loaded):
+    for found in credential_problems(place, loaded):
         print_progress(f"note: {found.message}\nhint: {found.hint}")

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cloud import REGION, Cloud
+from cloud import HURRIED, REGION, Cloud
 from proxy import Proxy
 from team import Team, Told
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from handoff_runtime.aws.clients import Clients
+
+pytestmark = pytest.mark.takes(110)
 
 GOLDEN = Path(__file__).parents[1] / "golden/help/destroy.txt"
 ACCOUNT = "123456789012"
@@ -58,7 +60,7 @@ class Desk:
     @property
     def environ(self) -> dict[str, str]:
         kept = {name: value for name, value in self.cloud.environ.items() if name != "STACK_NAME"}
-        return {**kept, "HANDOFF_ENVIRONMENT": self.environment, "AWS_ENDPOINT_URL": self.proxy.url}
+        return {**kept, **HURRIED, "HANDOFF_ENVIRONMENT": self.environment, "AWS_ENDPOINT_URL": self.proxy.url}
 
     def invoke(self, *words: str, project: str | None = None, **env: str) -> Told:
         named = ("--project", self.name) if project is None else ("--project", project) if project else ()
@@ -522,7 +524,7 @@ def common(desk: Desk) -> Iterator[Desk]:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     one.leave()
     yield one
-    for client in made.made:
+    for client in (*made.made, *made.botos.values()):
         client.close()
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from handoff_runtime.aws.clients import Clients
 
+pytestmark = pytest.mark.takes(30)
+
 
 def acquired(cloud: Cloud, clients: Clients, run_id: str, **times: Any) -> Lease:
     got = leases.acquire(clients, cloud.bucket, cloud.stack, run_id, **times)

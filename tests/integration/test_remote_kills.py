@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from harness import environment
 from nursery import Nursery
 from proxy import Proxy
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from proxy import Fault
     from stacks import Stack
+
+pytestmark = pytest.mark.takes(250)
 
 
 COUNT = "read n < .artifacts/state || n=0; echo $((n+1)) > .artifacts/counter; echo $((n+1))"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from proxy import Proxy
     from stacks import Stack
 
+pytestmark = pytest.mark.takes(80)
+
 
 HOLDING = "touch started; until [ -e go ]; do sleep 0.02; done; echo done"
 RUN_1 = ("-d", '{"run_id": "run-1"}')

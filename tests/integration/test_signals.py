@@ -17,6 +17,8 @@ from harness import PYTHON, START, Finished, Project, Running, script, until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.takes(80)
+
 TRICKLE = "touch running; i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 DRAIN = "cat > got; echo committed >> got; sleep 0.3; echo end"
 STUBBORN = script(
