@@ -486,7 +486,7 @@ def test_a_state_of_a_bucket_without_versions_is_told_to_be_lost(desk: Desk) -> 
     s3.put_object(Bucket=plain, Key=f"{desk.stack}/.artifacts/state", Body=b"{}")
     asked = desk.invoke("state.clear", S3_BUCKET_NAME=plain)
     question = "delete the state of project shop (2 bytes, of which this bucket keeps no version)"
-    assert asked.stderr.startswith(f"error: state.clear: {question}: found no terminal")
+    assert asked.stderr.startswith(f"error: state.clear: {question}: needs --yes")
     told = desk.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
     assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
 
