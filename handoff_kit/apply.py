@@ -181,9 +181,9 @@ def _perform(step: Step, target: Stack | None, say: Say, cleanup: ExitStack) -> 
 
             params.push(step, _required(target), say)
         case MoveData():
-            from handoff_kit.deployment import move
+            from handoff_kit.remote import move_bucket
 
-            move.move(step, _required(target), cleanup, say)
+            move_bucket.move(step, _required(target), cleanup, say)
         case CheckNoRunningTasks():
             if error := running_error(step, _required(target)):
                 raise error
@@ -231,14 +231,14 @@ def _not_deleted(answer: Mapping[str, Any]) -> list[str]:
     return [f"{what} ({code})" for code, what in (*keys, *images) if code not in ITEM_ALREADY_GONE]
 
 
+def _holds_text(step: WriteFile) -> bool:
+    return step.path.is_file() and step.path.read_bytes() == step.text.encode()
+
+
 def _display(path: Path) -> str:
     """A path relative to the working directory, where it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _holds_text(step: WriteFile) -> bool:
-    return step.path.is_file() and step.path.read_bytes() == step.text.encode()
 
 
 def _write(path: Path, text: str, mode: int, directory_mode: int = 0o777) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from handoff_kit import resource_names
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.remote import names
 from handoff_kit.source import Problem
 from handoff_runtime import keys
 
@@ -39,7 +39,7 @@ class _Limit(NamedTuple):
 
 def problems(name: str, environment: str, loaded: Project, known: Iterable[str] = ()) -> tuple[Obstacle, ...]:
     """Everything that AWS would not take of a project called so, beside others of these names."""
-    own = names.stack(name, environment)
+    own = resource_names.stack(name, environment)
     return (*of_stack(own, environment, loaded), *_shared(name, environment, known))
 
 
@@ -56,26 +56,26 @@ def refuse(place: ProjectPlace, environment: str, loaded: Project, known: Iterab
 
 def _limits(stack: str, environment: str, loaded: Project) -> Iterator[_Limit]:
     """https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html, each service's API reference."""
-    yield _Limit("a CloudFormation stack", names.registry(stack), 128)
-    yield _Limit("an ECR repository", names.repository(stack), 256)
+    yield _Limit("a CloudFormation stack", resource_names.registry(stack), 128)
+    yield _Limit("an ECR repository", resource_names.repository(stack), 256)
     yield _Limit("a parameter", keys.parameter(stack), 1011)
-    yield _Limit("a family of task definitions", names.family(stack), 255)
-    yield _Limit("a log group", names.log_group(stack), 512)
-    yield _Limit("an IAM path", names.role_path(stack), 512)
+    yield _Limit("a family of task definitions", resource_names.family(stack), 255)
+    yield _Limit("a log group", resource_names.log_group(stack), 512)
+    yield _Limit("an IAM path", resource_names.role_path(stack), 512)
     yield from _of_environment(environment, loaded)
     if loaded.schedules:
-        yield _Limit("a group of schedules", names.schedule_group(stack), 64)
-        yield _Limit("a state machine", names.state_machine(stack), 80)
-        yield _Limit("an SQS queue", names.dead_letters(stack), 80)
+        yield _Limit("a group of schedules", resource_names.schedule_group(stack), 64)
+        yield _Limit("a state machine", resource_names.state_machine(stack), 80)
+        yield _Limit("an SQS queue", resource_names.dead_letters(stack), 80)
 
 
 def _of_environment(environment: str, loaded: Project) -> Iterator[_Limit]:
     if not loaded.deploy.bucket:
-        yield _Limit("a bucket", names.bucket(environment, _ACCOUNT, _LONGEST_REGION), 63)
+        yield _Limit("a bucket", resource_names.bucket(environment, _ACCOUNT, _LONGEST_REGION), 63)
     if not loaded.deploy.cluster:
-        yield _Limit("an ECS cluster", names.cluster(environment), 255)
+        yield _Limit("an ECS cluster", resource_names.cluster(environment), 255)
     if not loaded.deploy.alerts:
-        yield _Limit("an SNS topic", names.topic(environment), 256)
+        yield _Limit("an SNS topic", resource_names.topic(environment), 256)
 
 
 def _too_long(limit: _Limit) -> Obstacle:
@@ -100,9 +100,9 @@ def _shared(name: str, environment: str, known: Iterable[str]) -> Iterator[Obsta
 @cache
 def _in_aws(name: str, environment: str) -> dict[tuple[str, str], str]:
     """What only one project may have: each by its kind and its name as AWS compares it."""
-    stack = names.stack(name, environment)
-    repository = names.repository(stack)
-    stacks = (stack, names.registry(stack), names.schedule(stack))
+    stack = resource_names.stack(name, environment)
+    repository = resource_names.repository(stack)
+    stacks = (stack, resource_names.registry(stack), resource_names.schedule(stack))
     return {
         **{("stack", each.lower()): f"the stack {each}" for each in stacks},
         ("repository", repository): f"the repository {repository}",

@@ -25,8 +25,8 @@ from handoff_kit.image import container as containers
 from handoff_kit.image.builder import Builder
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project
-from handoff_kit.remote import names
 from handoff_kit.remote.stack import Stack
+from handoff_kit.resource_names import OWNER_VARIABLE
 from handoff_kit.runtime import Container, LocalRun, RunView, last_record
 from handoff_kit.runtime import run as run_runtime
 from handoff_kit.venvs.install import venv_status
@@ -174,7 +174,7 @@ def run_remote(
     store_variables = {
         "STACK_NAME": stack.name,
         "S3_BUCKET_NAME": stack.bucket,
-        names.OWNER_VARIABLE: stack.bucket_owner,
+        OWNER_VARIABLE: stack.bucket_owner,
     }
     planned = LocalRun(place.build / "remote", "", **words, store=store_variables)
     data = "files and artifacts" if planned.no_state else "files, artifacts and state"

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from handoff_kit.image.context import Entry
-from handoff_runtime.aws.transfer import Local
+if TYPE_CHECKING:  # `run-local` loads this module, and shall not wait for the transfers of S3
+    from handoff_kit.image.context import Entry
+    from handoff_runtime.aws.transfer import Local
 
 
 @dataclass(frozen=True)

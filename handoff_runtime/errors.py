@@ -14,7 +14,7 @@ def inserted(text: object) -> str:
 
 
 class HandoffError(Exception):
-    """A mistake that can be told in one line, with a hint that mends it.
+    """An error for the user: what is wrong, in one line, and a hint with the fix.
 
     `marked` is the message with its values marked; of one that marks none, all of it.
     """
@@ -51,7 +51,7 @@ class PipelineError(HandoffError):
 
 
 class StoreError(HandoffError):
-    """Params, files or state cannot be read or kept (sysexits.h EX_UNAVAILABLE).
+    """Params, files or state cannot be read or written (sysexits.h EX_UNAVAILABLE).
 
     `passing`: AWS gave no answer, or was too busy for one, so nothing is known of what was called.
     """

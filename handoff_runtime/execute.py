@@ -1,6 +1,6 @@
 """Executing a pipeline: all stages at once, joined by links, watched until nothing of them is left.
 
-One loop, no threads: poll(2) tells of data, of signals, of stages that ended, and of time. Whom to stop then is
+One loop, no threads: poll(2) reports data, signals, stages that ended, and time. Whom to stop then is
 decided in `ladder`, what to do about what stages leave behind in `leftovers`, what it all means in `outcome`.
 """
 
@@ -29,14 +29,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Tell = Callable[[Sequence["Figures"]], None]
+    Report = Callable[[Sequence["Figures"]], None]
 
 TICK = 0.25
 REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link
 
 
 class Settings(NamedTuple):
-    """How to execute: the meter mode, and the seconds from being told to stop to the end.
+    """How to execute: the meter mode, and the seconds from a stopping signal to the end.
 
     With `read_whole` the last stage is to read its input to the end.
     """
@@ -72,11 +72,11 @@ class Execution:
     """One pipeline being executed."""
 
     def __init__(
-        self, settings: Settings, poller: Poller, signals: Signals, watchdog: Watchdog, log: Log, tell: Tell | None
+        self, settings: Settings, poller: Poller, signals: Signals, watchdog: Watchdog, log: Log, report: Report | None
     ) -> None:
         self._settings, self._poller, self._signals = settings, poller, signals
         self._calls = None if settings.meter == "off" else kernel.calls()
-        self._watchdog, self._log, self._tell = watchdog, log, tell
+        self._watchdog, self._log, self._report = watchdog, log, report
         self._stages: list[Started] = []
         self._stderr = Stderr(self._stages, poller, log)
         self._orphans = Leftovers(self._stages, poller, watchdog, log, self._stderr, settings.grace)
@@ -181,8 +181,8 @@ class Execution:
         self._poller.ignore(self._log.fd)
 
     def _show(self) -> None:
-        if self._tell is not None:
-            self._tell(self.figures())
+        if self._report is not None:
+            self._report(self.figures())
 
     def _links(self) -> list[Link]:
         return [stage.link for stage in self._stages if stage.link is not None]
@@ -190,7 +190,7 @@ class Execution:
     def _tick(self) -> None:
         """What is done every so often: figures, and a look at what ended stages left behind."""
         self._ticks += 1
-        if self._ticks % REFRESH_EVERY == 0 and self._tell is not None:
+        if self._ticks % REFRESH_EVERY == 0 and self._report is not None:
             for link in self._links():
                 link.refresh()
         self._show()

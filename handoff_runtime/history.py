@@ -1,4 +1,4 @@
-"""The history: a line for each run in the index of its day, and the record of each kept beside it.
+"""The history: a line for each run in the index of its day, and the record of each beside it.
 
 Here both lie in `.artifacts`. A run that was killed could not add its line; the next one finds its record, which
 says `running`, and adds the line in its stead.
@@ -39,7 +39,7 @@ FIELDS = (
 
 
 def entry(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the index tells of a run: of its record the summary, and how many rows reached the last stage."""
+    """The entry of a run in the index: a summary of its record, and how many rows reached the last stage."""
     stages = record["stages"]
     rows = stages[-1].get("rows_in") if stages else None
     return {**{name: record[name] for name in FIELDS}, "rows": rows, "state_replaced": record["state"]["replaced"]}
@@ -50,9 +50,9 @@ def line(record: Mapping[str, Any]) -> bytes:
     return as_line(entry(record))
 
 
-def as_line(told: Mapping[str, Any]) -> bytes:
+def as_line(entry: Mapping[str, Any]) -> bytes:
     """An entry as a line of JSON."""
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
 
 
 def text(record: Mapping[str, Any]) -> bytes:
@@ -68,7 +68,7 @@ def day(record: Mapping[str, Any]) -> str:
 def note_killed() -> list[str]:
     """Add the run before, if it was killed: who holds the lock knows that it does not go on any more.
 
-    Notes of a record that cannot be read: this run replaces it, and the history tells nothing of that one.
+    Returns notes of a record that cannot be read: this run replaces it, and the history says nothing of that one.
     """
     try:
         record, wrong = damage.parse(containment.read_file(RECORD, os.path.realpath(ARTIFACTS)), damage.RECORD)

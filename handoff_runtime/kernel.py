@@ -21,7 +21,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Calls(NamedTuple):
-    """splice(2) and tee(2), never blocking: `call(source, sink, count)` tells the bytes, 0 at the end."""
+    """splice(2) and tee(2), never blocking: `call(source, sink, count)` returns the bytes, 0 at the end."""
 
     splice: Call
     tee: Call

@@ -1,8 +1,8 @@
-"""The ladder of stopping: whom to stop, when, and what follows if that is not enough.
+"""Stopping stages: which, when, and what follows if that is not enough.
 
 - a stage failed: what is upstream of it is stopped at once, what is downstream may finish within the grace time;
 - everything downstream ended well: what is upstream is not needed any more, and stopped, unless it writes a file;
-- we were told to stop: the first stage at once, so that the rest may drain; then all; then by SIGKILL.
+- a signal stops the run: the first stage at once, so that the rest may drain; then all; then by SIGKILL.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KILL_AFTER = 5.0
 
 
 class Ladder:
-    """Who of the stages is told to stop; `signal` is the one that made us stop them all, if any."""
+    """Stops stages, and says when; `signal` is the one that stops them all, if any."""
 
     def __init__(
         self, stages: Sequence[Started], poller: Poller, grace: float, log: Log, close_pipes: Callable[[], None]
@@ -33,7 +33,7 @@ class Ladder:
         self.signal: int | None = None
 
     def on_signal(self, number: int) -> None:
-        """Ask the first stage, wait for the rest to drain, ask all, wait, kill (ECS stopTimeout)."""
+        """SIGTERM to the first stage, time for the rest to drain, SIGTERM to all, SIGKILL (ECS stopTimeout)."""
         running = [stage for stage in self._stages if stage.running]
         names = ", ".join(stage.name for stage in running)
         self._log.say(f"{signal.Signals(number).name} received, stopping {names or 'nothing is running'}")

@@ -1,4 +1,4 @@
-"""The lifeline: our standard input, which stays open as long as whoever started us lives.
+"""The lifeline: our standard input, which stays open as long as the process that started us lives.
 
 In a container no descriptor but the standard ones leads outside, and the one who reads our output is the
 container engine, which does not go when the caller goes. The end of standard input is what reaches us then.

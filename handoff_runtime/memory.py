@@ -1,6 +1,6 @@
 """The memory we are given: its limit, and whether the kernel has killed one of us for it (cgroups(7)).
 
-Of both versions of control groups. In a container the path the kernel tells may be one of the host, while
+Of both versions of control groups. In a container the path the kernel gives may be one of the host, while
 what is mounted begins at our own group; so the mount itself is looked at too.
 """
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
-NO_LIMIT = 1 << 62  # what version 1 tells where there is none is a little below 2 to the 63rd
+NO_LIMIT = 1 << 62  # what version 1 says where there is none is a little below 2 to the 63rd
 
 
 class _Version(NamedTuple):
@@ -49,7 +49,7 @@ class Memory:
 
 
 def size(count: int) -> str:
-    """Bytes in the largest unit that tells them whole, or in MiB."""
+    """Bytes in the largest unit that holds them as a whole number, or in MiB."""
     if count >= 1 << 20 and count % (1 << 30):
         return f"{round(count / (1 << 20), 1):g} MiB"
     unit, name = next((unit, name) for unit, name in UNITS if count % unit == 0)

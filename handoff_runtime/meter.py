@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         held: bytes | memoryview
 
         def step(self) -> int:
-            """Move what can be moved and tell how many bytes; BrokenPipeError when the reader has gone."""
+            """Move what can be moved and return how many bytes; BrokenPipeError when the reader has gone."""
 
         def finish(self) -> None:
             """Let go of what is the mover's own."""
@@ -120,7 +120,7 @@ class TeeSplice:
         self._rows.finish()
 
     def refresh(self) -> None:
-        """Have the counter tell what it has, unless we wait for it: its descriptor must stay what it is."""
+        """Have the counter give its number, unless we wait for it: its descriptor must stay what it is."""
         if self.waits != self._rows.fd:
             self._rows.refresh()
 
@@ -136,7 +136,7 @@ class TeeSplice:
         return not self.ended
 
     def _move(self) -> int:
-        """Move what was shown; while `wc` counts, which tells newlines only, look at the last byte alone."""
+        """Move what was shown; while `wc` counts, and that only newlines, look at the last byte alone."""
         before, external = self._shown, self._rows.external
         try:
             if external and self._shown > 1:
@@ -212,7 +212,7 @@ class Link:
 
     `left` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
     wait for its writer, None while there is something to move.
-    With `read_whole` the reader is to read all. What it leaves in the pipes is kept, and a writer of which it left
+    With `read_whole` the reader is to read all. What it leaves in the pipes is counted, and a writer of which it left
     nothing is not cut off: it may be about to end.
     """
 
@@ -242,7 +242,7 @@ class Link:
             self._mover.refresh()
 
     def close(self) -> None:
-        """Close both ends: the writer is told by EPIPE, the reader by end of file."""
+        """Close both ends: the writer learns it by EPIPE, the reader by end of file."""
         if self.open:
             self.open = False
             self._poller.ignore(self._waits)
@@ -251,7 +251,7 @@ class Link:
             self._mover.finish()
 
     def left_over(self) -> bytes:
-        """What the reader left in the pipes; to be asked once it has ended."""
+        """What the reader left in the pipes; call it once the reader has ended."""
         if self._left_over is not None:
             self._unread += kernel.rest(self._left_over)
             os.close(self._left_over)
@@ -267,7 +267,7 @@ class Link:
             self._sink = -1
 
     def _watch(self) -> None:
-        """Wait at one place; the sink is always asked for its error, which tells that the reader has gone."""
+        """Wait at one place; errors of the sink always come: they say that the reader has gone."""
         if self._waits not in (self._sink, self._mover.waits):
             self._poller.ignore(self._waits)
         self._waits = self._mover.waits

@@ -30,8 +30,8 @@ class Unread(NamedTuple):
 class Ending(NamedTuple):
     """How one stage ended.
 
-    `status` as subprocess tells it (negative: the signal); `ended` in seconds of one clock;
-    `stopped` when we had told it to stop before it ended; `left` when its reader had gone before it ended;
+    `status` as in subprocess (negative: the signal); `ended` in seconds of one clock;
+    `stopped` when we had stopped it before it ended; `left` when its reader had gone before it ended;
     `unread` when it ended before its input did, of a stage that is to read all of it.
     """
 

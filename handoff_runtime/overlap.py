@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
 
 
-class Given(Exception):  # noqa: N818  # no error: the run was given up, as it was asked to be
+class Given(Exception):  # noqa: N818  # no error: what was asked for: `overlap: skip`, or a signal
     """The run was given up before it began: skipped, or stopped while it waited. `fields` complete its record."""
 
     def __init__(self, word: str, exit_code: int, reason: str) -> None:

@@ -23,7 +23,7 @@ class Poller:
         self._order = 0
 
     def watch(self, fd: int, events: int, ready: Callable[[int], None]) -> None:
-        """Call `ready(events)` when one comes; with no events asked for, errors still come (poll(2))."""
+        """Call `ready(events)` when one comes; with `events` 0, errors still come (poll(2))."""
         if self._watched.get(fd) != (events, ready):
             self._poll.register(fd, events)
             self._watched[fd] = (events, ready)

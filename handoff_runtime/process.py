@@ -53,7 +53,7 @@ def command(stage: Stage, environ: Mapping[str, str]) -> Command:
 def _shell(stage: Stage, places: str) -> tuple[str, tuple[str, ...]]:
     """The shell for a line, and its words: a command that fails ends it, in a pipe too, as does an unset variable.
 
-    bash, started as `sh`, is in POSIX mode, and has pipefail; another `sh` is asked whether it has.
+    bash, started as `sh`, is in POSIX mode, and has pipefail; another `sh` finds out whether it has.
     """
     line = stage.argv[-1]
     bash = next(filter(_is_executable, _candidates("bash", places)), None)
@@ -88,7 +88,7 @@ def start(command: Command, stdin: int, stdout: int, stderr: int) -> int:
 
 
 def holds(pid: int, fd: int) -> bool:
-    """Whether a process has open what our `fd` is, as far as the system tells (proc(5)); of an ended one, yes."""
+    """Whether a process has open what our `fd` is, as far as the system shows it (proc(5)); of an ended one, yes."""
     place, ours = f"/proc/{pid}/fd", os.fstat(fd)
     try:
         for its in os.listdir(place):
@@ -145,7 +145,7 @@ def _is_executable(place: str) -> bool:
 
 
 def _check_interpreter(stage: Stage, path: str) -> None:
-    """A script whose interpreter is gone (a venv that was moved) would be told as if it were not there itself."""
+    """For a script whose interpreter is gone (a venv that was moved) the kernel says that the script is missing."""
     try:
         with open(path, "rb") as file:
             head = file.read(256)

@@ -1,6 +1,6 @@
-"""Figures while the run goes on, for whoever watches: one JSON line every so often, on a descriptor of theirs.
+"""Figures of a run for the process that started it: one JSON line every so often, on a descriptor.
 
-When nobody holds the other end any more, whoever started us is gone, and the run is to stop.
+When nobody holds the other end any more, that process is gone, and the run is to stop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Tells the figures; a line nobody reads in time is left out, never waited for."""
+    """Writes the figures; a line nobody reads in time is left out, never waited for."""
 
     def __init__(self, fd: int, poller: Poller, signals: Signals) -> None:
         self._fd: int | None = fd
@@ -30,7 +30,7 @@ class Progress:
         os.set_blocking(fd, False)
         poller.watch(fd, 0, self._watcher_gone)
 
-    def tell(self, figures: Sequence[Figures]) -> None:
+    def write(self, figures: Sequence[Figures]) -> None:
         """Send one line."""
         if self._fd is None:
             return

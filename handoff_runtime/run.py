@@ -238,7 +238,7 @@ def run_stages(context: RunContext, commands: Sequence[Command], signals: Signal
         lifeline.watch(poller, signals)
     log.say(f"run {context.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
-        execution = Execution(context.settings, poller, signals, watchdog, log, progress.tell if progress else None)
+        execution = Execution(context.settings, poller, signals, watchdog, log, progress.write if progress else None)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)
@@ -258,7 +258,7 @@ def judge(context: RunContext, result: Result, memory: Memory) -> record.Ended:
         reason = f"stopped by {outcome.signal_name(result.signal)}" if result.signal else None
         return record.Ended(judged, reason=reason, figures=figures)
     name, ending = context.pipeline.stages[judged.culprit].name, endings[judged.culprit]
-    # The exit code, since a shell tells by it that what it ran was killed.
+    # The exit code, by which a shell says that what it ran was killed.
     why_killed = memory.why_killed() if judged.exit == outcome.KILLED else None
     return record.Ended(judged, name, f"stage {name} {outcome.describe(ending, why_killed)}", figures)
 

@@ -55,7 +55,7 @@ def unseal(text: str) -> bytes:
         return lzma.decompress(packed, lzma.FORMAT_ALONE) if name == "lzma" else zlib.decompress(packed)
     except (ValueError, EOFError, lzma.LZMAError, zlib.error) as error:  # ValueError: no base64
         message = f"params: what is stored is damaged ({error})"
-        raise PipelineError(message, "store them anew: invoke params.push") from None
+        raise PipelineError(message, "store them again: invoke params.push") from None
 
 
 def tier(document: Mapping[str, Any], text: str, *, advanced: bool) -> str:

@@ -47,7 +47,7 @@ class Started:
             return self.link.left is not None
         if self.stdout_copy < 0:
             return False
-        poll = select.poll()  # while we hold it too, it is told no end (poll(2))
+        poll = select.poll()  # while we hold it too, it has no end of file (poll(2))
         poll.register(self.stdout_copy, 0)
         return bool(poll.poll(0))
 
@@ -63,7 +63,7 @@ class Started:
         return self.unread or (self.link is not None and self.link.deserted)
 
     def unread_output(self, meter: str) -> Unread | None:
-        """What its reader left of its output; None where it read to the end. To be asked once all have ended."""
+        """What its reader left of its output; None where it read to the end. Call it once all have ended."""
         data = b""
         if self.link is not None:
             data = self.link.left_over()

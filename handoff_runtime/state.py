@@ -31,7 +31,7 @@ _LEVEL_NAMES = frozenset({
 
 
 class Snapshot(NamedTuple):
-    """A state as the record tells of it: bytes, and the CRC-32 of them as eight hex digits."""
+    """A state in the record: bytes, and the CRC-32 of them as eight hex digits."""
 
     bytes: int
     crc32: str
@@ -76,12 +76,11 @@ _OPTION = r"""(?<![^\s'"(;|&`])(?:-s|--?[\w-]*state[\w-]*)[\s=\\]*['"]?([^\s'"()
 
 
 def seed(mode: str, *, given: bool) -> bool:
-    """Put an empty object where a tap will look for its state and there is none; tells whether it did.
+    """Put an empty object where a tap will look for its state and there is none; whether it did.
 
     Singer taps are given `--state FILE` from the first run on, and fail where the file is missing or empty.
     """
-    wanted = mode == SINGER or given
-    if not wanted or (os.path.exists(STATE) and os.path.getsize(STATE) > 0):
+    if not (mode == SINGER or given) or (os.path.exists(STATE) and os.path.getsize(STATE) > 0):
         return False
     try:
         with open(STATE, "wb") as file:
@@ -132,7 +131,7 @@ def withdraw() -> None:
 
 
 def keep(mode: str, *, succeeded: bool) -> bool:
-    """Replace the state by what the last stage wrote; tells whether it was replaced.
+    """Replace the state by what the last stage wrote; whether it was replaced.
 
     `all`: the whole output, of a run that succeeded and was not empty. `singer`: the last valid STATE line's
     value, of a failed run too, since a target emits it only after it has committed (Singer specification).

@@ -29,7 +29,7 @@ class Stderr:
             self._poller.watch(stage.stderr, IN, lambda _events: self._on_data(stage))
 
     def close(self, stage: Started) -> None:
-        """Listen no more, whoever still holds it."""
+        """Listen no more, even where a process still has it open."""
         if stage.stderr >= 0:
             self._poller.ignore(stage.stderr)
             os.close(stage.stderr)

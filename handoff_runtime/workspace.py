@@ -93,7 +93,7 @@ def open_left(path: str) -> BinaryIO:
 
 
 def fresh(path: str) -> int:
-    """A new file of that name, open to append; the one of the run before stays whole for whoever reads it."""
+    """A new file of that name, open to append; the one of the run before stays whole for its readers."""
     try:
         if os.path.lexists(path):
             os.unlink(path)
@@ -116,7 +116,7 @@ def tail(path: str, lines: int, most: int) -> bytes:
 
 
 def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
-    """Bytes of a file and, if asked for, its lines; a last one without its newline counts."""
+    """Bytes of a file and, with `count_rows`, its lines; a last one without its newline counts."""
     try:
         with open_left(path) as file:
             if not count_rows:

@@ -34,7 +34,12 @@ def notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
             yield f"schedule {one.name}: every {_interval(one.expression)}, {rule}"
         else:
             coming = _next(one, now)
-            yield from _clock_notes(one, coming)
+            if coming.skipped:
+                skipped = f"{_moments(coming.skipped)} skipped by the clocks of {one.timezone}"
+                yield f"schedule {one.name}: {skipped}; a time that is skipped does not fire"
+            if coming.repeated:
+                repeated = f"{_moments(coming.repeated)} shown twice by the clocks of {one.timezone}"
+                yield f"schedule {one.name}: {repeated}; a time that comes twice fires the first time only"
             if not coming.times:
                 yield f"schedule {one.name}: over; {one.text} does not come again"
 
@@ -69,15 +74,6 @@ def _interval(expression: str) -> str:
     """The interval of a rate: `15 minutes`, `day`."""
     number, unit = expression.removeprefix("rate(").removesuffix(")").split()
     return unit if number == "1" else f"{number} {unit}"
-
-
-def _clock_notes(one: Schedule, coming: NextTimes) -> Iterator[str]:
-    if coming.skipped:
-        rule = "a time that is skipped does not fire"
-        yield f"schedule {one.name}: {_moments(coming.skipped)} skipped by the clocks of {one.timezone}; {rule}"
-    if coming.repeated:
-        rule = "a time that comes twice fires the first time only"
-        yield f"schedule {one.name}: {_moments(coming.repeated)} shown twice by the clocks of {one.timezone}; {rule}"
 
 
 def _moments(moments: Sequence[datetime]) -> str:
@@ -150,18 +146,18 @@ def _wait(wait: timedelta) -> str:
 
 def schedules_json(found: Iterable[ListedSchedule]) -> str:
     """One JSON object a line."""
-    return "".join(f"{json.dumps(_json_values(one), ensure_ascii=False)}\n" for one in found)
-
-
-def _json_values(one: ListedSchedule) -> dict[str, str | int | None]:
-    expression = one.summary.expression
-    return {
-        "project": one.project,
-        "environment": one.environment,
-        "name": one.summary.name,
-        "expression": expression,
-        "timezone": one.summary.timezone,
-        "next": stamp(one.next) if one.next else None,
-        "every_seconds": int(rate_interval(expression).total_seconds()) if is_rate(expression) else None,
-        "state": one.state,
-    }
+    lines = []
+    for one in found:
+        expression = one.summary.expression
+        values = {
+            "project": one.project,
+            "environment": one.environment,
+            "name": one.summary.name,
+            "expression": expression,
+            "timezone": one.summary.timezone,
+            "next": stamp(one.next) if one.next else None,
+            "every_seconds": int(rate_interval(expression).total_seconds()) if is_rate(expression) else None,
+            "state": one.state,
+        }
+        lines.append(json.dumps(values, ensure_ascii=False) + "\n")
+    return "".join(lines)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from handoff_kit import limits
+from handoff_kit import limits, resource_names
 from handoff_kit import params as documents
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
@@ -25,10 +25,9 @@ from handoff_kit.fargate.network import Network
 from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import ProjectPlace, nearest
 from handoff_kit.project import Project
-from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
-from handoff_kit.scheduling.expression import KINDS, expression_problem, is_rate
+from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.settings.schedule import Schedule
@@ -150,9 +149,21 @@ def remove_schedule(deployed: Sequence[Schedule], name: str, stack: Stack) -> tu
 def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule], now: datetime) -> None:
     """Refuse schedules that RunTask would, and those that never run; one that is over may stay deployed."""
     for one in schedules:
-        _check_length(one)
-        if one not in deployed:
-            _check_comes(one, now)
+        where = f"schedule {one.name}"
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
+        data = json.dumps({**one.data, **SCHEDULER_DATA}, ensure_ascii=False)
+        container = {"name": resource_names.CONTAINER, "environment": [{"name": "DATA", "value": data}]}
+        if (length := len(json.dumps({"containerOverrides": [container]}))) > overrides.LONGEST:
+            message = f"{where}: data: found {length:,} characters with all overrides of a run"
+            hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
+            raise ProjectError(f"{message}, expected at most {overrides.LONGEST:,}", hint)
+        if one in deployed or one.kind == "rate":
+            continue
+        if not next_times(one.expression, one.timezone, now, 1).times:
+            message = f"{where}: {one.kind}: found `{one.text}`, which never comes again, expected a time in the future"
+            raise ProjectError(
+                message, f"in {one.timezone} it is {now.astimezone(zone_of(one.timezone)):%Y-%m-%dT%H:%M:%S} now"
+            )
 
 
 def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Mapping[str, Any]) -> None:
@@ -160,25 +171,6 @@ def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Map
     files = documents.document(place, project, stack.environment)["files"] if data else ()
     config = secrets.known(ConfigFile(file["name"], file["value"]) for file in files)
     overrides.check_data(data, place.name, config)
-
-
-def _check_length(schedule: Schedule) -> None:
-    """Refuse what RunTask would: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html."""
-    text = json.dumps({**schedule.data, **SCHEDULER_DATA}, ensure_ascii=False)
-    container = {"name": names.CONTAINER, "environment": [{"name": "DATA", "value": text}]}
-    if (length := len(json.dumps({"containerOverrides": [container]}))) > overrides.LONGEST:
-        message = f"schedule {schedule.name}: data: found {length:,} characters with all overrides of a run"
-        hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
-        raise ProjectError(f"{message}, expected at most {overrides.LONGEST:,}", hint)
-
-
-def _check_comes(schedule: Schedule, now: datetime) -> None:
-    expression = schedule.expression
-    if is_rate(expression) or next_times(expression, schedule.timezone, now, 1).times:
-        return
-    hint = f"in {schedule.timezone} it is {now.astimezone(zone_of(schedule.timezone)):%Y-%m-%dT%H:%M:%S} now"
-    message = f"schedule {schedule.name}: {schedule.kind}: found `{schedule.text}`, which never comes again"
-    raise ProjectError(f"{message}, expected a time in the future", hint)
 
 
 def deploy_schedules(desired: DesiredSchedules, stack: Stack, options: ApplyOptions) -> int:
@@ -204,8 +196,8 @@ def plan_schedules(
     project = desired.project.model_copy(update={"schedules": desired.schedules})
     for message, hint in limits.of_stack(stack.name, stack.environment, project):
         raise ProjectError(f"{place.shown}: {message}", hint)
-    file, name = place.build / "schedule.yml", names.schedule(stack.name)
-    tags = {**deploy.tags, "handoff:project": place.name, "handoff:environment": stack.environment}
+    file, name = place.build / "schedule.yml", resource_names.schedule(stack.name)
+    tags = {**deploy.tags, **resource_names.owner_tags(place.name, stack.environment)}
     text = render_schedule_template(place.root, place.name, desired.schedules, deploy, stack.name, stack.environment)
     return (WriteFile(file, text), ChangeStack(name, file, text, parameters, tags, desired.again, stack.bucket))
 
@@ -222,12 +214,12 @@ def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: 
         if rest:
             desired = DesiredSchedules(place, project, rest, again)
             return apply(plan_schedules(desired, found.parameters, stack), stack, options)
-    return apply((RemoveStack(names.schedule(stack.name), again),), stack, options)
+    return apply((RemoveStack(resource_names.schedule(stack.name), again),), stack, options)
 
 
 def _schedule_stack(stack: Stack) -> Deployed | None:
     """The schedule stack with its template; one whose creation failed has no schedules."""
-    found = deployed.read(stack.clients, names.schedule(stack.name), template=True)
+    found = deployed.read(stack.clients, resource_names.schedule(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found
 
 

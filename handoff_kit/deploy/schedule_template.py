@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from handoff_kit import resource_names
 from handoff_kit.jinja import render
-from handoff_kit.remote import names
 from handoff_kit.settings.deploy import Deploy
 from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.deployed import Deployed
@@ -52,13 +52,13 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
         "environment": environment,
         "stack": stack,
         "names": {
-            "group": names.schedule_group(stack),
-            "machine": names.state_machine(stack),
-            "family": names.family(stack),
-            "container": names.CONTAINER,
-            "queue": names.dead_letters(stack),
-            "role_path": names.role_path(stack),
-            "topic": names.topic(environment),
+            "group": resource_names.schedule_group(stack),
+            "machine": resource_names.state_machine(stack),
+            "family": resource_names.family(stack),
+            "container": resource_names.CONTAINER,
+            "queue": resource_names.dead_letters(stack),
+            "role_path": resource_names.role_path(stack),
+            "topic": resource_names.topic(environment),
         },
         "deploy": deploy,
         "schedules": [_schedule_values(one) for one in ordered],

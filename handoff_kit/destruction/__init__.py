@@ -1,1 +1,1 @@
-"""Taking a project, or what the projects of an environment share, out of AWS again: read, planned, done, proven."""
+"""The contents of buckets and repositories: counted, and the calls that delete them."""

@@ -1,31 +1,26 @@
-"""What lies below a prefix of a bucket: every version of every object, and what was never uploaded whole."""
+"""All objects below a prefix of a bucket with their versions, and unfinished uploads: counted and deleted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from handoff_kit.remote.errors import told
 from handoff_kit.steps import ApiCalls, Change
-from handoff_runtime.aws.clients import S3
-
-if TYPE_CHECKING:
-    from handoff_runtime.aws.clients import Clients
-
-__all__ = ["Data", "plan", "read"]
+from handoff_kit.text import plural
+from handoff_runtime.aws.clients import S3, Clients
 
 NO_BUCKET = ("NoSuchBucket",)
-A_CALL = 1000
-"""Amazon S3 API Reference, DeleteObjects: so many versions at most; ListObjectVersions tells as many."""
-PAGES = 20  # that are counted of what is not to be removed
+VERSIONS_PER_CALL = 1000
+"""Amazon S3 API Reference, DeleteObjects; a page of ListObjectVersions has as many."""
+MOST_PAGES = 20  # counted of what is kept
 
 
 @dataclass(frozen=True)
 class Data:
-    """Versions (of objects, and marks that one was removed) by key and id; `objects` are there at present.
+    """Versions and delete markers by key and id; `objects` counts the current versions.
 
-    `whole` says whether they were counted to the end.
+    `whole` is false where counting ended at MOST_PAGES.
     """
 
     bucket: str
@@ -38,26 +33,25 @@ class Data:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is there."""
+        """Whether there is nothing to delete."""
         return not self.versions and not self.uploads
 
     @property
     def description(self) -> str:
-        objects = f"{self.objects:,} object{'' if self.objects == 1 else 's'}"
+        objects, versions = plural(self.objects, "object"), plural(len(self.versions), "version")
         more = "" if self.whole else "at least "
-        versions = f"{len(self.versions):,} version{'' if len(self.versions) == 1 else 's'}"
         unfinished = f", {len(self.uploads):,} unfinished uploads" if self.uploads else ""
         return f"s3://{self.bucket}/{self.prefix}: {more}{objects}, {versions}, {self.bytes:,} bytes{unfinished}"
 
 
 def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | None:
-    """What is there, counted to the end only where the `whole` is asked for; None where there is no bucket."""
+    """Count objects, with `whole` to the end; None where there is no bucket."""
     request = {"Bucket": bucket, "Prefix": prefix}
     with told():
         uploads = clients.call_unless(NO_BUCKET, S3, "list_multipart_uploads", **request)
         if uploads is None:
             return None
-        pages = list(islice(clients.pages(S3, "list_object_versions", **request), None if whole else PAGES))
+        pages = list(islice(clients.pages(S3, "list_object_versions", **request), None if whole else MOST_PAGES))
     found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return Data(
         bucket,
@@ -73,20 +67,22 @@ def read(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> Data | N
 def plan(data: Data) -> tuple[ApiCalls, ...]:
     """The calls that delete all of it."""
     place = f"s3://{data.bucket}/{data.prefix}"
-    uploads = [_abort(data.bucket, key, upload) for key, upload in data.uploads]
-    starts = range(0, len(data.versions), A_CALL)
-    removals = [_remove(data.bucket, place, data.versions[start : start + A_CALL]) for start in starts]
+    uploads = [
+        Change(
+            f"abort an unfinished upload of s3://{data.bucket}/{key}",
+            S3,
+            "abort_multipart_upload",
+            {"Bucket": data.bucket, "Key": key, "UploadId": upload},
+        )
+        for key, upload in data.uploads
+    ]
+    starts = range(0, len(data.versions), VERSIONS_PER_CALL)
+    removals = [_remove(data.bucket, place, data.versions[start : start + VERSIONS_PER_CALL]) for start in starts]
     calls = (*removals, *uploads)
     return (ApiCalls(calls),) if calls else ()
 
 
 def _remove(bucket: str, place: str, versions: tuple[tuple[str, str], ...]) -> Change:
     named = [{"Key": key, "VersionId": version} for key, version in versions]
-    count = f"{len(versions):,} version{'' if len(versions) == 1 else 's'}"
     request = {"Bucket": bucket, "Delete": {"Objects": named, "Quiet": True}}
-    return Change(f"delete {count} below {place}", S3, "delete_objects", request)
-
-
-def _abort(bucket: str, key: str, upload: str) -> Change:
-    request = {"Bucket": bucket, "Key": key, "UploadId": upload}
-    return Change(f"abort an unfinished upload of s3://{bucket}/{key}", S3, "abort_multipart_upload", request)
+    return Change(f"delete {plural(len(versions), 'version')} below {place}", S3, "delete_objects", request)

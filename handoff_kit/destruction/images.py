@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handoff_kit.remote.registry import ECR
+from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import ApiCalls, Change
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from handoff_kit.remote.stack import Stack
-
-__all__ = ["Images", "plan", "read"]
+from handoff_kit.text import plural
 
 NO_REPOSITORY = ("RepositoryNotFoundException",)
-A_CALL = 100
-"""Amazon ECR API Reference, BatchDeleteImage: so many images at most."""
+IMAGES_PER_CALL = 100
+"""Amazon ECR API Reference, BatchDeleteImage."""
 LISTS = ("index", "manifest.list")
-"""Parts of the media types of what names other images, which cannot be removed before it."""
+"""Parts of the media types of manifest lists, which are deleted before the images they name."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """By their digests; `lists` are those that name others."""
+    """Images by their digests; `lists` are manifest lists."""
 
     repository: str
     lists: tuple[str, ...] = field(default=(), repr=False)
@@ -33,15 +29,19 @@ class Images:
 
     @property
     def description(self) -> str:
-        count = len(self.lists) + len(self.plain)
-        return f"{count:,} image{'' if count == 1 else 's'} ({self.bytes:,} bytes)"
+        return f"{plural(len(self.lists) + len(self.plain), 'image')} ({self.bytes:,} bytes)"
 
 
 def read(stack: Stack, repository: str) -> Images | None:
-    """What is there; None where there is no such repository."""
+    """None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
     pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
-    return _images(repository, [image for page in pages for image in page["imageDetails"]]) if pages else None
+    if not pages:
+        return None
+    found = [image for page in pages for image in page["imageDetails"]]
+    lists = tuple(one["imageDigest"] for one in found if _is_list(one))
+    plain = tuple(one["imageDigest"] for one in found if not _is_list(one))
+    return Images(repository, lists, plain, sum(one.get("imageSizeInBytes", 0) for one in found))
 
 
 def plan(images: Images) -> tuple[ApiCalls, ...]:
@@ -50,18 +50,12 @@ def plan(images: Images) -> tuple[ApiCalls, ...]:
     return tuple(ApiCalls(tuple(_calls(images.repository, digests))) for digests in kinds if digests)
 
 
-def _images(repository: str, found: Sequence[Any]) -> Images:
-    lists = [one["imageDigest"] for one in found if _is_list(one)]
-    plain = [one["imageDigest"] for one in found if not _is_list(one)]
-    return Images(repository, tuple(lists), tuple(plain), sum(one.get("imageSizeInBytes", 0) for one in found))
-
-
 def _is_list(image: Any) -> bool:  # noqa: ANN401  # as boto3 hands it over
     return any(mark in image.get("imageManifestMediaType", "") for mark in LISTS)
 
 
 def _calls(repository: str, digests: Sequence[str]) -> Iterable[Change]:
-    for start in range(0, len(digests), A_CALL):
-        some = [{"imageDigest": digest} for digest in digests[start : start + A_CALL]]
-        what = f"delete {len(some):,} image{'' if len(some) == 1 else 's'} of repository {repository}"
+    for start in range(0, len(digests), IMAGES_PER_CALL):
+        some = [{"imageDigest": digest} for digest in digests[start : start + IMAGES_PER_CALL]]
+        what = f"delete {plural(len(some), 'image')} of repository {repository}"
         yield Change(what, ECR, "batch_delete_image", {"repositoryName": repository, "imageIds": some})

@@ -9,7 +9,7 @@ from typing import Any
 from handoff_kit.fargate import failures
 from handoff_kit.fargate.known import Known
 from handoff_kit.fargate.sizes import larger
-from handoff_kit.remote.names import CONTAINER
+from handoff_kit.resource_names import CONTAINER
 
 STOPPED, OVER = "STOPPED", ("STOPPED", "DEPROVISIONING")
 KILLED, SEGMENTATION, TERMINATED = 137, 139, 143

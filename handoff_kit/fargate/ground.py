@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handoff_kit import resource_names
 from handoff_kit.fargate.known import Known
 from handoff_kit.fargate.network import Network, needs_shared, network
-from handoff_kit.remote import connection, names
+from handoff_kit.remote import connection
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
+from handoff_kit.resource_names import CONTAINER
 from handoff_kit.settings.deploy import Deploy
 from handoff_kit.stacks import deployed
 from handoff_kit.stacks.deployed import Deployed
@@ -25,23 +27,23 @@ class Cluster:
     @property
     def family(self) -> str:
         """The family of the task definitions."""
-        return names.family(self.stack.name)
+        return resource_names.family(self.stack.name)
 
     @property
     def log_group(self) -> str:
         """The log group of the tasks."""
-        return names.log_group(self.stack.name)
+        return resource_names.log_group(self.stack.name)
 
     def log_stream(self, task: str) -> str:
         """The log stream of a task, by its id."""
-        return f"{names.log_prefix()}/{names.CONTAINER}/{task}"
+        return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
 
 
 def cluster_of(stack: Stack, deploy: Deploy) -> Cluster:
     """The tasks of a project, by names alone; nothing is called."""
     file = f"projects/{stack.project}/project.yml"
     known = Known(stack.options, file, stack.name, deploy.public_ip, deploy.stop_timeout)
-    return Cluster(stack, deploy.cluster or names.cluster(stack.environment), known)
+    return Cluster(stack, deploy.cluster or resource_names.cluster(stack.environment), known)
 
 
 def read_network(stack: Stack, deploy: Deploy) -> Network:
@@ -49,11 +51,11 @@ def read_network(stack: Stack, deploy: Deploy) -> Network:
     task = deployed.read(stack.clients, stack.name)
     if task is None or "TaskDefinition" not in task.outputs:
         raise not_deployed(stack, task)
-    shared_name = names.shared(stack.environment)
+    shared_name = resource_names.shared(stack.environment)
     shared = deployed.read(stack.clients, shared_name) if needs_shared(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
     outputs = shared.outputs if shared else {}
-    found = network(deploy, clusters, outputs, task.outputs, names.cluster(stack.environment))
+    found = network(deploy, clusters, outputs, task.outputs, resource_names.cluster(stack.environment))
     if not found.subnets:
         message = f"stack {shared_name}: found no subnets, expected those of the shared network"
         raise AWSError(message, f"invoke deploy {stack.options}")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from handoff_kit import resource_names
 from handoff_kit.fargate import ending, tasks
 from handoff_kit.fargate.ground import Cluster
 from handoff_kit.fargate.log import ABSENT, LOGS, Event, Form, Tail, since
 from handoff_kit.fargate.observer import BRIEF, Absence, Observer
-from handoff_kit.remote import history, names
+from handoff_kit.remote import history
 from handoff_kit.remote.errors import AWSError
 
 Put = Callable[[str], None]
@@ -109,7 +110,7 @@ def _pages(cluster: Cluster, query: Asked) -> Iterator[Sequence[Event]]:
         if not tail.there:
             raise _no_log(cluster, query.stream)
     else:
-        prefix = f"{names.log_prefix()}/"
+        prefix = f"{resource_names.log_prefix()}/"
         request = {"logGroupName": cluster.log_group, "logStreamNamePrefix": prefix, **since(query.since)}
         yield from _filter_events(cluster, request)
 

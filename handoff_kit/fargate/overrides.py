@@ -10,7 +10,7 @@ from typing import Any
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate import secrets
 from handoff_kit.fargate.size import Size
-from handoff_kit.remote.names import CONTAINER
+from handoff_kit.resource_names import CONTAINER
 from handoff_runtime.mask import Mask
 from handoff_runtime.variables import NAME
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handoff_kit import resource_names
 from handoff_kit.fargate.ending import has_run
 from handoff_kit.fargate.ground import Cluster
-from handoff_kit.remote import connection, names
+from handoff_kit.remote import connection
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
 
@@ -83,6 +84,6 @@ def _describe(cluster: Cluster, tasks: Sequence[str]) -> list[Task]:
 
 def running_ids(stack: Stack, cluster: str) -> tuple[str, ...]:
     """The ids of the tasks of a project that are running or starting; none where there is no such cluster."""
-    request = {"cluster": cluster, "family": names.family(stack.name), "desiredStatus": "RUNNING"}
+    request = {"cluster": cluster, "family": resource_names.family(stack.name), "desiredStatus": "RUNNING"}
     pages = stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
     return tuple(id_of(arn) for page in pages for arn in page["taskArns"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handoff_kit.faults.fault import Fault, label, quoted, short
 from handoff_kit.forms import is_base, is_package, is_service
-from handoff_kit.image.context import ELSEWHERE, NEVER
+from handoff_kit.names import NEVER_IN_IMAGE, OUTSIDE_IMAGE
 from handoff_runtime.variables import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -204,7 +204,9 @@ def _pattern(value: str, key: str) -> tuple[str, str] | None:
 def _never(value: str) -> tuple[str, str] | None:
     """A pattern for what enters no image in any case."""
     parts = PurePosixPath(value).parts
-    name = next((part for part in parts if part in NEVER), parts[0] if parts[0] in (*ELSEWHERE, ".env") else None)
+    name = next(
+        (part for part in parts if part in NEVER_IN_IMAGE), parts[0] if parts[0] in (*OUTSIDE_IMAGE, ".env") else None
+    )
     if name is None:
         return None
     hint = "runs get it in another way: docs/concepts/images.md, What never enters"

@@ -1,33 +1,30 @@
-"""Building an image: what it is called, what is there already, and the steps that make it so."""
+"""Build the image of a project: its name and digest, the steps of a build, and the images that exist."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
-from handoff_kit import forms
+from handoff_kit import forms, text
 from handoff_kit.errors import ImageError, ProjectError
-from handoff_kit.image import context, dockerfile, obstacles
+from handoff_kit.image import checks, context, dockerfile
+from handoff_kit.image.builder import Ask, Builder
+from handoff_kit.image.context import Entry
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Project
 from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
 from handoff_kit.venvs import locks
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from handoff_kit.image.builder import Builder
-    from handoff_kit.image.context import Entry
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
-
-__all__ = ["Source", "checked", "existing", "is_current", "label", "plan_build", "plan_render", "repository", "source"]
 
 CONTEXT = "handoff.context"
 PROJECT = "handoff.project"
 REVISION = "org.opencontainers.image.revision"
 TAG_LENGTH = 12
-# Which RUN failed, as the old builder, BuildKit (twice) and podman tell it.
+ID_LENGTH = 12
+# Which RUN failed, in the words of the old builder, BuildKit (twice) and podman
 _FAILED = r"(?:The command '|executor failed running \[|process \"|(?:at|building at) STEP \"RUN )[^\n]*"
 WHERE = (
     _FAILED + r"--python[ \",]+(?:python[ \",]+)?(?!/opt|python[ \",])([^ \"',\]]+)",
@@ -49,7 +46,7 @@ CAUSES = (
     r"(?:lookup|dial tcp) \S+.*: .+",
 )
 HINTS = (
-    (r"Git executable not found", "take git along where venvs are made: image: {build_packages: [git]}"),
+    (r"Git executable not found", "install git in the builder: image: {build_packages: [git]}"),
     (r"buildx component is missing", "install docker's buildx plugin, or unset DOCKER_BUILDKIT"),
     (r"exec format error", "this machine does not run that platform; emulation does: https://docs.docker.com/go/qemu"),
     (r"No space left on device|no space left on device", "make room: docker system prune, or podman system prune"),
@@ -58,7 +55,7 @@ HINTS = (
 
 @dataclass(frozen=True)
 class Source:
-    """What an image is made from: the Dockerfile and the context, for one platform."""
+    """The Dockerfile and the context of an image, for one platform."""
 
     place: ProjectPlace
     dockerfile: str
@@ -67,22 +64,22 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """sha256 of all of it, in hexadecimal."""
+        """sha256 of Dockerfile, context and platform, in hexadecimal."""
         return context.digest(self.dockerfile, self.platform, self.context)
 
     @property
     def reference(self) -> str:
-        """The name of the image that is made from it."""
+        """The name of the image, with a tag of its content."""
         return f"{repository(self.place.name)}:{self.digest[:TAG_LENGTH]}"
 
 
 def repository(project: str) -> str:
-    """A project's images, by a name that a registry takes (lower case, single separators)."""
+    """The name of a project's images, as a registry takes it: lower case, single separators."""
     return "handoff-" + re.sub(r"[_-]+", "-", project.lower()).strip("-")
 
 
 def checked(tag: str) -> str:
-    """A name for an image, if it is one that a registry takes."""
+    """The name of an image, if a registry takes it."""
     if re.fullmatch(forms.BASE.strip("^$"), tag) and "@" not in tag:
         return tag
     message = f"--tag: found {tag!r}, expected a name as docker takes it: [HOST[:PORT]/]PATH[:TAG], in lower case"
@@ -90,13 +87,13 @@ def checked(tag: str) -> str:
 
 
 def source(place: ProjectPlace, project: Project, platform: str) -> Source:
-    """What the project's image is made from; ProjectError where something stands in its way."""
-    obstacles.refuse(place, project)
+    """The source of the project's image; ProjectError where something prevents a build."""
+    checks.check_image(place, project)
     return Source(place, dockerfile.render(place, project), context.entries(place, project), platform)
 
 
 def plan_render(made: Source) -> tuple[Step, ...]:
-    """The steps that put Dockerfile and context on disk, to be read and to be built from."""
+    """The steps that write Dockerfile and context to build/."""
     build = made.place.build
     return (WriteFile(build / "Dockerfile", made.dockerfile), WriteContext(build / "context", made.context))
 
@@ -112,7 +109,7 @@ def plan_build(
     settings: Sequence[str],
     no_cache: bool,
 ) -> tuple[Step, ...]:
-    """The steps that make the image; none where it is there already.
+    """The steps that build the image; none where it is `there`, as `image inspect` describes it, and up to date.
 
     `settings` are names of index settings that are set here; their values go by the environment.
     """
@@ -122,21 +119,24 @@ def plan_build(
     options += ["--no-cache"] if no_cache else []
     arguments = (f"REVISION={revision}", f"CONTEXT={made.digest}", *settings)
     options += [word for argument in arguments for word in ("--build-arg", argument)]
-    return (*plan_render(made), _built(made, builder, reference, options))
+    build = made.place.build.relative_to(made.place.root).as_posix()
+    argv = (builder.kind, "build", "--force-rm", "--tag", reference, *options)
+    argv += ("--file", f"{build}/Dockerfile", f"{build}/context")
+    run = RunCommand(argv, made.place.root, f"build image {reference}", telling=CAUSES, where=WHERE, hints=HINTS)
+    return (*plan_render(made), run)
 
 
 def is_current(image: Mapping[str, Any] | None, made: Source) -> bool:
-    """Whether an image was made from just this."""
+    """Whether an image was built from this source."""
     return image is not None and label(image, CONTEXT) == made.digest
 
 
 def existing(made: Source, builder: Builder) -> str:
-    """The project's image, if it is built and made of what lies here; else ImageError."""
-    image = builder.image(made.reference)
-    if is_current(image, made):
+    """The name of the project's image, if it is built and up to date; else ImageError."""
+    if is_current(builder.image(made.reference), made):
         return made.reference
     name = made.place.name
-    message = f"image of {name}: found none made from the project as it is now, expected {made.reference}"
+    message = f"image of {name}: no image of the current project files, expected {made.reference}"
     raise ImageError(message, f"invoke build --project {name}")
 
 
@@ -146,21 +146,85 @@ def label(image: Mapping[str, Any], name: str) -> str:
     return str(labels.get(name, ""))
 
 
-def _built(made: Source, builder: Builder, reference: str, options: Sequence[str]) -> RunCommand:
-    build = _from_root(made.place, made.place.build)
-    argv = (
-        builder.kind,
-        "build",
-        "--force-rm",
-        "--tag",
-        reference,
-        *options,
-        "--file",
-        f"{build}/Dockerfile",
-        f"{build}/context",
+def git_revision(place: ProjectPlace, ask: Ask) -> str:
+    """The commit, followed by `+changed` where the project's files differ from it; empty outside of git."""
+    git = ("git", "-C", str(place.directory))
+    commit = ask((*git, "rev-parse", "HEAD"))
+    if commit.exit:
+        return ""
+    changed = ask((*git, "status", "--porcelain", "--", "."))
+    return commit.stdout.strip() + ("+changed" if changed.stdout.strip() else "")
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that exists: its names, its id (sha256:...), bytes on disk, when it was created."""
+
+    project: str
+    names: tuple[str, ...]
+    id: str
+    size: int
+    created: datetime
+    platform: str
+    revision: str
+    context: str
+
+
+def list_images(builder: Builder, project: str | None) -> tuple[Image, ...]:
+    """The images of a project, or of all, the newest first."""
+    chosen = f"label={PROJECT}={project}" if project else f"label={PROJECT}"
+    listed = builder.ask((builder.kind, "image", "ls", "--quiet", "--no-trunc", "--filter", chosen))
+    if listed.exit:
+        raise ImageError(f"{builder.kind} cannot list its images: {listed.stderr.strip()}")
+    ids = tuple(dict.fromkeys(listed.stdout.split()))
+    if not ids:
+        return ()
+    found = json.loads(builder.ask((builder.kind, "image", "inspect", *ids)).stdout or "[]")
+    return tuple(sorted(map(inspected_image, found), key=lambda image: (image.created, image.names), reverse=True))
+
+
+def inspected_image(found: Mapping[str, Any]) -> Image:
+    """An image from the answer of `image inspect`."""
+    # RFC 3339 with up to nine digits of a second, which Python 3.10 does not read
+    zone = re.search(r"[+-]\d\d:\d\d$", found["Created"])
+    created = datetime.fromisoformat(found["Created"][:19] + (zone.group() if zone else "+00:00"))
+    return Image(
+        project=label(found, PROJECT),
+        names=tuple(found.get("RepoTags") or ()),
+        id=f"sha256:{found['Id'].removeprefix('sha256:')}",
+        size=found["Size"],
+        created=created.astimezone(timezone.utc),
+        platform=f"{found['Os']}/{found['Architecture']}",
+        revision=label(found, REVISION),
+        context=label(found, CONTEXT),
     )
-    return RunCommand(argv, made.place.root, f"build image {reference}", telling=CAUSES, where=WHERE, hints=HINTS)
 
 
-def _from_root(place: ProjectPlace, path: Path) -> str:
-    return path.relative_to(place.root).as_posix()
+def images_table(found: Iterable[Image], now: datetime) -> str:
+    """One line for each name of an image."""
+    rows = []
+    for image in found:
+        revision = image.revision[:ID_LENGTH] + ("+changed" if image.revision.endswith("+changed") else "")
+        digest = image.id.removeprefix("sha256:")[:ID_LENGTH]
+        more = (digest, text.size(image.size), _age(now - image.created), image.platform, revision)
+        rows += [(image.project, name, *more) for name in image.names or ("<none>",)]
+    return text.table(("PROJECT", "IMAGE", "ID", "SIZE", "AGE", "PLATFORM", "REVISION"), rows)
+
+
+def image_line(builder: Builder, reference: str, seconds: float, digest: str | None = None) -> str:
+    """The result of a build or a push in a line: name, digest (else id), size, seconds."""
+    found = builder.image(reference)
+    if found is None:
+        raise ImageError(
+            f"{reference}: built, but {builder.kind} does not have it",
+            "a separate buildx builder keeps its images: docker buildx use default, or set BUILDX_BUILDER=default",
+        )
+    image = inspected_image(found)
+    return f"{reference}  {digest or image.id}  {text.size(image.size)}  {seconds:.1f} s\n"
+
+
+def _age(age: timedelta) -> str:
+    seconds = max(0, int(age.total_seconds()))
+    units = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+    unit, word = next(((unit, word) for unit, word in units if seconds >= unit), (1, "second"))
+    return text.plural(seconds // unit, word)

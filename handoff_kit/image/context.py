@@ -1,4 +1,4 @@
-"""The build context: exactly what an image is made from, in fixed order, with modes and times that its content decides.
+"""The build context: the files of an image in a fixed order, with modes and times that follow from their content.
 
     project/          the project's files, as /app will have them
     volumes/          .env and .artifacts, empty: what is mounted there takes their owner
@@ -6,9 +6,9 @@
     handoff_runtime/  the runtime
     builder/          the lock of uv, that of boto3, and what fills the runtime's environment
 
-What is sensitive or made here never enters, at whatever depth it lies; neither does what reaches a run by
-another way: `project.yml` (the params document carries the pipeline) and `files/` (mounted here, from S3 in AWS).
-Files that are credentials enter only where `image.include` names them.
+Sensitive and generated files never enter, at any depth; neither do `project.yml` (the params document carries the
+pipeline) and `files/` (mounted by a local run, fetched from S3 on AWS). Files that look like credentials enter only
+where `image.include` names them.
 """
 
 from __future__ import annotations
@@ -17,27 +17,19 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import handoff_runtime
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.credentials import is_credential
+from handoff_kit.names import NEVER_IN_IMAGE, OUTSIDE_IMAGE, ProjectPlace
+from handoff_kit.project import Project
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
-
-__all__ = ["ELSEWHERE", "NEVER", "Entry", "credentials", "digest", "enters", "entries", "sha256_of", "size"]
-
-NEVER = (".artifacts", ".git", ".hg", ".local", ".svn")
 NEVER_DIRECTORIES = (".env", ".env.*")  # files of these names are credentials
 USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
-ELSEWHERE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
 VENV_MARK = "pyvenv.cfg"
 PARTS = Path(__file__).with_name("parts")
 RUNTIME = Path(handoff_runtime.__file__).parent
@@ -60,19 +52,19 @@ class Entry:
 
     @property
     def time(self) -> int:
-        """When it was changed, it says (seconds since the epoch): its content decides, wherever it is written.
+        """The time of its last change (seconds since the epoch), which follows from its content.
 
-        One time for all will not do: BuildKit takes a file of the same path, size and time for the one it was
+        One time for all would not do: BuildKit takes a file of the same path, size and time for the one it was
         sent before (its fsutil compares no more), and would build a new image from an old file.
         """
-        told = self.sha256 or (hashlib.sha256(self.target.encode()).hexdigest() if self.target else "0")
-        return FIRST_TIME + int(told[:8], 16) % TIMES
+        content = self.sha256 or (hashlib.sha256(self.target.encode()).hexdigest() if self.target else "0")
+        return FIRST_TIME + int(content[:8], 16) % TIMES
 
 
 def entries(place: ProjectPlace, project: Project) -> tuple[Entry, ...]:
-    """Everything that goes in, by path."""
+    """All entries of the context, by path."""
     found = [
-        *_tree("project", _kept(place, project), place),
+        *_tree("project", _project_files(place, project), place),
         *(_directory(name) for name in ("locks", "volumes", *(f"volumes/{name}" for name in VOLUMES))),
         *(_file(f"locks/{venv.name}.txt", place.lock(venv.name), place) for venv in project.venvs),
         *_tree("handoff_runtime", _modules(RUNTIME), place),
@@ -82,18 +74,18 @@ def entries(place: ProjectPlace, project: Project) -> tuple[Entry, ...]:
 
 
 def digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
-    """What an image is made from, in a word: the same inputs, the same digest."""
+    """sha256 of Dockerfile, platform and context, in hexadecimal."""
     lines = [[entry.path, entry.mode, entry.target, entry.sha256] for entry in context]
     return hashlib.sha256(json.dumps([dockerfile, platform, lines]).encode()).hexdigest()
 
 
 def size(place: ProjectPlace, project: Project) -> int:
     """Bytes of the project's own files."""
-    return sum(path.lstat().st_size for _, path in _kept(place, project) if not path.is_dir())
+    return sum(path.lstat().st_size for _, path in _project_files(place, project) if not path.is_dir())
 
 
 def enters(place: ProjectPlace, project: Project, name: str) -> bool:
-    """Whether a path of the project becomes part of the image, with all that it lies in."""
+    """Whether a path of the project becomes part of the image, with its parents."""
     whole = [path.as_posix() for path in (PurePosixPath(name), *PurePosixPath(name).parents)]
     found = [(place.directory / part, part) for part in whole if part != "."]
     return not any(_stays_out(path, part, project) or _is_secret(path, part, project) for path, part in found)
@@ -120,16 +112,21 @@ def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
             yield inside.as_posix(), path
 
 
-def _kept(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path]]:
+def _project_files(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path]]:
     """The project's paths that enter, relative to it."""
     return ((name, path) for name, path, secret in _walk(place, project) if not secret)
 
 
 def _walk(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path, bool]]:
-    """The project's paths, and whether each is a credential; what else stays out is not even looked into."""
+    """The project's paths, and whether each is a credential, without what else stays out."""
     waiting = [place.directory]
     while waiting:
-        for path in _listed(waiting.pop(), place):
+        directory = waiting.pop()
+        try:
+            paths = list(directory.iterdir())
+        except OSError as error:
+            raise ProjectError(f"{_shown(directory, place)}: {error.strerror}, expected a readable directory") from None
+        for path in paths:
             name = path.relative_to(place.directory).as_posix()
             if not _stays_out(path, name, project):
                 secret = _is_secret(path, name, project)
@@ -137,45 +134,29 @@ def _walk(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path, bo
                 waiting += [path] if path.is_dir() and not path.is_symlink() and not secret else []
 
 
-def _listed(directory: Path, place: ProjectPlace) -> list[Path]:
-    try:
-        return list(directory.iterdir())
-    except OSError as error:
-        raise ProjectError(f"{_shown(directory, place)}: {error.strerror}, expected a directory one can read") from None
-
-
 def _stays_out(path: Path, name: str, project: Project) -> bool:
-    if _matches(path.name, (*NEVER, *USELESS)) or name in ELSEWHERE:
+    if _matches(path.name, (*NEVER_IN_IMAGE, *USELESS)) or name in OUTSIDE_IMAGE:
         return True
     if path.is_dir() and _matches(path.name, NEVER_DIRECTORIES):
         return True
-    left_out = (*project.image.exclude, *(venv.directory for venv in project.venvs))
-    return any(_is_meant(name, pattern) for pattern in left_out) or _is_venv(path)
-
-
-def _is_secret(path: Path, name: str, project: Project) -> bool:
-    return not _is_included(path, name, project) and is_credential(path, name)
-
-
-def _is_included(path: Path, name: str, project: Project) -> bool:
-    """Whether `image.include` names the path, a directory it is in, or something in it."""
-    parts = PurePosixPath(name).parts
-    patterns = [PurePosixPath(pattern).parts for pattern in project.image.include]
-    fitting = [pattern for pattern in patterns if len(pattern) <= len(parts) or path.is_dir()]
-    return any(all(map(fnmatchcase, parts, pattern)) for pattern in fitting)
-
-
-def _is_venv(path: Path) -> bool:
+    relative = PurePosixPath(name)
+    for pattern in (*project.image.exclude, *(venv.directory for venv in project.venvs)):
+        # A pattern is relative to the project; match alone would begin it anywhere
+        if relative.match(pattern) and len(relative.parts) == len(PurePosixPath(pattern).parts):
+            return True
     try:
         return (path / VENV_MARK).is_file()
-    except OSError:  # one may not look into it: told where it is read
+    except OSError:  # unreadable: an error where it is read
         return False
 
 
-def _is_meant(name: str, pattern: str) -> bool:
-    """A pattern is relative to the project; PurePath.match alone would begin it anywhere."""
-    path, parts = PurePosixPath(name), PurePosixPath(pattern).parts
-    return path.match(pattern) and len(path.parts) == len(parts)
+def _is_secret(path: Path, name: str, project: Project) -> bool:
+    """Whether it is a credential, unless `image.include` names it, a directory it is in, or something in it."""
+    parts = PurePosixPath(name).parts
+    patterns = [PurePosixPath(pattern).parts for pattern in project.image.include]
+    fitting = [pattern for pattern in patterns if len(pattern) <= len(parts) or path.is_dir()]
+    included = any(all(map(fnmatchcase, parts, pattern)) for pattern in fitting)
+    return not included and is_credential(path, name)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -197,7 +178,7 @@ def _directory(path: str) -> Entry:
 
 
 def _link(inside: str, name: str, path: Path, place: ProjectPlace) -> Entry:
-    """A link is taken as a link: what it leads to enters by its own path, or not at all."""
+    """A link stays a link: its target enters by its own path, or not at all."""
     target = str(path.readlink())
     led = os.path.normpath(PurePosixPath(name).parent / target)
     if target.startswith("/") or led.split("/")[0] == "..":
@@ -212,11 +193,11 @@ def _file(inside: str, path: Path, place: ProjectPlace) -> Entry:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise ProjectError(f"{_shown(path, place)}: found what is no file, expected a file or a directory")
+            raise ProjectError(f"{_shown(path, place)}: expected a file or a directory")
         mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
         return Entry(inside, mode, path, None, found.st_size, sha256_of(path))
     except OSError as error:
-        raise ProjectError(f"{_shown(path, place)}: {error.strerror}, expected a file one can read") from None
+        raise ProjectError(f"{_shown(path, place)}: {error.strerror}, expected a readable file") from None
 
 
 def _shown(path: Path, place: ProjectPlace) -> str:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["DIRECTORIES", "is_credential"]
+from pathlib import Path, PurePosixPath
 
 HEAD = 1 << 16  # bytes of a file that are looked at
 
@@ -69,8 +63,10 @@ def is_credential(path: Path, name: str) -> bool:
     if path.is_symlink():
         return _is_named(name, KEYS)
     head = _head(path)
-    if _is_named(name, KEYS) and not _is_public(head):
-        return True
+    if _is_named(name, KEYS):
+        blocks = _BLOCK.findall(head)
+        if not blocks or not all(_PUBLIC.fullmatch(block) for block in blocks):
+            return True
     return bool(_PRIVATE.search(head)) or (_is_named(name, SETTINGS) and bool(_PASSWORD.search(head)))
 
 
@@ -78,11 +74,6 @@ def _is_named(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether the end of a path matches one of these."""
     parts = PurePosixPath(name.lower()).parts
     return any(fnmatchcase("/".join(parts[-1 - pattern.count("/") :]), pattern) for pattern in patterns)
-
-
-def _is_public(head: bytes) -> bool:
-    blocks = _BLOCK.findall(head)
-    return bool(blocks) and all(_PUBLIC.fullmatch(block) for block in blocks)
 
 
 def _head(path: Path) -> bytes:

@@ -14,7 +14,6 @@ from handoff_kit.errors import RenderError
 from handoff_kit.venvs import locks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from handoff_kit.names import ProjectPlace
@@ -63,18 +62,14 @@ def _values(place: ProjectPlace, project: Project) -> dict[str, Any]:
         "version": _version(),
         "image": project.image,
         "services": sorted({*SERVICES, *project.image.services}),
-        "venvs": [_built(venv) for venv in project.venvs],
+        "venvs": [_built_venv(venv) for venv in project.venvs],
         "index_settings": INDEX_SETTINGS,
-        "apt_get": _apt_get,
+        # The packages are arguments of the shell's line, never part of it
+        "apt_get": lambda packages: ["sh", "-c", _APT_GET, "apt-get", *packages],
     }
 
 
-def _apt_get(packages: Sequence[str]) -> list[str]:
-    """The packages are arguments of the shell's line, never part of it."""
-    return ["sh", "-c", _APT_GET, "apt-get", *packages]
-
-
-def _built(venv: Venv) -> BuiltVenv:
+def _built_venv(venv: Venv) -> BuiltVenv:
     hashed = not any(map(locks.is_unhashed, venv.requirements))
     paths = filter(None, map(locks.local_path, venv.requirements))
     return BuiltVenv(venv.name, venv.directory, ["--require-hashes"] if hashed else [], list(paths))
@@ -91,5 +86,5 @@ def _render_error(place: ProjectPlace, own: Path, error: Exception) -> RenderErr
     name, line = jinja.locate(error)
     is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own.is_file())
     where = f"projects/{place.name}/{NAME}" if is_own else name or NAME
-    hint = "docs/concepts/images.md tells the blocks and values there are"
+    hint = "docs/concepts/images.md lists the blocks and values"
     return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.reason(error)}", hint)

@@ -1,25 +1,20 @@
-"""Pushing an image to a registry, under the tag that says what it was made of."""
+"""Push an image to a registry, by the tag of its content."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from handoff_kit import forms
 from handoff_kit.errors import ImageError, ProjectError
+from handoff_kit.image.builder import Builder
+from handoff_kit.names import ProjectPlace
 from handoff_kit.steps import RunCommand, Step
-
-if TYPE_CHECKING:
-    from handoff_kit.image.builder import Builder
-    from handoff_kit.names import ProjectPlace
-
-__all__ = ["checked", "named", "plan_login", "plan_push", "pushed"]
 
 DIGEST_FILE = "pushed-digest"
 TAKEN = "another image has this tag for good: name one of your own (--tag), or deploy again, which takes that image"
 PUSHING = (
-    "allow it to whoever deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
-    "ecr:CompleteLayerUpload, ecr:PutImage on the repository"
+    "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, "
+    "ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage on the repository"
 )
 _REFUSED = r"no basic auth credentials|denied|unauthorized|authentication required"
 CAUSES = (
@@ -36,7 +31,7 @@ CAUSES = (
 
 
 def checked(repository: str) -> str:
-    """The repository, if it is one and names no tag: that follows from the image."""
+    """The repository, if it is one and names no tag."""
     hint = "for example: --repository registry.example.com/team/elements"
     if not repository:
         raise ProjectError("no repository is named, expected --repository URI", hint)
@@ -56,7 +51,7 @@ def named(repository: str, tag: str) -> str:
 
 
 def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) -> RunCommand:
-    """The step that signs in to ECR; the password goes by standard input and is good for twelve hours.
+    """The step that signs in to ECR; the password goes by standard input and is valid for twelve hours.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
     """
@@ -65,19 +60,19 @@ def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) 
 
 
 def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, again: str = "") -> tuple[Step, ...]:
-    """The steps that give the image its name in the registry, and bring it there.
-
-    `again` is the command that has signed in to ECR, and does the same once more.
-    """
-    told = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
+    """The steps that name the image for the registry, and push it; `again` is the command that signed in to ECR."""
+    # The registry is the first part of a name, where that is a host (distribution/reference)
+    first, slash, _ = target.partition("/")
+    host = first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""
+    digest_file = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
     hints = (
-        (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {_host(target)}".rstrip()),
+        (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {host}".rstrip()),
         (r"tag is immutable|tag invalid", TAKEN),
         (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
         (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
         *(((r"", f"what has arrived is not sent again: {again}"),) if again else ()),
     )
-    push = (builder.kind, "push", *told, target)
+    push = (builder.kind, "push", *digest_file, target)
     return (
         RunCommand((builder.kind, "tag", image, target), place.root, f"name {image} {target}"),
         RunCommand(push, place.root, f"push {target}", telling=CAUSES, hints=hints),
@@ -85,7 +80,7 @@ def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, ag
 
 
 def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
-    """The digest by which the registry knows it (sha256:...)."""
+    """The digest of an image in the registry (sha256:...)."""
     repository = target.rpartition(":")[0]
     if builder.kind == "podman":
         return (place.root / _digest_file(place)).read_text(encoding="utf-8").strip()
@@ -93,16 +88,10 @@ def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
     found = [each.partition("@")[2] for each in digests if each.startswith(f"{repository}@")]
     if not found:
         raise ImageError(
-            f"{target}: pushed, but {builder.kind} tells no digest of it", f"{builder.kind} images --digests"
+            f"{target}: pushed, but {builder.kind} has no digest of it", f"{builder.kind} images --digests"
         )
     return str(found[0])
 
 
 def _digest_file(place: ProjectPlace) -> str:
     return (place.build / DIGEST_FILE).relative_to(place.root).as_posix()
-
-
-def _host(target: str) -> str:
-    """The registry that a name belongs to: its first part, where that is a host (distribution/reference)."""
-    first, slash, _ = target.partition("/")
-    return first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.resource_names import BUCKET_MARK
 from handoff_runtime.aws.clients import S3, Clients
 
 ABSENT = ("404", "NoSuchBucket")
@@ -34,4 +34,4 @@ def is_marked(clients: Clients, bucket: str, stack: str) -> bool:
     with told():
         answer = clients.call_unless(UNTAGGED, S3, "get_bucket_tagging", Bucket=bucket) or {}
     tags = {one["Key"]: one["Value"] for one in answer.get("TagSet", ())}
-    return stack in (tags.get(CREATED_BY), tags.get(names.BUCKET_MARK))
+    return stack in (tags.get(CREATED_BY), tags.get(BUCKET_MARK))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from handoff_kit import resource_names
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import names, parameter
+from handoff_kit.remote import parameter
 from handoff_kit.remote.errors import told
-from handoff_kit.remote.names import NamedBucket
 from handoff_kit.remote.stack import Stack
+from handoff_kit.resource_names import NamedBucket
 from handoff_kit.stacks import deployed
 from handoff_kit.stacks.deployed import Deployed
 from handoff_runtime.aws import clients as connections
@@ -24,7 +25,7 @@ def sign_in(environ: Mapping[str, str], say: Say) -> Clients:
     Buckets must belong to the account of the credentials, or to the one that S3_BUCKET_OWNER names.
     """
     with told():
-        return connections.connect(environ, say, owner=names.given_owner(environ))
+        return connections.connect(environ, say, owner=resource_names.given_owner(environ))
 
 
 def account(clients: Clients) -> str:
@@ -55,7 +56,7 @@ def connect(
     The bucket is the one the project is deployed with. Before it is deployed S3_BUCKET_NAME decides, then `own`, the
     bucket that the project file names. Without `bucket` nothing is called.
     """
-    named = names.named_bucket(environ, own, place.shown)
+    named = resource_names.named_bucket(environ, own, place.shown)
     clients = sign_in(environ, say)
     target = stack(place, environment, environ, clients, "")
     if not bucket:
@@ -63,23 +64,23 @@ def connect(
     used = bucket_of(deployed.read(clients, target.name), target)
     if used and (note := other_bucket(target.project, used, named)):
         say(f"note: {note}; {used} is used")
-    name = used or (named.name if named else names.bucket(environment, account(clients), clients.region))
+    name = used or (named.name if named else resource_names.bucket(environment, account(clients), clients.region))
     target = replace(target, bucket=name)
-    if names.given_stack(environ):
+    if resource_names.given_stack(environ):
         parameter.check_whose(target)
     return target
 
 
 def stack(place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients, bucket: str) -> Stack:
     """The place of a local project by its names; nothing is called."""
-    name = names.given_stack(environ) or names.stack(place.name, environment)
-    flag = "" if environment == names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
+    name = resource_names.given_stack(environ) or resource_names.stack(place.name, environment)
+    flag = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
     return Stack(place.name, environment, name, bucket, f"--project {place.name}{flag}", clients)
 
 
 def bucket_of(stack: Deployed | None, target: Stack) -> str:
     """The bucket a project is deployed with; empty where it is not deployed, or the stack is another project's."""
-    owner = {"handoff:project": target.project, "handoff:environment": target.environment}
+    owner = resource_names.owner_tags(target.project, target.environment)
     return stack.bucket if stack and owner.items() <= stack.tags.items() else ""
 
 

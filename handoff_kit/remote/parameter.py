@@ -7,8 +7,8 @@ from typing import Any
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.names import STACK_VARIABLE
 from handoff_kit.remote.stack import Stack
+from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_runtime import damage, sealed, store
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.store import Params

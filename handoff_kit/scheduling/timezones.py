@@ -61,7 +61,12 @@ def timezone_problem(text: str) -> tuple[str, str] | None:
     if place:
         hint = f"did you mean `{place}`?"
     elif offset:
-        hint = _suggest_zone_of_offset(offset[1], int(offset[2]), int(offset[3] or 0))
+        hours, minutes = int(offset[2]), int(offset[3] or 0)
+        zone = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{hours}"  # the signs of Etc are reversed
+        all_year = not minutes and zone in _timezones()
+        hint = "name a place that has it, like Europe/Berlin"
+        hint += f"; or, for the same offset all year, {zone}" if all_year else ""
+        hint = hint if hours or minutes else "did you mean `UTC`?"
     else:
         hint = _suggest(name)
     return f"found {f'`{name}`' if name else 'nothing'}, {_EXPECTED}", hint
@@ -79,12 +84,3 @@ def _suggest(text: str) -> str:
     names = {**cities, **{name.lower(): name for name in _timezones()}}
     found = names.get(word) or names.get(word.rpartition("/")[2]) or names.get(nearest(word, names) or "")
     return f"did you mean `{found}`?" if found else "for example: Europe/Berlin, America/New_York, UTC"
-
-
-def _suggest_zone_of_offset(sign: str, hours: int, minutes: int) -> str:
-    """The zone that has an offset all year; the signs of Etc are reversed."""
-    place = "name a place that has it, like Europe/Berlin"
-    name = f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"
-    if minutes or (hours and name not in _timezones()):
-        return place
-    return f"{place}; or, for the same offset all year, {name}" if hours else "did you mean `UTC`?"

@@ -6,7 +6,7 @@ import hashlib
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.names import TEMPLATES
+from handoff_kit.resource_names import TEMPLATES
 from handoff_kit.steps import ChangeStack
 from handoff_runtime.aws.clients import S3, Clients
 

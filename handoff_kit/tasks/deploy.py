@@ -36,8 +36,8 @@ def deploy(
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
     from handoff_kit.apply import ApplyOptions
-    from handoff_kit.deployment import deploy as deploying
-    from handoff_kit.deployment.wanted import desired_projects, desired_shared
+    from handoff_kit.deploy import deploy_project
+    from handoff_kit.deploy.desired import desired_projects, desired_shared
     from handoff_kit.remote import connection
 
     if all and project:
@@ -50,7 +50,7 @@ def deploy(
         options.warn_of_git(desired.place)
         options.warn_of_credentials(desired.place, desired.project)
     clients = connection.sign_in(os.environ, print_progress)
-    context = deploying.DeployContext(
+    context = deploy_project.DeployContext(
         clients,
         connection.account(clients),
         os.environ,
@@ -59,10 +59,10 @@ def deploy(
         prune=prune,
         move_bucket=move_bucket,
     )
-    changes = deploying.deploy(projects, shared, context)
+    changes = deploy_project.deploy(projects, shared, context)
     if not changes:
         print_progress("no changes: the deployment is up to date")
-    finish(c, changes, deploying.next_command(projects, context.target(projects[0]), changed=bool(changes)))
+    finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))
 
 
 @command(
@@ -83,10 +83,11 @@ def destroy(
     yes: bool = False,
 ) -> None:
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
+    from handoff_kit import resource_names
     from handoff_kit.apply import ApplyOptions
-    from handoff_kit.destruction import project as projects
-    from handoff_kit.destruction.shared import destroy_shared, shared_target
-    from handoff_kit.remote import connection, names
+    from handoff_kit.deploy.destroy import destroy_project
+    from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
+    from handoff_kit.remote import connection
 
     name = options.parse_environment(environment, os.environ)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
@@ -101,10 +102,10 @@ def destroy(
     place, settings = _deployed_project(c, project)
     own = settings.bucket if settings else None
     stack = connection.connect(place, name, os.environ, print_progress, own=own)
-    cluster = (settings.cluster if settings else None) or names.cluster(name)
+    cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
     if settings is None:
         print_progress(f"note: found no {place.shown}; using the default names of its resources")
-    changes = projects.destroy(stack, cluster, data=data, options=apply_options)
+    changes = destroy_project(stack, cluster, data=data, options=apply_options)
     finish(c, changes, f"invoke deploy {stack.options}")
 
 
@@ -127,9 +128,9 @@ def _deployed_project(c: Context, project: str) -> tuple[ProjectPlace, Deploy | 
 )
 def status(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
     """Print what is deployed, and whether it is up to date: stack, image, params, next run, last run, outcome."""
+    from handoff_kit.deploy import status_output
+    from handoff_kit.deploy.status import read_status, read_statuses
     from handoff_kit.remote import connection
-    from handoff_kit.status import shown
-    from handoff_kit.status.status import read_status, read_statuses
 
     name = options.parse_environment(environment, os.environ)
     places = (options.find_project(c, project),) if project else options.every_project(c)
@@ -137,10 +138,13 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     if project:
         status, detail, notes = read_status(places[0], name, os.environ, clients)
         statuses = [status]
-        print_data(shown.to_json(statuses, detail)) if json else print_output(shown.page(status, detail))
+        if json:
+            print_data(status_output.to_json(statuses, detail))
+        else:
+            print_output(status_output.page(status, detail))
     else:
         statuses, notes = read_statuses(places, name, os.environ, clients)
-        print_data(shown.to_json(statuses)) if json else print_output(shown.table_of(statuses))
+        print_data(status_output.to_json(statuses)) if json else print_output(status_output.table_of(statuses))
     for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
         print_progress(note)
-    print_progress(f"next: {shown.next_command(statuses)}")
+    print_progress(f"next: {status_output.next_command(statuses)}")

@@ -44,12 +44,12 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
 
 def _plan_templates(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
-    from handoff_kit import templates
+    from handoff_kit import resource_names
+    from handoff_kit.deploy import templates
     from handoff_kit.deploy.schedule_template import render_schedule_template
-    from handoff_kit.remote import names
     from handoff_kit.steps import RemoveTree, WriteFile
 
-    stack = names.given_stack(os.environ) or names.stack(place.name, environment)
+    stack = resource_names.given_stack(os.environ) or resource_names.stack(place.name, environment)
     texts = {
         "shared": templates.shared(place.root, environment, {place.name: loaded}),
         "registry": templates.registry(place.root, place.name, stack, environment),
@@ -75,8 +75,7 @@ def build(
 ) -> None:
     """Build the project's image if it is out of date. Prints its name, id, size and the seconds it took."""
     from handoff_kit.image import build as building
-    from handoff_kit.image import dockerfile, listing
-    from handoff_kit.image.revision import revision
+    from handoff_kit.image import dockerfile
 
     started = time.monotonic()
     place, loaded = options.load_project(c, project)
@@ -90,7 +89,7 @@ def build(
         found.image(reference),
         reference=reference,
         platform=chosen,
-        revision=revision(place, found.ask),
+        revision=building.git_revision(place, found.ask),
         settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
     )
@@ -100,7 +99,7 @@ def build(
     options.warn_of_credentials(place, loaded)
     apply(c, steps)
     if not c.config.run.dry:
-        print_output(listing.line(found, reference, time.monotonic() - started))
+        print_output(building.image_line(found, reference, time.monotonic() - started))
     finish(c, len(steps), f"invoke run-local --container --project {place.name}")
 
 
@@ -110,14 +109,14 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
     from datetime import datetime, timezone
 
     from handoff_kit import names
-    from handoff_kit.image import listing
+    from handoff_kit.image import build as building
 
-    found = listing.images(options.find_builder(builder), names.checked(project) if project else None)
+    found = building.list_images(options.find_builder(builder), names.checked(project) if project else None)
     if not found:
         print_progress(f"no image of {f'project {project}' if project else 'any project'}")
         print_progress("next: invoke build" + (f" --project {project}" if project else ""))
         return
-    print_output(listing.table(found, datetime.now(timezone.utc)))
+    print_output(building.images_table(found, datetime.now(timezone.utc)))
 
 
 @command(
@@ -128,7 +127,7 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
 )
 def push(c: Context, project: str = "", repository: str = "", tag: str = "", builder: str = "") -> None:
     """Push the project's image to a registry. Prints its name there, digest, size and the seconds it took."""
-    from handoff_kit.image import listing
+    from handoff_kit.image import build as building
     from handoff_kit.image import push as pushing
 
     started = time.monotonic()
@@ -139,5 +138,5 @@ def push(c: Context, project: str = "", repository: str = "", tag: str = "", bui
     apply(c, steps)
     if not c.config.run.dry:
         digest = pushing.pushed(found, target, place)
-        print_output(listing.line(found, target, time.monotonic() - started, digest))
+        print_output(building.image_line(found, target, time.monotonic() - started, digest))
     finish(c, len(steps), f"docker run {repository}@DIGEST show_commands --params FILE")

@@ -25,7 +25,7 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     """Validate a project's file and config; print every problem with its line, and what an image would lack."""
     from handoff_kit import limits, names, params, render, run_local, shell
     from handoff_kit.deploy.schedule_output import shared_state_warning
-    from handoff_kit.image import obstacles
+    from handoff_kit.image.checks import find_image_problems
     from handoff_kit.venvs.install import venv_status
 
     name = options.parse_environment(environment, os.environ)
@@ -40,8 +40,8 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
         print_progress(warning)
     for pipe in shell.unguarded_pipes(place, loaded, os.environ):
         print_progress(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
-    for obstacle in obstacles.obstacles(place, loaded):
-        print_progress(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
+    for problem in find_image_problems(place, loaded):
+        print_progress(f"note: for an image: {problem.message}\nhint: {problem.hint}")
     options.warn_of_git(place)
     if missing:
         print_progress(f"note: placeholder {{{{ {missing} }}}} has no default; each run needs a value for it")

@@ -71,7 +71,7 @@ def find_target(c: Context, project: str, environment: str, *, bucket: bool = Tr
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
     """The name of the environment, which becomes a part of names in AWS."""
-    from handoff_kit.remote.names import DEFAULT_ENVIRONMENT
+    from handoff_kit.resource_names import DEFAULT_ENVIRONMENT
 
     flag, name = ("--environment", text) if text else ("HANDOFF_ENVIRONMENT", environ.get("HANDOFF_ENVIRONMENT", ""))
     name = name or DEFAULT_ENVIRONMENT
@@ -143,7 +143,7 @@ def warn_of_git(place: ProjectPlace) -> None:
 
 def warn_of_credentials(place: ProjectPlace, loaded: Project) -> None:
     """Print which files stay out of the image because they are credentials."""
-    from handoff_kit.image import obstacles
+    from handoff_kit.image.checks import credential_problems
 
-    for found in obstacles.credentials(place, loaded):
+    for found in credential_problems(place, loaded):
         print_progress(f"note: {found.message}\nhint: {found.hint}")

@@ -73,16 +73,17 @@ def run(
 
 
 def _project_tasks(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
+    from handoff_kit import resource_names
     from handoff_kit.fargate import ground
-    from handoff_kit.remote import connection, names, parameter
+    from handoff_kit.remote import connection, parameter
 
     name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
-    if names.named_bucket(os.environ, own, place.shown):  # prints a note if the project is deployed with another one
+    if resource_names.named_bucket(os.environ, own, place.shown):  # a note if it is deployed with another one
         stack = connection.connect(place, name, os.environ, print_progress, own=own)
         return ground.cluster_of(stack, loaded.deploy)
     clients = connection.sign_in(os.environ, print_progress)
     stack = connection.stack(place, name, os.environ, clients, "")
-    if names.given_stack(os.environ):
+    if resource_names.given_stack(os.environ):
         parameter.check_whose(stack)
     return ground.cluster_of(stack, loaded.deploy)
 

@@ -38,7 +38,7 @@ class Identity:
 
 
 class Clients:
-    """The clients that were asked for, and one way to call them: what fails is made again, or told as StoreError."""
+    """Clients of boto3, created on demand, and one way to call them: with retries, and errors as StoreError."""
 
     def __init__(self, session: Any, region: str, effects: Effects, identity: Identity | None = None) -> None:
         self._session, self.region, self.effects = session, region, effects
@@ -99,7 +99,7 @@ class Clients:
         return self._call(service, operation, codes, request)
 
     def read(self, bucket: str, key: str) -> tuple[bytes, Any] | None:
-        """A small object and the answer it came with, asked for again when it is cut; None where there is none."""
+        """A small object and the answer it came with, fetched again when it is cut; None where there is none."""
         from botocore.exceptions import BotoCoreError
 
         request = {"Bucket": bucket, "Key": key}
@@ -149,10 +149,10 @@ class Clients:
         """
         if faults.code(error) not in faults.DENIED:
             return False
-        key, asked = request["Key"], {"Bucket": request["Bucket"], "Prefix": request["Key"], "MaxKeys": 1}
+        key, listing = request["Key"], {"Bucket": request["Bucket"], "Prefix": request["Key"], "MaxKeys": 1}
         try:
-            listed = self.call(S3, "list_objects_v2", **asked).get("Contents", ())
-        except StoreError:  # who may not list either is told what was refused first
+            listed = self.call(S3, "list_objects_v2", **listing).get("Contents", ())
+        except StoreError:  # listing is refused too: the first error counts
             return False
         return not listed or bool(listed[0]["Key"] != key)
 
@@ -166,8 +166,8 @@ class Clients:
     def _expect_owner(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
         """Have S3 refuse a bucket of another account, in every operation that can; what the caller gave stays."""
         taken = model.input_shape.members if model.input_shape else ()
-        wanted = {"ExpectedBucketOwner": "Bucket", "ExpectedSourceBucketOwner": "CopySource"}
-        missing = [name for name, of in wanted.items() if name in taken and of in params and name not in params]
+        owner_of = {"ExpectedBucketOwner": "Bucket", "ExpectedSourceBucketOwner": "CopySource"}
+        missing = [name for name, of in owner_of.items() if name in taken and of in params and name not in params]
         owner = self.bucket_owner() if missing else ""
         return {**params, **dict.fromkeys(missing, owner)} if owner else None
 

@@ -1,4 +1,4 @@
-"""Checksums: what our own puts leave beside an object, and what S3 tells of others'."""
+"""Checksums: what our own puts leave beside an object, and what S3 says of others'."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MD5 = re.compile(r'"([0-9a-f]{32})(-[0-9]+)?"')
 
 
 class Expected(NamedTuple):
-    """A checksum an object is known to have: which kind, and its hex digits; an empty kind where none is told."""
+    """A checksum an object is known to have: which kind, and its hex digits; an empty kind where it has none."""
 
     kind: str
     value: str
 
 
 def expected(answer: Mapping[str, Any]) -> Expected:
-    """What GetObject tells: our own SHA-256, else S3's checksum of the whole object, else an ETag that is an MD5."""
+    """Our own SHA-256, else S3's checksum of the whole object, else an ETag that is an MD5."""
     if ours := answer.get("Metadata", {}).get(SHA256):
         return Expected("sha256", ours)
     import binascii
@@ -35,15 +35,15 @@ def expected(answer: Mapping[str, Any]) -> Expected:
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     if headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
         for kind in ("sha256", "sha1", "crc32"):
-            told = headers.get(f"x-amz-checksum-{kind}", "")
-            if told and "-" not in told:
+            value = headers.get(f"x-amz-checksum-{kind}", "")
+            if value and "-" not in value:
                 try:
-                    return Expected(kind, binascii.a2b_base64(told).hex())
+                    return Expected(kind, binascii.a2b_base64(value).hex())
                 except binascii.Error:
-                    return Expected(kind, told)
+                    return Expected(kind, value)
     etag = MD5.fullmatch(answer.get("ETag", ""))
-    telling = etag and not etag.group(2) and not encrypted(answer)
-    return Expected("md5", etag.group(1)) if etag and telling else Expected("", "")
+    is_md5 = etag and not etag.group(2) and not encrypted(answer)
+    return Expected("md5", etag.group(1)) if etag and is_md5 else Expected("", "")
 
 
 def encrypted(answer: Mapping[str, Any]) -> bool:
@@ -52,7 +52,7 @@ def encrypted(answer: Mapping[str, Any]) -> bool:
 
 
 def differs(answer: Mapping[str, Any], content: Content) -> bool:
-    """Whether the ETag S3 answered to a put is that of another content; one that tells nothing does not differ."""
+    """Whether the ETag S3 answered to a put is that of another content; one that is no MD5 does not differ."""
     etag = answer.get("ETag", "")
     return bool(MD5.fullmatch(etag)) and not encrypted(answer) and etag != content.etag
 
@@ -76,7 +76,7 @@ class Running:
             self._crc = zlib.crc32(block, self._crc)
 
     def feed_file(self, fd: int, start: int, end: int) -> None:
-        """Go on with these bytes of a file, where any checksum is asked for at all."""
+        """Go on with these bytes of a file, where there is a checksum to compute."""
         while self._kind and start < end and (block := os.pread(fd, min(BLOCK, end - start), start)):
             self.feed(block)
             start += len(block)

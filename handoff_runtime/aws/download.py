@@ -27,11 +27,11 @@ LARGE = 2 * RANGE
 WORKERS = 8
 TRIES = 3  # of an object that changes while it is read, or arrives damaged
 CHANGED = ("412", "416")
-TELL = "changed while it was fetched"
+WAS_CHANGED = "changed while it was fetched"
 
 
 class Source(NamedTuple):
-    """An object; size and ETag as the listing told them, or -1 and nothing."""
+    """An object; size and ETag as listed, or -1 and nothing."""
 
     bucket: str
     key: str
@@ -51,7 +51,7 @@ class Got(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A range that is in the file, and what S3 said when it was asked for it first."""
+    """A range that is in the file, and S3's first answer for it."""
 
     answer: Mapping[str, Any]
     start: int
@@ -91,20 +91,20 @@ def download(clients: Clients, source: Source, beside: str, path: str) -> Got:
 def _fetch_until_right(clients: Clients, source: Source, beside: str) -> Got:
     from contextlib import closing
 
-    wrong, asked = "", source
+    wrong, current = "", source
     for attempt in range(1, TRIES + 1):
         containment.remove(beside)
         fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            with closing(_fetch_ranges(Sink(clients, asked, fd))) as pieces:
+            with closing(_fetch_ranges(Sink(clients, current, fd))) as pieces:
                 got = _check(fd, pieces)
         finally:
             os.close(fd)
         if isinstance(got, Got):
             return got
-        wrong, asked = got, source._replace(size=-1, etag="")
+        wrong, current = got, source._replace(size=-1, etag="")
         clients.effects.say(f"{source}: {wrong}; fetch {attempt} of {TRIES}")
-    hint = "nobody may store it during a run" if wrong == TELL else "store it anew from where it came"
+    hint = "nobody may store it during a run" if wrong == WAS_CHANGED else "store it again from where it came"
     raise StoreError(f"{source}: {wrong}, {TRIES} times", hint)
 
 
@@ -122,12 +122,12 @@ def _check(fd: int, pieces: Iterator[Piece | None]) -> Got | str:
     """What has come, or what is wrong with it; each range is checked when it is complete, while others arrive."""
     first = next(pieces)
     if first is None:
-        return TELL
+        return WAS_CHANGED
     known, end = digest.expected(first.answer), 0
     running = Running(known.kind)
     for piece in chain([first], pieces):
         if piece is None:
-            return TELL
+            return WAS_CHANGED
         running.feed_file(fd, piece.start, piece.end)
         end = piece.end
     if running.value != known.value:

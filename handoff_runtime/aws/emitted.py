@@ -1,7 +1,7 @@
 """States that a Singer target emits while the run goes on, stored so that a killed container loses little.
 
 A target emits a state only after it has committed what came before it (Singer specification), so the last one
-is as good as one kept at the end.
+is as good as one stored at the end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import time
 
 from handoff_runtime import state, workspace
-from handoff_runtime.aws import state as stored
+from handoff_runtime.aws.state import put
 from handoff_runtime.errors import StoreError
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ class Emitted:
                 with open(workspace.fresh(BESIDE), "wb") as file:
                     file.write(value)
                 try:
-                    self.base = stored.put(self._clients, self._bucket, self._stack, BESIDE, self.base)
+                    self.base = put(self._clients, self._bucket, self._stack, BESIDE, self.base)
                 finally:
                     os.unlink(BESIDE)
                 last = value

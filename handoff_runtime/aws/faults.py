@@ -1,4 +1,4 @@
-"""What AWS refuses, told: where, what was found, and the permission, name or command that mends it."""
+"""Errors of AWS as StoreError: where, what was found, and the permission, name or command that fixes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """One request: service and operation by the names AWS gives them, its parameters, and the region asked."""
+    """One request: service and operation by the names AWS gives them, its parameters, and its region."""
 
     service: str
     operation: str
@@ -96,7 +96,7 @@ NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrieval
 UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "SSLError", "ProxyConnectionError")
 NETWORK = "look at the network, AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY"
 AGAIN = "run it again"
-LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity tells who you are"
+LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity shows who you are"
 KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
 NAME_BUCKET = "set S3_BUCKET_NAME to the bucket of this environment"
 OTHER_OWNER = (
@@ -126,8 +126,8 @@ def status(error: Exception) -> int:
     return int(found)
 
 
-def _asked(call: Call) -> str:
-    """What a request is about, and what was asked, once where both are one."""
+def _subject(call: Call) -> str:
+    """What a request is about, and its operation, once where both are one."""
     place = where(call)
     return f"{place}:" if place == call.title else f"{place}: {call.title}"
 
@@ -178,11 +178,11 @@ def _refused(response: Mapping[str, Any], call: Call) -> StoreError:
         return known
     if found in THROTTLED:
         hint = "run it again later, or have the account's limit raised"
-        return StoreError(f"{_asked(call)} throttled ({found}), still after {attempts} attempts", hint)
+        return StoreError(f"{_subject(call)} throttled ({found}), still after {attempts} attempts", hint)
     tries = f", still after {attempts} attempts" if attempts > 1 else ""
     status_and_code = " ".join(dict.fromkeys([str(answered.get("HTTPStatusCode", "")), found])).strip()
     told_so = f" ({text})" if text else ""
-    return StoreError(f"{_asked(call)} answered {status_and_code}{tries}{told_so}", AGAIN)
+    return StoreError(f"{_subject(call)} answered {status_and_code}{tries}{told_so}", AGAIN)
 
 
 def _rejected(found: str, text: str, call: Call) -> StoreError | None:
@@ -208,11 +208,11 @@ def _denied(found: str, text: str, call: Call) -> StoreError:
     expected = "kms:Decrypt on the key it is encrypted with" if "kms:" in text.lower() else permission(call)
     message = f"{where(call)}: {found} found, the permission {expected} expected"
     bucket, owner = call.request.get("Bucket"), call.request.get("ExpectedBucketOwner")
-    unlisted = f"; if it may not be there: s3:ListBucket on {bucket} tells" if call.operation == "GetObject" else ""
+    unlisted = f"; s3:ListBucket on {bucket} shows whether it is there" if call.operation == "GetObject" else ""
     foreign = f"; {OTHER_OWNER}" if owner else ""
     return StoreError(
         message + (f", and bucket {bucket} to belong to account {owner}" if owner else ""),
-        f"allow it to {'whoever' if not bucket else 'the role or user that'} runs this{unlisted}{foreign}",
+        f"allow it to the role or user that runs this{unlisted}{foreign}",
     )
 
 
@@ -243,9 +243,9 @@ def _unanswered(error: Exception, call: Call) -> StoreError:
         (name in NO_KEYS, f"{place}: no credentials found ({found})", KEYS),
         (name == "ProfileNotFound", f"AWS_PROFILE: {found}", "see which there are: aws configure list-profiles"),
         ("SSO" in name or "Token" in name, f"{place}: the sign-in is missing or has expired ({found})", LOGIN),
-        (name in UNREACHABLE, f"{_asked(call)} got no connection ({found})", NETWORK),
+        (name in UNREACHABLE, f"{_subject(call)} got no connection ({found})", NETWORK),
         (name == "ParamValidationError", f"{place}: {found}", NAME_BUCKET if "Bucket" in call.request else None),
-        (True, f"{_asked(call)} got no whole answer ({found})", AGAIN),
+        (True, f"{_subject(call)} got no whole answer ({found})", AGAIN),
     )
     return next(StoreError(message, hint) for applies, message, hint in table if applies)
 

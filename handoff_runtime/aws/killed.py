@@ -1,6 +1,6 @@
-"""Runs that were killed told by whoever comes after them: their lease says that they were, and what they were.
+"""Runs that were killed, recorded by the next run: their lease says that they were, and what they were.
 
-A run tells its record and its line in the index before it replaces the state, so one that was killed between
+A run stores its record and its line in the index before it replaces the state, so one that was killed between
 the two says that it replaced what it did not.
 """
 
@@ -22,7 +22,7 @@ REASON = "killed, or cut off from the store, before it was over"
 
 
 def tell(clients: Clients, bucket: str, stack: str, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Have record and index say what became of runs that never gave their lease back."""
+    """Correct record and history of runs that never gave their lease back."""
     for entry in entries:
         key = f"{keys.run(stack, str(entry['run_id']))}run.json"
         found = clients.read(bucket, key)
@@ -39,8 +39,8 @@ def tell(clients: Clients, bucket: str, stack: str, entries: Sequence[Mapping[st
             state = {**record["state"], "replaced": False}
             record = {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
             clients.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.text(record))
-        told = history.entry(record) if record else {**entry, "outcome": "killed", "reason": REASON}
-        append(clients, bucket, keys.history(stack, history.day(told)), history.as_line(told))
+        line = history.entry(record) if record else {**entry, "outcome": "killed", "reason": REASON}
+        append(clients, bucket, keys.history(stack, history.day(line)), history.as_line(line))
 
 
 def _sha256(clients: Clients, bucket: str, key: str) -> str | None:

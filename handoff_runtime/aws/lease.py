@@ -2,7 +2,7 @@
 
 Times of two machines are never compared: how old a heartbeat is, is the server's `Date` minus its own
 `LastModified`, and how long we hold ours is counted by our own monotonic clock. Each put carries a number, so
-that each has an ETag of its own and who takes over a lease that was renewed meanwhile is refused.
+that each has an ETag of its own and taking over a lease that was renewed in between is refused.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def acquire(
 ) -> Lease | Held:
     """Take the lease of a project where it is free, released, or its holder dead; else who holds it.
 
-    `entry` is what the history is to tell of us should we be killed; the entries of those who were, and of whom
-    nobody has told yet, are the claim's `dead`.
+    `entry` is the line of this run in the history should it be killed; the entries of runs that were, and of which
+    the history says nothing yet, are the claim's `dead`.
     """
     import os
     import socket
@@ -132,7 +132,7 @@ def look(clients: Clients, bucket: str, stack: str) -> Found | None:
 
 
 def free(found: Found) -> bool:
-    """Whether nobody holds it: released, or dead for longer than its holder asked for (times are whole seconds)."""
+    """Whether nobody holds it: released, or dead for longer than `lease_seconds` (times are whole seconds)."""
     return bool(found.claim.get("released")) or found.age > _lease_of(found) + 1
 
 
@@ -141,12 +141,14 @@ def beat(clients: Clients, lease: Lease) -> Lease:
     return _renew(clients, lease, released=False)
 
 
-def release(clients: Clients, lease: Lease, *, told: bool = False, entry: Mapping[str, Any] | None = None) -> None:
-    """Give it back; one that was taken over meanwhile is another's and left alone.
+def release(
+    clients: Clients, lease: Lease, *, recorded_dead: bool = False, entry: Mapping[str, Any] | None = None
+) -> None:
+    """Give it back; one that another run has taken over is left alone.
 
-    `told`: of all the dead. `entry` is what the history tells of us at last, so that one look tells the last run.
+    `recorded_dead`: the history has the lines of the claim's `dead`. `entry` is our own last line in it, for `status`.
     """
-    dead = [] if told else lease.claim.get("dead", [])
+    dead = [] if recorded_dead else lease.claim.get("dead", [])
     lease = lease._replace(claim={**lease.claim, "dead": dead, "entry": entry or lease.claim.get("entry")})
     try:
         _renew(clients, lease, released=True)
@@ -216,7 +218,7 @@ def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
 
 
 class Heart:
-    """Beats in a thread of its own; `lost` is called there, once, when the lease is another's or cannot be kept.
+    """Heartbeats in a thread, which calls `lost` once when another run has the lease, or it cannot be renewed.
 
     Its clients should have a patience well below the lease, so that a store that stays away is noticed in time.
     """

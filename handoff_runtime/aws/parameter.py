@@ -24,10 +24,10 @@ class Loaded(NamedTuple):
 
 
 def load(clients: Clients, stack: str, version: int | None = None) -> Loaded:
-    """Read the params of a stack, the newest unless a version is asked for; references in them are still references."""
+    """Read the params of a stack, the newest unless a version is given; references in them are not resolved."""
     name = keys.parameter(stack)
-    asked = name if version is None else f"{name}:{version}"
-    found = clients.call(SSM, "get_parameter", Name=asked, WithDecryption=True)["Parameter"]
+    versioned = name if version is None else f"{name}:{version}"
+    found = clients.call(SSM, "get_parameter", Name=versioned, WithDecryption=True)["Parameter"]
     content = sealed.unseal(found["Value"])
     where = f"parameter {name}, version {found['Version']}"
     try:
@@ -41,7 +41,7 @@ def load(clients: Clients, stack: str, version: int | None = None) -> Loaded:
 
 
 def sha256(text: str) -> str:
-    """What tells two stored texts apart."""
+    """The hash of a stored text, as hex digits."""
     import hashlib
 
     return hashlib.sha256(text.encode()).hexdigest()

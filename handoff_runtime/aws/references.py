@@ -1,4 +1,4 @@
-"""Values that are kept elsewhere: `ssm:/path` and `secretsmanager:name#key` instead of a secret in the params.
+"""Values stored elsewhere: `ssm:/path` and `secretsmanager:name#key` instead of a secret in the params.
 
 A reference may stand for the whole text of a `.local` file, or for a string value at the top of a `.local`
 file that is a JSON object; spaces around it do not matter, and anything else is text as it is. In
@@ -31,7 +31,7 @@ NAMES_A_CALL = 10
 
 
 class Reference(NamedTuple):
-    """What is asked for; `key` only of a secret, and empty for all of it."""
+    """A parameter, or a secret; `key` only of a secret, and empty for all of it."""
 
     service: str
     name: str

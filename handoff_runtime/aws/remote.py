@@ -9,10 +9,11 @@ import os
 import time
 
 from handoff_runtime import history, keys, outcome, workspace
-from handoff_runtime.aws import clients as connecting
-from handoff_runtime.aws import killed, lease, parameter, references, retry, state, transfer
+from handoff_runtime.aws import lease, parameter, references, retry, state, transfer
 from handoff_runtime.aws.append import append
+from handoff_runtime.aws.clients import S3, connect
 from handoff_runtime.aws.emitted import BESIDE, Emitted
+from handoff_runtime.aws.killed import tell
 from handoff_runtime.aws.listing import Place
 from handoff_runtime.aws.together import each
 from handoff_runtime.errors import BusyError, StoreError, UsageError
@@ -65,7 +66,7 @@ class Remote:
         self._signals, self._stopped_by, self._begun = signals, 0, False
         self._grace = grace(environ) * FOR_STORE
         # `_say` is another one at each stage of the run.
-        self._clients = connecting.connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
+        self._clients = connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
         # For what is stored whether or not a signal stopped the rest.
         self._patient = self._clients.beside(patience=HEART_PATIENCE, check=retry.nothing)
         self._record: Mapping[str, Any] = {}
@@ -102,7 +103,7 @@ class Remote:
 
         def record_start() -> None:
             if self._lease:
-                killed.tell(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
+                tell(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
                 self._recorded_dead = True
             self._put_record(self._clients, self._record)
 
@@ -158,8 +159,8 @@ class Remote:
             clients, artifacts = self._steady(), Place(self.bucket, keys.artifacts(self.stack))
             run = keys.run(self.stack, str(record["run_id"]))
             transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
-            kept = [file for file in here if file.path not in {*OF_THE_RUN, keys.STATE} and not self._error]
-            transfer.store(clients, transfer.plan(clients, kept, artifacts).send, artifacts)
+            shared = [file for file in here if file.path not in {*OF_THE_RUN, keys.STATE} and not self._error]
+            transfer.store(clients, transfer.plan(clients, shared, artifacts).send, artifacts)
             self._put_record(clients, record)
             self._append(record)
 
@@ -190,15 +191,15 @@ class Remote:
             if self._heart:
                 self._lease = self._within_grace(self._heart.stop)
             if (held := self._lease) and not self._error:
-                told, entry = self._recorded_dead, self._entry
-                self._within_grace(lambda: lease.release(self._patient, held, told=told, entry=entry))
+                dead, entry = self._recorded_dead, self._entry
+                self._within_grace(lambda: lease.release(self._patient, held, recorded_dead=dead, entry=entry))
         except StoreError as error:
             self._clients.effects.say(f"{error.message}; the lease is not given back")
         self._lease = None
 
     def _put_record(self, clients: Clients, record: Mapping[str, Any]) -> None:
         key = f"{keys.run(self.stack, str(record['run_id']))}run.json"
-        clients.call(connecting.S3, "put_object", Bucket=self.bucket, Key=key, Body=history.text(record))
+        clients.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=history.text(record))
 
     def _append(self, record: Mapping[str, Any]) -> None:
         append(self._steady(), self.bucket, keys.history(self.stack, history.day(record)), history.line(record))

@@ -1,4 +1,4 @@
-"""Calls that AWS could not answer are made again, each wait told, and not for ever.
+"""Retries of calls that AWS could not answer: each wait is said in the log, and they end.
 
 botocore has an `adaptive` mode, but waits without a word in it, and for half a minute where a second call now
 and then is throttled. Here one that is throttled has all other calls wait too, as long as it does itself.
@@ -99,7 +99,7 @@ def attach(client: Any, effects: Effects, pace: Pace) -> None:
 
 
 def delay(attempt: int, *, throttled: bool = False) -> float:
-    """Seconds to wait after so many tries: twice as long each time, half of it by chance, lest all come at once."""
+    """Seconds to wait after so many tries: twice as long each time, half of it random, so that not all come at once."""
     import random
 
     longest = min(LONGEST, SHORTEST * (4 if throttled else 1) * 2.0 ** (attempt - 1))
@@ -129,7 +129,7 @@ def _failure(response: Any, caught: Exception | None) -> Failure | None:
 
 
 def passing(error: Exception) -> bool:
-    """Whether an exception tells of the network, not of us."""
+    """Whether an exception comes from the network."""
     from botocore import exceptions
 
     lasting = (exceptions.SSLError, exceptions.ProxyConnectionError)

@@ -45,7 +45,7 @@ class Local(NamedTuple):
 class Plan(NamedTuple):
     """What storing a directory comes to: files to send, those that are there already, keys of which no file is here.
 
-    `notes` tell what of the directory was left out.
+    `notes` say what of the directory was left out.
     """
 
     send: tuple[Local, ...]
@@ -118,7 +118,7 @@ def files(directory: str, say: Callable[[str], None], *, skip: Collection[str] =
 
 
 def plan(clients: Clients, local: Iterable[Local], place: Place) -> Plan:
-    """Compare files with what is stored, by size and content; a HEAD is needed only where the ETag tells nothing."""
+    """Compare files with what is stored, by size and content; a HEAD is needed only where the ETag is no MD5 of it."""
     stored = {item.path: item for item in items(clients, place)}
     known = list(local)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from handoff_runtime.aws.clients import Clients
 
 LARGE = 2 * PART
-BLOCK = 1 << 18  # read at once, however much is asked for, since botocore asks for a megabyte a call
+BLOCK = 1 << 18  # read at once, since botocore reads a megabyte a call
 MOST_AT_ONCE = 5 << 30  # of one put (S3 User Guide, "Uploading objects")
 WORKERS = 6
 TRIES = 3  # of a file that changes while it is sent, or arrives damaged
@@ -52,8 +52,8 @@ class Slice:
     def read(self, count: int | None = -1) -> bytes:
         """The next bytes."""
         left = self._size - self._at
-        wanted = left if count is None or count < 0 else min(count, left, BLOCK)
-        block = os.pread(self._fd, wanted, self._start + self._at) if wanted else b""
+        size = left if count is None or count < 0 else min(count, left, BLOCK)
+        block = os.pread(self._fd, size, self._start + self._at) if size else b""
         self._at += len(block)
         return block
 

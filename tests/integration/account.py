@@ -16,7 +16,8 @@ from harness import until
 from localstack import Tenant, new_account
 from policies import may, statements, trusts
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
+from handoff_kit.resource_names import CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,7 @@ class Account:
     def log(self, stack: str, task: str | None = None) -> list[str]:
         """The lines of a stack's tasks, or of one."""
         logs = self.boto("logs")
-        group, stream = names.log_group(stack), f"{names.log_prefix()}/{names.CONTAINER}/{task}"
+        group, stream = resource_names.log_group(stack), f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
         asked = {"logGroupName": group, **({"logStreamNames": [stream]} if task else {})}
         pages = logs.get_paginator("filter_log_events").paginate(**asked)
         return [event["message"] for page in pages for event in page["events"]]

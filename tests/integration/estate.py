@@ -16,7 +16,7 @@ from localstack import Tenant
 from proxy import Proxy
 from team import Team, Told, make_team
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,12 +55,12 @@ class Estate:
     @property
     def stack(self) -> str:
         """Of its task."""
-        return names.stack(self.name, "dev")
+        return resource_names.stack(self.name, "dev")
 
     @property
     def bucket(self) -> str:
         """The shared one."""
-        return names.bucket("dev", self.account.number, "eu-central-1")
+        return resource_names.bucket("dev", self.account.number, "eu-central-1")
 
     @property
     def environ(self) -> dict[str, str]:

@@ -83,7 +83,7 @@ def test_a_run_leaves_the_bucket_of_another_account_alone(stack: Stack, theirs: 
     assert done.stderr.splitlines()[-2:] == [
         f"error: s3://{bucket}/{stack.cloud.stack}/.lock: AccessDenied found, the permission s3:GetObject on "
         f"arn:aws:s3:::{bucket}/{stack.cloud.stack}/.lock expected, and bucket {bucket} to belong to account {OURS}",
-        f"hint: allow it to the role or user that runs this; if it may not be there: s3:ListBucket on {bucket} tells; "
+        f"hint: allow it to the role or user that runs this; s3:ListBucket on {bucket} shows whether it is there; "
         "for a bucket of another account: S3_BUCKET_NAME=(one of yours), or on purpose S3_BUCKET_OWNER=(its account)",
     ]
 

@@ -13,7 +13,7 @@ from cloud import REGION
 from front import Refused
 from team import Told
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ STS, STACKS, TASK_LIST = "STS GetCallerIdentity", "CloudFormation DescribeStacks
 FIRST = {"deploy": STS, "schedule.list": STACKS, "stop": TASK_LIST, "logs": TASK_LIST}
 FIRST |= dict.fromkeys(("schedule", "run", "status", "unschedule", "destroy"), "stack handoff-dev-shop")
 KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
-LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity tells who you are"
+LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity shows who you are"
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -203,7 +203,7 @@ def test_a_bucket_that_is_not_there(sound: Estate) -> None:
 
 
 def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
-    bucket = names.bucket("taken", sound.account.number, REGION)
+    bucket = resource_names.bucket("taken", sound.account.number, REGION)
     s3 = sound.account.boto("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     is_told(
@@ -349,7 +349,7 @@ def test_the_way_of_an_image(estate: Estate) -> None:
     registry, number = estate.account.registry, estate.account.number
     what = f"could not push ACCOUNT.dkr.ecr.{REGION}.amazonaws.com/handoff-dev-shop:TAG: docker ended with exit 1"
     may = (
-        "allow it to the identity that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
+        "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
         "ecr:CompleteLayerUpload, ecr:PutImage on the repository"
     )
     registry.cut_pushes(number, 1000)
@@ -358,11 +358,11 @@ def test_the_way_of_an_image(estate: Estate) -> None:
     is_told(cut, 1, f"{what}: EOF", f"what has arrived is not sent again: {DEPLOY}")
     registry.deny_manifests(number)
     is_told(untagged(estate.invoke("deploy")), 1, f"{what}: denied: the test says so", f"{may}; then: {DEPLOY}")
-    assert estate.account.images(names.repository(estate.stack)) == {}
+    assert estate.account.images(resource_names.repository(estate.stack)) == {}
     assert estate.stack not in estate.account.stacks()
     registry.cut_pushes(number, 1)
     estate.must("deploy")
-    assert len(estate.account.images(names.repository(estate.stack))) == 1
+    assert len(estate.account.images(resource_names.repository(estate.stack))) == 1
     assert set(estate.account.stacks().values()) == {"CREATE_COMPLETE"}
 
 
@@ -463,8 +463,8 @@ def test_two_first_deployments_at_once(sound: Estate, others: tuple[str, str]) -
 
 def stacks(environment: str, projects: set[str]) -> list[str]:
     """What is there of projects that are deployed."""
-    own = [names.stack(project, environment) for project in projects]
-    return [names.shared(environment), *own, *map(names.registry, own)]
+    own = [resource_names.stack(project, environment) for project in projects]
+    return [resource_names.shared(environment), *own, *map(resource_names.registry, own)]
 
 
 def test_two_changes_at_once(sound: Estate) -> None:

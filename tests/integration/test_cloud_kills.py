@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,24 +76,24 @@ def requests(estate: Estate, task: str, *words: str) -> int:
 
 
 def deployed(environment: str) -> dict[str, str]:
-    stack = names.stack("shop", environment)
-    return dict.fromkeys((names.shared(environment), stack, names.registry(stack)), "CREATE_COMPLETE")
+    stack = resource_names.stack("shop", environment)
+    return dict.fromkeys((resource_names.shared(environment), stack, resource_names.registry(stack)), "CREATE_COMPLETE")
 
 
 def of(estate: Estate, environment: str) -> dict[str, str]:
     """The stacks of an environment."""
-    start = names.shared(environment)
+    start = resource_names.shared(environment)
     return {name: status for name, status in estate.account.stacks().items() if f"{name}-".startswith(f"{start}-")}
 
 
 def check(estate: Estate, environment: str) -> None:
     """All of a project is there as it lies here, and nothing besides."""
-    stack = names.stack("shop", environment)
+    stack = resource_names.stack("shop", environment)
     assert of(estate, environment) == deployed(environment)
     assert estate.leftovers() == {}
-    (digest,) = estate.account.images(names.repository(stack)).values()
+    (digest,) = estate.account.images(resource_names.repository(stack)).values()
     assert estate.account.outputs(stack)["Image"].endswith(f"@{digest}")
-    bucket = names.bucket(environment, estate.account.number, "eu-central-1")
+    bucket = resource_names.bucket(environment, estate.account.number, "eu-central-1")
     assert estate.account.objects(bucket, f"{stack}/") == {".env/files/turn": b"1\n"}
     assert estate.account.boto("ssm").get_parameter(Name=f"{stack}__params")["Parameter"]["Version"] == 1
     again = estate.must("deploy").stderr.splitlines()
@@ -137,8 +137,8 @@ def test_a_removal_that_is_killed_is_begun_again(small: Estate) -> None:
             kills += killed(small, "destroy", "--data", at=at, number=signal.SIGKILL, after=after)
         small.must("destroy", "--data")
         assert of(small, environment) == {f"handoff-{environment}": "CREATE_COMPLETE"}
-        bucket = names.bucket(environment, small.account.number, "eu-central-1")
+        bucket = resource_names.bucket(environment, small.account.number, "eu-central-1")
         assert small.account.boto("s3").list_object_versions(Bucket=bucket).get("Versions", []) == []
     assert kills >= 2
     there = [each["repositoryName"] for each in small.account.boto("ecr").describe_repositories()["repositories"]]
-    assert sorted(there) == [names.stack("shop", environment) for environment in ("k3", "k4", "k5")]
+    assert sorted(there) == [resource_names.stack("shop", environment) for environment in ("k3", "k4", "k5")]

@@ -544,9 +544,7 @@ def test_without_its_image(team: Team, legacy: Engine, *, stale: bool) -> None:
     tree = team.tree()
     told = team.invoke(*RUN, "shop")
     error, hint = told.stderr.splitlines()
-    expected = (
-        r"error: image of shop: found none made from the project as it is now, expected handoff-shop:[0-9a-f]{12}"
-    )
+    expected = r"error: image of shop: no image of the current project files, expected handoff-shop:[0-9a-f]{12}"
     assert (told.exit, told.stdout, team.tree()) == (1, "", tree)
     assert re.fullmatch(expected, error)
     assert hint == "hint: invoke build --project shop"

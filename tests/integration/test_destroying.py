@@ -19,10 +19,10 @@ from cloud import REGION, Cloud
 from proxy import Proxy
 from team import Team, Told
 
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions
-from handoff_kit.destruction import project as destruction
-from handoff_kit.destruction import shared as environments
-from handoff_kit.remote import names
+from handoff_kit.deploy.destroy import destroy_project
+from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
 from handoff_runtime import sealed
@@ -53,7 +53,7 @@ class Desk:
 
     @property
     def stack(self) -> str:
-        return names.stack(self.name, self.environment)
+        return resource_names.stack(self.name, self.environment)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -83,18 +83,20 @@ class Desk:
 
     def deploy(self) -> None:
         """The three stacks of a project, an image, and what runs have left: also versions, marks and an upload."""
-        repository = {"RepositoryName": names.repository(self.stack)}
-        self.make_stack(names.registry(self.stack), {"R": {"Type": "AWS::ECR::Repository", "Properties": repository}})
-        log = {"LogGroupName": names.log_group(self.stack)}
+        repository = {"RepositoryName": resource_names.repository(self.stack)}
+        self.make_stack(
+            resource_names.registry(self.stack), {"R": {"Type": "AWS::ECR::Repository", "Properties": repository}}
+        )
+        log = {"LogGroupName": resource_names.log_group(self.stack)}
         self.make_stack(self.stack, {"L": {"Type": "AWS::Logs::LogGroup", "Properties": log}})
-        self.make_stack(names.schedule(self.stack), {"Q": {"Type": "AWS::SQS::Queue"}})
+        self.make_stack(resource_names.schedule(self.stack), {"Q": {"Type": "AWS::SQS::Queue"}})
         self.push()
         self.leave()
 
     def push(self) -> None:
         manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
         self.cloud.boto("ecr").put_image(
-            repositoryName=names.repository(self.stack), imageTag="one", imageManifest=json.dumps(manifest)
+            repositoryName=resource_names.repository(self.stack), imageTag="one", imageManifest=json.dumps(manifest)
         )
 
     def leave(self) -> None:
@@ -116,7 +118,7 @@ class Desk:
 
     def run_task(self) -> str:
         ecs = self.cloud.boto("ecs")
-        ecs.create_cluster(clusterName=names.cluster(self.environment))
+        ecs.create_cluster(clusterName=resource_names.cluster(self.environment))
         container = {"name": "handoff", "image": "x", "memory": 64}
         ecs.register_task_definition(
             family=self.stack,
@@ -129,7 +131,7 @@ class Desk:
         ec2 = self.cloud.boto("ec2")
         subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         started = ecs.run_task(
-            cluster=names.cluster(self.environment),
+            cluster=resource_names.cluster(self.environment),
             taskDefinition=self.stack,
             launchType="FARGATE",
             networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": []}},
@@ -158,7 +160,9 @@ class Desk:
 
     def repositories(self) -> list[str]:
         found = self.cloud.boto("ecr").describe_repositories()["repositories"]
-        return [one["repositoryName"] for one in found if one["repositoryName"] == names.repository(self.stack)]
+        return [
+            one["repositoryName"] for one in found if one["repositoryName"] == resource_names.repository(self.stack)
+        ]
 
     def there(self) -> dict[str, Any]:
         return {
@@ -333,8 +337,8 @@ def test_a_task_that_runs_is_not_ended_by_the_way(desk: Desk) -> None:
     ), said.stderr
     assert (said.exit, desk.there()) == (1, before)
     dry = desk.invoke("--dry", "destroy")
-    assert f"note: project shop: 1 task running ({task}), expected none\nwould remove stack" in dry.stderr
-    desk.cloud.boto("ecs").stop_task(cluster=names.cluster("dev"), task=task)
+    assert f"note: project shop: 1 task running ({task}), expected none\nwould delete stack" in dry.stderr
+    desk.cloud.boto("ecs").stop_task(cluster=resource_names.cluster("dev"), task=task)
     assert desk.invoke("destroy", "--yes").exit == 0
 
 
@@ -397,7 +401,7 @@ def test_many_versions_and_many_images(desk: Desk) -> None:
     with ThreadPoolExecutor(8) as pool:
         keys = [f"{desk.stack}/runs/{number}/run.json" for number in range(1003)]
         list(pool.map(lambda key: s3.put_object(Bucket=desk.cloud.bucket, Key=key, Body=b"x"), keys))
-    ecr, repository = desk.cloud.boto("ecr"), names.repository(desk.stack)
+    ecr, repository = desk.cloud.boto("ecr"), resource_names.repository(desk.stack)
     manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
     for number in range(110):
         text = json.dumps({**manifest, "config": {"digest": DIGESTS[0], "size": number}, "layers": []})
@@ -475,7 +479,7 @@ def test_it_can_be_interrupted_at_every_call(desk: Desk, before: bool) -> None: 
 
 def destroyed(desk: Desk, clients: Any) -> None:
     stack = Stack(desk.name, "dev", desk.stack, desk.cloud.bucket, f"--project {desk.name}", clients)
-    destruction.destroy(stack, "handoff-dev", data=True, options=ApplyOptions(lambda _: None, yes=True))
+    destroy_project(stack, "handoff-dev", data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 
 def test_what_should_be_gone_and_is_not_is_an_error(desk: Desk) -> None:
@@ -505,7 +509,7 @@ def test_what_should_be_gone_and_is_not_is_an_error(desk: Desk) -> None:
 def common(desk: Desk) -> Iterator[Desk]:
     """The shared stack of an environment nobody has used, its bucket, and the data of two former projects in it."""
     desk.environment = f"e{uuid.uuid4().hex[:8]}"
-    bucket = names.bucket(desk.environment, ACCOUNT, REGION)
+    bucket = resource_names.bucket(desk.environment, ACCOUNT, REGION)
     made = Cloud(desk.cloud.endpoint, bucket, desk.cloud.monkeypatch, desk.cloud.stack)
     one = Desk(desk.team, made, desk.name, desk.proxy, desk.environment)
     s3 = made.boto("s3")
@@ -514,7 +518,7 @@ def common(desk: Desk) -> Iterator[Desk]:
         "DeletionPolicy": "Retain",
         "Properties": {"BucketName": bucket, "VersioningConfiguration": {"Status": "Enabled"}},
     }
-    one.make_stack(names.shared(desk.environment), {"Bucket": resource}, project="")
+    one.make_stack(resource_names.shared(desk.environment), {"Bucket": resource}, project="")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     one.leave()
     yield one
@@ -529,7 +533,7 @@ def buckets(desk: Desk) -> list[str]:
 def shared_stacks(desk: Desk) -> list[str]:
     pages = desk.cloud.boto("cloudformation").get_paginator("describe_stacks").paginate()
     found = [one["StackName"] for page in pages for one in page["Stacks"]]
-    return [name for name in found if name == names.shared(desk.environment)]
+    return [name for name in found if name == resource_names.shared(desk.environment)]
 
 
 def test_the_shared_stack_goes_and_its_bucket_stays(common: Desk) -> None:
@@ -596,8 +600,8 @@ def test_the_shared_stack_can_be_interrupted_at_every_call(common: Desk, before:
 
 
 def destroy_common(common: Desk, clients: Any) -> None:
-    target = environments.shared_target(clients, common.environment, ACCOUNT)
-    environments.destroy_shared(target, data=True, options=ApplyOptions(lambda _: None, yes=True))
+    target = shared_target(clients, common.environment, ACCOUNT)
+    destroy_shared(target, data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 
 def step(common: Desk, clients: Clients) -> None:
@@ -610,7 +614,7 @@ def step(common: Desk, clients: Clients) -> None:
 
 def test_projects_that_are_deployed_keep_what_they_share(common: Desk) -> None:
     for name in ("b", "a"):
-        stack = f"{names.shared(common.environment)}-{name}"
+        stack = f"{resource_names.shared(common.environment)}-{name}"
         common.make_stack(stack, {"Q": {"Type": "AWS::SQS::Queue"}}, project=name)
     said = common.invoke("destroy", "--shared", "--data", "--yes", project="")
     assert said == Told(
@@ -619,12 +623,12 @@ def test_projects_that_are_deployed_keep_what_they_share(common: Desk) -> None:
         "error: destroy --shared: found stacks of 2 projects in environment ENV (a, b), expected none\n"
         "hint: destroy them first: invoke destroy --project a\n",
     )
-    assert shared_stacks(common) == [names.shared(common.environment)]
+    assert shared_stacks(common) == [resource_names.shared(common.environment)]
 
 
 def test_a_bucket_that_is_not_ours_is_never_emptied(desk: Desk) -> None:
     desk.environment = f"e{uuid.uuid4().hex[:8]}"
-    bucket = names.bucket(desk.environment, ACCOUNT, REGION)
+    bucket = resource_names.bucket(desk.environment, ACCOUNT, REGION)
     s3 = desk.cloud.boto("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     tags = [{"Key": "handoff:environment", "Value": desk.environment}]

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from team import make_team
 
-from handoff_kit import templates
+from handoff_kit.deploy import templates
 from handoff_kit.project import Project as ProjectFile
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ commands:
   - shell: "read n; echo counted from $n >&2; echo $((n + 1))"
 deploy: {cpu: 256, memory: 512, stop_timeout: 2}
 """
-PARTS = f"{HURRIED}\nfrom handoff_kit.deployment import move\nmove.IN_PARTS = 5 << 20\n"
+PARTS = f"{HURRIED}\nfrom handoff_kit.remote import move_bucket\nmove_bucket.IN_PARTS = 5 << 20\n"
 LARGE = bytes(range(256)) * (11 << 12)
 
 
@@ -112,7 +112,7 @@ def not_while_a_run_is_under_way(estate: Estate, old: str, new: str) -> None:
     s3.put_object(Bucket=old, Key=key, Body=json.dumps(claim).encode())
     told = estate.invoke("deploy", "--move-bucket", S3_BUCKET_NAME=new)
     assert told.exit == 1
-    assert f"error: bucket {estate.stable(old)}: a run of project shop is under way: run R holds it" in told.stderr
+    assert f"error: bucket {estate.stable(old)}: a run of project shop is in progress: run R holds it" in told.stderr
     s3.put_object(Bucket=old, Key=key, Body=kept)
 
 

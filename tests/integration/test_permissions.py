@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
-from handoff_kit import templates
+from handoff_kit.deploy import templates
 from handoff_kit.project import Project
 
 if TYPE_CHECKING:

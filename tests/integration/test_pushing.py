@@ -137,7 +137,7 @@ def test_what_is_no_repository(team: Team, repository: str) -> None:
 def test_a_project_that_has_no_image_is_not_pushed(team: Team, docker: Engine) -> None:
     new(team, "shop", SMALL, {"text": ""})
     error, hint = refused(push(team, docker, "127.0.0.1:5000/shop"))
-    expected = r"image of shop: found none made from the project as it is now, expected handoff-shop:[0-9a-f]{12}"
+    expected = r"image of shop: no image of the current project files, expected handoff-shop:[0-9a-f]{12}"
     assert re.fullmatch(expected, error)
     assert hint == "invoke build --project shop"
 

@@ -93,7 +93,7 @@ def taken_over(stack: Stack, kit_stack: KitStack, monkeypatch: pytest.MonkeyPatc
     assert seen is not None
     assert seen.damage == ""
     killed.tell(clients, cloud.bucket, cloud.stack, taken.claim["dead"])
-    lease.release(clients, taken, told=True)
+    lease.release(clients, taken, recorded_dead=True)
     noted = any(".lock: damaged (" in line for line in cloud.said)
     return noted, held, seen.claim["run_id"], stack.lock["dead"]
 

@@ -237,7 +237,7 @@ def test_long_params_are_compressed(desk: Desk) -> None:
 def test_damaged_params_are_replaced(desk: Desk) -> None:
     _put_parameter(desk, f"{sealed.MARK}{sealed.FORMATS[0]}:AAAA")
     damaged = desk.invoke("params.dump")
-    assert (damaged.exit, damaged.stderr.splitlines()[-1]) == (1, "hint: store them anew: invoke params.push")
+    assert (damaged.exit, damaged.stderr.splitlines()[-1]) == (1, "hint: store them again: invoke params.push")
     assert desk.invoke("params.push").exit == 0
     assert desk.invoke("params.dump").exit == 0
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cloud import REGION
 
-from handoff_kit import templates
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions
-from handoff_kit.destruction import project as destruction
-from handoff_kit.destruction import shared as environments
+from handoff_kit.deploy import templates
+from handoff_kit.deploy.destroy import destroy_project
+from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.project import Project
-from handoff_kit.remote import names
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import change
 from handoff_kit.steps import ChangeStack
@@ -70,7 +70,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     team.project("rates", "commands: [{command: a}]\n")
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
     account = tenant.account
-    bucket, place = names.bucket("prod", account, REGION), f"{REGION}:{account}"
+    bucket, place = resource_names.bucket("prod", account, REGION), f"{REGION}:{account}"
     first, whole = (templates.shared(team.root, "prod", projects=projects) for projects in (False, True))
     assert deploy(team, clients, "handoff-prod", first) is True
     assert deploy(team, clients, "handoff-prod", whole) is True
@@ -111,13 +111,13 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []
     stack = Stack("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
-    destruction.destroy(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
+    destroy_project(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
     assert said[-2:] == [
         "verified, only this is kept:",
         f"  s3://{bucket}/{STACK}/: 1 object, 1 version, 1 bytes",
     ]
-    target = environments.shared_target(clients, "prod", account)
-    environments.destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
+    target = shared_target(clients, "prod", account)
+    destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
     assert said[-1] == "verified, nothing is left"
     left = tenant.boto("cloudformation").describe_stacks()["Stacks"]
     assert [one["StackName"] for one in left if one["StackStatus"] != "DELETE_COMPLETE"] == []

@@ -190,7 +190,7 @@ c        none      none         none        -         -         -
 """,
         """\
 error: STS GetCallerIdentity: AccessDenied found, the permission sts:GetCallerIdentity on * expected
-hint: allow it to whoever runs this
+hint: allow it to the role or user that runs this
 next: invoke deploy --project a --environment ENV
 """,
     )

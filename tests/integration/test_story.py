@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.remote import names
+from handoff_kit import resource_names
 
 if TYPE_CHECKING:
     from account import Account
@@ -134,13 +134,13 @@ def test_a_whole_life(team: Team, account: Account) -> None:
 def deployed(team: Team, account: Account) -> None:
     """Three stacks, an image that the task names by its digest, params and a file."""
     done(team, account, "deploy", "--project", "counter")
-    assert account.stacks() == dict.fromkeys(("handoff-dev", names.registry(STACK), STACK), "CREATE_COMPLETE")
-    (digest,) = account.images(names.repository(STACK)).values()
+    assert account.stacks() == dict.fromkeys(("handoff-dev", resource_names.registry(STACK), STACK), "CREATE_COMPLETE")
+    (digest,) = account.images(resource_names.repository(STACK)).values()
     (definition,) = account.boto("ecs").list_task_definitions(familyPrefix=STACK)["taskDefinitionArns"]
     described = account.boto("ecs").describe_task_definition(taskDefinition=definition)["taskDefinition"]
     image = described["containerDefinitions"][0]["image"]
     assert image == account.outputs(STACK)["Image"]
-    assert image.endswith(f"{names.repository(STACK)}@{digest}")
+    assert image.endswith(f"{resource_names.repository(STACK)}@{digest}")
     assert account.outputs(STACK)["TaskDefinition"] == definition
     bucket = BUCKET.format(account.number)
     assert account.objects(bucket) == {f"{STACK}/.env/files/step.txt": b"by one\n"}
@@ -181,7 +181,7 @@ def changed(team: Team, account: Account) -> None:
     team.project("counter", COUNTS.replace("{step}", "10"), {"extra.txt": "makes another image\n"})
     told = done(team, account, "deploy", "--project", "counter")
     assert f"stack {STACK} is up to date" not in told.stderr
-    assert len(account.images(names.repository(STACK))) == 2
+    assert len(account.images(resource_names.repository(STACK))) == 2
     assert seen_schedule(account) == schedule
     assert account.fire("daily", STACK).status == "SUCCEEDED"
     assert state(account) == "12\n"
@@ -202,7 +202,7 @@ def stopped(team: Team, account: Account) -> None:
 def destroyed(team: Team, account: Account) -> None:
     """The schedule first, then all but data; then data; then what was shared."""
     done(team, account, "unschedule", "--project", "counter")
-    assert account.stacks().get(names.schedule(STACK)) is None
+    assert account.stacks().get(resource_names.schedule(STACK)) is None
     done(team, account, "destroy", "--project", "counter")
     assert account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
     assert account.boto("ecr").describe_repositories()["repositories"] == []
@@ -232,5 +232,5 @@ def begun_again(team: Team, account: Account) -> None:
 def seen_schedule(account: Account) -> Any:
     """The schedule and its target as they are."""
     found = account.boto("scheduler").get_schedule(Name="daily", GroupName=STACK)
-    stack = account.boto("cloudformation").describe_stacks(StackName=names.schedule(STACK))["Stacks"][0]
+    stack = account.boto("cloudformation").describe_stacks(StackName=resource_names.schedule(STACK))["Stacks"][0]
     return found["Target"], found["ScheduleExpression"], str(stack.get("LastUpdatedTime"))

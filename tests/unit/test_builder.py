@@ -111,7 +111,7 @@ def test_a_builder_that_works(
             {"docker": DENIED},
             "docker does not work: permission denied while trying to connect to the Docker daemon socket at "
             "unix:///var/run/docker.sock",
-            "let this account use it: sudo usermod -aG docker $USER, then log in anew",
+            "let this account use it: sudo usermod -aG docker $USER, then log in again",
             id="permission denied",
         ),
         pytest.param(
@@ -127,7 +127,7 @@ def test_a_builder_that_works(
             {"docker": DENIED, "podman": Answer(125, "", "Error: no runtime\n")},
             "docker does not work: permission denied while trying to connect to the Docker daemon socket at "
             "unix:///var/run/docker.sock",
-            "let this account use it: sudo usermod -aG docker $USER, then log in anew",
+            "let this account use it: sudo usermod -aG docker $USER, then log in again",
             id="both are broken",
         ),
         pytest.param(
@@ -184,7 +184,7 @@ def test_a_question_is_answered(argv: Sequence[str], expected: Answer) -> None:
 
 
 def test_a_question_that_is_not_answered_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder, "PATIENCE", 0.1)
+    monkeypatch.setattr(builder, "TIMEOUT", 0.1)
     assert ask((sys.executable, "-c", "import time; time.sleep(60)")) == Answer(124, "", "no answer within 0 seconds")
 
 

@@ -272,23 +272,23 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(place.directory / "pipe")
     with pytest.raises(ProjectError) as caught:
         found(place)
-    assert caught.value.message == (
-        "error: projects/shop/pipe: found what is no file, expected a file or a directory".removeprefix("error: ")
-    )
+    assert caught.value.message == ("error: projects/shop/pipe: expected a file or a directory".removeprefix("error: "))
 
 
 def test_a_lock_that_is_not_there(tmp_path: Path) -> None:
     place = plain(tmp_path)
     place.file.write_text("venvs: {a: [b]}\ncommands: [{command: a, venv: a}]\n")
-    with pytest.raises(ProjectError, match=r"projects/shop/locks/a\.txt: No such file or directory, expected a file"):
+    with pytest.raises(
+        ProjectError, match=r"projects/shop/locks/a\.txt: No such file or directory, expected a readable file"
+    ):
         found(place)
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        pytest.param("closed.txt", "closed.txt: Permission denied, expected a file one can read", id="file"),
-        pytest.param("closed", "closed: Permission denied, expected a directory one can read", id="directory"),
+        pytest.param("closed.txt", "closed.txt: Permission denied, expected a readable file", id="file"),
+        pytest.param("closed", "closed: Permission denied, expected a readable directory", id="directory"),
     ],
 )
 def test_what_one_may_not_read_is_told(name: str, expected: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit.image import context, obstacles
+from handoff_kit.image import checks, context
 from handoff_kit.image.credentials import is_credential
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project, load
@@ -131,10 +131,10 @@ def test_credentials_stay_out_and_are_named(tmp_path: Path) -> None:
     whole = {"a/.aws", "a/home/.aws", "a/.ssh", "a/.kube", "a/.config/gcloud", "a/.azure"}
     alone = {f"a/{name}" for name in SECRET if not f"a/{name}".startswith(tuple(f"{each}/" for each in whole))}
     assert set(context.credentials(place, loaded)) == whole | alone | {"id_rsa"}
-    (note,) = obstacles.credentials(place, loaded)
+    (note,) = checks.credential_problems(place, loaded)
     assert (note.fatal, note.message.startswith("projects/shop: left out of the image, ")) == (False, True)
     assert "a/.aws, a/.azure, a/.config/gcloud, a/.dlt/secrets.toml, " in note.message
-    assert note.message.endswith(f" and {len(whole | alone) + 1 - obstacles.MOST} more")
+    assert note.message.endswith(f" and {len(whole | alone) + 1 - checks.MAX_LISTED} more")
 
 
 @pytest.mark.parametrize(

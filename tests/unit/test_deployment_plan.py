@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from handoff_kit.deployment.account import CurrentState
-from handoff_kit.deployment.plan import ImageBuild, plan, plan_shared
-from handoff_kit.deployment.wanted import DesiredProject, desired_projects, desired_shared
+from handoff_kit.deploy.current import CurrentState
+from handoff_kit.deploy.desired import DesiredProject, desired_projects, desired_shared
+from handoff_kit.deploy.plan import ImageBuild, plan, plan_shared
 from handoff_kit.errors import ProjectError, ProjectFileError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace

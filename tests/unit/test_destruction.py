@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.deploy.destroy import plan
+from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, remaining_lines
 from handoff_kit.destruction import data, images
 from handoff_kit.destruction.data import Data
-from handoff_kit.destruction.found import Inventory, deleted_lines, kept_lines, remaining_lines
 from handoff_kit.destruction.images import Images
-from handoff_kit.destruction.project import plan
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks.deployed import Deployed

@@ -291,7 +291,7 @@ def test_json_is_docker_s_not_html_s(tmp_path: Path) -> None:
 
 # templates that are wrong
 
-HINT = "\nhint: docs/concepts/images.md tells the blocks and values there are"
+HINT = "\nhint: docs/concepts/images.md lists the blocks and values"
 OWN = "projects/shop/Dockerfile.j2"
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from handoff_runtime.aws import state as stored
 from handoff_runtime.aws.emitted import BESIDE, Emitted
 from handoff_runtime.aws.retry import Effects
 from handoff_runtime.aws.state import Stored
 from handoff_runtime.errors import StoreError
 from handoff_runtime.workspace import STDOUT
 
+if TYPE_CHECKING:
+    from handoff_runtime.aws.upload import Slice
+
 
 class Shelf:
-    """A store that notes what is put there."""
+    """A store that notes what is put there, and on which condition."""
 
     def __init__(self) -> None:
         self.put_there: list[tuple[str, str | None]] = []
@@ -25,22 +27,19 @@ class Shelf:
         self.refusals = 0
         self.effects = Effects(self.said.append)
 
-    def put(self, _clients: object, _bucket: str, _stack: str, path: str, base: Stored | None) -> Stored:
+    def call_unless(self, *_call: object, Body: Slice, **request: Any) -> dict[str, str]:  # noqa: N803  # S3's name
         if self.refusals:
             self.refusals -= 1
             raise StoreError("not now", "later")
-        text = Path(path).read_text().strip()
-        self.put_there.append((text, base.etag if base else None))
-        return Stored(f"etag-{len(self.put_there)}", len(text), full=True)
+        self.put_there.append((Body.read().decode().strip(), request.get("IfMatch")))
+        return {"ETag": f"etag-{len(self.put_there)}"}
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     monkeypatch.chdir(tmp_path)
     Path(".artifacts").mkdir()
-    shelf = Shelf()
-    monkeypatch.setattr(stored, "put", shelf.put)
-    return shelf
+    return Shelf()
 
 
 def emit(text: str) -> None:
@@ -65,7 +64,7 @@ def test_each_new_state_replaces_the_one_before(shelf: Shelf) -> None:
     emit("3}\n")
     until_said(shelf, 2)
     time.sleep(0.05)
-    assert looks.stop() == Stored("etag-2", 9, full=True)
+    assert looks.stop() == Stored("etag-2", 10, full=True)
     assert shelf.put_there == [('{"at": 2}', "etag-0"), ('{"at": 3}', "etag-1")]
     assert (Path(BESIDE).exists(), shelf.said) == (False, [])
 
@@ -92,6 +91,6 @@ def test_a_store_that_refuses_is_asked_again(shelf: Shelf) -> None:
     emit('{"at": 1}\n')
     looks = looking(shelf)
     until_said(shelf, 1)
-    assert (looks.stop(), shelf.put_there) == (Stored("etag-1", 9, full=True), [('{"at": 1}', None)])
+    assert (looks.stop(), shelf.put_there) == (Stored("etag-1", 10, full=True), [('{"at": 1}', None)])
     assert shelf.said == ["state not stored yet: not now"] * 2
     assert not Path(BESIDE).exists()

@@ -151,7 +151,7 @@ def test_no_image_of_a_project(there: dict[str, Any]) -> None:
     with pytest.raises(ImageError) as caught:
         build.existing(MADE, builder("podman", there))
     assert str(caught.value) == (
-        f"error: image of Word_Count: found none made from the project as it is now, expected {MADE.reference}\n"
+        f"error: image of Word_Count: no image of the current project files, expected {MADE.reference}\n"
         "hint: invoke build --project Word_Count"
     )
 
@@ -246,7 +246,7 @@ def test_the_source_of_an_image(tmp_path: Path) -> None:
         ),
         pytest.param(
             locks.lock_text(("a", "b"), f"a==1 {HASH}", "x"),
-            "error: projects/shop/locks/tap.txt: made for other requirements than venv tap has now\n"
+            "error: projects/shop/locks/tap.txt: resolved from other requirements than venv tap has now\n"
             "hint: invoke install --project shop",
             id="stale",
         ),
@@ -423,7 +423,7 @@ TELLERS = [old, buildkit_20, buildkit, podman, podman_3]
             TARGET.replace(" --require-hashes", ""),
             NO_GIT,
             ": venv/target: Git executable not found",
-            "take git along where venvs are made: image: {build_packages: [git]}",
+            "install git in the builder: image: {build_packages: [git]}",
             id="git",
         ),
         pytest.param(

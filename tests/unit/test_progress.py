@@ -52,7 +52,7 @@ FIGURES = Figures("tap", 0.0, 2.5, Ending(0, 2.5), None, 7, 70, None, None)
 def test_a_line_tells_every_stage(pipe: tuple[int, int]) -> None:
     read, write = pipe
     told, _, _ = progress(write)
-    told.tell([FIGURES, FIGURES._replace(name="target", ending=None, rows_out=8, bytes_out=80, ended=4.25)])
+    told.write([FIGURES, FIGURES._replace(name="target", ending=None, rows_out=8, bytes_out=80, ended=4.25)])
     assert json.loads(os.read(read, 4096)) == {
         "stages": [
             {"name": "tap", "exit": 0, "seconds": 2.5, "rows": 7, "bytes": 70},
@@ -67,10 +67,10 @@ def test_a_long_line_is_never_cut_in_two(pipe: tuple[int, int]) -> None:
     told, _, _ = progress(write)
     got = bytearray()
     for size in (100, 3, 100, 50):
-        told.tell([FIGURES] * size)
+        told.write([FIGURES] * size)
         got += os.read(read, 3000)
     for _ in range(20):
-        told.tell([FIGURES])
+        told.write([FIGURES])
         got += os.read(read, 4096)
     lines = got.split(b"\n")
     assert lines.pop() == b""
@@ -83,5 +83,5 @@ def test_a_watcher_that_has_gone_is_told_of_once(pipe: tuple[int, int]) -> None:
     told, poller, noted = progress(write)
     os.close(read)
     poller.turn()
-    told.tell([FIGURES])
+    told.write([FIGURES])
     assert noted.numbers == [signal.SIGHUP]

@@ -209,7 +209,7 @@ def test_docker_tells_no_digest(found: dict[str, Any] | None) -> None:
     with pytest.raises(ImageError) as caught:
         push.pushed(builder("docker", found), TARGET, PLACE)
     assert str(caught.value) == (
-        f"error: {TARGET}: pushed, but docker tells no digest of it\nhint: docker images --digests"
+        f"error: {TARGET}: pushed, but docker has no digest of it\nhint: docker images --digests"
     )
 
 

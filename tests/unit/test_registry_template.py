@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rendered import ROOT, golden, lint, understood
 
-from handoff_kit import templates
+from handoff_kit.deploy import templates
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from handoff_kit import console, text
+from handoff_kit import console, resource_names, text
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import artifacts, names, past, state
+from handoff_kit.remote import artifacts, past, state
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.names import NamedBucket
 from handoff_kit.remote.stack import Stack
 from handoff_kit.remote.state import State
+from handoff_kit.resource_names import NamedBucket
 from handoff_kit.steps import ApiCalls, Change
 from handoff_kit.tasks import editor
 from handoff_runtime.errors import PipelineError, StoreError
@@ -32,8 +32,8 @@ STACK = Stack("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", cas
 
 
 def test_names_that_follow() -> None:
-    assert names.stack("shop", "dev") == "handoff-dev-shop"
-    assert names.bucket("Prod", "123456789012", "eu-central-1") == "handoff-prod-123456789012-eu-central-1"
+    assert resource_names.stack("shop", "dev") == "handoff-dev-shop"
+    assert resource_names.bucket("Prod", "123456789012", "eu-central-1") == "handoff-prod-123456789012-eu-central-1"
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_names_that_follow() -> None:
     ],
 )
 def test_the_bucket_that_is_given(environ: dict[str, str], expected: NamedBucket | None) -> None:
-    assert names.given_bucket(environ) == expected
+    assert resource_names.given_bucket(environ) == expected
     own = NamedBucket("b-3", "deploy.bucket in project.yml")
-    assert names.named_bucket(environ, "b-3", "project.yml") == (expected or own)
+    assert resource_names.named_bucket(environ, "b-3", "project.yml") == (expected or own)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_bucket_that_is_given(environ: dict[str, str], expected: NamedBucket
 )
 def test_no_name_of_a_bucket(name: str, hint: str) -> None:
     with pytest.raises(ProjectError) as error:
-        names.given_bucket({"S3_BUCKET": name})
+        resource_names.given_bucket({"S3_BUCKET": name})
     assert error.value.hint == hint
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,3 +94,29 @@ def test_what_a_run_leaves_is_given_up_when_the_grace_time_is_over(store: Remote
     with pytest.raises(StoreError, match="before the time to stop was over"):
         store.append_history(RECORD)
     assert 1.5 < time.monotonic() - began < 10
+
+
+def test_what_the_store_says_while_stages_run_waits(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # which nobody listens to from now on
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.chdir(tmp_path)
+    Path(".artifacts").mkdir()
+    Path(".artifacts/stdout.log").write_text('{"at": 1}\n')
+    lines: list[str] = []
+    store = Remote(NAMES, signals, lines.append)
+    store.begin("singer")
+    until = time.monotonic() + 30
+    while not Path(".artifacts/state.emitted").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(1)
+    before = list(lines)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert store.settle() is None
+    assert (before, "S3 PutObject: EndpointConnectionError; attempt 2 of 8" in lines[0]) == ([], True)
+    with pytest.raises(StoreError, match="before the time to stop was over"):  # which state is stored is not known
+        store.store_state()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Answer, ask
-from handoff_kit.image.revision import revision
 from handoff_kit.names import ProjectPlace
 
 if TYPE_CHECKING:
@@ -65,22 +65,22 @@ def test_the_commit_and_whether_the_project_is_as_it_says(
     place: ProjectPlace, change: Callable[[ProjectPlace], None], mark: str
 ) -> None:
     change(place)
-    assert revision(place, ask) == git(place, "rev-parse", "HEAD") + mark
+    assert git_revision(place, ask) == git(place, "rev-parse", "HEAD") + mark
 
 
 def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     place = ProjectPlace("shop", tmp_path / "team")
     place.directory.mkdir(parents=True)
-    assert revision(place, ask) == ""
+    assert git_revision(place, ask) == ""
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:
     place = ProjectPlace("shop", tmp_path)
     place.directory.mkdir(parents=True)
     git(place, "init", "--quiet")
-    assert revision(place, ask) == ""
+    assert git_revision(place, ask) == ""
 
 
 def test_without_git(tmp_path: Path) -> None:
-    assert revision(ProjectPlace("shop", tmp_path), lambda _: Answer(126, "", "No such file or directory")) == ""
+    assert git_revision(ProjectPlace("shop", tmp_path), lambda _: Answer(126, "", "No such file or directory")) == ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rendered import ROOT, checkov, golden, lint, understood
 
+from handoff_kit import resource_names
 from handoff_kit.deploy.schedule_template import (
     ScheduleSummary,
     deployed_schedules,
@@ -16,7 +17,6 @@ from handoff_kit.deploy.schedule_template import (
     render_schedule_template,
 )
 from handoff_kit.project import Deploy, Schedule
-from handoff_kit.remote import names
 from handoff_kit.stacks.deployed import Deployed
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ SUMMARY = {"name": "nightly", "expression": "cron(30 2 * * ? *)", "timezone": "E
 def deployed(*schedules: Schedule) -> Deployed:
     text = rendered(*schedules)
     outputs = {name: one["Value"] for name, one in understood(text)["Outputs"].items() if isinstance(one["Value"], str)}
-    return Deployed(names.schedule(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text)
+    return Deployed(resource_names.schedule(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text)
 
 
 def test_they_are_read_again_as_they_were_written() -> None:
@@ -279,7 +279,9 @@ def test_what_the_machine_may() -> None:
         "Pass": {
             "Effect": "Allow",
             "Action": "iam:PassRole",
-            "Resource": {"Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role{names.role_path(STACK)}*"},
+            "Resource": {
+                "Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role{resource_names.role_path(STACK)}*"
+            },
             "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         },
     }
@@ -325,7 +327,7 @@ def test_alarms(deploy: dict[str, Any], topic: object) -> None:
 def test_what_is_missed_is_closed() -> None:
     found = resources(NIGHTLY)
     assert found["Missed"] == {
-        "QueueName": names.dead_letters(STACK),
+        "QueueName": resource_names.dead_letters(STACK),
         "SqsManagedSseEnabled": True,
         "MessageRetentionPeriod": 1209600,
     }

@@ -1,4 +1,4 @@
-"""The status of projects: what lies here compared with what is there, and how it is shown."""
+"""The status of projects: what lies here compared with what is there, and how it is status_output."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.deploy import status_output
 from handoff_kit.deploy.schedule_template import ScheduleSummary
-from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import fingerprint
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.status import shown
-from handoff_kit.status.status import (
+from handoff_kit.deploy.status import (
     AccountSnapshot,
     LocalProject,
     ParamsVersion,
@@ -24,6 +20,10 @@ from handoff_kit.status.status import (
     Scheduled,
     compare,
 )
+from handoff_kit.names import ProjectPlace
+from handoff_kit.remote import fingerprint
+from handoff_kit.remote.stack import Stack
+from handoff_kit.stacks.deployed import Deployed
 from handoff_runtime.aws.lease import Found
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -185,7 +185,7 @@ ALL = compared(
 
 def test_a_table() -> None:
     often = compared(Deployed(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no")
-    assert shown.table_of([ALL, BEFORE, often]) == (
+    assert status_output.table_of([ALL, BEFORE, often]) == (
         "PROJECT  STACK                     IMAGE       PARAMS      NEXT RUN           LAST RUN              OUTCOME\n"
         "shop     deployed                  up to date  up to date  2026-03-02T01:00Z  2026-03-01T02:00:00Z  failed (3)\n"
         "shop     none                      none        none        -                  -                     -\n"
@@ -194,7 +194,7 @@ def test_a_table() -> None:
 
 
 def test_a_page() -> None:
-    assert shown.page(ALL, ProjectDetail("up to date: 2", ("TASK RUNNING",))) == (
+    assert status_output.page(ALL, ProjectDetail("up to date: 2", ("TASK RUNNING",))) == (
         "project    shop (dev)\n"
         "stack      handoff-dev-shop: UPDATE_COMPLETE\n"
         "image      up to date: aaaaaaaaaaaa\n"
@@ -208,7 +208,7 @@ def test_a_page() -> None:
 
 
 def test_json() -> None:
-    assert json.loads(shown.to_json([ALL])) == {
+    assert json.loads(status_output.to_json([ALL])) == {
         "project": "shop",
         "environment": "dev",
         "stack": {"name": NAME, "status": "UPDATE_COMPLETE"},
@@ -246,4 +246,4 @@ def test_json() -> None:
     ],
 )
 def test_what_next(rows: list[ProjectStatus], expected: str) -> None:
-    assert shown.next_command(rows) == expected
+    assert status_output.next_command(rows) == expected

@@ -10,7 +10,7 @@ import pytest
 from jinja2 import Environment
 from rendered import GOLDENS, ROOT, checkov, golden, lint, made, understood
 
-from handoff_kit import templates
+from handoff_kit.deploy import templates
 from handoff_kit.project import Project
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """Deploy projects, stage by stage.
 
     stage                       in                                    out
-    wanted.desired_projects     project files, environment            DesiredProject: templates, image source, params
-    wanted.desired_shared       every DesiredProject                  DesiredShared: template of the shared stack
-    account.read_current        DesiredProject, AWS (read only)       CurrentState: what is deployed
+    desired.desired_projects    project files, environment            DesiredProject: templates, image source, params
+    desired.desired_shared      every DesiredProject                  DesiredShared: template of the shared stack
+    current.read_current        DesiredProject, AWS (read only)       CurrentState: what is deployed
     plan.plan                   DesiredProject, CurrentState          steps (handoff_kit/steps.py); pure
     apply.apply                 steps                                 AWS changed; with --dry the steps described
 
@@ -18,19 +18,20 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.deployment.account import read_current
-from handoff_kit.deployment.plan import ImageBuild, deploy_command, plan, plan_shared
-from handoff_kit.deployment.wanted import DesiredProject, DesiredShared
+from handoff_kit.deploy.current import read_current
+from handoff_kit.deploy.desired import DesiredProject, DesiredShared
+from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan, plan_shared
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.image import dockerfile
+from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Builder
-from handoff_kit.image.revision import revision
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import connection, names, parameter, params
-from handoff_kit.remote.names import NamedBucket
+from handoff_kit.remote import connection, parameter, params
 from handoff_kit.remote.registry import ECR
 from handoff_kit.remote.stack import Stack
+from handoff_kit.resource_names import NamedBucket
 from handoff_kit.stacks import body, deployed
 from handoff_kit.steps import Push
 from handoff_runtime.aws.clients import Clients
@@ -57,17 +58,17 @@ class DeployContext:
     def target(self, desired: DesiredProject) -> Stack:
         """A project in AWS with the bucket that is named, else the shared one."""
         named = self.named_bucket(desired)
-        bucket = named.name if named else names.bucket(desired.environment, self.account, self.clients.region)
+        bucket = named.name if named else resource_names.bucket(desired.environment, self.account, self.clients.region)
         return connection.stack(desired.place, desired.environment, self.environ, self.clients, bucket)
 
     def named_bucket(self, desired: DesiredProject) -> NamedBucket | None:
         """The bucket that a variable or the project file names."""
-        return names.named_bucket(self.environ, desired.project.deploy.bucket, desired.place.shown)
+        return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.place.shown)
 
 
 def deploy(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
     """Deploy them; how many steps changed something. A project that fails does not stop the others."""
-    if names.given_stack(context.environ):
+    if resource_names.given_stack(context.environ):
         parameter.check_whose(context.target(projects[0]))
     if len(projects) == 1:
         target, deployed_bucket = _choose_bucket(projects[0], context)
@@ -104,7 +105,7 @@ def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Sta
         return target, current
     named = context.named_bucket(desired)
     if message := connection.other_bucket(target.project, current, named):
-        variable = named.source if named and named.source in names.BUCKET_VARIABLES else ""
+        variable = named.source if named and named.source in resource_names.BUCKET_VARIABLES else ""
         stay = f"unset {variable}" if variable else f"deploy: {{bucket: {current}}}"
         moved = f"{f'{variable}={target.bucket} ' if variable else ''}invoke deploy --move-bucket {target.options}"
         raise ProjectError(message, f"to stay there: {stay}; to move files, artifacts, state and history: {moved}")
@@ -119,7 +120,7 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
     if desired is None:
         return 0
     clients, account = context.clients, context.account
-    bucket = names.bucket(shared.environment, account, clients.region)
+    bucket = resource_names.bucket(shared.environment, account, clients.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
     fits = len(shared.template.encode()) <= body.MOST
     at_once = fits or buckets.is_there(clients, bucket, account)
@@ -147,7 +148,7 @@ def _prepare_build(desired: DesiredProject, target: Stack, context: DeployContex
     return ImageBuild(
         builder,
         builder.image(desired.image_source.reference),
-        revision(desired.place, builder.ask),
+        git_revision(desired.place, builder.ask),
         tuple(name for name in dockerfile.INDEX_SETTINGS if name in context.environ),
         password,
     )

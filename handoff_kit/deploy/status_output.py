@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import Any
 
-from handoff_kit.status.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus, Scheduled
+from handoff_kit.deploy.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus, Scheduled
 from handoff_kit.text import elapsed, stamp, table
 from handoff_runtime.terminal import safe_name
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handoff_kit.deployment.account import CurrentState
-from handoff_kit.deployment.wanted import DesiredProject, DesiredShared
+from handoff_kit import resource_names
+from handoff_kit.deploy.current import CurrentState
+from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
 from handoff_kit.image.builder import Builder
-from handoff_kit.remote import files, names, params
+from handoff_kit.remote import files, params
 from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, Step, WriteFile
 
@@ -41,7 +42,7 @@ def plan_shared(
     A template that is too long for a request goes by the bucket, which this stack creates: then the stack is first
     created without what the projects add to it.
     """
-    name, file = names.shared(shared.environment), desired.place.build / "shared.yml"
+    name, file = resource_names.shared(shared.environment), desired.place.build / "shared.yml"
     kept = {"KeptBucket": BucketThere(target.bucket, account, name)}
     texts = (shared.template,) if at_once else (shared.template_without_projects, shared.template)
     stacks = [ChangeStack(name, file, text, kept, shared.tags, deploy_command(target), target.bucket) for text in texts]
@@ -78,17 +79,17 @@ def deploy_command(target: Stack) -> str:
 
 
 def _repository_uri(current: CurrentState, target: Stack) -> str:
-    return names.repository_uri(names.repository(target.name), current.account, current.region)
+    return resource_names.repository_uri(resource_names.repository(target.name), current.account, current.region)
 
 
 def _registry_stack(desired: DesiredProject, target: Stack) -> tuple[Step, ...]:
-    file, name, template = desired.place.build / "registry.yml", names.registry(target.name), desired.registry_template
-    stack = ChangeStack(name, file, template, {}, desired.tags, deploy_command(target), target.bucket)
+    file, template, again = desired.place.build / "registry.yml", desired.registry_template, deploy_command(target)
+    stack = ChangeStack(resource_names.registry(target.name), file, template, {}, desired.tags, again, target.bucket)
     return WriteFile(file, template), stack
 
 
 def _task_stack(desired: DesiredProject, current: CurrentState, target: Stack) -> tuple[Step, ...]:
-    image = ImageTag(names.repository(target.name), desired.image_tag, _repository_uri(current, target))
+    image = ImageTag(resource_names.repository(target.name), desired.image_tag, _repository_uri(current, target))
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
     moved_from = current.move.source if current.move else ""
     file, template, again = desired.place.build / "task.yml", desired.task_template, deploy_command(target)

@@ -34,6 +34,11 @@ class NamedBucket:
     source: str
 
 
+def owner_tags(project: str, environment: str) -> dict[str, str]:
+    """The tags of a project's stacks, which say whose they are."""
+    return {"handoff:project": project, "handoff:environment": environment}
+
+
 def stack(project: str, environment: str) -> str:
     """The task stack of a project, the prefix of all its names and keys. CloudFormation allows no underscore."""
     return f"{shared(environment)}-{project.replace('_', '-')}"

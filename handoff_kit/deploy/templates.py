@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handoff_kit import resource_names
 from handoff_kit.errors import ProjectError
 from handoff_kit.jinja import render
 from handoff_kit.names import ProjectPlace, known
 from handoff_kit.project import Keep, Project, load_all
-from handoff_kit.remote import names
 from handoff_kit.settings.deploy import Statement
 from handoff_runtime import keys
 
@@ -35,16 +35,16 @@ def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = 
     """
     every, loaded = known(root) if projects else (), loaded or {}
     found = {**loaded, **load_all(ProjectPlace(name, root) for name in every if name not in loaded)}
-    ruled = [(name, lifecycle_rules(names.stack(name, environment), found[name].keep)) for name in every]
+    ruled = [(name, lifecycle_rules(resource_names.stack(name, environment), found[name].keep)) for name in every]
     _check_count(ruled)
     values = {
         "environment": environment,
-        "name": names.shared(environment),
-        "cluster": names.cluster(environment),
-        "topic": names.topic(environment),
-        "bucket": f"handoff-{environment.lower()}-${{AWS::AccountId}}-${{AWS::Region}}",  # names.bucket for Fn::Sub
-        "mark": names.BUCKET_MARK,
-        "templates": f"{names.TEMPLATES}/",
+        "name": resource_names.shared(environment),
+        "cluster": resource_names.cluster(environment),
+        "topic": resource_names.topic(environment),
+        "bucket": f"handoff-{environment.lower()}-${{AWS::AccountId}}-${{AWS::Region}}",  # for Fn::Sub
+        "mark": resource_names.BUCKET_MARK,
+        "templates": f"{resource_names.TEMPLATES}/",
         "projects": ruled,
     }
     return render(root, "shared.yml.j2", values)
@@ -52,29 +52,30 @@ def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = 
 
 def registry(root: Path, project: str, stack: str, environment: str) -> str:
     """The template of the stack that holds a project's images."""
-    values = {"project": project, "environment": environment, "repository": names.repository(stack)}
+    values = {"project": project, "environment": environment, "repository": resource_names.repository(stack)}
     return render(root, "registry.yml.j2", values)
 
 
 def task(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
     """The template of a project's task stack."""
-    deploy = loaded.deploy
+    deploy, runs = loaded.deploy, keys.run(stack, "").removesuffix("/")
     values = {
         "stack": stack,
-        "family": names.family(stack),
-        "container": names.CONTAINER,
-        "repository": names.repository(stack),
-        "log_group": names.log_group(stack),
-        "log_prefix": names.log_prefix(),
-        "role_path": names.role_path(stack),
+        "family": resource_names.family(stack),
+        "container": resource_names.CONTAINER,
+        "repository": resource_names.repository(stack),
+        "log_group": resource_names.log_group(stack),
+        "log_prefix": resource_names.log_prefix(),
+        "role_path": resource_names.role_path(stack),
         "parameter": keys.parameter(stack),
-        "topic": names.topic(environment),
+        "topic": resource_names.topic(environment),
         "project": project,
         "environment": environment,
         "deploy": deploy,
         "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
         "own_group": deploy.vpc is not None and not deploy.security_groups,
-        "written": _written_keys(stack),
+        # the keys that a run may write; the files of a project are only read by it
+        "written": (keys.lease(stack), f"{keys.artifacts(stack)}*", f"{runs}*", f"{keys.history(stack)}*"),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
@@ -118,12 +119,6 @@ def _check_count(projects: Sequence[tuple[str, Sequence[Rule]]]) -> None:
         found = f"found {len(projects)} projects, whose bucket needs {count:,} lifecycle rules"
         hint = "move some to another checkout, with an --environment and so a bucket of its own"
         raise ProjectError(f"projects: {found}, expected at most {MOST_RULES:,}", hint)
-
-
-def _written_keys(stack: str) -> tuple[str, ...]:
-    """The keys that a run may write; the files of a project are only read by it."""
-    below = (keys.artifacts(stack), keys.run(stack, "").removesuffix("/"), keys.history(stack))
-    return (keys.lease(stack), *(f"{prefix}*" for prefix in below))
 
 
 def _statement(policy: Statement) -> dict[str, Any]:

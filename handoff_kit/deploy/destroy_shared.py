@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.console import ask
+from handoff_kit.deploy.destroy import destroy_command, show, verify
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.data import Data
-from handoff_kit.destruction.project import destroy_command, show, verify
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import deployed, recovery
@@ -43,9 +43,9 @@ class SharedInventory:
 
 def shared_target(clients: Clients, environment: str, account: str) -> Stack:
     """The shared stack of an environment, which is of no project."""
-    options = "" if environment == names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
-    bucket = names.bucket(environment, account, clients.region)
-    return Stack("", environment, names.shared(environment), bucket, f"--shared{options}", clients)
+    options = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
+    bucket = resource_names.bucket(environment, account, clients.region)
+    return Stack("", environment, resource_names.shared(environment), bucket, f"--shared{options}", clients)
 
 
 def destroy_shared(target: Stack, *, data: bool, options: ApplyOptions) -> int:
@@ -85,15 +85,15 @@ def plan_shared_deletion(found: SharedInventory, target: Stack, *, data: bool) -
     stack = (RemoveStack(target.name, destroy_command(target, data=data)),) if found.stack else ()
     if not data or found.bucket is None:
         return stack
-    calls = tuple(_delete_parameters(names) for names in _chunks(found.parameters))
+    calls = tuple(
+        Change(
+            f"delete {plural(len(some), 'parameter')} ({', '.join(some)})", SSM, "delete_parameters", {"Names": some}
+        )
+        for some in _chunks(found.parameters)
+    )
     params = (ApiCalls(calls),) if calls else ()
     bucket = Change(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
     return (*params, *contents.plan(found.bucket), *stack, ApiCalls((bucket,)))
-
-
-def _delete_parameters(names: list[str]) -> Change:
-    what = f"delete {plural(len(names), 'parameter')} ({', '.join(names)})"
-    return Change(what, SSM, "delete_parameters", {"Names": names})
 
 
 def _refuse(found: SharedInventory, target: Stack, *, data: bool) -> None:

@@ -1,4 +1,4 @@
-"""A project's data from one bucket to another: files, artifacts, state, history and runs, before its stack is changed.
+"""Copy a project's data from one bucket to another: files, artifacts, state, history and runs.
 
 The project's lease in the old bucket is held until the deployment is over, so that no run stores anything there. The
 copy is made by S3 itself. A marker in the new bucket says that what is there is such a copy: a second try after an
@@ -8,30 +8,25 @@ interruption takes it up, while data of any other origin is never overwritten. T
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 from urllib.parse import urlencode
 
 from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import MoveData
 from handoff_runtime import damage, keys
 from handoff_runtime.aws import lease, listing, transfer
-from handoff_runtime.aws.clients import S3
+from handoff_runtime.aws.clients import S3, Clients
 from handoff_runtime.aws.digest import SHA256
 from handoff_runtime.aws.listing import Place
 from handoff_runtime.aws.together import each
+from handoff_runtime.errors import StoreError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import ExitStack
-    from types import TracebackType
-
-    from handoff_kit.remote.stack import Stack
-    from handoff_runtime.aws.clients import Clients
-    from handoff_runtime.errors import StoreError
-
-    Say = Callable[[str], None]
+Say = Callable[[str], None]
 
 MARKER = ".moving"
 IN_PARTS = 256 << 20
@@ -50,43 +45,43 @@ class Copied:
     etag: str
 
 
-def survey(stack: Stack, source: str, *, there: bool) -> MoveData:
-    """Count what is to be copied; `there`: whether the stack's bucket exists. Refuses one with other data in it."""
+def survey(target: Stack, source: str, *, there: bool) -> MoveData:
+    """Count what is to be copied; `there`: whether the target's bucket exists. AWSError if it holds other data."""
     with told():
-        found = _listed(stack.clients, source, stack.name)
+        found = _listed(target.clients, source, target.name)
         if there:
-            _check_target(stack, source, _listed(stack.clients, stack.bucket, stack.name))
-    return MoveData(source, stack.bucket, f"{stack.name}/", len(found), sum(one.size for one in found.values()))
+            _check_target(target, source, _listed(target.clients, target.bucket, target.name))
+    return MoveData(source, target.bucket, f"{target.name}/", len(found), sum(one.size for one in found.values()))
 
 
-def move(step: MoveData, stack: Stack, cleanup: ExitStack, say: Say) -> None:
+def move(step: MoveData, target: Stack, cleanup: ExitStack, say: Say) -> None:
     """Copy and compare, until both buckets hold the same; `cleanup` releases the lease when the deployment ends."""
     with told():
-        _check_idle(stack)
-        _check_target(stack, step.source, _listed(stack.clients, stack.bucket, stack.name))
-        lock, lost = cleanup.enter_context(_leased(replace(stack, bucket=step.source)))
-        marker = f"{stack.name}/{MARKER}"
+        _check_idle(target)
+        _check_target(target, step.source, _listed(target.clients, target.bucket, target.name))
+        lock, lost = cleanup.enter_context(_leased(replace(target, bucket=step.source)))
+        marker = f"{target.name}/{MARKER}"
         body = json.dumps({"from": step.source}).encode()
-        stack.call(S3, "put_object", Bucket=stack.bucket, Key=marker, Body=body)
-        count = _copy_all(stack, step.source, say)
+        target.call(S3, "put_object", Bucket=target.bucket, Key=marker, Body=body)
+        count = _copy_all(target, step.source, say)
         if lost:
             raise lost[0]
         if lock:
             claim = json.dumps({**lock, "released": True}).encode()
-            stack.call(S3, "put_object", Bucket=stack.bucket, Key=keys.lease(stack.name), Body=claim)
+            target.call(S3, "put_object", Bucket=target.bucket, Key=keys.lease(target.name), Body=claim)
     say(f"copied: {count:,} objects have the same size and ETag in both buckets")
-    cleanup.push(_conclusion(step, stack, say))
+    cleanup.push(_conclusion(step, target, say))
 
 
 def _conclusion(
-    step: MoveData, stack: Stack, say: Say
+    step: MoveData, target: Stack, say: Say
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
-    """What ends a move whose deployment was successful; after a failure the marker stays for the next try."""
+    """Remove the marker after a successful deployment; after a failure it stays for the next try."""
 
     def conclude(error: type[BaseException] | None, *_: object) -> None:
         if error is None:
-            stack.call(S3, "delete_object", Bucket=stack.bucket, Key=f"{stack.name}/{MARKER}")
-            old = f"s3://{step.source}/{stack.name}/"
+            target.call(S3, "delete_object", Bucket=target.bucket, Key=f"{target.name}/{MARKER}")
+            old = f"s3://{step.source}/{target.name}/"
             say(f"the data in {old} stay there, with their earlier versions")
             say(f"hint: to remove them: aws s3 rm --recursive {old}")
 
@@ -95,13 +90,13 @@ def _conclusion(
 
 @contextmanager
 def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
-    """Hold the project's lease; what its lock said before, and an error once the lease is lost."""
+    """Hold the project's lease; yields the claim of its lock before, and a list that gets an error if it is lost."""
     clients, lost = source.clients, list[Any]()
     found = lease.look(clients, source.bucket, source.name)
     before = found.claim if found else {}
     taken = lease.acquire(clients, source.bucket, source.name, f"move-of-{source.project}")
     if isinstance(taken, lease.Held):
-        message = f"bucket {source.bucket}: a run of project {source.project} is under way: {taken}"
+        message = f"bucket {source.bucket}: a run of project {source.project} is in progress: {taken}"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {source.options}")
     heart = lease.Heart(clients.beside(patience=HEART_PATIENCE), taken, lost.append)
     try:
@@ -110,25 +105,25 @@ def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]
         lease.release(clients, heart.stop(), entry=before.get("entry"))
 
 
-def _check_idle(stack: Stack) -> None:
-    """Refuse a bucket in which a run of the project is under way, of a task that was deployed with it once."""
-    found = lease.look(stack.clients, stack.bucket, stack.name)
+def _check_idle(target: Stack) -> None:
+    """Refuse a bucket in which a run of the project is in progress, of a task that was once deployed with it."""
+    found = lease.look(target.clients, target.bucket, target.name)
     if found and not lease.free(found):
-        message = f"bucket {stack.bucket}: a run of project {stack.project} is under way there"
-        raise AWSError(message, f"when it is over: invoke deploy --move-bucket {stack.options}")
+        message = f"bucket {target.bucket}: a run of project {target.project} is in progress there"
+        raise AWSError(message, f"when it is over: invoke deploy --move-bucket {target.options}")
 
 
-def _check_target(stack: Stack, source: str, found: Mapping[str, Copied]) -> None:
-    """Refuse data that no earlier try of this very move has copied."""
+def _check_target(target: Stack, source: str, found: Mapping[str, Copied]) -> None:
+    """Refuse data that no earlier try of this move has copied."""
     if not found:
         return
-    marker = stack.clients.read(stack.bucket, f"{stack.name}/{MARKER}")
+    marker = target.clients.read(target.bucket, f"{target.name}/{MARKER}")
     if marker and damage.parse(marker[0], damage.ANY).value == {"from": source}:
         return
-    place = f"s3://{stack.bucket}/{stack.name}/"
-    message = f"{place}: found {len(found):,} objects of project {stack.project} from before, expected none"
+    place = f"s3://{target.bucket}/{target.name}/"
+    message = f"{place}: found {len(found):,} objects of project {target.project} from before, expected none"
     remove = f"aws s3 rm --recursive {place}"
-    raise AWSError(message, f"look at them, then: {remove}; then: invoke deploy --move-bucket {stack.options}")
+    raise AWSError(message, f"look at them, then: {remove}; then: invoke deploy --move-bucket {target.options}")
 
 
 def _listed(clients: Clients, bucket: str, name: str) -> dict[str, Copied]:
@@ -138,45 +133,45 @@ def _listed(clients: Clients, bucket: str, name: str) -> dict[str, Copied]:
     return {one["Key"]: Copied(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}
 
 
-def _copy_all(stack: Stack, source: str, say: Say) -> int:
+def _copy_all(target: Stack, source: str, say: Say) -> int:
     """Compare the two buckets and copy what differs, until nothing does; how many objects there are."""
-    clients, copies = stack.clients, dict[tuple[str, str], str]()
+    clients, copies = target.clients, dict[tuple[str, str], str]()
     for _ in range(ROUNDS):
-        wanted = _listed(clients, source, stack.name)
-        there = _listed(clients, stack.bucket, stack.name)
-        transfer.remove(clients, stack.bucket, [key for key in there if key not in wanted])
-        todo = [key for key, one in wanted.items() if not _is_copy(one, there.get(key), copies.get((key, one.etag)))]
+        expected = _listed(clients, source, target.name)
+        there = _listed(clients, target.bucket, target.name)
+        transfer.remove(clients, target.bucket, [key for key in there if key not in expected])
+        todo = [key for key, one in expected.items() if not _is_copy(one, there.get(key), copies.get((key, one.etag)))]
         if not todo:
-            return len(wanted)
+            return len(expected)
 
         def settle(
-            key: str, wanted: Mapping[str, Copied] = wanted, there: Mapping[str, Copied] = there
+            key: str, expected: Mapping[str, Copied] = expected, there: Mapping[str, Copied] = there
         ) -> tuple[tuple[str, str], str]:
-            return (key, wanted[key].etag), _settle(stack, source, key, wanted[key], there.get(key))
+            return (key, expected[key].etag), _settle(target, source, key, expected[key], there.get(key))
 
         for number, (key, etag) in enumerate(each(settle, todo), 1):
             copies[key] = etag
             if number % PROGRESS == 0:
                 say(f"copied {number:,} of {len(todo):,}")
-    message = f"s3://{source}/{stack.name}/: changed each of {ROUNDS} times it was compared with its copy"
-    raise AWSError(message, f"when nobody changes it: invoke deploy --move-bucket {stack.options}")
+    message = f"s3://{source}/{target.name}/: changed each of {ROUNDS} times it was compared with its copy"
+    raise AWSError(message, f"when nobody changes it: invoke deploy --move-bucket {target.options}")
 
 
-def _is_copy(wanted: Copied, found: Copied | None, answered: str | None) -> bool:
+def _is_copy(expected: Copied, found: Copied | None, answered: str | None) -> bool:
     """Whether an object is what S3 said it had copied; a copy in parts has an ETag of its own."""
-    return found is not None and found.size == wanted.size and found.etag in (wanted.etag, answered)
+    return found is not None and found.size == expected.size and found.etag in (expected.etag, answered)
 
 
-def _settle(stack: Stack, source: str, key: str, wanted: Copied, found: Copied | None) -> str:
+def _settle(target: Stack, source: str, key: str, expected: Copied, found: Copied | None) -> str:
     """Copy an object, unless an earlier try has; the ETag of the copy."""
-    clients, bucket = stack.clients, stack.bucket
-    if found and found.size == wanted.size:
+    clients, bucket = target.clients, target.bucket
+    if found and found.size == expected.size:
         sha256 = _sha256(clients, source, key)
         if sha256 and sha256 == _sha256(clients, bucket, key):
             return found.etag
-    origin = {"CopySource": {"Bucket": source, "Key": key}, "CopySourceIfMatch": wanted.etag}
-    if wanted.size > IN_PARTS:
-        return _copy_in_parts(clients, bucket, key, wanted.size, origin)
+    origin = {"CopySource": {"Bucket": source, "Key": key}, "CopySourceIfMatch": expected.etag}
+    if expected.size > IN_PARTS:
+        return _copy_in_parts(clients, bucket, key, expected.size, origin)
     answer = clients.call(S3, "copy_object", Bucket=bucket, Key=key, **origin)
     return str(answer["CopyObjectResult"]["ETag"])
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from handoff_kit import resource_names
 from handoff_kit.destruction import data, images
 from handoff_kit.destruction.data import Data
 from handoff_kit.destruction.images import Images
-from handoff_kit.remote import names
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import deployed, recovery
 from handoff_kit.stacks.deployed import Deployed
@@ -33,12 +33,11 @@ class Inventory:
 def read_inventory(target: Stack, *, complete: bool) -> Inventory:
     """Data is counted to the end only if `complete`. AWSError where a stack of these names belongs to another owner."""
     name = target.name
-    schedule, task, registry = (_stack(target, each) for each in (names.schedule(name), name, names.registry(name)))
     return Inventory(
-        schedule,
-        task,
-        registry,
-        images.read(target, names.repository(name)),
+        _stack(target, resource_names.schedule(name)),
+        _stack(target, name),
+        _stack(target, resource_names.registry(name)),
+        images.read(target, resource_names.repository(name)),
         _log_bytes(target),
         data.read(target.clients, target.bucket, f"{name}/", whole=complete),
         _params_version(target),
@@ -51,9 +50,9 @@ def deleted_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, 
     log = f", with its log ({found.log_bytes:,} bytes)" if found.log_bytes is not None else ""
     content = f", with {found.images.description}" if found.images else ""
     lines = (
-        f"stack {names.schedule(name)}" if found.schedule_stack else "",
+        f"stack {resource_names.schedule(name)}" if found.schedule_stack else "",
         f"stack {name}{log}" if found.task_stack else "",
-        f"stack {names.registry(name)}{content}" if found.registry_stack else "",
+        f"stack {resource_names.registry(name)}{content}" if found.registry_stack else "",
         *(_data_lines(target, found) if data else ()),
     )
     return tuple(filter(None, lines))
@@ -63,7 +62,7 @@ def kept_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, ...
     """What a deletion keeps, a line each."""
     log = found.log_bytes is not None and not found.task_stack
     lines = (
-        f"log group {names.log_group(target.name)}, of no stack" if log else "",
+        f"log group {resource_names.log_group(target.name)}, of no stack" if log else "",
         f"repository {found.images.repository}, of no stack" if found.images and not found.registry_stack else "",
         *(() if data else _data_lines(target, found)),
     )
@@ -75,7 +74,7 @@ def remaining_lines(target: Stack, before: Inventory, after: Inventory, *, data:
     log = before.task_stack and not after.task_stack and after.log_bytes is not None
     repository = before.registry_stack and not after.registry_stack
     lines = (
-        f"log group {names.log_group(target.name)}" if log else "",
+        f"log group {resource_names.log_group(target.name)}" if log else "",
         f"repository {after.images.repository}" if repository and after.images else "",
     )
     return (*deleted_lines(target, after, data=data), *filter(None, lines))
@@ -95,12 +94,12 @@ def _stack(target: Stack, name: str) -> Deployed | None:
     if found is None or found.status == "DELETE_COMPLETE":
         return None
     if found.status not in deployed.ABSENT:  # a stack that was only ever reviewed has no tags yet
-        recovery.check_whose(found, {"handoff:project": target.project, "handoff:environment": target.environment})
+        recovery.check_whose(found, resource_names.owner_tags(target.project, target.environment))
     return found
 
 
 def _log_bytes(target: Stack) -> int | None:
-    name = names.log_group(target.name)
+    name = resource_names.log_group(target.name)
     page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=name)
     sizes = [int(one.get("storedBytes", 0)) for one in page["logGroups"] if one["logGroupName"] == name]
     return sizes[0] if sizes else None

@@ -8,13 +8,14 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from handoff_kit import params as documents
+from handoff_kit import resource_names
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.fargate import ground, tasks
 from handoff_kit.image import build as building
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project, load
-from handoff_kit.remote import connection, files, fingerprint, names, parameter
+from handoff_kit.remote import connection, files, fingerprint, parameter
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.remote.stack import Stack
 from handoff_kit.scheduling.next_times import next_times
@@ -124,11 +125,11 @@ def read_statuses(
     places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str], clients: Clients
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
     """All projects, and notes of what could not be read: a call a project, and a few for all of them."""
-    if names.given_stack(environ) and len(places) > 1:
-        message = f"{names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
-        raise ProjectError(message, f"unset {names.STACK_VARIABLE}")
-    account = _read_account(clients, f"{names.shared(environment)}-")
-    _check_owner(places[0], environment, environ, account.stacks.get(names.given_stack(environ) or ""))
+    if resource_names.given_stack(environ) and len(places) > 1:
+        message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
+        raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
+    account = _read_account(clients, f"{resource_names.shared(environment)}-")
+    _check_owner(places[0], environment, environ, account.stacks.get(resource_names.given_stack(environ) or ""))
     local_projects = [_read_local(place, environment) for place in places]
     targets, notes = _targets(local_projects, environment, environ, clients, account)
     return _statuses(local_projects, targets, account, notes)
@@ -139,7 +140,7 @@ def read_status(
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
     """One project with its files and tasks, and notes of what could not be read."""
     name = connection.stack(place, environment, environ, clients, "").name
-    account = _read_account(clients, name, (name, names.schedule(name)))
+    account = _read_account(clients, name, (name, resource_names.schedule(name)))
     _check_owner(place, environment, environ, account.stacks.get(name))
     local = _read_local(place, environment)
     targets, notes = _targets([local], environment, environ, clients, account)
@@ -177,8 +178,8 @@ def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
 
 def _check_owner(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
     """Refuse a STACK_NAME of another project."""
-    if found and names.given_stack(environ):
-        recovery.check_whose(found, {"handoff:project": place.name, "handoff:environment": environment})
+    if found and resource_names.given_stack(environ):
+        recovery.check_whose(found, resource_names.owner_tags(place.name, environment))
 
 
 def _read_local(place: ProjectPlace, environment: str) -> LocalProject:
@@ -219,13 +220,13 @@ def _targets(
         target = connection.stack(local.place, environment, environ, clients, "")
         current = connection.bucket_of(account.stacks.get(target.name), target)
         own = local.project.deploy.bucket if local.project else None
-        named = names.named_bucket(environ, own, local.place.shown)
+        named = resource_names.named_bucket(environ, own, local.place.shown)
         if current and (note := connection.other_bucket(target.project, current, named)):
             notes[f"note: {note}"] = None
         bucket = current or (named.name if named else "")
         if not bucket and shared is None:
             try:
-                shared = names.bucket(environment, connection.account(clients), clients.region)
+                shared = resource_names.bucket(environment, connection.account(clients), clients.region)
             except AWSError as error:
                 shared = ""
                 notes = {str(error): None, **notes}
@@ -286,7 +287,7 @@ def compare(
     read_params: Callable[[Stack], Mapping[str, Any] | None] = lambda _: None,
 ) -> ProjectStatus:
     """Compare a local project with its deployment; stored params are read only where the fingerprints differ."""
-    task, schedule = account.stacks.get(target.name), account.stacks.get(names.schedule(target.name))
+    task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule(target.name))
     deployed_tag = task.outputs.get("Source") if task else None
     params, params_version, stored_only = _compare_params(local, target, account, read_params)
     return ProjectStatus(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handoff_kit.deployment.move import survey
-from handoff_kit.deployment.wanted import DesiredProject
+from handoff_kit import resource_names
+from handoff_kit.deploy.desired import DesiredProject
 from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import files, names, parameter, registry
+from handoff_kit.remote import files, parameter, registry
 from handoff_kit.remote.errors import AWSError
+from handoff_kit.remote.move_bucket import survey
 from handoff_kit.remote.parameter import Damaged, Stored
 from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import MoveData
@@ -31,11 +32,11 @@ def read_current(desired: DesiredProject, target: Stack, account: str, deployed_
     """Four calls, and one more for each thousand stored files; `deployed_bucket` is empty before the first deploy."""
     moves = deployed_bucket not in ("", target.bucket)
     has_bucket = deployed_bucket == target.bucket or buckets.is_there(target.clients, target.bucket, account)
-    if not has_bucket and target.bucket != names.bucket(desired.environment, account, target.clients.region):
+    if not has_bucket and target.bucket != resource_names.bucket(desired.environment, account, target.clients.region):
         message = f"bucket {target.bucket}: not found; deploy.bucket or S3_BUCKET_NAME names it"
         hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
         raise AWSError(message, hint)
-    image = registry.digest(target.clients, names.repository(target.name), desired.image_tag)
+    image = registry.digest(target.clients, resource_names.repository(target.name), desired.image_tag)
     return CurrentState(
         account,
         target.clients.region,

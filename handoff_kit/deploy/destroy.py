@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, running_error
 from handoff_kit.console import ask
+from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction import images
-from handoff_kit.destruction.found import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
-from handoff_kit.remote import connection, names, parameter
+from handoff_kit.remote import connection, parameter
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack, Step
@@ -21,7 +22,7 @@ from handoff_runtime.terminal import safe_name
 Say = Callable[[str], None]
 
 
-def destroy(target: Stack, cluster: str, *, data: bool, options: ApplyOptions) -> int:
+def destroy_project(target: Stack, cluster: str, *, data: bool, options: ApplyOptions) -> int:
     """Delete the stacks of a project, and with `data` its data; how many steps did something, or with `dry` would."""
     parameter.check_whose(target)
     found, again = read_inventory(target, complete=data), destroy_command(target, data=data)
@@ -54,9 +55,9 @@ def plan(target: Stack, found: Inventory, cluster: str, *, data: bool) -> tuple[
     emptied = images.plan(found.images) if found.images else ()  # ECR deletes no repository that holds an image
     call = Change(f"delete parameter {target.parameter}", SSM, "delete_parameter", {"Name": target.parameter})
     return (
-        *((RemoveStack(names.schedule(name), again),) if found.schedule_stack else ()),
+        *((RemoveStack(resource_names.schedule(name), again),) if found.schedule_stack else ()),
         *((CheckNoRunningTasks(cluster, again, data), RemoveStack(name, again)) if found.task_stack else ()),
-        *((*emptied, RemoveStack(names.registry(name), again)) if found.registry_stack else ()),
+        *((*emptied, RemoveStack(resource_names.registry(name), again)) if found.registry_stack else ()),
         *(contents.plan(found.data) if data and found.data else ()),
         *((ApiCalls((call,)),) if data and found.params_version is not None else ()),
     )

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.errors import ImageError
-from handoff_kit.image import listing
+from handoff_kit.image.build import Image, image_line, images_table, inspected_image, list_images
 from handoff_kit.image.builder import Answer, Builder
-from handoff_kit.image.listing import Image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +71,7 @@ def builder(answers: dict[str, Answer], kind: Any = "docker") -> Builder:
     ],
 )
 def test_what_an_inspection_tells(told: dict[str, Any], names: tuple[str, ...]) -> None:
-    found = listing.of_inspection(told)
+    found = inspected_image(told)
     assert found == Image(
         FOUND.project, names, FOUND.id, FOUND.size, FOUND.created, FOUND.platform, FOUND.revision, FOUND.context
     )
@@ -89,12 +88,12 @@ def test_what_an_inspection_tells(told: dict[str, Any], names: tuple[str, ...]) 
     ],
 )
 def test_when_it_was_made(text: str, expected: str) -> None:
-    assert listing.of_inspection({**DOCKER, "Created": text}).created.isoformat() == expected
+    assert inspected_image({**DOCKER, "Created": text}).created.isoformat() == expected
 
 
 def test_the_table() -> None:
     other = Image("word-count", (), "sha256:" + "f" * 64, 0, NOW, "linux/arm64", "", "")
-    assert listing.table((FOUND, other), NOW) == (
+    assert images_table((FOUND, other), NOW) == (
         "PROJECT     IMAGE                    ID            SIZE      AGE        PLATFORM     REVISION\n"
         "elements    handoff-elements:c0ffee  0123456789ab  161.2 MB  2 hours    linux/amd64  f16606fb74eb+changed\n"
         "elements    mine:1                   0123456789ab  161.2 MB  2 hours    linux/amd64  f16606fb74eb+changed\n"
@@ -112,7 +111,7 @@ def test_the_table() -> None:
 )
 def test_a_revision_is_short(revision: str, expected: str) -> None:
     image = Image("p", ("p:1",), FOUND.id, 0, NOW, "linux/amd64", revision, "")
-    assert listing.table((image,), NOW).split()[-1] == expected
+    assert images_table((image,), NOW).split()[-1] == expected
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,7 @@ def test_a_revision_is_short(revision: str, expected: str) -> None:
 )
 def test_an_age(age: timedelta, expected: str) -> None:
     image = Image("p", ("p:1",), FOUND.id, 0, NOW - age, "linux/amd64", "", "")
-    assert f"  {expected}  " in listing.table((image,), NOW)
+    assert f"  {expected}  " in images_table((image,), NOW)
 
 
 # asking
@@ -151,7 +150,7 @@ def test_images_are_asked_for_by_their_label(project: str | None, wanted: str) -
         asked.append(argv)
         return Answer(0, "", "")
 
-    assert listing.images(Builder("podman", "", ask), project) == ()
+    assert list_images(Builder("podman", "", ask), project) == ()
     assert asked == [("podman", "image", "ls", "--quiet", "--no-trunc", "--filter", wanted)]
 
 
@@ -164,7 +163,7 @@ def test_the_newest_comes_first_and_each_once() -> None:
         asked.append(argv)
         return Answer(0, "sha256:1\nsha256:2\nsha256:1\n" if argv[2] == "ls" else json.dumps([DOCKER, newer]), "")
 
-    assert [image.names[0] for image in listing.images(Builder("docker", "", ask), None)] == [
+    assert [image.names[0] for image in list_images(Builder("docker", "", ask), None)] == [
         "b:1",
         "handoff-elements:c0ffee",
     ]
@@ -173,29 +172,29 @@ def test_the_newest_comes_first_and_each_once() -> None:
 
 def test_an_image_that_went_away_meanwhile_is_not_listed() -> None:
     answers = {"ls": Answer(0, "sha256:1\nsha256:2\n", ""), "inspect": Answer(1, json.dumps([DOCKER]), "No such image")}
-    assert listing.images(builder(answers), None) == (FOUND,)
+    assert list_images(builder(answers), None) == (FOUND,)
 
 
 def test_a_builder_that_cannot_list() -> None:
     with pytest.raises(ImageError) as caught:
-        listing.images(builder({"ls": Answer(1, "", "Cannot connect\n")}), None)
+        list_images(builder({"ls": Answer(1, "", "Cannot connect\n")}), None)
     assert str(caught.value) == "error: docker cannot list its images: Cannot connect"
 
 
 def test_the_line_of_a_build() -> None:
     worker = builder({"inspect": Answer(0, json.dumps([PODMAN]), "")}, "podman")
-    assert listing.line(worker, "a:1", 12.345) == f"a:1  sha256:{ID}  161.2 MB  12.3 s\n"
+    assert image_line(worker, "a:1", 12.345) == f"a:1  sha256:{ID}  161.2 MB  12.3 s\n"
 
 
 def test_the_line_of_a_push() -> None:
     worker = builder({"inspect": Answer(0, json.dumps([DOCKER]), "")})
-    assert listing.line(worker, "r/a:1", 0.04, "sha256:9") == "r/a:1  sha256:9  161.2 MB  0.0 s\n"
+    assert image_line(worker, "r/a:1", 0.04, "sha256:9") == "r/a:1  sha256:9  161.2 MB  0.0 s\n"
 
 
 def test_an_image_that_the_builder_keeps_to_itself() -> None:
     with pytest.raises(ImageError) as caught:
-        listing.line(builder({"inspect": Answer(1, "[]", "")}), "a:1", 1)
+        image_line(builder({"inspect": Answer(1, "[]", "")}), "a:1", 1)
     assert str(caught.value) == (
         "error: a:1: built, but docker does not have it\n"
-        "hint: a builder of its own keeps its images to itself: docker buildx use default, or set BUILDX_BUILDER=default"
+        "hint: a separate buildx builder keeps its images: docker buildx use default, or set BUILDX_BUILDER=default"
     )

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handoff_kit import limits, params, templates
+from handoff_kit import limits, params, resource_names
+from handoff_kit.deploy import templates
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building
 from handoff_kit.image.build import Source
 from handoff_kit.names import ProjectPlace, known
 from handoff_kit.project import Project, load_all
-from handoff_kit.remote import names
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,7 @@ class DesiredProject:
     @property
     def tags(self) -> dict[str, str]:
         """The tags of the project's own stacks."""
-        return {
-            **self.project.deploy.tags,
-            "handoff:project": self.place.name,
-            "handoff:environment": self.environment,
-        }
+        return {**self.project.deploy.tags, **resource_names.owner_tags(self.place.name, self.environment)}
 
 
 @dataclass(frozen=True)
@@ -63,9 +59,9 @@ def desired_projects(
     places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str]
 ) -> tuple[DesiredProject, ...]:
     """Load, validate and render these projects; ProjectFileError with the problems of all files."""
-    if names.given_stack(environ) and len(places) > 1:
-        message = f"{names.STACK_VARIABLE}: found together with --all, which has a stack for each project"
-        raise ProjectError(message, f"unset {names.STACK_VARIABLE}")
+    if resource_names.given_stack(environ) and len(places) > 1:
+        message = f"{resource_names.STACK_VARIABLE}: found together with --all, which has a stack for each project"
+        raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
     loaded, others = load_all(places), known(places[0].root)
     return tuple(_desired(place, loaded[place.name], environment, environ, others) for place in places)
 
@@ -77,7 +73,7 @@ def _desired(
     if project.image.store != "aws":
         message = f"{place.shown}: found image: {{store: {project.image.store}}}, expected aws: runs on Fargate need it"
         raise ProjectError(message, "take `store` out of the keys of `image`")
-    name = names.given_stack(environ) or names.stack(place.name, environment)
+    name = resource_names.given_stack(environ) or resource_names.stack(place.name, environment)
     params.check_functions(place)
     return DesiredProject(
         place,
@@ -88,7 +84,7 @@ def _desired(
         templates.registry(place.root, place.name, name, environment),
         templates.task(place.root, place.name, project, name, environment),
         params.document(place, project, environment),
-        needs_shared(project.deploy, bucket=bool(names.given_bucket(environ))),
+        needs_shared(project.deploy, bucket=bool(resource_names.given_bucket(environ))),
     )
 
 

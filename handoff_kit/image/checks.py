@@ -1,0 +1,114 @@
+"""What prevents an image of a project, or makes it a poor one; known before a build starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.image import context
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Project
+from handoff_kit.venvs import locks
+from handoff_runtime.terminal import safe_name
+
+LARGE = 500_000_000  # bytes; ECR and a task's start get slow long before their limits
+IGNORED = ".dockerignore"
+MAX_LISTED = 10  # credential files
+
+
+@dataclass(frozen=True)
+class ImageProblem:
+    """A message and what to do; one that is not fatal makes a poor image, the others prevent it."""
+
+    message: str
+    hint: str
+    fatal: bool = True
+
+
+def find_image_problems(place: ProjectPlace, project: Project) -> tuple[ImageProblem, ...]:
+    rules: tuple[Callable[[ProjectPlace, Project], Iterator[ImageProblem]], ...] = (
+        *(_locks, _undeclared_venvs, _local_packages, _git, _files, credential_problems),
+    )
+    return tuple(found for rule in rules for found in rule(place, project))
+
+
+def check_image(place: ProjectPlace, project: Project) -> None:
+    """Raise the first problem that is fatal."""
+    for found in find_image_problems(place, project):
+        if found.fatal:
+            raise ProjectError(found.message, found.hint)
+
+
+def _locks(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+    """Every venv of the image is created from its lock."""
+    again = f"invoke install --project {place.name}"
+    for venv in project.venvs:
+        lock = place.lock(venv.name)
+        path = lock.relative_to(place.root).as_posix()
+        if not lock.is_file():
+            yield ImageProblem(f"{path}: not found, expected the lock of venv {venv.name}", again)
+            continue
+        text = lock.read_text(encoding="utf-8", errors="replace")
+        if not locks.is_current(text, venv.requirements):
+            yield ImageProblem(f"{path}: resolved from other requirements than venv {venv.name} has now", again)
+            continue
+        try:
+            locks.check_lock(text, venv.requirements, path, f"rm {path} && {again}")
+        except ProjectError as error:
+            yield ImageProblem(error.message, error.hint or again)
+
+
+def _undeclared_venvs(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+    """A venv that a stage names by its path alone exists on this machine only."""
+    declared = {venv.directory for venv in project.venvs}
+    for directory in dict.fromkeys(stage.venv for stage in project.stages if stage.venv and stage.venv not in declared):
+        name = directory.rpartition("/")[2]
+        message = f"{place.shown}: venv {directory} has no requirements, so an image cannot have it"
+        yield ImageProblem(message, f"declare it: venvs: {{{name}: [PACKAGE]}}, and name it on the stage: venv: {name}")
+
+
+def _local_packages(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+    """A directory that a venv installs must be part of the project."""
+    for venv in project.venvs:
+        for path in filter(None, map(locks.local_path, venv.requirements)):
+            if path.startswith(("/", "..")) or not (place.directory / path).exists():
+                message = f"{place.shown}: venv {venv.name} installs {path}, expected a path inside the project"
+                hint = f"copy it to projects/{place.name}/, and name it so: ./{path.rpartition('/')[2]}"
+                yield ImageProblem(message, hint)
+            elif not context.enters(place, project, path):
+                message = f"{place.shown}: venv {venv.name} installs {path}, which stays out of an image"
+                yield ImageProblem(
+                    message, "move it elsewhere in the project: docs/concepts/images.md lists what never enters"
+                )
+
+
+def _git(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+    has_git = any(name.split("=")[0] == "git" for name in project.image.build_packages)
+    for venv in project.venvs:
+        if not has_git and any("git+" in requirement for requirement in venv.requirements):
+            message = f"{place.shown}: venv {venv.name} installs from a git repository; the builder has no git"
+            hint = "install it, unless the base has it: image: {build_packages: [git]}"
+            yield ImageProblem(message, hint, fatal=False)
+
+
+def _files(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+    size = context.size(place, project)
+    if size > LARGE:
+        message = f"projects/{place.name}: {size / 1e6:,.0f} MB of files would enter the image, at most 500 MB expected"
+        hint = "leave some out: image: {exclude: [PATH]}; what a run only reads may lie in files/, or in S3"
+        yield ImageProblem(message, hint, fatal=False)
+    if (place.directory / IGNORED).exists():
+        message = f"projects/{place.name}/{IGNORED}: is not read"
+        yield ImageProblem(message, "exclude files in project.yml: image: {exclude: [PATH]}", fatal=False)
+
+
+def credential_problems(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+    """Files that stay out of the image because they look like credentials."""
+    found = context.credentials(place, project)
+    if found:
+        more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+        listed = ", ".join(map(safe_name, found[:MAX_LISTED])) + more
+        message = f"projects/{place.name}: left out of the image, because they look like credentials: {listed}"
+        hint = "config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}"
+        yield ImageProblem(message, hint, fatal=False)

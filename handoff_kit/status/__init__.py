@@ -1,1 +1,0 @@
-"""The status of projects: `status` reads and compares, `shown` prints."""
