@@ -41,9 +41,9 @@ def list_runs(
     from handoff_kit.remote import history
 
     begun = history.since(since, datetime.now(timezone.utc))
-    asked = history.Asked(None, failed, begun, history.number("--last", last) or (None if begun else history.LAST))
+    query = history.Asked(None, failed, begun, history.number("--last", last) or (None if begun else history.LAST))
     source, flags, own = _find_runs(c, project, environment, remote=remote)
-    found = history.lines(source, asked.of(own))
+    found = history.lines(source, query.of(own))
     print_data(history.to_json(found)) if json else print_output(history.table_of(found))
     print_progress(history.after(found, source, flags))
 

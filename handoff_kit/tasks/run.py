@@ -50,22 +50,22 @@ def run(
     place, loaded = options.load_project(c, project)
     chosen = options.parse_choice("--command", command, run_local.commands(place), run_local.OWN_FUNCTION)
     words = runs.Words(chosen or run_local.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
-    asked = runs.asked(place, loaded, options.parse_environment(environment, os.environ), words)
+    overrides = runs.asked(place, loaded, options.parse_environment(environment, os.environ), words)
     cluster = _project_tasks(place, loaded, environment)
     network = ground.read_network(cluster.stack, loaded.deploy)
-    summary = runs.told(cluster, network, asked, Size(loaded.deploy.cpu, loaded.deploy.memory))
+    summary = runs.told(cluster, network, overrides, Size(loaded.deploy.cpu, loaded.deploy.memory))
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started = runs.launch(cluster, network, asked, print_progress)
+        started = runs.launch(cluster, network, overrides, print_progress)
         print_output(f"{started}\n")
         print_progress(runs.after_launch(cluster, started))
         return
     started, result, exit_code = runs.follow(
-        cluster, network, asked, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+        cluster, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
     )
     print_progress(runs.conclude(cluster, started, result))
     if exit_code:
@@ -149,13 +149,13 @@ def logs(
     moment = reading.moment(since)
     cluster = _project_tasks(*options.load_project(c, project), environment)
     several = bool(since) and not run and not follow
-    asked = reading.Asked("" if several else reading.stream(cluster, run), moment, count)
+    query = reading.Asked("" if several else reading.stream(cluster, run), moment, count)
     form, show = Form(json), print_data if json else print_output
     if follow:
         try:
-            reading.follow(cluster, asked, form, reading.Effects(show, print_progress, waits.sleep), on=not run)
+            reading.follow(cluster, query, form, reading.Effects(show, print_progress, waits.sleep), on=not run)
         except KeyboardInterrupt:
             print_progress("\nstopped following; the task keeps running")
-    elif not reading.read(cluster, asked, form, show):
+    elif not reading.read(cluster, query, form, show):
         print_progress(f"no line found{f' since {since}' if since else ''}")
     print_progress(f"next: {cluster.known.invoke('status')}")

@@ -734,8 +734,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["params.dump"],
             {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""},
             1,
-            "error: AWS_REGION: no region found, one expected\n"
-            "hint: export AWS_REGION=eu-central-1, or choose a profile\n",
+            "error: no AWS region configured\nhint: export AWS_REGION=eu-central-1, or choose a profile\n",
             id="no region",
         ),
         pytest.param(
