@@ -1,27 +1,25 @@
-"""Every error a user can cause on the workstation side; the base class and its form are the runtime's."""
+"""The errors of handoff_kit. Each ends a task with `error: MESSAGE`, `hint: HINT` and its exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from handoff_runtime.errors import HandoffError as HandoffError  # noqa: PLC0414  # the kit imports it from here
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from handoff_kit.source import Problem
 
 
 class ProjectError(HandoffError):
-    """The project, or how a task was asked for it, is wrong."""
+    """A wrong project file, config, flag or environment variable."""
 
     exit_code = 2
 
 
 class ProjectFileError(ProjectError):
-    """Everything that is wrong with one project file, each with its line."""
+    """All problems of a project file, each with its line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(problems[0].message, problems[0].hint)
@@ -32,17 +30,17 @@ class ProjectFileError(ProjectError):
 
 
 class RenderError(HandoffError):
-    """A template cannot be filled (sysexits.h EX_SOFTWARE)."""
+    """A template cannot be rendered (sysexits.h EX_SOFTWARE)."""
 
     exit_code = 70
 
 
 class ImageError(HandoffError):
-    """An image, or what builds and runs it, is not there or is not what it should be."""
+    """A missing or unusable image or builder."""
 
 
 class CommandError(HandoffError):
-    """A command we started ended badly; its exit code is ours."""
+    """A program could not be started or failed; its exit code becomes ours."""
 
     def __init__(self, message: str, exit_code: int, hint: str | None = None) -> None:
         super().__init__(message, hint)

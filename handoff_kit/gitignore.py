@@ -1,21 +1,18 @@
-"""Git and what must not be committed: the `.gitignore` of a new project, and what git would take all the same."""
+"""The `.gitignore` of a new project, and notes on private files that git tracks or would add."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from handoff_kit.image.builder import ask as run
+from handoff_kit.names import ProjectPlace
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from handoff_kit.image.builder import Ask
-    from handoff_kit.names import ProjectPlace
-
-__all__ = ["TEXT", "notes"]
 
 PRIVATE = (".local", ".env", ".artifacts")
 TEXT = "".join(
@@ -27,16 +24,16 @@ TEXT = "".join(
         "__pycache__/",
     )
 )
-PROBE = "probe"  # a pattern like `.local/` matches a directory, which need not exist yet, by a path inside
+PROBE = "probe"  # a pattern like `.local/` matches a directory that does not exist yet by a path inside
 NOT_IGNORED = "::"
 NEGATED = re.compile(r":\d+:!")
 MOST = 3
 
 
 def notes(place: ProjectPlace, ask: Ask = run) -> tuple[str, ...]:
-    """What git tracks or would take of the private directories; nothing without git or outside of a repository.
+    """What git tracks or would add of the private directories; nothing without git or outside of a repository.
 
-    What the team's own `.gitignore` takes back (`!.local/`) is meant so, and left out.
+    What the team's own `.gitignore` re-includes (`!.local/`) is left out.
     """
     git = ("git", "-C", str(place.directory))
     listed = ask((*git, "ls-files", "-z", "--", *PRIVATE))

@@ -171,10 +171,10 @@ def _summary_row(stage: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
 def whereabouts(record: Mapping[str, Any], artifacts: str) -> tuple[str, ...]:
     """Where state and artifacts are, and the next command."""
     state = record["state"]
-    kept = "replaced" if state["replaced"] else "unchanged"
+    change = "replaced" if state["replaced"] else "unchanged"
     found = state["after"] or state["before"]
     return (
-        f"state: {artifacts}/state ({size(found['bytes'])}, {kept})" if found else "state: none yet",
+        f"state: {artifacts}/state ({size(found['bytes'])}, {change})" if found else "state: none yet",
         f"artifacts: {artifacts}/ (run.json, stdout.log, stderr.log)",
         f"next: {_next(record, artifacts)}",
     )

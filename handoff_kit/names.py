@@ -60,10 +60,10 @@ class ProjectPlace:
         return self.locks / f"{venv}.txt"
 
 
-def find(root: Path, asked: str | None, cwd: Path, environ: Mapping[str, str]) -> ProjectPlace:
+def find(root: Path, name: str | None, cwd: Path, environ: Mapping[str, str]) -> ProjectPlace:
     """The named project, else HANDOFF_PROJECT, else the one that `cwd` is in, else the only one."""
     existing = known(root)
-    if name := asked or environ.get("HANDOFF_PROJECT"):
+    if name := name or environ.get("HANDOFF_PROJECT"):
         if checked(name) in existing:
             return ProjectPlace(name, root)
         expected = f", expected one of {', '.join(existing)}" if existing else ""
@@ -71,8 +71,8 @@ def find(root: Path, asked: str | None, cwd: Path, environ: Mapping[str, str]) -
         hint = f"did you mean: --project {meant}" if meant else f"create it: invoke new --project {name}"
         raise ProjectError(f"found no project {name!r} under projects/{expected}", hint)
     projects, here = (root / "projects").resolve(), cwd.resolve()
-    if projects in here.parents and (inside := here.relative_to(projects).parts[0]) in existing:
-        return ProjectPlace(inside, root)
+    if projects in here.parents and (around := here.relative_to(projects).parts[0]) in existing:
+        return ProjectPlace(around, root)
     if not existing:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
     if len(existing) > 1:
@@ -98,7 +98,7 @@ def known(root: Path) -> tuple[str, ...]:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that a misspelt word most likely stands for."""
+    """The choice that a misspelt word most likely means."""
     by_form = {choice.lower().replace("-", "_"): choice for choice in choices}
     found = get_close_matches(word.lower().replace("-", "_"), by_form, 1, 0.6)
     return by_form[found[0]] if found else None

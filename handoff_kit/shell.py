@@ -1,28 +1,21 @@
-"""Lines for a shell: whether every part of a pipe in one can fail it on this machine, and which lines it matters to."""
+"""The `shell` lines of stages: a failure before a `|` fails the stage only in a shell with pipefail."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
-from handoff_kit.source import read
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Project
+from handoff_kit.source import Problem, read
 from handoff_kit.words import split
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
-    from handoff_kit.source import Problem
-
-__all__ = ["has_pipefail", "unguarded_pipes"]
 
 
 def unguarded_pipes(place: ProjectPlace, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Each `|` of a shell line before which a failure would not be seen here: no bash, and an `sh` without pipefail.
+    """A problem for each `|` of a shell line, if this machine has no bash and its `sh` no pipefail.
 
-    Of images nothing is known to lack it: Debian's have bash, and the `sh` of Alpine has pipefail.
+    Images have it: Debian's have bash, and the `sh` of Alpine has pipefail.
     """
     piped = {index: offset for index, stage in enumerate(loaded.stages) if (offset := _pipe(stage.shell or "")) >= 0}
     if not piped or has_pipefail(environ):
@@ -30,14 +23,14 @@ def unguarded_pipes(place: ProjectPlace, loaded: Project, environ: Mapping[str, 
     source = read(place.file, place.shown)
     for index, offset in piped.items():
         message = (
-            "this machine has no bash, and its sh no pipefail: what fails before this | does not fail the stage here"
+            "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"
         )
         hint = "install bash, or make each part a stage of its own"
         yield source.at_value(("commands", index, "shell"), message, hint, offset)
 
 
 def has_pipefail(environ: Mapping[str, str]) -> bool:
-    """Whether the shell that runs `shell` lines on this machine has it."""
+    """Whether the shell that runs `shell` lines on this machine has pipefail."""
     path = environ.get("PATH")
     if shutil.which("bash", path=path):
         return True
@@ -47,6 +40,6 @@ def has_pipefail(environ: Mapping[str, str]) -> bool:
 
 
 def _pipe(line: str) -> int:
-    """Where the first unquoted `|` of a line is, -1 where there is none."""
+    """The position of the first unquoted `|` of a line; -1 for none."""
     found = (offset + text.find("|") for offset, text in split(line).operators if "|" in text.replace("||", ""))
     return next(found, -1)

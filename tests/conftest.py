@@ -59,6 +59,28 @@ def trials(request: pytest.FixtureRequest) -> float:
     return float(request.config.getoption("trials"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def signals_of_tests() -> Iterator[None]:
+    """No test signals its own group, or all processes: that once ended the shell which had started a whole run.
+
+    Two things did it, both mended: a watchdog that was given the group 1 by a stage, and SIGTERM left ignored.
+    """
+    kill, killpg = os.kill, os.killpg
+
+    def guarded_kill(pid: int, number: int) -> None:
+        assert pid > 1 or not number, f"a test sends signal {number} to {pid}"
+        kill(pid, number)
+
+    def guarded_killpg(group: int, number: int) -> None:
+        assert group not in (0, 1, os.getpgrp()) or not number, f"a test sends signal {number} to group {group}"
+        killpg(group, number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "kill", guarded_kill)
+        patch.setattr(os, "killpg", guarded_killpg)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def signal_handlers() -> Iterator[None]:
     """Handlers as they were before: a test that stops a run in this process leaves its signals ignored."""

@@ -1,28 +1,23 @@
-"""What AWS refuses or does not have, told on the workstation; the words are the runtime's, the exit code is ours."""
+"""Errors of AWS, with the exit code of a task."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from handoff_kit.errors import HandoffError
 from handoff_runtime.errors import PipelineError, StoreError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["AWSError", "told"]
-
 
 class AWSError(HandoffError):
-    """AWS does not have what was asked for, or does not let us; `passing` as in the runtime's StoreError."""
+    """A resource is missing, a call was refused or failed; `passing` as in the runtime's StoreError."""
 
     passing = False
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """What the runtime's store tells with the exit code of a run becomes an error of a task."""
+    """Turn an error of the runtime's store, which has the exit code of a run, into an AWSError with the same text."""
     try:
         yield
     except (PipelineError, StoreError) as error:

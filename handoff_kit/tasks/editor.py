@@ -39,9 +39,7 @@ class Edit:
 def read_new_text(edit: Edit, before: bytes, environ: Mapping[str, str]) -> bytes:
     """The new text. A draft stays on disk, readable by its owner alone, until `delete_draft`."""
     if not edit.file:
-        words = _editor_command(environ, f"{edit.command} --file FILE")
-        _write(before, edit.draft)
-        _run_editor(words, edit.draft)
+        _edit(before, edit.draft, environ, f"{edit.command} --file FILE")
     try:
         return (edit.cwd / edit.file if edit.file else edit.draft).read_bytes()
     except OSError as error:
@@ -54,19 +52,18 @@ def delete_draft(edit: Edit) -> None:
         edit.draft.unlink(missing_ok=True)
 
 
-def _editor_command(environ: Mapping[str, str], hint: str) -> list[str]:
+def _edit(before: bytes, draft: Path, environ: Mapping[str, str], hint: str) -> None:
+    """Write the draft and run VISUAL, EDITOR or vi on it; `hint` is for a machine without any."""
     command = environ.get("VISUAL") or environ.get("EDITOR")
     if not command and not sys.stdin.isatty():
         raise ProjectError("EDITOR is not set, and there is no terminal for vi", hint)
     try:
-        return shlex.split(command or FALLBACK)
+        words = shlex.split(command or FALLBACK)
     except ValueError as error:
         raise ProjectError(f"EDITOR: found {command!r} ({error}), expected a command", "export EDITOR=vi") from None
-
-
-def _run_editor(words: list[str], path: Path) -> None:
+    _write(before, draft)
     try:
-        status = subprocess.run([*words, str(path)], check=False).returncode
+        status = subprocess.run([*words, str(draft)], check=False).returncode
     except OSError as error:
         message = f"EDITOR: could not start {words[0]}: {error.strerror}"
         raise ProjectError(message, "for example: export EDITOR=vi") from None

@@ -50,9 +50,9 @@ def list_runs(
     )
 
     begun = parse_since(since, datetime.now(timezone.utc))
-    asked = HistoryQuery(None, failed, begun, parse_count("--last", last) or (None if begun else DEFAULT_RUNS))
+    query = HistoryQuery(None, failed, begun, parse_count("--last", last) or (None if begun else DEFAULT_RUNS))
     source, flags, own = _find_runs(c, project, environment, remote=remote)
-    found = history.list_runs(source, asked.of(own))
+    found = history.list_runs(source, query.of(own))
     print_data(runs_as_json(found)) if json else print_output(runs_table(found))
     print_progress(command_after_history(found, source, flags))
 

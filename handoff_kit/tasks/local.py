@@ -136,7 +136,7 @@ def run_local(
         exit_code = running.run_remote(place, stack, words, os.environ, dry=dry, say=print_progress)
     else:
         inside = _container(place, memory, builder) if container else None
-        asked = running.plan(
+        planned = running.plan(
             place,
             **words,
             environment=options.parse_environment(environment, os.environ),
@@ -144,9 +144,9 @@ def run_local(
             container=inside[1] if inside else None,
         )
         if inside:
-            exit_code = running.run_contained(asked, inside[0], place, os.environ, dry=dry, say=print_progress)
+            exit_code = running.run_contained(planned, inside[0], place, os.environ, dry=dry, say=print_progress)
         else:
-            exit_code = running.run(asked, place, os.environ, dry=dry, say=print_progress)
+            exit_code = running.run(planned, place, os.environ, dry=dry, say=print_progress)
     if exit_code:
         raise Exit(code=exit_code)
 

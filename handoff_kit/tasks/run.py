@@ -58,22 +58,22 @@ def run(
     place, loaded = options.load_project(c, project)
     chosen = options.parse_choice("--command", command, run_local.commands(place), run_local.OWN_FUNCTION)
     words = RunFlags(chosen or run_local.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
-    asked = validate_options(place, loaded, options.parse_environment(environment, os.environ), words)
+    overrides = validate_options(place, loaded, options.parse_environment(environment, os.environ), words)
     cluster = _project_tasks(place, loaded, environment)
     network = describe_network(cluster.stack, loaded.deploy)
-    summary = describe_start(cluster, network, asked, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
+    summary = describe_start(cluster, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started = start_detached(cluster, network, asked, print_progress)
+        started = start_detached(cluster, network, overrides, print_progress)
         print_output(f"{started}\n")
         print_progress(commands_for_running(cluster, started))
         return
     started, result, exit_code = run_attached(
-        cluster, network, asked, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+        cluster, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
     )
     print_progress(describe_result(cluster, started, result))
     if exit_code:
@@ -158,13 +158,13 @@ def logs(
     moment = since_seconds(since)
     cluster = _project_tasks(*options.load_project(c, project), environment)
     several = bool(since) and not run and not follow
-    asked = LogQuery("" if several else find_stream(cluster, run), moment, count)
+    query = LogQuery("" if several else find_stream(cluster, run), moment, count)
     form, show = LogFormatter(json), print_data if json else print_output
     if follow:
         try:
-            follow_logs(cluster, asked, form, LogSink(show, print_progress, waits.sleep), on=not run)
+            follow_logs(cluster, query, form, LogSink(show, print_progress, waits.sleep), on=not run)
         except KeyboardInterrupt:
             print_progress("\nstopped following; the task keeps running")
-    elif not print_logs(cluster, asked, form, show):
+    elif not print_logs(cluster, query, form, show):
         print_progress(f"no line found{f' since {since}' if since else ''}")
     print_progress(f"next: {cluster.known.invoke('status')}")

@@ -258,6 +258,4 @@ def no_boto3(error: ImportError) -> StoreError:
 
 def no_region() -> StoreError:
     """Neither the environment nor the profile names one."""
-    return StoreError(
-        "AWS_REGION: no region found, one expected", "export AWS_REGION=eu-central-1, or choose a profile"
-    )
+    return StoreError("no AWS region configured", "export AWS_REGION=eu-central-1, or choose a profile")

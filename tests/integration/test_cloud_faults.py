@@ -56,7 +56,7 @@ def test_no_credentials(sound: Estate, task: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_no_region(sound: Estate, task: str) -> None:
-    message, hint = "AWS_REGION: no region found, one expected", "export AWS_REGION=eu-central-1, or choose a profile"
+    message, hint = "no AWS region configured", "export AWS_REGION=eu-central-1, or choose a profile"
     is_told(sound.invoke(task, AWS_REGION=""), 1, message, hint)
 
 

@@ -349,7 +349,7 @@ def test_a_run_elsewhere_keeps_its_data(desk: Desk) -> None:
     claim = {"run_id": "run-1", "holder": "a laptop", "lease_seconds": 90, "heartbeat_seconds": 20, "released": False}
     desk.cloud.put(f"{desk.stack}/.lock", json.dumps(claim).encode())
     said = desk.invoke("destroy", "--data", "--yes")
-    assert "error: project shop: run run-1 is under way, expected none\n" in said.stderr
+    assert "error: project shop: run run-1 is running, expected none\n" in said.stderr
     assert (said.exit, desk.stacks()) == (1, STACKS)
     assert desk.invoke("destroy", "--yes").exit == 0  # it does not need what goes
 
@@ -409,7 +409,7 @@ def test_many_versions_and_many_images(desk: Desk) -> None:
         text = json.dumps({**manifest, "config": {"digest": DIGESTS[0], "size": number}, "layers": []})
         ecr.put_image(repositoryName=repository, imageTag=f"t{number}", imageManifest=text)
     said = desk.invoke("destroy", "--data", "--yes")
-    removed = [line for line in said.stderr.splitlines() if line.startswith("delete ")]
+    removed = [line for line in said.stderr.splitlines() if re.match("delete (?!stack)", line)]
     assert removed == [
         "delete 100 images of repository handoff-ENV-shop",
         "delete 11 images of repository handoff-ENV-shop",
@@ -498,8 +498,8 @@ def test_what_should_be_gone_and_is_not_is_an_error(desk: Desk) -> None:
     with pytest.raises(AWSError) as caught:
         destroyed(desk, Writer(desk.cloud.clients(), 0, before=True))
     assert desk.stable(str(caught.value)) == (
-        "error: destroy: still there: s3://BUCKET/handoff-ENV-shop/: 1 object, 1 version, N bytes\n"
-        "hint: do it again: invoke destroy --project shop --data"
+        "error: destroy: not deleted: s3://BUCKET/handoff-ENV-shop/: 1 object, 1 version, N bytes\n"
+        "hint: run it again: invoke destroy --project shop --data"
     )
     assert caught.value.exit_code == 1
 
@@ -637,5 +637,5 @@ def test_a_bucket_that_is_not_ours_is_never_emptied(desk: Desk) -> None:
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
     s3.put_object(Bucket=bucket, Key="a", Body=b"x")
     said = desk.invoke("destroy", "--shared", "--data", "--yes", project="")
-    assert said.stderr.startswith(f"error: bucket {bucket.replace(desk.environment, 'ENV')}: found one that stack")
+    assert said.stderr.startswith(f"error: bucket {bucket.replace(desk.environment, 'ENV')}: not created by stack")
     assert (said.exit, [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]]) == (1, ["a"])

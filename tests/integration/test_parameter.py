@@ -163,7 +163,7 @@ def test_the_region(cloud: Cloud, environ: dict[str, str], expected: str) -> Non
 def test_no_region_and_no_credentials(cloud: Cloud, missing: str) -> None:
     cloud.monkeypatch.delenv(missing)
     cloud.monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint)
-    expected = {"AWS_REGION": "no region found", "AWS_ACCESS_KEY_ID": "no credentials found"}
+    expected = {"AWS_REGION": "no AWS region configured", "AWS_ACCESS_KEY_ID": "no credentials found"}
     with pytest.raises(StoreError, match=expected[missing]):
         parameter.load(connecting.connect(os.environ, cloud.said.append), cloud.stack)
 

@@ -486,7 +486,7 @@ def test_a_state_of_a_bucket_without_versions_is_told_to_be_lost(desk: Desk) -> 
     s3.put_object(Bucket=plain, Key=f"{desk.stack}/.artifacts/state", Body=b"{}")
     asked = desk.invoke("state.clear", S3_BUCKET_NAME=plain)
     question = "delete the state of project shop (2 bytes, of which this bucket keeps no version)"
-    assert asked.stderr.startswith(f"error: state.clear: {question}: found no terminal")
+    assert asked.stderr.startswith(f"error: state.clear: {question}: needs --yes")
     told = desk.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
     assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
 
@@ -734,8 +734,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["params.dump"],
             {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""},
             1,
-            "error: AWS_REGION: no region found, one expected\n"
-            "hint: export AWS_REGION=eu-central-1, or choose a profile\n",
+            "error: no AWS region configured\nhint: export AWS_REGION=eu-central-1, or choose a profile\n",
             id="no region",
         ),
         pytest.param(

@@ -39,7 +39,7 @@ RAN = {
     "trigger": "run",
 }
 TAGS = [{"Key": "handoff:project", "Value": "shop"}]
-MANY = 200
+MANY = 60
 A_PAGE = 10  # of parameters, of moto; AWS gives the fifty that are asked for
 CONSTANT = 8
 

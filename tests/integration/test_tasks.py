@@ -336,13 +336,13 @@ ENVIRONMENT_RULE = "letters, digits and -, beginning with a letter or digit, at 
         ),
         pytest.param(
             ["new", "--project", "taken"],
-            "projects/taken: found a project of this name, expected none",
+            "projects/taken exists already",
             "to see what it would run: invoke show-commands --project taken",
             id="new that exists",
         ),
         pytest.param(
             ["new", "--project", "mine", "--starter", "singr"],
-            "starter: found 'singr', expected one of python, shell, singer",
+            "--starter: found 'singr', expected one of python, shell, singer",
             "did you mean: --starter singer",
             id="misspelt starter",
         ),

@@ -188,7 +188,7 @@ def test_another_machine_is_refused(place: ProjectPlace, kind: str, environ: dic
     with pytest.raises(ImageError) as caught:
         words(builder(kind), place, environ)
     assert str(caught.value) == (
-        f"error: {kind} runs on another machine ({host}), expected this one: artifacts are to be kept here\n"
+        f"error: {kind} runs on another machine ({host}), but the artifacts are to be written on this one\n"
         f"hint: unset {name}"
     )
 

@@ -89,7 +89,7 @@ NO_KEY = "s3://b/k/x: no such key found"
         (refused("InternalError", 500, "Oh", 8), "s3://b/k/x: S3 GetObject answered 500 InternalError, still after 8 attempts (Oh)", "run it again"),
         (refused("Odd", 418), "s3://b/k/x: S3 GetObject answered 418 Odd", "run it again"),
         (exceptions.NoCredentialsError(), "s3://b/k/x: no credentials found (Unable to locate credentials)", "AWS_PROFILE"),
-        (exceptions.NoRegionError(), "AWS_REGION: no region found, one expected", "export AWS_REGION"),
+        (exceptions.NoRegionError(), "no AWS region configured", "export AWS_REGION"),
         (exceptions.ProfileNotFound(profile="p"), "AWS_PROFILE: The config profile (p) could not be found", "aws configure list-profiles"),
         (exceptions.UnauthorizedSSOTokenError(), "the sign-in is missing or has expired", "aws sso login"),
         (exceptions.EndpointConnectionError(endpoint_url="http://x"), 's3://b/k/x: S3 GetObject got no connection (Could not connect to the endpoint URL: "http://x")', "AWS_ENDPOINT_URL"),

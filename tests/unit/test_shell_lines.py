@@ -25,7 +25,7 @@ commands:
       true &&
       x=$(cat | wc -l)
 """
-MESSAGE = "this machine has no bash, and its sh no pipefail: what fails before this | does not fail the stage here"
+MESSAGE = "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"
 
 
 @pytest.mark.parametrize(

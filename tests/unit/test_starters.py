@@ -128,21 +128,21 @@ def test_the_python_starter_s_function_runs(tmp_path: Path) -> None:
         pytest.param(
             "taken",
             "shell",
-            "error: projects/taken: found a project of this name, expected none\n"
+            "error: projects/taken exists already\n"
             "hint: to see what it would run: invoke show-commands --project taken",
             id="existing directory",
         ),
         pytest.param(
             "mine",
             "pyton",
-            "error: starter: found 'pyton', expected one of python, shell, singer\n"
+            "error: --starter: found 'pyton', expected one of python, shell, singer\n"
             "hint: did you mean: --starter python",
             id="misspelt starter",
         ),
         pytest.param(
             "mine",
             "../x",
-            "error: starter: found '../x', expected one of python, shell, singer",
+            "error: --starter: found '../x', expected one of python, shell, singer",
             id="a path as starter",
         ),
         pytest.param("../x", "shell", "error: project name: found '../x', expected letters", id="a path as name"),
