@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from handoff_kit import command
+from handoff_kit.aws.target import Target
 from handoff_kit.errors import CommandError, HandoffError
 from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import (
     ApiCalls,
     Change,
@@ -62,7 +62,7 @@ class ApplyOptions:
     rewrite: bool = False
 
 
-def apply(steps: Iterable[Step], target: Stack | None, options: ApplyOptions) -> int:
+def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -> int:
     """Perform each step in order, or with `dry` describe it; return how many changed something, or would.
 
     Files written on this machine do not count. Only steps on this machine do without a `target`.
@@ -71,7 +71,7 @@ def apply(steps: Iterable[Step], target: Stack | None, options: ApplyOptions) ->
         return sum(_apply(step, target, options, cleanup) for step in steps)
 
 
-def _apply(step: Step, target: Stack | None, options: ApplyOptions, cleanup: ExitStack) -> bool:
+def _apply(step: Step, target: Target | None, options: ApplyOptions, cleanup: ExitStack) -> bool:
     if isinstance(step, ChangeStack | RemoveStack):
         return _apply_to_stack(step, _required(target).clients, options)
     if isinstance(step, WriteFile) and not options.rewrite and _holds_text(step):
@@ -89,12 +89,12 @@ def _apply(step: Step, target: Stack | None, options: ApplyOptions, cleanup: Exi
 
 def _apply_to_stack(step: ChangeStack | RemoveStack, clients: Clients, options: ApplyOptions) -> bool:
     """What would change in a stack is known only by comparing it, so the stack's own functions do the dry run."""
-    from handoff_kit.stacks import change
+    from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
 
     dry, yes, say = options.dry, options.yes, options.say
     if isinstance(step, RemoveStack):
-        return change.remove(step, clients, dry=dry, yes=yes, say=say)
-    return change.execute(step, clients, dry=dry, yes=yes, say=say)
+        return delete_stack(step, clients, dry=dry, yes=yes, say=say)
+    return deploy_stack(step, clients, dry=dry, yes=yes, say=say)
 
 
 def describe(step: Step) -> tuple[str, ...]:
@@ -134,19 +134,19 @@ def describe(step: Step) -> tuple[str, ...]:
             return (f"check that no task is running in cluster {step.cluster}",)
 
 
-def _notes(step: Step, target: Stack | None) -> Iterable[str]:
+def _notes(step: Step, target: Target | None) -> Iterable[str]:
     match step:
         case UploadFiles():
             return step.notes
         case Push():
-            from handoff_kit.remote import params
+            from handoff_kit.aws.params import push_notes
 
-            return params.notes(step, _required(target))
+            return push_notes(step, _required(target))
         case _:
             return ()
 
 
-def _perform(step: Step, target: Stack | None, say: Say, cleanup: ExitStack) -> None:
+def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) -> None:
     if not isinstance(step, ApiCalls | Push | CheckNoRunningTasks):  # these show what is done when it is done
         for line in describe(step):
             say(line)
@@ -177,9 +177,9 @@ def _perform(step: Step, target: Stack | None, say: Say, cleanup: ExitStack) -> 
             with told():
                 transfer.remove(_required(target).clients, step.bucket, step.keys)
         case Push():
-            from handoff_kit.remote import params
+            from handoff_kit.aws.params import push_params
 
-            params.push(step, _required(target), say)
+            push_params(step, _required(target), say)
         case MoveData():
             from handoff_kit.remote import move_bucket
 
@@ -189,23 +189,23 @@ def _perform(step: Step, target: Stack | None, say: Say, cleanup: ExitStack) -> 
                 raise error
 
 
-def _required(target: Stack | None) -> Stack:
+def _required(target: Target | None) -> Target:
     if target is None:
         raise AssertionError("a step in AWS needs a target")
     return target
 
 
-def running_error(step: CheckNoRunningTasks, target: Stack) -> AWSError | None:
+def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
     """The error where a task of the project is running; with `data` also where a run elsewhere holds its lock."""
-    from handoff_kit.fargate import tasks
-    from handoff_kit.remote import state
+    from handoff_kit.aws.ecs.tasks import list_running_ids
+    from handoff_kit.aws.state import lock_holder
 
-    if running := tasks.running_ids(target, step.cluster):
+    if running := list_running_ids(target, step.cluster):
         message = (
             f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
         )
         return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.again}")
-    if step.data and target.bucket and (run := state.holder(target)):
+    if step.data and target.bucket and (run := lock_holder(target)):
         message = f"project {target.project}: run {run} is running, expected none"
         return AWSError(message, f"wait until it ends (90 s, where it was killed); then: {step.again}")
     return None

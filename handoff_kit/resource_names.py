@@ -66,8 +66,12 @@ def repository(stack: str) -> str:
 
 def repository_uri(repository: str, account: str, region: str) -> str:
     """The URI of a repository for docker."""
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"{account}.dkr.ecr.{region}.{suffix}/{repository}"
+    return f"{account}.dkr.ecr.{region}.{domain(region)}/{repository}"
+
+
+def domain(region: str) -> str:
+    """The domain of AWS that the endpoints of a region belong to."""
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
 
 
 def cluster(environment: str) -> str:

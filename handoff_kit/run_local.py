@@ -20,12 +20,12 @@ from typing import Any
 from handoff_kit import console
 from handoff_kit import params as documents
 from handoff_kit import project as projects
+from handoff_kit.aws.target import Target
 from handoff_kit.errors import HandoffError, ProjectError, checked
 from handoff_kit.image import container as containers
 from handoff_kit.image.builder import Builder
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project
-from handoff_kit.remote.stack import Stack
 from handoff_kit.resource_names import OWNER_VARIABLE
 from handoff_kit.runtime import Container, LocalRun, RunView, last_record
 from handoff_kit.runtime import run as run_runtime
@@ -167,7 +167,7 @@ def run_contained(
 
 
 def run_remote(
-    place: ProjectPlace, stack: Stack, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
+    place: ProjectPlace, stack: Target, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
     """Run with the params, files and state in AWS, and the virtual environments of this machine."""
     _check_venvs(place, projects.load(place.file, place.shown))

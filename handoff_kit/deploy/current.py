@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
+from handoff_kit.aws.buckets import bucket_exists
+from handoff_kit.aws.ecr import image_digest
+from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.desired import DesiredProject
-from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import files, parameter, registry
+from handoff_kit.remote import files
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.move_bucket import survey
-from handoff_kit.remote.parameter import Damaged, Stored
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import MoveData
 from handoff_runtime.aws.transfer import Plan
 
@@ -23,25 +24,25 @@ class CurrentState:
     account: str
     region: str
     is_image_pushed: bool
-    params: Stored | Damaged | None
+    params: StoredParams | DamagedParams | None
     files: Plan
     move: MoveData | None = None
 
 
-def read_current(desired: DesiredProject, target: Stack, account: str, deployed_bucket: str = "") -> CurrentState:
+def read_current(desired: DesiredProject, target: Target, account: str, deployed_bucket: str = "") -> CurrentState:
     """Four calls, and one more for each thousand stored files; `deployed_bucket` is empty before the first deploy."""
     moves = deployed_bucket not in ("", target.bucket)
-    has_bucket = deployed_bucket == target.bucket or buckets.is_there(target.clients, target.bucket, account)
+    has_bucket = deployed_bucket == target.bucket or bucket_exists(target.clients, target.bucket, account)
     if not has_bucket and target.bucket != resource_names.bucket(desired.environment, account, target.clients.region):
         message = f"bucket {target.bucket}: not found; deploy.bucket or S3_BUCKET_NAME names it"
         hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
         raise AWSError(message, hint)
-    image = registry.digest(target.clients, resource_names.repository(target.name), desired.image_tag)
+    image = image_digest(target.clients, resource_names.repository(target.name), desired.image_tag)
     return CurrentState(
         account,
         target.clients.region,
         image is not None,
-        parameter.replaceable(target),
+        find_replaceable_params(target),
         files.compare(target, desired.place) if has_bucket else files.first(desired.place),
         survey(target, deployed_bucket, there=has_bucket) if moves else None,
     )

@@ -20,6 +20,14 @@ from dataclasses import dataclass
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws import session
+from handoff_kit.aws.buckets import bucket_exists
+from handoff_kit.aws.cloudformation.stack import describe_existing
+from handoff_kit.aws.cloudformation.template import MAX_BYTES
+from handoff_kit.aws.ecr import ECR
+from handoff_kit.aws.params import check_params_owner, confirm_push
+from handoff_kit.aws.session import note_on_bucket, target_by_name
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan, plan_shared
@@ -27,12 +35,7 @@ from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.image import dockerfile
 from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Builder
-from handoff_kit.remote import bucket as buckets
-from handoff_kit.remote import connection, parameter, params
-from handoff_kit.remote.registry import ECR
-from handoff_kit.remote.stack import Stack
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.stacks import body, deployed
 from handoff_kit.steps import Push
 from handoff_runtime.aws.clients import Clients
 
@@ -55,11 +58,11 @@ class DeployContext:
     prune: bool = False
     move_bucket: bool = False
 
-    def target(self, desired: DesiredProject) -> Stack:
+    def target(self, desired: DesiredProject) -> Target:
         """A project in AWS with the bucket that is named, else the shared one."""
         named = self.named_bucket(desired)
         bucket = named.name if named else resource_names.bucket(desired.environment, self.account, self.clients.region)
-        return connection.stack(desired.place, desired.environment, self.environ, self.clients, bucket)
+        return target_by_name(desired.place, desired.environment, self.environ, self.clients, bucket)
 
     def named_bucket(self, desired: DesiredProject) -> NamedBucket | None:
         """The bucket that a variable or the project file names."""
@@ -69,7 +72,7 @@ class DeployContext:
 def deploy(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
     """Deploy them; how many steps changed something. A project that fails does not stop the others."""
     if resource_names.given_stack(context.environ):
-        parameter.check_whose(context.target(projects[0]))
+        check_params_owner(context.target(projects[0]))
     if len(projects) == 1:
         target, deployed_bucket = _choose_bucket(projects[0], context)
         changed = _deploy_shared(projects, shared, context)
@@ -90,21 +93,21 @@ def deploy(projects: Sequence[DesiredProject], shared: DesiredShared, context: D
     return changed
 
 
-def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Stack, str]:
+def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Target, str]:
     """Where to deploy a project, and the bucket it is deployed with (empty before the first time).
 
     It stays in its bucket, unless its data are to be moved; ProjectError where another bucket is named: state and
     history would stay behind.
     """
     target, say = context.target(desired), context.options.say
-    current = connection.bucket_of(deployed.read(target.clients, target.name), target)
+    current = session.deployed_bucket(describe_existing(target.clients, target.name), target)
     if context.move_bucket and current in ("", target.bucket):
         where = f"it is deployed with bucket {current}" if current else "it is not deployed"
         say(f"note: {target.project}: nothing to move, {where}")
     if context.move_bucket or current in ("", target.bucket):
         return target, current
     named = context.named_bucket(desired)
-    if message := connection.other_bucket(target.project, current, named):
+    if message := note_on_bucket(target.project, current, named):
         variable = named.source if named and named.source in resource_names.BUCKET_VARIABLES else ""
         stay = f"unset {variable}" if variable else f"deploy: {{bucket: {current}}}"
         moved = f"{f'{variable}={target.bucket} ' if variable else ''}invoke deploy --move-bucket {target.options}"
@@ -122,12 +125,12 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
     clients, account = context.clients, context.account
     bucket = resource_names.bucket(shared.environment, account, clients.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
-    fits = len(shared.template.encode()) <= body.MOST
-    at_once = fits or buckets.is_there(clients, bucket, account)
+    fits = len(shared.template.encode()) <= MAX_BYTES
+    at_once = fits or bucket_exists(clients, bucket, account)
     return apply(plan_shared(shared, desired, target, account, at_once=at_once), target, context.options)
 
 
-def _deploy_project(desired: DesiredProject, target: Stack, deployed_bucket: str, context: DeployContext) -> int:
+def _deploy_project(desired: DesiredProject, target: Target, deployed_bucket: str, context: DeployContext) -> int:
     options = context.options
     where = f"stack {target.name}, account {context.account}, region {target.clients.region}"
     options.say(f"{desired.place.name}: {where}")
@@ -136,11 +139,11 @@ def _deploy_project(desired: DesiredProject, target: Stack, deployed_bucket: str
     steps = plan(desired, current, build, target, prune=context.prune)
     for step in steps:
         if isinstance(step, Push) and not options.dry:  # ask before anything is changed
-            params.confirm(step, f"invoke deploy --prune {target.options}", yes=options.yes)
+            confirm_push(step, f"invoke deploy --prune {target.options}", yes=options.yes)
     return apply(steps, target, options)
 
 
-def _prepare_build(desired: DesiredProject, target: Stack, context: DeployContext) -> ImageBuild:
+def _prepare_build(desired: DesiredProject, target: Target, context: DeployContext) -> ImageBuild:
     builder, password = context.builder(), ""
     if not context.options.dry:
         token = target.call(ECR, "get_authorization_token")["authorizationData"][0]["authorizationToken"]
@@ -154,7 +157,7 @@ def _prepare_build(desired: DesiredProject, target: Stack, context: DeployContex
     )
 
 
-def next_command(projects: Sequence[DesiredProject], target: Stack, *, changed: bool) -> str:
+def next_command(projects: Sequence[DesiredProject], target: Target, *, changed: bool) -> str:
     """Look where nothing changed; else enable the schedules of the project file, or run it."""
     if len(projects) > 1:
         return f"invoke status{target.options.removeprefix(f'--project {target.project}')}"

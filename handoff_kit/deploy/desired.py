@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handoff_kit import limits, params, resource_names
+from handoff_kit.aws.ecs.cluster import needs_shared_stack
 from handoff_kit.deploy import templates
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building
 from handoff_kit.image.build import Source
 from handoff_kit.names import ProjectPlace, known
@@ -84,7 +84,7 @@ def _desired(
         templates.registry(place.root, place.name, name, environment),
         templates.task(place.root, place.name, project, name, environment),
         params.document(place, project, environment),
-        needs_shared(project.deploy, bucket=bool(resource_names.given_bucket(environ))),
+        needs_shared_stack(project.deploy, bucket=bool(resource_names.given_bucket(environ))),
     )
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, running_error
+from handoff_kit.aws.params import check_params_owner
+from handoff_kit.aws.session import describe_location
+from handoff_kit.aws.target import Target
 from handoff_kit.console import ask
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction import images
-from handoff_kit.remote import connection, parameter
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack, Step
 from handoff_kit.text import plural
 from handoff_runtime.aws.clients import SSM
@@ -22,12 +23,12 @@ from handoff_runtime.terminal import safe_name
 Say = Callable[[str], None]
 
 
-def destroy_project(target: Stack, cluster: str, *, data: bool, options: ApplyOptions) -> int:
+def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyOptions) -> int:
     """Delete the stacks of a project, and with `data` its data; how many steps did something, or with `dry` would."""
-    parameter.check_whose(target)
+    check_params_owner(target)
     found, again = read_inventory(target, complete=data), destroy_command(target, data=data)
     deleted, kept = deleted_lines(target, found, data=data), kept_lines(target, found, data=data)
-    where = f"{target.environment} ({connection.place(target.clients)})" if not deleted else target.environment
+    where = f"{target.environment} ({describe_location(target.clients)})" if not deleted else target.environment
     show(deleted, kept, f"project {target.project} in {where}", options.say)
     steps = plan(target, found, cluster, data=data)
     if not steps:
@@ -49,7 +50,7 @@ def destroy_project(target: Stack, cluster: str, *, data: bool, options: ApplyOp
     return done
 
 
-def plan(target: Stack, found: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
+def plan(target: Target, found: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
     """The steps in an order that can be repeated after each: what starts tasks, the tasks, images, data last."""
     again, name = destroy_command(target, data=data), target.name
     emptied = images.plan(found.images) if found.images else ()  # ECR deletes no repository that holds an image
@@ -63,7 +64,7 @@ def plan(target: Stack, found: Inventory, cluster: str, *, data: bool) -> tuple[
     )
 
 
-def destroy_command(target: Stack, *, data: bool) -> str:
+def destroy_command(target: Target, *, data: bool) -> str:
     """The command that repeats the deletion."""
     return f"invoke destroy {target.options}{' --data' if data else ''}"
 

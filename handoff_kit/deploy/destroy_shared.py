@@ -8,15 +8,21 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws.buckets import is_created_by
+from handoff_kit.aws.cloudformation.stack import (
+    ABSENT_STATUSES,
+    CLOUDFORMATION,
+    StackDescription,
+    check_owner,
+    describe_all,
+    describe_stack,
+)
+from handoff_kit.aws.target import Target
 from handoff_kit.console import ask
 from handoff_kit.deploy.destroy import destroy_command, show, verify
 from handoff_kit.destruction import data as contents
 from handoff_kit.destruction.data import Data
-from handoff_kit.remote import bucket as buckets
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks import deployed, recovery
-from handoff_kit.stacks.deployed import CLOUDFORMATION, Deployed
 from handoff_kit.steps import ApiCalls, Change, RemoveStack, Step
 from handoff_kit.text import plural
 from handoff_runtime import keys
@@ -34,21 +40,21 @@ class SharedInventory:
     `has_own_bucket`: the bucket was created by this stack, now or before.
     """
 
-    stack: Deployed | None
+    stack: StackDescription | None
     projects: tuple[str, ...]
     bucket: Data | None
     has_own_bucket: bool
     parameters: tuple[str, ...]
 
 
-def shared_target(clients: Clients, environment: str, account: str) -> Stack:
+def shared_target(clients: Clients, environment: str, account: str) -> Target:
     """The shared stack of an environment, which is of no project."""
     options = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
     bucket = resource_names.bucket(environment, account, clients.region)
-    return Stack("", environment, resource_names.shared(environment), bucket, f"--shared{options}", clients)
+    return Target("", environment, resource_names.shared(environment), bucket, f"--shared{options}", clients)
 
 
-def destroy_shared(target: Stack, *, data: bool, options: ApplyOptions) -> int:
+def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
     """Delete it; how many steps did something, or with `dry` would."""
     found, again = read_shared_inventory(target, data=data), destroy_command(target, data=data)
     _refuse(found, target, data=data)
@@ -65,14 +71,14 @@ def destroy_shared(target: Stack, *, data: bool, options: ApplyOptions) -> int:
     return done
 
 
-def read_shared_inventory(target: Stack, *, data: bool) -> SharedInventory:
+def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
     """With `data` the objects of the bucket are counted to the end."""
     clients, name = target.clients, target.name
-    every = deployed.every(clients)
-    stack = deployed.look(clients, name)
+    every = describe_all(clients)
+    stack = describe_stack(clients, name)
     stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
-    if stack and stack.status not in deployed.ABSENT:
-        recovery.check_whose(stack, {ENVIRONMENT: target.environment})
+    if stack and stack.status not in ABSENT_STATUSES:
+        check_owner(stack, {ENVIRONMENT: target.environment})
     others = [one for one in every if one.tags.get(ENVIRONMENT) == target.environment and one.name != name]
     projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
     bucket = contents.read(clients, target.bucket, "", whole=data)
@@ -80,7 +86,7 @@ def read_shared_inventory(target: Stack, *, data: bool) -> SharedInventory:
     return SharedInventory(stack, projects, bucket, own, _parameters(clients, bucket) if bucket else ())
 
 
-def plan_shared_deletion(found: SharedInventory, target: Stack, *, data: bool) -> tuple[Step, ...]:
+def plan_shared_deletion(found: SharedInventory, target: Target, *, data: bool) -> tuple[Step, ...]:
     """The data while the stack proves that it owns the bucket, then the stack, which keeps its bucket, then that."""
     stack = (RemoveStack(target.name, destroy_command(target, data=data)),) if found.stack else ()
     if not data or found.bucket is None:
@@ -96,7 +102,7 @@ def plan_shared_deletion(found: SharedInventory, target: Stack, *, data: bool) -
     return (*params, *contents.plan(found.bucket), *stack, ApiCalls((bucket,)))
 
 
-def _refuse(found: SharedInventory, target: Stack, *, data: bool) -> None:
+def _refuse(found: SharedInventory, target: Target, *, data: bool) -> None:
     if found.projects:
         count = plural(len(found.projects), "project")
         what = f"found stacks of {count} in environment {target.environment} ({', '.join(found.projects)})"
@@ -123,9 +129,9 @@ def _data_lines(found: SharedInventory) -> tuple[str, ...]:
     return (*bucket, *(f"parameter {name}" for name in found.parameters))
 
 
-def _has_own_bucket(target: Stack, stack: Deployed | None) -> bool:
+def _has_own_bucket(target: Target, stack: StackDescription | None) -> bool:
     """A tag of the bucket says so, or the stack does."""
-    if buckets.is_marked(target.clients, target.bucket, target.name):
+    if is_created_by(target.clients, target.bucket, target.name):
         return True
     request = {"StackName": target.name, "LogicalResourceId": "Bucket"}
     answer = target.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stack_resource", **request)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, StackDescription, check_owner, describe_stack
+from handoff_kit.aws.target import Target
 from handoff_kit.destruction import data, images
 from handoff_kit.destruction.data import Data
 from handoff_kit.destruction.images import Images
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks import deployed, recovery
-from handoff_kit.stacks.deployed import Deployed
 from handoff_runtime.aws.clients import SSM
 
 LOGS = "logs"
@@ -21,16 +20,16 @@ NO_PARAMETER = ("ParameterNotFound",)
 class Inventory:
     """None for what does not exist; `log_bytes` is the size of the log group, `params_version` that of the params."""
 
-    schedule_stack: Deployed | None
-    task_stack: Deployed | None
-    registry_stack: Deployed | None
+    schedule_stack: StackDescription | None
+    task_stack: StackDescription | None
+    registry_stack: StackDescription | None
     images: Images | None
     log_bytes: int | None
     data: Data | None
     params_version: int | None
 
 
-def read_inventory(target: Stack, *, complete: bool) -> Inventory:
+def read_inventory(target: Target, *, complete: bool) -> Inventory:
     """Data is counted to the end only if `complete`. AWSError where a stack of these names belongs to another owner."""
     name = target.name
     return Inventory(
@@ -44,7 +43,7 @@ def read_inventory(target: Stack, *, complete: bool) -> Inventory:
     )
 
 
-def deleted_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, ...]:
+def deleted_lines(target: Target, found: Inventory, *, data: bool) -> tuple[str, ...]:
     """What a deletion deletes, a line each."""
     name = target.name
     log = f", with its log ({found.log_bytes:,} bytes)" if found.log_bytes is not None else ""
@@ -58,7 +57,7 @@ def deleted_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, 
     return tuple(filter(None, lines))
 
 
-def kept_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, ...]:
+def kept_lines(target: Target, found: Inventory, *, data: bool) -> tuple[str, ...]:
     """What a deletion keeps, a line each."""
     log = found.log_bytes is not None and not found.task_stack
     lines = (
@@ -69,7 +68,7 @@ def kept_lines(target: Stack, found: Inventory, *, data: bool) -> tuple[str, ...
     return tuple(filter(None, lines))
 
 
-def remaining_lines(target: Stack, before: Inventory, after: Inventory, *, data: bool) -> tuple[str, ...]:
+def remaining_lines(target: Target, before: Inventory, after: Inventory, *, data: bool) -> tuple[str, ...]:
     """What a deletion should have deleted and did not; a stack takes its log and its repository with it."""
     log = before.task_stack and not after.task_stack and after.log_bytes is not None
     repository = before.registry_stack and not after.registry_stack
@@ -80,7 +79,7 @@ def remaining_lines(target: Stack, before: Inventory, after: Inventory, *, data:
     return (*deleted_lines(target, after, data=data), *filter(None, lines))
 
 
-def _data_lines(target: Stack, found: Inventory) -> tuple[str, ...]:
+def _data_lines(target: Target, found: Inventory) -> tuple[str, ...]:
     """Files, artifacts, state, history and params."""
     lines = (
         found.data.description if found.data and not found.data.is_empty else "",
@@ -89,22 +88,22 @@ def _data_lines(target: Stack, found: Inventory) -> tuple[str, ...]:
     return tuple(filter(None, lines))
 
 
-def _stack(target: Stack, name: str) -> Deployed | None:
-    found = deployed.look(target.clients, name)
+def _stack(target: Target, name: str) -> StackDescription | None:
+    found = describe_stack(target.clients, name)
     if found is None or found.status == "DELETE_COMPLETE":
         return None
-    if found.status not in deployed.ABSENT:  # a stack that was only ever reviewed has no tags yet
-        recovery.check_whose(found, resource_names.owner_tags(target.project, target.environment))
+    if found.status not in ABSENT_STATUSES:  # a stack that was only ever reviewed has no tags yet
+        check_owner(found, resource_names.owner_tags(target.project, target.environment))
     return found
 
 
-def _log_bytes(target: Stack) -> int | None:
+def _log_bytes(target: Target) -> int | None:
     name = resource_names.log_group(target.name)
     page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=name)
     sizes = [int(one.get("storedBytes", 0)) for one in page["logGroups"] if one["logGroupName"] == name]
     return sizes[0] if sizes else None
 
 
-def _params_version(target: Stack) -> int | None:
+def _params_version(target: Target) -> int | None:
     found = target.call_unless(NO_PARAMETER, SSM, "get_parameter", Name=target.parameter)
     return int(found["Parameter"]["Version"]) if found else None

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.params import plan_push
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
 from handoff_kit.image.builder import Builder
-from handoff_kit.remote import files, params
-from handoff_kit.remote.stack import Stack
+from handoff_kit.remote import files
 from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, Step, WriteFile
 
 
@@ -35,7 +36,7 @@ class ImageBuild:
 
 
 def plan_shared(
-    shared: DesiredShared, desired: DesiredProject, target: Stack, account: str, *, at_once: bool
+    shared: DesiredShared, desired: DesiredProject, target: Target, account: str, *, at_once: bool
 ) -> tuple[Step, ...]:
     """The steps that create or update the shared stack.
 
@@ -50,13 +51,13 @@ def plan_shared(
 
 
 def plan(
-    desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Stack, *, prune: bool = False
+    desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Target, *, prune: bool = False
 ) -> tuple[Step, ...]:
     """The steps of one project; `build` is None where the image is pushed already.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
-    push = params.plan_push(
+    push = plan_push(
         target,
         desired.params_document,
         current.params,
@@ -73,22 +74,22 @@ def plan(
     )
 
 
-def deploy_command(target: Stack) -> str:
+def deploy_command(target: Target) -> str:
     """The command that repeats the deployment."""
     return f"invoke deploy {target.options}"
 
 
-def _repository_uri(current: CurrentState, target: Stack) -> str:
+def _repository_uri(current: CurrentState, target: Target) -> str:
     return resource_names.repository_uri(resource_names.repository(target.name), current.account, current.region)
 
 
-def _registry_stack(desired: DesiredProject, target: Stack) -> tuple[Step, ...]:
+def _registry_stack(desired: DesiredProject, target: Target) -> tuple[Step, ...]:
     file, template, again = desired.place.build / "registry.yml", desired.registry_template, deploy_command(target)
     stack = ChangeStack(resource_names.registry(target.name), file, template, {}, desired.tags, again, target.bucket)
     return WriteFile(file, template), stack
 
 
-def _task_stack(desired: DesiredProject, current: CurrentState, target: Stack) -> tuple[Step, ...]:
+def _task_stack(desired: DesiredProject, current: CurrentState, target: Target) -> tuple[Step, ...]:
     image = ImageTag(resource_names.repository(target.name), desired.image_tag, _repository_uri(current, target))
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
     moved_from = current.move.source if current.move else ""
@@ -97,7 +98,7 @@ def _task_stack(desired: DesiredProject, current: CurrentState, target: Stack) -
     return WriteFile(file, template), stack
 
 
-def _image(desired: DesiredProject, build: ImageBuild, uri: str, target: Stack) -> tuple[Step, ...]:
+def _image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target) -> tuple[Step, ...]:
     """Build the image where it does not exist, sign in, push."""
     source, builder = desired.image_source, build.builder
     platform = None if source.platform == builder.platform else source.platform

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.scheduling.expression import is_rate, rate_interval
 from handoff_kit.scheduling.next_times import NextTimes, next_times
 from handoff_kit.settings.schedule import Schedule
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.text import stamp, table
 from handoff_runtime.state import NONE
 
@@ -96,7 +96,7 @@ class ListedSchedule:
 
 
 def list_schedules(
-    stacks: Iterable[Deployed], now: datetime, *, project: str = "", environment: str = ""
+    stacks: Iterable[StackDescription], now: datetime, *, project: str = "", environment: str = ""
 ) -> tuple[ListedSchedule, ...]:
     """Every schedule of these stacks, or those of one project or environment, in the order of their names."""
     found = [_listed(stack, one, now) for stack in stacks for one in deployed_summaries(stack)]
@@ -108,7 +108,7 @@ def list_schedules(
     return tuple(sorted(chosen, key=lambda one: (one.project, one.environment, one.summary.name)))
 
 
-def _listed(stack: Deployed, one: ScheduleSummary, now: datetime) -> ListedSchedule:
+def _listed(stack: StackDescription, one: ScheduleSummary, now: datetime) -> ListedSchedule:
     coming = next_times(one.expression, one.timezone, now, 1).times
     over = not coming and not is_rate(one.expression)
     state = "disabled" if not one.enabled else "over" if over else "enabled"

@@ -18,22 +18,21 @@ from typing import Any
 from handoff_kit import limits, resource_names
 from handoff_kit import params as documents
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
+from handoff_kit.aws.ecs.cluster import TaskNetwork, describe_network
+from handoff_kit.aws.ecs.overrides import MAX_OVERRIDES, check_data
+from handoff_kit.aws.ecs.secret_detection import config_mask
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate import ground, overrides, secrets
-from handoff_kit.fargate.network import Network
 from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import ProjectPlace, nearest
 from handoff_kit.project import Project
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.settings.schedule import Schedule
-from handoff_kit.stacks import deployed
-from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.stacks.recovery import FAILED_CREATION
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 from handoff_runtime.store import ConfigFile
 
@@ -100,7 +99,7 @@ def _data_texts(data: Mapping[str, Any]) -> dict[str, str]:
     return {name: one if isinstance(one, str) else json.dumps(one, separators=(",", ":")) for name, one in data.items()}
 
 
-def from_project(project: Project, place: ProjectPlace, stack: Stack) -> tuple[Schedule, ...]:
+def from_project(project: Project, place: ProjectPlace, stack: Target) -> tuple[Schedule, ...]:
     """The schedules of the project file; an error where it has none."""
     if project.schedules:
         return project.schedules
@@ -112,7 +111,7 @@ def from_project(project: Project, place: ProjectPlace, stack: Stack) -> tuple[S
 def desired_schedules(
     place: ProjectPlace,
     project: Project,
-    stack: Stack,
+    stack: Target,
     options: ScheduleOptions,
     one: Schedule | None,
     *,
@@ -136,7 +135,7 @@ def add_schedule(deployed: Sequence[Schedule], one: Schedule) -> tuple[Schedule,
     return (*(other for other in deployed if other.name != one.name), one)
 
 
-def remove_schedule(deployed: Sequence[Schedule], name: str, stack: Stack) -> tuple[Schedule, ...]:
+def remove_schedule(deployed: Sequence[Schedule], name: str, stack: Target) -> tuple[Schedule, ...]:
     """The deployed schedules but one; an error where none has the name."""
     known = [one.name for one in deployed]
     if name in known:
@@ -153,10 +152,10 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
         # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
         data = json.dumps({**one.data, **SCHEDULER_DATA}, ensure_ascii=False)
         container = {"name": resource_names.CONTAINER, "environment": [{"name": "DATA", "value": data}]}
-        if (length := len(json.dumps({"containerOverrides": [container]}))) > overrides.LONGEST:
+        if (length := len(json.dumps({"containerOverrides": [container]}))) > MAX_OVERRIDES:
             message = f"{where}: data: found {length:,} characters with all overrides of a run"
             hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
-            raise ProjectError(f"{message}, expected at most {overrides.LONGEST:,}", hint)
+            raise ProjectError(f"{message}, expected at most {MAX_OVERRIDES:,}", hint)
         if one in deployed or one.kind == "rate":
             continue
         if not next_times(one.expression, one.timezone, now, 1).times:
@@ -166,20 +165,20 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
             )
 
 
-def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Mapping[str, Any]) -> None:
+def check_secrets(place: ProjectPlace, project: Project, stack: Target, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
     files = documents.document(place, project, stack.environment)["files"] if data else ()
-    config = secrets.known(ConfigFile(file["name"], file["value"]) for file in files)
-    overrides.check_data(data, place.name, config)
+    config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
+    check_data(data, place.name, config)
 
 
-def deploy_schedules(desired: DesiredSchedules, stack: Stack, options: ApplyOptions) -> int:
+def deploy_schedules(desired: DesiredSchedules, stack: Target, options: ApplyOptions) -> int:
     """Create or update the schedule stack; how many steps changed something."""
-    parameters = stack_parameters(ground.read_network(stack, desired.project.deploy))
+    parameters = stack_parameters(describe_network(stack, desired.project.deploy))
     return apply(plan_schedules(desired, parameters, stack), stack, options)
 
 
-def stack_parameters(network: Network) -> dict[str, str]:
+def stack_parameters(network: TaskNetwork) -> dict[str, str]:
     """Where the runs take place, as the schedule stack takes it."""
     return {
         "Cluster": network.cluster,
@@ -189,7 +188,7 @@ def stack_parameters(network: Network) -> dict[str, str]:
 
 
 def plan_schedules(
-    desired: DesiredSchedules, parameters: Mapping[str, str], stack: Stack
+    desired: DesiredSchedules, parameters: Mapping[str, str], stack: Target
 ) -> tuple[WriteFile | ChangeStack, ...]:
     """The steps after which the schedule stack holds these schedules and no others."""
     place, deploy = desired.place, desired.project.deploy
@@ -202,7 +201,7 @@ def plan_schedules(
     return (WriteFile(file, text), ChangeStack(name, file, text, parameters, tags, desired.again, stack.bucket))
 
 
-def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: str, options: ApplyOptions) -> int:
+def delete_schedules(place: ProjectPlace, project: Project, stack: Target, name: str, options: ApplyOptions) -> int:
     """Delete the schedule of a name, or all; how many steps changed something."""
     found, again = _schedule_stack(stack), f"invoke unschedule {stack.options}"
     if name and not found:
@@ -217,13 +216,13 @@ def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: 
     return apply((RemoveStack(resource_names.schedule(stack.name), again),), stack, options)
 
 
-def _schedule_stack(stack: Stack) -> Deployed | None:
+def _schedule_stack(stack: Target) -> StackDescription | None:
     """The schedule stack with its template; one whose creation failed has no schedules."""
-    found = deployed.read(stack.clients, resource_names.schedule(stack.name), template=True)
+    found = describe_existing(stack.clients, resource_names.schedule(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found
 
 
-def _schedules_of(found: Deployed | None, stack: Stack, *, required: bool) -> tuple[Schedule, ...]:
+def _schedules_of(found: StackDescription | None, stack: Target, *, required: bool) -> tuple[Schedule, ...]:
     """The deployed schedules; where they are `required`, an error if the stack's template does not hold them."""
     schedules = deployed_schedules(found) if found else ()
     if schedules is None and found and required:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.jinja import render
 from handoff_kit.settings.deploy import Deploy
 from handoff_kit.settings.schedule import Schedule
-from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.stacks.template import parse, section
 
 _METADATA = "Schedules"
 _MAX_OUTPUT = 1024  # bytes of one output
@@ -102,7 +102,7 @@ def summary(schedule: Schedule) -> ScheduleSummary:
     return ScheduleSummary(schedule.name, schedule.expression, schedule.timezone, state)
 
 
-def deployed_summaries(stack: Deployed) -> tuple[ScheduleSummary, ...]:
+def deployed_summaries(stack: StackDescription) -> tuple[ScheduleSummary, ...]:
     """The schedules in a stack's outputs, in the order of their names; none where the stack is not one of ours."""
     if "handoff:project" not in stack.tags:
         return ()
@@ -115,9 +115,9 @@ def deployed_summaries(stack: Deployed) -> tuple[ScheduleSummary, ...]:
     return tuple(sorted(made, key=lambda one: one.name))
 
 
-def deployed_schedules(stack: Deployed) -> tuple[Schedule, ...] | None:
+def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
     """The schedules in the metadata of a stack's template, which must have been read; None where it has none."""
-    text = section(parse(stack.template), "Metadata").get(_METADATA)
+    text = template_section(parse_template(stack.template), "Metadata").get(_METADATA)
     try:
         return tuple(Schedule.model_validate(one) for one in json.loads(str(text)))
     except (ValueError, TypeError, RecursionError):

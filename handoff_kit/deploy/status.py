@@ -9,18 +9,20 @@ from typing import Any, TypeVar
 
 from handoff_kit import params as documents
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
+from handoff_kit.aws.ecs.cluster import tasks_of_project
+from handoff_kit.aws.ecs.tasks import list_running_tasks, task_id
+from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
+from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.errors import HandoffError, ProjectError
-from handoff_kit.fargate import ground, tasks
 from handoff_kit.image import build as building
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project, load
-from handoff_kit.remote import connection, files, fingerprint, parameter
+from handoff_kit.remote import files
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.stack import Stack
 from handoff_kit.scheduling.next_times import next_times
-from handoff_kit.stacks import deployed, recovery
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.text import stamp
 from handoff_runtime import keys
 from handoff_runtime.aws import lease
@@ -65,7 +67,7 @@ class ParamsVersion:
 class AccountSnapshot:
     """Stacks and params by their names; `notes` say what may not be read."""
 
-    stacks: Mapping[str, Deployed]
+    stacks: Mapping[str, StackDescription]
     params: Mapping[str, ParamsVersion] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -139,7 +141,7 @@ def read_status(
     place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
     """One project with its files and tasks, and notes of what could not be read."""
-    name = connection.stack(place, environment, environ, clients, "").name
+    name = target_by_name(place, environment, environ, clients, "").name
     account = _read_account(clients, name, (name, resource_names.schedule(name)))
     _check_owner(place, environment, environ, account.stacks.get(name))
     local = _read_local(place, environment)
@@ -154,9 +156,9 @@ def read_status(
 def _read_account(clients: Clients, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
     """All stacks with a prefix, or only those of these names; and the parameters with the prefix."""
     if stack_names:
-        stacks = [found for name in stack_names if (found := deployed.read(clients, name))]
+        stacks = [found for name in stack_names if (found := describe_existing(clients, name))]
     else:
-        stacks = [found for found in deployed.every(clients) if found.name.startswith(prefix)]
+        stacks = [found for found in describe_all(clients) if found.name.startswith(prefix)]
     by_name = {stack.name: stack for stack in stacks}
     try:
         return AccountSnapshot(by_name, _params_versions(clients, prefix))
@@ -172,14 +174,16 @@ def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
         )
     parameters = [parameter for page in pages for parameter in page["Parameters"]]
     return {
-        one["Name"]: ParamsVersion(one["Version"], fingerprint.read(one.get("Description", ""))) for one in parameters
+        one["Name"]: ParamsVersion(one["Version"], read_fingerprint(one.get("Description", ""))) for one in parameters
     }
 
 
-def _check_owner(place: ProjectPlace, environment: str, environ: Mapping[str, str], found: Deployed | None) -> None:
+def _check_owner(
+    place: ProjectPlace, environment: str, environ: Mapping[str, str], found: StackDescription | None
+) -> None:
     """Refuse a STACK_NAME of another project."""
     if found and resource_names.given_stack(environ):
-        recovery.check_whose(found, resource_names.owner_tags(place.name, environment))
+        check_owner(found, resource_names.owner_tags(place.name, environment))
 
 
 def _read_local(place: ProjectPlace, environment: str) -> LocalProject:
@@ -208,25 +212,25 @@ def _targets(
     environ: Mapping[str, str],
     clients: Clients,
     account: AccountSnapshot,
-) -> tuple[list[Stack], tuple[str, ...]]:
+) -> tuple[list[Target], tuple[str, ...]]:
     """Each project with the bucket it is deployed with, and a note of each whose file or variable names another.
 
     STS is called once, if neither a deployed stack nor a name decides; where that is refused, the bucket is empty.
     """
-    targets: list[Stack] = []
+    targets: list[Target] = []
     notes: dict[str, None] = {}
     shared: str | None = None
     for local in projects:
-        target = connection.stack(local.place, environment, environ, clients, "")
-        current = connection.bucket_of(account.stacks.get(target.name), target)
+        target = target_by_name(local.place, environment, environ, clients, "")
+        current = deployed_bucket(account.stacks.get(target.name), target)
         own = local.project.deploy.bucket if local.project else None
         named = resource_names.named_bucket(environ, own, local.place.shown)
-        if current and (note := connection.other_bucket(target.project, current, named)):
+        if current and (note := note_on_bucket(target.project, current, named)):
             notes[f"note: {note}"] = None
         bucket = current or (named.name if named else "")
         if not bucket and shared is None:
             try:
-                shared = resource_names.bucket(environment, connection.account(clients), clients.region)
+                shared = resource_names.bucket(environment, account_of(clients), clients.region)
             except AWSError as error:
                 shared = ""
                 notes = {str(error): None, **notes}
@@ -235,7 +239,7 @@ def _targets(
 
 
 def _statuses(
-    projects: Sequence[LocalProject], targets: Sequence[Stack], account: AccountSnapshot, notes: Sequence[str]
+    projects: Sequence[LocalProject], targets: Sequence[Target], account: AccountSnapshot, notes: Sequence[str]
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
     now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
     unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
@@ -252,10 +256,10 @@ def _statuses(
     return list(found), tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
 
 
-def _read_locks(targets: Sequence[Stack], account: AccountSnapshot) -> list[Lock]:
+def _read_locks(targets: Sequence[Target], account: AccountSnapshot) -> list[Lock]:
     """A project that is neither deployed nor has params never ran; an empty text where its bucket is unknown."""
 
-    def read(target: Stack) -> Lock:
+    def read(target: Target) -> Lock:
         if target.name not in account.stacks and target.parameter not in account.params:
             return None
         if not target.bucket:
@@ -268,10 +272,10 @@ def _read_locks(targets: Sequence[Stack], account: AccountSnapshot) -> list[Lock
     return list(each(read, targets, LOCKS_AT_ONCE))
 
 
-def _read_params(target: Stack) -> Mapping[str, Any] | None:
+def _read_params(target: Target) -> Mapping[str, Any] | None:
     """The stored params document; None where it cannot be read."""
     try:
-        stored = parameter.find(target)
+        stored = find_params(target)
     except HandoffError:
         return None
     return stored.document if stored else None
@@ -279,12 +283,12 @@ def _read_params(target: Stack) -> Mapping[str, Any] | None:
 
 def compare(
     local: LocalProject,
-    target: Stack,
+    target: Target,
     lock: Lock,
     account: AccountSnapshot,
     now: datetime,
     *,
-    read_params: Callable[[Stack], Mapping[str, Any] | None] = lambda _: None,
+    read_params: Callable[[Target], Mapping[str, Any] | None] = lambda _: None,
 ) -> ProjectStatus:
     """Compare a local project with its deployment; stored params are read only where the fingerprints differ."""
     task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule(target.name))
@@ -317,9 +321,9 @@ def _state(deployed: str | None, local: str | None) -> str:
 
 def _compare_params(
     local: LocalProject,
-    target: Stack,
+    target: Target,
     account: AccountSnapshot,
-    read_params: Callable[[Stack], Mapping[str, Any] | None],
+    read_params: Callable[[Target], Mapping[str, Any] | None],
 ) -> tuple[str, int | None, tuple[str, ...]]:
     """By fingerprint, which is computed only where there is one to compare it with."""
     if account.notes:
@@ -329,7 +333,7 @@ def _compare_params(
         return ABSENT, None, ()
     if stored.fingerprint is None or local.params_document is None:
         return UNKNOWN, stored.version, ()
-    found = _state(stored.fingerprint, fingerprint.of(local.params_document, target.name))
+    found = _state(stored.fingerprint, params_fingerprint(local.params_document, target.name))
     document = read_params(target) if found == OUT_OF_DATE else None
     if document is None:
         return found, stored.version, ()
@@ -351,7 +355,7 @@ def _last_run(lock: Found | None) -> Mapping[str, Any] | None:
     return {**entry, "outcome": KILLED if lease.free(lock) else RUNNING}
 
 
-def _compare_files(local: LocalProject, target: Stack) -> str:
+def _compare_files(local: LocalProject, target: Target) -> str:
     try:
         plan = files.compare(target, local.place)
     except AWSError as error:
@@ -362,9 +366,9 @@ def _compare_files(local: LocalProject, target: Stack) -> str:
     return f"{UP_TO_DATE}: {len(plan.same)}{stored_only}" if plan.same or plan.gone else ABSENT
 
 
-def _running_tasks(target: Stack, project: Project) -> tuple[str, ...]:
+def _running_tasks(target: Target, project: Project) -> tuple[str, ...]:
     try:
-        return tuple(map(_describe_task, tasks.running(ground.cluster_of(target, project.deploy))))
+        return tuple(map(_describe_task, list_running_tasks(tasks_of_project(target, project.deploy))))
     except AWSError as error:
         return (f"{UNKNOWN}: {error.message}",)
 
@@ -373,4 +377,4 @@ def _describe_task(task: Mapping[str, Any]) -> str:
     began = task.get("startedAt") or task.get("createdAt")
     since = f" since {stamp(began)}" if began else ""
     by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
-    return f"{tasks.id_of(task['taskArn'])} {task['lastStatus']}{since}{by}"
+    return f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handoff_kit.remote.registry import ECR
-from handoff_kit.remote.stack import Stack
+from handoff_kit.aws.ecr import ECR
+from handoff_kit.aws.target import Target
 from handoff_kit.steps import ApiCalls, Change
 from handoff_kit.text import plural
 
@@ -32,7 +32,7 @@ class Images:
         return f"{plural(len(self.lists) + len(self.plain), 'image')} ({self.bytes:,} bytes)"
 
 
-def read(stack: Stack, repository: str) -> Images | None:
+def read(stack: Target, repository: str) -> Images | None:
     """None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
     pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))

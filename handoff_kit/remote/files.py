@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from handoff_kit.aws.objects import place_below, table_below
+from handoff_kit.aws.target import Target
 from handoff_kit.names import ProjectPlace
 from handoff_kit.params import LEFT_OUT
 from handoff_kit.remote.errors import told
-from handoff_kit.remote.objects import listed, place_of
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import DeleteObjects, UploadFiles
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
@@ -17,11 +17,11 @@ DIRECTORY = "files"
 MOST_NAMES = 5  # in a note
 
 
-def compare(stack: Stack, place: ProjectPlace) -> Plan:
+def compare(stack: Target, place: ProjectPlace) -> Plan:
     """The local files against those stored."""
     local, notes = _local(place)
     with told():
-        return transfer.plan(stack.clients, local, place_of(stack, keys.files(stack.name)))._replace(notes=notes)
+        return transfer.plan(stack.clients, local, place_below(stack, keys.files(stack.name)))._replace(notes=notes)
 
 
 def first(place: ProjectPlace) -> Plan:
@@ -38,7 +38,7 @@ def _local(place: ProjectPlace) -> tuple[list[Local], tuple[str, ...]]:
     return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
 
 
-def plan_push(stack: Stack, plan: Plan, *, prune: bool = False) -> tuple[UploadFiles | DeleteObjects, ...]:
+def plan_push(stack: Target, plan: Plan, *, prune: bool = False) -> tuple[UploadFiles | DeleteObjects, ...]:
     """The steps that upload what differs, and with `prune` delete stored files that are not here."""
     notes = plan.notes if prune or not plan.gone else (*plan.notes, *_stored_only(stack, plan))
     upload = UploadFiles(stack.bucket, keys.files(stack.name), plan.send, notes)
@@ -46,7 +46,7 @@ def plan_push(stack: Stack, plan: Plan, *, prune: bool = False) -> tuple[UploadF
     return (upload, deletion) if prune else (upload,)
 
 
-def _stored_only(stack: Stack, plan: Plan) -> tuple[str, str]:
+def _stored_only(stack: Target, plan: Plan) -> tuple[str, str]:
     count = len(plan.gone)
     names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
     more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
@@ -61,6 +61,6 @@ def up_to_date(plan: Plan, place: ProjectPlace) -> str:
     return f"{len(plan.same)} file{'s' if len(plan.same) > 1 else ''} up to date"
 
 
-def table_of(stack: Stack) -> str:
+def table_of(stack: Target) -> str:
     """The stored files: path, bytes, when each was stored."""
-    return listed(stack, keys.files(stack.name))
+    return table_below(stack, keys.files(stack.name))

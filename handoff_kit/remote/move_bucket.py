@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
+from handoff_kit.aws.target import Target
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import MoveData
 from handoff_runtime import damage, keys
 from handoff_runtime.aws import lease, listing, transfer
@@ -45,7 +45,7 @@ class Copied:
     etag: str
 
 
-def survey(target: Stack, source: str, *, there: bool) -> MoveData:
+def survey(target: Target, source: str, *, there: bool) -> MoveData:
     """Count what is to be copied; `there`: whether the target's bucket exists. AWSError if it holds other data."""
     with told():
         found = _listed(target.clients, source, target.name)
@@ -54,7 +54,7 @@ def survey(target: Stack, source: str, *, there: bool) -> MoveData:
     return MoveData(source, target.bucket, f"{target.name}/", len(found), sum(one.size for one in found.values()))
 
 
-def move(step: MoveData, target: Stack, cleanup: ExitStack, say: Say) -> None:
+def move(step: MoveData, target: Target, cleanup: ExitStack, say: Say) -> None:
     """Copy and compare, until both buckets hold the same; `cleanup` releases the lease when the deployment ends."""
     with told():
         _check_idle(target)
@@ -74,7 +74,7 @@ def move(step: MoveData, target: Stack, cleanup: ExitStack, say: Say) -> None:
 
 
 def _conclusion(
-    step: MoveData, target: Stack, say: Say
+    step: MoveData, target: Target, say: Say
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
     """Remove the marker after a successful deployment; after a failure it stays for the next try."""
 
@@ -89,7 +89,7 @@ def _conclusion(
 
 
 @contextmanager
-def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
+def _leased(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
     """Hold the project's lease; yields the claim of its lock before, and a list that gets an error if it is lost."""
     clients, lost = source.clients, list[Any]()
     found = lease.look(clients, source.bucket, source.name)
@@ -105,7 +105,7 @@ def _leased(source: Stack) -> Iterator[tuple[Mapping[str, Any], list[StoreError]
         lease.release(clients, heart.stop(), entry=before.get("entry"))
 
 
-def _check_idle(target: Stack) -> None:
+def _check_idle(target: Target) -> None:
     """Refuse a bucket in which a run of the project is in progress, of a task that was once deployed with it."""
     found = lease.look(target.clients, target.bucket, target.name)
     if found and not lease.free(found):
@@ -113,7 +113,7 @@ def _check_idle(target: Stack) -> None:
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {target.options}")
 
 
-def _check_target(target: Stack, source: str, found: Mapping[str, Copied]) -> None:
+def _check_target(target: Target, source: str, found: Mapping[str, Copied]) -> None:
     """Refuse data that no earlier try of this move has copied."""
     if not found:
         return
@@ -133,7 +133,7 @@ def _listed(clients: Clients, bucket: str, name: str) -> dict[str, Copied]:
     return {one["Key"]: Copied(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}
 
 
-def _copy_all(target: Stack, source: str, say: Say) -> int:
+def _copy_all(target: Target, source: str, say: Say) -> int:
     """Compare the two buckets and copy what differs, until nothing does; how many objects there are."""
     clients, copies = target.clients, dict[tuple[str, str], str]()
     for _ in range(ROUNDS):
@@ -162,7 +162,7 @@ def _is_copy(expected: Copied, found: Copied | None, answered: str | None) -> bo
     return found is not None and found.size == expected.size and found.etag in (expected.etag, answered)
 
 
-def _settle(target: Stack, source: str, key: str, expected: Copied, found: Copied | None) -> str:
+def _settle(target: Target, source: str, key: str, expected: Copied, found: Copied | None) -> str:
     """Copy an object, unless an earlier try has; the ETag of the copy."""
     clients, bucket = target.clients, target.bucket
     if found and found.size == expected.size:

@@ -72,11 +72,12 @@ def get_artifacts(c: Context, project: str = "", run: str = "", output: str = ""
 @command("list", help={"run": f"{RUN}default: current"})
 def list_artifacts(c: Context, project: str = "", run: str = "", environment: str = "") -> None:
     """Print the artifacts of a run in S3: path, bytes, time stored."""
-    from handoff_kit.remote import artifacts, objects
+    from handoff_kit.aws.objects import objects_table
+    from handoff_kit.remote import artifacts
 
     _, stack = options.find_target(c, project, environment)
     found = artifacts.find(stack, run)
-    print_output(objects.table_of(found))
+    print_output(objects_table(found))
     if not found:
         print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     chosen = f" --run {run}" if run else ""

@@ -36,9 +36,9 @@ def deploy(
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
     from handoff_kit.apply import ApplyOptions
+    from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deploy import deploy_project
     from handoff_kit.deploy.desired import desired_projects, desired_shared
-    from handoff_kit.remote import connection
 
     if all and project:
         raise ProjectError("--all and --project exclude each other", "leave out --project")
@@ -49,10 +49,10 @@ def deploy(
     for desired in projects:
         options.warn_of_git(desired.place)
         options.warn_of_credentials(desired.place, desired.project)
-    clients = connection.sign_in(os.environ, print_progress)
+    clients = open_session(os.environ, print_progress)
     context = deploy_project.DeployContext(
         clients,
-        connection.account(clients),
+        account_of(clients),
         os.environ,
         lambda: options.find_builder(builder),
         ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes),
@@ -85,23 +85,23 @@ def destroy(
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
     from handoff_kit import resource_names
     from handoff_kit.apply import ApplyOptions
+    from handoff_kit.aws.session import account_of, open_session, target_from_project
     from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
-    from handoff_kit.remote import connection
 
     name = options.parse_environment(environment, os.environ)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
     if shared and project:
         raise ProjectError("--shared and --project exclude each other", "leave out --project")
     if shared:
-        clients = connection.sign_in(os.environ, print_progress)
-        target = shared_target(clients, name, connection.account(clients))
+        clients = open_session(os.environ, print_progress)
+        target = shared_target(clients, name, account_of(clients))
         changes = destroy_shared(target, data=data, options=apply_options)
         finish(c, changes, "invoke deploy --project NAME")
         return
     place, settings = _deployed_project(c, project)
     own = settings.bucket if settings else None
-    stack = connection.connect(place, name, os.environ, print_progress, own=own)
+    stack = target_from_project(place, name, os.environ, print_progress, own=own)
     cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
     if settings is None:
         print_progress(f"note: found no {place.shown}; using the default names of its resources")
@@ -128,13 +128,13 @@ def _deployed_project(c: Context, project: str) -> tuple[ProjectPlace, Deploy | 
 )
 def status(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
     """Print what is deployed, and whether it is up to date: stack, image, params, next run, last run, outcome."""
+    from handoff_kit.aws.session import open_session
     from handoff_kit.deploy import status_output
     from handoff_kit.deploy.status import read_status, read_statuses
-    from handoff_kit.remote import connection
 
     name = options.parse_environment(environment, os.environ)
     places = (options.find_project(c, project),) if project else options.every_project(c)
-    clients = connection.sign_in(os.environ, print_progress)
+    clients = open_session(os.environ, print_progress)
     if project:
         status, detail, notes = read_status(places[0], name, os.environ, clients)
         statuses = [status]

@@ -12,7 +12,7 @@ from handoff_kit.tasks import options
 from handoff_kit.tasks.task import command
 
 if TYPE_CHECKING:
-    from handoff_kit.remote.history import Source
+    from handoff_kit.aws.history import HistorySource
 
 
 @command(
@@ -38,14 +38,23 @@ def list_runs(
     """Print past runs, newest first: time, trigger, outcome, culprit, duration, rows, state."""
     from datetime import datetime, timezone
 
-    from handoff_kit.remote import history
+    from handoff_kit.aws import history
+    from handoff_kit.aws.history import (
+        DEFAULT_RUNS,
+        HistoryQuery,
+        command_after_history,
+        parse_count,
+        parse_since,
+        runs_as_json,
+        runs_table,
+    )
 
-    begun = history.since(since, datetime.now(timezone.utc))
-    query = history.Asked(None, failed, begun, history.number("--last", last) or (None if begun else history.LAST))
+    begun = parse_since(since, datetime.now(timezone.utc))
+    query = HistoryQuery(None, failed, begun, parse_count("--last", last) or (None if begun else DEFAULT_RUNS))
     source, flags, own = _find_runs(c, project, environment, remote=remote)
-    found = history.lines(source, query.of(own))
-    print_data(history.to_json(found)) if json else print_output(history.table_of(found))
-    print_progress(history.after(found, source, flags))
+    found = history.list_runs(source, query.of(own))
+    print_data(runs_as_json(found)) if json else print_output(runs_table(found))
+    print_progress(command_after_history(found, source, flags))
 
 
 @command(
@@ -67,25 +76,33 @@ def show_run(
 ) -> None:
     """Print one run: outcome, stages, the last lines of its log."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import history, past
+    from handoff_kit.aws.history import (
+        LOG_LINES,
+        command_after_run,
+        format_run,
+        local_run,
+        newest_run,
+        parse_count,
+        stored_run,
+    )
 
-    count = history.number("--lines", lines) or past.LINES
+    count = parse_count("--lines", lines) or LOG_LINES
     source, flags, own = _find_runs(c, project, environment, remote=remote)
-    name = run or past.newest(source, own, flags)
+    name = run or newest_run(source, own, flags)
     place = options.find_project(c, project)
-    found = past.in_aws(source.stack, name) if source.stack else past.here(place, name)
-    print_data(documents.to_json(found.record)) if json else print_output(past.shown(found, count))
-    print_progress(f"next: {past.after(found, place, flags, remote=remote)}")
+    found = stored_run(source.stack, name) if source.stack else local_run(place, name)
+    print_data(documents.to_json(found.record)) if json else print_output(format_run(found, count))
+    print_progress(f"next: {command_after_run(found, place, flags, remote=remote)}")
 
 
-def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[Source, str, str | None]:
+def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[HistorySource, str, str | None]:
     """The runs, the flags that select them in a next command, and the environment to filter local runs by."""
-    from handoff_kit.remote import history
+    from handoff_kit.aws.history import local_history, stored_history
 
     if remote:
         _, stack = options.find_target(c, project, environment)
-        return history.in_aws(stack, print_progress), f"--remote {stack.options}", None
+        return stored_history(stack, print_progress), f"--remote {stack.options}", None
     place = options.find_project(c, project)
     named = environment or os.environ.get("HANDOFF_ENVIRONMENT")
     own = options.parse_environment(environment, os.environ) if named else None
-    return history.here(place, print_progress), f"--project {place.name}", own
+    return local_history(place, print_progress), f"--project {place.name}", own

@@ -14,10 +14,10 @@ from handoff_kit.console import print_progress
 from handoff_kit.errors import ProjectError, checked
 
 if TYPE_CHECKING:  # these take long to import
+    from handoff_kit.aws.target import Target
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
-    from handoff_kit.remote.stack import Stack
 
 LOG_FORMATS = ("text", "json")
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -56,9 +56,9 @@ def load_project(c: Context, project: str) -> tuple[ProjectPlace, Project]:
     return place, projects.load(place.file, place.shown)
 
 
-def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:
+def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPlace, Target]:
     """The project, and its stack, bucket and session in AWS."""
-    from handoff_kit.remote import connection
+    from handoff_kit.aws.session import target_from_project
 
     if bucket:
         place, loaded = load_project(c, project)
@@ -66,7 +66,7 @@ def find_target(c: Context, project: str, environment: str, *, bucket: bool = Tr
     else:
         place, own = find_project(c, project), None
     name = parse_environment(environment, os.environ)
-    return place, connection.connect(place, name, os.environ, print_progress, bucket=bucket, own=own)
+    return place, target_from_project(place, name, os.environ, print_progress, bucket=bucket, own=own)
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:

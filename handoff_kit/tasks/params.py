@@ -38,8 +38,7 @@ def push_params(
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import parameter
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
 
     place, loaded = options.load_project(c, project)
     if params:
@@ -48,11 +47,11 @@ def push_params(
         documents.check_functions(place)
         document = documents.document(place, loaded, options.parse_environment(environment, os.environ))
     _, stack = options.find_target(c, project, environment, bucket=False)
-    stored = parameter.replaceable(stack)
-    plan = remote.plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
+    stored = find_replaceable_params(stack)
+    plan = plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
-        remote.confirm(plan, again, yes=yes)
+        confirm_push(plan, again, yes=yes)
     changes = apply(c, [plan], stack)
     if not changes and stored:
         print_progress(f"parameter {stack.parameter} is up to date (version {stored.version})")
@@ -70,11 +69,12 @@ def push_params(
 def pull_params(c: Context, project: str = "", force: bool = False, version: str = "", environment: str = "") -> None:
     """Write the stored config files to .local with mode 600, without printing their values."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import history, parameter
+    from handoff_kit.aws.history import parse_count
+    from handoff_kit.aws.params import get_params
 
-    number = history.number("--version", version)
+    number = parse_count("--version", version)
     place, stack = options.find_target(c, project, environment, bucket=False)
-    stored = parameter.get(stack, number)
+    stored = get_params(stack, number)
     again = f"invoke params.pull{f' --version {number}' if number else ''} {stack.options}"
     steps, equal = documents.plan_pull(place, stored.params.files, again, force=force)
     apply(c, steps)
@@ -89,13 +89,13 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
 def dump_params(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
     """Print the stored params document, the values of config files masked."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import history, parameter
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.history import parse_count
+    from handoff_kit.aws.params import get_params, mask_document
 
-    number = history.number("--version", version)
+    number = parse_count("--version", version)
     _, stack = options.find_target(c, project, environment, bucket=False)
-    stored = parameter.get(stack, number)
-    print_data(documents.to_json(stored.document if reveal else remote.masked(stored.params)))
+    stored = get_params(stack, number)
+    print_data(documents.to_json(stored.document if reveal else mask_document(stored.params)))
     print_progress(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
 
 
@@ -103,16 +103,15 @@ def dump_params(c: Context, project: str = "", reveal: bool = False, version: st
 def diff_params(c: Context, project: str = "", environment: str = "") -> None:
     """Print the differences between stored and local params: keys, short hashes of values, stored-only files."""
     from handoff_kit import params as documents
-    from handoff_kit.remote import parameter
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.params import compare_params, format_params_diff, get_params
 
     name = options.parse_environment(environment, os.environ)
     local = documents.of_place(options.find_project(c, project), name)
     _, stack = options.find_target(c, project, environment, bucket=False)
-    stored = parameter.get(stack)
+    stored = get_params(stack)
     merged = documents.merge(local, stored.document)
-    found = remote.differences(stored.document, merged.document)
-    print_output(remote.told_differences(found, merged.kept))
+    found = compare_params(stored.document, merged.document)
+    print_output(format_params_diff(found, merged.kept))
     if not found and not merged.kept:
         print_progress(f"no difference: version {stored.version} of parameter {stack.parameter} is up to date")
         return
@@ -126,8 +125,8 @@ def diff_params(c: Context, project: str = "", environment: str = "") -> None:
 @command("history")
 def list_params(c: Context, project: str = "", environment: str = "") -> None:
     """Print the stored versions of the params: time and author."""
-    from handoff_kit.remote import params as remote
+    from handoff_kit.aws.params import params_history
 
     _, stack = options.find_target(c, project, environment, bucket=False)
-    print_output(remote.history(stack))
+    print_output(params_history(stack))
     print_progress(f"next: invoke params.dump --version N {stack.options}")

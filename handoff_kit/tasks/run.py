@@ -13,7 +13,7 @@ from handoff_kit.tasks import options
 from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
-    from handoff_kit.fargate.ground import Cluster
+    from handoff_kit.aws.ecs.cluster import ProjectTasks
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project import Project
 
@@ -43,49 +43,58 @@ def run(
 ) -> None:
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
     from handoff_kit import run_local
-    from handoff_kit.fargate import ground
-    from handoff_kit.fargate import run as runs
-    from handoff_kit.fargate.size import Size
+    from handoff_kit.aws.ecs.cluster import describe_network
+    from handoff_kit.aws.ecs.overrides import TaskSize
+    from handoff_kit.run.fargate_run import (
+        RunFlags,
+        commands_for_running,
+        describe_result,
+        describe_start,
+        run_attached,
+        start_detached,
+        validate_options,
+    )
 
     place, loaded = options.load_project(c, project)
     chosen = options.parse_choice("--command", command, run_local.commands(place), run_local.OWN_FUNCTION)
-    words = runs.Words(chosen or run_local.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
-    overrides = runs.asked(place, loaded, options.parse_environment(environment, os.environ), words)
+    words = RunFlags(chosen or run_local.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
+    overrides = validate_options(place, loaded, options.parse_environment(environment, os.environ), words)
     cluster = _project_tasks(place, loaded, environment)
-    network = ground.read_network(cluster.stack, loaded.deploy)
-    summary = runs.told(cluster, network, overrides, Size(loaded.deploy.cpu, loaded.deploy.memory))
+    network = describe_network(cluster.stack, loaded.deploy)
+    summary = describe_start(cluster, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started = runs.launch(cluster, network, overrides, print_progress)
+        started = start_detached(cluster, network, overrides, print_progress)
         print_output(f"{started}\n")
-        print_progress(runs.after_launch(cluster, started))
+        print_progress(commands_for_running(cluster, started))
         return
-    started, result, exit_code = runs.follow(
+    started, result, exit_code = run_attached(
         cluster, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
     )
-    print_progress(runs.conclude(cluster, started, result))
+    print_progress(describe_result(cluster, started, result))
     if exit_code:
         raise Exit(code=exit_code)
 
 
-def _project_tasks(place: ProjectPlace, loaded: Project, environment: str) -> Cluster:
+def _project_tasks(place: ProjectPlace, loaded: Project, environment: str) -> ProjectTasks:
     from handoff_kit import resource_names
-    from handoff_kit.fargate import ground
-    from handoff_kit.remote import connection, parameter
+    from handoff_kit.aws.ecs.cluster import tasks_of_project
+    from handoff_kit.aws.params import check_params_owner
+    from handoff_kit.aws.session import open_session, target_by_name, target_from_project
 
     name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
     if resource_names.named_bucket(os.environ, own, place.shown):  # a note if it is deployed with another one
-        stack = connection.connect(place, name, os.environ, print_progress, own=own)
-        return ground.cluster_of(stack, loaded.deploy)
-    clients = connection.sign_in(os.environ, print_progress)
-    stack = connection.stack(place, name, os.environ, clients, "")
+        stack = target_from_project(place, name, os.environ, print_progress, own=own)
+        return tasks_of_project(stack, loaded.deploy)
+    clients = open_session(os.environ, print_progress)
+    stack = target_by_name(place, name, os.environ, clients, "")
     if resource_names.given_stack(os.environ):
-        parameter.check_whose(stack)
-    return ground.cluster_of(stack, loaded.deploy)
+        check_params_owner(stack)
+    return tasks_of_project(stack, loaded.deploy)
 
 
 @command(
@@ -96,13 +105,13 @@ def _project_tasks(place: ProjectPlace, loaded: Project, environment: str) -> Cl
 )
 def stop(c: Context, project: str = "", task: str = "", environment: str = "", yes: bool = False) -> None:
     """Stop a project's tasks on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
-    from handoff_kit.fargate import run as runs
-    from handoff_kit.fargate import tasks
+    from handoff_kit.aws.ecs.tasks import task_id
+    from handoff_kit.run.fargate_run import describe_stopped, stop_and_wait, tasks_to_stop
 
     cluster = _project_tasks(*options.load_project(c, project), environment)
-    found, dry = runs.chosen(cluster, task), c.config.run.dry
+    found, dry = tasks_to_stop(cluster, task), c.config.run.dry
     if not found and task:
-        print_progress(f"task {tasks.id_of(task)} has ended")
+        print_progress(f"task {task_id(task)} has ended")
     elif not found:
         example = f"{cluster.known.invoke('stop')} --task ID"
         print_progress(f"no task of {cluster.family} runs; one just started may not be listed yet: {example}")
@@ -110,10 +119,10 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
         question = f"stop {len(found)} tasks of project {cluster.stack.project}"
         ask(question, f"invoke stop {cluster.known.options}", yes=yes)
     for each in found:
-        print_progress(f"{'would ' if dry else ''}stop task {tasks.id_of(each['taskArn'])} ({each['lastStatus']})")
+        print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
     if found and not dry:
-        for stopped, result in runs.stop(cluster, found, print_progress):
-            print_progress(runs.ended(stopped, result))
+        for stopped, result in stop_and_wait(cluster, found, print_progress):
+            print_progress(describe_stopped(stopped, result))
     finish(c, len(found), cluster.known.invoke("logs"))
 
 
@@ -140,22 +149,22 @@ def logs(
     environment: str = "",
 ) -> None:
     """Print the log of a project's last run on Fargate, of another run, or of all runs since a time."""
-    from handoff_kit.fargate import logs as reading
-    from handoff_kit.fargate.log import Form
-    from handoff_kit.remote import history
+    from handoff_kit.aws.ecs.log_stream import LogFormatter
+    from handoff_kit.aws.ecs.logs import LogQuery, LogSink, find_stream, follow_logs, print_logs, since_seconds
+    from handoff_kit.aws.history import parse_count
     from handoff_runtime import waits
 
-    count = history.number("--lines", lines)
-    moment = reading.moment(since)
+    count = parse_count("--lines", lines)
+    moment = since_seconds(since)
     cluster = _project_tasks(*options.load_project(c, project), environment)
     several = bool(since) and not run and not follow
-    query = reading.Asked("" if several else reading.stream(cluster, run), moment, count)
-    form, show = Form(json), print_data if json else print_output
+    query = LogQuery("" if several else find_stream(cluster, run), moment, count)
+    form, show = LogFormatter(json), print_data if json else print_output
     if follow:
         try:
-            reading.follow(cluster, query, form, reading.Effects(show, print_progress, waits.sleep), on=not run)
+            follow_logs(cluster, query, form, LogSink(show, print_progress, waits.sleep), on=not run)
         except KeyboardInterrupt:
             print_progress("\nstopped following; the task keeps running")
-    elif not reading.read(cluster, query, form, show):
+    elif not print_logs(cluster, query, form, show):
         print_progress(f"no line found{f' since {since}' if since else ''}")
     print_progress(f"next: {cluster.known.invoke('status')}")

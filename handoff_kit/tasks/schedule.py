@@ -45,14 +45,14 @@ def put_schedules(
 
     from handoff_kit import render
     from handoff_kit.apply import ApplyOptions
+    from handoff_kit.aws.session import target_from_project
     from handoff_kit.deploy import schedule_output, schedule_project
-    from handoff_kit.remote import connection
 
     schedule = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, options.parse_data(data, ()))
     one = schedule_project.from_options(schedule)
     place, loaded = options.load_project(c, project)
     within = options.parse_environment(environment, os.environ)
-    stack = connection.connect(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    stack = target_from_project(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
     now = datetime.now(timezones.utc)
     desired = schedule_project.desired_schedules(place, loaded, stack, schedule, one, now=now, say=print_progress)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
@@ -69,12 +69,12 @@ def put_schedules(
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
     """Delete a project's schedules, or one of them; tasks that are running continue."""
     from handoff_kit.apply import ApplyOptions
+    from handoff_kit.aws.session import target_from_project
     from handoff_kit.deploy import schedule_project
-    from handoff_kit.remote import connection
 
     place, loaded = options.load_project(c, project)
     within = options.parse_environment(environment, os.environ)
-    stack = connection.connect(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    stack = target_from_project(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
     changes = schedule_project.delete_schedules(place, loaded, stack, name, apply_options)
     finish(c, changes, f"invoke schedule.list {stack.options}")
@@ -92,14 +92,14 @@ def list_schedules(c: Context, project: str = "", environment: str = "", json: b
     from datetime import datetime, timezone
 
     from handoff_kit import names
+    from handoff_kit.aws.cloudformation.stack import describe_all
+    from handoff_kit.aws.session import open_session
     from handoff_kit.deploy import schedule_output
-    from handoff_kit.remote import connection
-    from handoff_kit.stacks import deployed
 
     chosen = names.checked(project) if project else ""
     within = options.parse_environment(environment, os.environ) if environment else ""
-    now, clients = datetime.now(timezone.utc), connection.sign_in(os.environ, print_progress)
-    found = schedule_output.list_schedules(deployed.every(clients), now, project=chosen, environment=within)
+    now, clients = datetime.now(timezone.utc), open_session(os.environ, print_progress)
+    found = schedule_output.list_schedules(describe_all(clients), now, project=chosen, environment=within)
     if json:
         print_data(schedule_output.schedules_json(found))
     elif found:

@@ -13,7 +13,7 @@ from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply, command, finish
 
 if TYPE_CHECKING:
-    from handoff_kit.remote.stack import Stack
+    from handoff_kit.aws.target import Target
 
 VERSION = "Id of a stored version as `invoke state.history` prints it; "
 
@@ -21,10 +21,10 @@ VERSION = "Id of a stored version as `invoke state.history` prints it; "
 @command("show", help={"version": f"{VERSION}default: the newest"})
 def show_state(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
     """Print the state that the next run starts from."""
-    from handoff_kit.remote import state
+    from handoff_kit.aws.state import get_state
 
     _, stack = options.find_target(c, project, environment)
-    found = state.get(stack, version)
+    found = get_state(stack, version)
     print_data(found.content.decode("utf-8", "surrogateescape"))
     print_progress(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
 
@@ -32,13 +32,13 @@ def show_state(c: Context, project: str = "", version: str = "", environment: st
 @command("history")
 def list_states(c: Context, project: str = "", environment: str = "") -> None:
     """Print the versions of the state that S3 keeps, newest first."""
-    from handoff_kit.remote import state
+    from handoff_kit.aws.state import no_state_error, state_history
 
     _, stack = options.find_target(c, project, environment)
-    found = state.history(stack)
+    found = state_history(stack)
     print_output(found)
     if not found:
-        raise state.none_there(stack)
+        raise no_state_error(stack)
     print_progress(f"next: invoke state.restore --version VERSION {stack.options}")
 
 
@@ -46,22 +46,22 @@ def list_states(c: Context, project: str = "", environment: str = "") -> None:
 def edit_state(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
     """Edit the stored state; refused if a run stores another state at the same time."""
     from handoff_kit import render
-    from handoff_kit.remote import state
+    from handoff_kit.aws.state import check_state, draft_path, find_state, plan_put_state, state_url, text_to_edit
     from handoff_kit.steps import ApiCalls
     from handoff_kit.tasks import editor
 
     _, loaded = options.load_project(c, project)
     place, stack = options.find_target(c, project, environment)
-    before = state.find(stack)
+    before = find_state(stack)
     _warn_of_run(stack)
-    edit = editor.Edit(Path.cwd(), file, state.draft(place), f"invoke state.edit {stack.options}")
+    edit = editor.Edit(Path.cwd(), file, draft_path(place), f"invoke state.edit {stack.options}")
     if c.config.run.dry and not file:
-        print_progress(f"would open {state.shown(stack)} in an editor")
+        print_progress(f"would open {state_url(stack)} in an editor")
         finish(c, 1, "")
         return
-    content = editor.read_new_text(edit, state.text_of(before), os.environ)
-    state.check(content, render.state_mode(loaded), edit.display_path, edit.retry_command)
-    changes = state.plan_put(stack, content, before, f"store {state.shown(stack)}", edit.retry_command)
+    content = editor.read_new_text(edit, text_to_edit(before), os.environ)
+    check_state(content, render.state_mode(loaded), edit.display_path, edit.retry_command)
+    changes = plan_put_state(stack, content, before, f"store {state_url(stack)}", edit.retry_command)
     apply(c, [ApiCalls(changes)], stack)
     if not changes:
         print_progress("the state is unchanged")
@@ -72,13 +72,13 @@ def edit_state(c: Context, project: str = "", file: str = "", environment: str =
 @command("restore", help={"version": f"{VERSION}required"})
 def restore_state(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
     """Store an earlier version of the state as the newest; the versions between are kept."""
-    from handoff_kit.remote import state
+    from handoff_kit.aws.state import find_state, get_state, plan_restore_state, require_version
     from handoff_kit.steps import ApiCalls
 
     _, stack = options.find_target(c, project, environment)
-    restored = state.get(stack, state.checked_version(stack, version))
+    restored = get_state(stack, require_version(stack, version))
     _warn_of_run(stack)
-    changes = state.plan_restore(stack, restored, state.find(stack))
+    changes = plan_restore_state(stack, restored, find_state(stack))
     apply(c, [ApiCalls(changes)], stack)
     if not changes:
         print_progress(f"the state is already that of version {version}")
@@ -88,25 +88,25 @@ def restore_state(c: Context, project: str = "", version: str = "", environment:
 @command("clear")
 def clear_state(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Delete the state, so that the next run starts from nothing; earlier versions are kept."""
-    from handoff_kit.remote import state
+    from handoff_kit.aws.state import command_after_clear, find_state, plan_clear_state, question_before_clear
     from handoff_kit.steps import ApiCalls
 
     _, stack = options.find_target(c, project, environment)
-    before = state.find(stack)
+    before = find_state(stack)
     _warn_of_run(stack)
     if not before:
         print_progress(f"no state of project {stack.project} in bucket {stack.bucket}")
         print_progress(f"next: invoke state.history {stack.options}")
         return
-    changes = state.plan_clear(stack, before)
+    changes = plan_clear_state(stack, before)
     if not c.config.run.dry:
-        ask(state.question(stack, before), f"invoke state.clear {stack.options}", yes=yes)
+        ask(question_before_clear(stack, before), f"invoke state.clear {stack.options}", yes=yes)
     apply(c, [ApiCalls(changes)], stack)
-    finish(c, len(changes), state.after_clear(stack, before))
+    finish(c, len(changes), command_after_clear(stack, before))
 
 
-def _warn_of_run(stack: Stack) -> None:
-    from handoff_kit.remote import state
+def _warn_of_run(stack: Target) -> None:
+    from handoff_kit.aws.state import run_in_progress
 
-    if run := state.under_way(stack):
+    if run := run_in_progress(stack):
         print_progress(f"note: run {run} is in progress; if the state changes now, that run fails to store its own")

@@ -16,7 +16,7 @@ from handoff_kit.errors import HandoffError
 from handoff_runtime.terminal import safe_text
 
 if TYPE_CHECKING:
-    from handoff_kit.remote.stack import Stack
+    from handoff_kit.aws.target import Target
     from handoff_kit.steps import Step
 
 INTERRUPTED = "error: interrupted\nhint: run the same command again to continue"
@@ -73,7 +73,7 @@ def exit_on_error() -> Iterator[None]:
         raise Exit(INTERRUPTED, code=128 + signal.SIGINT) from None
 
 
-def apply(c: Context, steps: Sequence[Step], target: Stack | None = None) -> int:
+def apply(c: Context, steps: Sequence[Step], target: Target | None = None) -> int:
     """Apply the steps, or with --dry print them; how many changed something in AWS."""
     from handoff_kit.apply import ApplyOptions, apply
 

@@ -75,7 +75,7 @@ def test_credentials_that_expire_while_a_stack_is_changed(sound: Estate) -> None
         sound.invoke("deploy"),
         1,
         "stack handoff-dev-shop: the credentials have expired (ExpiredToken), valid ones expected; "
-        "CloudFormation goes on with stack handoff-dev-shop, which this no longer waits for",
+        "CloudFormation continues with stack handoff-dev-shop, handoff stops waiting",
         "to wait again: invoke deploy --project shop",
     )
     sound.proxy.faults.remove(fault)
@@ -128,7 +128,7 @@ def test_a_network_that_is_cut_while_a_stack_is_changed(sound: Estate) -> None:
     assert (code, lines[1]) == (1, "hint: to wait again: invoke deploy --project shop")
     assert re.fullmatch(
         r"error: stack handoff-dev-shop: CloudFormation DescribeStackEvents got no whole answer \(.+\); CloudFormation "
-        r"goes on with stack handoff-dev-shop, which this no longer waits for",
+        r"continues with stack handoff-dev-shop, handoff stops waiting",
         lines[0],
     ), lines
     sound.proxy.faults.clear()
@@ -207,9 +207,8 @@ def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
     is_told(
         sound.invoke("deploy", HANDOFF_ENVIRONMENT="taken"),
         1,
-        "bucket handoff-taken-ACCOUNT-eu-central-1: found one that stack handoff-taken has not made, by the name that its "
-        "own would have",
-        "to use it: deploy: {bucket: handoff-taken-ACCOUNT-eu-central-1} in project.yml; to have one made: remove it, then: "
+        "bucket handoff-taken-ACCOUNT-eu-central-1: exists already, and stack handoff-taken did not create it",
+        "to use it: deploy: {bucket: handoff-taken-ACCOUNT-eu-central-1} in project.yml; to have one created: delete it, then: "
         "invoke deploy --project shop --environment taken",
     )
     assert s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
@@ -383,13 +382,13 @@ def test_a_stack_that_cannot_be_made(sound: Estate) -> None:
                 "error: stack handoff-log-shop: AWS::Logs::LogGroup LogGroup could not be created: Resource provider "
                 "operation failed: An error occurred (ResourceAlreadyExistsException) when calling the CreateLogGroup "
                 "operation: The specified log group already exists; what had been created was deleted again",
-                "hint: something of that name is there already, and not of this stack: remove it, or choose another "
+                "hint: a resource of that name exists outside of this stack: delete it, or choose another "
                 "name; then: invoke deploy --project shop --environment log",
             ],
         )
         assert sound.account.stacks()["handoff-log-shop"] == "ROLLBACK_COMPLETE"
     logs.delete_log_group(logGroupName=group)
-    assert "what is left of stack handoff-log-shop" in sound.must("deploy", **environ).stderr
+    assert "delete stack handoff-log-shop, whose creation failed" in sound.must("deploy", **environ).stderr
     assert sound.account.stacks()["handoff-log-shop"] == "CREATE_COMPLETE"
 
 
@@ -491,13 +490,15 @@ def test_a_task_that_never_starts(sound: Estate) -> None:
             "next: invoke status --project shop",
         ],
     )
-    assert told.stderr.count("retry (") == 2
+    assert told.stderr.count("starting it again") == 2
 
 
 def test_a_task_that_hangs(sound: Estate) -> None:
     """With less patience than a quarter of an hour."""
     sound.account.faults.hang()
-    impatient = 'from handoff_kit.fargate.watch import Watch\nobject.__setattr__(Watch.patience, "start", 2.0)\n'
+    impatient = (
+        'from handoff_kit.aws.ecs.watch import TaskWatch\nobject.__setattr__(TaskWatch.timeouts, "start", 2.0)\n'
+    )
     with sound.patched(impatient):
         told = sound.invoke("run")
     is_told(

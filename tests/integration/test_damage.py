@@ -12,10 +12,17 @@ import pytest
 from damages import DAMAGES, WHOLE
 
 from handoff_kit import params as documents
+from handoff_kit.aws.history import (
+    HistoryQuery,
+    format_run,
+    list_runs,
+    local_history,
+    local_run,
+    runs_as_json,
+    runs_table,
+)
 from handoff_kit.errors import HandoffError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import history, past
-from handoff_kit.remote.history import Asked
 from handoff_kit.runtime import LocalRun, last_record
 
 if TYPE_CHECKING:
@@ -200,10 +207,10 @@ def test_the_history_of_a_damaged_index(place: ProjectPlace, damage: str) -> Non
     path = place.directory / f".artifacts/history/{DAY}.jsonl"
     path.write_bytes(DAMAGES[damage](path.read_bytes()) + b"\n" + json.dumps(line_of("after", 3)).encode())
     said: list[str] = []
-    found = history.lines(history.here(place, said.append), Asked())
+    found = list_runs(local_history(place, said.append), HistoryQuery())
     assert "after" in [line["run_id"] for line in found]
-    history.table_of(found).encode("utf-8", "backslashreplace")
-    history.to_json(found)
+    runs_table(found).encode("utf-8", "backslashreplace")
+    runs_as_json(found)
     assert all(note.startswith(f"note: projects/sample/.artifacts/history/{DAY}.jsonl: line ") for note in said)
     assert len(said) == (damage not in (*WHOLE, "empty", "no stages", "other stages", "no state", "another state"))
 
@@ -213,19 +220,19 @@ def test_the_history_of_a_damaged_index(place: ProjectPlace, damage: str) -> Non
 def test_a_damaged_record_is_shown_or_named(place: ProjectPlace, name: str, damage: str) -> None:
     path = place.directory / name
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    expected = past.here(place, RUN)  # of the two there is one that is whole, or it is this one
-    assert past.shown(expected, 5).startswith(f"run       {RUN}\n")
+    expected = local_run(place, RUN)  # of the two there is one that is whole, or it is this one
+    assert format_run(expected, 5).startswith(f"run       {RUN}\n")
     documents.to_json(expected.record)
     path.with_name("stderr.log").unlink(missing_ok=True)
     for other in RECORDS:
         (place.directory / other).write_bytes(path.read_bytes())
     run = LocalRun(place.directory, "", "run", {}, None, "text")
     if damage in WHOLE:
-        assert (past.here(place, RUN).record["run_id"], last_record(run)[1]["run_id"]) == (RUN, RUN)
+        assert (local_run(place, RUN).record["run_id"], last_record(run)[1]["run_id"]) == (RUN, RUN)
         return
     assert last_record(run)[1] == {}
     with pytest.raises(HandoffError) as error:
-        past.here(place, RUN)
+        local_run(place, RUN)
     assert f".artifacts/runs/{RUN}/run.json: this record cannot be read (" in error.value.message
     assert "invoke history --json --project sample" in (error.value.hint or "")
 
@@ -236,7 +243,7 @@ def test_the_history_without_an_index_and_with_a_damaged_record(place: ProjectPl
     path = place.directory / ".artifacts/run.json"
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     said: list[str] = []
-    found = history.lines(history.here(place, said.append), Asked())
+    found = list_runs(local_history(place, said.append), HistoryQuery())
     assert (len(found), len(said)) == ((1, 0) if damage in WHOLE else (0, 1))
 
 
@@ -246,8 +253,8 @@ def test_nothing_waits_for_what_is_no_file(place: ProjectPlace, make: Any) -> No
         (place.directory / name).unlink()
         make(place.directory / name)
     said: list[str] = []
-    assert history.lines(history.here(place, said.append), Asked()) == []
+    assert list_runs(local_history(place, said.append), HistoryQuery()) == []
     assert [note.partition("found")[2] for note in said] == [", a file of lines expected: skipped"]
     assert last_record(LocalRun(place.directory, "", "run", {}, None, "text")) == (None, {})
     with pytest.raises(HandoffError, match="this record cannot be read"):
-        past.here(place, RUN)
+        local_run(place, RUN)

@@ -21,10 +21,10 @@ from team import Team, Told
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 from handoff_runtime import sealed
 from handoff_runtime.errors import StoreError
 
@@ -480,7 +480,7 @@ def test_it_can_be_interrupted_at_every_call(desk: Desk, before: bool) -> None: 
 
 
 def destroyed(desk: Desk, clients: Any) -> None:
-    stack = Stack(desk.name, "dev", desk.stack, desk.cloud.bucket, f"--project {desk.name}", clients)
+    stack = Target(desk.name, "dev", desk.stack, desk.cloud.bucket, f"--project {desk.name}", clients)
     destroy_project(stack, "handoff-dev", data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription, resolve_buckets
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.stacks import parameters
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import BucketThere
 
 if TYPE_CHECKING:
@@ -16,12 +15,15 @@ if TYPE_CHECKING:
 
 ACCOUNT = "123456789012"
 STACK = "handoff-dev"
-NEWER, OLDER = Deployed(STACK, "CREATE_COMPLETE", {"KeptBucket": "yes"}), Deployed(STACK, "CREATE_COMPLETE", {})
+NEWER, OLDER = (
+    StackDescription(STACK, "CREATE_COMPLETE", {"KeptBucket": "yes"}),
+    StackDescription(STACK, "CREATE_COMPLETE", {}),
+)
 
 
-def settled(cloud: Cloud, there: Deployed | None = None, bucket: str = "") -> str:
+def settled(cloud: Cloud, there: StackDescription | None = None, bucket: str = "") -> str:
     value = BucketThere(bucket or cloud.bucket, ACCOUNT, STACK)
-    return parameters.settled({"KeptBucket": value}, there, cloud.clients(), "invoke deploy")["KeptBucket"]
+    return resolve_buckets({"KeptBucket": value}, there, cloud.clients(), "invoke deploy")["KeptBucket"]
 
 
 def mark(cloud: Cloud, **tags: str) -> None:
@@ -45,11 +47,11 @@ def test_another_s_is_there(cloud: Cloud, tags: dict[str, str]) -> None:
     with pytest.raises(AWSError) as raised:
         settled(cloud)
     assert str(raised.value) == (
-        f"error: bucket {cloud.bucket}: found one that stack handoff-dev has not made, by the name that its own would have\n"
-        f"hint: to use it: deploy: {{bucket: {cloud.bucket}}} in project.yml; to have one made: remove it, then: invoke deploy"
+        f"error: bucket {cloud.bucket}: exists already, and stack handoff-dev did not create it\n"
+        f"hint: to use it: deploy: {{bucket: {cloud.bucket}}} in project.yml; to have one created: delete it, then: invoke deploy"
     )
 
 
 @pytest.mark.parametrize(("there", "expected"), [(NEWER, "yes"), (OLDER, "no")], ids=["kept", "made"])
-def test_a_stack_that_is_there_keeps_what_it_was_told(cloud: Cloud, there: Deployed, expected: str) -> None:
+def test_a_stack_that_is_there_keeps_what_it_was_told(cloud: Cloud, there: StackDescription, expected: str) -> None:
     assert settled(cloud, there) == expected

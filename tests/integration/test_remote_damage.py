@@ -10,10 +10,10 @@ from damages import DAMAGES, WHOLE
 from harness import PYTHON
 from test_damage import DAY, RECORD, RUN, line_of
 
+from handoff_kit.aws.history import HistoryQuery, format_run, list_runs, runs_table, stored_history, stored_run
+from handoff_kit.aws.state import lock_holder
+from handoff_kit.aws.target import Target
 from handoff_kit.errors import HandoffError
-from handoff_kit.remote import history, past, state
-from handoff_kit.remote.history import Asked
-from handoff_kit.remote.stack import Stack as KitStack
 from handoff_runtime import keys
 from handoff_runtime.aws import killed, lease
 
@@ -61,10 +61,10 @@ def damaged(stack: Stack, name: str, damage: str) -> None:
     stack.put(name, DAMAGES[damage](content))
 
 
-def kit(stack: Stack) -> KitStack:
+def kit(stack: Stack) -> Target:
     """The stack as the tasks see it; its clients take a while to make."""
     cloud = stack.cloud
-    return KitStack("sample", "dev", cloud.stack, cloud.bucket, "--project sample", cloud.clients())
+    return Target("sample", "dev", cloud.stack, cloud.bucket, "--project sample", cloud.clients())
 
 
 def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +79,10 @@ def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: 
     assert found == {damage: (damage not in WHOLE, True, "new", []) for damage in DAMAGES}
 
 
-def taken_over(stack: Stack, kit_stack: KitStack, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+def taken_over(stack: Stack, kit_stack: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
     """Whether it was noted, whether another may have it only when it is old, whose it is then, and who is still dead."""
     cloud, clients = stack.cloud, kit_stack.clients
-    state.holder(kit_stack)
+    lock_holder(kit_stack)
     says_length = b"lease_seconds" in (stack.get(".lock") or b"")
     monkeypatch.setattr(lease, "LEASE", 90.0)
     held = says_length or isinstance(lease.acquire(clients, cloud.bucket, cloud.stack, "new"), lease.Held)
@@ -115,20 +115,20 @@ def test_a_killed_run_whose_record_or_index_is_damaged_is_told(stack: Stack) -> 
         told_of(stack, seen, damage)
 
 
-def told_of(stack: Stack, kit_stack: KitStack, damage: str) -> None:
+def told_of(stack: Stack, kit_stack: Target, damage: str) -> None:
     cloud, clients = stack.cloud, kit_stack.clients
     killed.tell(clients, cloud.bucket, cloud.stack, [line_of("dead", 1), ENTRY])
     noted = [line for line in cloud.said if line.startswith(f"note: s3://{cloud.bucket}/{cloud.stack}/{STORED}: ")]
     assert len(noted) == (damage not in WHOLE), damage
-    lines = history.lines(history.in_aws(kit_stack, print), Asked())
+    lines = list_runs(stored_history(kit_stack, print), HistoryQuery())
     outcomes = {line["run_id"]: line["outcome"] for line in lines}
     assert (outcomes["dead"], outcomes[RUN]) == ("killed", "killed"), damage
-    history.table_of(lines)
+    runs_table(lines)
     if damage in WHOLE:
-        assert past.shown(past.in_aws(kit_stack, RUN), 5).startswith(f"run       {RUN}\n")
+        assert format_run(stored_run(kit_stack, RUN), 5).startswith(f"run       {RUN}\n")
         return
     with pytest.raises(HandoffError, match=rf"{STORED}: this record cannot be read \("):
-        past.in_aws(kit_stack, RUN)
+        stored_run(kit_stack, RUN)
 
 
 @pytest.mark.parametrize("damage", SEVERAL)

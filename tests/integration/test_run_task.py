@@ -22,17 +22,15 @@ from proxy import Proxy
 from team import Team, Told
 from terminal import Shown, show
 
-from handoff_kit.fargate import logs as reading
-from handoff_kit.fargate.attention import Attention
-from handoff_kit.fargate.ending import Ending
-from handoff_kit.fargate.ground import Cluster
-from handoff_kit.fargate.known import Known
-from handoff_kit.fargate.log import Form
-from handoff_kit.fargate.observer import Absence
-from handoff_kit.fargate.start import Effects, start
-from handoff_kit.fargate.watch import Patience, Watch
+from handoff_kit.aws.ecs.cluster import Hints, ProjectTasks
+from handoff_kit.aws.ecs.log_stream import LogFormatter
+from handoff_kit.aws.ecs.logs import LogQuery, LogSink, follow_logs
+from handoff_kit.aws.ecs.run_task import TaskHooks, start_task
+from handoff_kit.aws.ecs.stop_reasons import TaskResult
+from handoff_kit.aws.ecs.task_observer import Absence
+from handoff_kit.aws.ecs.watch import InterruptPrompt, TaskWatch, Timeouts
+from handoff_kit.aws.target import Target
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -284,10 +282,10 @@ def test_a_task_that_fails_to_start_is_started_again(desk: Desk) -> None:
     assert [line for line in told.stderr.splitlines() if "start" in line][1:] == [
         "started task TASK",
         reason,
-        "retry (2 of 3)",
+        "starting it again (2 of 3)",
         f"started task {2:032x}",
         reason,
-        "retry (3 of 3)",
+        "starting it again (3 of 3)",
         f"started task {3:032x}",
     ]
     assert len({task.request["clientToken"] for task in desk.ecs.tasks}) == 3
@@ -359,7 +357,7 @@ def test_a_start_that_is_refused_for_now_is_tried_again(
     desk.ecs.will(*coming, Life(then=lambda task: desk.logs(task, DONE)))
     found = desk.invoke("run")
     assert (found.exit, len(desk.ecs.tasks)) == (0, 1)
-    lines = [re.sub(r"(; again)? in [0-9.]+ s$", "", line) for line in found.stderr.splitlines()]
+    lines = [re.sub(r"(; retry)? in [0-9.]+ s$", "", line) for line in found.stderr.splitlines()]
     assert lines[1 : 1 + len(told)] == told
 
 
@@ -469,7 +467,7 @@ def watching(desk: Desk) -> Iterator[Shown]:
         shown.process.wait()
 
 
-ASKED = "go on watching (Enter)? "
+ASKED = "keep watching (Enter)? "
 
 
 def test_ctrl_c_asks_and_detaches(desk: Desk, watching: Shown) -> None:
@@ -477,7 +475,7 @@ def test_ctrl_c_asks_and_detaches(desk: Desk, watching: Shown) -> None:
     watching.read_until(lambda: ASKED in watching.text)
     watching.type(b"d\n")
     assert watching.finish() == 130
-    assert f"detached: task {FIRST} goes on" in watching.text
+    assert f"detached: task {FIRST} continues" in watching.text
     assert "StopTask" not in desk.ecs.calls
 
 
@@ -549,17 +547,17 @@ def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
     )
 
 
-# patience
+# timeouts
 
 
-def cluster_of(desk: Desk) -> Cluster:
+def cluster_of(desk: Desk) -> ProjectTasks:
     """The tasks of the desk's project, for a test that calls us itself."""
-    stack = Stack(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.clients())
-    known = Known(stack.options, f"projects/{desk.name}/project.yml", desk.stack, stop_timeout=0)
-    return Cluster(stack, CLUSTER, known)
+    stack = Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.clients())
+    known = Hints(stack.options, f"projects/{desk.name}/project.yml", desk.stack, stop_timeout=0)
+    return ProjectTasks(stack, CLUSTER, known)
 
 
-def watched(desk: Desk, patience: Patience | None = None, step: float = 0.0) -> tuple[Watch, list[str]]:
+def watched(desk: Desk, timeouts: Timeouts | None = None, step: float = 0.0) -> tuple[TaskWatch, list[str]]:
     """A task that is watched by us, in little time; with a `step`, each pause counts as so many seconds."""
     said: list[str] = []
     paused: list[float] = []
@@ -571,9 +569,9 @@ def watched(desk: Desk, patience: Patience | None = None, step: float = 0.0) -> 
     def clock() -> float:
         return sum(paused) if step else time.monotonic()
 
-    effects = Effects(said.append, pause, clock, lambda: None)
-    attention = Attention(Quiet(), None)  # type: ignore[arg-type]
-    return Watch(cluster_of(desk), desk.ecs.tasks[0].arn, effects, attention, None, patience or Patience()), said
+    effects = TaskHooks(said.append, pause, clock, lambda: None)
+    prompt = InterruptPrompt(Quiet(), None)  # type: ignore[arg-type]
+    return TaskWatch(cluster_of(desk), desk.ecs.tasks[0].arn, effects, prompt, None, timeouts or Timeouts()), said
 
 
 class Quiet:
@@ -588,7 +586,7 @@ class Quiet:
 def test_a_task_that_stays_pending_is_told_of_and_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
     task = desk.ecs.add(Life(("PENDING",)))
-    watch, said = watched(desk, Patience(told=0.5, start=1.5))
+    watch, said = watched(desk, Timeouts(report_start=0.5, start=1.5))
     with pytest.raises(AWSError) as error:
         watch.end()
     look = "if it stays so: do its subnets have a route to the internet (public_ip, or a NAT gateway), and how large is its image?"
@@ -603,7 +601,7 @@ def test_a_task_that_stays_pending_is_told_of_and_given_up(desk: Desk, monkeypat
 def test_a_task_that_does_not_stop_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
     desk.ecs.add(Life(("RUNNING",), stops=False))
-    watch, _ = watched(desk, Patience(stopping=0.5))
+    watch, _ = watched(desk, Timeouts(stopping=0.5))
     watch.stop()
     with pytest.raises(AWSError) as error:
         watch.end()
@@ -638,7 +636,7 @@ def test_a_task_that_runs_is_not_stopped_for_an_answer_without_it(
     states = (absent, absent, *RAN, *["RUNNING"] * 60, absent, "RUNNING", absent, absent, "RUNNING", "STOPPED")
     task = desk.ecs.add(Life(states))
     watch, said = watched(desk, step=20)
-    assert (watch.end(), task.stopped_by) == (Ending(0, "succeeded (exit 0)"), "")
+    assert (watch.end(), task.stopped_by) == (TaskResult(0, "succeeded (exit 0)"), "")
     assert list(map(desk.stable, said)) == ["PENDING after N s", "RUNNING after N s", "STOPPED after N s"]
 
 
@@ -652,38 +650,38 @@ LOOK = f"see its record: invoke history.show --remote --run {RUN_ID} --project s
             "succeeded",
             0,
             None,
-            Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}"),
+            TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}"),
             id="a record that succeeded",
         ),
         pytest.param(
             "failed",
             3,
             None,
-            Ending(3, f"failed: stage tap failed (exit 3), by the record of run {RUN_ID}", LOOK),
+            TaskResult(3, f"failed: stage tap failed (exit 3), by the record of run {RUN_ID}", LOOK),
             id="a record that failed",
         ),
         pytest.param(
-            "killed", None, None, Ending(1, f"killed (exit 1), by the record of run {RUN_ID}", LOOK), id="killed"
+            "killed", None, None, TaskResult(1, f"killed (exit 1), by the record of run {RUN_ID}", LOOK), id="killed"
         ),
         pytest.param(
             None,
             0,
             {"released": True, "entry": {**BEGUN, "outcome": "succeeded", "exit": 0}},
-            Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}"),
+            TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}"),
             id="no record, and a lock that was given back",
         ),
         pytest.param(
             "running",
             None,
             {"lease_seconds": -5},
-            Ending(1, f"is over: run {RUN_ID} was killed (last heartbeat N s ago)", LOOK),
+            TaskResult(1, f"is over: run {RUN_ID} was killed (last heartbeat N s ago)", LOOK),
             id="a lock without heartbeats",
         ),
         pytest.param(
             "running",
             None,
             {"run_id": "another"},
-            Ending(1, f"is over: run {RUN_ID} lost its lock and never stored how it ended", LOOK),
+            TaskResult(1, f"is over: run {RUN_ID} lost its lock and never stored how it ended", LOOK),
             id="a lock that another run has taken",
         ),
     ],
@@ -694,18 +692,18 @@ def test_the_record_decides_of_a_task_that_ecs_has_forgotten(
     outcome: str | None,
     code: int | None,
     lock: dict[str, Any] | None,
-    expected: Ending,
+    expected: TaskResult,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
     task = desk.ecs.add(Life((*RAN, "MISSING")))
     remember(desk, outcome, code, lock)
     watch, _ = watched(desk, step=60)
     found = watch.end()
-    assert isinstance(found, Ending)
-    words = re.sub(r"\d+ s ago", "N s ago", found.words)
+    assert isinstance(found, TaskResult)
+    words = re.sub(r"\d+ s ago", "N s ago", found.sentence)
     assert (found.code, words, found.hint and desk.stable(found.hint)) == (
         expected.code,
-        expected.words,
+        expected.sentence,
         expected.hint,
     )
     assert task.stopped_by == ""
@@ -717,7 +715,7 @@ def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(desk: Desk, monkeypa
     remember(desk, "running", None, {})
     watch, said = watched(desk, step=60)
     threading.Timer(2.0, lambda: remember(desk, "succeeded", 0)).start()
-    assert watch.end() == Ending(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
+    assert watch.end() == TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
     assert [re.sub(r"\d+ s", "N s", line) for line in said[2:]] == [
         f"ECS does not know the task at present; run {RUN_ID} holds the lock (last heartbeat N s ago); still watching"
     ]
@@ -775,7 +773,7 @@ def test_a_service_that_does_not_answer_for_long_ends_no_watch(
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
         proxy.fault(**{"kind": "answer", "path": "DescribeTasks", "times": 20, **fault})
         watch, _ = watched(desk, step=20)
-        assert watch.end() == Ending(0, "succeeded (exit 0)")
+        assert watch.end() == TaskResult(0, "succeeded (exit 0)")
 
 
 def test_a_service_that_never_answers_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -795,7 +793,7 @@ def test_a_task_that_ran_and_has_no_exit_code(desk: Desk, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
     desk.ecs.add(Life((*RAN, "STOPPED"), None, "TaskFailedToStart", "Host failure"))
     watch, _ = watched(desk, step=20)
-    assert watch.end() == Ending(
+    assert watch.end() == TaskResult(
         1, "stopped without an exit code: Host failure", f"see its log: invoke logs --project {desk.name}"
     )
 
@@ -859,9 +857,9 @@ def test_a_start_whose_answer_stays_lost(desk: Desk, monkeypatch: pytest.MonkeyP
     with Proxy.to(desk.ecs.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
         proxy.fault("lose", path="RunTask")
-        effects = Effects(lambda _: None, lambda _: None, time.monotonic, lambda: None)
+        effects = TaskHooks(lambda _: None, lambda _: None, time.monotonic, lambda: None)
         with pytest.raises(AWSError) as error:
-            start(cluster_of(desk), {"taskDefinition": desk.stack}, effects)
+            start_task(cluster_of(desk), {"taskDefinition": desk.stack}, effects)
     assert len(desk.ecs.tasks) == 1
     assert desk.stable(str(error.value.hint)) == (
         "a task may have started anyway: invoke status --project shop; if none runs: invoke run --project shop"
@@ -872,8 +870,8 @@ def follow(desk: Desk, said: list[str], absence: Absence) -> str:
     """The log of the first task, followed in little time."""
     shown: list[str] = []
     cluster = cluster_of(desk)
-    effects = reading.Effects(shown.append, said.append, lambda _: time.sleep(0.05), absence=absence)
-    reading.follow(cluster, reading.Asked(cluster.log_stream(FIRST)), Form(), effects, on=False)
+    effects = LogSink(shown.append, said.append, lambda _: time.sleep(0.05), absence=absence)
+    follow_logs(cluster, LogQuery(cluster.log_stream(FIRST)), LogFormatter(), effects, on=False)
     return desk.stable("".join(shown))
 
 

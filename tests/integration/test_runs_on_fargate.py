@@ -78,7 +78,7 @@ def test_runs(team: Team, account: Account) -> None:
     told = invoke(team, account, "run")
     assert told.exit == 0, told.stderr
     assert "not started: Capacity is unavailable at this time." in told.stderr
-    assert "retry (2 of 3)" in told.stderr
+    assert "starting it again (2 of 3)" in told.stderr
 
 
 @pytest.mark.network

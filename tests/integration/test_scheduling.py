@@ -16,8 +16,8 @@ from cloud import REGION
 from harness import until
 from team import Team, Told, make_team
 
+from handoff_kit.aws.cloudformation.stack import parse_stack
 from handoff_kit.deploy.schedule_template import deployed_schedules
-from handoff_kit.stacks.deployed import of_description
 
 if TYPE_CHECKING:
     from localstack import Tenant
@@ -79,7 +79,7 @@ class Desk:
             return []
         body = client.get_template(StackName=name)["TemplateBody"]
         text = body if isinstance(body, str) else json.dumps(body)
-        there = deployed_schedules(of_description(described, text)) or ()
+        there = deployed_schedules(parse_stack(described, text)) or ()
         return [one.model_dump(exclude_defaults=True) for one in there]
 
     def invoke(self, *words: str) -> Told:
@@ -216,7 +216,7 @@ def test_from_nothing_to_nothing(desk: Desk) -> None:
     assert desk.invoke("unschedule", "--name", "nightly", "--yes").exit == 0
     assert desk.found() == []
     assert desk.cloud.boto("scheduler").list_schedules()["Schedules"] == []
-    nothing = "stack handoff-dev-NAME-schedule is not there\nnext: invoke schedule.list --project NAME\n"
+    nothing = "stack handoff-dev-NAME-schedule does not exist\nnext: invoke schedule.list --project NAME\n"
     assert desk.invoke("unschedule", "--yes") == Told(0, "", nothing)
     nothing = "no schedule of project NAME is deployed\nnext: invoke schedule --project NAME\n"
     assert desk.invoke("schedule.list") == Told(0, "", nothing)

@@ -11,12 +11,12 @@ from cloud import REGION
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions
+from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy import templates
 from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.project import Project
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks import change
 from handoff_kit.steps import ChangeStack
 from handoff_runtime.aws import clients as connections
 
@@ -53,7 +53,7 @@ def deploy(team: Team, clients: Clients, name: str, text: str, **parameters: str
     file = team.root / f"{name}.yml"
     tags = {**ours, "handoff:environment": "prod"}
     step = ChangeStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
-    return change.execute(step, clients, dry=False, yes=True, say=lambda _: None)
+    return deploy_stack(step, clients, dry=False, yes=True, say=lambda _: None)
 
 
 def outputs(tenant: Tenant, name: str) -> dict[str, str]:
@@ -112,7 +112,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
 
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []
-    stack = Stack("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
+    stack = Target("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
     destroy_project(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
     assert said[-2:] == [
         "verified, only this is kept:",

@@ -29,9 +29,10 @@ from proxy import Proxy
 from team import ROOT, heed_interrupts
 from terminal import Shown
 
+from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing, describe_stack, resolve_images
+from handoff_kit.aws.cloudformation.wait import PollPolicy
 from handoff_kit.errors import HandoffError, ProjectError
-from handoff_kit.stacks import change, deployed, parameters
-from handoff_kit.stacks.waiting import Waiting
 from handoff_kit.steps import ChangeStack, ImageTag, RemoveStack
 from handoff_runtime.aws import clients as connections
 
@@ -61,7 +62,7 @@ Outputs:
 """
 TWO = ONE.replace("Timeout: 10", "Timeout: 20").replace("Outputs:", "  Topic: {Type: AWS::SNS::Topic}\nOutputs:")
 BAD = ONE.replace("Outputs:", "  Z: {Type: AWS::S3::Bucket, Properties: {BucketName: NOT_A_NAME}}\nOutputs:")
-QUICK = Waiting(shortest=0.5, longest=2, patience=60)  # a tenth of it, by HANDOFF_TEST_SPEED
+QUICK = PollPolicy(shortest=0.5, longest=2, patience=60)  # a tenth of it, by HANDOFF_TEST_SPEED
 
 
 @dataclass
@@ -78,11 +79,11 @@ class Desk:
         return replace(made, **changed)
 
     def execute(self, step: ChangeStack, *, dry: bool = False, yes: bool = True) -> bool:
-        return change.execute(step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=QUICK)
+        return deploy_stack(step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=QUICK)
 
     def remove(self, *, dry: bool = False) -> bool:
         step = RemoveStack(NAME, "invoke destroy --project shop")
-        return change.remove(step, self.clients, dry=dry, yes=True, say=self.said.append, waiting=QUICK)
+        return delete_stack(step, self.clients, dry=dry, yes=True, say=self.said.append, waiting=QUICK)
 
     def error(self, act: Callable[[], object]) -> HandoffError:
         with pytest.raises(HandoffError) as caught:
@@ -90,8 +91,8 @@ class Desk:
         return caught.value
 
     @property
-    def stack(self) -> deployed.Deployed:
-        found = deployed.read(self.clients, NAME, template=True)
+    def stack(self) -> StackDescription:
+        found = describe_existing(self.clients, NAME, template=True)
         assert found is not None
         return found
 
@@ -223,7 +224,7 @@ def test_a_failed_creation_and_the_next_one(desk: Desk) -> None:
     assert error.hint == f"correct the value in project.yml or in templates/; then: {AGAIN}"
     desk.said.clear()
     assert desk.execute(desk.step())
-    assert desk.said[0].startswith("removing what is left of stack handoff-dev-shop, whose creation failed")
+    assert desk.said[0].startswith("delete stack handoff-dev-shop, whose creation failed")
     assert (desk.stack.status, desk.there) == ("CREATE_COMPLETE", {"logs": ["/shop"], "queues": ["10"], "topics": 0})
 
 
@@ -233,7 +234,7 @@ def test_a_template_that_is_refused(desk: Desk) -> None:
     )
     assert error.message.startswith("stack handoff-dev-shop: CloudFormation rejected task.yml: Template format error: ")
     assert error.message.endswith("; nothing was changed")
-    assert deployed.look(desk.clients, NAME) is None
+    assert describe_stack(desk.clients, NAME) is None
 
 
 def test_a_stack_of_another_project(desk: Desk) -> None:
@@ -249,7 +250,7 @@ def test_a_stack_of_another_project(desk: Desk) -> None:
 def test_no_terminal_and_no_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert isinstance(desk.error(lambda: desk.execute(desk.step(), yes=False)), ProjectError)
-    assert deployed.look(desk.clients, NAME) is None
+    assert describe_stack(desk.clients, NAME) is None
     desk.execute(desk.step())
     assert isinstance(desk.error(lambda: desk.execute(desk.step(TWO), yes=False)), ProjectError)
     assert (desk.stack.template, desk.change_sets) == (ONE, [])
@@ -328,13 +329,13 @@ PROGRAM = """
     sys.path[:0] = [{root!r}, {tests!r}]
     from pathlib import Path
     from handoff_kit.errors import HandoffError
-    from handoff_kit.stacks import change
+    from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
     from handoff_kit.steps import ChangeStack
     from handoff_runtime.aws import clients
     say = lambda line: print(line, file=sys.stderr, flush=True)
     step = ChangeStack({name!r}, Path("task.yml"), {template!r}, {parameters}, {tags!r}, {again!r})
     try:
-        change.execute(step, clients.connect(os.environ, say), dry=False, yes=False, say=say)
+        deploy_stack(step, clients.connect(os.environ, say), dry=False, yes=False, say=say)
     except HandoffError as error:
         say(error)
         sys.exit(error.exit_code)
@@ -449,15 +450,15 @@ MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distributi
 
 def test_an_image_by_its_digest(cloud: Cloud) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
-    assert parameters.resolved({"A": "x", "Image": image}, cloud.clients(), dry=True) == {
+    assert resolve_images({"A": "x", "Image": image}, cloud.clients(), dry=True) == {
         "A": "x",
         "Image": "1.dkr/shop:abc (by its digest once pushed)",
     }
     ecr = cloud.boto("ecr")
     ecr.create_repository(repositoryName="shop")
     with pytest.raises(HandoffError, match=r"image 1\.dkr/shop:abc: not found in ECR"):
-        parameters.resolved({"Image": image}, cloud.clients())
+        resolve_images({"Image": image}, cloud.clients())
     made = ecr.put_image(repositoryName="shop", imageManifest=MANIFEST, imageTag="abc")["image"]["imageId"][
         "imageDigest"
     ]
-    assert parameters.resolved({"Image": image}, cloud.clients()) == {"Image": f"1.dkr/shop@{made}"}
+    assert resolve_images({"Image": image}, cloud.clients()) == {"Image": f"1.dkr/shop@{made}"}

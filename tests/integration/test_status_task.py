@@ -18,8 +18,8 @@ from ecs import Ecs, Life
 from team import Team, Told
 
 from handoff_kit import params
+from handoff_kit.aws.params import describe_fingerprint
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import fingerprint
 
 if TYPE_CHECKING:
     from cloud import Cloud
@@ -77,7 +77,7 @@ class Desk:
     def push(self, name: str) -> None:
         """Its params."""
         document = params.of_place(ProjectPlace(name, self.team.root), self.environment)
-        told = fingerprint.described(document, self.stack(name))
+        told = describe_fingerprint(document, self.stack(name))
         request = {"Name": f"{self.stack(name)}__params", "Value": "x", "Type": "SecureString", "Description": told}
         self.cloud.boto("ssm").put_parameter(**request)
 

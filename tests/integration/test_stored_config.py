@@ -11,9 +11,8 @@ import pytest
 from team import Told
 from test_remote_tasks import CONFIG, Desk, desk
 
-from handoff_kit.remote import parameter
-from handoff_kit.remote import params as remote
-from handoff_kit.remote.stack import Stack
+from handoff_kit.aws.params import find_replaceable_params, get_params, plan_push, push_params
+from handoff_kit.aws.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,8 +199,8 @@ def test_pull_brings_back_an_earlier_version(clone: Desk) -> None:
 # two pushes at once
 
 
-def stack_of(desk: Desk, cloud: Cloud) -> Stack:
-    return Stack(desk.name, "dev", desk.stack, "", f"--project {desk.name}", cloud.clients())
+def stack_of(desk: Desk, cloud: Cloud) -> Target:
+    return Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", cloud.clients())
 
 
 def document_of(desk: Desk, *names: str) -> dict[str, Any]:
@@ -209,22 +208,22 @@ def document_of(desk: Desk, *names: str) -> dict[str, Any]:
     return {"format": 1, "pipeline": pipeline, "files": [{"name": name, "value": name} for name in names]}
 
 
-def planned(stack: Stack, document: dict[str, Any], **more: Any) -> Push:
-    return remote.plan_push(stack, document, parameter.replaceable(stack), advanced=False, **more)
+def planned(stack: Target, document: dict[str, Any], **more: Any) -> Push:
+    return plan_push(stack, document, find_replaceable_params(stack), advanced=False, **more)
 
 
-def names_in(stack: Stack) -> list[str]:
-    return [file.name for file in parameter.get(stack).params.files]
+def names_in(stack: Target) -> list[str]:
+    return [file.name for file in get_params(stack).params.files]
 
 
 @pytest.mark.parametrize("before", [pytest.param((), id="the first ones"), pytest.param(("o",), id="later ones")])
 def test_two_pushes_at_once_lose_no_file(desk: Desk, cloud: Cloud, before: tuple[str, ...]) -> None:
     stack, said = stack_of(desk, cloud), list[str]()
     if before:
-        remote.push(planned(stack, document_of(desk, *before)), stack, said.append)
+        push_params(planned(stack, document_of(desk, *before)), stack, said.append)
     pushes = [planned(stack, document_of(desk, name)) for name in ("a", "b", "c")]
     for push in pushes:
-        remote.push(push, stack, said.append)
+        push_params(push, stack, said.append)
     assert names_in(stack) == sorted([*before, "a", "b", "c"])
     assert [line for line in said if "another push in between" in line] != []
     assert planned(stack, document_of(desk, "a")).change is None
@@ -232,10 +231,10 @@ def test_two_pushes_at_once_lose_no_file(desk: Desk, cloud: Cloud, before: tuple
 
 def test_a_prune_removes_only_what_was_confirmed(desk: Desk, cloud: Cloud) -> None:
     stack, said = stack_of(desk, cloud), list[str]()
-    remote.push(planned(stack, document_of(desk, "old")), stack, said.append)
+    push_params(planned(stack, document_of(desk, "old")), stack, said.append)
     prune = planned(stack, document_of(desk, "a"), prune=True)
-    remote.push(planned(stack, document_of(desk, "new")), stack, said.append)
-    remote.push(prune, stack, said.append)
+    push_params(planned(stack, document_of(desk, "new")), stack, said.append)
+    push_params(prune, stack, said.append)
     assert names_in(stack) == ["a", "new"]
 
 
@@ -249,7 +248,7 @@ def test_many_pushes_at_once(desk: Desk, cloud: Cloud) -> None:
         push = planned(stack, document)
         barrier.wait()
         try:
-            remote.push(push, stack, said.append)
+            push_params(push, stack, said.append)
         except Exception as error:  # noqa: BLE001  # compared below
             failed.append(error)
 

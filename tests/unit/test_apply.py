@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws.target import Target
 from handoff_kit.errors import CommandError, HandoffError
 from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import (
     ApiCalls,
     Change,
@@ -93,7 +93,7 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
     assert names(tmp_path) == ["old"]
 
 
-TARGET = Stack("shop", "dev", "handoff-dev-shop", "new", "--project shop", cast("Any", None))
+TARGET = Target("shop", "dev", "handoff-dev-shop", "new", "--project shop", cast("Any", None))
 CALL = Change("delete parameter shop__params", "ssm", "delete_parameter", {"Name": "shop__params"})
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit.aws.params import StoredParams
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, desired_projects, desired_shared
 from handoff_kit.deploy.plan import ImageBuild, plan, plan_shared
 from handoff_kit.errors import ProjectError, ProjectFileError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote.parameter import Stored
-from handoff_kit.remote.stack import Stack
 from handoff_kit.steps import (
     BucketThere,
     ChangeStack,
@@ -62,15 +62,15 @@ def make(tmp_path: Path) -> Callable[[str], DesiredProject]:
     return made
 
 
-def stack_of(desired: DesiredProject) -> Stack:
+def stack_of(desired: DesiredProject) -> Target:
     clients = cast("Any", SimpleNamespace(region="eu-central-1"))
-    return Stack("rates", "dev", desired.stack_name, BUCKET, "--project rates", clients)
+    return Target("rates", "dev", desired.stack_name, BUCKET, "--project rates", clients)
 
 
 def current(
     desired: DesiredProject, *, pushed: bool = True, stored: bool = True, files: Plan = NOTHING
 ) -> CurrentState:
-    there = Stored(3, store.parse(_bytes(desired), "test")) if stored else None
+    there = StoredParams(3, store.parse(_bytes(desired), "test")) if stored else None
     return CurrentState(ID, "eu-central-1", pushed, there, files)
 
 
@@ -141,7 +141,7 @@ def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], Desi
 def test_stored_config_files_are_kept_or_removed(make: Callable[[], DesiredProject]) -> None:
     desired = make()
     document = {**desired.params_document, "files": [{"name": "a", "value": "1"}]}
-    stored = Stored(3, store.parse(json.dumps(document).encode(), "test"))
+    stored = StoredParams(3, store.parse(json.dumps(document).encode(), "test"))
     found = replace(current(desired), params=stored)
     assert told(plan(desired, found, None, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
     pruned = plan(desired, found, None, stack_of(desired), prune=True)

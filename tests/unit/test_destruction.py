@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.destroy import plan
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, remaining_lines
 from handoff_kit.destruction import data, images
 from handoff_kit.destruction.data import Data
 from handoff_kit.destruction.images import Images
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 NAME = "handoff-dev-shop"
 AGAIN = "invoke destroy --project shop"
-STACK = Stack("shop", "dev", NAME, "b", "--project shop", cast("Clients", None))
+STACK = Target("shop", "dev", NAME, "b", "--project shop", cast("Clients", None))
 DATA = Data("b", f"{NAME}/", (("k", "1"), ("k", "2")), (), 1, 10)
 IMAGES = Images(NAME, ("sha256:list",), ("sha256:a", "sha256:b"), 30)
 NOTHING = Inventory(None, None, None, None, None, None, None)
 
 
-def deployed(name: str, status: str = "CREATE_COMPLETE") -> Deployed:
-    return Deployed(name, status)
+def deployed(name: str, status: str = "CREATE_COMPLETE") -> StackDescription:
+    return StackDescription(name, status)
 
 
 EVERYTHING = Inventory(

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.fargate import ending
-from handoff_kit.fargate.ending import Ending
-from handoff_kit.fargate.known import Known
+from handoff_kit.aws.ecs.cluster import Hints
+from handoff_kit.aws.ecs.stop_reasons import TaskResult, exit_code, explain_stop, is_stopped
 
-KNOWN = Known("--project shop", "projects/shop/project.yml", "handoff-dev-shop")
-PRIVATE = Known("--project shop", "projects/shop/project.yml", "handoff-dev-shop", public_ip=False)
+KNOWN = Hints("--project shop", "projects/shop/project.yml", "handoff-dev-shop")
+PRIVATE = Hints("--project shop", "projects/shop/project.yml", "handoff-dev-shop", public_ip=False)
 LOGS = "see its log: invoke logs --project shop"
 GATEWAY = (
     "projects/shop/project.yml: deploy: {subnets: [...]} must be subnets with a route to an internet gateway (public_ip "
@@ -39,18 +38,18 @@ def task(
 @pytest.mark.parametrize(
     ("code", "said", "expected"),
     [
-        pytest.param(0, "", Ending(0, "succeeded (exit 0)"), id="succeeded"),
-        pytest.param(1, "", Ending(1, "failed (exit 1)", LOGS), id="a stage, unread"),
+        pytest.param(0, "", TaskResult(0, "succeeded (exit 0)"), id="succeeded"),
+        pytest.param(1, "", TaskResult(1, "failed (exit 1)", LOGS), id="a stage, unread"),
         pytest.param(
             3,
             "failed after 1.2 s: stage tap ended with exit 3",
-            Ending(3, "failed: stage tap ended with exit 3 (exit 3)", LOGS),
+            TaskResult(3, "failed: stage tap ended with exit 3 (exit 3)", LOGS),
             id="a stage, by the last line of its log",
         ),
         pytest.param(
             64,
             "",
-            Ending(
+            TaskResult(
                 64,
                 "failed: --data or --command is wrong (exit 64)",
                 f"{LOGS}; see the options: invoke run --help",
@@ -60,13 +59,13 @@ def task(
         pytest.param(
             69,
             "",
-            Ending(69, "failed: its params, files, artifacts or state could not be read or stored (exit 69)", LOGS),
+            TaskResult(69, "failed: its params, files, artifacts or state could not be read or stored (exit 69)", LOGS),
             id="store",
         ),
         pytest.param(
             75,
             "",
-            Ending(
+            TaskResult(
                 75,
                 "did nothing: another run of the project is under way (exit 75)",
                 "see which: invoke status --project shop",
@@ -76,21 +75,23 @@ def task(
         pytest.param(
             78,
             "",
-            Ending(
+            TaskResult(
                 78,
                 "failed: its params are invalid (exit 78)",
                 "invoke check --project shop, then: invoke params.push --project shop, then: invoke run --project shop",
             ),
             id="params",
         ),
-        pytest.param(124, "", Ending(124, "failed: a stage or the run took too long (exit 124)", LOGS), id="timeout"),
         pytest.param(
-            126, "", Ending(126, "failed: a command cannot be executed (exit 126)", LOGS), id="not executable"
+            124, "", TaskResult(124, "failed: a stage or the run took too long (exit 124)", LOGS), id="timeout"
+        ),
+        pytest.param(
+            126, "", TaskResult(126, "failed: a command cannot be executed (exit 126)", LOGS), id="not executable"
         ),
         pytest.param(
             127,
             "",
-            Ending(
+            TaskResult(
                 127,
                 "failed: a command is not in the image (exit 127)",
                 f"{LOGS}; once corrected: invoke deploy --project shop",
@@ -100,19 +101,21 @@ def task(
         pytest.param(
             139,
             "",
-            Ending(
+            TaskResult(
                 139,
                 "failed: a program crashed (SIGSEGV) (exit 139)",
                 f"{LOGS}; a library may be built for another processor",
             ),
             id="segmentation fault",
         ),
-        pytest.param(134, "", Ending(134, "failed: a program was ended by signal 6 (exit 134)", LOGS), id="abort"),
-        pytest.param(143, "", Ending(143, "was stopped (SIGTERM) (exit 143)", LOGS), id="terminated by nobody known"),
+        pytest.param(134, "", TaskResult(134, "failed: a program was ended by signal 6 (exit 134)", LOGS), id="abort"),
+        pytest.param(
+            143, "", TaskResult(143, "was stopped (SIGTERM) (exit 143)", LOGS), id="terminated by nobody known"
+        ),
         pytest.param(
             137,
             "",
-            Ending(
+            TaskResult(
                 137,
                 "was killed (SIGKILL) (exit 137)",
                 f"{LOGS}; if it mentions memory: projects/shop/project.yml, deploy: {{memory: ...}}",
@@ -121,12 +124,12 @@ def task(
         ),
     ],
 )
-def test_by_exit_code(code: int, said: str, expected: Ending) -> None:
-    assert ending.explain(task(code), KNOWN, said) == expected
+def test_by_exit_code(code: int, said: str, expected: TaskResult) -> None:
+    assert explain_stop(task(code), KNOWN, said) == expected
 
 
-def of_memory(memory: int, then: str) -> Ending:
-    return Ending(137, f"ran out of memory: it needed more than its {memory:,} MiB (exit 137)", then)
+def of_memory(memory: int, then: str) -> TaskResult:
+    return TaskResult(137, f"ran out of memory: it needed more than its {memory:,} MiB (exit 137)", then)
 
 
 def larger(cpu: int, memory: int) -> str:
@@ -157,12 +160,12 @@ def larger(cpu: int, memory: int) -> str:
 )
 def test_out_of_memory_names_the_next_size(size: tuple[int, int], told: dict[str, str], expected: str) -> None:
     found = {**task(137, **told), "cpu": str(size[0]), "memory": str(size[1])}
-    assert ending.explain(found, KNOWN) == of_memory(size[1], expected)
+    assert explain_stop(found, KNOWN) == of_memory(size[1], expected)
 
 
 def test_out_of_memory_of_a_stage_is_known_by_the_log() -> None:
     said = "failed after 2.0 s: stage cat was killed for memory: 512 MiB"
-    assert ending.explain(task(137), KNOWN, said) == of_memory(512, larger(256, 1024))
+    assert explain_stop(task(137), KNOWN, said) == of_memory(512, larger(256, 1024))
 
 
 @pytest.mark.parametrize(
@@ -170,12 +173,12 @@ def test_out_of_memory_of_a_stage_is_known_by_the_log() -> None:
     [
         pytest.param(
             task(143, "UserInitiated", "stopped by invoke"),
-            Ending(143, "was stopped by invoke (exit 143)", "see what it had done: invoke logs --project shop"),
+            TaskResult(143, "was stopped by invoke (exit 143)", "see what it had done: invoke logs --project shop"),
             id="by a user",
         ),
         pytest.param(
             task(137, "UserInitiated", "Task stopped\nby ann"),
-            Ending(
+            TaskResult(
                 137,
                 "was stopped: Task stopped by ann; it had not ended 30 s after SIGTERM, and was killed (exit 137)",
                 "give it longer: projects/shop/project.yml, deploy: {stop_timeout: 120}",
@@ -184,7 +187,7 @@ def test_out_of_memory_of_a_stage_is_known_by_the_log() -> None:
         ),
         pytest.param(
             task(143, "SpotInterruption", "Your Spot Task was interrupted."),
-            Ending(
+            TaskResult(
                 143,
                 "was interrupted: AWS took the Spot capacity back (exit 143)",
                 "start it again: invoke run --project shop; to pay for no interruption: projects/shop/project.yml, "
@@ -194,18 +197,20 @@ def test_out_of_memory_of_a_stage_is_known_by_the_log() -> None:
         ),
         pytest.param(
             task(0, "SpotInterruption", "Your Spot Task was interrupted."),
-            Ending(0, "succeeded (exit 0)"),
+            TaskResult(0, "succeeded (exit 0)"),
             id="Spot, after all was done",
         ),
         pytest.param(
             task(143, "TerminationNotice", "ECS is performing maintenance on the underlying infrastructure"),
-            Ending(143, "was stopped by AWS for maintenance (exit 143)", "start it again: invoke run --project shop"),
+            TaskResult(
+                143, "was stopped by AWS for maintenance (exit 143)", "start it again: invoke run --project shop"
+            ),
             id="maintenance",
         ),
     ],
 )
-def test_stopped(found: dict[str, Any], expected: Ending) -> None:
-    assert ending.explain(found, KNOWN) == expected
+def test_stopped(found: dict[str, Any], expected: TaskResult) -> None:
+    assert explain_stop(found, KNOWN) == expected
 
 
 ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/handoff-dev-shop"
@@ -381,17 +386,17 @@ def test_never_started(reason: str, words: str, hint: str, again: bool, where: s
     )
     told = reason if where == "stoppedReason" else f"Essential container in task exited {reason}"
     expected = f"never started: {words}" if words else "never started"
-    assert ending.explain(found, KNOWN) == Ending(1, f"{expected}: {told}", hint, again, ran=False)
+    assert explain_stop(found, KNOWN) == TaskResult(1, f"{expected}: {told}", hint, again, ran=False)
 
 
 def test_a_network_without_public_addresses_gets_other_advice() -> None:
     found = task(None, "TaskFailedToStart", "CannotPullContainerError: dial tcp: i/o timeout")
-    assert ending.explain(found, PRIVATE).hint == ENDPOINTS
+    assert explain_stop(found, PRIVATE).hint == ENDPOINTS
 
 
 def test_stopped_before_it_ran() -> None:
     found = task(None, "UserInitiated", "stopped by invoke")
-    assert ending.explain(found, KNOWN) == Ending(
+    assert explain_stop(found, KNOWN) == TaskResult(
         1, "never started: it was stopped before: stopped by invoke", f"start it again: {RUN}", ran=False
     )
 
@@ -407,9 +412,9 @@ def test_stopped_before_it_ran() -> None:
     ],
 )
 def test_over(found: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
-    assert ending.is_over(found) is expected
+    assert is_stopped(found) is expected
 
 
 def test_the_container_of_ours_counts() -> None:
     found = task(3)
-    assert ending.exit_code({**found, "containers": [{"name": "agent", "exitCode": 9}, *found["containers"]]}) == 3
+    assert exit_code({**found, "containers": [{"name": "agent", "exitCode": 9}, *found["containers"]]}) == 3

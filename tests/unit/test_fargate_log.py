@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.fargate.log import Form
+from handoff_kit.aws.ecs.log_stream import LogFormatter
 
 AT = 1_767_225_600_500  # 2026-01-01T00:00:00.500Z
 
@@ -57,11 +57,11 @@ def other(text: str) -> dict[str, Any]:
     ],
 )
 def test_a_line(found: dict[str, Any], text: str, raw: str) -> None:
-    assert (Form().lines([found]), Form(raw=True).lines([found])) == (text, raw)
+    assert (LogFormatter().lines([found]), LogFormatter(raw=True).lines([found])) == (text, raw)
 
 
 def test_the_names_of_stages_are_as_wide_as_the_widest_so_far() -> None:
-    form = Form()
+    form = LogFormatter()
     assert form.lines([event("tap", "x"), event("a-long-name", "y")]) == (
         "00:00:00 tap     | x\n00:00:00 a-long-name | y\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handoff_kit.fargate.network import Network, needs_shared, network
+from handoff_kit.aws.ecs.cluster import TaskNetwork, needs_shared_stack, resolve_network
 from handoff_kit.project import Deploy
 
 CLUSTERS = "arn:aws:ecs:eu-central-1:123456789012:cluster/"
@@ -19,25 +19,25 @@ TOPIC = "arn:aws:sns:eu-central-1:123456789012:oncall"
         pytest.param(
             {},
             {},
-            Network(f"{CLUSTERS}handoff-dev", ("subnet-1", "subnet-2"), ("sg-1",), public_ip=True, spot=False),
+            TaskNetwork(f"{CLUSTERS}handoff-dev", ("subnet-1", "subnet-2"), ("sg-1",), public_ip=True, spot=False),
             id="shared",
         ),
         pytest.param(
             OWN | {"public_ip": False, "spot": True},
             {},
-            Network(f"{CLUSTERS}batch", ("subnet-0a1b2c3d",), ("sg-0a1b2c3d",), public_ip=False, spot=True),
+            TaskNetwork(f"{CLUSTERS}batch", ("subnet-0a1b2c3d",), ("sg-0a1b2c3d",), public_ip=False, spot=True),
             id="the project's own",
         ),
         pytest.param(
             {"vpc": "vpc-0a1b2c3d", "subnets": ["subnet-0a1b2c3d"]},
             {"SecurityGroup": "sg-9"},
-            Network(f"{CLUSTERS}handoff-dev", ("subnet-0a1b2c3d",), ("sg-9",), public_ip=True, spot=False),
+            TaskNetwork(f"{CLUSTERS}handoff-dev", ("subnet-0a1b2c3d",), ("sg-9",), public_ip=True, spot=False),
             id="a group that the task stack made",
         ),
         pytest.param(
             {"cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/x"},
             {},
-            Network(
+            TaskNetwork(
                 "arn:aws:ecs:us-east-1:123456789012:cluster/x",
                 ("subnet-1", "subnet-2"),
                 ("sg-1",),
@@ -48,12 +48,12 @@ TOPIC = "arn:aws:sns:eu-central-1:123456789012:oncall"
         ),
     ],
 )
-def test_a_network(deploy: dict[str, object], task: dict[str, str], expected: Network) -> None:
-    assert network(Deploy.model_validate(deploy), CLUSTERS, SHARED, task, "handoff-dev") == expected
+def test_a_network(deploy: dict[str, object], task: dict[str, str], expected: TaskNetwork) -> None:
+    assert resolve_network(Deploy.model_validate(deploy), CLUSTERS, SHARED, task, "handoff-dev") == expected
 
 
 def test_nothing_is_there() -> None:
-    assert network(Deploy(), CLUSTERS, {}, {}, "handoff-dev") == Network(
+    assert resolve_network(Deploy(), CLUSTERS, {}, {}, "handoff-dev") == TaskNetwork(
         f"{CLUSTERS}handoff-dev", (), (), public_ip=True, spot=False
     )
 
@@ -68,4 +68,4 @@ def test_nothing_is_there() -> None:
     ],
 )
 def test_whether_it_needs_the_shared_stack(deploy: dict[str, object], bucket: bool, expected: bool) -> None:  # noqa: FBT001
-    assert needs_shared(Deploy.model_validate(deploy), bucket=bucket) is expected
+    assert needs_shared_stack(Deploy.model_validate(deploy), bucket=bucket) is expected

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from handoff_kit.aws.ecs.cluster import TaskNetwork
+from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, build_overrides, check_data, parse_env, parse_size
+from handoff_kit.aws.ecs.run_task import run_task_request
+from handoff_kit.aws.ecs.secret_detection import config_mask
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate import overrides, request, secrets, size
-from handoff_kit.fargate.network import Network
-from handoff_kit.fargate.overrides import Asked
-from handoff_kit.fargate.size import Size
 from handoff_runtime.store import ConfigFile
 
-CONFIG = secrets.known([ConfigFile("tap.json", '{"token": "hunter2-secret", "user": "ann", "region": "eu-central-1"}')])
-NETWORK = Network(
+CONFIG = config_mask([ConfigFile("tap.json", '{"token": "hunter2-secret", "user": "ann", "region": "eu-central-1"}')])
+NETWORK = TaskNetwork(
     "arn:aws:ecs:eu-central-1:123456789012:cluster/c", ("subnet-1",), ("sg-1",), public_ip=False, spot=True
 )
 AS_IT_SHOULD = (
@@ -25,13 +25,13 @@ AS_IT_SHOULD = (
 
 def refused(*pairs: str, own: tuple[str, ...] = ()) -> ProjectError:
     with pytest.raises(ProjectError) as error:
-        overrides.environment(pairs, "shop", CONFIG, own)
+        parse_env(pairs, "shop", CONFIG, own)
     return error.value
 
 
 def test_the_request() -> None:
-    asked = Asked("mine", {"a": [1, "ü"]}, {"LEVEL": "debug"}, Size(512, 1024))
-    assert request.run_task(NETWORK, "handoff-dev-shop", asked) == {
+    asked = RunOptions("mine", {"a": [1, "ü"]}, {"LEVEL": "debug"}, TaskSize(512, 1024))
+    assert run_task_request(NETWORK, "handoff-dev-shop", asked) == {
         "cluster": NETWORK.cluster,
         "taskDefinition": "handoff-dev-shop",
         "count": 1,
@@ -65,25 +65,25 @@ def test_nothing_is_overridden_that_was_not_asked_for() -> None:
         "name": "handoff",
         "environment": [{"name": "COMMAND", "value": "run"}, {"name": "TRIGGER", "value": "run"}],
     }
-    assert overrides.overrides(Asked()) == {"containerOverrides": [container]}
+    assert build_overrides(RunOptions()) == {"containerOverrides": [container]}
 
 
 def test_a_run_without_state_is_started_so() -> None:
-    (container,) = overrides.overrides(Asked(no_state=True))["containerOverrides"]
+    (container,) = build_overrides(RunOptions(no_state=True))["containerOverrides"]
     assert {"name": "HANDOFF_NO_STATE", "value": "1"} in container["environment"]
 
 
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
-        pytest.param(Asked(data={"a": "x" * 8_100}), "--data", id="data"),
-        pytest.param(Asked(envs={"LONG": "x" * 8_100}), "--env LONG", id="a variable"),
-        pytest.param(Asked(data={"a": "ü" * 1_400}), "--data", id="characters that are sent as six"),
+        pytest.param(RunOptions(data={"a": "x" * 8_100}), "--data", id="data"),
+        pytest.param(RunOptions(envs={"LONG": "x" * 8_100}), "--env LONG", id="a variable"),
+        pytest.param(RunOptions(data={"a": "ü" * 1_400}), "--data", id="characters that are sent as six"),
     ],
 )
-def test_too_long(asked: Asked, what: str) -> None:
+def test_too_long(asked: RunOptions, what: str) -> None:
     with pytest.raises(ProjectError) as error:
-        overrides.overrides(asked)
+        build_overrides(asked)
     assert error.value.message.startswith(f"{what}: found 8,")
     assert error.value.message.endswith("characters in all overrides of the task, expected at most 8,192")
 
@@ -91,9 +91,9 @@ def test_too_long(asked: Asked, what: str) -> None:
 def test_as_long_as_may_be() -> None:
     bare = len('{"containerOverrides": [{"name": "handoff", "environment": [{"name": "COMMAND", "value": "run"}, ')
     bare += len('{"name": "TRIGGER", "value": "run"}, {"name": "LONG", "value": ""}]}]}')
-    assert overrides.overrides(Asked(envs={"LONG": "x" * (8_192 - bare)}))
+    assert build_overrides(RunOptions(envs={"LONG": "x" * (8_192 - bare)}))
     with pytest.raises(ProjectError):
-        overrides.overrides(Asked(envs={"LONG": "x" * (8_193 - bare)}))
+        build_overrides(RunOptions(envs={"LONG": "x" * (8_193 - bare)}))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_as_long_as_may_be() -> None:
 )
 def test_a_variable(pair: str) -> None:
     name, _, value = pair.partition("=")
-    assert overrides.environment([pair], "shop", CONFIG, ()) == {name: value}
+    assert parse_env([pair], "shop", CONFIG, ()) == {name: value}
 
 
 @pytest.mark.parametrize(
@@ -196,25 +196,25 @@ def test_a_variable_that_would_have_no_effect() -> None:
 )
 def test_a_secret_in_the_data(data: dict[str, Any], where: str) -> None:
     with pytest.raises(ProjectError) as error:
-        overrides.check_data(data, "shop", CONFIG)
+        check_data(data, "shop", CONFIG)
     assert error.value.message.startswith(f"--data: {where} looks like a secret (")
 
 
 def test_data_without_secrets() -> None:
-    overrides.check_data({"sort_key": "name", "n": 1, "when": None, "user": ["bob"]}, "shop", CONFIG)
+    check_data({"sort_key": "name", "n": 1, "when": None, "user": ["bob"]}, "shop", CONFIG)
 
 
 @pytest.mark.parametrize(
     ("cpu", "memory", "expected"),
     [
         pytest.param("", "", None, id="neither"),
-        pytest.param("1024", "2GB", Size(1024, 2048), id="both"),
-        pytest.param("", "1024", Size(256, 1024), id="memory"),
-        pytest.param("512", "1GB", Size(512, 1024), id="both, the one by its GB"),
+        pytest.param("1024", "2GB", TaskSize(1024, 2048), id="both"),
+        pytest.param("", "1024", TaskSize(256, 1024), id="memory"),
+        pytest.param("512", "1GB", TaskSize(512, 1024), id="both, the one by its GB"),
     ],
 )
-def test_a_size(cpu: str, memory: str, expected: Size | None) -> None:
-    assert size.chosen(cpu, memory, Size(256, 512)) == expected
+def test_a_size(cpu: str, memory: str, expected: TaskSize | None) -> None:
+    assert parse_size(cpu, memory, TaskSize(256, 512)) == expected
 
 
 @pytest.mark.parametrize(
@@ -255,5 +255,5 @@ def test_a_size(cpu: str, memory: str, expected: Size | None) -> None:
 )
 def test_a_size_that_there_is_not(cpu: str, memory: str, message: str, hint: str) -> None:
     with pytest.raises(ProjectError) as error:
-        size.chosen(cpu, memory, Size(256, 512))
+        parse_size(cpu, memory, TaskSize(256, 512))
     assert (error.value.message, error.value.hint) == (message, f"for example: {hint}")

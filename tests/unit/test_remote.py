@@ -11,12 +11,13 @@ import pytest
 
 from handoff_kit import console, resource_names, text
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws.history import format_run, local_run
+from handoff_kit.aws.state import State, check_state, plan_put_state
+from handoff_kit.aws.target import Target
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import artifacts, past, state
+from handoff_kit.remote import artifacts
 from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.remote.stack import Stack
-from handoff_kit.remote.state import State
 from handoff_kit.resource_names import NamedBucket
 from handoff_kit.steps import ApiCalls, Change
 from handoff_kit.tasks import editor
@@ -25,7 +26,7 @@ from handoff_runtime.errors import PipelineError, StoreError
 if TYPE_CHECKING:
     from pathlib import Path
 
-STACK = Stack("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", cast("Any", None))
+STACK = Target("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", cast("Any", None))
 
 
 # names
@@ -168,7 +169,7 @@ def test_a_named_file_is_read_and_left(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_state_may_be(text: bytes, mode: str) -> None:
-    state.check(text, mode, "f", "again")
+    check_state(text, mode, "f", "again")
 
 
 @pytest.mark.parametrize(
@@ -196,15 +197,15 @@ def test_what_a_state_may_be(text: bytes, mode: str) -> None:
 )
 def test_what_a_state_may_not_be(text: bytes, mode: str, message: str, hint: str) -> None:
     with pytest.raises(ProjectError) as error:
-        state.check(text, mode, "f", "again")
+        check_state(text, mode, "f", "again")
     assert (error.value.message, error.value.hint) == (message, hint)
 
 
 def test_a_state_replaces_only_the_one_that_was_seen() -> None:
     seen = State(b"old", '"etag"', "v1", "2026-01-01T00:00:00Z")
-    assert state.plan_put(STACK, b"old", seen, "store") == ()
-    (over,) = state.plan_put(STACK, b"new", seen, "store")
-    (first,) = state.plan_put(STACK, b"new", None, "store")
+    assert plan_put_state(STACK, b"old", seen, "store") == ()
+    (over,) = plan_put_state(STACK, b"new", seen, "store")
+    (first,) = plan_put_state(STACK, b"new", None, "store")
     conditions = [{name: each.request.get(name) for name in ("IfMatch", "IfNoneMatch")} for each in (over, first)]
     assert conditions == [{"IfMatch": '"etag"', "IfNoneMatch": None}, {"IfMatch": None, "IfNoneMatch": "*"}]
     assert (over.race is not None, over.description) == (True, "store (3 bytes)")
@@ -237,7 +238,7 @@ def test_a_run_that_did_not_start_is_shown(tmp_path: Path) -> None:
         ' "culprit": "nope", "params_version": null, "image_digest": null,'
         ' "state": {"before": null, "after": null, "replaced": false}}'
     )
-    assert past.shown(past.here(place, "R1"), 5) == (
+    assert format_run(local_run(place, "R1"), 5) == (
         "run       R1\n"
         "project   shop (dev)\n"
         "started   2026-01-01T00:00:00.000Z, by local, attempt 1\n"

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handoff_kit.aws.history import (
+    SINCE_EXPECTED,
+    HistoryQuery,
+    HistorySource,
+    list_runs,
+    local_history,
+    parse_count,
+    parse_since,
+    runs_table,
+)
 from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import history
-from handoff_kit.remote.history import Asked, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +54,8 @@ class Index:
         }
 
     @property
-    def source(self) -> Source:
-        return Source(tuple(self.contents), self._read)
+    def source(self) -> HistorySource:
+        return HistorySource(tuple(self.contents), self._read)
 
     def _read(self, days: Sequence[str]) -> list[bytes]:
         self.read += days
@@ -57,26 +65,32 @@ class Index:
 @pytest.mark.parametrize(
     ("asked", "expected", "read"),
     [
-        pytest.param(Asked(last=3), ["0-9", "0-3", "1-9"], 16, id="few"),
-        pytest.param(Asked(last=33), [f"{n}-{h}" for n in range(17) for h in (9, 3)][:33], 48, id="more than at first"),
-        pytest.param(Asked(since=f"{day(1)}T03:00:00.000Z", last=None), ["0-9", "0-3", "1-9", "1-3"], 2, id="since"),
-        pytest.param(Asked(since=f"{day(1)}T03:00:00.001Z", last=None), ["0-9", "0-3", "1-9"], 2, id="since a moment"),
-        pytest.param(Asked(failed=True, last=2), ["0-9", "1-9"], 16, id="failed"),
-        pytest.param(Asked(environment="dev", last=2), ["0-3", "1-3"], 16, id="of an environment"),
-        pytest.param(Asked(environment="test"), [], 100, id="none"),
+        pytest.param(HistoryQuery(last=3), ["0-9", "0-3", "1-9"], 16, id="few"),
+        pytest.param(
+            HistoryQuery(last=33), [f"{n}-{h}" for n in range(17) for h in (9, 3)][:33], 48, id="more than at first"
+        ),
+        pytest.param(
+            HistoryQuery(since=f"{day(1)}T03:00:00.000Z", last=None), ["0-9", "0-3", "1-9", "1-3"], 2, id="since"
+        ),
+        pytest.param(
+            HistoryQuery(since=f"{day(1)}T03:00:00.001Z", last=None), ["0-9", "0-3", "1-9"], 2, id="since a moment"
+        ),
+        pytest.param(HistoryQuery(failed=True, last=2), ["0-9", "1-9"], 16, id="failed"),
+        pytest.param(HistoryQuery(environment="dev", last=2), ["0-3", "1-3"], 16, id="of an environment"),
+        pytest.param(HistoryQuery(environment="test"), [], 100, id="none"),
     ],
 )
-def test_no_more_days_are_read_than_are_needed(asked: Asked, expected: list[str], read: int) -> None:
+def test_no_more_days_are_read_than_are_needed(asked: HistoryQuery, expected: list[str], read: int) -> None:
     index = Index(100)
-    assert [each["run_id"] for each in history.lines(index.source, asked)] == expected
+    assert [each["run_id"] for each in list_runs(index.source, asked)] == expected
     assert index.read == list(index.contents)[:read]
 
 
 def test_the_last_line_of_a_run_counts() -> None:
     told = as_lines(line(0, 3, outcome="succeeded"), line(0, 9, outcome="failed"), line(0, 3, outcome="killed"))
-    source = Source((day(0),), lambda _: [told])
-    found = [(one["run_id"], one["outcome"]) for one in history.lines(source, Asked(last=None))]
-    assert (found, [one["run_id"] for one in history.lines(source, Asked(failed=True))]) == (
+    source = HistorySource((day(0),), lambda _: [told])
+    found = [(one["run_id"], one["outcome"]) for one in list_runs(source, HistoryQuery(last=None))]
+    assert (found, [one["run_id"] for one in list_runs(source, HistoryQuery(failed=True))]) == (
         [("0-9", "failed"), ("0-3", "killed")],
         ["0-9", "0-3"],
     )
@@ -84,21 +98,21 @@ def test_the_last_line_of_a_run_counts() -> None:
 
 def test_what_is_no_line_is_passed_over() -> None:
     content = as_lines(line(0, 1)) + b'{"run_id": "half\n[]\n\n' + as_lines({"run_id": 5}) + as_lines(line(0, 2))[:-1]
-    found = history.lines(Source((day(0),), lambda _: [content]), Asked())
+    found = list_runs(HistorySource((day(0),), lambda _: [content]), HistoryQuery())
     assert [each["run_id"] for each in found] == ["0-2", "0-1"]
 
 
 def test_days_here_are_read_from_the_index(tmp_path: Path) -> None:
     place = ProjectPlace("shop", tmp_path)
-    assert history.lines(history.here(place, print), Asked()) == []
+    assert list_runs(local_history(place, print), HistoryQuery()) == []
     index = place.directory / ".artifacts/history"
     index.mkdir(parents=True)
     (index / "notes.jsonl").write_text("{}")
     for number in (3, 1, 2):
         (index / f"{day(number)}.jsonl").write_bytes(as_lines(line(number, 1)))
-    source = history.here(place, print)
+    source = local_history(place, print)
     assert source.days == (day(1), day(2), day(3))
-    assert [each["run_id"] for each in history.lines(source, Asked(last=2))] == ["1-1", "2-1"]
+    assert [each["run_id"] for each in list_runs(source, HistoryQuery(last=2))] == ["1-1", "2-1"]
 
 
 @pytest.mark.parametrize(
@@ -116,20 +130,20 @@ def test_days_here_are_read_from_the_index(tmp_path: Path) -> None:
     ],
 )
 def test_since(text: str, expected: str) -> None:
-    assert history.since(text, NOW) == expected
+    assert parse_since(text, NOW) == expected
 
 
 @pytest.mark.parametrize("text", ["yesterday", "7", "7 d", "-7d", "2026-02-30", "2026", "999999w", "24H"])
 def test_no_moment(text: str) -> None:
     with pytest.raises(ProjectError) as error:
-        history.since(text, NOW)
-    assert error.value.message == f"--since: found {text!r}, expected {history.SINCE_EXPECTED}"
+        parse_since(text, NOW)
+    assert error.value.message == f"--since: found {text!r}, expected {SINCE_EXPECTED}"
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "all", "١"])  # noqa: RUF001  # a digit, but not ours
 def test_no_number(text: str) -> None:
     with pytest.raises(ProjectError) as error:
-        history.number("--last", text)
+        parse_count("--last", text)
     assert error.value.message == f"--last: found {text!r}, expected a number from 1"
 
 
@@ -139,9 +153,9 @@ def test_the_table() -> None:
         | {"exit": 3},
         line(0, 3, trigger="local", outcome="succeeded", seconds=0.52, rows=1234567, attempt=1, state_replaced=True),
     ]
-    assert history.table_of(found) == (
+    assert runs_table(found) == (
         "START                 TRIGGER   OUTCOME     CULPRIT  DURATION       ROWS  ATTEMPT  STATE      RUN\n"
         "2026-11-24T09:00:00Z  schedule  failed (3)  tap      1 h 06 m          -        2  unchanged  0-9\n"
         "2026-11-24T03:00:00Z  local     succeeded   -           0.5 s  1,234,567        1  replaced   0-3\n"
     )
-    assert history.table_of([]) == ""
+    assert runs_table([]) == ""

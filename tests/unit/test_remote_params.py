@@ -8,15 +8,21 @@ from typing import Any, cast
 
 import pytest
 
-from handoff_kit.remote import fingerprint
-from handoff_kit.remote import params as remote
+from handoff_kit.aws.params import (
+    DamagedParams,
+    ParamsDifference,
+    StoredParams,
+    compare_params,
+    format_params_diff,
+    mask_document,
+    params_fingerprint,
+    plan_push,
+)
+from handoff_kit.aws.target import Target
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.parameter import Damaged, Stored
-from handoff_kit.remote.params import Difference
-from handoff_kit.remote.stack import Stack
 from handoff_runtime import store
 
-STACK = Stack("shop", "dev", "handoff-dev-shop", "", "--project shop", cast("Any", None))
+STACK = Target("shop", "dev", "handoff-dev-shop", "", "--project shop", cast("Any", None))
 
 
 def document(files: dict[str, str], **pipeline: Any) -> dict[str, Any]:
@@ -48,13 +54,13 @@ def short(value: str) -> str:
     ],
 )
 def test_config_is_starred(value: str, expected: str) -> None:
-    assert remote.masked(parsed(document({"x": value})))["files"] == [{"name": "x", "value": expected}]
+    assert mask_document(parsed(document({"x": value})))["files"] == [{"name": "x", "value": expected}]
 
 
 def test_secrets_are_starred_elsewhere_too() -> None:
     stages = [{"name": "shop", "argv": ["curl", "u:hunter2-secret@x"], "venv": None, "envs": {"API_TOKEN": "tok-abc"}}]
     found = document({"x": '{"p": "hunter2-secret", "project": "shop"}'}, stages=stages, vars={"PASSWORD": "open"})
-    shown = remote.masked(parsed(found))["pipeline"]
+    shown = mask_document(parsed(found))["pipeline"]
     assert (shown["stages"][0]["argv"], shown["stages"][0]["envs"]) == (["curl", "u:***@x"], {"API_TOKEN": "***"})
     assert (shown["stages"][0]["name"], shown["project"], shown["vars"]) == ("shop", "shop", {"PASSWORD": "***"})
 
@@ -63,41 +69,44 @@ def test_secrets_are_starred_elsewhere_too() -> None:
     ("stored", "local", "expected"),
     [
         pytest.param({"x": "a"}, {"x": "a"}, [], id="the same"),
-        pytest.param({"x": "a"}, {"x": "b"}, [Difference(".local/x", short("a"), short("b"))], id="text"),
-        pytest.param({}, {"x": "b"}, [Difference(".local/x", None, short("b"))], id="new"),
-        pytest.param({"x": "a"}, {}, [Difference(".local/x", short("a"), None)], id="gone"),
+        pytest.param({"x": "a"}, {"x": "b"}, [ParamsDifference(".local/x", short("a"), short("b"))], id="text"),
+        pytest.param({}, {"x": "b"}, [ParamsDifference(".local/x", None, short("b"))], id="new"),
+        pytest.param({"x": "a"}, {}, [ParamsDifference(".local/x", short("a"), None)], id="gone"),
         pytest.param(
             {"x": '{"a": 1, "b": {"c": 2}}'},
             {"x": '{"a": 1, "b": {"c": 3}}'},
-            [Difference(".local/x: b.c", short("2"), short("3"))],
+            [ParamsDifference(".local/x: b.c", short("2"), short("3"))],
             id="a leaf",
         ),
         pytest.param(
             {"x": '{"a": 1}'},
             {"x": '{"a":1}'},
-            [Difference(".local/x", short('{"a": 1}'), short('{"a":1}'))],
+            [ParamsDifference(".local/x", short('{"a": 1}'), short('{"a":1}'))],
             id="the form alone",
         ),
         pytest.param(
-            {"x": '{"a": []}'}, {"x": '{"a": {}}'}, [Difference(".local/x: a", short("[]"), short("{}"))], id="a kind"
+            {"x": '{"a": []}'},
+            {"x": '{"a": {}}'},
+            [ParamsDifference(".local/x: a", short("[]"), short("{}"))],
+            id="a kind",
         ),
     ],
 )
-def test_differences(stored: dict[str, str], local: dict[str, str], expected: list[Difference]) -> None:
-    assert list(remote.differences(document(stored), document(local))) == expected
+def test_differences(stored: dict[str, str], local: dict[str, str], expected: list[ParamsDifference]) -> None:
+    assert list(compare_params(document(stored), document(local))) == expected
 
 
 def test_differences_of_the_pipeline() -> None:
     stages: list[Any] = [{"name": "cat", "argv": ["cat", "-n"], "venv": None, "envs": {}}]
-    found = remote.differences(document({}, vars={"a": "1"}), document({}, vars={"a": "1", "b": "2"}, stages=stages))
-    assert remote.told_differences(found) == (
+    found = compare_params(document({}, vars={"a": "1"}), document({}, vars={"a": "1", "b": "2"}, stages=stages))
+    assert format_params_diff(found) == (
         f"~ stages.cat.argv  {short(json.dumps(['cat']))} -> {short(json.dumps(['cat', '-n']))}\n+ vars.b  {short('2')}\n"
     )
 
 
 def change_of(local: dict[str, Any], stored: dict[str, Any] | None, *, advanced: bool = False) -> Any:
-    there = Stored(3, parsed(stored)) if stored else None
-    return remote.plan_push(STACK, local, there, advanced=advanced).change
+    there = StoredParams(3, parsed(stored)) if stored else None
+    return plan_push(STACK, local, there, advanced=advanced).change
 
 
 def test_what_is_stored_already_is_no_change() -> None:
@@ -107,7 +116,7 @@ def test_what_is_stored_already_is_no_change() -> None:
     assert (change.service, change.operation) == ("ssm", "put_parameter")
     assert {name: value for name, value in change.request.items() if name != "Value"} == {
         "Name": "handoff-dev-shop__params",
-        "Description": f"Params of a handoff project, fingerprint {fingerprint.of(found, 'handoff-dev-shop')}",
+        "Description": f"Params of a handoff project, fingerprint {params_fingerprint(found, 'handoff-dev-shop')}",
         "Type": "SecureString",
         "Tier": "Standard",
         "Overwrite": True,
@@ -136,8 +145,8 @@ def test_a_first_push_replaces_nothing() -> None:
 def test_a_push_merges(
     local: dict[str, str], stored: dict[str, str], *, prune: bool, expected: tuple[Any, ...]
 ) -> None:
-    there = Stored(3, parsed(document(stored)))
-    found = remote.plan_push(STACK, document(local), there, advanced=False, prune=prune)
+    there = StoredParams(3, parsed(document(stored)))
+    found = plan_push(STACK, document(local), there, advanced=False, prune=prune)
     value: Any = found.change.request["Value"] if found.change else None
     sent = {file["name"]: file["value"] for file in json.loads(value)["files"]} if value else None
     assert (sent, found.kept, found.removed) == expected
@@ -145,14 +154,17 @@ def test_a_push_merges(
 
 
 def test_the_pipeline_is_always_that_of_the_checkout() -> None:
-    found = remote.plan_push(
-        STACK, document({}, vars={"a": "2"}), Stored(3, parsed(document({"x": "1"}, vars={"a": "1"}))), advanced=False
+    found = plan_push(
+        STACK,
+        document({}, vars={"a": "2"}),
+        StoredParams(3, parsed(document({"x": "1"}, vars={"a": "1"}))),
+        advanced=False,
     )
     assert found.document == document({"x": "1"}, vars={"a": "2"})
 
 
 def test_a_damaged_document_is_replaced_and_named() -> None:
-    found = remote.plan_push(STACK, document({}), Damaged(4), advanced=False)
+    found = plan_push(STACK, document({}), DamagedParams(4), advanced=False)
     assert found.change
     assert (found.damaged, found.base, found.change.request["Overwrite"]) == (4, 4, True)
 
@@ -171,6 +183,6 @@ def test_the_advanced_tier_is_taken_where_it_is_allowed() -> None:
 
 def test_the_advanced_tier_is_not_taken_where_nobody_asked_for_it() -> None:
     with pytest.raises(AWSError) as error:
-        remote.plan_push(STACK, document({"big.txt": NOISE}), None, advanced=False)
+        plan_push(STACK, document({"big.txt": NOISE}), None, advanced=False)
     assert "the largest file is .local/big.txt (7,680 bytes)" in error.value.message
     assert error.value.exit_code == 1

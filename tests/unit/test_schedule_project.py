@@ -11,6 +11,9 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.ecs.cluster import TaskNetwork
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_output import (
     list_schedules,
     next_times_table,
@@ -33,17 +36,14 @@ from handoff_kit.deploy.schedule_project import (
 )
 from handoff_kit.deploy.schedule_template import summary
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Project, Schedule
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import ChangeStack, WriteFile
 
 ROOT = Path(__file__).parents[2]
 PLACE = ProjectPlace("rates", ROOT)
 CLIENTS = cast("Any", SimpleNamespace(region="eu-central-1"))
-STACK = Stack("rates", "prod", "handoff-prod-rates", "our-bucket", "--project rates --environment prod", CLIENTS)
+STACK = Target("rates", "prod", "handoff-prod-rates", "our-bucket", "--project rates --environment prod", CLIENTS)
 NOW = datetime(2027, 3, 27, 12, tzinfo=timezone.utc)
 NIGHTLY = Schedule(name="nightly", cron="30 2 * * *", timezone="Europe/Berlin")
 OFTEN = Schedule(name="often", rate="15 minutes")
@@ -243,7 +243,8 @@ def test_a_secret_is_refused(tmp_path: Path) -> None:
 
 # the steps
 
-NETWORK = Network("arn:aws:ecs:eu-central-1:123456789012:cluster/x", ("subnet-1", "subnet-2"), ("sg-1",), True, False)  # noqa: FBT003
+CLUSTER = "arn:aws:ecs:eu-central-1:123456789012:cluster/x"
+NETWORK = TaskNetwork(CLUSTER, ("subnet-1", "subnet-2"), ("sg-1",), public_ip=True, spot=False)
 
 
 def desired(*schedules: Schedule, **more: Any) -> DesiredSchedules:
@@ -351,18 +352,18 @@ def test_notes(one: Schedule, now: datetime, expected: list[str]) -> None:
     assert list(notes((one,), now)) == expected
 
 
-def deployed(project: str, environment: str, *schedules: Schedule, status: str = "CREATE_COMPLETE") -> Deployed:
+def deployed(project: str, environment: str, *schedules: Schedule, status: str = "CREATE_COMPLETE") -> StackDescription:
     tags = {"handoff:project": project, "handoff:environment": environment}
     outputs = {"Schedules": json.dumps([asdict(summary(one)) for one in schedules]), "Machine": "arn"}
-    return Deployed(f"handoff-{environment}-{project}-schedule", status, outputs=outputs, tags=tags)
+    return StackDescription(f"handoff-{environment}-{project}-schedule", status, outputs=outputs, tags=tags)
 
 
 STACKS = (
     deployed("rates", "prod", OVER, NIGHTLY),
     deployed("rates", "dev", Schedule(name="nightly", cron="@daily", enabled=False)),
     deployed("orders", "prod", OFTEN, status="UPDATE_ROLLBACK_FAILED"),
-    Deployed("handoff-prod-rates", "CREATE_COMPLETE", outputs={"TaskDefinition": "arn"}),
-    Deployed("of-somebody-else", "CREATE_COMPLETE"),
+    StackDescription("handoff-prod-rates", "CREATE_COMPLETE", outputs={"TaskDefinition": "arn"}),
+    StackDescription("of-somebody-else", "CREATE_COMPLETE"),
 )
 
 

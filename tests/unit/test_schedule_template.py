@@ -10,6 +10,7 @@ import pytest
 from rendered import ROOT, checkov, golden, lint, understood
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import (
     ScheduleSummary,
     deployed_schedules,
@@ -17,7 +18,6 @@ from handoff_kit.deploy.schedule_template import (
     render_schedule_template,
 )
 from handoff_kit.project import Deploy, Schedule
-from handoff_kit.stacks.deployed import Deployed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,10 +177,12 @@ OURS = {"handoff:project": "rates"}
 SUMMARY = {"name": "nightly", "expression": "cron(30 2 * * ? *)", "timezone": "Europe/Berlin", "state": "ENABLED"}
 
 
-def deployed(*schedules: Schedule) -> Deployed:
+def deployed(*schedules: Schedule) -> StackDescription:
     text = rendered(*schedules)
     outputs = {name: one["Value"] for name, one in understood(text)["Outputs"].items() if isinstance(one["Value"], str)}
-    return Deployed(resource_names.schedule(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text)
+    return StackDescription(
+        resource_names.schedule(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text
+    )
 
 
 def test_they_are_read_again_as_they_were_written() -> None:
@@ -201,7 +203,7 @@ def test_they_are_read_again_as_they_were_written() -> None:
     ],
 )
 def test_a_template_that_tells_none(template: str) -> None:
-    assert deployed_schedules(Deployed("x", "CREATE_COMPLETE", template=template)) is None
+    assert deployed_schedules(StackDescription("x", "CREATE_COMPLETE", template=template)) is None
 
 
 def test_many_are_told_in_several_outputs() -> None:
@@ -228,7 +230,7 @@ def test_many_are_told_in_several_outputs() -> None:
     ],
 )
 def test_outputs_that_tell_none(outputs: dict[str, str], tags: dict[str, str]) -> None:
-    assert deployed_summaries(Deployed("x", "CREATE_COMPLETE", outputs=outputs, tags=tags)) == ()
+    assert deployed_summaries(StackDescription("x", "CREATE_COMPLETE", outputs=outputs, tags=tags)) == ()
 
 
 # what its roles may do

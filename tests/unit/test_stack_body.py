@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.template import check_size, template_argument, template_key
 from handoff_kit.errors import HandoffError
-from handoff_kit.stacks import body
 from handoff_kit.steps import ChangeStack
 
 
@@ -33,7 +33,7 @@ def step(size: int, bucket: str = "b") -> ChangeStack:
 
 def test_what_fits_goes_with_the_call() -> None:
     calls = Calls("eu-central-1")
-    assert body.request(step(51_200), cast("Any", calls)) == {"TemplateBody": "x" * 51_200}
+    assert template_argument(step(51_200), cast("Any", calls)) == {"TemplateBody": "x" * 51_200}
     assert calls.made == []
 
 
@@ -46,11 +46,11 @@ def test_what_fits_goes_with_the_call() -> None:
 )
 def test_what_is_longer_goes_by_the_bucket(region: str, host: str) -> None:
     calls, large = Calls(region), step(51_201)
-    assert body.request(large, cast("Any", calls)) == {"TemplateURL": f"https://{host}/b/{body.key(large)}"}
-    request = {"Bucket": "b", "Key": body.key(large), "Body": b"x" * 51_201, "ContentType": "text/yaml"}
+    assert template_argument(large, cast("Any", calls)) == {"TemplateURL": f"https://{host}/b/{template_key(large)}"}
+    request = {"Bucket": "b", "Key": template_key(large), "Body": b"x" * 51_201, "ContentType": "text/yaml"}
     assert calls.made == [("s3", "put_object", request)]
     sha = hashlib.sha256(b"x" * 51_201).hexdigest()
-    assert body.key(large) == f".templates/shop-{sha[:16]}.yml"
+    assert template_key(large) == f".templates/shop-{sha[:16]}.yml"
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_what_is_longer_goes_by_the_bucket(region: str, host: str) -> None:
 )
 def test_what_is_refused(large: ChangeStack, expected: str | None) -> None:
     if expected is None:
-        body.check(large)
+        check_size(large)
         return
     with pytest.raises(HandoffError) as caught:
-        body.check(large)
+        check_size(large)
     assert str(caught.value) == expected

@@ -17,11 +17,12 @@ import boto3
 import pytest
 from botocore.validate import ParamValidator
 
+from handoff_kit.aws.cloudformation import deploy_stack
+from handoff_kit.aws.cloudformation.stack import describe_existing
+from handoff_kit.aws.cloudformation.template import parse_template, template_section
+from handoff_kit.aws.cloudformation.wait import PollPolicy
 from handoff_kit.errors import CommandError, HandoffError, ProjectError
 from handoff_kit.remote.errors import AWSError
-from handoff_kit.stacks import change, deployed
-from handoff_kit.stacks import template as templates
-from handoff_kit.stacks.waiting import Waiting
 from handoff_kit.steps import ChangeStack, ImageTag, RemoveStack
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.aws.retry import Effects
@@ -226,7 +227,7 @@ class Cloud:
         parameters, tags = _given(made)
         stack.status = f"{verb}_IN_PROGRESS"
         stack.coming = [("", stack.status, "User Initiated")]
-        names = list(templates.section(templates.parse(made["TemplateBody"]), "Resources"))
+        names = list(template_section(parse_template(made["TemplateBody"]), "Resources"))
         bad = next((name for name in names if name in self.failing), None)
         for name in names[: names.index(bad)] if bad else names:
             stack.coming += [(name, f"{verb}_IN_PROGRESS", ""), (name, f"{verb}_COMPLETE", "")]
@@ -263,7 +264,7 @@ class Cloud:
             "Timestamp": self._now(),
         }
         physical = {"PhysicalResourceId": "" if name else stack.id}
-        kinds = templates.section(templates.parse(stack.template), "Resources")
+        kinds = template_section(parse_template(stack.template), "Resources")
         kind = {"ResourceType": kinds.get(name, {}).get("Type", "AWS::X::Y") if name else "AWS::CloudFormation::Stack"}
         event |= {"LogicalResourceId": name or stack.name, "ResourceStatus": status, **physical, **kind}
         stack.events.append({**event, "ResourceStatusReason": reason} if reason else event)
@@ -276,8 +277,8 @@ class Cloud:
             self.gone[stack.id] = self.stacks.pop(stack.name)
 
     def _changes(self, stack: Stack, made: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        there = templates.section(templates.parse(stack.template), "Resources")
-        for name, one in templates.section(templates.parse(made["TemplateBody"]), "Resources").items():
+        there = template_section(parse_template(stack.template), "Resources")
+        for name, one in template_section(parse_template(made["TemplateBody"]), "Resources").items():
             change: dict[str, Any] = {"LogicalResourceId": name, "ResourceType": one["Type"]}
             if name not in there:
                 yield {"Type": "Resource", "ResourceChange": {"Action": "Add", **change}}
@@ -361,17 +362,19 @@ class Desk:
         return replace(made, **changed)
 
     def execute(self, step: ChangeStack | None = None, *, dry: bool = False, yes: bool = True) -> bool:
-        return change.execute(
+        return deploy_stack.deploy_stack(
             step or self.step(), self.clients, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
         )
 
     def remove(self, *, dry: bool = False, yes: bool = True) -> bool:
         step = RemoveStack(NAME, "invoke destroy --project shop")
-        return change.remove(step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting)
+        return deploy_stack.delete_stack(
+            step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
+        )
 
     @property
-    def waiting(self) -> Waiting:
-        return Waiting(self._pause, lambda: self.now, patience=600)
+    def waiting(self) -> PollPolicy:
+        return PollPolicy(self._pause, lambda: self.now, patience=600)
 
     def _pause(self, seconds: float) -> None:
         self.now += seconds
@@ -505,7 +508,7 @@ def test_a_no_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, cre
     def no(question: str, _command: str, **_: Any) -> None:
         raise HandoffError(question)
 
-    monkeypatch.setattr(change, "ask", no)
+    monkeypatch.setattr(deploy_stack, "ask", no)
     error = desk.error(lambda: desk.execute(desk.step(TWO), yes=False))
     expected = (
         "create stack handoff-dev-shop (2 resources)" if creates else "update stack handoff-dev-shop (1 to update)"
@@ -520,7 +523,7 @@ def test_a_stack_under_review_by_somebody_else_stays(desk: Desk, monkeypatch: py
         desk.cloud.create_change_set(NAME, "of-another", "CREATE", **request)
         raise HandoffError("no")
 
-    monkeypatch.setattr(change, "ask", no)
+    monkeypatch.setattr(deploy_stack, "ask", no)
     desk.error(lambda: desk.execute(yes=False))
     assert [one["Name"] for one in desk.cloud.change_sets.values()] == ["of-another"]
     assert desk.stack.status == "REVIEW_IN_PROGRESS"
@@ -934,6 +937,6 @@ def test_each_missing_permission_is_named(made: Desk, operation: str) -> None:
 
 def test_a_template_in_json_is_compared_too(made: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cloud, "get_template", lambda _self, **_: {"TemplateBody": json.dumps({"Resources": {}})})
-    found = deployed.read(made.clients, NAME, template=True)
+    found = describe_existing(made.clients, NAME, template=True)
     assert found is not None
     assert found.template == '{"Resources": {}}'

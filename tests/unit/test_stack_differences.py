@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from handoff_kit.stacks import changeset, kinds, listing, template
-from handoff_kit.stacks.deployed import Deployed
-from handoff_kit.stacks.differences import Difference, between, merged
+from handoff_kit.aws.cloudformation.changeset import parse_change
+from handoff_kit.aws.cloudformation.diff import CREATE_ONLY, StackChange, diff_stack, merge_changes
+from handoff_kit.aws.cloudformation.output import change_lines, change_warnings, count_changes
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.cloudformation.template import parse_template
 from handoff_kit.steps import ChangeStack
 
 if TYPE_CHECKING:
@@ -20,8 +22,10 @@ ROLE, LOGS, BUCKET, TASK = "AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::S3::Bu
 DIGEST = f"1.dkr/shop@sha256:{'ab' * 32}"
 
 
-def found(text: str, parameters: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None) -> Deployed:
-    return Deployed("x", "UPDATE_COMPLETE", parameters or {}, {}, tags or {}, text)
+def found(
+    text: str, parameters: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None
+) -> StackDescription:
+    return StackDescription("x", "UPDATE_COMPLETE", parameters or {}, {}, tags or {}, text)
 
 
 def wanted(text: str, tags: Mapping[str, str] | None = None) -> ChangeStack:
@@ -42,43 +46,43 @@ A = "A: {Type: AWS::IAM::Role, Properties: {Policies: [{Name: a, Actions: [x, y]
         pytest.param(A, f"# a comment\n  {A}", [], id="a comment"),
         pytest.param(A, A.replace("Role,", "Role, DependsOn: B,"), [], id="order of making"),
         pytest.param(
-            A, A.replace("[x, y]", "[x, z]"), [Difference("change", "A", ROLE, ("Policies.0.Actions.1",))], id="deep"
+            A, A.replace("[x, y]", "[x, z]"), [StackChange("change", "A", ROLE, ("Policies.0.Actions.1",))], id="deep"
         ),
         pytest.param(
             A,
             A.replace("[x, y]", "[x]"),
-            [Difference("change", "A", ROLE, ("Policies.0.Actions",))],
+            [StackChange("change", "A", ROLE, ("Policies.0.Actions",))],
             id="a list's length",
         ),
-        pytest.param(A, A.replace(", Path: /", ""), [Difference("replace", "A", ROLE, ("Path",))], id="create-only"),
+        pytest.param(A, A.replace(", Path: /", ""), [StackChange("replace", "A", ROLE, ("Path",))], id="create-only"),
         pytest.param(
             A,
             A.replace("IAM::Role", "SNS::Topic"),
-            [Difference("replace", "A", "AWS::SNS::Topic", ("Type",))],
+            [StackChange("replace", "A", "AWS::SNS::Topic", ("Type",))],
             id="type",
         ),
         pytest.param(
             A,
             A.replace("Role,", "Role, DeletionPolicy: Retain,"),
-            [Difference("change", "A", ROLE, ("DeletionPolicy",))],
+            [StackChange("change", "A", ROLE, ("DeletionPolicy",))],
             id="an attribute",
         ),
         pytest.param(
             A,
             A.replace("A:", "B:"),
-            [Difference("remove", "A", ROLE), Difference("add", "B", ROLE)],
+            [StackChange("remove", "A", ROLE), StackChange("add", "B", ROLE)],
             id="another name",
         ),
         pytest.param(
             "A: {Type: AWS::S3::Bucket, DeletionPolicy: Retain}",
             A.replace("A:", "B:"),
-            [Difference("remove", "A", BUCKET, kept=True), Difference("add", "B", ROLE)],
+            [StackChange("remove", "A", BUCKET, retained=True), StackChange("add", "B", ROLE)],
             id="kept",
         ),
         pytest.param(
             "A: {Type: AWS::S3::Bucket, UpdateReplacePolicy: Retain, Properties: {BucketName: a}}",
             "A: {Type: AWS::S3::Bucket, UpdateReplacePolicy: Retain, Properties: {BucketName: b}}",
-            [Difference("replace", "A", BUCKET, ("BucketName",), kept=True)],
+            [StackChange("replace", "A", BUCKET, ("BucketName",), retained=True)],
             id="kept when replaced",
         ),
         pytest.param(
@@ -90,7 +94,7 @@ A = "A: {Type: AWS::IAM::Role, Properties: {Policies: [{Name: a, Actions: [x, y]
         pytest.param(
             "A: {Type: T, Properties: {P: !Ref B, Q: !Join ['', [a, !Ref B]]}}",
             "A: {Type: T, Properties: {P: !Ref C, Q: !Join ['', [a, !Ref C]]}}",
-            [Difference("change", "A", "T", ("P", "Q"))],
+            [StackChange("change", "A", "T", ("P", "Q"))],
             id="functions",
         ),
         pytest.param(
@@ -98,8 +102,8 @@ A = "A: {Type: AWS::IAM::Role, Properties: {Policies: [{Name: a, Actions: [x, y]
         ),
     ],
 )
-def test_resources(there: str, here: str, expected: list[Difference]) -> None:
-    assert list(between(found(resources(there)), wanted(resources(here)), {})) == expected
+def test_resources(there: str, here: str, expected: list[StackChange]) -> None:
+    assert list(diff_stack(found(resources(there)), wanted(resources(here)), {})) == expected
 
 
 PARAMETERS = """
@@ -117,15 +121,15 @@ Outputs:
 
 def test_a_parameter_and_what_it_reaches() -> None:
     there = found(PARAMETERS, {"Image": "a", "Days": "7"})
-    assert between(there, wanted(PARAMETERS), {"Image": "a"}) == ()
-    assert between(there, wanted(PARAMETERS), {"Image": "a", "Days": "14"}) == (
-        Difference("change", "Logs", LOGS, ("RetentionInDays",)),
-        Difference("change", "Days", "parameter", ("7 -> 14",)),
+    assert diff_stack(there, wanted(PARAMETERS), {"Image": "a"}) == ()
+    assert diff_stack(there, wanted(PARAMETERS), {"Image": "a", "Days": "14"}) == (
+        StackChange("change", "Logs", LOGS, ("RetentionInDays",)),
+        StackChange("change", "Days", "parameter", ("7 -> 14",)),
     )
-    assert between(there, wanted(PARAMETERS), {"Image": DIGEST}) == (
-        Difference("replace", "Task", TASK, ("ContainerDefinitions.0.Image", "ContainerDefinitions.0.Name")),
-        Difference("change", "Image", "parameter", ("a -> 1.dkr/shop@sha256:abababababab",)),
-        Difference("change", "Image", "output", ("a -> 1.dkr/shop@sha256:abababababab",)),
+    assert diff_stack(there, wanted(PARAMETERS), {"Image": DIGEST}) == (
+        StackChange("replace", "Task", TASK, ("ContainerDefinitions.0.Image", "ContainerDefinitions.0.Name")),
+        StackChange("change", "Image", "parameter", ("a -> 1.dkr/shop@sha256:abababababab",)),
+        StackChange("change", "Image", "output", ("a -> 1.dkr/shop@sha256:abababababab",)),
     )
 
 
@@ -134,53 +138,53 @@ def test_a_parameter_and_what_it_reaches() -> None:
     [
         pytest.param(
             ("!GetAtt Logs.Arn", "!Ref Logs"),
-            Difference("change", "Logs", "output", ("Logs.Arn -> ${Logs}",)),
+            StackChange("change", "Logs", "output", ("Logs.Arn -> ${Logs}",)),
             id="output",
         ),
         pytest.param(
             ("  Logs: {Value: !GetAtt Logs.Arn}\n", ""),
-            Difference("remove", "Logs", "output", ("Logs.Arn",)),
+            StackChange("remove", "Logs", "output", ("Logs.Arn",)),
             id="no output",
         ),
         pytest.param(
             ("Outputs:", "Conditions: {C: !Equals [a, b]}\nOutputs:"),
-            Difference("change", "Conditions", "template"),
+            StackChange("change", "Conditions", "template"),
             id="condition",
         ),
     ],
 )
-def test_what_is_no_resource(change: tuple[str, str], expected: Difference) -> None:
+def test_what_is_no_resource(change: tuple[str, str], expected: StackChange) -> None:
     there = found(PARAMETERS, {"Image": "a", "Days": "7"})
-    assert between(there, wanted(PARAMETERS.replace(*change)), {"Image": "a"}) == (expected,)
+    assert diff_stack(there, wanted(PARAMETERS.replace(*change)), {"Image": "a"}) == (expected,)
 
 
 def test_tags() -> None:
     text = resources(A)
     there = found(text, tags={"a": "1", "b": "2"})
-    assert between(there, wanted(text, {"b": "3", "c": "4"}), {}) == (
-        Difference("remove", "a", "tag", ("1",)),
-        Difference("change", "b", "tag", ("2 -> 3",)),
-        Difference("add", "c", "tag", ("4",)),
+    assert diff_stack(there, wanted(text, {"b": "3", "c": "4"}), {}) == (
+        StackChange("remove", "a", "tag", ("1",)),
+        StackChange("change", "b", "tag", ("2 -> 3",)),
+        StackChange("add", "c", "tag", ("4",)),
     )
 
 
 def test_a_stack_that_is_not_there() -> None:
-    assert between(None, wanted(PARAMETERS, {"a": "1"}), {"Image": "a"}) == (
-        Difference("add", "Logs", LOGS),
-        Difference("add", "Task", TASK),
+    assert diff_stack(None, wanted(PARAMETERS, {"a": "1"}), {"Image": "a"}) == (
+        StackChange("add", "Logs", LOGS),
+        StackChange("add", "Task", TASK),
     )
 
 
 @pytest.mark.parametrize("text", ["", "a", "[]", "Resources: [", "Resources: {A: 1}", "Resources: []"])
 def test_what_is_no_template_is_no_reason_to_fail(text: str) -> None:
     """CloudFormation will say what is wrong with it."""
-    assert between(found(text), wanted(resources(A)), {})
-    assert between(found(resources(A)), wanted(text), {})
+    assert diff_stack(found(text), wanted(resources(A)), {})
+    assert diff_stack(found(resources(A)), wanted(text), {})
 
 
 def test_json_is_read_too() -> None:
     json = '{"Resources": {"A": {"Type": "T", "Properties": {"P": {"Fn::GetAtt": ["B", "Arn"]}}}}}'
-    assert template.parse(json) == template.parse(resources("A: {Type: T, Properties: {P: !GetAtt B.Arn}}"))
+    assert parse_template(json) == parse_template(resources("A: {Type: T, Properties: {P: !GetAtt B.Arn}}"))
 
 
 # what CloudFormation tells
@@ -189,11 +193,11 @@ def test_json_is_read_too() -> None:
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        pytest.param({"Action": "Add"}, Difference("add", "A", TASK), id="add"),
+        pytest.param({"Action": "Add"}, StackChange("add", "A", TASK), id="add"),
         pytest.param(
-            {"Action": "Remove", "PolicyAction": "Retain"}, Difference("remove", "A", TASK, kept=True), id="kept"
+            {"Action": "Remove", "PolicyAction": "Retain"}, StackChange("remove", "A", TASK, retained=True), id="kept"
         ),
-        pytest.param({"Action": "Remove", "PolicyAction": "Delete"}, Difference("remove", "A", TASK), id="remove"),
+        pytest.param({"Action": "Remove", "PolicyAction": "Delete"}, StackChange("remove", "A", TASK), id="remove"),
         pytest.param(
             {
                 "Action": "Modify",
@@ -225,7 +229,7 @@ def test_json_is_read_too() -> None:
                     {"Target": {"Attribute": "Tags", "RequiresRecreation": "Never"}, "Evaluation": "Static"},
                 ],
             },
-            Difference("replace", "A", TASK, ("ContainerDefinitions.0.Image", "Tags")),
+            StackChange("replace", "A", TASK, ("ContainerDefinitions.0.Image", "Tags")),
             id="replaced",
         ),
         pytest.param(
@@ -234,33 +238,33 @@ def test_json_is_read_too() -> None:
                 "Replacement": "Conditional",
                 "Details": [{"Target": {"Attribute": "Properties", "Name": "Path"}}],
             },
-            Difference("may replace", "A", TASK, ("Path",)),
+            StackChange("may replace", "A", TASK, ("Path",)),
             id="perhaps",
         ),
-        pytest.param({"Action": "Modify", "Replacement": "False"}, Difference("change", "A", TASK), id="no details"),
+        pytest.param({"Action": "Modify", "Replacement": "False"}, StackChange("change", "A", TASK), id="no details"),
     ],
 )
-def test_a_change_as_cloudformation_tells_it(told: dict[str, Any], expected: Difference) -> None:
-    assert changeset.of_change({"LogicalResourceId": "A", "ResourceType": TASK, **told}) == expected
+def test_a_change_as_cloudformation_tells_it(told: dict[str, Any], expected: StackChange) -> None:
+    assert parse_change({"LogicalResourceId": "A", "ResourceType": TASK, **told}) == expected
 
 
 def test_what_is_told_and_what_is_seen_become_one() -> None:
     told = (
-        Difference("replace", "B", TASK, ("Cpu",)),
-        Difference("change", "A", ROLE),
-        Difference("change", "C", ROLE, ("Tags",)),
+        StackChange("replace", "B", TASK, ("Cpu",)),
+        StackChange("change", "A", ROLE),
+        StackChange("change", "C", ROLE, ("Tags",)),
     )
     seen = (
-        Difference("change", "A", ROLE, ("Policies.0.Name",)),
-        Difference("change", "B", TASK, ("Cpu",)),
-        Difference("change", "D", ROLE, ("Path",)),
-        Difference("add", "t", "tag", ("1",)),
+        StackChange("change", "A", ROLE, ("Policies.0.Name",)),
+        StackChange("change", "B", TASK, ("Cpu",)),
+        StackChange("change", "D", ROLE, ("Path",)),
+        StackChange("add", "t", "tag", ("1",)),
     )
-    assert merged(told, seen) == (
-        Difference("change", "A", ROLE, ("Policies.0.Name",)),
-        Difference("replace", "B", TASK, ("Cpu",)),
-        Difference("change", "C", ROLE, ("Tags",)),
-        Difference("add", "t", "tag", ("1",)),
+    assert merge_changes(told, seen) == (
+        StackChange("change", "A", ROLE, ("Policies.0.Name",)),
+        StackChange("replace", "B", TASK, ("Cpu",)),
+        StackChange("change", "C", ROLE, ("Tags",)),
+        StackChange("add", "t", "tag", ("1",)),
     )
 
 
@@ -268,18 +272,18 @@ def test_what_is_told_and_what_is_seen_become_one() -> None:
 
 
 LISTED = (
-    Difference("add", "Alarm", "AWS::CloudWatch::Alarm"),
-    Difference("remove", "Bucket", BUCKET, kept=True),
-    Difference("replace", "Logs", LOGS, ("LogGroupName",)),
-    Difference("may replace", "Missed", "AWS::SQS::Queue", ("A", "B", "C", "D", "E")),
-    Difference("remove", "Role", ROLE),
-    Difference("remove", "Topic", "AWS::SNS::Topic"),
-    Difference("change", "Image", "parameter", ("a -> b",)),
+    StackChange("add", "Alarm", "AWS::CloudWatch::Alarm"),
+    StackChange("remove", "Bucket", BUCKET, retained=True),
+    StackChange("replace", "Logs", LOGS, ("LogGroupName",)),
+    StackChange("may replace", "Missed", "AWS::SQS::Queue", ("A", "B", "C", "D", "E")),
+    StackChange("remove", "Role", ROLE),
+    StackChange("remove", "Topic", "AWS::SNS::Topic"),
+    StackChange("change", "Image", "parameter", ("a -> b",)),
 )
 
 
 def test_the_list() -> None:
-    assert listing.lines(LISTED) == (
+    assert change_lines(LISTED) == (
         "  + Alarm   AWS::CloudWatch::Alarm",
         "  - Bucket  AWS::S3::Bucket",
         "  ~ Logs    AWS::Logs::LogGroup     LogGroupName (replaced)",
@@ -288,13 +292,13 @@ def test_the_list() -> None:
         "  - Topic   AWS::SNS::Topic",
         "  ~ Image   parameter               a -> b",
     )
-    assert listing.counts(LISTED) == "1 to create, 1 to update, 1 to replace, 1 to maybe replace, 3 to delete"
-    assert listing.lines(()) == ()
+    assert count_changes(LISTED) == "1 to create, 1 to update, 1 to replace, 1 to maybe replace, 3 to delete"
+    assert change_lines(()) == ()
 
 
 def test_what_is_lost_is_said() -> None:
-    replaced = Difference("replace", "Images", "AWS::ECR::Repository", ("RepositoryName",), kept=True)
-    assert listing.warnings((*LISTED, replaced, Difference("remove", "Old", LOGS))) == (
+    replaced = StackChange("replace", "Images", "AWS::ECR::Repository", ("RepositoryName",), retained=True)
+    assert change_warnings((*LISTED, replaced, StackChange("remove", "Old", LOGS))) == (
         "note: Bucket (AWS::S3::Bucket) leaves the stack, but is retained with the objects in it",
         "warning: Logs (AWS::Logs::LogGroup) is replaced by an empty one, and the logs in it are lost",
         "warning: Missed (AWS::SQS::Queue) may be replaced by an empty one, and the messages in it are lost",
@@ -304,11 +308,11 @@ def test_what_is_lost_is_said() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", sorted(kinds.CREATE_ONLY))
+@pytest.mark.parametrize("kind", sorted(CREATE_ONLY))
 def test_what_replaces_is_what_the_schemas_say(kind: str) -> None:
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     known = {path.removeprefix("/properties/").partition("/")[0] for path in schema.get("createOnlyProperties", ())}
-    assert set(kinds.CREATE_ONLY[kind]) <= known
+    assert set(CREATE_ONLY[kind]) <= known
 
 
 # conditions
@@ -320,21 +324,21 @@ Resources:
   Bucket: {Type: AWS::S3::Bucket, Condition: Makes, DeletionPolicy: Retain}
   Other: {Type: AWS::IAM::Role, Condition: Odd}
 """
-OTHER = Difference("add", "Other", ROLE)
+OTHER = StackChange("add", "Other", ROLE)
 
 
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        pytest.param({}, [Difference("add", "Bucket", BUCKET), OTHER], id="by default"),
-        pytest.param({"Kept": "no"}, [Difference("add", "Bucket", BUCKET), OTHER], id="it holds"),
+        pytest.param({}, [StackChange("add", "Bucket", BUCKET), OTHER], id="by default"),
+        pytest.param({"Kept": "no"}, [StackChange("add", "Bucket", BUCKET), OTHER], id="it holds"),
         pytest.param({"Kept": "yes"}, [OTHER], id="it does not; another is not understood"),
     ],
 )
-def test_what_is_made_under_a_condition(parameters: dict[str, str], expected: list[Difference]) -> None:
-    assert list(between(None, wanted(CONDITIONAL), parameters)) == expected
+def test_what_is_made_under_a_condition(parameters: dict[str, str], expected: list[StackChange]) -> None:
+    assert list(diff_stack(None, wanted(CONDITIONAL), parameters)) == expected
 
 
 def test_a_condition_that_holds_no_more() -> None:
-    seen = between(found(CONDITIONAL, {"Kept": "no"}), wanted(CONDITIONAL), {"Kept": "yes"})
-    assert Difference("remove", "Bucket", BUCKET, kept=True) in seen
+    seen = diff_stack(found(CONDITIONAL, {"Kept": "no"}), wanted(CONDITIONAL), {"Kept": "yes"})
+    assert StackChange("remove", "Bucket", BUCKET, retained=True) in seen

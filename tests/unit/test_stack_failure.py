@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from handoff_kit.stacks import failure
-from handoff_kit.stacks.events import Event
-from handoff_kit.stacks.waiting import Ended
+from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent
+from handoff_kit.aws.cloudformation.failure import hint_for, operation_error
 
 AGAIN = "invoke deploy --project shop"
 STACK = "AWS::CloudFormation::Stack"
 
 
-def of_stack(status: str, reason: str = "") -> Event:
-    return Event(status, "x", STACK, status, reason, of_stack=True)
+def of_stack(status: str, reason: str = "") -> StackEvent:
+    return StackEvent(status, "x", STACK, status, reason, of_stack=True)
 
 
-def of(name: str, status: str, reason: str = "", physical: str = "") -> Event:
-    return Event(f"{name}{status}", name, f"AWS::X::{name}", status, reason, physical=physical)
+def of(name: str, status: str, reason: str = "", physical: str = "") -> StackEvent:
+    return StackEvent(f"{name}{status}", name, f"AWS::X::{name}", status, reason, physical=physical)
 
 
 CANCELLED = "Resource creation cancelled"
@@ -88,8 +87,8 @@ ROLLED_BACK = (
         ),
     ],
 )
-def test_one_sentence(events: list[Event], expected: str) -> None:
-    error = failure.told("x", Ended(events[-1].status, tuple(events), 1.0), AGAIN)
+def test_one_sentence(events: list[StackEvent], expected: str) -> None:
+    error = operation_error("x", OperationResult(events[-1].status, tuple(events), 1.0), AGAIN)
     assert (error.message, error.exit_code) == (expected, 1)
 
 
@@ -140,5 +139,5 @@ def test_one_sentence(events: list[Event], expected: str) -> None:
 )
 def test_advice(reason: str, expected: str) -> None:
     culprit = of("A", "CREATE_FAILED", reason, "handoff-dev-1")
-    assert failure.advice(reason, "x", AGAIN, culprit) == f"{expected}; then: {AGAIN}"
-    assert failure.advice(reason, "x", "", culprit) == expected
+    assert hint_for(reason, "x", AGAIN, culprit) == f"{expected}; then: {AGAIN}"
+    assert hint_for(reason, "x", "", culprit) == expected

@@ -9,19 +9,19 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from rich.console import Console
 
-from handoff_kit.stacks import views
-from handoff_kit.stacks.events import Event
+from handoff_kit.aws.cloudformation.events import StackEvent
+from handoff_kit.aws.cloudformation.output import EventLines, EventTable, event_view
 
 WHEN = datetime(2026, 1, 1, 12, 30, 5, tzinfo=timezone.utc)
 
 
-def event(name: str, status: str, reason: str = "", *, after: int = 0, of_stack: bool = False) -> Event:
-    return Event(status, name, "AWS::X::Y", status, reason, WHEN + timedelta(seconds=after), of_stack=of_stack)
+def event(name: str, status: str, reason: str = "", *, after: int = 0, of_stack: bool = False) -> StackEvent:
+    return StackEvent(status, name, "AWS::X::Y", status, reason, WHEN + timedelta(seconds=after), of_stack=of_stack)
 
 
 def test_lines() -> None:
     said: list[str] = []
-    with views.Plain("shop", said.append) as view:
+    with EventLines("shop", said.append) as view:
         view.update(
             [event("shop", "CREATE_IN_PROGRESS", "User Initiated", of_stack=True), event("A", "CREATE_FAILED", "no")]
         )
@@ -36,7 +36,7 @@ def shown(width: int, height: int, *names: str) -> str:
     """The last table that is drawn."""
     console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=width, height=height)
     now = [0.0]
-    view = views.Terminal(console, lambda: now[0])
+    view = EventTable(console, lambda: now[0])
     with view:
         view.update([event(name, "CREATE_IN_PROGRESS") for name in names])
         now[0] = 7.0
@@ -63,10 +63,10 @@ def test_a_table_longer_than_the_screen_shows_what_happened_last() -> None:
 @pytest.mark.parametrize(
     ("terminal", "env", "expected"),
     [
-        pytest.param(True, {"TERM": "xterm"}, views.Terminal, id="a terminal"),
-        pytest.param(True, {"TERM": "dumb"}, views.Plain, id="a dumb one"),
-        pytest.param(True, {"TERM": "xterm", "CI": "true"}, views.Plain, id="CI"),
-        pytest.param(False, {"TERM": "xterm"}, views.Plain, id="none"),
+        pytest.param(True, {"TERM": "xterm"}, EventTable, id="a terminal"),
+        pytest.param(True, {"TERM": "dumb"}, EventLines, id="a dumb one"),
+        pytest.param(True, {"TERM": "xterm", "CI": "true"}, EventLines, id="CI"),
+        pytest.param(False, {"TERM": "xterm"}, EventLines, id="none"),
     ],
 )
 def test_what_suits(*, terminal: bool, env: dict[str, str], expected: type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,4 +74,4 @@ def test_what_suits(*, terminal: bool, env: dict[str, str], expected: type, monk
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    assert isinstance(views.view("shop", print), expected)
+    assert isinstance(event_view("shop", print), expected)

@@ -9,6 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.params import describe_fingerprint, params_fingerprint, read_fingerprint
+from handoff_kit.aws.target import Target
 from handoff_kit.deploy import status_output
 from handoff_kit.deploy.schedule_template import ScheduleSummary
 from handoff_kit.deploy.status import (
@@ -21,18 +24,15 @@ from handoff_kit.deploy.status import (
     compare,
 )
 from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import fingerprint
-from handoff_kit.remote.stack import Stack
-from handoff_kit.stacks.deployed import Deployed
 from handoff_runtime.aws.lease import Found
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 NAME = "handoff-dev-shop"
-STACK = Stack("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
+STACK = Target("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
 DOCUMENT = {"format": 1, "pipeline": {"project": "shop"}, "files": [{"name": "a", "value": "hunter2"}]}
 HERE = LocalProject(ProjectPlace("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
-TASK = Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
-UP_TO_DATE = ParamsVersion(3, fingerprint.of(DOCUMENT, NAME))
+TASK = StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
+UP_TO_DATE = ParamsVersion(3, params_fingerprint(DOCUMENT, NAME))
 RAN = {
     "run_id": "R",
     "started_at": "2026-03-01T02:00:00.000Z",
@@ -44,9 +44,9 @@ RAN = {
 BEFORE = ProjectStatus("shop", "dev", NAME, "--project shop", None, "none", None, "aaaaaaaaaaaa", "none", None)
 
 
-def schedules(*entries: dict[str, str]) -> Deployed:
+def schedules(*entries: dict[str, str]) -> StackDescription:
     outputs, tags = {"Schedules": json.dumps(entries)}, {"handoff:project": "shop"}
-    return Deployed(f"{NAME}-schedule", "CREATE_COMPLETE", outputs=outputs, tags=tags)
+    return StackDescription(f"{NAME}-schedule", "CREATE_COMPLETE", outputs=outputs, tags=tags)
 
 
 def one(name: str, expression: str, zone: str = "UTC", state: str = "ENABLED") -> dict[str, str]:
@@ -54,7 +54,10 @@ def one(name: str, expression: str, zone: str = "UTC", state: str = "ENABLED") -
 
 
 def compared(
-    *stacks: Deployed, here: LocalProject = HERE, stored: ParamsVersion | None = None, lock: Found | str | None = None
+    *stacks: StackDescription,
+    here: LocalProject = HERE,
+    stored: ParamsVersion | None = None,
+    lock: Found | str | None = None,
 ) -> ProjectStatus:
     params = {f"{NAME}__params": stored} if stored else {}
     return compare(here, STACK, lock, AccountSnapshot({stack.name: stack for stack in stacks}, params), NOW)
@@ -78,7 +81,7 @@ def test_nothing_is_there() -> None:
 )
 def test_the_image(source: str, tag: str | None, expected: str) -> None:
     found = compared(
-        Deployed(NAME, "UPDATE_COMPLETE", outputs={"Source": source}),
+        StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": source}),
         here=LocalProject(HERE.place, None, tag, DOCUMENT),
     )
     assert (found.stack_status, found.image, found.deployed_tag, found.local_tag) == (
@@ -127,9 +130,9 @@ def test_params_that_may_not_be_seen() -> None:
 
 
 def test_a_fingerprint_is_of_one_stack_and_tells_nothing_else() -> None:
-    told = fingerprint.described(DOCUMENT, NAME)
-    assert fingerprint.read(told) == fingerprint.of(DOCUMENT, NAME) != fingerprint.of(DOCUMENT, "another")
-    assert (fingerprint.read("mine"), fingerprint.read(""), "hunter2" in told) == (None, None, False)
+    told = describe_fingerprint(DOCUMENT, NAME)
+    assert read_fingerprint(told) == params_fingerprint(DOCUMENT, NAME) != params_fingerprint(DOCUMENT, "another")
+    assert (read_fingerprint("mine"), read_fingerprint(""), "hunter2" in told) == (None, None, False)
 
 
 def test_the_schedule_that_fires_first() -> None:
@@ -184,7 +187,9 @@ ALL = compared(
 
 
 def test_a_table() -> None:
-    often = compared(Deployed(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no")
+    often = compared(
+        StackDescription(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no"
+    )
     assert status_output.table_of([ALL, BEFORE, often]) == (
         "PROJECT  STACK                     IMAGE       PARAMS      NEXT RUN           LAST RUN              OUTCOME\n"
         "shop     deployed                  up to date  up to date  2026-03-02T01:00Z  2026-03-01T02:00:00Z  failed (3)\n"

@@ -1,0 +1,4 @@
+"""Calls of AWS for a project: session and target, buckets and objects, ECR, params, state, history.
+
+cloudformation/ creates, updates and deletes stacks; ecs/ runs, watches and stops tasks.
+"""

@@ -1,0 +1,170 @@
+"""Change sets: create one and wait for it, read its changes, execute or delete it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from handoff_kit.aws.cloudformation.diff import Action, StackChange
+from handoff_kit.aws.cloudformation.failure import hint_for
+from handoff_kit.aws.cloudformation.stack import CLOUDFORMATION, StackDescription, describe_stack
+from handoff_kit.aws.cloudformation.template import template_argument
+from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext
+from handoff_kit.remote.errors import AWSError
+from handoff_kit.steps import ChangeStack
+from handoff_runtime.aws.clients import Clients
+from handoff_runtime.errors import StoreError
+
+NAME_PREFIX = "handoff-"
+NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+CONCURRENT_UPDATE = re.compile(
+    r"_IN_PROGRESS state and can ?not be updated"
+    r"|already exists and cannot be created again"
+    r"|Stack (?:\[[^]]*\]|'[^']*'|with id \S+) does not exist"
+    r"|ChangeSet (?:\[[^]]*\]|\S+) does not exist",
+    re.IGNORECASE,
+)
+INVALID_TEMPLATE = re.compile(r"answered 400 ValidationError.*? \((.+)\)$", re.DOTALL)
+NOT_EXECUTABLE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
+ALREADY_EXECUTED = "TokenAlreadyExistsException"
+ACTIONS: dict[str, Action] = {"Add": "add", "Import": "add", "Remove": "remove"}
+REPLACEMENTS: dict[str, Action] = {"True": "replace", "Conditional": "may replace"}
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that can be executed; with `creates` CreateChangeSet has also created its stack."""
+
+    name: str
+    id: str
+    stack: StackDescription
+    creates: bool
+    differences: tuple[StackChange, ...]
+
+
+@dataclass(frozen=True)
+class ConcurrentUpdate:
+    """Another process updates the stack, or has updated it since it was described."""
+
+
+def create_change_set(
+    step: ChangeStack, parameters: Mapping[str, str], context: StackContext, *, creates: bool
+) -> ChangeSet | ConcurrentUpdate | None:
+    """Create a change set and wait for it; None where it would change nothing, and then it is deleted."""
+    clients, name = context.clients, f"{NAME_PREFIX}{uuid.uuid4().hex}"
+    request = {
+        "ChangeSetType": "CREATE" if creates else "UPDATE",
+        "Capabilities": ["CAPABILITY_IAM"],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in step.tags.items()],
+        "IncludeNestedStacks": False,
+        **template_argument(step, clients),
+    }
+    try:
+        change_set, stack = _create(clients, step.name, name, request)
+        found = _wait_until_created(clients, step.name, change_set, context.waiting)
+    except StoreError as error:
+        with suppress(StoreError, AWSError):  # the first error is the one to report
+            _delete(clients, step.name, name, creates=creates)
+        if CONCURRENT_UPDATE.search(error.message):
+            return ConcurrentUpdate()
+        if invalid := INVALID_TEMPLATE.search(error.message):
+            message = f"stack {step.name}: CloudFormation rejected {step.file.name}: {invalid[1]}; nothing was changed"
+            raise AWSError(message, hint_for(invalid[1], step.name, step.again)) from None
+        raise
+    except BaseException:
+        _delete(clients, step.name, name, creates=creates)
+        raise
+    changes = tuple(parse_change(one["ResourceChange"]) for one in found["Changes"] if "ResourceChange" in one)
+    created = ChangeSet(name, change_set, StackDescription(step.name, "", id=stack), creates, changes)
+    if found["Status"] == "CREATE_COMPLETE":
+        return created
+    reason = found.get("StatusReason", "")
+    is_empty = any(text in reason for text in NO_CHANGES)
+    reasons = () if is_empty else tuple(_validation_errors(clients, change_set))
+    delete_change_set(created, clients)
+    if is_empty:
+        return None
+    why = "; ".join(reasons) or reason or found["Status"]
+    message = f"stack {step.name}: CloudFormation rejected the change set: {why}; nothing was changed"
+    raise AWSError(message, hint_for(why, step.name, step.again))
+
+
+def _create(clients: Clients, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
+    """The ids of the change set and of its stack, also where the answer was lost and the retry finds it created."""
+    named = {"StackName": stack, "ChangeSetName": name}
+    exists = ("AlreadyExistsException",)
+    answer = clients.call_unless(exists, CLOUDFORMATION, "create_change_set", **named, ClientToken=name, **request)
+    if answer is not None:
+        return answer["Id"], answer["StackId"]
+    found = clients.call(CLOUDFORMATION, "describe_change_set", **named)
+    return found["ChangeSetId"], found["StackId"]
+
+
+def _wait_until_created(clients: Clients, stack: str, change_set: str, waiting: PollPolicy) -> Mapping[str, Any]:
+    """DescribeChangeSet once the change set is created or has failed, with the changes of all pages."""
+    request: dict[str, Any] = {"StackName": stack, "ChangeSetName": change_set, "IncludePropertyValues": True}
+    for _ in waiting.looks():
+        pages = list(clients.pages(CLOUDFORMATION, "describe_change_set", **request))
+        if not pages[0]["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
+            return {**pages[0], "Changes": [change for page in pages for change in page["Changes"]]}
+    look = f"aws cloudformation describe-change-set --change-set-name {change_set}"
+    raise AWSError(f"stack {stack}: its change set is still being created; handoff stops waiting", f"see why: {look}")
+
+
+def _validation_errors(clients: Clients, change_set: str) -> Iterator[str]:
+    """The early validation errors, which StatusReason mentions without repeating them."""
+    try:
+        request = {"ChangeSetName": change_set, "Filters": {"FailedEvents": True}}
+        answer = clients.call(CLOUDFORMATION, "describe_events", **request)
+    except StoreError:  # without that permission there is still the StatusReason
+        return
+    for event in answer.get("OperationEvents", ()):
+        if reason := event.get("ValidationStatusReason") or event.get("ResourceStatusReason"):
+            yield " ".join(filter(None, (event.get("ResourceType"), event.get("LogicalResourceId")))) + f": {reason}"
+
+
+def parse_change(change: Mapping[str, Any]) -> StackChange:
+    """A ResourceChange of DescribeChangeSet."""
+    action = ACTIONS.get(change["Action"]) or REPLACEMENTS.get(change.get("Replacement", ""), "change")
+    retained = "Retain" in change.get("PolicyAction", "")
+    paths = {_property_path(detail.get("Target", {})) for detail in change.get("Details", ())} - {""}
+    return StackChange(action, change["LogicalResourceId"], change["ResourceType"], tuple(sorted(paths)), retained)
+
+
+def _property_path(target: Mapping[str, Any]) -> str:
+    """A dotted path: A.0.B for /Properties/A/0/B."""
+    path = str(target.get("Path", "")).strip("/").removeprefix("Properties/").replace("/", ".")
+    return path or str(target.get("Name") or target.get("Attribute", ""))
+
+
+def execute_change_set(change_set: ChangeSet, clients: Clients) -> bool:
+    """Execute a change set; False where another process has updated the stack, which makes it obsolete."""
+    named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.id}
+    request = {"ClientRequestToken": change_set.name, "RetainExceptOnCreate": True}
+    codes = (*NOT_EXECUTABLE, ALREADY_EXECUTED)
+    if clients.call_unless(codes, CLOUDFORMATION, "execute_change_set", **named, **request) is not None:
+        return True
+    stack = describe_stack(clients, change_set.stack.id)  # it may have been executed, and the answer lost
+    return stack is not None and stack.change_set == change_set.id
+
+
+def delete_change_set(change_set: ChangeSet, clients: Clients) -> None:
+    """Delete a change set, and the stack that it created."""
+    _delete(clients, change_set.stack.id, change_set.id, creates=change_set.creates)
+
+
+def _delete(clients: Clients, stack: str, change_set: str, *, creates: bool) -> None:
+    """Delete a change set; also its stack, if that is only in review and no other process has a change set for it."""
+    gone = ("ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError")
+    clients.call_unless(gone, CLOUDFORMATION, "delete_change_set", StackName=stack, ChangeSetName=change_set)
+    found = describe_stack(clients, stack) if creates else None
+    if found is None or found.status != "REVIEW_IN_PROGRESS":
+        return
+    listed = clients.call_unless(("ValidationError",), CLOUDFORMATION, "list_change_sets", StackName=found.id) or {}
+    if all(change_set in (one["ChangeSetId"], one["ChangeSetName"]) for one in listed.get("Summaries", ())):
+        clients.call(CLOUDFORMATION, "delete_stack", StackName=found.id)

@@ -1,0 +1,270 @@
+"""Create, update or delete a stack: prepare it, compare, show, ask, execute a change set, wait.
+
+A stack operation that was interrupted is continued by the same command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from handoff_kit.aws.cloudformation.changeset import (
+    ChangeSet,
+    ConcurrentUpdate,
+    create_change_set,
+    delete_change_set,
+    execute_change_set,
+)
+from handoff_kit.aws.cloudformation.diff import StackChange, diff_stack, merge_changes
+from handoff_kit.aws.cloudformation.events import event_before_operation, events_since, newest_event
+from handoff_kit.aws.cloudformation.failure import describe_failure, first_failure, operation_error
+from handoff_kit.aws.cloudformation.output import change_lines, change_warnings, count_changes
+from handoff_kit.aws.cloudformation.stack import (
+    ABSENT_STATUSES,
+    CLOUDFORMATION,
+    FAILED_CREATION,
+    OWNER_TAGS,
+    StackDescription,
+    check_owner,
+    describe_existing,
+    describe_stack,
+    resolve_buckets,
+    resolve_images,
+)
+from handoff_kit.aws.cloudformation.template import check_size
+from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext, detach_on_interrupt, follow_events
+from handoff_kit.console import ask
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.steps import BucketThere, ChangeStack, RemoveStack
+from handoff_runtime.aws.clients import Clients
+from handoff_runtime.errors import StoreError
+
+Say = Callable[[str], None]
+
+ATTEMPTS = 5  # of comparing once more after another process has updated the stack
+STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+"""In these states DescribeStacks and GetTemplate show what the last update asked for."""
+SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+POLL_POLICY = PollPolicy()
+DEPLOY_COMMAND = "invoke deploy"
+GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
+FAILED_ROLLBACK = "UPDATE_ROLLBACK_FAILED"
+UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_ROLLBACK_FAILED")
+"""Statuses out of which only a person may lead a stack."""
+
+
+def deploy_stack(
+    step: ChangeStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+) -> bool:
+    """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
+    with told():
+        check_size(step)
+        values = resolve_images(step.parameters, clients, dry=dry, again=step.again)
+        if dry:
+            return _preview(step, values, clients, say)
+        for _ in range(ATTEMPTS):
+            changed = _create_or_update(step, values, StackContext(clients, say, waiting, yes, step.again))
+            if changed is not None:
+                return changed
+            say(f"stack {step.name}: updated by another process; comparing again")
+    message = f"stack {step.name}: updated by another process during each of {ATTEMPTS} attempts"
+    raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.again}")
+
+
+def _preview(step: ChangeStack, values: Mapping[str, str | BucketThere], clients: Clients, say: Say) -> bool:
+    stack = describe_existing(clients, step.name, template=True)
+    if stack:
+        check_owner(stack, step.tags)
+        if obstacle := describe_obstacle(stack):
+            say(f"note: stack {step.name} {obstacle}")
+        if stack.status == FAILED_CREATION:
+            stack = None
+    found = diff_stack(stack, step, resolve_buckets(values, stack, clients, step.again))
+    if stack and not found:
+        say(f"stack {step.name} is up to date")
+        return False
+    _show(f"would {'update' if stack else 'create'} stack {step.name}", found, say)
+    return True
+
+
+def _create_or_update(step: ChangeStack, given: Mapping[str, str | BucketThere], context: StackContext) -> bool | None:
+    """Whether the stack was changed; None where another process updates it."""
+    stack = prepare_for_update(step, context)
+    if stack and stack.bucket not in ("", step.bucket, step.moved_from):
+        message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
+        raise AWSError(message, f"compare again: {step.again}" if step.again else None)
+    values = resolve_buckets(given, stack, context.clients, step.again)
+    found = diff_stack(stack, step, values)
+    change_set = None
+    if found or stack is None or stack.status not in STABLE_STATUSES:
+        change_set = create_change_set(step, values, context, creates=stack is None)
+    if change_set is None:
+        context.say(f"stack {step.name} is up to date")
+        return False
+    if isinstance(change_set, ConcurrentUpdate):
+        return None
+    change_set = replace(change_set, differences=merge_changes(change_set.differences, found))
+    return _confirm_and_execute(step, change_set, context)
+
+
+def _confirm_and_execute(step: ChangeStack, change_set: ChangeSet, context: StackContext) -> bool | None:
+    """True once the operation has succeeded; None where another process updates the stack."""
+    what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
+    try:
+        _show(what, change_set.differences, context.say)
+        counts = count_changes(change_set.differences, creates=change_set.creates)
+        ask(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=context.yes)
+        marker = newest_event(context.clients, change_set.stack.id)
+    except BaseException:
+        delete_change_set(change_set, context.clients)
+        raise
+    with detach_on_interrupt(step.name, context, updates=not change_set.creates):
+        try:
+            executed = execute_change_set(change_set, context.clients)
+        except StoreError:
+            delete_change_set(change_set, context.clients)
+            raise
+        if not executed:
+            delete_change_set(change_set, context.clients)
+            return None
+        result = follow_events(change_set.stack, marker, context)
+    if result.status not in SUCCEEDED:
+        raise operation_error(step.name, result, step.again)
+    context.say(f"stack {step.name}: {'created' if change_set.creates else 'updated'} in {result.seconds:.0f} s")
+    return True
+
+
+def _show(what: str, found: Sequence[StackChange], say: Say) -> None:
+    say(f"{what}:" if found else what)
+    for line in (*change_lines(found), *change_warnings(found)):
+        say(line)
+
+
+def delete_stack(
+    step: RemoveStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+) -> bool:
+    """Delete a stack and its resources, or with `dry` say so; False where there is none."""
+    with told():
+        stack = describe_stack(clients, step.name)
+        if stack is None or stack.status == "DELETE_COMPLETE":
+            say(f"stack {step.name} does not exist")
+            return False
+        if dry:
+            say(f"would delete stack {step.name}")
+            return True
+        is_reviewed_only = stack.status in ABSENT_STATUSES  # which has no tags yet
+        if not is_reviewed_only and not any(name in stack.tags for name in OWNER_TAGS):
+            message = f"stack {stack.name}: has no tags of handoff, expected a stack that handoff created"
+            raise AWSError(message, f"see its tags: aws cloudformation describe-stacks --stack-name {stack.name}")
+        if not stack.status.startswith("DELETE_"):
+            ask(f"delete stack {step.name} and all its resources", step.again or DEPLOY_COMMAND, yes=yes)
+        if is_reviewed_only:
+            clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
+        else:
+            context = StackContext(clients, say, waiting, yes, step.again)
+            if stack.is_changing:
+                wait_until_stable(stack, context)
+                now = describe_stack(clients, stack.id)
+                if now is None or now.status == "DELETE_COMPLETE":
+                    return True
+            say(f"delete stack {step.name}")
+            delete_and_wait(stack, context)
+        say(f"stack {step.name}: deleted")
+    return True
+
+
+def prepare_for_update(step: ChangeStack, context: StackContext) -> StackDescription | None:
+    """The stack once it can be updated, None where it is to be created; AWSError where a person must act first."""
+    stack = describe_existing(context.clients, step.name, template=True)
+    while stack and not _is_ready(stack):
+        check_owner(stack, step.tags)
+        if stack.is_changing:
+            wait_until_stable(stack, context)
+        elif stack.status == FAILED_ROLLBACK:
+            _continue_rollback(stack, context)
+        elif stack.status == FAILED_CREATION:
+            _delete_failed_creation(stack, context)
+        else:
+            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", _hint_for_closed(stack, context.again))
+        stack = describe_existing(context.clients, step.name, template=True)
+    if stack:
+        check_owner(stack, step.tags)
+    return stack
+
+
+def _is_ready(stack: StackDescription) -> bool:
+    return not stack.is_changing and stack.status not in (FAILED_CREATION, FAILED_ROLLBACK, *UNRECOVERABLE)
+
+
+def describe_obstacle(stack: StackDescription) -> str:
+    """What prevents an update; empty where nothing does."""
+    status = stack.status.lower().replace("_", " ")
+    if stack.is_changing:
+        return f"is being changed by another process or by an earlier run ({status})"
+    table = {
+        FAILED_CREATION: "its creation failed earlier",
+        FAILED_ROLLBACK: "an earlier update failed, and so did its rollback",
+        "CREATE_FAILED": "its creation failed earlier, and was not rolled back",
+        "ROLLBACK_FAILED": "its creation failed earlier, and so did the rollback",
+        "DELETE_FAILED": "its deletion failed earlier",
+    }
+    return table.get(stack.status, "" if _is_ready(stack) else f"cannot be updated ({status})")
+
+
+def wait_until_stable(stack: StackDescription, context: StackContext) -> None:
+    """Wait for the operation of another process."""
+    context.say(
+        f"stack {stack.name} {describe_obstacle(stack)}; waiting for its end (Ctrl-C stops waiting, not the operation)"
+    )
+    with detach_on_interrupt(stack.name, context):
+        follow_events(stack, event_before_operation(context.clients, stack.id), context)
+
+
+def delete_and_wait(stack: StackDescription, context: StackContext) -> None:
+    """Delete a stack and wait; AWSError where a resource remains that is not retained on purpose."""
+    with detach_on_interrupt(stack.name, context):
+        marker = newest_event(context.clients, stack.id)
+        context.clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
+        result = follow_events(stack, marker, context)
+    if result.status != "DELETE_COMPLETE":
+        raise operation_error(stack.name, result, context.again)
+    for event in result.events:
+        if event.status == "DELETE_SKIPPED":
+            context.say(f"retained: {event.kind} {event.physical or event.name}")
+
+
+def _continue_rollback(stack: StackDescription, context: StackContext) -> None:
+    culprit = first_failure(reversed(events_since(context.clients, stack.id, "")))
+    cause = f" ({culprit.kind} {culprit.name}: {culprit.reason})" if culprit else ""
+    context.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
+    ask(f"continue the rollback of stack {stack.name}", context.again or DEPLOY_COMMAND, yes=context.yes)
+    with detach_on_interrupt(stack.name, context):
+        marker = newest_event(context.clients, stack.id)
+        context.clients.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
+        result = follow_events(stack, marker, context)
+    if result.status != "UPDATE_ROLLBACK_COMPLETE":
+        first = first_failure(result.events)
+        message = describe_failure(stack.name, first) if first else f"stack {stack.name}: {describe_obstacle(stack)}"
+        skip = f" --resources-to-skip {first.name}" if first else ""
+        command = f"aws cloudformation continue-update-rollback --stack-name {stack.name}{skip}"
+        hint = f"skip that resource: {command}; then: {context.again}"
+        raise AWSError(f"{message}; the earlier update is still not rolled back", hint)
+
+
+def _delete_failed_creation(stack: StackDescription, context: StackContext) -> None:
+    """Delete a stack whose creation was rolled back: it has no resources, but CloudFormation does not update it."""
+    pages = context.clients.pages(CLOUDFORMATION, "list_stack_resources", StackName=stack.id)
+    resources = (resource for page in pages for resource in page["StackResourceSummaries"])
+    left = [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] not in GONE_RESOURCES]
+    what = f"stack {stack.name}, whose creation failed ({', '.join(left) or 'it has no resources'})"
+    ask(f"delete {what}", context.again or DEPLOY_COMMAND, yes=context.yes)
+    context.say(f"delete {what}")
+    delete_and_wait(stack, context)
+
+
+def _hint_for_closed(stack: StackDescription, again: str) -> str:
+    name = f"--stack-name {stack.name}"
+    if stack.status == "IMPORT_ROLLBACK_FAILED":
+        return f"see why: aws cloudformation describe-stack-events {name}; then: {again}"
+    wait = f"aws cloudformation wait stack-delete-complete {name}"
+    return f"delete it: aws cloudformation delete-stack {name} && {wait}; then: {again}"

@@ -1,0 +1,143 @@
+"""A deployed stack as CloudFormation describes it, and parameters whose values are looked up in AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from handoff_kit.aws.buckets import bucket_exists, is_created_by
+from handoff_kit.aws.ecr import image_digest
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.steps import BucketThere, ImageTag
+from handoff_runtime.aws.clients import Clients
+
+CLOUDFORMATION = "cloudformation"
+ABSENT_STATUSES = ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
+"""Statuses of a stack without resources; the first is that of a stack whose change set was never executed."""
+FAILED_CREATION = "ROLLBACK_COMPLETE"
+OWNER_TAGS = ("handoff:project", "handoff:environment")
+
+
+@dataclass(frozen=True)
+class StackDescription:
+    """`id` is the stack's ARN, `change_set` the one executed last; `template` is empty unless it was requested."""
+
+    name: str
+    status: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    template: str = field(default="", repr=False)
+    id: str = ""
+    change_set: str = ""
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether an operation is in progress."""
+        return self.status.endswith("_IN_PROGRESS")
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that runs of a deployed task stack use; empty where no task is deployed."""
+        if "TaskDefinition" not in self.outputs:
+            return ""
+        return self.outputs.get("Bucket") or self.parameters.get("Bucket", "")
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all resources are as its template, or the one before, declares them."""
+        return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+
+
+def describe_existing(clients: Clients, name: str, *, template: bool = False) -> StackDescription | None:
+    """A stack that has resources, by name; None where there is none. One call, and another one for its template."""
+    found = describe_stack(clients, name)
+    if found is None or found.status in ABSENT_STATUSES:
+        return None
+    if not template:
+        return found
+    with told():
+        answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "get_template", StackName=found.name) or {}
+    body = answer.get("TemplateBody", "")
+    return replace(found, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
+
+
+def describe_stack(clients: Clients, name: str) -> StackDescription | None:
+    """A stack in any status, by name or ARN; CloudFormation finds a deleted one by its ARN."""
+    with told():
+        answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stacks", StackName=name)
+    return parse_stack(answer["Stacks"][0]) if answer and answer["Stacks"] else None
+
+
+def describe_all(clients: Clients) -> tuple[StackDescription, ...]:
+    """Every stack of the account and region, without templates; one call for a hundred or so."""
+    with told():
+        found = [stack for page in clients.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
+    return tuple(parse_stack(stack) for stack in found if stack["StackStatus"] not in ABSENT_STATUSES)
+
+
+def parse_stack(stack: Mapping[str, Any], template: str = "") -> StackDescription:
+    """A stack of DescribeStacks."""
+    return StackDescription(
+        stack["StackName"],
+        stack["StackStatus"],
+        {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", ())},
+        {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())},
+        {one["Key"]: one["Value"] for one in stack.get("Tags", ())},
+        template,
+        stack.get("StackId", ""),
+        stack.get("ChangeSetId", ""),
+    )
+
+
+def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
+    """Refuse a stack of another project or environment, or one that handoff did not create."""
+    if all(stack.tags.get(name) == tags.get(name) for name in OWNER_TAGS):
+        return
+    texts = [", ".join(f"{name} {owner[name]}" for name in OWNER_TAGS if name in owner) for owner in (stack.tags, tags)]
+    look = f"aws cloudformation describe-stacks --stack-name {stack.name}"
+    hint = f"see its tags: {look}; then set another STACK_NAME or --environment"
+    message = f"stack {stack.name}: found tags ({texts[0] or 'none of handoff'}), expected ({texts[1]})"
+    raise AWSError(message, hint)
+
+
+def resolve_images(
+    parameters: Mapping[str, str | ImageTag | BucketThere], clients: Clients, *, dry: bool = False, again: str = ""
+) -> dict[str, str | BucketThere]:
+    """The parameters with images by their digests; with `dry` an image need not be pushed yet."""
+    values: dict[str, str | BucketThere] = {}
+    for name, value in parameters.items():
+        if not isinstance(value, ImageTag):
+            values[name] = value
+        elif digest := image_digest(clients, value.repository, value.tag):
+            values[name] = f"{value.uri}@{digest}"
+        elif dry:
+            values[name] = f"{value.uri}:{value.tag} (by its digest once pushed)"
+        else:
+            message = f"image {value.uri}:{value.tag}: not found in ECR"
+            raise AWSError(message, f"push it: {again}" if again else None)
+    return values
+
+
+def resolve_buckets(
+    values: Mapping[str, str | BucketThere], stack: StackDescription | None, clients: Clients, again: str
+) -> dict[str, str]:
+    """The parameters as texts; a deployed `stack` keeps its value of a BucketThere."""
+    return {
+        name: _bucket_exists(name, value, stack, clients, again) if isinstance(value, BucketThere) else value
+        for name, value in values.items()
+    }
+
+
+def _bucket_exists(name: str, value: BucketThere, stack: StackDescription | None, clients: Clients, again: str) -> str:
+    if stack is not None:
+        return stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket
+    if not bucket_exists(clients, value.bucket, value.account):
+        return "no"
+    if is_created_by(clients, value.bucket, value.stack):
+        return "yes"
+    message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
+    use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"
+    raise AWSError(message, f"{use}, then: {again}")

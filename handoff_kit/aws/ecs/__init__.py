@@ -1,0 +1,5 @@
+"""Tasks on Fargate.
+
+cluster.py (where a project's tasks run), overrides.py with secret_detection.py (options of one run), run_task.py,
+tasks.py (list, describe, stop), watch.py with task_observer.py, log_stream.py and stop_reasons.py, and logs.py.
+"""

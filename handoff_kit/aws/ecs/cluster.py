@@ -1,0 +1,132 @@
+"""The tasks of a project: their family, cluster and log, and the network a new task is started in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
+from handoff_kit.aws.session import describe_location
+from handoff_kit.aws.target import Target
+from handoff_kit.remote.errors import AWSError
+from handoff_kit.resource_names import CONTAINER
+from handoff_kit.settings.deploy import Deploy
+
+
+@dataclass(frozen=True)
+class Hints:
+    """`options` are the flags that name the project, `file` is its project file, `stop_timeout` in seconds."""
+
+    options: str
+    file: str
+    stack: str
+    public_ip: bool = True
+    stop_timeout: int = 30
+
+    def invoke(self, task: str) -> str:
+        """An invoke command for the project."""
+        return f"invoke {task} {self.options}"
+
+
+@dataclass(frozen=True)
+class TaskNetwork:
+    """By the ids that RunTask takes; `cluster` is an ARN."""
+
+    cluster: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    public_ip: bool
+    spot: bool
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """`networkConfiguration` of RunTask."""
+        address = "ENABLED" if self.public_ip else "DISABLED"
+        groups = list(self.security_groups)
+        return {
+            "awsvpcConfiguration": {"subnets": list(self.subnets), "securityGroups": groups, "assignPublicIp": address}
+        }
+
+    @property
+    def capacity(self) -> dict[str, Any]:
+        """The launch type, which works in any cluster; Spot needs the cluster's capacity provider."""
+        if self.spot:
+            return {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}
+        return {"launchType": "FARGATE"}
+
+
+def needs_shared_stack(deploy: Deploy, *, bucket: bool) -> bool:
+    """Whether a project uses the shared stack; with `bucket` it does not use its bucket."""
+    own = (deploy.subnets, deploy.security_groups or deploy.vpc, deploy.cluster, deploy.bucket or bucket, deploy.alerts)
+    return not all(own)
+
+
+def resolve_network(
+    deploy: Deploy, clusters: str, shared: Mapping[str, str], task: Mapping[str, str], name: str
+) -> TaskNetwork:
+    """The network of a project, from the outputs of the shared stack and of its task stack.
+
+    `clusters` is what the ARN of a cluster begins with, `name` the shared cluster's.
+    """
+    own_group = task.get("SecurityGroup", "")
+    groups = deploy.security_groups or ((own_group,) if own_group else (shared.get("SecurityGroup", ""),))
+    subnets = deploy.subnets or tuple(filter(None, shared.get("Subnets", "").split(",")))
+    cluster = deploy.cluster or name
+    arn = cluster if cluster.startswith("arn:") else f"{clusters}{cluster}"
+    return TaskNetwork(arn, subnets, tuple(filter(None, groups)), deploy.public_ip, deploy.spot)
+
+
+@dataclass(frozen=True)
+class ProjectTasks:
+    """`name` is the cluster's name or ARN."""
+
+    stack: Target
+    name: str
+    known: Hints
+
+    @property
+    def family(self) -> str:
+        """The family of the task definitions."""
+        return resource_names.family(self.stack.name)
+
+    @property
+    def log_group(self) -> str:
+        """The log group of the tasks."""
+        return resource_names.log_group(self.stack.name)
+
+    def log_stream(self, task: str) -> str:
+        """The log stream of a task, by its id."""
+        return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
+
+
+def tasks_of_project(stack: Target, deploy: Deploy) -> ProjectTasks:
+    """The tasks of a project, by names alone; nothing is called."""
+    file = f"projects/{stack.project}/project.yml"
+    known = Hints(stack.options, file, stack.name, deploy.public_ip, deploy.stop_timeout)
+    return ProjectTasks(stack, deploy.cluster or resource_names.cluster(stack.environment), known)
+
+
+def describe_network(stack: Target, deploy: Deploy) -> TaskNetwork:
+    """The network a new task is started in; AWSError where the project is not deployed."""
+    task = describe_existing(stack.clients, stack.name)
+    if task is None or "TaskDefinition" not in task.outputs:
+        raise not_deployed_error(stack, task)
+    shared_name = resource_names.shared(stack.environment)
+    shared = describe_existing(stack.clients, shared_name) if needs_shared_stack(deploy, bucket=True) else None
+    clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
+    outputs = shared.outputs if shared else {}
+    found = resolve_network(deploy, clusters, outputs, task.outputs, resource_names.cluster(stack.environment))
+    if not found.subnets:
+        message = f"stack {shared_name}: found no subnets, expected those of the shared network"
+        raise AWSError(message, f"invoke deploy {stack.options}")
+    return found
+
+
+def not_deployed_error(stack: Target, task: StackDescription | None = None) -> AWSError:
+    """The error for a project without a task definition."""
+    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(stack.clients)}"
+    return AWSError(
+        f"stack {stack.name}: found {where}, expected the project deployed", f"invoke deploy {stack.options}"
+    )

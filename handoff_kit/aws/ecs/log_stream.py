@@ -1,0 +1,120 @@
+"""The log stream of a task in CloudWatch, and its lines as run-local shows them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handoff_kit.aws.target import Target
+from handoff_runtime.terminal import safe_line, safe_name
+
+LogEvent = Mapping[str, Any]
+
+LOGS = "logs"
+NO_LOG = ("ResourceNotFoundException",)
+RUNTIME = "handoff"
+OTHER_PROGRAM = "container"
+LAST_LINE = re.compile(r"(succeeded|failed|stopped) after [0-9.]+ s|skipped: ")
+MOST_PAGES = 10_000
+LAST_EVENTS, FIRST_EVENTS = 5, 100  # among which the runtime's last and first lines are
+
+
+@dataclass
+class LogTail:
+    """A log stream and how far it was read; `last_line` is that of the runtime, once it was read.
+
+    It is read from a moment on (`since`, seconds since the epoch), or from the `last` so many lines; `there` tells
+    whether it exists.
+    """
+
+    stack: Target
+    group: str
+    stream: str
+    since: float | None = None
+    last: int | None = None
+    token: str = ""
+    last_line: str = ""
+    there: bool = False
+
+    def read(self) -> list[LogEvent]:
+        """The events since the last call; none where the stream does not exist yet."""
+        found: list[LogEvent] = []
+        for _ in range(MOST_PAGES):
+            page = self._next_page()
+            if page is None:
+                break
+            self.there = True
+            found += page["events"]
+            before, self.token = self.token, page["nextForwardToken"]
+            if self.token == before:
+                break
+        messages = filter(None, map(_runtime_message, found[-LAST_EVENTS:]))
+        self.last_line = next(filter(LAST_LINE.match, messages), self.last_line)
+        return found
+
+    def _next_page(self) -> Mapping[str, Any] | None:
+        """GetLogEvents has no paginator: at the end it returns the token it was given."""
+        request = {"logGroupName": self.group, "logStreamName": self.stream, **start_time(self.since)}
+        if self.token:
+            where: dict[str, object] = {"nextToken": self.token, "startFromHead": True}
+        else:
+            where = {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
+        return self.stack.call_unless(NO_LOG, LOGS, "get_log_events", **request, **where)
+
+
+def first_messages(stack: Target, group: str, stream: str) -> list[str]:
+    """The runtime's own messages among the first lines of a stream; none where it does not exist."""
+    request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_EVENTS}
+    page = stack.call_unless(NO_LOG, LOGS, "get_log_events", **request)
+    return [*filter(None, map(_runtime_message, page["events"]))] if page else []
+
+
+def start_time(moment: float | None) -> dict[str, int]:
+    """The part of a request that names the first moment."""
+    return {} if moment is None else {"startTime": max(0, int(moment * 1000))}
+
+
+def _runtime_message(event: LogEvent) -> str:
+    """The message of a line of the runtime itself; empty for any other line."""
+    line = _parse(event["message"])
+    return str(line["message"]) if line and line["stage"] == RUNTIME else ""
+
+
+def _parse(text: str) -> Mapping[str, Any] | None:
+    """A line that the runtime wrote, of itself or of a stage; None for another program's."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"time", "stage", "message"} <= found.keys() else None
+
+
+@dataclass
+class LogFormatter:
+    """Formats events as text, the column of stages as wide as the widest so far, or as JSON lines."""
+
+    raw: bool = False
+    width: int = field(default=len(RUNTIME))
+
+    def lines(self, events: Iterable[LogEvent]) -> str:
+        """A line for each event."""
+        return "".join(f"{self._line(event)}\n" for event in events)
+
+    def _line(self, event: LogEvent) -> str:
+        message = str(event["message"]).rstrip("\n")
+        found, milliseconds = _parse(message), event["timestamp"]
+        if self.raw and found:
+            return message
+        if self.raw:
+            seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds / 1000))
+            moment = f"{seconds}.{milliseconds % 1000:03d}Z"
+            return json.dumps({"time": moment, "stage": OTHER_PROGRAM, "message": message}, ensure_ascii=False)
+        stage = safe_name(str(found["stage"])) if found else OTHER_PROGRAM
+        self.width = max(self.width, len(stage))
+        text = safe_line(str(found["message"] if found else message))
+        clock = time.strftime("%H:%M:%S", time.localtime(milliseconds / 1000))
+        return f"{clock} {stage:<{self.width}} | {text}"

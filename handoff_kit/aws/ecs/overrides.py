@@ -1,0 +1,169 @@
+"""The overrides of one run: data, command, variables, size; secrets and reserved names are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from handoff_kit.aws.ecs.secret_detection import config_mask, secret_by_key, secret_by_name, secret_by_value
+from handoff_kit.errors import ProjectError
+from handoff_kit.fargate.sizes import CPUS, memories, sizes_told
+from handoff_kit.forms import mebibytes
+from handoff_kit.resource_names import CONTAINER
+from handoff_runtime.mask import Mask
+from handoff_runtime.variables import NAME
+
+MAX_OVERRIDES = 8192
+"""Amazon ECS API Reference, TaskOverride: characters of all overrides as JSON."""
+TRIGGER = "run"
+RESERVED_NAMES = {
+    "DATA": "use --data or --var",
+    "COMMAND": "use --command",
+    "HANDOFF_NO_STATE": "use --no-state",
+    "TRIGGER": "leave it out: such a run is recorded as `run`",
+    "STACK_NAME": "use --project and --environment",
+    "S3_BUCKET_NAME": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
+    "S3_BUCKET": "name it in project.yml: deploy: {bucket: NAME}, then: invoke deploy",
+    "S3_BUCKET_OWNER": "leave it out: the bucket of a deployed project belongs to its account",
+    "STOP_TIMEOUT": "set it in project.yml: deploy: {stop_timeout: SECONDS}, then: invoke deploy",
+    "LOG_FORMAT": "leave it out: the log is text here, and JSON with invoke logs --json",
+    "IMAGE_DIGEST": "leave it out: invoke deploy sets it",
+}
+RESERVED_PREFIXES = {
+    "AWS_": "leave it out: AWS sets it in the container; permissions are project.yml's deploy: {policies: [...]}",
+    "ECS_": "leave it out: AWS sets it in the container",
+    "PARAMS_": "leave it out: the runtime sets it",
+}
+
+
+@dataclass(frozen=True)
+class TaskSize:
+    """CPU units, and memory in MiB."""
+
+    cpu: int
+    memory: int
+
+    @property
+    def description(self) -> str:
+        """For messages."""
+        return f"{self.cpu} CPU units, {self.memory:,} MiB"
+
+
+def parse_size(cpu: str, memory: str, own: TaskSize) -> TaskSize | None:
+    """The size of the options, the missing one as `own` has it; None where both are missing."""
+    if not cpu and not memory:
+        return None
+    size = TaskSize(_parse_cpu(cpu) if cpu else own.cpu, _parse_memory(memory) if memory else own.memory)
+    if size.memory in memories(size.cpu):
+        return size
+    given = " and ".join(f"--{name} {text}" for name, text in (("cpu", cpu), ("memory", memory)) if text)
+    valid = sizes_told(memories(size.cpu))
+    message = f"{given}: found {size.description}, expected a memory for {size.cpu} CPU units: {valid}"
+    raise ProjectError(message, f"for example: {_nearest(size, keep_memory=bool(memory) and not cpu)}")
+
+
+def _parse_cpu(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) in CPUS:
+        return int(text)
+    known = ", ".join(map(str, CPUS))
+    raise ProjectError(f"--cpu: found {text!r}, expected one of {known} (1024 are one vCPU)", "for example: --cpu 1024")
+
+
+def _parse_memory(text: str) -> int:
+    if number := mebibytes(text):
+        return number
+    raise ProjectError(f"--memory: found {text!r}, expected MiB, or GB like 2GB", "for example: --memory 2GB")
+
+
+def _nearest(size: TaskSize, *, keep_memory: bool) -> str:
+    """A valid size with that memory, else with that CPU and the next larger memory."""
+    cpu = next((cpu for cpu in CPUS if size.memory in memories(cpu)), None)
+    if keep_memory and cpu:
+        return f"--cpu {cpu} --memory {size.memory}"
+    valid = memories(size.cpu)
+    return f"--cpu {size.cpu} --memory {next((one for one in valid if one >= size.memory), valid[-1])}"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of one run; without a `size` it has that of the task definition."""
+
+    command: str = "run"
+    data: Mapping[str, Any] = field(default_factory=dict)
+    envs: Mapping[str, str] = field(default_factory=dict)
+    size: TaskSize | None = None
+    no_state: bool = False
+
+
+def parse_env(pairs: Sequence[str], project: str, config: Mask, own: Collection[str]) -> dict[str, str]:
+    """The variables of `--env NAME=VALUE`; `own` are those of the project file, which the runtime sets instead."""
+    return dict(_parse_pair(pair, project, config, own) for pair in pairs)
+
+
+def _parse_pair(text: str, project: str, config: Mask, own: Collection[str]) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not NAME.fullmatch(name):
+        raise ProjectError(f"--env: found {_shown(text)}, expected NAME=VALUE", "for example: --env LOG_LEVEL=debug")
+    where = f"--env {name}"
+    if instead := RESERVED_NAMES.get(name) or next(
+        (hint for start, hint in RESERVED_PREFIXES.items() if name.startswith(start)), None
+    ):
+        raise ProjectError(f"{where}: the name is reserved for handoff or AWS", instead)
+    if name in own:
+        message = f"{where}: `envs` of project.yml sets this variable for every stage, and overrides --env"
+        raise ProjectError(message, f"change it there, or fill a placeholder: --var {name.lower()}={_shown(value)}")
+    if why := secret_by_name(name, value) or secret_by_value(value, config):
+        raise _is_secret(where, why, project)
+    return name, value
+
+
+def _shown(text: str) -> str:
+    """The text, unless it may contain a secret."""
+    return "a value" if "=" in text or secret_by_value(text, config_mask(())) else repr(text)
+
+
+def check_data(data: Mapping[str, Any], project: str, config: Mask) -> None:
+    """Refuse data that looks like a secret by its name or form."""
+    for name, value in data.items():
+        reasons = (secret_by_value(text, config) for text in _texts(value))
+        if why := secret_by_key(name, value) or next(filter(None, reasons), None):
+            raise _is_secret(f"--data: {name}", why, project)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def _is_secret(where: str, why: str, project: str) -> ProjectError:
+    message = f"{where} looks like a secret ({why}); task overrides can be read by anyone with ecs:DescribeTasks"
+    directory = f"projects/{project}/.local"
+    hint = f"put it, or a reference to it (ssm:/a/name), into a file of {directory}/"
+    return ProjectError(message, f"{hint}, then: invoke params.push --project {project}")
+
+
+def build_overrides(options: RunOptions) -> dict[str, Any]:
+    """`overrides` of RunTask; ProjectError where they are longer than ECS allows."""
+    values = {"COMMAND": options.command, "TRIGGER": TRIGGER, **options.envs}
+    if options.no_state:
+        values["HANDOFF_NO_STATE"] = "1"
+    if options.data:
+        values["DATA"] = json.dumps(dict(options.data), ensure_ascii=False, separators=(",", ":"))
+    container = {"name": CONTAINER, "environment": [{"name": name, "value": text} for name, text in values.items()]}
+    size = {"cpu": str(options.size.cpu), "memory": str(options.size.memory)} if options.size else {}
+    result = {"containerOverrides": [container], **size}
+    if (length := len(json.dumps(result))) > MAX_OVERRIDES:
+        longest = max(values, key=lambda name: len(json.dumps(values[name])))
+        what = "--data" if longest == "DATA" else f"--env {longest}"
+        message = (
+            f"{what}: found {length:,} characters in all overrides of the task, expected at most {MAX_OVERRIDES:,}"
+        )
+        raise ProjectError(message, "put long values into a file: projects/NAME/files/, then: invoke files.push")
+    return result

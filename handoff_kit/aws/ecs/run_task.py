@@ -1,0 +1,101 @@
+"""Start a task: RunTask, retried while AWS has no capacity or throttles."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
+from handoff_kit.aws.ecs.overrides import RunOptions, build_overrides
+from handoff_kit.aws.ecs.stop_reasons import match_start_failure
+from handoff_kit.aws.ecs.tasks import ECS
+from handoff_kit.remote.errors import AWSError
+
+STARTED_BY = "handoff-run"
+RETRY_WAITS = (5.0, 15.0, 30.0, 60.0)
+"""Seconds between attempts."""
+RETRYABLE = re.compile(r"[Cc]apacity is|RESOURCE|Rate exceeded|[Tt]hrottl|limit on the number of|AGENT")
+RETRIED = "still after"  # in the error of a call that has been retried already
+REFUSALS = (
+    (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {deploy}"),
+    (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{deploy}"),
+    (r"[Ss]ubnet", "{file}: deploy: {{subnets: [...]}} must name subnets of this region"),
+    (r"[Ss]ecurity ?[Gg]roup", "{file}: deploy: {{security_groups: [...]}} must name groups of the subnets' VPC"),
+    (r"[Cc]apacity [Pp]rovider", "the cluster needs FARGATE and FARGATE_SPOT: aws ecs put-cluster-capacity-providers"),
+    (r"iam:PassRole", "allow iam:PassRole on the roles below /handoff/{stack}/ to the identity that runs this"),
+    (
+        r"PlatformTaskDefinition|Fargate only supports|No Fargate configuration",
+        "{file}: deploy: {{cpu: ..., memory: ...}}",
+    ),
+)
+
+
+def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> dict[str, Any]:
+    """The request without its client token, which is another one for each attempt."""
+    return {
+        "cluster": network.cluster,
+        "taskDefinition": family,
+        "count": 1,
+        **network.capacity,
+        "networkConfiguration": network.configuration,
+        "overrides": build_overrides(options),
+        "startedBy": STARTED_BY,
+        "propagateTags": "TASK_DEFINITION",
+        "enableECSManagedTags": True,
+    }
+
+
+@dataclass(frozen=True)
+class TaskHooks:
+    """Print a line, pause, read the clock, and raise where a signal came (`check`)."""
+
+    say: Callable[[str], None]
+    pause: Callable[[float], None]
+    clock: Callable[[], float]
+    check: Callable[[], None]
+
+
+def start_task(cluster: ProjectTasks, request: Mapping[str, Any], effects: TaskHooks) -> str:
+    """The ARN of the started task. By the client token a retried call whose answer was lost finds its task."""
+    for wait in (*RETRY_WAITS, None):
+        arn, why = _try_to_start(cluster, request)
+        if arn:
+            return arn
+        if wait is None or not RETRYABLE.search(why):
+            times = f", {len(RETRY_WAITS) + 1} times" if wait is None else ""
+            hint = match_start_failure(why).hint(cluster.known)
+            raise _with_advice(cluster, AWSError(f"task of {cluster.family}: not started{times}: {why}", hint))
+        effects.say(f"not started: {why}; retry in {wait:.0f} s")
+        effects.pause(wait)
+        effects.check()
+    raise AssertionError
+
+
+def _try_to_start(cluster: ProjectTasks, request: Mapping[str, Any]) -> tuple[str, str]:
+    """The ARN of the task and an empty reason, or the reason why there is none."""
+    try:
+        answer = cluster.stack.call(ECS, "run_task", **request, clientToken=str(uuid.uuid4()))
+    except AWSError as error:
+        is_retryable = RETRYABLE.search(error.message)
+        if error.passing and not is_retryable:  # no answer: it may have started one
+            known = cluster.known
+            look = f"a task may have started anyway: {known.invoke('status')}"
+            raise AWSError(error.message, f"{look}; if none runs: {known.invoke('run')}") from None
+        if RETRIED in error.message or not is_retryable:
+            raise _with_advice(cluster, error) from None
+        return "", error.message
+    if answer["tasks"]:
+        return str(answer["tasks"][0]["taskArn"]), ""
+    texts = [f"{each.get('reason', '')} {each.get('detail') or ''}".strip() for each in answer.get("failures", ())]
+    return "", ", ".join(texts) or "ECS started none, and gave no reason"
+
+
+def _with_advice(cluster: ProjectTasks, error: AWSError) -> AWSError:
+    """The error, with the hint of REFUSALS where one fits."""
+    known = cluster.known
+    words = {"deploy": known.invoke("deploy"), "file": known.file, "stack": known.stack}
+    todo = next((todo for pattern, todo in REFUSALS if re.search(pattern, error.message)), None)
+    return AWSError(error.message, todo.format(**words) if todo else error.hint)

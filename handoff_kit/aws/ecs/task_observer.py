@@ -1,0 +1,179 @@
+"""Observe one task until it ends, also over answers of ECS that do not contain it.
+
+DescribeTasks is eventually consistent: it may not know a task just after RunTask, and now and then not know one that
+runs. About an hour after a task's end it knows it no more. Then the record of its run in the bucket tells how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handoff_kit.aws.cloudformation.stack import describe_existing
+from handoff_kit.aws.ecs.cluster import ProjectTasks
+from handoff_kit.aws.ecs.log_stream import LogTail, first_messages
+from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
+from handoff_kit.aws.ecs.tasks import Task, describe_task
+from handoff_kit.remote.errors import AWSError, told
+from handoff_runtime import keys
+from handoff_runtime.aws import lease
+
+RUN_LINE = re.compile(r"run (\S+) of ")
+RUNNING_OUTCOME = "running"
+LAST_LINES = 20
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """`ending` where the run has ended, `alive` where it holds the lock; else only the `facts` are known."""
+
+    facts: str
+    ending: TaskResult | None = None
+    alive: bool = False
+
+
+def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
+    """The run of a task, by its id in the first lines of the log; at most five calls."""
+    stream = cluster.log_stream(task)
+    texts = first_messages(cluster.stack, cluster.log_group, stream)
+    run = next((found[1] for found in map(RUN_LINE.match, texts) if found), "")
+    if not run:
+        return StoredRun("its log names no run" if texts else "it has no log")
+    stack = describe_existing(cluster.stack.clients, cluster.stack.name)
+    bucket = stack.parameters.get("Bucket") if stack else None
+    if bucket is None:
+        return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")
+    record = _read_record(cluster, bucket, run)
+    with told():
+        lock = lease.look(cluster.stack.clients, bucket, cluster.stack.name)
+    if stored := _stored_run(cluster, run, record, lock):
+        return stored
+    tail = LogTail(cluster.stack, cluster.log_group, stream, last=LAST_LINES)
+    tail.read()
+    last = f"; its log ends with: {tail.last_line}" if tail.last_line else ""
+    return StoredRun(f"no record of its run {run} is in s3://{bucket}/{keys.run(cluster.stack.name, run)}{last}")
+
+
+def _read_record(cluster: ProjectTasks, bucket: str, run: str) -> Mapping[str, Any]:
+    """The record of a run; empty where there is none, or a damaged one."""
+    with told():
+        found = cluster.stack.clients.read(bucket, f"{keys.run(cluster.stack.name, run)}run.json")
+    try:
+        record = json.loads(found[0]) if found else {}
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _stored_run(
+    cluster: ProjectTasks, run: str, record: Mapping[str, Any], lock: lease.Found | None
+) -> StoredRun | None:
+    """The run by its record and the lock, which names a run until the next run acquires it."""
+    if ending := _ended(cluster, run, record):
+        return ending
+    if lock is None or lock.claim.get("run_id") != run:
+        lost = f"run {run} lost its lock and never stored how it ended"
+        return _killed(cluster, run, lost) if record.get("outcome") == RUNNING_OUTCOME else None
+    if lock.claim.get("released"):
+        entry = lock.claim.get("entry")
+        return _ended(cluster, run, entry if isinstance(entry, dict) else {})
+    beat = f"last heartbeat {lock.age:.0f} s ago"
+    if lease.free(lock):
+        return _killed(cluster, run, f"run {run} was killed ({beat})")
+    return StoredRun(f"run {run} holds the lock ({beat})", alive=True)
+
+
+def _ended(cluster: ProjectTasks, run: str, found: Mapping[str, Any]) -> StoredRun | None:
+    """The run by its record, or by its entry in the lock; None where that holds no outcome."""
+    outcome, code = found.get("outcome"), found.get("exit")
+    if not isinstance(outcome, str) or outcome == RUNNING_OUTCOME:
+        return None
+    code = code if isinstance(code, int) else FAILED
+    reason = f": {found['reason']}" if found.get("reason") else ""
+    facts = f"{outcome}{reason} (exit {code}), by the record of run {run}"
+    return StoredRun(facts, TaskResult(code, facts, _look_at(cluster, run) if code else None))
+
+
+def _killed(cluster: ProjectTasks, run: str, facts: str) -> StoredRun:
+    return StoredRun(facts, TaskResult(FAILED, f"is over: {facts}", _look_at(cluster, run)))
+
+
+def _look_at(cluster: ProjectTasks, run: str) -> str:
+    known = cluster.known
+    return f"see its record: invoke history.show --remote --run {run} {known.options}"
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Seconds a task may be absent from ECS's answers: until its record is read, and until it counts as unknown."""
+
+    record: float = 60.0
+    unknown: float = 900.0
+
+
+PATIENT, BRIEF = Absence(), Absence(10.0, 10.0)
+"""For a task that is awaited; for one that was not just started."""
+
+
+@dataclass
+class TaskObserver:
+    """`task` is its id."""
+
+    cluster: ProjectTasks
+    task: str
+    say: Callable[[str], None]
+    clock: Callable[[], float]
+    absence: Absence = PATIENT
+    _since: float | None = field(default=None, init=False)
+    _next: float = field(default=0.0, init=False)
+    _said: str = field(default="", init=False)
+
+    def look(self) -> Task | TaskResult | None:
+        """The task of DescribeTasks; its result by its record where ECS does not know it; None while neither does."""
+        failure: AWSError | None = None
+        try:
+            if found := describe_task(self.cluster, self.task):
+                self._since, self._said = None, ""
+                return found
+        except AWSError as error:
+            if not error.passing:
+                raise
+            failure = error
+        now = self.clock()
+        if self._since is None:
+            self._since, self._next = now, now + self.absence.record
+        if now < self._next:
+            return None
+        self._next = now + self.absence.record
+        return self._by_record(now - self._since, failure)
+
+    def _by_record(self, absent: float, failure: AWSError | None) -> TaskResult | None:
+        """The result by the record of the run; None while it may still run; AWSError once it counts as unknown."""
+        try:
+            found = find_stored_run(self.cluster, self.task)
+        except AWSError as error:
+            if not error.passing:
+                raise
+            found, failure = StoredRun(""), failure or error
+        if found.ending:
+            return found.ending
+        if not found.alive and absent >= self.absence.unknown:
+            message = f"task {self.task}: ECS has not known it for {absent:.0f} s, and {found.facts}; it may still run"
+            raise failure or AWSError(message, hint_for_running_task(self.cluster, self.task))
+        said = failure.message if failure else "ECS does not know the task at present"
+        if found.facts:
+            said = f"{said}; {found.facts}"
+        if not self._said:
+            self.say(f"{said}; still watching")
+            self._said = said
+        return None
+
+
+def hint_for_running_task(cluster: ProjectTasks, task: str) -> str:
+    """The hint for a task that may still run."""
+    known = cluster.known
+    logs, stop = f"{known.invoke('logs')} --run {task} --follow", f"{known.invoke('stop')} --task {task}"
+    return f"see what runs: {known.invoke('status')}; its log: {logs}; to stop it: {stop}"

@@ -1,0 +1,267 @@
+"""Watch a task from its start to its end: print its states and its log, detach or stop on a signal."""
+
+from __future__ import annotations
+
+import select
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TextIO
+
+from handoff_kit import console
+from handoff_kit.aws.ecs.cluster import ProjectTasks
+from handoff_kit.aws.ecs.log_stream import LogFormatter, LogTail
+from handoff_kit.aws.ecs.run_task import TaskHooks, start_task
+from handoff_kit.aws.ecs.stop_reasons import (
+    FAILED_TO_START,
+    TaskResult,
+    exit_code,
+    explain_stop,
+    has_started,
+    is_stopped,
+)
+from handoff_kit.aws.ecs.task_observer import PATIENT, Absence, TaskObserver, find_stored_run, hint_for_running_task
+from handoff_kit.aws.ecs.tasks import Task, stop_task, task_id
+from handoff_kit.remote.errors import AWSError
+from handoff_runtime.aws import faults
+from handoff_runtime.signals import STOPPING, Signals
+from handoff_runtime.waits import shortened
+
+Answer = Literal["detach", "stop"]
+QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watching (Enter)? "
+RUNNING = "RUNNING"
+STARTING_STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING")
+MAX_STARTS = 3
+STOP_REASON = "stopped by invoke"
+
+
+@dataclass
+class InterruptPrompt:
+    """Pauses that a signal ends; every signal but SIGINT on a terminal detaches. `number` is the signal received."""
+
+    signals: Signals = field(default_factory=Signals)
+    answers: TextIO | None = field(default_factory=lambda: sys.stdin)
+    number: int = 0
+
+    def pause(self, seconds: float) -> None:
+        """Wait for so long, or until a signal comes."""
+        if not self.number:
+            select.select([self.signals.fd], [], [], shortened(seconds))
+
+    def interrupted(self) -> bool:
+        """Whether a signal has come that is not answered yet."""
+        self.number = next((number for number in self.signals.take() if number in STOPPING), self.number)
+        return bool(self.number)
+
+    def answer(self) -> Answer | None:
+        """What to do; None where no signal has come, or the answer is to keep watching."""
+        if not self.interrupted():
+            return None
+        answers = self.answers
+        is_terminal = answers is not None and not answers.closed and answers.isatty() and sys.stderr.isatty()
+        if self.number != signal.SIGINT or answers is None or not is_terminal:
+            return "detach"
+        answer = self._ask(answers)
+        self.number = self.number if answer else 0
+        return answer
+
+    @property
+    def exit_code(self) -> int:
+        """That of a program ended by the signal."""
+        return 128 + self.number
+
+    def _ask(self, answers: TextIO) -> Answer | None:
+        """The answer; a second signal, or the end of the input, detaches."""
+        console.prompt(QUESTION)
+        sources: list[int | TextIO] = [self.signals.fd, answers]
+        ready = select.select(sources, [], [])[0]
+        if self.signals.fd in ready:
+            self.interrupted()
+            console.prompt("\n")
+            return "detach"
+        line = answers.readline()
+        word = line.strip().lower()
+        if not line or word in ("d", "detach"):
+            return "detach"
+        return "stop" if word in ("s", "stop") else None
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds between polls (`first`, `longest`), until a slow start is reported, and until it is stopped.
+
+    `quiet`: how long a log may be silent after the end of its task until it counts as complete; `stopping`: how long
+    a task may take to stop after its stop timeout.
+    """
+
+    first: float = 1.0
+    longest: float = 3.0
+    report_start: float = 120.0
+    start: float = 900.0
+    quiet: float = 10.0
+    stopping: float = 120.0
+    absence: Absence = PATIENT
+
+
+@dataclass(frozen=True)
+class Detached:
+    """Detached from a task; `stopping` where ECS has accepted StopTask."""
+
+    task: str
+    stopping: bool = False
+
+
+@dataclass
+class TaskWatch:
+    """`show` prints lines of the log, which is not read without it; `stop_requested_at` is when StopTask succeeded."""
+
+    cluster: ProjectTasks
+    arn: str
+    effects: TaskHooks
+    prompt: InterruptPrompt
+    show: Callable[[str], None] | None
+    timeouts: Timeouts = Timeouts()
+    state: str = ""
+    slow: bool = False
+    has_run: bool = False
+    to_stop: bool = False
+    stop_requested_at: float | None = None
+
+    def end(self) -> TaskResult | Detached:
+        """The result of the task, once its log is read; Left after detaching."""
+        try:
+            return self._poll_until_ended()
+        except AWSError as error:
+            if not (error.passing or error.hint == faults.AGAIN):
+                raise
+            raise AWSError(error.message, hint_for_running_task(self.cluster, task_id(self.arn))) from None
+
+    def _poll_until_ended(self) -> TaskResult | Detached:
+        stream = self.cluster.log_stream(task_id(self.arn))
+        tail, form = LogTail(self.cluster.stack, self.cluster.log_group, stream), LogFormatter()
+        began, wait = self.effects.clock(), self.timeouts.first
+        observer = TaskObserver(
+            self.cluster, task_id(self.arn), self.effects.say, self.effects.clock, self.timeouts.absence
+        )
+        while True:
+            found = observer.look()
+            if isinstance(found, TaskResult):
+                self._show(tail, form)
+                return found
+            if found:
+                self._report_state(found, began)
+            if self.has_run:
+                self._show(tail, form)
+            if found and is_stopped(found):
+                self._drain(found, tail, form)
+                return self._result(found, tail.last_line)
+            self.effects.pause(wait)
+            wait = min(self.timeouts.longest, wait * 1.25)
+            if left := self._handle_signal():
+                return left
+            if self.to_stop:
+                self.stop()
+
+    def _show(self, tail: LogTail, form: LogFormatter) -> bool:
+        """Print new lines of the log; whether there were any. A log that cannot be read now is read later."""
+        try:
+            events = tail.read() if self.show else []
+        except AWSError as error:
+            if not error.passing:
+                raise
+            self.effects.say(error.message)
+            events = []
+        if events and self.show:
+            self.show(form.lines(events))
+        return bool(events)
+
+    def _report_state(self, task: Task, began: float) -> None:
+        """Print a new state; give up on a start or a stop that takes too long."""
+        state, waited = str(task["lastStatus"]), self.effects.clock() - began
+        self.has_run = self.has_run or state not in STARTING_STATUSES
+        if state != self.state:
+            self.state = state
+            self.effects.say(f"{state} after {waited:.0f} s")
+        if not self.has_run and self.stop_requested_at is None:
+            self._check_start(waited)
+        if self.stop_requested_at is not None:
+            waited = self.effects.clock() - self.stop_requested_at
+            if waited > self.cluster.known.stop_timeout + self.timeouts.stopping:
+                message = f"task {task_id(self.arn)}: still {self.state} {waited:.0f} s after its stop was requested"
+                raise AWSError(message, self.cluster.known.invoke("status"))
+
+    def _check_start(self, waited: float) -> None:
+        if waited > self.timeouts.start and stop_task(self.cluster, self.arn, "did not start in time"):
+            message = f"task {task_id(self.arn)}: still {self.state} after {waited:.0f} s, and so stopped"
+            raise AWSError(f"{message}; expected it to run", self._hint_for_slow_start())
+        if waited > self.timeouts.report_start and not self.slow:
+            self.slow = True
+            self.effects.say(f"still {self.state} after {waited:.0f} s; {self._hint_for_slow_start()}")
+
+    def _hint_for_slow_start(self) -> str:
+        known = self.cluster.known
+        internet = "a route to the internet (public_ip, or a NAT gateway)"
+        route = internet if known.public_ip else "a NAT gateway or endpoints"
+        return f"if it stays so: do its subnets have {route}, and how large is its image? {known.invoke('status')}"
+
+    def _drain(self, task: Task, tail: LogTail, form: LogFormatter) -> None:
+        """Read what is logged after the end: to the last line of the runtime, or until the log is quiet."""
+        if not self.show or not has_started(task):
+            return
+        quiet_since = self.effects.clock()
+        while not tail.last_line and self.effects.clock() - quiet_since < shortened(self.timeouts.quiet):
+            if self._show(tail, form):
+                quiet_since = self.effects.clock()
+            elif not tail.last_line:
+                self.effects.pause(self.timeouts.first)
+                if self.prompt.interrupted():
+                    return
+
+    def _result(self, task: Task, said: str) -> TaskResult:
+        """The result; `again` only where nobody stopped the task, and its container has not started."""
+        if has_started(task) and exit_code(task) is None:
+            how = find_stored_run(self.cluster, task_id(self.arn)).ending
+            return how or explain_stop(task, self.cluster.known, said)
+        how = explain_stop(task, self.cluster.known, said)
+        again = how.again and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
+        return replace(how, again=again and not has_started(task))
+
+    def _handle_signal(self) -> Detached | None:
+        """Detach, or stop the task and keep watching."""
+        answer = self.prompt.answer()
+        if answer == "stop":
+            self.prompt.number = 0
+            self.stop()
+        return Detached(task_id(self.arn), self.stop_requested_at is not None) if answer == "detach" else None
+
+    def stop(self) -> None:
+        """Stop the task once; where ECS does not know it yet, as soon as it does."""
+        if self.stop_requested_at is not None:
+            return
+        if stop_task(self.cluster, self.arn, STOP_REASON):
+            self.stop_requested_at, self.to_stop = self.effects.clock(), False
+            self.effects.say(f"stop requested; it has {self.cluster.known.stop_timeout} s")
+        elif not self.to_stop:
+            self.to_stop = True
+            self.effects.say("ECS does not know the task at present; it is stopped as soon as it does")
+
+
+def run_and_watch(
+    cluster: ProjectTasks, request: Mapping[str, Any], watch: Callable[[str], TaskWatch], effects: TaskHooks
+) -> tuple[str, TaskResult | Detached]:
+    """Start a task and watch it, at most STARTS times where it never runs; its ARN and the result."""
+    for attempt in range(1, MAX_STARTS + 1):
+        arn = start_task(cluster, request, effects)
+        effects.say(f"started task {task_id(arn)}")
+        try:
+            found = watch(arn).end()
+        except AWSError:
+            stop = f"{cluster.known.invoke('stop')} --task {task_id(arn)}"
+            effects.say(f"task {task_id(arn)} is no longer watched, and may still run; to stop it: {stop}")
+            raise
+        if isinstance(found, Detached) or not found.again or attempt == MAX_STARTS:
+            return arn, found
+        effects.say(f"{found.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
+        effects.check()
+    raise AssertionError

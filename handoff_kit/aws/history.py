@@ -1,0 +1,350 @@
+"""The history of runs, local or in S3: the index by day, and the record of one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from handoff_kit.aws.objects import list_objects
+from handoff_kit.aws.target import Target
+from handoff_kit.errors import ProjectError
+from handoff_kit.names import ProjectPlace
+from handoff_kit.remote.artifacts import checked_run, of_run
+from handoff_kit.remote.errors import AWSError
+from handoff_kit.text import count, elapsed, table
+from handoff_runtime import containment, damage, keys
+from handoff_runtime import history as index
+from handoff_runtime.aws.clients import S3
+from handoff_runtime.aws.together import each
+from handoff_runtime.outcome import signal_name
+from handoff_runtime.terminal import safe_name, safe_text
+
+HistoryLine = Mapping[str, Any]
+Say = Callable[[str], None]
+
+DEFAULT_RUNS = 20
+READS_AT_ONCE = 16
+RUN_COLUMNS = ("START", "TRIGGER", "OUTCOME", "CULPRIT", "DURATION", "ROWS", "ATTEMPT", "STATE", "RUN")
+NUMBER_COLUMNS = ("DURATION", "ROWS", "ATTEMPT")
+DIRECTORY = "history"
+SUFFIX = ".jsonl"
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+SPAN = re.compile(r"(\d{1,6})([mhdw])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+SUCCEEDED = ("succeeded", "skipped", "running")
+SINCE_EXPECTED = "a time like 2026-01-31 or 2026-01-31T06:00:00Z, or a span like 90m, 24h, 7d, 2w"
+LOG_LINES = 20
+LOG_BYTES = 256 << 10
+RECORD, LOG = "run.json", "stderr.log"
+STAGE_COLUMNS = ("STAGE", "ENDED", "SECONDS", "CPU S", "MEMORY MB", "ROWS IN", "ROWS OUT", "BYTES OUT")
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class HistorySource:
+    """The days that have runs, a function that reads some of them, and where notes of damage go (`say`)."""
+
+    days: tuple[str, ...]
+    read: Callable[[Sequence[str]], Iterable[bytes]]
+    stack: Target | None = None
+    where: str = ""
+    say: Say = print
+
+
+@dataclass(frozen=True)
+class HistoryQuery:
+    """Which runs: of one environment, only failed ones, since a moment (as in a record), the last so many."""
+
+    environment: str | None = None
+    failed: bool = False
+    since: str = ""
+    last: int | None = DEFAULT_RUNS
+
+    def of(self, environment: str | None) -> HistoryQuery:
+        """The query for one environment."""
+        return replace(self, environment=environment)
+
+
+def local_history(place: ProjectPlace, say: Say) -> HistorySource:
+    """The runs on this machine; where there is no index yet, the last one by its record."""
+    where = f"projects/{place.name}/.artifacts/{DIRECTORY}/"
+    directory = place.directory / ".artifacts" / DIRECTORY
+    days = tuple(path.name.removesuffix(SUFFIX) for path in directory.glob(f"*{SUFFIX}"))
+    if not days:
+        return _history_of_last_run(place, say)
+
+    def read(day: str) -> bytes:
+        try:
+            return containment.read_file(str(directory / f"{day}{SUFFIX}"))
+        except OSError as error:
+            say(f"note: {where}{day}{SUFFIX}: {error.strerror}, a file of lines expected: skipped")
+            return b""
+
+    return HistorySource(_of_days(days), lambda some: map(read, some), None, where, say)
+
+
+def _history_of_last_run(place: ProjectPlace, say: Say) -> HistorySource:
+    try:
+        content = containment.read_file(str(place.directory / ".artifacts/run.json"))
+        record, wrong = damage.parse(content, damage.RECORD)
+    except FileNotFoundError:
+        return HistorySource((), lambda _: [])
+    except OSError as error:
+        record, wrong = None, str(error.strerror)
+    if record is None:
+        say(f"note: projects/{place.name}/.artifacts/run.json: this record cannot be read ({wrong}): skipped")
+        return HistorySource((), lambda _: [])
+    line = index.line(record)
+    return HistorySource((index.day(record),), lambda _: [line], None, "", say)
+
+
+def stored_history(stack: Target, say: Say) -> HistorySource:
+    """The runs in S3: one listing, and one GET for each day."""
+    prefix = keys.history(stack.name)
+    days = tuple(item.path.removesuffix(SUFFIX) for item in list_objects(stack, prefix))
+
+    def read(day: str) -> bytes:
+        found = stack.call_unless(
+            ("NoSuchKey",), S3, "get_object", Bucket=stack.bucket, Key=keys.history(stack.name, day)
+        )
+        return bytes(found["Body"].read()) if found else b""
+
+    return HistorySource(_of_days(days), lambda some: each(read, some, READS_AT_ONCE), stack, stack.shown(prefix), say)
+
+
+def _of_days(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted((name for name in names if DAY.fullmatch(name)), reverse=True))
+
+
+def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
+    """The runs of a query, the newest first."""
+    days = [day for day in source.days if day >= query.since[:10]]
+    found: list[HistoryLine] = []
+    size = READS_AT_ONCE  # few days first, since the newest runs are most often enough; then twice as many each time
+    while days:
+        some, days, size = days[:size], days[size:], 2 * size
+        for day, content in zip(some, source.read(some), strict=True):
+            lines = _parse(content, f"{source.where}{day}{SUFFIX}", source.say)
+            last = {line["run_id"]: line for line in lines}  # a later line of a run corrects an earlier one
+            matching = [line for line in last.values() if _matches(line, query)]
+            found += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
+        if query.last is not None and len(found) >= query.last:
+            return found[: query.last]
+    return found
+
+
+def _parse(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
+    """The lines that are complete; a run killed while it wrote may have left a part of one."""
+    skipped: list[tuple[int, str]] = []
+    for number, text in enumerate(content.split(b"\n"), 1):
+        found, wrong = damage.parse(text, damage.LINE) if text.strip() else (None, "")
+        if found is not None:
+            yield found
+        elif wrong:
+            skipped.append((number, wrong))
+    if skipped:
+        (number, wrong), more = skipped[0], len(skipped) - 1
+        others = f", nor {more} more" if more else ""
+        say(f"note: {where}: line {number} cannot be read ({wrong}){others}: skipped")
+
+
+def _matches(line: HistoryLine, query: HistoryQuery) -> bool:
+    return (
+        str(line.get("started_at")) >= query.since
+        and not (query.failed and line.get("outcome") in SUCCEEDED)
+        and query.environment in (None, line.get("environment"))
+    )
+
+
+def runs_table(found: Iterable[HistoryLine]) -> str:
+    """A table of runs; empty where there is none."""
+    rows = [_row(line) for line in found]
+    return table(RUN_COLUMNS, rows, right=NUMBER_COLUMNS) if rows else ""
+
+
+def _row(line: HistoryLine) -> tuple[str, ...]:
+    replaced = "replaced" if line.get("state_replaced") else "unchanged"
+    outcome = str(line.get("outcome"))
+    return (
+        f"{str(line.get('started_at'))[:19]}Z",
+        str(line.get("trigger") or "-"),
+        outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
+        str(line.get("culprit") or "-"),
+        elapsed(line.get("seconds")),
+        count(line.get("rows")),
+        str(line.get("attempt") or "-"),
+        replaced,
+        str(line["run_id"]),
+    )
+
+
+def command_after_history(found: Sequence[HistoryLine], source: HistorySource, options: str) -> str:
+    """The next command: show the newest run, drop the filters, or run."""
+    if found:
+        return f"next: invoke history.show --run {shlex.quote(safe_name(found[0]['run_id']))} {options}"
+    command = f"history {options}" if source.days else f"run-local {options.removeprefix('--remote ')}"
+    return f"no run found\nnext: invoke {command}"
+
+
+def runs_as_json(found: Iterable[HistoryLine]) -> str:
+    """JSON lines."""
+    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in found)
+
+
+def parse_count(flag: str, text: str) -> int | None:
+    """A positive number; None for an empty text."""
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise ProjectError(f"{flag}: found {text!r}, expected a number from 1", f"for example: {flag} {DEFAULT_RUNS}")
+    return int(text)
+
+
+def parse_since(text: str, now: datetime) -> str:
+    """--since in the form of records, UTC; empty for an empty text."""
+    if not text:
+        return ""
+    try:
+        if span := SPAN.fullmatch(text):
+            moment = now - timedelta(**{UNITS[span[2]]: int(span[1])})
+        else:
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    except (ValueError, OverflowError):
+        raise ProjectError(f"--since: found {text!r}, expected {SINCE_EXPECTED}", "for example: --since 7d") from None
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """The record of a run and the end of its log."""
+
+    record: Mapping[str, Any]
+    log: str
+
+
+def newest_run(source: HistorySource, environment: str | None, options: str) -> str:
+    """The id of the last run; AWSError where there is none."""
+    found = list_runs(source, HistoryQuery(environment=environment, last=1))
+    if not found:
+        again = options.removeprefix("--remote ")
+        raise AWSError("history: found no run", f"run the project: invoke run-local {again}")
+    return str(found[0]["run_id"])
+
+
+def local_run(place: ProjectPlace, run: str) -> RecordedRun:
+    """A local run; those before the last one have a record, but no log."""
+    artifacts = place.directory / ".artifacts"
+    own = artifacts / "runs" / checked_run(run)
+    for directory in (artifacts, own):
+        record, wrong = _parse_record(_read_file(directory / RECORD))
+        if record and record["run_id"] == run:
+            return RecordedRun(record, _end_of_log(_read_file(directory / LOG)))
+        if wrong and directory == own:
+            where = f"projects/{place.name}/.artifacts/runs/{run}/{RECORD}"
+            raise _damaged_record(where, wrong, f"rm -r {shlex.quote(os.path.relpath(own))}", f"--project {place.name}")
+    raise _no_such_run(run, f"projects/{place.name}/.artifacts", f"invoke history --project {place.name}")
+
+
+def _read_file(path: Path) -> bytes | None:
+    try:
+        return containment.read_file(str(path))
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return b""
+
+
+def stored_run(stack: Target, run: str) -> RecordedRun:
+    """A run in S3; of its log only the end is fetched."""
+    prefix = of_run(stack, run)
+    record, wrong = _parse_record(_get_object(stack, f"{prefix}{RECORD}"))
+    if wrong:
+        where = stack.shown(f"{prefix}{RECORD}")
+        raise _damaged_record(where, wrong, f"aws s3 rm {shlex.quote(where)}", f"--remote {stack.options}")
+    if record is None:
+        raise _no_such_run(run, stack.shown(prefix), f"invoke history --remote {stack.options}")
+    log = _get_object(stack, f"{prefix}artifacts/{LOG}", Range=f"bytes=-{LOG_BYTES}")
+    return RecordedRun(record, _end_of_log(log))
+
+
+def _get_object(stack: Target, key: str, **more: str) -> bytes | None:
+    """An object; None where there is none, or a range of an empty one is requested (416)."""
+    codes = ("NoSuchKey", "InvalidRange", "416")
+    found = stack.call_unless(codes, S3, "get_object", Bucket=stack.bucket, Key=key, **more)
+    return bytes(found["Body"].read()) if found else None
+
+
+def _no_such_run(run: str, where: str, command: str) -> AWSError:
+    return AWSError(f"run {run!r}: found none in {where}, expected the id of a run", f"see which there are: {command}")
+
+
+def _damaged_record(where: str, wrong: str, remove: str, options: str) -> AWSError:
+    hint = f"to remove it: {remove}; the line of that run in the history: invoke history --json {options}"
+    return AWSError(f"{where}: this record cannot be read ({wrong})", hint)
+
+
+def _parse_record(content: bytes | None) -> damage.Parsed:
+    return damage.Parsed(None) if content is None else damage.parse(content, damage.RECORD)
+
+
+def _end_of_log(log: bytes | None) -> str:
+    return (log or b"")[-LOG_BYTES:].decode("utf-8", "replace")
+
+
+def format_run(run: RecordedRun, lines: int) -> str:
+    """The facts and stages of a run, and the last lines of its log."""
+    facts = "".join(f"{name:<9} {safe_name(value)}\n" for name, value in _run_facts(run.record))
+    stages = table(STAGE_COLUMNS, map(_stage_row, run.record["stages"]), right=STAGE_COLUMNS[2:])
+    last = safe_text(run.log).removesuffix("\n").split("\n")[-lines:] if run.log else []
+    if not last:
+        return f"{facts}\n{stages}"
+    head = "the last line" if len(last) == 1 else f"the last {len(last)} lines"
+    return f"{facts}\n{stages}\n{head} of its log:\n" + "".join(f"{line}\n" for line in last)
+
+
+def command_after_run(run: RecordedRun, place: ProjectPlace, options: str, *, remote: bool) -> str:
+    """The next command: get the artifacts of the run."""
+    name = run.record["run_id"]
+    if remote:
+        return f"invoke artifacts.get --run {shlex.quote(safe_name(name))} {options.removeprefix('--remote ')}"
+    artifacts = place.directory / ".artifacts"
+    record, _ = _parse_record(_read_file(artifacts / RECORD))
+    last = record is not None and record["run_id"] == name
+    return f"ls {shlex.quote(os.path.relpath(artifacts if last else artifacts / 'runs' / name))}"
+
+
+def _run_facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "run", record["run_id"]
+    yield "project", f"{record['project']} ({record['environment']})"
+    yield "started", f"{record['started_at']}, by {record['trigger']}, attempt {record['attempt']}"
+    code = "" if record["exit"] is None else f", exit {record['exit']}"
+    yield "outcome", f"{record['outcome']}{code}" + (f": {record['reason']}" if record.get("reason") else "")
+    yield "duration", elapsed(record["seconds"])
+    state = record["state"]
+    stored = state.get("after") or state.get("before")
+    change = "replaced" if state["replaced"] else "unchanged"
+    yield "state", f"{change}, {count(stored['bytes'])} bytes" if stored else "none"
+    versions = {"params": record.get("params_version"), "image": record.get("image_digest")}
+    yield from ((name, str(value)) for name, value in versions.items() if value)
+
+
+def _stage_row(stage: Mapping[str, Any]) -> tuple[str, ...]:
+    memory, verdict = stage.get("peak_memory_bytes"), stage.get("verdict")
+    ended = str(stage.get("exit")) if stage.get("signal") is None else signal_name(stage["signal"])
+    if verdict != "ok":
+        ended = "not started" if verdict is None else f"{ended} ({verdict})"
+    return (
+        stage["name"],
+        ended,
+        *("-" if stage.get(name) is None else f"{stage[name]:.2f}" for name in ("seconds", "cpu_seconds")),
+        "-" if memory is None else f"{memory / MEGABYTE:.1f}",
+        *(count(stage.get(name)) for name in ("rows_in", "rows_out", "bytes_out")),
+    )

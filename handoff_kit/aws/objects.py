@@ -1,0 +1,35 @@
+"""The objects below a prefix of the project's bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from handoff_kit.aws.target import Target
+from handoff_kit.remote.errors import told
+from handoff_kit.text import count, stamp, table
+from handoff_runtime.aws import listing
+from handoff_runtime.aws.listing import Item, Place
+
+HEAD = ("PATH", "BYTES", "STORED")
+
+
+def place_below(stack: Target, prefix: str) -> Place:
+    """A prefix in the project's bucket."""
+    return Place(stack.bucket, prefix)
+
+
+def list_objects(stack: Target, prefix: str) -> list[Item]:
+    """The objects below a prefix."""
+    with told():
+        return list(listing.items(stack.clients, place_below(stack, prefix)))
+
+
+def table_below(stack: Target, prefix: str) -> str:
+    """A table of the objects below a prefix; empty where there is none."""
+    return objects_table(list_objects(stack, prefix))
+
+
+def objects_table(found: Iterable[Item]) -> str:
+    """Path, bytes and date of each object; empty where there is none."""
+    rows = [(item.path, count(item.size), stamp(item.modified)) for item in found]
+    return table(HEAD, rows, right=("BYTES",)) if rows else ""

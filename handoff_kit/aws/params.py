@@ -1,0 +1,349 @@
+"""The params document in Parameter Store: read, merge and store it, its versions, its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from handoff_kit import params as documents
+from handoff_kit.aws.target import Target
+from handoff_kit.console import ask
+from handoff_kit.errors import ProjectError
+from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.resource_names import STACK_VARIABLE
+from handoff_kit.steps import Change, Push
+from handoff_kit.text import stamp, table
+from handoff_runtime import damage, mask, sealed, store
+from handoff_runtime.aws.clients import SSM
+from handoff_runtime.mask import STARS
+from handoff_runtime.store import Params
+from handoff_runtime.terminal import safe_name
+
+Say = Callable[[str], None]
+
+NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
+UNREADABLE = ("AccessDeniedException",)
+SCRYPT_COST, SCRYPT_BLOCKS, SCRYPT_LENGTH = 2**13, 8, 16  # 8 MiB, 20 ms
+_PREFIX = "Params of a handoff project, fingerprint "
+_DESCRIPTION = re.compile(re.escape(_PREFIX) + r"([0-9a-f]{32})")
+HASH_LENGTH = 8
+LEAF_SEPARATOR = ": "
+HEAD = ("VERSION", "STORED", "BY", "TIER")
+PAGE_SIZE = 50
+PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
+PARAMETER_EXISTS = ("ParameterAlreadyExists",)
+
+
+@dataclass(frozen=True)
+class StoredParams:
+    """A params document and its version."""
+
+    version: int
+    params: Params
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return dict(self.params.document)
+
+
+@dataclass(frozen=True)
+class DamagedParams:
+    """A params document of handoff that cannot be read any more."""
+
+    version: int
+
+
+def get_params(stack: Target, version: int | None = None) -> StoredParams:
+    """The stored document; AWSError where there is none."""
+    if found := find_params(stack, version):
+        return found
+    what = "no params found" if version is None else f"no version {version} found"
+    hint = f"invoke params.push {stack.options}" if version is None else f"invoke params.history {stack.options}"
+    message = f"parameter {stack.parameter}: {what} in region {stack.clients.region}"
+    raise AWSError(message, hint if version else f"store them: {hint}")
+
+
+def find_params(stack: Target, version: int | None = None) -> StoredParams | None:
+    """The stored document, or None; ProjectError for that of another project."""
+    stored = _get_parameter(stack, NO_PARAMETER, version)
+    if stored and stored.params.pipeline.project != stack.project:
+        raise _of_another(stack, stored.params.pipeline.project)
+    return stored
+
+
+def find_replaceable_params(stack: Target) -> StoredParams | DamagedParams | None:
+    """The stored document, or Damaged for one that a push may replace although it cannot be read."""
+    try:
+        return find_params(stack)
+    except AWSError:
+        answer = stack.call(SSM, "get_parameter", Name=stack.parameter, WithDecryption=True)
+        text = answer["Parameter"]["Value"]
+        if text.startswith(tuple(f"{sealed.MARK}{form}:" for form in sealed.FORMATS)):
+            return DamagedParams(answer["Parameter"]["Version"])
+        raise
+
+
+def check_params_owner(stack: Target) -> None:
+    """Refuse a stack whose params, if they may be read, are another project's."""
+    stored = _get_parameter(stack, NO_PARAMETER + UNREADABLE, None)
+    if stored and stored.params.pipeline.project != stack.project:
+        raise _of_another(stack, stored.params.pipeline.project)
+
+
+def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
+    name = stack.parameter if version is None else f"{stack.parameter}:{version}"
+    answer = stack.call_unless(absent, SSM, "get_parameter", Name=name, WithDecryption=True)
+    if answer is None:
+        return None
+    where = f"parameter {stack.parameter}"
+    with told():
+        content = sealed.unseal(answer["Parameter"]["Value"])
+        document = damage.parse(content, damage.ANY).value
+        if document is None or "pipeline" not in document:
+            hint = f"see who stored it: aws ssm get-parameter-history --name {stack.parameter}"
+            raise AWSError(f"{where}: found no params document", hint)
+        if document.get("format") != store.FORMAT:
+            message = f"{where}: found params of format {document.get('format')!r}, expected {store.FORMAT}"
+            raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
+        return StoredParams(answer["Parameter"]["Version"], store.parse(content, where))
+
+
+def _of_another(stack: Target, project: str) -> ProjectError:
+    message = f"{STACK_VARIABLE}: {stack.name} is the stack of project {project!r}, expected that of {stack.project!r}"
+    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
+
+
+def params_fingerprint(document: Mapping[str, Any], stack: str) -> str:
+    """The fingerprint of a document, salted with the name of its stack."""
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8", "surrogatepass")
+    return hashlib.scrypt(content, salt=stack.encode(), n=SCRYPT_COST, r=SCRYPT_BLOCKS, p=1, dklen=SCRYPT_LENGTH).hex()
+
+
+def describe_fingerprint(document: Mapping[str, Any], stack: str) -> str:
+    """The description of the parameter."""
+    return f"{_PREFIX}{params_fingerprint(document, stack)}"
+
+
+def read_fingerprint(description: str) -> str | None:
+    """The fingerprint in a description; None where another program or an earlier version stored the parameter."""
+    found = _DESCRIPTION.fullmatch(description)
+    return found[1] if found else None
+
+
+@dataclass(frozen=True)
+class ParamsDifference:
+    """A key whose value is not the same here and there; None where it is missing."""
+
+    key: str
+    stored: str | None
+    local: str | None
+
+
+def plan_push(
+    stack: Target,
+    document: Mapping[str, Any],
+    stored: StoredParams | DamagedParams | None,
+    *,
+    advanced: bool,
+    prune: bool = False,
+) -> Push:
+    """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
+    if stored is None or not isinstance(stored, StoredParams):
+        base = stored.version if stored else 0
+        return Push(document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced)
+    there = stored.document
+    merged = documents.merge(document, there, documents.item_names(there) if prune else ())
+    same = merged.document == there
+    change = None if same else _put(stack, merged.document, stored.version, advanced=advanced)
+    return Push(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
+
+
+def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> Change:
+    """The call that stores a document; where none is stored it creates one, and never replaces one."""
+    text = sealed.seal(document)
+    with told():
+        tier = sealed.tier(document, text, advanced=advanced)
+    form = "compressed" if text.startswith(sealed.MARK) else "plain"
+    size = len(text.encode())
+    request = {
+        "Name": stack.parameter,
+        "Description": describe_fingerprint(document, stack.name),
+        "Value": text,
+        "Type": "SecureString",
+        "Tier": tier,
+        "Overwrite": base > 0,
+    }
+    shown = f"store parameter {stack.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
+    return Change(shown, SSM, "put_parameter", request)
+
+
+def confirm_push(push: Push, command: str, *, yes: bool) -> None:
+    """Ask before stored config files are removed; `command` is what needs no question with --yes."""
+    if push.removed:
+        ask(f"remove {_config_files(push.removed)}", command, yes=yes)
+
+
+def push_notes(push: Push, stack: Target) -> Iterator[str]:
+    """Which stored config files a push removes or keeps, and what it replaces although it cannot be read."""
+    if push.removed:
+        yield f"note: --prune removes {_config_files(push.removed)}"
+    if push.kept:
+        yield f"note: a push keeps {_config_files(push.kept)}"
+        yield f"hint: to write them here: invoke params.pull {stack.options}; to remove them there: add --prune"
+    if push.damaged:
+        yield f"note: version {push.damaged} of parameter {stack.parameter} is damaged; its config files are not kept"
+        yield f"hint: an earlier version has them: invoke params.history {stack.options}"
+
+
+def push_params(push: Push, stack: Target, say: Say) -> None:
+    """Store the document, unless the same is stored.
+
+    SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
+    between, its config files are merged in and the result is stored again.
+    """
+    for _ in range(PUSH_ATTEMPTS):
+        if push.change is None:
+            return
+        answer = stack.call_unless(PARAMETER_EXISTS, push.change.service, push.change.operation, **push.change.request)
+        if answer:
+            say(push.change.description)
+        push = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
+    if push.change is None:
+        return
+    message = f"parameter {stack.parameter}: changed by others each of {PUSH_ATTEMPTS} times it was stored"
+    raise AWSError(message, f"when they are done: invoke params.push {stack.options}")
+
+
+def _merge_others(push: Push, stack: Target, version: int, say: Say) -> Push:
+    """What is left to store after `version` was (0: another push created the parameter first)."""
+    newest = get_params(stack) if version == 0 else None
+    last, document = newest.document if newest else push.document, push.document
+    kept: list[str] = []
+    for number in range(newest.version if newest else version - 1, push.base, -1):
+        say(f"note: version {number} of parameter {stack.parameter} was stored by another push in between")
+        merged = documents.merge(document, get_params(stack, number).document, push.removed)
+        document, kept = merged.document, [*kept, *merged.kept]
+    if kept:
+        say(f"note: kept {_config_files(kept)}")
+    base = newest.version if newest else version
+    change = None if document == last else _put(stack, document, base, advanced=push.advanced)
+    return Push(document, base, change, removed=push.removed, advanced=push.advanced)
+
+
+def _config_files(names: Sequence[str]) -> str:
+    what = "config file that is" if len(names) == 1 else "config files that are"
+    return f"{len(names)} stored {what} not here: {', '.join(names)}"
+
+
+def mask_document(params: Params) -> dict[str, Any]:
+    """The document with every value of a config file starred, and these values wherever else they stand."""
+    pipeline = params.pipeline
+    settings = [*pipeline.vars.items(), *pipeline.envs.items()]
+    settings += [item for stage in pipeline.stages for item in stage.envs.items()]
+    names = {pipeline.project, pipeline.environment, *(stage.name for stage in pipeline.stages)}
+    hidden = mask.mask(params.files, settings, names)
+    files = [{"name": file.name, "value": _starred(file.value)} for file in params.files]
+    shown = hidden.value(params.document["pipeline"])
+    return {**params.document, "pipeline": shown, "files": files}
+
+
+def _starred(text: str) -> str:
+    """The keys of JSON stay readable; of anything else nothing does."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return STARS
+    return json.dumps(_stars_for(found), ensure_ascii=False)
+
+
+def _stars_for(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _stars_for(item) for key, item in value.items()}
+    return [_stars_for(item) for item in value] if isinstance(value, list) else STARS
+
+
+def compare_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[ParamsDifference, ...]:
+    """What differs between two params documents, key by key; values as short hashes."""
+    there, here = dict(_keyed(stored)), dict(_keyed(local))
+    keys = [key for key in sorted({**there, **here}) if there.get(key) != here.get(key)]
+    inside = {key.partition(LEAF_SEPARATOR)[0] for key in keys if LEAF_SEPARATOR in key}
+    return tuple(
+        ParamsDifference(key, _hash(there.get(key)), _hash(here.get(key))) for key in keys if key not in inside
+    )
+
+
+def format_params_diff(found: Sequence[ParamsDifference], kept: Sequence[str] = ()) -> str:
+    """One line a key: + only here, - only stored, ~ stored and another one here; = a stored file a push keeps."""
+    return "".join(
+        f"{line}\n" for line in (*map(_format_difference, found), *(f"= .local/{name}  stored only" for name in kept))
+    )
+
+
+def _format_difference(each: ParamsDifference) -> str:
+    key = safe_name(each.key)
+    if each.stored is None:
+        return f"+ {key}  {each.local}"
+    return f"- {key}  {each.stored}" if each.local is None else f"~ {key}  {each.stored} -> {each.local}"
+
+
+def _hash(value: str | None) -> str | None:
+    return value if value is None else hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
+
+
+def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    pipeline = document["pipeline"]
+    for name, value in pipeline.items():
+        if name == "stages":
+            yield "stages", _as_text([stage["name"] for stage in value])
+            for stage in value:
+                yield from _leaves(f"stages.{stage['name']}", {**stage, "name": stage["name"]})
+        else:
+            yield from _leaves(name, value)
+    for file in document.get("files", ()):
+        yield from _keyed_file(f".local/{file['name']}", file["value"])
+
+
+def _keyed_file(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """The text as a whole, and where it is a JSON object its leaves too: the text then counts where they are equal."""
+    yield name, text
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from _leaves(f"{name}{LEAF_SEPARATOR}{key}", value)
+
+
+def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _leaves(f"{key}.{name}", item)
+    else:
+        yield key, _as_text(value)
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def params_history(stack: Target) -> str:
+    """The versions that Parameter Store keeps (the last 100), the newest first: when, and by whom."""
+    request = {"Name": stack.parameter, "MaxResults": PAGE_SIZE}
+    pages = list(stack.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
+    if not pages:
+        message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
+        raise AWSError(message, f"store them: invoke params.push {stack.options}")
+    rows = [_row(version) for page in pages for version in page["Parameters"]]
+    return table(HEAD, reversed(rows), right=("VERSION",))
+
+
+def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
+    who = str(found.get("LastModifiedUser") or "-")
+    name = who.rpartition(":")[2] if who.startswith("arn:") else who
+    return str(found["Version"]), stamp(found["LastModifiedDate"]), name, found.get("Tier", "Standard").lower()

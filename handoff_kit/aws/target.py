@@ -1,0 +1,61 @@
+"""The place of a project in AWS: its names, and the session that calls go through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from handoff_kit.remote.errors import told
+from handoff_runtime import keys
+from handoff_runtime.aws.clients import Clients
+from handoff_runtime.terminal import safe_name
+
+
+@dataclass(frozen=True)
+class Target:
+    """`name` is that of the task stack, `bucket` is empty where only the parameter is used.
+
+    `options` are the options that name the same project, for suggested commands.
+    """
+
+    project: str
+    environment: str
+    name: str
+    bucket: str
+    options: str
+    clients: Clients
+
+    @property
+    def parameter(self) -> str:
+        """The name of the parameter that holds the params document."""
+        return keys.parameter(self.name)
+
+    @property
+    def bucket_owner(self) -> str:
+        """The account that the bucket must belong to."""
+        with told():
+            return self.clients.bucket_owner()
+
+    def call(self, service: str, operation: str, **request: object) -> dict[str, Any]:
+        """Call an operation by the name of boto3's method; AWSError when it stays refused."""
+        with told():
+            return cast("dict[str, Any]", self.clients.call(service, operation, **request))
+
+    def call_unless(
+        self, codes: Collection[str], service: str, operation: str, **request: object
+    ) -> dict[str, Any] | None:
+        """Call an operation; None where AWS answers with one of these codes or statuses."""
+        with told():
+            return cast("dict[str, Any] | None", self.clients.call_unless(codes, service, operation, **request))
+
+    def pages(
+        self, service: str, operation: str, *, allow: Collection[str] = (), **request: object
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of a listing; none where AWS answers with one of the codes or statuses in `allow`."""
+        with told():
+            yield from self.clients.pages(service, operation, allow=allow, **request)
+
+    def shown(self, key: str) -> str:
+        """A key as s3://BUCKET/KEY, in one line."""
+        return f"s3://{self.bucket}/{safe_name(key)}"

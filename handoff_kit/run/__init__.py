@@ -1,0 +1,1 @@
+"""Runs of a project: local, in a container, on Fargate."""

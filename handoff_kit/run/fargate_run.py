@@ -1,0 +1,160 @@
+"""Run and stop tasks of a project on Fargate: options, start, watch, result.
+
+Reads the project's files; what calls ECS gets values.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handoff_kit import params as documents
+from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
+from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
+from handoff_kit.aws.ecs.run_task import TaskHooks, run_task_request, start_task
+from handoff_kit.aws.ecs.secret_detection import config_mask
+from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
+from handoff_kit.aws.ecs.task_observer import BRIEF
+from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
+from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
+from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Project
+from handoff_runtime.store import ConfigFile
+
+Say = Callable[[str], None]
+
+MAX_DATA_SHOWN = 200  # characters of --data
+
+
+class InterruptedRunError(HandoffError):
+    """A signal came before there was a task that could be left or stopped."""
+
+    def __init__(self, exit_code: int, hint: str) -> None:
+        super().__init__("interrupted before a task was started", hint)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """The options of `invoke run` as typed."""
+
+    command: str
+    data: Mapping[str, Any]
+    envs: Sequence[str]
+    cpu: str
+    memory: str
+    no_state: bool = False
+
+
+def validate_options(place: ProjectPlace, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
+    """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
+    files = documents.document(place, loaded, environment)["files"]
+    config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
+    check_data(words.data, place.name, config)
+    envs = parse_env(words.envs, place.name, config, loaded.envs)
+    own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
+    return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
+
+
+def describe_start(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, own: TaskSize) -> str:
+    """One sentence about the task to start, without the values of variables."""
+    where = "Fargate Spot" if network.spot else "Fargate"
+    data = json.dumps(dict(run.data), ensure_ascii=False)
+    parts = [
+        f"{where}, {(run.size or own).description}",
+        *([f"command {run.command}"] if run.command != "run" else []),
+        *([f"data {data if len(data) <= MAX_DATA_SHOWN else data[:MAX_DATA_SHOWN] + '...'}"] if run.data else []),
+        *([f"env {', '.join(run.envs)}"] if run.envs else []),
+        *(["without state"] if run.no_state else []),
+    ]
+    return f"start a task of {cluster.family} in cluster {task_id(network.cluster)} ({'; '.join(parts)})"
+
+
+def start_detached(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say) -> str:
+    """Start a task and do not watch it; its id."""
+    cluster, effects = _with_signals(cluster, InterruptPrompt(), say)
+    return task_id(start_task(cluster, run_task_request(network, cluster.family, run), effects))
+
+
+def run_attached(
+    cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Callable[[str], None]
+) -> tuple[str, TaskResult | Detached, int]:
+    """Start a task and watch it to its end: its id, the result, and the exit code."""
+    prompt = InterruptPrompt()
+    cluster, effects = _with_signals(cluster, prompt, say)
+
+    def watching(arn: str) -> TaskWatch:
+        return TaskWatch(cluster, arn, effects, prompt, show)
+
+    arn, found = run_and_watch(cluster, run_task_request(network, cluster.family, run), watching, effects)
+    return task_id(arn), found, prompt.exit_code if isinstance(found, Detached) else found.code
+
+
+def _with_signals(cluster: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tuple[ProjectTasks, TaskHooks]:
+    """The tasks with a session whose waits a signal ends, and the hooks for a start."""
+
+    def check() -> None:
+        if prompt.interrupted():
+            hint = f"if its answer was lost, a task may run anyway: {cluster.known.invoke('status')}"
+            raise InterruptedRunError(prompt.exit_code, hint)
+
+    stack = cluster.stack
+    attended = replace(stack, clients=stack.clients.beside(pause=prompt.pause))
+    return replace(cluster, stack=attended), TaskHooks(say, prompt.pause, time.monotonic, check)
+
+
+def describe_result(cluster: ProjectTasks, task: str, found: TaskResult | Detached) -> str:
+    """The result in one sentence, a hint, and the next command."""
+    known = cluster.known
+    if isinstance(found, Detached):
+        return f"detached: task {task} continues\n{commands_for_running(cluster, task)}"
+    if found.code == 0:
+        return f"task {task} {found.sentence}\nnext: {known.invoke('artifacts.get')}"
+    hint = f"hint: {found.hint}\n" if found.hint else ""
+    after = f"{known.invoke('logs')} --run {task}" if found.ran else known.invoke("status")
+    return f"task {task} {found.sentence}\n{hint}next: {after}"
+
+
+def commands_for_running(cluster: ProjectTasks, task: str) -> str:
+    """The commands for a running task."""
+    known = cluster.known
+    return f"to stop it: {known.invoke('stop')} --task {task}\nnext: {known.invoke('logs')} --run {task} --follow"
+
+
+def describe_stopped(task: str, found: TaskResult | Detached) -> str:
+    """The result of a stopped task in one sentence."""
+    if isinstance(found, Detached):
+        unknown = "was not stopped, since ECS does not know it at present, and may still run"
+        return f"task {task} {'is stopping, and not waited for' if found.stopping else unknown}"
+    return f"task {task} {found.sentence}"
+
+
+def tasks_to_stop(cluster: ProjectTasks, task: str) -> list[Task]:
+    """The tasks to stop: the one named, also where ECS does not list or know it yet; else all running ones.
+
+    Empty where that one has ended, or none is listed.
+    """
+    if not task:
+        return list_running_tasks(cluster)
+    if not TASK_ID.fullmatch(task_id(task)):
+        ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(cluster))
+        expected = f"one that runs: {ids}" if ids else "the id of a task"
+        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", cluster.known.invoke("status"))
+    found = describe_task(cluster, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
+    return [] if is_stopped(found) else [found]
+
+
+def stop_and_wait(cluster: ProjectTasks, found: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
+    """Stop tasks at the same time, and wait for each; their logs are not read."""
+    prompt = InterruptPrompt(answers=None)
+    cluster, effects = _with_signals(cluster, prompt, say)
+    timeouts = Timeouts(absence=BRIEF)
+    watched = [TaskWatch(cluster, task["taskArn"], effects, prompt, None, timeouts) for task in found]
+    for each in watched:
+        each.stop()
+    return [(task_id(each.arn), each.end()) for each in watched]

@@ -1,1 +1,0 @@
-"""Stacks of CloudFormation: what is deployed, what would change, and changing it."""
