@@ -1,131 +1,181 @@
-"""The forms in which values of a project file may be written, and what they become."""
+"""The declaration of a key of the project file, and the types that several keys share.
+
+A key is declared once, where its model has it: `cpu: Annotated[StrictInt, Key(...)] = Field(256, description=...)`.
+Validation, schema and reference read that declaration (`declaration_of`).
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
 
-from handoff_kit.fargate.sizes import CPUS, MEMORIES
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
+
+from handoff_kit.fargate.sizes import MEMORIES
+from handoff_kit.settings import suggestions
+from handoff_kit.settings.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, is_form
 from handoff_kit.words import split
 
-if TYPE_CHECKING:
-    from collections.abc import Container
-
-NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-VENV_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-COLLECTOR_STATS = "collector_stats"
-# An image as a Dockerfile's FROM takes it: [HOST[:PORT]/]PATH[:TAG][@DIGEST], https://pkg.go.dev/github.com/distribution/reference
-_HOST = r"[a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]+)?"
-_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
-_TAG = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-BASE = rf"^({_HOST}/)?{_PART}(/{_PART})*({_TAG})?(@sha256:[0-9a-f]{{64}})?$"
-# A Debian package as apt-get install takes it: NAME[:ARCHITECTURE][=VERSION], Debian Policy 5.6.1 and 5.6.12
-# (a name never ends in -, which would mean: remove it)
-PACKAGE = r"^[a-z0-9][a-z0-9+.-]*[a-z0-9+](:[a-z0-9]+)?(=[A-Za-z0-9.+:~*-]+)?$"
-SERVICE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-FOREVER = "forever"
-DAYS = rf"^([1-9][0-9]{{0,3}}d?|{FOREVER})$"
-MAX_DAYS = 9999
-# S3 counts no further (NewerNoncurrentVersions), Amazon S3 API Reference, NoncurrentVersionExpiration
-MAX_STATES = 100
-STATES = r"^([1-9][0-9]?|100)$"
-MEMORY = r"^([1-9][0-9]{2,5}|0\.5 ?Gi?B|[1-9][0-9]{0,2}(\.0)? ?Gi?B)$"
-MIN_STORAGE, MAX_STORAGE = 20, 200  # GiB; 20 come with every task
-MIN_STOP, MAX_STOP = 2, 120  # seconds
-MAX_WINDOW = 1440  # minutes
-# The days that CloudWatch Logs can keep a log group for, API Reference, PutRetentionPolicy
-RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
-RETENTION = rf"^(({'|'.join(map(str, RETENTIONS))})d?|{FOREVER})$"
-_ACCOUNT = r"[0-9]{12}"
-POLICY_ARN = rf"^arn:aws[a-z-]*:iam::(aws|{_ACCOUNT}):policy/[A-Za-z0-9+=,.@_/-]{{1,512}}$"
-SID = r"^[A-Za-z0-9]{1,100}$"
-ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
-RESOURCE = r"^(\*|arn:.+)$"
-TOPIC_ARN = rf"^arn:aws[a-z-]*:sns:[a-z0-9-]+:{_ACCOUNT}:[A-Za-z0-9_-]{{1,256}}$"
-CLUSTER = rf"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:{_ACCOUNT}:cluster/)?[A-Za-z0-9][A-Za-z0-9_-]{{0,254}}$"
-_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
-BUCKET = rf"^{_LABEL}(\.{_LABEL})*$"
-MIN_BUCKET, MAX_BUCKET = 3, 63
-VPC = r"^vpc-([0-9a-f]{8}|[0-9a-f]{17})$"
-SUBNET = r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$"
-SECURITY_GROUP = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$"
-MAX_SUBNETS, MAX_GROUPS = 16, 5  # ECS API Reference, AwsVpcConfiguration
-MAX_MANAGED = 10  # IAM: managed policies of a role
-# EventBridge Scheduler, CreateSchedule
-SCHEDULE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
+_QUOTES = "put it into quotes"
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _WHOLE = re.compile("0|[1-9][0-9]{0,5}")
 _PIP = re.compile(r"\s*(?:python3?\s+-m\s+)?pip3?\s+install\s(?P<rest>.*)", re.DOTALL)
 
 
-def is_name(text: str) -> bool:
-    """Whether a variable may be called so."""
-    return bool(re.fullmatch(NAME.strip("^$"), text))
+class Form(NamedTuple):
+    """How a value may be written: what becomes of the text in the file, and the type that editors see."""
+
+    parse: Callable[[object], object]
+    """Text that is not of the form stays as it is, so that strict types refuse it."""
+    schema: Any
 
 
-def is_venv_name(text: str) -> bool:
-    """Whether a venv may be called so."""
-    return bool(re.fullmatch(VENV_NAME.strip("^$"), text))
+@dataclass(frozen=True)
+class Key:
+    """What messages, schema and reference say of a key, or of an item in its list or mapping.
+
+    The type says it where an attribute is empty: Literal, bool and models have an `expected` and a `written`.
+    Of several keys of one type (the type's own, then the field's), the last that says something counts.
+    """
+
+    expected: str = ""
+    """What may stand here: `expected a number of seconds, 2 to 120`."""
+    example: str = ""
+    """A line that is right, for the hint."""
+    hint: str = ""
+    """Instead of `write it like this:` and the example."""
+    written: str = ""
+    """In the reference: the form of the value."""
+    default: str = ""
+    """In the reference: the default."""
+    parse: Form | None = None
+    suggest: Callable[[str], str | None] | None = None
+    """The hint for a text that is wrong, if what was meant can be seen in it."""
+    is_valid: Callable[[str], bool] | None = None
+    """Instead of the type's pattern."""
+    synonyms: tuple[str, ...] = ()
+    """Other words for the key, in lower case."""
+    is_text: bool = False
+    """Whether a bare number, `yes` or nothing is a mistake here, and no text."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401  # pydantic's own
+        if self.parse is None:
+            return handler(source)
+        before = BeforeValidator(self.parse.parse, json_schema_input_type=self.parse.schema)
+        return before.__get_pydantic_core_schema__(source, handler)
 
 
-def is_base(text: str) -> bool:
-    """Whether an image may be called so."""
-    return bool(re.fullmatch(BASE.strip("^$"), text))
+@dataclass(frozen=True)
+class Declaration:
+    """What may stand at a place of the file."""
+
+    key: Key = Key("a text")
+    pattern: str = ""
+    choices: tuple[str, ...] = ()
+    keys: Mapping[str, Declaration] = field(default_factory=dict)
+    """Of a mapping whose keys are known."""
+    items: Declaration | None = None
+    """Of a list, or of a mapping whose keys are free."""
+
+    def at(self, trail: Sequence[str | int]) -> Declaration:
+        """The declaration of what stands at a trail; inside of what holds nothing else, its own."""
+        found = self
+        for step in trail:
+            found = found.keys.get(str(step), Declaration()) if found.keys else found.items or found
+        return found
+
+    @property
+    def hint(self) -> str:
+        """The hint where nothing can be suggested."""
+        return self.key.hint or (f"write it like this: {self.key.example}" if self.key.example else _QUOTES)
+
+    def parse(self, value: object) -> object:
+        """A value as models hold it; as it is written where it is not of its form."""
+        return self.key.parse.parse(value) if self.key.parse else value
+
+    def accepts(self, text: str) -> bool:
+        """Whether a text is of the form declared; True where none is."""
+        if self.key.is_valid:
+            return self.key.is_valid(text)
+        return not self.pattern or is_form(self.pattern, text)
 
 
-def is_package(text: str) -> bool:
-    """Whether apt-get takes this for one package."""
-    return bool(re.fullmatch(PACKAGE.strip("^$"), text))
+_SIMPLE: dict[object, Key] = {
+    str: Key("a text", written="text"),
+    int: Key(written="number"),
+    bool: Key("true or false", written="`true` or `false`"),
+}
 
 
-def is_service(text: str) -> bool:
-    """Whether boto3 may call a service so."""
-    return bool(re.fullmatch(SERVICE.strip("^$"), text))
+def declaration_of(annotation: Any, metadata: Sequence[object] = (), outer: Key = Key()) -> Declaration:  # noqa: ANN401  # any type
+    """The declaration of a type, from its own annotations and those of the types inside; `outer` lends its hint."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return declaration_of(arguments[0], (*annotation.__metadata__, *metadata), outer)
+    inner = _declaration_inside(annotation, origin, arguments)
+    own = (each for each in metadata if isinstance(each, Key))
+    key = merge_keys(_SIMPLE.get(annotation, inner.key), *own)
+    if not (key.hint or key.example):
+        key = replace(key, hint=outer.hint, example=outer.example)
+    patterns = [str(pattern) for each in metadata if (pattern := getattr(each, "pattern", None))]
+    items = declaration_of(arguments[1 if origin is dict else 0], (), key) if origin in {tuple, list, dict} else None
+    return replace(inner, key=key, pattern=patterns[-1] if patterns else inner.pattern, items=items)
 
 
-def is_days(text: str) -> bool:
-    """Whether this says how long something is kept."""
-    return bool(re.fullmatch(DAYS.strip("^$"), text))
+def _declaration_inside(annotation: Any, origin: object, arguments: Sequence[Any]) -> Declaration:  # noqa: ANN401  # any type
+    """What a type says without annotations."""
+    if origin in {Union, UnionType}:
+        members = [declaration_of(each) for each in arguments if each is not NoneType]
+        return replace(members[0], keys={name: each for member in members for name, each in member.keys.items()})
+    if origin is Literal:
+        *first, last = arguments
+        written = f"{', '.join(f'`{word}`' for word in first)} or `{last}`"
+        return Declaration(Key(f"{', '.join(first)} or {last}", written=written), choices=tuple(arguments))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        keys = {
+            info.alias or name: declaration_of(info.annotation, info.metadata)
+            for name, info in annotation.model_fields.items()
+        }
+        return Declaration(Key("a mapping", written="mapping", default="the defaults of its keys"), keys=keys)
+    return Declaration(Key())
 
 
-def is_states(text: str) -> bool:
-    """Whether S3 can keep so many earlier states."""
-    return bool(re.fullmatch(STATES.strip("^$"), text))
+def merge_keys(*keys: Key) -> Key:
+    """One key that says what the last of them says, attribute by attribute."""
+    said = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
+    return Key(**said)
 
 
-def is_form(pattern: str, text: str) -> bool:
-    """Whether the whole of a text is of a form."""
-    return bool(re.fullmatch(pattern.strip("^$"), text))
+def integer(least: int, most: int) -> Form:
+    """A whole number."""
+    return Form(lambda value: _among(value, range(least, most + 1)), Annotated[int, Field(ge=least, le=most)])
 
 
-def is_bucket(text: str) -> bool:
-    """Whether S3 lets a bucket be called so."""
-    is_address = re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text)
-    return is_form(BUCKET, text) and MIN_BUCKET <= len(text) <= MAX_BUCKET and not is_address
+def number_of(allowed: tuple[int, ...]) -> Form:
+    """One of some numbers."""
+    return Form(lambda value: _among(value, allowed), Literal[allowed])
 
 
-def as_days(value: object) -> object:
-    """The number of days in `90d` or `90`; None for ever."""
-    if not isinstance(value, str) or not is_days(value):
-        return value
-    return None if value == FOREVER else int(value.removesuffix("d"))
-
-
-def as_states(value: object) -> object:
-    """The number in a text that is one."""
-    return int(value) if isinstance(value, str) and is_states(value) else value
-
-
-def as_flag(value: object) -> object:
-    """The truth of a word that has one."""
-    return _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
-
-
-def as_cpu(value: object) -> object:
-    """The number of CPU units in a text, where Fargate has it."""
-    return _among(value, CPUS)
+def _among(value: object, allowed: Container[int]) -> object:
+    if isinstance(value, str) and _WHOLE.fullmatch(value) and int(value) in allowed:
+        return int(value)
+    return value
 
 
 def as_memory(value: object) -> object:
@@ -134,53 +184,46 @@ def as_memory(value: object) -> object:
     return size if size in MEMORIES else value
 
 
-def as_storage(value: object) -> object:
-    """The number of GiB in a text, where Fargate has it."""
-    return _among(value, range(MIN_STORAGE, MAX_STORAGE + 1))
-
-
-def as_stop_timeout(value: object) -> object:
-    """The number of seconds in a text, where Fargate would wait so long."""
-    return _among(value, range(MIN_STOP, MAX_STOP + 1))
-
-
-def as_window(value: object) -> object:
-    """The number of minutes in a text, where a schedule's window may be so long."""
-    return _among(value, range(MAX_WINDOW + 1))
-
-
-def as_retention(value: object) -> object:
-    """The number of days in `90d` or `90`, where CloudWatch Logs knows it; None for ever."""
-    days = as_days(value)
-    return days if days is None or days in RETENTIONS else value
-
-
 def mebibytes(text: str) -> int | None:
     """The number of MiB in a text, whether Fargate has it or not."""
-    if not re.fullmatch(MEMORY.strip("^$"), text):
+    if not is_form(MEMORY, text):
         return None
     number = text.rstrip("GiB ")
     return int(number) if number == text else int(float(number) * 1024)
 
 
-def _among(value: object, allowed: Container[int]) -> object:
-    """The number in a text, where it is one of those allowed; else the text."""
-    found = isinstance(value, str) and _WHOLE.fullmatch(value) and int(value) in allowed
-    return int(value) if found else value  # type: ignore[call-overload]  # a text by now
+def _as_days(value: object) -> object:
+    """The number of days in `90d` or `90`; None for ever."""
+    if not isinstance(value, str) or not is_form(DAYS, value):
+        return value
+    return None if value == FOREVER else int(value.removesuffix("d"))
 
 
-def as_texts(value: object) -> object:
-    """A text as a list of one."""
+def as_retention(value: object) -> object:
+    """The number of days in `90d` or `90`, where CloudWatch Logs knows it; None for ever."""
+    days = _as_days(value)
+    return days if days is None or days in RETENTIONS else value
+
+
+def as_count(value: object) -> object:
+    """The number of states in a text."""
+    return int(value) if isinstance(value, str) and is_form(STATES, value) else value
+
+
+def _as_flag(value: object) -> object:
+    return _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
 def as_words(value: object) -> object:
-    """The words of a line; a list has them already."""
     return split(value).words if isinstance(value, str) else value
 
 
-def as_mapping(value: object) -> object:
-    """Bring the list form of envs, [{key: TZ, value: UTC}], into the mapping form."""
+def _as_mapping(value: object) -> object:
+    """The list form of envs, [{key: TZ, value: UTC}], as a mapping."""
     if isinstance(value, list) and all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
         return {item["key"]: item["value"] for item in value}
     return value
@@ -194,7 +237,6 @@ def as_directory(value: object) -> object:
 
 
 def as_requirements(value: object) -> object:
-    """The requirements in lines of `pip install ...`."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return [word for line in value for word in (installed(line) or ())]
     return value
@@ -214,3 +256,52 @@ def installed(line: str) -> tuple[str, ...] | None:
 def venv_name(directory: str) -> str:
     """The name of the venv in a directory."""
     return PurePosixPath(directory).name.lstrip(".-")
+
+
+class EnvItem(BaseModel):
+    """One environment variable in the list form of `envs`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Annotated[str, Field(pattern=NAME, description="The variable's name.")]
+    value: Annotated[
+        str,
+        WithJsonSchema({"type": ["string", "number", "boolean"]}),
+        Field(description="Its value, taken as it is written."),
+    ]
+
+
+Text: TypeAlias = Annotated[
+    str, WithJsonSchema({"type": ["string", "number", "boolean"]}), Key(hint=_QUOTES, written="text")
+]
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME)]
+Line: TypeAlias = Annotated[str, StringConstraints(min_length=1), Key(is_text=True)]
+TextMapping: TypeAlias = Annotated[
+    dict[Name, Text], Key("a mapping of names and texts", written="mapping: name to text")
+]
+_EnvValue: TypeAlias = Annotated[
+    Text, Key(hint="write it like this: envs: {TZ: UTC}, or as a list: - {key: TZ, value: UTC}")
+]
+Envs: TypeAlias = Annotated[
+    dict[Name, _EnvValue],
+    Key(
+        "a mapping of names and texts",
+        example="envs: {TZ: UTC}",
+        written="mapping: name to text; or a list of `key` and `value`",
+        parse=Form(_as_mapping, dict[Name, Text] | list[EnvItem]),
+    ),
+]
+Flag: TypeAlias = Annotated[
+    StrictBool, Key(parse=Form(_as_flag, bool | Literal["yes", "no", "on", "off"]), suggest=suggestions.flag)
+]
+Days: TypeAlias = Annotated[
+    StrictInt | None,
+    Key(
+        f"1d to {MAX_DAYS}d, or {FOREVER}",
+        written=f"days, or `{FOREVER}`",
+        parse=Form(
+            _as_days, Annotated[int, Field(ge=1, le=MAX_DAYS)] | Annotated[str, StringConstraints(pattern=DAYS)]
+        ),
+        suggest=suggestions.days,
+    ),
+]

@@ -5,59 +5,54 @@ The models here say it; what can be wrong with a file, and how that is told, is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
-
-from handoff_kit import faults
-from handoff_kit.errors import ProjectFileError
-from handoff_kit.faults.outline import Keys
-from handoff_kit.forms import BASE, COLLECTOR_STATS, MAX_STATES, venv_name
-from handoff_kit.settings.deploy import PLATFORMS, Deploy, Statement
-from handoff_kit.settings.schedule import Schedule
-from handoff_kit.settings.written import (
-    Args,
-    Days,
-    EnvItem,
-    Envs,
-    Installs,
-    Name,
-    Package,
-    Pattern,
-    Requirement,
-    Service,
-    States,
-    Step,
-    Text,
-    VenvName,
-    VenvPlace,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
 )
+from pydantic_core import ErrorDetails
+
+from handoff_kit.errors import ProjectFileError
+from handoff_kit.forms import (
+    Days,
+    Envs,
+    Form,
+    Key,
+    Line,
+    Text,
+    TextMapping,
+    as_count,
+    as_directory,
+    as_requirements,
+    as_words,
+    declaration_of,
+    venv_name,
+)
+from handoff_kit.settings import suggestions
+from handoff_kit.settings.deploy import PLATFORMS, Deploy
+from handoff_kit.settings.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
+from handoff_kit.settings.schedule import Schedule
 from handoff_kit.source import Data, Source, read
 from handoff_runtime.variables import PLACEHOLDER
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pydantic_core import ErrorDetails
-
-__all__ = [
-    "COLLECTOR_STATS",
-    "Deploy",
-    "EnvItem",
-    "Image",
-    "Keep",
-    "Params",
-    "Project",
-    "Schedule",
-    "Stage",
-    "Statement",
-    "Venv",
-    "load",
-    "placeholders",
-    "understood",
+VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]
+Requirements = Annotated[
+    tuple[Annotated[Line, Key("a requirement", example="tap: [tap-jsonl, requests>=2]")], ...],
+    Field(min_length=1),
+    Key("a list of requirements"),
 ]
+Package = Annotated[str, StringConstraints(pattern=PACKAGE), Key("a Debian package", is_text=True)]
+Service = Annotated[str, StringConstraints(pattern=SERVICE), Key("an AWS service as boto3 names it", is_text=True)]
 
 
 class Stage(BaseModel):
@@ -72,7 +67,10 @@ class Stage(BaseModel):
         },
     )
 
-    command: str | None = Field(
+    command: Annotated[
+        str | None,
+        Key("the program to run", example="- command: cat", default="one of `command` and `shell`", is_text=True),
+    ] = Field(
         None,
         min_length=1,
         description="The program to run: a name found in the stage's venv or on PATH, or a path inside the "
@@ -80,26 +78,54 @@ class Stage(BaseModel):
         "byte, and writes the number of rows to `.artifacts/collector_stats.json`.",
         examples=["tap-jsonl"],
     )
-    shell: str | None = Field(
+    shell: Annotated[
+        str | None,
+        Key("a line for the shell", example='- shell: "grep foo | sort"', default="one of the two", is_text=True),
+    ] = Field(
         None,
         min_length=1,
         description="Instead of `command`: a line for `sh -eu`, with pipes, redirections, variables and globs. A part "
         "of a pipe that fails fails the stage, where bash or another shell with pipefail is there.",
         examples=["grep foo | sort > .artifacts/sorted"],
     )
-    args: Args = Field(
+    args: Annotated[
+        tuple[Annotated[Text, Key("one word")], ...],
+        Key(
+            "a text or a list of words",
+            example='args: "--config tap.json"',
+            written="text, or a list of words",
+            parse=Form(as_words, Text | list[Text]),
+        ),
+    ] = Field(
         (),
         description="The words after the command: one text, split at blanks as a shell would (quotes keep "
         "words together), or a list with one word an item. Placeholders are filled within a word.",
         examples=["--config .env/config/tap.json", ["--name", "two words"]],
     )
-    venv: VenvPlace | None = Field(
+    venv: Annotated[
+        str | None,
+        Key(
+            "a name declared under venvs, or a path",
+            example="venv: tap",
+            written="name or path",
+            parse=Form(as_directory, str),
+            is_text=True,
+        ),
+    ] = Field(
         None,
         description="The virtual environment to run in: a name declared under `venvs`, or the path of one "
         "inside the project.",
         examples=["tap", "./venv/proc_01"],
     )
-    installs: Installs = Field(
+    installs: Annotated[
+        tuple[Annotated[str, Key("a pip install line")], ...],
+        Key(
+            "a list of pip install lines",
+            example='installs: ["pip install tap-jsonl"]',
+            written="list of texts",
+            parse=Form(as_requirements, list[str]),
+        ),
+    ] = Field(
         (),
         description="The original form of `venvs`: what to install into the venv whose path the stage "
         "names, as `pip install` lines without options.",
@@ -117,54 +143,113 @@ class Image(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base: str = Field(
+    base: Annotated[
+        str, Key("an image", example="base: python:3.12-slim", written="name of an image", is_text=True)
+    ] = Field(
         "python:3.11-slim",
         pattern=BASE,
         description="The image to build on: any with Python and pip, and with Debian's apt-get where packages are "
         "named. For builds that can be repeated to the byte, name it by its digest too.",
         examples=["python:3.12-slim", "python:3.11-slim@sha256:" + 64 * "0"],
     )
-    packages: tuple[Package, ...] = Field(
+    packages: Annotated[
+        tuple[Package, ...],
+        Key(
+            "a list of Debian packages",
+            example="packages: [jq, git]",
+            written="list of Debian packages",
+            suggest=suggestions.package_list("packages"),
+        ),
+    ] = Field(
         (),
         description="Debian packages that the stages need, as `apt-get install` takes them.",
         examples=[["jq", "postgresql-client=15+248"]],
     )
-    build_packages: tuple[Package, ...] = Field(
+    build_packages: Annotated[
+        tuple[Package, ...],
+        Key(
+            "a list of Debian packages",
+            example="build_packages: [gcc, git]",
+            written="list of Debian packages",
+            suggest=suggestions.package_list("build_packages"),
+        ),
+    ] = Field(
         (),
         description="Debian packages needed only while the venvs are made (a compiler, `git`, headers). They do "
         "not stay in the image.",
         examples=[["gcc", "libc6-dev", "git"]],
     )
-    steps: tuple[Step, ...] = Field(
+    steps: Annotated[
+        tuple[Annotated[Line, Key("a line for the shell", hint='write it in quotes: steps: ["mkdir /opt/data"]')], ...],
+        Key(
+            "a list of lines for the shell",
+            example='steps: ["mkdir /opt/data"]',
+            written="list of lines for `sh`",
+            suggest=suggestions.list_of_one("steps"),
+        ),
+    ] = Field(
         (),
         description="Further build steps: lines for `sh`, run as root in the image after its packages, each a "
         "layer of its own. They must not hold a secret: everyone who has the image can read them.",
         examples=[["ln -s /usr/bin/mawk /usr/local/bin/awk"]],
     )
-    platform: Literal["linux/amd64", "linux/arm64"] | None = Field(
+    platform: Annotated[
+        Literal["linux/amd64", "linux/arm64"] | None,
+        Key(
+            hint="leave it out to build for the machine that builds",
+            default="the builder's own",
+            suggest=suggestions.platform,
+        ),
+    ] = Field(
         None,
         description="The platform to build for. Without it: that of the builder, or what `--platform` says.",
         examples=["linux/arm64"],
     )
-    store: Literal["aws", "none"] = Field(
+    store: Annotated[
+        Literal["aws", "none"], Key(hint="aws takes boto3 along; none is for images that never run on AWS")
+    ] = Field(
         "aws",
         description="Where the image can find its params and keep its state: `aws` takes boto3 along, with `none` "
         "the image serves `invoke run-local --container` alone and is 9 MB smaller.",
         examples=["none"],
     )
-    services: tuple[Service, ...] = Field(
+    services: Annotated[
+        tuple[Service, ...],
+        Key(
+            "a list of AWS services",
+            example="services: [dynamodb]",
+            written="list of names",
+            suggest=suggestions.list_of_words("services"),
+        ),
+    ] = Field(
         (),
         description="AWS services, as boto3 names them, that functions in `impl.py` use. Those that handoff "
         "itself needs are always there; the rest of boto3's data is left out.",
         examples=[["dynamodb"]],
     )
-    exclude: tuple[Pattern, ...] = Field(
+    exclude: Annotated[
+        tuple[Annotated[Line, Key("a pattern")], ...],
+        Key(
+            "a list of patterns",
+            example='exclude: [notebooks, "data/*.parquet"]',
+            written="list of patterns",
+            suggest=suggestions.list_of_words("exclude"),
+        ),
+    ] = Field(
         (),
         description="Files of the project that shall stay out of the image, as glob patterns relative to the "
         "project; a directory stands for all in it.",
         examples=[["notebooks", "data/*.parquet"]],
     )
-    include: tuple[Pattern, ...] = Field(
+    include: Annotated[
+        tuple[Annotated[Line, Key("a pattern")], ...],
+        Key(
+            "a list of patterns",
+            example="include: [certificates/client.pem]",
+            written="list of patterns",
+            suggest=suggestions.list_of_words("include"),
+        ),
+    ] = Field(
         (),
         description="Files that are to be in the image although they look like credentials (`.aws`, `.netrc`, private "
         "keys, `.env` files), which are left out otherwise: patterns like those of `exclude`.",
@@ -177,19 +262,29 @@ class Keep(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    runs: Days = Field(
+    runs: Annotated[Days, Key(example="runs: 90d", default="`90d`")] = Field(
         90,
         description="How long record, log and artifacts of a run stay, and its line in the history: days, as `90d` or "
         "`90`, or `forever`.",
         examples=["365d"],
     )
-    artifacts: Days = Field(
+    artifacts: Annotated[Days, Key(example="artifacts: 30d", default="`30d`")] = Field(
         30,
         description="How long earlier versions of what lies in `.artifacts` (earlier states too) and of pushed files "
         "stay after they were replaced or removed. The newest version of each stays in any case.",
         examples=["7d"],
     )
-    states: States = Field(
+    states: Annotated[
+        StrictInt,
+        Key(
+            f"a number, 1 to {MAX_STATES}",
+            example="states: 50",
+            parse=Form(
+                as_count, Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)]
+            ),
+            suggest=suggestions.states,
+        ),
+    ] = Field(
         50,
         description=f"How many earlier states stay, the newest ones, 1 to {MAX_STATES}; `invoke state.restore` brings "
         "one back. Those of the last day stay all, and none stays longer than `artifacts` says.",
@@ -202,7 +297,10 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tier: Literal["standard", "advanced"] = Field(
+    tier: Annotated[
+        Literal["standard", "advanced"],
+        Key(hint="standard holds 4,096 bytes and is free, advanced holds 8,192 and is charged for"),
+    ] = Field(
         "standard",
         description="The dearest tier that may be used: `standard` holds 4,096 bytes and is free, `advanced` holds "
         "8,192 and is charged for. It is used only when the document, compressed, needs it; a parameter that was "
@@ -237,7 +335,7 @@ class Project(BaseModel):
     description: Text = Field(
         "", description="What the pipeline does, in a line.", examples=["Daily exchange rates, to CSV"]
     )
-    vars: dict[Name, Text] = Field(
+    vars: Annotated[TextMapping, Key(example="vars: {base: JPY}")] = Field(
         default_factory=dict,
         description="Defaults of the placeholders `{{ name }}`; `--data` and `--var` override them.",
         examples=[{"base": "JPY"}],
@@ -248,59 +346,97 @@ class Project(BaseModel):
         "Values are taken as they are written, and may hold placeholders.",
         examples=[{"TZ": "UTC"}, [{"key": "TZ", "value": "UTC"}]],
     )
-    declared: dict[VenvName, Annotated[tuple[Requirement, ...], Field(min_length=1)]] = Field(
+    declared: Annotated[
+        dict[VenvName, Requirements],
+        Key(
+            "a mapping of names and requirements",
+            example="venvs: {tap: [tap-jsonl]}",
+            written="mapping: name to a list of requirements",
+        ),
+    ] = Field(
         default_factory=dict,
         alias="venvs",
         description="Virtual environments that `invoke install` makes in `venv/NAME`, each with its "
         "requirements, written as for pip.",
         examples=[{"tap": ["tap-jsonl"], "target": ["target-csv>=0.3"]}],
     )
-    stages: tuple[Stage, ...] = Field(
+    stages: Annotated[
+        tuple[Annotated[Stage, Key("a stage, a mapping", example="- command: cat", suggest=suggestions.stage)], ...],
+        Key(
+            "a list of stages",
+            hint='begin every stage with a dash: - command: cat; a line for the shell is - shell: "..."',
+            written="list of stages",
+        ),
+    ] = Field(
         alias="commands",
         min_length=1,
         description="The pipeline: its stages from first to last, all started at once and joined by pipes.",
         examples=[[{"command": "cat", "args": "data.txt"}, {"command": "wc", "args": "-l"}]],
     )
-    state: Literal["all", "singer", "none"] | None = Field(
+    state: Annotated[
+        Literal["all", "singer", "none"] | None,
+        Key(
+            hint="state: all keeps the last stage's whole output, singer its last state, none nothing",
+            default="`singer` or `all`",
+        ),
+    ] = Field(
         None,
         description="What a run keeps in `.artifacts/state` from the last stage's output: `all` of it, the last state "
         "line of a `singer` target, or `none`, for a program whose output is no state (dbt). Default: `singer` where a "
         "stage is given the file (`--state .artifacts/state`), else `all`; `invoke check` prints which was chosen.",
         examples=["singer", "none"],
     )
-    meter: Literal["rows", "bytes", "off"] = Field(
+    meter: Annotated[Literal["rows", "bytes", "off"], Key(hint="leave it out to count rows")] = Field(
         "rows", description="What is counted between the stages.", examples=["bytes"]
     )
 
-    overlap: Literal["fail", "skip", "wait"] = Field(
+    overlap: Annotated[Literal["fail", "skip", "wait"], Key(hint="leave it out to fail")] = Field(
         "fail",
         description="What becomes of a run that begins while another one of the project is under way: it fails "
         "(exit 75), is skipped (exit 0, told in the history), or waits until the other has ended.",
         examples=["skip"],
     )
-    image: Image = Field(
+    image: Annotated[
+        Image, Key(example="image: {base: python:3.12-slim, packages: [jq]}", suggest=suggestions.image)
+    ] = Field(
         default_factory=Image,
         description="What `invoke build` makes the image of.",
         examples=[{"base": "python:3.12-slim", "packages": ["jq"]}],
     )
-    keep: Keep = Field(
+    keep: Annotated[
+        Keep,
+        Key(example="keep: {runs: 90d, artifacts: 30d, states: 50}", suggest=suggestions.keep),
+    ] = Field(
         default_factory=Keep,
         description="How long the bucket in AWS keeps what runs leave there. Its lifecycle rules see to it, a day or "
         "two late; nothing here is removed by them.",
         examples=[{"runs": "365d", "artifacts": "7d"}],
     )
-    params: Params = Field(
+    params: Annotated[Params, Key(example="params: {tier: standard}", suggest=suggestions.params)] = Field(
         default_factory=Params,
         description="How the params document is stored in AWS.",
         examples=[{"tier": "advanced"}],
     )
-    deploy: Annotated[Deploy, AfterValidator(_on_platform)] = Field(
+    deploy: Annotated[Deploy, AfterValidator(_on_platform), Key(example="deploy: {cpu: 1024, memory: 2GB}")] = Field(
         default_factory=Deploy,
         validate_default=True,
         description="How the project runs on AWS Fargate: how large, with what permissions, and where.",
         examples=[{"cpu": 1024, "memory": "2GB", "spot": True}],
     )
-    schedules: tuple[Schedule, ...] = Field(
+    schedules: Annotated[
+        tuple[
+            Annotated[
+                Schedule, Key("a schedule, a mapping", example='- cron: "0 2 * * *"', suggest=suggestions.schedule)
+            ],
+            ...,
+        ],
+        Key(
+            "a list of schedules",
+            hint='begin each with a dash: - cron: "0 2 * * *"',
+            written="list of schedules",
+            suggest=suggestions.schedules,
+        ),
+    ] = Field(
         (),
         description="When the project runs. `invoke schedule` puts them in force.",
         examples=[[{"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}]],
@@ -317,18 +453,7 @@ class Project(BaseModel):
         return (*declared, *(Venv(venv_name(path), path, tuple(words)) for path, words in filled.items()))
 
 
-def _keys(model: type[BaseModel]) -> tuple[str, ...]:
-    return tuple(info.alias or name for name, info in model.model_fields.items())
-
-
-_KEYS = Keys(
-    project=_keys(Project),
-    stage=_keys(Stage),
-    env_item=_keys(EnvItem),
-    schedule=_keys(Schedule),
-    statement=_keys(Statement),
-    parts={"image": _keys(Image), "keep": _keys(Keep), "params": _keys(Params), "deploy": _keys(Deploy)},
-)
+PROJECT_FILE = declaration_of(Project)
 
 
 def load(path: Path, shown: str) -> Project:
@@ -341,7 +466,9 @@ def understood(source: Source) -> Project:
     if source.data is None:
         raise ProjectFileError(source.problems)
     project, errors = _validated(source.data)
-    problems = faults.problems(source, _KEYS, errors)
+    from handoff_kit import faults  # noqa: PLC0415  # they read the models
+
+    problems = faults.problems(source, errors)
     if problems or project is None:
         raise ProjectFileError(problems)
     return project

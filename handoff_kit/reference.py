@@ -4,111 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from handoff_kit.project import Deploy, Image, Keep, Params, Project, Schedule, Stage, Statement
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic import BaseModel
-    from pydantic.fields import FieldInfo
+from handoff_kit.forms import Declaration, declaration_of
+from handoff_kit.project import Image, Keep, Params, Project, Stage
+from handoff_kit.settings.deploy import Deploy, Statement
+from handoff_kit.settings.schedule import Schedule
 
 BEGIN = "<!-- reference -->"
 END = "<!-- /reference -->"
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "project-yml.md"
 
 _PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
-_WRITTEN = {
-    "description": "text",
-    "vars": "mapping: name to text",
-    "envs": "mapping: name to text; or a list of `key` and `value`",
-    "venvs": "mapping: name to a list of requirements",
-    "commands": "list of stages",
-    "state": "`all`, `singer` or `none`",
-    "meter": "`rows`, `bytes` or `off`",
-    "overlap": "`fail`, `skip` or `wait`",
-    "command": "text",
-    "shell": "text",
-    "args": "text, or a list of words",
-    "venv": "name or path",
-    "installs": "list of texts",
-    "image": "mapping",
-    "base": "name of an image",
-    "packages": "list of Debian packages",
-    "build_packages": "list of Debian packages",
-    "steps": "list of lines for `sh`",
-    "platform": "`linux/amd64` or `linux/arm64`",
-    "store": "`aws` or `none`",
-    "services": "list of names",
-    "exclude": "list of patterns",
-    "include": "list of patterns",
-    "keep": "mapping",
-    "runs": "days, or `forever`",
-    "artifacts": "days, or `forever`",
-    "states": "number",
-    "params": "mapping",
-    "tier": "`standard` or `advanced`",
-    "deploy": "mapping",
-    "cpu": "number",
-    "memory": "MiB, or GB",
-    "storage": "GiB",
-    "architecture": "`x86_64` or `arm64`",
-    "spot": "`true` or `false`",
-    "log_retention": "days, or `forever`",
-    "stop_timeout": "seconds",
-    "tags": "mapping: name to text",
-    "policies": "list of ARNs and statements",
-    "vpc": "id",
-    "subnets": "list of ids",
-    "security_groups": "list of ids",
-    "public_ip": "`true` or `false`",
-    "cluster": "name or ARN",
-    "bucket": "name",
-    "alerts": "ARN",
-    "Sid": "letters and digits",
-    "Effect": "`Allow` or `Deny`",
-    "Action": "text, or a list of texts",
-    "Resource": "text, or a list of texts",
-    "Condition": "mapping: operator to a mapping of key to text, or to a list of texts",
-    "schedules": "list of schedules",
-    "name": "text",
-    "cron": "text",
-    "rate": "text",
-    "at": "text",
-    "timezone": "name of a time zone",
-    "data": "mapping: name to text",
-    "enabled": "`true` or `false`",
-    "window": "minutes",
-}
-_DEFAULTS = {
-    "commands": "required",
-    "state": "`singer` or `all`",
-    "command": "one of `command` and `shell`",
-    "shell": "one of the two",
-    "image": "the defaults of its keys",
-    "platform": "the builder's own",
-    "keep": "the defaults of its keys",
-    "runs": "`90d`",
-    "artifacts": "`30d`",
-    "params": "the defaults of its keys",
-    "deploy": "the defaults of its keys",
-    "memory": "the least that goes with `cpu`",
-    "architecture": "that of `platform`, else `x86_64`",
-    "spot": "`false`",
-    "public_ip": "`true`",
-    "log_retention": "`90d`",
-    **dict.fromkeys(("subnets", "security_groups"), "the shared ones"),
-    **dict.fromkeys(("cluster", "bucket", "alerts"), "the shared one"),
-    "Action": "required",
-    "Resource": "required",
-    "cron": "one of `cron`, `rate` and `at`",
-    "rate": "one of the three",
-    "at": "one of the three",
-    "enabled": "`true`",
-    "window": "`0`",
-}
 
 
 def reference() -> str:
@@ -136,15 +48,18 @@ def current(page: str) -> str:
 def _section(title: str, model: type[BaseModel]) -> Iterator[str]:
     yield from (f"### {title}", "", "| key | written as | default |", "|---|---|---|")
     keys = {info.alias or name: info for name, info in model.model_fields.items()}
-    for key, info in keys.items():
-        yield f"| `{key}` | {_WRITTEN[key]} | {_default(key, info)} |"
+    for name, declared in declaration_of(model).keys.items():
+        yield f"| `{name}` | {declared.key.written} | {_default(declared, keys[name])} |"
     yield ""
-    for key, info in keys.items():
-        yield from (f"**`{key}`**: {info.description}", "", "```yaml", *_examples(key, info), "```", "")
+    for name, info in keys.items():
+        yield from (f"**`{name}`**: {info.description}", "", "```yaml", *_examples(name, info), "```", "")
 
 
-def _default(key: str, info: FieldInfo) -> str:
-    return _DEFAULTS.get(key) or (f"`{info.default}`" if info.default and not info.default_factory else "none")
+def _default(declared: Declaration, info: FieldInfo) -> str:
+    if declared.key.default or info.is_required():
+        return declared.key.default or "required"
+    is_nothing = info.default in {None, "", ()} or info.default_factory
+    return "none" if is_nothing else f"`{json.dumps(info.default).strip(chr(34))}`"
 
 
 def _examples(key: str, info: FieldInfo) -> Iterator[str]:

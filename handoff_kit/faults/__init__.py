@@ -7,86 +7,66 @@ is told in a library's words. What follows from a fault told already is left out
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
-from handoff_kit.faults import (
-    deploy,
-    image,
-    lines,
-    names,
-    network,
-    policies,
-    schedules,
-    shapes,
-    sizes,
-    stages,
-    tags,
-    venvs,
-)
-from handoff_kit.faults import keys as key_rules
-from handoff_kit.faults.outline import Keys, Outline
+from pydantic_core import ErrorDetails
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from pydantic_core import ErrorDetails
-
-    from handoff_kit.faults.fault import Fault
-    from handoff_kit.source import Problem, Source
-
-__all__ = ["Keys", "problems"]
+from handoff_kit.faults import aws_resources, fargate, image, keys, schedules, shapes, stages
+from handoff_kit.faults.fault import Fault, Outline
+from handoff_kit.source import Problem, Source
 
 _FIRST: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
-    key_rules.unknown,
-    shapes.missing,
-    deploy.unfilled,
-    sizes.pairs,
+    keys.unknown,
+    shapes.missing_values,
+    fargate.unfilled_placeholders,
+    fargate.impossible_sizes,
 )
 _THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
-    shapes.unusable,
-    shapes.unquoted,
-    shapes.empty,
-    lines.args,
-    lines.commands,
-    names.var_names,
-    names.env_names,
-    venvs.declared,
-    venvs.named,
-    venvs.installs,
-    venvs.clashes,
-    image.unfilled,
-    image.padded,
+    shapes.invalid_characters,
+    shapes.unquoted_scalars,
+    shapes.empty_texts,
+    stages.unquoted_operators,
+    stages.command_lines,
+    stages.var_names,
+    stages.env_names,
+    stages.declared_venvs,
+    stages.stage_venvs,
+    stages.installs,
+    stages.clashing_venvs,
+    image.unfilled_placeholders,
+    image.padded_names,
     image.bases,
     image.packages,
     image.steps,
     image.services,
     image.patterns,
-    image.idle,
-    deploy.processors,
-    tags.names,
-    tags.values,
-    tags.number,
-    policies.arns,
-    policies.names,
-    policies.statements,
-    network.forms,
-    network.counts,
-    network.belonging,
-    schedules.crowded,
+    image.ineffective_keys,
+    fargate.contradicting_platforms,
+    fargate.tag_names,
+    fargate.tag_values,
+    fargate.number_of_tags,
+    aws_resources.managed_policies,
+    aws_resources.statement_ids,
+    schedules.names,
+    shapes.malformed_texts,
+    aws_resources.incomplete_statements,
+    aws_resources.network_counts,
+    aws_resources.network_combinations,
+    schedules.several_times,
     schedules.expressions,
-    schedules.zones,
     schedules.data_names,
-    schedules.whole,
-    stages.incomplete,
-    stages.pipeline,
+    schedules.without_time,
+    schedules.repeated_names,
+    stages.incomplete_stages,
+    stages.missing_stages,
 )
 
 
-def problems(source: Source, keys: Keys, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
+def problems(source: Source, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
     """Every problem in the order of the file: what reading found, and what the rules find."""
-    faults = _faults(Outline(source, keys), errors)
+    faults = _faults(Outline(source), errors)
     if not faults and not source.problems:
-        faults = [shapes.untold(source, error) for error in errors]
+        faults = [shapes.other_error(source, error) for error in errors]
     found = [fault.placed(source) for fault in faults]
     told = {(problem.line, problem.column) for problem in source.problems}
     own = [problem for problem in found if (problem.line, problem.column) not in told]
@@ -94,13 +74,12 @@ def problems(source: Source, keys: Keys, errors: Sequence[ErrorDetails]) -> tupl
 
 
 def _faults(outline: Outline, errors: Sequence[ErrorDetails]) -> list[Fault]:
+    """What the rules find, in their order, without what follows from a fault found before."""
     faults: list[Fault] = []
-    for found in _found(outline, errors):
+    for found in (
+        *(rule(outline) for rule in _FIRST),
+        shapes.type_errors(outline, errors),
+        *(rule(outline) for rule in _THEN),
+    ):
         faults += [fault for fault in found if not any(fault.follows(earlier) for earlier in faults)]
     return faults
-
-
-def _found(outline: Outline, errors: Sequence[ErrorDetails]) -> Iterator[Iterator[Fault]]:
-    yield from (rule(outline) for rule in _FIRST)
-    yield shapes.wrong(outline, errors)
-    yield from (rule(outline) for rule in _THEN)

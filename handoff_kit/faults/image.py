@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
-from handoff_kit.faults.fault import Fault, label, quoted, short
-from handoff_kit.forms import is_base, is_package, is_service
+from handoff_kit.faults.fault import Fault, Outline, label
 from handoff_kit.image.context import ELSEWHERE, NEVER
+from handoff_kit.settings.patterns import BASE, PACKAGE, SERVICE, is_form
+from handoff_kit.settings.suggestions import packages_in
+from handoff_kit.source import Trail
+from handoff_kit.source.problem import quoted, short
 from handoff_runtime.variables import PLACEHOLDER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from handoff_kit.faults.outline import Outline
-    from handoff_kit.source import Trail
 
 _EXAMPLE = "python:3.12-slim"
 _TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
 _EXAMPLES = {"exclude": "notebooks", "include": "certificates/client.pem"}
 _OWN = "put it into the project's own Dockerfile.j2, which extends ours: docs/image.md tells how"
-_PLATFORMS = {
-    **dict.fromkeys(("aarch64", "arm", "arm64/v8", "linux/aarch64"), "linux/arm64"),
-    **dict.fromkeys(("intel", "x64", "x86", "x86_64", "x86-64", "linux/x86_64", "linux"), "linux/amd64"),
-}
 _FROM = re.compile(r"\s*FROM\s+(?:--\S+\s+)*", re.IGNORECASE)
 _AS = re.compile(r"\s+AS\s+\S+\s*$", re.IGNORECASE)
 _PLATFORM = re.compile(r"--platform=(linux/amd64|linux/arm64)\s")
 _PINNED = re.compile(r"([^\s<>=!~]+)\s*(?:[<>!~=]=+|[<>])\s*([^\s,]*).*")
 _SLASH = re.compile(r"\\+")
-_INSTALL = re.compile(r"\s*(?:sudo\s+)?(?:apt(?:-get)?\s.*?\binstall\s)?(.*)", re.DOTALL)
 _INSTRUCTION = re.compile(
     r"\s*(ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL"
     r"|USER|VOLUME|WORKDIR)(?=\s|$)\s*(.*)",
@@ -38,30 +30,15 @@ _INSTRUCTION = re.compile(
 )
 
 
-def rewritten(trail: Trail, found: str) -> str | None:
-    """How a text would be right that stands where the image has a mapping, a list or a platform."""
-    if trail == ("image",) and is_base(found) and re.search("[:/]", found):
-        return f"write it like this: image: {{base: {found}}}"
-    if trail == ("image", "platform") and (meant := _PLATFORMS.get(found.lower())):
-        return f"did you mean `{meant}`?"
-    if trail in {("image", "packages"), ("image", "build_packages")} and (words := _packages(found)):
-        return _as_list(trail, words)
-    if trail in {("image", "services"), ("image", "exclude"), ("image", "include")} and found.strip():
-        return _as_list(trail, re.findall(r"[^\s,]+", found))
-    return _as_list(trail, [found]) if trail == ("image", "steps") and found.strip() else None
-
-
-def unfilled(outline: Outline) -> Iterator[Fault]:
+def unfilled_placeholders(outline: Outline) -> Iterator[Fault]:
     """Placeholders, which only a run fills."""
-    for trail, value in outline.image_texts(
-        "base", "packages", "build_packages", "steps", "services", "exclude", "include"
-    ):
+    for trail, value in outline.image_texts(*_TEXTS):
         if found := PLACEHOLDER.search(value):
             message = f"{label(trail)} holds {found.group()}, which nothing fills while the image is made"
             yield Fault(trail, message, "write the value itself; placeholders are filled when the pipeline runs")
 
 
-def padded(outline: Outline) -> Iterator[Fault]:
+def padded_names(outline: Outline) -> Iterator[Fault]:
     """Blanks around a name, which quotes keep."""
     for trail, value in outline.image_texts(*(key for key in _TEXTS if key != "steps")):
         if value != value.strip():
@@ -75,7 +52,7 @@ def bases(outline: Outline) -> Iterator[Fault]:
         if value == "scratch":
             message = "`base` is scratch, which is empty; expected an image with Python"
             yield Fault(trail, message, f"write it like this: base: {_EXAMPLE}")
-        elif not is_base(value):
+        elif not is_form(BASE, value):
             hint = f"write it like this: base: {_image(value) or _EXAMPLE}"
             yield Fault(trail, *(_digest(value) or (_base(value), hint)))
 
@@ -83,7 +60,7 @@ def bases(outline: Outline) -> Iterator[Fault]:
 def packages(outline: Outline) -> Iterator[Fault]:
     """What apt-get would not take for one package."""
     for trail, value in outline.image_texts("packages", "build_packages"):
-        if not is_package(value):
+        if not is_form(PACKAGE, value):
             yield Fault(trail, *_package(trail, value))
 
 
@@ -101,10 +78,12 @@ def steps(outline: Outline) -> Iterator[Fault]:
 def services(outline: Outline) -> Iterator[Fault]:
     """Names of services that are none of boto3's."""
     for trail, value in outline.image_texts("services"):
-        if not is_service(value):
+        if not is_form(SERVICE, value):
             meant = re.sub(r"^(?:amazon|aws)\W+", "", value.lower())
             message = f"`{short(value)}` is not a service, expected its name in boto3: lower case, digits and -"
-            yield Fault(trail, message, f"did you mean `{meant}`?" if is_service(meant) else "for example: dynamodb")
+            yield Fault(
+                trail, message, f"did you mean `{meant}`?" if is_form(SERVICE, meant) else "for example: dynamodb"
+            )
 
 
 def patterns(outline: Outline) -> Iterator[Fault]:
@@ -115,7 +94,7 @@ def patterns(outline: Outline) -> Iterator[Fault]:
             yield Fault(trail, *found)
 
 
-def idle(outline: Outline) -> Iterator[Fault]:
+def ineffective_keys(outline: Outline) -> Iterator[Fault]:
     """What has no effect, or cannot be done, because of what else the image is told to be."""
     image = outline.image()
     if image.get("store") == "none" and image.get("services"):
@@ -128,16 +107,11 @@ def idle(outline: Outline) -> Iterator[Fault]:
                 yield Fault(("image", key), message, f"build on Debian: base: {_EXAMPLE}", on_key=True)
 
 
-def _as_list(trail: Trail, texts: Sequence[str]) -> str:
-    written = (text if re.fullmatch(r"\w[\w./+=-]*", text) else quoted(text) for text in texts)
-    return f"write it as a list: {trail[-1]}: [{', '.join(written)}]"
-
-
 def _image(value: str) -> str:
     """The image that a text most likely means, and the platform it names; empty when none."""
     plain = re.sub(r"^\w+://", "", _AS.sub("", _FROM.sub("", value, count=1)).strip())
     name, colon, tag = plain.partition(":")
-    meant = next((text for text in (plain, name.lower() + colon + tag, plain.lower()) if is_base(text)), "")
+    meant = next((text for text in (plain, name.lower() + colon + tag, plain.lower()) if is_form(BASE, text)), "")
     platform = _PLATFORM.search(value)
     return f"{meant}, platform: {platform[1]}" if meant and platform else meant
 
@@ -145,38 +119,31 @@ def _image(value: str) -> str:
 def _base(value: str) -> str:
     if _FROM.match(value) or _AS.search(value):
         return f"`base` is a line of a Dockerfile, {short(value)}; expected an image alone"
-    if value != value.lower() and is_base(_image(value)):
+    if value != value.lower() and is_form(BASE, _image(value)):
         return f"`base` is `{short(value)}`, expected an image's name, in lower case"
     return f"`base` is `{short(value)}`, expected an image, as NAME:TAG"
 
 
 def _digest(value: str) -> tuple[str, str] | None:
     name, at, _ = value.partition("@")
-    if not at or not is_base(name):
+    if not at or not is_form(BASE, name):
         return None
     message = "the digest of `base` is not whole, expected @sha256: and 64 digits, 0 to 9 and a to f"
     return message, f"the builder shows it: docker buildx imagetools inspect {name}"
-
-
-def _packages(value: str) -> tuple[str, ...]:
-    """The packages that a line names; none where it holds anything else."""
-    found = _INSTALL.fullmatch(value)
-    words = tuple(word for word in re.split(r"[\s,]+", found[1] if found else "") if word and not word.startswith("-"))
-    return words if all(map(is_package, words)) else ()
 
 
 def _package(trail: Trail, value: str) -> tuple[str, str]:
     key, shown = trail[1], short(value)
     if value.startswith("-"):
         return f"found the apt-get option {shown}, expected a Debian package", f"name packages only: {key}: [jq, git]"
-    if (pinned := _PINNED.fullmatch(value)) and is_package(pinned[1]):
+    if (pinned := _PINNED.fullmatch(value)) and is_form(PACKAGE, pinned[1]):
         hint = f"Debian takes one version, or any: {pinned[1]}={pinned[2] or '1.7'}*, or {pinned[1]}"
         return f"`{shown}` asks for a version as pip would, expected a Debian package", hint
     if re.search(r"[\s,]", value):
-        hint = f"write one an item: {key}: [{', '.join(_packages(value) or ('jq', 'git'))}]"
+        hint = f"write one an item: {key}: [{', '.join(packages_in(value) or ('jq', 'git'))}]"
         return f"`{shown}` is more than one word, expected one Debian package", hint
     meant = value.lower().replace("_", "-").strip("-.,;")
-    hint = f"did you mean `{meant}`?" if is_package(meant) else f"for example: {key}: [jq, git]"
+    hint = f"did you mean `{meant}`?" if is_form(PACKAGE, meant) else f"for example: {key}: [jq, git]"
     return f"`{shown}` is not a Debian package, expected lower-case letters, digits, +, - and .", hint
 
 

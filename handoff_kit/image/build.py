@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import forms, locks
+from handoff_kit import locks
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import context, dockerfile, obstacles
+from handoff_kit.settings.patterns import BASE
 from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def repository(project: str) -> str:
 
 def checked(tag: str) -> str:
     """A name for an image, if it is one that a registry takes."""
-    if re.fullmatch(forms.BASE.strip("^$"), tag) and "@" not in tag:
+    if re.fullmatch(BASE.strip("^$"), tag) and "@" not in tag:
         return tag
     message = f"--tag: found {tag!r}, expected a name as docker takes it: [HOST[:PORT]/]PATH[:TAG], in lower case"
     raise ProjectError(message, "for example: --tag mine:1.2")

@@ -11,12 +11,12 @@ from handoff_kit import params as documents
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate import overrides, secrets
 from handoff_kit.faults import timezones
-from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import nearest
 from handoff_kit.remote.names import CONTAINER
 from handoff_kit.schedules import expression, times
 from handoff_kit.schedules.template import OURS
 from handoff_kit.schedules.zone import zone
+from handoff_kit.settings.patterns import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.settings.schedule import Schedule
 from handoff_runtime.store import ConfigFile
 

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import Deploy, Project, Statement, understood
+from handoff_kit.project import Project, understood
+from handoff_kit.settings.deploy import Deploy, Statement
 from handoff_kit.source import parse
 
 SHOWN = "projects/foo/project.yml"

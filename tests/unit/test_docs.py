@@ -10,7 +10,10 @@ import pytest
 
 from handoff_kit import reference
 from handoff_kit.fargate.sizes import SIZES
-from handoff_kit.project import Deploy, EnvItem, Image, Keep, Params, Project, Schedule, Stage, Statement
+from handoff_kit.forms import EnvItem
+from handoff_kit.project import Image, Keep, Params, Project, Stage
+from handoff_kit.settings.deploy import Deploy, Statement
+from handoff_kit.settings.schedule import Schedule
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

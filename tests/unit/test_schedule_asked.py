@@ -14,12 +14,13 @@ import pytest
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, Schedule
+from handoff_kit.project import Project
 from handoff_kit.remote.stack import Stack
 from handoff_kit.schedules import asked, kept, listing
 from handoff_kit.schedules import plan as planning
 from handoff_kit.schedules.asked import Words
 from handoff_kit.schedules.plan import Wanted
+from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 

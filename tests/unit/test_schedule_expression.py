@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit.project import Schedule
 from handoff_kit.schedules import expression, zone
+from handoff_kit.settings.schedule import Schedule
 
 if TYPE_CHECKING:
     from handoff_kit.schedules.expression import Kind

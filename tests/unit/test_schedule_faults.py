@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import Project, Schedule, understood
+from handoff_kit.project import Project, understood
 from handoff_kit.schedules import expression
+from handoff_kit.settings.schedule import Schedule
 from handoff_kit.source import parse
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.project import Deploy
 from handoff_kit.schedules.machine import JITTER, NOT_STARTED, WAITS, WEEK, machine
+from handoff_kit.settings.deploy import Deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

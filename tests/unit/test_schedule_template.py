@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rendered import ROOT, checkov, golden, lint, understood
 
-from handoff_kit.project import Deploy, Schedule
 from handoff_kit.remote import names
 from handoff_kit.schedules import kept
 from handoff_kit.schedules.machine import machine
 from handoff_kit.schedules.template import schedule
+from handoff_kit.settings.deploy import Deploy
+from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.deployed import Deployed
 
 if TYPE_CHECKING:

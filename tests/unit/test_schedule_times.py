@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handoff_kit.project import Schedule
 from handoff_kit.schedules import expression
 from handoff_kit.schedules.times import Coming, coming
+from handoff_kit.settings.schedule import Schedule
 
 BERLIN, NEW_YORK, LORD_HOWE, UTC = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"
 
