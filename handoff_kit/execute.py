@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import sysconfig
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from handoff_kit import command, locks
+from handoff_kit import command
 from handoff_kit.errors import CommandError, HandoffError
 from handoff_kit.image.context import FIRST_TIME, sha256_of
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step, WriteContext, WriteFile
-from handoff_kit.venvs import STAMP, stamp_of
+from handoff_kit.venvs import locks
+from handoff_kit.venvs.install import STAMP, stamp_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -77,7 +77,7 @@ def _perform(step: Step, say: Say) -> None:
             _lock(step, say)
         case StampVenv():
             lock = step.lock.read_text(encoding="utf-8")
-            _write(step.directory / STAMP, stamp_of(lock, step.directory, step.python), 0o644)
+            _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
 
 
 def _write(path: Path, text: str, mode: int, directory_mode: int = 0o777) -> None:
@@ -163,22 +163,10 @@ def _lock(step: LockRequirements, say: Say) -> None:
 def _resolve(step: LockRequirements, python: str) -> None:
     with TemporaryDirectory(prefix="handoff-") as scratch:
         output = Path(scratch) / step.lock.name
-        pins = _uv_pins(step, python, output) if step.resolver == "uv" else _pip_pins(step, output)
-    head = locks.serves(step.resolver, python, sysconfig.get_platform())
-    _write(step.lock, locks.compose(step.requirements, pins, head), 0o644)
-
-
-def _uv_pins(step: LockRequirements, python: str, output: Path) -> str:
-    """uv keeps the versions it finds in its output file, where they still fit."""
-    if step.lock.exists() and not step.upgrade:
-        shutil.copyfile(step.lock, output)
-    argv = (*step.argv, "--python-version", python, "--output-file", str(output))
-    given = "".join(f"{text}\n" for text in step.requirements)
-    command.run(argv, cwd=step.cwd, purpose=step.purpose, saying=command.Saying(locks.TELLING), given=given)
-    return output.read_text(encoding="utf-8")
-
-
-def _pip_pins(step: LockRequirements, output: Path) -> str:
-    argv = (*step.argv, "--report", str(output))
-    command.run(argv, cwd=step.cwd, purpose=step.purpose, saying=command.Saying(locks.TELLING))
-    return locks.pins_of_report(output.read_text(encoding="utf-8"))
+        if step.lock.exists() and not step.upgrade:  # uv keeps the versions in its output file, where they still fit
+            shutil.copyfile(step.lock, output)
+        argv = (*step.argv, "--python-version", python, "--output-file", str(output))
+        given = "".join(f"{text}\n" for text in step.requirements)
+        command.run(argv, cwd=step.cwd, purpose=step.purpose, saying=command.Saying(locks.FAILURES), given=given)
+        pins = output.read_text(encoding="utf-8")
+    _write(step.lock, locks.lock_text(step.requirements, pins, python), 0o644)

@@ -18,7 +18,7 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.image import container as containers
 from handoff_kit.runtime import LocalRun, last_record
 from handoff_kit.runtime import run as run_it
-from handoff_kit.venvs import status
+from handoff_kit.venvs.install import venv_status
 from handoff_runtime import function, store, variables
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _rendered(place: ProjectPlace, environment: str, command: str, *, installed:
 
 
 def _check_venvs(place: ProjectPlace, loaded: Project) -> None:
-    states = {venv.name: status(place, venv) for venv in loaded.venvs}
+    states = {venv.name: venv_status(place, venv) for venv in loaded.venvs}
     unready = [f"{name} is {state}" for name, state in states.items() if state != "ready"]
     if unready:
         raise ProjectError(

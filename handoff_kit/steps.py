@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,14 +62,13 @@ class WriteContext:
 class LockRequirements:
     """Requirements to be resolved into a lock file: exact versions, with the hashes of their files.
 
-    `resolver` says how `argv` is to be talked to (locks.py). The lock shall serve the first of `pythons`
-    and later; where no versions do, the next one is tried. An old lock's versions are kept
-    where they still fit, unless `upgrade` is set.
+    `argv` is uv's, which reads the requirements from its standard input. The lock serves the first of `pythons`
+    and later; where no versions do, the next one is tried. The versions of an earlier lock stay where they still fit,
+    unless `upgrade` is set.
     """
 
     lock: Path
     requirements: tuple[str, ...]
-    resolver: Literal["uv", "pip"]
     argv: tuple[str, ...]
     cwd: Path
     purpose: str

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from handoff_kit.faults import timezones
 from handoff_kit.faults.fault import Fault, Outline, label, mapping
 from handoff_kit.faults.keys import is_misspelt
 from handoff_kit.faults.stages import bad_name
 from handoff_kit.project import PROJECT_FILE
-from handoff_kit.schedules import expression
-from handoff_kit.schedules.expression import KINDS
+from handoff_kit.scheduling.expression import KINDS, expression_problem
+from handoff_kit.scheduling.timezones import timezone_problem
 from handoff_kit.settings.patterns import SCHEDULE_NAME, is_form
 from handoff_kit.source import Data, Trail
 from handoff_kit.source.problem import describe_value
@@ -46,12 +45,12 @@ def expressions(outline: Outline) -> Iterator[Fault]:
     """Times and time zones that are none; a time in an unknown zone is judged in UTC."""
     for trail, schedule in outline.schedules():
         zone = schedule.get("timezone")
-        wrong_zone = isinstance(zone, str) and timezones.problem(zone)
+        wrong_zone = isinstance(zone, str) and timezone_problem(zone)
         if wrong_zone:
             yield Fault((*trail, "timezone"), f"`timezone`: {wrong_zone[0]}", wrong_zone[1])
         known_zone = zone if isinstance(zone, str) and not wrong_zone else "UTC"
         for kind in KINDS:
-            if isinstance(text := schedule.get(kind), str) and (wrong := expression.problem(kind, text, known_zone)):
+            if isinstance(text := schedule.get(kind), str) and (wrong := expression_problem(kind, text, known_zone)):
                 yield Fault((*trail, kind), f"`{kind}`: {wrong[0]}", wrong[1])
 
 

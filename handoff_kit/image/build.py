@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import locks
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import context, dockerfile, obstacles
 from handoff_kit.settings.patterns import BASE
 from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
+from handoff_kit.venvs import locks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +35,9 @@ WHERE = (
     _FAILED,
 )
 CAUSES = (
-    *locks.TELLING,
-    r"Failed to fetch: .+",
+    *locks.FAILURES,
+    r"(DO NOT MATCH THE HASHES)[^\n]*\n +(\S+)(?= from )",  # pip, which installs uv
+    r"No matching distribution found for .+",
     r"Git executable not found",
     r"E: (?:Unable to locate package|Package|Version) .+",
     r"image\.services: .+",

@@ -19,8 +19,8 @@ from jinja2 import (
     TemplateSyntaxError,
 )
 
-from handoff_kit import locks
 from handoff_kit.errors import RenderError
+from handoff_kit.venvs import locks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ def _apt_get(packages: Sequence[str]) -> list[str]:
 
 def _built(venv: Venv) -> BuiltVenv:
     hashed = not any(map(locks.is_unhashed, venv.requirements))
-    paths = filter(None, map(locks.path_of, venv.requirements))
+    paths = filter(None, map(locks.local_path, venv.requirements))
     return BuiltVenv(venv.name, venv.directory, ["--require-hashes"] if hashed else [], list(paths))
 
 

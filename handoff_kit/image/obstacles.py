@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handoff_kit import locks
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
+from handoff_kit.venvs import locks
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _unfit(text: str, venv: Venv, shown: str, again: str) -> Iterator[Obstacle]:
         yield Obstacle(f"{shown}: made for other requirements than venv {venv.name} has now", again)
         return
     try:
-        locks.check(text, venv.requirements, shown, f"rm {shown} && {again}")
+        locks.check_lock(text, venv.requirements, shown, f"rm {shown} && {again}")
     except ProjectError as error:
         yield Obstacle(error.message, error.hint or again)
 
@@ -81,7 +81,7 @@ def _unknown(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:
 def _paths(place: ProjectPlace, project: Project) -> Iterator[Obstacle]:
     """What a venv installs from a directory must be part of the project."""
     for venv in project.venvs:
-        for path in filter(None, map(locks.path_of, venv.requirements)):
+        for path in filter(None, map(locks.local_path, venv.requirements)):
             if path.startswith(("/", "..")) or not (place.directory / path).exists():
                 message = f"{place.shown}: venv {venv.name} installs {path}, expected a path inside the project"
                 yield Obstacle(

@@ -7,18 +7,16 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
 from handoff_kit.forms import Flag, Key, TextMapping, integer
+from handoff_kit.scheduling.expression import KINDS, Kind, translate
 from handoff_kit.settings import suggestions
 from handoff_kit.settings.patterns import MAX_WINDOW, SCHEDULE_NAME
-
-EXPRESSIONS = ("cron", "rate", "at")
-"""The keys of which a schedule has exactly one."""
 
 
 class Schedule(BaseModel):
     """When the project runs; exactly one of `cron`, `rate` and `at`."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"oneOf": [{"required": [key]} for key in EXPRESSIONS]}
+        extra="forbid", frozen=True, json_schema_extra={"oneOf": [{"required": [key]} for key in KINDS]}
     )
 
     name: Annotated[
@@ -104,3 +102,18 @@ class Schedule(BaseModel):
         f"{MAX_WINDOW}.",
         examples=[15],
     )
+
+    @property
+    def kind(self) -> Kind:
+        """The key that says when it runs."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def text(self) -> str:
+        """The value of that key, as written in the project file."""
+        return str(getattr(self, self.kind))
+
+    @property
+    def expression(self) -> str:
+        """The expression as EventBridge Scheduler takes it."""
+        return translate(self.kind, self.text, self.timezone)

@@ -8,7 +8,7 @@ from math import ceil
 
 from handoff_kit.fargate.sizes import CPUS
 from handoff_kit.names import nearest
-from handoff_kit.schedules import expression
+from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.settings import patterns
 from handoff_kit.settings.patterns import (
     FOREVER,
@@ -283,7 +283,7 @@ def schedule(text: str) -> str | None:
 
 
 def _kind_of(text: str) -> str | None:
-    return next((kind for kind in expression.KINDS if expression.problem(kind, text.strip(), "UTC") is None), None)
+    return next((kind for kind in KINDS if expression_problem(kind, text.strip(), "UTC") is None), None)
 
 
 def resource_id(key: str) -> Callable[[str], str | None]:

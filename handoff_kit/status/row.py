@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import params as documents
+from handoff_kit.deploy.schedule_template import deployed_summaries
 from handoff_kit.remote import fingerprint, names
-from handoff_kit.schedules import kept, times
+from handoff_kit.scheduling.next_times import next_times
 from handoff_runtime.aws import lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from handoff_kit.deploy.schedule_template import ScheduleSummary
     from handoff_kit.remote.stack import Stack
-    from handoff_kit.schedules.kept import Entry
     from handoff_kit.stacks.deployed import Deployed
     from handoff_kit.status.account import Account
     from handoff_kit.status.here import Here
@@ -33,7 +34,7 @@ RUNNING, KILLED = "running", "killed"
 class Scheduled:
     """A deployed schedule, and when it fires next; None for one that is off, or counts from when it was made (rate)."""
 
-    entry: Entry
+    entry: ScheduleSummary
     coming: datetime | None
 
 
@@ -130,11 +131,11 @@ def _params(
 
 
 def _schedules(stack: Deployed | None, now: datetime) -> tuple[Scheduled, ...]:
-    return tuple(Scheduled(entry, _coming(entry, now)) for entry in kept.entries(stack)) if stack else ()
+    return tuple(Scheduled(entry, _coming(entry, now)) for entry in deployed_summaries(stack)) if stack else ()
 
 
-def _coming(entry: Entry, now: datetime) -> datetime | None:
-    found = times.coming(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
+def _coming(entry: ScheduleSummary, now: datetime) -> datetime | None:
+    found = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
     return found[0] if found else None
 
 

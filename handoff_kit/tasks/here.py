@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 @told
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
-    from handoff_kit import limits, names, params, render, run_local, shell, venvs
+    from handoff_kit import limits, names, params, render, run_local, shell
     from handoff_kit import project as projects
+    from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image import obstacles
-    from handoff_kit.schedules import listing
+    from handoff_kit.venvs.install import venv_status
 
     place = flags.place(c, project)
     asked = flags.environment(environment)
@@ -39,14 +40,14 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     say(f"{place.shown}: no problem found")
     if chosen := render.state_choice(loaded):
         say(chosen)
-    if warning := listing.sharing(loaded.schedules, render.state_mode(loaded)):
+    if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
         say(warning)
     for pipe in shell.unguarded_pipes(place, loaded, os.environ):
         say(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
     for obstacle in obstacles.obstacles(place, loaded):
         say(f"note: for an image: {obstacle.message}\nhint: {obstacle.hint}")
     flags.warn_of_git(place)
-    unready = [venv.name for venv in loaded.venvs if venvs.status(place, venv) != "ready"]
+    unready = [venv.name for venv in loaded.venvs if venv_status(place, venv) != "ready"]
     given = f" --var {missing}=VALUE" if missing and not unready else ""
     if missing:
         say(f"note: placeholder {{{{ {missing} }}}} has no default; every run is to give it a value")
@@ -81,12 +82,12 @@ def show_commands(
 def install(c: Context, project: str = "", upgrade: bool = False) -> None:
     """Install the project's virtual environments from their locks; nothing where nothing changed."""
     from handoff_kit import project as projects
-    from handoff_kit import venvs
+    from handoff_kit.venvs.install import find_installer, plan_install, read_venv_state
 
     place = flags.place(c, project)
     wanted = projects.load(place.file, place.shown).venvs
-    states = {venv.name: venvs.read_state(place, venv) for venv in wanted}
-    steps = venvs.plan_install(place, wanted, states, venvs.find_installer(), upgrade=upgrade)
+    states = {venv.name: read_venv_state(place, venv) for venv in wanted}
+    steps = plan_install(place, wanted, states, find_installer(), upgrade=upgrade)
     if not steps:
         say(_up_to_date(len(wanted)))
     do(c, steps, f"invoke run-local --project {place.name}")

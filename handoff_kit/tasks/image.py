@@ -52,8 +52,8 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
     """The templates of the project's stacks, and of what it shares."""
     from handoff_kit import templates
+    from handoff_kit.deploy.schedule_template import render_schedule_template
     from handoff_kit.remote import names
-    from handoff_kit.schedules.template import schedule
     from handoff_kit.steps import RemoveTree, WriteFile
 
     stack = names.given_stack(os.environ) or names.stack(place.name, environment)
@@ -63,7 +63,9 @@ def _stacks(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Ste
         "task": templates.task(place.root, place.name, loaded, stack, environment),
     }
     if loaded.schedules:
-        texts["schedule"] = schedule(place.root, place.name, loaded.schedules, loaded.deploy, stack, environment)
+        texts["schedule"] = render_schedule_template(
+            place.root, place.name, loaded.schedules, loaded.deploy, stack, environment
+        )
     stale = place.build / "schedule.yml"
     gone = (RemoveTree(stale),) if "schedule" not in texts and stale.exists() else ()
     return (*(WriteFile(place.build / f"{kind}.yml", text) for kind, text in texts.items()), *gone)

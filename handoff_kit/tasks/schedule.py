@@ -48,19 +48,23 @@ def put_in_force(
     from datetime import timezone as zones
 
     from handoff_kit import given, render
+    from handoff_kit import project as projects
+    from handoff_kit.deploy import schedule_output, schedule_project
     from handoff_kit.deployment.execute import Manner
-    from handoff_kit.schedules import asked, force, listing
+    from handoff_kit.remote import connection
 
-    words = asked.Words(name, cron, rate, at, timezone, given.data(data, ()))
-    one = asked.given(words)
-    place, stack = flags.stack(c, project, environment)
+    options = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, given.data(data, ()))
+    one = schedule_project.from_options(options)
+    place, within = flags.place(c, project), flags.environment(environment)
+    loaded = projects.load(place.file, place.shown)
+    stack = connection.connect(place, within, os.environ, say, own=loaded.deploy.bucket)
     now = datetime.now(zones.utc)
-    wanted = force.wanted(place, stack, words, one, now=now, say=say)
-    changed = force.put_in_force(wanted, stack, Manner(dry=c.config.run.dry, yes=yes, say=say))
-    put(listing.next_times(wanted.schedules, now))
-    for note in listing.notes(wanted.schedules, now):
+    desired = schedule_project.desired_schedules(place, loaded, stack, options, one, now=now, say=say)
+    changed = schedule_project.deploy_schedules(desired, stack, Manner(dry=c.config.run.dry, yes=yes, say=say))
+    put(schedule_output.next_times_table(desired.schedules, now))
+    for note in schedule_output.notes(desired.schedules, now):
         say(note)
-    if warning := listing.sharing(wanted.schedules, render.state_mode(wanted.loaded)):
+    if warning := schedule_output.shared_state_warning(desired.schedules, render.state_mode(loaded)):
         say(warning)
     conclude(c, range(changed), f"invoke schedule.list {stack.options}")
 
@@ -77,11 +81,16 @@ def put_in_force(
 @told
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
     """Take a project's schedules away, or one of them; runs that are under way go on."""
+    from handoff_kit import project as projects
+    from handoff_kit.deploy import schedule_project
     from handoff_kit.deployment.execute import Manner
-    from handoff_kit.schedules import force
+    from handoff_kit.remote import connection
 
-    place, stack = flags.stack(c, project, environment)
-    changed = force.take_away(place, stack, name, Manner(dry=c.config.run.dry, yes=yes, say=say))
+    place, within = flags.place(c, project), flags.environment(environment)
+    loaded = projects.load(place.file, place.shown)
+    stack = connection.connect(place, within, os.environ, say, own=loaded.deploy.bucket)
+    manner = Manner(dry=c.config.run.dry, yes=yes, say=say)
+    changed = schedule_project.delete_schedules(place, loaded, stack, name, manner)
     conclude(c, range(changed), f"invoke schedule.list {stack.options}")
 
 
@@ -100,18 +109,18 @@ def list_(c: Context, project: str = "", environment: str = "", json: bool = Fal
     from datetime import datetime, timezone
 
     from handoff_kit import names
+    from handoff_kit.deploy import schedule_output
     from handoff_kit.remote import connection
-    from handoff_kit.schedules import listing
     from handoff_kit.stacks import deployed
 
     chosen = names.checked(project) if project else ""
     within = flags.environment(environment) if environment else ""
     now, clients = datetime.now(timezone.utc), connection.sign_in(os.environ, say)
-    found = listing.lines(deployed.every(clients), now, project=chosen, environment=within)
+    found = schedule_output.list_schedules(deployed.every(clients), now, project=chosen, environment=within)
     if json:
-        put_data(listing.to_json(found))
+        put_data(schedule_output.schedules_json(found))
     elif found:
-        put(listing.table_of(found, now))
+        put(schedule_output.schedules_table(found, now))
     if not found:
-        say(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is in force")
+        say(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is deployed")
     say(f"next: invoke {'status' if found else 'schedule --project ' + (chosen or 'NAME')}")

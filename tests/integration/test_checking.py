@@ -40,7 +40,7 @@ error: {SHOWN}:5:11: `memory` is `512`, expected what goes with cpu 1024: 2GB to
 hint: the nearest is `2GB`; or, for 512, cpu: 256
 error: {SHOWN}:7:11: `cron`: found minute `60` in `60 2 * * *`, expected 0 to 59
 hint: did you mean `0`?
-error: {SHOWN}:8:15: `timezone`: found `Europe/berlin`, expected a time zone by its IANA name, like Europe/Berlin
+error: {SHOWN}:8:15: `timezone`: found `Europe/berlin`, expected an IANA time zone, like Europe/Berlin
 hint: did you mean `Europe/Berlin`?
 """,
     )

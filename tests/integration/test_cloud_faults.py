@@ -244,7 +244,7 @@ def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
         ),
         pytest.param(
             "schedules: [{name: a, cron: '0 6 * * *', timezone: Europe/Berln}]",
-            "2:52: `timezone`: found `Europe/Berln`, expected a time zone by its IANA name, like Europe/Berlin",
+            "2:52: `timezone`: found `Europe/Berln`, expected an IANA time zone, like Europe/Berlin",
             "did you mean `Europe/Berlin`?",
             id="a bad timezone",
         ),
@@ -270,7 +270,7 @@ def test_a_file_that_is_wrong(sound: Estate, task: str, text: str, message: str,
         ),
         pytest.param(
             ("schedule", "--cron", "0 6 * * *", "--timezone", "Europe/Berln"),
-            "--timezone: found `Europe/Berln`, expected a time zone by its IANA name, like Europe/Berlin",
+            "--timezone: found `Europe/Berln`, expected an IANA time zone, like Europe/Berlin",
             "did you mean `Europe/Berlin`?",
             id="a bad timezone",
         ),
@@ -312,7 +312,7 @@ def test_a_schedule_in_the_past(sound: Estate, *, written: bool) -> None:
     text = f"commands: [{{command: echo}}]\n{f'schedules: [{{name: default, at: {at}}}]' if written else ''}\n"
     sound.team.project("late", text)
     code, lines = error(sound.invoke("schedule", *(() if written else ("--at", at)), project="late"))
-    message = f"error: schedule default: at: found `{at}`, which never comes again, expected a time to come"
+    message = f"error: schedule default: at: found `{at}`, which never comes again, expected a time in the future"
     assert (code, lines[0], lines[1][:20]) == (2, message, "hint: in UTC it is 2")
 
 

@@ -1,4 +1,4 @@
-"""Virtual environments made for real, by uv and by pip: from our own wheels, and from the package index."""
+"""Virtual environments created by uv: from our own wheels, and from the package index."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ import pytest
 
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.execute import execute
-from handoff_kit.locks import TITLE
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import Venv, load
 from handoff_kit.starters import plan_new
-from handoff_kit.venvs import PYTHON, Installer, find_installer, plan_install, read_state, status
+from handoff_kit.venvs.install import (
+    PYTHON,
+    Installer,
+    find_installer,
+    plan_install,
+    read_venv_state,
+    venv_status,
+)
+from handoff_kit.venvs.locks import TITLE
 
 if TYPE_CHECKING:
     from handoff_kit.steps import Step
@@ -58,7 +65,7 @@ class Workshop:
 
     def plan(self, *requirements: str, upgrade: bool = False) -> tuple[Step, ...]:
         venv = tap(*requirements)
-        states = {venv.name: read_state(self.place, venv)}
+        states = {venv.name: read_venv_state(self.place, venv)}
         return plan_install(self.place, (venv,), states, self.installer, upgrade=upgrade)
 
     def install(self, *requirements: str, upgrade: bool = False) -> None:
@@ -90,39 +97,16 @@ def _record(text: str) -> str:
     return f"sha256={digest},{len(text)}"
 
 
-@pytest.fixture(params=["uv", "pip"])
-def installer(request: pytest.FixtureRequest) -> Installer:
-    return Installer("pip") if request.param == "pip" else uv()
-
-
-def uv() -> Installer:
-    found = find_installer()
-    if found.kind != "uv":
-        pytest.skip("uv is not installed")
-    return found
-
-
 @pytest.fixture
-def workshop(tmp_path: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    return _workshop(tmp_path, installer, monkeypatch)
-
-
-@pytest.fixture
-def uv_workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    return _workshop(tmp_path, uv(), monkeypatch)
-
-
-def _workshop(tmp_path: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     (tmp_path / "uv.toml").write_text(f"no-index = true\nfind-links = ['{wheels}']\n")
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     place = ProjectPlace("shop", tmp_path)
     place.directory.mkdir(parents=True)
-    return Workshop(place, wheels, installer)
+    return Workshop(place, wheels, find_installer())
 
 
 def test_the_lock_holds_versions_and_hashes_and_no_address(workshop: Workshop) -> None:
@@ -138,22 +122,22 @@ def test_the_lock_holds_versions_and_hashes_and_no_address(workshop: Workshop) -
 
 def test_what_is_ready_is_left_alone(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
-    assert status(workshop.place, tap("mytap")) == "missing"
+    assert venv_status(workshop.place, tap("mytap")) == "missing"
     workshop.install("mytap")
-    assert status(workshop.place, tap("mytap")) == "ready"
+    assert venv_status(workshop.place, tap("mytap")) == "ready"
     assert workshop.plan("mytap") == ()
     workshop.publish("mytap", "1.1")
     assert workshop.plan("mytap") == ()
 
 
-def test_a_fresh_clone_installs_what_the_lock_says(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    uv_workshop.install("mytap")
-    lock = uv_workshop.lock.read_text()
-    shutil.rmtree(uv_workshop.directory)
-    uv_workshop.publish("mytap", "1.1")
-    uv_workshop.install("mytap")
-    assert (uv_workshop.says("mytap"), uv_workshop.lock.read_text()) == ("mytap 1.0", lock)
+def test_a_fresh_clone_installs_what_the_lock_says(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    lock = workshop.lock.read_text()
+    shutil.rmtree(workshop.directory)
+    workshop.publish("mytap", "1.1")
+    workshop.install("mytap")
+    assert (workshop.says("mytap"), workshop.lock.read_text()) == ("mytap 1.0", lock)
 
 
 def test_upgrade_takes_the_newest(workshop: Workshop) -> None:
@@ -165,40 +149,40 @@ def test_upgrade_takes_the_newest(workshop: Workshop) -> None:
     assert workshop.plan("mytap") == ()
 
 
-def test_a_changed_requirement_is_resolved_anew(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    uv_workshop.install("mytap")
-    uv_workshop.publish("other", "3.0")
-    assert status(uv_workshop.place, tap("other")) == "stale"
-    uv_workshop.install("other")
-    assert uv_workshop.says("other") == "other 3.0"
-    assert not (uv_workshop.directory / "bin/mytap").exists()
+def test_a_changed_requirement_is_resolved_anew(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.publish("other", "3.0")
+    assert venv_status(workshop.place, tap("other")) == "stale"
+    workshop.install("other")
+    assert workshop.says("other") == "other 3.0"
+    assert not (workshop.directory / "bin/mytap").exists()
 
 
-def test_uv_keeps_the_versions_that_still_fit(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    uv_workshop.install("mytap")
-    uv_workshop.publish("mytap", "1.1")
-    uv_workshop.publish("other", "3.0")
-    uv_workshop.install("mytap", "other")
-    assert uv_workshop.pins() == ["mytap==1.0", "other==3.0"]
+def test_uv_keeps_the_versions_that_still_fit(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.publish("mytap", "1.1")
+    workshop.publish("other", "3.0")
+    workshop.install("mytap", "other")
+    assert workshop.pins() == ["mytap==1.0", "other==3.0"]
 
 
-def test_an_installation_killed_in_the_middle_is_done_again(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    execute(uv_workshop.plan("mytap")[:-1], dry=False, say=lambda _: None)
-    assert uv_workshop.says("mytap") == "mytap 1.0"
-    assert status(uv_workshop.place, tap("mytap")) == "stale"
-    uv_workshop.install("mytap")
-    assert status(uv_workshop.place, tap("mytap")) == "ready"
+def test_an_installation_killed_in_the_middle_is_done_again(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    execute(workshop.plan("mytap")[:-1], dry=False, say=lambda _: None)
+    assert workshop.says("mytap") == "mytap 1.0"
+    assert venv_status(workshop.place, tap("mytap")) == "stale"
+    workshop.install("mytap")
+    assert venv_status(workshop.place, tap("mytap")) == "ready"
 
 
-def test_a_moved_project_is_installed_again(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    uv_workshop.install("mytap")
-    moved = ProjectPlace("store", uv_workshop.place.root)
-    uv_workshop.place.directory.rename(moved.directory)
-    assert status(moved, tap("mytap")) == "stale"
+def test_a_moved_project_is_installed_again(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    moved = ProjectPlace("store", workshop.place.root)
+    workshop.place.directory.rename(moved.directory)
+    assert venv_status(moved, tap("mytap")) == "stale"
 
 
 def test_a_file_of_another_hash_is_refused_and_named(workshop: Workshop, capfd: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +195,7 @@ def test_a_file_of_another_hash_is_refused_and_named(workshop: Workshop, capfd: 
     assert "hash" in caught.value.message.lower()
     assert (caught.value.hint or "").startswith(f"to repeat it: cd {workshop.place.directory} && ")
     assert right in capfd.readouterr().err
-    assert status(workshop.place, tap("mytap")) == "stale"
+    assert venv_status(workshop.place, tap("mytap")) == "stale"
 
 
 def test_a_version_missing_from_the_lock_is_named(workshop: Workshop) -> None:
@@ -224,35 +208,35 @@ def test_a_version_missing_from_the_lock_is_named(workshop: Workshop) -> None:
         workshop.install("mytap")
 
 
-def test_a_merge_conflict_stops_before_anything_is_removed(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    uv_workshop.install("mytap")
-    uv_workshop.lock.write_text(uv_workshop.lock.read_text().replace("mytap==", "<<<<<<< HEAD\nmytap=="))
+def test_a_merge_conflict_stops_before_anything_is_removed(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.lock.write_text(workshop.lock.read_text().replace("mytap==", "<<<<<<< HEAD\nmytap=="))
     with pytest.raises(ProjectError, match=r"locks/tap\.txt:5: found '<<<<<<< HEAD'"):
-        uv_workshop.install("mytap")
-    assert uv_workshop.says("mytap") == "mytap 1.0"
+        workshop.install("mytap")
+    assert workshop.says("mytap") == "mytap 1.0"
 
 
 def test_a_requirement_nobody_has_is_named(workshop: Workshop) -> None:
     with pytest.raises(CommandError, match=r"could not lock venv tap of project shop: .*no-such-tap"):
         workshop.install("no-such-tap")
     assert not workshop.lock.exists()
-    assert status(workshop.place, tap("no-such-tap")) != "ready"
+    assert venv_status(workshop.place, tap("no-such-tap")) != "ready"
 
 
-def test_uv_leaves_the_old_environment_when_it_cannot_resolve(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    uv_workshop.install("mytap")
+def test_uv_leaves_the_old_environment_when_it_cannot_resolve(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
     with pytest.raises(CommandError):
-        uv_workshop.install("mytap>=2")
-    assert uv_workshop.says("mytap") == "mytap 1.0"
+        workshop.install("mytap>=2")
+    assert workshop.says("mytap") == "mytap 1.0"
 
 
-def test_what_needs_a_newer_python_is_locked_for_it(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0", python=f">={PYTHON}")
-    uv_workshop.install("mytap")
-    assert uv_workshop.lock.read_text().splitlines()[1] == f"# serves: Python {PYTHON} and later, on every platform"
-    assert uv_workshop.says("mytap") == "mytap 1.0"
+def test_what_needs_a_newer_python_is_locked_for_it(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0", python=f">={PYTHON}")
+    workshop.install("mytap")
+    assert workshop.lock.read_text().splitlines()[1] == f"# serves: Python {PYTHON} and later, on every platform"
+    assert workshop.says("mytap") == "mytap 1.0"
 
 
 BACKEND = """
@@ -264,20 +248,20 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 """
 
 
-def test_a_repository_is_pinned_by_its_commit(uv_workshop: Workshop) -> None:
-    repository = uv_workshop.place.root / "mytap"
+def test_a_repository_is_pinned_by_its_commit(workshop: Workshop) -> None:
+    repository = workshop.place.root / "mytap"
     repository.mkdir()
-    uv_workshop.publish("mytap", "1.0")
-    (uv_workshop.wheels / "mytap-1.0-py3-none-any.whl").rename(repository / "mytap-1.0-py3-none-any.whl")
+    workshop.publish("mytap", "1.0")
+    (workshop.wheels / "mytap-1.0-py3-none-any.whl").rename(repository / "mytap-1.0-py3-none-any.whl")
     (repository / "backend.py").write_text(BACKEND)
     backend = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     (repository / "pyproject.toml").write_text(backend)
     commit = committed(repository)
     address = f"git+file://{repository}"
-    uv_workshop.install(f"mytap @ {address}")
-    assert f"\nmytap @ {address}@{commit}\n" in uv_workshop.lock.read_text()
-    assert uv_workshop.says("mytap") == "mytap 1.0"
-    assert uv_workshop.plan(f"mytap @ {address}") == ()
+    workshop.install(f"mytap @ {address}")
+    assert f"\nmytap @ {address}@{commit}\n" in workshop.lock.read_text()
+    assert workshop.says("mytap") == "mytap 1.0"
+    assert workshop.plan(f"mytap @ {address}") == ()
 
 
 def committed(repository: Path) -> str:
@@ -288,21 +272,21 @@ def committed(repository: Path) -> str:
     return head.stdout.strip()
 
 
-def test_removing_an_environment_from_the_project_leaves_it_there(uv_workshop: Workshop) -> None:
-    uv_workshop.publish("mytap", "1.0")
-    uv_workshop.install("mytap")
-    assert plan_install(uv_workshop.place, (), {}, uv_workshop.installer) == ()
-    assert uv_workshop.says("mytap") == "mytap 1.0"
+def test_removing_an_environment_from_the_project_leaves_it_there(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    assert plan_install(workshop.place, (), {}, workshop.installer) == ()
+    assert workshop.says("mytap") == "mytap 1.0"
 
 
 # from the package index
 
 
 @pytest.mark.network
-def test_both_installers_work_with_the_package_index(tmp_path: Path, installer: Installer) -> None:
+def test_the_package_index(tmp_path: Path) -> None:
     place = ProjectPlace("shop", tmp_path)
     place.directory.mkdir(parents=True)
-    workshop = Workshop(place, tmp_path, installer)
+    workshop = Workshop(place, tmp_path, find_installer())
     workshop.install("tabulate==0.9.0")
     assert workshop.pins() == ["tabulate==0.9.0"]
     assert "://" not in workshop.lock.read_text()
@@ -338,7 +322,7 @@ def sent_twice(place: ProjectPlace, stored: str) -> tuple[int, int]:
     """Install and run twice, from no state on; what is stored in the end is what the first run sent."""
     venvs = load(place.file, place.shown).venvs
     locks = {venv.name: read_text(place.lock(venv.name)) for venv in venvs}
-    states = {venv.name: read_state(place, venv) for venv in venvs}
+    states = {venv.name: read_venv_state(place, venv) for venv in venvs}
     execute(plan_install(place, venvs, states, find_installer()), dry=False, say=lambda _: None)
     assert all(read_text(place.lock(name)) == text for name, text in locks.items() if text)
     shutil.copytree(place.local, place.directory / ".env/config")
@@ -353,7 +337,7 @@ def read_text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_no_module_of_the_project_hides_one_of_an_installer(workshop: Workshop) -> None:
+def test_no_module_of_the_project_hides_one_of_uv(workshop: Workshop) -> None:
     """Every step is run in the project's directory, which `python -m` searches first."""
     for name in ("types", "operator", "warnings", "json", "typing", "venv", "pip", "uv"):
         path = workshop.place.directory / f"{name}.py"

@@ -16,7 +16,7 @@ from cloud import REGION
 from harness import until
 from team import Team, Told, make_team
 
-from handoff_kit.schedules import kept
+from handoff_kit.deploy.schedule_template import deployed_schedules
 from handoff_kit.stacks.deployed import of_description
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Desk:
             return []
         body = client.get_template(StackName=name)["TemplateBody"]
         text = body if isinstance(body, str) else json.dumps(body)
-        there = kept.schedules(of_description(described, text)) or ()
+        there = deployed_schedules(of_description(described, text)) or ()
         return [one.model_dump(exclude_defaults=True) for one in there]
 
     def invoke(self, *words: str) -> Told:
@@ -115,7 +115,7 @@ OFTEN = {"name": "often", "rate": "15 minutes", "window": 5}
 WEEKLY = {"name": "weekly", "cron": "0 5 * * MON", "timezone": "Asia/Tokyo", "data": {"n": "1"}}
 BY_FLAGS = ("--cron", "0 5 * * MON", "--timezone", "Asia/Tokyo", "--name", "weekly", "--data", '{"n": 1}')
 RATE = """\
-schedule often: every 15 minutes, counted from when it is put in force; the first run at once
+schedule often: every 15 minutes, counted from its creation; the first run starts at once
 warning: schedules nightly and often have different data, and share one state, lock and artifacts: one continues where \
 the other ended, and may send nothing
 hint: make a project of each; where the state is of no use, write `state: none`
@@ -203,7 +203,7 @@ def test_from_nothing_to_nothing(desk: Desk) -> None:
 
     # what is not in the file goes
     told = desk.invoke("schedule", "--yes")
-    note = "note: schedule weekly is in force, but not in projects/NAME/project.yml: it goes\n"
+    note = "note: schedule weekly is deployed, but not in projects/NAME/project.yml: it will be deleted\n"
     assert (told.exit, told.stderr[: len(note)], desk.found()) == (0, note, [NIGHTLY, OFTEN])
 
     # taken away: one, and then all
@@ -216,7 +216,7 @@ def test_from_nothing_to_nothing(desk: Desk) -> None:
     assert desk.cloud.boto("scheduler").list_schedules()["Schedules"] == []
     nothing = "stack handoff-dev-NAME-schedule is not there\nnext: invoke schedule.list --project NAME\n"
     assert desk.invoke("unschedule", "--yes") == Told(0, "", nothing)
-    nothing = "no schedule of project NAME is in force\nnext: invoke schedule --project NAME\n"
+    nothing = "no schedule of project NAME is deployed\nnext: invoke schedule --project NAME\n"
     assert desk.invoke("schedule.list") == Told(0, "", nothing)
 
 
@@ -265,7 +265,7 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
             Told(
                 2,
                 "",
-                "error: --timezone: found `Berlin`, expected a time zone by its IANA name, like Europe/Berlin\n"
+                "error: --timezone: found `Berlin`, expected an IANA time zone, like Europe/Berlin\n"
                 "hint: did you mean `Europe/Berlin`?\n",
             ),
             id="a bad timezone",
@@ -277,8 +277,8 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
                 2,
                 "",
                 "error: projects/NAME/project.yml: found no schedules, expected at least one\n"
-                'hint: put into it: schedules: [{name: nightly, cron: "0 2 * * *", timezone: Europe/Berlin}]; '
-                "or, without: invoke schedule --project NAME --cron '0 2 * * *'\n",
+                'hint: add schedules: [{name: nightly, cron: "0 2 * * *", timezone: Europe/Berlin}]; '
+                "or, without the file: invoke schedule --project NAME --cron '0 2 * * *'\n",
             ),
             id="no schedules",
         ),
@@ -299,7 +299,7 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
             Told(
                 1,
                 "",
-                "error: project NAME: found no schedule in force, expected nightly\n"
+                "error: project NAME: no schedule is deployed, expected nightly\n"
                 "hint: invoke schedule.list --project NAME\n",
             ),
             id="none to take away",

@@ -49,7 +49,6 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
         LockRequirements(
             lock=tmp_path / "locks/tap.txt",
             requirements=("tap-a", "b>=2"),
-            resolver="uv",
             argv=("uv", "pip", "compile", "-"),
             cwd=tmp_path,
             purpose="lock it",

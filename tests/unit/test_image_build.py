@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit import locks
 from handoff_kit.command import Saying
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import build
@@ -18,6 +17,7 @@ from handoff_kit.image.context import Entry, entries
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project import load
 from handoff_kit.steps import RunCommand, WriteContext, WriteFile
+from handoff_kit.venvs import locks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,7 +229,7 @@ def shop(root: Path, lock: str | None) -> ProjectPlace:
 
 
 def test_the_source_of_an_image(tmp_path: Path) -> None:
-    place = shop(tmp_path, locks.compose(("a",), f"a==1 {HASH}", "x"))
+    place = shop(tmp_path, locks.lock_text(("a",), f"a==1 {HASH}", "x"))
     project = load(place.file, place.shown)
     made = build.source(place, project, "linux/amd64")
     assert made == build.Source(place, "FROM python:3.11-slim\n", entries(place, project), "linux/amd64")
@@ -245,15 +245,15 @@ def test_the_source_of_an_image(tmp_path: Path) -> None:
             id="no lock",
         ),
         pytest.param(
-            locks.compose(("a", "b"), f"a==1 {HASH}", "x"),
+            locks.lock_text(("a", "b"), f"a==1 {HASH}", "x"),
             "error: projects/shop/locks/tap.txt: made for other requirements than venv tap has now\n"
             "hint: invoke install --project shop",
             id="stale",
         ),
         pytest.param(
-            locks.compose(("a",), "a==1", "x"),
+            locks.lock_text(("a",), "a==1", "x"),
             "error: projects/shop/locks/tap.txt:5: found no hash of a==1, expected --hash=sha256:...\n"
-            "hint: make it anew: rm projects/shop/locks/tap.txt && invoke install --project shop",
+            "hint: create it again: rm projects/shop/locks/tap.txt && invoke install --project shop",
             id="edited",
         ),
     ],
@@ -277,7 +277,7 @@ def test_a_lock_that_would_stop_the_build_is_told_before(tmp_path: Path, lock: s
 )
 def test_what_a_venv_installs_from_a_directory_must_enter(tmp_path: Path, path: str, told: str | None) -> None:
     wanted = f"a @ ./{path}"
-    place = shop(tmp_path, locks.compose((wanted,), wanted, "x"))
+    place = shop(tmp_path, locks.lock_text((wanted,), wanted, "x"))
     place.file.write_text(f"venvs: {{tap: ['{wanted}']}}\ncommands: [{{command: a, venv: tap}}]\n")
     for name in ("my-tap", "files/my-tap", ".local/my-tap"):
         (place.directory / name).mkdir(parents=True)

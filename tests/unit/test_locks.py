@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handoff_kit import locks
+from handoff_kit.venvs import locks
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from handoff_kit import locks
     ],
 )
 def test_the_path_that_a_requirement_installs(requirement: str, expected: str | None) -> None:
-    assert locks.path_of(requirement) == expected
+    assert locks.local_path(requirement) == expected

@@ -10,12 +10,12 @@ import pytest
 
 from handoff_kit.errors import ProjectFileError
 from handoff_kit.project import Project, understood
-from handoff_kit.schedules import expression
+from handoff_kit.scheduling.expression import expression_problem
 from handoff_kit.settings.schedule import Schedule
 from handoff_kit.source import parse
 
 if TYPE_CHECKING:
-    from handoff_kit.schedules.expression import Kind
+    from handoff_kit.scheduling.expression import Kind
 
 SHOWN = "projects/foo/project.yml"
 NO_VALUE = 'write a value, or take the line out; for an empty text write two quotes: ""'
@@ -198,7 +198,7 @@ def test_told(schedules: str, told: list[str]) -> None:
     ],
 )
 def test_times_that_are_none(kind: Kind, text: str) -> None:
-    found = expression.problem(kind, text, "Europe/Berlin")
+    found = expression_problem(kind, text, "Europe/Berlin")
     assert found
     message, hint = found
     place = f"2:{len(kind) + 16}"
@@ -210,7 +210,7 @@ def test_a_time_of_a_zone_that_is_none_is_judged_in_utc() -> None:
     assert [line.partition(": ")[0] for line in told] == ["2:51"]
 
 
-IANA = "expected the IANA name of a time zone, like Europe/Berlin"
+IANA = "expected an IANA time zone, like Europe/Berlin"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rendered import ROOT, checkov, golden, lint, understood
 
+from handoff_kit.deploy.schedule_template import (
+    ScheduleSummary,
+    deployed_schedules,
+    deployed_summaries,
+    render_schedule_template,
+)
 from handoff_kit.remote import names
-from handoff_kit.schedules import kept
-from handoff_kit.schedules.machine import machine
-from handoff_kit.schedules.template import schedule
 from handoff_kit.settings.deploy import Deploy
 from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.deployed import Deployed
@@ -37,7 +40,7 @@ OWN = Deploy.model_validate(
 
 
 def rendered(*schedules: Schedule, deploy: Deploy | None = None, stack: str = STACK) -> str:
-    return schedule(ROOT, "rates", schedules, deploy or Deploy(), stack, "prod")
+    return render_schedule_template(ROOT, "rates", schedules, deploy or Deploy(), stack, "prod")
 
 
 def resources(*schedules: Schedule, deploy: Deploy | None = None) -> dict[str, Any]:
@@ -168,15 +171,11 @@ def test_when_it_was_due_is_handed_over(data: dict[str, str], expected: dict[str
     assert json.loads(found) == {"data": {**expected, **ours}}
 
 
-def test_the_machine_is_rendered_as_it_is_made() -> None:
-    definition = resources(NIGHTLY, deploy=OWN)["Machine"]["Definition"]
-    assert definition == machine(OWN, STACK)
-
-
 # what the stack tells of itself
 
 
 OURS = {"handoff:project": "rates"}
+SUMMARY = {"name": "nightly", "expression": "cron(30 2 * * ? *)", "timezone": "Europe/Berlin", "state": "ENABLED"}
 
 
 def deployed(*schedules: Schedule) -> Deployed:
@@ -188,7 +187,7 @@ def deployed(*schedules: Schedule) -> Deployed:
 def test_they_are_read_again_as_they_were_written() -> None:
     odd = Schedule(name="odd", cron="@daily", data=TEXTS)
     made = (NIGHTLY, OFTEN, ONCE, odd, Schedule(rate="1 hour"))
-    assert kept.schedules(deployed(*made)) == tuple(sorted(made, key=lambda one: one.name))
+    assert deployed_schedules(deployed(*made)) == tuple(sorted(made, key=lambda one: one.name))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +202,7 @@ def test_they_are_read_again_as_they_were_written() -> None:
     ],
 )
 def test_a_template_that_tells_none(template: str) -> None:
-    assert kept.schedules(Deployed("x", "CREATE_COMPLETE", template=template)) is None
+    assert deployed_schedules(Deployed("x", "CREATE_COMPLETE", template=template)) is None
 
 
 def test_many_are_told_in_several_outputs() -> None:
@@ -212,15 +211,17 @@ def test_many_are_told_in_several_outputs() -> None:
     told = [text for name, text in found.outputs.items() if name.startswith("Schedules")]
     assert all(len(text.encode()) <= 1024 for text in told)
     assert len(told) > 1
-    assert [one.name for one in kept.entries(found)] == [one.name for one in many]
-    assert kept.entries(found)[0] == kept.Entry(many[0].name, "cron(0 2 ? * MON-FRI *)", "Europe/Berlin", enabled=True)
+    assert [one.name for one in deployed_summaries(found)] == [one.name for one in many]
+    assert deployed_summaries(found)[0] == ScheduleSummary(
+        many[0].name, "cron(0 2 ? * MON-FRI *)", "Europe/Berlin", "ENABLED"
+    )
 
 
 @pytest.mark.parametrize(
     ("outputs", "tags"),
     [
         pytest.param({"Schedules": "[]"}, OURS, id="none"),
-        pytest.param({"Schedules": json.dumps([kept.entry(NIGHTLY)])}, {}, id="somebody else's"),
+        pytest.param({"Schedules": json.dumps([SUMMARY])}, {}, id="somebody else's"),
         pytest.param({"Schedules": "nightly"}, OURS, id="no JSON"),
         pytest.param({"Schedules": "[1]"}, OURS, id="no schedules"),
         pytest.param({"Schedules": '[{"name": "x"}]'}, OURS, id="parts of one"),
@@ -228,7 +229,7 @@ def test_many_are_told_in_several_outputs() -> None:
     ],
 )
 def test_outputs_that_tell_none(outputs: dict[str, str], tags: dict[str, str]) -> None:
-    assert kept.entries(Deployed("x", "CREATE_COMPLETE", outputs=outputs, tags=tags)) == ()
+    assert deployed_summaries(Deployed("x", "CREATE_COMPLETE", outputs=outputs, tags=tags)) == ()
 
 
 # what its roles may do

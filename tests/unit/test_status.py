@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.deploy.schedule_template import ScheduleSummary
 from handoff_kit.names import ProjectPlace
 from handoff_kit.remote import fingerprint
 from handoff_kit.remote.stack import Stack
-from handoff_kit.schedules.kept import Entry
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.status import shown
 from handoff_kit.status.account import Account, Stored
@@ -128,7 +128,8 @@ def test_the_schedule_that_fires_first() -> None:
     )
     found = compared(TASK, schedules(*given))
     assert found.next == Scheduled(
-        Entry("noon", "cron(30 12 * * ? *)", "UTC", enabled=True), datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc)
+        ScheduleSummary("noon", "cron(30 12 * * ? *)", "UTC", "ENABLED"),
+        datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc),
     )
     assert [(one.entry.name, one.coming is None) for one in found.schedules] == [
         ("nightly", False),

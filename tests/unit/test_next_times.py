@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handoff_kit.schedules import expression
-from handoff_kit.schedules.times import Coming, coming
+from handoff_kit.scheduling.next_times import NextTimes, next_times
 from handoff_kit.settings.schedule import Schedule
 
 BERLIN, NEW_YORK, LORD_HOWE, UTC = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"
@@ -20,7 +19,7 @@ def after(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+00:00")
 
 
-def told(found: Coming) -> tuple[list[str], list[str], list[str]]:
+def told(found: NextTimes) -> tuple[list[str], list[str], list[str]]:
     moments = (found.times, found.skipped, found.repeated)
     times, skipped, repeated = ([one.isoformat(timespec="minutes") for one in these] for these in moments)
     return times, skipped, repeated
@@ -152,8 +151,8 @@ def told(found: Coming) -> tuple[list[str], list[str], list[str]]:
 def test_around_changes_of_clocks(
     cron: str, zone: str, begin: str, times: list[str], skipped: list[str], repeated: list[str]
 ) -> None:
-    form = expression.of(Schedule(cron=cron, timezone=zone))
-    assert told(coming(form, zone, after(begin), 3)) == (times, skipped, repeated)
+    form = Schedule(cron=cron, timezone=zone).expression
+    assert told(next_times(form, zone, after(begin), 3)) == (times, skipped, repeated)
 
 
 @pytest.mark.parametrize(
@@ -164,12 +163,12 @@ def test_around_changes_of_clocks(
     ],
 )
 def test_once(begin: str, times: list[str], repeated: list[str]) -> None:
-    form = expression.of(Schedule(at="2027-10-31 02:30", timezone=BERLIN))
-    assert told(coming(form, BERLIN, after(begin))) == (times, [], repeated)
+    form = Schedule(at="2027-10-31 02:30", timezone=BERLIN).expression
+    assert told(next_times(form, BERLIN, after(begin))) == (times, [], repeated)
 
 
 def test_a_rate_counts_from_when_it_was_made() -> None:
-    assert coming("rate(15 minutes)", UTC, after("2027-01-01T00:00")) == Coming(())
+    assert next_times("rate(15 minutes)", UTC, after("2027-01-01T00:00")) == NextTimes(())
 
 
 # against a walk from minute to minute
@@ -276,7 +275,7 @@ def test_like_a_walk_from_minute_to_minute(seed: int) -> None:
     for _ in range(10):
         cron, zone, begin = some_cron(chance), chance.choice(ZONES), after(chance.choice(MOMENTS))
         expected = walked(cron, zone, begin)[:40]
-        form = expression.of(Schedule(cron=cron, timezone=zone))
-        found = coming(form, zone, begin, 40).times
+        form = Schedule(cron=cron, timezone=zone).expression
+        found = next_times(form, zone, begin, 40).times
         within = [one.astimezone(timezone.utc) for one in found if one <= begin + STRETCH]
         assert within == expected, (cron, form, zone, begin)

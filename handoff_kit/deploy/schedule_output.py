@@ -1,0 +1,167 @@
+"""Next times, notes and lists of schedules for people and programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
+from handoff_kit.remote.table import stamp, table
+from handoff_kit.scheduling.expression import is_rate, rate_interval
+from handoff_kit.scheduling.next_times import NextTimes, next_times
+from handoff_kit.settings.schedule import Schedule
+from handoff_kit.stacks.deployed import Deployed
+from handoff_runtime.state import NONE
+
+_COUNT = 5
+
+
+def next_times_table(schedules: Iterable[Schedule], now: datetime) -> str:
+    """The next five times of each, in its zone and in UTC; empty where none has any."""
+    rows = [(one.name, *_times_of(moment)) for one in schedules if one.enabled for moment in _next(one, now).times]
+    return table(("SCHEDULE", "NEXT", "ZONE", "UTC"), rows) if rows else ""
+
+
+def notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
+    """What the table does not hold: rates, disabled schedules, and times that the clocks skip or repeat."""
+    for one in schedules:
+        if not one.enabled:
+            yield f"schedule {one.name}: disabled (enabled: false); it starts nothing"
+        elif one.kind == "rate":
+            rule = "counted from its creation; the first run starts at once"
+            yield f"schedule {one.name}: every {_interval(one.expression)}, {rule}"
+        else:
+            coming = _next(one, now)
+            yield from _clock_notes(one, coming)
+            if not coming.times:
+                yield f"schedule {one.name}: over; {one.text} does not come again"
+
+
+def shared_state_warning(schedules: Iterable[Schedule], mode: str) -> str:
+    """A warning where schedules of one project differ in their data and share its state; else empty."""
+    enabled = [one for one in schedules if one.enabled]
+    other = next((one for one in enabled if one.data != enabled[0].data), None)
+    if other is None or mode == NONE:
+        return ""
+    message = (
+        f"schedules {enabled[0].name} and {other.name} have different data, and share one state, lock and artifacts"
+    )
+    why = "one continues where the other ended, and may send nothing"
+    return f"warning: {message}: {why}\nhint: make a project of each; where the state is of no use, write `state: none`"
+
+
+def _next(one: Schedule, now: datetime) -> NextTimes:
+    return next_times(one.expression, one.timezone, now, _COUNT)
+
+
+def _times_of(moment: datetime) -> tuple[str, str, str]:
+    """A time by its own clock, the name of that clock, and the time in UTC."""
+    offset = moment.strftime("%z")
+    name = moment.tzname() or ""
+    shown = f"UTC{offset[:3]}:{offset[3:]}"
+    zone = shown if name.startswith(("+", "-")) or name == "UTC" else f"{name} ({shown})"
+    return f"{moment:%a %Y-%m-%d %H:%M:%S}", "UTC" if name == "UTC" else zone, stamp(moment)
+
+
+def _interval(expression: str) -> str:
+    """The interval of a rate: `15 minutes`, `day`."""
+    number, unit = expression.removeprefix("rate(").removesuffix(")").split()
+    return unit if number == "1" else f"{number} {unit}"
+
+
+def _clock_notes(one: Schedule, coming: NextTimes) -> Iterator[str]:
+    if coming.skipped:
+        rule = "a time that is skipped does not fire"
+        yield f"schedule {one.name}: {_moments(coming.skipped)} skipped by the clocks of {one.timezone}; {rule}"
+    if coming.repeated:
+        rule = "a time that comes twice fires the first time only"
+        yield f"schedule {one.name}: {_moments(coming.repeated)} shown twice by the clocks of {one.timezone}; {rule}"
+
+
+def _moments(moments: Sequence[datetime]) -> str:
+    first, last = moments[0], moments[-1]
+    if len(moments) == 1:
+        return f"{first:%Y-%m-%d %H:%M} is"
+    same_day = first.date() == last.date()
+    return f"{len(moments)} times from {first:%Y-%m-%d %H:%M} to {last:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} are"
+
+
+@dataclass(frozen=True)
+class ListedSchedule:
+    """A deployed schedule of any project; `next` is None where its next time is unknown."""
+
+    project: str
+    environment: str
+    summary: ScheduleSummary
+    next: datetime | None
+    state: str
+
+
+def list_schedules(
+    stacks: Iterable[Deployed], now: datetime, *, project: str = "", environment: str = ""
+) -> tuple[ListedSchedule, ...]:
+    """Every schedule of these stacks, or those of one project or environment, in the order of their names."""
+    found = [_listed(stack, one, now) for stack in stacks for one in deployed_summaries(stack)]
+    chosen = [
+        one
+        for one in found
+        if one.project == (project or one.project) and one.environment == (environment or one.environment)
+    ]
+    return tuple(sorted(chosen, key=lambda one: (one.project, one.environment, one.summary.name)))
+
+
+def _listed(stack: Deployed, one: ScheduleSummary, now: datetime) -> ListedSchedule:
+    coming = next_times(one.expression, one.timezone, now, 1).times
+    over = not coming and not is_rate(one.expression)
+    state = "disabled" if not one.enabled else "over" if over else "enabled"
+    project, environment = (stack.tags.get(f"handoff:{name}", "-") for name in ("project", "environment"))
+    shown = coming[0] if coming and one.enabled else None
+    return ListedSchedule(project, environment, one, shown, state if stack.is_sound else stack.status)
+
+
+def schedules_table(found: Iterable[ListedSchedule], now: datetime) -> str:
+    head = ("PROJECT", "ENVIRONMENT", "NAME", "WHEN", "TIMEZONE", "NEXT", "STATE")
+    rows = []
+    for one in found:
+        expression, zone = one.summary.expression, one.summary.timezone
+        every = f"every {_interval(expression)}" if is_rate(expression) else ""
+        when = every or expression.partition("(")[2].removesuffix(")")
+        rows.append((one.project, one.environment, one.summary.name, when, zone, _shown_next(one, now), one.state))
+    return table(head, rows)
+
+
+def _shown_next(one: ListedSchedule, now: datetime) -> str:
+    if one.next:
+        return f"{one.next:%a %Y-%m-%d %H:%M} {_times_of(one.next)[1].partition(' ')[0]} ({_wait(one.next - now)})"
+    expression = one.summary.expression
+    return f"within {_interval(expression)}" if one.state == "enabled" and is_rate(expression) else "-"
+
+
+def _wait(wait: timedelta) -> str:
+    """In days or hours where there are two or more of them, else in minutes."""
+    minutes = int(wait.total_seconds()) // 60
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes >= 2 * size:
+            return f"in {minutes // size} {unit}"
+    return f"in {minutes} m"
+
+
+def schedules_json(found: Iterable[ListedSchedule]) -> str:
+    """One JSON object a line."""
+    return "".join(f"{json.dumps(_json_values(one), ensure_ascii=False)}\n" for one in found)
+
+
+def _json_values(one: ListedSchedule) -> dict[str, str | int | None]:
+    expression = one.summary.expression
+    return {
+        "project": one.project,
+        "environment": one.environment,
+        "name": one.summary.name,
+        "expression": expression,
+        "timezone": one.summary.timezone,
+        "next": stamp(one.next) if one.next else None,
+        "every_seconds": int(rate_interval(expression).total_seconds()) if is_rate(expression) else None,
+        "state": one.state,
+    }

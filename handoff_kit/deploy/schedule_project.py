@@ -1,0 +1,240 @@
+"""Deploy the schedules of a project, and delete them.
+
+from_options, from_project   a schedule of the command line, or those of the project file
+desired_schedules            checked, and merged with those that are deployed -> DesiredSchedules
+deploy_schedules             plan the schedule stack and apply the steps
+delete_schedules             one schedule, or the whole stack
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from handoff_kit import limits
+from handoff_kit import params as documents
+from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
+from handoff_kit.deployment.execute import Manner, execute
+from handoff_kit.errors import ProjectError
+from handoff_kit.fargate import ground, overrides, secrets
+from handoff_kit.fargate.network import Network
+from handoff_kit.names import ProjectPlace, nearest
+from handoff_kit.project import Project
+from handoff_kit.remote import names
+from handoff_kit.remote.errors import AWSError
+from handoff_kit.remote.stack import Stack
+from handoff_kit.scheduling.expression import KINDS, expression_problem, is_rate
+from handoff_kit.scheduling.next_times import next_times
+from handoff_kit.scheduling.timezones import timezone_problem, zone_of
+from handoff_kit.settings.patterns import SCHEDULE_NAME, is_form, is_name
+from handoff_kit.settings.schedule import Schedule
+from handoff_kit.stacks import deployed
+from handoff_kit.stacks.deployed import Deployed
+from handoff_kit.stacks.recovery import FAILED_CREATION
+from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
+from handoff_runtime.store import ConfigFile
+
+
+@dataclass(frozen=True)
+class ScheduleOptions:
+    """The options of `invoke schedule` that describe one schedule, as they were typed."""
+
+    name: str = ""
+    cron: str = ""
+    rate: str = ""
+    at: str = ""
+    timezone: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> str:
+        """The options for a shell."""
+        texts = {name: getattr(self, name) for name in ("name", "cron", "rate", "at", "timezone")}
+        texts["data"] = json.dumps(dict(self.data), ensure_ascii=False) if self.data else ""
+        return "".join(f" --{name} {shlex.quote(text)}" for name, text in texts.items() if text)
+
+
+@dataclass(frozen=True)
+class DesiredSchedules:
+    """All schedules that a project shall have; `again` is the command that deploys the same."""
+
+    place: ProjectPlace
+    project: Project
+    schedules: tuple[Schedule, ...]
+    again: str
+
+
+def from_options(options: ScheduleOptions) -> Schedule | None:
+    """The schedule that the options describe; None where they name none."""
+    kinds = [kind for kind in KINDS if getattr(options, kind)]
+    if not kinds:
+        for name in ("name", "timezone", "data"):
+            if getattr(options, name):
+                message = f"--{name}: found without a time, expected --cron, --rate or --at with it"
+                raise ProjectError(message, f"for example: --cron '0 2 * * *'{options.typed}")
+        return None
+    if len(kinds) > 1:
+        message = f"--{kinds[1]}: found together with --{kinds[0]}, expected one of --cron, --rate and --at"
+        raise ProjectError(message, "create two schedules, each with its own --name")
+    kind, timezone, name = kinds[0], options.timezone or "UTC", options.name or "default"
+    text = getattr(options, kind)
+    if problem := timezone_problem(timezone):
+        raise ProjectError(f"--timezone: {problem[0]}", problem[1])
+    if problem := expression_problem(kind, text, timezone):
+        raise ProjectError(f"--{kind}: {problem[0]}", problem[1])
+    if not is_form(SCHEDULE_NAME, name):
+        message = f"--name: found {name!r}, expected letters, digits, -, _ and ., at most 64 characters"
+        raise ProjectError(message, "for example: --name nightly")
+    return Schedule(name=name, timezone=timezone, data=_data_texts(options.data), **{kind: text})
+
+
+def _data_texts(data: Mapping[str, Any]) -> dict[str, str]:
+    """Values as the texts that they are for placeholders."""
+    for name in data:
+        if not is_name(name):
+            message = f"--data: found the name {name!r}, expected letters, digits and _"
+            raise ProjectError(message, "for example: base_2")
+    return {name: one if isinstance(one, str) else json.dumps(one, separators=(",", ":")) for name, one in data.items()}
+
+
+def from_project(project: Project, place: ProjectPlace, stack: Stack) -> tuple[Schedule, ...]:
+    """The schedules of the project file; an error where it has none."""
+    if project.schedules:
+        return project.schedules
+    snippet = 'schedules: [{name: nightly, cron: "0 2 * * *", timezone: Europe/Berlin}]'
+    hint = f"add {snippet}; or, without the file: invoke schedule {stack.options} --cron '0 2 * * *'"
+    raise ProjectError(f"{place.shown}: found no schedules, expected at least one", hint)
+
+
+def desired_schedules(
+    place: ProjectPlace,
+    project: Project,
+    stack: Stack,
+    options: ScheduleOptions,
+    one: Schedule | None,
+    *,
+    now: datetime,
+    say: Callable[[str], None],
+) -> DesiredSchedules:
+    """The deployed schedules and `one`, that of the options; without it those of the project file alone."""
+    check_secrets(place, project, stack, options.data)
+    chosen = (one,) if one else from_project(project, place, stack)
+    existing = _schedules_of(_schedule_stack(stack), stack, required=one is not None)
+    check_schedules(chosen, existing, now)
+    if one is None:
+        for name in (other.name for other in existing if other.name not in {schedule.name for schedule in chosen}):
+            say(f"note: schedule {name} is deployed, but not in {place.shown}: it will be deleted")
+    schedules = add_schedule(existing, one) if one else chosen
+    return DesiredSchedules(place, project, schedules, f"invoke schedule {stack.options}{options.typed}")
+
+
+def add_schedule(deployed: Sequence[Schedule], one: Schedule) -> tuple[Schedule, ...]:
+    """The deployed schedules and another one, which replaces the one of its name."""
+    return (*(other for other in deployed if other.name != one.name), one)
+
+
+def remove_schedule(deployed: Sequence[Schedule], name: str, stack: Stack) -> tuple[Schedule, ...]:
+    """The deployed schedules but one; an error where none has the name."""
+    known = [one.name for one in deployed]
+    if name in known:
+        return tuple(one for one in deployed if one.name != name)
+    meant = nearest(name, known)
+    hint = f"did you mean: --name {meant}" if meant else f"invoke schedule.list {stack.options}"
+    raise ProjectError(f"--name: found {name!r}, expected a deployed schedule: {', '.join(known)}", hint)
+
+
+def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule], now: datetime) -> None:
+    """Refuse schedules that RunTask would, and those that never run; one that is over may stay deployed."""
+    for one in schedules:
+        _check_length(one)
+        if one not in deployed:
+            _check_comes(one, now)
+
+
+def check_secrets(place: ProjectPlace, project: Project, stack: Stack, data: Mapping[str, Any]) -> None:
+    """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
+    files = documents.document(place, project, stack.environment)["files"] if data else ()
+    config = secrets.known(ConfigFile(file["name"], file["value"]) for file in files)
+    overrides.check_data(data, place.name, config)
+
+
+def _check_length(schedule: Schedule) -> None:
+    """Refuse what RunTask would: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html."""
+    text = json.dumps({**schedule.data, **SCHEDULER_DATA}, ensure_ascii=False)
+    container = {"name": names.CONTAINER, "environment": [{"name": "DATA", "value": text}]}
+    if (length := len(json.dumps({"containerOverrides": [container]}))) > overrides.LONGEST:
+        message = f"schedule {schedule.name}: data: found {length:,} characters with all overrides of a run"
+        hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
+        raise ProjectError(f"{message}, expected at most {overrides.LONGEST:,}", hint)
+
+
+def _check_comes(schedule: Schedule, now: datetime) -> None:
+    expression = schedule.expression
+    if is_rate(expression) or next_times(expression, schedule.timezone, now, 1).times:
+        return
+    hint = f"in {schedule.timezone} it is {now.astimezone(zone_of(schedule.timezone)):%Y-%m-%dT%H:%M:%S} now"
+    message = f"schedule {schedule.name}: {schedule.kind}: found `{schedule.text}`, which never comes again"
+    raise ProjectError(f"{message}, expected a time in the future", hint)
+
+
+def deploy_schedules(desired: DesiredSchedules, stack: Stack, manner: Manner) -> int:
+    """Create or update the schedule stack; how many steps changed something."""
+    parameters = stack_parameters(ground.read_network(stack, desired.project.deploy))
+    return execute(plan_schedules(desired, parameters, stack), stack, manner)
+
+
+def stack_parameters(network: Network) -> dict[str, str]:
+    """Where the runs take place, as the schedule stack takes it."""
+    return {
+        "Cluster": network.cluster,
+        "Subnets": ",".join(network.subnets),
+        "SecurityGroups": ",".join(network.security_groups),
+    }
+
+
+def plan_schedules(
+    desired: DesiredSchedules, parameters: Mapping[str, str], stack: Stack
+) -> tuple[WriteFile | ChangeStack, ...]:
+    """The steps after which the schedule stack holds these schedules and no others."""
+    place, deploy = desired.place, desired.project.deploy
+    project = desired.project.model_copy(update={"schedules": desired.schedules})
+    for message, hint in limits.of_stack(stack.name, stack.environment, project):
+        raise ProjectError(f"{place.shown}: {message}", hint)
+    file, name = place.build / "schedule.yml", names.schedule(stack.name)
+    tags = {**deploy.tags, "handoff:project": place.name, "handoff:environment": stack.environment}
+    text = render_schedule_template(place.root, place.name, desired.schedules, deploy, stack.name, stack.environment)
+    return (WriteFile(file, text), ChangeStack(name, file, text, parameters, tags, desired.again, stack.bucket))
+
+
+def delete_schedules(place: ProjectPlace, project: Project, stack: Stack, name: str, manner: Manner) -> int:
+    """Delete the schedule of a name, or all; how many steps changed something."""
+    found, again = _schedule_stack(stack), f"invoke unschedule {stack.options}"
+    if name and not found:
+        message = f"project {stack.project}: no schedule is deployed, expected {name}"
+        raise AWSError(message, f"invoke schedule.list {stack.options}")
+    if name and found:
+        again = f"{again} --name {name}"
+        rest = remove_schedule(_schedules_of(found, stack, required=True), name, stack)
+        if rest:
+            desired = DesiredSchedules(place, project, rest, again)
+            return execute(plan_schedules(desired, found.parameters, stack), stack, manner)
+    return execute((RemoveStack(names.schedule(stack.name), again),), stack, manner)
+
+
+def _schedule_stack(stack: Stack) -> Deployed | None:
+    """The schedule stack with its template; one whose creation failed has no schedules."""
+    found = deployed.read(stack.clients, names.schedule(stack.name), template=True)
+    return None if found and found.status == FAILED_CREATION else found
+
+
+def _schedules_of(found: Deployed | None, stack: Stack, *, required: bool) -> tuple[Schedule, ...]:
+    """The deployed schedules; where they are `required`, an error if the stack's template does not hold them."""
+    schedules = deployed_schedules(found) if found else ()
+    if schedules is None and found and required:
+        message = f"stack {found.name}: found no list of its schedules, expected one in its template"
+        raise AWSError(message, f"write them all into project.yml, then: invoke schedule {stack.options}")
+    return schedules or ()

@@ -1,0 +1,136 @@
+"""The template of the schedule stack: the schedules of EventBridge Scheduler, and the state machine that they start.
+
+A deployed stack holds its schedules twice: in short in its outputs, which DescribeStacks returns for all stacks at
+once, and as they were written in the metadata of its template, from which the next template is rendered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from handoff_kit.remote import names
+from handoff_kit.settings.deploy import Deploy
+from handoff_kit.settings.schedule import Schedule
+from handoff_kit.stacks.deployed import Deployed
+from handoff_kit.stacks.template import parse, section
+from handoff_kit.templates import render
+
+_METADATA = "Schedules"
+_MAX_OUTPUT = 1024  # bytes of one output
+SCHEDULER_DATA = {"scheduled_at": "<aws.scheduler.scheduled-time>", "trigger": "schedule"}
+"""The data of each run besides that of the project file. EventBridge Scheduler fills in the time:
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html"""
+
+
+@dataclass(frozen=True)
+class ScheduleSummary:
+    """A deployed schedule, as an output of its stack holds it; `state` is ENABLED or DISABLED."""
+
+    name: str
+    expression: str
+    timezone: str
+    state: str
+
+    @property
+    def enabled(self) -> bool:
+        return self.state == "ENABLED"
+
+
+def render_schedule_template(  # noqa: PLR0917  # like the other templates of a project
+    root: Path, project: str, schedules: Sequence[Schedule], deploy: Deploy, stack: str, environment: str
+) -> str:
+    """The template of a project's schedules, in the order of their names."""
+    ordered = sorted(schedules, key=lambda one: one.name)
+    values = {
+        "project": project,
+        "environment": environment,
+        "stack": stack,
+        "names": {
+            "group": names.schedule_group(stack),
+            "machine": names.state_machine(stack),
+            "family": names.family(stack),
+            "container": names.CONTAINER,
+            "queue": names.dead_letters(stack),
+            "role_path": names.role_path(stack),
+            "topic": names.topic(environment),
+        },
+        "deploy": deploy,
+        "schedules": [_schedule_values(one) for one in ordered],
+        "metadata": _METADATA,
+        "kept": escape_references([one.model_dump(exclude_defaults=True) | {"name": one.name} for one in ordered]),
+        "outputs": list(_outputs(ordered)),
+    }
+    return render(root, "schedule.yml.j2", values)
+
+
+def _schedule_values(schedule: Schedule) -> dict[str, Any]:
+    plain = re.sub("[^A-Za-z0-9]", "", schedule.name)
+    unique = "" if plain == schedule.name else hashlib.sha256(schedule.name.encode()).hexdigest()[:8]
+    data = {name: value for name, value in schedule.data.items() if name not in SCHEDULER_DATA}
+    # Only what is ours is filled in: the data of the project file is escaped
+    pairs = filter(None, (escape_references(data)[1:-1], json.dumps(SCHEDULER_DATA)[1:-1]))
+    return {
+        "id": f"Schedule{plain}{unique}",
+        "name": schedule.name,
+        "expression": schedule.expression,
+        "timezone": None if schedule.kind == "rate" else schedule.timezone,
+        "state": summary(schedule).state,
+        "window": schedule.window,
+        "input": f'{{"data": {{{", ".join(pairs)}}}}}',
+    }
+
+
+def _outputs(schedules: Sequence[Schedule]) -> Iterator[tuple[str, str]]:
+    """Names and values of as many outputs as the summaries take."""
+    chunks: list[list[dict[str, str]]] = [[]]
+    for one in (asdict(summary(schedule)) for schedule in schedules):
+        if chunks[-1] and len(json.dumps([*chunks[-1], one]).encode()) > _MAX_OUTPUT:
+            chunks.append([])
+        chunks[-1].append(one)
+    for number, chunk in enumerate(chunks, 1):
+        yield f"Schedules{number if number > 1 else ''}", json.dumps(chunk)
+
+
+def summary(schedule: Schedule) -> ScheduleSummary:
+    state = "ENABLED" if schedule.enabled else "DISABLED"
+    return ScheduleSummary(schedule.name, schedule.expression, schedule.timezone, state)
+
+
+def deployed_summaries(stack: Deployed) -> tuple[ScheduleSummary, ...]:
+    """The schedules in a stack's outputs, in the order of their names; none where the stack is not one of ours."""
+    if "handoff:project" not in stack.tags:
+        return ()
+    texts = [text for name, text in stack.outputs.items() if re.fullmatch("Schedules[0-9]*", name)]
+    try:
+        found = [one for text in texts for one in json.loads(text)]
+        made = [ScheduleSummary(one["name"], one["expression"], one["timezone"], one["state"]) for one in found]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
+    return tuple(sorted(made, key=lambda one: one.name))
+
+
+def deployed_schedules(stack: Deployed) -> tuple[Schedule, ...] | None:
+    """The schedules in the metadata of a stack's template, which must have been read; None where it has none."""
+    text = section(parse(stack.template), "Metadata").get(_METADATA)
+    try:
+        return tuple(Schedule.model_validate(one) for one in json.loads(str(text)))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def escape_references(value: object) -> str:
+    """A value as ASCII JSON in which nothing is filled in: what a user wrote stays as it is.
+
+    CloudFormation fills in `{{resolve:...}}` and `${...}`, EventBridge Scheduler `<aws.scheduler...>`, and YAML takes
+    no control characters. None of these occurs in JSON outside of a string, where each may be escaped.
+    """
+    text = json.dumps(value)
+    for sign, escaped in {"{{": "\\u007b\\u007b", "${": "\\u0024{", "<": "\\u003c", "\x7f": "\\u007f"}.items():
+        text = text.replace(sign, escaped)
+    return text

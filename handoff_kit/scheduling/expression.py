@@ -1,0 +1,140 @@
+"""The expressions of EventBridge Scheduler, as people write them and as AWS does: `cron(...)`, `rate(...)`, `at(...)`.
+
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Literal, TypeAlias
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.names import nearest
+from handoff_kit.scheduling.cron import translate_cron
+from handoff_kit.scheduling.timezones import zone_of
+
+Kind: TypeAlias = Literal["cron", "rate", "at"]
+KINDS: tuple[Kind, ...] = ("cron", "rate", "at")
+
+_RATE = "expected a number of minutes, hours or days, like `15 minutes`"
+_RATE_EXAMPLE = "for example: 15 minutes"
+_AT = "expected a time of the schedule's timezone, like `2027-01-31T06:00:00`"
+_UNITS = ("minutes", "hours", "days")
+_MINUTES = {"minutes": 1, "hours": 60, "days": 1440}
+_SHORT = {"m": "minutes", "min": "minutes", "mins": "minutes", "h": "hours", "hr": "hours", "hrs": "hours", "d": "days"}
+
+
+def expression_problem(kind: Kind, text: str, timezone: str) -> tuple[str, str] | None:
+    """What is wrong with an expression, and a hint; None where nothing is."""
+    try:
+        translate(kind, text, timezone)
+    except ProjectError as error:
+        return error.message, error.hint or ""
+    return None
+
+
+def translate(kind: Kind, text: str, timezone: str) -> str:
+    """The expression as EventBridge takes it; ProjectError where it is none."""
+    found = re.fullmatch(rf"\s*{kind}\s*\((.*)\)\s*", text, re.DOTALL | re.IGNORECASE)
+    plain = " ".join((found[1] if found else text).split())
+    match kind:
+        case "cron":
+            return translate_cron(plain)
+        case "rate":
+            return _translate_rate(plain)
+        case "at":
+            return _translate_at(plain, timezone)
+
+
+def is_rate(expression: str) -> bool:
+    """Whether its times follow from when the schedule was created."""
+    return expression.startswith("rate(")
+
+
+def rate_interval(expression: str) -> timedelta:
+    """The time between two runs of `rate(15 minutes)`."""
+    number, unit = expression.removeprefix("rate(").removesuffix(")").split()
+    return timedelta(minutes=int(number) * _MINUTES[unit.removesuffix("s") + "s"])
+
+
+def at_time(expression: str, timezone: str) -> datetime:
+    """The time of `at(2027-01-31T06:00:00)`, in its time zone."""
+    local = datetime.fromisoformat(expression.removeprefix("at(").removesuffix(")"))
+    return local.replace(tzinfo=zone_of(timezone))
+
+
+def _translate_rate(text: str) -> str:
+    """Such as `rate(1 hour)`, `rate(15 minutes)`."""
+    if found := re.fullmatch(r"([1-9][0-9]{0,4})\s+(minute|hour|day)s?", text.lower()):
+        return f"rate({_rate(int(found[1]), found[2] + 's')})"
+    raise ProjectError(f"found {f'`{text}`' if text else 'nothing'}, {_RATE}", _suggest_rate(text.lower()))
+
+
+def _rate(number: float, unit: str) -> str:
+    """AWS wants the singular for one; parts of a unit become a whole number of a smaller one."""
+    while number % 1 and unit != "minutes":
+        smaller = _UNITS[_UNITS.index(unit) - 1]
+        number, unit = number * _MINUTES[unit] / _MINUTES[smaller], smaller
+    whole = max(1, min(round(number), 99999))
+    return f"{whole} {unit.removesuffix('s') if whole == 1 else unit}"
+
+
+def _suggest_rate(text: str) -> str:
+    found = re.fullmatch(r"(?:every\s+)?(?P<number>[0-9]*(?:\.[0-9]+)?)\s*(?P<unit>[a-z]*)", text)
+    if not found or not text:
+        return "for a time of day write cron, like `0 2 * * *`" if re.search("[:*]", text) else _RATE_EXAMPLE
+    number, word = float(found["number"] or 1), found["unit"]
+    if word in ("s", "sec", "secs", "second", "seconds"):
+        return "the shortest is `1 minute`"
+    if word in ("month", "months", "year", "years", "quarter", "quarters"):
+        return "write it as a cron: @monthly, or `0 0 1 * *`"
+    if word in ("w", "wk", "week", "weeks"):
+        return f"did you mean `{_rate(number * 7, 'days')}`?"
+    unit = _SHORT.get(word) or nearest(word, _UNITS) or ("" if word else "minutes")
+    return f"did you mean `{_rate(number, unit)}`?" if unit and number else _RATE_EXAMPLE
+
+
+def _translate_at(text: str, timezone: str) -> str:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?", text):
+        raise ProjectError(f"found {f'`{text}`' if text else 'nothing'}, {_AT}", _suggest_at(text, timezone))
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError as error:
+        hint = "see that the day and the time are ones there are"
+        raise ProjectError(f"found `{text}` ({error}), {_AT}", hint) from None
+    moment = local.replace(tzinfo=zone_of(timezone))
+    if is_skipped(moment):
+        shown = _iso(moment.astimezone(_UTC).astimezone(moment.tzinfo))
+        found = f"found `{text}`, which the clocks of {timezone} skip"
+        raise ProjectError(f"{found}, expected a time that comes", f"did you mean `{shown}`?")
+    return f"at({local.isoformat(timespec='seconds')})"
+
+
+_UTC = timezone.utc
+
+
+def is_skipped(moment: datetime) -> bool:
+    """Whether the clocks of its time zone skip it, in spring."""
+    return moment.astimezone(_UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(tzinfo=None)
+
+
+def _suggest_at(text: str, timezone: str) -> str:
+    """A day alone, a time of another zone, or one with fewer digits, as a time of this zone."""
+    try:
+        found = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    except ValueError:
+        numbers = [int(part) for part in re.findall("[0-9]+", text)[:5]]
+        try:
+            year, month, day, hour, minute = numbers
+            return f"did you mean `{_iso(datetime(year, month, day, hour, minute))}`?"  # noqa: DTZ001  # a wall clock
+        except (ValueError, OverflowError):
+            return "for example: 2027-01-31T06:00:00"
+    if found.tzinfo:
+        local = _iso(found.astimezone(zone_of(timezone)))
+        return f"that is `{local}` in {timezone}, which is written without an offset"
+    return f"did you mean `{_iso(found)}`?"
+
+
+def _iso(local: datetime) -> str:
+    return local.replace(tzinfo=None, microsecond=0).isoformat(timespec="seconds")

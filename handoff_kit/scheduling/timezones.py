@@ -1,0 +1,90 @@
+"""Time zones by their IANA names, which Python and EventBridge Scheduler share."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from handoff_kit.names import nearest
+
+_EXPECTED = "expected an IANA time zone, like Europe/Berlin"
+# Abbreviations say nothing of daylight saving time. Some are names of old files in the IANA database, but do not mean
+# what they say: EST has no summer, CET is Brussels.
+_ABBREVIATIONS = {
+    "CET": "Europe/Berlin",
+    "CEST": "Europe/Berlin",
+    "MET": "Europe/Berlin",
+    "MEZ": "Europe/Berlin",
+    "EET": "Europe/Helsinki",
+    "EEST": "Europe/Helsinki",
+    "WET": "Europe/Lisbon",
+    "WEST": "Europe/Lisbon",
+    "BST": "Europe/London",
+    "MSK": "Europe/Moscow",
+    "EST": "America/New_York",
+    "EDT": "America/New_York",
+    "EST5EDT": "America/New_York",
+    "CST": "America/Chicago",
+    "CDT": "America/Chicago",
+    "CST6CDT": "America/Chicago",
+    "MST": "America/Denver",
+    "MDT": "America/Denver",
+    "MST7MDT": "America/Denver",
+    "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles",
+    "PST8PDT": "America/Los_Angeles",
+    "HST": "Pacific/Honolulu",
+    "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo",
+    "KST": "Asia/Seoul",
+    "SGT": "Asia/Singapore",
+    "AEST": "Australia/Sydney",
+    "AEDT": "Australia/Sydney",
+    "Z": "UTC",
+    "FACTORY": "UTC",
+    "LOCAL": "UTC",
+    "LOCALTIME": "UTC",
+}
+_OFFSET = re.compile(r"(?:UTC|GMT|Z)?\s*([+-])\s*(0?[0-9]|1[0-4])(?::?([0-5][0-9]))?", re.IGNORECASE)
+
+_timezones = cache(available_timezones)
+
+
+def timezone_problem(text: str) -> tuple[str, str] | None:
+    """What is wrong with the name of a time zone, and a hint; None where nothing is."""
+    name = text.strip()
+    place = _ABBREVIATIONS.get(name.upper())
+    offset = _OFFSET.fullmatch(name)
+    if text in _timezones() and not place and not offset:
+        return None
+    if place:
+        hint = f"did you mean `{place}`?"
+    elif offset:
+        hint = _suggest_zone_of_offset(offset[1], int(offset[2]), int(offset[3] or 0))
+    else:
+        hint = _suggest(name)
+    return f"found {f'`{name}`' if name else 'nothing'}, {_EXPECTED}", hint
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of a name; UTC where the name is none, which is reported elsewhere."""
+    return ZoneInfo(name if name in _timezones() else "UTC")
+
+
+def _suggest(text: str) -> str:
+    """The zone that was most likely meant: by its name, or by its city."""
+    word = text.replace(" ", "_").lower()
+    cities = {name.rpartition("/")[2].lower(): name for name in sorted(_timezones())}
+    names = {**cities, **{name.lower(): name for name in _timezones()}}
+    found = names.get(word) or names.get(word.rpartition("/")[2]) or names.get(nearest(word, names) or "")
+    return f"did you mean `{found}`?" if found else "for example: Europe/Berlin, America/New_York, UTC"
+
+
+def _suggest_zone_of_offset(sign: str, hours: int, minutes: int) -> str:
+    """The zone that has an offset all year; the signs of Etc are reversed."""
+    place = "name a place that has it, like Europe/Berlin"
+    name = f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"
+    if minutes or (hours and name not in _timezones()):
+        return place
+    return f"{place}; or, for the same offset all year, {name}" if hours else "did you mean `UTC`?"

@@ -1,0 +1,5 @@
+"""Virtual environments of a project.
+
+install.py  the steps that create them with uv, and whether one is ready
+locks.py    locks/NAME.txt: exact versions, each file with its hash
+"""

@@ -1,0 +1,169 @@
+"""Create a project's virtual environments with uv.
+
+Requirements are resolved once into a committed lock (locks.py); the environment `venv/NAME` is installed from the lock
+alone, every file checked against its hash. A stamp inside the environment, written last, names the lock, the Python and
+the directory it was created for. Where the stamp matches there is nothing to do; everything else is removed and created
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import uv
+
+from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project import Venv
+from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step
+from handoff_kit.venvs import locks
+from handoff_runtime import containment
+
+STAMP = "handoff.json"
+OLDEST_PYTHON = "3.10"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+Status = Literal["missing", "stale", "ready"]
+
+
+@dataclass(frozen=True)
+class Installer:
+    """The path of uv, and the interpreter that environments are created with."""
+
+    uv: str
+    interpreter: str = sys.executable
+    python: str = PYTHON
+
+
+@dataclass(frozen=True)
+class VenvState:
+    """What exists on disk of one virtual environment, and its lock."""
+
+    lock: str | None
+    stamp: str | None
+    directory: bool
+    interpreter: bool
+
+
+def find_installer() -> Installer:
+    """The uv that the package `uv` carries, by its path.
+
+    Commands run in the project's directory, whose modules `python -m uv` would import for those of the library.
+    """
+    try:
+        return Installer(uv.find_uv_bin())
+    except FileNotFoundError:
+        hint = "install it again: pip install --force-reinstall uv"
+        raise HandoffError("the package uv has no program uv", hint) from None
+
+
+def read_venv_state(place: ProjectPlace, venv: Venv) -> VenvState:
+    directory = place.directory / venv.directory
+    return VenvState(
+        lock=_read_text(place.lock(venv.name)),
+        stamp=_read_text(directory / STAMP),
+        directory=directory.is_symlink() or directory.exists(),
+        interpreter=(directory / "bin" / "python").exists(),
+    )
+
+
+def _read_text(path: Path) -> str | None:
+    """The text of a lock or a stamp; None for what is no file, which an installation then creates."""
+    try:
+        return containment.read_file(str(path)).decode("utf-8", errors="replace")
+    except PermissionError as error:
+        raise ProjectError(f"{path}: {error.strerror}, expected a readable file") from None
+    except OSError:
+        return None
+
+
+def venv_status(place: ProjectPlace, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
+    """Whether a stage can run in it; reads a few small files, starts nothing."""
+    state = state or read_venv_state(place, venv)
+    if not state.interpreter:
+        return "missing"
+    if state.lock is None or not locks.is_current(state.lock, venv.requirements):
+        return "stale"
+    stamp = stamp_text(state.lock, place.directory / venv.directory, python)
+    return "ready" if state.stamp == stamp else "stale"
+
+
+def stamp_text(lock: str, directory: Path, python: str) -> str:
+    """The stamp of a finished environment; its scripts name their directory, so a moved one is stale."""
+    digest = hashlib.sha256(lock.encode()).hexdigest()
+    stamp = {"lock": f"sha256:{digest}", "python": python, "directory": str(directory)}
+    return json.dumps(stamp, indent=2) + "\n"
+
+
+def plan_install(
+    place: ProjectPlace,
+    venvs: Iterable[Venv],
+    states: Mapping[str, VenvState],
+    installer: Installer,
+    *,
+    upgrade: bool = False,
+) -> tuple[Step, ...]:
+    """The steps that make every environment ready; none where all are."""
+    plans = (_plan_venv(place, venv, states[venv.name], installer, upgrade=upgrade) for venv in venvs)
+    return tuple(step for plan in plans for step in plan)
+
+
+def _plan_venv(
+    place: ProjectPlace, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
+) -> tuple[Step, ...]:
+    _check_requirements(place, venv)
+    relock = upgrade or not locks.is_current(state.lock, venv.requirements)
+    if not relock:
+        if venv_status(place, venv, state, installer.python) == "ready":
+            return ()
+        lock = place.lock(venv.name).relative_to(place.root).as_posix()
+        again = f"rm {lock} && invoke install --project {place.name}"
+        locks.check_lock(state.lock or "", venv.requirements, lock, again)
+    cwd, directory = place.directory, place.directory / venv.directory
+    purpose = f"venv {venv.name} of project {place.name}"
+    create = (installer.uv, "venv", "--quiet", "--no-project", "--python", installer.interpreter, venv.directory)
+    install = (installer.uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", venv.directory)
+    # Hashes are checked wherever there are some; they cannot be required of a repository.
+    hashes = () if any(map(locks.is_unhashed, venv.requirements)) else ("--require-hashes",)
+    relative = place.lock(venv.name).relative_to(cwd).as_posix()
+    return (
+        *((_resolve(place, venv, installer, upgrade=upgrade),) if relock else ()),
+        *((RemoveTree(directory),) if state.directory else ()),
+        RunCommand(create, cwd, f"create {purpose}"),
+        RunCommand((*install, *hashes, "-r", relative), cwd, f"install {purpose}", telling=locks.FAILURES),
+        StampVenv(directory, place.lock(venv.name), installer.python),
+    )
+
+
+def _resolve(place: ProjectPlace, venv: Venv, installer: Installer, *, upgrade: bool) -> LockRequirements:
+    portable = ("--universal", "--generate-hashes", "--python", installer.interpreter)
+    bare = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation")
+    return LockRequirements(
+        lock=place.lock(venv.name),
+        requirements=venv.requirements,
+        argv=(installer.uv, "pip", "compile", "--quiet", *portable, *bare, "-"),
+        cwd=place.directory,
+        purpose=f"lock venv {venv.name} of project {place.name}",
+        pythons=tuple(dict.fromkeys((OLDEST_PYTHON, installer.python))),
+        upgrade=upgrade,
+    )
+
+
+def _check_requirements(place: ProjectPlace, venv: Venv) -> None:
+    """Refuse what would write the address of an index, or a password, into a committed file."""
+    for text in venv.requirements:
+        where = f"{place.shown}: venv {venv.name}"
+        if text.startswith("-"):
+            hint = "an index is a setting of the machine: export UV_DEFAULT_INDEX=https://..."
+            option = text.split("=")[0].split()[0]
+            raise ProjectError(f"{where}: found the option {option!r}, expected a requirement", hint)
+        if re.search(r"://[^/@\s]*:[^/@\s]*@", text):
+            hint = "let git ask for it: a credential helper, or an ssh address"
+            raise ProjectError(f"{where}: found a password in an address, expected none", hint)
