@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import project, render
+from handoff_kit import render
 from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.project import load as project
 from handoff_kit.steps import WriteFile
 from handoff_runtime import function
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_runtime.store import ConfigFile
 
 FORMAT = 1

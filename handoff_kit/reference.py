@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from handoff_kit.forms import Declaration, declaration_of
-from handoff_kit.project import Image, Keep, Params, Project, Stage
+from handoff_kit.project.model import Image, Keep, Params, Project, Stage
 from handoff_kit.settings.deploy import Deploy, Statement
 from handoff_kit.settings.schedule import Schedule
 

@@ -16,7 +16,7 @@ from handoff_runtime.workspace import STATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from handoff_kit.project import Project, Stage
+    from handoff_kit.project.model import Project, Stage
 
 FORMAT = 1
 _ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given, streams
 from handoff_kit import params as documents
-from handoff_kit import project as projects
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import container as containers
+from handoff_kit.project import load as projects
 from handoff_kit.runtime import LocalRun, last_record
 from handoff_kit.runtime import run as run_it
 from handoff_kit.venvs.install import venv_status
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.remote.stack import Stack
     from handoff_kit.runtime import Container, View
     from handoff_runtime.pipeline import Pipeline

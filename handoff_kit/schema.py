@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.source import Problem
 
 __all__ = ["has_pipefail", "unguarded_pipes"]

@@ -23,7 +23,7 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.fargate import ground, overrides, secrets
 from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace, nearest
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack

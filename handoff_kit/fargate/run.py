@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from handoff_kit.fargate.ground import Cluster
     from handoff_kit.fargate.network import Network
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
     Say = Callable[[str], None]
     Task = Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from handoff_kit.fargate.sizes import CPUS, MEMORIES, memories, size_told, sizes_told
 from handoff_kit.faults.fault import Fault, Outline, label
-from handoff_kit.project import PROJECT_FILE
+from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.settings.deploy import PLATFORMS
 from handoff_kit.settings.suggestions import MEBIBYTES, amount, nearest_number
 from handoff_kit.source import Trail

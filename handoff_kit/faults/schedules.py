@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from handoff_kit.faults.fault import Fault, Outline, label, mapping
 from handoff_kit.faults.keys import is_misspelt
 from handoff_kit.faults.stages import bad_name
-from handoff_kit.project import PROJECT_FILE
+from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.timezones import timezone_problem
 from handoff_kit.settings.patterns import SCHEDULE_NAME, is_form

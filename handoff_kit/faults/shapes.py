@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from handoff_kit.faults.fault import Fault, Outline, label
 from handoff_kit.forms import Declaration
 from handoff_kit.names import nearest
-from handoff_kit.project import PROJECT_FILE
+from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.source import Source, Trail
 from handoff_kit.source.problem import describe_value
 

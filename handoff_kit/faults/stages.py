@@ -10,7 +10,7 @@ from handoff_kit.faults.fault import Fault, Outline, items, label, mapping
 from handoff_kit.faults.keys import is_misspelt
 from handoff_kit.forms import EnvItem, as_directory, installed, venv_name
 from handoff_kit.names import nearest
-from handoff_kit.project import PROJECT_FILE
+from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.settings.patterns import COLLECTOR_STATS, VENV_NAME, is_form, is_name
 from handoff_kit.source import Data, Trail
 from handoff_kit.source.problem import describe_value, quoted, short

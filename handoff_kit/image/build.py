@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from handoff_kit.image.builder import Builder
     from handoff_kit.image.context import Entry
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
 __all__ = ["Source", "checked", "existing", "is_current", "label", "plan_build", "plan_render", "repository", "source"]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
 __all__ = ["ELSEWHERE", "NEVER", "Entry", "credentials", "digest", "enters", "entries", "sha256_of", "size"]
 

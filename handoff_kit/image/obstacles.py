@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project, Venv
+    from handoff_kit.project.model import Project, Venv
 
 __all__ = ["LARGE", "Obstacle", "credentials", "obstacles", "refuse"]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.remote.parameter import Damaged
     from handoff_kit.remote.stack import Stack
     from handoff_runtime.store import Params

@@ -12,7 +12,7 @@ from handoff_kit.remote.table import stamp
 
 if TYPE_CHECKING:
     from handoff_kit.fargate.tasks import Task
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.remote.stack import Stack
     from handoff_kit.status.here import Here
 

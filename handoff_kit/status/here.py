@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from handoff_kit import params
-from handoff_kit import project as projects
 from handoff_kit.errors import HandoffError
 from handoff_kit.image import build as building
+from handoff_kit.project import load as projects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
     Made = TypeVar("Made")
 

@@ -75,7 +75,7 @@ def _shared(c: Context, environment: str, *, data: bool, yes: bool) -> None:
 def _meant(c: Context, project: str) -> tuple[ProjectPlace, Deploy | None]:
     """The project that is meant, and where it says that it runs; one whose files are gone can be destroyed too."""
     from handoff_kit import names
-    from handoff_kit import project as projects
+    from handoff_kit.project import load as projects
 
     if project and names.checked(project) not in names.known(flags.root(c)):
         return names.ProjectPlace(project, flags.root(c)), None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.remote.stack import Stack
 
 PROJECT = (
@@ -86,8 +86,8 @@ def platform(text: str) -> str | None:
 
 def image(where: ProjectPlace, chosen: str) -> tuple[Builder, str]:
     """The project's image, built from it as it is now."""
-    from handoff_kit import project as projects
     from handoff_kit.image import build as building
+    from handoff_kit.project import load as projects
 
     loaded = projects.load(where.file, where.shown)
     worker = builder(chosen)
@@ -113,7 +113,7 @@ def warn_of_credentials(where: ProjectPlace, loaded: Project) -> None:
 
 def stack(c: Context, project: str, text: str, *, bucket: bool = True) -> tuple[ProjectPlace, Stack]:
     """A project, and where it lies in AWS."""
-    from handoff_kit import project as projects
+    from handoff_kit.project import load as projects
     from handoff_kit.remote import connection
 
     where = place(c, project)

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
     from handoff_kit import limits, names, params, render, run_local, shell
-    from handoff_kit import project as projects
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image import obstacles
+    from handoff_kit.project import load as projects
     from handoff_kit.venvs.install import venv_status
 
     place = flags.place(c, project)
@@ -81,7 +81,7 @@ def show_commands(
 @told
 def install(c: Context, project: str = "", upgrade: bool = False) -> None:
     """Install the project's virtual environments from their locks; nothing where nothing changed."""
-    from handoff_kit import project as projects
+    from handoff_kit.project import load as projects
     from handoff_kit.venvs.install import find_installer, plan_install, read_venv_state
 
     place = flags.place(c, project)

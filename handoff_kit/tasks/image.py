@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.steps import Step
 
 
@@ -30,9 +30,9 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
     """
     from handoff_kit import params as documents
-    from handoff_kit import project as projects
     from handoff_kit import render as rendering
     from handoff_kit.image import build as building
+    from handoff_kit.project import load as projects
     from handoff_kit.steps import WriteFile
 
     place = flags.place(c, project)
@@ -86,10 +86,10 @@ def build(
     c: Context, project: str = "", tag: str = "", platform: str = "", no_cache: bool = False, builder: str = ""
 ) -> None:
     """Build the project's image; nothing where nothing changed. Prints its name, id, size and the seconds it took."""
-    from handoff_kit import project as projects
     from handoff_kit.image import build as building
     from handoff_kit.image import dockerfile, listing
     from handoff_kit.image.revision import revision
+    from handoff_kit.project import load as projects
 
     begun = time.monotonic()
     place = flags.place(c, project)

@@ -57,7 +57,7 @@ def push(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Stored config files that are not here stay."""
-    from handoff_kit import project as projects
+    from handoff_kit.project import load as projects
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from handoff_kit.fargate.ground import Cluster
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
 TASK = "id of a task, as invoke status tells it"
 
@@ -82,7 +82,7 @@ def run(
 
 def _loaded(c: Context, project: str) -> tuple[ProjectPlace, Project]:
     """The project that is meant, and what its file says."""
-    from handoff_kit import project as projects
+    from handoff_kit.project import load as projects
 
     place = flags.place(c, project)
     return place, projects.load(place.file, place.shown)

@@ -48,9 +48,9 @@ def put_in_force(
     from datetime import timezone as zones
 
     from handoff_kit import given, render
-    from handoff_kit import project as projects
     from handoff_kit.deploy import schedule_output, schedule_project
     from handoff_kit.deployment.execute import Manner
+    from handoff_kit.project import load as projects
     from handoff_kit.remote import connection
 
     options = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, given.data(data, ()))
@@ -81,9 +81,9 @@ def put_in_force(
 @told
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
     """Take a project's schedules away, or one of them; runs that are under way go on."""
-    from handoff_kit import project as projects
     from handoff_kit.deploy import schedule_project
     from handoff_kit.deployment.execute import Manner
+    from handoff_kit.project import load as projects
     from handoff_kit.remote import connection
 
     place, within = flags.place(c, project), flags.environment(environment)

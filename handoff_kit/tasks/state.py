@@ -61,8 +61,8 @@ def history(c: Context, project: str = "", environment: str = "") -> None:
 @told
 def edit(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
     """Edit the state; stored only if no run has stored another one meanwhile."""
-    from handoff_kit import project as projects
     from handoff_kit import render
+    from handoff_kit.project import load as projects
     from handoff_kit.remote import change, editor
     from handoff_kit.remote import state as remote
 

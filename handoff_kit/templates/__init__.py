@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ProjectFileError
 from handoff_kit.names import ProjectPlace, known
-from handoff_kit.project import load
+from handoff_kit.project.load import load
 from handoff_kit.remote import names
 from handoff_kit.templates import lifecycle, permissions
 from handoff_kit.templates.filling import FOLDER, render
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.source import Problem
 
 __all__ = ["FOLDER", "MOST_RULES", "Rule", "every", "registry", "render", "rules", "shared", "task"]

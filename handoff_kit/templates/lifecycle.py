@@ -11,7 +11,7 @@ from handoff_runtime import keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handoff_kit.project import Keep
+    from handoff_kit.project.model import Keep
 
 __all__ = ["MOST_RULES", "Rule", "check", "rules"]
 

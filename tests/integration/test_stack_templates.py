@@ -12,7 +12,7 @@ from cloud import REGION
 from handoff_kit import templates
 from handoff_kit.destruction import project as destruction
 from handoff_kit.destruction import shared as environments
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 from handoff_kit.remote import names
 from handoff_kit.remote.stack import Stack
 from handoff_kit.stacks import change

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from harness import ROOT
 
-from handoff_kit.project import understood
+from handoff_kit.project.load import understood
 from handoff_kit.render import pipeline_document
 from handoff_kit.source import parse
 

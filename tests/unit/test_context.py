@@ -18,10 +18,11 @@ from handoff_kit.execute import execute
 from handoff_kit.image import context
 from handoff_kit.image.context import Entry, digest, entries, sha256_of
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, load
+from handoff_kit.project.load import load
 from handoff_kit.steps import WriteContext
 
 if TYPE_CHECKING:
+    from handoff_kit.project.model import Project
     from collections.abc import Callable, Iterator
 
 CANARY = "canary-5f1c-secret"

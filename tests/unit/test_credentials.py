@@ -10,9 +10,10 @@ import pytest
 from handoff_kit.image import context, obstacles
 from handoff_kit.image.credentials import is_credential
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, load
+from handoff_kit.project.load import load
 
 if TYPE_CHECKING:
+    from handoff_kit.project.model import Project
     from pathlib import Path
 
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ"

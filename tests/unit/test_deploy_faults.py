@@ -8,9 +8,13 @@ import re
 import pytest
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import Project, understood
+from handoff_kit.project.load import understood
 from handoff_kit.settings.deploy import Deploy, Statement
 from handoff_kit.source import parse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from handoff_kit.project.model import Project
 
 SHOWN = "projects/foo/project.yml"
 NO_VALUE = 'write a value, or take the line out; for an empty text write two quotes: ""'

@@ -11,7 +11,7 @@ import pytest
 from handoff_kit import reference
 from handoff_kit.fargate.sizes import SIZES
 from handoff_kit.forms import EnvItem
-from handoff_kit.project import Image, Keep, Params, Project, Stage
+from handoff_kit.project.model import Image, Keep, Params, Project, Stage
 from handoff_kit.settings.deploy import Deploy, Statement
 from handoff_kit.settings.schedule import Schedule
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import understood
+from handoff_kit.project.load import understood
 from handoff_kit.source import parse
 
 SHOWN = "projects/foo/project.yml"

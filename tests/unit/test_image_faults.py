@@ -8,7 +8,8 @@ import re
 import pytest
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import Image, understood
+from handoff_kit.project.load import understood
+from handoff_kit.project.model import Image
 from handoff_kit.source import parse
 
 SHOWN = "projects/foo/project.yml"

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import Keep, Params, Project, understood
+from handoff_kit.project.load import understood
+from handoff_kit.project.model import Keep, Params, Project
 from handoff_kit.schema import project_schema
 from handoff_kit.source import parse
 

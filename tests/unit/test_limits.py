@@ -9,10 +9,11 @@ import pytest
 from handoff_kit import limits
 from handoff_kit.errors import ProjectFileError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, understood
+from handoff_kit.project.load import understood
 from handoff_kit.source import parse
 
 if TYPE_CHECKING:
+    from handoff_kit.project.model import Project
     from pathlib import Path
 
 LONG = 40 * "p"

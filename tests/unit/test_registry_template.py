@@ -9,7 +9,7 @@ import pytest
 from rendered import ROOT, golden, lint, understood
 
 from handoff_kit import templates
-from handoff_kit.project import Project, Stage
+from handoff_kit.project.model import Project, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import understood
+from handoff_kit.project.load import understood
 from handoff_kit.reference import BEGIN, END, current, reference
 from handoff_kit.schema import as_text, project_schema
 from handoff_kit.source import parse

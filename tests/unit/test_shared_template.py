@@ -16,7 +16,7 @@ from rendered import ROOT, golden, lint, made, understood
 
 from handoff_kit import templates
 from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
-from handoff_kit.project import Keep
+from handoff_kit.project.model import Keep
 from handoff_kit.remote import names
 from handoff_kit.templates import Rule
 from handoff_runtime import keys

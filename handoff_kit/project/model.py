@@ -1,13 +1,9 @@
-"""The project file: which keys there are, what each means, and what a correct file becomes.
-
-The models here say it; what can be wrong with a file, and how that is told, is in faults.
-"""
+"""The keys of the project file: what each means, which values it takes, and what a correct file becomes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -17,12 +13,9 @@ from pydantic import (
     Field,
     StrictInt,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
 )
-from pydantic_core import ErrorDetails
 
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.forms import (
     Days,
     Envs,
@@ -42,7 +35,6 @@ from handoff_kit.settings import suggestions
 from handoff_kit.settings.deploy import PLATFORMS, Deploy
 from handoff_kit.settings.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
 from handoff_kit.settings.schedule import Schedule
-from handoff_kit.source import Data, Source, read
 from handoff_runtime.variables import PLACEHOLDER
 
 VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]
@@ -454,31 +446,6 @@ class Project(BaseModel):
 
 
 PROJECT_FILE = declaration_of(Project)
-
-
-def load(path: Path, shown: str) -> Project:
-    """The project of a file; raises ProjectFileError with every problem in it."""
-    return understood(read(path, shown))
-
-
-def understood(source: Source) -> Project:
-    """The project of a source; raises ProjectFileError with every problem in it."""
-    if source.data is None:
-        raise ProjectFileError(source.problems)
-    project, errors = _validated(source.data)
-    from handoff_kit import faults  # noqa: PLC0415  # they read the models
-
-    problems = faults.problems(source, errors)
-    if problems or project is None:
-        raise ProjectFileError(problems)
-    return project
-
-
-def _validated(data: dict[str, Data]) -> tuple[Project | None, list[ErrorDetails]]:
-    try:
-        return Project.model_validate(data), []
-    except ValidationError as error:
-        return None, error.errors(include_url=False)
 
 
 def placeholders(project: Project) -> tuple[tuple[str, str], ...]:
