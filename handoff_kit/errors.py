@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from handoff_runtime.errors import HandoffError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from handoff_kit.source import Problem
-
-__all__ = ["CommandError", "HandoffError", "ImageError", "ProjectError", "ProjectFileError", "RenderError"]
+__all__ = ["CommandError", "HandoffError", "ImageError", "ProjectError", "RenderError"]
 
 
 class ProjectError(HandoffError):
     """The project, or how a task was asked for it, is wrong."""
 
     exit_code = 2
-
-
-class ProjectFileError(ProjectError):
-    """Everything that is wrong with one project file, each with its line."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(problems[0].message, problems[0].hint)
-        self.problems = tuple(problems)
-
-    def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
 
 
 class RenderError(HandoffError):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from handoff_kit.errors import ProjectFileError
+from handoff_kit.project.problem import Problem, ProjectFileError
 from handoff_kit.remote import names
-from handoff_kit.source import Problem
 from handoff_runtime import keys
 
 if TYPE_CHECKING:

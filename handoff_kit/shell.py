@@ -6,15 +6,15 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from handoff_kit.source import read
-from handoff_kit.words import split
+from handoff_kit.project.shell_words import split
+from handoff_kit.project.yaml_reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project.model import Project
-    from handoff_kit.source import Problem
+    from handoff_kit.project.problem import Problem
 
 __all__ = ["has_pipefail", "unguarded_pipes"]
 

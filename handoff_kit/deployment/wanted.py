@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import limits, params, templates
-from handoff_kit.errors import ProjectError, ProjectFileError
+from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building
 from handoff_kit.names import known
 from handoff_kit.project import load as projects
+from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.remote import names
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from handoff_kit.image.build import Source
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project.model import Project
-    from handoff_kit.source import Problem
+    from handoff_kit.project.problem import Problem
 
 __all__ = ["Shared", "Wanted", "every", "shared", "source"]
 

@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 
 from handoff_kit.faults import aws_resources, fargate, image, keys, schedules, shapes, stages
 from handoff_kit.faults.fault import Fault, Outline
-from handoff_kit.source import Problem, Source
+from handoff_kit.project.problem import Problem
+from handoff_kit.project.yaml_reader import Source
 
 _FIRST: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
     keys.unknown,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from handoff_kit.source import Data, Problem, Source, Trail
+from handoff_kit.project.problem import Problem
+from handoff_kit.project.yaml_reader import Data, Source, Trail
 
 _ITEM_DEPTH = 2  # the trail of a stage is ("commands", number), that of a schedule ("schedules", number)
 _ITEMS = {"commands": "stage", "schedules": "schedule"}

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 
 from handoff_kit.faults.fault import Fault, Outline, label
 from handoff_kit.image.context import ELSEWHERE, NEVER
+from handoff_kit.project.problem import quoted, short
+from handoff_kit.project.yaml_reader import Trail
 from handoff_kit.settings.patterns import BASE, PACKAGE, SERVICE, is_form
 from handoff_kit.settings.suggestions import packages_in
-from handoff_kit.source import Trail
-from handoff_kit.source.problem import quoted, short
 from handoff_runtime.variables import PLACEHOLDER
 
 _EXAMPLE = "python:3.12-slim"

@@ -8,7 +8,7 @@ from handoff_kit.faults.fault import Fault, Outline, label, mapping
 from handoff_kit.forms import Declaration, EnvItem
 from handoff_kit.names import nearest
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.source import Data, Trail
+from handoff_kit.project.yaml_reader import Data, Trail
 
 _PARTS = {name: part.keys for name, part in PROJECT_FILE.keys.items() if part.keys}
 _STAGE = PROJECT_FILE.at(("commands", 0)).keys

@@ -11,8 +11,8 @@ from handoff_kit.faults.fault import Fault, Outline, label
 from handoff_kit.forms import Declaration
 from handoff_kit.names import nearest
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.source import Source, Trail
-from handoff_kit.source.problem import describe_value
+from handoff_kit.project.problem import describe_value
+from handoff_kit.project.yaml_reader import Source, Trail
 
 _SHAPE_ERRORS = frozenset(
     {"string_type", "int_type", "bool_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"}

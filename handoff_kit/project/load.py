@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from handoff_kit import faults
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project.model import Project
-from handoff_kit.source import Problem, Source, read
+from handoff_kit.project.problem import Problem, ProjectFileError
+from handoff_kit.project.yaml_reader import Source, read
 
 
 def load(path: Path, shown: str) -> Project:

@@ -8,6 +8,7 @@ from math import ceil
 
 from handoff_kit.fargate.sizes import CPUS
 from handoff_kit.names import nearest
+from handoff_kit.project.problem import quoted, short
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.settings import patterns
 from handoff_kit.settings.patterns import (
@@ -23,7 +24,6 @@ from handoff_kit.settings.patterns import (
     is_bucket,
     is_form,
 )
-from handoff_kit.source.problem import quoted, short
 from handoff_runtime.variables import PLACEHOLDER
 
 POLICY = "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"

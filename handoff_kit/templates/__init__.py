@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.names import ProjectPlace, known
 from handoff_kit.project.load import load
+from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.remote import names
 from handoff_kit.templates import lifecycle, permissions
 from handoff_kit.templates.filling import FOLDER, render
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff_kit.project.model import Project
-    from handoff_kit.source import Problem
+    from handoff_kit.project.problem import Problem
 
 __all__ = ["FOLDER", "MOST_RULES", "Rule", "every", "registry", "render", "rules", "shared", "task"]
 

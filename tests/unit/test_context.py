@@ -22,8 +22,9 @@ from handoff_kit.project.load import load
 from handoff_kit.steps import WriteContext
 
 if TYPE_CHECKING:
-    from handoff_kit.project.model import Project
     from collections.abc import Callable, Iterator
+
+    from handoff_kit.project.model import Project
 
 CANARY = "canary-5f1c-secret"
 ROOT = Path(__file__).parents[2]

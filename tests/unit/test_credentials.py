@@ -13,8 +13,9 @@ from handoff_kit.names import ProjectPlace
 from handoff_kit.project.load import load
 
 if TYPE_CHECKING:
-    from handoff_kit.project.model import Project
     from pathlib import Path
+
+    from handoff_kit.project.model import Project
 
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ"
 

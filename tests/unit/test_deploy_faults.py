@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.project.load import understood
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.yaml_reader import parse
 from handoff_kit.settings.deploy import Deploy, Statement
-from handoff_kit.source import parse
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from handoff_kit.project.model import Project

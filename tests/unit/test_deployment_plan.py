@@ -15,9 +15,10 @@ from handoff_kit.deployment import wanted as wanting
 from handoff_kit.deployment.account import Account
 from handoff_kit.deployment.move import MoveData
 from handoff_kit.deployment.plan import Files, Packing
-from handoff_kit.errors import ProjectError, ProjectFileError
+from handoff_kit.errors import ProjectError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.remote.parameter import Stored
 from handoff_kit.remote.params import Push
 from handoff_kit.remote.stack import Stack

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.project.load import understood
-from handoff_kit.source import parse
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.yaml_reader import parse
 
 SHOWN = "projects/foo/project.yml"
 SHELL_INSTEAD = "write shell: in place of command and args, or quote it to mean the character itself: "

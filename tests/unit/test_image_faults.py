@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.project.load import understood
 from handoff_kit.project.model import Image
-from handoff_kit.source import parse
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.yaml_reader import parse
 
 SHOWN = "projects/foo/project.yml"
 STAGES = "commands: [{command: a}]\nimage:"

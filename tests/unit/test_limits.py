@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit import limits
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project.load import understood
-from handoff_kit.source import parse
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.yaml_reader import parse
 
 if TYPE_CHECKING:
-    from handoff_kit.project.model import Project
     from pathlib import Path
+
+    from handoff_kit.project.model import Project
 
 LONG = 40 * "p"
 LONGEST_ENVIRONMENT = 20 * "e"

@@ -10,11 +10,11 @@ import jsonschema  # type: ignore[import-untyped]  # it ships none
 import pytest
 from ruamel.yaml import YAML
 
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.project.load import understood
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.yaml_reader import parse
 from handoff_kit.reference import BEGIN, END, current, reference
 from handoff_kit.schema import as_text, project_schema
-from handoff_kit.source import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "project-yml.md"

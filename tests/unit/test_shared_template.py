@@ -15,8 +15,9 @@ from moto import mock_aws
 from rendered import ROOT, golden, lint, made, understood
 
 from handoff_kit import templates
-from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
+from handoff_kit.errors import ProjectError, RenderError
 from handoff_kit.project.model import Keep
+from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.remote import names
 from handoff_kit.templates import Rule
 from handoff_runtime import keys

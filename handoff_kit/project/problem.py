@@ -1,8 +1,11 @@
-"""What is wrong in a file, where, and when reading it ends there."""
+"""A problem in a file, with its place and a hint, and the errors that carry problems."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from handoff_kit.errors import ProjectError
 
 
 @dataclass(frozen=True, order=True)
@@ -20,6 +23,17 @@ class Problem:
         return f"error: {place}: {self.message}\nhint: {self.hint}"
 
 
+class ProjectFileError(ProjectError):
+    """Everything that is wrong with one project file, or with several."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems[0].message, problems[0].hint)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
 class UnreadableError(Exception):
     """A file that cannot be understood at all: reading ends here."""
 
@@ -30,7 +44,6 @@ class UnreadableError(Exception):
         self.place = place
 
     def problem(self, shown: str) -> Problem:
-        """The same as a problem of the file that is shown so."""
         return Problem(shown, *self.place, self.message, self.hint)
 
 
