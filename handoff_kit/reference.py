@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from handoff_kit.forms import Declaration, declaration_of
+from handoff_kit.project.deploy_settings import Deploy, Statement
+from handoff_kit.project.fields import Declaration, declaration_of
 from handoff_kit.project.model import Image, Keep, Params, Project, Stage
-from handoff_kit.settings.deploy import Deploy, Statement
-from handoff_kit.settings.schedule import Schedule
+from handoff_kit.project.schedule_settings import Schedule
 
 BEGIN = "<!-- reference -->"
 END = "<!-- /reference -->"

@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit.settings.patterns import COLLECTOR_STATS
+from handoff_kit.project.patterns import COLLECTOR_STATS
 from handoff_runtime import state
 from handoff_runtime.pipeline import stage_name
 from handoff_runtime.variables import PLACEHOLDER

@@ -24,14 +24,14 @@ from handoff_kit.fargate import ground, overrides, secrets
 from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace, nearest
 from handoff_kit.project.model import Project
+from handoff_kit.project.patterns import SCHEDULE_NAME, is_form, is_name
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.remote import names
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.remote.stack import Stack
 from handoff_kit.scheduling.expression import KINDS, expression_problem, is_rate
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
-from handoff_kit.settings.patterns import SCHEDULE_NAME, is_form, is_name
-from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks import deployed
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.stacks.recovery import FAILED_CREATION

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.remote import names
-from handoff_kit.settings.deploy import Deploy
-from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.stacks.template import parse, section
 from handoff_kit.templates import render

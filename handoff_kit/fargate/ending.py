@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit.fargate import failures
-from handoff_kit.fargate.sizes import larger
+from handoff_kit.project.fargate_sizes import larger
 from handoff_kit.remote.names import CONTAINER
 
 if TYPE_CHECKING:

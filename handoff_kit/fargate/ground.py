@@ -14,8 +14,8 @@ from handoff_kit.stacks import deployed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from handoff_kit.project.deploy_settings import Deploy
     from handoff_kit.remote.stack import Stack
-    from handoff_kit.settings.deploy import Deploy
     from handoff_kit.stacks.deployed import Deployed
 
 __all__ = ["Cluster", "cluster_of", "not_deployed", "read_network"]

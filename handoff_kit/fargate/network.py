@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from handoff_kit.settings.deploy import Deploy
+    from handoff_kit.project.deploy_settings import Deploy
 
 __all__ = ["Network", "needs_shared", "network"]
 

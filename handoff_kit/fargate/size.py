@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate.sizes import CPUS, memories, sizes_told
-from handoff_kit.forms import mebibytes
+from handoff_kit.project.fargate_sizes import CPUS, memories, sizes_told
+from handoff_kit.project.fields import mebibytes
 
 __all__ = ["Size", "chosen"]
 

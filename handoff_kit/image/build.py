@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import context, dockerfile, obstacles
-from handoff_kit.settings.patterns import BASE
+from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
 from handoff_kit.venvs import locks
 

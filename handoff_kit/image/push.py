@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from handoff_kit.errors import ImageError, ProjectError
-from handoff_kit.settings.patterns import BASE
+from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from handoff_kit import faults
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project.model import Project
 from handoff_kit.project.problem import Problem, ProjectFileError
+from handoff_kit.project.validation.rules import find_problems
 from handoff_kit.project.yaml_reader import Source, read
 
 
@@ -42,7 +42,7 @@ def understood(source: Source) -> Project:
         project = Project.model_validate(source.data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    problems = faults.problems(source, errors)
+    problems = find_problems(source, errors)
     if problems or project is None:
         raise ProjectFileError(problems)
     return project

@@ -16,7 +16,9 @@ from pydantic import (
     ValidationInfo,
 )
 
-from handoff_kit.forms import (
+from handoff_kit.project import suggestions
+from handoff_kit.project.deploy_settings import PLATFORMS, Deploy
+from handoff_kit.project.fields import (
     Days,
     Envs,
     Form,
@@ -31,10 +33,8 @@ from handoff_kit.forms import (
     declaration_of,
     venv_name,
 )
-from handoff_kit.settings import suggestions
-from handoff_kit.settings.deploy import PLATFORMS, Deploy
-from handoff_kit.settings.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
-from handoff_kit.settings.schedule import Schedule
+from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_runtime.variables import PLACEHOLDER
 
 VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]

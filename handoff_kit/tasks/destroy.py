@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.settings.deploy import Deploy
+    from handoff_kit.project.deploy_settings import Deploy
 
 
 @task(

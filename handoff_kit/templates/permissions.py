@@ -10,7 +10,7 @@ from handoff_runtime import keys
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from handoff_kit.settings.deploy import Statement
+    from handoff_kit.project.deploy_settings import Statement
 
 __all__ = ["arns", "statements", "written"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.load import understood
 from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.yaml_reader import parse
-from handoff_kit.settings.deploy import Deploy, Statement
 
 if TYPE_CHECKING:
     from handoff_kit.project.model import Project

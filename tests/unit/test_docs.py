@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit import reference
-from handoff_kit.fargate.sizes import SIZES
-from handoff_kit.forms import EnvItem
+from handoff_kit.project.deploy_settings import Deploy, Statement
+from handoff_kit.project.fargate_sizes import SIZES
+from handoff_kit.project.fields import EnvItem
 from handoff_kit.project.model import Image, Keep, Params, Project, Stage
-from handoff_kit.settings.deploy import Deploy, Statement
-from handoff_kit.settings.schedule import Schedule
+from handoff_kit.project.schedule_settings import Schedule
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

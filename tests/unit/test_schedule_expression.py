@@ -7,9 +7,9 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.scheduling.expression import expression_problem
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
-from handoff_kit.settings.schedule import Schedule
 
 if TYPE_CHECKING:
     from handoff_kit.scheduling.expression import Kind

@@ -10,9 +10,9 @@ import pytest
 
 from handoff_kit.project.load import understood
 from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.project.yaml_reader import parse
 from handoff_kit.scheduling.expression import expression_problem
-from handoff_kit.settings.schedule import Schedule
 
 if TYPE_CHECKING:
     from handoff_kit.project.model import Project

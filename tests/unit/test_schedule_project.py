@@ -36,8 +36,8 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project.model import Project
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.remote.stack import Stack
-from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.steps import ChangeStack, WriteFile
 

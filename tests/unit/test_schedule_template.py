@@ -15,9 +15,9 @@ from handoff_kit.deploy.schedule_template import (
     deployed_summaries,
     render_schedule_template,
 )
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.remote import names
-from handoff_kit.settings.deploy import Deploy
-from handoff_kit.settings.schedule import Schedule
 from handoff_kit.stacks.deployed import Deployed
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from rendered import ROOT, understood
 
 from handoff_kit.deploy.schedule_template import render_schedule_template
-from handoff_kit.settings.deploy import Deploy
-from handoff_kit.settings.schedule import Schedule
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.schedule_settings import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

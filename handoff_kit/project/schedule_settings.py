@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
-from handoff_kit.forms import Flag, Key, TextMapping, integer
+from handoff_kit.project import suggestions
+from handoff_kit.project.fields import Flag, Key, TextMapping, integer
+from handoff_kit.project.patterns import MAX_WINDOW, SCHEDULE_NAME
 from handoff_kit.scheduling.expression import KINDS, Kind, translate
-from handoff_kit.settings import suggestions
-from handoff_kit.settings.patterns import MAX_WINDOW, SCHEDULE_NAME
 
 
 class Schedule(BaseModel):

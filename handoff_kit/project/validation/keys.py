@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from handoff_kit.faults.fault import Fault, Outline, label, mapping
-from handoff_kit.forms import Declaration, EnvItem
 from handoff_kit.names import nearest
+from handoff_kit.project.fields import Declaration, EnvItem
 from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.validation.fault import Fault, Outline, label, mapping
 from handoff_kit.project.yaml_reader import Data, Trail
 
 _PARTS = {name: part.keys for name, part in PROJECT_FILE.keys.items() if part.keys}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from handoff_kit.fargate.sizes import CPUS, MEMORIES, memories, size_told, sizes_told
-from handoff_kit.faults.fault import Fault, Outline, label
+from handoff_kit.project.deploy_settings import PLATFORMS
+from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories, size_told, sizes_told
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.problem import describe_value, short
+from handoff_kit.project.suggestions import MEBIBYTES, amount, nearest_number
+from handoff_kit.project.validation.fault import Fault, Outline, label
 from handoff_kit.project.yaml_reader import Trail
-from handoff_kit.settings.deploy import PLATFORMS
-from handoff_kit.settings.suggestions import MEBIBYTES, amount, nearest_number
 from handoff_runtime.variables import PLACEHOLDER
 
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256

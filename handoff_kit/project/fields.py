@@ -27,10 +27,10 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from handoff_kit.fargate.sizes import MEMORIES
+from handoff_kit.project import suggestions
+from handoff_kit.project.fargate_sizes import MEMORIES
+from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, is_form
 from handoff_kit.project.shell_words import split
-from handoff_kit.settings import suggestions
-from handoff_kit.settings.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, is_form
 
 _QUOTES = "put it into quotes"
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from handoff_kit.faults.fault import Fault, Outline, items, label, mapping
-from handoff_kit.faults.keys import is_misspelt
-from handoff_kit.forms import EnvItem, as_directory, installed, venv_name
 from handoff_kit.names import nearest
+from handoff_kit.project.fields import EnvItem, as_directory, installed, venv_name
 from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.patterns import COLLECTOR_STATS, VENV_NAME, is_form, is_name
 from handoff_kit.project.problem import describe_value, quoted, short
 from handoff_kit.project.shell_words import JSON, split
+from handoff_kit.project.validation.fault import Fault, Outline, items, label, mapping
+from handoff_kit.project.validation.keys import is_misspelt
 from handoff_kit.project.yaml_reader import Data, Trail
-from handoff_kit.settings.patterns import COLLECTOR_STATS, VENV_NAME, is_form, is_name
 from handoff_runtime.variables import PLACEHOLDER
 
 _SMALLEST = 'write it like this: commands: [{command: echo, args: "hello"}]'

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from handoff_kit.faults.fault import Fault, Outline, items, label
-from handoff_kit.faults.keys import is_misspelt
 from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.patterns import MAX_GROUPS, MAX_MANAGED, MAX_SUBNETS, POLICY_ARN, is_form
 from handoff_kit.project.problem import describe_value, short
+from handoff_kit.project.validation.fault import Fault, Outline, items, label
+from handoff_kit.project.validation.keys import is_misspelt
 from handoff_kit.project.yaml_reader import Trail
-from handoff_kit.settings.patterns import MAX_GROUPS, MAX_MANAGED, MAX_SUBNETS, POLICY_ARN, is_form
 
 _SUBNETS = PROJECT_FILE.at(("deploy", "subnets")).key.example
 _NEEDED = ("Action", "Resource")

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from pydantic_core import ErrorDetails
 
-from handoff_kit.faults.fault import Fault, Outline, label
-from handoff_kit.forms import Declaration
 from handoff_kit.names import nearest
+from handoff_kit.project.fields import Declaration
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.problem import describe_value
+from handoff_kit.project.validation.fault import Fault, Outline, label
 from handoff_kit.project.yaml_reader import Source, Trail
 
 _SHAPE_ERRORS = frozenset(

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from handoff_kit.faults.fault import Fault, Outline, label
 from handoff_kit.image.context import ELSEWHERE, NEVER
+from handoff_kit.project.patterns import BASE, PACKAGE, SERVICE, is_form
 from handoff_kit.project.problem import quoted, short
+from handoff_kit.project.suggestions import packages_in
+from handoff_kit.project.validation.fault import Fault, Outline, label
 from handoff_kit.project.yaml_reader import Trail
-from handoff_kit.settings.patterns import BASE, PACKAGE, SERVICE, is_form
-from handoff_kit.settings.suggestions import packages_in
 from handoff_runtime.variables import PLACEHOLDER
 
 _EXAMPLE = "python:3.12-slim"

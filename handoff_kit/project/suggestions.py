@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 
-from handoff_kit.fargate.sizes import CPUS
 from handoff_kit.names import nearest
-from handoff_kit.project.problem import quoted, short
-from handoff_kit.scheduling.expression import KINDS, expression_problem
-from handoff_kit.settings import patterns
-from handoff_kit.settings.patterns import (
+from handoff_kit.project import patterns
+from handoff_kit.project.fargate_sizes import CPUS
+from handoff_kit.project.patterns import (
     FOREVER,
     MAX_DAYS,
     MAX_STATES,
@@ -24,6 +22,8 @@ from handoff_kit.settings.patterns import (
     is_bucket,
     is_form,
 )
+from handoff_kit.project.problem import quoted, short
+from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_runtime.variables import PLACEHOLDER
 
 POLICY = "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pydantic_core import ErrorDetails
 
-from handoff_kit.faults import aws_resources, fargate, image, keys, schedules, shapes, stages
-from handoff_kit.faults.fault import Fault, Outline
 from handoff_kit.project.problem import Problem
+from handoff_kit.project.validation import aws_resources, fargate, image, keys, schedules, shapes, stages
+from handoff_kit.project.validation.fault import Fault, Outline
 from handoff_kit.project.yaml_reader import Source
 
 _FIRST: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
@@ -63,7 +63,7 @@ _THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
 )
 
 
-def problems(source: Source, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
+def find_problems(source: Source, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
     """Every problem in the order of the file: what reading found, and what the rules find."""
     faults = _faults(Outline(source), errors)
     if not faults and not source.problems:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from handoff_kit.faults.fault import Fault, Outline, label, mapping
-from handoff_kit.faults.keys import is_misspelt
-from handoff_kit.faults.stages import bad_name
 from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.patterns import SCHEDULE_NAME, is_form
 from handoff_kit.project.problem import describe_value
+from handoff_kit.project.validation.fault import Fault, Outline, label, mapping
+from handoff_kit.project.validation.keys import is_misspelt
+from handoff_kit.project.validation.stages import bad_name
 from handoff_kit.project.yaml_reader import Data, Trail
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.timezones import timezone_problem
-from handoff_kit.settings.patterns import SCHEDULE_NAME, is_form
 
 _CRON = 'cron: "0 2 * * *"'
 _LONGEST_NAME = 64

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StringConstraints, Tag
 
-from handoff_kit.fargate.sizes import CPUS, MEMORIES, memories
-from handoff_kit.forms import Flag, Form, Key, Text, as_list, as_memory, as_retention, integer, number_of
-from handoff_kit.settings import suggestions
-from handoff_kit.settings.patterns import (
+from handoff_kit.project import suggestions
+from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories
+from handoff_kit.project.fields import Flag, Form, Key, Text, as_list, as_memory, as_retention, integer, number_of
+from handoff_kit.project.patterns import (
     ACTION,
     BUCKET,
     CLUSTER,
