@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given, streams
-from handoff_kit import params as documents
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import container as containers
 from handoff_kit.project import load as projects
+from handoff_kit.project import params_document as documents
 from handoff_kit.runtime import LocalRun, last_record
 from handoff_kit.runtime import run as run_it
 from handoff_kit.venvs.install import venv_status

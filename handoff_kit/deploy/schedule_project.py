@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from handoff_kit import limits
-from handoff_kit import params as documents
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
 from handoff_kit.deployment.execute import Manner, execute
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate import ground, overrides, secrets
 from handoff_kit.fargate.network import Network
 from handoff_kit.names import ProjectPlace, nearest
+from handoff_kit.project import name_limits as limits
+from handoff_kit.project import params_document as documents
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.project.schedule_settings import Schedule

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import limits, params, templates
+from handoff_kit import templates
 from handoff_kit.errors import ProjectError
 from handoff_kit.fargate.network import needs_shared
 from handoff_kit.image import build as building
 from handoff_kit.names import known
 from handoff_kit.project import load as projects
+from handoff_kit.project import name_limits as limits
+from handoff_kit.project import params_document as params
 from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.remote import names
 

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import params as documents
 from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.fargate import ending, overrides, request, secrets, size, start, tasks, watch
 from handoff_kit.fargate.attention import Attention
@@ -16,6 +15,7 @@ from handoff_kit.fargate.observer import BRIEF
 from handoff_kit.fargate.overrides import Asked
 from handoff_kit.fargate.size import Size
 from handoff_kit.fargate.watch import Left, Patience, Watch
+from handoff_kit.project import params_document as documents
 from handoff_runtime.store import ConfigFile
 
 if TYPE_CHECKING:

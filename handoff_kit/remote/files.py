@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handoff_kit.params import LEFT_OUT
+from handoff_kit.project.params_document import LEFT_OUT
 from handoff_kit.remote.errors import told
 from handoff_kit.remote.objects import listed, place_of
 from handoff_runtime import keys

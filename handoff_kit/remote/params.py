@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handoff_kit import given
-from handoff_kit import params as documents
 from handoff_kit.errors import ProjectError
+from handoff_kit.project import params_document as documents
 from handoff_kit.remote import fingerprint, parameter
 from handoff_kit.remote.change import Change
 from handoff_kit.remote.consent import ask

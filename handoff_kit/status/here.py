@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from handoff_kit import params
 from handoff_kit.errors import HandoffError
 from handoff_kit.image import build as building
 from handoff_kit.project import load as projects
+from handoff_kit.project import params_document as params
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from handoff_kit import params as documents
 from handoff_kit.deploy.schedule_template import deployed_summaries
+from handoff_kit.project import params_document as documents
 from handoff_kit.remote import fingerprint, names
 from handoff_kit.scheduling.next_times import next_times
 from handoff_runtime.aws import lease

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 @told
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Check a project's file and config, and tell every problem with its line; note what an image would lack."""
-    from handoff_kit import limits, names, params, render, run_local, shell
+    from handoff_kit import names, run_local, shell
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image import obstacles
     from handoff_kit.project import load as projects
+    from handoff_kit.project import name_limits as limits
+    from handoff_kit.project import params_document as params
+    from handoff_kit.project.params_document import state_choice, state_mode
     from handoff_kit.venvs.install import venv_status
 
     place = flags.place(c, project)
@@ -38,9 +41,9 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     params.check_functions(place)
     missing = run_local.not_given(params.document(place, loaded, asked))
     say(f"{place.shown}: no problem found")
-    if chosen := render.state_choice(loaded):
+    if chosen := state_choice(loaded):
         say(chosen)
-    if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
+    if warning := shared_state_warning(loaded.schedules, state_mode(loaded)):
         say(warning)
     for pipe in shell.unguarded_pipes(place, loaded, os.environ):
         say(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
@@ -64,7 +67,8 @@ def show_commands(
     c: Context, project: str = "", data: str = "", var: list[str] | None = None, environment: str = ""
 ) -> None:
     """Print the pipeline that would run, one stage a line, secrets masked."""
-    from handoff_kit import given, params, run_local
+    from handoff_kit import given, run_local
+    from handoff_kit.project import params_document as params
 
     place = flags.place(c, project)
     document = params.to_json(params.of_place(place, flags.environment(environment)))

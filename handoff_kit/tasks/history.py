@@ -76,7 +76,7 @@ def show(
     environment: str = "",
 ) -> None:
     """Print one run: how it ended, its stages, the last lines of its log."""
-    from handoff_kit import params as documents
+    from handoff_kit.project import params_document as documents
     from handoff_kit.remote import history, past
 
     wanted = history.number("--lines", lines) or past.LINES

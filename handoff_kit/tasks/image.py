@@ -29,10 +29,9 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
     Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
     """
-    from handoff_kit import params as documents
-    from handoff_kit import render as rendering
     from handoff_kit.image import build as building
     from handoff_kit.project import load as projects
+    from handoff_kit.project import params_document as documents
     from handoff_kit.steps import WriteFile
 
     place = flags.place(c, project)
@@ -41,7 +40,7 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     pipeline = documents.pipeline_of(place, loaded, name)
     made = building.source(place, loaded, flags.platform(platform) or loaded.image.platform or "")
     steps = (
-        WriteFile(place.build / "pipeline.json", rendering.to_json(pipeline)),
+        WriteFile(place.build / "pipeline.json", documents.to_json(pipeline)),
         *_stacks(place, loaded, name),
         *building.plan_render(made),
     )

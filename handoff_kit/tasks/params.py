@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @told
 def make(c: Context, project: str = "", output: str = "", environment: str = "") -> None:
     """Print or write the params document: the pipeline, and the sensitive config of .local in plain text."""
-    from handoff_kit import params as documents
+    from handoff_kit.project import params_document as documents
     from handoff_kit.steps import WriteFile
 
     place = flags.place(c, project)
@@ -93,7 +93,7 @@ def push(
 @told
 def pull(c: Context, project: str = "", force: bool = False, version: str = "", environment: str = "") -> None:
     """Write the stored config files to .local, readable by you alone. The values are not printed."""
-    from handoff_kit import params as documents
+    from handoff_kit.project import params_document as documents
     from handoff_kit.remote import history, parameter
 
     wanted = history.number("--version", version)
@@ -122,7 +122,7 @@ def pull(c: Context, project: str = "", force: bool = False, version: str = "", 
 @told
 def dump(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
     """Print the stored params document, the values of config files starred."""
-    from handoff_kit import params as documents
+    from handoff_kit.project import params_document as documents
     from handoff_kit.remote import history, parameter
     from handoff_kit.remote import params as remote
 
@@ -137,7 +137,7 @@ def dump(c: Context, project: str = "", reveal: bool = False, version: str = "",
 @told
 def diff(c: Context, project: str = "", environment: str = "") -> None:
     """Print what differs between the stored params and those here: keys, short hashes of values, stored-only files."""
-    from handoff_kit import params as documents
+    from handoff_kit.project import params_document as documents
     from handoff_kit.remote import parameter
     from handoff_kit.remote import params as remote
 

@@ -47,10 +47,11 @@ def put_in_force(
     from datetime import datetime
     from datetime import timezone as zones
 
-    from handoff_kit import given, render
+    from handoff_kit import given
     from handoff_kit.deploy import schedule_output, schedule_project
     from handoff_kit.deployment.execute import Manner
     from handoff_kit.project import load as projects
+    from handoff_kit.project.params_document import state_mode
     from handoff_kit.remote import connection
 
     options = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, given.data(data, ()))
@@ -64,7 +65,7 @@ def put_in_force(
     put(schedule_output.next_times_table(desired.schedules, now))
     for note in schedule_output.notes(desired.schedules, now):
         say(note)
-    if warning := schedule_output.shared_state_warning(desired.schedules, render.state_mode(loaded)):
+    if warning := schedule_output.shared_state_warning(desired.schedules, state_mode(loaded)):
         say(warning)
     conclude(c, range(changed), f"invoke schedule.list {stack.options}")
 

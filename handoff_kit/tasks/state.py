@@ -61,13 +61,13 @@ def history(c: Context, project: str = "", environment: str = "") -> None:
 @told
 def edit(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
     """Edit the state; stored only if no run has stored another one meanwhile."""
-    from handoff_kit import render
     from handoff_kit.project import load as projects
+    from handoff_kit.project.params_document import state_mode
     from handoff_kit.remote import change, editor
     from handoff_kit.remote import state as remote
 
     place, stack = flags.stack(c, project, environment)
-    mode = render.state_mode(projects.load(place.file, place.shown))
+    mode = state_mode(projects.load(place.file, place.shown))
     seen = remote.find(stack)
     _warn(remote.under_way(stack))
     asked = editor.Asked(Path.cwd(), file, remote.draft(place), f"invoke state.edit {stack.options}")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from damages import DAMAGES, WHOLE
 
-from handoff_kit import params as documents
 from handoff_kit.errors import HandoffError
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project import params_document as documents
 from handoff_kit.remote import history, past
 from handoff_kit.remote.history import Asked
 from handoff_kit.runtime import LocalRun, last_record

@@ -9,8 +9,8 @@ import pytest
 from harness import ROOT
 
 from handoff_kit.project.load import understood
+from handoff_kit.project.params_document import pipeline_document
 from handoff_kit.project.yaml_reader import parse
-from handoff_kit.render import pipeline_document
 
 if TYPE_CHECKING:
     from harness import Project

@@ -16,8 +16,8 @@ import pytest
 from ecs import Ecs, Life
 from team import Team, Told
 
-from handoff_kit import params
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project import params_document as params
 from handoff_kit.remote import fingerprint
 
 if TYPE_CHECKING:

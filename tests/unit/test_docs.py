@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit import reference
+from handoff_kit.project import reference
 from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.fargate_sizes import SIZES
 from handoff_kit.project.fields import EnvItem

@@ -10,8 +10,8 @@ import pytest
 from handoff_kit.project.load import understood
 from handoff_kit.project.model import Keep, Params, Project
 from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.schema import project_schema
 from handoff_kit.project.yaml_reader import parse
-from handoff_kit.schema import project_schema
 
 SHOWN = "projects/foo/project.yml"
 NO_VALUE = 'write a value, or take the line out; for an empty text write two quotes: ""'

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit import limits
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project import name_limits as limits
 from handoff_kit.project.load import understood
 from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.yaml_reader import parse

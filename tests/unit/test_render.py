@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.project.load import understood
+from handoff_kit.project.params_document import pipeline_document, state_choice, to_json
 from handoff_kit.project.yaml_reader import parse
-from handoff_kit.render import pipeline_document, state_choice, to_json
 from handoff_runtime.pipeline import parse as runtime_parse
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The JSON Schema of the project file, for editors; `python -m handoff_kit.schema` prints it."""
+"""The JSON Schema of the project file, for editors; `python -m handoff_kit.project.schema` prints it."""
 
 from __future__ import annotations
 

@@ -1,30 +1,35 @@
-"""The params document: the pipeline and the sensitive config of `.local`, one version together."""
+"""The params document: the pipeline, and the sensitive config of `.local`, one version together."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from handoff_kit import render
 from handoff_kit.errors import HandoffError, ProjectError
-from handoff_kit.project import load as project
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project.load import load
+from handoff_kit.project.model import Project, Stage
+from handoff_kit.project.patterns import COLLECTOR_STATS
 from handoff_kit.steps import WriteFile
-from handoff_runtime import function
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
-
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.project.model import Project
-    from handoff_runtime.store import ConfigFile
+from handoff_runtime import function, state
+from handoff_runtime.pipeline import stage_name
+from handoff_runtime.store import ConfigFile
+from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.workspace import STATE
 
 FORMAT = 1
 RESERVED = ("run", "default", "show_commands")
 LEFT_OUT = frozenset({".DS_Store", ".gitkeep", ".gitignore"})
 SECTIONS = ("files",)
 """The lists of the document whose items, objects with "name" and "value", are not in git: a push merges each."""
+
+_ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
+_SHELL_SYNTAX = frozenset({"!", "case", "exec", "export", "for", "if", "set", "trap", "until", "while"})
+_SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def _absent(section: str, local: Mapping[str, Any], stored: Mapping[str, Any]) -
 
 def of_place(place: ProjectPlace, environment: str) -> dict[str, Any]:
     """The params document of a project as it lies on disk."""
-    return document(place, project.load(place.file, place.shown), environment)
+    return document(place, load(place.file, place.shown), environment)
 
 
 def document(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
@@ -77,7 +82,7 @@ def document(place: ProjectPlace, loaded: Project, environment: str) -> dict[str
 
 def pipeline_of(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
     """The pipeline document of a loaded project."""
-    return render.pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
+    return pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
 
 
 def to_json(params: Mapping[str, Any]) -> str:
@@ -167,3 +172,77 @@ def _blocked(place: ProjectPlace, file: ConfigFile) -> str:
 
 def _shown_local(place: ProjectPlace, name: str) -> str:
     return (place.local / name).relative_to(place.root).as_posix()
+
+
+def pipeline_document(project: Project, name: str, environment: str, has_file: Callable[[str], bool]) -> dict[str, Any]:
+    """The document of a project; `has_file` tells whether a path exists inside the project."""
+    return {
+        "format": FORMAT,
+        "project": name,
+        "environment": environment,
+        "vars": dict(project.vars),
+        "envs": dict(project.envs),
+        "state": state_mode(project),
+        "meter": project.meter,
+        "overlap": project.overlap,
+        "stages": _stages(project.stages, has_file),
+    }
+
+
+def state_mode(project: Project) -> str:
+    """What becomes of the last stage's output: as the project file says, else as its stages need it."""
+    return project.state or (state.SINGER if _reader_of_state(project) else state.ALL)
+
+
+def state_choice(project: Project) -> str:
+    """The mode that was chosen where the project file names none, and why; empty where it names one."""
+    if project.state:
+        return ""
+    reader = _reader_of_state(project)
+    why = f"stage {_basename(reader)} is given {STATE}" if reader else f"no stage is given {STATE}"
+    return f"state: {state_mode(project)}, since {why} and project.yml names no `state`"
+
+
+def _reader_of_state(project: Project) -> Stage | None:
+    """The first stage that is given the state file, placeholders filled with their defaults."""
+    return next((stage for stage in project.stages if _is_given_state(stage, project.envs, project.vars)), None)
+
+
+def _is_given_state(stage: Stage, envs: Mapping[str, str], defaults: Mapping[str, str]) -> bool:
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: defaults.get(match[1], match[0]), text)
+
+    words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
+    known = {name: filled(text) for name, text in {**envs, **stage.envs}.items()}
+    return state.is_given([filled(word) for word in words], known)
+
+
+def _stages(stages: Iterable[Stage], has_file: Callable[[str], bool]) -> list[dict[str, Any]]:
+    taken: list[str] = []
+    rendered = []
+    for stage in stages:
+        builtin = _is_builtin(stage, has_file)
+        taken.append(stage_name(COLLECTOR_STATS if builtin else _basename(stage), taken))
+        rendered.append({"name": taken[-1], **_action(stage, builtin=builtin), "envs": dict(stage.envs)})
+    return rendered
+
+
+def _action(stage: Stage, *, builtin: bool) -> dict[str, Any]:
+    if builtin:
+        return {"builtin": COLLECTOR_STATS, "venv": None}
+    if stage.shell is not None:
+        return {"shell": stage.shell, "venv": stage.venv}
+    return {"argv": [stage.command, *stage.args], "venv": stage.venv}
+
+
+def _is_builtin(stage: Stage, has_file: Callable[[str], bool]) -> bool:
+    """Whether collector_stats is meant: by its name, or by a path the original gave it and that is not there."""
+    if stage.command is None or stage.args:
+        return False
+    path = str(PurePosixPath(stage.command))
+    return path == COLLECTOR_STATS or (path in _ORIGINAL_SCRIPTS and not has_file(path))
+
+
+def _basename(stage: Stage) -> str:
+    word = stage.command or next((word for word in _SHELL_WORD.findall(stage.shell or "") if "=" not in word), "shell")
+    return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"

@@ -1,4 +1,4 @@
-"""The reference of the project file, made from the models; `python -m handoff_kit.reference` rewrites it."""
+"""The reference of the project file, made from the models; `python -m handoff_kit.project.reference` rewrites it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from handoff_kit.project.schedule_settings import Schedule
 
 BEGIN = "<!-- reference -->"
 END = "<!-- /reference -->"
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "project-yml.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "project-yml.md"
 
 _PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
 
