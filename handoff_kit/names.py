@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_LENGTH = 40
+EXCLUDED_ANYWHERE = (".artifacts", ".git", ".hg", ".local", ".svn")
+"""Names of a project's files that enter no image, at any depth."""
+EXCLUDED_AT_TOP = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
+"""Those that the image does without because a run, or the build, gets them in another way."""
 _RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RULE_TOLD = f"letters, digits, _ and -, beginning with a letter or digit, at most {MAX_LENGTH} characters"
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import handoff_runtime
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.credentials import is_credential
+from handoff_kit.names import EXCLUDED_ANYWHERE, EXCLUDED_AT_TOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,12 +33,10 @@ if TYPE_CHECKING:
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project.model import Project
 
-__all__ = ["ELSEWHERE", "NEVER", "Entry", "credentials", "digest", "enters", "entries", "sha256_of", "size"]
+__all__ = ["Entry", "credentials", "digest", "enters", "entries", "sha256_of", "size"]
 
-NEVER = (".artifacts", ".git", ".hg", ".local", ".svn")
 NEVER_DIRECTORIES = (".env", ".env.*")  # files of these names are credentials
 USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
-ELSEWHERE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
 VENV_MARK = "pyvenv.cfg"
 PARTS = Path(__file__).with_name("parts")
 RUNTIME = Path(handoff_runtime.__file__).parent
@@ -145,7 +144,7 @@ def _listed(directory: Path, place: ProjectPlace) -> list[Path]:
 
 
 def _stays_out(path: Path, name: str, project: Project) -> bool:
-    if _matches(path.name, (*NEVER, *USELESS)) or name in ELSEWHERE:
+    if _matches(path.name, (*EXCLUDED_ANYWHERE, *USELESS)) or name in EXCLUDED_AT_TOP:
         return True
     if path.is_dir() and _matches(path.name, NEVER_DIRECTORIES):
         return True

@@ -1,4 +1,4 @@
-"""What AWS allows of the names that follow from a project's: how long they may be, and no two projects share one."""
+"""Limits of AWS for the names derived from a project: their length, and that no two projects share one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project.model import Project
-
-__all__ = ["Obstacle", "of_stack", "problems", "refuse"]
 
 _ACCOUNT = 12 * "0"
 _LONGEST_REGION = "us-isof-south-1"
@@ -48,7 +46,7 @@ def of_stack(stack: str, environment: str, loaded: Project) -> tuple[Obstacle, .
 
 
 def refuse(place: ProjectPlace, environment: str, loaded: Project, known: Iterable[str] = ()) -> None:
-    """Raise all there are."""
+    """ProjectFileError with every problem."""
     if found := problems(place.name, environment, loaded, known):
         raise ProjectFileError([Problem(place.shown, 0, 0, message, hint) for message, hint in found])
 
@@ -91,7 +89,7 @@ def _shared(name: str, environment: str, known: Iterable[str]) -> Iterator[Obsta
     own = _in_aws(name, environment)
     for other in known:
         if other != name and (common := own.keys() & _in_aws(other, environment).keys()):
-            what = next(told for each, told in own.items() if each in common)
+            what = next(name for key, name in own.items() if key in common)
             message = f"the projects {name} and {other} would share {what} in AWS, expected names that differ there too"
             yield Obstacle(message, f"rename one: git mv projects/{name} projects/{name}2")
 

@@ -134,15 +134,15 @@ def plan_pull(
     ProjectError that names every obstacle, before anything is written; `command` is the one that overwrites.
     """
     equal = tuple(file.name for file in files if _is_equal(place, file))
-    wanted = [file for file in files if file.name not in equal]
-    if blocked := [f"{_shown_local(place, file.name)}: {why}" for file in wanted if (why := _blocked(place, file))]:
+    different = [file for file in files if file.name not in equal]
+    if blocked := [f"{_shown_local(place, file.name)}: {why}" for file in different if (why := _blocked(place, file))]:
         raise ProjectError("; ".join(blocked), f"move it away, then: {command}")
-    if differing := [file.name for file in wanted if (place.local / file.name).exists() and not force]:
+    if differing := [file.name for file in different if (place.local / file.name).exists() and not force]:
         names = ", ".join(_shown_local(place, name) for name in differing)
         raise ProjectError(
             f"{names}: differs from the stored one; nothing is written", f"to overwrite: {command} --force"
         )
-    return tuple(WriteFile(place.local / file.name, file.value, 0o600, 0o700) for file in wanted), equal
+    return tuple(WriteFile(place.local / file.name, file.value, 0o600, 0o700) for file in different), equal
 
 
 def _is_equal(place: ProjectPlace, file: ConfigFile) -> bool:

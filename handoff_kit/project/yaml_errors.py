@@ -65,7 +65,7 @@ _SAYINGS: tuple[tuple[str, str, str], ...] = (
 
 
 def misread(text: str, error: MarkedYAMLError) -> UnreadableError:
-    """What a parser complains of, told as its author would see it."""
+    """The error of the parser, as the author of the file would see it."""
     mark = error.problem_mark or error.context_mark
     first = error.context_mark.line if error.context_mark else mark.line
     lines = text.split("\n")

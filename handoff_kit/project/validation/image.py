@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from handoff_kit.image.context import ELSEWHERE, NEVER
+from handoff_kit.names import EXCLUDED_ANYWHERE, EXCLUDED_AT_TOP
 from handoff_kit.project.patterns import BASE, PACKAGE, SERVICE, is_form
 from handoff_kit.project.problem import quoted, short
 from handoff_kit.project.suggestions import packages_in
@@ -95,7 +95,7 @@ def patterns(outline: Outline) -> Iterator[Fault]:
 
 
 def ineffective_keys(outline: Outline) -> Iterator[Fault]:
-    """What has no effect, or cannot be done, because of what else the image is told to be."""
+    """What has no effect, or cannot be done, because of other keys of `image`."""
     image = outline.image()
     if image.get("store") == "none" and image.get("services"):
         message = "found `services` beside `store: none`, which takes no boto3 along"
@@ -171,7 +171,10 @@ def _pattern(value: str, key: str) -> tuple[str, str] | None:
 def _never(value: str) -> tuple[str, str] | None:
     """A pattern for what enters no image in any case."""
     parts = PurePosixPath(value).parts
-    name = next((part for part in parts if part in NEVER), parts[0] if parts[0] in (*ELSEWHERE, ".env") else None)
+    name = next(
+        (part for part in parts if part in EXCLUDED_ANYWHERE),
+        parts[0] if parts[0] in (*EXCLUDED_AT_TOP, ".env") else None,
+    )
     if name is None:
         return None
     hint = "runs get it in another way: docs/image.md, What never enters"

@@ -1,8 +1,8 @@
-"""Everything that can be wrong with a project file, told with its place and a hint.
+"""Every rule for project files, and all problems they find in one.
 
-The rules read the file as its author wrote it and expect nothing of its shape; each yields the faults it
-finds. pydantic's own complaints are translated by one of them (shapes), so that no fault is missed and none
-is told in a library's words. What follows from a fault told already is left out.
+A rule reads the file as its author wrote it, expects nothing of its shape, and yields the faults it finds. pydantic's
+own complaints are one rule's input (shapes.type_errors), so that no fault is missed. What follows from a fault that
+an earlier rule found is left out.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def find_problems(source: Source, errors: Sequence[ErrorDetails]) -> tuple[Probl
     if not faults and not source.problems:
         faults = [shapes.other_error(source, error) for error in errors]
     found = [fault.placed(source) for fault in faults]
-    told = {(problem.line, problem.column) for problem in source.problems}
-    own = [problem for problem in found if (problem.line, problem.column) not in told]
+    taken = {(problem.line, problem.column) for problem in source.problems}
+    own = [problem for problem in found if (problem.line, problem.column) not in taken]
     return tuple(sorted(dict.fromkeys([*source.problems, *own])))
 
 

@@ -69,7 +69,7 @@ def unquoted_scalars(outline: Outline) -> Iterator[Fault]:
 def empty_texts(outline: Outline) -> Iterator[Fault]:
     """Blank texts where a program, a line, a venv or a part of the image is expected."""
     for trail, value, declared in _texts(outline):
-        if not value.strip() and trail[0] != "venvs":  # requirements are told more of, where venvs are judged
+        if not value.strip() and trail[0] != "venvs":  # stages.declared_venvs checks requirements
             yield Fault(trail, f"{label(trail)} is empty, expected {declared.key.expected}", declared.hint)
 
 

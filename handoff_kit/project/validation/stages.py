@@ -133,7 +133,7 @@ def env_names(outline: Outline) -> Iterator[Fault]:
 
 
 def bad_name(trail: Trail, name: str, what: str, *, on_key: bool) -> Iterator[Fault]:
-    """A name that is none, told as what it should be."""
+    """A name that is none; `what` it should be."""
     if is_name(name):
         return
     legal = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
@@ -163,11 +163,11 @@ def _repeated_envs(outline: Outline) -> Iterator[Fault]:
 
 def declared_venvs(outline: Outline) -> Iterator[Fault]:
     """Names and requirements under `venvs`."""
-    for name, wanted in outline.venvs().items():
+    for name, requirements in outline.venvs().items():
         if not is_form(VENV_NAME, name):
             message = f"`{short(name)}` is not a venv's name, expected letters, digits, _, . and -"
             yield Fault(("venvs", name), message, "for example: venvs: {tap: [tap-jsonl]}", on_key=True)
-        if wanted == []:
+        if requirements == []:
             hint = "name at least one requirement, or take this venv out"
             yield Fault(("venvs", name), f"`{name}` is an empty list, expected requirements", hint)
     for trail, word in outline.requirements():
