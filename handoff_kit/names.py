@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_LENGTH = 40
-EXCLUDED_ANYWHERE = (".artifacts", ".git", ".hg", ".local", ".svn")
-"""Names of a project's files that enter no image, at any depth."""
-EXCLUDED_AT_TOP = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
-"""Those that the image does without because a run, or the build, gets them in another way."""
+NEVER_IN_IMAGE = (".artifacts", ".git", ".hg", ".local", ".svn")
+"""Names that an image has at no depth of a project: secrets, and what runs and version control write."""
+OUTSIDE_IMAGE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
+"""Paths of a project that are no part of /app: they reach a run by another way, or serve a build."""
 _RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _RULE_TOLD = f"letters, digits, _ and -, beginning with a letter or digit, at most {MAX_LENGTH} characters"
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import handoff_runtime
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.credentials import is_credential
-from handoff_kit.names import EXCLUDED_ANYWHERE, EXCLUDED_AT_TOP
+from handoff_kit.names import NEVER_IN_IMAGE, OUTSIDE_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -144,7 +144,7 @@ def _listed(directory: Path, place: ProjectPlace) -> list[Path]:
 
 
 def _stays_out(path: Path, name: str, project: Project) -> bool:
-    if _matches(path.name, (*EXCLUDED_ANYWHERE, *USELESS)) or name in EXCLUDED_AT_TOP:
+    if _matches(path.name, (*NEVER_IN_IMAGE, *USELESS)) or name in OUTSIDE_IMAGE:
         return True
     if path.is_dir() and _matches(path.name, NEVER_DIRECTORIES):
         return True

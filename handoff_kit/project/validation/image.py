@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from handoff_kit.names import EXCLUDED_ANYWHERE, EXCLUDED_AT_TOP
+from handoff_kit.names import NEVER_IN_IMAGE, OUTSIDE_IMAGE
 from handoff_kit.project.patterns import BASE, PACKAGE, SERVICE, is_form
 from handoff_kit.project.problem import quoted, short
 from handoff_kit.project.suggestions import packages_in
@@ -171,10 +171,8 @@ def _pattern(value: str, key: str) -> tuple[str, str] | None:
 def _never(value: str) -> tuple[str, str] | None:
     """A pattern for what enters no image in any case."""
     parts = PurePosixPath(value).parts
-    name = next(
-        (part for part in parts if part in EXCLUDED_ANYWHERE),
-        parts[0] if parts[0] in (*EXCLUDED_AT_TOP, ".env") else None,
-    )
+    top = parts[0] if parts[0] in {*OUTSIDE_IMAGE, ".env"} else None
+    name = next((part for part in parts if part in NEVER_IN_IMAGE), top)
     if name is None:
         return None
     hint = "runs get it in another way: docs/image.md, What never enters"
