@@ -14,7 +14,7 @@ from typing import Any
 
 from handoff_kit import command
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import CommandError, HandoffError
+from handoff_kit.errors import CommandError
 from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.steps import (
@@ -42,6 +42,7 @@ from handoff_runtime.aws import transfer
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.aws.listing import Place
 from handoff_runtime.aws.together import each
+from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_name
 
 Say = Callable[[str], None]

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol, TextIO, TypeVar
 
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
+from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_bytes, safe_text
 
 Items_contra = TypeVar("Items_contra", contravariant=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handoff_runtime.errors import HandoffError as HandoffError  # noqa: PLC0414  # the kit imports it from here
 
 if TYPE_CHECKING:
-    from handoff_kit.source import Problem
+    from handoff_kit.project.problem import Problem
 
 
 class ProjectError(HandoffError):

@@ -18,19 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import console
-from handoff_kit import params as documents
-from handoff_kit import project as projects
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import HandoffError, ProjectError, checked
+from handoff_kit.errors import ProjectError, checked
 from handoff_kit.image import container as containers
 from handoff_kit.image.builder import Builder
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project
+from handoff_kit.project import load as projects
+from handoff_kit.project import params_document as documents
+from handoff_kit.project.model import Project
 from handoff_kit.resource_names import OWNER_VARIABLE
 from handoff_kit.runtime import Container, LocalRun, RunView, last_record
 from handoff_kit.runtime import run as run_runtime
 from handoff_kit.venvs.install import venv_status
 from handoff_runtime import function, store, variables
+from handoff_runtime.errors import HandoffError
 from handoff_runtime.pipeline import Pipeline
 from handoff_runtime.store import Params
 

@@ -7,9 +7,10 @@ import subprocess
 from collections.abc import Iterator, Mapping
 
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project
-from handoff_kit.source import Problem, read
-from handoff_kit.words import split
+from handoff_kit.project.model import Project
+from handoff_kit.project.problem import Problem
+from handoff_kit.project.shell_words import split
+from handoff_kit.project.yaml_reader import read
 
 
 def unguarded_pipes(place: ProjectPlace, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -125,7 +125,7 @@ DOORS = {  # where something is printed; each filters it with handoff_runtime/te
     "handoff_runtime/__main__.py",
     "handoff_runtime/log.py",
 }
-OF_DEVELOPERS = {"handoff_kit/schema.py", "handoff_kit/reference.py"}
+OF_DEVELOPERS = {"handoff_kit/project/schema.py", "handoff_kit/project/reference.py"}
 OF_USERS = ROOT / "handoff_kit" / "starters"
 PRINTING = {"print", "Console", "Text", "secho", "echo"}
 STREAMS = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}

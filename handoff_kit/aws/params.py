@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from handoff_kit import params as documents
 from handoff_kit.aws.target import Target
 from handoff_kit.console import ask
 from handoff_kit.errors import ProjectError
+from handoff_kit.project import params_document as documents
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.steps import Change, Push

@@ -31,13 +31,14 @@ from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan, plan_shared
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
 from handoff_kit.image import dockerfile
 from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
 from handoff_kit.steps import Push
 from handoff_runtime.aws.clients import Clients
+from handoff_runtime.errors import HandoffError
 
 INTERRUPTED = 128 + signal.SIGINT
 

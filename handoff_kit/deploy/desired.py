@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handoff_kit import limits, params, resource_names
+from handoff_kit import resource_names
 from handoff_kit.aws.ecs.cluster import needs_shared_stack
 from handoff_kit.deploy import templates
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import build as building
 from handoff_kit.image.build import Source
 from handoff_kit.names import ProjectPlace, known
-from handoff_kit.project import Project, load_all
+from handoff_kit.project import name_limits as limits
+from handoff_kit.project import params_document as params
+from handoff_kit.project.load import load_all
+from handoff_kit.project.model import Project
 
 
 @dataclass(frozen=True)

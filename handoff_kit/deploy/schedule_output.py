@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.scheduling.expression import is_rate, rate_interval
 from handoff_kit.scheduling.next_times import NextTimes, next_times
-from handoff_kit.settings.schedule import Schedule
 from handoff_kit.text import stamp, table
 from handoff_runtime.state import NONE
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from handoff_kit import limits, resource_names
-from handoff_kit import params as documents
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
 from handoff_kit.aws.ecs.cluster import TaskNetwork, describe_network
@@ -25,14 +24,16 @@ from handoff_kit.aws.ecs.secret_detection import config_mask
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
 from handoff_kit.errors import ProjectError
-from handoff_kit.forms import SCHEDULE_NAME, is_form, is_name
 from handoff_kit.names import ProjectPlace, nearest
-from handoff_kit.project import Project
+from handoff_kit.project import name_limits as limits
+from handoff_kit.project import params_document as documents
+from handoff_kit.project.model import Project
+from handoff_kit.project.patterns import SCHEDULE_NAME, is_form, is_name
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
-from handoff_kit.settings.schedule import Schedule
 from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
 from handoff_runtime.store import ConfigFile
 

@@ -18,8 +18,8 @@ from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.jinja import render
-from handoff_kit.settings.deploy import Deploy
-from handoff_kit.settings.schedule import Schedule
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.schedule_settings import Schedule
 
 _METADATA = "Schedules"
 _MAX_OUTPUT = 1024  # bytes of one output

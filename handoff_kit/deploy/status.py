@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from handoff_kit import params as documents
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
 from handoff_kit.aws.ecs.cluster import tasks_of_project
@@ -16,10 +15,12 @@ from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerp
 from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
 from handoff_kit.image import build as building
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, load
+from handoff_kit.project import params_document as documents
+from handoff_kit.project.load import load
+from handoff_kit.project.model import Project
 from handoff_kit.remote import files
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.scheduling.next_times import next_times
@@ -29,7 +30,7 @@ from handoff_runtime.aws import lease
 from handoff_runtime.aws.clients import SSM, Clients
 from handoff_runtime.aws.lease import Found
 from handoff_runtime.aws.together import each
-from handoff_runtime.errors import StoreError
+from handoff_runtime.errors import HandoffError, StoreError
 
 UP_TO_DATE, OUT_OF_DATE, ABSENT, UNKNOWN = "up to date", "out of date", "none", "unknown"
 STORED_ONLY = "stored only"

@@ -15,8 +15,9 @@ from handoff_kit import resource_names
 from handoff_kit.errors import ProjectError
 from handoff_kit.jinja import render
 from handoff_kit.names import ProjectPlace, known
-from handoff_kit.project import Keep, Project, load_all
-from handoff_kit.settings.deploy import Statement
+from handoff_kit.project.deploy_settings import Statement
+from handoff_kit.project.load import load_all
+from handoff_kit.project.model import Keep, Project
 from handoff_runtime import keys
 
 FREE_STORAGE = 20  # GiB; a task definition names only a larger one

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from handoff_kit import forms, text
+from handoff_kit import text
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import checks, context, dockerfile
 from handoff_kit.image.builder import Ask, Builder
 from handoff_kit.image.context import Entry
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project
+from handoff_kit.project import patterns
+from handoff_kit.project.model import Project
 from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
 from handoff_kit.venvs import locks
 
@@ -80,7 +81,7 @@ def repository(project: str) -> str:
 
 def checked(tag: str) -> str:
     """The name of an image, if a registry takes it."""
-    if re.fullmatch(forms.BASE.strip("^$"), tag) and "@" not in tag:
+    if re.fullmatch(patterns.BASE.strip("^$"), tag) and "@" not in tag:
         return tag
     message = f"--tag: found {tag!r}, expected a name as docker takes it: [HOST[:PORT]/]PATH[:TAG], in lower case"
     raise ProjectError(message, "for example: --tag mine:1.2")

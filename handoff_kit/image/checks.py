@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 from handoff_kit.venvs import locks
 from handoff_runtime.terminal import safe_name
 

@@ -26,7 +26,7 @@ import handoff_runtime
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.credentials import is_credential
 from handoff_kit.names import NEVER_IN_IMAGE, OUTSIDE_IMAGE, ProjectPlace
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 
 NEVER_DIRECTORIES = (".env", ".env.*")  # files of these names are credentials
 USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project, Venv
+    from handoff_kit.project.model import Project, Venv
 
 __all__ = ["INDEX_SETTINGS", "NAME", "render"]
 

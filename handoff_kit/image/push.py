@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from handoff_kit import forms
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image.builder import Builder
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step
 
 DIGEST_FILE = "pushed-digest"
@@ -36,7 +36,7 @@ def checked(repository: str) -> str:
     if not repository:
         raise ProjectError("no repository is named, expected --repository URI", hint)
     _, _, last = repository.rpartition("/")
-    if ":" in last or "@" in last or not re.fullmatch(forms.BASE.strip("^$"), repository):
+    if ":" in last or "@" in last or not re.fullmatch(BASE.strip("^$"), repository):
         rule = "a repository as docker takes it, in lower case and without a tag (--tag says that)"
         raise ProjectError(f"--repository: found {repository!r}, expected {rule}", hint)
     return repository

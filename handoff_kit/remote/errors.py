@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from handoff_kit.errors import HandoffError
-from handoff_runtime.errors import PipelineError, StoreError
+from handoff_runtime.errors import HandoffError, PipelineError, StoreError
 
 
 class AWSError(HandoffError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from handoff_kit.aws.objects import place_below, table_below
 from handoff_kit.aws.target import Target
 from handoff_kit.names import ProjectPlace
-from handoff_kit.params import LEFT_OUT
+from handoff_kit.project.params_document import LEFT_OUT
 from handoff_kit.remote.errors import told
 from handoff_kit.steps import DeleteObjects, UploadFiles
 from handoff_runtime import keys

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handoff_kit import params as documents
 from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
 from handoff_kit.aws.ecs.run_task import TaskHooks, run_task_request, start_task
@@ -21,9 +20,11 @@ from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project
+from handoff_kit.project import params_document as documents
+from handoff_kit.project.model import Project
+from handoff_runtime.errors import HandoffError
 from handoff_runtime.store import ConfigFile
 
 Say = Callable[[str], None]

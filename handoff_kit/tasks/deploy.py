@@ -14,7 +14,7 @@ from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.settings.deploy import Deploy
+    from handoff_kit.project.deploy_settings import Deploy
 
 
 @command(

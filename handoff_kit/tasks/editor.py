@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
+from handoff_runtime.errors import HandoffError
 
 FALLBACK = "vi"
 

@@ -75,7 +75,6 @@ def show_run(
     environment: str = "",
 ) -> None:
     """Print one run: outcome, stages, the last lines of its log."""
-    from handoff_kit import params as documents
     from handoff_kit.aws.history import (
         LOG_LINES,
         command_after_run,
@@ -85,6 +84,7 @@ def show_run(
         parse_count,
         stored_run,
     )
+    from handoff_kit.project import params_document as documents
 
     count = parse_count("--lines", lines) or LOG_LINES
     source, flags, own = _find_runs(c, project, environment, remote=remote)

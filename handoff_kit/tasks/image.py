@@ -14,7 +14,7 @@ from handoff_kit.tasks.task import apply, command, finish
 
 if TYPE_CHECKING:
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
     from handoff_kit.steps import Step
 
 
@@ -24,9 +24,9 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
     Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
     """
-    from handoff_kit import params as documents
     from handoff_kit.image import build as building
-    from handoff_kit.render import to_json
+    from handoff_kit.project import params_document as documents
+    from handoff_kit.project.params_document import to_json
     from handoff_kit.steps import WriteFile
 
     place, loaded = options.load_project(c, project)

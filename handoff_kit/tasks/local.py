@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 @command()
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Validate a project's file and config; print every problem with its line, and what an image would lack."""
-    from handoff_kit import limits, names, params, render, run_local, shell
+    from handoff_kit import names, run_local, shell
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image.checks import find_image_problems
+    from handoff_kit.project import name_limits as limits
+    from handoff_kit.project import params_document as params
+    from handoff_kit.project import params_document as render
     from handoff_kit.venvs.install import venv_status
 
     name = options.parse_environment(environment, os.environ)
@@ -56,7 +59,8 @@ def show_commands(
     c: Context, project: str = "", data: str = "", var: list[str] | None = None, environment: str = ""
 ) -> None:
     """Print the pipeline that would run, one stage per line, secrets masked."""
-    from handoff_kit import params, run_local
+    from handoff_kit import run_local
+    from handoff_kit.project import params_document as params
 
     place = options.find_project(c, project)
     document = params.to_json(params.of_place(place, options.parse_environment(environment, os.environ)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these take long to import
     from handoff_kit.aws.target import Target
     from handoff_kit.image.builder import Builder
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
 LOG_FORMATS = ("text", "json")
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -50,7 +50,7 @@ def every_project(c: Context) -> tuple[ProjectPlace, ...]:
 
 def load_project(c: Context, project: str) -> tuple[ProjectPlace, Project]:
     """The project and its validated project file."""
-    from handoff_kit import project as projects
+    from handoff_kit.project import load as projects
 
     place = find_project(c, project)
     return place, projects.load(place.file, place.shown)
@@ -125,8 +125,8 @@ def find_builder(text: str) -> Builder:
 
 def find_image(place: ProjectPlace, builder: str) -> tuple[Builder, str]:
     """The builder and the project's image, which must be built and up to date."""
-    from handoff_kit import project as projects
     from handoff_kit.image import build
+    from handoff_kit.project import load as projects
 
     loaded = projects.load(place.file, place.shown)
     found = find_builder(builder)

@@ -18,7 +18,7 @@ VERSION = "Number of a stored version as `invoke params.history` prints it, e.g.
 @command("make", help={"output": "File to write, with mode 600, e.g. params.json; default: print to stdout"})
 def make_params(c: Context, project: str = "", output: str = "", environment: str = "") -> None:
     """Print or write the params document: the pipeline, and the sensitive config of .local in plain text."""
-    from handoff_kit import params as documents
+    from handoff_kit.project import params_document as documents
     from handoff_kit.steps import WriteFile
 
     place = options.find_project(c, project)
@@ -37,8 +37,8 @@ def push_params(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
-    from handoff_kit import params as documents
     from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
+    from handoff_kit.project import params_document as documents
 
     place, loaded = options.load_project(c, project)
     if params:
@@ -68,9 +68,9 @@ def push_params(
 )
 def pull_params(c: Context, project: str = "", force: bool = False, version: str = "", environment: str = "") -> None:
     """Write the stored config files to .local with mode 600, without printing their values."""
-    from handoff_kit import params as documents
     from handoff_kit.aws.history import parse_count
     from handoff_kit.aws.params import get_params
+    from handoff_kit.project import params_document as documents
 
     number = parse_count("--version", version)
     place, stack = options.find_target(c, project, environment, bucket=False)
@@ -88,9 +88,9 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
 @command("dump", help={"reveal": "Print secrets in plain text; default: masked as ***", "version": VERSION})
 def dump_params(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
     """Print the stored params document, the values of config files masked."""
-    from handoff_kit import params as documents
     from handoff_kit.aws.history import parse_count
     from handoff_kit.aws.params import get_params, mask_document
+    from handoff_kit.project import params_document as documents
 
     number = parse_count("--version", version)
     _, stack = options.find_target(c, project, environment, bucket=False)
@@ -102,8 +102,8 @@ def dump_params(c: Context, project: str = "", reveal: bool = False, version: st
 @command("diff")
 def diff_params(c: Context, project: str = "", environment: str = "") -> None:
     """Print the differences between stored and local params: keys, short hashes of values, stored-only files."""
-    from handoff_kit import params as documents
     from handoff_kit.aws.params import compare_params, format_params_diff, get_params
+    from handoff_kit.project import params_document as documents
 
     name = options.parse_environment(environment, os.environ)
     local = documents.of_place(options.find_project(c, project), name)

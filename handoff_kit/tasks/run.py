@@ -15,7 +15,7 @@ from handoff_kit.tasks.task import command, finish
 if TYPE_CHECKING:
     from handoff_kit.aws.ecs.cluster import ProjectTasks
     from handoff_kit.names import ProjectPlace
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
 
 @command(

@@ -43,10 +43,10 @@ def put_schedules(
     from datetime import datetime
     from datetime import timezone as timezones
 
-    from handoff_kit import render
     from handoff_kit.apply import ApplyOptions
     from handoff_kit.aws.session import target_from_project
     from handoff_kit.deploy import schedule_output, schedule_project
+    from handoff_kit.project import params_document as render
 
     schedule = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, options.parse_data(data, ()))
     one = schedule_project.from_options(schedule)

@@ -45,8 +45,8 @@ def list_states(c: Context, project: str = "", environment: str = "") -> None:
 @command("edit", help={"file": "File with the new state, e.g. state.json; default: open VISUAL, EDITOR or vi"})
 def edit_state(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
     """Edit the stored state; refused if a run stores another state at the same time."""
-    from handoff_kit import render
     from handoff_kit.aws.state import check_state, draft_path, find_state, plan_put_state, state_url, text_to_edit
+    from handoff_kit.project import params_document as render
     from handoff_kit.steps import ApiCalls
     from handoff_kit.tasks import editor
 

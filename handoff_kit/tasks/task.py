@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from handoff_kit.console import print_progress
-from handoff_kit.errors import HandoffError
+from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_text
 
 if TYPE_CHECKING:

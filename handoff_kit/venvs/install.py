@@ -19,12 +19,13 @@ from typing import Literal
 
 import uv
 
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Venv
+from handoff_kit.project.model import Venv
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step
 from handoff_kit.venvs import locks
 from handoff_runtime import containment
+from handoff_runtime.errors import HandoffError
 
 STAMP = "handoff.json"
 OLDEST_PYTHON = "3.10"

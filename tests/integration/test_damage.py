@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from damages import DAMAGES, WHOLE
 
-from handoff_kit import params as documents
 from handoff_kit.aws.history import (
     HistoryQuery,
     format_run,
@@ -21,9 +20,10 @@ from handoff_kit.aws.history import (
     runs_as_json,
     runs_table,
 )
-from handoff_kit.errors import HandoffError
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project import params_document as documents
 from handoff_kit.runtime import LocalRun, last_record
+from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from team import make_team
 
 from handoff_kit.deploy import templates
-from handoff_kit.project import Project as ProjectFile
+from handoff_kit.project.model import Project as ProjectFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

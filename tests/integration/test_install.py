@@ -17,7 +17,8 @@ import pytest
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Venv, load
+from handoff_kit.project.load import load
+from handoff_kit.project.model import Venv
 from handoff_kit.starters import plan_new
 from handoff_kit.venvs.install import (
     PYTHON,

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 from handoff_kit.deploy import templates
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 
 if TYPE_CHECKING:
     from proxy import Proxy

@@ -13,9 +13,9 @@ from test_damage import DAY, RECORD, RUN, line_of
 from handoff_kit.aws.history import HistoryQuery, format_run, list_runs, runs_table, stored_history, stored_run
 from handoff_kit.aws.state import lock_holder
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import HandoffError
 from handoff_runtime import keys
 from handoff_runtime.aws import killed, lease
+from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
     from stacks import Stack

@@ -16,7 +16,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.deploy import templates
 from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 from handoff_kit.steps import ChangeStack
 from handoff_runtime.aws import clients as connections
 

@@ -32,9 +32,10 @@ from terminal import Shown
 from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing, describe_stack, resolve_images
 from handoff_kit.aws.cloudformation.wait import PollPolicy
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
 from handoff_kit.steps import ChangeStack, ImageTag, RemoveStack
 from handoff_runtime.aws import clients as connections
+from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from harness import ROOT
 
-from handoff_kit.project import understood
-from handoff_kit.render import pipeline_document
-from handoff_kit.source import parse
+from handoff_kit.project.load import understood
+from handoff_kit.project.params_document import pipeline_document
+from handoff_kit.project.yaml_reader import parse
 
 if TYPE_CHECKING:
     from harness import Project

@@ -17,9 +17,9 @@ from cloud import HURRIED
 from ecs import Ecs, Life
 from team import Team, Told
 
-from handoff_kit import params
 from handoff_kit.aws.params import describe_fingerprint
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project import params_document as params
 
 if TYPE_CHECKING:
     from cloud import Cloud

@@ -13,7 +13,7 @@ import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import CommandError, HandoffError
+from handoff_kit.errors import CommandError
 from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
 from handoff_kit.steps import (
     ApiCalls,
@@ -32,6 +32,7 @@ from handoff_kit.steps import (
     WriteFile,
 )
 from handoff_runtime.aws.transfer import Local
+from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.errors import HandoffError, ImageError, ProjectError
+from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import container as containers
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.image.container import Caller, container
 from handoff_kit.names import ProjectPlace
+from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

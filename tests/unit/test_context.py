@@ -18,11 +18,13 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
 from handoff_kit.image.context import Entry, digest, entries, sha256_of
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, load
+from handoff_kit.project.load import load
 from handoff_kit.steps import WriteContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from handoff_kit.project.model import Project
 
 CANARY = "canary-5f1c-secret"
 ROOT = Path(__file__).parents[2]

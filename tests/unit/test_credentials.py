@@ -10,10 +10,12 @@ import pytest
 from handoff_kit.image import checks, context
 from handoff_kit.image.credentials import is_credential
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, load
+from handoff_kit.project.load import load
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from handoff_kit.project.model import Project
 
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ"
 

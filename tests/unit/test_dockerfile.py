@@ -13,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from handoff_kit.errors import RenderError
 from handoff_kit.image import dockerfile
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, load
+from handoff_kit.project.load import load
+
+if TYPE_CHECKING:
+    from handoff_kit.project.model import Project
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/dockerfile"

@@ -14,9 +14,12 @@ from test_prose import SOURCES, literals_of
 
 import handoff_kit
 import handoff_runtime
-from handoff_kit import reference
-from handoff_kit.fargate.sizes import SIZES
-from handoff_kit.project import Deploy, EnvItem, Image, Keep, Params, Project, Schedule, Stage, Statement
+from handoff_kit.project import reference
+from handoff_kit.project.deploy_settings import Deploy, Statement
+from handoff_kit.project.fargate_sizes import SIZES
+from handoff_kit.project.fields import EnvItem
+from handoff_kit.project.model import Image, Keep, Params, Project, Stage
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.outcome import UNREAD
 

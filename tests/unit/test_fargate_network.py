@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handoff_kit.aws.ecs.cluster import TaskNetwork, needs_shared_stack, resolve_network
-from handoff_kit.project import Deploy
+from handoff_kit.project.deploy_settings import Deploy
 
 CLUSTERS = "arn:aws:ecs:eu-central-1:123456789012:cluster/"
 SHARED = {"Subnets": "subnet-1,subnet-2", "SecurityGroup": "sg-1"}

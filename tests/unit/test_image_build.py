@@ -15,7 +15,7 @@ from handoff_kit.image import build
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.image.context import Entry, entries
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import load
+from handoff_kit.project.load import load
 from handoff_kit.steps import RunCommand, WriteContext, WriteFile
 from handoff_kit.venvs import locks
 

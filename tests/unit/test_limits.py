@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit import limits
-from handoff_kit.errors import ProjectFileError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, understood
-from handoff_kit.source import parse
+from handoff_kit.project import name_limits as limits
+from handoff_kit.project.load import understood
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.yaml_reader import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from handoff_kit.project.model import Project
 
 LONG = 40 * "p"
 LONGEST_ENVIRONMENT = 20 * "e"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handoff_kit.project import Schedule
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.scheduling.next_times import NextTimes, next_times
 
 BERLIN, NEW_YORK, LORD_HOWE, UTC = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"

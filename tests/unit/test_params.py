@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit import params
 from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project import params_document as params
 from handoff_runtime import store
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import Image, Project, Stage, Venv, load, placeholders, understood
-from handoff_kit.source import parse
+from handoff_kit.project.load import load, understood
+from handoff_kit.project.model import Image, Project, Stage, Venv, placeholders
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.yaml_reader import parse
 
 if TYPE_CHECKING:
     from pathlib import Path

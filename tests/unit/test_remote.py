@@ -14,14 +14,14 @@ from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.history import format_run, local_run
 from handoff_kit.aws.state import State, check_state, plan_put_state
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import HandoffError, ProjectError
+from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
 from handoff_kit.remote import artifacts
 from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.resource_names import NamedBucket
 from handoff_kit.steps import ApiCalls, Change
 from handoff_kit.tasks import editor
-from handoff_runtime.errors import PipelineError, StoreError
+from handoff_runtime.errors import HandoffError, PipelineError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path

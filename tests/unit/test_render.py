@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.project import understood
-from handoff_kit.render import pipeline_document, state_choice, to_json
-from handoff_kit.source import parse
+from handoff_kit.project.load import understood
+from handoff_kit.project.params_document import pipeline_document, state_choice, to_json
+from handoff_kit.project.yaml_reader import parse
 from handoff_runtime.pipeline import parse as runtime_parse
 
 if TYPE_CHECKING:
-    from handoff_kit.project import Project
+    from handoff_kit.project.model import Project
 
 WHOLE = """
 vars: {base: JPY}

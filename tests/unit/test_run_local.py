@@ -13,7 +13,7 @@ from handoff_kit import console, run_local
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
-from handoff_kit.params import of_place, to_json
+from handoff_kit.project.params_document import of_place, to_json
 from handoff_kit.runtime import START, Container
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 import pytest
 
-from handoff_kit.project import Schedule
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.scheduling.expression import expression_problem
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 

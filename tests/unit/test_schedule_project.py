@@ -37,7 +37,8 @@ from handoff_kit.deploy.schedule_project import (
 from handoff_kit.deploy.schedule_template import summary
 from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Project, Schedule
+from handoff_kit.project.model import Project
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import ChangeStack, WriteFile
 
 ROOT = Path(__file__).parents[2]

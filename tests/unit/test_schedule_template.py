@@ -17,7 +17,8 @@ from handoff_kit.deploy.schedule_template import (
     deployed_summaries,
     render_schedule_template,
 )
-from handoff_kit.project import Deploy, Schedule
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.schedule_settings import Schedule
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ import jsonschema  # type: ignore[import-untyped]  # it ships none
 import pytest
 from ruamel.yaml import YAML
 
-from handoff_kit.errors import ProjectFileError
-from handoff_kit.project import understood
-from handoff_kit.reference import BEGIN, END, current, reference
-from handoff_kit.schema import as_text, project_schema
-from handoff_kit.source import parse
+from handoff_kit.project.load import understood
+from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.reference import BEGIN, END, current, reference
+from handoff_kit.project.schema import as_text, project_schema
+from handoff_kit.project.yaml_reader import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "project-yml.md"
@@ -22,13 +22,15 @@ SAMPLES = sorted([*ROOT.glob("projects/*/project.yml"), *ROOT.glob("handoff_kit/
 
 
 def test_schema_file_is_current() -> None:
-    assert (ROOT / "project.schema.json").read_text() == as_text(), "python -m handoff_kit.schema > project.schema.json"
+    assert (ROOT / "project.schema.json").read_text() == as_text(), (
+        "python -m handoff_kit.project.schema > project.schema.json"
+    )
 
 
 def test_reference_is_current() -> None:
     page = PAGE.read_text()
     assert (page.count(BEGIN), page.count(END)) == (1, 1)
-    assert page == current(page), "python -m handoff_kit.reference"
+    assert page == current(page), "python -m handoff_kit.project.reference"
 
 
 def test_reference_keeps_what_is_around_it() -> None:

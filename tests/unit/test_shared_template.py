@@ -19,7 +19,8 @@ from handoff_kit.deploy import templates
 from handoff_kit.deploy.templates import Rule
 from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Keep, load_all
+from handoff_kit.project.load import load_all
+from handoff_kit.project.model import Keep
 from handoff_runtime import keys
 
 ACCOUNT, REGION = "123456789012", "ap-southeast-2"

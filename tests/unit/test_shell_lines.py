@@ -9,7 +9,7 @@ import pytest
 
 from handoff_kit import shell
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import load
+from handoff_kit.project.load import load
 
 if TYPE_CHECKING:
     from pathlib import Path

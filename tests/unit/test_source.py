@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.source import MAX_BYTES, Problem, parse, read
+from handoff_kit.project.problem import Problem
+from handoff_kit.project.yaml_reader import MAX_BYTES, parse, read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from handoff_kit.aws.cloudformation.template import check_size, template_argument, template_key
-from handoff_kit.errors import HandoffError
 from handoff_kit.steps import ChangeStack
+from handoff_runtime.errors import HandoffError
 
 
 @dataclass

@@ -21,11 +21,12 @@ from handoff_kit.aws.cloudformation import deploy_stack
 from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.aws.cloudformation.wait import PollPolicy
-from handoff_kit.errors import CommandError, HandoffError, ProjectError
+from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.steps import ChangeStack, ImageTag, RemoveStack
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.aws.retry import Effects
+from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -14,7 +14,7 @@ import pytest
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import load
+from handoff_kit.project.load import load
 from handoff_kit.starters import plan_new, starters
 from handoff_kit.steps import WriteFile
 

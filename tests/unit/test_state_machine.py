@@ -11,7 +11,8 @@ import pytest
 from rendered import ROOT, understood
 
 from handoff_kit.deploy.schedule_template import render_schedule_template
-from handoff_kit.project import Deploy, Schedule
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.schedule_settings import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

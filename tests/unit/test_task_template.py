@@ -11,7 +11,7 @@ from jinja2 import Environment
 from rendered import GOLDENS, ROOT, checkov, golden, lint, made, understood
 
 from handoff_kit.deploy import templates
-from handoff_kit.project import Project
+from handoff_kit.project.model import Project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ import pytest
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.names import ProjectPlace
-from handoff_kit.project import Venv, load
+from handoff_kit.project.load import load
+from handoff_kit.project.model import Venv
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step
 from handoff_kit.venvs import locks
 from handoff_kit.venvs.install import (

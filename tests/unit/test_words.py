@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from handoff_kit.words import JSON, split
+from handoff_kit.project.shell_words import JSON, split
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.remote.errors import AWSError
 from handoff_kit.resource_names import CONTAINER
-from handoff_kit.settings.deploy import Deploy
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from handoff_kit.aws.ecs.secret_detection import config_mask, secret_by_key, secret_by_name, secret_by_value
 from handoff_kit.errors import ProjectError
-from handoff_kit.fargate.sizes import CPUS, memories, sizes_told
-from handoff_kit.forms import mebibytes
+from handoff_kit.project.fargate_sizes import CPUS, memories, sizes_told
+from handoff_kit.project.fields import mebibytes
 from handoff_kit.resource_names import CONTAINER
 from handoff_runtime.mask import Mask
 from handoff_runtime.variables import NAME

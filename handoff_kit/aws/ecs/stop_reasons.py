@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.ecs.cluster import Hints
-from handoff_kit.fargate.sizes import larger
+from handoff_kit.project.fargate_sizes import larger
 from handoff_kit.resource_names import CONTAINER
 
 STOPPED, STOPPED_STATUSES = "STOPPED", ("STOPPED", "DEPROVISIONING")

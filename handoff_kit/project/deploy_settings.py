@@ -1,0 +1,386 @@
+"""How a project runs on AWS Fargate: `deploy` in the project file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StringConstraints, Tag
+
+from handoff_kit.project import suggestions
+from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories
+from handoff_kit.project.fields import Flag, Form, Key, Text, as_list, as_memory, as_retention, integer, number_of
+from handoff_kit.project.patterns import (
+    ACTION,
+    BUCKET,
+    CLUSTER,
+    FOREVER,
+    MAX_BUCKET,
+    MAX_GROUPS,
+    MAX_STOP,
+    MAX_STORAGE,
+    MAX_SUBNETS,
+    MEMORY,
+    MIN_BUCKET,
+    MIN_STOP,
+    MIN_STORAGE,
+    POLICY_ARN,
+    RESOURCE,
+    RETENTION,
+    RETENTIONS,
+    SECURITY_GROUP,
+    SID,
+    SUBNET,
+    TOPIC_ARN,
+    VPC,
+    is_bucket,
+)
+
+PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
+"""What an image is built for, to run on an architecture."""
+_CPU = 256
+_STATEMENT = '{Action: "s3:GetObject", Resource: "arn:aws:s3:::BUCKET/*"}'
+_DIGITS = "and 8 or 17 of the digits 0 to 9 and a to f"
+_CONDITION = 'Condition: {StringEquals: {"aws:RequestedRegion": eu-central-1}}'
+_ConditionText: TypeAlias = Annotated[Text, Key("a text", hint=f"write it like this: {_CONDITION}")]
+_ConditionValue: TypeAlias = Annotated[
+    tuple[_ConditionText, ...], Key("a text, or a list of them", parse=Form(as_list, Text | list[Text]))
+]
+_Action: TypeAlias = Annotated[
+    str, StringConstraints(pattern=ACTION), Key("an action, as SERVICE:NAME", suggest=suggestions.action)
+]
+_Resource: TypeAlias = Annotated[
+    str, StringConstraints(pattern=RESOURCE), Key("an ARN, or *", suggest=suggestions.resource)
+]
+
+
+class Statement(BaseModel):
+    """A statement of an IAM policy, by IAM's own names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    Sid: Annotated[
+        str | None,
+        StringConstraints(pattern=SID),
+        Key(
+            "letters and digits",
+            example="Sid: ReadsTables",
+            written="letters and digits",
+            suggest=suggestions.statement_id,
+        ),
+    ] = Field(None, description="A name of its own, which tells it from the others.", examples=["ReadsTables"])
+    Effect: Annotated[Literal["Allow", "Deny"], Key(hint="leave it out to allow")] = Field(
+        "Allow", description="Whether it allows or denies.", examples=["Deny"]
+    )
+    Action: Annotated[
+        tuple[_Action, ...],
+        Key(
+            "an action, or a list of them",
+            example='Action: "s3:GetObject"',
+            written="text, or a list of texts",
+            parse=Form(as_list, _Action | Annotated[list[_Action], Field(min_length=1)]),
+        ),
+    ] = Field(
+        min_length=1,
+        description="The actions, one or a list, as `SERVICE:NAME`; `*` stands for any part of the name.",
+        examples=["dynamodb:GetItem", ["s3:GetObject", "s3:PutObject"]],
+    )
+    Resource: Annotated[
+        tuple[_Resource, ...],
+        Key(
+            "an ARN, or a list of them",
+            example='Resource: "arn:aws:s3:::BUCKET/*"',
+            written="text, or a list of texts",
+            parse=Form(as_list, _Resource | Annotated[list[_Resource], Field(min_length=1)]),
+        ),
+    ] = Field(
+        min_length=1,
+        description="The ARNs of what it is about, one or a list, or `*`. `${AWS::AccountId}`, `${AWS::Region}` and "
+        "`${AWS::Partition}` are filled by CloudFormation.",
+        examples=["arn:aws:dynamodb:*:${AWS::AccountId}:table/rates"],
+    )
+    Condition: Annotated[
+        dict[str, Annotated[dict[str, _ConditionValue], Key("a mapping of keys and values")]],
+        Key(
+            "a mapping of operators",
+            example=_CONDITION,
+            written="mapping: operator to a mapping of key to text, or to a list of texts",
+        ),
+    ] = Field(
+        default_factory=dict,
+        description="When it holds: operator, key, and a value or a list.",
+        examples=[{"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}],
+    )
+
+
+def _least_memory(validated: Mapping[str, Any]) -> int:
+    """The least memory that goes with the cpu."""
+    return (memories(validated.get("cpu", _CPU)) or memories(_CPU))[0]
+
+
+def _kind(value: object) -> str:
+    return "statement" if isinstance(value, (dict, Statement)) else "arn"
+
+
+Policy: TypeAlias = Annotated[
+    Annotated[str, StringConstraints(pattern=POLICY_ARN), Tag("arn")] | Annotated[Statement, Tag("statement")],
+    Discriminator(_kind),
+    Key(
+        "the ARN of a policy, or a statement",
+        example=f"- {suggestions.POLICY}, or - {_STATEMENT}",
+        suggest=suggestions.policy,
+    ),
+]
+_Subnet: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=SUBNET),
+    Key(
+        f"the id of a subnet, subnet- {_DIGITS}",
+        hint="aws ec2 describe-subnets --query 'Subnets[].[VpcId,SubnetId]' tells them",
+        suggest=suggestions.resource_id("subnets"),
+    ),
+]
+_SecurityGroup: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=SECURITY_GROUP),
+    Key(
+        f"the id of a security group, sg- {_DIGITS}",
+        hint="aws ec2 describe-security-groups --query 'SecurityGroups[].[VpcId,GroupName,GroupId]' tells them",
+        suggest=suggestions.resource_id("security_groups"),
+    ),
+]
+
+
+class Deploy(BaseModel):
+    """How the project runs on Fargate: how large, with what permissions, and where."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpu: Annotated[
+        StrictInt,
+        Key(
+            f"{', '.join(map(str, CPUS[:-1]))} or {CPUS[-1]}",
+            example="cpu: 256; 1024 are one vCPU",
+            parse=number_of(CPUS),
+            suggest=suggestions.cpu,
+        ),
+    ] = Field(
+        _CPU,
+        description="CPU units of a task: 256, 512, 1024, 2048, 4096, 8192 or 16384. 1024 are one vCPU.",
+        examples=[1024],
+    )
+    memory: Annotated[
+        StrictInt,
+        Key(
+            "a size that Fargate has, in MiB or GB",
+            example="memory: 2GB",
+            written="MiB, or GB",
+            default="the least that goes with `cpu`",
+            parse=Form(as_memory, Literal[MEMORIES] | Annotated[str, StringConstraints(pattern=MEMORY)]),
+            synonyms=("mem", "ram"),
+        ),
+    ] = Field(
+        default_factory=_least_memory,
+        description="Memory of a task in MiB, or in GB. Which sizes there are depends on `cpu`.",
+        examples=[2048, "2GB"],
+    )
+    storage: Annotated[
+        StrictInt,
+        Key(
+            f"a number of GiB, {MIN_STORAGE} to {MAX_STORAGE}",
+            example="storage: 50",
+            written="GiB",
+            parse=integer(MIN_STORAGE, MAX_STORAGE),
+            suggest=suggestions.storage,
+            synonyms=("disk", "ephemeral_storage", "ephemeralstorage"),
+        ),
+    ] = Field(
+        MIN_STORAGE,
+        description=f"Ephemeral storage of a task in GiB, {MIN_STORAGE} to {MAX_STORAGE}. The first {MIN_STORAGE} cost "
+        "nothing.",
+        examples=[50],
+    )
+    architecture: Annotated[
+        Literal["x86_64", "arm64"],
+        Key(
+            hint="arm64 is cheaper; x86_64 runs what is built for no other",
+            default="that of `platform`, else `x86_64`",
+            suggest=suggestions.architecture,
+            synonyms=("arch", "processor"),
+        ),
+    ] = Field(
+        "x86_64",
+        description="The processor to run on; `arm64` is cheaper. The image is built for it.",
+        examples=["arm64"],
+    )
+    spot: Annotated[Flag, Key(example="spot: true")] = Field(
+        default=False,
+        description="Whether to run on Fargate Spot: much cheaper, but AWS may stop a task at any time, with two "
+        "minutes' notice; a schedule then starts it again.",
+        examples=[True],
+    )
+    log_retention: Annotated[
+        StrictInt | None,
+        Key(
+            f"days that CloudWatch Logs knows, or {FOREVER}",
+            example="log_retention: 90d",
+            written=f"days, or `{FOREVER}`",
+            default="`90d`",
+            parse=Form(as_retention, Literal[RETENTIONS] | Annotated[str, StringConstraints(pattern=RETENTION)]),
+            suggest=suggestions.retention,
+            synonyms=("retention", "logs"),
+        ),
+    ] = Field(
+        90,
+        description="How long CloudWatch Logs keeps the log: days, of the numbers it knows (1, 3, 5, 7, 14, 30, 60, "
+        "90, 120, 150, 180, 365, 400, 545, 731, and so on up to 3653), as `30d` or `30`, or `forever`.",
+        examples=["30d"],
+    )
+    stop_timeout: Annotated[
+        StrictInt,
+        Key(
+            f"a number of seconds, {MIN_STOP} to {MAX_STOP}",
+            example="stop_timeout: 30",
+            written="seconds",
+            parse=integer(MIN_STOP, MAX_STOP),
+            suggest=suggestions.stop_timeout,
+            synonyms=("grace", "timeout"),
+        ),
+    ] = Field(
+        30,
+        description=f"Seconds a task has from being told to stop until it is killed, {MIN_STOP} to {MAX_STOP}.",
+        examples=[120],
+    )
+    tags: Annotated[
+        dict[str, Text],
+        Key("a mapping of names and texts", example="tags: {team: data}", written="mapping: name to text"),
+    ] = Field(
+        default_factory=dict,
+        description="Tags of everything in AWS that is the project's alone, and of its tasks.",
+        examples=[{"team": "data"}],
+    )
+    policies: Annotated[
+        tuple[Policy, ...],
+        Key(
+            "a list of ARNs and statements",
+            hint=f"begin each with a dash: - {_STATEMENT}",
+            written="list of ARNs and statements",
+            suggest=suggestions.list_of_ids("policies"),
+            synonyms=("permissions", "statements", "role"),
+        ),
+    ] = Field(
+        (),
+        description="What the task may do besides reading its own params and using its own part of the bucket: ARNs "
+        "of managed policies, and statements.",
+        examples=[
+            [
+                "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess",
+                {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::rates/*"},
+            ]
+        ],
+    )
+    vpc: Annotated[
+        str | None,
+        StringConstraints(pattern=VPC),
+        Key(
+            f"the id of a VPC, vpc- {_DIGITS}",
+            hint="aws ec2 describe-vpcs --query 'Vpcs[].VpcId' tells them",
+            written="id",
+            suggest=suggestions.resource_id("vpc"),
+        ),
+    ] = Field(
+        None,
+        description="The VPC of your own `subnets`: with it the project gets a security group of its own in there, "
+        "with no way in.",
+        examples=["vpc-0a1b2c3d"],
+    )
+    subnets: Annotated[
+        tuple[_Subnet, ...],
+        Field(min_length=1, max_length=MAX_SUBNETS),
+        Key(
+            "a list of subnets",
+            example="subnets: [subnet-0a1b2c3d, subnet-4e5f6a7b]",
+            written="list of ids",
+            default="the shared ones",
+            suggest=suggestions.list_of_ids("subnets"),
+        ),
+    ] = Field(
+        (),
+        description="Subnets of your own instead of the shared ones. `vpc` or `security_groups` goes with them.",
+        examples=[["subnet-0a1b2c3d", "subnet-4e5f6a7b"]],
+    )
+    security_groups: Annotated[
+        tuple[_SecurityGroup, ...],
+        Field(min_length=1, max_length=MAX_GROUPS),
+        Key(
+            "a list of security groups",
+            example="security_groups: [sg-0a1b2c3d]",
+            written="list of ids",
+            default="the shared ones",
+            suggest=suggestions.list_of_ids("security_groups"),
+        ),
+    ] = Field(
+        (),
+        description="Security groups of your own, instead of the shared one or one that is made in `vpc`.",
+        examples=[["sg-0a1b2c3d"]],
+    )
+    public_ip: Annotated[Flag, Key(example="public_ip: false")] = Field(
+        default=True,
+        description="Whether a task gets a public address, without which it needs a NAT gateway or endpoints to reach "
+        "AWS. The security group lets nothing in by it.",
+        examples=[False],
+    )
+    cluster: Annotated[
+        str | None,
+        StringConstraints(pattern=CLUSTER),
+        Key(
+            "the name of an ECS cluster, or its ARN",
+            hint="aws ecs list-clusters tells them",
+            written="name or ARN",
+            default="the shared one",
+            suggest=suggestions.cluster,
+            is_text=True,
+        ),
+    ] = Field(
+        None, description="An ECS cluster of your own instead of the shared one, by name or ARN.", examples=["batch"]
+    )
+    bucket: Annotated[
+        str | None,
+        StringConstraints(pattern=BUCKET, min_length=MIN_BUCKET, max_length=MAX_BUCKET),
+        Key(
+            "the name of a bucket, 3 to 63 lower-case letters, digits, - and .",
+            hint="aws s3 ls tells them",
+            written="name",
+            default="the shared one",
+            suggest=suggestions.bucket,
+            is_valid=is_bucket,
+            is_text=True,
+        ),
+    ] = Field(
+        None,
+        description="A bucket of your own instead of the shared one. It should keep versions; `keep` has no effect on "
+        "it. The environment variable `S3_BUCKET_NAME` goes before it. A project that is deployed moves to another "
+        "bucket by `invoke deploy --move-bucket` only.",
+        examples=["our-data"],
+    )
+    alerts: Annotated[
+        str | None,
+        StringConstraints(pattern=TOPIC_ARN),
+        Key(
+            "the ARN of an SNS topic",
+            hint="aws sns list-topics tells them",
+            written="ARN",
+            default="the shared one",
+            suggest=suggestions.resource_id("alerts"),
+            synonyms=("sns", "topic", "alarms"),
+        ),
+    ] = Field(
+        None,
+        description="The ARN of an SNS topic of your own that alarms go to, instead of the shared one.",
+        examples=["arn:aws:sns:eu-central-1:123456789012:oncall"],
+    )
+
+    @property
+    def platform(self) -> str:
+        """What the image is built for."""
+        return PLATFORMS[self.architecture]

@@ -1,0 +1,307 @@
+"""The declaration of a key of the project file, and the types that several keys share.
+
+A key is declared once, where its model has it: `cpu: Annotated[StrictInt, Key(...)] = Field(256, description=...)`.
+Validation, schema and reference read that declaration (`declaration_of`).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import PurePosixPath
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
+
+from handoff_kit.project import suggestions
+from handoff_kit.project.fargate_sizes import MEMORIES
+from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, is_form
+from handoff_kit.project.shell_words import split
+
+_QUOTES = "put it into quotes"
+_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_WHOLE = re.compile("0|[1-9][0-9]{0,5}")
+_PIP = re.compile(r"\s*(?:python3?\s+-m\s+)?pip3?\s+install\s(?P<rest>.*)", re.DOTALL)
+
+
+class Form(NamedTuple):
+    """How a value may be written: what becomes of the text in the file, and the type that editors see."""
+
+    parse: Callable[[object], object]
+    """Text that is not of the form stays as it is, so that strict types refuse it."""
+    schema: Any
+
+
+@dataclass(frozen=True)
+class Key:
+    """What messages, schema and reference say of a key, or of an item in its list or mapping.
+
+    The type says it where an attribute is empty: Literal, bool and models have an `expected` and a `written`.
+    Of several keys of one type (the type's own, then the field's), the last that says something counts.
+    """
+
+    expected: str = ""
+    """What may stand here: `expected a number of seconds, 2 to 120`."""
+    example: str = ""
+    """A line that is right, for the hint."""
+    hint: str = ""
+    """Instead of `write it like this:` and the example."""
+    written: str = ""
+    """In the reference: the form of the value."""
+    default: str = ""
+    """In the reference: the default."""
+    parse: Form | None = None
+    suggest: Callable[[str], str | None] | None = None
+    """The hint for a text that is wrong, if what was meant can be seen in it."""
+    is_valid: Callable[[str], bool] | None = None
+    """Instead of the type's pattern."""
+    synonyms: tuple[str, ...] = ()
+    """Other words for the key, in lower case."""
+    is_text: bool = False
+    """Whether a bare number, `yes` or nothing is a mistake here, and no text."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401  # pydantic's own
+        if self.parse is None:
+            return handler(source)
+        before = BeforeValidator(self.parse.parse, json_schema_input_type=self.parse.schema)
+        return before.__get_pydantic_core_schema__(source, handler)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What may stand at a place of the file."""
+
+    key: Key = Key("a text")
+    pattern: str = ""
+    choices: tuple[str, ...] = ()
+    keys: Mapping[str, Declaration] = field(default_factory=dict)
+    """Of a mapping whose keys are known."""
+    items: Declaration | None = None
+    """Of a list, or of a mapping whose keys are free."""
+
+    def at(self, trail: Sequence[str | int]) -> Declaration:
+        """The declaration of what stands at a trail; inside of what holds nothing else, its own."""
+        found = self
+        for step in trail:
+            found = found.keys.get(str(step), Declaration()) if found.keys else found.items or found
+        return found
+
+    @property
+    def hint(self) -> str:
+        """The hint where nothing can be suggested."""
+        return self.key.hint or (f"write it like this: {self.key.example}" if self.key.example else _QUOTES)
+
+    def parse(self, value: object) -> object:
+        """A value as models hold it; as it is written where it is not of its form."""
+        return self.key.parse.parse(value) if self.key.parse else value
+
+    def accepts(self, text: str) -> bool:
+        """Whether a text is of the form declared; True where none is."""
+        if self.key.is_valid:
+            return self.key.is_valid(text)
+        return not self.pattern or is_form(self.pattern, text)
+
+
+_SIMPLE: dict[object, Key] = {
+    str: Key("a text", written="text"),
+    int: Key(written="number"),
+    bool: Key("true or false", written="`true` or `false`"),
+}
+
+
+def declaration_of(annotation: Any, metadata: Sequence[object] = (), outer: Key = Key()) -> Declaration:  # noqa: ANN401  # any type
+    """The declaration of a type, from its own annotations and those of the types inside; `outer` lends its hint."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return declaration_of(arguments[0], (*annotation.__metadata__, *metadata), outer)
+    inner = _declaration_inside(annotation, origin, arguments)
+    own = (each for each in metadata if isinstance(each, Key))
+    key = merge_keys(_SIMPLE.get(annotation, inner.key), *own)
+    if not (key.hint or key.example):
+        key = replace(key, hint=outer.hint, example=outer.example)
+    patterns = [str(pattern) for each in metadata if (pattern := getattr(each, "pattern", None))]
+    items = declaration_of(arguments[1 if origin is dict else 0], (), key) if origin in {tuple, list, dict} else None
+    return replace(inner, key=key, pattern=patterns[-1] if patterns else inner.pattern, items=items)
+
+
+def _declaration_inside(annotation: Any, origin: object, arguments: Sequence[Any]) -> Declaration:  # noqa: ANN401  # any type
+    """What a type says without annotations."""
+    if origin in {Union, UnionType}:
+        members = [declaration_of(each) for each in arguments if each is not NoneType]
+        return replace(members[0], keys={name: each for member in members for name, each in member.keys.items()})
+    if origin is Literal:
+        *first, last = arguments
+        written = f"{', '.join(f'`{word}`' for word in first)} or `{last}`"
+        return Declaration(Key(f"{', '.join(first)} or {last}", written=written), choices=tuple(arguments))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        keys = {
+            info.alias or name: declaration_of(info.annotation, info.metadata)
+            for name, info in annotation.model_fields.items()
+        }
+        return Declaration(Key("a mapping", written="mapping", default="the defaults of its keys"), keys=keys)
+    return Declaration(Key())
+
+
+def merge_keys(*keys: Key) -> Key:
+    """One key that says what the last of them says, attribute by attribute."""
+    said = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
+    return Key(**said)
+
+
+def integer(least: int, most: int) -> Form:
+    """A whole number."""
+    return Form(lambda value: _among(value, range(least, most + 1)), Annotated[int, Field(ge=least, le=most)])
+
+
+def number_of(allowed: tuple[int, ...]) -> Form:
+    """One of some numbers."""
+    return Form(lambda value: _among(value, allowed), Literal[allowed])
+
+
+def _among(value: object, allowed: Container[int]) -> object:
+    if isinstance(value, str) and _WHOLE.fullmatch(value) and int(value) in allowed:
+        return int(value)
+    return value
+
+
+def as_memory(value: object) -> object:
+    """The number of MiB in `2048` or `2GB`, where Fargate has it; it counts 1024 MiB to the GB."""
+    size = mebibytes(value) if isinstance(value, str) else None
+    return size if size in MEMORIES else value
+
+
+def mebibytes(text: str) -> int | None:
+    """The number of MiB in a text, whether Fargate has it or not."""
+    if not is_form(MEMORY, text):
+        return None
+    number = text.rstrip("GiB ")
+    return int(number) if number == text else int(float(number) * 1024)
+
+
+def _as_days(value: object) -> object:
+    """The number of days in `90d` or `90`; None for ever."""
+    if not isinstance(value, str) or not is_form(DAYS, value):
+        return value
+    return None if value == FOREVER else int(value.removesuffix("d"))
+
+
+def as_retention(value: object) -> object:
+    """The number of days in `90d` or `90`, where CloudWatch Logs knows it; None for ever."""
+    days = _as_days(value)
+    return days if days is None or days in RETENTIONS else value
+
+
+def as_count(value: object) -> object:
+    """The number of states in a text."""
+    return int(value) if isinstance(value, str) and is_form(STATES, value) else value
+
+
+def _as_flag(value: object) -> object:
+    return _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def as_words(value: object) -> object:
+    return split(value).words if isinstance(value, str) else value
+
+
+def _as_mapping(value: object) -> object:
+    """The list form of envs, [{key: TZ, value: UTC}], as a mapping."""
+    if isinstance(value, list) and all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
+        return {item["key"]: item["value"] for item in value}
+    return value
+
+
+def as_directory(value: object) -> object:
+    """The directory of a venv, given by name or by path, relative to the project."""
+    if not isinstance(value, str):
+        return value
+    return str(PurePosixPath(value)) if "/" in value else f"venv/{value}"
+
+
+def as_requirements(value: object) -> object:
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return [word for line in value for word in (installed(line) or ())]
+    return value
+
+
+def installed(line: str) -> tuple[str, ...] | None:
+    """What `pip install ...` installs; None when the line is no such command."""
+    found = _PIP.fullmatch(line)
+    if not found:
+        return None
+    try:
+        return tuple(shlex.split(found["rest"]))
+    except ValueError:
+        return None
+
+
+def venv_name(directory: str) -> str:
+    """The name of the venv in a directory."""
+    return PurePosixPath(directory).name.lstrip(".-")
+
+
+class EnvItem(BaseModel):
+    """One environment variable in the list form of `envs`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Annotated[str, Field(pattern=NAME, description="The variable's name.")]
+    value: Annotated[
+        str,
+        WithJsonSchema({"type": ["string", "number", "boolean"]}),
+        Field(description="Its value, taken as it is written."),
+    ]
+
+
+Text: TypeAlias = Annotated[
+    str, WithJsonSchema({"type": ["string", "number", "boolean"]}), Key(hint=_QUOTES, written="text")
+]
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME)]
+Line: TypeAlias = Annotated[str, StringConstraints(min_length=1), Key(is_text=True)]
+TextMapping: TypeAlias = Annotated[
+    dict[Name, Text], Key("a mapping of names and texts", written="mapping: name to text")
+]
+_EnvValue: TypeAlias = Annotated[
+    Text, Key(hint="write it like this: envs: {TZ: UTC}, or as a list: - {key: TZ, value: UTC}")
+]
+Envs: TypeAlias = Annotated[
+    dict[Name, _EnvValue],
+    Key(
+        "a mapping of names and texts",
+        example="envs: {TZ: UTC}",
+        written="mapping: name to text; or a list of `key` and `value`",
+        parse=Form(_as_mapping, dict[Name, Text] | list[EnvItem]),
+    ),
+]
+Flag: TypeAlias = Annotated[
+    StrictBool, Key(parse=Form(_as_flag, bool | Literal["yes", "no", "on", "off"]), suggest=suggestions.flag)
+]
+Days: TypeAlias = Annotated[
+    StrictInt | None,
+    Key(
+        f"1d to {MAX_DAYS}d, or {FOREVER}",
+        written=f"days, or `{FOREVER}`",
+        parse=Form(
+            _as_days, Annotated[int, Field(ge=1, le=MAX_DAYS)] | Annotated[str, StringConstraints(pattern=DAYS)]
+        ),
+        suggest=suggestions.days,
+    ),
+]

@@ -1,0 +1,48 @@
+"""From a project file to a Project, or to all problems of the file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project.model import Project
+from handoff_kit.project.problem import Problem, ProjectFileError
+from handoff_kit.project.validation.rules import find_problems
+from handoff_kit.project.yaml_reader import Source, read
+
+
+def load(path: Path, shown: str) -> Project:
+    """Read and validate a file; ProjectFileError with every problem in it."""
+    return understood(read(path, shown))
+
+
+def load_all(places: Iterable[ProjectPlace]) -> dict[str, Project]:
+    """The projects by name; ProjectFileError with the problems of all files."""
+    loaded: dict[str, Project] = {}
+    problems: list[Problem] = []
+    for place in places:
+        try:
+            loaded[place.name] = load(place.file, place.shown)
+        except ProjectFileError as error:  # noqa: PERF203  # the other files are read too
+            problems += error.problems
+    if problems:
+        raise ProjectFileError(problems)
+    return loaded
+
+
+def understood(source: Source) -> Project:
+    """Validate a file that was read; ProjectFileError with every problem in it."""
+    if source.data is None:
+        raise ProjectFileError(source.problems)
+    project, errors = None, []
+    try:
+        project = Project.model_validate(source.data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    problems = find_problems(source, errors)
+    if problems or project is None:
+        raise ProjectFileError(problems)
+    return project

@@ -1,0 +1,463 @@
+"""The keys of the project file: what each means, which values it takes, and what a correct file becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationInfo,
+)
+
+from handoff_kit.project import suggestions
+from handoff_kit.project.deploy_settings import PLATFORMS, Deploy
+from handoff_kit.project.fields import (
+    Days,
+    Envs,
+    Form,
+    Key,
+    Line,
+    Text,
+    TextMapping,
+    as_count,
+    as_directory,
+    as_requirements,
+    as_words,
+    declaration_of,
+    venv_name,
+)
+from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
+from handoff_kit.project.schedule_settings import Schedule
+from handoff_runtime.variables import PLACEHOLDER
+
+VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]
+Requirements = Annotated[
+    tuple[Annotated[Line, Key("a requirement", example="tap: [tap-jsonl, requests>=2]")], ...],
+    Field(min_length=1),
+    Key("a list of requirements"),
+]
+Package = Annotated[str, StringConstraints(pattern=PACKAGE), Key("a Debian package", is_text=True)]
+Service = Annotated[str, StringConstraints(pattern=SERVICE), Key("an AWS service as boto3 names it", is_text=True)]
+
+
+class Stage(BaseModel):
+    """One command of the pipeline: its stdin is the stage before, its stdout the stage after."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "oneOf": [{"required": ["command"]}, {"required": ["shell"]}],
+            "dependentRequired": {"args": ["command"], "installs": ["venv"]},
+        },
+    )
+
+    command: Annotated[
+        str | None,
+        Key("the program to run", example="- command: cat", default="one of `command` and `shell`", is_text=True),
+    ] = Field(
+        None,
+        min_length=1,
+        description="The program to run: a name found in the stage's venv or on PATH, or a path inside the "
+        "project. No shell comes between. `collector_stats` is built in: it passes its input on, byte for "
+        "byte, and writes the number of rows to `.artifacts/collector_stats.json`.",
+        examples=["tap-jsonl"],
+    )
+    shell: Annotated[
+        str | None,
+        Key("a line for the shell", example='- shell: "grep foo | sort"', default="one of the two", is_text=True),
+    ] = Field(
+        None,
+        min_length=1,
+        description="Instead of `command`: a line for `sh -eu`, with pipes, redirections, variables and globs. A part "
+        "of a pipe that fails fails the stage, where bash or another shell with pipefail is there.",
+        examples=["grep foo | sort > .artifacts/sorted"],
+    )
+    args: Annotated[
+        tuple[Annotated[Text, Key("one word")], ...],
+        Key(
+            "a text or a list of words",
+            example='args: "--config tap.json"',
+            written="text, or a list of words",
+            parse=Form(as_words, Text | list[Text]),
+        ),
+    ] = Field(
+        (),
+        description="The words after the command: one text, split at blanks as a shell would (quotes keep "
+        "words together), or a list with one word an item. Placeholders are filled within a word.",
+        examples=["--config .env/config/tap.json", ["--name", "two words"]],
+    )
+    venv: Annotated[
+        str | None,
+        Key(
+            "a name declared under venvs, or a path",
+            example="venv: tap",
+            written="name or path",
+            parse=Form(as_directory, str),
+            is_text=True,
+        ),
+    ] = Field(
+        None,
+        description="The virtual environment to run in: a name declared under `venvs`, or the path of one "
+        "inside the project.",
+        examples=["tap", "./venv/proc_01"],
+    )
+    installs: Annotated[
+        tuple[Annotated[str, Key("a pip install line")], ...],
+        Key(
+            "a list of pip install lines",
+            example='installs: ["pip install tap-jsonl"]',
+            written="list of texts",
+            parse=Form(as_requirements, list[str]),
+        ),
+    ] = Field(
+        (),
+        description="The original form of `venvs`: what to install into the venv whose path the stage "
+        "names, as `pip install` lines without options.",
+        examples=[["pip install tap-exchangeratesapi"]],
+    )
+    envs: Envs = Field(
+        default_factory=dict,
+        description="Environment variables of this stage only, added to those of the pipeline.",
+        examples=[{"LOG_LEVEL": "debug"}],
+    )
+
+
+class Image(BaseModel):
+    """What the project's image is made of, besides its venvs and files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: Annotated[
+        str, Key("an image", example="base: python:3.12-slim", written="name of an image", is_text=True)
+    ] = Field(
+        "python:3.11-slim",
+        pattern=BASE,
+        description="The image to build on: any with Python and pip, and with Debian's apt-get where packages are "
+        "named. For builds that can be repeated to the byte, name it by its digest too.",
+        examples=["python:3.12-slim", "python:3.11-slim@sha256:" + 64 * "0"],
+    )
+    packages: Annotated[
+        tuple[Package, ...],
+        Key(
+            "a list of Debian packages",
+            example="packages: [jq, git]",
+            written="list of Debian packages",
+            suggest=suggestions.package_list("packages"),
+        ),
+    ] = Field(
+        (),
+        description="Debian packages that the stages need, as `apt-get install` takes them.",
+        examples=[["jq", "postgresql-client=15+248"]],
+    )
+    build_packages: Annotated[
+        tuple[Package, ...],
+        Key(
+            "a list of Debian packages",
+            example="build_packages: [gcc, git]",
+            written="list of Debian packages",
+            suggest=suggestions.package_list("build_packages"),
+        ),
+    ] = Field(
+        (),
+        description="Debian packages needed only while the venvs are made (a compiler, `git`, headers). They do "
+        "not stay in the image.",
+        examples=[["gcc", "libc6-dev", "git"]],
+    )
+    steps: Annotated[
+        tuple[Annotated[Line, Key("a line for the shell", hint='write it in quotes: steps: ["mkdir /opt/data"]')], ...],
+        Key(
+            "a list of lines for the shell",
+            example='steps: ["mkdir /opt/data"]',
+            written="list of lines for `sh`",
+            suggest=suggestions.list_of_one("steps"),
+        ),
+    ] = Field(
+        (),
+        description="Further build steps: lines for `sh`, run as root in the image after its packages, each a "
+        "layer of its own. They must not hold a secret: everyone who has the image can read them.",
+        examples=[["ln -s /usr/bin/mawk /usr/local/bin/awk"]],
+    )
+    platform: Annotated[
+        Literal["linux/amd64", "linux/arm64"] | None,
+        Key(
+            hint="leave it out to build for the machine that builds",
+            default="the builder's own",
+            suggest=suggestions.platform,
+        ),
+    ] = Field(
+        None,
+        description="The platform to build for. Without it: that of the builder, or what `--platform` says.",
+        examples=["linux/arm64"],
+    )
+    store: Annotated[
+        Literal["aws", "none"], Key(hint="aws takes boto3 along; none is for images that never run on AWS")
+    ] = Field(
+        "aws",
+        description="Where the image can find its params and keep its state: `aws` takes boto3 along, with `none` "
+        "the image serves `invoke run-local --container` alone and is 9 MB smaller.",
+        examples=["none"],
+    )
+    services: Annotated[
+        tuple[Service, ...],
+        Key(
+            "a list of AWS services",
+            example="services: [dynamodb]",
+            written="list of names",
+            suggest=suggestions.list_of_words("services"),
+        ),
+    ] = Field(
+        (),
+        description="AWS services, as boto3 names them, that functions in `impl.py` use. Those that handoff "
+        "itself needs are always there; the rest of boto3's data is left out.",
+        examples=[["dynamodb"]],
+    )
+    exclude: Annotated[
+        tuple[Annotated[Line, Key("a pattern")], ...],
+        Key(
+            "a list of patterns",
+            example='exclude: [notebooks, "data/*.parquet"]',
+            written="list of patterns",
+            suggest=suggestions.list_of_words("exclude"),
+        ),
+    ] = Field(
+        (),
+        description="Files of the project that shall stay out of the image, as glob patterns relative to the "
+        "project; a directory stands for all in it.",
+        examples=[["notebooks", "data/*.parquet"]],
+    )
+    include: Annotated[
+        tuple[Annotated[Line, Key("a pattern")], ...],
+        Key(
+            "a list of patterns",
+            example="include: [certificates/client.pem]",
+            written="list of patterns",
+            suggest=suggestions.list_of_words("include"),
+        ),
+    ] = Field(
+        (),
+        description="Files that are to be in the image although they look like credentials (`.aws`, `.netrc`, private "
+        "keys, `.env` files), which are left out otherwise: patterns like those of `exclude`.",
+        examples=[["certificates/client.pem"]],
+    )
+
+
+class Keep(BaseModel):
+    """How long the bucket keeps what runs leave there; days, or None for ever."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runs: Annotated[Days, Key(example="runs: 90d", default="`90d`")] = Field(
+        90,
+        description="How long record, log and artifacts of a run stay, and its line in the history: days, as `90d` or "
+        "`90`, or `forever`.",
+        examples=["365d"],
+    )
+    artifacts: Annotated[Days, Key(example="artifacts: 30d", default="`30d`")] = Field(
+        30,
+        description="How long earlier versions of what lies in `.artifacts` (earlier states too) and of pushed files "
+        "stay after they were replaced or removed. The newest version of each stays in any case.",
+        examples=["7d"],
+    )
+    states: Annotated[
+        StrictInt,
+        Key(
+            f"a number, 1 to {MAX_STATES}",
+            example="states: 50",
+            parse=Form(
+                as_count, Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)]
+            ),
+            suggest=suggestions.states,
+        ),
+    ] = Field(
+        50,
+        description=f"How many earlier states stay, the newest ones, 1 to {MAX_STATES}; `invoke state.restore` brings "
+        "one back. Those of the last day stay all, and none stays longer than `artifacts` says.",
+        examples=[10],
+    )
+
+
+class Params(BaseModel):
+    """How the params document is stored in Parameter Store."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tier: Annotated[
+        Literal["standard", "advanced"],
+        Key(hint="standard holds 4,096 bytes and is free, advanced holds 8,192 and is charged for"),
+    ] = Field(
+        "standard",
+        description="The dearest tier that may be used: `standard` holds 4,096 bytes and is free, `advanced` holds "
+        "8,192 and is charged for. It is used only when the document, compressed, needs it; a parameter that was "
+        "once in the advanced tier stays there.",
+        examples=["advanced"],
+    )
+
+
+@dataclass(frozen=True)
+class Venv:
+    """A virtual environment that handoff makes: where it lies and what goes into it."""
+
+    name: str
+    directory: str
+    requirements: tuple[str, ...] = field(default=())
+
+
+def _on_platform(deploy: Deploy, info: ValidationInfo) -> Deploy:
+    """Runs on what the image is built for, where only that is said."""
+    image: Image | None = info.data.get("image")
+    if image is None or image.platform is None or "architecture" in deploy.model_fields_set:
+        return deploy
+    meant = next(architecture for architecture, platform in PLATFORMS.items() if platform == image.platform)
+    return deploy.model_copy(update={"architecture": meant})
+
+
+class Project(BaseModel):
+    """What a project file says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: Text = Field(
+        "", description="What the pipeline does, in a line.", examples=["Daily exchange rates, to CSV"]
+    )
+    vars: Annotated[TextMapping, Key(example="vars: {base: JPY}")] = Field(
+        default_factory=dict,
+        description="Defaults of the placeholders `{{ name }}`; `--data` and `--var` override them.",
+        examples=[{"base": "JPY"}],
+    )
+    envs: Envs = Field(
+        default_factory=dict,
+        description="Environment variables of every stage, as a mapping or as a list of key and value. "
+        "Values are taken as they are written, and may hold placeholders.",
+        examples=[{"TZ": "UTC"}, [{"key": "TZ", "value": "UTC"}]],
+    )
+    declared: Annotated[
+        dict[VenvName, Requirements],
+        Key(
+            "a mapping of names and requirements",
+            example="venvs: {tap: [tap-jsonl]}",
+            written="mapping: name to a list of requirements",
+        ),
+    ] = Field(
+        default_factory=dict,
+        alias="venvs",
+        description="Virtual environments that `invoke install` makes in `venv/NAME`, each with its "
+        "requirements, written as for pip.",
+        examples=[{"tap": ["tap-jsonl"], "target": ["target-csv>=0.3"]}],
+    )
+    stages: Annotated[
+        tuple[Annotated[Stage, Key("a stage, a mapping", example="- command: cat", suggest=suggestions.stage)], ...],
+        Key(
+            "a list of stages",
+            hint='begin every stage with a dash: - command: cat; a line for the shell is - shell: "..."',
+            written="list of stages",
+        ),
+    ] = Field(
+        alias="commands",
+        min_length=1,
+        description="The pipeline: its stages from first to last, all started at once and joined by pipes.",
+        examples=[[{"command": "cat", "args": "data.txt"}, {"command": "wc", "args": "-l"}]],
+    )
+    state: Annotated[
+        Literal["all", "singer", "none"] | None,
+        Key(
+            hint="state: all keeps the last stage's whole output, singer its last state, none nothing",
+            default="`singer` or `all`",
+        ),
+    ] = Field(
+        None,
+        description="What a run keeps in `.artifacts/state` from the last stage's output: `all` of it, the last state "
+        "line of a `singer` target, or `none`, for a program whose output is no state (dbt). Default: `singer` where a "
+        "stage is given the file (`--state .artifacts/state`), else `all`; `invoke check` prints which was chosen.",
+        examples=["singer", "none"],
+    )
+    meter: Annotated[Literal["rows", "bytes", "off"], Key(hint="leave it out to count rows")] = Field(
+        "rows", description="What is counted between the stages.", examples=["bytes"]
+    )
+
+    overlap: Annotated[Literal["fail", "skip", "wait"], Key(hint="leave it out to fail")] = Field(
+        "fail",
+        description="What becomes of a run that begins while another one of the project is under way: it fails "
+        "(exit 75), is skipped (exit 0, told in the history), or waits until the other has ended.",
+        examples=["skip"],
+    )
+    image: Annotated[
+        Image, Key(example="image: {base: python:3.12-slim, packages: [jq]}", suggest=suggestions.image)
+    ] = Field(
+        default_factory=Image,
+        description="What `invoke build` makes the image of.",
+        examples=[{"base": "python:3.12-slim", "packages": ["jq"]}],
+    )
+    keep: Annotated[
+        Keep,
+        Key(example="keep: {runs: 90d, artifacts: 30d, states: 50}", suggest=suggestions.keep),
+    ] = Field(
+        default_factory=Keep,
+        description="How long the bucket in AWS keeps what runs leave there. Its lifecycle rules see to it, a day or "
+        "two late; nothing here is removed by them.",
+        examples=[{"runs": "365d", "artifacts": "7d"}],
+    )
+    params: Annotated[Params, Key(example="params: {tier: standard}", suggest=suggestions.params)] = Field(
+        default_factory=Params,
+        description="How the params document is stored in AWS.",
+        examples=[{"tier": "advanced"}],
+    )
+    deploy: Annotated[Deploy, AfterValidator(_on_platform), Key(example="deploy: {cpu: 1024, memory: 2GB}")] = Field(
+        default_factory=Deploy,
+        validate_default=True,
+        description="How the project runs on AWS Fargate: how large, with what permissions, and where.",
+        examples=[{"cpu": 1024, "memory": "2GB", "spot": True}],
+    )
+    schedules: Annotated[
+        tuple[
+            Annotated[
+                Schedule, Key("a schedule, a mapping", example='- cron: "0 2 * * *"', suggest=suggestions.schedule)
+            ],
+            ...,
+        ],
+        Key(
+            "a list of schedules",
+            hint='begin each with a dash: - cron: "0 2 * * *"',
+            written="list of schedules",
+            suggest=suggestions.schedules,
+        ),
+    ] = Field(
+        (),
+        description="When the project runs. `invoke schedule` puts them in force.",
+        examples=[[{"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}]],
+    )
+
+    @property
+    def venvs(self) -> tuple[Venv, ...]:
+        """The virtual environments to make: the declared ones, then those that `installs` fills."""
+        declared = [Venv(name, f"venv/{name}", words) for name, words in self.declared.items()]
+        filled: dict[str, dict[str, None]] = {}
+        for stage in self.stages:
+            if stage.venv and stage.installs:
+                filled.setdefault(stage.venv, {}).update(dict.fromkeys(stage.installs))
+        return (*declared, *(Venv(venv_name(path), path, tuple(words)) for path, words in filled.items()))
+
+
+PROJECT_FILE = declaration_of(Project)
+
+
+def placeholders(project: Project) -> tuple[tuple[str, str], ...]:
+    """Every placeholder of a project: (name, where it stands), in order, each once."""
+    found = [(match[1], where) for where, text in _filled_texts(project) for match in PLACEHOLDER.finditer(text)]
+    return tuple(dict.fromkeys(found))
+
+
+def _filled_texts(project: Project) -> Iterator[tuple[str, str]]:
+    yield from ((f"envs.{name}", text) for name, text in project.envs.items())
+    for number, stage in enumerate(project.stages, 1):
+        yield f"commands {number}: command", stage.command or ""
+        yield f"commands {number}: shell", stage.shell or ""
+        yield from ((f"commands {number}: args", word) for word in stage.args)
+        yield from ((f"commands {number}: envs.{name}", text) for name, text in stage.envs.items())

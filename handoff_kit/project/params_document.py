@@ -1,0 +1,265 @@
+"""The params document: the pipeline, and the sensitive config of `.local`, one version together."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from handoff_kit.errors import ProjectError, checked
+from handoff_kit.names import ProjectPlace
+from handoff_kit.project.load import load
+from handoff_kit.project.model import Project, Stage
+from handoff_kit.project.patterns import COLLECTOR_STATS
+from handoff_kit.steps import WriteFile
+from handoff_runtime import function, state, store
+from handoff_runtime.errors import HandoffError
+from handoff_runtime.pipeline import stage_name
+from handoff_runtime.store import ConfigFile
+from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.workspace import STATE
+
+FORMAT = 1
+RESERVED = ("run", "default", "show_commands")
+LEFT_OUT = frozenset({".DS_Store", ".gitkeep", ".gitignore"})
+SECTIONS = ("files",)
+"""The lists of the document whose items, objects with "name" and "value", are not in git: a push merges each."""
+
+_ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
+_SHELL_SYNTAX = frozenset({"!", "case", "exec", "export", "for", "if", "set", "trap", "until", "while"})
+_SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The document a push stores, and the names of stored items that are absent locally: kept or removed."""
+
+    document: Mapping[str, Any]
+    kept: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collection[str] = ()) -> Merged:
+    """The local document with the stored items that are absent locally, except those named in `remove`."""
+    sections = {section: _absent(section, local, stored) for section in SECTIONS}
+    names = [item["name"] for items in sections.values() for item in items]
+    kept = {section: [item for item in items if item["name"] not in remove] for section, items in sections.items()}
+    added = {
+        section: sorted([*local.get(section, ()), *items], key=lambda item: item["name"].split("/"))
+        for section, items in kept.items()
+        if items or section in local
+    }
+    return Merged(
+        {**local, **added},
+        tuple(name for name in names if name not in remove),
+        tuple(name for name in names if name in remove),
+    )
+
+
+def item_names(document: Mapping[str, Any]) -> frozenset[str]:
+    """The names of all items of a document that a push merges."""
+    return frozenset(item["name"] for section in SECTIONS for item in document.get(section, ()))
+
+
+def _absent(section: str, local: Mapping[str, Any], stored: Mapping[str, Any]) -> list[dict[str, str]]:
+    here = {item["name"] for item in local.get(section, ())}
+    return [item for item in stored.get(section, ()) if item["name"] not in here]
+
+
+def of_place(place: ProjectPlace, environment: str) -> dict[str, Any]:
+    """The params document of a project as it lies on disk."""
+    return document(place, load(place.file, place.shown), environment)
+
+
+def document(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
+    """The params document of a loaded project."""
+    pipeline = pipeline_of(place, loaded, environment)
+    files = [{"name": name, "value": value} for name, value in _local(place).items()]
+    return {"format": FORMAT, "pipeline": pipeline, "files": files}
+
+
+def pipeline_of(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
+    """The pipeline document of a loaded project."""
+    return pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
+
+
+def to_json(params: Mapping[str, Any]) -> str:
+    """The document as text, the same for the same document."""
+    return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
+
+
+def functions(place: ProjectPlace) -> tuple[str, ...]:
+    """The project's own functions, which run-local --command calls."""
+    try:
+        return function.names(str(place.directory / function.IMPL))
+    except HandoffError as error:
+        raise ProjectError(f"projects/{place.name}/{error.message}", error.hint) from None
+
+
+def check_functions(place: ProjectPlace) -> None:
+    """Refuse functions in impl.py that a built-in command's name would hide."""
+    hidden = [name for name in functions(place) if name in RESERVED]
+    if hidden:
+        raise ProjectError(
+            f"projects/{place.name}/{function.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
+            f"call it otherwise; the built-in ones are {', '.join(RESERVED)}",
+        )
+
+
+def _local(place: ProjectPlace) -> dict[str, str]:
+    files = sorted(path for path in place.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
+    return {path.relative_to(place.local).as_posix(): _text(place, path) for path in files}
+
+
+def _text(place: ProjectPlace, path: Path) -> str:
+    shown = path.relative_to(place.root).as_posix()
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProjectError(
+            f"{shown}: found a byte that is no UTF-8 (at {error.start}), expected a text file",
+            f"put what is not text, or not secret, into projects/{place.name}/files/",
+        ) from None
+    except OSError as error:
+        raise ProjectError(f"{shown}: {error.strerror}, expected a file one can read") from None
+
+
+def plan_pull(
+    place: ProjectPlace, files: Sequence[ConfigFile], command: str, *, force: bool
+) -> tuple[tuple[WriteFile, ...], tuple[str, ...]]:
+    """The steps that write stored config files to `.local`, and the names of those that are equal there already.
+
+    ProjectError that names every obstacle, before anything is written; `command` is the one that overwrites.
+    """
+    equal = tuple(file.name for file in files if _is_equal(place, file))
+    different = [file for file in files if file.name not in equal]
+    if blocked := [f"{_shown_local(place, file.name)}: {why}" for file in different if (why := _blocked(place, file))]:
+        raise ProjectError("; ".join(blocked), f"move it away, then: {command}")
+    if differing := [file.name for file in different if (place.local / file.name).exists() and not force]:
+        names = ", ".join(_shown_local(place, name) for name in differing)
+        raise ProjectError(
+            f"{names}: differs from the stored one; nothing is written", f"to overwrite: {command} --force"
+        )
+    return tuple(WriteFile(place.local / file.name, file.value, 0o600, 0o700) for file in different), equal
+
+
+def _is_equal(place: ProjectPlace, file: ConfigFile) -> bool:
+    path = place.local / file.name
+    try:
+        return path.is_file() and path.read_bytes() == file.value.encode("utf-8", "surrogatepass")
+    except OSError:
+        return False
+
+
+def _blocked(place: ProjectPlace, file: ConfigFile) -> str:
+    """Why a file cannot be written below `.local`; nothing where it can be."""
+    path = place.local / file.name
+    parents = [place.local / parent for parent in path.relative_to(place.local).parents]
+    if link := next((each for each in (path, *parents) if each != place.local and each.is_symlink()), None):
+        return f"{_shown_local(place, link.relative_to(place.local).as_posix())} is a symbolic link"
+    if parent := next((each for each in parents if each.exists() and not each.is_dir()), None):
+        return f"{parent.relative_to(place.root).as_posix()} is not a directory"
+    if path.exists() and not path.is_file():
+        return "is not a file"
+    try:
+        file.value.encode()
+    except UnicodeEncodeError:
+        return "the stored text is not UTF-8"
+    return ""
+
+
+def _shown_local(place: ProjectPlace, name: str) -> str:
+    return (place.local / name).relative_to(place.root).as_posix()
+
+
+def pipeline_document(project: Project, name: str, environment: str, has_file: Callable[[str], bool]) -> dict[str, Any]:
+    """The document of a project; `has_file` tells whether a path exists inside the project."""
+    return {
+        "format": FORMAT,
+        "project": name,
+        "environment": environment,
+        "vars": dict(project.vars),
+        "envs": dict(project.envs),
+        "state": state_mode(project),
+        "meter": project.meter,
+        "overlap": project.overlap,
+        "stages": _stages(project.stages, has_file),
+    }
+
+
+def state_mode(project: Project) -> str:
+    """What becomes of the last stage's output: as the project file says, else as its stages need it."""
+    return project.state or (state.SINGER if _reader_of_state(project) else state.ALL)
+
+
+def state_choice(project: Project) -> str:
+    """The mode that was chosen where the project file names none, and why; empty where it names one."""
+    if project.state:
+        return ""
+    reader = _reader_of_state(project)
+    why = f"stage {_basename(reader)} is given {STATE}" if reader else f"no stage is given {STATE}"
+    return f"state: {state_mode(project)}, since {why} and project.yml names no `state`"
+
+
+def _reader_of_state(project: Project) -> Stage | None:
+    """The first stage that is given the state file, placeholders filled with their defaults."""
+    return next((stage for stage in project.stages if _is_given_state(stage, project.envs, project.vars)), None)
+
+
+def _is_given_state(stage: Stage, envs: Mapping[str, str], defaults: Mapping[str, str]) -> bool:
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: defaults.get(match[1], match[0]), text)
+
+    words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
+    known = {name: filled(text) for name, text in {**envs, **stage.envs}.items()}
+    return state.is_given([filled(word) for word in words], known)
+
+
+def _stages(stages: Iterable[Stage], has_file: Callable[[str], bool]) -> list[dict[str, Any]]:
+    taken: list[str] = []
+    rendered = []
+    for stage in stages:
+        builtin = _is_builtin(stage, has_file)
+        taken.append(stage_name(COLLECTOR_STATS if builtin else _basename(stage), taken))
+        rendered.append({"name": taken[-1], **_action(stage, builtin=builtin), "envs": dict(stage.envs)})
+    return rendered
+
+
+def _action(stage: Stage, *, builtin: bool) -> dict[str, Any]:
+    if builtin:
+        return {"builtin": COLLECTOR_STATS, "venv": None}
+    if stage.shell is not None:
+        return {"shell": stage.shell, "venv": stage.venv}
+    return {"argv": [stage.command, *stage.args], "venv": stage.venv}
+
+
+def _is_builtin(stage: Stage, has_file: Callable[[str], bool]) -> bool:
+    """Whether collector_stats is meant: by its name, or by a path the original gave it and that is not there."""
+    if stage.command is None or stage.args:
+        return False
+    path = str(PurePosixPath(stage.command))
+    return path == COLLECTOR_STATS or (path in _ORIGINAL_SCRIPTS and not has_file(path))
+
+
+def _basename(stage: Stage) -> str:
+    word = stage.command or next((word for word in _SHELL_WORD.findall(stage.shell or "") if "=" not in word), "shell")
+    return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"
+
+
+def read(path: Path, place: ProjectPlace) -> dict[str, Any]:
+    """The params document of a file; ProjectError for that of another project."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
+        raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
+    with checked():
+        params = store.parse(content, f"--params: {path.name}")
+    if (name := params.pipeline.project) != place.name:
+        message = f"--params: {path.name}: found the params of project {name!r}, expected those of {place.name!r}"
+        raise ProjectError(message, f"name its project: --project {name}")
+    return dict(params.document)

@@ -1,0 +1,64 @@
+"""Which texts and numbers AWS, Docker, Debian and handoff take, each with its source."""
+
+from __future__ import annotations
+
+import re
+
+COLLECTOR_STATS = "collector_stats"
+NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+VENV_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+# An image as a Dockerfile's FROM takes it: [HOST[:PORT]/]PATH[:TAG][@DIGEST], https://pkg.go.dev/github.com/distribution/reference
+_HOST = r"[a-z0-9]+([.-]+[a-z0-9]+)*(:[0-9]+)?"
+_PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
+_TAG = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+BASE = rf"^({_HOST}/)?{_PART}(/{_PART})*({_TAG})?(@sha256:[0-9a-f]{{64}})?$"
+# A Debian package as apt-get install takes it: NAME[:ARCHITECTURE][=VERSION], Debian Policy 5.6.1 and 5.6.12
+# (a name never ends in -, which would mean: remove it)
+PACKAGE = r"^[a-z0-9][a-z0-9+.-]*[a-z0-9+](:[a-z0-9]+)?(=[A-Za-z0-9.+:~*-]+)?$"
+SERVICE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+FOREVER = "forever"
+MAX_DAYS = 9999
+DAYS = rf"^([1-9][0-9]{{0,3}}d?|{FOREVER})$"
+# S3 counts no further (NewerNoncurrentVersions), Amazon S3 API Reference, NoncurrentVersionExpiration
+MAX_STATES = 100
+STATES = r"^([1-9][0-9]?|100)$"
+MEMORY = r"^([1-9][0-9]{2,5}|0\.5 ?Gi?B|[1-9][0-9]{0,2}(\.0)? ?Gi?B)$"
+MIN_STORAGE, MAX_STORAGE = 20, 200  # GiB; 20 come with every task
+MIN_STOP, MAX_STOP = 2, 120  # seconds
+MAX_WINDOW = 1440  # minutes
+# The days that CloudWatch Logs can keep a log group for, API Reference, PutRetentionPolicy
+RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+RETENTION = rf"^(({'|'.join(map(str, RETENTIONS))})d?|{FOREVER})$"
+_ACCOUNT = r"[0-9]{12}"
+POLICY_ARN = rf"^arn:aws[a-z-]*:iam::(aws|{_ACCOUNT}):policy/[A-Za-z0-9+=,.@_/-]{{1,512}}$"
+SID = r"^[A-Za-z0-9]{1,100}$"
+ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
+RESOURCE = r"^(\*|arn:.+)$"
+TOPIC_ARN = rf"^arn:aws[a-z-]*:sns:[a-z0-9-]+:{_ACCOUNT}:[A-Za-z0-9_-]{{1,256}}$"
+CLUSTER = rf"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:{_ACCOUNT}:cluster/)?[A-Za-z0-9][A-Za-z0-9_-]{{0,254}}$"
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+BUCKET = rf"^{_LABEL}(\.{_LABEL})*$"
+MIN_BUCKET, MAX_BUCKET = 3, 63
+VPC = r"^vpc-([0-9a-f]{8}|[0-9a-f]{17})$"
+SUBNET = r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$"
+SECURITY_GROUP = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$"
+MAX_SUBNETS, MAX_GROUPS = 16, 5  # ECS API Reference, AwsVpcConfiguration
+MAX_MANAGED = 10  # IAM: managed policies of a role
+# EventBridge Scheduler, CreateSchedule
+SCHEDULE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
+
+
+def is_form(pattern: str, text: str) -> bool:
+    """Whether the whole of a text is of a form."""
+    return bool(re.fullmatch(pattern.strip("^$"), text))
+
+
+def is_name(text: str) -> bool:
+    """Whether a variable may be called so."""
+    return is_form(NAME, text)
+
+
+def is_bucket(text: str) -> bool:
+    """Whether S3 lets a bucket be called so."""
+    is_address = re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text)
+    return is_form(BUCKET, text) and MIN_BUCKET <= len(text) <= MAX_BUCKET and not is_address

@@ -1,0 +1,65 @@
+"""A problem in a file, with its place and a hint, and the errors that carry problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handoff_kit.errors import ProjectError
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a file; line and column count from 1, line 0 is the file as a whole."""
+
+    where: str
+    line: int
+    column: int
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        place = f"{self.where}:{self.line}:{self.column}" if self.line else self.where
+        return f"error: {place}: {self.message}\nhint: {self.hint}"
+
+
+class ProjectFileError(ProjectError):
+    """Everything that is wrong with one project file, or with several."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems[0].message, problems[0].hint)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class UnreadableError(Exception):
+    """A file that cannot be understood at all: reading ends here."""
+
+    def __init__(self, message: str, hint: str, place: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.place = place
+
+    def problem(self, shown: str) -> Problem:
+        return Problem(shown, *self.place, self.message, self.hint)
+
+
+def describe_value(value: object) -> str:
+    """A value that was found, in a message."""
+    if isinstance(value, str):
+        return f"`{short(value)}`" if value else "an empty text"
+    return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, (list, tuple)) else "nothing"
+
+
+def short(text: str, width: int = 40) -> str:
+    """A text as one line that is not too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def quoted(text: str) -> str:
+    """A text in the quotes that it does not hold."""
+    return f"'{short(text)}'" if '"' in text else f'"{short(text)}"'

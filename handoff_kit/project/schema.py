@@ -1,0 +1,49 @@
+"""The JSON Schema of the project file, for editors; `python -m handoff_kit.project.schema` prints it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from handoff_kit.project.model import Project
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import core_schema
+
+
+class _Generator(GenerateJsonSchema):
+    """Tells what may be written: no key may be null, and a key's name is title enough."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        return {key: value for key, value in made.items() if key != "default" or value not in (None, [], "")}
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401  # as pydantic has it
+        del schema
+        return False
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        made = super().dict_schema(schema)
+        return {**made, "additionalProperties": False} if "patternProperties" in made else made
+
+
+def project_schema() -> dict[str, Any]:
+    """The schema, JSON Schema 2020-12."""
+    made = Project.model_json_schema(by_alias=True, mode="validation", schema_generator=_Generator)
+    return {"$schema": _Generator.schema_dialect, **made, "title": "handoff project file"}
+
+
+def as_text() -> str:
+    """The schema as project.schema.json holds it."""
+    return json.dumps(project_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_text())

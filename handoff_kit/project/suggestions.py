@@ -1,0 +1,354 @@
+"""Hints for a wrong value of the project file: what its author most likely meant; None where that cannot be seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+
+from handoff_kit.names import nearest
+from handoff_kit.project import patterns
+from handoff_kit.project.fargate_sizes import CPUS
+from handoff_kit.project.patterns import (
+    FOREVER,
+    MAX_DAYS,
+    MAX_STATES,
+    MAX_STOP,
+    MAX_STORAGE,
+    MAX_WINDOW,
+    MIN_STOP,
+    MIN_STORAGE,
+    RETENTIONS,
+    is_bucket,
+    is_form,
+)
+from handoff_kit.project.problem import quoted, short
+from handoff_kit.scheduling.expression import KINDS, expression_problem
+from handoff_runtime.variables import PLACEHOLDER
+
+POLICY = "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"
+_GB = 1024
+_VCPU = 1024
+_MOST_VCPUS = 16
+_WITHOUT_END = ("all", "always", "ever", "infinite", "infinity", "inf", "unlimited", "-1")
+_YES = ("1", "y", "t", "enabled", "spot", "fargate_spot")
+_NO = ("0", "n", "f", "disabled", "never", "fargate")
+_NO_WINDOW = ("off", "no", "none", "false", "never")
+_SECONDS = {
+    **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hour", "hours"), 3600),
+}
+_MINUTES = {
+    **dict.fromkeys(("", "m", "min", "mins", "minute", "minutes"), 1),
+    **dict.fromkeys(("h", "hour", "hours"), 60),
+    **dict.fromkeys(("d", "day", "days"), 1440),
+}
+_DAYS = {
+    **dict.fromkeys(("", "d", "day", "days"), 1),
+    **dict.fromkeys(("w", "wk", "week", "weeks"), 7),
+    **dict.fromkeys(("mo", "mon", "month", "months"), 30),
+    **dict.fromkeys(("y", "yr", "year", "years"), 365),
+}
+_VCPUS = ("vcpu", "vcpus", "cpu", "cpus", "core", "cores")
+MEBIBYTES = {
+    **dict.fromkeys(("k", "kb", "kib"), 1 / _GB),
+    **dict.fromkeys(("m", "mb", "mib"), 1.0),
+    **dict.fromkeys(("g", "gb", "gib"), float(_GB)),
+    **dict.fromkeys(("t", "tb", "tib"), float(_GB * _GB)),
+}
+_ARM = ("aarch64", "arm", "arm64/v8", "linux/aarch64")
+_INTEL = ("intel", "x64", "x86", "x86-64", "linux/x86_64")
+_PLATFORMS = {
+    **dict.fromkeys(_ARM, "linux/arm64"),
+    **dict.fromkeys((*_INTEL, "x86_64", "linux"), "linux/amd64"),
+}
+_ARCHITECTURES = {
+    **dict.fromkeys((*_ARM, "armv8", "graviton", "linux/arm64"), "arm64"),
+    **dict.fromkeys((*_INTEL, "amd64", "linux/amd64"), "x86_64"),
+}
+_WORD = re.compile(r"[^\s,]+")
+_INSTALL = re.compile(r"\s*(?:sudo\s+)?(?:apt(?:-get)?\s.*?\binstall\s)?(.*)", re.DOTALL)
+_BUCKET_SCHEME = re.compile("^(s3://|arn:aws[a-z-]*:s3:::)")
+_RESOURCES = {
+    "vpc": patterns.VPC,
+    "subnets": patterns.SUBNET,
+    "security_groups": patterns.SECURITY_GROUP,
+    "alerts": patterns.TOPIC_ARN,
+}
+
+
+def _did_you_mean(meant: object) -> str:
+    return f"did you mean `{meant}`?"
+
+
+def amount(text: str) -> tuple[float, str] | None:
+    """The number and the unit in `1.5 GB`, the unit in lower case."""
+    found = re.fullmatch(r"([0-9]{0,9}\.?[0-9]{1,9})\s*([a-z]*)", text.strip().lower())
+    return (float(found[1]), found[2]) if found else None
+
+
+def nearest_number(wanted: float, numbers: Sequence[int]) -> int:
+    """The number that is nearest; of two, the larger."""
+    return min(numbers, key=lambda number: (abs(number - wanted), -number))
+
+
+def _whole(text: str) -> tuple[int, str] | None:
+    """The whole number and the unit in `7 days`."""
+    found = re.fullmatch(r"0*([0-9]+)\s*([a-z]*)", text.strip().lower())
+    return (int(found[1][:9]), found[2]) if found else None
+
+
+def _count(text: str, units: Mapping[str, int]) -> int | None:
+    """The number in `7 days`, in the unit whose factor is 1; None where the unit is not among these."""
+    found = _whole(text)
+    return found[0] * units[found[1]] if found and found[1] in units else None
+
+
+def _is_without_end(text: str) -> bool:
+    return text.strip().lower() in _WITHOUT_END or bool(nearest(text.strip(), [FOREVER]))
+
+
+def flag(text: str) -> str | None:
+    """For a boolean."""
+    word = text.strip().lower()
+    meant = "true" if word in _YES else "false" if word in _NO else None
+    return meant and _did_you_mean(meant)
+
+
+def days(text: str) -> str | None:
+    """For a number of days that the bucket keeps things."""
+    if found := _unfilled(text):
+        return found
+    count = _count(text, _DAYS)
+    if count == 0:
+        return "the shortest is 1d"
+    if _is_without_end(text) or (count and count > MAX_DAYS):
+        return _did_you_mean(FOREVER)
+    return _did_you_mean(f"{count}d") if count else None
+
+
+def states(text: str) -> str | None:
+    """For a number of states."""
+    if found := _unfilled(text):
+        return found
+    number, unit = _whole(text) or (None, "")
+    if _is_without_end(text) or (number or 0) > MAX_STATES:
+        return f"the most is {MAX_STATES}: S3 counts no further"
+    if number is None:
+        return None
+    if unit and unit in _DAYS:
+        return "states are counted, not timed; how long they stay is what `artifacts` says"
+    return _did_you_mean(number) if number else "the least is 1: the state before the present one"
+
+
+def _unfilled(text: str) -> str | None:
+    found = PLACEHOLDER.search(text)
+    return found and f"write the value itself: nothing fills {short(found.group())} in the bucket's rules"
+
+
+def keep(text: str) -> str | None:
+    """For the mapping `keep`."""
+    word = text.strip().lower()
+    return f"write it like this: keep: {{runs: {word}}}" if is_form(patterns.DAYS, word) else None
+
+
+def params(text: str) -> str | None:
+    """For the mapping `params`."""
+    tier = nearest(text.strip(), ("standard", "advanced"))
+    return tier and f"write it like this: params: {{tier: {tier}}}"
+
+
+def retention(text: str) -> str | None:
+    """For the days that CloudWatch Logs keeps a log."""
+    if _is_without_end(text):
+        return _did_you_mean(FOREVER)
+    count = _count(text, _DAYS)
+    if count is None:
+        return None
+    if count in RETENTIONS:
+        return _did_you_mean(f"{count}d")
+    less = [each for each in RETENTIONS if each < count]
+    more = [each for each in RETENTIONS if each > count]
+    if not less:
+        return f"the shortest is {more[0]}d"
+    return f"the nearest are {less[-1]}d and {f'{more[0]}d' if more else FOREVER}"
+
+
+def stop_timeout(text: str) -> str | None:
+    """For the seconds that a task has to stop."""
+    seconds = _count(text, _SECONDS)
+    if seconds is None:
+        return None
+    if seconds > MAX_STOP:
+        return f"the longest is {MAX_STOP}: Fargate waits no longer"
+    return _did_you_mean(seconds) if seconds >= MIN_STOP else f"the shortest is {MIN_STOP}"
+
+
+def window(text: str) -> str | None:
+    """For the minutes of a schedule's window."""
+    minutes = 0 if text.strip().lower() in _NO_WINDOW else _count(text, _MINUTES)
+    if minutes is None:
+        return None
+    return _did_you_mean(minutes) if minutes <= MAX_WINDOW else f"the longest is {MAX_WINDOW}, a day"
+
+
+def cpu(text: str) -> str | None:
+    """For CPU units; a small number without a unit means vCPUs."""
+    number, unit = amount(text) or (0, "none")
+    if unit in _VCPUS or (not unit and number <= _MOST_VCPUS):
+        return f"{_did_you_mean(nearest_number(number * _VCPU, CPUS))} 1024 are one vCPU"
+    units = number * _VCPU / 1000 if unit == "m" else number
+    return _did_you_mean(nearest_number(units, CPUS)) if unit in {"", "m", "unit", "units"} else None
+
+
+def storage(text: str) -> str | None:
+    """For GiB of ephemeral storage."""
+    number, unit = amount(text) or (0, "none")
+    if unit not in {"", *MEBIBYTES}:
+        return None
+    wanted = number * MEBIBYTES.get(unit, _GB) / _GB
+    if wanted > MAX_STORAGE:
+        return f"the most is {MAX_STORAGE}; what is larger has its place in the bucket"
+    if wanted < MIN_STORAGE:
+        return f"the least is {MIN_STORAGE}, which costs nothing"
+    return _did_you_mean(ceil(wanted))
+
+
+def architecture(text: str) -> str | None:
+    """For the processor of a task."""
+    meant = _ARCHITECTURES.get(text.strip().lower())
+    return meant and _did_you_mean(meant)
+
+
+def platform(text: str) -> str | None:
+    """For the platform of an image."""
+    meant = _PLATFORMS.get(text.lower())
+    return meant and _did_you_mean(meant)
+
+
+def image(text: str) -> str | None:
+    """For the mapping `image`."""
+    is_base = is_form(patterns.BASE, text) and re.search("[:/]", text)
+    return f"write it like this: image: {{base: {text}}}" if is_base else None
+
+
+def packages_in(text: str) -> tuple[str, ...]:
+    """The Debian packages that a line of apt-get, or a list without brackets, names; none where it holds more."""
+    found = _INSTALL.fullmatch(text)
+    words = tuple(word for word in re.split(r"[\s,]+", found[1] if found else "") if word and not word.startswith("-"))
+    return words if all(is_form(patterns.PACKAGE, word) for word in words) else ()
+
+
+def package_list(key: str) -> Callable[[str], str | None]:
+    """For a list of Debian packages."""
+    return lambda text: _as_list(key, packages_in(text))
+
+
+def list_of_words(key: str) -> Callable[[str], str | None]:
+    """For a list of words; a text is split at blanks and commas."""
+    return lambda text: _as_list(key, _WORD.findall(text))
+
+
+def list_of_one(key: str) -> Callable[[str], str | None]:
+    """For a list of lines."""
+    return lambda text: _as_list(key, [text] if text.strip() else ())
+
+
+def list_of_ids(key: str) -> Callable[[str], str | None]:
+    """For a list of ids or ARNs, which need no quotes."""
+    return lambda text: f"write it as a list: {key}: [{', '.join(_WORD.findall(text))}]" if text.strip() else None
+
+
+def _as_list(key: str, texts: Sequence[str]) -> str | None:
+    written = (text if re.fullmatch(r"\w[\w./+=-]*", text) else quoted(text) for text in texts)
+    return f"write it as a list: {key}: [{', '.join(written)}]" if texts else None
+
+
+def stage(text: str) -> str:
+    """For a stage."""
+    return f"write it like this: - command: {short(text)}"
+
+
+def schedules(text: str) -> str | None:
+    """For the list of schedules."""
+    kind = _kind_of(text)
+    return kind and f'write it like this: schedules: [{{{kind}: "{short(text.strip())}"}}]'
+
+
+def schedule(text: str) -> str | None:
+    """For a schedule."""
+    kind = _kind_of(text)
+    return kind and f'write it like this: - {kind}: "{short(text.strip())}"'
+
+
+def _kind_of(text: str) -> str | None:
+    return next((kind for kind in KINDS if expression_problem(kind, text.strip(), "UTC") is None), None)
+
+
+def resource_id(key: str) -> Callable[[str], str | None]:
+    """For the id or the ARN of something that the project brings of its own."""
+    return lambda text: _resource_id(key, text.strip())
+
+
+def _resource_id(key: str, text: str) -> str | None:
+    meant = text if key == "alerts" else text.lower()
+    if is_form(_RESOURCES[key], meant):
+        return _did_you_mean(meant)
+    if key == "alerts" and re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        return f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{text}"
+    return _other_resource(meant)
+
+
+def _other_resource(text: str) -> str | None:
+    other = next((key for key, pattern in _RESOURCES.items() if is_form(pattern, text)), None)
+    return other and f"that belongs to `{other}`"
+
+
+def cluster(text: str) -> str | None:
+    """For the name or the ARN of an ECS cluster."""
+    meant = text.strip()
+    return _did_you_mean(meant) if is_form(patterns.CLUSTER, meant) else _other_resource(meant)
+
+
+def bucket(text: str) -> str | None:
+    """For the name of a bucket."""
+    name = _BUCKET_SCHEME.sub("", text.strip().lower()).partition("/")[0].replace("_", "-").strip("-.")
+    return _did_you_mean(name) if is_bucket(name) else None
+
+
+def policy(text: str) -> str:
+    """For the ARN of a managed policy."""
+    meant = text.strip()
+    if is_form(patterns.POLICY_ARN, meant):
+        return _did_you_mean(meant)
+    if other := re.search(r":(role|user|group)/", meant):
+        return f"that is the ARN of a {other[1]}; a policy's is like {POLICY}"
+    name = meant.removeprefix("aws:policy/").rpartition("/")[2]
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+=,.@_-]*", name):
+        own = f"arn:aws:iam::ACCOUNT:policy/{name}"
+        return f"if it is one of AWS's own: arn:aws:iam::aws:policy/{name}; if it is yours: {own}"
+    return f"for example: {POLICY}"
+
+
+def statement_id(text: str) -> str | None:
+    """For the Sid of a statement."""
+    meant = re.sub("[^A-Za-z0-9]", "", text)
+    return _did_you_mean(meant) if is_form(patterns.SID, meant) else None
+
+
+def action(text: str) -> str | None:
+    """For an action in a statement."""
+    service, colon, name = text.strip().partition(":")
+    choices = (text.strip(), f"{service.lower()}:{name}" if colon else f"{service.lower()}:*")
+    meant = next((each for each in choices if is_form(patterns.ACTION, each)), None)
+    return meant and _did_you_mean(meant)
+
+
+def resource(text: str) -> str | None:
+    """For a resource in a statement."""
+    meant = text.strip()
+    if is_form(patterns.RESOURCE, meant):
+        return _did_you_mean(meant)
+    path = meant.removeprefix("s3://")
+    return _did_you_mean(f"arn:aws:s3:::{short(path, 80)}") if path not in {meant, ""} else None

@@ -1,0 +1,128 @@
+"""How a task runs on Fargate: its size, its processor, its tags; and what nothing fills before it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from handoff_kit.project.deploy_settings import PLATFORMS
+from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories, size_told, sizes_told
+from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.problem import describe_value, short
+from handoff_kit.project.suggestions import MEBIBYTES, amount, nearest_number
+from handoff_kit.project.validation.fault import Fault, Outline, label
+from handoff_kit.project.yaml_reader import Trail
+from handoff_runtime.variables import PLACEHOLDER
+
+_LONGEST_KEY, _LONGEST_VALUE = 128, 256
+_OWN_TAGS = 2  # handoff:project and handoff:environment
+_MOST_TAGS = 50 - _OWN_TAGS
+_RESERVED = ("aws:", "handoff:")
+# What every service takes in a tag: letters and digits of any language, blanks, and these
+_NO_TAG = re.compile(r"[^\w\s.:/=+@-]|[\t\r\n]")
+_GB = 1024
+_CPU, _MEMORY, _TAGS = ("deploy", "cpu"), ("deploy", "memory"), ("deploy", "tags")
+
+
+def unfilled_placeholders(outline: Outline) -> Iterator[Fault]:
+    """Placeholders under `deploy` and `schedules`, but for the data of runs, which only a run fills."""
+    for trail in outline.source.marks:
+        if trail[:1] in {("deploy",), ("schedules",)} and trail[2:3] != ("data",):
+            if isinstance(trail[-1], str):
+                yield from _unfilled(trail, trail[-1], on_key=True)
+            if isinstance(value := outline.value(trail), str):
+                yield from _unfilled(trail, value, on_key=False)
+
+
+def _unfilled(trail: Trail, text: str, *, on_key: bool) -> Iterator[Fault]:
+    if found := PLACEHOLDER.search(text):
+        message = f"{label(trail)} holds {found.group()}, which nothing fills before a run"
+        hint = "write the value itself; placeholders are filled when the pipeline runs"
+        yield Fault(trail, message, hint, on_key=on_key)
+
+
+def contradicting_platforms(outline: Outline) -> Iterator[Fault]:
+    """An architecture that is not what the image is built for."""
+    architecture, platform = outline.deploy().get("architecture"), outline.image().get("platform")
+    built = next((name for name, each in PLATFORMS.items() if each == platform), None)
+    if built and architecture in PLATFORMS and architecture != built:
+        message = f"`architecture` is `{architecture}`, but the image is built for {platform}; expected `{built}`"
+        hint = f"write architecture: {built}, or take `platform` out of image"
+        yield Fault(("deploy", "architecture"), message, hint)
+
+
+def impossible_sizes(outline: Outline) -> Iterator[Fault]:
+    """Memory that does not go with the cpu."""
+    deploy = outline.deploy()
+    memory = deploy.get("memory")
+    if not isinstance(memory, str):
+        return
+    cpu = PROJECT_FILE.at(_CPU).parse(deploy.get("cpu", str(CPUS[0])))
+    declared = PROJECT_FILE.at(_MEMORY)
+    possible = memories(cpu) if isinstance(cpu, int) else MEMORIES
+    if declared.parse(memory) not in possible:
+        beside = f"what goes with cpu {cpu}" + ("" if "cpu" in deploy else ", the default")
+        expected = f"{beside}: {sizes_told(possible)}" if isinstance(cpu, int) else declared.key.expected
+        message = f"`memory` is {describe_value(memory)}, expected {expected}"
+        yield Fault(_MEMORY, message, _suggested_memory(memory, possible) or declared.hint)
+
+
+def _suggested_memory(text: str, possible: Sequence[int]) -> str | None:
+    number, unit = amount(text) or (0, "none")
+    if unit and unit not in MEBIBYTES:
+        return None
+    wanted = number * (MEBIBYTES[unit] if unit else _GB if number < _GB / 8 else 1)
+    meant = nearest_number(wanted, possible)
+    if meant == wanted:
+        return f"did you mean `{size_told(meant)}`?"
+    cpu = next((units for units in CPUS if wanted in memories(units)), None)
+    other = f"; or, for {size_told(int(wanted))}, cpu: {cpu}" if cpu else ""
+    return f"the nearest is `{size_told(meant)}`{other}"
+
+
+def tag_names(outline: Outline) -> Iterator[Fault]:
+    """Names of tags: reserved, too long, with other characters, or the same but for the case."""
+    lower: dict[str, str] = {}
+    for name in outline.tags():
+        trail: Trail = (*_TAGS, name)
+        if found := _bad_tag(name):
+            yield Fault(trail, *found, on_key=True)
+        elif (first := lower.setdefault(name.lower(), name)) != name:
+            message = f"the tags `{short(name)}` and `{short(first)}` differ in their case only, which IAM does not see"
+            yield Fault(trail, message, "keep one of the two", on_key=True)
+
+
+def tag_values(outline: Outline) -> Iterator[Fault]:
+    """Values that are too long, or hold other characters."""
+    for name, value in outline.tags().items():
+        if isinstance(value, str) and (found := _bad_text(value, f"the tag `{short(name)}`", _LONGEST_VALUE)):
+            yield Fault((*_TAGS, name), *found)
+
+
+def number_of_tags(outline: Outline) -> Iterator[Fault]:
+    """More tags than a resource can have."""
+    if (found := len(outline.tags())) > _MOST_TAGS:
+        message = (
+            f"`tags` has {found} items, expected at most {_MOST_TAGS}: AWS takes 50, and {_OWN_TAGS} are handoff's own"
+        )
+        yield Fault(_TAGS, message, "take some out", on_key=True)
+
+
+def _bad_tag(name: str) -> tuple[str, str] | None:
+    reserved = next((prefix for prefix in _RESERVED if name.lower().startswith(prefix)), None)
+    if reserved:
+        whose = "AWS" if reserved == "aws:" else "handoff"
+        rest = short(name[len(reserved) :]) or "team"
+        return f"the tag `{short(name)}` begins with {reserved}, which is {whose}'s own", f"for example: {rest}"
+    if not name.strip():
+        return "a tag without a name, expected a name", PROJECT_FILE.at(_TAGS).hint
+    return _bad_text(name, f"the name of the tag `{short(name)}`", _LONGEST_KEY)
+
+
+def _bad_text(text: str, what: str, longest: int) -> tuple[str, str] | None:
+    if len(text) > longest:
+        return f"{what} is {len(text)} characters long, expected at most {longest}", "shorten it"
+    if found := _NO_TAG.search(text):
+        expected = "expected letters, digits, blanks and . : / = + - @ _"
+        return f"{what} holds {found.group()!r}, {expected}", f"for example: {short(_NO_TAG.sub('-', text))}"
+    return None

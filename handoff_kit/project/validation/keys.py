@@ -1,0 +1,83 @@
+"""Keys that nobody knows, or that belong elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from handoff_kit.names import nearest
+from handoff_kit.project.fields import Declaration, EnvItem
+from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.validation.fault import Fault, Outline, label, mapping
+from handoff_kit.project.yaml_reader import Data, Trail
+
+_PARTS = {name: part.keys for name, part in PROJECT_FILE.keys.items() if part.keys}
+_STAGE = PROJECT_FILE.at(("commands", 0)).keys
+_SCHEDULE = PROJECT_FILE.at(("schedules", 0)).keys
+_STATEMENT = PROJECT_FILE.at(("deploy", "policies", 0)).keys
+_ANYWHERE = ("name", "data")  # what a schedule has, but other things might have too
+_NO_KEYS = {
+    "NotAction": "say what it may do instead, as Action",
+    "NotResource": "say what it is about instead, as Resource",
+    "Principal": "take it out: the task's own role is meant",
+    **dict.fromkeys(("Version", "Statement"), "write the statements alone, each as an item of policies"),
+}
+
+
+def unknown(outline: Outline) -> Iterator[Fault]:
+    """Keys that may not stand where they stand."""
+    for trail, data in _mappings(outline):
+        known = PROJECT_FILE.at(trail).keys
+        yield from (_fault((*trail, key), _hint(key, known)) for key in mapping(data) if key not in known)
+    for trail, item in outline.env_items():
+        for key in (key for key in item if key not in EnvItem.model_fields):
+            meant = nearest(key, EnvItem.model_fields)
+            hint = f"did you mean `{meant}`?" if meant else f"write it like this: - {{key: {key}, value: ...}}"
+            yield _fault((*trail, key), hint)
+
+
+def is_misspelt(data: Mapping[str, Data], trail: Trail, *meant: str) -> bool:
+    """Whether a mapping holds an unknown key that stands for one of these."""
+    known = PROJECT_FILE.at(trail).keys
+    return any(_nearest(key, known) in meant for key in data if key not in known)
+
+
+def _mappings(outline: Outline) -> Iterator[tuple[Trail, Data]]:
+    """Every mapping whose keys are known."""
+    yield (), outline.source.data
+    yield from (((part,), outline.top(part)) for part in _PARTS)
+    yield from outline.stages()
+    yield from outline.statements()
+    yield from outline.schedules()
+
+
+def _fault(trail: Trail, hint: str) -> Fault:
+    of = f" of {label(trail[:-1])}" if trail[:-1] else ""
+    return Fault(trail, f"`{trail[-1]}` is not a known key{of}", hint, on_key=True)
+
+
+def _hint(key: str, known: Mapping[str, Declaration]) -> str:
+    if key in _NO_KEYS and known is _STATEMENT:
+        return _NO_KEYS[key]
+    meant = _nearest(key, known)
+    if place := _place(key):
+        return f"`{key}` {place}" + (f"; or did you mean `{meant}`?" if meant else "")
+    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"
+
+
+def _place(key: str) -> str:
+    """Where a key that stands elsewhere is known; nothing when nowhere."""
+    if key in PROJECT_FILE.keys:
+        return "belongs to the whole project, at the left margin"
+    if key in _STAGE:
+        return "belongs to a stage, under commands"
+    if key in _SCHEDULE and key not in _ANYWHERE:
+        return "belongs to a schedule, under schedules"
+    if key in _STATEMENT:
+        return "belongs to a statement, under policies"
+    return next((f"belongs under {part}" for part, known in _PARTS.items() if key in known), "")
+
+
+def _nearest(key: str, known: Mapping[str, Declaration]) -> str | None:
+    """The key that was most likely meant: by another word for it, or by its spelling."""
+    word = key.lower().replace("-", "_")
+    return next((name for name, each in known.items() if word in each.key.synonyms), None) or nearest(key, known)

@@ -1,0 +1,86 @@
+"""Every rule for project files, and all problems they find in one.
+
+A rule reads the file as its author wrote it, expects nothing of its shape, and yields the faults it finds. pydantic's
+own complaints are one rule's input (shapes.type_errors), so that no fault is missed. What follows from a fault that
+an earlier rule found is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pydantic_core import ErrorDetails
+
+from handoff_kit.project.problem import Problem
+from handoff_kit.project.validation import aws_resources, fargate, image, keys, schedules, shapes, stages
+from handoff_kit.project.validation.fault import Fault, Outline
+from handoff_kit.project.yaml_reader import Source
+
+_FIRST: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
+    keys.unknown,
+    shapes.missing_values,
+    fargate.unfilled_placeholders,
+    fargate.impossible_sizes,
+)
+_THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
+    shapes.invalid_characters,
+    shapes.unquoted_scalars,
+    shapes.empty_texts,
+    stages.unquoted_operators,
+    stages.command_lines,
+    stages.var_names,
+    stages.env_names,
+    stages.declared_venvs,
+    stages.stage_venvs,
+    stages.installs,
+    stages.clashing_venvs,
+    image.unfilled_placeholders,
+    image.padded_names,
+    image.bases,
+    image.packages,
+    image.steps,
+    image.services,
+    image.patterns,
+    image.ineffective_keys,
+    fargate.contradicting_platforms,
+    fargate.tag_names,
+    fargate.tag_values,
+    fargate.number_of_tags,
+    aws_resources.managed_policies,
+    aws_resources.statement_ids,
+    schedules.names,
+    shapes.malformed_texts,
+    aws_resources.incomplete_statements,
+    aws_resources.network_counts,
+    aws_resources.network_combinations,
+    schedules.several_times,
+    schedules.expressions,
+    schedules.data_names,
+    schedules.without_time,
+    schedules.repeated_names,
+    stages.incomplete_stages,
+    stages.missing_stages,
+)
+
+
+def find_problems(source: Source, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
+    """Every problem in the order of the file: what reading found, and what the rules find."""
+    faults = _faults(Outline(source), errors)
+    if not faults and not source.problems:
+        faults = [shapes.other_error(source, error) for error in errors]
+    found = [fault.placed(source) for fault in faults]
+    taken = {(problem.line, problem.column) for problem in source.problems}
+    own = [problem for problem in found if (problem.line, problem.column) not in taken]
+    return tuple(sorted(dict.fromkeys([*source.problems, *own])))
+
+
+def _faults(outline: Outline, errors: Sequence[ErrorDetails]) -> list[Fault]:
+    """What the rules find, in their order, without what follows from a fault found before."""
+    faults: list[Fault] = []
+    for found in (
+        *(rule(outline) for rule in _FIRST),
+        shapes.type_errors(outline, errors),
+        *(rule(outline) for rule in _THEN),
+    ):
+        faults += [fault for fault in found if not any(fault.follows(earlier) for earlier in faults)]
+    return faults

@@ -1,0 +1,143 @@
+"""What the YAML parser says of a text it cannot read, in plain words and at the place where it went wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from handoff_kit.project.problem import UnreadableError
+
+if TYPE_CHECKING:
+    from ruamel.yaml.error import MarkedYAMLError, StringMark
+
+_TAB_INDENT = re.compile(r" *\t\s*\S")
+_BARE_WORD = re.compile(r"\s*[A-Za-z_]+\s*")
+_KEY_FIRST = re.compile(r"\s*(?:- +)?[A-Za-z_]+:(?:\s|$)[^:]*$")
+_BARE_PLACEHOLDER = re.compile(r"(?:^|[:\-\[,])\s*(\{\{)")
+PLACEHOLDER_UNQUOTED = (
+    "a value begins with {{ and has no quotes, which YAML reads as a mapping",
+    'put the whole value into quotes: "{{ name }} ..."',
+)
+_STRAY_TEXT = (
+    "there is more text after the value, expected the end of the line",
+    """put the whole value into one pair of quotes: args: '"a b" c'""",
+)
+_BAD_INDENT = (
+    "this line does not line up with those above it",
+    "keys of one mapping begin in the same column, and so do the dashes of one list",
+)
+_NOT_CLOSED = "is never closed"
+_SAYINGS: tuple[tuple[str, str, str], ...] = (
+    (
+        "mapping values are not allowed",
+        "found a colon where no key can be",
+        "quote the value if it holds `: `; else make this key begin in the column of its neighbours",
+    ),
+    ("expected <block end>, but found '<scalar>'", *_STRAY_TEXT),
+    ("expected <block end>", *_BAD_INDENT),
+    ("expected '<document start>'", *_BAD_INDENT),
+    (
+        "found '<stream end>'",
+        "the file ends in the middle of a list or a mapping",
+        "close every [ with ] and every { with }",
+    ),
+    (
+        "could not find expected ':'",
+        "this line is neither `key: value` nor `- item`",
+        "write a colon and a blank after the key, or quote the text above",
+    ),
+    (
+        "sequence entries are not allowed",
+        "a list item begins on the line of its key",
+        "begin the list on the next line, indented",
+    ),
+    (
+        "unknown escape character",
+        "a backslash in double quotes begins an escape that YAML does not know",
+        "use single quotes, or write the backslash twice",
+    ),
+    (
+        "expected a comment or a line break",
+        "found more text after | or >, which begin a text of several lines",
+        'quote the value if | or > belongs to it; a stage with a pipe in it is written shell: "a | b"',
+    ),
+)
+
+
+def misread(text: str, error: MarkedYAMLError) -> UnreadableError:
+    """The error of the parser, as the author of the file would see it."""
+    mark = error.problem_mark or error.context_mark
+    first = error.context_mark.line if error.context_mark else mark.line
+    lines = text.split("\n")
+    return (
+        _tabbed(lines, first, mark.line)
+        or _unquoted_placeholder(lines, mark.line)
+        or _known(error, mark, lines)
+        or UnreadableError(
+            f"this is not YAML: {error.problem or error.context}",
+            "look at the quotes and the indentation of this line and the one above",
+            (mark.line + 1, mark.column + 1),
+        )
+    )
+
+
+def _tabbed(lines: list[str], first: int, last: int) -> UnreadableError | None:
+    tabbed = [number for number, line in enumerate(lines) if _TAB_INDENT.match(line)]
+    near = [number for number in tabbed if first <= number <= last]
+    if not near:
+        return None
+    others = f" (and {len(tabbed) - 1} more)" if len(tabbed) > 1 else ""
+    message = f"a tab indents this line{others}; YAML allows only spaces"
+    return UnreadableError(message, "put two spaces for each tab", (tabbed[0] + 1, lines[tabbed[0]].index("\t") + 1))
+
+
+def _unquoted_placeholder(lines: list[str], number: int) -> UnreadableError | None:
+    line = lines[number] if number < len(lines) else ""
+    if not (found := _BARE_PLACEHOLDER.search(line)):
+        return None
+    return UnreadableError(*PLACEHOLDER_UNQUOTED, (number + 1, found.start(1) + 1))
+
+
+def _known(error: MarkedYAMLError, mark: StringMark, lines: list[str]) -> UnreadableError | None:
+    problem, place = error.problem or "", (mark.line + 1, mark.column + 1)
+    if found := _unfinished(error, problem):
+        return found
+    if "undefined alias" in problem:
+        name = lines[mark.line][mark.column :].split()[0]
+        return UnreadableError(
+            f"{name} is an alias of nothing: no &{name[1:]} stands above it",
+            "quote the value to keep the *",
+            place,
+        )
+    if "cannot start any token" in problem:
+        letter = lines[mark.line][mark.column]
+        return UnreadableError(f"a value cannot begin with {letter} in YAML", "put the value into quotes", place)
+    if "mapping values" in problem and (found := _no_colon(lines, mark.line)):
+        return found
+    for saying, message, hint in _SAYINGS:
+        if saying in problem:
+            return UnreadableError(message, hint, place)
+    return None
+
+
+def _no_colon(lines: list[str], number: int) -> UnreadableError | None:
+    above = next((at for at in range(number - 1, -1, -1) if lines[at].strip()), None)
+    if above is None or not _BARE_WORD.fullmatch(lines[above]) or not _KEY_FIRST.match(lines[number]):
+        return None
+    word = lines[above].strip()
+    place = (above + 1, lines[above].index(word) + 1)
+    return UnreadableError(f"`{word}` stands alone, expected a key and a colon", f"write `{word}:`", place)
+
+
+def _unfinished(error: MarkedYAMLError, problem: str) -> UnreadableError | None:
+    opened = error.context_mark
+    if opened is None:
+        return None
+    place = (opened.line + 1, opened.column + 1)
+    if "quoted scalar" in (error.context or "") and "end of stream" in problem:
+        return UnreadableError(f"the quote that opens here {_NOT_CLOSED}", "close it on the same line", place)
+    if "expected ',' or" in problem:
+        bracket, kind = ("]", "list") if "']'" in problem else ("}", "mapping")
+        message = f"the {kind} that opens here {_NOT_CLOSED}, or lacks a comma"
+        return UnreadableError(message, f"close it with {bracket}, and quote values with `: ` in them", place)
+    return None

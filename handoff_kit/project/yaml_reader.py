@@ -1,0 +1,318 @@
+"""A YAML file as its author wrote it: every scalar as text, every value with its place, every fault at once.
+
+In goes a path; out comes a `Source`: plain data (mappings, lists, text and None), a mark for each value in
+it, and the problems found on the way. YAML 1.2's own guesses (1.10 is a number, 0123 is 123) never happen,
+because the node graph is walked here and no constructor runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from handoff_kit.project.problem import Problem, UnreadableError
+from handoff_kit.project.yaml_errors import PLACEHOLDER_UNQUOTED, misread
+
+Data: TypeAlias = str | list["Data"] | dict[str, "Data"] | None
+Trail: TypeAlias = tuple[str | int, ...]
+Kind: TypeAlias = Literal["text", "number", "boolean"]
+
+MAX_VALUES = 20_000
+_BOOLEANS = frozenset({"yes", "no", "on", "off", "true", "false"})
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+MAX_BYTES = 256 * 1024
+_TOO_DEEP = (
+    "values are nested too deep, expected about five levels",
+    "look for brackets that are never closed",
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a value and its key begin in the text, and what a YAML reader would take the value for."""
+
+    key: int
+    value: int
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read; `data` is None when it could not be understood at all."""
+
+    shown: str
+    text: str
+    data: dict[str, Data] | None
+    marks: Mapping[Trail, Mark]
+    problems: tuple[Problem, ...]
+
+    def at_key(self, trail: Trail, message: str, hint: str) -> Problem:
+        """A problem with a key, or with a value that is missing."""
+        return self._at(self.marks[trail].key, message, hint)
+
+    def at_value(self, trail: Trail, message: str, hint: str, offset: int | None = None) -> Problem:
+        """A problem with a value, or with the character `offset` of its text."""
+        return self._at(self._index(trail, offset), message, hint)
+
+    def kind(self, trail: Trail) -> Kind:
+        """What an unquoted scalar would be to a YAML reader."""
+        return self.marks[trail].kind
+
+    def line(self, trail: Trail) -> int:
+        """The line a value begins on."""
+        return _locate(self.text, self.marks[trail].value)[0]
+
+    def _at(self, index: int, message: str, hint: str) -> Problem:
+        return Problem(self.shown, *_locate(self.text, index), message, hint)
+
+    def _index(self, trail: Trail, offset: int | None) -> int:
+        start = self.marks[trail].value
+        value: Data = self.data
+        for step in trail:
+            value = value[step]  # type: ignore[index]  # a trail leads through containers only
+        if offset is None or not isinstance(value, str):
+            return start
+        return _locate_in_scalar(self.text, start, value, offset)
+
+
+def read(path: Path, shown: str) -> Source:
+    """Read and understand a file; never raises for what its author wrote."""
+    try:
+        text = _read_text(path)
+    except UnreadableError as fault:
+        return _unreadable(shown, "", fault.problem(shown))
+    return parse(text, shown)
+
+
+def parse(text: str, shown: str) -> Source:
+    """Understand the text of a file."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        walk = _Walk(shown, text)
+        data = walk.value(_root(text), (), 0)
+    except UnreadableError as fault:
+        return _unreadable(shown, text, fault.problem(shown))
+    except RecursionError:
+        return _unreadable(shown, text, Problem(shown, 0, 0, *_TOO_DEEP))
+    if not isinstance(data, dict):  # root promised a mapping
+        raise TypeError(type(data))
+    return Source(shown, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
+
+
+def _unreadable(shown: str, text: str, problem: Problem) -> Source:
+    return Source(shown, text, None, {}, (problem,))
+
+
+def _read_text(path: Path) -> str:
+    if path.is_dir():
+        raise UnreadableError("found a directory, expected a file", "move it away and write project.yml there")
+    if not path.exists():
+        message = "there is no such file, expected a project file"
+        raise UnreadableError(message, "invoke new makes a project from a starter; invoke new --help tells how")
+    if not path.is_file():
+        raise UnreadableError("found a device or a pipe, expected a file", "write the project file there")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        message = f"the file cannot be read: {(error.strerror or str(error)).lower()}"
+        raise UnreadableError(message, f"look at it with: ls -l {path.name}") from error
+    if len(content) > MAX_BYTES:
+        hint = "keep data in files/ and give the commands its path"
+        raise UnreadableError("the file is larger than 256 KiB, too much for a project file", hint)
+    return _decode(content)
+
+
+def _decode(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte, before = content[error.start], content[: error.start]
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        raise UnreadableError(
+            f"byte {byte:#04x} (number {error.start + 1} of the file) is not UTF-8, expected UTF-8 text",
+            "save the file as UTF-8 in your editor",
+            (before.count(b"\n") + 1, column),
+        ) from error
+
+
+def _root(text: str) -> MappingNode:
+    """The one document of a text, a mapping; UnreadableError where it is none."""
+    documents = _compose(text)
+    if not documents:
+        hint = 'the smallest project file: commands: [{command: echo, args: "hello"}]'
+        raise UnreadableError("the file is empty, expected at least commands", hint)
+    if len(documents) > 1:
+        where = _locate(text, documents[1].start_mark.index)
+        hint = "one file is one project: take out the --- line, or move this part to another project"
+        raise UnreadableError("a second document begins here, expected one document", hint, where)
+    node = documents[0]
+    if isinstance(node, MappingNode):
+        return node
+    if isinstance(node, SequenceNode):
+        found, hint = "a list", "write `commands:` on a line above the list, and indent the list below it"
+    else:
+        found, hint = "a text", "write `key: value`; YAML wants a blank after the colon"
+    where = _locate(text, node.start_mark.index)
+    raise UnreadableError(f"found {found}, expected a mapping with commands in it", hint, where)
+
+
+def _compose(text: str) -> list[Node]:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
+    try:
+        return [node for node in yaml.compose_all(text) if node is not None and not _is_blank(node)]
+    except ReaderError as error:
+        raise _unprintable(text, error) from error
+    except MarkedYAMLError as error:
+        raise misread(text, error) from error
+    except (YAMLError, ValueError, AssertionError, NotImplementedError) as error:
+        message = f"this is not YAML: {str(error).splitlines()[0]}"
+        raise UnreadableError(message, "an editor with YAML support shows the place") from error
+
+
+def _is_blank(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and not node.style and node.value in NULLS
+
+
+def _unprintable(text: str, error: ReaderError) -> UnreadableError:
+    found = re.search(re.escape(chr(error.character)), text) if isinstance(error.character, int) else None
+    where = _locate(text, found.start()) if found else (0, 0)
+    code = f"U+{error.character:04X}" if isinstance(error.character, int) else str(error.character)
+    hint = f'take it out, or write it as an escape in double quotes: "\\x{code[-2:].lower()}"'
+    return UnreadableError(f"found the unprintable character {code}, expected text", hint, where)
+
+
+class _Walk:
+    """One pass over the nodes, gathering data, marks and problems."""
+
+    def __init__(self, shown: str, text: str) -> None:
+        self.marks: dict[Trail, Mark] = {}
+        self.problems: list[Problem] = []
+        self._shown = shown
+        self._text = text
+        self._open: set[int] = set()
+
+    def value(self, node: Node, trail: Trail, key: int) -> Data:
+        """The data of a node, marked; `key` is where its key begins."""
+        self._enter(node, trail, key)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._open:
+            where = _locate(self._text, self._start(node))
+            raise UnreadableError("an alias in here leads back to here", "write the value out instead", where)
+        self._open.add(id(node))
+        data: Data = None
+        if isinstance(node, MappingNode):
+            data = self._mapping(node, trail)
+        elif isinstance(node, SequenceNode):
+            data = self._list(node, trail)
+        self._open.remove(id(node))
+        return data
+
+    def _enter(self, node: Node, trail: Trail, key: int) -> None:
+        if len(self.marks) >= MAX_VALUES:
+            message = (
+                f"more than {MAX_VALUES:,} values up to here, counting what aliases repeat; too many for a project file"
+            )
+            raise UnreadableError(message, "write out the values that are needed", _locate(self._text, key))
+        empty = isinstance(node, ScalarNode) and not node.style and not node.value
+        start = key if empty else self._start(node)
+        self.marks[trail] = Mark(key if trail and isinstance(trail[-1], str) else start, start, self._kind(node))
+        if not str(node.tag).startswith("tag:yaml.org,2002:") or str(node.tag).endswith(":binary"):
+            message = f"found the tag {str(node.tag).replace('tag:yaml.org,2002:', '!!')}, expected a plain value"
+            self._report(start, message, "take the tag out; handoff reads every value as it is written")
+
+    def _start(self, node: Node) -> int:
+        found = _PROPERTIES.match(self._text, node.start_mark.index)
+        return int(found.end()) if found else int(node.start_mark.index)
+
+    def _kind(self, node: Node) -> Kind:
+        if not isinstance(node, ScalarNode) or node.style or self._text.startswith("!", node.start_mark.index):
+            return "text"
+        if node.value.lower() in _BOOLEANS:
+            return "boolean"
+        return "number" if str(node.tag).endswith((":int", ":float")) else "text"
+
+    def _scalar(self, node: ScalarNode) -> str | None:
+        explicit = self._text.startswith("!", node.start_mark.index)
+        return None if not node.style and not explicit and node.value in NULLS else str(node.value)
+
+    def _list(self, node: SequenceNode, trail: Trail) -> list[Data]:
+        return [self.value(item, (*trail, number), self._start(item)) for number, item in enumerate(node.value)]
+
+    def _mapping(self, node: MappingNode, trail: Trail) -> dict[str, Data]:
+        data: dict[str, Data] = {}
+        for name, key, value in self._pairs(node):
+            start, here = self._start(key), (*trail, name)
+            if name in data:
+                line = _locate(self._text, self.marks[here].key)[0]
+                message = f"`{name}` is given a second time, the first is on line {line}"
+                self._report(start, message, "keep one of the two")
+                continue
+            data[name] = self.value(value, here, start)
+        return self._merged(node, trail, data)
+
+    def _merged(self, node: MappingNode, trail: Trail, data: dict[str, Data]) -> dict[str, Data]:
+        for name, key, value in self._inherited(node, {id(node)}):
+            if name not in data:
+                data[name] = self.value(value, (*trail, name), self._start(key))
+        return data
+
+    def _pairs(self, node: MappingNode) -> Iterator[tuple[str, ScalarNode, Node]]:
+        for key, value in node.value:
+            if _is_merge(key):
+                continue
+            if isinstance(key, ScalarNode) and self._scalar(key) is not None:
+                yield str(key.value), key, value
+            elif isinstance(key, MappingNode) and key.flow_style and node.flow_style:
+                self._report(self._start(node), *PLACEHOLDER_UNQUOTED)
+            else:
+                self._report(self._start(key), "found a key that is no text, expected a name", "write `name: value`")
+
+    def _inherited(self, node: MappingNode, seen: set[int]) -> Iterator[tuple[str, ScalarNode, Node]]:
+        for source, key in _bases(node):
+            if not isinstance(source, MappingNode):
+                hint = "name a mapping that has an anchor: <<: *base"
+                self._report(self._start(key), "<< merges something that is no mapping", hint)
+            elif id(source) not in seen:
+                seen.add(id(source))
+                yield from self._pairs(source)
+                yield from self._inherited(source, seen)
+
+    def _report(self, index: int, message: str, hint: str) -> None:
+        self.problems.append(Problem(self._shown, *_locate(self._text, index), message, hint))
+
+
+def _is_merge(key: Node) -> bool:
+    return isinstance(key, ScalarNode) and not key.style and key.value == "<<"
+
+
+def _bases(node: MappingNode) -> Iterator[tuple[Node, Node]]:
+    for key, value in node.value:
+        if _is_merge(key):
+            for source in value.value if isinstance(value, SequenceNode) else [value]:
+                yield source, key
+
+
+def _locate(text: str, index: int) -> tuple[int, int]:
+    """Line and column of a character, both counted from 1."""
+    return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
+
+
+def _locate_in_scalar(text: str, start: int, value: str, offset: int) -> int:
+    """Where character `offset` of a scalar's value stands in the text, past quotes, escapes and folds."""
+    at = text.find("\n", start) if text[start] in "|>" else start
+    for letter in value[:offset].split():
+        for character in letter:
+            at = text.find(character, at) + 1
+    return max(start, text.find(value[offset], at))
