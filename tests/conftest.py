@@ -19,6 +19,17 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 pytest.register_assert_rewrite("account", "cloud", "ecs", "estate", "localstack", "stacks")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How often what is tried at random is tried."""
+    parser.addoption("--trials", type=float, default=1.0, help="share of the trials of tests that kill or race: 0.2")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers a core, since many tests wait; none where single files are run, or their output is to be seen."""
+    single = any(".py" in str(argument) for argument in config.args)
+    return 0 if single or config.option.capture == "no" else 2 * len(os.sched_getaffinity(0))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Under xdist, remove what the workers built in docker once the last of them has ended."""
     if not getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
@@ -32,12 +43,42 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: docker.sweep(*LABELS, spared=spared))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """HANDOFF_OFFLINE leaves out what reaches the package index."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """HANDOFF_OFFLINE leaves out what reaches the package index; workers begin with the files that take longest."""
     if os.environ.get("HANDOFF_OFFLINE"):
         for item in items:
             if item.get_closest_marker("network"):
                 item.add_marker(pytest.mark.skip(reason="reaches the package index, and HANDOFF_OFFLINE is set"))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: -sum(mark.args[0] for mark in item.iter_markers("takes")))
+
+
+@pytest.fixture
+def trials(request: pytest.FixtureRequest) -> float:
+    """The share of trials to be made."""
+    return float(request.config.getoption("trials"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_of_tests() -> Iterator[None]:
+    """No test signals its own group, or all processes: that once ended the shell which had started a whole run.
+
+    Two things did it, both mended: a watchdog that was given the group 1 by a stage, and SIGTERM left ignored.
+    """
+    kill, killpg = os.kill, os.killpg
+
+    def guarded_kill(pid: int, number: int) -> None:
+        assert pid > 1 or not number, f"a test sends signal {number} to {pid}"
+        kill(pid, number)
+
+    def guarded_killpg(group: int, number: int) -> None:
+        assert group not in (0, 1, os.getpgrp()) or not number, f"a test sends signal {number} to group {group}"
+        killpg(group, number)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "kill", guarded_kill)
+        patch.setattr(os, "killpg", guarded_killpg)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import Literal, TextIO
 
 from handoff_kit import console
 from handoff_runtime.signals import STOPPING, Signals
+from handoff_runtime.waits import shortened
 
 Wanted = Literal["detach", "stop"]
 QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watching (Enter)? "
@@ -26,7 +27,7 @@ class Attention:
     def pause(self, seconds: float) -> None:
         """Wait for so long, or until a signal comes."""
         if not self.number:
-            select.select([self.signals.fd], [], [], seconds)
+            select.select([self.signals.fd], [], [], shortened(seconds))
 
     def came(self) -> bool:
         """Whether a signal has come that is not answered yet."""

@@ -15,6 +15,7 @@ from handoff_kit.fargate.observer import PATIENT, Absence, Observer, still_runni
 from handoff_kit.fargate.tasks import Task, id_of
 from handoff_kit.remote.errors import AWSError
 from handoff_runtime.aws import faults
+from handoff_runtime.waits import shortened
 
 RUNNING = "RUNNING"
 BEFORE = ("PROVISIONING", "PENDING", "ACTIVATING")
@@ -143,7 +144,7 @@ class Watch:
         if not self.show or not ending.has_run(task):
             return
         quiet_since = self.effects.clock()
-        while not tail.said and self.effects.clock() - quiet_since < self.patience.quiet:
+        while not tail.said and self.effects.clock() - quiet_since < shortened(self.patience.quiet):
             if self._show(tail, form):
                 quiet_since = self.effects.clock()
             elif not tail.said:

@@ -12,6 +12,7 @@ from handoff_kit.remote.errors import AWSError
 from handoff_kit.stacks import deployed, events, views
 from handoff_kit.stacks.deployed import Deployed
 from handoff_kit.stacks.events import Event
+from handoff_runtime import waits
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError
 
@@ -26,7 +27,7 @@ STILL = 6  # looks without an event after which the stack is asked for its statu
 class Waiting:
     """How to wait: seconds before the second look, between later ones, and until it is given up."""
 
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] = waits.sleep
     clock: Callable[[], float] = time.monotonic
     shortest: float = 2.0
     longest: float = 5.0

@@ -140,11 +140,10 @@ def logs(
     environment: str = "",
 ) -> None:
     """Print the log of a project's last run on Fargate, of another run, or of all runs since a time."""
-    import time
-
     from handoff_kit.fargate import logs as reading
     from handoff_kit.fargate.log import Form
     from handoff_kit.remote import history
+    from handoff_runtime import waits
 
     count = history.number("--lines", lines)
     moment = reading.moment(since)
@@ -154,7 +153,7 @@ def logs(
     form, show = Form(json), print_data if json else print_output
     if follow:
         try:
-            reading.follow(cluster, query, form, reading.Effects(show, print_progress, time.sleep), on=not run)
+            reading.follow(cluster, query, form, reading.Effects(show, print_progress, waits.sleep), on=not run)
         except KeyboardInterrupt:
             print_progress("\nstopped following; the task keeps running")
     elif not reading.read(cluster, query, form, show):

@@ -11,6 +11,7 @@ import time
 from handoff_runtime.aws import faults
 from handoff_runtime.aws.faults import THROTTLED
 from handoff_runtime.value import NamedTuple
+from handoff_runtime.waits import shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def delay(attempt: int, *, throttled: bool = False) -> float:
     import random
 
     longest = min(LONGEST, SHORTEST * (4 if throttled else 1) * 2.0 ** (attempt - 1))
-    return longest * random.uniform(0.5, 1)  # noqa: S311  # no secret
+    return shortened(longest * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
 
 def may_pass(error: Exception) -> bool:

@@ -32,6 +32,8 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+HURRIED = {"HANDOFF_TEST_SPEED": "10"}
+"""For a task that would wait between two looks at AWS, or two tries: nobody waits in a test for what needs no time."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Cloud:
     stack: str = "handoff-test-sample"
     said: list[str] = field(default_factory=list)
     made: list[Any] = field(default_factory=list, repr=False)
+    botos: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -53,15 +56,15 @@ class Cloud:
 
     def boto(self, service: str) -> Any:
         """A client of boto3, straight to the server."""
-        made = boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # moto takes any
-        )
-        self.made.append(made)
-        return made
+        if service not in self.botos:
+            self.botos[service] = boto3.client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106  # moto takes any
+            )
+        return self.botos[service]
 
     def clients(self, proxy: Proxy | None = None, **effects: Any) -> Clients:
         """Clients of ours, through a proxy if one is given; waits are short."""
@@ -130,7 +133,7 @@ def cloud(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     s3.create_bucket(Bucket=made.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=made.bucket, VersioningConfiguration={"Status": "Enabled"})
     yield made
-    for client in made.made:
+    for client in (*made.made, *made.botos.values()):
         client.close()
 
 

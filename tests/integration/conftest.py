@@ -23,6 +23,7 @@ from containers import (
 )
 from ecs import ecs
 from estate import bare, estate, ground, sound
+from forkserver import remember_models
 from harness import Project
 from localstack import fargate, localstack, tenant
 from stacks import stack
@@ -35,6 +36,8 @@ __all__ = [  # fixtures that lie in files of their own
     "account", "aws", "bare", "cloud", "ecr", "ecs", "estate", "fargate", "ground", "localstack", "proxy", "sound",
     "stack", "tenant",
 ]  # fmt: skip
+
+remember_models()
 
 
 @pytest.fixture

@@ -33,12 +33,6 @@ commands:
 deploy: {{cpu: 256, memory: {memory}, stop_timeout: 2, tags: {{turn: "{turn}"}}}}
 schedules: [{{name: daily, cron: "0 6 * * *"}}]
 """
-HURRIED = """
-from handoff_kit.stacks import change
-from handoff_runtime.aws import retry
-object.__setattr__(change.WAITING, "shortest", 0.3)
-retry.SHORTEST = 0.01
-"""
 
 
 @dataclass
@@ -78,8 +72,8 @@ class Estate:
         self.team.project(self.name, textwrap.dedent(text))
 
     @contextmanager
-    def hurried(self, code: str = HURRIED) -> Iterator[None]:
-        """Other constants meanwhile: nobody waits in a test for what needs no time there."""
+    def patched(self, code: str) -> Iterator[None]:
+        """Other constants within the block, by a few lines of code: less patience, smaller parts."""
         file = self.team.root / "tasks.py"
         kept = file.read_text()
         file.write_text(f"{kept}\n{code}")

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -276,6 +277,7 @@ class Life:
             return self.clients[key]
 
 
+@cache
 def boto3_at(endpoint: str, account: str, region: str, service: str) -> Any:
     """A client of an account: LocalStack sees it by the key, moto by a header."""
     client = boto3.session.Session().client(

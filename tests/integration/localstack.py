@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from cloud import ENVIRONMENT, REGION, serve_moto
+from cloud import ENVIRONMENT, HURRIED, REGION, serve_moto
 from containers import find_docker, free_port
 from door import serve_door
 from fargate import Fargate
@@ -43,28 +43,28 @@ class Tenant:
 
     endpoint: str
     account: str
-    made: list[Any] = field(default_factory=list, repr=False)
+    botos: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def environ(self) -> dict[str, str]:
         """For a process that is to use this account."""
-        return {**ENVIRONMENT, "AWS_ACCESS_KEY_ID": self.account, "AWS_ENDPOINT_URL": self.endpoint}
+        return {**ENVIRONMENT, "AWS_ACCESS_KEY_ID": self.account, "AWS_ENDPOINT_URL": self.endpoint, **HURRIED}
 
     def boto(self, service: str) -> Any:
         """A client of boto3."""
-        made = boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=self.account,
-            aws_secret_access_key="test",  # noqa: S106  # LocalStack takes any
-        )
-        self.made.append(made)
-        return made
+        if service not in self.botos:
+            self.botos[service] = boto3.client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name=REGION,
+                aws_access_key_id=self.account,
+                aws_secret_access_key="test",  # noqa: S106  # LocalStack takes any
+            )
+        return self.botos[service]
 
     def close(self) -> None:
         """Close the clients that were made."""
-        for client in self.made:
+        for client in self.botos.values():
             client.close()
 
 

@@ -1,6 +1,7 @@
 """Runs of the runtime in quick succession: forked from a process that has boto3 loaded, so that a start costs little.
 
-As a script it is that process: a line of JSON in, a process id and then an exit code out, one run at a time.
+As a script it is that process: a line of JSON in, a process id out; an empty line in, an exit code out. A process that
+has ended is a zombie until then, so that its id is no other's.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ class Nursery:
 
     def wait(self) -> int:
         """The exit code of what was started, negative for a signal."""
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
         return self._answer()
 
     def _answer(self) -> int:
@@ -85,6 +89,7 @@ def main() -> None:
             finally:
                 os._exit(99)
         print(pid, flush=True)  # noqa: T201  # it is the answer
+        sys.stdin.readline()
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)  # noqa: T201
 
 

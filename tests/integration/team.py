@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forkserver import ForkServer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
+OF_PYTHON = ("PYTHON", "LANG", "LC_")
 LEFT_OUT = ("HANDOFF_", "COMMAND", "DATA", "CI", "NO_COLOR", "FORCE_", "COLUMNS", "LOG_FORMAT", "PYTHON", "INVOKE_")
 
 
@@ -69,7 +72,10 @@ class Team:
         )
 
     def invoke(self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None) -> Told:
-        """Run invoke to its end."""
+        """Run invoke to its end, forked from a process that has its libraries where nothing steers Python itself."""
+        if not any(name.startswith(OF_PYTHON) for name in env or ()):
+            code, out, err = ForkServer.running().run(words, self.root / cwd, self.environment(env), PATIENCE)
+            return Told(code, out.decode(), err.decode())
         with self.start(*words, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             stdout, stderr = process.communicate(timeout=PATIENCE)
         return Told(process.returncode, stdout.decode(), stderr.decode())

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from estate import Estate
+
+pytestmark = pytest.mark.takes(45)
 
 MOST = 12
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from estate import Estate
     from front import Request
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(350)]
 
 TASKS = ("deploy", "schedule", "schedule.list", "run", "stop", "logs", "status", "unschedule", "destroy")
 OTHER = "999999999999"
@@ -112,8 +112,7 @@ def test_an_account_where_nothing_is(sound: Estate) -> None:
 
 
 def test_a_network_that_is_cut(sound: Estate) -> None:
-    with sound.hurried():
-        told = sound.invoke("deploy", AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    told = sound.invoke("deploy", AWS_ENDPOINT_URL="http://127.0.0.1:1")
     waits = [line for line in told.stderr.splitlines() if "; attempt " in line]
     assert waits == [f"STS GetCallerIdentity: EndpointConnectionError; attempt {n} of 8 in N s" for n in range(2, 9)]
     found = 'got no connection (Could not connect to the endpoint URL: "http://127.0.0.1:1/")'
@@ -124,8 +123,7 @@ def test_a_network_that_is_cut(sound: Estate) -> None:
 def test_a_network_that_is_cut_while_a_stack_is_changed(sound: Estate) -> None:
     sound.write(memory=2048)
     sound.proxy.fault("cut-upload", wants=after_execution())
-    with sound.hurried():
-        told = sound.invoke("deploy")
+    told = sound.invoke("deploy")
     code, lines = error(told)
     assert (code, lines[1]) == (1, "hint: to wait again: invoke deploy --project shop")
     assert re.fullmatch(
@@ -500,7 +498,7 @@ def test_a_task_that_hangs(sound: Estate) -> None:
     """With less patience than a quarter of an hour."""
     sound.account.faults.hang()
     impatient = 'from handoff_kit.fargate.watch import Watch\nobject.__setattr__(Watch.patience, "start", 2.0)\n'
-    with sound.hurried(impatient):
+    with sound.patched(impatient):
         told = sound.invoke("run")
     is_told(
         told,

@@ -13,11 +13,9 @@ import pytest
 from handoff_kit import resource_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from estate import Estate
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(140)]
 
 SHARES = (0.9, 0.7, 0.5)  # of the requests of a whole deployment, during which it is killed; fewer are left each time
 SEED = 20260301
@@ -33,11 +31,10 @@ PROJECT = "commands: [{command: echo}]\nschedules: [{name: daily, rate: 1 day}]\
 
 
 @pytest.fixture(scope="module")
-def small(bare: Estate) -> Iterator[Estate]:
+def small(bare: Estate) -> Estate:
     """An estate whose image is a few files: a MB of it is like no other."""
     project(bare)
-    with bare.hurried():
-        yield bare
+    return bare
 
 
 def project(estate: Estate) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from estate import Estate
     from team import Told
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(330)]
 
 GOLDEN = Path(__file__).parents[1] / "golden/refusals"
 # what IAM calls what an operation of S3 needs, where that is another name

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from protocols import Call
     from team import Told
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(50)]
 
 TITLES = {
     "cloudformation": "CloudFormation",
@@ -63,11 +63,6 @@ def _up_to(times: int, refused: Counter[Call]) -> Callable[[Call], bool]:
 
 
 def test_a_story_of_which_every_call_is_throttled(bare: Estate) -> None:
-    with bare.hurried():
-        story(bare)
-
-
-def story(bare: Estate) -> None:
     throttled(bare, "deploy", times=2)
     assert set(bare.account.stacks().values()) == {"CREATE_COMPLETE"}
     throttled(bare, "schedule", times=2)

@@ -23,7 +23,7 @@ from terminal import show
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(200)]
 
 RUN = ("run-local", "--container", "--builder", "docker", "--project")
 OURS = "label=handoff.run"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from account import Account
     from team import Team
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(100)]
 
 PAGES = [ROOT / "docs/guide/deploy.md", ROOT / "docs/guide/operate.md"]
 LEAST = 30

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Matches = Callable[[Any], bool]
 
+pytestmark = pytest.mark.takes(40)
+
 
 ROOT = Path(__file__).parents[2]
 JSON_LOG = {"LOG_FORMAT": "json"}

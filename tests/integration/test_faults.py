@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.takes(50)
+
 INSTALL = "install what the stage needs: `invoke install`; see what would run: `invoke show-commands`"
 CHMOD = "make it executable (`chmod +x FILE`), with a first line like `#!/usr/bin/env python3`"
 

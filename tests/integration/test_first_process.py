@@ -20,6 +20,8 @@ from harness import PYTHON, START, Project, Running, script, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.takes(60)
+
 UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 RUNTIME = (PYTHON, START)
 FIRST = (*UNSHARE, *RUNTIME)

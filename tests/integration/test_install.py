@@ -32,6 +32,8 @@ from handoff_kit.venvs.locks import TITLE
 if TYPE_CHECKING:
     from handoff_kit.steps import Step
 
+pytestmark = pytest.mark.takes(150)
+
 ROOT = Path(__file__).parents[2]
 
 

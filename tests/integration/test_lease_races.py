@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from proxy import Proxy
 
     from handoff_runtime.aws.clients import Clients
+
+pytestmark = pytest.mark.takes(30)
 
 
 def acquired(cloud: Cloud, clients: Clients, run_id: str, **times: Any) -> Lease:
@@ -47,10 +50,10 @@ def test_what_the_lock_says(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("before", ["nothing", "released", "dead"])
-def test_of_two_that_race_one_wins(cloud: Cloud, before: str) -> None:
+def test_of_two_that_race_one_wins(cloud: Cloud, before: str, trials: float) -> None:
     """Fifty trials, four at a time, at the same moment."""
     clients = cloud.clients()
-    for trial in range(50 if before == "nothing" else 15):
+    for trial in range(max(5, round(trials * (50 if before == "nothing" else 15)))):
         stack = f"{cloud.stack}-{trial}"
         make(clients, cloud, stack, before)
         barrier = threading.Barrier(4)
@@ -86,7 +89,9 @@ def test_a_dead_holder_is_taken_over_whatever_the_clocks(cloud: Cloud, proxy: Pr
     assert held.left <= 2
     time.sleep(3.1)
     ours = acquired(cloud, clients, "run-2", lease=1)
-    assert cloud.said[0] in {f"took over from run run-1, whose last heartbeat was {age} s ago" for age in (3, 4)}
+    found = re.fullmatch(r"took over from run run-1, whose last heartbeat was (\d+) s ago", cloud.said[0])
+    assert found, cloud.said
+    assert int(found[1]) >= 3
     with pytest.raises(StoreError, match="the lease of this run is lost: run run-2 has it"):
         leases.beat(clients, dead)
     assert leases.beat(clients, ours).claim["beat"] == 1

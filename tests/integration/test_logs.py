@@ -17,6 +17,8 @@ from harness import Project, script, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.takes(50)
+
 PEM = """-----BEGIN PRIVATE KEY-----
 MIIEvQIBADANBgkqhkiG9w0BAQEFAASC+canary/line1
 BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj+canary/line2

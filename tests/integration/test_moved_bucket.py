@@ -6,13 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from estate import HURRIED
 
 if TYPE_CHECKING:
     from estate import Estate
     from team import Told
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(65)]
 
 COUNTS = """\
 commands:
@@ -20,7 +19,7 @@ commands:
   - shell: "read n; echo counted from $n >&2; echo $((n + 1))"
 deploy: {cpu: 256, memory: 512, stop_timeout: 2}
 """
-PARTS = f"{HURRIED}\nfrom handoff_kit.remote import move_bucket\nmove_bucket.IN_PARTS = 5 << 20\n"
+PARTS = "from handoff_kit.remote import move_bucket\nmove_bucket.IN_PARTS = 5 << 20\n"
 LARGE = bytes(range(256)) * (11 << 12)
 
 
@@ -135,7 +134,7 @@ def moved(estate: Estate, old: str, new: str) -> None:
     copies = f"copy {len(before)} objects"
     assert len(lines(dry, f"would {copies}")) == 1
     assert deployed_bucket(estate) == (old, old)
-    with estate.hurried(PARTS):
+    with estate.patched(PARTS):
         told = estate.must("deploy", "--move-bucket", S3_BUCKET_NAME=new)
     at = f"s3://{estate.stable(old)}/{estate.stack}/"
     assert lines(told, copies, "copied", "the data", "hint") == [

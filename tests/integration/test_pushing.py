@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from team import Team, Told
 
+pytestmark = pytest.mark.takes(100)
+
 SMALL = """
     image: {store: none}
     commands:

@@ -37,7 +37,7 @@ LEFT = {
     "mine/.artifacts/state": "4",
 }
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(155)]
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from harness import environment
 from nursery import Nursery
 from proxy import Proxy
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from proxy import Fault
     from stacks import Stack
+
+pytestmark = pytest.mark.takes(250)
 
 
 COUNT = "read n < .artifacts/state || n=0; echo $((n+1)) > .artifacts/counter; echo $((n+1))"
@@ -60,8 +64,7 @@ class Chain:
         pid = self.nursery.start(where, env, lease=-60, look=0.02, apart=0.02)
         if until:
             until(pid)
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         code = self.nursery.wait()
         time.sleep(settle)
         self.end(code, where, step)
@@ -128,40 +131,52 @@ def killed_at_random(stack: Stack, directory: Path, trials: int, step: int) -> i
     return chain.killed
 
 
-def test_a_run_killed_at_any_moment(stack: Stack, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_moment(stack: Stack, tmp_path: Path, trials: float) -> None:
     stacks = chains(stack, COUNT, "all")
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        each = max(1, round(trials * TRIALS / AT_ONCE))
         work = [
-            pool.submit(killed_at_random, one, tmp_path / str(number), TRIALS // AT_ONCE, 1)
-            for number, one in enumerate(stacks)
+            pool.submit(killed_at_random, one, tmp_path / str(number), each, 1) for number, one in enumerate(stacks)
         ]
-        assert sum(each.result() for each in work) == TRIALS
+        assert [killed.result() for killed in work] == [each] * AT_ONCE
 
 
-def test_a_singer_run_killed_at_any_moment(stack: Stack, tmp_path: Path) -> None:
+def test_a_singer_run_killed_at_any_moment(stack: Stack, tmp_path: Path, trials: float) -> None:
     stacks = chains(stack, SINGER, "singer")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        work = [pool.submit(killed_at_random, one, tmp_path / str(number), 5, 3) for number, one in enumerate(stacks)]
-        assert sum(each.result() for each in work) == 5 * AT_ONCE
+        each = max(1, round(trials * 5))
+        work = [
+            pool.submit(killed_at_random, one, tmp_path / str(number), each, 3) for number, one in enumerate(stacks)
+        ]
+        assert [killed.result() for killed in work] == [each] * AT_ONCE
 
 
-def begun_or_over(wait: Fault, pid: int) -> None:
-    """Until the call is there, or the run has ended without it."""
-    while not wait.done and Path(f"/proc/{pid}").exists():
+def kill_at(call: Fault, killed: threading.Event, pid: int) -> None:
+    """Kill the run once the call is there, which goes on only then; or let it end without one."""
+    while not call.done and running(pid):
         time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    killed.set()
 
 
-def test_a_run_killed_while_any_one_call_is_under_way(stack: Stack, tmp_path: Path) -> None:
-    """The call arrives all the same, later: one after another, from the first of a run to its last."""
+def running(pid: int) -> bool:
+    """Whether it has not ended; a zombie has."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_run_killed_while_any_one_call_is_under_way(stack: Stack, tmp_path: Path, trials: float) -> None:
+    """The call arrives all the same, later: one after another (or every so many), from the first of a run to its last."""
     stack.push(COUNT)
     with Nursery.opened() as nursery:
         chain = Chain(stack, nursery, tmp_path / "runs")
         chain.run()
-        number = 0
-        while chain.killed == number:
-            number += 1
+        for number in itertools.count(1, max(1, round(1 / trials))):
+            before = chain.killed
             with Proxy.to(stack.cloud.endpoint) as proxy:
-                wait = proxy.fault("wait", every=number, times=1, seconds=0.15)
-                chain.run(partial(begun_or_over, wait), endpoint=proxy.url, settle=0.25)
+                killed = threading.Event()
+                call = proxy.fault("pass", every=number, times=1, then=killed.wait)
+                chain.run(partial(kill_at, call, killed), endpoint=proxy.url, settle=0.1)
+            if chain.killed == before:
+                break
         chain.run()
     assert number > 12

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from proxy import Proxy
     from stacks import Stack
 
+pytestmark = pytest.mark.takes(100)
+
 
 COUNT = "read n < .artifacts/state || n=0; echo $((n+1)) > .artifacts/counter; echo $((n+1))"
 ODD = ("a b.txt", "ümläut/日本.txt", "q'uo\"te.txt", "plus+and&%41.txt", "a/b/c/d e/f", "-dash")

@@ -27,6 +27,8 @@ from handoff_runtime import history, sealed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+pytestmark = pytest.mark.takes(200)
+
 GOLDEN = Path(__file__).parents[1] / "golden/help"
 TASKS = (
     *(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cloud import HURRIED
 from ecs import ACCOUNT, CLUSTER, Ecs, Life, NoTask, Refused
 from proxy import Proxy
 from team import Team, Told
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloud import Cloud
+
+pytestmark = pytest.mark.takes(220)
 
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
@@ -76,7 +79,7 @@ class Desk:
     @property
     def environ(self) -> dict[str, str]:
         kept = {name: value for name, value in self.cloud.environ.items() if name != "STACK_NAME"}
-        return {**kept, "AWS_ENDPOINT_URL_ECS": self.ecs.url, "TZ": "UTC", **self.more}
+        return {**kept, "AWS_ENDPOINT_URL_ECS": self.ecs.url, "TZ": "UTC", **HURRIED, **self.more}
 
     def invoke(self, *words: str) -> Told:
         told = self.team.invoke(*words, "--project", self.name, env=self.environ)

@@ -15,6 +15,8 @@ from harness import PYTHON, ROOT, START, Project, script
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.takes(50)
+
 METERS = ("rows", "bytes", "off")
 BASE_PYTHON = os.path.realpath(sys.executable)  # without the packages of the virtual environment
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

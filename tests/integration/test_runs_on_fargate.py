@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from account import Account
     from team import Team, Told
 
+pytestmark = pytest.mark.takes(215)
+
 
 OPTIONS = ("--project", "worker")
 PROJECT = """\

@@ -12,6 +12,8 @@ from team import ROOT, Team, make_team
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.takes(60)
+
 MADE = shutil.ignore_patterns("venv", ".env", ".artifacts")
 
 

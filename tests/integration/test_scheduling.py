@@ -22,6 +22,8 @@ from handoff_kit.stacks.deployed import of_description
 if TYPE_CHECKING:
     from localstack import Tenant
 
+pytestmark = pytest.mark.takes(100)
+
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
 DRY = "nothing was done: --dry\n"

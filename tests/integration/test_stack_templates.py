@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from handoff_runtime.aws.clients import Clients
 
+pytestmark = pytest.mark.takes(30)
+
 
 STACK = "handoff-prod-rates"
 IMAGE = f"{{account}}.dkr.ecr.{REGION}.amazonaws.com/{STACK}@sha256:{'0' * 64}"

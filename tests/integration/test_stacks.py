@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from handoff_runtime.aws.clients import Clients
 
+pytestmark = pytest.mark.takes(80)
+
 
 REGION = "eu-central-1"
 NAME = "handoff-dev-shop"
@@ -59,7 +61,7 @@ Outputs:
 """
 TWO = ONE.replace("Timeout: 10", "Timeout: 20").replace("Outputs:", "  Topic: {Type: AWS::SNS::Topic}\nOutputs:")
 BAD = ONE.replace("Outputs:", "  Z: {Type: AWS::S3::Bucket, Properties: {BucketName: NOT_A_NAME}}\nOutputs:")
-QUICK = Waiting(shortest=0.05, longest=0.2, patience=60)
+QUICK = Waiting(shortest=0.5, longest=2, patience=60)  # a tenth of it, by HANDOFF_TEST_SPEED
 
 
 @dataclass

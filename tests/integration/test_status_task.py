@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import protocols
 import pytest
+from cloud import HURRIED
 from ecs import Ecs, Life
 from team import Team, Told
 
@@ -23,6 +24,8 @@ from handoff_kit.remote import fingerprint
 if TYPE_CHECKING:
     from cloud import Cloud
     from proxy import Proxy
+
+pytestmark = pytest.mark.takes(85)
 
 
 GOLDEN = Path(__file__).parents[1] / "golden/help/status.txt"
@@ -36,7 +39,7 @@ RAN = {
     "trigger": "run",
 }
 TAGS = [{"Key": "handoff:project", "Value": "shop"}]
-MANY = 200
+MANY = 60
 A_PAGE = 10  # of parameters, of moto; AWS gives the fifty that are asked for
 CONSTANT = 8
 
@@ -54,7 +57,7 @@ class Desk:
 
     def invoke(self, *words: str, **env: str) -> Told:
         kept = {name: value for name, value in self.cloud.environ.items() if name != "STACK_NAME"}
-        told = self.team.invoke(*words, env={**kept, "HANDOFF_ENVIRONMENT": self.environment, **env})
+        told = self.team.invoke(*words, env={**kept, **HURRIED, "HANDOFF_ENVIRONMENT": self.environment, **env})
         return Told(
             told.exit, told.stdout.replace(self.environment, "ENV"), told.stderr.replace(self.environment, "ENV")
         )

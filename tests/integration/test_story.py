@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from account import Account
     from team import Team, Told
 
+pytestmark = pytest.mark.takes(115)
+
 
 STACK = "handoff-dev-counter"
 BUCKET = "handoff-dev-{}-eu-central-1"

@@ -20,6 +20,8 @@ from team import Team, Told, make_team
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.takes(120)
+
 GOLDEN = Path(__file__).parents[1] / "golden/help"
 TASKS = ("build", "check", "deploy", "images", "install", "new", "push", "render", "run-local", "show-commands")
 SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from account import Account, Fired
     from localstack import Tenant
 
+pytestmark = pytest.mark.takes(120)
+
 
 def deploy(tenant: Tenant, stack: str, resources: dict[str, Any], outputs: dict[str, Any], kind: str = "CREATE") -> Any:
     """A stack made by a change set, or changed by one; how it ended, and its outputs."""
@@ -640,7 +642,7 @@ def in_container(account: Account, service: str) -> Any:
     )
     owner = {"ExpectedBucketOwner": account.number}
     made.meta.events.register("provide-client-params.s3", lambda params, **_: {**params, **owner})
-    account.tenant.made.append(made)
+    account.tenant.botos[f"{service} of a task"] = made  # closed with the others
     return made
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cloud import Cloud
     from proxy import Proxy
 
+pytestmark = pytest.mark.takes(60)
+
 
 MB = 1 << 20
 ODD_KEYS = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from account import Account
     from team import Told
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.takes(36)]
 
 READS = """\
 description: Says which config files a run has

@@ -11,6 +11,8 @@ from harness import script
 if TYPE_CHECKING:
     from harness import Project
 
+pytestmark = pytest.mark.takes(60)
+
 METERS = ("rows", "bytes", "off")
 EARLY = "ended with exit 0 before its input was at its end: "
 NOT_ALL = "not all of it was read"

@@ -55,6 +55,7 @@ ITEM = "expected *, a value, a range, or one of them with /STEP"
         pytest.param("0 0 * * mon-fri", "0 0 ? * MON-FRI *", id="weekdays by name"),
         pytest.param("0 0 * * 6,0", "0 0 ? * SAT,SUN *", id="the weekend"),
         pytest.param("0 0 * * 5-7", "0 0 ? * SUN,FRI,SAT *", id="to Sunday as 7"),
+        pytest.param("0 0 * * 7-7", "0 0 ? * SUN-SUN *", id="Sunday alone, as a range"),
         pytest.param("0 0 * * 7-2", "0 0 ? * SUN-TUE *", id="from Sunday as 7"),
         pytest.param("0 0 * * FRI-MON", "0 0 ? * SUN,MON,FRI,SAT *", id="over the week's end"),
         pytest.param("0 0 * * 0-6", "0 0 * * ? *", id="all weekdays are every day"),
