@@ -486,7 +486,7 @@ def test_a_state_of_a_bucket_without_versions_is_told_to_be_lost(desk: Desk) -> 
     s3.put_object(Bucket=plain, Key=f"{desk.stack}/.artifacts/state", Body=b"{}")
     asked = desk.invoke("state.clear", S3_BUCKET_NAME=plain)
     question = "delete the state of project shop (2 bytes, of which this bucket keeps no version)"
-    assert asked.stderr.startswith(f"error: state.clear: {question}: needs --yes")
+    assert asked.stderr.startswith(f"error: state.clear: {question}: needs --yes without a terminal")
     told = desk.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
     assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
 
@@ -823,7 +823,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["history.show", "--run", "../x"],
             {},
             2,
-            "error: --run: found '../x', expected the id of a run\nhint: invoke history tells the ids\n",
+            "error: --run: found '../x', expected the id of a run\nhint: the ids: invoke history\n",
             id="a path as run",
         ),
         pytest.param(
@@ -831,7 +831,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             {},
             1,
             "error: run R99: no artifacts found below s3://BUCKET/handoff-dev-shop/runs/R99/artifacts/\n"
-            "hint: see which runs there are: invoke history --remote --project shop\n",
+            "hint: the runs: invoke history --remote --project shop\n",
             id="artifacts of an unknown run",
         ),
         pytest.param(
