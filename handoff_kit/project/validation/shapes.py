@@ -47,7 +47,7 @@ def malformed_texts(outline: Outline) -> Iterator[Fault]:
 def other_error(source: Source, error: ErrorDetails) -> Fault:
     """A complaint of the models that no rule knows."""
     return Fault(
-        _trail(source, error), error["msg"].lower(), "docs/reference/project-file.md tells what may stand here"
+        _trail(source, error), error["msg"].lower(), "docs/reference/project-file.md lists the keys and their values"
     )
 
 
