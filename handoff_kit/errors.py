@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from handoff_runtime.errors import HandoffError as HandoffError  # noqa: PLC0414  # the kit imports it from here
-
-if TYPE_CHECKING:
-    from handoff_kit.project.problem import Problem
 
 
 class ProjectError(HandoffError):
     """A wrong project file, config, flag or environment variable."""
 
     exit_code = 2
-
-
-class ProjectFileError(ProjectError):
-    """All problems of a project file, each with its line."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(problems[0].message, problems[0].hint)
-        self.problems = tuple(problems)
-
-    def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
 
 
 class RenderError(HandoffError):

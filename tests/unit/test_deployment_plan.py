@@ -15,9 +15,10 @@ from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, desired_projects, desired_shared
 from handoff_kit.deploy.plan import ImageBuild, plan, plan_shared
-from handoff_kit.errors import ProjectError, ProjectFileError
+from handoff_kit.errors import ProjectError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.names import ProjectPlace
+from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.steps import (
     BucketThere,
     ChangeStack,

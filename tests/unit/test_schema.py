@@ -17,7 +17,7 @@ from handoff_kit.project.schema import as_text, project_schema
 from handoff_kit.project.yaml_reader import parse
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "project-yml.md"
+PAGE = ROOT / "docs" / "reference" / "project-file.md"
 SAMPLES = sorted([*ROOT.glob("projects/*/project.yml"), *ROOT.glob("handoff_kit/starters/*/project.yml")])
 
 

@@ -17,10 +17,11 @@ from rendered import ROOT, golden, lint, made, understood
 from handoff_kit import resource_names
 from handoff_kit.deploy import templates
 from handoff_kit.deploy.templates import Rule
-from handoff_kit.errors import ProjectError, ProjectFileError, RenderError
+from handoff_kit.errors import ProjectError, RenderError
 from handoff_kit.names import ProjectPlace
 from handoff_kit.project.load import load_all
 from handoff_kit.project.model import Keep
+from handoff_kit.project.problem import ProjectFileError
 from handoff_runtime import keys
 
 ACCOUNT, REGION = "123456789012", "ap-southeast-2"
