@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from handoff_kit.names import ProjectPlace
     from handoff_kit.project.model import Project, Venv
 
-__all__ = ["INDEX_SETTINGS", "NAME", "render"]
 
 NAME = "Dockerfile.j2"
 OWN = "the project's own"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CPUS", "MEMORIES", "SIZES", "larger", "memories", "size_told", "sizes_told"]
 
 _GB = 1024
 SIZES: dict[int, tuple[int, ...]] = {
