@@ -13,8 +13,9 @@ from comparison import Comparison, Target
 from rebuild import named
 from side import Sample, Side, SideError
 
-from handoff_kit.image import builder, container
-from handoff_kit.names import ProjectPlace
+from handoff_kit.image import builder
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.run import container
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,9 +66,9 @@ def prepare(bench: Bench, rounds: int) -> tuple[Comparison, Start]:
 
 def _run(bench: Bench, image: str) -> tuple[str, ...]:
     """The words by which `run-local --container` starts it; removed once it has ended."""
-    place = ProjectPlace(named(PROJECT), bench.root)
-    container.make_places(place)
+    place = ProjectPaths(named(PROJECT), bench.root)
+    container.create_mounts(place)
     caller = container.Caller(os.getuid(), os.getgid())
-    made = container.container(builder.find("docker"), image, place, environ={}, caller=caller)
+    made = container.create_container(builder.find_builder("docker"), image, place, environ={}, caller=caller)
     docker, run, *rest = made.argv
     return (docker, run, "--rm", *rest)

@@ -14,23 +14,24 @@ from typing import Any
 
 from handoff_kit import command
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import CommandError
-from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
-from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.errors import AWSError, CommandError, translate_store_errors
+from handoff_kit.image.context import sha256_of
 from handoff_kit.steps import (
+    FIRST_TIME,
+    ApiCall,
     ApiCalls,
-    Change,
-    ChangeStack,
     CheckNoRunningTasks,
+    CopyProjectData,
     DeleteObjects,
+    DeleteStack,
+    DeployStack,
+    Entry,
     LockRequirements,
-    MoveData,
-    Push,
-    RemoveStack,
     RemoveTree,
     RunCommand,
     StampVenv,
     Step,
+    StoreParams,
     UploadFiles,
     WriteContext,
     WriteFile,
@@ -73,7 +74,7 @@ def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -
 
 
 def _apply(step: Step, target: Target | None, options: ApplyOptions, cleanup: ExitStack) -> bool:
-    if isinstance(step, ChangeStack | RemoveStack):
+    if isinstance(step, DeployStack | DeleteStack):
         return _apply_to_stack(step, _required(target).clients, options)
     if isinstance(step, WriteFile) and not options.rewrite and _holds_text(step):
         return False
@@ -88,12 +89,12 @@ def _apply(step: Step, target: Target | None, options: ApplyOptions, cleanup: Ex
     return bool(lines) and not isinstance(step, WriteFile)
 
 
-def _apply_to_stack(step: ChangeStack | RemoveStack, clients: Clients, options: ApplyOptions) -> bool:
+def _apply_to_stack(step: DeployStack | DeleteStack, clients: Clients, options: ApplyOptions) -> bool:
     """What would change in a stack is known only by comparing it, so the stack's own functions do the dry run."""
     from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
 
     dry, yes, say = options.dry, options.yes, options.say
-    if isinstance(step, RemoveStack):
+    if isinstance(step, DeleteStack):
         return delete_stack(step, clients, dry=dry, yes=yes, say=say)
     return deploy_stack(step, clients, dry=dry, yes=yes, say=say)
 
@@ -116,9 +117,9 @@ def describe(step: Step) -> tuple[str, ...]:
             return (f"resolve {requirements} into {_display(step.lock)}: {shlex.join(step.argv)}",)
         case StampVenv():
             return (f"mark {_display(step.directory)} as ready",)
-        case ChangeStack():
+        case DeployStack():
             return (f"deploy stack {step.name}",)
-        case RemoveStack():
+        case DeleteStack():
             return (f"delete stack {step.name}",)
         case ApiCalls():
             return tuple(call.description for call in step.calls)
@@ -126,9 +127,9 @@ def describe(step: Step) -> tuple[str, ...]:
             return tuple(f"upload {safe_name(file.path)} ({file.size:,} bytes)" for file in step.files)
         case DeleteObjects():
             return tuple(f"delete s3://{step.bucket}/{safe_name(key)}" for key in step.keys)
-        case Push():
+        case StoreParams():
             return (step.change.description,) if step.change else ()
-        case MoveData():
+        case CopyProjectData():
             source, target = (f"s3://{bucket}/{step.prefix}" for bucket in (step.source, step.bucket))
             return (f"copy {plural(step.objects, 'object')} ({step.bytes:,} bytes) from {source} to {target}",)
         case CheckNoRunningTasks():
@@ -139,7 +140,7 @@ def _notes(step: Step, target: Target | None) -> Iterable[str]:
     match step:
         case UploadFiles():
             return step.notes
-        case Push():
+        case StoreParams():
             from handoff_kit.aws.params import push_notes
 
             return push_notes(step, _required(target))
@@ -148,7 +149,7 @@ def _notes(step: Step, target: Target | None) -> Iterable[str]:
 
 
 def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) -> None:
-    if not isinstance(step, ApiCalls | Push | CheckNoRunningTasks):  # these show what is done when it is done
+    if not isinstance(step, ApiCalls | StoreParams | CheckNoRunningTasks):  # these show what is done when it is done
         for line in describe(step):
             say(line)
     match step:
@@ -159,8 +160,10 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            saying = command.Saying(step.telling, step.where, step.hints)
-            command.run(step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying, given=step.given)
+            saying = command.OutputPatterns(step.telling, step.where, step.hints)
+            command.run_command(
+                step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying, given=step.given
+            )
         case LockRequirements():
             _lock(step, say)
         case StampVenv():
@@ -168,23 +171,23 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
             _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
         case ApiCalls():
             clients = _required(target).clients
-            with told():
+            with translate_store_errors():
                 for call, _ in zip(step.calls, each(lambda call: _call(call, clients), step.calls), strict=True):
                     say(call.description)
         case UploadFiles():
-            with told():
+            with translate_store_errors():
                 transfer.store(_required(target).clients, step.files, Place(step.bucket, step.prefix))
         case DeleteObjects():
-            with told():
+            with translate_store_errors():
                 transfer.remove(_required(target).clients, step.bucket, step.keys)
-        case Push():
+        case StoreParams():
             from handoff_kit.aws.params import push_params
 
             push_params(step, _required(target), say)
-        case MoveData():
-            from handoff_kit.remote import move_bucket
+        case CopyProjectData():
+            from handoff_kit.aws import move_bucket
 
-            move_bucket.move(step, _required(target), cleanup, say)
+            move_bucket.copy_project_data(step, _required(target), cleanup, say)
         case CheckNoRunningTasks():
             if error := running_error(step, _required(target)):
                 raise error
@@ -212,7 +215,7 @@ def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
     return None
 
 
-def _call(call: Change, clients: Clients) -> None:
+def _call(call: ApiCall, clients: Clients) -> None:
     allowed = CONDITION_FAILED if call.race else ALREADY_GONE
     answer = clients.call_unless(allowed, call.service, call.operation, **call.request)
     if answer is None and call.race:
@@ -329,6 +332,8 @@ def _resolve(step: LockRequirements, python: str) -> None:
             shutil.copyfile(step.lock, output)
         argv = (*step.argv, "--python-version", python, "--output-file", str(output))
         given = "".join(f"{text}\n" for text in step.requirements)
-        command.run(argv, cwd=step.cwd, purpose=step.purpose, saying=command.Saying(locks.FAILURES), given=given)
+        command.run_command(
+            argv, cwd=step.cwd, purpose=step.purpose, saying=command.OutputPatterns(locks.FAILURES), given=given
+        )
         pins = output.read_text(encoding="utf-8")
     _write(step.lock, locks.lock_text(step.requirements, pins, python), 0o644)

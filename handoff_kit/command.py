@@ -22,7 +22,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # ECMA-48, select graphic rendition
 
 
 @dataclass(frozen=True)
-class Saying:
+class OutputPatterns:
     """Patterns of a program's output to repeat in an error: its cause, the part that failed, and a hint for each."""
 
     causes: Sequence[str] = ()
@@ -44,13 +44,13 @@ def _first_match(patterns: Sequence[str], output: str) -> str:
     return ": ".join(" ".join(text.split()) for text in ("", *(found.groups() or (found.group(),)))) if found else ""
 
 
-def run(
+def run_command(
     argv: Sequence[str],
     *,
     cwd: Path,
     purpose: str,
     env: Mapping[str, str] | None = None,
-    saying: Saying | None = None,
+    saying: OutputPatterns | None = None,
     given: str | None = None,
 ) -> None:
     """Run it with `given` on its stdin; CommandError if it cannot start or does not exit with 0."""
@@ -71,7 +71,7 @@ def run(
                 process.stdin.write((given or "").encode())
         output = _pass_on(process.stdout) if process.stdout else ""
     if process.returncode:
-        status, saying = process.returncode, saying or Saying()
+        status, saying = process.returncode, saying or OutputPatterns()
         ended = f"exit {status}" if status > 0 else f"signal {-status}"
         message = f"could not {purpose}: {argv[0]} ended with {ended}{saying.of(output)}"
         repeat = f"to repeat it: cd {shlex.quote(str(cwd))} && {shlex.join(argv)}"
@@ -82,7 +82,7 @@ def _pass_on(stream: IO[bytes]) -> str:
     """Copy the output to stderr as it comes; returns its last lines without colours."""
     last: deque[bytes] = deque(maxlen=KEPT_LINES)
     for line in stream:
-        console.pass_on(line)
+        console.copy_to_stderr(line)
         last.append(line)
     return COLOUR.sub("", b"".join(last).decode(errors="replace"))
 

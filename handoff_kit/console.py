@@ -33,7 +33,7 @@ def print_progress(text: str) -> None:
     try:
         print(safe_text(text), file=sys.stderr, flush=True)  # noqa: T201  # progress goes to stderr
     except BrokenPipeError:
-        give_up(sys.stderr)
+        redirect_to_devnull(sys.stderr)
 
 
 def print_output(text: str) -> None:
@@ -56,11 +56,11 @@ def _write(text: str) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except BrokenPipeError:
-        give_up(sys.stdout)
+        redirect_to_devnull(sys.stdout)
         raise SystemExit(128 + signal.SIGPIPE) from None
 
 
-def pass_on(data: bytes) -> None:
+def copy_to_stderr(data: bytes) -> None:
     """Copy another program's output to stderr."""
     os.write(STDERR, safe_bytes(data))
 
@@ -72,7 +72,9 @@ def prompt(text: str, shown: TextIO | None = None) -> None:
     shown.flush()
 
 
-def ask(question: str, command: str, *, yes: bool, answers: TextIO | None = None, shown: TextIO | None = None) -> None:
+def confirm(
+    question: str, command: str, *, yes: bool, answers: TextIO | None = None, shown: TextIO | None = None
+) -> None:
     """Return after a yes, else raise HandoffError; `command` is the one that --yes is appended to in the hint."""
     if yes:
         return
@@ -96,7 +98,7 @@ def can_refresh(environ: Mapping[str, str]) -> bool:
     return not in_ci and environ.get("TERM", "").lower() not in DUMB
 
 
-def give_up(stream: TextIO) -> None:
+def redirect_to_devnull(stream: TextIO) -> None:
     """Send what is written from now on, and what is still buffered, to /dev/null.
 
     Otherwise Python would flush into the closed pipe at exit, print a traceback and exit with 120.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from handoff_runtime.errors import HandoffError as HandoffError  # noqa: PLC0414  # the kit imports it from here
+from handoff_runtime.errors import PipelineError, StoreError
 
 
 class ProjectError(HandoffError):
@@ -33,7 +34,7 @@ class CommandError(HandoffError):
 
 
 @contextmanager
-def checked() -> Iterator[None]:
+def translate_runtime_errors() -> Iterator[None]:
     """Turn an error of the runtime's own checks, called by the kit, into a ProjectError with the same text."""
     try:
         yield
@@ -41,3 +42,20 @@ def checked() -> Iterator[None]:
         raise
     except HandoffError as error:
         raise ProjectError(error.message, error.hint) from None
+
+
+class AWSError(HandoffError):
+    """A resource is missing, a call was refused or failed; `passing` as in the runtime's StoreError."""
+
+    passing = False
+
+
+@contextmanager
+def translate_store_errors() -> Iterator[None]:
+    """Turn an error of the runtime's store, which has the exit code of a run, into an AWSError with the same text."""
+    try:
+        yield
+    except (PipelineError, StoreError) as error:
+        ours = AWSError(error.message, error.hint)
+        ours.passing = isinstance(error, StoreError) and error.passing
+        raise ours from None

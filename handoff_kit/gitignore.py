@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from handoff_kit.image.builder import ask as run
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_runtime.terminal import safe_name
 
 if TYPE_CHECKING:
     from handoff_kit.image.builder import Ask
 
 PRIVATE = (".local", ".env", ".artifacts")
-TEXT = "".join(
+GITIGNORE = "".join(
     f"{line}\n"
     for line in (
         "# Credentials and what runs leave. Git must not take them.",
@@ -30,7 +30,7 @@ NEGATED = re.compile(r":\d+:!")
 MOST = 3
 
 
-def notes(place: ProjectPlace, ask: Ask = run) -> tuple[str, ...]:
+def private_file_notes(place: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
     """What git tracks or would add of the private directories; nothing without git or outside of a repository.
 
     What the team's own `.gitignore` re-includes (`!.local/`) is left out.
@@ -45,7 +45,7 @@ def notes(place: ProjectPlace, ask: Ask = run) -> tuple[str, ...]:
     return (*_tracked(place, tracked), *_exposed(place, exposed))
 
 
-def _rules(place: ProjectPlace, git: Sequence[str], ask: Ask) -> dict[str, str]:
+def _rules(place: ProjectPaths, git: Sequence[str], ask: Ask) -> dict[str, str]:
     """For each private directory the rules for it and its content, as `check-ignore --verbose` prints them."""
     links = [name for name in PRIVATE if (place.directory / name).is_symlink()]
     probes = [path for name in PRIVATE for path in (name, name if name in links else f"{name}/{PROBE}")]
@@ -55,7 +55,7 @@ def _rules(place: ProjectPlace, git: Sequence[str], ask: Ask) -> dict[str, str]:
     return {name: own + inside for name, (own, inside) in zip(PRIVATE, pairs, strict=False)}
 
 
-def _tracked(place: ProjectPlace, paths: Sequence[str]) -> tuple[str, ...]:
+def _tracked(place: ProjectPaths, paths: Sequence[str]) -> tuple[str, ...]:
     if not paths:
         return ()
     where = f"projects/{place.name}"
@@ -66,7 +66,7 @@ def _tracked(place: ProjectPlace, paths: Sequence[str]) -> tuple[str, ...]:
     return (f"{note}\nhint: {remove}; then rotate every secret in it: the history of the repository keeps it",)
 
 
-def _exposed(place: ProjectPlace, names: Sequence[str]) -> tuple[str, ...]:
+def _exposed(place: ProjectPaths, names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         return ()
     where = f"projects/{place.name}"

@@ -25,17 +25,17 @@ IN_MEMORY = "<template>"
 """The file name that jinja2 gives a template which it did not read from a file."""
 
 
-def render(root: Path, name: str, values: Mapping[str, Any]) -> str:
+def render_template(root: Path, name: str, values: Mapping[str, Any]) -> str:
     """Render a template of templates/; RenderError names the template and its line."""
     try:
         return _environment(root).get_template(name).render(values)
     except Exception as error:  # noqa: BLE001  # a template is a program, which can raise anything
-        found, line = locate(error)
+        found, line = error_location(error)
         where = f"{FOLDER}/{found or name}{f':{line}' if line else ''}"
         hint = f"see what was changed: git diff -- {FOLDER}/{name}"
         if isinstance(error, TemplateNotFound):
             hint = f"restore it: git checkout -- {FOLDER}"
-        raise RenderError(f"{where}: {reason(error)}", hint) from None
+        raise RenderError(f"{where}: {error_reason(error)}", hint) from None
 
 
 @lru_cache(maxsize=8)
@@ -58,7 +58,7 @@ def new_environment(loader: BaseLoader, *, trim: bool = False) -> Environment:
     return environment
 
 
-def locate(error: Exception) -> tuple[str, int]:
+def error_location(error: Exception) -> tuple[str, int]:
     """The name and line of the template that raised an error; empty and 0 where it did not come so far.
 
     The name of a template that is no file is IN_MEMORY, or in a syntax error its name in the loader.
@@ -70,7 +70,7 @@ def locate(error: Exception) -> tuple[str, int]:
     return (found[-1].filename.rpartition("/")[2], found[-1].lineno or 0) if found else ("", 0)
 
 
-def reason(error: Exception) -> str:
+def error_reason(error: Exception) -> str:
     """What is wrong with a template, in a phrase."""
     if isinstance(error, TemplateSyntaxError):
         return error.message or "found what is no template"

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from handoff_kit.console import give_up
+from handoff_kit.console import redirect_to_devnull
 from handoff_kit.text import clock, count, plural, size
 from handoff_runtime.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
@@ -45,17 +45,17 @@ SUMMARY_COLUMNS = (
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Ignore that the reader has closed stderr; the run continues."""
-        give_up(sys.stderr)
+        redirect_to_devnull(sys.stderr)
 
 
-def console(environ: Mapping[str, str], *, terminal: bool) -> Console:
+def create_console(environ: Mapping[str, str], *, terminal: bool) -> Console:
     """Standard error; without a terminal as wide as COLUMNS or 140, so that the log of a CI folds no table."""
     columns = environ.get("COLUMNS", "")
     wide = int(columns) if columns.isdecimal() and int(columns) else WIDE
     return _Console(stderr=True, highlight=False, emoji=False, width=None if terminal else wide)
 
 
-class Terminal:
+class StageTable:
     """A table of the stages that is redrawn in place, with the log scrolling above it."""
 
     def __init__(self, shown_on: Console) -> None:
@@ -63,7 +63,7 @@ class Terminal:
         self._rates: dict[str, tuple[float, int, float]] = {}
         self._live = Live(console=shown_on, transient=True, auto_refresh=False, redirect_stdout=False)
 
-    def __enter__(self) -> Terminal:  # noqa: PYI034  # typing.Self is of 3.11
+    def __enter__(self) -> StageTable:  # noqa: PYI034  # typing.Self is of 3.11
         return self
 
     def __exit__(
@@ -87,12 +87,12 @@ class Terminal:
         state = _state(stage["exit"])
         style = STYLES.get(state, OTHER_STYLE if stage["exit"] == -SIGPIPE else "red")
         return {
-            "stage": cell(stage["name"]),
-            "state": cell(state, style),
-            "rows": cell(count(stage["rows"])),
-            "rows/s": cell(count(self._rate(stage) if state == "running" else None)),
-            "bytes": cell(size(stage["bytes"])),
-            "elapsed": cell(clock(stage["seconds"])),
+            "stage": to_cell(stage["name"]),
+            "state": to_cell(state, style),
+            "rows": to_cell(count(stage["rows"])),
+            "rows/s": to_cell(count(self._rate(stage) if state == "running" else None)),
+            "bytes": to_cell(size(stage["bytes"])),
+            "elapsed": to_cell(clock(stage["seconds"])),
         }
 
     def _rate(self, stage: Mapping[str, Any]) -> int | None:
@@ -107,7 +107,7 @@ class Terminal:
         return round(rate)
 
 
-class Plain:
+class StageLines:
     """A line every ten seconds, in the form of the log's lines; the log does not pass through it."""
 
     def __init__(
@@ -120,7 +120,7 @@ class Plain:
         self._say, self._every, self._monotonic, self._clock = say, every, monotonic, clock
         self._due = monotonic() + every
 
-    def __enter__(self) -> Plain:  # noqa: PYI034
+    def __enter__(self) -> StageLines:  # noqa: PYI034
         return self
 
     def __exit__(
@@ -138,14 +138,14 @@ class Plain:
             self._say(f"{self._clock()} handoff | " + "; ".join(_progress(stage) for stage in items))
 
 
-def conclude(shown_on: Console, record: Mapping[str, Any], artifacts: str) -> None:
+def print_summary(shown_on: Console, record: Mapping[str, Any], artifacts: str) -> None:
     """Print the summary, where state and artifacts are, and the next command."""
-    shown_on.print(summary(shown_on, record))
-    for line in whereabouts(record, artifacts):
-        shown_on.print(cell(line), soft_wrap=True)
+    shown_on.print(summary_table(shown_on, record))
+    for line in summary_lines(record, artifacts):
+        shown_on.print(to_cell(line), soft_wrap=True)
 
 
-def summary(shown_on: Console, record: Mapping[str, Any]) -> Table:
+def summary_table(shown_on: Console, record: Mapping[str, Any]) -> Table:
     """The ended stages: exit, seconds, CPU, peak memory, rows, bytes."""
     return _widest_that_fits(shown_on, SUMMARY_COLUMNS, [_summary_row(stage, record) for stage in record["stages"]])
 
@@ -156,19 +156,19 @@ def _summary_row(stage: Mapping[str, Any], record: Mapping[str, Any]) -> dict[st
         verdict = "stopped"
     style = STYLES.get("failed" if blamed else str(verdict), OTHER_STYLE)
     return {
-        "stage": cell(stage["name"]),
-        "exit": cell(_exit(stage, verdict, record["exit"] if blamed else None), style),
-        "seconds": cell(_seconds(stage.get("seconds"))),
-        "CPU s": cell(_seconds(stage.get("cpu_seconds"))),
-        "peak memory": cell(size(stage.get("peak_memory_bytes"))),
-        "rows in": cell(count(stage.get("rows_in"))),
-        "rows out": cell(count(stage.get("rows_out"))),
-        "bytes in": cell(size(stage.get("bytes_in"))),
-        "bytes out": cell(size(stage.get("bytes_out"))),
+        "stage": to_cell(stage["name"]),
+        "exit": to_cell(_exit(stage, verdict, record["exit"] if blamed else None), style),
+        "seconds": to_cell(_seconds(stage.get("seconds"))),
+        "CPU s": to_cell(_seconds(stage.get("cpu_seconds"))),
+        "peak memory": to_cell(size(stage.get("peak_memory_bytes"))),
+        "rows in": to_cell(count(stage.get("rows_in"))),
+        "rows out": to_cell(count(stage.get("rows_out"))),
+        "bytes in": to_cell(size(stage.get("bytes_in"))),
+        "bytes out": to_cell(size(stage.get("bytes_out"))),
     }
 
 
-def whereabouts(record: Mapping[str, Any], artifacts: str) -> tuple[str, ...]:
+def summary_lines(record: Mapping[str, Any], artifacts: str) -> tuple[str, ...]:
     """Where state and artifacts are, and the next command."""
     state = record["state"]
     change = "replaced" if state["replaced"] else "unchanged"
@@ -209,7 +209,7 @@ def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Text]]) -> Table:
     return table
 
 
-def cell(text: str, style: str = "") -> Text:
+def to_cell(text: str, style: str = "") -> Text:
     """One line of text, without markup: a stage may be named `[`."""
     return Text(safe_name(text), style)
 

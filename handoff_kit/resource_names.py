@@ -39,22 +39,22 @@ def owner_tags(project: str, environment: str) -> dict[str, str]:
     return {"handoff:project": project, "handoff:environment": environment}
 
 
-def stack(project: str, environment: str) -> str:
+def stack_name(project: str, environment: str) -> str:
     """The task stack of a project, the prefix of all its names and keys. CloudFormation allows no underscore."""
-    return f"{shared(environment)}-{project.replace('_', '-')}"
+    return f"{shared_stack(environment)}-{project.replace('_', '-')}"
 
 
-def shared(environment: str) -> str:
+def shared_stack(environment: str) -> str:
     """The stack that the projects of an environment share."""
     return f"handoff-{environment}"
 
 
-def registry(stack: str) -> str:
+def registry_stack(stack: str) -> str:
     """The stack of a project's image repository."""
     return f"{stack}-registry"
 
 
-def schedule(stack: str) -> str:
+def schedule_stack(stack: str) -> str:
     """The stack of a project's schedules."""
     return f"{stack}-schedule"
 
@@ -76,12 +76,12 @@ def domain(region: str) -> str:
 
 def cluster(environment: str) -> str:
     """The ECS cluster of an environment."""
-    return shared(environment)
+    return shared_stack(environment)
 
 
 def topic(environment: str) -> str:
     """The SNS topic of an environment's alarms."""
-    return shared(environment)
+    return shared_stack(environment)
 
 
 def family(stack: str) -> str:
@@ -124,7 +124,7 @@ def bucket(environment: str, account: str, region: str) -> str:
     return f"handoff-{environment}-{account}-{region}".lower()
 
 
-def given_stack(environ: Mapping[str, str]) -> str | None:
+def stack_from_environment(environ: Mapping[str, str]) -> str | None:
     """The stack that STACK_NAME names, if any."""
     name = environ.get(STACK_VARIABLE, "")
     if name and not _STACK.fullmatch(name):
@@ -132,7 +132,7 @@ def given_stack(environ: Mapping[str, str]) -> str | None:
     return name or None
 
 
-def given_bucket(environ: Mapping[str, str]) -> NamedBucket | None:
+def bucket_from_environment(environ: Mapping[str, str]) -> NamedBucket | None:
     """The bucket that S3_BUCKET_NAME names, else S3_BUCKET."""
     variable = next((each for each in BUCKET_VARIABLES if environ.get(each)), "")
     name = environ.get(variable, "")
@@ -146,10 +146,10 @@ def given_bucket(environ: Mapping[str, str]) -> NamedBucket | None:
 
 def named_bucket(environ: Mapping[str, str], own: str | None, file: str) -> NamedBucket | None:
     """The bucket that a variable names, else `own`, which is `deploy.bucket` of a project file."""
-    return given_bucket(environ) or (NamedBucket(own, f"deploy.bucket in {file}") if own else None)
+    return bucket_from_environment(environ) or (NamedBucket(own, f"deploy.bucket in {file}") if own else None)
 
 
-def given_owner(environ: Mapping[str, str]) -> str | None:
+def bucket_owner_from_environment(environ: Mapping[str, str]) -> str | None:
     """The account that S3_BUCKET_OWNER names as the owner of the bucket, if any."""
     account = environ.get(OWNER_VARIABLE, "")
     if account and not _ACCOUNT.fullmatch(account):

@@ -6,14 +6,13 @@ In AWS: ChangeStack RemoveStack ApiCalls UploadFiles DeleteObjects Push MoveData
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # `run-local` loads this module, and shall not wait for the transfers of S3
-    from handoff_kit.image.context import Entry
-    from handoff_runtime.aws.transfer import Local
+from handoff_runtime.aws.transfer import Local
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class StampVenv:
 
 
 @dataclass(frozen=True)
-class ChangeStack:
+class DeployStack:
     """Creates or updates a CloudFormation stack, if it differs from `template`, `parameters` and `tags`.
 
     `file` holds `template` on disk; `again` is the command that repeats the deployment.
@@ -102,7 +101,7 @@ class ChangeStack:
     name: str
     file: Path
     template: str = field(repr=False)
-    parameters: Mapping[str, str | ImageTag | BucketThere] = field(default_factory=dict)
+    parameters: Mapping[str, str | ImageTag | ExistingBucket] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     again: str = ""
     bucket: str = ""
@@ -119,7 +118,7 @@ class ImageTag:
 
 
 @dataclass(frozen=True)
-class BucketThere:
+class ExistingBucket:
     """`yes` if the bucket exists before `stack` is created and is tagged as that stack's, else `no`.
 
     A stack that exists keeps its value.
@@ -131,7 +130,7 @@ class BucketThere:
 
 
 @dataclass(frozen=True)
-class RemoveStack:
+class DeleteStack:
     """Deletes a CloudFormation stack, if there is one; `again` is the command that repeats the deletion."""
 
     name: str
@@ -139,7 +138,7 @@ class RemoveStack:
 
 
 @dataclass(frozen=True)
-class Race:
+class Conflict:
     """The error of a conditional call whose condition no longer holds."""
 
     message: str
@@ -147,21 +146,21 @@ class Race:
 
 
 @dataclass(frozen=True)
-class Change:
+class ApiCall:
     """A call by boto3's names; `description` never shows the contents; with a `race` the call is conditional."""
 
     description: str
     service: str
     operation: str
     request: Mapping[str, object] = field(repr=False)
-    race: Race | None = None
+    race: Conflict | None = None
 
 
 @dataclass(frozen=True)
 class ApiCalls:
     """Calls that are independent of each other and made several at a time; what is gone already is no error."""
 
-    calls: tuple[Change, ...]
+    calls: tuple[ApiCall, ...]
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ class DeleteObjects:
 
 
 @dataclass(frozen=True)
-class Push:
+class StoreParams:
     """Stores a params document over version `base` (0: none is stored); `change` is None where the same is stored.
 
     `kept` and `removed` name the stored config files that are absent locally; `damaged` is a version that a push
@@ -192,7 +191,7 @@ class Push:
 
     document: Mapping[str, Any] = field(repr=False)
     base: int
-    change: Change | None
+    change: ApiCall | None
     kept: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     damaged: int = 0
@@ -200,7 +199,7 @@ class Push:
 
 
 @dataclass(frozen=True)
-class MoveData:
+class CopyProjectData:
     """Copies the objects below a prefix, the data of a project, from the bucket `source` to `bucket`."""
 
     source: str
@@ -229,12 +228,40 @@ Step = (
     | RunCommand
     | LockRequirements
     | StampVenv
-    | ChangeStack
-    | RemoveStack
+    | DeployStack
+    | DeleteStack
     | ApiCalls
     | UploadFiles
     | DeleteObjects
-    | Push
-    | MoveData
+    | StoreParams
+    | CopyProjectData
     | CheckNoRunningTasks
 )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A path of the context: a directory (no source), a link (its target) or a file (source, size and sha256)."""
+
+    path: str
+    mode: int
+    source: Path | None = None
+    target: str | None = None
+    size: int = 0
+    sha256: str | None = None
+
+    @property
+    def time(self) -> int:
+        """The time of its last change (seconds since the epoch), which follows from its content.
+
+        One time for all would not do: BuildKit takes a file of the same path, size and time for the one it was
+        sent before (its fsutil compares no more), and would build a new image from an old file.
+        """
+        content = self.sha256 or (hashlib.sha256(self.target.encode()).hexdigest() if self.target else "0")
+        return FIRST_TIME + int(content[:8], 16) % TIMES
+
+
+FIRST_TIME = 315_532_800  # 1980-01-01, the first that every archive can hold
+
+
+TIMES = 1 << 30  # 34 years

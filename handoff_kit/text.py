@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timezone
+from difflib import get_close_matches
 
 from handoff_runtime.terminal import safe_name
 
@@ -29,7 +30,7 @@ def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> tuple[s
     )
 
 
-def stamp(moment: datetime | float) -> str:
+def timestamp(moment: datetime | float) -> str:
     """UTC to the second, as --since takes it."""
     found = datetime.fromtimestamp(moment, timezone.utc) if isinstance(moment, (int, float)) else moment
     return found.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -55,7 +56,7 @@ def size(number: int | None) -> str:
     return f"{number} B" if unit == 0 else f"{value:,.1f} {UNITS[unit]}"
 
 
-def elapsed(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """12.3 s, 2 m 05 s or 1 h 02 m; a dash for None."""
     if seconds is None:
         return "-"
@@ -70,3 +71,10 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that a misspelt word most likely means."""
+    by_form = {choice.lower().replace("-", "_"): choice for choice in choices}
+    found = get_close_matches(word.lower().replace("-", "_"), by_form, 1, 0.6)
+    return by_form[found[0]] if found else None

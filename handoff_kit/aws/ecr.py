@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from handoff_kit.remote.errors import told
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from handoff_kit.aws.target import Target
+from handoff_kit.errors import translate_store_errors
+from handoff_kit.steps import ApiCall, ApiCalls
+from handoff_kit.text import plural
 from handoff_runtime.aws.clients import Clients
 
 ECR = "ecr"
@@ -12,6 +19,56 @@ NO_IMAGE = ("ImageNotFoundException", "RepositoryNotFoundException")
 def image_digest(clients: Clients, repository: str, tag: str) -> str | None:
     """The digest of a tag (sha256:...), which a push sets last; None where there is none."""
     request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
-    with told():
+    with translate_store_errors():
         found = clients.call_unless(NO_IMAGE, ECR, "describe_images", **request)
     return str(found["imageDetails"][0]["imageDigest"]) if found and found["imageDetails"] else None
+
+
+NO_REPOSITORY = ("RepositoryNotFoundException",)
+IMAGES_PER_CALL = 100
+"""Amazon ECR API Reference, BatchDeleteImage."""
+LISTS = ("index", "manifest.list")
+"""Parts of the media types of manifest lists, which are deleted before the images they name."""
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """Images by their digests; `lists` are manifest lists."""
+
+    repository: str
+    lists: tuple[str, ...] = field(default=(), repr=False)
+    plain: tuple[str, ...] = field(default=(), repr=False)
+    bytes: int = 0
+
+    @property
+    def description(self) -> str:
+        return f"{plural(len(self.lists) + len(self.plain), 'image')} ({self.bytes:,} bytes)"
+
+
+def read_images(stack: Target, repository: str) -> StoredImages | None:
+    """None where there is no such repository."""
+    request = {"repositoryName": repository, "maxResults": 1000}
+    pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
+    if not pages:
+        return None
+    found = [image for page in pages for image in page["imageDetails"]]
+    lists = tuple(one["imageDigest"] for one in found if _is_list(one))
+    plain = tuple(one["imageDigest"] for one in found if not _is_list(one))
+    return StoredImages(repository, lists, plain, sum(one.get("imageSizeInBytes", 0) for one in found))
+
+
+def plan_image_deletion(images: StoredImages) -> tuple[ApiCalls, ...]:
+    """The calls that delete them all, manifest lists first."""
+    kinds = (images.lists, images.plain)
+    return tuple(ApiCalls(tuple(_calls(images.repository, digests))) for digests in kinds if digests)
+
+
+def _is_list(image: Any) -> bool:  # noqa: ANN401  # as boto3 hands it over
+    return any(mark in image.get("imageManifestMediaType", "") for mark in LISTS)
+
+
+def _calls(repository: str, digests: Sequence[str]) -> Iterable[ApiCall]:
+    for start in range(0, len(digests), IMAGES_PER_CALL):
+        some = [{"imageDigest": digest} for digest in digests[start : start + IMAGES_PER_CALL]]
+        what = f"delete {plural(len(some), 'image')} of repository {repository}"
+        yield ApiCall(what, ECR, "batch_delete_image", {"repositoryName": repository, "imageIds": some})

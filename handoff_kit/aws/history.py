@@ -12,13 +12,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from handoff_kit.aws.artifacts import check_run_id, run_prefix
 from handoff_kit.aws.objects import list_objects
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.remote.artifacts import checked_run, of_run
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.text import count, elapsed, table
+from handoff_kit.errors import AWSError, ProjectError
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.text import count, duration, table
 from handoff_runtime import containment, damage, keys
 from handoff_runtime import history as index
 from handoff_runtime.aws.clients import S3
@@ -72,7 +71,7 @@ class HistoryQuery:
         return replace(self, environment=environment)
 
 
-def local_history(place: ProjectPlace, say: Say) -> HistorySource:
+def local_history(place: ProjectPaths, say: Say) -> HistorySource:
     """The runs on this machine; where there is no index yet, the last one by its record."""
     where = f"projects/{place.name}/.artifacts/{DIRECTORY}/"
     directory = place.directory / ".artifacts" / DIRECTORY
@@ -90,7 +89,7 @@ def local_history(place: ProjectPlace, say: Say) -> HistorySource:
     return HistorySource(_of_days(days), lambda some: map(read, some), None, where, say)
 
 
-def _history_of_last_run(place: ProjectPlace, say: Say) -> HistorySource:
+def _history_of_last_run(place: ProjectPaths, say: Say) -> HistorySource:
     try:
         content = containment.read_file(str(place.directory / ".artifacts/run.json"))
         record, wrong = damage.parse(content, damage.RECORD)
@@ -177,7 +176,7 @@ def _row(line: HistoryLine) -> tuple[str, ...]:
         str(line.get("trigger") or "-"),
         outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
         str(line.get("culprit") or "-"),
-        elapsed(line.get("seconds")),
+        duration(line.get("seconds")),
         count(line.get("rows")),
         str(line.get("attempt") or "-"),
         replaced,
@@ -239,10 +238,10 @@ def newest_run(source: HistorySource, environment: str | None, options: str) -> 
     return str(found[0]["run_id"])
 
 
-def local_run(place: ProjectPlace, run: str) -> RecordedRun:
+def local_run(place: ProjectPaths, run: str) -> RecordedRun:
     """A local run; those before the last one have a record, but no log."""
     artifacts = place.directory / ".artifacts"
-    own = artifacts / "runs" / checked_run(run)
+    own = artifacts / "runs" / check_run_id(run)
     for directory in (artifacts, own):
         record, wrong = _parse_record(_read_file(directory / RECORD))
         if record and record["run_id"] == run:
@@ -264,7 +263,7 @@ def _read_file(path: Path) -> bytes | None:
 
 def stored_run(stack: Target, run: str) -> RecordedRun:
     """A run in S3; of its log only the end is fetched."""
-    prefix = of_run(stack, run)
+    prefix = run_prefix(stack, run)
     record, wrong = _parse_record(_get_object(stack, f"{prefix}{RECORD}"))
     if wrong:
         where = stack.shown(f"{prefix}{RECORD}")
@@ -310,7 +309,7 @@ def format_run(run: RecordedRun, lines: int) -> str:
     return f"{facts}\n{stages}\n{head} of its log:\n" + "".join(f"{line}\n" for line in last)
 
 
-def command_after_run(run: RecordedRun, place: ProjectPlace, options: str, *, remote: bool) -> str:
+def command_after_run(run: RecordedRun, place: ProjectPaths, options: str, *, remote: bool) -> str:
     """The next command: get the artifacts of the run."""
     name = run.record["run_id"]
     if remote:
@@ -327,7 +326,7 @@ def _run_facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "started", f"{record['started_at']}, by {record['trigger']}, attempt {record['attempt']}"
     code = "" if record["exit"] is None else f", exit {record['exit']}"
     yield "outcome", f"{record['outcome']}{code}" + (f": {record['reason']}" if record.get("reason") else "")
-    yield "duration", elapsed(record["seconds"])
+    yield "duration", duration(record["seconds"])
     state = record["state"]
     stored = state.get("after") or state.get("before")
     change = "replaced" if state["replaced"] else "unchanged"

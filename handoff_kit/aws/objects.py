@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from handoff_kit.aws.target import Target
-from handoff_kit.remote.errors import told
-from handoff_kit.text import count, stamp, table
+from handoff_kit.errors import translate_store_errors
+from handoff_kit.text import count, table, timestamp
 from handoff_runtime.aws import listing
 from handoff_runtime.aws.listing import Item, Place
 
@@ -20,7 +20,7 @@ def place_below(stack: Target, prefix: str) -> Place:
 
 def list_objects(stack: Target, prefix: str) -> list[Item]:
     """The objects below a prefix."""
-    with told():
+    with translate_store_errors():
         return list(listing.items(stack.clients, place_below(stack, prefix)))
 
 
@@ -31,5 +31,5 @@ def table_below(stack: Target, prefix: str) -> str:
 
 def objects_table(found: Iterable[Item]) -> str:
     """Path, bytes and date of each object; empty where there is none."""
-    rows = [(item.path, count(item.size), stamp(item.modified)) for item in found]
+    rows = [(item.path, count(item.size), timestamp(item.modified)) for item in found]
     return table(HEAD, rows, right=("BYTES",)) if rows else ""

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.target import Target
-from handoff_kit.console import ask
-from handoff_kit.errors import ProjectError
+from handoff_kit.console import confirm
+from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.project import params_document as documents
-from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.resource_names import STACK_VARIABLE
-from handoff_kit.steps import Change, Push
-from handoff_kit.text import stamp, table
+from handoff_kit.steps import ApiCall, StoreParams
+from handoff_kit.text import table, timestamp
 from handoff_runtime import damage, mask, sealed, store
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.mask import STARS
@@ -100,7 +99,7 @@ def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) 
     if answer is None:
         return None
     where = f"parameter {stack.parameter}"
-    with told():
+    with translate_store_errors():
         content = sealed.unseal(answer["Parameter"]["Value"])
         document = damage.parse(content, damage.ANY).value
         if document is None or "pipeline" not in document:
@@ -151,22 +150,24 @@ def plan_push(
     *,
     advanced: bool,
     prune: bool = False,
-) -> Push:
+) -> StoreParams:
     """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
     if stored is None or not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
-        return Push(document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced)
+        return StoreParams(
+            document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced
+        )
     there = stored.document
     merged = documents.merge(document, there, documents.item_names(there) if prune else ())
     same = merged.document == there
     change = None if same else _put(stack, merged.document, stored.version, advanced=advanced)
-    return Push(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
+    return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
 
 
-def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> Change:
+def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = sealed.seal(document)
-    with told():
+    with translate_store_errors():
         tier = sealed.tier(document, text, advanced=advanced)
     form = "compressed" if text.startswith(sealed.MARK) else "plain"
     size = len(text.encode())
@@ -179,16 +180,16 @@ def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: boo
         "Overwrite": base > 0,
     }
     shown = f"store parameter {stack.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
-    return Change(shown, SSM, "put_parameter", request)
+    return ApiCall(shown, SSM, "put_parameter", request)
 
 
-def confirm_push(push: Push, command: str, *, yes: bool) -> None:
+def confirm_push(push: StoreParams, command: str, *, yes: bool) -> None:
     """Ask before stored config files are removed; `command` is what needs no question with --yes."""
     if push.removed:
-        ask(f"remove {_config_files(push.removed)}", command, yes=yes)
+        confirm(f"remove {_config_files(push.removed)}", command, yes=yes)
 
 
-def push_notes(push: Push, stack: Target) -> Iterator[str]:
+def push_notes(push: StoreParams, stack: Target) -> Iterator[str]:
     """Which stored config files a push removes or keeps, and what it replaces although it cannot be read."""
     if push.removed:
         yield f"note: --prune removes {_config_files(push.removed)}"
@@ -200,7 +201,7 @@ def push_notes(push: Push, stack: Target) -> Iterator[str]:
         yield f"hint: an earlier version has them: invoke params.history {stack.options}"
 
 
-def push_params(push: Push, stack: Target, say: Say) -> None:
+def push_params(push: StoreParams, stack: Target, say: Say) -> None:
     """Store the document, unless the same is stored.
 
     SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
@@ -219,7 +220,7 @@ def push_params(push: Push, stack: Target, say: Say) -> None:
     raise AWSError(message, f"when they are done: invoke params.push {stack.options}")
 
 
-def _merge_others(push: Push, stack: Target, version: int, say: Say) -> Push:
+def _merge_others(push: StoreParams, stack: Target, version: int, say: Say) -> StoreParams:
     """What is left to store after `version` was (0: another push created the parameter first)."""
     newest = get_params(stack) if version == 0 else None
     last, document = newest.document if newest else push.document, push.document
@@ -232,7 +233,7 @@ def _merge_others(push: Push, stack: Target, version: int, say: Say) -> Push:
         say(f"note: kept {_config_files(kept)}")
     base = newest.version if newest else version
     change = None if document == last else _put(stack, document, base, advanced=push.advanced)
-    return Push(document, base, change, removed=push.removed, advanced=push.advanced)
+    return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced)
 
 
 def _config_files(names: Sequence[str]) -> str:
@@ -346,4 +347,4 @@ def params_history(stack: Target) -> str:
 def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
     who = str(found.get("LastModifiedUser") or "-")
     name = who.rpartition(":")[2] if who.startswith("arn:") else who
-    return str(found["Version"]), stamp(found["LastModifiedDate"]), name, found.get("Tier", "Standard").lower()
+    return str(found["Version"]), timestamp(found["LastModifiedDate"]), name, found.get("Tier", "Standard").lower()

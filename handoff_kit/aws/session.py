@@ -9,8 +9,8 @@ from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.params import check_params_owner
 from handoff_kit.aws.target import Target
-from handoff_kit.names import ProjectPlace
-from handoff_kit.remote.errors import told
+from handoff_kit.errors import translate_store_errors
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.resource_names import NamedBucket
 from handoff_runtime.aws import clients as connections
 from handoff_runtime.aws.clients import Clients
@@ -23,13 +23,13 @@ def open_session(environ: Mapping[str, str], say: Say) -> Clients:
 
     Buckets must belong to the account of the credentials, or to the one that S3_BUCKET_OWNER names.
     """
-    with told():
-        return connections.connect(environ, say, owner=resource_names.given_owner(environ))
+    with translate_store_errors():
+        return connections.connect(environ, say, owner=resource_names.bucket_owner_from_environment(environ))
 
 
 def account_of(clients: Clients) -> str:
     """The account of the credentials, twelve digits."""
-    with told():
+    with translate_store_errors():
         return clients.account()
 
 
@@ -42,7 +42,7 @@ def describe_location(clients: Clients) -> str:
 
 
 def target_from_project(
-    place: ProjectPlace,
+    place: ProjectPaths,
     environment: str,
     environ: Mapping[str, str],
     say: Say,
@@ -65,16 +65,16 @@ def target_from_project(
         say(f"note: {note}; {used} is used")
     name = used or (named.name if named else resource_names.bucket(environment, account_of(clients), clients.region))
     target = replace(target, bucket=name)
-    if resource_names.given_stack(environ):
+    if resource_names.stack_from_environment(environ):
         check_params_owner(target)
     return target
 
 
 def target_by_name(
-    place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients, bucket: str
+    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Clients, bucket: str
 ) -> Target:
     """The place of a local project by its names; nothing is called."""
-    name = resource_names.given_stack(environ) or resource_names.stack(place.name, environment)
+    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(place.name, environment)
     flag = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
     return Target(place.name, environment, name, bucket, f"--project {place.name}{flag}", clients)
 

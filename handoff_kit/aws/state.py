@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.steps import Change, Race
-from handoff_kit.text import count, stamp, table
+from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.steps import ApiCall, Conflict
+from handoff_kit.text import count, table, timestamp
 from handoff_runtime import keys
 from handoff_runtime.aws import digest, lease
 from handoff_runtime.aws.clients import S3
@@ -45,7 +44,7 @@ def find_state(stack: Target, version: str = "") -> State | None:
     if answer is None:
         return None
     body = answer["Body"].read()
-    return State(body, answer["ETag"], answer.get("VersionId", UNVERSIONED), stamp(answer["LastModified"]))
+    return State(body, answer["ETag"], answer.get("VersionId", UNVERSIONED), timestamp(answer["LastModified"]))
 
 
 def get_state(stack: Target, version: str = "") -> State:
@@ -86,7 +85,7 @@ def state_history(stack: Target) -> str:
 
 def _row(version: Mapping[str, Any]) -> tuple[str, ...]:
     what = "cleared" if "ETag" not in version else "current" if version["IsLatest"] else "earlier"
-    return version["VersionId"], stamp(version["LastModified"]), count(version.get("Size")), what
+    return version["VersionId"], timestamp(version["LastModified"]), count(version.get("Size")), what
 
 
 def require_version(stack: Target, version: str) -> str:
@@ -96,7 +95,7 @@ def require_version(stack: Target, version: str) -> str:
     raise ProjectError("--version: missing, expected the id of a version", f"see which there are: {_versions(stack)}")
 
 
-def draft_path(place: ProjectPlace) -> Path:
+def draft_path(place: ProjectPaths) -> Path:
     """The file in which a state is edited; it remains where the state cannot be stored."""
     return place.build / "state.edited"
 
@@ -122,7 +121,9 @@ def check_state(text: bytes, mode: str, where: str, again: str) -> None:
         raise ProjectError(f"{where}: found {wrong}, expected a JSON object (state: singer)", hint)
 
 
-def plan_put_state(stack: Target, content: bytes, seen: State | None, what: str, again: str = "") -> tuple[Change, ...]:
+def plan_put_state(
+    stack: Target, content: bytes, seen: State | None, what: str, again: str = ""
+) -> tuple[ApiCall, ...]:
     """The call that replaces the state `seen`, or creates one; `again` is the command to run after a conflict."""
     if seen and seen.content == content:
         return ()
@@ -132,21 +133,21 @@ def plan_put_state(stack: Target, content: bytes, seen: State | None, what: str,
         "Metadata": {digest.SHA256: hashlib.sha256(content).hexdigest()},
     }
     request = {"Bucket": stack.bucket, "Key": keys.state(stack.name), "Body": content, **checks, **condition}
-    return (Change(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(stack, again)),)
+    return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(stack, again)),)
 
 
-def plan_restore_state(stack: Target, version: State, seen: State | None) -> tuple[Change, ...]:
+def plan_restore_state(stack: Target, version: State, seen: State | None) -> tuple[ApiCall, ...]:
     """The call that stores an earlier version as the newest."""
     return plan_put_state(
         stack, version.content, seen, f"store version {version.version} of {version.stored} as {state_url(stack)}"
     )
 
 
-def plan_clear_state(stack: Target, seen: State) -> tuple[Change, ...]:
+def plan_clear_state(stack: Target, seen: State) -> tuple[ApiCall, ...]:
     """The call that deletes the state; a bucket with versions keeps it."""
     request = {"Bucket": stack.bucket, "Key": keys.state(stack.name), "IfMatch": seen.etag}
     return (
-        Change(
+        ApiCall(
             f"delete {state_url(stack)} ({len(seen.content):,} bytes)", S3, "delete_object", request, _conflict(stack)
         ),
     )
@@ -165,10 +166,10 @@ def command_after_clear(stack: Target, seen: State) -> str:
     return f"invoke state.restore --version {seen.version} {stack.options}"
 
 
-def _conflict(stack: Target, again: str = "") -> Race:
+def _conflict(stack: Target, again: str = "") -> Conflict:
     message = f"{state_url(stack)}: changed since it was read, probably by a run; nothing was replaced"
     then = f", then: {again}" if again else ""
-    return Race(message, f"see what is there now: invoke state.show {stack.options}{then}")
+    return Conflict(message, f"see what is there now: invoke state.show {stack.options}{then}")
 
 
 def run_in_progress(stack: Target) -> str | None:
@@ -181,6 +182,6 @@ def run_in_progress(stack: Target) -> str | None:
 
 def lock_holder(stack: Target) -> str | None:
     """The id of the run that holds the lock of the project; AWSError where the lock cannot be read."""
-    with told():
+    with translate_store_errors():
         found = lease.look(stack.clients, stack.bucket, stack.name)
     return None if found is None or lease.free(found) else str(found.claim.get("run_id", "?"))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from handoff_kit.remote.errors import told
+from handoff_kit.errors import translate_store_errors
 from handoff_runtime import keys
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.terminal import safe_name
@@ -34,26 +34,26 @@ class Target:
     @property
     def bucket_owner(self) -> str:
         """The account that the bucket must belong to."""
-        with told():
+        with translate_store_errors():
             return self.clients.bucket_owner()
 
     def call(self, service: str, operation: str, **request: object) -> dict[str, Any]:
         """Call an operation by the name of boto3's method; AWSError when it stays refused."""
-        with told():
+        with translate_store_errors():
             return cast("dict[str, Any]", self.clients.call(service, operation, **request))
 
     def call_unless(
         self, codes: Collection[str], service: str, operation: str, **request: object
     ) -> dict[str, Any] | None:
         """Call an operation; None where AWS answers with one of these codes or statuses."""
-        with told():
+        with translate_store_errors():
             return cast("dict[str, Any] | None", self.clients.call_unless(codes, service, operation, **request))
 
     def pages(
         self, service: str, operation: str, *, allow: Collection[str] = (), **request: object
     ) -> Iterator[dict[str, Any]]:
         """The pages of a listing; none where AWS answers with one of the codes or statuses in `allow`."""
-        with told():
+        with translate_store_errors():
             yield from self.clients.pages(service, operation, allow=allow, **request)
 
     def shown(self, key: str) -> str:

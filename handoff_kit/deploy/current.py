@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
+from handoff_kit.aws import files
 from handoff_kit.aws.buckets import bucket_exists
 from handoff_kit.aws.ecr import image_digest
+from handoff_kit.aws.move_bucket import plan_move
 from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.desired import DesiredProject
-from handoff_kit.remote import files
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.remote.move_bucket import survey
-from handoff_kit.steps import MoveData
+from handoff_kit.errors import AWSError
+from handoff_kit.steps import CopyProjectData
 from handoff_runtime.aws.transfer import Plan
 
 
@@ -26,7 +26,7 @@ class CurrentState:
     is_image_pushed: bool
     params: StoredParams | DamagedParams | None
     files: Plan
-    move: MoveData | None = None
+    move: CopyProjectData | None = None
 
 
 def read_current(desired: DesiredProject, target: Target, account: str, deployed_bucket: str = "") -> CurrentState:
@@ -43,6 +43,6 @@ def read_current(desired: DesiredProject, target: Target, account: str, deployed
         target.clients.region,
         image is not None,
         find_replaceable_params(target),
-        files.compare(target, desired.place) if has_bucket else files.first(desired.place),
-        survey(target, deployed_bucket, there=has_bucket) if moves else None,
+        files.compare_files(target, desired.place) if has_bucket else files.plan_first_upload(desired.place),
+        plan_move(target, deployed_bucket, there=has_bucket) if moves else None,
     )

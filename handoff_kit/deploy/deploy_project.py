@@ -30,13 +30,13 @@ from handoff_kit.aws.session import note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan, plan_shared
+from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan_project, plan_shared
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import dockerfile
 from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.steps import Push
+from handoff_kit.steps import StoreParams
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import HandoffError
 
@@ -70,9 +70,9 @@ class DeployContext:
         return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.place.shown)
 
 
-def deploy(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
+def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
     """Deploy them; how many steps changed something. A project that fails does not stop the others."""
-    if resource_names.given_stack(context.environ):
+    if resource_names.stack_from_environment(context.environ):
         check_params_owner(context.target(projects[0]))
     if len(projects) == 1:
         target, deployed_bucket = _choose_bucket(projects[0], context)
@@ -137,9 +137,9 @@ def _deploy_project(desired: DesiredProject, target: Target, deployed_bucket: st
     options.say(f"{desired.place.name}: {where}")
     current = read_current(desired, target, context.account, deployed_bucket)
     build = None if current.is_image_pushed else _prepare_build(desired, target, context)
-    steps = plan(desired, current, build, target, prune=context.prune)
+    steps = plan_project(desired, current, build, target, prune=context.prune)
     for step in steps:
-        if isinstance(step, Push) and not options.dry:  # ask before anything is changed
+        if isinstance(step, StoreParams) and not options.dry:  # ask before anything is changed
             confirm_push(step, f"invoke deploy --prune {target.options}", yes=options.yes)
     return apply(steps, target, options)
 

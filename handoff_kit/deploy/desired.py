@@ -11,11 +11,11 @@ from handoff_kit.aws.ecs.cluster import needs_shared_stack
 from handoff_kit.deploy import templates
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import build as building
-from handoff_kit.image.build import Source
-from handoff_kit.names import ProjectPlace, known
+from handoff_kit.image.build import ImageSource
+from handoff_kit.paths import ProjectPaths, project_names
 from handoff_kit.project import name_limits as limits
 from handoff_kit.project import params_document as params
-from handoff_kit.project.load import load_all
+from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Project
 
 
@@ -23,11 +23,11 @@ from handoff_kit.project.model import Project
 class DesiredProject:
     """A local project, rendered for an environment."""
 
-    place: ProjectPlace
+    place: ProjectPaths
     project: Project
     environment: str
     stack_name: str
-    image_source: Source
+    image_source: ImageSource
     registry_template: str = field(repr=False)
     task_template: str = field(repr=False)
     params_document: Mapping[str, Any] = field(repr=False)
@@ -59,40 +59,40 @@ class DesiredShared:
 
 
 def desired_projects(
-    places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str]
+    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str]
 ) -> tuple[DesiredProject, ...]:
     """Load, validate and render these projects; ProjectFileError with the problems of all files."""
-    if resource_names.given_stack(environ) and len(places) > 1:
+    if resource_names.stack_from_environment(environ) and len(places) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with --all, which has a stack for each project"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
-    loaded, others = load_all(places), known(places[0].root)
+    loaded, others = load_projects(places), project_names(places[0].root)
     return tuple(_desired(place, loaded[place.name], environment, environ, others) for place in places)
 
 
 def _desired(
-    place: ProjectPlace, project: Project, environment: str, environ: Mapping[str, str], others: Sequence[str]
+    place: ProjectPaths, project: Project, environment: str, environ: Mapping[str, str], others: Sequence[str]
 ) -> DesiredProject:
-    limits.refuse(place, environment, project, others)
+    limits.check_names(place, environment, project, others)
     if project.image.store != "aws":
         message = f"{place.shown}: found image: {{store: {project.image.store}}}, expected aws: runs on Fargate need it"
         raise ProjectError(message, "take `store` out of the keys of `image`")
-    name = resource_names.given_stack(environ) or resource_names.stack(place.name, environment)
+    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(place.name, environment)
     params.check_functions(place)
     return DesiredProject(
         place,
         project,
         environment,
         name,
-        building.source(place, project, project.deploy.platform),
-        templates.registry(place.root, place.name, name, environment),
-        templates.task(place.root, place.name, project, name, environment),
-        params.document(place, project, environment),
-        needs_shared_stack(project.deploy, bucket=bool(resource_names.given_bucket(environ))),
+        building.image_source(place, project, project.deploy.platform),
+        templates.render_registry_template(place.root, place.name, name, environment),
+        templates.render_task_template(place.root, place.name, project, name, environment),
+        params.params_document(place, project, environment),
+        needs_shared_stack(project.deploy, bucket=bool(resource_names.bucket_from_environment(environ))),
     )
 
 
 def desired_shared(projects: Sequence[DesiredProject], environment: str) -> DesiredShared:
     """The shared stack, whose bucket has rules for every project of the checkout."""
     root = projects[0].place.root
-    template = templates.shared(root, environment, {one.place.name: one.project for one in projects})
-    return DesiredShared(environment, template, templates.shared(root, environment, projects=False))
+    template = templates.render_shared_template(root, environment, {one.place.name: one.project for one in projects})
+    return DesiredShared(environment, template, templates.render_shared_template(root, environment, projects=False))

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, running_error
+from handoff_kit.aws import buckets as contents
+from handoff_kit.aws import ecr
 from handoff_kit.aws.params import check_params_owner
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
-from handoff_kit.console import ask
+from handoff_kit.console import confirm
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
-from handoff_kit.destruction import data as contents
-from handoff_kit.destruction import images
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack, Step
+from handoff_kit.errors import AWSError
+from handoff_kit.steps import ApiCall, ApiCalls, CheckNoRunningTasks, DeleteStack, Step
 from handoff_kit.text import plural
 from handoff_runtime.aws.clients import SSM
 from handoff_runtime.terminal import safe_name
@@ -29,8 +29,8 @@ def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyO
     found, again = read_inventory(target, complete=data), destroy_command(target, data=data)
     deleted, kept = deleted_lines(target, found, data=data), kept_lines(target, found, data=data)
     where = f"{target.environment} ({describe_location(target.clients)})" if not deleted else target.environment
-    show(deleted, kept, f"project {target.project} in {where}", options.say)
-    steps = plan(target, found, cluster, data=data)
+    print_inventory(deleted, kept, f"project {target.project} in {where}", options.say)
+    steps = plan_deletion(target, found, cluster, data=data)
     if not steps:
         return 0
     if error := running_error(CheckNoRunningTasks(cluster, again, data), target):
@@ -38,28 +38,30 @@ def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyO
             raise error
         options.say(f"note: {error.message}")
     if not options.dry:
-        stacks = plural(sum(isinstance(step, RemoveStack) for step in steps), "stack")
+        stacks = plural(sum(isinstance(step, DeleteStack) for step in steps), "stack")
         what = f"{stacks}{' and all of its data' if data else ''}"
         question = f"destroy project {target.project} in environment {target.environment} ({what})"
-        ask(question, again, yes=options.yes)
+        confirm(question, again, yes=options.yes)
     done = apply(steps, target, replace(options, yes=True))
     if not options.dry:
         now = read_inventory(target, complete=False)
         remaining = remaining_lines(target, found, now, data=data)
-        verify(remaining, kept_lines(target, now, data=data), again, options.say)
+        verify_deletion(remaining, kept_lines(target, now, data=data), again, options.say)
     return done
 
 
-def plan(target: Target, found: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
+def plan_deletion(target: Target, found: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
     """The steps in an order that can be repeated after each: what starts tasks, the tasks, images, data last."""
     again, name = destroy_command(target, data=data), target.name
-    emptied = images.plan(found.images) if found.images else ()  # ECR deletes no repository that holds an image
-    call = Change(f"delete parameter {target.parameter}", SSM, "delete_parameter", {"Name": target.parameter})
+    emptied = (
+        ecr.plan_image_deletion(found.images) if found.images else ()
+    )  # ECR deletes no repository that holds an image
+    call = ApiCall(f"delete parameter {target.parameter}", SSM, "delete_parameter", {"Name": target.parameter})
     return (
-        *((RemoveStack(resource_names.schedule(name), again),) if found.schedule_stack else ()),
-        *((CheckNoRunningTasks(cluster, again, data), RemoveStack(name, again)) if found.task_stack else ()),
-        *((*emptied, RemoveStack(resource_names.registry(name), again)) if found.registry_stack else ()),
-        *(contents.plan(found.data) if data and found.data else ()),
+        *((DeleteStack(resource_names.schedule_stack(name), again),) if found.schedule_stack else ()),
+        *((CheckNoRunningTasks(cluster, again, data), DeleteStack(name, again)) if found.task_stack else ()),
+        *((*emptied, DeleteStack(resource_names.registry_stack(name), again)) if found.registry_stack else ()),
+        *(contents.plan_object_deletion(found.data) if data and found.data else ()),
         *((ApiCalls((call,)),) if data and found.params_version is not None else ()),
     )
 
@@ -69,7 +71,7 @@ def destroy_command(target: Target, *, data: bool) -> str:
     return f"invoke destroy {target.options}{' --data' if data else ''}"
 
 
-def show(deleted: Sequence[str], kept: Sequence[str], what: str, say: Say) -> None:
+def print_inventory(deleted: Sequence[str], kept: Sequence[str], what: str, say: Say) -> None:
     """What is to be deleted, and what is kept."""
     if not deleted:
         say(f"nothing to delete: {what}")
@@ -77,7 +79,7 @@ def show(deleted: Sequence[str], kept: Sequence[str], what: str, say: Say) -> No
     _list("keep", kept, say)
 
 
-def verify(remaining: Sequence[str], kept: Sequence[str], again: str, say: Say) -> None:
+def verify_deletion(remaining: Sequence[str], kept: Sequence[str], again: str, say: Say) -> None:
     """Show what a second look found; AWSError where something remains that should be deleted."""
     if remaining:
         raise AWSError(f"destroy: not deleted: {'; '.join(remaining)}", f"run it again: {again}")

@@ -8,7 +8,8 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws.buckets import is_created_by
+from handoff_kit.aws import buckets as contents
+from handoff_kit.aws.buckets import StoredObjects, is_created_by
 from handoff_kit.aws.cloudformation.stack import (
     ABSENT_STATUSES,
     CLOUDFORMATION,
@@ -18,12 +19,10 @@ from handoff_kit.aws.cloudformation.stack import (
     describe_stack,
 )
 from handoff_kit.aws.target import Target
-from handoff_kit.console import ask
-from handoff_kit.deploy.destroy import destroy_command, show, verify
-from handoff_kit.destruction import data as contents
-from handoff_kit.destruction.data import Data
-from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.steps import ApiCalls, Change, RemoveStack, Step
+from handoff_kit.console import confirm
+from handoff_kit.deploy.destroy import destroy_command, print_inventory, verify_deletion
+from handoff_kit.errors import AWSError, translate_store_errors
+from handoff_kit.steps import ApiCall, ApiCalls, DeleteStack, Step
 from handoff_kit.text import plural
 from handoff_runtime import keys
 from handoff_runtime.aws.clients import S3, SSM, Clients
@@ -42,7 +41,7 @@ class SharedInventory:
 
     stack: StackDescription | None
     projects: tuple[str, ...]
-    bucket: Data | None
+    bucket: StoredObjects | None
     has_own_bucket: bool
     parameters: tuple[str, ...]
 
@@ -51,7 +50,7 @@ def shared_target(clients: Clients, environment: str, account: str) -> Target:
     """The shared stack of an environment, which is of no project."""
     options = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
     bucket = resource_names.bucket(environment, account, clients.region)
-    return Target("", environment, resource_names.shared(environment), bucket, f"--shared{options}", clients)
+    return Target("", environment, resource_names.shared_stack(environment), bucket, f"--shared{options}", clients)
 
 
 def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
@@ -59,15 +58,15 @@ def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
     found, again = read_shared_inventory(target, data=data), destroy_command(target, data=data)
     _refuse(found, target, data=data)
     deleted, kept = _deleted(found, data=data), _kept(found, data=data)
-    show(deleted, kept, f"shared by environment {target.environment}", options.say)
+    print_inventory(deleted, kept, f"shared by environment {target.environment}", options.say)
     steps = plan_shared_deletion(found, target, data=data)
     if steps and not options.dry:
         lost = " and the data of all its projects" if data else ""
-        ask(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
+        confirm(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
     done = apply(steps, target, replace(options, yes=True))
     if steps and not options.dry:
         now = read_shared_inventory(target, data=data)
-        verify(_deleted(now, data=data), _kept(now, data=data), again, options.say)
+        verify_deletion(_deleted(now, data=data), _kept(now, data=data), again, options.say)
     return done
 
 
@@ -81,25 +80,25 @@ def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
         check_owner(stack, {ENVIRONMENT: target.environment})
     others = [one for one in every if one.tags.get(ENVIRONMENT) == target.environment and one.name != name]
     projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
-    bucket = contents.read(clients, target.bucket, "", whole=data)
+    bucket = contents.read_stored_objects(clients, target.bucket, "", whole=data)
     own = bucket is not None and _has_own_bucket(target, stack)
     return SharedInventory(stack, projects, bucket, own, _parameters(clients, bucket) if bucket else ())
 
 
 def plan_shared_deletion(found: SharedInventory, target: Target, *, data: bool) -> tuple[Step, ...]:
     """The data while the stack proves that it owns the bucket, then the stack, which keeps its bucket, then that."""
-    stack = (RemoveStack(target.name, destroy_command(target, data=data)),) if found.stack else ()
+    stack = (DeleteStack(target.name, destroy_command(target, data=data)),) if found.stack else ()
     if not data or found.bucket is None:
         return stack
     calls = tuple(
-        Change(
+        ApiCall(
             f"delete {plural(len(some), 'parameter')} ({', '.join(some)})", SSM, "delete_parameters", {"Names": some}
         )
         for some in _chunks(found.parameters)
     )
     params = (ApiCalls(calls),) if calls else ()
-    bucket = Change(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
-    return (*params, *contents.plan(found.bucket), *stack, ApiCalls((bucket,)))
+    bucket = ApiCall(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
+    return (*params, *contents.plan_object_deletion(found.bucket), *stack, ApiCalls((bucket,)))
 
 
 def _refuse(found: SharedInventory, target: Target, *, data: bool) -> None:
@@ -139,11 +138,11 @@ def _has_own_bucket(target: Target, stack: StackDescription | None) -> bool:
     return stack is not None and detail.get("PhysicalResourceId") == target.bucket
 
 
-def _parameters(clients: Clients, bucket: Data) -> tuple[str, ...]:
+def _parameters(clients: Clients, bucket: StoredObjects) -> tuple[str, ...]:
     """The params of projects whose data is in the bucket: `destroy --project` keeps both, or neither."""
     stacks = sorted({key.partition("/")[0] for key, _ in bucket.versions if "/" in key})
     found: list[str] = []
-    with told():
+    with translate_store_errors():
         for some in _chunks([keys.parameter(stack) for stack in stacks]):
             answer = clients.call(SSM, "get_parameters", Names=some)
             found += (one["Name"] for one in answer["Parameters"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
+from handoff_kit.aws import buckets, ecr
+from handoff_kit.aws.buckets import StoredObjects
 from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, StackDescription, check_owner, describe_stack
+from handoff_kit.aws.ecr import StoredImages
 from handoff_kit.aws.target import Target
-from handoff_kit.destruction import data, images
-from handoff_kit.destruction.data import Data
-from handoff_kit.destruction.images import Images
 from handoff_runtime.aws.clients import SSM
 
 LOGS = "logs"
@@ -23,9 +23,9 @@ class Inventory:
     schedule_stack: StackDescription | None
     task_stack: StackDescription | None
     registry_stack: StackDescription | None
-    images: Images | None
+    images: StoredImages | None
     log_bytes: int | None
-    data: Data | None
+    data: StoredObjects | None
     params_version: int | None
 
 
@@ -33,12 +33,12 @@ def read_inventory(target: Target, *, complete: bool) -> Inventory:
     """Data is counted to the end only if `complete`. AWSError where a stack of these names belongs to another owner."""
     name = target.name
     return Inventory(
-        _stack(target, resource_names.schedule(name)),
+        _stack(target, resource_names.schedule_stack(name)),
         _stack(target, name),
-        _stack(target, resource_names.registry(name)),
-        images.read(target, resource_names.repository(name)),
+        _stack(target, resource_names.registry_stack(name)),
+        ecr.read_images(target, resource_names.repository(name)),
         _log_bytes(target),
-        data.read(target.clients, target.bucket, f"{name}/", whole=complete),
+        buckets.read_stored_objects(target.clients, target.bucket, f"{name}/", whole=complete),
         _params_version(target),
     )
 
@@ -49,9 +49,9 @@ def deleted_lines(target: Target, found: Inventory, *, data: bool) -> tuple[str,
     log = f", with its log ({found.log_bytes:,} bytes)" if found.log_bytes is not None else ""
     content = f", with {found.images.description}" if found.images else ""
     lines = (
-        f"stack {resource_names.schedule(name)}" if found.schedule_stack else "",
+        f"stack {resource_names.schedule_stack(name)}" if found.schedule_stack else "",
         f"stack {name}{log}" if found.task_stack else "",
-        f"stack {resource_names.registry(name)}{content}" if found.registry_stack else "",
+        f"stack {resource_names.registry_stack(name)}{content}" if found.registry_stack else "",
         *(_data_lines(target, found) if data else ()),
     )
     return tuple(filter(None, lines))

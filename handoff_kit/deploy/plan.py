@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws import files
 from handoff_kit.aws.params import plan_push
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
@@ -17,8 +18,7 @@ from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.image import build as building
 from handoff_kit.image import push as pushing
 from handoff_kit.image.builder import Builder
-from handoff_kit.remote import files
-from handoff_kit.steps import BucketThere, ChangeStack, ImageTag, Step, WriteFile
+from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, Step, WriteFile
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ def plan_shared(
     A template that is too long for a request goes by the bucket, which this stack creates: then the stack is first
     created without what the projects add to it.
     """
-    name, file = resource_names.shared(shared.environment), desired.place.build / "shared.yml"
-    kept = {"KeptBucket": BucketThere(target.bucket, account, name)}
+    name, file = resource_names.shared_stack(shared.environment), desired.place.build / "shared.yml"
+    kept = {"KeptBucket": ExistingBucket(target.bucket, account, name)}
     texts = (shared.template,) if at_once else (shared.template_without_projects, shared.template)
-    stacks = [ChangeStack(name, file, text, kept, shared.tags, deploy_command(target), target.bucket) for text in texts]
+    stacks = [DeployStack(name, file, text, kept, shared.tags, deploy_command(target), target.bucket) for text in texts]
     return tuple(step for stack in stacks for step in (WriteFile(file, stack.template), stack))
 
 
-def plan(
+def plan_project(
     desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Target, *, prune: bool = False
 ) -> tuple[Step, ...]:
     """The steps of one project; `build` is None where the image is pushed already.
@@ -70,7 +70,7 @@ def plan(
         *((current.move,) if current.move else ()),
         *_task_stack(desired, current, target),
         *((push,) if push.change or push.kept else ()),
-        *files.plan_push(target, current.files),
+        *files.plan_files_push(target, current.files),
     )
 
 
@@ -85,7 +85,9 @@ def _repository_uri(current: CurrentState, target: Target) -> str:
 
 def _registry_stack(desired: DesiredProject, target: Target) -> tuple[Step, ...]:
     file, template, again = desired.place.build / "registry.yml", desired.registry_template, deploy_command(target)
-    stack = ChangeStack(resource_names.registry(target.name), file, template, {}, desired.tags, again, target.bucket)
+    stack = DeployStack(
+        resource_names.registry_stack(target.name), file, template, {}, desired.tags, again, target.bucket
+    )
     return WriteFile(file, template), stack
 
 
@@ -94,7 +96,7 @@ def _task_stack(desired: DesiredProject, current: CurrentState, target: Target) 
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
     moved_from = current.move.source if current.move else ""
     file, template, again = desired.place.build / "task.yml", desired.task_template, deploy_command(target)
-    stack = ChangeStack(target.name, file, template, parameters, desired.tags, again, target.bucket, moved_from)
+    stack = DeployStack(target.name, file, template, parameters, desired.tags, again, target.bucket, moved_from)
     return WriteFile(file, template), stack
 
 

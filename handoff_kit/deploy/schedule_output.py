@@ -12,7 +12,7 @@ from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summa
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.scheduling.expression import is_rate, rate_interval
 from handoff_kit.scheduling.next_times import NextTimes, next_times
-from handoff_kit.text import stamp, table
+from handoff_kit.text import table, timestamp
 from handoff_runtime.state import NONE
 
 _COUNT = 5
@@ -24,7 +24,7 @@ def next_times_table(schedules: Iterable[Schedule], now: datetime) -> str:
     return table(("SCHEDULE", "NEXT", "ZONE", "UTC"), rows) if rows else ""
 
 
-def notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
+def schedule_notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
     """What the table does not hold: rates, disabled schedules, and times that the clocks skip or repeat."""
     for one in schedules:
         if not one.enabled:
@@ -67,7 +67,7 @@ def _times_of(moment: datetime) -> tuple[str, str, str]:
     name = moment.tzname() or ""
     shown = f"UTC{offset[:3]}:{offset[3:]}"
     zone = shown if name.startswith(("+", "-")) or name == "UTC" else f"{name} ({shown})"
-    return f"{moment:%a %Y-%m-%d %H:%M:%S}", "UTC" if name == "UTC" else zone, stamp(moment)
+    return f"{moment:%a %Y-%m-%d %H:%M:%S}", "UTC" if name == "UTC" else zone, timestamp(moment)
 
 
 def _interval(expression: str) -> str:
@@ -155,7 +155,7 @@ def schedules_json(found: Iterable[ListedSchedule]) -> str:
             "name": one.summary.name,
             "expression": expression,
             "timezone": one.summary.timezone,
-            "next": stamp(one.next) if one.next else None,
+            "next": timestamp(one.next) if one.next else None,
             "every_seconds": int(rate_interval(expression).total_seconds()) if is_rate(expression) else None,
             "state": one.state,
         }

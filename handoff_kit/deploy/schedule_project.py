@@ -23,18 +23,18 @@ from handoff_kit.aws.ecs.overrides import MAX_OVERRIDES, check_data
 from handoff_kit.aws.ecs.secret_detection import config_mask
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
-from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace, nearest
+from handoff_kit.errors import AWSError, ProjectError
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import name_limits as limits
 from handoff_kit.project import params_document as documents
 from handoff_kit.project.model import Project
-from handoff_kit.project.patterns import SCHEDULE_NAME, is_form, is_name
+from handoff_kit.project.patterns import SCHEDULE_NAME, is_name, matches
 from handoff_kit.project.schedule_settings import Schedule
-from handoff_kit.remote.errors import AWSError
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
-from handoff_kit.steps import ChangeStack, RemoveStack, WriteFile
+from handoff_kit.steps import DeleteStack, DeployStack, WriteFile
+from handoff_kit.text import did_you_mean
 from handoff_runtime.store import ConfigFile
 
 
@@ -61,7 +61,7 @@ class ScheduleOptions:
 class DesiredSchedules:
     """All schedules that a project shall have; `again` is the command that deploys the same."""
 
-    place: ProjectPlace
+    place: ProjectPaths
     project: Project
     schedules: tuple[Schedule, ...]
     again: str
@@ -85,7 +85,7 @@ def from_options(options: ScheduleOptions) -> Schedule | None:
         raise ProjectError(f"--timezone: {problem[0]}", problem[1])
     if problem := expression_problem(kind, text, timezone):
         raise ProjectError(f"--{kind}: {problem[0]}", problem[1])
-    if not is_form(SCHEDULE_NAME, name):
+    if not matches(SCHEDULE_NAME, name):
         message = f"--name: found {name!r}, expected letters, digits, -, _ and ., at most 64 characters"
         raise ProjectError(message, "for example: --name nightly")
     return Schedule(name=name, timezone=timezone, data=_data_texts(options.data), **{kind: text})
@@ -100,7 +100,7 @@ def _data_texts(data: Mapping[str, Any]) -> dict[str, str]:
     return {name: one if isinstance(one, str) else json.dumps(one, separators=(",", ":")) for name, one in data.items()}
 
 
-def from_project(project: Project, place: ProjectPlace, stack: Target) -> tuple[Schedule, ...]:
+def from_project(project: Project, place: ProjectPaths, stack: Target) -> tuple[Schedule, ...]:
     """The schedules of the project file; an error where it has none."""
     if project.schedules:
         return project.schedules
@@ -110,7 +110,7 @@ def from_project(project: Project, place: ProjectPlace, stack: Target) -> tuple[
 
 
 def desired_schedules(
-    place: ProjectPlace,
+    place: ProjectPaths,
     project: Project,
     stack: Target,
     options: ScheduleOptions,
@@ -141,7 +141,7 @@ def remove_schedule(deployed: Sequence[Schedule], name: str, stack: Target) -> t
     known = [one.name for one in deployed]
     if name in known:
         return tuple(one for one in deployed if one.name != name)
-    meant = nearest(name, known)
+    meant = did_you_mean(name, known)
     hint = f"did you mean: --name {meant}" if meant else f"invoke schedule.list {stack.options}"
     raise ProjectError(f"--name: found {name!r}, expected a deployed schedule: {', '.join(known)}", hint)
 
@@ -166,9 +166,9 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
             )
 
 
-def check_secrets(place: ProjectPlace, project: Project, stack: Target, data: Mapping[str, Any]) -> None:
+def check_secrets(place: ProjectPaths, project: Project, stack: Target, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
-    files = documents.document(place, project, stack.environment)["files"] if data else ()
+    files = documents.params_document(place, project, stack.environment)["files"] if data else ()
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
     check_data(data, place.name, config)
 
@@ -190,19 +190,19 @@ def stack_parameters(network: TaskNetwork) -> dict[str, str]:
 
 def plan_schedules(
     desired: DesiredSchedules, parameters: Mapping[str, str], stack: Target
-) -> tuple[WriteFile | ChangeStack, ...]:
+) -> tuple[WriteFile | DeployStack, ...]:
     """The steps after which the schedule stack holds these schedules and no others."""
     place, deploy = desired.place, desired.project.deploy
     project = desired.project.model_copy(update={"schedules": desired.schedules})
-    for message, hint in limits.of_stack(stack.name, stack.environment, project):
+    for message, hint in limits.stack_name_problems(stack.name, stack.environment, project):
         raise ProjectError(f"{place.shown}: {message}", hint)
-    file, name = place.build / "schedule.yml", resource_names.schedule(stack.name)
+    file, name = place.build / "schedule.yml", resource_names.schedule_stack(stack.name)
     tags = {**deploy.tags, **resource_names.owner_tags(place.name, stack.environment)}
     text = render_schedule_template(place.root, place.name, desired.schedules, deploy, stack.name, stack.environment)
-    return (WriteFile(file, text), ChangeStack(name, file, text, parameters, tags, desired.again, stack.bucket))
+    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.again, stack.bucket))
 
 
-def delete_schedules(place: ProjectPlace, project: Project, stack: Target, name: str, options: ApplyOptions) -> int:
+def delete_schedules(place: ProjectPaths, project: Project, stack: Target, name: str, options: ApplyOptions) -> int:
     """Delete the schedule of a name, or all; how many steps changed something."""
     found, again = _schedule_stack(stack), f"invoke unschedule {stack.options}"
     if name and not found:
@@ -214,12 +214,12 @@ def delete_schedules(place: ProjectPlace, project: Project, stack: Target, name:
         if rest:
             desired = DesiredSchedules(place, project, rest, again)
             return apply(plan_schedules(desired, found.parameters, stack), stack, options)
-    return apply((RemoveStack(resource_names.schedule(stack.name), again),), stack, options)
+    return apply((DeleteStack(resource_names.schedule_stack(stack.name), again),), stack, options)
 
 
 def _schedule_stack(stack: Target) -> StackDescription | None:
     """The schedule stack with its template; one whose creation failed has no schedules."""
-    found = describe_existing(stack.clients, resource_names.schedule(stack.name), template=True)
+    found = describe_existing(stack.clients, resource_names.schedule_stack(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found
 
 

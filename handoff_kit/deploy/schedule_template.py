@@ -17,7 +17,7 @@ from typing import Any
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
-from handoff_kit.jinja import render
+from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule
 
@@ -66,7 +66,7 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
         "kept": escape_references([one.model_dump(exclude_defaults=True) | {"name": one.name} for one in ordered]),
         "outputs": list(_outputs(ordered)),
     }
-    return render(root, "schedule.yml.j2", values)
+    return render_template(root, "schedule.yml.j2", values)
 
 
 def _schedule_values(schedule: Schedule) -> dict[str, Any]:

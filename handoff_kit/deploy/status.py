@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from handoff_kit import resource_names
+from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
 from handoff_kit.aws.ecs.cluster import tasks_of_project
 from handoff_kit.aws.ecs.tasks import list_running_tasks, task_id
@@ -15,16 +16,14 @@ from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerp
 from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.image import build as building
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as documents
-from handoff_kit.project.load import load
+from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project
-from handoff_kit.remote import files
-from handoff_kit.remote.errors import AWSError, told
 from handoff_kit.scheduling.next_times import next_times
-from handoff_kit.text import stamp
+from handoff_kit.text import timestamp
 from handoff_runtime import keys
 from handoff_runtime.aws import lease
 from handoff_runtime.aws.clients import SSM, Clients
@@ -49,7 +48,7 @@ T = TypeVar("T")
 class LocalProject:
     """A project's file, the tag of its image, its params document; each None where `problems` prevent it."""
 
-    place: ProjectPlace
+    place: ProjectPaths
     project: Project | None = None
     image_tag: str | None = None
     params_document: Mapping[str, Any] | None = None
@@ -74,7 +73,7 @@ class AccountSnapshot:
 
 
 @dataclass(frozen=True)
-class Scheduled:
+class ScheduleStatus:
     """A deployed schedule and its next time; None where it is disabled, or a rate, which counts from its creation."""
 
     entry: ScheduleSummary
@@ -98,14 +97,14 @@ class ProjectStatus:
     local_tag: str | None
     params: str
     params_version: int | None
-    schedules: tuple[Scheduled, ...] = ()
+    schedules: tuple[ScheduleStatus, ...] = ()
     last_run: Mapping[str, Any] | None = None
     is_last_run_unknown: bool = False
     problems: tuple[str, ...] = field(default=())
     stored_only: tuple[str, ...] = ()
 
     @property
-    def next_schedule(self) -> Scheduled | None:
+    def next_schedule(self) -> ScheduleStatus | None:
         """The schedule with the earliest next time."""
         timed = [one for one in self.schedules if one.next_time]
         return min(timed, key=lambda one: one.next_time.timestamp() if one.next_time else 0, default=None)
@@ -125,25 +124,27 @@ class ProjectDetail:
 
 
 def read_statuses(
-    places: Sequence[ProjectPlace], environment: str, environ: Mapping[str, str], clients: Clients
+    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], clients: Clients
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
     """All projects, and notes of what could not be read: a call a project, and a few for all of them."""
-    if resource_names.given_stack(environ) and len(places) > 1:
+    if resource_names.stack_from_environment(environ) and len(places) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
-    account = _read_account(clients, f"{resource_names.shared(environment)}-")
-    _check_owner(places[0], environment, environ, account.stacks.get(resource_names.given_stack(environ) or ""))
+    account = _read_account(clients, f"{resource_names.shared_stack(environment)}-")
+    _check_owner(
+        places[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
+    )
     local_projects = [_read_local(place, environment) for place in places]
     targets, notes = _targets(local_projects, environment, environ, clients, account)
     return _statuses(local_projects, targets, account, notes)
 
 
 def read_status(
-    place: ProjectPlace, environment: str, environ: Mapping[str, str], clients: Clients
+    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Clients
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
     """One project with its files and tasks, and notes of what could not be read."""
     name = target_by_name(place, environment, environ, clients, "").name
-    account = _read_account(clients, name, (name, resource_names.schedule(name)))
+    account = _read_account(clients, name, (name, resource_names.schedule_stack(name)))
     _check_owner(place, environment, environ, account.stacks.get(name))
     local = _read_local(place, environment)
     targets, notes = _targets([local], environment, environ, clients, account)
@@ -169,7 +170,7 @@ def _read_account(clients: Clients, prefix: str, stack_names: Sequence[str] = ()
 
 def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
     filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
-    with told():
+    with translate_store_errors():
         pages = list(
             clients.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=PARAMETERS_PER_PAGE)
         )
@@ -180,22 +181,22 @@ def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
 
 
 def _check_owner(
-    place: ProjectPlace, environment: str, environ: Mapping[str, str], found: StackDescription | None
+    place: ProjectPaths, environment: str, environ: Mapping[str, str], found: StackDescription | None
 ) -> None:
     """Refuse a STACK_NAME of another project."""
-    if found and resource_names.given_stack(environ):
+    if found and resource_names.stack_from_environment(environ):
         check_owner(found, resource_names.owner_tags(place.name, environment))
 
 
-def _read_local(place: ProjectPlace, environment: str) -> LocalProject:
+def _read_local(place: ProjectPaths, environment: str) -> LocalProject:
     """Whatever is wrong with a project becomes a problem of it, so that the others are shown."""
     problems: list[str] = []
-    project = _attempt(problems, lambda: load(place.file, place.shown))
+    project = _attempt(problems, lambda: load_project(place.file, place.shown))
     if project is None:
         return LocalProject(place, problems=tuple(problems))
-    source = _attempt(problems, lambda: building.source(place, project, project.deploy.platform))
+    source = _attempt(problems, lambda: building.image_source(place, project, project.deploy.platform))
     tag = source.digest[: building.TAG_LENGTH] if source else None
-    document = _attempt(problems, lambda: documents.document(place, project, environment))
+    document = _attempt(problems, lambda: documents.params_document(place, project, environment))
     return LocalProject(place, project, tag, document, tuple(problems))
 
 
@@ -250,7 +251,7 @@ def _statuses(
         if isinstance(lock, Found) and lock.damage
     ]
     found = each(
-        lambda one: compare(*one, account, now, read_params=_read_params),
+        lambda one: compare_project(*one, account, now, read_params=_read_params),
         zip(projects, targets, locks, strict=True),
         FINGERPRINTS_AT_ONCE,
     )
@@ -282,7 +283,7 @@ def _read_params(target: Target) -> Mapping[str, Any] | None:
     return stored.document if stored else None
 
 
-def compare(
+def compare_project(
     local: LocalProject,
     target: Target,
     lock: Lock,
@@ -292,7 +293,7 @@ def compare(
     read_params: Callable[[Target], Mapping[str, Any] | None] = lambda _: None,
 ) -> ProjectStatus:
     """Compare a local project with its deployment; stored params are read only where the fingerprints differ."""
-    task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule(target.name))
+    task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule_stack(target.name))
     deployed_tag = task.outputs.get("Source") if task else None
     params, params_version, stored_only = _compare_params(local, target, account, read_params)
     return ProjectStatus(
@@ -306,7 +307,9 @@ def compare(
         local.image_tag,
         params,
         params_version,
-        tuple(Scheduled(entry, _next_time(entry, now)) for entry in deployed_summaries(schedule)) if schedule else (),
+        tuple(ScheduleStatus(entry, _next_time(entry, now)) for entry in deployed_summaries(schedule))
+        if schedule
+        else (),
         None if isinstance(lock, str) else _last_run(lock),
         isinstance(lock, str),
         local.problems,
@@ -358,7 +361,7 @@ def _last_run(lock: Found | None) -> Mapping[str, Any] | None:
 
 def _compare_files(local: LocalProject, target: Target) -> str:
     try:
-        plan = files.compare(target, local.place)
+        plan = files.compare_files(target, local.place)
     except AWSError as error:
         return f"{UNKNOWN}: {error.message}"
     if plan.send:
@@ -376,6 +379,6 @@ def _running_tasks(target: Target, project: Project) -> tuple[str, ...]:
 
 def _describe_task(task: Mapping[str, Any]) -> str:
     began = task.get("startedAt") or task.get("createdAt")
-    since = f" since {stamp(began)}" if began else ""
+    since = f" since {timestamp(began)}" if began else ""
     by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
     return f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import Any
 
-from handoff_kit.deploy.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus, Scheduled
-from handoff_kit.text import elapsed, stamp, table
+from handoff_kit.deploy.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus, ScheduleStatus
+from handoff_kit.text import duration, table, timestamp
 from handoff_runtime.terminal import safe_name
 
 MINUTES = len("2026-01-31T06:00")
@@ -18,7 +18,7 @@ GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 WIDTH = 10
 
 
-def table_of(statuses: Iterable[ProjectStatus]) -> str:
+def status_table(statuses: Iterable[ProjectStatus]) -> str:
     """One line a project under a head."""
     rows = [_row(status) for status in statuses]
     return table(HEAD, rows) if rows else ""
@@ -41,7 +41,7 @@ def _row(status: ProjectStatus) -> tuple[str, ...]:
 
 def _next_run(status: ProjectStatus) -> str:
     if status.next_schedule and status.next_schedule.next_time:
-        return f"{stamp(status.next_schedule.next_time)[:MINUTES]}Z"
+        return f"{timestamp(status.next_schedule.next_time)[:MINUTES]}Z"
     rates = [one for one in status.schedules if one.entry.enabled]
     return rates[0].entry.expression if rates else NOTHING
 
@@ -52,7 +52,7 @@ def _outcome(last: Mapping[str, Any]) -> str:
     return str(last["outcome"]) if last.get("exit") in (0, None) else f"{last['outcome']} ({last['exit']})"
 
 
-def page(status: ProjectStatus, detail: ProjectDetail) -> str:
+def status_page(status: ProjectStatus, detail: ProjectDetail) -> str:
     """One project, a line for each part of it."""
     return "".join(f"{name:<{WIDTH}} {safe_name(text)}\n" for name, text in _lines(status, detail))
 
@@ -75,7 +75,7 @@ def _lines(status: ProjectStatus, detail: ProjectDetail) -> Iterator[tuple[str, 
     yield from (("task", task) for task in detail.tasks)
 
 
-def _schedule(one: Scheduled) -> str:
+def _schedule(one: ScheduleStatus) -> str:
     entry, time = one.entry, one.next_time
     text = f"{entry.name}: {entry.expression} {entry.timezone}"
     if time is None:
@@ -86,12 +86,12 @@ def _schedule(one: Scheduled) -> str:
 
 def _last_run(last: Mapping[str, Any]) -> str:
     reason = f": {last['reason']}" if last.get("reason") else ""
-    took = "" if last["outcome"] == RUNNING else f" after {elapsed(last.get('seconds'))}"
+    took = "" if last["outcome"] == RUNNING else f" after {duration(last.get('seconds'))}"
     started = f"{str(last.get('started_at'))[:19]}Z"
     return f"{last['run_id']} of {started} ({last.get('trigger')}): {_outcome(last)}{took}{reason}"
 
 
-def to_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None = None) -> str:
+def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None = None) -> str:
     """One JSON object a line."""
     more = {"files": detail.files, "tasks": list(detail.tasks)} if detail else {}
     return "".join(f"{json.dumps({**_object(status), **more}, ensure_ascii=False)}\n" for status in statuses)
@@ -115,11 +115,11 @@ def _object(status: ProjectStatus) -> dict[str, Any]:
                 "expression": one.entry.expression,
                 "timezone": one.entry.timezone,
                 "enabled": one.entry.enabled,
-                "next": stamp(one.next_time) if one.next_time else None,
+                "next": timestamp(one.next_time) if one.next_time else None,
             }
             for one in status.schedules
         ],
-        "next_run": stamp(following.next_time) if following and following.next_time else None,
+        "next_run": timestamp(following.next_time) if following and following.next_time else None,
         "last_run": dict(status.last_run) if status.last_run else None,
         "problems": list(status.problems),
     }

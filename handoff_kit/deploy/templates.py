@@ -13,10 +13,10 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.errors import ProjectError
-from handoff_kit.jinja import render
-from handoff_kit.names import ProjectPlace, known
+from handoff_kit.jinja import render_template
+from handoff_kit.paths import ProjectPaths, project_names
 from handoff_kit.project.deploy_settings import Statement
-from handoff_kit.project.load import load_all
+from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Keep, Project
 from handoff_runtime import keys
 
@@ -28,19 +28,21 @@ _FILLED = re.compile(r"\$\{AWS::(?:AccountId|Partition|Region)\}")
 _OTHER = re.compile(r"\$\{(?!AWS::(?:AccountId|Partition|Region)\})")
 
 
-def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = None, *, projects: bool = True) -> str:
+def render_shared_template(
+    root: Path, environment: str, loaded: Mapping[str, Project] | None = None, *, projects: bool = True
+) -> str:
     """The template of the shared stack of an environment, whose bucket has rules for all projects under a root.
 
     The projects in `loaded` are not read again. Without `projects` it is short enough to be sent before there is a
     bucket to send it by.
     """
-    every, loaded = known(root) if projects else (), loaded or {}
-    found = {**loaded, **load_all(ProjectPlace(name, root) for name in every if name not in loaded)}
-    ruled = [(name, lifecycle_rules(resource_names.stack(name, environment), found[name].keep)) for name in every]
+    every, loaded = project_names(root) if projects else (), loaded or {}
+    found = {**loaded, **load_projects(ProjectPaths(name, root) for name in every if name not in loaded)}
+    ruled = [(name, lifecycle_rules(resource_names.stack_name(name, environment), found[name].keep)) for name in every]
     _check_count(ruled)
     values = {
         "environment": environment,
-        "name": resource_names.shared(environment),
+        "name": resource_names.shared_stack(environment),
         "cluster": resource_names.cluster(environment),
         "topic": resource_names.topic(environment),
         "bucket": f"handoff-{environment.lower()}-${{AWS::AccountId}}-${{AWS::Region}}",  # for Fn::Sub
@@ -48,16 +50,16 @@ def shared(root: Path, environment: str, loaded: Mapping[str, Project] | None = 
         "templates": f"{resource_names.TEMPLATES}/",
         "projects": ruled,
     }
-    return render(root, "shared.yml.j2", values)
+    return render_template(root, "shared.yml.j2", values)
 
 
-def registry(root: Path, project: str, stack: str, environment: str) -> str:
+def render_registry_template(root: Path, project: str, stack: str, environment: str) -> str:
     """The template of the stack that holds a project's images."""
     values = {"project": project, "environment": environment, "repository": resource_names.repository(stack)}
-    return render(root, "registry.yml.j2", values)
+    return render_template(root, "registry.yml.j2", values)
 
 
-def task(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
+def render_task_template(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
     """The template of a project's task stack."""
     deploy, runs = loaded.deploy, keys.run(stack, "").removesuffix("/")
     values = {
@@ -80,11 +82,11 @@ def task(root: Path, project: str, loaded: Project, stack: str, environment: str
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
-    return render(root, "task.yml.j2", values)
+    return render_template(root, "task.yml.j2", values)
 
 
 @dataclass(frozen=True)
-class Rule:
+class LifecycleRule:
     """A lifecycle rule of the bucket, for the objects whose keys begin with `prefix`.
 
     They expire `days` after they are written (None: never), and an earlier version `replaced_days` after it is
@@ -98,22 +100,22 @@ class Rule:
     newest: int | None = None
 
 
-def lifecycle_rules(stack: str, keep: Keep) -> tuple[Rule, ...]:
+def lifecycle_rules(stack: str, keep: Keep) -> tuple[LifecycleRule, ...]:
     """How long the bucket keeps what the runs of a project store there."""
     runs, history = keys.run(stack, "").removesuffix("/"), keys.history(stack)
     # artifacts, files and the lock begin with a dot and share a rule, since a bucket has few
-    replaced = Rule(f"{stack}-lock", keys.lease(stack), None, 1)  # each heartbeat replaces it
+    replaced = LifecycleRule(f"{stack}-lock", keys.lease(stack), None, 1)  # each heartbeat replaces it
     if keep.artifacts is not None:
-        replaced = Rule(f"{stack}-replaced", f"{stack}/.", None, keep.artifacts)
+        replaced = LifecycleRule(f"{stack}-replaced", f"{stack}/.", None, keep.artifacts)
     return (
-        *([Rule(f"{stack}-runs", runs, keep.runs, 1)] if keep.runs else []),
-        Rule(f"{stack}-history", history, keep.runs, 1),  # each run replaces the index of its day
+        *([LifecycleRule(f"{stack}-runs", runs, keep.runs, 1)] if keep.runs else []),
+        LifecycleRule(f"{stack}-history", history, keep.runs, 1),  # each run replaces the index of its day
         replaced,
-        Rule(f"{stack}-states", keys.state(stack), None, 1, keep.states),
+        LifecycleRule(f"{stack}-states", keys.state(stack), None, 1, keep.states),
     )
 
 
-def _check_count(projects: Sequence[tuple[str, Sequence[Rule]]]) -> None:
+def _check_count(projects: Sequence[tuple[str, Sequence[LifecycleRule]]]) -> None:
     """S3 refuses a lifecycle with too many rules as a whole."""
     count = RULES_FOR_ALL + sum(len(rules) for _, rules in projects)
     if count > MOST_RULES:

@@ -13,11 +13,10 @@ from handoff_kit import text
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import checks, context, dockerfile
 from handoff_kit.image.builder import Ask, Builder
-from handoff_kit.image.context import Entry
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import patterns
 from handoff_kit.project.model import Project
-from handoff_kit.steps import RunCommand, Step, WriteContext, WriteFile
+from handoff_kit.steps import Entry, RunCommand, Step, WriteContext, WriteFile
 from handoff_kit.venvs import locks
 
 CONTEXT = "handoff.context"
@@ -55,10 +54,10 @@ HINTS = (
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """The Dockerfile and the context of an image, for one platform."""
 
-    place: ProjectPlace
+    place: ProjectPaths
     dockerfile: str
     context: tuple[Entry, ...]
     platform: str
@@ -66,20 +65,20 @@ class Source:
     @property
     def digest(self) -> str:
         """sha256 of Dockerfile, context and platform, in hexadecimal."""
-        return context.digest(self.dockerfile, self.platform, self.context)
+        return context.context_digest(self.dockerfile, self.platform, self.context)
 
     @property
     def reference(self) -> str:
         """The name of the image, with a tag of its content."""
-        return f"{repository(self.place.name)}:{self.digest[:TAG_LENGTH]}"
+        return f"{repository_name(self.place.name)}:{self.digest[:TAG_LENGTH]}"
 
 
-def repository(project: str) -> str:
+def repository_name(project: str) -> str:
     """The name of a project's images, as a registry takes it: lower case, single separators."""
     return "handoff-" + re.sub(r"[_-]+", "-", project.lower()).strip("-")
 
 
-def checked(tag: str) -> str:
+def check_tag(tag: str) -> str:
     """The name of an image, if a registry takes it."""
     if re.fullmatch(patterns.BASE.strip("^$"), tag) and "@" not in tag:
         return tag
@@ -87,20 +86,22 @@ def checked(tag: str) -> str:
     raise ProjectError(message, "for example: --tag mine:1.2")
 
 
-def source(place: ProjectPlace, project: Project, platform: str) -> Source:
+def image_source(place: ProjectPaths, project: Project, platform: str) -> ImageSource:
     """The source of the project's image; ProjectError where something prevents a build."""
     checks.check_image(place, project)
-    return Source(place, dockerfile.render(place, project), context.entries(place, project), platform)
+    return ImageSource(
+        place, dockerfile.render_dockerfile(place, project), context.context_entries(place, project), platform
+    )
 
 
-def plan_render(made: Source) -> tuple[Step, ...]:
+def plan_render(made: ImageSource) -> tuple[Step, ...]:
     """The steps that write Dockerfile and context to build/."""
     build = made.place.build
     return (WriteFile(build / "Dockerfile", made.dockerfile), WriteContext(build / "context", made.context))
 
 
 def plan_build(
-    made: Source,
+    made: ImageSource,
     builder: Builder,
     there: Mapping[str, Any] | None,
     *,
@@ -114,7 +115,7 @@ def plan_build(
 
     `settings` are names of index settings that are set here; their values go by the environment.
     """
-    if is_current(there, made) and not no_cache:
+    if is_image_current(there, made) and not no_cache:
         return ()
     options = ["--platform", platform] if platform else []
     options += ["--no-cache"] if no_cache else []
@@ -127,27 +128,27 @@ def plan_build(
     return (*plan_render(made), run)
 
 
-def is_current(image: Mapping[str, Any] | None, made: Source) -> bool:
+def is_image_current(image: Mapping[str, Any] | None, made: ImageSource) -> bool:
     """Whether an image was built from this source."""
-    return image is not None and label(image, CONTEXT) == made.digest
+    return image is not None and label_of(image, CONTEXT) == made.digest
 
 
-def existing(made: Source, builder: Builder) -> str:
+def built_image(made: ImageSource, builder: Builder) -> str:
     """The name of the project's image, if it is built and up to date; else ImageError."""
-    if is_current(builder.image(made.reference), made):
+    if is_image_current(builder.image(made.reference), made):
         return made.reference
     name = made.place.name
     message = f"image of {name}: no image of the current project files, expected {made.reference}"
     raise ImageError(message, f"invoke build --project {name}")
 
 
-def label(image: Mapping[str, Any], name: str) -> str:
+def label_of(image: Mapping[str, Any], name: str) -> str:
     """A label of an image, as `image inspect` shows it."""
     labels = (image.get("Config") or {}).get("Labels") or image.get("Labels") or {}
     return str(labels.get(name, ""))
 
 
-def git_revision(place: ProjectPlace, ask: Ask) -> str:
+def git_revision(place: ProjectPaths, ask: Ask) -> str:
     """The commit, followed by `+changed` where the project's files differ from it; empty outside of git."""
     git = ("git", "-C", str(place.directory))
     commit = ask((*git, "rev-parse", "HEAD"))
@@ -190,14 +191,14 @@ def inspected_image(found: Mapping[str, Any]) -> Image:
     zone = re.search(r"[+-]\d\d:\d\d$", found["Created"])
     created = datetime.fromisoformat(found["Created"][:19] + (zone.group() if zone else "+00:00"))
     return Image(
-        project=label(found, PROJECT),
+        project=label_of(found, PROJECT),
         names=tuple(found.get("RepoTags") or ()),
         id=f"sha256:{found['Id'].removeprefix('sha256:')}",
         size=found["Size"],
         created=created.astimezone(timezone.utc),
         platform=f"{found['Os']}/{found['Architecture']}",
-        revision=label(found, REVISION),
-        context=label(found, CONTEXT),
+        revision=label_of(found, REVISION),
+        context=label_of(found, CONTEXT),
     )
 
 

@@ -67,7 +67,7 @@ def ask(argv: Sequence[str]) -> Answer:
     return Answer(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
-def find(choice: str | None, which: Callable[[str], str | None] = shutil.which, asking: Ask = ask) -> Builder:
+def find_builder(choice: str | None, which: Callable[[str], str | None] = shutil.which, asking: Ask = ask) -> Builder:
     """The builder of this name; with `auto` docker, else podman: the first that works."""
     kinds: tuple[Literal["docker", "podman"], ...] = ("docker", "podman")
     chosen = tuple(kind for kind in kinds if choice in (None, "auto", kind))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.venvs import locks
 from handoff_runtime.terminal import safe_name
@@ -26,21 +26,21 @@ class ImageProblem:
     fatal: bool = True
 
 
-def find_image_problems(place: ProjectPlace, project: Project) -> tuple[ImageProblem, ...]:
-    rules: tuple[Callable[[ProjectPlace, Project], Iterator[ImageProblem]], ...] = (
+def find_image_problems(place: ProjectPaths, project: Project) -> tuple[ImageProblem, ...]:
+    rules: tuple[Callable[[ProjectPaths, Project], Iterator[ImageProblem]], ...] = (
         *(_locks, _undeclared_venvs, _local_packages, _git, _files, credential_problems),
     )
     return tuple(found for rule in rules for found in rule(place, project))
 
 
-def check_image(place: ProjectPlace, project: Project) -> None:
+def check_image(place: ProjectPaths, project: Project) -> None:
     """Raise the first problem that is fatal."""
     for found in find_image_problems(place, project):
         if found.fatal:
             raise ProjectError(found.message, found.hint)
 
 
-def _locks(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+def _locks(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """Every venv of the image is created from its lock."""
     again = f"invoke install --project {place.name}"
     for venv in project.venvs:
@@ -59,7 +59,7 @@ def _locks(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
             yield ImageProblem(error.message, error.hint or again)
 
 
-def _undeclared_venvs(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+def _undeclared_venvs(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """A venv that a stage names by its path alone exists on this machine only."""
     declared = {venv.directory for venv in project.venvs}
     for directory in dict.fromkeys(stage.venv for stage in project.stages if stage.venv and stage.venv not in declared):
@@ -68,7 +68,7 @@ def _undeclared_venvs(place: ProjectPlace, project: Project) -> Iterator[ImagePr
         yield ImageProblem(message, f"declare it: venvs: {{{name}: [PACKAGE]}}, and name it on the stage: venv: {name}")
 
 
-def _local_packages(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+def _local_packages(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """A directory that a venv installs must be part of the project."""
     for venv in project.venvs:
         for path in filter(None, map(locks.local_path, venv.requirements)):
@@ -76,14 +76,14 @@ def _local_packages(place: ProjectPlace, project: Project) -> Iterator[ImageProb
                 message = f"{place.shown}: venv {venv.name} installs {path}, expected a path inside the project"
                 hint = f"copy it to projects/{place.name}/, and name it so: ./{path.rpartition('/')[2]}"
                 yield ImageProblem(message, hint)
-            elif not context.enters(place, project, path):
+            elif not context.enters_image(place, project, path):
                 message = f"{place.shown}: venv {venv.name} installs {path}, which stays out of an image"
                 yield ImageProblem(
                     message, "move it elsewhere in the project: docs/concepts/images.md lists what never enters"
                 )
 
 
-def _git(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+def _git(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     has_git = any(name.split("=")[0] == "git" for name in project.image.build_packages)
     for venv in project.venvs:
         if not has_git and any("git+" in requirement for requirement in venv.requirements):
@@ -92,8 +92,8 @@ def _git(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
             yield ImageProblem(message, hint, fatal=False)
 
 
-def _files(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
-    size = context.size(place, project)
+def _files(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
+    size = context.project_size(place, project)
     if size > LARGE:
         message = f"projects/{place.name}: {size / 1e6:,.0f} MB of files would enter the image, at most 500 MB expected"
         hint = "leave some out: image: {exclude: [PATH]}; what a run only reads may lie in files/, or in S3"
@@ -103,9 +103,9 @@ def _files(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
         yield ImageProblem(message, "exclude files in project.yml: image: {exclude: [PATH]}", fatal=False)
 
 
-def credential_problems(place: ProjectPlace, project: Project) -> Iterator[ImageProblem]:
+def credential_problems(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """Files that stay out of the image because they look like credentials."""
-    found = context.credentials(place, project)
+    found = context.credential_files(place, project)
     if found:
         more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
         listed = ", ".join(map(safe_name, found[:MAX_LISTED])) + more

@@ -18,15 +18,15 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 import handoff_runtime
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.credentials import is_credential
-from handoff_kit.names import NEVER_IN_IMAGE, OUTSIDE_IMAGE, ProjectPlace
+from handoff_kit.paths import NEVER_IN_IMAGE, OUTSIDE_IMAGE, ProjectPaths
 from handoff_kit.project.model import Project
+from handoff_kit.steps import Entry
 
 NEVER_DIRECTORIES = (".env", ".env.*")  # files of these names are credentials
 USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
@@ -35,33 +35,9 @@ PARTS = Path(__file__).with_name("parts")
 RUNTIME = Path(handoff_runtime.__file__).parent
 VOLUMES = (".artifacts", ".env")
 BLOCK = 1 << 20
-FIRST_TIME = 315_532_800  # 1980-01-01, the first that every archive can hold
-TIMES = 1 << 30  # 34 years
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A path of the context: a directory (no source), a link (its target) or a file (source, size and sha256)."""
-
-    path: str
-    mode: int
-    source: Path | None = None
-    target: str | None = None
-    size: int = 0
-    sha256: str | None = None
-
-    @property
-    def time(self) -> int:
-        """The time of its last change (seconds since the epoch), which follows from its content.
-
-        One time for all would not do: BuildKit takes a file of the same path, size and time for the one it was
-        sent before (its fsutil compares no more), and would build a new image from an old file.
-        """
-        content = self.sha256 or (hashlib.sha256(self.target.encode()).hexdigest() if self.target else "0")
-        return FIRST_TIME + int(content[:8], 16) % TIMES
-
-
-def entries(place: ProjectPlace, project: Project) -> tuple[Entry, ...]:
+def context_entries(place: ProjectPaths, project: Project) -> tuple[Entry, ...]:
     """All entries of the context, by path."""
     found = [
         *_tree("project", _project_files(place, project), place),
@@ -73,25 +49,25 @@ def entries(place: ProjectPlace, project: Project) -> tuple[Entry, ...]:
     return tuple(sorted(found, key=lambda entry: entry.path))
 
 
-def digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
+def context_digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
     """sha256 of Dockerfile, platform and context, in hexadecimal."""
     lines = [[entry.path, entry.mode, entry.target, entry.sha256] for entry in context]
     return hashlib.sha256(json.dumps([dockerfile, platform, lines]).encode()).hexdigest()
 
 
-def size(place: ProjectPlace, project: Project) -> int:
+def project_size(place: ProjectPaths, project: Project) -> int:
     """Bytes of the project's own files."""
     return sum(path.lstat().st_size for _, path in _project_files(place, project) if not path.is_dir())
 
 
-def enters(place: ProjectPlace, project: Project, name: str) -> bool:
+def enters_image(place: ProjectPaths, project: Project, name: str) -> bool:
     """Whether a path of the project becomes part of the image, with its parents."""
     whole = [path.as_posix() for path in (PurePosixPath(name), *PurePosixPath(name).parents)]
     found = [(place.directory / part, part) for part in whole if part != "."]
     return not any(_stays_out(path, part, project) or _is_secret(path, part, project) for path, part in found)
 
 
-def credentials(place: ProjectPlace, project: Project) -> tuple[str, ...]:
+def credential_files(place: ProjectPaths, project: Project) -> tuple[str, ...]:
     """The project's paths that stay out because they are credentials; a directory stands for all in it."""
     return tuple(sorted(name for name, _, secret in _walk(place, project) if secret))
 
@@ -112,12 +88,12 @@ def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
             yield inside.as_posix(), path
 
 
-def _project_files(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path]]:
+def _project_files(place: ProjectPaths, project: Project) -> Iterator[tuple[str, Path]]:
     """The project's paths that enter, relative to it."""
     return ((name, path) for name, path, secret in _walk(place, project) if not secret)
 
 
-def _walk(place: ProjectPlace, project: Project) -> Iterator[tuple[str, Path, bool]]:
+def _walk(place: ProjectPaths, project: Project) -> Iterator[tuple[str, Path, bool]]:
     """The project's paths, and whether each is a credential, without what else stays out."""
     waiting = [place.directory]
     while waiting:
@@ -163,7 +139,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _tree(top: str, paths: Iterable[tuple[str, Path]], place: ProjectPlace) -> Iterator[Entry]:
+def _tree(top: str, paths: Iterable[tuple[str, Path]], place: ProjectPaths) -> Iterator[Entry]:
     yield _directory(top)
     for name, path in paths:
         inside = f"{top}/{name}"
@@ -177,7 +153,7 @@ def _directory(path: str) -> Entry:
     return Entry(path, 0o755)
 
 
-def _link(inside: str, name: str, path: Path, place: ProjectPlace) -> Entry:
+def _link(inside: str, name: str, path: Path, place: ProjectPaths) -> Entry:
     """A link stays a link: its target enters by its own path, or not at all."""
     target = str(path.readlink())
     led = os.path.normpath(PurePosixPath(name).parent / target)
@@ -189,7 +165,7 @@ def _link(inside: str, name: str, path: Path, place: ProjectPlace) -> Entry:
     return Entry(inside, 0o777, target=target)
 
 
-def _file(inside: str, path: Path, place: ProjectPlace) -> Entry:
+def _file(inside: str, path: Path, place: ProjectPaths) -> Entry:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -200,5 +176,5 @@ def _file(inside: str, path: Path, place: ProjectPlace) -> Entry:
         raise ProjectError(f"{_shown(path, place)}: {error.strerror}, expected a readable file") from None
 
 
-def _shown(path: Path, place: ProjectPlace) -> str:
+def _shown(path: Path, place: ProjectPaths) -> str:
     return path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else str(path)

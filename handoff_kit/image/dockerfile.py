@@ -16,7 +16,7 @@ from handoff_kit.venvs import locks
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handoff_kit.names import ProjectPlace
+    from handoff_kit.paths import ProjectPaths
     from handoff_kit.project.model import Project, Venv
 
 
@@ -42,7 +42,7 @@ class BuiltVenv:
     paths: list[str]
 
 
-def render(place: ProjectPlace, project: Project) -> str:
+def render_dockerfile(place: ProjectPaths, project: Project) -> str:
     """The Dockerfile; RenderError tells where a template is wrong."""
     own = place.directory / NAME
     values = _values(place, project)
@@ -55,7 +55,7 @@ def render(place: ProjectPlace, project: Project) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _values(place: ProjectPlace, project: Project) -> dict[str, Any]:
+def _values(place: ProjectPaths, project: Project) -> dict[str, Any]:
     return {
         "project": place.name,
         "version": _version(),
@@ -81,9 +81,9 @@ def _version() -> str:
         return "unknown"
 
 
-def _render_error(place: ProjectPlace, own: Path, error: Exception) -> RenderError:
-    name, line = jinja.locate(error)
+def _render_error(place: ProjectPaths, own: Path, error: Exception) -> RenderError:
+    name, line = jinja.error_location(error)
     is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own.is_file())
     where = f"projects/{place.name}/{NAME}" if is_own else name or NAME
     hint = "docs/concepts/images.md lists the blocks and values"
-    return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.reason(error)}", hint)
+    return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}", hint)

@@ -6,7 +6,7 @@ import re
 
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image.builder import Builder
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step
 
@@ -30,7 +30,7 @@ CAUSES = (
 )
 
 
-def checked(repository: str) -> str:
+def check_repository(repository: str) -> str:
     """The repository, if it is one and names no tag."""
     hint = "for example: --repository registry.example.com/team/elements"
     if not repository:
@@ -42,7 +42,7 @@ def checked(repository: str) -> str:
     return repository
 
 
-def named(repository: str, tag: str) -> str:
+def registry_reference(repository: str, tag: str) -> str:
     """The image's name in the registry."""
     if not re.fullmatch(r"\w[\w.-]{0,127}", tag, re.ASCII):
         rule = "at most 128 letters, digits, _, . and -, beginning with none of the last two"
@@ -50,7 +50,7 @@ def named(repository: str, tag: str) -> str:
     return f"{repository}:{tag}"
 
 
-def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) -> RunCommand:
+def plan_login(builder: Builder, host: str, password: str, place: ProjectPaths) -> RunCommand:
     """The step that signs in to ECR; the password goes by standard input and is valid for twelve hours.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
@@ -59,7 +59,7 @@ def plan_login(builder: Builder, host: str, password: str, place: ProjectPlace) 
     return RunCommand(argv, place.root, f"sign in to {host}", telling=CAUSES, given=password)
 
 
-def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, again: str = "") -> tuple[Step, ...]:
+def plan_push(builder: Builder, image: str, target: str, place: ProjectPaths, again: str = "") -> tuple[Step, ...]:
     """The steps that name the image for the registry, and push it; `again` is the command that signed in to ECR."""
     # The registry is the first part of a name, where that is a host (distribution/reference)
     first, slash, _ = target.partition("/")
@@ -79,7 +79,7 @@ def plan_push(builder: Builder, image: str, target: str, place: ProjectPlace, ag
     )
 
 
-def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
+def pushed_digest(builder: Builder, target: str, place: ProjectPaths) -> str:
     """The digest of an image in the registry (sha256:...)."""
     repository = target.rpartition(":")[0]
     if builder.kind == "podman":
@@ -93,5 +93,5 @@ def pushed(builder: Builder, target: str, place: ProjectPlace) -> str:
     return str(found[0])
 
 
-def _digest_file(place: ProjectPlace) -> str:
+def _digest_file(place: ProjectPaths) -> str:
     return (place.build / DIGEST_FILE).relative_to(place.root).as_posix()

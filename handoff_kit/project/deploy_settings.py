@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StringConstraints, Tag
 
 from handoff_kit.project import suggestions
-from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories
+from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories_of
 from handoff_kit.project.fields import Flag, Form, Key, Text, as_list, as_memory, as_retention, integer, number_of
 from handoff_kit.project.patterns import (
     ACTION,
@@ -115,7 +115,7 @@ class Statement(BaseModel):
 
 def _least_memory(validated: Mapping[str, Any]) -> int:
     """The least memory that goes with the cpu."""
-    return (memories(validated.get("cpu", _CPU)) or memories(_CPU))[0]
+    return (memories_of(validated.get("cpu", _CPU)) or memories_of(_CPU))[0]
 
 
 def _kind(value: object) -> str:

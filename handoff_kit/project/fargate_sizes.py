@@ -25,26 +25,26 @@ CPUS = tuple(SIZES)
 MEMORIES = tuple(sorted({size for sizes in SIZES.values() for size in sizes}))
 
 
-def memories(cpu: int) -> tuple[int, ...]:
+def memories_of(cpu: int) -> tuple[int, ...]:
     """The memory, in MiB, that goes with so many CPU units; nothing where Fargate has no such number."""
     return SIZES.get(cpu, ())
 
 
-def larger(cpu: int, memory: int) -> tuple[int, int] | None:
+def next_larger(cpu: int, memory: int) -> tuple[int, int] | None:
     """The next valid pair with more memory: the same CPU if it has one, else the next; None at the end."""
     for units in CPUS:
-        if units >= cpu and (more := next((size for size in memories(units) if size > memory), None)):
+        if units >= cpu and (more := next((size for size in memories_of(units) if size > memory), None)):
             return units, more
     return None
 
 
-def sizes_told(sizes: Sequence[int]) -> str:
+def format_sizes(sizes: Sequence[int]) -> str:
     """Few sizes one by one, many by their ends and their step."""
-    if sizes == memories(CPUS[0]):
-        return f"{', '.join(map(size_told, sizes[:-1]))} or {size_told(sizes[-1])}"
-    return f"{size_told(sizes[0])} to {size_told(sizes[-1])} in steps of {size_told(sizes[1] - sizes[0])}"
+    if sizes == memories_of(CPUS[0]):
+        return f"{', '.join(map(format_size, sizes[:-1]))} or {format_size(sizes[-1])}"
+    return f"{format_size(sizes[0])} to {format_size(sizes[-1])} in steps of {format_size(sizes[1] - sizes[0])}"
 
 
-def size_told(mebibytes: int) -> str:
+def format_size(mebibytes: int) -> str:
     """Memory as the project file has it: 512, or 2GB."""
     return str(mebibytes) if mebibytes % _GB else f"{mebibytes // _GB}GB"

@@ -29,8 +29,8 @@ from pydantic_core import CoreSchema
 
 from handoff_kit.project import suggestions
 from handoff_kit.project.fargate_sizes import MEMORIES
-from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, is_form
-from handoff_kit.project.shell_words import split
+from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, matches
+from handoff_kit.project.shell_words import split_words
 
 _QUOTES = "put it into quotes"
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -113,7 +113,7 @@ class Declaration:
         """Whether a text is of the form declared; True where none is."""
         if self.key.is_valid:
             return self.key.is_valid(text)
-        return not self.pattern or is_form(self.pattern, text)
+        return not self.pattern or matches(self.pattern, text)
 
 
 _SIMPLE: dict[object, Key] = {
@@ -180,13 +180,13 @@ def _among(value: object, allowed: Container[int]) -> object:
 
 def as_memory(value: object) -> object:
     """The number of MiB in `2048` or `2GB`, where Fargate has it; it counts 1024 MiB to the GB."""
-    size = mebibytes(value) if isinstance(value, str) else None
+    size = parse_mebibytes(value) if isinstance(value, str) else None
     return size if size in MEMORIES else value
 
 
-def mebibytes(text: str) -> int | None:
+def parse_mebibytes(text: str) -> int | None:
     """The number of MiB in a text, whether Fargate has it or not."""
-    if not is_form(MEMORY, text):
+    if not matches(MEMORY, text):
         return None
     number = text.rstrip("GiB ")
     return int(number) if number == text else int(float(number) * 1024)
@@ -194,7 +194,7 @@ def mebibytes(text: str) -> int | None:
 
 def _as_days(value: object) -> object:
     """The number of days in `90d` or `90`; None for ever."""
-    if not isinstance(value, str) or not is_form(DAYS, value):
+    if not isinstance(value, str) or not matches(DAYS, value):
         return value
     return None if value == FOREVER else int(value.removesuffix("d"))
 
@@ -207,7 +207,7 @@ def as_retention(value: object) -> object:
 
 def as_count(value: object) -> object:
     """The number of states in a text."""
-    return int(value) if isinstance(value, str) and is_form(STATES, value) else value
+    return int(value) if isinstance(value, str) and matches(STATES, value) else value
 
 
 def _as_flag(value: object) -> object:
@@ -219,7 +219,7 @@ def as_list(value: object) -> object:
 
 
 def as_words(value: object) -> object:
-    return split(value).words if isinstance(value, str) else value
+    return split_words(value).words if isinstance(value, str) else value
 
 
 def _as_mapping(value: object) -> object:
@@ -238,11 +238,11 @@ def as_directory(value: object) -> object:
 
 def as_requirements(value: object) -> object:
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return [word for line in value for word in (installed(line) or ())]
+        return [word for line in value for word in (requirements_of(line) or ())]
     return value
 
 
-def installed(line: str) -> tuple[str, ...] | None:
+def requirements_of(line: str) -> tuple[str, ...] | None:
     """What `pip install ...` installs; None when the line is no such command."""
     found = _PIP.fullmatch(line)
     if not found:
@@ -253,7 +253,7 @@ def installed(line: str) -> tuple[str, ...] | None:
         return None
 
 
-def venv_name(directory: str) -> str:
+def venv_name_of(directory: str) -> str:
     """The name of the venv in a directory."""
     return PurePosixPath(directory).name.lstrip(".-")
 

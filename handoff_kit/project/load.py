@@ -7,25 +7,25 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.problem import Problem, ProjectFileError
 from handoff_kit.project.validation.rules import find_problems
-from handoff_kit.project.yaml_reader import Source, read
+from handoff_kit.project.yaml_reader import YamlFile, read_yaml
 
 
-def load(path: Path, shown: str) -> Project:
+def load_project(path: Path, shown: str) -> Project:
     """Read and validate a file; ProjectFileError with every problem in it."""
-    return understood(read(path, shown))
+    return validate_project(read_yaml(path, shown))
 
 
-def load_all(places: Iterable[ProjectPlace]) -> dict[str, Project]:
+def load_projects(places: Iterable[ProjectPaths]) -> dict[str, Project]:
     """The projects by name; ProjectFileError with the problems of all files."""
     loaded: dict[str, Project] = {}
     problems: list[Problem] = []
     for place in places:
         try:
-            loaded[place.name] = load(place.file, place.shown)
+            loaded[place.name] = load_project(place.file, place.shown)
         except ProjectFileError as error:  # noqa: PERF203  # the other files are read too
             problems += error.problems
     if problems:
@@ -33,7 +33,7 @@ def load_all(places: Iterable[ProjectPlace]) -> dict[str, Project]:
     return loaded
 
 
-def understood(source: Source) -> Project:
+def validate_project(source: YamlFile) -> Project:
     """Validate a file that was read; ProjectFileError with every problem in it."""
     if source.data is None:
         raise ProjectFileError(source.problems)

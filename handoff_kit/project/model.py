@@ -31,7 +31,7 @@ from handoff_kit.project.fields import (
     as_requirements,
     as_words,
     declaration_of,
-    venv_name,
+    venv_name_of,
 )
 from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
 from handoff_kit.project.schedule_settings import Schedule
@@ -442,13 +442,13 @@ class Project(BaseModel):
         for stage in self.stages:
             if stage.venv and stage.installs:
                 filled.setdefault(stage.venv, {}).update(dict.fromkeys(stage.installs))
-        return (*declared, *(Venv(venv_name(path), path, tuple(words)) for path, words in filled.items()))
+        return (*declared, *(Venv(venv_name_of(path), path, tuple(words)) for path, words in filled.items()))
 
 
 PROJECT_FILE = declaration_of(Project)
 
 
-def placeholders(project: Project) -> tuple[tuple[str, str], ...]:
+def find_placeholders(project: Project) -> tuple[tuple[str, str], ...]:
     """Every placeholder of a project: (name, where it stands), in order, each once."""
     found = [(match[1], where) for where, text in _filled_texts(project) for match in PLACEHOLDER.finditer(text)]
     return tuple(dict.fromkeys(found))

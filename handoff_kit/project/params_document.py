@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from handoff_kit.errors import ProjectError, checked
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
+from handoff_kit.errors import ProjectError, translate_runtime_errors
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project, Stage
 from handoff_kit.project.patterns import COLLECTOR_STATS
 from handoff_kit.steps import WriteFile
@@ -35,7 +35,7 @@ _SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergedDocument:
     """The document a push stores, and the names of stored items that are absent locally: kept or removed."""
 
     document: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Merged:
     removed: tuple[str, ...] = ()
 
 
-def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collection[str] = ()) -> Merged:
+def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collection[str] = ()) -> MergedDocument:
     """The local document with the stored items that are absent locally, except those named in `remove`."""
     sections = {section: _absent(section, local, stored) for section in SECTIONS}
     names = [item["name"] for items in sections.values() for item in items]
@@ -53,7 +53,7 @@ def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collectio
         for section, items in kept.items()
         if items or section in local
     }
-    return Merged(
+    return MergedDocument(
         {**local, **added},
         tuple(name for name in names if name not in remove),
         tuple(name for name in names if name in remove),
@@ -70,19 +70,19 @@ def _absent(section: str, local: Mapping[str, Any], stored: Mapping[str, Any]) -
     return [item for item in stored.get(section, ()) if item["name"] not in here]
 
 
-def of_place(place: ProjectPlace, environment: str) -> dict[str, Any]:
+def load_params_document(place: ProjectPaths, environment: str) -> dict[str, Any]:
     """The params document of a project as it lies on disk."""
-    return document(place, load(place.file, place.shown), environment)
+    return params_document(place, load_project(place.file, place.shown), environment)
 
 
-def document(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
+def params_document(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
     """The params document of a loaded project."""
-    pipeline = pipeline_of(place, loaded, environment)
+    pipeline = render_pipeline(place, loaded, environment)
     files = [{"name": name, "value": value} for name, value in _local(place).items()]
     return {"format": FORMAT, "pipeline": pipeline, "files": files}
 
 
-def pipeline_of(place: ProjectPlace, loaded: Project, environment: str) -> dict[str, Any]:
+def render_pipeline(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
     """The pipeline document of a loaded project."""
     return pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
 
@@ -92,7 +92,7 @@ def to_json(params: Mapping[str, Any]) -> str:
     return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
 
 
-def functions(place: ProjectPlace) -> tuple[str, ...]:
+def function_names(place: ProjectPaths) -> tuple[str, ...]:
     """The project's own functions, which run-local --command calls."""
     try:
         return function.names(str(place.directory / function.IMPL))
@@ -100,9 +100,9 @@ def functions(place: ProjectPlace) -> tuple[str, ...]:
         raise ProjectError(f"projects/{place.name}/{error.message}", error.hint) from None
 
 
-def check_functions(place: ProjectPlace) -> None:
+def check_functions(place: ProjectPaths) -> None:
     """Refuse functions in impl.py that a built-in command's name would hide."""
-    hidden = [name for name in functions(place) if name in RESERVED]
+    hidden = [name for name in function_names(place) if name in RESERVED]
     if hidden:
         raise ProjectError(
             f"projects/{place.name}/{function.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
@@ -110,12 +110,12 @@ def check_functions(place: ProjectPlace) -> None:
         )
 
 
-def _local(place: ProjectPlace) -> dict[str, str]:
+def _local(place: ProjectPaths) -> dict[str, str]:
     files = sorted(path for path in place.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
     return {path.relative_to(place.local).as_posix(): _text(place, path) for path in files}
 
 
-def _text(place: ProjectPlace, path: Path) -> str:
+def _text(place: ProjectPaths, path: Path) -> str:
     shown = path.relative_to(place.root).as_posix()
     try:
         return path.read_bytes().decode("utf-8")
@@ -129,7 +129,7 @@ def _text(place: ProjectPlace, path: Path) -> str:
 
 
 def plan_pull(
-    place: ProjectPlace, files: Sequence[ConfigFile], command: str, *, force: bool
+    place: ProjectPaths, files: Sequence[ConfigFile], command: str, *, force: bool
 ) -> tuple[tuple[WriteFile, ...], tuple[str, ...]]:
     """The steps that write stored config files to `.local`, and the names of those that are equal there already.
 
@@ -147,7 +147,7 @@ def plan_pull(
     return tuple(WriteFile(place.local / file.name, file.value, 0o600, 0o700) for file in different), equal
 
 
-def _is_equal(place: ProjectPlace, file: ConfigFile) -> bool:
+def _is_equal(place: ProjectPaths, file: ConfigFile) -> bool:
     path = place.local / file.name
     try:
         return path.is_file() and path.read_bytes() == file.value.encode("utf-8", "surrogatepass")
@@ -155,7 +155,7 @@ def _is_equal(place: ProjectPlace, file: ConfigFile) -> bool:
         return False
 
 
-def _blocked(place: ProjectPlace, file: ConfigFile) -> str:
+def _blocked(place: ProjectPaths, file: ConfigFile) -> str:
     """Why a file cannot be written below `.local`; nothing where it can be."""
     path = place.local / file.name
     parents = [place.local / parent for parent in path.relative_to(place.local).parents]
@@ -172,7 +172,7 @@ def _blocked(place: ProjectPlace, file: ConfigFile) -> str:
     return ""
 
 
-def _shown_local(place: ProjectPlace, name: str) -> str:
+def _shown_local(place: ProjectPaths, name: str) -> str:
     return (place.local / name).relative_to(place.root).as_posix()
 
 
@@ -250,14 +250,14 @@ def _basename(stage: Stage) -> str:
     return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"
 
 
-def read(path: Path, place: ProjectPlace) -> dict[str, Any]:
+def read(path: Path, place: ProjectPaths) -> dict[str, Any]:
     """The params document of a file; ProjectError for that of another project."""
     try:
         content = path.read_bytes()
     except OSError as error:
         hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
-    with checked():
+    with translate_runtime_errors():
         params = store.parse(content, f"--params: {path.name}")
     if (name := params.pipeline.project) != place.name:
         message = f"--params: {path.name}: found the params of project {name!r}, expected those of {place.name!r}"

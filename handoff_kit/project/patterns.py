@@ -48,17 +48,17 @@ MAX_MANAGED = 10  # IAM: managed policies of a role
 SCHEDULE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
-def is_form(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """Whether the whole of a text is of a form."""
     return bool(re.fullmatch(pattern.strip("^$"), text))
 
 
 def is_name(text: str) -> bool:
     """Whether a variable may be called so."""
-    return is_form(NAME, text)
+    return matches(NAME, text)
 
 
 def is_bucket(text: str) -> bool:
     """Whether S3 lets a bucket be called so."""
     is_address = re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text)
-    return is_form(BUCKET, text) and MIN_BUCKET <= len(text) <= MAX_BUCKET and not is_address
+    return matches(BUCKET, text) and MIN_BUCKET <= len(text) <= MAX_BUCKET and not is_address

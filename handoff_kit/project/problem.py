@@ -50,16 +50,16 @@ class UnreadableError(Exception):
 def describe_value(value: object) -> str:
     """A value that was found, in a message."""
     if isinstance(value, str):
-        return f"`{short(value)}`" if value else "an empty text"
+        return f"`{shorten(value)}`" if value else "an empty text"
     return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, (list, tuple)) else "nothing"
 
 
-def short(text: str, width: int = 40) -> str:
+def shorten(text: str, width: int = 40) -> str:
     """A text as one line that is not too long."""
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A text in the quotes that it does not hold."""
-    return f"'{short(text)}'" if '"' in text else f'"{short(text)}"'
+    return f"'{shorten(text)}'" if '"' in text else f'"{shorten(text)}"'

@@ -38,7 +38,7 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def current(page: str) -> str:
+def update_page(page: str) -> str:
     """A page with the reference between its markers brought up to date."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -79,7 +79,7 @@ def _flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
 
 def rewrite(page: Path = PAGE) -> None:
     """Bring the reference in the docs up to date."""
-    page.write_text(current(page.read_text(encoding="utf-8")), encoding="utf-8")
+    page.write_text(update_page(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

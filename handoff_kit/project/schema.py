@@ -40,10 +40,10 @@ def project_schema() -> dict[str, Any]:
     return {"$schema": _Generator.schema_dialect, **made, "title": "handoff project file"}
 
 
-def as_text() -> str:
+def schema_text() -> str:
     """The schema as project.schema.json holds it."""
     return json.dumps(project_schema(), indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(as_text())
+    sys.stdout.write(schema_text())

@@ -9,7 +9,7 @@ from handoff_runtime.variables import PLACEHOLDER
 
 
 @dataclass(frozen=True)
-class Words:
+class ShellWords:
     """The words of a line, in which nothing means anything to a shell.
 
     `operators` are the unquoted characters to which a shell would give a meaning, `open_quote` is where a
@@ -43,7 +43,7 @@ _PIECE = re.compile(
 )
 
 
-def split(line: str) -> Words:
+def split_words(line: str) -> ShellWords:
     """Split a line into words; a placeholder with blanks in it stays whole."""
     words: list[str] = []
     operators: list[tuple[int, str]] = []
@@ -51,13 +51,13 @@ def split(line: str) -> Words:
     for piece in _PIECE.finditer(line):
         kind, text = piece.lastgroup or "", piece.group()
         if kind == "open":
-            return Words(tuple(words), tuple(operators), (piece.start(), text))
+            return ShellWords(tuple(words), tuple(operators), (piece.start(), text))
         if kind in {"json", "operator"} or (kind == "tilde" and ended):
             operators.append((piece.start(), JSON if kind == "json" else text))
         if kind != "blank":
             words[len(words) - (not ended) :] = [("" if ended else words[-1]) + _meant(kind, piece)]
         ended = kind == "blank"
-    return Words(tuple(words), tuple(operators))
+    return ShellWords(tuple(words), tuple(operators))
 
 
 def _meant(kind: str, piece: re.Match[str]) -> str:

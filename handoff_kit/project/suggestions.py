@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 
-from handoff_kit.names import nearest
 from handoff_kit.project import patterns
 from handoff_kit.project.fargate_sizes import CPUS
 from handoff_kit.project.patterns import (
@@ -20,10 +19,11 @@ from handoff_kit.project.patterns import (
     MIN_STORAGE,
     RETENTIONS,
     is_bucket,
-    is_form,
+    matches,
 )
-from handoff_kit.project.problem import quoted, short
+from handoff_kit.project.problem import quote, shorten
 from handoff_kit.scheduling.expression import KINDS, expression_problem
+from handoff_kit.text import did_you_mean
 from handoff_runtime.variables import PLACEHOLDER
 
 POLICY = "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"
@@ -106,7 +106,7 @@ def _count(text: str, units: Mapping[str, int]) -> int | None:
 
 
 def _is_without_end(text: str) -> bool:
-    return text.strip().lower() in _WITHOUT_END or bool(nearest(text.strip(), [FOREVER]))
+    return text.strip().lower() in _WITHOUT_END or bool(did_you_mean(text.strip(), [FOREVER]))
 
 
 def flag(text: str) -> str | None:
@@ -144,18 +144,18 @@ def states(text: str) -> str | None:
 
 def _unfilled(text: str) -> str | None:
     found = PLACEHOLDER.search(text)
-    return found and f"write the value itself: nothing fills {short(found.group())} in the bucket's rules"
+    return found and f"write the value itself: nothing fills {shorten(found.group())} in the bucket's rules"
 
 
 def keep(text: str) -> str | None:
     """For the mapping `keep`."""
     word = text.strip().lower()
-    return f"write it like this: keep: {{runs: {word}}}" if is_form(patterns.DAYS, word) else None
+    return f"write it like this: keep: {{runs: {word}}}" if matches(patterns.DAYS, word) else None
 
 
 def params(text: str) -> str | None:
     """For the mapping `params`."""
-    tier = nearest(text.strip(), ("standard", "advanced"))
+    tier = did_you_mean(text.strip(), ("standard", "advanced"))
     return tier and f"write it like this: params: {{tier: {tier}}}"
 
 
@@ -229,7 +229,7 @@ def platform(text: str) -> str | None:
 
 def image(text: str) -> str | None:
     """For the mapping `image`."""
-    is_base = is_form(patterns.BASE, text) and re.search("[:/]", text)
+    is_base = matches(patterns.BASE, text) and re.search("[:/]", text)
     return f"write it like this: image: {{base: {text}}}" if is_base else None
 
 
@@ -237,7 +237,7 @@ def packages_in(text: str) -> tuple[str, ...]:
     """The Debian packages that a line of apt-get, or a list without brackets, names; none where it holds more."""
     found = _INSTALL.fullmatch(text)
     words = tuple(word for word in re.split(r"[\s,]+", found[1] if found else "") if word and not word.startswith("-"))
-    return words if all(is_form(patterns.PACKAGE, word) for word in words) else ()
+    return words if all(matches(patterns.PACKAGE, word) for word in words) else ()
 
 
 def package_list(key: str) -> Callable[[str], str | None]:
@@ -261,25 +261,25 @@ def list_of_ids(key: str) -> Callable[[str], str | None]:
 
 
 def _as_list(key: str, texts: Sequence[str]) -> str | None:
-    written = (text if re.fullmatch(r"\w[\w./+=-]*", text) else quoted(text) for text in texts)
+    written = (text if re.fullmatch(r"\w[\w./+=-]*", text) else quote(text) for text in texts)
     return f"write it as a list: {key}: [{', '.join(written)}]" if texts else None
 
 
 def stage(text: str) -> str:
     """For a stage."""
-    return f"write it like this: - command: {short(text)}"
+    return f"write it like this: - command: {shorten(text)}"
 
 
 def schedules(text: str) -> str | None:
     """For the list of schedules."""
     kind = _kind_of(text)
-    return kind and f'write it like this: schedules: [{{{kind}: "{short(text.strip())}"}}]'
+    return kind and f'write it like this: schedules: [{{{kind}: "{shorten(text.strip())}"}}]'
 
 
 def schedule(text: str) -> str | None:
     """For a schedule."""
     kind = _kind_of(text)
-    return kind and f'write it like this: - {kind}: "{short(text.strip())}"'
+    return kind and f'write it like this: - {kind}: "{shorten(text.strip())}"'
 
 
 def _kind_of(text: str) -> str | None:
@@ -293,7 +293,7 @@ def resource_id(key: str) -> Callable[[str], str | None]:
 
 def _resource_id(key: str, text: str) -> str | None:
     meant = text if key == "alerts" else text.lower()
-    if is_form(_RESOURCES[key], meant):
+    if matches(_RESOURCES[key], meant):
         return _did_you_mean(meant)
     if key == "alerts" and re.fullmatch(r"[A-Za-z0-9_-]+", text):
         return f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{text}"
@@ -301,14 +301,14 @@ def _resource_id(key: str, text: str) -> str | None:
 
 
 def _other_resource(text: str) -> str | None:
-    other = next((key for key, pattern in _RESOURCES.items() if is_form(pattern, text)), None)
+    other = next((key for key, pattern in _RESOURCES.items() if matches(pattern, text)), None)
     return other and f"that belongs to `{other}`"
 
 
 def cluster(text: str) -> str | None:
     """For the name or the ARN of an ECS cluster."""
     meant = text.strip()
-    return _did_you_mean(meant) if is_form(patterns.CLUSTER, meant) else _other_resource(meant)
+    return _did_you_mean(meant) if matches(patterns.CLUSTER, meant) else _other_resource(meant)
 
 
 def bucket(text: str) -> str | None:
@@ -320,7 +320,7 @@ def bucket(text: str) -> str | None:
 def policy(text: str) -> str:
     """For the ARN of a managed policy."""
     meant = text.strip()
-    if is_form(patterns.POLICY_ARN, meant):
+    if matches(patterns.POLICY_ARN, meant):
         return _did_you_mean(meant)
     if other := re.search(r":(role|user|group)/", meant):
         return f"that is the ARN of a {other[1]}; a policy's is like {POLICY}"
@@ -334,21 +334,21 @@ def policy(text: str) -> str:
 def statement_id(text: str) -> str | None:
     """For the Sid of a statement."""
     meant = re.sub("[^A-Za-z0-9]", "", text)
-    return _did_you_mean(meant) if is_form(patterns.SID, meant) else None
+    return _did_you_mean(meant) if matches(patterns.SID, meant) else None
 
 
 def action(text: str) -> str | None:
     """For an action in a statement."""
     service, colon, name = text.strip().partition(":")
     choices = (text.strip(), f"{service.lower()}:{name}" if colon else f"{service.lower()}:*")
-    meant = next((each for each in choices if is_form(patterns.ACTION, each)), None)
+    meant = next((each for each in choices if matches(patterns.ACTION, each)), None)
     return meant and _did_you_mean(meant)
 
 
 def resource(text: str) -> str | None:
     """For a resource in a statement."""
     meant = text.strip()
-    if is_form(patterns.RESOURCE, meant):
+    if matches(patterns.RESOURCE, meant):
         return _did_you_mean(meant)
     path = meant.removeprefix("s3://")
-    return _did_you_mean(f"arn:aws:s3:::{short(path, 80)}") if path not in {meant, ""} else None
+    return _did_you_mean(f"arn:aws:s3:::{shorten(path, 80)}") if path not in {meant, ""} else None

@@ -64,7 +64,7 @@ _SAYINGS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def misread(text: str, error: MarkedYAMLError) -> UnreadableError:
+def explain_yaml_error(text: str, error: MarkedYAMLError) -> UnreadableError:
     """The error of the parser, as the author of the file would see it."""
     mark = error.problem_mark or error.context_mark
     first = error.context_mark.line if error.context_mark else mark.line

@@ -19,10 +19,10 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from handoff_kit.project.problem import Problem, UnreadableError
-from handoff_kit.project.yaml_errors import PLACEHOLDER_UNQUOTED, misread
+from handoff_kit.project.yaml_errors import PLACEHOLDER_UNQUOTED, explain_yaml_error
 
 Data: TypeAlias = str | list["Data"] | dict[str, "Data"] | None
-Trail: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 Kind: TypeAlias = Literal["text", "number", "boolean"]
 
 MAX_VALUES = 20_000
@@ -46,35 +46,35 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Source:
+class YamlFile:
     """A file that was read; `data` is None when it could not be understood at all."""
 
     shown: str
     text: str
     data: dict[str, Data] | None
-    marks: Mapping[Trail, Mark]
+    marks: Mapping[KeyPath, Mark]
     problems: tuple[Problem, ...]
 
-    def at_key(self, trail: Trail, message: str, hint: str) -> Problem:
+    def at_key(self, trail: KeyPath, message: str, hint: str) -> Problem:
         """A problem with a key, or with a value that is missing."""
         return self._at(self.marks[trail].key, message, hint)
 
-    def at_value(self, trail: Trail, message: str, hint: str, offset: int | None = None) -> Problem:
+    def at_value(self, trail: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
         """A problem with a value, or with the character `offset` of its text."""
         return self._at(self._index(trail, offset), message, hint)
 
-    def kind(self, trail: Trail) -> Kind:
+    def kind(self, trail: KeyPath) -> Kind:
         """What an unquoted scalar would be to a YAML reader."""
         return self.marks[trail].kind
 
-    def line(self, trail: Trail) -> int:
+    def line(self, trail: KeyPath) -> int:
         """The line a value begins on."""
         return _locate(self.text, self.marks[trail].value)[0]
 
     def _at(self, index: int, message: str, hint: str) -> Problem:
         return Problem(self.shown, *_locate(self.text, index), message, hint)
 
-    def _index(self, trail: Trail, offset: int | None) -> int:
+    def _index(self, trail: KeyPath, offset: int | None) -> int:
         start = self.marks[trail].value
         value: Data = self.data
         for step in trail:
@@ -84,16 +84,16 @@ class Source:
         return _locate_in_scalar(self.text, start, value, offset)
 
 
-def read(path: Path, shown: str) -> Source:
+def read_yaml(path: Path, shown: str) -> YamlFile:
     """Read and understand a file; never raises for what its author wrote."""
     try:
         text = _read_text(path)
     except UnreadableError as fault:
         return _unreadable(shown, "", fault.problem(shown))
-    return parse(text, shown)
+    return parse_yaml(text, shown)
 
 
-def parse(text: str, shown: str) -> Source:
+def parse_yaml(text: str, shown: str) -> YamlFile:
     """Understand the text of a file."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
@@ -105,11 +105,11 @@ def parse(text: str, shown: str) -> Source:
         return _unreadable(shown, text, Problem(shown, 0, 0, *_TOO_DEEP))
     if not isinstance(data, dict):  # root promised a mapping
         raise TypeError(type(data))
-    return Source(shown, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
+    return YamlFile(shown, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
 
 
-def _unreadable(shown: str, text: str, problem: Problem) -> Source:
-    return Source(shown, text, None, {}, (problem,))
+def _unreadable(shown: str, text: str, problem: Problem) -> YamlFile:
+    return YamlFile(shown, text, None, {}, (problem,))
 
 
 def _read_text(path: Path) -> str:
@@ -174,7 +174,7 @@ def _compose(text: str) -> list[Node]:
     except ReaderError as error:
         raise _unprintable(text, error) from error
     except MarkedYAMLError as error:
-        raise misread(text, error) from error
+        raise explain_yaml_error(text, error) from error
     except (YAMLError, ValueError, AssertionError, NotImplementedError) as error:
         message = f"this is not YAML: {str(error).splitlines()[0]}"
         raise UnreadableError(message, "an editor with YAML support shows the place") from error
@@ -196,13 +196,13 @@ class _Walk:
     """One pass over the nodes, gathering data, marks and problems."""
 
     def __init__(self, shown: str, text: str) -> None:
-        self.marks: dict[Trail, Mark] = {}
+        self.marks: dict[KeyPath, Mark] = {}
         self.problems: list[Problem] = []
         self._shown = shown
         self._text = text
         self._open: set[int] = set()
 
-    def value(self, node: Node, trail: Trail, key: int) -> Data:
+    def value(self, node: Node, trail: KeyPath, key: int) -> Data:
         """The data of a node, marked; `key` is where its key begins."""
         self._enter(node, trail, key)
         if isinstance(node, ScalarNode):
@@ -219,7 +219,7 @@ class _Walk:
         self._open.remove(id(node))
         return data
 
-    def _enter(self, node: Node, trail: Trail, key: int) -> None:
+    def _enter(self, node: Node, trail: KeyPath, key: int) -> None:
         if len(self.marks) >= MAX_VALUES:
             message = (
                 f"more than {MAX_VALUES:,} values up to here, counting what aliases repeat; too many for a project file"
@@ -247,10 +247,10 @@ class _Walk:
         explicit = self._text.startswith("!", node.start_mark.index)
         return None if not node.style and not explicit and node.value in NULLS else str(node.value)
 
-    def _list(self, node: SequenceNode, trail: Trail) -> list[Data]:
+    def _list(self, node: SequenceNode, trail: KeyPath) -> list[Data]:
         return [self.value(item, (*trail, number), self._start(item)) for number, item in enumerate(node.value)]
 
-    def _mapping(self, node: MappingNode, trail: Trail) -> dict[str, Data]:
+    def _mapping(self, node: MappingNode, trail: KeyPath) -> dict[str, Data]:
         data: dict[str, Data] = {}
         for name, key, value in self._pairs(node):
             start, here = self._start(key), (*trail, name)
@@ -262,7 +262,7 @@ class _Walk:
             data[name] = self.value(value, here, start)
         return self._merged(node, trail, data)
 
-    def _merged(self, node: MappingNode, trail: Trail, data: dict[str, Data]) -> dict[str, Data]:
+    def _merged(self, node: MappingNode, trail: KeyPath, data: dict[str, Data]) -> dict[str, Data]:
         for name, key, value in self._inherited(node, {id(node)}):
             if name not in data:
                 data[name] = self.value(value, (*trail, name), self._start(key))

@@ -21,7 +21,7 @@ from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as documents
 from handoff_kit.project.model import Project
 from handoff_runtime.errors import HandoffError
@@ -52,9 +52,9 @@ class RunFlags:
     no_state: bool = False
 
 
-def validate_options(place: ProjectPlace, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
+def validate_options(place: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    files = documents.document(place, loaded, environment)["files"]
+    files = documents.params_document(place, loaded, environment)["files"]
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
     check_data(words.data, place.name, config)
     envs = parse_env(words.envs, place.name, config, loaded.envs)

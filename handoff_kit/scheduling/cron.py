@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import nearest
+from handoff_kit.text import did_you_mean
 
 PRESETS = {
     "@hourly": "0 * * * *",
@@ -118,7 +118,7 @@ class Field:
             number, most = int(word), self.also or self.high
             value = 0 if number == most + 1 and self.low == 0 else min(max(number, self.low), most)
             return f"did you mean `{value}`?"
-        found = word[:3] if word[:3] in self.names else nearest(word, self.names)
+        found = word[:3] if word[:3] in self.names else did_you_mean(word, self.names)
         return f"did you mean `{found}`?" if found else f"for example: {self.names[1] if self.names else self.low}"
 
 
@@ -176,7 +176,7 @@ def _suggest(text: str) -> str:
         return f"write it like this: {other[1]}: {other[2].upper() if other[1] == 'at' else other[2]}"
     if time := re.search(r"\b([01]?[0-9]|2[0-3]):([0-5][0-9])\b", word):
         return f"did you mean `{int(time[2])} {int(time[1])} * * *`?"
-    found = nearest("@" + word.lstrip("@"), PRESETS)
+    found = did_you_mean("@" + word.lstrip("@"), PRESETS)
     return f"did you mean `{found}`?" if found else _EXAMPLE
 
 

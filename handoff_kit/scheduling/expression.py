@@ -10,9 +10,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Literal, TypeAlias
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import nearest
 from handoff_kit.scheduling.cron import translate_cron
 from handoff_kit.scheduling.timezones import zone_of
+from handoff_kit.text import did_you_mean
 
 Kind: TypeAlias = Literal["cron", "rate", "at"]
 KINDS: tuple[Kind, ...] = ("cron", "rate", "at")
@@ -91,7 +91,7 @@ def _suggest_rate(text: str) -> str:
         return "write it as a cron: @monthly, or `0 0 1 * *`"
     if word in ("w", "wk", "week", "weeks"):
         return f"did you mean `{_rate(number * 7, 'days')}`?"
-    unit = _SHORT.get(word) or nearest(word, _UNITS) or ("" if word else "minutes")
+    unit = _SHORT.get(word) or did_you_mean(word, _UNITS) or ("" if word else "minutes")
     return f"did you mean `{_rate(number, unit)}`?" if unit and number else _RATE_EXAMPLE
 
 

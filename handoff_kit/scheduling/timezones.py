@@ -6,7 +6,7 @@ import re
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from handoff_kit.names import nearest
+from handoff_kit.text import did_you_mean
 
 _EXPECTED = "expected an IANA time zone, like Europe/Berlin"
 # Abbreviations say nothing of daylight saving time. Some are names of old files in the IANA database, but do not mean
@@ -82,5 +82,5 @@ def _suggest(text: str) -> str:
     word = text.replace(" ", "_").lower()
     cities = {name.rpartition("/")[2].lower(): name for name in sorted(_timezones())}
     names = {**cities, **{name.lower(): name for name in _timezones()}}
-    found = names.get(word) or names.get(word.rpartition("/")[2]) or names.get(nearest(word, names) or "")
+    found = names.get(word) or names.get(word.rpartition("/")[2]) or names.get(did_you_mean(word, names) or "")
     return f"did you mean `{found}`?" if found else "for example: Europe/Berlin, America/New_York, UTC"

@@ -12,8 +12,9 @@ from invoke.exceptions import ParseError
 from invoke.main import program
 from invoke.parser import Parser
 
-from handoff_kit import names
+from handoff_kit import paths
 from handoff_kit.errors import ProjectError
+from handoff_kit.text import did_you_mean
 
 _UNKNOWN = re.compile(r"No idea what '(.+)' is!")
 _VALUELESS = re.compile(r"Flag <Argument: ([\w-]+).*> needed value")
@@ -31,7 +32,7 @@ def check(tasks: Collection, root: Path) -> None:
         contexts = deepcopy(tasks).to_contexts()  # which takes the help away from the tasks
         Parser(contexts=contexts, initial=program.initial_context).parse_argv(list(core.unparsed))
     except ParseError as error:
-        raise _explain(error, tuple(tasks.task_names), names.known(root)) from None
+        raise _explain(error, tuple(tasks.task_names), paths.project_names(root)) from None
 
 
 def _explain(error: ParseError, tasks: Sequence[str], projects: Sequence[str]) -> ProjectError:
@@ -44,11 +45,11 @@ def _explain(error: ParseError, tasks: Sequence[str], projects: Sequence[str]) -
     word = found[1]
     if word.startswith("-"):
         flags = error.context.flags if error.context and task else ()
-        meant = names.nearest(word, [flag for flag in flags if flag.startswith("--")])
+        meant = did_you_mean(word, [flag for flag in flags if flag.startswith("--")])
         hint = f"did you mean: {meant}" if meant else f"see: invoke {task} --help" if task else "see: invoke --help"
         return ProjectError(f"{task or 'command line'}: unknown flag {word}", hint)
-    meant = names.nearest(word, tasks)
-    if task and not meant and (project := names.nearest(word, projects)):
+    meant = did_you_mean(word, tasks)
+    if task and not meant and (project := did_you_mean(word, projects)):
         return ProjectError(f"{task}: unexpected {word!r}", f"did you mean: invoke {task} --project {project}")
     hint = f"did you mean: invoke {meant}" if meant else "invoke --list shows the tasks"
     return ProjectError(f"unknown task {word!r}", hint)

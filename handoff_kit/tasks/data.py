@@ -8,7 +8,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from handoff_kit.console import ask, print_output, print_progress
+from handoff_kit.console import confirm, print_output, print_progress
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply, command, finish
 
@@ -20,23 +20,23 @@ RUN = "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z
 )
 def push_files(c: Context, project: str = "", prune: bool = False, environment: str = "") -> None:
     """Upload the changed files of the project's files/ to S3."""
-    from handoff_kit.remote import files
+    from handoff_kit.aws import files
 
     place, stack = options.find_target(c, project, environment)
-    plan = files.compare(stack, place)
-    changes = apply(c, files.plan_push(stack, plan, prune=prune), stack)
+    plan = files.compare_files(stack, place)
+    changes = apply(c, files.plan_files_push(stack, plan, prune=prune), stack)
     if not changes:
-        print_progress(files.up_to_date(plan, place))
+        print_progress(files.no_upload_note(plan, place))
     finish(c, changes, f"invoke files.list {stack.options}")
 
 
 @command("list")
 def list_files(c: Context, project: str = "", environment: str = "") -> None:
     """Print the project's files in S3: path, bytes, time stored."""
-    from handoff_kit.remote import files
+    from handoff_kit.aws import files
 
     _, stack = options.find_target(c, project, environment)
-    found = files.table_of(stack)
+    found = files.files_table(stack)
     print_output(found)
     if not found:
         print_progress(f"no files of project {stack.project} in bucket {stack.bucket}")
@@ -52,12 +52,12 @@ def list_files(c: Context, project: str = "", environment: str = "") -> None:
 )
 def get_artifacts(c: Context, project: str = "", run: str = "", output: str = "", environment: str = "") -> None:
     """Download the artifacts of a run from S3 into a directory."""
-    from handoff_kit.remote import artifacts
+    from handoff_kit.aws import artifacts
     from handoff_runtime.terminal import safe_name
 
     place, stack = options.find_target(c, project, environment)
-    found = artifacts.find(stack, run)
-    directory = Path.cwd() / output if output else artifacts.directory(place, run)
+    found = artifacts.find_artifacts(stack, run)
+    directory = Path.cwd() / output if output else artifacts.download_directory(place, run)
     shown = shlex.quote(os.path.relpath(directory))
     for item in found:
         verb = "would fetch" if c.config.run.dry else "fetch"
@@ -65,18 +65,18 @@ def get_artifacts(c: Context, project: str = "", run: str = "", output: str = ""
     if not found:
         print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     elif not c.config.run.dry:
-        artifacts.fetch(stack, run, directory)
+        artifacts.download_artifacts(stack, run, directory)
     finish(c, len(found), f"ls {shown}" if found else f"invoke history --remote {stack.options}")
 
 
 @command("list", help={"run": f"{RUN}default: current"})
 def list_artifacts(c: Context, project: str = "", run: str = "", environment: str = "") -> None:
     """Print the artifacts of a run in S3: path, bytes, time stored."""
+    from handoff_kit.aws import artifacts
     from handoff_kit.aws.objects import objects_table
-    from handoff_kit.remote import artifacts
 
     _, stack = options.find_target(c, project, environment)
-    found = artifacts.find(stack, run)
+    found = artifacts.find_artifacts(stack, run)
     print_output(objects_table(found))
     if not found:
         print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
@@ -87,13 +87,13 @@ def list_artifacts(c: Context, project: str = "", run: str = "", environment: st
 @command("clear")
 def clear_artifacts(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Delete the last run's artifacts from S3; state and history are kept."""
-    from handoff_kit.remote import artifacts
+    from handoff_kit.aws import artifacts
 
     _, stack = options.find_target(c, project, environment)
-    found = artifacts.clearable(stack)
+    found = artifacts.current_artifacts(stack)
     if not found:
         print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
     elif not c.config.run.dry:
-        ask(artifacts.question(stack, found), f"invoke artifacts.clear {stack.options}", yes=yes)
+        confirm(artifacts.deletion_question(stack, found), f"invoke artifacts.clear {stack.options}", yes=yes)
     changes = apply(c, [artifacts.plan_clear(stack, found)], stack)
     finish(c, changes, f"invoke artifacts.list {stack.options}")

@@ -13,7 +13,7 @@ from handoff_kit.tasks import options
 from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
-    from handoff_kit.names import ProjectPlace
+    from handoff_kit.paths import ProjectPaths
     from handoff_kit.project.deploy_settings import Deploy
 
 
@@ -59,7 +59,7 @@ def deploy(
         prune=prune,
         move_bucket=move_bucket,
     )
-    changes = deploy_project.deploy(projects, shared, context)
+    changes = deploy_project.deploy_projects(projects, shared, context)
     if not changes:
         print_progress("no changes: the deployment is up to date")
     finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))
@@ -109,12 +109,12 @@ def destroy(
     finish(c, changes, f"invoke deploy {stack.options}")
 
 
-def _deployed_project(c: Context, project: str) -> tuple[ProjectPlace, Deploy | None]:
+def _deployed_project(c: Context, project: str) -> tuple[ProjectPaths, Deploy | None]:
     """The project and its deploy settings; None for one whose files are deleted."""
-    from handoff_kit import names
+    from handoff_kit import paths
 
-    if project and names.checked(project) not in names.known(options.project_root(c)):
-        return names.ProjectPlace(project, options.project_root(c)), None
+    if project and paths.check_project_name(project) not in paths.project_names(options.project_root(c)):
+        return paths.ProjectPaths(project, options.project_root(c)), None
     place, loaded = options.load_project(c, project)
     return place, loaded.deploy
 
@@ -139,12 +139,12 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
         status, detail, notes = read_status(places[0], name, os.environ, clients)
         statuses = [status]
         if json:
-            print_data(status_output.to_json(statuses, detail))
+            print_data(status_output.status_json(statuses, detail))
         else:
-            print_output(status_output.page(status, detail))
+            print_output(status_output.status_page(status, detail))
     else:
         statuses, notes = read_statuses(places, name, os.environ, clients)
-        print_data(status_output.to_json(statuses)) if json else print_output(status_output.table_of(statuses))
+        print_data(status_output.status_json(statuses)) if json else print_output(status_output.status_table(statuses))
     for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
         print_progress(note)
     print_progress(f"next: {status_output.next_command(statuses)}")

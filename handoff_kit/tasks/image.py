@@ -13,7 +13,7 @@ from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply, command, finish
 
 if TYPE_CHECKING:
-    from handoff_kit.names import ProjectPlace
+    from handoff_kit.paths import ProjectPaths
     from handoff_kit.project.model import Project
     from handoff_kit.steps import Step
 
@@ -31,8 +31,8 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
     place, loaded = options.load_project(c, project)
     name = options.parse_environment(environment, os.environ)
-    pipeline = documents.pipeline_of(place, loaded, name)
-    source = building.source(place, loaded, options.parse_platform(platform) or loaded.image.platform or "")
+    pipeline = documents.render_pipeline(place, loaded, name)
+    source = building.image_source(place, loaded, options.parse_platform(platform) or loaded.image.platform or "")
     steps = (
         WriteFile(place.build / "pipeline.json", to_json(pipeline)),
         *_plan_templates(place, loaded, name),
@@ -43,17 +43,17 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     finish(c, len(steps), f"invoke build --project {place.name}")
 
 
-def _plan_templates(place: ProjectPlace, loaded: Project, environment: str) -> tuple[Step, ...]:
+def _plan_templates(place: ProjectPaths, loaded: Project, environment: str) -> tuple[Step, ...]:
     from handoff_kit import resource_names
     from handoff_kit.deploy import templates
     from handoff_kit.deploy.schedule_template import render_schedule_template
     from handoff_kit.steps import RemoveTree, WriteFile
 
-    stack = resource_names.given_stack(os.environ) or resource_names.stack(place.name, environment)
+    stack = resource_names.stack_from_environment(os.environ) or resource_names.stack_name(place.name, environment)
     texts = {
-        "shared": templates.shared(place.root, environment, {place.name: loaded}),
-        "registry": templates.registry(place.root, place.name, stack, environment),
-        "task": templates.task(place.root, place.name, loaded, stack, environment),
+        "shared": templates.render_shared_template(place.root, environment, {place.name: loaded}),
+        "registry": templates.render_registry_template(place.root, place.name, stack, environment),
+        "task": templates.render_task_template(place.root, place.name, loaded, stack, environment),
     }
     if loaded.schedules:
         texts["schedule"] = render_schedule_template(
@@ -81,8 +81,8 @@ def build(
     place, loaded = options.load_project(c, project)
     found = options.find_builder(builder)
     chosen = options.parse_platform(platform) or loaded.image.platform
-    source = building.source(place, loaded, chosen or found.platform)
-    reference = building.checked(tag) if tag else source.reference
+    source = building.image_source(place, loaded, chosen or found.platform)
+    reference = building.check_tag(tag) if tag else source.reference
     steps = building.plan_build(
         source,
         found,
@@ -108,10 +108,10 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
     """Print the images of projects: name, id, size, age, platform, source revision."""
     from datetime import datetime, timezone
 
-    from handoff_kit import names
+    from handoff_kit import paths
     from handoff_kit.image import build as building
 
-    found = building.list_images(options.find_builder(builder), names.checked(project) if project else None)
+    found = building.list_images(options.find_builder(builder), paths.check_project_name(project) if project else None)
     if not found:
         print_progress(f"no image of {f'project {project}' if project else 'any project'}")
         print_progress("next: invoke build" + (f" --project {project}" if project else ""))
@@ -131,12 +131,12 @@ def push(c: Context, project: str = "", repository: str = "", tag: str = "", bui
     from handoff_kit.image import push as pushing
 
     started = time.monotonic()
-    place, repository = options.find_project(c, project), pushing.checked(repository)
+    place, repository = options.find_project(c, project), pushing.check_repository(repository)
     found, image = options.find_image(place, builder)
-    target = pushing.named(repository, tag or image.rpartition(":")[2])
+    target = pushing.registry_reference(repository, tag or image.rpartition(":")[2])
     steps = pushing.plan_push(found, image, target, place)
     apply(c, steps)
     if not c.config.run.dry:
-        digest = pushing.pushed(found, target, place)
+        digest = pushing.pushed_digest(found, target, place)
         print_output(building.image_line(found, target, time.monotonic() - started, digest))
     finish(c, len(steps), f"docker run {repository}@DIGEST show_commands --params FILE")

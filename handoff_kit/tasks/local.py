@@ -16,32 +16,34 @@ from handoff_kit.tasks.task import COMMON_FLAGS, apply, command, finish
 
 if TYPE_CHECKING:
     from handoff_kit.image.builder import Builder
-    from handoff_kit.names import ProjectPlace
-    from handoff_kit.runtime import Container
+    from handoff_kit.paths import ProjectPaths
+    from handoff_kit.run.runtime_process import Container
 
 
 @command()
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Validate a project's file and config; print every problem with its line, and what an image would lack."""
-    from handoff_kit import names, run_local, shell
+    from handoff_kit import paths
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image.checks import find_image_problems
     from handoff_kit.project import name_limits as limits
     from handoff_kit.project import params_document as params
     from handoff_kit.project import params_document as render
+    from handoff_kit.project import shell_lines
+    from handoff_kit.run import local_run
     from handoff_kit.venvs.install import venv_status
 
     name = options.parse_environment(environment, os.environ)
     place, loaded = options.load_project(c, project)
-    limits.refuse(place, name, loaded, names.known(place.root))
+    limits.check_names(place, name, loaded, paths.project_names(place.root))
     params.check_functions(place)
-    missing = run_local.not_given(params.document(place, loaded, name))
+    missing = local_run.missing_placeholder(params.params_document(place, loaded, name))
     print_progress(f"{place.shown}: no problem found")
     if chosen := render.state_choice(loaded):
         print_progress(chosen)
     if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
         print_progress(warning)
-    for pipe in shell.unguarded_pipes(place, loaded, os.environ):
+    for pipe in shell_lines.unguarded_pipes(place, loaded, os.environ):
         print_progress(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
     for problem in find_image_problems(place, loaded):
         print_progress(f"note: for an image: {problem.message}\nhint: {problem.hint}")
@@ -59,12 +61,12 @@ def show_commands(
     c: Context, project: str = "", data: str = "", var: list[str] | None = None, environment: str = ""
 ) -> None:
     """Print the pipeline that would run, one stage per line, secrets masked."""
-    from handoff_kit import run_local
     from handoff_kit.project import params_document as params
+    from handoff_kit.run import local_run
 
     place = options.find_project(c, project)
-    document = params.to_json(params.of_place(place, options.parse_environment(environment, os.environ)))
-    print_output(run_local.preview(document, "run", options.parse_data(data, var or []), os.environ))
+    document = params.to_json(params.load_params_document(place, options.parse_environment(environment, os.environ)))
+    print_output(local_run.preview(document, "run", options.parse_data(data, var or []), os.environ))
 
 
 @command(
@@ -116,7 +118,7 @@ def run_local(
     no_state: bool = False,
 ) -> None:
     """Run a project's pipeline on this machine: directly, in a container of its image, or with the data in AWS."""
-    from handoff_kit import run_local as running
+    from handoff_kit.run import local_run as running
     from handoff_runtime.pipeline import METERS
 
     place = options.find_project(c, project)
@@ -127,7 +129,7 @@ def run_local(
         if given and remote:
             raise ProjectError(f"--remote and {flag} exclude each other", f"leave out {flag}")
     words: dict[str, Any] = {
-        "command": options.parse_choice("--command", command, running.commands(place), running.OWN_FUNCTION)
+        "command": options.parse_choice("--command", command, running.list_commands(place), running.FUNCTION_HINT)
         or running.RUN,
         "data": options.parse_data(data, var or []),
         "meter": options.parse_choice("--meter", meter, METERS),
@@ -137,10 +139,10 @@ def run_local(
     dry = c.config.run.dry
     if remote:
         _, stack = options.find_target(c, place.name, environment)
-        exit_code = running.run_remote(place, stack, words, os.environ, dry=dry, say=print_progress)
+        exit_code = running.run_with_remote_data(place, stack, words, os.environ, dry=dry, say=print_progress)
     else:
         inside = _container(place, memory, builder) if container else None
-        planned = running.plan(
+        planned = running.plan_run(
             place,
             **words,
             environment=options.parse_environment(environment, os.environ),
@@ -148,20 +150,20 @@ def run_local(
             container=inside[1] if inside else None,
         )
         if inside:
-            exit_code = running.run_contained(planned, inside[0], place, os.environ, dry=dry, say=print_progress)
+            exit_code = running.run_in_container(planned, inside[0], place, os.environ, dry=dry, say=print_progress)
         else:
-            exit_code = running.run(planned, place, os.environ, dry=dry, say=print_progress)
+            exit_code = running.run_pipeline(planned, place, os.environ, dry=dry, say=print_progress)
     if exit_code:
         raise Exit(code=exit_code)
 
 
-def _container(place: ProjectPlace, memory: str, builder: str) -> tuple[Builder, Container]:
-    from handoff_kit.image import container as containers
+def _container(place: ProjectPaths, memory: str, builder: str) -> tuple[Builder, Container]:
+    from handoff_kit.run import container as containers
 
-    limit = containers.memory_limit(memory)
+    limit = containers.parse_memory(memory)
     found, image = options.find_image(place, builder)
     caller = containers.Caller(os.getuid(), os.getgid())
-    return found, containers.container(found, image, place, environ=os.environ, caller=caller, memory=limit)
+    return found, containers.create_container(found, image, place, environ=os.environ, caller=caller, memory=limit)
 
 
 @command(
@@ -172,7 +174,7 @@ def _container(place: ProjectPlace, memory: str, builder: str) -> tuple[Builder,
 )
 def new(c: Context, project: str = "", starter: str = "shell") -> None:
     """Create a project from a starter: a directory under projects/ that runs right away."""
-    from handoff_kit.starters import plan_new
+    from handoff_kit.run.starters import plan_new
 
     if not project:
         raise ProjectError("--project is required", "for example: invoke new --project mine")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from handoff_kit.console import print_progress
-from handoff_kit.errors import ProjectError, checked
+from handoff_kit.errors import ProjectError, translate_runtime_errors
 
 if TYPE_CHECKING:  # these take long to import
     from handoff_kit.aws.target import Target
     from handoff_kit.image.builder import Builder
-    from handoff_kit.names import ProjectPlace
+    from handoff_kit.paths import ProjectPaths
     from handoff_kit.project.model import Project
 
 LOG_FORMATS = ("text", "json")
@@ -30,33 +30,33 @@ def project_root(c: Context) -> Path:
     return Path(c.config.root)
 
 
-def find_project(c: Context, project: str) -> ProjectPlace:
+def find_project(c: Context, project: str) -> ProjectPaths:
     """The project of --project, HANDOFF_PROJECT or the current directory, else the only one."""
-    from handoff_kit import names
+    from handoff_kit import paths
 
-    return names.find(project_root(c), project or None, Path.cwd(), os.environ)
+    return paths.find_project(project_root(c), project or None, Path.cwd(), os.environ)
 
 
-def every_project(c: Context) -> tuple[ProjectPlace, ...]:
+def every_project(c: Context) -> tuple[ProjectPaths, ...]:
     """Every project under projects/; at least one, else ProjectError."""
-    from handoff_kit import names
+    from handoff_kit import paths
 
     root = project_root(c)
-    found = tuple(names.ProjectPlace(name, root) for name in names.known(root))
+    found = tuple(paths.ProjectPaths(name, root) for name in paths.project_names(root))
     if not found:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
     return found
 
 
-def load_project(c: Context, project: str) -> tuple[ProjectPlace, Project]:
+def load_project(c: Context, project: str) -> tuple[ProjectPaths, Project]:
     """The project and its validated project file."""
     from handoff_kit.project import load as projects
 
     place = find_project(c, project)
-    return place, projects.load(place.file, place.shown)
+    return place, projects.load_project(place.file, place.shown)
 
 
-def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPlace, Target]:
+def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPaths, Target]:
     """The project, and its stack, bucket and session in AWS."""
     from handoff_kit.aws.session import target_from_project
 
@@ -85,7 +85,7 @@ def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
     """The JSON object of --data, overridden by the NAME=VALUE pairs of --var."""
     from handoff_runtime import variables
 
-    with checked():
+    with translate_runtime_errors():
         data = variables.parse_data(text, "--data")
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -97,12 +97,12 @@ def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
 
 def parse_choice(flag: str, text: str, choices: Sequence[str], hint: str | None = None) -> str | None:
     """The text, if it is one of the choices; None for an empty one."""
-    from handoff_kit.names import nearest
+    from handoff_kit.text import did_you_mean
 
     if not text:
         return None
     if text not in choices:
-        meant = nearest(text, choices)
+        meant = did_you_mean(text, choices)
         hint = f"did you mean: {flag} {meant}" if meant else hint or f"for example: {flag} {choices[0]}"
         raise ProjectError(f"{flag}: found {text!r}, expected one of {', '.join(choices)}", hint)
     return text
@@ -117,31 +117,31 @@ def find_builder(text: str) -> Builder:
     """The builder that works; prints a note where it is not the first choice."""
     from handoff_kit.image import builder as builders
 
-    found = builders.find(parse_choice("--builder", text, builders.CHOICES))
+    found = builders.find_builder(parse_choice("--builder", text, builders.CHOICES))
     if found.note:
         print_progress(f"note: {found.note}")
     return found
 
 
-def find_image(place: ProjectPlace, builder: str) -> tuple[Builder, str]:
+def find_image(place: ProjectPaths, builder: str) -> tuple[Builder, str]:
     """The builder and the project's image, which must be built and up to date."""
     from handoff_kit.image import build
     from handoff_kit.project import load as projects
 
-    loaded = projects.load(place.file, place.shown)
+    loaded = projects.load_project(place.file, place.shown)
     found = find_builder(builder)
-    return found, build.existing(build.source(place, loaded, loaded.image.platform or found.platform), found)
+    return found, build.built_image(build.image_source(place, loaded, loaded.image.platform or found.platform), found)
 
 
-def warn_of_git(place: ProjectPlace) -> None:
+def warn_of_git(place: ProjectPaths) -> None:
     """Print which of the project's credentials git tracks or would add."""
     from handoff_kit import gitignore
 
-    for note in gitignore.notes(place):
+    for note in gitignore.private_file_notes(place):
         print_progress(note)
 
 
-def warn_of_credentials(place: ProjectPlace, loaded: Project) -> None:
+def warn_of_credentials(place: ProjectPaths, loaded: Project) -> None:
     """Print which files stay out of the image because they are credentials."""
     from handoff_kit.image.checks import credential_problems
 

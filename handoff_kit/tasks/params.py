@@ -22,7 +22,7 @@ def make_params(c: Context, project: str = "", output: str = "", environment: st
     from handoff_kit.steps import WriteFile
 
     place = options.find_project(c, project)
-    text = documents.to_json(documents.of_place(place, options.parse_environment(environment, os.environ)))
+    text = documents.to_json(documents.load_params_document(place, options.parse_environment(environment, os.environ)))
     if output:
         apply(c, [WriteFile(Path.cwd() / output, text, 0o600)])
         finish(c, 1, f"invoke run-local --project {place.name} --params {shlex.quote(output)}")
@@ -45,7 +45,7 @@ def push_params(
         document = documents.read(Path.cwd() / params, place)
     else:
         documents.check_functions(place)
-        document = documents.document(place, loaded, options.parse_environment(environment, os.environ))
+        document = documents.params_document(place, loaded, options.parse_environment(environment, os.environ))
     _, stack = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(stack)
     plan = plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
@@ -106,7 +106,7 @@ def diff_params(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit.project import params_document as documents
 
     name = options.parse_environment(environment, os.environ)
-    local = documents.of_place(options.find_project(c, project), name)
+    local = documents.load_params_document(options.find_project(c, project), name)
     _, stack = options.find_target(c, project, environment, bucket=False)
     stored = get_params(stack)
     merged = documents.merge(local, stored.document)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from handoff_kit.console import ask, print_data, print_output, print_progress
+from handoff_kit.console import confirm, print_data, print_output, print_progress
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
     from handoff_kit.aws.ecs.cluster import ProjectTasks
-    from handoff_kit.names import ProjectPlace
+    from handoff_kit.paths import ProjectPaths
     from handoff_kit.project.model import Project
 
 
@@ -42,9 +42,9 @@ def run(
     environment: str = "",
 ) -> None:
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
-    from handoff_kit import run_local
     from handoff_kit.aws.ecs.cluster import describe_network
     from handoff_kit.aws.ecs.overrides import TaskSize
+    from handoff_kit.run import local_run
     from handoff_kit.run.fargate_run import (
         RunFlags,
         commands_for_running,
@@ -56,8 +56,8 @@ def run(
     )
 
     place, loaded = options.load_project(c, project)
-    chosen = options.parse_choice("--command", command, run_local.commands(place), run_local.OWN_FUNCTION)
-    words = RunFlags(chosen or run_local.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
+    chosen = options.parse_choice("--command", command, local_run.list_commands(place), local_run.FUNCTION_HINT)
+    words = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
     overrides = validate_options(place, loaded, options.parse_environment(environment, os.environ), words)
     cluster = _project_tasks(place, loaded, environment)
     network = describe_network(cluster.stack, loaded.deploy)
@@ -80,7 +80,7 @@ def run(
         raise Exit(code=exit_code)
 
 
-def _project_tasks(place: ProjectPlace, loaded: Project, environment: str) -> ProjectTasks:
+def _project_tasks(place: ProjectPaths, loaded: Project, environment: str) -> ProjectTasks:
     from handoff_kit import resource_names
     from handoff_kit.aws.ecs.cluster import tasks_of_project
     from handoff_kit.aws.params import check_params_owner
@@ -92,7 +92,7 @@ def _project_tasks(place: ProjectPlace, loaded: Project, environment: str) -> Pr
         return tasks_of_project(stack, loaded.deploy)
     clients = open_session(os.environ, print_progress)
     stack = target_by_name(place, name, os.environ, clients, "")
-    if resource_names.given_stack(os.environ):
+    if resource_names.stack_from_environment(os.environ):
         check_params_owner(stack)
     return tasks_of_project(stack, loaded.deploy)
 
@@ -117,7 +117,7 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
         print_progress(f"no task of {cluster.family} runs; one just started may not be listed yet: {example}")
     elif len(found) > 1 and not dry:
         question = f"stop {len(found)} tasks of project {cluster.stack.project}"
-        ask(question, f"invoke stop {cluster.known.options}", yes=yes)
+        confirm(question, f"invoke stop {cluster.known.options}", yes=yes)
     for each in found:
         print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
     if found and not dry:

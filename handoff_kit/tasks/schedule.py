@@ -58,7 +58,7 @@ def put_schedules(
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
     changes = schedule_project.deploy_schedules(desired, stack, apply_options)
     print_output(schedule_output.next_times_table(desired.schedules, now))
-    for note in schedule_output.notes(desired.schedules, now):
+    for note in schedule_output.schedule_notes(desired.schedules, now):
         print_progress(note)
     if warning := schedule_output.shared_state_warning(desired.schedules, render.state_mode(loaded)):
         print_progress(warning)
@@ -91,12 +91,12 @@ def list_schedules(c: Context, project: str = "", environment: str = "", json: b
     """Print the deployed schedules of every project: expression, time zone, next run."""
     from datetime import datetime, timezone
 
-    from handoff_kit import names
+    from handoff_kit import paths
     from handoff_kit.aws.cloudformation.stack import describe_all
     from handoff_kit.aws.session import open_session
     from handoff_kit.deploy import schedule_output
 
-    chosen = names.checked(project) if project else ""
+    chosen = paths.check_project_name(project) if project else ""
     within = options.parse_environment(environment, os.environ) if environment else ""
     now, clients = datetime.now(timezone.utc), open_session(os.environ, print_progress)
     found = schedule_output.list_schedules(describe_all(clients), now, project=chosen, environment=within)

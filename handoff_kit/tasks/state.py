@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from handoff_kit.console import ask, print_data, print_output, print_progress
+from handoff_kit.console import confirm, print_data, print_output, print_progress
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply, command, finish
 
@@ -100,7 +100,7 @@ def clear_state(c: Context, project: str = "", yes: bool = False, environment: s
         return
     changes = plan_clear_state(stack, before)
     if not c.config.run.dry:
-        ask(question_before_clear(stack, before), f"invoke state.clear {stack.options}", yes=yes)
+        confirm(question_before_clear(stack, before), f"invoke state.clear {stack.options}", yes=yes)
     apply(c, [ApiCalls(changes)], stack)
     finish(c, len(changes), command_after_clear(stack, before))
 

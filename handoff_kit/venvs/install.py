@@ -20,7 +20,7 @@ from typing import Literal
 import uv
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Venv
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step
 from handoff_kit.venvs import locks
@@ -65,7 +65,7 @@ def find_installer() -> Installer:
         raise HandoffError("the package uv has no program uv", hint) from None
 
 
-def read_venv_state(place: ProjectPlace, venv: Venv) -> VenvState:
+def read_venv_state(place: ProjectPaths, venv: Venv) -> VenvState:
     directory = place.directory / venv.directory
     return VenvState(
         lock=_read_text(place.lock(venv.name)),
@@ -85,7 +85,7 @@ def _read_text(path: Path) -> str | None:
         return None
 
 
-def venv_status(place: ProjectPlace, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
+def venv_status(place: ProjectPaths, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
     """Whether a stage can run in it; reads a few small files, starts nothing."""
     state = state or read_venv_state(place, venv)
     if not state.interpreter:
@@ -104,7 +104,7 @@ def stamp_text(lock: str, directory: Path, python: str) -> str:
 
 
 def plan_install(
-    place: ProjectPlace,
+    place: ProjectPaths,
     venvs: Iterable[Venv],
     states: Mapping[str, VenvState],
     installer: Installer,
@@ -117,7 +117,7 @@ def plan_install(
 
 
 def _plan_venv(
-    place: ProjectPlace, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
+    place: ProjectPaths, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
 ) -> tuple[Step, ...]:
     _check_requirements(place, venv)
     relock = upgrade or not locks.is_current(state.lock, venv.requirements)
@@ -143,7 +143,7 @@ def _plan_venv(
     )
 
 
-def _resolve(place: ProjectPlace, venv: Venv, installer: Installer, *, upgrade: bool) -> LockRequirements:
+def _resolve(place: ProjectPaths, venv: Venv, installer: Installer, *, upgrade: bool) -> LockRequirements:
     portable = ("--universal", "--generate-hashes", "--python", installer.interpreter)
     bare = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation")
     return LockRequirements(
@@ -157,7 +157,7 @@ def _resolve(place: ProjectPlace, venv: Venv, installer: Installer, *, upgrade: 
     )
 
 
-def _check_requirements(place: ProjectPlace, venv: Venv) -> None:
+def _check_requirements(place: ProjectPaths, venv: Venv) -> None:
     """Refuse what would write the address of an index, or a password, into a committed file."""
     for text in venv.requirements:
         where = f"{place.shown}: venv {venv.name}"

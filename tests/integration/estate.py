@@ -49,7 +49,7 @@ class Estate:
     @property
     def stack(self) -> str:
         """Of its task."""
-        return resource_names.stack(self.name, "dev")
+        return resource_names.stack_name(self.name, "dev")
 
     @property
     def bucket(self) -> str:

@@ -460,8 +460,8 @@ def test_two_first_deployments_at_once(sound: Estate, others: tuple[str, str]) -
 
 def stacks(environment: str, projects: set[str]) -> list[str]:
     """What is there of projects that are deployed."""
-    own = [resource_names.stack(project, environment) for project in projects]
-    return [resource_names.shared(environment), *own, *map(resource_names.registry, own)]
+    own = [resource_names.stack_name(project, environment) for project in projects]
+    return [resource_names.shared_stack(environment), *own, *map(resource_names.registry_stack, own)]
 
 
 def test_two_changes_at_once(sound: Estate) -> None:

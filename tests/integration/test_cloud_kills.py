@@ -73,19 +73,21 @@ def requests(estate: Estate, task: str, *words: str) -> int:
 
 
 def deployed(environment: str) -> dict[str, str]:
-    stack = resource_names.stack("shop", environment)
-    return dict.fromkeys((resource_names.shared(environment), stack, resource_names.registry(stack)), "CREATE_COMPLETE")
+    stack = resource_names.stack_name("shop", environment)
+    return dict.fromkeys(
+        (resource_names.shared_stack(environment), stack, resource_names.registry_stack(stack)), "CREATE_COMPLETE"
+    )
 
 
 def of(estate: Estate, environment: str) -> dict[str, str]:
     """The stacks of an environment."""
-    start = resource_names.shared(environment)
+    start = resource_names.shared_stack(environment)
     return {name: status for name, status in estate.account.stacks().items() if f"{name}-".startswith(f"{start}-")}
 
 
 def check(estate: Estate, environment: str) -> None:
     """All of a project is there as it lies here, and nothing besides."""
-    stack = resource_names.stack("shop", environment)
+    stack = resource_names.stack_name("shop", environment)
     assert of(estate, environment) == deployed(environment)
     assert estate.leftovers() == {}
     (digest,) = estate.account.images(resource_names.repository(stack)).values()
@@ -138,4 +140,4 @@ def test_a_removal_that_is_killed_is_begun_again(small: Estate) -> None:
         assert small.account.boto("s3").list_object_versions(Bucket=bucket).get("Versions", []) == []
     assert kills >= 2
     there = [each["repositoryName"] for each in small.account.boto("ecr").describe_repositories()["repositories"]]
-    assert sorted(there) == [resource_names.stack("shop", environment) for environment in ("k3", "k4", "k5")]
+    assert sorted(there) == [resource_names.stack_name("shop", environment) for environment in ("k3", "k4", "k5")]

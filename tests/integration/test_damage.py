@@ -20,9 +20,9 @@ from handoff_kit.aws.history import (
     runs_as_json,
     runs_table,
 )
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as documents
-from handoff_kit.runtime import LocalRun, last_record
+from handoff_kit.run.runtime_process import LocalRun, read_last_record
 from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
@@ -190,8 +190,8 @@ def test_a_state_that_is_no_file_is_left_to_the_user(project: Project, kind: str
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPlace:
-    found = ProjectPlace("sample", tmp_path)
+def place(tmp_path: Path) -> ProjectPaths:
+    found = ProjectPaths("sample", tmp_path)
     for name in RECORDS:
         path = found.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +203,7 @@ def place(tmp_path: Path) -> ProjectPlace:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_the_history_of_a_damaged_index(place: ProjectPlace, damage: str) -> None:
+def test_the_history_of_a_damaged_index(place: ProjectPaths, damage: str) -> None:
     path = place.directory / f".artifacts/history/{DAY}.jsonl"
     path.write_bytes(DAMAGES[damage](path.read_bytes()) + b"\n" + json.dumps(line_of("after", 3)).encode())
     said: list[str] = []
@@ -217,7 +217,7 @@ def test_the_history_of_a_damaged_index(place: ProjectPlace, damage: str) -> Non
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_damaged_record_is_shown_or_named(place: ProjectPlace, name: str, damage: str) -> None:
+def test_a_damaged_record_is_shown_or_named(place: ProjectPaths, name: str, damage: str) -> None:
     path = place.directory / name
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     expected = local_run(place, RUN)  # of the two there is one that is whole, or it is this one
@@ -228,9 +228,9 @@ def test_a_damaged_record_is_shown_or_named(place: ProjectPlace, name: str, dama
         (place.directory / other).write_bytes(path.read_bytes())
     run = LocalRun(place.directory, "", "run", {}, None, "text")
     if damage in WHOLE:
-        assert (local_run(place, RUN).record["run_id"], last_record(run)[1]["run_id"]) == (RUN, RUN)
+        assert (local_run(place, RUN).record["run_id"], read_last_record(run)[1]["run_id"]) == (RUN, RUN)
         return
-    assert last_record(run)[1] == {}
+    assert read_last_record(run)[1] == {}
     with pytest.raises(HandoffError) as error:
         local_run(place, RUN)
     assert f".artifacts/runs/{RUN}/run.json: this record cannot be read (" in error.value.message
@@ -238,7 +238,7 @@ def test_a_damaged_record_is_shown_or_named(place: ProjectPlace, name: str, dama
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_the_history_without_an_index_and_with_a_damaged_record(place: ProjectPlace, damage: str) -> None:
+def test_the_history_without_an_index_and_with_a_damaged_record(place: ProjectPaths, damage: str) -> None:
     (place.directory / f".artifacts/history/{DAY}.jsonl").unlink()
     path = place.directory / ".artifacts/run.json"
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
@@ -248,13 +248,13 @@ def test_the_history_without_an_index_and_with_a_damaged_record(place: ProjectPl
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "directory"])
-def test_nothing_waits_for_what_is_no_file(place: ProjectPlace, make: Any) -> None:
+def test_nothing_waits_for_what_is_no_file(place: ProjectPaths, make: Any) -> None:
     for name in (*RECORDS, f".artifacts/history/{DAY}.jsonl"):
         (place.directory / name).unlink()
         make(place.directory / name)
     said: list[str] = []
     assert list_runs(local_history(place, said.append), HistoryQuery()) == []
     assert [note.partition("found")[2] for note in said] == [", a file of lines expected: skipped"]
-    assert last_record(LocalRun(place.directory, "", "run", {}, None, "text")) == (None, {})
+    assert read_last_record(LocalRun(place.directory, "", "run", {}, None, "text")) == (None, {})
     with pytest.raises(HandoffError, match="this record cannot be read"):
         local_run(place, RUN)

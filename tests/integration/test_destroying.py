@@ -24,7 +24,7 @@ from handoff_kit.apply import ApplyOptions
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 from handoff_runtime import sealed
 from handoff_runtime.errors import StoreError
 
@@ -55,7 +55,7 @@ class Desk:
 
     @property
     def stack(self) -> str:
-        return resource_names.stack(self.name, self.environment)
+        return resource_names.stack_name(self.name, self.environment)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -87,11 +87,11 @@ class Desk:
         """The three stacks of a project, an image, and what runs have left: also versions, marks and an upload."""
         repository = {"RepositoryName": resource_names.repository(self.stack)}
         self.make_stack(
-            resource_names.registry(self.stack), {"R": {"Type": "AWS::ECR::Repository", "Properties": repository}}
+            resource_names.registry_stack(self.stack), {"R": {"Type": "AWS::ECR::Repository", "Properties": repository}}
         )
         log = {"LogGroupName": resource_names.log_group(self.stack)}
         self.make_stack(self.stack, {"L": {"Type": "AWS::Logs::LogGroup", "Properties": log}})
-        self.make_stack(resource_names.schedule(self.stack), {"Q": {"Type": "AWS::SQS::Queue"}})
+        self.make_stack(resource_names.schedule_stack(self.stack), {"Q": {"Type": "AWS::SQS::Queue"}})
         self.push()
         self.leave()
 
@@ -520,7 +520,7 @@ def common(desk: Desk) -> Iterator[Desk]:
         "DeletionPolicy": "Retain",
         "Properties": {"BucketName": bucket, "VersioningConfiguration": {"Status": "Enabled"}},
     }
-    one.make_stack(resource_names.shared(desk.environment), {"Bucket": resource}, project="")
+    one.make_stack(resource_names.shared_stack(desk.environment), {"Bucket": resource}, project="")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     one.leave()
     yield one
@@ -535,7 +535,7 @@ def buckets(desk: Desk) -> list[str]:
 def shared_stacks(desk: Desk) -> list[str]:
     pages = desk.cloud.boto("cloudformation").get_paginator("describe_stacks").paginate()
     found = [one["StackName"] for page in pages for one in page["Stacks"]]
-    return [name for name in found if name == resource_names.shared(desk.environment)]
+    return [name for name in found if name == resource_names.shared_stack(desk.environment)]
 
 
 def test_the_shared_stack_goes_and_its_bucket_stays(common: Desk) -> None:
@@ -616,7 +616,7 @@ def step(common: Desk, clients: Clients) -> None:
 
 def test_projects_that_are_deployed_keep_what_they_share(common: Desk) -> None:
     for name in ("b", "a"):
-        stack = f"{resource_names.shared(common.environment)}-{name}"
+        stack = f"{resource_names.shared_stack(common.environment)}-{name}"
         common.make_stack(stack, {"Q": {"Type": "AWS::SQS::Queue"}}, project=name)
     said = common.invoke("destroy", "--shared", "--data", "--yes", project="")
     assert said == Told(
@@ -625,7 +625,7 @@ def test_projects_that_are_deployed_keep_what_they_share(common: Desk) -> None:
         "error: destroy --shared: found stacks of 2 projects in environment ENV (a, b), expected none\n"
         "hint: destroy them first: invoke destroy --project a\n",
     )
-    assert shared_stacks(common) == [resource_names.shared(common.environment)]
+    assert shared_stacks(common) == [resource_names.shared_stack(common.environment)]
 
 
 def test_a_bucket_that_is_not_ours_is_never_emptied(desk: Desk) -> None:

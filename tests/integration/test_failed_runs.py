@@ -51,7 +51,9 @@ def filters() -> list[str]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = Untagged
     loaded = ProjectFile.model_validate({"commands": [{"command": "a"}]})
-    resources = yaml.load(templates.task(ROOT, "sample", loaded, "handoff-dev-sample", "dev"))["Resources"]
+    resources = yaml.load(templates.render_task_template(ROOT, "sample", loaded, "handoff-dev-sample", "dev"))[
+        "Resources"
+    ]
     found = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::MetricFilter"]
     return [each["FilterPattern"] for each in found]
 

@@ -9,8 +9,8 @@ import pytest
 from team import Team, Told, make_team
 
 from handoff_kit import gitignore
-from handoff_kit.names import ProjectPlace
-from handoff_kit.starters import starters
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.run.starters import list_starters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def git(team: Team, *words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("starter", starters())
+@pytest.mark.parametrize("starter", list_starters())
 @pytest.mark.parametrize("ignored", ["", "!.local\n!.env\n!.artifacts\n"], ids=["bare", "root takes it back"])
 def test_git_takes_no_credentials_of_a_new_project(team: Team, starter: str, ignored: str) -> None:
     git(team, "init", "--quiet")
@@ -79,7 +79,7 @@ def track(team: Team, *paths: str) -> None:
         pytest.param("", None, [], (ALL,), id="nothing ignored"),
         pytest.param("projects/*/.local/\n.env/\n.artifacts/\n", None, [], (), id="ignored at the root"),
         pytest.param("projects/\n", None, [], (), id="all of projects ignored"),
-        pytest.param("", gitignore.TEXT, [], (), id="as invoke new writes it"),
+        pytest.param("", gitignore.GITIGNORE, [], (), id="as invoke new writes it"),
         pytest.param(
             ".artifacts\n",
             None,
@@ -89,7 +89,7 @@ def track(team: Team, *paths: str) -> None:
         ),
         pytest.param(
             "",
-            gitignore.TEXT,
+            gitignore.GITIGNORE,
             [".local/tap.json"],
             (
                 "note: git tracks projects/shop/.local/tap.json: everyone with the repository can read it\n"
@@ -118,16 +118,16 @@ def test_notes(team: Team, root: str, own: str | None, tracked: Sequence[str], e
     (team.root / ".gitignore").write_text(root)
     if tracked:
         track(team, *tracked)
-    assert gitignore.notes(place(team)) == expected
+    assert gitignore.private_file_notes(place(team)) == expected
 
 
-def place(team: Team) -> ProjectPlace:
-    return ProjectPlace("shop", team.root)
+def place(team: Team) -> ProjectPaths:
+    return ProjectPaths("shop", team.root)
 
 
 def test_without_a_repository_nothing_is_said(team: Team) -> None:
     team.project("shop", PROJECT, SECRETS)
-    assert gitignore.notes(place(team)) == ()
+    assert gitignore.private_file_notes(place(team)) == ()
 
 
 def test_without_git_nothing_is_said(team: Team, tmp_path: Path) -> None:
@@ -143,6 +143,6 @@ def test_a_link_in_the_place_of_the_config_is_no_config(team: Team, tmp_path: Pa
     directory = team.project("shop", PROJECT, {".gitignore": "/.env\n/.artifacts\n"})
     (tmp_path / "secrets").mkdir()
     (directory / ".local").symlink_to(tmp_path / "secrets")
-    assert len(gitignore.notes(place(team))) == 1
-    (directory / ".gitignore").write_text(gitignore.TEXT)
-    assert gitignore.notes(place(team)) == ()
+    assert len(gitignore.private_file_notes(place(team))) == 1
+    (directory / ".gitignore").write_text(gitignore.GITIGNORE)
+    assert gitignore.private_file_notes(place(team)) == ()

@@ -16,10 +16,10 @@ import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import CommandError, ProjectError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Venv
-from handoff_kit.starters import plan_new
+from handoff_kit.run.starters import plan_new
 from handoff_kit.venvs.install import (
     PYTHON,
     Installer,
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 class Workshop:
     """A project to install into, and an index of wheels that is all there is."""
 
-    place: ProjectPlace
+    place: ProjectPaths
     wheels: Path
     installer: Installer
 
@@ -107,7 +107,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     (tmp_path / "uv.toml").write_text(f"no-index = true\nfind-links = ['{wheels}']\n")
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     place.directory.mkdir(parents=True)
     return Workshop(place, wheels, find_installer())
 
@@ -183,7 +183,7 @@ def test_an_installation_killed_in_the_middle_is_done_again(workshop: Workshop) 
 def test_a_moved_project_is_installed_again(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     workshop.install("mytap")
-    moved = ProjectPlace("store", workshop.place.root)
+    moved = ProjectPaths("store", workshop.place.root)
     workshop.place.directory.rename(moved.directory)
     assert venv_status(moved, tap("mytap")) == "stale"
 
@@ -287,7 +287,7 @@ def test_removing_an_environment_from_the_project_leaves_it_there(workshop: Work
 
 @pytest.mark.network
 def test_the_package_index(tmp_path: Path) -> None:
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     place.directory.mkdir(parents=True)
     workshop = Workshop(place, tmp_path, find_installer())
     workshop.install("tabulate==0.9.0")
@@ -296,10 +296,10 @@ def test_the_package_index(tmp_path: Path) -> None:
     assert (workshop.directory / "bin/tabulate").exists()
 
 
-def pipe(place: ProjectPlace) -> int:
+def pipe(place: ProjectPaths) -> int:
     """Run a tap | target project as a shell would; the number of records sent is given back."""
     state = place.directory / ".artifacts/state"
-    stages = [stage for stage in load(place.file, place.shown).stages if stage.venv]
+    stages = [stage for stage in load_project(place.file, place.shown).stages if stage.venv]
     first, last = ([f"{stage.venv}/bin/{stage.command}", *stage.args] for stage in stages)
     sent = subprocess.run(first, cwd=place.directory, capture_output=True, check=True).stdout
     stored = subprocess.run(last, cwd=place.directory, input=sent, capture_output=True, check=True).stdout
@@ -309,7 +309,7 @@ def pipe(place: ProjectPlace) -> int:
 
 @pytest.mark.network
 def test_the_elements_are_sent_once(tmp_path: Path) -> None:
-    place = ProjectPlace("elements", tmp_path)
+    place = ProjectPaths("elements", tmp_path)
     kept = shutil.ignore_patterns("venv", ".env", ".artifacts")
     shutil.copytree(ROOT / "projects/elements", place.directory, ignore=kept)
     assert sent_twice(place, "elements.jsonl") == (118, 0)
@@ -318,12 +318,12 @@ def test_the_elements_are_sent_once(tmp_path: Path) -> None:
 @pytest.mark.network
 def test_the_singer_starter_runs_once_installed(tmp_path: Path) -> None:
     apply(plan_new(tmp_path, "mine", "singer"), None, ApplyOptions(lambda _: None))
-    assert sent_twice(ProjectPlace("mine", tmp_path), "cities.jsonl") == (3, 0)
+    assert sent_twice(ProjectPaths("mine", tmp_path), "cities.jsonl") == (3, 0)
 
 
-def sent_twice(place: ProjectPlace, stored: str) -> tuple[int, int]:
+def sent_twice(place: ProjectPaths, stored: str) -> tuple[int, int]:
     """Install and run twice, from no state on; what is stored in the end is what the first run sent."""
-    venvs = load(place.file, place.shown).venvs
+    venvs = load_project(place.file, place.shown).venvs
     locks = {venv.name: read_text(place.lock(venv.name)) for venv in venvs}
     states = {venv.name: read_venv_state(place, venv) for venv in venvs}
     apply(plan_install(place, venvs, states, find_installer()), None, ApplyOptions(lambda _: None))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.aws.cloudformation.stack import StackDescription, resolve_buckets
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.steps import BucketThere
+from handoff_kit.errors import AWSError
+from handoff_kit.steps import ExistingBucket
 
 if TYPE_CHECKING:
     from cloud import Cloud
@@ -22,7 +22,7 @@ NEWER, OLDER = (
 
 
 def settled(cloud: Cloud, there: StackDescription | None = None, bucket: str = "") -> str:
-    value = BucketThere(bucket or cloud.bucket, ACCOUNT, STACK)
+    value = ExistingBucket(bucket or cloud.bucket, ACCOUNT, STACK)
     return resolve_buckets({"KeptBucket": value}, there, cloud.clients(), "invoke deploy")["KeptBucket"]
 
 

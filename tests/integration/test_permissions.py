@@ -54,7 +54,7 @@ def statements(stack: Stack) -> list[dict[str, Any]]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = Tagged
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
-    text = templates.task(ROOT, "sample", loaded, stack.cloud.stack, "test")
+    text = templates.render_task_template(ROOT, "sample", loaded, stack.cloud.stack, "test")
     (policy,) = yaml.load(text)["Resources"]["TaskRole"]["Properties"]["Policies"]
     return list(policy["PolicyDocument"]["Statement"])
 

@@ -30,7 +30,7 @@ from handoff_kit.aws.ecs.stop_reasons import TaskResult
 from handoff_kit.aws.ecs.task_observer import Absence
 from handoff_kit.aws.ecs.watch import InterruptPrompt, TaskWatch, Timeouts
 from handoff_kit.aws.target import Target
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

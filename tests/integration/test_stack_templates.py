@@ -17,7 +17,7 @@ from handoff_kit.deploy import templates
 from handoff_kit.deploy.destroy import destroy_project
 from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 from handoff_kit.project.model import Project
-from handoff_kit.steps import ChangeStack
+from handoff_kit.steps import DeployStack
 from handoff_runtime.aws import clients as connections
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def deploy(team: Team, clients: Clients, name: str, text: str, **parameters: str
     ours = {"handoff:project": "rates"} if name != "handoff-prod" else {}
     file = team.root / f"{name}.yml"
     tags = {**ours, "handoff:environment": "prod"}
-    step = ChangeStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
+    step = DeployStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
     return deploy_stack(step, clients, dry=False, yes=True, say=lambda _: None)
 
 
@@ -73,7 +73,9 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
     account = tenant.account
     bucket, place = resource_names.bucket("prod", account, REGION), f"{REGION}:{account}"
-    first, whole = (templates.shared(team.root, "prod", projects=projects) for projects in (False, True))
+    first, whole = (
+        templates.render_shared_template(team.root, "prod", projects=projects) for projects in (False, True)
+    )
     assert deploy(team, clients, "handoff-prod", first) is True
     assert deploy(team, clients, "handoff-prod", whole) is True
     assert deploy(team, clients, "handoff-prod", whole) is False
@@ -86,13 +88,15 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     group = tenant.boto("ec2").describe_security_groups(GroupIds=[shared["SecurityGroup"]])["SecurityGroups"][0]
     assert (group["IpPermissions"], group["VpcId"]) == ([], shared["Vpc"])
 
-    assert deploy(team, clients, f"{STACK}-registry", templates.registry(team.root, "rates", STACK, "prod"))
+    assert deploy(
+        team, clients, f"{STACK}-registry", templates.render_registry_template(team.root, "rates", STACK, "prod")
+    )
     assert outputs(tenant, f"{STACK}-registry") == {
         "Repository": STACK,
         "RepositoryUri": f"{account}.dkr.ecr.{REGION}.amazonaws.com/{STACK}",
     }
 
-    text = templates.task(team.root, "rates", loaded, STACK, "prod")
+    text = templates.render_task_template(team.root, "rates", loaded, STACK, "prod")
     given = {"Image": IMAGE.format(account=account), "Source": "0123456789ab", "Bucket": bucket}
     assert deploy(team, clients, STACK, text, **given) is True
     assert deploy(team, clients, STACK, text, **given) is False

@@ -33,7 +33,7 @@ from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_sta
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing, describe_stack, resolve_images
 from handoff_kit.aws.cloudformation.wait import PollPolicy
 from handoff_kit.errors import ProjectError
-from handoff_kit.steps import ChangeStack, ImageTag, RemoveStack
+from handoff_kit.steps import DeleteStack, DeployStack, ImageTag
 from handoff_runtime.aws import clients as connections
 from handoff_runtime.errors import HandoffError
 
@@ -75,15 +75,15 @@ class Desk:
     said: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
-    def step(self, template: str = ONE, group: str = "/shop", **changed: Any) -> ChangeStack:
-        made = ChangeStack(NAME, Path("task.yml"), template, {"Group": group}, TAGS, AGAIN)
+    def step(self, template: str = ONE, group: str = "/shop", **changed: Any) -> DeployStack:
+        made = DeployStack(NAME, Path("task.yml"), template, {"Group": group}, TAGS, AGAIN)
         return replace(made, **changed)
 
-    def execute(self, step: ChangeStack, *, dry: bool = False, yes: bool = True) -> bool:
+    def execute(self, step: DeployStack, *, dry: bool = False, yes: bool = True) -> bool:
         return deploy_stack(step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=QUICK)
 
     def remove(self, *, dry: bool = False) -> bool:
-        step = RemoveStack(NAME, "invoke destroy --project shop")
+        step = DeleteStack(NAME, "invoke destroy --project shop")
         return delete_stack(step, self.clients, dry=dry, yes=True, say=self.said.append, waiting=QUICK)
 
     def error(self, act: Callable[[], object]) -> HandoffError:

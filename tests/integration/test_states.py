@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from harness import ROOT
 
-from handoff_kit.project.load import understood
+from handoff_kit.project.load import validate_project
 from handoff_kit.project.params_document import pipeline_document
-from handoff_kit.project.yaml_reader import parse
+from handoff_kit.project.yaml_reader import parse_yaml
 
 if TYPE_CHECKING:
     from harness import Project
@@ -54,8 +54,8 @@ def document(mode: str, given: str, output: str, code: str) -> dict[str, Any]:
         {"command": "sh", "args": ["-c", target, "target", printed(output.removesuffix(EARLY)), code]},
     ]
     state = {} if mode == "not written" else {"state": mode.strip("`")}
-    source = parse(json.dumps({**state, "commands": stages}), "project.yml")
-    return pipeline_document(understood(source), "sample", "dev", lambda _path: False)
+    source = parse_yaml(json.dumps({**state, "commands": stages}), "project.yml")
+    return pipeline_document(validate_project(source), "sample", "dev", lambda _path: False)
 
 
 def test_the_table_is_there() -> None:

@@ -18,7 +18,7 @@ from ecs import Ecs, Life
 from team import Team, Told
 
 from handoff_kit.aws.params import describe_fingerprint
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as params
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Desk:
 
     def push(self, name: str) -> None:
         """Its params."""
-        document = params.of_place(ProjectPlace(name, self.team.root), self.environment)
+        document = params.load_params_document(ProjectPaths(name, self.team.root), self.environment)
         told = describe_fingerprint(document, self.stack(name))
         request = {"Name": f"{self.stack(name)}__params", "Value": "x", "Type": "SecureString", "Description": told}
         self.cloud.boto("ssm").put_parameter(**request)

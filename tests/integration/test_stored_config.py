@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cloud import Cloud
 
-    from handoff_kit.steps import Push
+    from handoff_kit.steps import StoreParams
 
 __all__ = ["desk"]
 
@@ -208,7 +208,7 @@ def document_of(desk: Desk, *names: str) -> dict[str, Any]:
     return {"format": 1, "pipeline": pipeline, "files": [{"name": name, "value": name} for name in names]}
 
 
-def planned(stack: Target, document: dict[str, Any], **more: Any) -> Push:
+def planned(stack: Target, document: dict[str, Any], **more: Any) -> StoreParams:
     return plan_push(stack, document, find_replaceable_params(stack), advanced=False, **more)
 
 

@@ -136,7 +136,9 @@ def test_a_whole_life(team: Team, account: Account) -> None:
 def deployed(team: Team, account: Account) -> None:
     """Three stacks, an image that the task names by its digest, params and a file."""
     done(team, account, "deploy", "--project", "counter")
-    assert account.stacks() == dict.fromkeys(("handoff-dev", resource_names.registry(STACK), STACK), "CREATE_COMPLETE")
+    assert account.stacks() == dict.fromkeys(
+        ("handoff-dev", resource_names.registry_stack(STACK), STACK), "CREATE_COMPLETE"
+    )
     (digest,) = account.images(resource_names.repository(STACK)).values()
     (definition,) = account.boto("ecs").list_task_definitions(familyPrefix=STACK)["taskDefinitionArns"]
     described = account.boto("ecs").describe_task_definition(taskDefinition=definition)["taskDefinition"]
@@ -204,7 +206,7 @@ def stopped(team: Team, account: Account) -> None:
 def destroyed(team: Team, account: Account) -> None:
     """The schedule first, then all but data; then data; then what was shared."""
     done(team, account, "unschedule", "--project", "counter")
-    assert account.stacks().get(resource_names.schedule(STACK)) is None
+    assert account.stacks().get(resource_names.schedule_stack(STACK)) is None
     done(team, account, "destroy", "--project", "counter")
     assert account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
     assert account.boto("ecr").describe_repositories()["repositories"] == []
@@ -234,5 +236,5 @@ def begun_again(team: Team, account: Account) -> None:
 def seen_schedule(account: Account) -> Any:
     """The schedule and its target as they are."""
     found = account.boto("scheduler").get_schedule(Name="daily", GroupName=STACK)
-    stack = account.boto("cloudformation").describe_stacks(StackName=resource_names.schedule(STACK))["Stacks"][0]
+    stack = account.boto("cloudformation").describe_stacks(StackName=resource_names.schedule_stack(STACK))["Stacks"][0]
     return found["Target"], found["ScheduleExpression"], str(stack.get("LastUpdatedTime"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from handoff_kit.project.load import understood
+from handoff_kit.project.load import validate_project
 from handoff_kit.project.problem import ProjectFileError
-from handoff_kit.project.yaml_reader import parse
+from handoff_kit.project.yaml_reader import parse_yaml
 
 if TYPE_CHECKING:
     from handoff_kit.project.model import Project
@@ -18,7 +18,7 @@ NO_VALUE = 'write a value, or take the line out; for an empty text write two quo
 
 def load_text(text: str) -> Project:
     """A project of one stage, with these lines after it."""
-    return understood(parse(f"commands: [{{command: a}}]\n{text}\n", SHOWN))
+    return validate_project(parse_yaml(f"commands: [{{command: a}}]\n{text}\n", SHOWN))
 
 
 def problems_of(text: str) -> list[str]:
@@ -28,7 +28,7 @@ def problems_of(text: str) -> list[str]:
 
 def problems_of_file(text: str) -> list[str]:
     try:
-        understood(parse(text, SHOWN))
+        validate_project(parse_yaml(text, SHOWN))
     except ProjectFileError as error:
         lines = [str(problem).replace("\nhint: ", " | ") for problem in error.problems]
         return [line.removeprefix(f"error: {SHOWN}:") for line in lines]

@@ -14,19 +14,21 @@ import pytest
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import CommandError
-from handoff_kit.image.context import FIRST_TIME, Entry, sha256_of
+from handoff_kit.image.context import sha256_of
 from handoff_kit.steps import (
+    FIRST_TIME,
+    ApiCall,
     ApiCalls,
-    Change,
     CheckNoRunningTasks,
+    CopyProjectData,
     DeleteObjects,
+    Entry,
     LockRequirements,
-    MoveData,
-    Push,
     RemoveTree,
     RunCommand,
     StampVenv,
     Step,
+    StoreParams,
     UploadFiles,
     WriteContext,
     WriteFile,
@@ -95,7 +97,7 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
 
 
 TARGET = Target("shop", "dev", "handoff-dev-shop", "new", "--project shop", cast("Any", None))
-CALL = Change("delete parameter shop__params", "ssm", "delete_parameter", {"Name": "shop__params"})
+CALL = ApiCall("delete parameter shop__params", "ssm", "delete_parameter", {"Name": "shop__params"})
 
 
 @pytest.mark.parametrize(
@@ -113,9 +115,9 @@ CALL = Change("delete parameter shop__params", "ssm", "delete_parameter", {"Name
             ["would delete s3://new/p/a", "would delete s3://new/p/b"],
             id="objects",
         ),
-        pytest.param(Push({}, 1, CALL), ["would delete parameter shop__params"], id="params"),
+        pytest.param(StoreParams({}, 1, CALL), ["would delete parameter shop__params"], id="params"),
         pytest.param(
-            Push({}, 1, None, kept=("tap.json",)),
+            StoreParams({}, 1, None, kept=("tap.json",)),
             [
                 "note: a push keeps 1 stored config file that is not here: tap.json",
                 "hint: to write them here: invoke params.pull --project shop; to remove them there: add --prune",
@@ -123,7 +125,7 @@ CALL = Change("delete parameter shop__params", "ssm", "delete_parameter", {"Name
             id="params that are stored",
         ),
         pytest.param(
-            MoveData("old", "new", "p/", 1, 2000),
+            CopyProjectData("old", "new", "p/", 1, 2000),
             ["would copy 1 object (2,000 bytes) from s3://old/p/ to s3://new/p/"],
             id="a move",
         ),

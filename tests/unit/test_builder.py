@@ -10,7 +10,7 @@ import pytest
 
 from handoff_kit.errors import ImageError
 from handoff_kit.image import builder
-from handoff_kit.image.builder import Answer, Builder, ask, find
+from handoff_kit.image.builder import Answer, Builder, ask, find_builder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +80,7 @@ def test_a_builder_that_works(
     asked: str | None, answers: Mapping[str, Answer], expected: tuple[str, str, str | None]
 ) -> None:
     which, asking = answering(**answers)
-    found = find(asked, which, asking)
+    found = find_builder(asked, which, asking)
     assert (found.kind, found.platform, found.note) == expected
     assert found.ask is asking
 
@@ -156,7 +156,7 @@ def test_a_builder_that_works(
 def test_no_builder_that_works(asked: str | None, answers: Mapping[str, Answer], message: str, hint: str) -> None:
     which, asking = answering(**answers)
     with pytest.raises(ImageError) as caught:
-        find(asked, which, asking)
+        find_builder(asked, which, asking)
     assert str(caught.value) == f"error: {message}\nhint: {hint}"
     assert caught.value.exit_code == 1
 
@@ -165,7 +165,7 @@ def test_where_docker_was_asked_for_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("DOCKER_HOST", "unix:///gone.sock")
     which, asking = answering(docker=UNREACHABLE)
     with pytest.raises(ImageError, match=r"asked at DOCKER_HOST=unix:///gone\.sock$"):
-        find(None, which, asking)
+        find_builder(None, which, asking)
 
 
 # asking, with real programs

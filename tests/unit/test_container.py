@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.errors import ImageError, ProjectError
-from handoff_kit.image import container as containers
 from handoff_kit.image.builder import Answer, Builder
-from handoff_kit.image.container import Caller, container
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.run import container as containers
+from handoff_kit.run.container import Caller, create_container
 from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ def builder(kind: Any = "docker", *, rootless: bool = False, image: dict[str, An
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPlace:
-    place = ProjectPlace("shop", tmp_path)
+def place(tmp_path: Path) -> ProjectPaths:
+    place = ProjectPaths("shop", tmp_path)
     place.directory.mkdir(parents=True)
     return place
 
 
-def words(worker: Builder, place: ProjectPlace, environ: dict[str, str] | None = None, **asked: Any) -> tuple[str, ...]:
+def words(worker: Builder, place: ProjectPaths, environ: dict[str, str] | None = None, **asked: Any) -> tuple[str, ...]:
     """The argv, with its name, which is random, written as NAME."""
-    made = container(worker, IMAGE, place, environ=environ or {}, caller=CALLER, **asked)
+    made = create_container(worker, IMAGE, place, environ=environ or {}, caller=CALLER, **asked)
     assert made.argv.count(made.name) == 1
     return tuple("NAME" if word == made.name else word for word in made.argv)
 
@@ -56,12 +56,12 @@ def values(argv: Sequence[str], option: str) -> list[str]:
     return [argv[at + 1] for at, word in enumerate(argv) if word == option]
 
 
-def mounts(place: ProjectPlace, *more: str) -> tuple[str, ...]:
+def mounts(place: ProjectPaths, *more: str) -> tuple[str, ...]:
     kept = (f"type=bind,source={place.directory / name},target=/app/{name}" for name in (".artifacts", ".env"))
     return tuple(word for mount in (*kept, *more) for word in ("--mount", mount))
 
 
-def test_the_words_that_start_it(place: ProjectPlace) -> None:
+def test_the_words_that_start_it(place: ProjectPaths) -> None:
     assert words(builder(), place) == (
         *("docker", "run", "--rm", "--interactive", "--name", "NAME", "--label", "handoff.run=shop"),
         *SAFE.split(),
@@ -81,7 +81,7 @@ def test_the_words_that_start_it(place: ProjectPlace) -> None:
     ],
 )
 def test_artifacts_are_the_caller_s(
-    place: ProjectPlace,
+    place: ProjectPaths,
     kind: str,
     rootless: bool,  # noqa: FBT001  # a table
     expected: list[str],
@@ -94,7 +94,7 @@ def test_artifacts_are_the_caller_s(
     assert ("--userns" in argv) is (expected[0] == "--userns")
 
 
-def test_nothing_of_the_caller_s_environment_gets_in_but_what_is_named(place: ProjectPlace) -> None:
+def test_nothing_of_the_caller_s_environment_gets_in_but_what_is_named(place: ProjectPaths) -> None:
     environ = {"STOP_TIMEOUT": "7", "TRIGGER": "cron", "AWS_SECRET_ACCESS_KEY": "hunter2", "PATH": "/bin"}
     argv = words(builder(), place, environ)
     assert values(argv, "--env") == ["STOP_TIMEOUT=7", "TRIGGER=cron", "IMAGE_DIGEST=sha256:1"]
@@ -106,12 +106,12 @@ def test_nothing_of_the_caller_s_environment_gets_in_but_what_is_named(place: Pr
     ("text", "expected"),
     [("", "30"), ("7", "7"), ("2.5", "3"), ("1", "2"), ("600", "120")],
 )
-def test_it_is_given_the_time_that_the_runtime_takes_to_stop(place: ProjectPlace, text: str, expected: str) -> None:
+def test_it_is_given_the_time_that_the_runtime_takes_to_stop(place: ProjectPaths, text: str, expected: str) -> None:
     """Whole seconds, which is all that docker knows, and no less than the runtime counts with."""
     assert values(words(builder(), place, {"STOP_TIMEOUT": text}), "--stop-timeout") == [expected]
 
 
-def test_a_time_that_is_none_is_told_by_us(place: ProjectPlace) -> None:
+def test_a_time_that_is_none_is_told_by_us(place: ProjectPaths) -> None:
     with pytest.raises(HandoffError, match=r"^error: STOP_TIMEOUT: 'soon' found, seconds from 2 to 120 expected"):
         words(builder(), place, {"STOP_TIMEOUT": "soon"})
 
@@ -123,16 +123,16 @@ def test_a_time_that_is_none_is_told_by_us(place: ProjectPlace) -> None:
         pytest.param({"Id": "abc"}, "IMAGE_DIGEST=sha256:abc", id="podman"),
     ],
 )
-def test_the_run_knows_its_image(place: ProjectPlace, image: dict[str, Any], expected: str) -> None:
+def test_the_run_knows_its_image(place: ProjectPaths, image: dict[str, Any], expected: str) -> None:
     assert values(words(builder(image=image), place), "--env") == [expected]
 
 
-def test_an_image_that_went_away_meanwhile(place: ProjectPlace) -> None:
+def test_an_image_that_went_away_meanwhile(place: ProjectPaths) -> None:
     gone = Builder("docker", "", lambda _: Answer(1, "[]", "No such image"))
     assert values(words(gone, place), "--env") == ["IMAGE_DIGEST="]
 
 
-def test_files_are_mounted_where_there_are_some(place: ProjectPlace) -> None:
+def test_files_are_mounted_where_there_are_some(place: ProjectPaths) -> None:
     (place.directory / "files").mkdir()
     files = f"type=bind,source={place.directory / 'files'},target=/app/files,readonly"
     assert values(words(builder(), place), "--mount") == list(mounts(place, files)[1::2])
@@ -141,7 +141,7 @@ def test_files_are_mounted_where_there_are_some(place: ProjectPlace) -> None:
 @pytest.mark.parametrize("name", ["a,b", 'a"b', "a b", 'a","b', "ü", "a\nb"])
 def test_a_path_may_hold_whatever_a_path_may_hold(tmp_path: Path, name: str) -> None:
     """A mount is a line of CSV; read as one, it says what was meant."""
-    place = ProjectPlace("shop", tmp_path / name)
+    place = ProjectPaths("shop", tmp_path / name)
     place.directory.mkdir(parents=True)
     told = [next(csv.reader(io.StringIO(mount))) for mount in values(words(builder(), place), "--mount")]
     assert told == [
@@ -152,24 +152,24 @@ def test_a_path_may_hold_whatever_a_path_may_hold(tmp_path: Path, name: str) -> 
 def test_a_link_is_mounted_as_what_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "real/projects/shop").mkdir(parents=True)
     (tmp_path / "link").symlink_to("real")
-    argv = words(builder(), ProjectPlace("shop", tmp_path / "link"))
-    assert values(argv, "--mount") == list(mounts(ProjectPlace("shop", tmp_path / "real"))[1::2])
+    argv = words(builder(), ProjectPaths("shop", tmp_path / "link"))
+    assert values(argv, "--mount") == list(mounts(ProjectPaths("shop", tmp_path / "real"))[1::2])
 
 
 @pytest.mark.parametrize("asked", ["1", "512m", "2G", "100000000", "7k", "9b"])
-def test_a_memory_limit(place: ProjectPlace, asked: str) -> None:
-    assert containers.memory_limit(asked) == asked
+def test_a_memory_limit(place: ProjectPaths, asked: str) -> None:
+    assert containers.parse_memory(asked) == asked
     assert values(words(builder(), place, memory=asked), "--memory") == [asked]
 
 
 def test_no_memory_limit() -> None:
-    assert containers.memory_limit("") is None
+    assert containers.parse_memory("") is None
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "512mb", "1.5g", "512 m", "m", "lots", "1t", "512m\n", "٣"])
 def test_no_amount_of_memory(asked: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        containers.memory_limit(asked)
+        containers.parse_memory(asked)
     assert str(caught.value) == (
         f"error: --memory: found {asked!r}, expected bytes, or a number with k, m or g\nhint: --memory 512m"
     )
@@ -184,7 +184,7 @@ def test_no_amount_of_memory(asked: str) -> None:
         pytest.param("podman", {"CONTAINER_HOST": "tcp://10.0.0.1:8080"}, id="podman by tcp"),
     ],
 )
-def test_another_machine_is_refused(place: ProjectPlace, kind: str, environ: dict[str, str]) -> None:
+def test_another_machine_is_refused(place: ProjectPaths, kind: str, environ: dict[str, str]) -> None:
     [(name, host)] = environ.items()
     with pytest.raises(ImageError) as caught:
         words(builder(kind), place, environ)
@@ -203,23 +203,23 @@ def test_another_machine_is_refused(place: ProjectPlace, kind: str, environ: dic
         pytest.param("podman", {"DOCKER_HOST": "ssh://me@elsewhere"}, id="docker's, for podman"),
     ],
 )
-def test_this_machine_is_not(place: ProjectPlace, kind: str, environ: dict[str, str]) -> None:
+def test_this_machine_is_not(place: ProjectPaths, kind: str, environ: dict[str, str]) -> None:
     assert words(builder(kind), place, environ)
 
 
-def test_each_run_has_a_container_of_its_own(place: ProjectPlace) -> None:
-    names = {container(builder(), IMAGE, place, environ={}, caller=CALLER).name for _ in range(3)}
+def test_each_run_has_a_container_of_its_own(place: ProjectPaths) -> None:
+    names = {create_container(builder(), IMAGE, place, environ={}, caller=CALLER).name for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith("handoff-run-shop-") for name in names)
 
 
-def test_what_is_mounted_is_made_before(place: ProjectPlace) -> None:
+def test_what_is_mounted_is_made_before(place: ProjectPaths) -> None:
     """Or docker would make it, and it would be root's."""
     before = os.umask(0o022)
     try:
-        containers.make_places(place)
+        containers.create_mounts(place)
         (place.directory / ".artifacts/state").write_text("kept")
-        containers.make_places(place)
+        containers.create_mounts(place)
     finally:
         os.umask(before)
     modes = {path.name: stat.filemode(path.stat().st_mode) for path in place.directory.iterdir()}
@@ -234,7 +234,7 @@ def test_it_is_removed_with_its_volumes() -> None:
         asked.append(argv)
         return Answer(1, "", "No such container")
 
-    containers.remove(Builder("podman", "", ask), "handoff-run-shop-1")
+    containers.remove_container(Builder("podman", "", ask), "handoff-run-shop-1")
     assert asked == [("podman", "rm", "--force", "--volumes", "handoff-run-shop-1")]
 
 
@@ -255,7 +255,7 @@ def test_whether_memory_ended_it(answer: Answer, expected: bool) -> None:  # noq
         asked.append(argv)
         return answer
 
-    assert containers.was_killed_for_memory(Builder("docker", "", ask), "handoff-run-shop-1", 1234.6) is expected
+    assert containers.was_out_of_memory(Builder("docker", "", ask), "handoff-run-shop-1", 1234.6) is expected
     [argv] = asked
     assert argv[:2] == ("docker", "events")
     assert 1234 <= float(values(argv, "--since")[0]) <= 1235

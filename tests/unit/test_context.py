@@ -16,10 +16,10 @@ import pytest
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
-from handoff_kit.image.context import Entry, digest, entries, sha256_of
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
-from handoff_kit.steps import WriteContext
+from handoff_kit.image.context import context_digest, context_entries, sha256_of
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
+from handoff_kit.steps import FIRST_TIME, Entry, WriteContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,13 +124,13 @@ EMPTY = ("empty", "sub/empty/deeper", ".hidden")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPlace:
+def place(tmp_path: Path) -> ProjectPaths:
     return rubbish(tmp_path / "a")
 
 
-def rubbish(root: Path) -> ProjectPlace:
+def rubbish(root: Path) -> ProjectPaths:
     """A project full of all that may lie about; whatever is to stay out holds the canary."""
-    place = ProjectPlace("shop", root)
+    place = ProjectPaths("shop", root)
     kept = {name: text.encode() for name, text in KEPT.items()}
     secret = {name: f"{CANARY} {name}\n".encode() for name in LEFT_OUT if ".." not in name}
     for name, content in {**kept, **secret, "project.yml": TEXT.encode()}.items():
@@ -152,22 +152,22 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def found(place: ProjectPlace) -> tuple[Entry, ...]:
-    return entries(place, project(place))
+def found(place: ProjectPaths) -> tuple[Entry, ...]:
+    return context_entries(place, project(place))
 
 
-def project(place: ProjectPlace) -> Project:
-    return load(place.file, place.shown)
+def project(place: ProjectPaths) -> Project:
+    return load_project(place.file, place.shown)
 
 
-def word(place: ProjectPlace) -> str:
-    return digest("FROM a\n", "linux/amd64", found(place))
+def word(place: ProjectPaths) -> str:
+    return context_digest("FROM a\n", "linux/amd64", found(place))
 
 
 # what enters
 
 
-def test_exactly_what_is_needed_enters(place: ProjectPlace) -> None:
+def test_exactly_what_is_needed_enters(place: ProjectPaths) -> None:
     files = [f"project/{name}" for name in KEPT] + ["locks/tap.txt", "locks/b.txt", *OURS]
     links = [f"project/{name}" for name in LINKS]
     directories = {
@@ -179,7 +179,7 @@ def test_exactly_what_is_needed_enters(place: ProjectPlace) -> None:
     assert [entry.path for entry in found(place)] == sorted([*files, *links, *(directories - {"."})])
 
 
-def test_each_is_what_it_was(place: ProjectPlace) -> None:
+def test_each_is_what_it_was(place: ProjectPaths) -> None:
     by_path = {entry.path: entry for entry in found(place)}
     for name, text in KEPT.items():
         path = place.directory / name
@@ -194,12 +194,12 @@ def test_each_is_what_it_was(place: ProjectPlace) -> None:
     assert executable == {"project/impl.py", "project/env"}
 
 
-def test_a_lock_is_that_of_its_venv(place: ProjectPlace) -> None:
+def test_a_lock_is_that_of_its_venv(place: ProjectPaths) -> None:
     by_path = {entry.path: entry.source for entry in found(place)}
     assert (by_path["locks/tap.txt"], by_path["locks/b.txt"]) == (place.lock("tap"), place.lock("b"))
 
 
-def test_no_secret_enters(place: ProjectPlace, tmp_path: Path) -> None:
+def test_no_secret_enters(place: ProjectPaths, tmp_path: Path) -> None:
     """Neither by a path nor in a file nor behind a link, in the entries and in what is written of them."""
     apply((WriteContext(tmp_path / "context", found(place)),), None, ApplyOptions(lambda _: None))
     assert CANARY not in repr(found(place))
@@ -210,12 +210,12 @@ def test_no_secret_enters(place: ProjectPlace, tmp_path: Path) -> None:
 
 
 def test_a_project_of_one_file(tmp_path: Path) -> None:
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     write(place.file, b"commands: [{command: a}]\n")
     assert [entry.path for entry in found(place)] == sorted([*ALWAYS, *OURS])
 
 
-def test_everything_ours_enters_but_what_python_made(place: ProjectPlace) -> None:
+def test_everything_ours_enters_but_what_python_made(place: ProjectPaths) -> None:
     entered = {entry.path for entry in found(place)}
     for top, directory in (("handoff_runtime", context.RUNTIME), ("builder", context.PARTS)):
         ours = {path.relative_to(directory) for path in directory.rglob("*") if "__pycache__" not in path.parts}
@@ -228,15 +228,15 @@ def test_another_content_of_the_same_size_has_another_time(tmp_path: Path) -> No
     found = [Entry("a", 0o644, tmp_path, None, 8, hashlib.sha256(text.encode()).hexdigest()) for text in texts]
     links = [Entry("a", 0o777, target=text) for text in texts]
     assert (len({entry.time for entry in found}), len({entry.time for entry in links})) == (1000, 1000)
-    assert Entry("a", 0o755).time == context.FIRST_TIME
+    assert Entry("a", 0o755).time == FIRST_TIME
 
 
-def test_whether_a_path_enters_is_what_entries_say(place: ProjectPlace) -> None:
+def test_whether_a_path_enters_is_what_entries_say(place: ProjectPaths) -> None:
     entered = {entry.path.removeprefix("project/") for entry in found(place) if entry.path.startswith("project/")}
     for name in (*KEPT, *LINKS, *EMPTY, *LEFT_OUT):
         if ".." not in name:
-            assert context.enters(place, project(place), name) is (name in entered), name
-    assert context.enters(place, project(place), ".")
+            assert context.enters_image(place, project(place), name) is (name in entered), name
+    assert context.enters_image(place, project(place), ".")
 
 
 @pytest.mark.parametrize(
@@ -305,8 +305,8 @@ def test_what_one_may_not_read_is_told(name: str, expected: str) -> None:
         closed.chmod(0o700)
 
 
-def plain(root: Path) -> ProjectPlace:
-    place = ProjectPlace("shop", root)
+def plain(root: Path) -> ProjectPaths:
+    place = ProjectPaths("shop", root)
     write(place.file, b"commands: [{command: a}]\n")
     write(place.directory / "sub/x", b"x")
     return place
@@ -341,7 +341,7 @@ def unprivileged() -> Iterator[None]:
 def test_the_same_inputs_have_the_same_digest(tmp_path: Path) -> None:
     """Elsewhere, made in another order under another umask, with other times and another owner."""
     first = rubbish(tmp_path / "a")
-    second = ProjectPlace("shop", tmp_path / "elsewhere/b")
+    second = ProjectPaths("shop", tmp_path / "elsewhere/b")
     before = os.umask(0o077)
     try:
         mirror(first.directory, second.directory)
@@ -368,7 +368,7 @@ def mirror(source: Path, target: Path) -> None:
             os.chown(there, 1000 + number, 1000, follow_symlinks=False)
 
 
-def rewrite(name: str, text: str) -> Callable[[ProjectPlace], Any]:
+def rewrite(name: str, text: str) -> Callable[[ProjectPaths], Any]:
     return lambda place: (place.directory / name).write_text(text)
 
 
@@ -403,7 +403,7 @@ NO_CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_change_changes_the_digest(place: ProjectPlace, change: Callable[[ProjectPlace], Any]) -> None:
+def test_each_change_changes_the_digest(place: ProjectPaths, change: Callable[[ProjectPaths], Any]) -> None:
     before = word(place)
     change(place)
     assert word(place) != before
@@ -411,33 +411,35 @@ def test_each_change_changes_the_digest(place: ProjectPlace, change: Callable[[P
 
 @pytest.mark.parametrize("change", NO_CHANGES)
 def test_what_the_image_has_not_does_not_change_the_digest(
-    place: ProjectPlace, change: Callable[[ProjectPlace], Any]
+    place: ProjectPaths, change: Callable[[ProjectPaths], Any]
 ) -> None:
     before = word(place)
     change(place)
     assert word(place) == before
 
 
-def relink(place: ProjectPlace, name: str, target: str) -> None:
+def relink(place: ProjectPaths, name: str, target: str) -> None:
     (place.directory / name).unlink()
     (place.directory / name).symlink_to(target)
 
 
-def turn_into_a_file(place: ProjectPlace, name: str) -> None:
+def turn_into_a_file(place: ProjectPaths, name: str) -> None:
     """One that holds just what the link held: where it leads."""
     target = (place.directory / name).readlink()
     (place.directory / name).unlink()
     (place.directory / name).write_text(str(target))
 
 
-def test_dockerfile_and_platform_are_inputs_too(place: ProjectPlace) -> None:
+def test_dockerfile_and_platform_are_inputs_too(place: ProjectPaths) -> None:
     made = found(place)
-    words = {digest(text, platform, made) for text in ("FROM a\n", "FROM b\n") for platform in ("", "linux/arm64")}
+    words = {
+        context_digest(text, platform, made) for text in ("FROM a\n", "FROM b\n") for platform in ("", "linux/arm64")
+    }
     assert len(words) == 4
 
 
 @pytest.mark.parametrize("part", ["RUNTIME", "PARTS"])
-def test_a_change_of_ours_changes_the_digest(place: ProjectPlace, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+def test_a_change_of_ours_changes_the_digest(place: ProjectPaths, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     copy = place.root / part
     shutil.copytree(getattr(context, part), copy)
     before = word(place)
@@ -462,4 +464,4 @@ def test_only_what_would_enter_of_the_project_counts(tmp_path: Path) -> None:
     for name, size in {"a": 1000, ".local/b": 1, "files/c": 2, "venv/d": 4}.items():
         write(place.directory / name, b"x" * size)
     (place.directory / "link").symlink_to("a")
-    assert context.size(place, project(place)) == 1000 + len("x") + len("a")
+    assert context.project_size(place, project(place)) == 1000 + len("x") + len("a")

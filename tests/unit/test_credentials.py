@@ -9,8 +9,8 @@ import pytest
 
 from handoff_kit.image import checks, context
 from handoff_kit.image.credentials import is_credential
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,19 +111,19 @@ def test_no_credential(tmp_path: Path, name: str, content: str) -> None:
     assert not is_credential(write(tmp_path, name, content), name)
 
 
-def project(tmp_path: Path, image: str) -> tuple[ProjectPlace, Project]:
+def project(tmp_path: Path, image: str) -> tuple[ProjectPaths, Project]:
     """A project with all of it: what is secret below `a`, what is public below `b`."""
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     for top, files in (("a", SECRET), ("b", PUBLIC)):
         for name, content in files.items():
             write(place.directory / top, name, content)
     write(place.directory, "project.yml", f"commands: [{{command: a}}]\nimage: {image}\n")
     (place.directory / "id_rsa").symlink_to("a/id_rsa")
-    return place, load(place.file, place.shown)
+    return place, load_project(place.file, place.shown)
 
 
-def entered(place: ProjectPlace, loaded: Project) -> set[str]:
-    found = (entry for entry in context.entries(place, loaded) if entry.source or entry.target)
+def entered(place: ProjectPaths, loaded: Project) -> set[str]:
+    found = (entry for entry in context.context_entries(place, loaded) if entry.source or entry.target)
     return {entry.path.removeprefix("project/") for entry in found if entry.path.startswith("project/")}
 
 
@@ -132,7 +132,7 @@ def test_credentials_stay_out_and_are_named(tmp_path: Path) -> None:
     assert entered(place, loaded) == {f"b/{name}" for name in PUBLIC}
     whole = {"a/.aws", "a/home/.aws", "a/.ssh", "a/.kube", "a/.config/gcloud", "a/.azure"}
     alone = {f"a/{name}" for name in SECRET if not f"a/{name}".startswith(tuple(f"{each}/" for each in whole))}
-    assert set(context.credentials(place, loaded)) == whole | alone | {"id_rsa"}
+    assert set(context.credential_files(place, loaded)) == whole | alone | {"id_rsa"}
     (note,) = checks.credential_problems(place, loaded)
     assert (note.fatal, note.message.startswith("projects/shop: left out of the image, ")) == (False, True)
     assert "a/.aws, a/.azure, a/.config/gcloud, a/.dlt/secrets.toml, " in note.message
@@ -160,10 +160,10 @@ def test_include_insists(tmp_path: Path, include: str, expected: set[str]) -> No
 def test_exclude_has_the_last_word(tmp_path: Path) -> None:
     place, loaded = project(tmp_path, "{include: [a], exclude: [a/.netrc, b]}")
     assert entered(place, loaded) == {f"a/{name}" for name in SECRET} - {"a/.netrc"}
-    assert context.credentials(place, loaded) == ("id_rsa",)
+    assert context.credential_files(place, loaded) == ("id_rsa",)
 
 
 def test_whether_a_path_enters(tmp_path: Path) -> None:
     place, loaded = project(tmp_path, "{include: [a/.aws/config]}")
     names = ("a/.aws/config", "a/.aws/credentials", "a/.aws", "a/.ssh/config", "b/ca-bundle.pem", "a/server.pem")
-    assert [context.enters(place, loaded, name) for name in names] == [True, False, True, False, True, False]
+    assert [context.enters_image(place, loaded, name) for name in names] == [True, False, True, False, True, False]

@@ -14,19 +14,19 @@ from handoff_kit.aws.params import StoredParams
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, desired_projects, desired_shared
-from handoff_kit.deploy.plan import ImageBuild, plan, plan_shared
+from handoff_kit.deploy.plan import ImageBuild, plan_project, plan_shared
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.builder import Answer, Builder
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.steps import (
-    BucketThere,
-    ChangeStack,
+    CopyProjectData,
+    DeployStack,
+    ExistingBucket,
     ImageTag,
-    MoveData,
-    Push,
     RunCommand,
     Step,
+    StoreParams,
     UploadFiles,
     WriteContext,
     WriteFile,
@@ -44,14 +44,14 @@ ECR = f"{ID}.dkr.ecr.eu-central-1.amazonaws.com"
 NOTHING = Plan((), (), ())
 
 
-def checkout(root: Path, **projects: str) -> tuple[ProjectPlace, ...]:
+def checkout(root: Path, **projects: str) -> tuple[ProjectPaths, ...]:
     """A checkout with these projects, and our own templates."""
     for name, text in projects.items():
         (root / "projects" / name).mkdir(parents=True)
         (root / "projects" / name / "project.yml").write_text(text, encoding="utf-8")
     for name in ("templates", "Dockerfile.j2", "handoff_runtime"):
         (root / name).symlink_to(ROOT / name)
-    return tuple(ProjectPlace(name, root) for name in projects)
+    return tuple(ProjectPaths(name, root) for name in projects)
 
 
 @pytest.fixture
@@ -94,12 +94,12 @@ def told(steps: Sequence[Step]) -> list[str]:
 
 def _word(step: Any) -> str:
     words: dict[type, Callable[[], str]] = {
-        ChangeStack: lambda: f"stack {step.name}",
+        DeployStack: lambda: f"stack {step.name}",
         WriteFile: lambda: f"write {step.path.name}",
         WriteContext: lambda: f"write {step.directory.name}/",
         RunCommand: lambda: " ".join(step.argv[:2]),
-        Push: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
-        MoveData: lambda: f"move from {step.source}",
+        StoreParams: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
+        CopyProjectData: lambda: f"move from {step.source}",
         UploadFiles: lambda: f"files {len(step.files)}",
     }
     return words[type(step)]()
@@ -126,16 +126,16 @@ BUILT = ["write Dockerfile", "write context/", "docker build"]
 def test_steps(make: Callable[[], DesiredProject], there: dict[str, Any], expected: list[str]) -> None:
     desired = make()
     found = current(desired, **there)
-    steps = plan(desired, found, None if found.is_image_pushed else build(), stack_of(desired))
+    steps = plan_project(desired, found, None if found.is_image_pushed else build(), stack_of(desired))
     assert told(steps) == expected
 
 
 def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    found = replace(current(desired), move=MoveData("old-bucket", BUCKET, "handoff-dev-rates/", 3, 10))
-    steps = plan(desired, found, None, stack_of(desired))
+    found = replace(current(desired), move=CopyProjectData("old-bucket", BUCKET, "handoff-dev-rates/", 3, 10))
+    steps = plan_project(desired, found, None, stack_of(desired))
     assert told(steps) == [*STACKS[:2], "move from old-bucket", *STACKS[2:], "files 0"]
-    task = next(step for step in steps if isinstance(step, ChangeStack) and step.name == "handoff-dev-rates")
+    task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
     assert (task.bucket, task.moved_from) == (BUCKET, "old-bucket")
 
 
@@ -144,23 +144,23 @@ def test_stored_config_files_are_kept_or_removed(make: Callable[[], DesiredProje
     document = {**desired.params_document, "files": [{"name": "a", "value": "1"}]}
     stored = StoredParams(3, store.parse(json.dumps(document).encode(), "test"))
     found = replace(current(desired), params=stored)
-    assert told(plan(desired, found, None, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
-    pruned = plan(desired, found, None, stack_of(desired), prune=True)
+    assert told(plan_project(desired, found, None, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
+    pruned = plan_project(desired, found, None, stack_of(desired), prune=True)
     assert told(pruned) == [*STACKS, "put_parameter", "files 0"]
 
 
 def test_an_image_that_is_built_is_only_pushed(make: Callable[[], DesiredProject]) -> None:
     desired = make()
     built = {"Config": {"Labels": {"handoff.context": desired.image_source.digest}}}
-    steps = plan(desired, current(desired, pushed=False), build(existing=built), stack_of(desired))
+    steps = plan_project(desired, current(desired, pushed=False), build(existing=built), stack_of(desired))
     assert told(steps) == [*STACKS[:2], *PACKED, *STACKS[2:], "files 0"]
 
 
 def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    steps = plan(desired, current(desired), None, stack_of(desired))
-    task = next(step for step in steps if isinstance(step, ChangeStack) and step.name == "handoff-dev-rates")
-    assert task == ChangeStack(
+    steps = plan_project(desired, current(desired), None, stack_of(desired))
+    task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
+    assert task == DeployStack(
         name="handoff-dev-rates",
         file=desired.place.build / "task.yml",
         template=desired.task_template,
@@ -177,7 +177,7 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
 
 def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    steps = plan(desired, current(desired, pushed=False), build(), stack_of(desired))
+    steps = plan_project(desired, current(desired, pushed=False), build(), stack_of(desired))
     login = next(step for step in steps if isinstance(step, RunCommand) and "login" in step.argv)
     assert login.argv == ("docker", "login", "--username", "AWS", "--password-stdin", ECR)
     assert login.given == "a-password-of-nobody"
@@ -199,7 +199,7 @@ def test_the_image_is_built_for_the_architecture(
 ) -> None:
     desired = make(more)
     packed = build(builder=builder(host))
-    steps = plan(desired, current(desired, pushed=False), packed, stack_of(desired))
+    steps = plan_project(desired, current(desired, pushed=False), packed, stack_of(desired))
     argv = next(step.argv for step in steps if isinstance(step, RunCommand) and "build" in step.argv)
     at = argv.index("--platform") if "--platform" in argv else len(argv)
     assert argv[at : at + 2] == expected
@@ -212,9 +212,9 @@ def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Desire
     assert told(at_once) == ["write shared.yml", "stack handoff-dev"]
     steps = plan_shared(shared, desired, stack_of(desired), ID, at_once=False)
     assert told(steps) == ["write shared.yml", "stack handoff-dev"] * 2
-    kept = {"KeptBucket": BucketThere(BUCKET, ID, "handoff-dev")}
-    assert [step.parameters for step in steps if isinstance(step, ChangeStack)] == [kept, kept]
-    bodies = [step.template for step in steps if isinstance(step, ChangeStack)]
+    kept = {"KeptBucket": ExistingBucket(BUCKET, ID, "handoff-dev")}
+    assert [step.parameters for step in steps if isinstance(step, DeployStack)] == [kept, kept]
+    bodies = [step.template for step in steps if isinstance(step, DeployStack)]
     assert bodies == [shared.template_without_projects, shared.template]
     assert "handoff-dev-rates" in shared.template
     assert "handoff-dev-rates" not in shared.template_without_projects

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws import buckets, ecr
+from handoff_kit.aws.buckets import StoredObjects
 from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.ecr import StoredImages
 from handoff_kit.aws.target import Target
-from handoff_kit.deploy.destroy import plan
+from handoff_kit.deploy.destroy import plan_deletion
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, remaining_lines
-from handoff_kit.destruction import data, images
-from handoff_kit.destruction.data import Data
-from handoff_kit.destruction.images import Images
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.steps import ApiCalls, Change, CheckNoRunningTasks, RemoveStack
+from handoff_kit.errors import AWSError
+from handoff_kit.steps import ApiCall, ApiCalls, CheckNoRunningTasks, DeleteStack
 
 if TYPE_CHECKING:
     from handoff_runtime.aws.clients import Clients
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 NAME = "handoff-dev-shop"
 AGAIN = "invoke destroy --project shop"
 STACK = Target("shop", "dev", NAME, "b", "--project shop", cast("Clients", None))
-DATA = Data("b", f"{NAME}/", (("k", "1"), ("k", "2")), (), 1, 10)
-IMAGES = Images(NAME, ("sha256:list",), ("sha256:a", "sha256:b"), 30)
+DATA = StoredObjects("b", f"{NAME}/", (("k", "1"), ("k", "2")), (), 1, 10)
+IMAGES = StoredImages(NAME, ("sha256:list",), ("sha256:a", "sha256:b"), 30)
 NOTHING = Inventory(None, None, None, None, None, None, None)
 
 
@@ -58,7 +58,7 @@ def shape(steps: tuple[Any, ...]) -> list[str]:
 
 def _word(step: Any) -> str:
     match step:
-        case RemoveStack(name):
+        case DeleteStack(name):
             return name
         case CheckNoRunningTasks(cluster):
             return f"idle {cluster}"
@@ -91,16 +91,16 @@ def _word(step: Any) -> str:
     ],
 )
 def test_what_is_done_and_when(found: Inventory, everything: bool, expected: list[str]) -> None:  # noqa: FBT001
-    assert shape(plan(STACK, found, "c", data=everything)) == expected
+    assert shape(plan_deletion(STACK, found, "c", data=everything)) == expected
 
 
 def test_every_step_says_how_to_do_it_again() -> None:
-    steps = plan(STACK, EVERYTHING, "c", data=True)
-    assert {one.again for one in steps if isinstance(one, RemoveStack)} == {f"{AGAIN} --data"}
+    steps = plan_deletion(STACK, EVERYTHING, "c", data=True)
+    assert {one.again for one in steps if isinstance(one, DeleteStack)} == {f"{AGAIN} --data"}
 
 
 def test_an_image_that_names_others_goes_before_them() -> None:
-    first, second = images.plan(IMAGES)
+    first, second = ecr.plan_image_deletion(IMAGES)
     assert [[call.request["imageIds"] for call in one.calls] for one in (first, second)] == [
         [[{"imageDigest": "sha256:list"}]],
         [[{"imageDigest": "sha256:a"}, {"imageDigest": "sha256:b"}]],
@@ -118,7 +118,7 @@ def test_an_image_that_names_others_goes_before_them() -> None:
 )
 def test_versions_go_a_thousand_a_call(count: int, calls: list[int]) -> None:
     versions = tuple((f"k{number}", "v") for number in range(count))
-    made = data.plan(Data("b", "p/", versions))
+    made = buckets.plan_object_deletion(StoredObjects("b", "p/", versions))
     requests = [cast("Any", call.request["Delete"])["Objects"] for one in made for call in one.calls]
     assert [len(objects) for objects in requests] == calls
     assert [(one["Key"], one["VersionId"]) for objects in requests for one in objects] == list(versions)
@@ -150,7 +150,7 @@ def test_what_goes_and_what_stays() -> None:
 
 
 def test_data_that_was_not_counted_to_the_end() -> None:
-    some = Data("b", "p/", (("k", "1"),), (("k", "u"),), 1, 10, whole=False)
+    some = StoredObjects("b", "p/", (("k", "1"),), (("k", "u"),), 1, 10, whole=False)
     assert some.description == "s3://b/p/: at least 1 object, 1 version, 10 bytes, 1 unfinished uploads"
 
 
@@ -183,7 +183,7 @@ def test_what_a_second_look_calls_left(now: Inventory, everything: bool, expecte
     assert remaining_lines(STACK, EVERYTHING, now, data=everything) == expected
 
 
-REMOVE = ApiCalls((Change("delete 2 versions below s3://b/p/", "s3", "delete_objects", {}),))
+REMOVE = ApiCalls((ApiCall("delete 2 versions below s3://b/p/", "s3", "delete_objects", {}),))
 
 
 @pytest.mark.parametrize(

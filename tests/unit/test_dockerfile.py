@@ -19,8 +19,8 @@ import pytest
 
 from handoff_kit.errors import RenderError
 from handoff_kit.image import dockerfile
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
 
 if TYPE_CHECKING:
     from handoff_kit.project.model import Project
@@ -61,9 +61,9 @@ image: {services: [dynamodb, s3]}
 """
 
 
-def made(root: Path, text: str, template: str | None = None, own: str | None = None) -> ProjectPlace:
+def made(root: Path, text: str, template: str | None = None, own: str | None = None) -> ProjectPaths:
     """A checkout with one project; its template is ours unless another is given."""
-    place = ProjectPlace("shop", root)
+    place = ProjectPaths("shop", root)
     place.directory.mkdir(parents=True)
     place.file.write_text(text, encoding="utf-8")
     (root / "Dockerfile.j2").write_text(TEMPLATE.read_text() if template is None else template, encoding="utf-8")
@@ -72,12 +72,12 @@ def made(root: Path, text: str, template: str | None = None, own: str | None = N
     return place
 
 
-def rendered(place: ProjectPlace, **image: Any) -> str:
-    return dockerfile.render(place, project_of(place, **image))
+def rendered(place: ProjectPaths, **image: Any) -> str:
+    return dockerfile.render_dockerfile(place, project_of(place, **image))
 
 
-def project_of(place: ProjectPlace, **image: Any) -> Project:
-    loaded = load(place.file, place.shown)
+def project_of(place: ProjectPaths, **image: Any) -> Project:
+    loaded = load_project(place.file, place.shown)
     return loaded.model_copy(update={"image": loaded.image.model_copy(update=image)})
 
 
@@ -92,7 +92,7 @@ def golden(request: pytest.FixtureRequest) -> tuple[str, str]:
     name: str = request.param
     if name == "everything":
         return name, request.getfixturevalue(name)
-    return name, rendered(ProjectPlace(name, ROOT))
+    return name, rendered(ProjectPaths(name, ROOT))
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
@@ -375,7 +375,7 @@ def test_a_template_one_may_not_read() -> None:
         shutil.rmtree(root)
 
 
-def assert_told(place: ProjectPlace, expected: str) -> None:
+def assert_told(place: ProjectPaths, expected: str) -> None:
     """One line (where `*` stands for anything), a hint, exit code 70, and nothing of what went on inside."""
     with pytest.raises(RenderError) as caught:
         rendered(place)

@@ -133,7 +133,7 @@ def test_reference_names_every_key(model: type[BaseModel]) -> None:
 
 
 def test_reference_is_current() -> None:
-    assert reference.current(text(PROJECT_FILE)) == text(PROJECT_FILE)
+    assert reference.update_page(text(PROJECT_FILE)) == text(PROJECT_FILE)
 
 
 def test_the_sizes_of_fargate_are_listed() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.errors import ProjectError, checked
+from handoff_kit.errors import ProjectError, translate_runtime_errors
 from handoff_kit.tasks import options
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.pipeline import METERS
@@ -87,6 +87,6 @@ def test_choices() -> None:
 
 
 def test_what_the_runtime_refuses_is_refused_by_us() -> None:
-    with pytest.raises(ProjectError) as caught, checked():
+    with pytest.raises(ProjectError) as caught, translate_runtime_errors():
         raise PipelineError("what", "why")
     assert (str(caught.value), caught.value.exit_code) == ("error: what\nhint: why", 2)

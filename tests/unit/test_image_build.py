@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.command import Saying
+from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import build
 from handoff_kit.image.builder import Answer, Builder
-from handoff_kit.image.context import Entry, entries
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
-from handoff_kit.steps import RunCommand, WriteContext, WriteFile
+from handoff_kit.image.context import context_entries
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
+from handoff_kit.steps import Entry, RunCommand, WriteContext, WriteFile
 from handoff_kit.venvs import locks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
-PLACE = ProjectPlace("Word_Count", Path("/team"))
-MADE = build.Source(PLACE, "FROM a\n", (Entry("project", 0o755),), "linux/amd64")
+PLACE = ProjectPaths("Word_Count", Path("/team"))
+MADE = build.ImageSource(PLACE, "FROM a\n", (Entry("project", 0o755),), "linux/amd64")
 CURRENT = {"Id": "sha256:1", "Config": {"Labels": {"handoff.context": MADE.digest}}}
 HASH = "--hash=sha256:" + "0" * 64
 
@@ -55,8 +55,8 @@ def builder(kind: Any = "docker", there: dict[str, Any] | None = None) -> Builde
     ],
 )
 def test_a_project_s_repository(project: str, expected: str) -> None:
-    assert build.repository(project) == expected
-    assert build.checked(expected) == expected
+    assert build.repository_name(project) == expected
+    assert build.check_tag(expected) == expected
 
 
 def test_an_image_is_named_after_what_it_is_made_of() -> None:
@@ -78,7 +78,7 @@ def test_an_image_is_named_after_what_it_is_made_of() -> None:
     ],
 )
 def test_a_tag_that_is_one(tag: str) -> None:
-    assert build.checked(tag) == tag
+    assert build.check_tag(tag) == tag
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_tag_that_is_one(tag: str) -> None:
 )
 def test_a_tag_that_is_none(tag: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        build.checked(tag)
+        build.check_tag(tag)
     assert str(caught.value) == (
         f"error: --tag: found {tag!r}, expected a name as docker takes it: [HOST[:PORT]/]PATH[:TAG], in lower case\n"
         "hint: for example: --tag mine:1.2"
@@ -126,18 +126,18 @@ def test_a_tag_that_is_none(tag: str) -> None:
     ],
 )
 def test_a_label(image: dict[str, Any], expected: str) -> None:
-    assert build.label(image, "a") == expected
+    assert build.label_of(image, "a") == expected
 
 
 def test_an_image_is_current_by_what_it_is_made_of() -> None:
-    assert build.is_current(CURRENT, MADE)
-    assert not build.is_current(None, MADE)
-    assert not build.is_current({"Config": {"Labels": {"handoff.context": ""}}}, MADE)
-    assert not build.is_current(CURRENT, replace(MADE, platform="linux/arm64"))
+    assert build.is_image_current(CURRENT, MADE)
+    assert not build.is_image_current(None, MADE)
+    assert not build.is_image_current({"Config": {"Labels": {"handoff.context": ""}}}, MADE)
+    assert not build.is_image_current(CURRENT, replace(MADE, platform="linux/arm64"))
 
 
 def test_the_image_of_a_project_as_it_is_now() -> None:
-    assert build.existing(MADE, builder(there={MADE.reference: CURRENT})) == MADE.reference
+    assert build.built_image(MADE, builder(there={MADE.reference: CURRENT})) == MADE.reference
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_the_image_of_a_project_as_it_is_now() -> None:
 )
 def test_no_image_of_a_project(there: dict[str, Any]) -> None:
     with pytest.raises(ImageError) as caught:
-        build.existing(MADE, builder("podman", there))
+        build.built_image(MADE, builder("podman", there))
     assert str(caught.value) == (
         f"error: image of Word_Count: no image of the current project files, expected {MADE.reference}\n"
         "hint: invoke build --project Word_Count"
@@ -218,8 +218,8 @@ def test_rendering_writes_what_a_build_is_made_from() -> None:
 # what it is made from
 
 
-def shop(root: Path, lock: str | None) -> ProjectPlace:
-    place = ProjectPlace("shop", root)
+def shop(root: Path, lock: str | None) -> ProjectPaths:
+    place = ProjectPaths("shop", root)
     place.locks.mkdir(parents=True)
     place.file.write_text("venvs: {tap: [a]}\ncommands: [{command: a, venv: tap}]\n")
     (root / "Dockerfile.j2").write_text("FROM {{ image.base }}")
@@ -230,9 +230,9 @@ def shop(root: Path, lock: str | None) -> ProjectPlace:
 
 def test_the_source_of_an_image(tmp_path: Path) -> None:
     place = shop(tmp_path, locks.lock_text(("a",), f"a==1 {HASH}", "x"))
-    project = load(place.file, place.shown)
-    made = build.source(place, project, "linux/amd64")
-    assert made == build.Source(place, "FROM python:3.11-slim\n", entries(place, project), "linux/amd64")
+    project = load_project(place.file, place.shown)
+    made = build.image_source(place, project, "linux/amd64")
+    assert made == build.ImageSource(place, "FROM python:3.11-slim\n", context_entries(place, project), "linux/amd64")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_the_source_of_an_image(tmp_path: Path) -> None:
 def test_a_lock_that_would_stop_the_build_is_told_before(tmp_path: Path, lock: str | None, expected: str) -> None:
     place = shop(tmp_path, lock)
     with pytest.raises(ProjectError) as caught:
-        build.source(place, load(place.file, place.shown), "")
+        build.image_source(place, load_project(place.file, place.shown), "")
     assert str(caught.value) == expected
 
 
@@ -281,19 +281,21 @@ def test_what_a_venv_installs_from_a_directory_must_enter(tmp_path: Path, path: 
     place.file.write_text(f"venvs: {{tap: ['{wanted}']}}\ncommands: [{{command: a, venv: tap}}]\n")
     for name in ("my-tap", "files/my-tap", ".local/my-tap"):
         (place.directory / name).mkdir(parents=True)
-    project = load(place.file, place.shown)
+    project = load_project(place.file, place.shown)
     if told is None:
-        assert build.source(place, project, "").dockerfile
+        assert build.image_source(place, project, "").dockerfile
         return
     with pytest.raises(ProjectError) as caught:
-        build.source(place, project, "")
+        build.image_source(place, project, "")
     assert caught.value.message == f"projects/shop/project.yml: venv tap installs {path}, {told}"
 
 
 @pytest.mark.parametrize("name", ["elements", "word-count"])
 def test_the_samples_can_be_built(name: str) -> None:
-    place = ProjectPlace(name, ROOT)
-    assert build.source(place, load(place.file, place.shown), "linux/amd64").reference.startswith(f"handoff-{name}:")
+    place = ProjectPaths(name, ROOT)
+    assert build.image_source(place, load_project(place.file, place.shown), "linux/amd64").reference.startswith(
+        f"handoff-{name}:"
+    )
 
 
 # what failed
@@ -449,7 +451,7 @@ TELLERS = [old, buildkit_20, buildkit, podman, podman_3]
 def test_a_failed_build_tells_where_and_why(  # one output of each builder for each thing that fails
     teller: Any, argv: str, said: str, expected: str, hint: str | None
 ) -> None:
-    saying, tail = Saying(build.CAUSES, build.WHERE, build.HINTS), teller(argv, said)
+    saying, tail = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS), teller(argv, said)
     told = saying.of(tail)
     if expected.startswith("*"):
         middle, _, end = expected[1:].partition("*")
@@ -498,5 +500,5 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
     ],
 )
 def test_a_build_that_could_not_begin(said: str, expected: str, hint: str | None) -> None:
-    saying = Saying(build.CAUSES, build.WHERE, build.HINTS)
+    saying = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS)
     assert (saying.of(said), saying.hint(said)) == (expected, hint)

@@ -50,7 +50,7 @@ def stage(name: str, status: int | None = None, **figures: Any) -> dict[str, Any
 def test_plain_lines_come_every_so_often() -> None:
     said: list[str] = []
     now = [0.0]
-    view = live.Plain(said.append, 10.0, lambda: now[0], lambda: "12:00:00")
+    view = live.StageLines(said.append, 10.0, lambda: now[0], lambda: "12:00:00")
     for now[0] in (0.25, 9.9, 10.0, 10.25, 19.9, 20.1):
         view.update([stage("tap", rows=1, bytes=7), stage("stats", rows=1200, bytes=84_000), stage("target", -13)])
     expected = "12:00:00 handoff | tap running, 1 row, 7 B; stats running, 1,200 rows, 84.0 kB; target SIGPIPE"
@@ -84,7 +84,7 @@ STOPPED = record(ended("tap", "not needed", signal=15), ended("target", "ok", 0)
 
 def printed(width: int, of: dict[str, Any]) -> str:
     console = Console(file=io.StringIO(), width=width, emoji=False, highlight=False)
-    console.print(live.summary(console, of))
+    console.print(live.summary_table(console, of))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -163,9 +163,9 @@ NONE = {"before": None, "after": None, "replaced": False}
 )
 def test_whereabouts(of: dict[str, Any], state: str, following: str) -> None:
     artifacts = "artifacts: a/ (run.json, stdout.log, stderr.log)"
-    assert live.whereabouts(of, "a") == (state, artifacts, f"next: {following}")
+    assert live.summary_lines(of, "a") == (state, artifacts, f"next: {following}")
 
 
 @pytest.mark.parametrize(("columns", "expected"), [("", 140), ("0", 140), ("wide", 140), ("-5", 140), ("72", 72)])
 def test_the_width_where_there_is_no_terminal(columns: str, expected: int) -> None:
-    assert live.console({"COLUMNS": columns}, terminal=False).width == expected
+    assert live.create_console({"COLUMNS": columns}, terminal=False).width == expected

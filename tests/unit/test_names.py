@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace, find, nearest
+from handoff_kit.paths import ProjectPaths, find_project
+from handoff_kit.text import did_you_mean
 
 
 def test_paths_follow_from_the_name() -> None:
-    place = ProjectPlace("foo", Path("/kit"))
+    place = ProjectPaths("foo", Path("/kit"))
     found = (place.directory, place.file, place.local, place.locks, place.lock("tap"), place.build, place.shown)
     assert found == (
         Path("/kit/projects/foo"),
@@ -36,12 +37,12 @@ def test_paths_follow_from_the_name() -> None:
 )
 def test_find(tmp_path: Path, asked: str | None, cwd: str, environ: dict[str, str], name: str) -> None:
     _projects(tmp_path, ["foo", "bar"])
-    assert find(tmp_path, asked, tmp_path / cwd, environ) == ProjectPlace(name, tmp_path)
+    assert find_project(tmp_path, asked, tmp_path / cwd, environ) == ProjectPaths(name, tmp_path)
 
 
 def test_find_the_only_one(tmp_path: Path) -> None:
     _projects(tmp_path, ["foo"])
-    assert find(tmp_path, None, tmp_path, {}) == ProjectPlace("foo", tmp_path)
+    assert find_project(tmp_path, None, tmp_path, {}) == ProjectPaths("foo", tmp_path)
 
 
 RULE = "expected letters, digits, _ and -, beginning with a letter or digit, at most 40 characters"
@@ -107,7 +108,7 @@ RULE = "expected letters, digits, _ and -, beginning with a letter or digit, at 
 def test_not_found(tmp_path: Path, existing: list[str], asked: str | None, told: str) -> None:
     _projects(tmp_path, existing)
     with pytest.raises(ProjectError) as caught:
-        find(tmp_path, asked, tmp_path, {})
+        find_project(tmp_path, asked, tmp_path, {})
     assert (str(caught.value), caught.value.exit_code) == (told, 2)
 
 
@@ -116,7 +117,7 @@ def test_not_found(tmp_path: Path, existing: list[str], asked: str | None, told:
     [("vnev", "venv"), ("comand", "command"), ("Args", "args"), ("zzz", None)],
 )
 def test_nearest(word: str, meant: str | None) -> None:
-    assert nearest(word, ["command", "args", "venv"]) == meant
+    assert did_you_mean(word, ["command", "args", "venv"]) == meant
 
 
 def _projects(root: Path, names: list[str]) -> None:

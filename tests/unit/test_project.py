@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit.project.load import load, understood
-from handoff_kit.project.model import Image, Project, Stage, Venv, placeholders
+from handoff_kit.project.load import load_project, validate_project
+from handoff_kit.project.model import Image, Project, Stage, Venv, find_placeholders
 from handoff_kit.project.problem import ProjectFileError
-from handoff_kit.project.yaml_reader import parse
+from handoff_kit.project.yaml_reader import parse_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def test_whole_file(tmp_path: Path) -> None:
         "  - {command: tap-jsonl, args: --config 'a b', venv: tap, envs: {FLAG: yes}}\n"
         "  - {shell: grep foo | sort}\n"
     )
-    project = load(file, SHOWN)
+    project = load_project(file, SHOWN)
     assert project.model_dump() == {
         "description": "1.10",
         "vars": {"base": "JPY", "n": "0123"},
@@ -172,7 +172,7 @@ def test_placeholders() -> None:
         "  - {command: x, args: '{{ a }} {{ a }} {{ a b }}', envs: {B: '{{ c }}'}}\n"
         "  - {shell: 'echo {{ d }}'}\n"
     )
-    assert placeholders(project) == (
+    assert find_placeholders(project) == (
         ("a", "envs.A"),
         ("b", "envs.A"),
         ("a", "commands 1: args"),
@@ -195,8 +195,8 @@ def test_error_says_everything_and_ends_with_2() -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ProjectFileError, match="there is no such file"):
-        load(tmp_path / "project.yml", SHOWN)
+        load_project(tmp_path / "project.yml", SHOWN)
 
 
 def _project(text: str) -> Project:
-    return understood(parse(text, SHOWN))
+    return validate_project(parse_yaml(text, SHOWN))

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.command import Saying
+from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import push
 from handoff_kit.image.builder import Answer, Builder
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.steps import RunCommand
 
-PLACE = ProjectPlace("shop", Path("/team"))
+PLACE = ProjectPaths("shop", Path("/team"))
 TARGET = "127.0.0.1:5000/team/shop:1"
 DIGEST = "sha256:" + "0" * 64
 
@@ -37,7 +37,7 @@ def builder(kind: Any, found: dict[str, Any] | None = None) -> Builder:
     ],
 )
 def test_a_repository_that_is_one(repository: str) -> None:
-    assert push.checked(repository) == repository
+    assert push.check_repository(repository) == repository
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_repository_that_is_one(repository: str) -> None:
 )
 def test_a_repository_that_is_none(repository: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        push.checked(repository)
+        push.check_repository(repository)
     assert str(caught.value) == (
         f"error: --repository: found {repository!r}, expected a repository as docker takes it, in lower case and without "
         "a tag (--tag says that)\nhint: for example: --repository registry.example.com/team/elements"
@@ -70,7 +70,7 @@ def test_a_repository_that_is_none(repository: str) -> None:
 
 def test_no_repository() -> None:
     with pytest.raises(ProjectError) as caught:
-        push.checked("")
+        push.check_repository("")
     assert str(caught.value) == (
         "error: no repository is named, expected --repository URI\n"
         "hint: for example: --repository registry.example.com/team/elements"
@@ -79,13 +79,13 @@ def test_no_repository() -> None:
 
 @pytest.mark.parametrize("tag", ["1", "1.2", "_x", "v1-rc.1", "A" * 128])
 def test_a_tag_that_is_one(tag: str) -> None:
-    assert push.named("team/shop", tag) == f"team/shop:{tag}"
+    assert push.registry_reference("team/shop", tag) == f"team/shop:{tag}"
 
 
 @pytest.mark.parametrize("tag", ["", ".1", "-1", "a b", "a:b", "a/b", "é", "A" * 129, "1\n"])
 def test_a_tag_that_is_none(tag: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        push.named("team/shop", tag)
+        push.registry_reference("team/shop", tag)
     assert str(caught.value) == (
         f"error: --tag: found {tag!r}, expected at most 128 letters, digits, _, . and -, beginning with none of the last "
         "two\nhint: for example: --tag 1.2"
@@ -169,7 +169,7 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
 def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) -> None:
     sent = push.plan_push(builder("docker"), "a", TARGET, PLACE)[1]
     assert isinstance(sent, RunCommand)
-    saying = Saying(sent.telling, sent.where, sent.hints)
+    saying = OutputPatterns(sent.telling, sent.where, sent.hints)
     assert (saying.of(said), saying.hint(said)) == (cause, hint)
 
 
@@ -186,7 +186,7 @@ def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) 
 def test_where_to_sign_in(target: str, expected: str) -> None:
     sent = push.plan_push(builder("docker"), "a", target, PLACE)[1]
     assert isinstance(sent, RunCommand)
-    assert Saying(hints=sent.hints).hint("denied: x") == expected
+    assert OutputPatterns(hints=sent.hints).hint("denied: x") == expected
 
 
 @pytest.mark.parametrize(
@@ -201,20 +201,20 @@ def test_where_to_sign_in(target: str, expected: str) -> None:
     ],
 )
 def test_docker_s_digest(digests: list[str], expected: str) -> None:
-    assert push.pushed(builder("docker", {"RepoDigests": digests}), TARGET, PLACE) == expected
+    assert push.pushed_digest(builder("docker", {"RepoDigests": digests}), TARGET, PLACE) == expected
 
 
 @pytest.mark.parametrize("found", [None, {}, {"RepoDigests": None}, {"RepoDigests": ["other/shop@sha256:1"]}])
 def test_docker_tells_no_digest(found: dict[str, Any] | None) -> None:
     with pytest.raises(ImageError) as caught:
-        push.pushed(builder("docker", found), TARGET, PLACE)
+        push.pushed_digest(builder("docker", found), TARGET, PLACE)
     assert str(caught.value) == (
         f"error: {TARGET}: pushed, but docker has no digest of it\nhint: docker images --digests"
     )
 
 
 def test_podman_s_digest(tmp_path: Path) -> None:
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     place.build.mkdir(parents=True)
     (place.build / "pushed-digest").write_text(f"{DIGEST}\n")
-    assert push.pushed(builder("podman"), TARGET, place) == DIGEST
+    assert push.pushed_digest(builder("podman"), TARGET, place) == DIGEST

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def rendered(project: str = "rates", environment: str = "prod") -> str:
-    return templates.registry(ROOT, project, f"handoff-{environment}-{project}", environment)
+    return templates.render_registry_template(ROOT, project, f"handoff-{environment}-{project}", environment)
 
 
 @pytest.fixture

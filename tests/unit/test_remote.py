@@ -11,15 +11,14 @@ import pytest
 
 from handoff_kit import console, resource_names, text
 from handoff_kit.apply import ApplyOptions, apply
+from handoff_kit.aws import artifacts
 from handoff_kit.aws.history import format_run, local_run
 from handoff_kit.aws.state import State, check_state, plan_put_state
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.remote import artifacts
-from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.steps import ApiCalls, Change
+from handoff_kit.steps import ApiCall, ApiCalls
 from handoff_kit.tasks import editor
 from handoff_runtime.errors import HandoffError, PipelineError, StoreError
 
@@ -33,7 +32,7 @@ STACK = Target("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", ca
 
 
 def test_names_that_follow() -> None:
-    assert resource_names.stack("shop", "dev") == "handoff-dev-shop"
+    assert resource_names.stack_name("shop", "dev") == "handoff-dev-shop"
     assert resource_names.bucket("Prod", "123456789012", "eu-central-1") == "handoff-prod-123456789012-eu-central-1"
 
 
@@ -51,7 +50,7 @@ def test_names_that_follow() -> None:
     ],
 )
 def test_the_bucket_that_is_given(environ: dict[str, str], expected: NamedBucket | None) -> None:
-    assert resource_names.given_bucket(environ) == expected
+    assert resource_names.bucket_from_environment(environ) == expected
     own = NamedBucket("b-3", "deploy.bucket in project.yml")
     assert resource_names.named_bucket(environ, "b-3", "project.yml") == (expected or own)
 
@@ -66,13 +65,13 @@ def test_the_bucket_that_is_given(environ: dict[str, str], expected: NamedBucket
 )
 def test_no_name_of_a_bucket(name: str, hint: str) -> None:
     with pytest.raises(ProjectError) as error:
-        resource_names.given_bucket({"S3_BUCKET": name})
+        resource_names.bucket_from_environment({"S3_BUCKET": name})
     assert error.value.hint == hint
 
 
 def test_errors_of_the_runtime_get_the_exit_code_of_a_task() -> None:
     for kind in (StoreError, PipelineError):
-        with pytest.raises(AWSError) as error, told():
+        with pytest.raises(AWSError) as error, translate_store_errors():
             raise kind("what", "hint")
         assert (error.value.exit_code, str(error.value)) == (1, "error: what\nhint: hint")
 
@@ -93,12 +92,12 @@ def test_errors_of_the_runtime_get_the_exit_code_of_a_task() -> None:
     ],
 )
 def test_durations(seconds: float | None, expected: str) -> None:
-    assert text.elapsed(seconds) == expected
+    assert text.duration(seconds) == expected
 
 
 def test_moments_are_told_as_utc() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 999_999, tzinfo=timezone(timedelta(hours=2)))
-    assert (text.stamp(moment), text.stamp(0)) == ("2026-01-02T01:04:05Z", "1970-01-01T00:00:00Z")
+    assert (text.timestamp(moment), text.timestamp(0)) == ("2026-01-02T01:04:05Z", "1970-01-01T00:00:00Z")
 
 
 def test_columns_are_aligned() -> None:
@@ -118,7 +117,7 @@ class Terminal(io.StringIO):
 def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001  # a column of a table
     shown = io.StringIO()
     try:
-        console.ask("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
+        console.confirm("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
         went_on, refused = True, None
     except HandoffError as error:
         went_on, refused = False, (error.exit_code, error.message)
@@ -127,9 +126,9 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:
-    console.ask("remove it", "invoke state.clear", yes=True, answers=io.StringIO())
+    console.confirm("remove it", "invoke state.clear", yes=True, answers=io.StringIO())
     with pytest.raises(ProjectError) as error:
-        console.ask("remove it", "invoke state.clear", yes=False, answers=io.StringIO("y\n"))
+        console.confirm("remove it", "invoke state.clear", yes=False, answers=io.StringIO("y\n"))
     assert error.value.hint == "invoke state.clear --yes"
 
 
@@ -213,7 +212,7 @@ def test_a_state_replaces_only_the_one_that_was_seen() -> None:
 
 def test_changes_are_only_said_when_dry() -> None:
     said: list[str] = []
-    calls = ApiCalls((Change("do it", "s3", "put_object", {}),))
+    calls = ApiCalls((ApiCall("do it", "s3", "put_object", {}),))
     assert apply((calls,), STACK, ApplyOptions(said.append, dry=True)) == 1
     assert said == ["would do it"]
 
@@ -224,11 +223,11 @@ def test_changes_are_only_said_when_dry() -> None:
 @pytest.mark.parametrize("name", ["a/b", "..", ".", "a\nb"])
 def test_what_is_no_run(name: str) -> None:
     with pytest.raises(ProjectError):
-        artifacts.checked_run(name)
+        artifacts.check_run_id(name)
 
 
 def test_a_run_that_did_not_start_is_shown(tmp_path: Path) -> None:
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     kept = place.directory / ".artifacts"
     kept.mkdir(parents=True)
     (kept / "run.json").write_text(

@@ -19,7 +19,7 @@ from handoff_kit.aws.history import (
     runs_table,
 )
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,7 @@ def test_what_is_no_line_is_passed_over() -> None:
 
 
 def test_days_here_are_read_from_the_index(tmp_path: Path) -> None:
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     assert list_runs(local_history(place, print), HistoryQuery()) == []
     index = place.directory / ".artifacts/history"
     index.mkdir(parents=True)

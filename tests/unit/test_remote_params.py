@@ -19,7 +19,7 @@ from handoff_kit.aws.params import (
     plan_push,
 )
 from handoff_kit.aws.target import Target
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 from handoff_runtime import store
 
 STACK = Target("shop", "dev", "handoff-dev-shop", "", "--project shop", cast("Any", None))

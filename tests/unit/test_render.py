@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.project.load import understood
+from handoff_kit.project.load import validate_project
 from handoff_kit.project.params_document import pipeline_document, state_choice, to_json
-from handoff_kit.project.yaml_reader import parse
+from handoff_kit.project.yaml_reader import parse_yaml
 from handoff_runtime.pipeline import parse as runtime_parse
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def test_json_is_stable_and_readable() -> None:
 
 
 def _project(text: str) -> Project:
-    return understood(parse(text, "project.yml"))
+    return validate_project(parse_yaml(text, "project.yml"))
 
 
 def _no_file(path: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Answer, ask
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectPlace:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectPaths:
     """A project in a repository of its own, all of it committed."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    place = ProjectPlace("shop", tmp_path / "team")
+    place = ProjectPaths("shop", tmp_path / "team")
     for path in (place.file, place.root / "README.md"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("a\n")
@@ -35,13 +35,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectPlace:
     return place
 
 
-def git(place: ProjectPlace, *words: str) -> str:
+def git(place: ProjectPaths, *words: str) -> str:
     argv = ("git", "-C", str(place.root), *words)
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def edit(name: str) -> Callable[[ProjectPlace], None]:
-    def change(place: ProjectPlace) -> None:
+def edit(name: str) -> Callable[[ProjectPaths], None]:
+    def change(place: ProjectPaths) -> None:
         path = place.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("b\n")
@@ -62,7 +62,7 @@ def edit(name: str) -> Callable[[ProjectPlace], None]:
     ],
 )
 def test_the_commit_and_whether_the_project_is_as_it_says(
-    place: ProjectPlace, change: Callable[[ProjectPlace], None], mark: str
+    place: ProjectPaths, change: Callable[[ProjectPaths], None], mark: str
 ) -> None:
     change(place)
     assert git_revision(place, ask) == git(place, "rev-parse", "HEAD") + mark
@@ -70,17 +70,17 @@ def test_the_commit_and_whether_the_project_is_as_it_says(
 
 def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    place = ProjectPlace("shop", tmp_path / "team")
+    place = ProjectPaths("shop", tmp_path / "team")
     place.directory.mkdir(parents=True)
     assert git_revision(place, ask) == ""
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     place.directory.mkdir(parents=True)
     git(place, "init", "--quiet")
     assert git_revision(place, ask) == ""
 
 
 def test_without_git(tmp_path: Path) -> None:
-    assert git_revision(ProjectPlace("shop", tmp_path), lambda _: Answer(126, "", "No such file or directory")) == ""
+    assert git_revision(ProjectPaths("shop", tmp_path), lambda _: Answer(126, "", "No such file or directory")) == ""

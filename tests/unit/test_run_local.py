@@ -9,44 +9,45 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit import console, run_local
+from handoff_kit import console
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image.builder import Answer, Builder
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.params_document import of_place, to_json
-from handoff_kit.runtime import START, Container
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.params_document import load_params_document, to_json
+from handoff_kit.run import local_run
+from handoff_kit.run.runtime_process import START, Container
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from handoff_kit.runtime import LocalRun
+    from handoff_kit.run.runtime_process import LocalRun
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPlace:
+def place(tmp_path: Path) -> ProjectPaths:
     return made(tmp_path, "shop", "commands: [{command: echo, args: '{{ name }} {{ today }}'}]\n")
 
 
-def made(root: Path, name: str, text: str) -> ProjectPlace:
-    place = ProjectPlace(name, root)
+def made(root: Path, name: str, text: str) -> ProjectPaths:
+    place = ProjectPaths(name, root)
     place.directory.mkdir(parents=True)
     place.file.write_text(text)
     return place
 
 
-def plan(place: ProjectPlace, **asked: Any) -> LocalRun:
+def plan(place: ProjectPaths, **asked: Any) -> LocalRun:
     usual: dict[str, Any] = {"environment": "dev", "data": {"name": "a"}, "command": "run", "params": None}
-    return run_local.plan(place, **{**usual, "meter": None, "log_format": "text", **asked})
+    return local_run.plan_run(place, **{**usual, "meter": None, "log_format": "text", **asked})
 
 
-def test_the_words_the_runtime_is_started_by(place: ProjectPlace) -> None:
+def test_the_words_the_runtime_is_started_by(place: ProjectPaths) -> None:
     argv = plan(place, data={"name": "é b"}, meter="off").argv(7)
     words = ("run", "--data", "-", "--params", "-", "--meter", "off", "--log-format", "text")
     assert argv == (sys.executable, START, *words, "--progress-fd", "7")
 
 
-def test_default_is_another_name_of_run(place: ProjectPlace) -> None:
+def test_default_is_another_name_of_run(place: ProjectPaths) -> None:
     assert plan(place, command="default") == plan(place)
 
 
@@ -63,13 +64,13 @@ def test_default_is_another_name_of_run(place: ProjectPlace) -> None:
         ),
     ],
 )
-def test_data_the_runtime_would_refuse(place: ProjectPlace, data: dict[str, str], message: str) -> None:
+def test_data_the_runtime_would_refuse(place: ProjectPaths, data: dict[str, str], message: str) -> None:
     with pytest.raises(ProjectError, match=message):
         plan(place, data=data)
 
 
-def test_params_are_run_as_they_were_written(place: ProjectPlace, tmp_path: Path) -> None:
-    text = to_json(of_place(place, "prod"))
+def test_params_are_run_as_they_were_written(place: ProjectPaths, tmp_path: Path) -> None:
+    text = to_json(load_params_document(place, "prod"))
     (tmp_path / "p.json").write_text(text)
     place.file.write_text("commands: [")
     assert plan(place, params=tmp_path / "p.json").params == text
@@ -84,7 +85,7 @@ def test_params_are_run_as_they_were_written(place: ProjectPlace, tmp_path: Path
         pytest.param(b'{"format": 1}', r"^error: pipeline\.pipeline: nothing found", id="no pipeline"),
     ],
 )
-def test_params_that_are_none(place: ProjectPlace, tmp_path: Path, content: bytes, message: str) -> None:
+def test_params_that_are_none(place: ProjectPaths, tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "p.json").write_bytes(content)
     with pytest.raises(ProjectError, match=message):
         plan(place, params=tmp_path / "p.json")
@@ -106,10 +107,10 @@ def test_a_venv_that_is_not_ready_is_told_before_a_run_only(tmp_path: Path) -> N
     ("data", "expected"),
     [pytest.param({}, "name", id="missing"), pytest.param({"vars": {"name": "a"}}, None, id="by vars")],
 )
-def test_what_every_run_has_to_give(place: ProjectPlace, data: dict[str, Any], expected: str | None) -> None:
-    document = of_place(place, "dev")
+def test_what_every_run_has_to_give(place: ProjectPaths, data: dict[str, Any], expected: str | None) -> None:
+    document = load_params_document(place, "dev")
     document["pipeline"] |= data
-    assert run_local.not_given(document) == expected
+    assert local_run.missing_placeholder(document) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ RUNTIME = (sys.executable, START)
 
 
 def run_contained(
-    place: ProjectPlace, argv: tuple[str, ...], *, dry: bool = False, events: str = ""
+    place: ProjectPaths, argv: tuple[str, ...], *, dry: bool = False, events: str = ""
 ) -> tuple[int, list[str], list[Sequence[str]]]:
     """Its exit code, what was said, and what the builder was asked."""
     said: list[str] = []
@@ -145,20 +146,20 @@ def run_contained(
 
     planned = plan(place, container=Container("handoff-run-shop-1", argv))
     builder = Builder("docker", "linux/amd64", ask)
-    code = run_local.run_contained(planned, builder, place, {**os.environ, "CI": "1"}, dry=dry, say=said.append)
+    code = local_run.run_in_container(planned, builder, place, {**os.environ, "CI": "1"}, dry=dry, say=said.append)
     return code, said, asked
 
 
 REMOVED = ("rm", "--force", "--volumes", "handoff-run-shop-1")
 
 
-def test_a_run_in_a_container_leaves_artifacts_and_no_container(place: ProjectPlace) -> None:
+def test_a_run_in_a_container_leaves_artifacts_and_no_container(place: ProjectPaths) -> None:
     code, _, asked = run_contained(place, RUNTIME)
     assert (code, asked) == (0, [REMOVED])
     assert (place.directory / ".artifacts/state").read_text().startswith("a ")
 
 
-def test_dry_makes_no_place_and_asks_nobody(place: ProjectPlace) -> None:
+def test_dry_makes_no_place_and_asks_nobody(place: ProjectPaths) -> None:
     code, said, asked = run_contained(place, (*RUNTIME, "handoff-shop:c0ffee"), dry=True)
     assert (code, asked) == (0, [])
     assert said[0].startswith("would run, in a container of handoff-shop:c0ffee:\necho a ")
@@ -179,13 +180,13 @@ def test_dry_makes_no_place_and_asks_nobody(place: ProjectPlace) -> None:
         pytest.param("exit 0", "oom\n", [], id="no harm done"),
     ],
 )
-def test_what_ended_a_container_is_told(place: ProjectPlace, script: str, events: str, expected: list[str]) -> None:
+def test_what_ended_a_container_is_told(place: ProjectPaths, script: str, events: str, expected: list[str]) -> None:
     code, said, asked = run_contained(place, ("sh", "-c", f"read params; {script}"), events=events)
     assert (code, said) == (int(script.split()[1]), expected)
     assert asked[-1] == REMOVED
 
 
-def test_a_container_is_removed_whatever_happens(place: ProjectPlace) -> None:
+def test_a_container_is_removed_whatever_happens(place: ProjectPaths) -> None:
     asked: list[Sequence[str]] = []
 
     def ask(words: Sequence[str]) -> Answer:
@@ -194,11 +195,13 @@ def test_a_container_is_removed_whatever_happens(place: ProjectPlace) -> None:
 
     planned = plan(place, container=Container("handoff-run-shop-1", ("no-such-program",)))
     with pytest.raises(CommandError):
-        run_local.run_contained(planned, Builder("docker", "", ask), place, os.environ, dry=False, say=lambda _: None)
+        local_run.run_in_container(
+            planned, Builder("docker", "", ask), place, os.environ, dry=False, say=lambda _: None
+        )
     assert asked == [REMOVED]
 
 
-def test_a_runtime_that_was_killed_is_run_again_as_it_was(place: ProjectPlace) -> None:
+def test_a_runtime_that_was_killed_is_run_again_as_it_was(place: ProjectPaths) -> None:
     """By the record that it left, which says that it is still running."""
     names = ("ended_at", "seconds", "exit", "culprit", "reason", "params_version", "image_digest")
     texts = {"run_id": "R1", "project": "shop", "environment": "dev", "command": "run", "trigger": "local"}

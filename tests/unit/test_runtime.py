@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.errors import CommandError
-from handoff_kit.runtime import START, Container, LineBuffer, LocalRun, last_record, run
+from handoff_kit.run.runtime_process import START, Container, LineBuffer, LocalRun, read_last_record, run_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,10 @@ def asked(directory: Path, *shells: str, files: list[dict[str, str]] | None = No
 
 def test_a_run_is_watched_to_its_end(tmp_path: Path) -> None:
     view = Noted()
-    assert run(asked(tmp_path, "seq 3; echo oh >&2", "sleep 0.6; wc -l"), os.environ, lambda: view, piped=True) == 0
+    assert (
+        run_runtime(asked(tmp_path, "seq 3; echo oh >&2", "sleep 0.6; wc -l"), os.environ, lambda: view, piped=True)
+        == 0
+    )
     assert [line.partition(" | ")[2] for line in view.lines][1:-1] == ["oh"]
     assert [(stage["name"], stage["exit"]) for stage in view.seen[0]] == [("s0", None), ("s1", None)]
     last = [(stage["name"], stage["exit"], stage["rows"]) for stage in view.seen[-1]]
@@ -65,13 +68,13 @@ def test_a_run_is_watched_to_its_end(tmp_path: Path) -> None:
 
 def test_params_larger_than_a_pipe_arrive(tmp_path: Path) -> None:
     files = [{"name": "big", "value": "x" * 300_000}]
-    assert run(asked(tmp_path, "wc -c < .env/config/big", files=files), os.environ, Noted, piped=True) == 0
+    assert run_runtime(asked(tmp_path, "wc -c < .env/config/big", files=files), os.environ, Noted, piped=True) == 0
     assert (tmp_path / ".artifacts/state").read_text().strip() == "300000"
 
 
 def test_a_view_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
     view = Noted(loses_terminal=True)
-    assert run(asked(tmp_path, "echo oh >&2; sleep 0.2; echo end"), os.environ, lambda: view, piped=True) == 0
+    assert run_runtime(asked(tmp_path, "echo oh >&2; sleep 0.2; echo end"), os.environ, lambda: view, piped=True) == 0
     assert (tmp_path / ".artifacts/state").read_text() == "end\n"
 
 
@@ -84,14 +87,14 @@ def test_signals_before_the_runtime_is_there_reach_it(tmp_path: Path) -> None:
 
     before = signal.getsignal(signal.SIGTERM)
     try:
-        assert run(asked(tmp_path, "sleep 20"), os.environ, interrupted, piped=True) == 143
+        assert run_runtime(asked(tmp_path, "sleep 20"), os.environ, interrupted, piped=True) == 143
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def test_handlers_are_put_back(tmp_path: Path) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    run(asked(tmp_path, "true"), os.environ, Noted, piped=True)
+    run_runtime(asked(tmp_path, "true"), os.environ, Noted, piped=True)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
@@ -101,7 +104,7 @@ def test_a_second_signal_does_not_cut_short_what_is_said(tmp_path: Path) -> None
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     try:
-        assert run(asked(tmp_path, "sleep 20"), os.environ, Noted, piped=True) == 143
+        assert run_runtime(asked(tmp_path, "sleep 20"), os.environ, Noted, piped=True) == 143
         os.kill(os.getpid(), signal.SIGTERM)
     finally:
         timer.join()
@@ -131,24 +134,24 @@ def test_no_record(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         place.artifacts.mkdir()
         (place.artifacts / "run.json").write_bytes(content)
-    identity, record = last_record(place)
+    identity, record = read_last_record(place)
     assert (identity is None, record) == (content is None, {})
 
 
 def test_a_new_record_is_told_from_the_old(tmp_path: Path) -> None:
     place = asked(tmp_path, "true")
-    run(place, os.environ, Noted, piped=True)
-    first, _ = last_record(place)
-    run(place, os.environ, Noted, piped=True)
-    second, record = last_record(place)
+    run_runtime(place, os.environ, Noted, piped=True)
+    first, _ = read_last_record(place)
+    run_runtime(place, os.environ, Noted, piped=True)
+    second, record = read_last_record(place)
     assert (first != second, record["outcome"]) == (True, "succeeded")
 
 
 def test_data_reaches_the_runtime_by_its_standard_input(tmp_path: Path) -> None:
     """Arguments of a process are seen by everybody (ps), and are short."""
     run_ = replace(asked(tmp_path, "true"), data={"api_token": "hunter22", "long": "x" * 200_000})
-    assert run(run_, os.environ, Noted, piped=True) == 0
-    _, record = last_record(run_)
+    assert run_runtime(run_, os.environ, Noted, piped=True) == 0
+    _, record = read_last_record(run_)
     assert "hunter22" not in " ".join(run_.argv(1))
     assert record["data"] == {"api_token": "***", "long": "x" * 200_000}
 
@@ -182,7 +185,7 @@ def test_a_run_in_a_container_is_watched_to_its_end(tmp_path: Path, capfd: pytes
     """Figures come by its standard output, which is the only way out; none of them is printed."""
     view = Noted()
     run_ = contained(asked(tmp_path, "seq 3; echo oh >&2", "sleep 0.6; wc -l"))
-    assert run(run_, os.environ, lambda: view, piped=True) == 0
+    assert run_runtime(run_, os.environ, lambda: view, piped=True) == 0
     assert [line.partition(" | ")[2] for line in view.lines][1:-1] == ["oh"]
     assert [(stage["name"], stage["exit"], stage["rows"]) for stage in view.seen[-1]] == [("s0", 0, 3), ("s1", 0, 3)]
     assert capfd.readouterr() == ("", "")
@@ -190,7 +193,7 @@ def test_a_run_in_a_container_is_watched_to_its_end(tmp_path: Path, capfd: pytes
 
 def test_what_prints_in_a_container_prints(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run_ = contained(replace(asked(tmp_path, "seq 3"), command="show_commands"))
-    assert (run_.reports_progress, run(run_, os.environ, Noted, piped=True)) == (False, 0)
+    assert (run_.reports_progress, run_runtime(run_, os.environ, Noted, piped=True)) == (False, 0)
     assert capfd.readouterr() == ("sh -c 'seq 3'\n", "")
 
 
@@ -207,7 +210,7 @@ def test_a_container_is_not_told_of_signals_before_it_has_begun(tmp_path: Path) 
 
     before = signal.getsignal(signal.SIGTERM)
     try:
-        assert run(run_, os.environ, interrupted, piped=True) == 143
+        assert run_runtime(run_, os.environ, interrupted, piped=True) == 143
     finally:
         signal.signal(signal.SIGTERM, before)
     assert not (tmp_path / "early").exists()
@@ -215,7 +218,7 @@ def test_a_container_is_not_told_of_signals_before_it_has_begun(tmp_path: Path) 
 
 def test_what_starts_a_container_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as caught:
-        run(contained(asked(tmp_path, "true"), "no-such-program"), os.environ, Noted, piped=True)
+        run_runtime(contained(asked(tmp_path, "true"), "no-such-program"), os.environ, Noted, piped=True)
     assert str(caught.value) == "error: could not start no-such-program: No such file or directory"
     assert caught.value.exit_code == 126
 
@@ -224,5 +227,5 @@ def test_a_container_that_never_began_has_its_exit_code(tmp_path: Path) -> None:
     """125 is docker's own: the image is gone, a mount was refused."""
     run_ = contained(asked(tmp_path, "true"), "sh", "-c", "echo 'docker: no such image' >&2; exit 125")
     view = Noted()
-    assert run(run_, os.environ, lambda: view, piped=True) == 125
+    assert run_runtime(run_, os.environ, lambda: view, piped=True) == 125
     assert view.lines == ["docker: no such image"]

@@ -17,7 +17,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_output import (
     list_schedules,
     next_times_table,
-    notes,
+    schedule_notes,
     schedules_json,
     schedules_table,
     shared_state_warning,
@@ -36,13 +36,13 @@ from handoff_kit.deploy.schedule_project import (
 )
 from handoff_kit.deploy.schedule_template import summary
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.schedule_settings import Schedule
-from handoff_kit.steps import ChangeStack, WriteFile
+from handoff_kit.steps import DeployStack, WriteFile
 
 ROOT = Path(__file__).parents[2]
-PLACE = ProjectPlace("rates", ROOT)
+PLACE = ProjectPaths("rates", ROOT)
 CLIENTS = cast("Any", SimpleNamespace(region="eu-central-1"))
 STACK = Target("rates", "prod", "handoff-prod-rates", "our-bucket", "--project rates --environment prod", CLIENTS)
 NOW = datetime(2027, 3, 27, 12, tzinfo=timezone.utc)
@@ -232,7 +232,7 @@ def test_what_may_be() -> None:
 
 
 def test_a_secret_is_refused(tmp_path: Path) -> None:
-    place = ProjectPlace("rates", tmp_path)
+    place = ProjectPaths("rates", tmp_path)
     (place.directory / ".local").mkdir(parents=True)
     (place.directory / ".local/tap.json").write_text(json.dumps({"token": "hunter2-secret"}))
     check_secrets(place, project(), STACK, {"base": "EUR"})
@@ -256,10 +256,10 @@ def test_the_steps_that_deploy_them() -> None:
     where = stack_parameters(NETWORK)
     written, changed = plan_schedules(desired(NIGHTLY, deploy={"tags": {"team": "data"}}), where, STACK)
     assert isinstance(written, WriteFile)
-    assert isinstance(changed, ChangeStack)
+    assert isinstance(changed, DeployStack)
     assert written.path == changed.file == ROOT / "build/rates/schedule.yml"
     assert written.text == changed.template
-    assert replace(changed, template="") == ChangeStack(
+    assert replace(changed, template="") == DeployStack(
         "handoff-prod-rates-schedule",
         written.path,
         "",
@@ -350,7 +350,7 @@ def test_the_next_times() -> None:
     ],
 )
 def test_notes(one: Schedule, now: datetime, expected: list[str]) -> None:
-    assert list(notes((one,), now)) == expected
+    assert list(schedule_notes((one,), now)) == expected
 
 
 def deployed(project: str, environment: str, *schedules: Schedule, status: str = "CREATE_COMPLETE") -> StackDescription:

@@ -182,7 +182,7 @@ def deployed(*schedules: Schedule) -> StackDescription:
     text = rendered(*schedules)
     outputs = {name: one["Value"] for name, one in understood(text)["Outputs"].items() if isinstance(one["Value"], str)}
     return StackDescription(
-        resource_names.schedule(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text
+        resource_names.schedule_stack(STACK), "CREATE_COMPLETE", outputs=outputs, tags=OURS, template=text
     )
 
 

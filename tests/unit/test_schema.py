@@ -10,11 +10,11 @@ import jsonschema  # type: ignore[import-untyped]  # it ships none
 import pytest
 from ruamel.yaml import YAML
 
-from handoff_kit.project.load import understood
+from handoff_kit.project.load import validate_project
 from handoff_kit.project.problem import ProjectFileError
-from handoff_kit.project.reference import BEGIN, END, current, reference
-from handoff_kit.project.schema import as_text, project_schema
-from handoff_kit.project.yaml_reader import parse
+from handoff_kit.project.reference import BEGIN, END, reference, update_page
+from handoff_kit.project.schema import project_schema, schema_text
+from handoff_kit.project.yaml_reader import parse_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "project-file.md"
@@ -22,7 +22,7 @@ SAMPLES = sorted([*ROOT.glob("projects/*/project.yml"), *ROOT.glob("handoff_kit/
 
 
 def test_schema_file_is_current() -> None:
-    assert (ROOT / "project.schema.json").read_text() == as_text(), (
+    assert (ROOT / "project.schema.json").read_text() == schema_text(), (
         "python -m handoff_kit.project.schema > project.schema.json"
     )
 
@@ -30,11 +30,11 @@ def test_schema_file_is_current() -> None:
 def test_reference_is_current() -> None:
     page = PAGE.read_text()
     assert (page.count(BEGIN), page.count(END)) == (1, 1)
-    assert page == current(page), "python -m handoff_kit.project.reference"
+    assert page == update_page(page), "python -m handoff_kit.project.reference"
 
 
 def test_reference_keeps_what_is_around_it() -> None:
-    assert current(f"a\n{BEGIN}old{END}\nb") == f"a\n{BEGIN}\n\n{reference()}\n{END}\nb"
+    assert update_page(f"a\n{BEGIN}old{END}\nb") == f"a\n{BEGIN}\n\n{reference()}\n{END}\nb"
 
 
 def test_schema_is_a_schema() -> None:
@@ -189,7 +189,7 @@ def _verdicts(text: str) -> tuple[bool, bool]:
 
 def _loads(text: str) -> bool:
     try:
-        understood(parse(text, "project.yml"))
+        validate_project(parse_yaml(text, "project.yml"))
     except ProjectFileError:
         return False
     return True

@@ -16,10 +16,10 @@ from rendered import ROOT, golden, lint, made, understood
 
 from handoff_kit import resource_names
 from handoff_kit.deploy import templates
-from handoff_kit.deploy.templates import Rule
+from handoff_kit.deploy.templates import LifecycleRule
 from handoff_kit.errors import ProjectError, RenderError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load_all
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Keep
 from handoff_kit.project.problem import ProjectFileError
 from handoff_runtime import keys
@@ -34,7 +34,7 @@ PROJECTS = {
 
 @pytest.fixture
 def text(tmp_path: Path) -> str:
-    return templates.shared(made(tmp_path, PROJECTS), "prod")
+    return templates.render_shared_template(made(tmp_path, PROJECTS), "prod")
 
 
 @pytest.fixture
@@ -60,15 +60,15 @@ def test_what_is_rendered(text: str) -> None:
 )
 def test_cfn_lint_finds_nothing(root: Path | dict[str, str] | None, environment: str, tmp_path: Path) -> None:
     place = root if isinstance(root, Path) else made(tmp_path, PROJECTS if root is None else root)
-    text = templates.shared(place, environment)
+    text = templates.render_shared_template(place, environment)
     assert lint(text, tmp_path) == ("", "", 0)
 
 
 def test_the_same_files_make_the_same_text(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    one = templates.shared(made(tmp_path / "a", PROJECTS), "prod")
-    other = templates.shared(made(tmp_path / "b", dict(reversed(PROJECTS.items()))), "prod")
+    one = templates.render_shared_template(made(tmp_path / "a", PROJECTS), "prod")
+    other = templates.render_shared_template(made(tmp_path / "b", dict(reversed(PROJECTS.items()))), "prod")
     assert one == other
     assert one.endswith("\n")
     assert not re.search(r"[ \t]$|\n\n\n", one, re.MULTILINE)
@@ -151,7 +151,10 @@ def test_alarms_of_the_account_alone_may_publish_and_by_tls(text: str) -> None:
 
 def test_before_there_is_a_bucket_the_template_knows_no_project(tmp_path: Path) -> None:
     root = made(tmp_path, {f"{number:0>40}": "" for number in range(200)})
-    short, whole = templates.shared(root, "x" * 20, projects=False), templates.shared(root, "x" * 20)
+    short, whole = (
+        templates.render_shared_template(root, "x" * 20, projects=False),
+        templates.render_shared_template(root, "x" * 20),
+    )
     few, all_rules = understood(short), understood(whole)
     assert len(short.encode()) < 51_200 < len(whole.encode())  # what CloudFormation takes at once
     lifecycle = all_rules["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]
@@ -161,17 +164,20 @@ def test_before_there_is_a_bucket_the_template_knows_no_project(tmp_path: Path) 
 
 def test_projects_that_were_read_are_not_read_again(tmp_path: Path) -> None:
     root = made(tmp_path, PROJECTS)
-    text, loaded = templates.shared(root, "prod"), load_all(ProjectPlace(name, root) for name in PROJECTS)
+    text, loaded = (
+        templates.render_shared_template(root, "prod"),
+        load_projects(ProjectPaths(name, root) for name in PROJECTS),
+    )
     for name in ("orders", "rates"):
         (root / "projects" / name / "project.yml").write_text("no project any more", encoding="utf-8")
     with pytest.raises(ProjectFileError):
-        templates.shared(root, "prod", {"orders": loaded["orders"]})
-    assert templates.shared(root, "prod", {name: loaded[name] for name in ("orders", "rates")}) == text
+        templates.render_shared_template(root, "prod", {"orders": loaded["orders"]})
+    assert templates.render_shared_template(root, "prod", {name: loaded[name] for name in ("orders", "rates")}) == text
 
 
 @pytest.mark.parametrize("environment", ["dev", "Team-A", "x" * 20])
 def test_the_bucket_has_the_name_that_the_tasks_look_for(environment: str, tmp_path: Path) -> None:
-    text = templates.shared(made(tmp_path, {}), environment)
+    text = templates.render_shared_template(made(tmp_path, {}), environment)
     name = understood(text)["Resources"]["Bucket"]["Properties"]["BucketName"]["Sub"]
     filled = name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
     assert filled == resource_names.bucket(environment, ACCOUNT, REGION)
@@ -189,25 +195,25 @@ STACK = "handoff-dev-orders"
         pytest.param(
             Keep(),
             (
-                Rule(f"{STACK}-runs", f"{STACK}/runs/", 90, 1),
-                Rule(f"{STACK}-history", f"{STACK}/history/", 90, 1),
-                Rule(f"{STACK}-replaced", f"{STACK}/.", None, 30),
-                Rule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 50),
+                LifecycleRule(f"{STACK}-runs", f"{STACK}/runs/", 90, 1),
+                LifecycleRule(f"{STACK}-history", f"{STACK}/history/", 90, 1),
+                LifecycleRule(f"{STACK}-replaced", f"{STACK}/.", None, 30),
+                LifecycleRule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 50),
             ),
             id="as it is without keep",
         ),
         pytest.param(
             Keep(runs=None, artifacts=None, states=100),
             (
-                Rule(f"{STACK}-history", f"{STACK}/history/", None, 1),
-                Rule(f"{STACK}-lock", f"{STACK}/.lock", None, 1),
-                Rule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 100),
+                LifecycleRule(f"{STACK}-history", f"{STACK}/history/", None, 1),
+                LifecycleRule(f"{STACK}-lock", f"{STACK}/.lock", None, 1),
+                LifecycleRule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 100),
             ),
             id="forever",
         ),
     ],
 )
-def test_rules(keep: Keep, expected: tuple[Rule, ...]) -> None:
+def test_rules(keep: Keep, expected: tuple[LifecycleRule, ...]) -> None:
     assert templates.lifecycle_rules(STACK, keep) == expected
 
 
@@ -253,7 +259,9 @@ def test_what_was_replaced(key: str, replaced: int, newer: int, stays: bool) -> 
     assert _stays(key, templates.lifecycle_rules(STACK, KEEP), replaced=replaced, newer=newer) is stays
 
 
-def _stays(key: str, rules: tuple[Rule, ...], *, written: int = 0, replaced: int | None = None, newer: int = 0) -> bool:
+def _stays(
+    key: str, rules: tuple[LifecycleRule, ...], *, written: int = 0, replaced: int | None = None, newer: int = 0
+) -> bool:
     """Whether S3 keeps a version: every rule that matches may end it (S3 User Guide, lifecycle-conflicts)."""
     matching = [rule for rule in rules if key.startswith(rule.prefix)]
     if replaced is None:
@@ -318,7 +326,7 @@ def _as_s3_has_it(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_two_hundred_projects_fit(tmp_path: Path) -> None:
-    text = templates.shared(made(tmp_path, {f"{number:0>40}": "" for number in range(200)}), "x" * 20)
+    text = templates.render_shared_template(made(tmp_path, {f"{number:0>40}": "" for number in range(200)}), "x" * 20)
     rules = understood(text)["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert len({rule["Id"] for rule in rules}) == len(rules) == 802
     assert len(text.encode()) < 1_000_000  # what CloudFormation takes by URL
@@ -327,7 +335,7 @@ def test_two_hundred_projects_fit(tmp_path: Path) -> None:
 def test_more_rules_than_a_bucket_takes(tmp_path: Path) -> None:
     root = made(tmp_path, {f"p{number}": "" for number in range(250)})
     with pytest.raises(ProjectError) as caught:
-        templates.shared(root, "dev")
+        templates.render_shared_template(root, "dev")
     assert str(caught.value) == (
         "error: projects: found 250 projects, whose bucket needs 1,002 lifecycle rules, expected at most 1,000\n"
         "hint: move some to another checkout, with an --environment and so a bucket of its own"
@@ -340,7 +348,7 @@ def test_more_rules_than_a_bucket_takes(tmp_path: Path) -> None:
 def test_every_project_file_with_mistakes_is_named(tmp_path: Path) -> None:
     root = made(tmp_path, {"a": "keep: {runs: 0}", "b": "", "c": "kep: {}\nkeep: {states: 101}"})
     with pytest.raises(ProjectFileError) as caught:
-        templates.shared(root, "dev")
+        templates.render_shared_template(root, "dev")
     assert [str(problem).split(": ")[1] for problem in caught.value.problems] == [
         "projects/a/project.yml:2:14",
         "projects/c/project.yml:2:1",
@@ -382,7 +390,7 @@ def test_a_template_that_is_no_text(tmp_path: Path) -> None:
 def _assert_told(root: Path, expected: str, hint: str) -> None:
     """One line (where `*` stands for anything), a hint, exit code 70, and nothing of what went on inside."""
     with pytest.raises(RenderError) as caught:
-        templates.shared(root, "dev")
+        templates.render_shared_template(root, "dev")
     pattern = re.escape(f"error: {expected}\nhint: {hint}").replace(r"\*", ".*")
     assert re.fullmatch(pattern, str(caught.value)), str(caught.value)
     assert caught.value.exit_code == 70

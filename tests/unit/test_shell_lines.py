@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_kit import shell
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project import shell_lines
+from handoff_kit.project.load import load_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,9 +43,11 @@ def test_pipes_are_named_where_no_shell_has_pipefail(
     (tmp_path / "bin").mkdir()
     for name, program in programs.items():
         (tmp_path / "bin" / name).symlink_to(shutil.which(program) or program)
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     place.directory.mkdir(parents=True)
     place.file.write_text(LINES)
-    problems = list(shell.unguarded_pipes(place, load(place.file, place.shown), {"PATH": str(tmp_path / "bin")}))
+    problems = list(
+        shell_lines.unguarded_pipes(place, load_project(place.file, place.shown), {"PATH": str(tmp_path / "bin")})
+    )
     assert [(each.line, each.column) for each in problems] == found
     assert {(each.where, each.message) for each in problems} <= {(place.shown, MESSAGE)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.project.problem import Problem
-from handoff_kit.project.yaml_reader import MAX_BYTES, parse, read
+from handoff_kit.project.yaml_reader import MAX_BYTES, parse_yaml, read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,14 +42,14 @@ SHOWN = "projects/foo/project.yml"
     ],
 )
 def test_data(text: str, data: Any) -> None:
-    source = parse(text, SHOWN)
+    source = parse_yaml(text, SHOWN)
     assert (source.data, source.problems) == (data, ())
 
 
 def test_byte_order_mark_and_crlf_do_not_move_places(tmp_path: Path) -> None:
     file = tmp_path / "project.yml"
     file.write_bytes(b"\xef\xbb\xbfa: b\r\nc:\r\n  - d\r\n")
-    source = read(file, SHOWN)
+    source = read_yaml(file, SHOWN)
     assert source.at_value(("c", 0), "m", "h") == Problem(SHOWN, 3, 5, "m", "h")
     assert source.at_key(("c",), "m", "h") == Problem(SHOWN, 2, 1, "m", "h")
 
@@ -68,7 +68,7 @@ def test_byte_order_mark_and_crlf_do_not_move_places(tmp_path: Path) -> None:
     ],
 )
 def test_place_of_a_character(text: str, place: tuple[int, int]) -> None:
-    source = parse(text, SHOWN)
+    source = parse_yaml(text, SHOWN)
     assert source.data is not None
     value = source.data["a"]
     assert isinstance(value, str)
@@ -77,7 +77,7 @@ def test_place_of_a_character(text: str, place: tuple[int, int]) -> None:
 
 
 def test_kind_of_unquoted_scalars() -> None:
-    source = parse("a: [yes, 'yes', 7, '7', 1.5, On, text, !!str no, 2026-01-01]", SHOWN)
+    source = parse_yaml("a: [yes, 'yes', 7, '7', 1.5, On, text, !!str no, 2026-01-01]", SHOWN)
     kinds = [source.kind(("a", number)) for number in range(9)]
     assert kinds == ["boolean", "text", "number", "text", "number", "boolean", "text", "text", "text"]
 
@@ -136,7 +136,7 @@ def test_kind_of_unquoted_scalars() -> None:
     ],
 )
 def test_unreadable(text: str, told: str) -> None:
-    source = parse(text, SHOWN)
+    source = parse_yaml(text, SHOWN)
     assert source.data is None
     assert [str(problem).splitlines()[0] for problem in source.problems] == [_error(told)]
 
@@ -175,7 +175,7 @@ def test_unreadable(text: str, told: str) -> None:
     ],
 )
 def test_every_fault_of_a_readable_file(text: str, told: list[str]) -> None:
-    source = parse(text, SHOWN)
+    source = parse_yaml(text, SHOWN)
     assert source.data is not None
     assert [str(problem).splitlines()[0] for problem in source.problems] == [_error(line) for line in told]
 
@@ -184,7 +184,7 @@ def test_a_billion_laughs_end_soon() -> None:
     levels = [
         f"{name}: &{name} [{', '.join([f'*{above}'] * 9)}]" for above, name in zip("abcdefgh", "bcdefghi", strict=True)
     ]
-    source = parse("\n".join(["a: &a [x, x, x]", *levels]), SHOWN)
+    source = parse_yaml("\n".join(["a: &a [x, x, x]", *levels]), SHOWN)
     assert (
         source.problems[0].message
         == "more than 20,000 values up to here, counting what aliases repeat; too many for a project file"
@@ -193,7 +193,7 @@ def test_a_billion_laughs_end_soon() -> None:
 
 def test_merges_of_merges_end_soon() -> None:
     levels = [f"k{n + 1}: &k{n + 1} {{<<: [{', '.join([f'*k{n}'] * 9)}]}}" for n in range(30)]
-    source = parse("\n".join(["k0: &k0 {x: 1}", *levels]), SHOWN)
+    source = parse_yaml("\n".join(["k0: &k0 {x: 1}", *levels]), SHOWN)
     assert source.data is not None
     assert source.data["k30"] == {"x": "1"}
 
@@ -226,7 +226,7 @@ def _nothing(path: Path) -> None:
 )
 def test_unreadable_file(tmp_path: Path, make: Any, told: str) -> None:
     make(tmp_path / "project.yml")
-    source = read(tmp_path / "project.yml", SHOWN)
+    source = read_yaml(tmp_path / "project.yml", SHOWN)
     assert (source.data, str(source.problems[0]).splitlines()[0]) == (None, f"error: {SHOWN}{told}")
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from handoff_kit.aws.cloudformation.template import check_size, template_argument, template_key
-from handoff_kit.steps import ChangeStack
+from handoff_kit.steps import DeployStack
 from handoff_runtime.errors import HandoffError
 
 
@@ -25,8 +25,8 @@ class Calls:
         self.made.append((service, operation, request))
 
 
-def step(size: int, bucket: str = "b") -> ChangeStack:
-    return ChangeStack(
+def step(size: int, bucket: str = "b") -> DeployStack:
+    return DeployStack(
         "shop", Path("build/shop/task.yml"), "x" * size, again="invoke deploy --project shop", bucket=bucket
     )
 
@@ -72,7 +72,7 @@ def test_what_is_longer_goes_by_the_bucket(region: str, host: str) -> None:
         pytest.param(step(51_200, ""), None, id="none needed"),
     ],
 )
-def test_what_is_refused(large: ChangeStack, expected: str | None) -> None:
+def test_what_is_refused(large: DeployStack, expected: str | None) -> None:
     if expected is None:
         check_size(large)
         return

@@ -21,9 +21,8 @@ from handoff_kit.aws.cloudformation import deploy_stack
 from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.aws.cloudformation.wait import PollPolicy
-from handoff_kit.errors import CommandError, ProjectError
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.steps import ChangeStack, ImageTag, RemoveStack
+from handoff_kit.errors import AWSError, CommandError, ProjectError
+from handoff_kit.steps import DeleteStack, DeployStack, ImageTag
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.aws.retry import Effects
 from handoff_runtime.errors import HandoffError
@@ -358,17 +357,17 @@ class Desk:
     pauses: list[float] = field(default_factory=list)
     now: float = 0.0
 
-    def step(self, template: str = ONE, image: str | ImageTag = "i:1", **changed: Any) -> ChangeStack:
-        made = ChangeStack(NAME, Path("task.yml"), template, {"Image": image}, TAGS, AGAIN)
+    def step(self, template: str = ONE, image: str | ImageTag = "i:1", **changed: Any) -> DeployStack:
+        made = DeployStack(NAME, Path("task.yml"), template, {"Image": image}, TAGS, AGAIN)
         return replace(made, **changed)
 
-    def execute(self, step: ChangeStack | None = None, *, dry: bool = False, yes: bool = True) -> bool:
+    def execute(self, step: DeployStack | None = None, *, dry: bool = False, yes: bool = True) -> bool:
         return deploy_stack.deploy_stack(
             step or self.step(), self.clients, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
         )
 
     def remove(self, *, dry: bool = False, yes: bool = True) -> bool:
-        step = RemoveStack(NAME, "invoke destroy --project shop")
+        step = DeleteStack(NAME, "invoke destroy --project shop")
         return deploy_stack.delete_stack(
             step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
         )

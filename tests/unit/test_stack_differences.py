@@ -13,7 +13,7 @@ from handoff_kit.aws.cloudformation.diff import CREATE_ONLY, StackChange, diff_s
 from handoff_kit.aws.cloudformation.output import change_lines, change_warnings, count_changes
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template
-from handoff_kit.steps import ChangeStack
+from handoff_kit.steps import DeployStack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,8 @@ def found(
     return StackDescription("x", "UPDATE_COMPLETE", parameters or {}, {}, tags or {}, text)
 
 
-def wanted(text: str, tags: Mapping[str, str] | None = None) -> ChangeStack:
-    return ChangeStack("x", Path("x.yml"), text, {}, tags or {})
+def wanted(text: str, tags: Mapping[str, str] | None = None) -> DeployStack:
+    return DeployStack("x", Path("x.yml"), text, {}, tags or {})
 
 
 def resources(*lines: str) -> str:

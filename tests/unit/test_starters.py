@@ -13,9 +13,9 @@ import pytest
 
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
-from handoff_kit.starters import plan_new, starters
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
+from handoff_kit.run.starters import list_starters, plan_new
 from handoff_kit.steps import WriteFile
 
 
@@ -23,9 +23,9 @@ def silent(_: str) -> None:
     pass
 
 
-def made(root: Path, starter: str, name: str = "my-first") -> ProjectPlace:
+def made(root: Path, starter: str, name: str = "my-first") -> ProjectPaths:
     apply(plan_new(root, name, starter), None, ApplyOptions(silent))
-    return ProjectPlace(name, root)
+    return ProjectPaths(name, root)
 
 
 def files(starter: str) -> list[tuple[str, int]]:
@@ -35,7 +35,7 @@ def files(starter: str) -> list[tuple[str, int]]:
 
 
 def test_the_starters_are() -> None:
-    assert starters() == ("python", "shell", "singer")
+    assert list_starters() == ("python", "shell", "singer")
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_a_starter_s_files(starter: str, expected: list[tuple[str, int]]) -> Non
     assert files(starter) == [(".gitignore", 0o644), *expected]
 
 
-@pytest.mark.parametrize("starter", starters())
+@pytest.mark.parametrize("starter", list_starters())
 def test_a_new_project_loads_and_knows_its_name(tmp_path: Path, starter: str) -> None:
     place = made(tmp_path, starter)
     text = place.file.read_text()
     assert text.startswith("# yaml-language-server: $schema=../../project.schema.json\n")
     assert "--project my-first" in text
-    assert load(place.file, place.shown).description
+    assert load_project(place.file, place.shown).description
     assert not [path for path in place.directory.rglob("*") if b"PROJECT_NAME" in content(path)]
 
 
@@ -84,7 +84,7 @@ def content(path: Path) -> bytes:
 
 def test_a_new_singer_project_s_config_is_there_for_its_stages(tmp_path: Path) -> None:
     place = made(tmp_path, "singer")
-    named = [word for stage in load(place.file, place.shown).stages for word in stage.args if "config/" in word]
+    named = [word for stage in load_project(place.file, place.shown).stages for word in stage.args if "config/" in word]
     assert named == [".env/config/tap-config.json", ".env/config/target-config.json"]
     assert all(json.loads((place.local / Path(word).name).read_text()) for word in named)
 
@@ -104,7 +104,7 @@ def test_a_new_project_runs_with_nothing_installed(tmp_path: Path, starter: str,
     """As a shell would run it; the runtime's own tests run it as handoff does."""
     place = made(tmp_path, starter)
     (place.directory / ".artifacts").mkdir()
-    project = load(place.file, place.shown)
+    project = load_project(place.file, place.shown)
     stages = (stage.shell or shlex.join((stage.command or "", *stage.args)) for stage in project.stages)
     line = " | ".join(stages)
     for name, value in project.vars.items():

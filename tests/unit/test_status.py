@@ -20,17 +20,17 @@ from handoff_kit.deploy.status import (
     ParamsVersion,
     ProjectDetail,
     ProjectStatus,
-    Scheduled,
-    compare,
+    ScheduleStatus,
+    compare_project,
 )
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_runtime.aws.lease import Found
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 NAME = "handoff-dev-shop"
 STACK = Target("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
 DOCUMENT = {"format": 1, "pipeline": {"project": "shop"}, "files": [{"name": "a", "value": "hunter2"}]}
-HERE = LocalProject(ProjectPlace("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
+HERE = LocalProject(ProjectPaths("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
 TASK = StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
 UP_TO_DATE = ParamsVersion(3, params_fingerprint(DOCUMENT, NAME))
 RAN = {
@@ -60,7 +60,7 @@ def compared(
     lock: Found | str | None = None,
 ) -> ProjectStatus:
     params = {f"{NAME}__params": stored} if stored else {}
-    return compare(here, STACK, lock, AccountSnapshot({stack.name: stack for stack in stacks}, params), NOW)
+    return compare_project(here, STACK, lock, AccountSnapshot({stack.name: stack for stack in stacks}, params), NOW)
 
 
 def lock(entry: Any, *, released: bool = True, age: float = 0) -> Found:
@@ -121,12 +121,12 @@ def test_the_params(
 def test_params_that_are_stored_only(files: list[Any], expected: tuple[str, tuple[str, ...]]) -> None:
     here = LocalProject(HERE.place, None, "aaaaaaaaaaaa", {**DOCUMENT, "files": files})
     account = AccountSnapshot({NAME: TASK}, {f"{NAME}__params": UP_TO_DATE})
-    found = compare(here, STACK, None, account, NOW, read_params=lambda _: DOCUMENT)
+    found = compare_project(here, STACK, None, account, NOW, read_params=lambda _: DOCUMENT)
     assert (found.params, found.stored_only, found.is_out_of_date) == (*expected, expected[0] == "out of date")
 
 
 def test_params_that_may_not_be_seen() -> None:
-    assert compare(HERE, STACK, None, AccountSnapshot({}, notes=("error: no",)), NOW).params == "unknown"
+    assert compare_project(HERE, STACK, None, AccountSnapshot({}, notes=("error: no",)), NOW).params == "unknown"
 
 
 def test_a_fingerprint_is_of_one_stack_and_tells_nothing_else() -> None:
@@ -143,7 +143,7 @@ def test_the_schedule_that_fires_first() -> None:
         one("often", "rate(5 minutes)"),
     )
     found = compared(TASK, schedules(*given))
-    assert found.next_schedule == Scheduled(
+    assert found.next_schedule == ScheduleStatus(
         ScheduleSummary("noon", "cron(30 12 * * ? *)", "UTC", "ENABLED"),
         datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc),
     )
@@ -190,7 +190,7 @@ def test_a_table() -> None:
     often = compared(
         StackDescription(NAME, "UPDATE_ROLLBACK_COMPLETE"), schedules(one("often", "rate(5 minutes)")), lock="no"
     )
-    assert status_output.table_of([ALL, BEFORE, often]) == (
+    assert status_output.status_table([ALL, BEFORE, often]) == (
         "PROJECT  STACK                     IMAGE       PARAMS      NEXT RUN           LAST RUN              OUTCOME\n"
         "shop     deployed                  up to date  up to date  2026-03-02T01:00Z  2026-03-01T02:00:00Z  failed (3)\n"
         "shop     none                      none        none        -                  -                     -\n"
@@ -199,7 +199,7 @@ def test_a_table() -> None:
 
 
 def test_a_page() -> None:
-    assert status_output.page(ALL, ProjectDetail("up to date: 2", ("TASK RUNNING",))) == (
+    assert status_output.status_page(ALL, ProjectDetail("up to date: 2", ("TASK RUNNING",))) == (
         "project    shop (dev)\n"
         "stack      handoff-dev-shop: UPDATE_COMPLETE\n"
         "image      up to date: aaaaaaaaaaaa\n"
@@ -213,7 +213,7 @@ def test_a_page() -> None:
 
 
 def test_json() -> None:
-    assert json.loads(status_output.to_json([ALL])) == {
+    assert json.loads(status_output.status_json([ALL])) == {
         "project": "shop",
         "environment": "dev",
         "stack": {"name": NAME, "status": "UPDATE_COMPLETE"},

@@ -50,7 +50,7 @@ EVERYTHING: dict[str, Any] = {
 
 def rendered(deploy: dict[str, Any], project: str = "rates", environment: str = "prod") -> str:
     loaded = Project.model_validate({"commands": [{"command": "a"}], "deploy": deploy})
-    return templates.task(ROOT, project, loaded, f"handoff-{environment}-{project}", environment)
+    return templates.render_task_template(ROOT, project, loaded, f"handoff-{environment}-{project}", environment)
 
 
 def resources(deploy: dict[str, Any]) -> dict[str, Any]:
@@ -332,5 +332,7 @@ def test_a_template_is_read_once_for_all_projects(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(Environment, "compile", counted)
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
-    texts = {templates.task(root, name, loaded, f"handoff-dev-{name}", "dev") for name in ("a", "b", "c")}
+    texts = {
+        templates.render_task_template(root, name, loaded, f"handoff-dev-{name}", "dev") for name in ("a", "b", "c")
+    }
     assert (len(texts), compiled) == (3, ["task.yml.j2"])

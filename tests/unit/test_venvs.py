@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.project.load import load
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Venv
 from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step
 from handoff_kit.venvs import locks
@@ -27,7 +27,7 @@ from handoff_kit.venvs.install import (
 
 ROOT = Path(__file__).parents[2]
 HASH = "--hash=sha256:" + "0" * 64
-PLACE = ProjectPlace("shop", Path("/team"))
+PLACE = ProjectPaths("shop", Path("/team"))
 TAP = Venv("tap", "venv/tap", ("Tap.A", "b>=2"))
 PINS = f"b==2.1 ; python_version < '3.11' \\\n    {HASH}\ntap-a==1.0 \\\n    {HASH} \\\n    {HASH}"
 LOCK = locks.lock_text(TAP.requirements, PINS, "3.10")
@@ -143,7 +143,7 @@ def test_the_plan_is_what_is_missing(state: VenvState, upgrade: bool, expected: 
 
 def test_another_python_or_directory_creates_it_again() -> None:
     assert shape(plan(READY, replace(UV, python="3.13"))) == ["RemoveTree", *NEW]
-    moved = plan_install(ProjectPlace("shop", Path("/moved")), (TAP,), {"tap": READY}, UV)
+    moved = plan_install(ProjectPaths("shop", Path("/moved")), (TAP,), {"tap": READY}, UV)
     assert shape(moved) == ["RemoveTree", *NEW]
 
 
@@ -228,7 +228,7 @@ def test_no_address_of_an_index_and_no_password_gets_into_a_lock(requirement: st
 
 
 def test_states_are_read_from_disk(tmp_path: Path) -> None:
-    place = ProjectPlace("shop", tmp_path)
+    place = ProjectPaths("shop", tmp_path)
     directory = place.directory / "venv/tap"
     assert read_venv_state(place, TAP) == ABSENT
     assert venv_status(place, TAP) == "missing"
@@ -258,8 +258,8 @@ def test_uv_is_started_by_its_path() -> None:
 
 @pytest.mark.parametrize("name", ["elements", "word-count"])
 def test_the_samples_locks_are_current_and_hold_no_address(name: str) -> None:
-    place = ProjectPlace(name, ROOT)
-    for venv in load(place.file, place.shown).venvs:
+    place = ProjectPaths(name, ROOT)
+    for venv in load_project(place.file, place.shown).venvs:
         text = place.lock(venv.name).read_text()
         assert locks.is_current(text, venv.requirements)
         locks.check_lock(text, venv.requirements, place.shown, "")

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from handoff_kit.project.shell_words import JSON, split
+from handoff_kit.project.shell_words import JSON, split_words
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from handoff_kit.project.shell_words import JSON, split
     ],
 )
 def test_split(line: str, words: tuple[str, ...]) -> None:
-    assert (split(line).words, split(line).open_quote) == (words, None)
+    assert (split_words(line).words, split_words(line).open_quote) == (words, None)
 
 
 def test_split_is_what_a_posix_shell_does() -> None:
@@ -37,9 +37,9 @@ def test_split_is_what_a_posix_shell_does() -> None:
         try:
             expected = shlex.split(line)
         except ValueError:
-            assert split(line).open_quote, repr(line)
+            assert split_words(line).open_quote, repr(line)
         else:
-            assert (list(split(line).words), split(line).open_quote) == (expected, None), repr(line)
+            assert (list(split_words(line).words), split_words(line).open_quote) == (expected, None), repr(line)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_split_is_what_a_posix_shell_does() -> None:
     ],
 )
 def test_operators(line: str, operators: tuple[tuple[int, str], ...]) -> None:
-    assert split(line).operators == operators
+    assert split_words(line).operators == operators

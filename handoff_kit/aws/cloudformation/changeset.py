@@ -14,8 +14,8 @@ from handoff_kit.aws.cloudformation.failure import hint_for
 from handoff_kit.aws.cloudformation.stack import CLOUDFORMATION, StackDescription, describe_stack
 from handoff_kit.aws.cloudformation.template import template_argument
 from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext
-from handoff_kit.remote.errors import AWSError
-from handoff_kit.steps import ChangeStack
+from handoff_kit.errors import AWSError
+from handoff_kit.steps import DeployStack
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError
 
@@ -52,7 +52,7 @@ class ConcurrentUpdate:
 
 
 def create_change_set(
-    step: ChangeStack, parameters: Mapping[str, str], context: StackContext, *, creates: bool
+    step: DeployStack, parameters: Mapping[str, str], context: StackContext, *, creates: bool
 ) -> ChangeSet | ConcurrentUpdate | None:
     """Create a change set and wait for it; None where it would change nothing, and then it is deleted."""
     clients, name = context.clients, f"{NAME_PREFIX}{uuid.uuid4().hex}"

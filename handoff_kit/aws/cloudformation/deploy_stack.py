@@ -33,9 +33,9 @@ from handoff_kit.aws.cloudformation.stack import (
 )
 from handoff_kit.aws.cloudformation.template import check_size
 from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext, detach_on_interrupt, follow_events
-from handoff_kit.console import ask
-from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.steps import BucketThere, ChangeStack, RemoveStack
+from handoff_kit.console import confirm
+from handoff_kit.errors import AWSError, translate_store_errors
+from handoff_kit.steps import DeleteStack, DeployStack, ExistingBucket
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError
 
@@ -54,10 +54,10 @@ UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_RO
 
 
 def deploy_stack(
-    step: ChangeStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeployStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
 ) -> bool:
     """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
-    with told():
+    with translate_store_errors():
         check_size(step)
         values = resolve_images(step.parameters, clients, dry=dry, again=step.again)
         if dry:
@@ -71,7 +71,7 @@ def deploy_stack(
     raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.again}")
 
 
-def _preview(step: ChangeStack, values: Mapping[str, str | BucketThere], clients: Clients, say: Say) -> bool:
+def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], clients: Clients, say: Say) -> bool:
     stack = describe_existing(clients, step.name, template=True)
     if stack:
         check_owner(stack, step.tags)
@@ -87,7 +87,9 @@ def _preview(step: ChangeStack, values: Mapping[str, str | BucketThere], clients
     return True
 
 
-def _create_or_update(step: ChangeStack, given: Mapping[str, str | BucketThere], context: StackContext) -> bool | None:
+def _create_or_update(
+    step: DeployStack, given: Mapping[str, str | ExistingBucket], context: StackContext
+) -> bool | None:
     """Whether the stack was changed; None where another process updates it."""
     stack = prepare_for_update(step, context)
     if stack and stack.bucket not in ("", step.bucket, step.moved_from):
@@ -107,13 +109,13 @@ def _create_or_update(step: ChangeStack, given: Mapping[str, str | BucketThere],
     return _confirm_and_execute(step, change_set, context)
 
 
-def _confirm_and_execute(step: ChangeStack, change_set: ChangeSet, context: StackContext) -> bool | None:
+def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, context: StackContext) -> bool | None:
     """True once the operation has succeeded; None where another process updates the stack."""
     what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
     try:
         _show(what, change_set.differences, context.say)
         counts = count_changes(change_set.differences, creates=change_set.creates)
-        ask(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=context.yes)
+        confirm(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=context.yes)
         marker = newest_event(context.clients, change_set.stack.id)
     except BaseException:
         delete_change_set(change_set, context.clients)
@@ -141,10 +143,10 @@ def _show(what: str, found: Sequence[StackChange], say: Say) -> None:
 
 
 def delete_stack(
-    step: RemoveStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeleteStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
 ) -> bool:
     """Delete a stack and its resources, or with `dry` say so; False where there is none."""
-    with told():
+    with translate_store_errors():
         stack = describe_stack(clients, step.name)
         if stack is None or stack.status == "DELETE_COMPLETE":
             say(f"stack {step.name} does not exist")
@@ -157,7 +159,7 @@ def delete_stack(
             message = f"stack {stack.name}: has no tags of handoff, expected a stack that handoff created"
             raise AWSError(message, f"see its tags: aws cloudformation describe-stacks --stack-name {stack.name}")
         if not stack.status.startswith("DELETE_"):
-            ask(f"delete stack {step.name} and all its resources", step.again or DEPLOY_COMMAND, yes=yes)
+            confirm(f"delete stack {step.name} and all its resources", step.again or DEPLOY_COMMAND, yes=yes)
         if is_reviewed_only:
             clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
         else:
@@ -173,7 +175,7 @@ def delete_stack(
     return True
 
 
-def prepare_for_update(step: ChangeStack, context: StackContext) -> StackDescription | None:
+def prepare_for_update(step: DeployStack, context: StackContext) -> StackDescription | None:
     """The stack once it can be updated, None where it is to be created; AWSError where a person must act first."""
     stack = describe_existing(context.clients, step.name, template=True)
     while stack and not _is_ready(stack):
@@ -237,7 +239,7 @@ def _continue_rollback(stack: StackDescription, context: StackContext) -> None:
     culprit = first_failure(reversed(events_since(context.clients, stack.id, "")))
     cause = f" ({culprit.kind} {culprit.name}: {culprit.reason})" if culprit else ""
     context.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
-    ask(f"continue the rollback of stack {stack.name}", context.again or DEPLOY_COMMAND, yes=context.yes)
+    confirm(f"continue the rollback of stack {stack.name}", context.again or DEPLOY_COMMAND, yes=context.yes)
     with detach_on_interrupt(stack.name, context):
         marker = newest_event(context.clients, stack.id)
         context.clients.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
@@ -257,7 +259,7 @@ def _delete_failed_creation(stack: StackDescription, context: StackContext) -> N
     resources = (resource for page in pages for resource in page["StackResourceSummaries"])
     left = [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] not in GONE_RESOURCES]
     what = f"stack {stack.name}, whose creation failed ({', '.join(left) or 'it has no resources'})"
-    ask(f"delete {what}", context.again or DEPLOY_COMMAND, yes=context.yes)
+    confirm(f"delete {what}", context.again or DEPLOY_COMMAND, yes=context.yes)
     context.say(f"delete {what}")
     delete_and_wait(stack, context)
 

@@ -19,7 +19,7 @@ from handoff_kit.aws.cloudformation.template import (
     parse_template,
     template_section,
 )
-from handoff_kit.steps import ChangeStack
+from handoff_kit.steps import DeployStack
 
 Action = Literal["add", "change", "replace", "may replace", "remove"]
 OTHER_KINDS = ("parameter", "output", "tag", "template")
@@ -106,7 +106,7 @@ class _ResolvedTemplate:
 
 
 def diff_stack(
-    deployed: StackDescription | None, step: ChangeStack, parameters: Mapping[str, str]
+    deployed: StackDescription | None, step: DeployStack, parameters: Mapping[str, str]
 ) -> tuple[StackChange, ...]:
     """What an update of the stack would change; `parameters` are the step's with images resolved."""
     if deployed and deployed.template == step.template:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 
 CONSEQUENCES = re.compile(r"resource (creation|update|deletion) cancell?ed|operation cancell?ed", re.IGNORECASE)
 DONE = {"CREATE": "created", "DELETE": "deleted", "UPDATE": "updated", "IMPORT": "imported"}

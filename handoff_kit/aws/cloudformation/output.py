@@ -91,7 +91,7 @@ def _data_warnings(one: StackChange) -> Iterator[str]:
 def event_view(name: str, say: Say) -> AbstractContextManager[View[Iterable[StackEvent]]]:
     """The view for standard error: a table on a terminal, else lines."""
     if sys.stderr.isatty() and console.can_refresh(os.environ):
-        return EventTable(live.console(os.environ, terminal=True))
+        return EventTable(live.create_console(os.environ, terminal=True))
     return EventLines(name, say)
 
 
@@ -163,5 +163,7 @@ class EventTable:
         for name, event in list(self._last.copy().items())[-most:]:
             seconds = self._took.get(name, self._clock() - self._begun[name][1])
             style = STATUS_STYLES.get(event.status.rpartition("_")[2], "")
-            table.add_row(live.cell(name), live.cell(event.kind), live.cell(event.status_text, style), f"{seconds:.0f}")
+            table.add_row(
+                live.to_cell(name), live.to_cell(event.kind), live.to_cell(event.status_text, style), f"{seconds:.0f}"
+            )
         return table

@@ -9,8 +9,8 @@ from typing import Any
 
 from handoff_kit.aws.buckets import bucket_exists, is_created_by
 from handoff_kit.aws.ecr import image_digest
-from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.steps import BucketThere, ImageTag
+from handoff_kit.errors import AWSError, translate_store_errors
+from handoff_kit.steps import ExistingBucket, ImageTag
 from handoff_runtime.aws.clients import Clients
 
 CLOUDFORMATION = "cloudformation"
@@ -58,7 +58,7 @@ def describe_existing(clients: Clients, name: str, *, template: bool = False) ->
         return None
     if not template:
         return found
-    with told():
+    with translate_store_errors():
         answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "get_template", StackName=found.name) or {}
     body = answer.get("TemplateBody", "")
     return replace(found, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
@@ -66,14 +66,14 @@ def describe_existing(clients: Clients, name: str, *, template: bool = False) ->
 
 def describe_stack(clients: Clients, name: str) -> StackDescription | None:
     """A stack in any status, by name or ARN; CloudFormation finds a deleted one by its ARN."""
-    with told():
+    with translate_store_errors():
         answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stacks", StackName=name)
     return parse_stack(answer["Stacks"][0]) if answer and answer["Stacks"] else None
 
 
 def describe_all(clients: Clients) -> tuple[StackDescription, ...]:
     """Every stack of the account and region, without templates; one call for a hundred or so."""
-    with told():
+    with translate_store_errors():
         found = [stack for page in clients.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
     return tuple(parse_stack(stack) for stack in found if stack["StackStatus"] not in ABSENT_STATUSES)
 
@@ -104,10 +104,10 @@ def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
 
 
 def resolve_images(
-    parameters: Mapping[str, str | ImageTag | BucketThere], clients: Clients, *, dry: bool = False, again: str = ""
-) -> dict[str, str | BucketThere]:
+    parameters: Mapping[str, str | ImageTag | ExistingBucket], clients: Clients, *, dry: bool = False, again: str = ""
+) -> dict[str, str | ExistingBucket]:
     """The parameters with images by their digests; with `dry` an image need not be pushed yet."""
-    values: dict[str, str | BucketThere] = {}
+    values: dict[str, str | ExistingBucket] = {}
     for name, value in parameters.items():
         if not isinstance(value, ImageTag):
             values[name] = value
@@ -122,16 +122,18 @@ def resolve_images(
 
 
 def resolve_buckets(
-    values: Mapping[str, str | BucketThere], stack: StackDescription | None, clients: Clients, again: str
+    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, clients: Clients, again: str
 ) -> dict[str, str]:
     """The parameters as texts; a deployed `stack` keeps its value of a BucketThere."""
     return {
-        name: _bucket_exists(name, value, stack, clients, again) if isinstance(value, BucketThere) else value
+        name: _bucket_exists(name, value, stack, clients, again) if isinstance(value, ExistingBucket) else value
         for name, value in values.items()
     }
 
 
-def _bucket_exists(name: str, value: BucketThere, stack: StackDescription | None, clients: Clients, again: str) -> str:
+def _bucket_exists(
+    name: str, value: ExistingBucket, stack: StackDescription | None, clients: Clients, again: str
+) -> str:
     if stack is not None:
         return stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket
     if not bucket_exists(clients, value.bucket, value.account):

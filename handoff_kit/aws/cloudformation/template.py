@@ -12,10 +12,9 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from handoff_kit import resource_names
-from handoff_kit.errors import ProjectError
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.resource_names import TEMPLATES
-from handoff_kit.steps import ChangeStack
+from handoff_kit.steps import DeployStack
 from handoff_runtime.aws.clients import S3, Clients
 
 COMPARED_SECTIONS = ("Resources", "Outputs", "Conditions", "Mappings", "Rules", "Transform")
@@ -94,7 +93,7 @@ def _value(node: Node) -> Any:  # noqa: ANN401
     return value
 
 
-def check_size(step: ChangeStack) -> None:
+def check_size(step: DeployStack) -> None:
     """Refuse a template that is too long for CloudFormation."""
     size = len(step.template.encode())
     if size > MAX_BYTES_BY_URL:
@@ -105,7 +104,7 @@ def check_size(step: ChangeStack) -> None:
         raise AWSError(found, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
 
 
-def template_argument(step: ChangeStack, clients: Clients) -> dict[str, str]:
+def template_argument(step: DeployStack, clients: Clients) -> dict[str, str]:
     """TemplateBody, or TemplateURL of the template, which is uploaded to the bucket first."""
     content = step.template.encode()
     if len(content) <= MAX_BYTES:
@@ -115,6 +114,6 @@ def template_argument(step: ChangeStack, clients: Clients) -> dict[str, str]:
     return {"TemplateURL": f"https://s3.{clients.region}.{suffix}/{step.bucket}/{template_key(step)}"}
 
 
-def template_key(step: ChangeStack) -> str:
+def template_key(step: DeployStack) -> str:
     """The template's key in the bucket, by its content."""
     return f"{TEMPLATES}/{step.name}-{hashlib.sha256(step.template.encode()).hexdigest()[:16]}.yml"

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent, events_since
 from handoff_kit.aws.cloudformation.output import event_view
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_stack
-from handoff_kit.errors import CommandError
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError, CommandError
 from handoff_runtime import waits
 from handoff_runtime.aws.clients import Clients
 from handoff_runtime.errors import StoreError

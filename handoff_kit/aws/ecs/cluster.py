@@ -10,8 +10,8 @@ from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
+from handoff_kit.errors import AWSError
 from handoff_kit.project.deploy_settings import Deploy
-from handoff_kit.remote.errors import AWSError
 from handoff_kit.resource_names import CONTAINER
 
 
@@ -113,7 +113,7 @@ def describe_network(stack: Target, deploy: Deploy) -> TaskNetwork:
     task = describe_existing(stack.clients, stack.name)
     if task is None or "TaskDefinition" not in task.outputs:
         raise not_deployed_error(stack, task)
-    shared_name = resource_names.shared(stack.environment)
+    shared_name = resource_names.shared_stack(stack.environment)
     shared = describe_existing(stack.clients, shared_name) if needs_shared_stack(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
     outputs = shared.outputs if shared else {}

@@ -16,7 +16,7 @@ from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF, Absence, TaskObserver
 from handoff_kit.aws.ecs.tasks import TASK_ID, newest_task, task_id
 from handoff_kit.aws.history import parse_since
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 
 Put = Callable[[str], None]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from handoff_kit.aws.ecs.secret_detection import config_mask, secret_by_key, secret_by_name, secret_by_value
 from handoff_kit.errors import ProjectError
-from handoff_kit.project.fargate_sizes import CPUS, memories, sizes_told
-from handoff_kit.project.fields import mebibytes
+from handoff_kit.project.fargate_sizes import CPUS, format_sizes, memories_of
+from handoff_kit.project.fields import parse_mebibytes
 from handoff_kit.resource_names import CONTAINER
 from handoff_runtime.mask import Mask
 from handoff_runtime.variables import NAME
@@ -56,10 +56,10 @@ def parse_size(cpu: str, memory: str, own: TaskSize) -> TaskSize | None:
     if not cpu and not memory:
         return None
     size = TaskSize(_parse_cpu(cpu) if cpu else own.cpu, _parse_memory(memory) if memory else own.memory)
-    if size.memory in memories(size.cpu):
+    if size.memory in memories_of(size.cpu):
         return size
     given = " and ".join(f"--{name} {text}" for name, text in (("cpu", cpu), ("memory", memory)) if text)
-    valid = sizes_told(memories(size.cpu))
+    valid = format_sizes(memories_of(size.cpu))
     message = f"{given}: found {size.description}, expected a memory for {size.cpu} CPU units: {valid}"
     raise ProjectError(message, f"for example: {_nearest(size, keep_memory=bool(memory) and not cpu)}")
 
@@ -72,17 +72,17 @@ def _parse_cpu(text: str) -> int:
 
 
 def _parse_memory(text: str) -> int:
-    if number := mebibytes(text):
+    if number := parse_mebibytes(text):
         return number
     raise ProjectError(f"--memory: found {text!r}, expected MiB, or GB like 2GB", "for example: --memory 2GB")
 
 
 def _nearest(size: TaskSize, *, keep_memory: bool) -> str:
     """A valid size with that memory, else with that CPU and the next larger memory."""
-    cpu = next((cpu for cpu in CPUS if size.memory in memories(cpu)), None)
+    cpu = next((cpu for cpu in CPUS if size.memory in memories_of(cpu)), None)
     if keep_memory and cpu:
         return f"--cpu {cpu} --memory {size.memory}"
-    valid = memories(size.cpu)
+    valid = memories_of(size.cpu)
     return f"--cpu {size.cpu} --memory {next((one for one in valid if one >= size.memory), valid[-1])}"
 
 

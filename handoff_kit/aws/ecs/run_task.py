@@ -12,7 +12,7 @@ from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
 from handoff_kit.aws.ecs.overrides import RunOptions, build_overrides
 from handoff_kit.aws.ecs.stop_reasons import match_start_failure
 from handoff_kit.aws.ecs.tasks import ECS
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 
 STARTED_BY = "handoff-run"
 RETRY_WAITS = (5.0, 15.0, 30.0, 60.0)

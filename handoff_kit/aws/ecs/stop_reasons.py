@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.ecs.cluster import Hints
-from handoff_kit.project.fargate_sizes import larger
+from handoff_kit.project.fargate_sizes import next_larger
 from handoff_kit.resource_names import CONTAINER
 
 STOPPED, STOPPED_STATUSES = "STOPPED", ("STOPPED", "DEPROVISIONING")
@@ -114,7 +114,7 @@ def _explain_exit(code: int, task: Mapping[str, Any], known: Hints, said: str) -
 def _out_of_memory(task: Mapping[str, Any], known: Hints) -> TaskResult:
     cpu, memory = int(task.get("cpu") or 0), int(task.get("memory") or 0)
     words = f"ran out of memory: it needed more than its {memory:,} MiB (exit {KILLED})"
-    size = larger(cpu, memory)
+    size = next_larger(cpu, memory)
     if size is None:
         return TaskResult(KILLED, words, "that is Fargate's largest size; have the stages work in smaller pieces")
     line = f"deploy: {{cpu: {size[0]}, memory: {size[1]}}}"

@@ -17,7 +17,7 @@ from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.log_stream import LogTail, first_messages
 from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
 from handoff_kit.aws.ecs.tasks import Task, describe_task
-from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_runtime import keys
 from handoff_runtime.aws import lease
 
@@ -47,7 +47,7 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
     if bucket is None:
         return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")
     record = _read_record(cluster, bucket, run)
-    with told():
+    with translate_store_errors():
         lock = lease.look(cluster.stack.clients, bucket, cluster.stack.name)
     if stored := _stored_run(cluster, run, record, lock):
         return stored
@@ -59,7 +59,7 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
 
 def _read_record(cluster: ProjectTasks, bucket: str, run: str) -> Mapping[str, Any]:
     """The record of a run; empty where there is none, or a damaged one."""
-    with told():
+    with translate_store_errors():
         found = cluster.stack.clients.read(bucket, f"{keys.run(cluster.stack.name, run)}run.json")
     try:
         record = json.loads(found[0]) if found else {}

@@ -11,7 +11,7 @@ from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.stop_reasons import has_started
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 
 Task = Mapping[str, Any]
 

@@ -23,7 +23,7 @@ from handoff_kit.aws.ecs.stop_reasons import (
 )
 from handoff_kit.aws.ecs.task_observer import PATIENT, Absence, TaskObserver, find_stored_run, hint_for_running_task
 from handoff_kit.aws.ecs.tasks import Task, stop_task, task_id
-from handoff_kit.remote.errors import AWSError
+from handoff_kit.errors import AWSError
 from handoff_runtime.aws import faults
 from handoff_runtime.signals import STOPPING, Signals
 from handoff_runtime.waits import shortened

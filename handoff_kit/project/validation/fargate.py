@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from handoff_kit.project.deploy_settings import PLATFORMS
-from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories, size_told, sizes_told
+from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, format_size, format_sizes, memories_of
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.problem import describe_value, short
+from handoff_kit.project.problem import describe_value, shorten
 from handoff_kit.project.suggestions import MEBIBYTES, amount, nearest_number
-from handoff_kit.project.validation.fault import Fault, Outline, label
-from handoff_kit.project.yaml_reader import Trail
+from handoff_kit.project.validation.fault import Fault, ProjectFileView, label
+from handoff_kit.project.yaml_reader import KeyPath
 from handoff_runtime.variables import PLACEHOLDER
 
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256
@@ -24,7 +24,7 @@ _GB = 1024
 _CPU, _MEMORY, _TAGS = ("deploy", "cpu"), ("deploy", "memory"), ("deploy", "tags")
 
 
-def unfilled_placeholders(outline: Outline) -> Iterator[Fault]:
+def unfilled_placeholders(outline: ProjectFileView) -> Iterator[Fault]:
     """Placeholders under `deploy` and `schedules`, but for the data of runs, which only a run fills."""
     for trail in outline.source.marks:
         if trail[:1] in {("deploy",), ("schedules",)} and trail[2:3] != ("data",):
@@ -34,14 +34,14 @@ def unfilled_placeholders(outline: Outline) -> Iterator[Fault]:
                 yield from _unfilled(trail, value, on_key=False)
 
 
-def _unfilled(trail: Trail, text: str, *, on_key: bool) -> Iterator[Fault]:
+def _unfilled(trail: KeyPath, text: str, *, on_key: bool) -> Iterator[Fault]:
     if found := PLACEHOLDER.search(text):
         message = f"{label(trail)} holds {found.group()}, which nothing fills before a run"
         hint = "write the value itself; placeholders are filled when the pipeline runs"
         yield Fault(trail, message, hint, on_key=on_key)
 
 
-def contradicting_platforms(outline: Outline) -> Iterator[Fault]:
+def contradicting_platforms(outline: ProjectFileView) -> Iterator[Fault]:
     """An architecture that is not what the image is built for."""
     architecture, platform = outline.deploy().get("architecture"), outline.image().get("platform")
     built = next((name for name, each in PLATFORMS.items() if each == platform), None)
@@ -51,7 +51,7 @@ def contradicting_platforms(outline: Outline) -> Iterator[Fault]:
         yield Fault(("deploy", "architecture"), message, hint)
 
 
-def impossible_sizes(outline: Outline) -> Iterator[Fault]:
+def impossible_sizes(outline: ProjectFileView) -> Iterator[Fault]:
     """Memory that does not go with the cpu."""
     deploy = outline.deploy()
     memory = deploy.get("memory")
@@ -59,10 +59,10 @@ def impossible_sizes(outline: Outline) -> Iterator[Fault]:
         return
     cpu = PROJECT_FILE.at(_CPU).parse(deploy.get("cpu", str(CPUS[0])))
     declared = PROJECT_FILE.at(_MEMORY)
-    possible = memories(cpu) if isinstance(cpu, int) else MEMORIES
+    possible = memories_of(cpu) if isinstance(cpu, int) else MEMORIES
     if declared.parse(memory) not in possible:
         beside = f"what goes with cpu {cpu}" + ("" if "cpu" in deploy else ", the default")
-        expected = f"{beside}: {sizes_told(possible)}" if isinstance(cpu, int) else declared.key.expected
+        expected = f"{beside}: {format_sizes(possible)}" if isinstance(cpu, int) else declared.key.expected
         message = f"`memory` is {describe_value(memory)}, expected {expected}"
         yield Fault(_MEMORY, message, _suggested_memory(memory, possible) or declared.hint)
 
@@ -74,32 +74,34 @@ def _suggested_memory(text: str, possible: Sequence[int]) -> str | None:
     wanted = number * (MEBIBYTES[unit] if unit else _GB if number < _GB / 8 else 1)
     meant = nearest_number(wanted, possible)
     if meant == wanted:
-        return f"did you mean `{size_told(meant)}`?"
-    cpu = next((units for units in CPUS if wanted in memories(units)), None)
-    other = f"; or, for {size_told(int(wanted))}, cpu: {cpu}" if cpu else ""
-    return f"the nearest is `{size_told(meant)}`{other}"
+        return f"did you mean `{format_size(meant)}`?"
+    cpu = next((units for units in CPUS if wanted in memories_of(units)), None)
+    other = f"; or, for {format_size(int(wanted))}, cpu: {cpu}" if cpu else ""
+    return f"the nearest is `{format_size(meant)}`{other}"
 
 
-def tag_names(outline: Outline) -> Iterator[Fault]:
+def tag_names(outline: ProjectFileView) -> Iterator[Fault]:
     """Names of tags: reserved, too long, with other characters, or the same but for the case."""
     lower: dict[str, str] = {}
     for name in outline.tags():
-        trail: Trail = (*_TAGS, name)
+        trail: KeyPath = (*_TAGS, name)
         if found := _bad_tag(name):
             yield Fault(trail, *found, on_key=True)
         elif (first := lower.setdefault(name.lower(), name)) != name:
-            message = f"the tags `{short(name)}` and `{short(first)}` differ in their case only, which IAM does not see"
+            message = (
+                f"the tags `{shorten(name)}` and `{shorten(first)}` differ in their case only, which IAM does not see"
+            )
             yield Fault(trail, message, "keep one of the two", on_key=True)
 
 
-def tag_values(outline: Outline) -> Iterator[Fault]:
+def tag_values(outline: ProjectFileView) -> Iterator[Fault]:
     """Values that are too long, or hold other characters."""
     for name, value in outline.tags().items():
-        if isinstance(value, str) and (found := _bad_text(value, f"the tag `{short(name)}`", _LONGEST_VALUE)):
+        if isinstance(value, str) and (found := _bad_text(value, f"the tag `{shorten(name)}`", _LONGEST_VALUE)):
             yield Fault((*_TAGS, name), *found)
 
 
-def number_of_tags(outline: Outline) -> Iterator[Fault]:
+def number_of_tags(outline: ProjectFileView) -> Iterator[Fault]:
     """More tags than a resource can have."""
     if (found := len(outline.tags())) > _MOST_TAGS:
         message = (
@@ -112,11 +114,11 @@ def _bad_tag(name: str) -> tuple[str, str] | None:
     reserved = next((prefix for prefix in _RESERVED if name.lower().startswith(prefix)), None)
     if reserved:
         whose = "AWS" if reserved == "aws:" else "handoff"
-        rest = short(name[len(reserved) :]) or "team"
-        return f"the tag `{short(name)}` begins with {reserved}, which is {whose}'s own", f"for example: {rest}"
+        rest = shorten(name[len(reserved) :]) or "team"
+        return f"the tag `{shorten(name)}` begins with {reserved}, which is {whose}'s own", f"for example: {rest}"
     if not name.strip():
         return "a tag without a name, expected a name", PROJECT_FILE.at(_TAGS).hint
-    return _bad_text(name, f"the name of the tag `{short(name)}`", _LONGEST_KEY)
+    return _bad_text(name, f"the name of the tag `{shorten(name)}`", _LONGEST_KEY)
 
 
 def _bad_text(text: str, what: str, longest: int) -> tuple[str, str] | None:
@@ -124,5 +126,5 @@ def _bad_text(text: str, what: str, longest: int) -> tuple[str, str] | None:
         return f"{what} is {len(text)} characters long, expected at most {longest}", "shorten it"
     if found := _NO_TAG.search(text):
         expected = "expected letters, digits, blanks and . : / = + - @ _"
-        return f"{what} holds {found.group()!r}, {expected}", f"for example: {short(_NO_TAG.sub('-', text))}"
+        return f"{what} holds {found.group()!r}, {expected}", f"for example: {shorten(_NO_TAG.sub('-', text))}"
     return None

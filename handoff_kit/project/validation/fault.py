@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.project.problem import Problem
-from handoff_kit.project.yaml_reader import Data, Source, Trail
+from handoff_kit.project.yaml_reader import Data, KeyPath, YamlFile
 
 _ITEM_DEPTH = 2  # the trail of a stage is ("commands", number), that of a schedule ("schedules", number)
 _ITEMS = {"commands": "stage", "schedules": "schedule"}
@@ -17,7 +17,7 @@ _ITEMS = {"commands": "stage", "schedules": "schedule"}
 class Fault:
     """A problem whose place is still a trail of keys."""
 
-    trail: Trail
+    trail: KeyPath
     message: str
     hint: str
     on_key: bool = False
@@ -27,14 +27,14 @@ class Fault:
         """Whether it lies inside of what another fault is about."""
         return earlier.trail == self.trail[: len(earlier.trail)]
 
-    def placed(self, source: Source) -> Problem:
+    def placed(self, source: YamlFile) -> Problem:
         """The problem, with line and column."""
         if self.on_key:
             return source.at_key(self.trail, self.message, self.hint)
         return source.at_value(self.trail, self.message, self.hint, self.offset)
 
 
-def label(trail: Trail) -> str:
+def label(trail: KeyPath) -> str:
     """What a trail leads to, in a message."""
     if len(trail) == _ITEM_DEPTH and trail[0] in _ITEMS and isinstance(trail[1], int):
         return f"{_ITEMS[str(trail[0])]} {trail[1] + 1}"
@@ -44,10 +44,10 @@ def label(trail: Trail) -> str:
 
 
 @dataclass(frozen=True)
-class Outline:
+class ProjectFileView:
     """The parts of a file, each with its trail, as far as they have the shape they should."""
 
-    source: Source
+    source: YamlFile
 
     def top(self, key: str) -> Data:
         """A value at the left margin."""
@@ -69,55 +69,55 @@ class Outline:
         """The tags under `deploy`."""
         return mapping(self.deploy().get("tags"))
 
-    def stages(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+    def stages(self) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
         """Every stage that is a mapping."""
         return _mappings(("commands",), self.top("commands"))
 
-    def statements(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+    def statements(self) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
         """Every policy under `deploy` that is a mapping."""
         return _mappings(("deploy", "policies"), self.deploy().get("policies"))
 
-    def schedules(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+    def schedules(self) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
         """Every schedule that is a mapping."""
         return _mappings(("schedules",), self.top("schedules"))
 
-    def stage_texts(self, key: str) -> Iterator[tuple[Trail, str]]:
+    def stage_texts(self, key: str) -> Iterator[tuple[KeyPath, str]]:
         """The stages' values of a key, where they are texts."""
         for trail, stage in self.stages():
             if isinstance(value := stage.get(key), str):
                 yield (*trail, key), value
 
-    def image_texts(self, *keys: str) -> Iterator[tuple[Trail, str]]:
+    def image_texts(self, *keys: str) -> Iterator[tuple[KeyPath, str]]:
         """The image's values of these keys, where they are texts, and the texts in those that are lists."""
         return _texts(("image",), self.image(), *keys)
 
-    def deploy_texts(self, *keys: str) -> Iterator[tuple[Trail, str]]:
+    def deploy_texts(self, *keys: str) -> Iterator[tuple[KeyPath, str]]:
         """The values of these keys of `deploy`, where they are texts, and the texts in those that are lists."""
         return _texts(("deploy",), self.deploy(), *keys)
 
-    def requirements(self) -> Iterator[tuple[Trail, str]]:
+    def requirements(self) -> Iterator[tuple[KeyPath, str]]:
         """Every requirement of the declared venvs."""
         return _texts(("venvs",), {name: items(each) for name, each in self.venvs().items()}, *self.venvs())
 
-    def envs(self) -> Iterator[tuple[Trail, Data]]:
+    def envs(self) -> Iterator[tuple[KeyPath, Data]]:
         """The project's `envs` and those of every stage."""
         yield ("envs",), self.top("envs")
         for trail, stage in self.stages():
             yield (*trail, "envs"), stage.get("envs")
 
-    def env_items(self) -> Iterator[tuple[Trail, dict[str, Data]]]:
+    def env_items(self) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
         """Every item of an `envs` in list form."""
         for trail, envs in self.envs():
             yield from _mappings(trail, envs)
 
-    def scalars(self) -> Iterator[tuple[Trail, str | None]]:
+    def scalars(self) -> Iterator[tuple[KeyPath, str | None]]:
         """Everything that is neither a mapping nor a list."""
         for trail in self.source.marks:
             data = self.value(trail)
             if not isinstance(data, (dict, list)):
                 yield trail, data
 
-    def value(self, trail: Trail) -> Data:
+    def value(self, trail: KeyPath) -> Data:
         """What stands at a trail."""
         data: Any = self.source.data
         for step in trail:
@@ -125,11 +125,11 @@ class Outline:
         return data  # type: ignore[no-any-return]  # a trail leads through containers only
 
 
-def _mappings(trail: Trail, data: Data) -> Iterator[tuple[Trail, dict[str, Data]]]:
+def _mappings(trail: KeyPath, data: Data) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
     return (((*trail, number), item) for number, item in enumerate(items(data)) if isinstance(item, dict))
 
 
-def _texts(trail: Trail, data: dict[str, Data], *keys: str) -> Iterator[tuple[Trail, str]]:
+def _texts(trail: KeyPath, data: dict[str, Data], *keys: str) -> Iterator[tuple[KeyPath, str]]:
     for key in keys:
         if isinstance(value := data.get(key), str):
             yield (*trail, key), value

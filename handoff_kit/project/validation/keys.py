@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from handoff_kit.names import nearest
 from handoff_kit.project.fields import Declaration, EnvItem
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.validation.fault import Fault, Outline, label, mapping
-from handoff_kit.project.yaml_reader import Data, Trail
+from handoff_kit.project.validation.fault import Fault, ProjectFileView, label, mapping
+from handoff_kit.project.yaml_reader import Data, KeyPath
+from handoff_kit.text import did_you_mean
 
 _PARTS = {name: part.keys for name, part in PROJECT_FILE.keys.items() if part.keys}
 _STAGE = PROJECT_FILE.at(("commands", 0)).keys
@@ -23,25 +23,25 @@ _NO_KEYS = {
 }
 
 
-def unknown(outline: Outline) -> Iterator[Fault]:
+def unknown(outline: ProjectFileView) -> Iterator[Fault]:
     """Keys that may not stand where they stand."""
     for trail, data in _mappings(outline):
         known = PROJECT_FILE.at(trail).keys
         yield from (_fault((*trail, key), _hint(key, known)) for key in mapping(data) if key not in known)
     for trail, item in outline.env_items():
         for key in (key for key in item if key not in EnvItem.model_fields):
-            meant = nearest(key, EnvItem.model_fields)
+            meant = did_you_mean(key, EnvItem.model_fields)
             hint = f"did you mean `{meant}`?" if meant else f"write it like this: - {{key: {key}, value: ...}}"
             yield _fault((*trail, key), hint)
 
 
-def is_misspelt(data: Mapping[str, Data], trail: Trail, *meant: str) -> bool:
+def is_misspelt(data: Mapping[str, Data], trail: KeyPath, *meant: str) -> bool:
     """Whether a mapping holds an unknown key that stands for one of these."""
     known = PROJECT_FILE.at(trail).keys
     return any(_nearest(key, known) in meant for key in data if key not in known)
 
 
-def _mappings(outline: Outline) -> Iterator[tuple[Trail, Data]]:
+def _mappings(outline: ProjectFileView) -> Iterator[tuple[KeyPath, Data]]:
     """Every mapping whose keys are known."""
     yield (), outline.source.data
     yield from (((part,), outline.top(part)) for part in _PARTS)
@@ -50,7 +50,7 @@ def _mappings(outline: Outline) -> Iterator[tuple[Trail, Data]]:
     yield from outline.schedules()
 
 
-def _fault(trail: Trail, hint: str) -> Fault:
+def _fault(trail: KeyPath, hint: str) -> Fault:
     of = f" of {label(trail[:-1])}" if trail[:-1] else ""
     return Fault(trail, f"`{trail[-1]}` is not a known key{of}", hint, on_key=True)
 
@@ -80,4 +80,4 @@ def _place(key: str) -> str:
 def _nearest(key: str, known: Mapping[str, Declaration]) -> str | None:
     """The key that was most likely meant: by another word for it, or by its spelling."""
     word = key.lower().replace("-", "_")
-    return next((name for name, each in known.items() if word in each.key.synonyms), None) or nearest(key, known)
+    return next((name for name, each in known.items() if word in each.key.synonyms), None) or did_you_mean(key, known)

@@ -13,16 +13,16 @@ from pydantic_core import ErrorDetails
 
 from handoff_kit.project.problem import Problem
 from handoff_kit.project.validation import aws_resources, fargate, image, keys, schedules, shapes, stages
-from handoff_kit.project.validation.fault import Fault, Outline
-from handoff_kit.project.yaml_reader import Source
+from handoff_kit.project.validation.fault import Fault, ProjectFileView
+from handoff_kit.project.yaml_reader import YamlFile
 
-_FIRST: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
+_FIRST: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
     keys.unknown,
     shapes.missing_values,
     fargate.unfilled_placeholders,
     fargate.impossible_sizes,
 )
-_THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
+_THEN: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
     shapes.invalid_characters,
     shapes.unquoted_scalars,
     shapes.empty_texts,
@@ -63,9 +63,9 @@ _THEN: tuple[Callable[[Outline], Iterator[Fault]], ...] = (
 )
 
 
-def find_problems(source: Source, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
+def find_problems(source: YamlFile, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
     """Every problem in the order of the file: what reading found, and what the rules find."""
-    faults = _faults(Outline(source), errors)
+    faults = _faults(ProjectFileView(source), errors)
     if not faults and not source.problems:
         faults = [shapes.other_error(source, error) for error in errors]
     found = [fault.placed(source) for fault in faults]
@@ -74,7 +74,7 @@ def find_problems(source: Source, errors: Sequence[ErrorDetails]) -> tuple[Probl
     return tuple(sorted(dict.fromkeys([*source.problems, *own])))
 
 
-def _faults(outline: Outline, errors: Sequence[ErrorDetails]) -> list[Fault]:
+def _faults(outline: ProjectFileView, errors: Sequence[ErrorDetails]) -> list[Fault]:
     """What the rules find, in their order, without what follows from a fault found before."""
     faults: list[Fault] = []
     for found in (

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from pydantic_core import ErrorDetails
 
-from handoff_kit.names import nearest
 from handoff_kit.project.fields import Declaration
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.problem import describe_value
-from handoff_kit.project.validation.fault import Fault, Outline, label
-from handoff_kit.project.yaml_reader import Source, Trail
+from handoff_kit.project.validation.fault import Fault, ProjectFileView, label
+from handoff_kit.project.yaml_reader import KeyPath, YamlFile
+from handoff_kit.text import did_you_mean
 
 _SHAPE_ERRORS = frozenset(
     {"string_type", "int_type", "bool_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"}
 )
 
 
-def missing_values(outline: Outline) -> Iterator[Fault]:
+def missing_values(outline: ProjectFileView) -> Iterator[Fault]:
     """Keys without a value."""
     for trail, value in outline.scalars():
         if value is None:
@@ -27,7 +27,7 @@ def missing_values(outline: Outline) -> Iterator[Fault]:
             yield Fault(trail, f"{label(trail)} has no value, expected {PROJECT_FILE.at(trail).key.expected}", hint)
 
 
-def type_errors(outline: Outline, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
+def type_errors(outline: ProjectFileView, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
     """What the models complain of: a list for a text, a word that is none of the known ones."""
     for error in errors:
         is_env_list = error["loc"][-1] == "envs" and isinstance(error["input"], list)
@@ -35,7 +35,7 @@ def type_errors(outline: Outline, errors: Sequence[ErrorDetails]) -> Iterator[Fa
             yield _unexpected(_trail(outline.source, error), error["input"])
 
 
-def malformed_texts(outline: Outline) -> Iterator[Fault]:
+def malformed_texts(outline: ProjectFileView) -> Iterator[Fault]:
     """Texts that do not match the pattern of their type."""
     for trail, value in outline.scalars():
         declared = PROJECT_FILE.at(trail)
@@ -44,14 +44,14 @@ def malformed_texts(outline: Outline) -> Iterator[Fault]:
             yield _unexpected(trail, value, declared)
 
 
-def other_error(source: Source, error: ErrorDetails) -> Fault:
+def other_error(source: YamlFile, error: ErrorDetails) -> Fault:
     """A complaint of the models that no rule knows."""
     return Fault(
         _trail(source, error), error["msg"].lower(), "docs/reference/project-file.md lists the keys and their values"
     )
 
 
-def invalid_characters(outline: Outline) -> Iterator[Fault]:
+def invalid_characters(outline: ProjectFileView) -> Iterator[Fault]:
     """Characters that no argument, variable or file can hold; YAML's escapes can write them."""
     for trail, value in outline.scalars():
         if found := re.search("[\0\ud800-\udfff]", value or ""):
@@ -60,7 +60,7 @@ def invalid_characters(outline: Outline) -> Iterator[Fault]:
             yield Fault(trail, message, "take the escape out")
 
 
-def unquoted_scalars(outline: Outline) -> Iterator[Fault]:
+def unquoted_scalars(outline: ProjectFileView) -> Iterator[Fault]:
     """A bare yes, true or 7 where only a text makes sense."""
     for trail, value, declared in _texts(outline):
         if (kind := outline.source.kind(trail)) != "text":
@@ -68,30 +68,30 @@ def unquoted_scalars(outline: Outline) -> Iterator[Fault]:
             yield Fault(trail, message, _quoting(trail, value, declared))
 
 
-def empty_texts(outline: Outline) -> Iterator[Fault]:
+def empty_texts(outline: ProjectFileView) -> Iterator[Fault]:
     """Blank texts where a program, a line, a venv or a part of the image is expected."""
     for trail, value, declared in _texts(outline):
         if not value.strip() and trail[0] != "venvs":  # stages.declared_venvs checks requirements
             yield Fault(trail, f"{label(trail)} is empty, expected {declared.key.expected}", declared.hint)
 
 
-def _texts(outline: Outline) -> Iterator[tuple[Trail, str, Declaration]]:
+def _texts(outline: ProjectFileView) -> Iterator[tuple[KeyPath, str, Declaration]]:
     for trail, value in outline.scalars():
         declared = PROJECT_FILE.at(trail)
         if value is not None and declared.key.is_text:
             yield trail, value, declared
 
 
-def _trail(source: Source, error: ErrorDetails) -> Trail:
+def _trail(source: YamlFile, error: ErrorDetails) -> KeyPath:
     """Where in the file; what a model says of the kind of an item is no key of it."""
-    trail: Trail = ()
+    trail: KeyPath = ()
     for step in error["loc"]:
         if (*trail, step) in source.marks:
             trail = (*trail, step)
     return trail
 
 
-def _unexpected(trail: Trail, found: object, declared: Declaration | None = None) -> Fault:
+def _unexpected(trail: KeyPath, found: object, declared: Declaration | None = None) -> Fault:
     declared = declared or PROJECT_FILE.at(trail)
     message = f"{label(trail)} is {describe_value(found)}, expected {declared.key.expected}"
     return Fault(trail, message, _suggestion(found, declared) or declared.hint)
@@ -102,11 +102,11 @@ def _suggestion(found: object, declared: Declaration) -> str | None:
         return None
     if declared.key.suggest and (suggestion := declared.key.suggest(found)):
         return suggestion
-    meant = nearest(found, declared.choices)
+    meant = did_you_mean(found, declared.choices)
     return f"did you mean `{meant}`?" if meant else None
 
 
-def _quoting(trail: Trail, value: str, declared: Declaration) -> str:
+def _quoting(trail: KeyPath, value: str, declared: Declaration) -> str:
     if trail[-1] == "shell":
         return 'write the line itself: shell: "grep foo | sort", in place of command'
     if trail[0] == "image" and not {"exclude", "include"} & set(trail):

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from handoff_kit.aws.target import Target
-from handoff_kit.remote.errors import AWSError, told
-from handoff_kit.steps import MoveData
+from handoff_kit.errors import AWSError, translate_store_errors
+from handoff_kit.steps import CopyProjectData
 from handoff_runtime import damage, keys
 from handoff_runtime.aws import lease, listing, transfer
 from handoff_runtime.aws.clients import S3, Clients
@@ -38,25 +38,27 @@ PROGRESS = 1000
 
 
 @dataclass(frozen=True)
-class Copied:
+class ObjectSummary:
     """An object by what S3 says of it: size and ETag."""
 
     size: int
     etag: str
 
 
-def survey(target: Target, source: str, *, there: bool) -> MoveData:
+def plan_move(target: Target, source: str, *, there: bool) -> CopyProjectData:
     """Count what is to be copied; `there`: whether the target's bucket exists. AWSError if it holds other data."""
-    with told():
+    with translate_store_errors():
         found = _listed(target.clients, source, target.name)
         if there:
             _check_target(target, source, _listed(target.clients, target.bucket, target.name))
-    return MoveData(source, target.bucket, f"{target.name}/", len(found), sum(one.size for one in found.values()))
+    return CopyProjectData(
+        source, target.bucket, f"{target.name}/", len(found), sum(one.size for one in found.values())
+    )
 
 
-def move(step: MoveData, target: Target, cleanup: ExitStack, say: Say) -> None:
+def copy_project_data(step: CopyProjectData, target: Target, cleanup: ExitStack, say: Say) -> None:
     """Copy and compare, until both buckets hold the same; `cleanup` releases the lease when the deployment ends."""
-    with told():
+    with translate_store_errors():
         _check_idle(target)
         _check_target(target, step.source, _listed(target.clients, target.bucket, target.name))
         lock, lost = cleanup.enter_context(_leased(replace(target, bucket=step.source)))
@@ -74,7 +76,7 @@ def move(step: MoveData, target: Target, cleanup: ExitStack, say: Say) -> None:
 
 
 def _conclusion(
-    step: MoveData, target: Target, say: Say
+    step: CopyProjectData, target: Target, say: Say
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
     """Remove the marker after a successful deployment; after a failure it stays for the next try."""
 
@@ -113,7 +115,7 @@ def _check_idle(target: Target) -> None:
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {target.options}")
 
 
-def _check_target(target: Target, source: str, found: Mapping[str, Copied]) -> None:
+def _check_target(target: Target, source: str, found: Mapping[str, ObjectSummary]) -> None:
     """Refuse data that no earlier try of this move has copied."""
     if not found:
         return
@@ -126,11 +128,11 @@ def _check_target(target: Target, source: str, found: Mapping[str, Copied]) -> N
     raise AWSError(message, f"look at them, then: {remove}; then: invoke deploy --move-bucket {target.options}")
 
 
-def _listed(clients: Clients, bucket: str, name: str) -> dict[str, Copied]:
+def _listed(clients: Clients, bucket: str, name: str) -> dict[str, ObjectSummary]:
     """Every object of a project by its key, but the lock and our marker."""
     apart = (keys.lease(name), f"{name}/{MARKER}")
     found = listing.contents(clients, Place(bucket, f"{name}/"))
-    return {one["Key"]: Copied(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}
+    return {one["Key"]: ObjectSummary(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}
 
 
 def _copy_all(target: Target, source: str, say: Say) -> int:
@@ -145,7 +147,7 @@ def _copy_all(target: Target, source: str, say: Say) -> int:
             return len(expected)
 
         def settle(
-            key: str, expected: Mapping[str, Copied] = expected, there: Mapping[str, Copied] = there
+            key: str, expected: Mapping[str, ObjectSummary] = expected, there: Mapping[str, ObjectSummary] = there
         ) -> tuple[tuple[str, str], str]:
             return (key, expected[key].etag), _settle(target, source, key, expected[key], there.get(key))
 
@@ -157,12 +159,12 @@ def _copy_all(target: Target, source: str, say: Say) -> int:
     raise AWSError(message, f"when nobody changes it: invoke deploy --move-bucket {target.options}")
 
 
-def _is_copy(expected: Copied, found: Copied | None, answered: str | None) -> bool:
+def _is_copy(expected: ObjectSummary, found: ObjectSummary | None, answered: str | None) -> bool:
     """Whether an object is what S3 said it had copied; a copy in parts has an ETag of its own."""
     return found is not None and found.size == expected.size and found.etag in (expected.etag, answered)
 
 
-def _settle(target: Target, source: str, key: str, expected: Copied, found: Copied | None) -> str:
+def _settle(target: Target, source: str, key: str, expected: ObjectSummary, found: ObjectSummary | None) -> str:
     """Copy an object, unless an earlier try has; the ETag of the copy."""
     clients, bucket = target.clients, target.bucket
     if found and found.size == expected.size:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from handoff_kit.errors import ProjectError
+from handoff_kit.text import did_you_mean
 
 MAX_LENGTH = 40
 NEVER_IN_IMAGE = (".artifacts", ".git", ".hg", ".local", ".svn")
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
-class ProjectPlace:
+class ProjectPaths:
     """The paths of a project."""
 
     name: str
@@ -60,28 +60,28 @@ class ProjectPlace:
         return self.locks / f"{venv}.txt"
 
 
-def find(root: Path, name: str | None, cwd: Path, environ: Mapping[str, str]) -> ProjectPlace:
+def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, str]) -> ProjectPaths:
     """The named project, else HANDOFF_PROJECT, else the one that `cwd` is in, else the only one."""
-    existing = known(root)
+    existing = project_names(root)
     if name := name or environ.get("HANDOFF_PROJECT"):
-        if checked(name) in existing:
-            return ProjectPlace(name, root)
+        if check_project_name(name) in existing:
+            return ProjectPaths(name, root)
         expected = f", expected one of {', '.join(existing)}" if existing else ""
-        meant = nearest(name, existing)
+        meant = did_you_mean(name, existing)
         hint = f"did you mean: --project {meant}" if meant else f"create it: invoke new --project {name}"
         raise ProjectError(f"found no project {name!r} under projects/{expected}", hint)
     projects, here = (root / "projects").resolve(), cwd.resolve()
     if projects in here.parents and (around := here.relative_to(projects).parts[0]) in existing:
-        return ProjectPlace(around, root)
+        return ProjectPaths(around, root)
     if not existing:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
     if len(existing) > 1:
         hint = f"for example: --project {existing[0]}, or export HANDOFF_PROJECT={existing[0]}"
         raise ProjectError(f"--project is required: one of {', '.join(existing)}", hint)
-    return ProjectPlace(existing[0], root)
+    return ProjectPaths(existing[0], root)
 
 
-def checked(name: str) -> str:
+def check_project_name(name: str) -> str:
     """The name; ProjectError if no project may have it."""
     if _NAME.fullmatch(name) and len(name) <= MAX_LENGTH:
         return name
@@ -91,14 +91,7 @@ def checked(name: str) -> str:
     raise ProjectError(f"project name: found {name!r}, expected {rule}", hint)
 
 
-def known(root: Path) -> tuple[str, ...]:
+def project_names(root: Path) -> tuple[str, ...]:
     """The names of the directories under projects/ that hold a project file, sorted."""
     files = (root / "projects").glob("*/project.yml")
     return tuple(sorted(name for file in files if _NAME.fullmatch(name := file.parent.name)))
-
-
-def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that a misspelt word most likely means."""
-    by_form = {choice.lower().replace("-", "_"): choice for choice in choices}
-    found = get_close_matches(word.lower().replace("-", "_"), by_form, 1, 0.6)
-    return by_form[found[0]] if found else None

@@ -19,16 +19,15 @@ from typing import Any
 
 from handoff_kit import console
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import ProjectError, checked
-from handoff_kit.image import container as containers
+from handoff_kit.errors import ProjectError, translate_runtime_errors
 from handoff_kit.image.builder import Builder
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import load as projects
 from handoff_kit.project import params_document as documents
 from handoff_kit.project.model import Project
 from handoff_kit.resource_names import OWNER_VARIABLE
-from handoff_kit.runtime import Container, LocalRun, RunView, last_record
-from handoff_kit.runtime import run as run_runtime
+from handoff_kit.run import container as containers
+from handoff_kit.run.runtime_process import Container, LocalRun, RunView, read_last_record, run_runtime
 from handoff_kit.venvs.install import venv_status
 from handoff_runtime import function, store, variables
 from handoff_runtime.errors import HandoffError
@@ -39,19 +38,19 @@ Say = Callable[[str], None]
 
 RUN = "run"
 SHOW = "show_commands"
-OWN_FUNCTION = "a function of the project is a public `def NAME(params, data)` in its impl.py"
+FUNCTION_HINT = "a function of the project is a public `def NAME(params, data)` in its impl.py"
 NEVER = float("inf")
 KILLED = 128 + signal.SIGKILL
 NOT_LINKED = (".artifacts", ".env", "files")
 
 
-def commands(place: ProjectPlace) -> tuple[str, ...]:
+def list_commands(place: ProjectPaths) -> tuple[str, ...]:
     """The values of --command: the built-in commands, and the project's functions."""
-    return (*documents.RESERVED, *documents.functions(place))
+    return (*documents.RESERVED, *documents.function_names(place))
 
 
-def plan(
-    place: ProjectPlace,
+def plan_run(
+    place: ProjectPaths,
     *,
     environment: str,
     data: Mapping[str, Any],
@@ -67,11 +66,11 @@ def plan(
     if params:
         document = documents.read(params, place)
     else:
-        loaded = projects.load(place.file, place.shown)
+        loaded = projects.load_project(place.file, place.shown)
         documents.check_functions(place)
         if command == RUN and container is None:
             _check_venvs(place, loaded)
-        document = documents.document(place, loaded, environment)
+        document = documents.params_document(place, loaded, environment)
     text = documents.to_json(document)
     _fill_placeholders(text, command, data)
     return LocalRun(place.directory, text, command, data, meter, log_format, container, no_state=no_state)
@@ -85,7 +84,7 @@ def preview(document: str, command: str, data: Mapping[str, Any], environ: Mappi
     return show.lines(pipeline, mask.of_run(params, pipeline, environ, data))
 
 
-def not_given(document: Mapping[str, Any]) -> str | None:
+def missing_placeholder(document: Mapping[str, Any]) -> str | None:
     """The first placeholder of a params document that only --var or --data can fill."""
     try:
         _fill_placeholders(documents.to_json(document), RUN, {})
@@ -99,14 +98,14 @@ def not_given(document: Mapping[str, Any]) -> str | None:
 
 def _fill_placeholders(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:
     """The params, and the pipeline of the command filled as the runtime will do it."""
-    with checked():
+    with translate_runtime_errors():
         params = store.parse(document.encode(), "params")
         chosen = params.pipeline if command in (RUN, SHOW) else function.pipeline(params.pipeline, command)
         run = variables.Run("RUN_ID", chosen.project, chosen.environment, variables.scheduled_at(data, time.time()))
         return params, variables.filled(chosen, variables.values(data, chosen, run))
 
 
-def _check_venvs(place: ProjectPlace, loaded: Project) -> None:
+def _check_venvs(place: ProjectPaths, loaded: Project) -> None:
     states = {venv.name: venv_status(place, venv) for venv in loaded.venvs}
     unready = [f"{name} is {state}" for name, state in states.items() if state != "ready"]
     if unready:
@@ -114,7 +113,7 @@ def _check_venvs(place: ProjectPlace, loaded: Project) -> None:
         raise ProjectError(message, f"invoke install --project {place.name}")
 
 
-def run(planned: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say) -> int:
+def run_pipeline(planned: LocalRun, place: ProjectPaths, environ: Mapping[str, str], *, dry: bool, say: Say) -> int:
     """Run with a live view on a terminal, print a summary, and return the exit code; with `dry` print a preview."""
     if dry:
         stages = preview(planned.params, planned.command, planned.data, environ).rstrip()
@@ -122,7 +121,7 @@ def run(planned: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, d
         where += ", without state" if planned.no_state else ""
         say(f"would {'show' if planned.command == SHOW else 'run'}, {where}:\n{stages}")
         return 0
-    before, _ = last_record(planned)
+    before, _ = read_last_record(planned)
     text, terminal = planned.log_format == "text", sys.stderr.isatty()
     refresh = terminal and text and planned.command != SHOW and console.can_refresh(environ)
 
@@ -130,11 +129,11 @@ def run(planned: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, d
         from handoff_kit import live  # while the runtime starts
 
         if refresh:
-            return live.Terminal(live.console(environ, terminal=True))
-        return live.Plain(say, live.PLAIN_EVERY if text else NEVER)
+            return live.StageTable(live.create_console(environ, terminal=True))
+        return live.StageLines(say, live.PLAIN_EVERY if text else NEVER)
 
     exit_code = run_runtime(planned, environ, create_view, piped=refresh)
-    after, record = last_record(planned)
+    after, record = read_last_record(planned)
     if after == before or not text:
         return exit_code
     artifacts = shlex.quote(os.path.relpath(planned.artifacts))
@@ -146,32 +145,32 @@ def run(planned: LocalRun, place: ProjectPlace, environ: Mapping[str, str], *, d
         from handoff_kit import live
 
         with suppress(OSError):  # the terminal was closed; the record says it all
-            live.conclude(live.console(environ, terminal=terminal), record, artifacts)
+            live.print_summary(live.create_console(environ, terminal=terminal), record, artifacts)
     return exit_code
 
 
-def run_contained(
-    planned: LocalRun, builder: Builder, place: ProjectPlace, environ: Mapping[str, str], *, dry: bool, say: Say
+def run_in_container(
+    planned: LocalRun, builder: Builder, place: ProjectPaths, environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
     """Run in a container, which is removed at the end; print whether the runtime ran out of memory."""
     if dry or planned.container is None:
-        return run(planned, place, environ, dry=dry, say=say)
-    containers.make_places(place)
+        return run_pipeline(planned, place, environ, dry=dry, say=say)
+    containers.create_mounts(place)
     name, started = planned.container.name, time.time()
     try:
-        exit_code = run(planned, place, environ, dry=dry, say=say)
-        if exit_code == KILLED and containers.was_killed_for_memory(builder, name, started):
+        exit_code = run_pipeline(planned, place, environ, dry=dry, say=say)
+        if exit_code == KILLED and containers.was_out_of_memory(builder, name, started):
             say(f"the container ran out of memory; give it more: {_again(planned, place)} --memory 1g")
         return exit_code
     finally:
-        containers.remove(builder, name)
+        containers.remove_container(builder, name)
 
 
-def run_remote(
-    place: ProjectPlace, stack: Target, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
+def run_with_remote_data(
+    place: ProjectPaths, stack: Target, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
     """Run with the params, files and state in AWS, and the virtual environments of this machine."""
-    _check_venvs(place, projects.load(place.file, place.shown))
+    _check_venvs(place, projects.load_project(place.file, place.shown))
     store_variables = {
         "STACK_NAME": stack.name,
         "S3_BUCKET_NAME": stack.bucket,
@@ -186,10 +185,10 @@ def run_remote(
         return 0
     _link_project(place, planned.directory)
     say(source)
-    return run(planned, place, environ, dry=False, say=say)
+    return run_pipeline(planned, place, environ, dry=False, say=say)
 
 
-def _link_project(place: ProjectPlace, directory: Path) -> None:
+def _link_project(place: ProjectPaths, directory: Path) -> None:
     """Replace the directory by links to the project's files, except those that a run writes."""
     try:
         shutil.rmtree(directory, ignore_errors=True)
@@ -201,6 +200,6 @@ def _link_project(place: ProjectPlace, directory: Path) -> None:
         raise HandoffError(f"could not create {directory}: {error.strerror}") from error
 
 
-def _again(planned: LocalRun, place: ProjectPlace) -> str:
+def _again(planned: LocalRun, place: ProjectPaths) -> str:
     where = " --container" if planned.container else " --remote" if planned.store else ""
     return f"invoke run-local{where} --project {place.name}"

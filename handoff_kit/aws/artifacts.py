@@ -7,9 +7,8 @@ from pathlib import Path
 
 from handoff_kit.aws.objects import list_objects, place_below
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace
-from handoff_kit.remote.errors import AWSError, told
+from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.steps import DeleteObjects
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
@@ -20,49 +19,49 @@ CURRENT = "current"
 MOST_NAMES = 5  # in a question
 
 
-def checked_run(run: str) -> str:
+def check_run_id(run: str) -> str:
     """The id of a run; ProjectError where it cannot be part of a key."""
     if "/" in run or run in (".", "..") or not run.isprintable():
         raise ProjectError(f"--run: found {run!r}, expected the id of a run", "the ids: invoke history")
     return run
 
 
-def prefix(stack: Target, run: str) -> str:
+def artifacts_prefix(stack: Target, run: str) -> str:
     """The prefix of the artifacts of a run, or of the last run (`current` or empty)."""
-    return keys.artifacts(stack.name) if run in ("", CURRENT) else f"{of_run(stack, run)}artifacts/"
+    return keys.artifacts(stack.name) if run in ("", CURRENT) else f"{run_prefix(stack, run)}artifacts/"
 
 
-def of_run(stack: Target, run: str) -> str:
+def run_prefix(stack: Target, run: str) -> str:
     """The prefix of all that is stored of a run."""
-    return keys.run(stack.name, checked_run(run))
+    return keys.run(stack.name, check_run_id(run))
 
 
-def find(stack: Target, run: str) -> list[Item]:
+def find_artifacts(stack: Target, run: str) -> list[Item]:
     """The artifacts; AWSError where a named run has none."""
-    found = list_objects(stack, prefix(stack, run))
+    found = list_objects(stack, artifacts_prefix(stack, run))
     if not found and run not in ("", CURRENT):
-        message = f"run {run}: no artifacts found below {stack.shown(prefix(stack, run))}"
+        message = f"run {run}: no artifacts found below {stack.shown(artifacts_prefix(stack, run))}"
         raise AWSError(message, f"the runs: invoke history --remote {stack.options}")
     return found
 
 
-def directory(place: ProjectPlace, run: str) -> Path:
+def download_directory(place: ProjectPaths, run: str) -> Path:
     """The default directory for fetched artifacts, apart from that of local runs."""
     return place.build / "artifacts" / (run or CURRENT)
 
 
-def fetch(stack: Target, run: str, target: Path) -> None:
+def download_artifacts(stack: Target, run: str, target: Path) -> None:
     """Download all artifacts into a directory; AWSError unless each arrives complete and with its checksum."""
-    with told():
-        transfer.fetch(stack.clients, place_below(stack, prefix(stack, run)), str(target))
+    with translate_store_errors():
+        transfer.fetch(stack.clients, place_below(stack, artifacts_prefix(stack, run)), str(target))
 
 
-def clearable(stack: Target) -> list[Item]:
+def current_artifacts(stack: Target) -> list[Item]:
     """The artifacts of the last run but its state, which `state.clear` removes."""
-    return [item for item in find(stack, "") if item.path != keys.STATE]
+    return [item for item in find_artifacts(stack, "") if item.path != keys.STATE]
 
 
-def question(stack: Target, found: Sequence[Item]) -> str:
+def deletion_question(stack: Target, found: Sequence[Item]) -> str:
     names = ", ".join(safe_name(item.path) for item in found[:MOST_NAMES])
     names += ", ..." if len(found) > MOST_NAMES else ""
     return f"delete {len(found)} artifact{'s' if len(found) > 1 else ''} of project {stack.project} ({names})"

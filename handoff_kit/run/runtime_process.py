@@ -94,7 +94,7 @@ class RunView(View[Sequence[Mapping[str, Any]]], Protocol):
         """Show lines of the log."""
 
 
-def run(
+def run_runtime(
     planned: LocalRun,
     environ: Mapping[str, str],
     create_view: Callable[[], AbstractContextManager[RunView]],
@@ -116,7 +116,7 @@ def run(
     return exit_code(child.returncode)
 
 
-def last_record(planned: LocalRun) -> tuple[object, Mapping[str, Any]]:
+def read_last_record(planned: LocalRun) -> tuple[object, Mapping[str, Any]]:
     """An identity of the record in `.artifacts`, which differs for each run, and the record; {} if unreadable."""
     path = planned.artifacts / "run.json"
     try:

@@ -6,25 +6,26 @@ from pathlib import Path
 
 from handoff_kit import gitignore
 from handoff_kit.errors import ProjectError
-from handoff_kit.names import ProjectPlace, checked, nearest
+from handoff_kit.paths import ProjectPaths, check_project_name
 from handoff_kit.steps import Step, WriteFile
+from handoff_kit.text import did_you_mean
 
-TEMPLATES = Path(__file__).with_name("starters")
+TEMPLATES = Path(__file__).parents[1] / "starters"
 PLACEHOLDER = "PROJECT_NAME"
 SENSITIVE = ".local"
 
 
-def starters() -> tuple[str, ...]:
+def list_starters() -> tuple[str, ...]:
     """The names of the starters."""
     return tuple(sorted(entry.name for entry in TEMPLATES.iterdir() if (entry / "project.yml").is_file()))
 
 
 def plan_new(root: Path, name: str, starter: str) -> tuple[Step, ...]:
     """The steps that create projects/NAME, which must not exist."""
-    place = ProjectPlace(checked(name), root)
-    if starter not in starters():
-        meant = nearest(starter, starters())
-        message = f"--starter: found {starter!r}, expected one of {', '.join(starters())}"
+    place = ProjectPaths(check_project_name(name), root)
+    if starter not in list_starters():
+        meant = did_you_mean(starter, list_starters())
+        message = f"--starter: found {starter!r}, expected one of {', '.join(list_starters())}"
         raise ProjectError(message, f"did you mean: --starter {meant}" if meant else None)
     if place.directory.exists():
         raise ProjectError(
@@ -33,10 +34,10 @@ def plan_new(root: Path, name: str, starter: str) -> tuple[Step, ...]:
     template = TEMPLATES / starter
     paths = (path for path in sorted(template.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     files = (_write(template, path, place) for path in paths)
-    return (WriteFile(place.directory / ".gitignore", gitignore.TEXT), *files)
+    return (WriteFile(place.directory / ".gitignore", gitignore.GITIGNORE), *files)
 
 
-def _write(template: Path, path: Path, place: ProjectPlace) -> WriteFile:
+def _write(template: Path, path: Path, place: ProjectPaths) -> WriteFile:
     relative = path.relative_to(template)
     text = path.read_text(encoding="utf-8").replace(PLACEHOLDER, place.name)
     return WriteFile(place.directory / relative, text, 0o600 if SENSITIVE in relative.parts else 0o644)

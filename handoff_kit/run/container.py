@@ -14,8 +14,8 @@ from pathlib import Path
 
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image.builder import Builder
-from handoff_kit.names import ProjectPlace
-from handoff_kit.runtime import Container
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.run.runtime_process import Container
 from handoff_runtime.grace import grace
 
 PREFIX = "handoff-run-"
@@ -33,17 +33,17 @@ class Caller:
     gid: int
 
 
-def memory_limit(text: str) -> str | None:
+def parse_memory(text: str) -> str | None:
     """The value of --memory as docker takes it; None for no limit."""
     if not text or _MEMORY.fullmatch(text):
         return text or None
     raise ProjectError(f"--memory: found {text!r}, expected bytes, or a number with k, m or g", "--memory 512m")
 
 
-def container(
+def create_container(
     builder: Builder,
     image: str,
-    place: ProjectPlace,
+    place: ProjectPaths,
     *,
     environ: Mapping[str, str],
     caller: Caller,
@@ -68,20 +68,20 @@ def container(
     return Container(name, (builder.kind, "run", *options, image))
 
 
-def make_places(place: ProjectPlace) -> None:
+def create_mounts(place: ProjectPaths) -> None:
     """Create the directories to mount; the builder would create them as root."""
     (place.directory / ".artifacts").mkdir(exist_ok=True)
     (place.directory / ".env").mkdir(mode=0o700, exist_ok=True)
 
 
-def was_killed_for_memory(builder: Builder, name: str, since: float) -> bool:
+def was_out_of_memory(builder: Builder, name: str, since: float) -> bool:
     """Whether the kernel killed a process of the container for memory; the container itself is removed by now."""
     span = ("--since", str(int(since)), "--until", f"{time.time() + 1:.0f}")
     filters = ("--filter", f"container={name}", "--filter", "event=oom", "--format", "{{.Status}}")
     return bool(builder.ask((builder.kind, "events", *span, *filters)).stdout.strip())
 
 
-def remove(builder: Builder, name: str) -> None:
+def remove_container(builder: Builder, name: str) -> None:
     """Stop the container if it still runs, and remove it with its volumes."""
     builder.ask((builder.kind, "rm", "--force", "--volumes", name))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from handoff_kit.aws.objects import place_below, table_below
 from handoff_kit.aws.target import Target
-from handoff_kit.names import ProjectPlace
+from handoff_kit.errors import translate_store_errors
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.params_document import LEFT_OUT
-from handoff_kit.remote.errors import told
 from handoff_kit.steps import DeleteObjects, UploadFiles
 from handoff_runtime import keys
 from handoff_runtime.aws import transfer
@@ -17,28 +17,28 @@ DIRECTORY = "files"
 MOST_NAMES = 5  # in a note
 
 
-def compare(stack: Target, place: ProjectPlace) -> Plan:
+def compare_files(stack: Target, place: ProjectPaths) -> Plan:
     """The local files against those stored."""
     local, notes = _local(place)
-    with told():
+    with translate_store_errors():
         return transfer.plan(stack.clients, local, place_below(stack, keys.files(stack.name)))._replace(notes=notes)
 
 
-def first(place: ProjectPlace) -> Plan:
+def plan_first_upload(place: ProjectPaths) -> Plan:
     """All local files are to be uploaded, since there is no bucket yet to compare them with."""
     local, notes = _local(place)
     return Plan(tuple(local), (), (), notes)
 
 
-def _local(place: ProjectPlace) -> tuple[list[Local], tuple[str, ...]]:
+def _local(place: ProjectPaths) -> tuple[list[Local], tuple[str, ...]]:
     """The local files, and notes of the links that lead out of their directory."""
     notes: list[str] = []
-    with told():
+    with translate_store_errors():
         found = list(transfer.files(str(place.directory / DIRECTORY), notes.append))
     return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
 
 
-def plan_push(stack: Target, plan: Plan, *, prune: bool = False) -> tuple[UploadFiles | DeleteObjects, ...]:
+def plan_files_push(stack: Target, plan: Plan, *, prune: bool = False) -> tuple[UploadFiles | DeleteObjects, ...]:
     """The steps that upload what differs, and with `prune` delete stored files that are not here."""
     notes = plan.notes if prune or not plan.gone else (*plan.notes, *_stored_only(stack, plan))
     upload = UploadFiles(stack.bucket, keys.files(stack.name), plan.send, notes)
@@ -54,13 +54,13 @@ def _stored_only(stack: Target, plan: Plan) -> tuple[str, str]:
     return f"note: {what}: {names}{more}", f"hint: to delete them: invoke files.push --prune {stack.options}"
 
 
-def up_to_date(plan: Plan, place: ProjectPlace) -> str:
+def no_upload_note(plan: Plan, place: ProjectPaths) -> str:
     """Why there was nothing to upload."""
     if not plan.same:
         return f"no files: projects/{place.name}/{DIRECTORY}/ does not exist or is empty"
     return f"{len(plan.same)} file{'s' if len(plan.same) > 1 else ''} up to date"
 
 
-def table_of(stack: Target) -> str:
+def files_table(stack: Target) -> str:
     """The stored files: path, bytes, when each was stored."""
     return table_below(stack, keys.files(stack.name))

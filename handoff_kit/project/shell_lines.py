@@ -6,14 +6,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 
-from handoff_kit.names import ProjectPlace
+from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.problem import Problem
-from handoff_kit.project.shell_words import split
-from handoff_kit.project.yaml_reader import read
+from handoff_kit.project.shell_words import split_words
+from handoff_kit.project.yaml_reader import read_yaml
 
 
-def unguarded_pipes(place: ProjectPlace, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
+def unguarded_pipes(place: ProjectPaths, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
     """A problem for each `|` of a shell line, if this machine has no bash and its `sh` no pipefail.
 
     Images have it: Debian's have bash, and the `sh` of Alpine has pipefail.
@@ -21,7 +21,7 @@ def unguarded_pipes(place: ProjectPlace, loaded: Project, environ: Mapping[str, 
     piped = {index: offset for index, stage in enumerate(loaded.stages) if (offset := _pipe(stage.shell or "")) >= 0}
     if not piped or has_pipefail(environ):
         return
-    source = read(place.file, place.shown)
+    source = read_yaml(place.file, place.shown)
     for index, offset in piped.items():
         message = (
             "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"
@@ -42,5 +42,5 @@ def has_pipefail(environ: Mapping[str, str]) -> bool:
 
 def _pipe(line: str) -> int:
     """The position of the first unquoted `|` of a line; -1 for none."""
-    found = (offset + text.find("|") for offset, text in split(line).operators if "|" in text.replace("||", ""))
+    found = (offset + text.find("|") for offset, text in split_words(line).operators if "|" in text.replace("||", ""))
     return next(found, -1)

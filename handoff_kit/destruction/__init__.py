@@ -1,1 +1,0 @@
-"""The contents of buckets and repositories: counted, and the calls that delete them."""
