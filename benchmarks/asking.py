@@ -12,7 +12,7 @@ from comparison import Comparison
 from remote_account import BUCKET, write_small
 from side import Side
 
-from handoff_runtime import keys
+from handoff_runtime import s3_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,9 +60,9 @@ def push(made: Bench) -> Told:
     files = copied / "projects" / PROJECT / "files"
     write_small(files, FILES)
     stack = f"handoff-dev-{PROJECT}"
-    made.cloud.put(files, keys.files(stack))
+    made.cloud.put(files, s3_keys.files(stack))
     pushing = (str(INVOKE), "files.push", "--project", PROJECT)
-    sync = (made.aws, "s3", "sync", "--only-show-errors", str(files), f"s3://{BUCKET}/{keys.files(stack)}")
+    sync = (made.aws, "s3", "sync", "--only-show-errors", str(files), f"s3://{BUCKET}/{s3_keys.files(stack)}")
     sides = (Side("aws s3 sync", sync, copied), Side("invoke files.push", pushing, copied), checkout.version(copied))
     title = f"{FILES:,} files of which none has changed"
     return bench.told(made.compare(Comparison("push", title, sides, made.rounds), made.runner(made.cloud)))

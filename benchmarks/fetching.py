@@ -15,7 +15,7 @@ from ranges import UNCHECKED
 from remote_account import BUCKET, write_large, write_small
 from side import Side
 
-from handoff_runtime import keys
+from handoff_runtime import s3_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from remote_account import Account
     from side import Sample
 
-# What handoff_runtime.aws.remote.Remote.fetch does for the files.
+# What handoff_runtime.aws.store.AwsStore.fetch does for the files.
 FETCH = """
 import os, sys
 from handoff_runtime import keys, workspace
-from handoff_runtime.aws import clients, transfer
-from handoff_runtime.aws.listing import Place
-connected = clients.connect(os.environ, lambda line: print(line, file=sys.stderr))
+from handoff_runtime.aws import session, transfer
+from handoff_runtime.aws.transfer import Place
+connected = session.connect(os.environ, lambda line: print(line, file=sys.stderr))
 place = Place(os.environ["S3_BUCKET_NAME"], keys.files(os.environ["STACK_NAME"]))
 os.makedirs(workspace.FILES)
 transfer.fetch(connected, place, workspace.FILES)
@@ -43,9 +43,9 @@ BLOCK = 1 << 20
 def small(made: Bench) -> Told:
     """A thousand small files: from moto, and from the plain server."""
     title = f"{FILES:,} files of 1 to 8 KB"
-    held = made.data / "served" / BUCKET / keys.files("small")
+    held = made.data / "served" / BUCKET / s3_keys.files("small")
     write_small(held, FILES)
-    made.cloud.put(held, keys.files("small"))
+    made.cloud.put(held, s3_keys.files("small"))
     one = _compared(made, made.cloud.of("small"), f"{title}, from moto", SMALL_RATIO, held)
     with servers.ranges(made.work, made.data / "served") as address:
         plain = replace(made.cloud, endpoint=address, stack="small")
@@ -57,9 +57,9 @@ def large(made: Bench) -> Told:
     """One large file: from the plain server, with our checksum beside it and without, and once from moto."""
     title = f"one file of {SIZE / 1e9:g} GB"
     bucket = made.data / "served-large" / BUCKET
-    held = bucket / keys.files("large")
+    held = bucket / s3_keys.files("large")
     write_large(held, SIZE)
-    unchecked = bucket / keys.files(UNCHECKED)
+    unchecked = bucket / s3_keys.files(UNCHECKED)
     unchecked.mkdir(parents=True)
     (unchecked / "large.bin").hardlink_to(held / "large.bin")
     with servers.ranges(made.work, bucket.parent) as address:
@@ -68,7 +68,7 @@ def large(made: Bench) -> Told:
         where = f"{title}, without a checksum, from the plain server"
         other = _compared(made, plain.of(UNCHECKED), where, LARGE_RATIO, held)
     bench.say("large: storing it in moto")
-    made.cloud.put(held, keys.files("large"))
+    made.cloud.put(held, s3_keys.files("large"))
     once = replace(made, rounds=1)
     slow = _compared(once, made.cloud.of("large"), f"{title}, from moto", LARGE_RATIO, held)
     return joined(one, other, slow)
@@ -78,7 +78,7 @@ def _compared(made: Bench, account: Account, title: str, ratio: float, held: Pat
     """Both in turns into memory, each time into nothing; what came is compared with what is held."""
     directory = made.data / "fetched"
     directory.mkdir(exist_ok=True)
-    source = f"s3://{BUCKET}/{keys.files(account.stack)}"
+    source = f"s3://{BUCKET}/{s3_keys.files(account.stack)}"
     sync = (made.aws, "s3", "sync", "--only-show-errors", source, ".env/files")
     sides = (Side(THEIRS, sync, directory), Side(OURS, (sys.executable, "-c", FETCH), directory))
     targets = (Target(OURS, THEIRS, ratio=ratio),)

@@ -16,7 +16,7 @@ from remote_account import write_large
 from side import Side
 from starting import ALONE, CLIENTS
 
-from handoff_runtime import keys
+from handoff_runtime import s3_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def memory(made: Bench) -> Told:
     local = runtime.side(made.work / "peak-local", STAGES, "rows").directory
     document = json.loads((local / runtime.PARAMS).read_text())
     found = {"without a store": _peak(made, "", local, 3, "--params", runtime.PARAMS)}
-    for where, prefix in (("files", keys.files), ("artifacts", keys.artifacts)):
+    for where, prefix in (("files", s3_keys.files), ("artifacts", s3_keys.artifacts)):
         for size, rounds in ((LITTLE, 3), (MUCH, 1)):
             stack = f"peak-{where}-{size}"
             with _stored(made.cloud.of(stack), made.data / stack, prefix(stack), size) as directory:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from side import SideError
 
-from handoff_runtime import history, keys, sealed
+from handoff_runtime import history, params, s3_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +26,9 @@ NEWEST = datetime(2026, 11, 23, 23, 59, tzinfo=timezone.utc)
 # Stored as `files.push` and a run store, by the same code.
 PUT = """
 import os, sys
-from handoff_runtime.aws import clients, transfer
-from handoff_runtime.aws.listing import Place
-connected = clients.connect(os.environ, print)
+from handoff_runtime.aws import session, transfer
+from handoff_runtime.aws.transfer import Place
+connected = session.connect(os.environ, print)
 transfer.put(connected, sys.argv[1], Place(os.environ["S3_BUCKET_NAME"], sys.argv[2]))
 """
 
@@ -78,18 +78,18 @@ class Account:
 
     def put_params(self, document: Mapping[str, Any]) -> None:
         """Store the params of the stack."""
-        text = sealed.seal(document)
-        self.client("ssm").put_parameter(Name=keys.parameter(self.stack), Value=text, Type="SecureString")
+        text = params.encode_params(document)
+        self.client("ssm").put_parameter(Name=s3_keys.parameter(self.stack), Value=text, Type="SecureString")
 
     def put_history(self, runs: int, days: int) -> None:
         """Store the index of so many runs, evenly over so many days."""
         s3, lines = self.client("s3"), dict[str, bytes]()
         for number in reversed(range(runs)):
             record = _record(NEWEST - number * timedelta(days=days) / runs)
-            day = history.day(record)
-            lines[day] = lines.get(day, b"") + history.line(record)
+            day = history.start_day(record)
+            lines[day] = lines.get(day, b"") + history.index_line(record)
         for day, content in lines.items():
-            s3.put_object(Bucket=BUCKET, Key=keys.history(self.stack, day), Body=content)
+            s3.put_object(Bucket=BUCKET, Key=s3_keys.history(self.stack, day), Body=content)
 
 
 def _record(started: datetime) -> dict[str, Any]:

@@ -40,9 +40,9 @@ from handoff_kit.text import plural
 from handoff_kit.venvs import locks
 from handoff_kit.venvs.install import STAMP, stamp_text
 from handoff_runtime.aws import transfer
-from handoff_runtime.aws.clients import Clients
-from handoff_runtime.aws.listing import Place
-from handoff_runtime.aws.together import each
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.session import Session
+from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_name
 
@@ -89,7 +89,7 @@ def _apply(step: Step, target: Target | None, options: ApplyOptions, cleanup: Ex
     return bool(lines) and not isinstance(step, WriteFile)
 
 
-def _apply_to_stack(step: DeployStack | DeleteStack, clients: Clients, options: ApplyOptions) -> bool:
+def _apply_to_stack(step: DeployStack | DeleteStack, clients: Session, options: ApplyOptions) -> bool:
     """What would change in a stack is known only by comparing it, so the stack's own functions do the dry run."""
     from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
 
@@ -172,7 +172,9 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case ApiCalls():
             clients = _required(target).clients
             with translate_store_errors():
-                for call, _ in zip(step.calls, each(lambda call: _call(call, clients), step.calls), strict=True):
+                for call, _ in zip(
+                    step.calls, map_concurrently(lambda call: _call(call, clients), step.calls), strict=True
+                ):
                     say(call.description)
         case UploadFiles():
             with translate_store_errors():
@@ -215,7 +217,7 @@ def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
     return None
 
 
-def _call(call: ApiCall, clients: Clients) -> None:
+def _call(call: ApiCall, clients: Session) -> None:
     allowed = CONDITION_FAILED if call.race else ALREADY_GONE
     answer = clients.call_unless(allowed, call.service, call.operation, **call.request)
     if answer is None and call.race:

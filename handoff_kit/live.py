@@ -16,7 +16,7 @@ from rich.text import Text
 
 from handoff_kit.console import redirect_to_devnull
 from handoff_kit.text import clock, count, plural, size
-from handoff_runtime.outcome import signal_name
+from handoff_runtime.supervisor.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
 Say = Callable[[str], None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handoff_runtime.aws.transfer import Local
+from handoff_runtime.aws.transfer import LocalFile
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class UploadFiles:
 
     bucket: str
     prefix: str
-    files: tuple[Local, ...]
+    files: tuple[LocalFile, ...]
     notes: tuple[str, ...] = ()
 
 

@@ -12,20 +12,20 @@ import sys
 if __name__ == "__main__" and os.path.isdir(sys.path[0] or ".") and os.path.samefile(sys.path[0] or ".", "."):
     del sys.path[0]  # `python -m` put it there; a project's json.py is not to be taken for the library's
 
-from handoff_runtime.signals import Signals, end_when_told
+from handoff_runtime.supervisor.signals import Signals, end_on_signal
 
-end_when_told()  # before anything else is loaded
+end_on_signal()  # before anything else is loaded
 
-from handoff_runtime.errors import HandoffError, UsageError, inserted  # noqa: E402
+from handoff_runtime.errors import HandoffError, UsageError, mark_inserted  # noqa: E402
+from handoff_runtime.namedtuple import NamedTuple  # noqa: E402
 from handoff_runtime.pipeline import METERS  # noqa: E402
-from handoff_runtime.value import NamedTuple  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from handoff_runtime.local_store import Store
-    from handoff_runtime.store import Params
+    from handoff_runtime.params import Params
+    from handoff_runtime.store import Store
 
 USAGE = """usage: python -m handoff_runtime [COMMAND] [-d DATA] [--params FILE] [--meter rows|bytes|off]
                                   [--log-format text|json] [--progress-fd N] [--lifeline]
@@ -54,7 +54,7 @@ FORMATS = ("text", "json")
 STDERR = 2
 
 
-class Asked(NamedTuple):
+class CommandLine(NamedTuple):
     """The command line, completed by the environment."""
 
     command: str
@@ -67,7 +67,7 @@ class Asked(NamedTuple):
     no_state: bool = False
 
 
-def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) -> Asked:
+def parse_command_line(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) -> CommandLine:
     """Read the command line (argparse would cost a third of a start); UsageError names what is not understood."""
     found: dict[str, str] = {}
     words = iter([word for word in argv if word not in (LIFELINE, NO_STATE)])
@@ -90,7 +90,7 @@ def asked(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) ->
     if LIFELINE in argv and found.get("params") != "-":
         raise UsageError(f"argument {LIFELINE}: found without `--params -`, whose standard input it watches")
     command = found.get("command") or environ.get("COMMAND") or "run"
-    return Asked(
+    return CommandLine(
         command="run" if command == "default" else command,
         data=found.get("data", environ.get("DATA", "")),
         params=found.get("params"),
@@ -125,7 +125,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         sys.stdout.write(USAGE)
         return 0
     try:
-        line = asked(argv, environ, terminal=os.isatty(STDERR))
+        line = parse_command_line(argv, environ, terminal=os.isatty(STDERR))
         if line.data == "-":  # arguments of a process are seen by all
             data = sys.stdin.buffer.readline() if sys.stdin else b""
             line = line._replace(data=data.decode("utf-8", "surrogateescape"))
@@ -134,22 +134,22 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return _fail(error, str(error))
 
 
-def _load_and_run(line: Asked, environ: Mapping[str, str]) -> int:
+def _load_and_run(line: CommandLine, environ: Mapping[str, str]) -> int:
     """Choose the store, load the params from it, and run the command."""
     store: Store
     if line.params is None and environ.get("STACK_NAME"):
-        from handoff_runtime.aws.remote import Remote
-        from handoff_runtime.overlap import Given
+        from handoff_runtime.aws.store import AwsStore
+        from handoff_runtime.overlap import RunDeclined
 
         signals = Signals()
-        store = remote = Remote(environ, signals, lambda text: _say(line.log_format, text))
+        store = remote = AwsStore(environ, signals, lambda text: _say(line.log_format, text))
         try:
             params = store.load_params()
-        except Given as declined:
+        except RunDeclined as declined:
             return declined.exit_code
         environ = {**environ, **remote.origin}
     else:
-        from handoff_runtime.local_store import LocalStore
+        from handoff_runtime.store import LocalStore
 
         store = LocalStore(
             line.params,
@@ -163,32 +163,32 @@ def _load_and_run(line: Asked, environ: Mapping[str, str]) -> int:
     try:
         return _run(line, params, environ, signals, store)
     except HandoffError as error:
-        from handoff_runtime import mask, variables
+        from handoff_runtime import masking, placeholders
 
         try:
-            data = variables.parse_data(line.data)
+            data = placeholders.parse_data(line.data)
         except UsageError:
             data = {}
-        return _fail(error, mask.of_run(params, params.pipeline, environ, data).inserted(error.for_log()))
+        return _fail(error, masking.mask_for_run(params, params.pipeline, environ, data).inserted(error.for_log()))
 
 
-def _run(line: Asked, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
-    from handoff_runtime import run, variables
+def _run(line: CommandLine, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
+    from handoff_runtime import placeholders, run
 
-    data = variables.parse_data(line.data)
+    data = placeholders.parse_data(line.data)
     if line.command == "show_commands":
-        from handoff_runtime import show
+        from handoff_runtime import show_commands
         from handoff_runtime.terminal import safe_text
 
-        sys.stdout.write(safe_text(show.commands(params, data, environ)))
+        sys.stdout.write(safe_text(show_commands.render_commands(params, data, environ)))
         return 0
     if line.command != run.RUN:
-        from handoff_runtime import function
+        from handoff_runtime import functions
 
-        known = ("run", "show_commands", *function.names())
+        known = ("run", "show_commands", *functions.function_names())
         if line.command not in known:
             raise UsageError(
-                f"command {inserted(repr(line.command))}: not found, one of {', '.join(known)} expected",
+                f"command {mark_inserted(repr(line.command))}: not found, one of {', '.join(known)} expected",
                 "a function of your own is a public `def NAME(params, data)` in impl.py",
             )
     request = run.RunRequest(

@@ -19,7 +19,7 @@ OTHER_STARTS = tuple(
 STATS = ".artifacts/collector_stats.json"
 
 
-class Lines:
+class LineCount:
     """Counts lines; a last one without its newline counts."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Lines:
         return self._newlines + (self._last != b"\n")
 
 
-class Records:
+class RecordCount:
     """Counts RECORD messages, one JSON object a line (Singer specification)."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Count:
 
     def __init__(self) -> None:
         self._head = b""
-        self._counter: Lines | Records | None = None
+        self._counter: LineCount | RecordCount | None = None
 
     def add(self, block: bytes) -> None:
         """Count one block; the first line decides what a row is."""
@@ -84,21 +84,21 @@ class Count:
             self._head, block = self._head + block, self._head + block
             if b"\n" not in self._head and len(self._head) < BLOCK:
                 return
-            self._counter = chosen(self._head)
+            self._counter = counter_for(self._head)
         self._counter.add(block)
 
     def total(self) -> int:
         """Rows so far."""
         if self._counter is None:
-            self._counter = chosen(self._head)
+            self._counter = counter_for(self._head)
             self._counter.add(self._head)
         return self._counter.total()
 
 
-def chosen(head: bytes) -> Lines | Records:
+def counter_for(head: bytes) -> LineCount | RecordCount:
     """The counter that fits how the input begins."""
     singer = head.startswith(RECORD_STARTS + OTHER_STARTS) or message_type(head.split(b"\n", 1)[0]) in MESSAGES
-    return Records() if singer else Lines()
+    return RecordCount() if singer else LineCount()
 
 
 def copy(source: int, sink: int, count: Count) -> None:
@@ -115,7 +115,7 @@ def write_all(sink: int, block: bytes) -> None:
         view = view[os.write(sink, view) :]
 
 
-def store(rows: int) -> None:
+def write_stats(rows: int) -> None:
     """Leave the count where the author finds it."""
     beside = f"{STATS}.new"
     try:
@@ -137,9 +137,9 @@ def main() -> int:
     try:
         copy(0, 1, count)
     except BrokenPipeError:
-        store(count.total())
+        write_stats(count.total())
         return 141
-    store(count.total())
+    write_stats(count.total())
     return 0
 
 

@@ -40,7 +40,9 @@ def _unfit(fd: int, path: str, within: str | None) -> OSError | None:
     except OSError:  # no /proc: where its path leads to now
         place = os.path.realpath(path)
     if not is_below(place, within):
-        return OSError(errno.ELOOP, f"a link to {shown(place)} found, which is outside of {shown(within)}", path)
+        return OSError(
+            errno.ELOOP, f"a link to {display_path(place)} found, which is outside of {display_path(within)}", path
+        )
     return None
 
 
@@ -59,7 +61,7 @@ def read_file(path: str, within: str | None = None) -> bytes:
         return file.read()
 
 
-def leads_out(path: str, within: str) -> str | None:
+def target_outside(path: str, within: str) -> str | None:
     """Where a link leads, if that is outside of a directory (a real path)."""
     place = os.path.realpath(path)
     return None if place == within or is_below(place, within) else place
@@ -70,18 +72,18 @@ def is_below(place: str, directory: str) -> bool:
     return place.startswith(directory.rstrip("/") + "/")
 
 
-def shown(place: str) -> str:
+def display_path(place: str) -> str:
     """A real path as a person in the working directory would write it."""
     here = os.path.realpath(".")
     return os.path.relpath(place, here) if is_below(place, here) else place
 
 
-def note_outside(path: str, place: str, within: str) -> str:
+def outside_note(path: str, place: str, within: str) -> str:
     """What is said of a link that is left out."""
-    return f"note: {path}: a link to {shown(place)}, which is outside of {shown(within)}: left out"
+    return f"note: {path}: a link to {display_path(place)}, which is outside of {display_path(within)}: left out"
 
 
-def remove(path: str) -> None:
+def remove_tree(path: str) -> None:
     """Remove a file, a link or a directory with all in it, following no link (shutil would cost 3 ms of imports)."""
     if os.path.islink(path) or not os.path.isdir(path):
         if os.path.lexists(path):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 
-from handoff_runtime import keys
-from handoff_runtime.value import NamedTuple
+from handoff_runtime import s3_keys
+from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,20 +49,20 @@ def parse(content: bytes, shape: Shape) -> Parsed:
         return Parsed(None, "nested too deeply")
     except ValueError as error:
         return Parsed(None, f"no JSON ({error})" if content.strip() else "empty")
-    wrong = fault(found, shape)
+    wrong = find_damage(found, shape)
     return Parsed(None, wrong) if wrong else Parsed(found)
 
 
-def fault(found: object, shape: Shape) -> str:
+def find_damage(found: object, shape: Shape) -> str:
     """What is wrong with a value that should be an object of this shape; nothing where it is one."""
     if not isinstance(found, dict):
         return f"{KINDS.get(type(found), 'a number')} found, an object expected"
     missing = [name for name in sorted(shape.required) if name not in found]
-    odd = odd_fields(found, shape)
+    odd = invalid_fields(found, shape)
     return f"no {missing[0]} found" if missing else f"an odd value of {odd[0]} found" if odd else ""
 
 
-def odd_fields(found: Mapping[str, object], shape: Shape) -> list[str]:
+def invalid_fields(found: Mapping[str, object], shape: Shape) -> list[str]:
     """The fields whose values are not as they should be."""
     return [name for name, fits in shape.fields.items() if name in found and not fits(found[name])]
 
@@ -97,15 +97,15 @@ def optional(fits: Check) -> Check:
 
 
 def object_of(shape: Shape) -> Check:
-    return lambda value: not fault(value, shape)
+    return lambda value: not find_damage(value, shape)
 
 
 def list_of(shape: Shape) -> Check:
-    return lambda value: isinstance(value, list) and not any(fault(item, shape) for item in value)
+    return lambda value: isinstance(value, list) and not any(find_damage(item, shape) for item in value)
 
 
 _SUMMARY: Mapping[str, Check] = {
-    "run_id": keys.is_run_id,
+    "run_id": s3_keys.is_run_id,
     "environment": is_text,
     "command": is_text,
     "trigger": is_text,

@@ -8,7 +8,7 @@ OPEN, CLOSE = "\x02", "\x03"
 MARKED = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 
 
-def inserted(text: object) -> str:
+def mark_inserted(text: object) -> str:
     """A text from outside, marked as such in a message of ours: masking looks at nothing else of it (Mask.inserted)."""
     return f"{OPEN}{str(text).replace(OPEN, '').replace(CLOSE, '')}{CLOSE}"
 
@@ -24,7 +24,7 @@ class HandoffError(Exception):
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.message = MARKED.sub(r"\1", message)
         super().__init__(self.message)
-        self.marked = message if message != self.message else inserted(message)
+        self.marked = message if message != self.message else mark_inserted(message)
         self.hint = hint
 
     def for_log(self) -> str:

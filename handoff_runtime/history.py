@@ -10,7 +10,7 @@ import json
 import os
 
 from handoff_runtime import containment, damage
-from handoff_runtime.workspace import ARTIFACTS, RECORD, unwritable
+from handoff_runtime.workspace import ARTIFACTS, RECORD, unwritable_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,34 +38,34 @@ FIELDS = (
 )
 
 
-def entry(record: Mapping[str, Any]) -> dict[str, Any]:
+def summary(record: Mapping[str, Any]) -> dict[str, Any]:
     """The entry of a run in the index: a summary of its record, and how many rows reached the last stage."""
     stages = record["stages"]
     rows = stages[-1].get("rows_in") if stages else None
     return {**{name: record[name] for name in FIELDS}, "rows": rows, "state_replaced": record["state"]["replaced"]}
 
 
-def line(record: Mapping[str, Any]) -> bytes:
+def index_line(record: Mapping[str, Any]) -> bytes:
     """The entry of a record as a line of the index."""
-    return as_line(entry(record))
+    return encode_line(summary(record))
 
 
-def as_line(entry: Mapping[str, Any]) -> bytes:
+def encode_line(entry: Mapping[str, Any]) -> bytes:
     """An entry as a line of JSON."""
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
 
 
-def text(record: Mapping[str, Any]) -> bytes:
+def encode_record(record: Mapping[str, Any]) -> bytes:
     """The record as `run.json` holds it."""
     return json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
-def day(record: Mapping[str, Any]) -> str:
+def start_day(record: Mapping[str, Any]) -> str:
     """The day whose index a run belongs to: that of its start, UTC."""
     return str(record["started_at"])[:10]
 
 
-def note_killed() -> list[str]:
+def append_killed_run() -> list[str]:
     """Add the run before, if it was killed: who holds the lock knows that it does not go on any more.
 
     Returns notes of a record that cannot be read: this run replaces it, and the history says nothing of that one.
@@ -79,27 +79,27 @@ def note_killed() -> list[str]:
     if record is None:
         return [f"note: {RECORD}: the record of the run before cannot be read ({wrong}); this run replaces it"]
     if record["outcome"] == "running":
-        append({**record, "outcome": "killed"})
+        append_run({**record, "outcome": "killed"})
     return []
 
 
-def append(record: Mapping[str, Any], kept_runs: int = KEPT_RUNS) -> None:
+def append_run(record: Mapping[str, Any], kept_runs: int = KEPT_RUNS) -> None:
     """Add a run to the index of its day, and keep its record; the oldest records go."""
-    note(record)
+    append_line(record)
     directory = f"{RUNS}/{record['run_id']}"
     try:
         os.makedirs(directory, exist_ok=True)
         for old in sorted(os.listdir(RUNS))[:-kept_runs]:
-            containment.remove(f"{RUNS}/{old}")
-        containment.remove(f"{directory}/run.json")
+            containment.remove_tree(f"{RUNS}/{old}")
+        containment.remove_tree(f"{directory}/run.json")
         os.link(RECORD, f"{directory}/run.json")  # every run writes a new record, so this one does not change
     except OSError as error:
-        raise unwritable(str(error.filename or RUNS), error) from None
+        raise unwritable_error(str(error.filename or RUNS), error) from None
 
 
-def note(record: Mapping[str, Any]) -> None:
+def append_line(record: Mapping[str, Any]) -> None:
     """Add a run to the index of its day; one write(2) to the end, so that two runs' lines never mix."""
-    path, added = f"{INDEX}/{day(record)}.jsonl", line(record)
+    path, added = f"{INDEX}/{start_day(record)}.jsonl", index_line(record)
     try:
         os.makedirs(INDEX, exist_ok=True)
         index = containment.open_to_append(path)
@@ -111,4 +111,4 @@ def note(record: Mapping[str, Any]) -> None:
         finally:
             os.close(index)
     except OSError as error:
-        raise unwritable(str(error.filename or path), error) from None
+        raise unwritable_error(str(error.filename or path), error) from None

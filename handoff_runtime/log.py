@@ -12,7 +12,7 @@ import select
 import time
 
 from handoff_runtime import terminal
-from handoff_runtime.mask import Mask
+from handoff_runtime.masking import Mask
 from handoff_runtime.pipeline import RESERVED
 
 OURS = RESERVED

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from handoff_runtime import outcome
 from handoff_runtime.errors import BusyError
-from handoff_runtime.signals import STOPPING, Signals
+from handoff_runtime.supervisor import outcome
+from handoff_runtime.supervisor.signals import STOPPING, Signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
 
 
-class Given(Exception):  # noqa: N818  # no error: what was asked for: `overlap: skip`, or a signal
+class RunDeclined(Exception):  # noqa: N818  # no error: what was asked for: `overlap: skip`, or a signal
     """The run was given up before it began: skipped, or stopped while it waited. `fields` complete its record."""
 
     def __init__(self, word: str, exit_code: int, reason: str) -> None:
@@ -27,7 +27,7 @@ class Given(Exception):  # noqa: N818  # no error: what was asked for: `overlap:
         self.fields: dict[str, Any] = {"outcome": word, "exit": exit_code, "reason": reason}
 
 
-def take(mode: str, lock: Callable[[], Lock], signals: Signals, say: Callable[[str], None]) -> Lock:
+def acquire(mode: str, lock: Callable[[], Lock], signals: Signals, say: Callable[[str], None]) -> Lock:
     """Take the lock; where another run has it: fail (BusyError), skip (Given), or wait for it."""
     pause = FIRST_PAUSE
     while True:
@@ -38,13 +38,15 @@ def take(mode: str, lock: Callable[[], Lock], signals: Signals, say: Callable[[s
                 raise
             if mode == "skip":
                 say(f"skipped: {busy.message}")
-                raise Given("skipped", 0, busy.message) from None
+                raise RunDeclined("skipped", 0, busy.message) from None
             if pause == FIRST_PAUSE:
                 say(f"waiting: {busy.message}")
         until = time.monotonic() + pause
         while (left := until - time.monotonic()) > 0:
             for number in signals.take():
                 if number in STOPPING:
-                    raise Given("stopped", 128 + number, f"stopped by {outcome.signal_name(number)} while it waited")
+                    raise RunDeclined(
+                        "stopped", 128 + number, f"stopped by {outcome.signal_name(number)} while it waited"
+                    )
             time.sleep(min(left, FIRST_PAUSE))
         pause = min(LONGEST_PAUSE, 2 * pause)

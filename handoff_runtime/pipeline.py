@@ -6,7 +6,7 @@ import os.path
 import sys
 
 from handoff_runtime.errors import PipelineError
-from handoff_runtime.value import NamedTuple
+from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import os
 import time
 
 from handoff_runtime import workspace
-from handoff_runtime.execute import Figures
-from handoff_runtime.mask import Mask
-from handoff_runtime.outcome import Outcome
+from handoff_runtime.masking import Mask
+from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Pipeline, Stage
 from handoff_runtime.state import Snapshot
-from handoff_runtime.value import NamedTuple
+from handoff_runtime.supervisor.outcome import Outcome
+from handoff_runtime.supervisor.supervisor import StageFigures
 from handoff_runtime.workspace import RECORD
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-class Begun(NamedTuple):
+class RunStart(NamedTuple):
     """What is known when a run begins."""
 
     run_id: str
@@ -39,16 +39,16 @@ class Begun(NamedTuple):
     pipeline: Pipeline
 
 
-class Ended(NamedTuple):
+class RunEnd(NamedTuple):
     """How it went, in the words of the record."""
 
     outcome: Outcome
     culprit: str | None = None
     reason: str | None = None
-    figures: Sequence[Figures] = ()
+    figures: Sequence[StageFigures] = ()
 
 
-def running(begun: Begun, state_before: Snapshot | None, environ: Mapping[str, str]) -> dict[str, Any]:
+def start_record(begun: RunStart, state_before: Snapshot | None, environ: Mapping[str, str]) -> dict[str, Any]:
     """The record of a run that has begun."""
     return {
         "format": FORMAT,
@@ -58,8 +58,8 @@ def running(begun: Begun, state_before: Snapshot | None, environ: Mapping[str, s
         "command": begun.command,
         "trigger": begun.trigger,
         "attempt": 1,
-        "scheduled_at": stamp(begun.scheduled_at),
-        "started_at": stamp(begun.started_at),
+        "scheduled_at": timestamp(begun.scheduled_at),
+        "started_at": timestamp(begun.started_at),
         "ended_at": None,
         "seconds": None,
         "outcome": "running",
@@ -71,7 +71,7 @@ def running(begun: Begun, state_before: Snapshot | None, environ: Mapping[str, s
         "params_sha256": environ.get("PARAMS_SHA256"),
         "image_digest": environ.get("IMAGE_DIGEST"),
         "meter": begun.pipeline.meter,
-        "stages": [{"name": stage.name, "argv": shown(stage)} for stage in begun.pipeline.stages],
+        "stages": [{"name": stage.name, "argv": display_words(stage)} for stage in begun.pipeline.stages],
         "state": {
             "mode": begun.pipeline.state,
             "before": _snapshot(state_before),
@@ -81,8 +81,14 @@ def running(begun: Begun, state_before: Snapshot | None, environ: Mapping[str, s
     }
 
 
-def ended(
-    record: Mapping[str, Any], ended: Ended, now: float, seconds: float, state_after: Snapshot | None, *, replaced: bool
+def end_record(
+    record: Mapping[str, Any],
+    ended: RunEnd,
+    now: float,
+    seconds: float,
+    state_after: Snapshot | None,
+    *,
+    replaced: bool,
 ) -> dict[str, Any]:
     """The record of the same run at its end."""
     measured: list[dict[str, Any]] = []
@@ -105,7 +111,7 @@ def ended(
     unmeasured: list[dict[str, Any]] = [{} for _ in record["stages"][len(measured) :]]
     return {
         **record,
-        "ended_at": stamp(now),
+        "ended_at": timestamp(now),
         "seconds": round(seconds, 3),
         "outcome": ended.outcome.word,
         "exit": ended.outcome.exit,
@@ -116,31 +122,31 @@ def ended(
     }
 
 
-def write(record: Mapping[str, Any], mask: Mask) -> None:
+def write_record(record: Mapping[str, Any], mask: Mask) -> None:
     """Put the record in its place, whole, with every secret starred and half characters escaped."""
     beside = f"{RECORD}.new"
     try:
-        with open(workspace.fresh(beside), "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(masked(record, mask), file, indent=2, ensure_ascii=False)
+        with open(workspace.create_file(beside), "w", encoding="utf-8", errors="backslashreplace") as file:
+            json.dump(mask_record(record, mask), file, indent=2, ensure_ascii=False)
             file.write("\n")
         os.replace(beside, RECORD)
     except OSError as error:
-        raise workspace.unwritable(RECORD, error) from None
+        raise workspace.unwritable_error(RECORD, error) from None
 
 
-def masked(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+def mask_record(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
     """The record with its free texts masked; its ids, figures and own words must stay as the log has them."""
     texts = {"data": mask.data(record["data"]), "reason": record["reason"] and mask.inserted(record["reason"])}
     stages = [{**stage, "argv": mask.value(stage["argv"])} for stage in record["stages"]]
     return {**record, **texts, "stages": stages}
 
 
-def shown(stage: Stage) -> list[str]:
+def display_words(stage: Stage) -> list[str]:
     """The words of a stage as the author would know them."""
     return [stage.label] if stage.label != stage.argv[0] and stage.argv[0] != "sh" else list(stage.argv)
 
 
-def stamp(moment: float) -> str:
+def timestamp(moment: float) -> str:
     """Seconds since the epoch as UTC with milliseconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
 

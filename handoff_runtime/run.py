@@ -21,42 +21,30 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime import (
-    history,
-    kernel,
-    keys,
-    lifeline,
-    mask,
-    outcome,
-    overlap,
-    process,
-    record,
-    state,
-    variables,
-    workspace,
-)
-from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, inserted
-from handoff_runtime.execute import Execution, Figures, Result, Settings
-from handoff_runtime.grace import grace
+from handoff_runtime import history, masking, overlap, placeholders, record, s3_keys, state, workspace
+from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, mark_inserted
 from handoff_runtime.log import OURS, Log
-from handoff_runtime.mask import Mask
-from handoff_runtime.memory import Memory
-from handoff_runtime.outcome import Outcome
+from handoff_runtime.masking import Mask
+from handoff_runtime.namedtuple import NamedTuple
+from handoff_runtime.params import Params
 from handoff_runtime.pipeline import Pipeline
-from handoff_runtime.poller import Poller
-from handoff_runtime.process import Command
-from handoff_runtime.progress import Progress
-from handoff_runtime.signals import STOPPING, Signals
-from handoff_runtime.store import Params
-from handoff_runtime.value import NamedTuple
-from handoff_runtime.watchdog import Watchdog
+from handoff_runtime.supervisor import kernel, orphans, outcome, process
+from handoff_runtime.supervisor.event_loop import EventLoop
+from handoff_runtime.supervisor.oom import OomDetector
+from handoff_runtime.supervisor.outcome import Outcome
+from handoff_runtime.supervisor.process import Command
+from handoff_runtime.supervisor.progress import Progress
+from handoff_runtime.supervisor.shutdown import grace_seconds
+from handoff_runtime.supervisor.signals import STOPPING, Signals
+from handoff_runtime.supervisor.supervisor import PipelineResult, StageFigures, Supervisor, SupervisorSettings
+from handoff_runtime.supervisor.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from handoff_runtime.local_store import Store
+    from handoff_runtime.store import Store
 
 RUN = "run"
 LOG_FD = 2
@@ -87,14 +75,14 @@ class RunContext(NamedTuple):
     params: Params
     pipeline: Pipeline
     environ: Mapping[str, str]
-    settings: Settings
-    begun: record.Begun
+    settings: SupervisorSettings
+    begun: record.RunStart
     mask: Mask
     reads_state: bool  # whether a stage is given the state file
 
     def masked(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """A record as it may be written."""
-        return record.masked(document, self.mask)
+        return record.mask_record(document, self.mask)
 
 
 def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
@@ -102,8 +90,8 @@ def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals
     context = plan(request, params, environ, store.grace_share)
     try:
         lock = acquire(context, signals, store)
-    except overlap.Given as declined:
-        not_begun = {**record.running(context.begun, None, environ), **declined.fields}
+    except overlap.RunDeclined as declined:
+        not_begun = {**record.start_record(context.begun, None, environ), **declined.fields}
         store.append_history(context.masked(not_begun))
         return declined.exit_code
     try:
@@ -111,7 +99,7 @@ def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals
         document, seeded = start(context, log)
         ended, replaced = keep_state(context, ended or supervise(context, signals, store, log, lock), log)
         if seeded and not replaced:
-            state.withdraw()
+            state.remove_empty_state()
         return record_run(context, document, ended, log, store, replaced=replaced)
     finally:
         store.release()
@@ -121,19 +109,19 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
     """Give the run an id, and fill its placeholders."""
     now, data = time.time(), request.data
     whole = params.pipeline._replace(meter=request.meter or params.pipeline.meter)
-    due = variables.scheduled_at(data, now)
+    due = placeholders.scheduled_at(data, now)
     new_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
     run_id = str(data.get("run_id") or new_id)
-    if not keys.is_run_id(run_id):  # it names directories, and keys in S3
-        rule = f"at most {keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
-        shown = inserted(repr(run_id)) if len(run_id) <= keys.LONGEST_ID else f"of {len(run_id)} characters"
+    if not s3_keys.is_run_id(run_id):  # it names directories, and keys in S3
+        rule = f"at most {s3_keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
+        shown = mark_inserted(repr(run_id)) if len(run_id) <= s3_keys.LONGEST_ID else f"of {len(run_id)} characters"
         raise UsageError(f"data: run_id {shown} found, {rule} expected")
-    known = variables.values(data, whole, variables.Run(run_id, whole.project, whole.environment, due))
+    known = placeholders.known_values(data, whole, placeholders.RunNames(run_id, whole.project, whole.environment, due))
     if request.command != RUN:
-        from handoff_runtime import function
+        from handoff_runtime import functions
 
-        whole = function.pipeline(whole, request.command)
-    pipeline = variables.filled(whole, known)
+        whole = functions.function_pipeline(whole, request.command)
+    pipeline = placeholders.fill_pipeline(whole, known)
     read_whole = pipeline.state == state.SINGER
     if request.no_state:
         pipeline = pipeline._replace(state=state.NONE)
@@ -143,36 +131,36 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         params,
         pipeline,
         environ,
-        Settings(pipeline.meter, grace(environ) * grace_share, read_whole=read_whole),
-        record.Begun(run_id, request.command, trigger, due.timestamp(), now, data, pipeline),
-        mask.of_run(params, pipeline, environ, data),
-        any(state.is_given(stage.argv, stage.envs) for stage in pipeline.stages),
+        SupervisorSettings(pipeline.meter, grace_seconds(environ) * grace_share, read_whole=read_whole),
+        record.RunStart(run_id, request.command, trigger, due.timestamp(), now, data, pipeline),
+        masking.mask_for_run(params, pipeline, environ, data),
+        any(state.reads_state(stage.argv, stage.envs) for stage in pipeline.stages),
     )
 
 
 def acquire(context: RunContext, signals: Signals, store: Store) -> int:
     """Take the working directory, then the project where other machines see it; the descriptor of the former's lock."""
     mode, log = context.pipeline.overlap, _open_log(context, os.open(os.devnull, os.O_WRONLY))
-    lock = overlap.take(mode, workspace.take, signals, log.say)
-    document = context.masked(record.running(context.begun, None, context.environ))
-    overlap.take(mode, lambda: store.acquire(document, _inserting(log)), signals, log.say)
+    lock = overlap.acquire(mode, workspace.lock_directory, signals, log.say)
+    document = context.masked(record.start_record(context.begun, None, context.environ))
+    overlap.acquire(mode, lambda: store.acquire(document, _inserting(log)), signals, log.say)
     return lock
 
 
-def fetch(context: RunContext, store: Store) -> tuple[Log, record.Ended | None]:
+def fetch(context: RunContext, store: Store) -> tuple[Log, record.RunEnd | None]:
     """Prepare the working directory; the log, and how the run ended where the store ended it."""
-    state.bring_back()
-    notes = [*history.note_killed(), *workspace.prepare(context.params.files, store.local_files)]
-    log = _open_log(context, workspace.fresh(workspace.STDERR))
+    state.restore()
+    notes = [*history.append_killed_run(), *workspace.prepare(context.params.files, store.local_files)]
+    log = _open_log(context, workspace.create_file(workspace.STDERR))
     for note in notes:
-        log.say(inserted(note))
+        log.say(mark_inserted(note))
     try:
         store.fetch(_inserting(log), with_state=not context.request.no_state)
-    except overlap.Given as stopped:
-        return log, record.Ended(Outcome("stopped", stopped.exit_code, ()), reason=str(stopped))
+    except overlap.RunDeclined as stopped:
+        return log, record.RunEnd(Outcome("stopped", stopped.exit_code, ()), reason=str(stopped))
     except HandoffError as error:
         log.say(error.for_log())
-        return log, record.Ended(Outcome("failed", error.exit_code, ()), reason=error.marked)
+        return log, record.RunEnd(Outcome("failed", error.exit_code, ()), reason=error.marked)
     return log, None
 
 
@@ -181,14 +169,14 @@ def start(context: RunContext, log: Log) -> tuple[dict[str, Any], bool]:
     before = state.snapshot()
     if before and not before.bytes:
         log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
-    document = record.running(context.begun, before, context.environ)
-    record.write(document, context.mask)
+    document = record.start_record(context.begun, before, context.environ)
+    record.write_record(document, context.mask)
     if context.request.no_state:
         state.set_aside()
-    return document, state.seed(context.pipeline.state, given=context.reads_state)
+    return document, state.create_empty_state(context.pipeline.state, given=context.reads_state)
 
 
-def supervise(context: RunContext, signals: Signals, store: Store, log: Log, lock: int) -> record.Ended:
+def supervise(context: RunContext, signals: Signals, store: Store, log: Log, lock: int) -> record.RunEnd:
     """Run the stages while the store keeps the project ours; a project that another run took over is a failure."""
     store.begin(context.pipeline.state)
     ended = execute(context, signals, log, lock)
@@ -196,49 +184,51 @@ def supervise(context: RunContext, signals: Signals, store: Store, log: Log, loc
     return _failed(ended, error) if error else ended
 
 
-def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> record.Ended:
+def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> record.RunEnd:
     """Run the stages and judge them; what keeps them from running is an outcome too."""
     early = [number for number in signals.take() if number in STOPPING]
     if early:
-        return record.Ended(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
+        return record.RunEnd(Outcome("stopped", 128 + early[0], ()), reason="stopped before it began")
     stages = context.pipeline.stages
     try:
-        commands = [process.command(stage, context.environ) for stage in stages]
-        memory = Memory()
+        commands = [process.find_command(stage, context.environ) for stage in stages]
+        memory = OomDetector()
         ended = judge(context, run_stages(context, commands, signals, log, lock), memory)
     except HandoffError as error:
         log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
-        return record.Ended(Outcome("failed", error.exit_code, ()), culprit, error.marked)
+        return record.RunEnd(Outcome("failed", error.exit_code, ()), culprit, error.marked)
     name, failed = stages[-1].name, ended.outcome.verdicts[-1] == outcome.FAILED
     silent = failed and ended.figures[-1].silent  # some programs (dbt) say on stdout why they failed
     if silent and (output := workspace.tail(workspace.STDOUT, LAST_LINES, LAST_BYTES)):
         log.say(f"stage {name} failed without a word on stderr; its stdout ({workspace.STDOUT}) ends like this:")
         log.feed(name, output)
         log.end(name)
-    if ended.outcome.exit == outcome.UNREAD:
+    if ended.outcome.exit == outcome.EXIT_UNREAD:
         log.say("hint: a target must read its input to the end; for one that need not, write `state: all`")
     return ended
 
 
-def run_stages(context: RunContext, commands: Sequence[Command], signals: Signals, log: Log, lock: int) -> Result:
+def run_stages(
+    context: RunContext, commands: Sequence[Command], signals: Signals, log: Log, lock: int
+) -> PipelineResult:
     """Start the stages, watch them, and wait until nothing of them is left."""
     request, pipeline = context.request, context.pipeline
     if request.command == RUN:  # nothing to read, so that a run is the same where there is no terminal
         stdin = os.open(os.devnull, os.O_RDONLY)
     else:
-        from handoff_runtime import function
+        from handoff_runtime import functions
 
-        stdin = function.sent(context.params.document, request.data)
-    stdout = workspace.fresh(workspace.STDOUT)
+        stdin = functions.open_arguments(context.params.document, request.data)
+    stdout = workspace.create_file(workspace.STDOUT)
     kernel.adopt_orphans()
-    poller, watchdog = Poller(), Watchdog(lock, len(commands))
+    poller, watchdog = EventLoop(), Watchdog(lock, len(commands))
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:
-        lifeline.watch(poller, signals)
+        orphans.watch_lifeline(poller, signals)
     log.say(f"run {context.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
     try:
-        execution = Execution(context.settings, poller, signals, watchdog, log, progress.write if progress else None)
+        execution = Supervisor(context.settings, poller, signals, watchdog, log, progress.write if progress else None)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)
@@ -246,35 +236,35 @@ def run_stages(context: RunContext, commands: Sequence[Command], signals: Signal
         watchdog.stop()
 
 
-def judge(context: RunContext, result: Result, memory: Memory) -> record.Ended:
+def judge(context: RunContext, result: PipelineResult, memory: OomDetector) -> record.RunEnd:
     """Decide the outcome from how each stage ended, and say why in words."""
     endings = [figures.ending for figures in result.figures if figures.ending]
     judged = outcome.decide(endings, result.signal)
-    figures: Sequence[Figures] = result.figures
+    figures: Sequence[StageFigures] = result.figures
     if (meter := context.pipeline.meter) != "off":  # what the last stage wrote went through no link
         size, rows = workspace.measure(workspace.STDOUT, count_rows=meter == "rows")
         figures = (*figures[:-1], figures[-1]._replace(bytes_out=size, rows_out=rows))
     if judged.culprit is None:
         reason = f"stopped by {outcome.signal_name(result.signal)}" if result.signal else None
-        return record.Ended(judged, reason=reason, figures=figures)
+        return record.RunEnd(judged, reason=reason, figures=figures)
     name, ending = context.pipeline.stages[judged.culprit].name, endings[judged.culprit]
     # The exit code, by which a shell says that what it ran was killed.
-    why_killed = memory.why_killed() if judged.exit == outcome.KILLED else None
-    return record.Ended(judged, name, f"stage {name} {outcome.describe(ending, why_killed)}", figures)
+    why_killed = memory.why_killed() if judged.exit == outcome.EXIT_KILLED else None
+    return record.RunEnd(judged, name, f"stage {name} {outcome.describe(ending, why_killed)}", figures)
 
 
-def keep_state(context: RunContext, ended: record.Ended, log: Log) -> tuple[record.Ended, bool]:
+def keep_state(context: RunContext, ended: record.RunEnd, log: Log) -> tuple[record.RunEnd, bool]:
     """Replace the state if the run earned it; a run that cannot has failed, unless it had failed before."""
     mode, succeeded = context.pipeline.state, ended.outcome.word == "succeeded"
     try:
         if context.request.no_state:
-            state.bring_back()
+            state.restore()
         if not ended.figures:
             return ended, False
         if succeeded and mode == state.ALL and context.reads_state:
             _refuse_unreadable(context)
-        replaced = state.keep(mode, succeeded=succeeded)
-        if mode == state.SINGER and not replaced and (line := state.refused()):
+        replaced = state.replace_state(mode, succeeded=succeeded)
+        if mode == state.SINGER and not replaced and (line := state.first_other_line()):
             name, shown = context.pipeline.stages[-1].name, _shown(context, line)
             log.say(f"warning: state unchanged: stage {name} wrote no state to its stdout; its first line: {shown}")
     except StoreError as error:
@@ -284,16 +274,16 @@ def keep_state(context: RunContext, ended: record.Ended, log: Log) -> tuple[reco
 
 
 def record_run(
-    context: RunContext, document: Mapping[str, Any], ended: record.Ended, log: Log, store: Store, *, replaced: bool
+    context: RunContext, document: Mapping[str, Any], ended: record.RunEnd, log: Log, store: Store, *, replaced: bool
 ) -> int:
     """Write the record, store what the run left, and say how it went; the exit code."""
     now = time.time()
     seconds = now - context.begun.started_at
     exit_code = ended.outcome.exit
     try:
-        final = record.ended(document, ended, now, seconds, state.snapshot(), replaced=replaced)
-        record.write(final, context.mask)
-        history.append(context.masked(final))
+        final = record.end_record(document, ended, now, seconds, state.snapshot(), replaced=replaced)
+        record.write_record(final, context.mask)
+        history.append_run(context.masked(final))
         if error := store_run(context, final, log, store):
             ended = ended if exit_code else _failed(ended, error)
             exit_code = exit_code or error.exit_code
@@ -316,8 +306,8 @@ def store_run(context: RunContext, final: Mapping[str, Any], log: Log, store: St
         failed = {} if final["exit"] else {"outcome": "failed", "exit": error.exit_code, "reason": error.marked}
         corrected = {**final, **failed, "state": {**final["state"], "replaced": False}}
         try:
-            record.write(corrected, context.mask)
-            history.append(context.masked(corrected))
+            record.write_record(corrected, context.mask)
+            history.append_run(context.masked(corrected))
             store.record(context.masked(corrected))
         except StoreError as again:
             log.say(f"error: {again.marked}; the store's record of this run is not up to date")
@@ -332,19 +322,19 @@ def _open_log(context: RunContext, copy: int) -> Log:
 
 def _inserting(log: Log) -> Callable[[str], None]:
     """Lines of the store hold names and answers from outside: all of such a line is masked."""
-    return lambda line: log.say(inserted(line))
+    return lambda line: log.say(mark_inserted(line))
 
 
-def _failed(ended: record.Ended, error: HandoffError) -> record.Ended:
+def _failed(ended: record.RunEnd, error: HandoffError) -> record.RunEnd:
     return ended._replace(outcome=ended.outcome._replace(word="failed", exit=error.exit_code), reason=error.marked)
 
 
 def _refuse_unreadable(context: RunContext) -> None:
     """Refuse an output that a stage given the state file could not read in the next run."""
-    if found := state.unreadable():
+    if found := state.find_invalid_json():
         number, line = found
         shown = _shown(context, line)
-        what = inserted(shown) if shown else "nothing"
+        what = mark_inserted(shown) if shown else "nothing"
         message = f"{workspace.STDOUT}:{number}: found {what}, expected one JSON document"
         why = f"a stage is given {workspace.STATE}, which was not replaced"
         hint = "for a target that prints a state a line: `state: singer`; for an output that is no state: `state: none`"

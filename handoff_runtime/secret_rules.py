@@ -141,7 +141,7 @@ FORMS = (
 )
 
 
-def level(key: str) -> str:
+def secrecy(key: str) -> str:
     """What a key says of its value: SECRET, HARMLESS, or UNKNOWN."""
     words = split(key)
     if not words:
@@ -157,7 +157,7 @@ def level(key: str) -> str:
 
 def secret_part(key: str) -> str | None:
     """The part of a key that makes it secret, None where the key is not."""
-    return _part(split(key)) if level(key) == SECRET else None
+    return _part(split(key)) if secrecy(key) == SECRET else None
 
 
 def split(key: str) -> list[str]:
@@ -205,7 +205,7 @@ def is_placeholder(key: str, text: str) -> bool:
     return bool(re.fullmatch(VARIABLE, text) or re.fullmatch(REFERENCE, text))
 
 
-def credentials(text: str) -> Iterator[tuple[str, str]]:
+def find_credentials(text: str) -> Iterator[tuple[str, str]]:
     """The kind and the text of each credential that a text holds by its form; of a URL it is `user:password`."""
     for kind, marks, form in FORMS:
         if any(mark in text for mark in marks):

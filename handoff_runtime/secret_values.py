@@ -22,11 +22,11 @@ from handoff_runtime.secret_rules import (
     SCHEMES,
     SECRET,
     UNKNOWN,
-    credentials,
+    find_credentials,
     is_harmless,
     is_placeholder,
-    level,
     may_name_secret,
+    secrecy,
     split,
 )
 
@@ -83,10 +83,10 @@ PEM_ENDS = (
 
 def in_file(name: str, text: str) -> Iterator[str]:
     """The secrets of a file of `.local`; what has no key in it has the file's name for one."""
-    key = name if level(name) == SECRET else name.rpartition("/")[2].strip(".").partition(".")[0]
-    key = "" if level(key) == HARMLESS else key
+    key = name if secrecy(name) == SECRET else name.rpartition("/")[2].strip(".").partition(".")[0]
+    key = "" if secrecy(key) == HARMLESS else key
     text = text.strip(BLANK)
-    if level(key) == SECRET and "\n" not in text and text[:1] not in ("{", "["):
+    if secrecy(key) == SECRET and "\n" not in text and text[:1] not in ("{", "["):
         yield from _whole(key, text)
     secrets = _in_json(key, text, sensitive=True, depth=0)
     yield from _in_lines(key, text, sensitive=True, depth=0) if secrets is None else secrets
@@ -115,7 +115,7 @@ def in_words(words: Iterable[str]) -> Iterator[str]:
         if flag and not re.match(r"--?[a-z][a-z-]*(=|$)", word):
             yield from _in_text(flag, word, sensitive=False, depth=0)
         name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
-        flag = name.lstrip("-") if level(name) == SECRET else ""
+        flag = name.lstrip("-") if secrecy(name) == SECRET else ""
         yield from _in_text(flag, value if equals or not name else "", sensitive=False, depth=0)
         flag, before = "" if equals else flag, word
 
@@ -132,12 +132,12 @@ def _in_tree(key: str, value: object, *, sensitive: bool, depth: int) -> Iterato
     """The secrets of a JSON value; what is below a secret key is as sensitive as a file of `.local`."""
     if isinstance(value, dict):
         named = next((value[name] for name in ("name", "Name", "key", "Key") if isinstance(value.get(name), str)), "")
-        if level(named) == SECRET:
+        if secrecy(named) == SECRET:
             held = (value[name] for name in ("value", "Value") if name in value)
             yield from (secret for each in held for secret in _in_tree(named, each, sensitive=sensitive, depth=depth))
         is_plural = bool(PLURALS.intersection(split(key)[-1:]))
         for name, item in value.items():
-            below = sensitive or level(str(name)) == SECRET
+            below = sensitive or secrecy(str(name)) == SECRET
             its = key if is_plural and not isinstance(item, (dict, list)) else str(name)
             yield from _in_tree(its, item, sensitive=below, depth=depth)
     elif isinstance(value, list):
@@ -146,7 +146,7 @@ def _in_tree(key: str, value: object, *, sensitive: bool, depth: int) -> Iterato
     elif isinstance(value, str):
         yield from _in_text(key, value, sensitive=sensitive, depth=depth)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        text, said = str(value), level(key)
+        text, said = str(value), secrecy(key)
         unnamed = sensitive and said == UNKNOWN and len(text) >= SHORTEST_NUMBER
         if len(text) >= SHORTEST and (said == SECRET or unnamed):
             yield text
@@ -158,7 +158,7 @@ def _in_text(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[st
     if "PRIVATE KEY" in text:
         key = "private_key"
         text = text if "\n" in text else re.sub(PEM_ENDS, "\n", text)
-    said = level(key)
+    said = secrecy(key)
     below = sensitive or said == SECRET
     if depth < DEEPEST and text[:1] in ("{", "["):
         secrets = _in_json(key, text, sensitive=below, depth=depth + 1)
@@ -180,7 +180,7 @@ def _in_text(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[st
 
 def _parts(text: str) -> Iterator[str]:
     """The parts of a text with the form of a credential; of `user:password` the password, as it is and decoded."""
-    for kind, found in credentials(text):
+    for kind, found in find_credentials(text):
         separator = ":" if ":" in found else "/" if kind in (A_DSN, AN_ORACLE_URL) else "\0"
         _, _, password = found.partition(separator)
         yield from _worth(password or found)
@@ -230,7 +230,7 @@ def _in_lines(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[s
         while len(outer) > 1 and (outer[-1][0] > indent or (outer[-1][0] == indent and bare[0] not in "-]}")):
             outer.pop()
         if section := re.fullmatch(SECTION, bare):
-            outer = [(-1, section["key"] if level(section["key"]) == SECRET else key)]
+            outer = [(-1, section["key"] if secrecy(section["key"]) == SECRET else key)]
         elif opened := re.fullmatch(OPENED, bare):
             outer.append((indent, opened["key"]))
         else:
@@ -278,7 +278,7 @@ def _table(lines: list[str]) -> list[tuple[str, str]]:
 
 def _has_value(line: str) -> bool:
     """Whether a line holds a key and its value."""
-    if (whole := re.fullmatch(LINE, line)) and level(whole["key"]) == SECRET:
+    if (whole := re.fullmatch(LINE, line)) and secrecy(whole["key"]) == SECRET:
         return True
     if any(match["value"] for match in re.finditer(PAIR, line)):
         return True
@@ -301,16 +301,16 @@ def _in_item(key: str, line: str, *, sensitive: bool, depth: int) -> Iterator[st
 
 def _in_pairs(line: str, *, sensitive: bool, depth: int) -> Iterator[str]:
     """The secrets of the keys and values in a line, in whatever format."""
-    if (whole := re.fullmatch(LINE, line)) and level(whole["key"]) == SECRET:
+    if (whole := re.fullmatch(LINE, line)) and secrecy(whole["key"]) == SECRET:
         yield from (secret for text in _readings(whole["value"]) for secret in _whole(whole["key"], text))
     for match in re.finditer(PAIR, line):
         key, value = match["key"], match["value"]
         for reading in _readings(value):
             yield from _in_text(key, reading, sensitive=sensitive, depth=depth + 1)
-        if value and value[0] not in "'\"" and level(key) == SECRET:
+        if value and value[0] not in "'\"" and secrecy(key) == SECRET:
             yield from _in_rest(key, line[match.start("value") : match.start("value") + LONGEST_REST + 1])
     for match in re.finditer(OPTION, line):
-        if level(match["key"]) == SECRET:
+        if secrecy(match["key"]) == SECRET:
             yield from _whole(match["key"], match["value"].strip("\"'"))
     for match in re.finditer(BRACED, line):
         yield from _in_text(match["key"], match["value"].replace("}}", "}"), sensitive=sensitive, depth=depth + 1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 
-from handoff_runtime.errors import StoreError, inserted
-from handoff_runtime.value import NamedTuple
-from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT, fresh, open_left
+from handoff_runtime.errors import StoreError, mark_inserted
+from handoff_runtime.namedtuple import NamedTuple
+from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT, create_file, open_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,20 +43,20 @@ def snapshot() -> Snapshot | None:
 
     size = crc = 0
     try:
-        with open_left(STATE) as file:
+        with open_output(STATE) as file:
             while block := file.read(BLOCK):
                 size, crc = size + len(block), zlib.crc32(block, crc)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StoreError(
-            f"{STATE}: {inserted(error.strerror)}, a readable file expected",
+            f"{STATE}: {mark_inserted(error.strerror)}, a readable file expected",
             f"move it away, and put a state there: {STATE}",
         ) from None
     return Snapshot(size, f"{crc:08x}")
 
 
-def is_given(words: Sequence[str], envs: Mapping[str, str]) -> bool:
+def reads_state(words: Sequence[str], envs: Mapping[str, str]) -> bool:
     """Whether a command is given the state file by an option (`--state`, `-s`), in its words or in a shell text.
 
     A path without an option (`cat .artifacts/state`) is no sign of a Singer state: the file may hold any text.
@@ -75,7 +75,7 @@ def is_given(words: Sequence[str], envs: Mapping[str, str]) -> bool:
 _OPTION = r"""(?<![^\s'"(;|&`])(?:-s|--?[\w-]*state[\w-]*)[\s=\\]*['"]?([^\s'"();|&<>`]+)"""
 
 
-def seed(mode: str, *, given: bool) -> bool:
+def create_empty_state(mode: str, *, given: bool) -> bool:
     """Put an empty object where a tap will look for its state and there is none; whether it did.
 
     Singer taps are given `--state FILE` from the first run on, and fail where the file is missing or empty.
@@ -86,7 +86,7 @@ def seed(mode: str, *, given: bool) -> bool:
         with open(STATE, "wb") as file:
             file.write(SEED)
     except OSError as error:
-        raise StoreError(f"{STATE}: {inserted(error.strerror)}, a file one can write to expected") from None
+        raise StoreError(f"{STATE}: {mark_inserted(error.strerror)}, a file one can write to expected") from None
     return True
 
 
@@ -98,10 +98,10 @@ def set_aside() -> None:
         else:
             os.close(os.open(ASIDE, os.O_WRONLY | os.O_CREAT, 0o644))
     except OSError as error:
-        raise StoreError(f"{STATE}: {inserted(error.strerror)}, a file that can be set aside expected") from None
+        raise StoreError(f"{STATE}: {mark_inserted(error.strerror)}, a file that can be set aside expected") from None
 
 
-def bring_back() -> None:
+def restore() -> None:
     """Undo `set_aside`, of a run that was killed too, before it could."""
     try:
         if not os.path.lexists(ASIDE):
@@ -115,14 +115,14 @@ def bring_back() -> None:
     except OSError as error:
         hint = f"put it back by hand: mv {ASIDE} {STATE}"
         raise StoreError(
-            f"{ASIDE}: {inserted(error.strerror)}; it holds the state from before a run without state", hint
+            f"{ASIDE}: {mark_inserted(error.strerror)}; it holds the state from before a run without state", hint
         ) from None
 
 
-def withdraw() -> None:
+def remove_empty_state() -> None:
     """Take the empty object away again after a run that earned no state, unless a stage has put its own there."""
     try:
-        with open_left(STATE) as file:
+        with open_output(STATE) as file:
             untouched = file.read(len(SEED) + 1) == SEED
     except OSError:
         return
@@ -130,7 +130,7 @@ def withdraw() -> None:
         os.unlink(STATE)
 
 
-def keep(mode: str, *, succeeded: bool) -> bool:
+def replace_state(mode: str, *, succeeded: bool) -> bool:
     """Replace the state by what the last stage wrote; whether it was replaced.
 
     `all`: the whole output, of a run that succeeded and was not empty. `singer`: the last valid STATE line's
@@ -146,7 +146,7 @@ def keep(mode: str, *, succeeded: bool) -> bool:
         if first:
             _replace(first, blocks)
     except OSError as error:
-        raise StoreError(f"{STATE}: {inserted(error.strerror)}; the state before this run is kept") from None
+        raise StoreError(f"{STATE}: {mark_inserted(error.strerror)}; the state before this run is kept") from None
     return bool(first)
 
 
@@ -154,7 +154,7 @@ def _replace(first: bytes, rest: Iterator[bytes]) -> None:
     """Write beside, flush to the disk, rename over, flush the name: never a mix (rename(2), fsync(2))."""
     beside = f"{STATE}.new"
     try:
-        with open(fresh(beside), "wb") as file:
+        with open(create_file(beside), "wb") as file:
             file.write(first)
             file.writelines(rest)
             file.flush()
@@ -171,31 +171,31 @@ def _replace(first: bytes, rest: Iterator[bytes]) -> None:
         os.close(directory)
 
 
-def emitted() -> bytes | None:
+def last_emitted() -> bytes | None:
     """The last state that a Singer target has written so far; its last line may be unfinished, and does not count."""
     return _last_state(STDOUT, unfinished=False)
 
 
-def refused() -> bytes | None:
+def first_other_line() -> bytes | None:
     """The beginning of the first line on stdout that is no state; blank lines and empty states are passed over."""
     try:
-        with open_left(STDOUT) as file:
+        with open_output(STDOUT) as file:
             while line := file.readline(LONGEST_SHOWN):
                 if line.strip() and _state_value(line) is None:
                     return line.rstrip()
     except OSError as error:
-        raise StoreError(f"{STDOUT}: {inserted(error.strerror)}, a readable file expected") from None
+        raise StoreError(f"{STDOUT}: {mark_inserted(error.strerror)}, a readable file expected") from None
     return None
 
 
-def unreadable() -> tuple[int, bytes] | None:
+def find_invalid_json() -> tuple[int, bytes] | None:
     """The line of stdout, by number and content, from which on it is not one JSON document; None where it is one."""
     try:
-        with open_left(STDOUT) as file:
+        with open_output(STDOUT) as file:
             output = file.read(MOST_PARSED)
             whole = len(output) < MOST_PARSED
     except OSError as error:
-        raise StoreError(f"{STDOUT}: {inserted(error.strerror)}, a readable file expected") from None
+        raise StoreError(f"{STDOUT}: {mark_inserted(error.strerror)}, a readable file expected") from None
     if not whole:  # too large for memory: JSON Lines are known by their first line
         first, newline, rest = output.partition(b"\n")
         return (2, rest[:LONGEST_SHOWN]) if newline and _place_of_fault(first) is None else None
@@ -219,7 +219,7 @@ def _place_of_fault(output: bytes) -> int | None:
 
 
 def _read_blocks(path: str) -> Iterator[bytes]:
-    with open_left(path) as file:
+    with open_output(path) as file:
         while block := file.read(BLOCK):
             yield block
 
@@ -271,7 +271,7 @@ def _lines_backwards(path: str, *, unfinished: bool) -> Iterator[bytes]:
 
     What does not end in a brace is left out before it is put together, however long it is.
     """
-    with open_left(path) as file:
+    with open_output(path) as file:
         position = file.seek(0, os.SEEK_END)
         tail: list[bytes] = []  # of a line whose beginning is not read yet, from its end
         complete = unfinished

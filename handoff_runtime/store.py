@@ -1,81 +1,111 @@
-"""Where the params document comes from. Here: a file, or standard input; in AWS: Parameter Store."""
+"""The store of a run: the protocol, and the store of a run without AWS, which is the project's own directory.
+
+`aws.remote` has the store in AWS; `__main__` chooses one of the two.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
-
-from handoff_runtime import pipeline as pipelines
-from handoff_runtime.errors import PipelineError, StoreError, UsageError
-from handoff_runtime.pipeline import Pipeline
-from handoff_runtime.value import NamedTuple
+from handoff_runtime import history
+from handoff_runtime.params import load_params
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
 
-FORMAT = 1
+    from handoff_runtime.errors import StoreError
+    from handoff_runtime.params import Params
 
+    class Store(Protocol):
+        """Where a run finds its params, files and state, and leaves its artifacts, state and record.
 
-class ConfigFile(NamedTuple):
-    """One sensitive text file; `name` is its path below `.local` here and `.env/config` during the run."""
+        A run calls the methods in this order, some of them only if it gets there. All may raise StoreError but
+        `begin`, `settle` and `release`.
+        """
 
-    name: str
-    value: str
+        grace_share: float  # of the grace time, for the stages to end in; the store needs the rest
+        local_files: str | None  # the directory whose files the run is given; None where `fetch` brings them
 
+        def load_params(self) -> Params:
+            """Load the pipeline and its config, with references resolved."""
 
-class Params(NamedTuple):
-    """The params document: a pipeline and its config, one version together; `document` is it unread."""
+        def acquire(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
+            """Take the project for the run of this record; BusyError where another run has it."""
 
-    pipeline: Pipeline
-    files: tuple[ConfigFile, ...]
-    document: Mapping[str, Any]
+        def fetch(self, say: Callable[[str], None], /, *, with_state: bool) -> None:
+            """Bring files, artifacts and state into the working directory; `Given` when a signal stops it."""
 
+        def begin(self, state_mode: str, /) -> None:
+            """Leave signals to the run; keep the lease and the stored state up to date while the stages run."""
 
-def load(path: str | None, *, whole: bool = True) -> Params:
-    """Read the params from a file (`-`: standard input, of which only the first line where it is not `whole`)."""
-    if path is None:
-        raise UsageError("params: none given, a params document expected", "give one: --params FILE")
-    try:
-        if path != "-":
-            with open(path, "rb") as file:
-                content = file.read()
-        elif sys.stdin:
-            content = sys.stdin.buffer.read() if whole else sys.stdin.buffer.readline()
-        else:
-            content = b""
-    except OSError as error:
-        raise StoreError(
-            f"{path}: {error.strerror}, a params document expected",
-            "write one: `invoke params --output FILE`",
-        ) from None
-    return parse(content, "standard input" if path == "-" else path)
+        def settle(self) -> StoreError | None:
+            """End what `begin` started; the error if another run has taken the project over."""
 
+        def store(self, record: Mapping[str, Any], /) -> None:
+            """Store the artifacts, the record, and its line in the history."""
 
-def parse(content: bytes, where: str) -> Params:
-    """Read a params document (format 1)."""
-    try:
-        document = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise PipelineError(
-            f"{where}: not a params document ({error})", "write one: `invoke params --output FILE`"
-        ) from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise PipelineError(
-            f'{where}: an object with "format": {FORMAT} expected', "write one: `invoke params --output FILE`"
-        )
-    pipeline, files = pipelines.parse(document.get("pipeline")), document.get("files", [])
-    if not isinstance(files, list):
-        raise PipelineError("params.files: a list expected")
-    return Params(pipeline, tuple(_file(item) for item in files), document)
+        def store_state(self) -> None:
+            """Replace the stored state by the one in the working directory."""
+
+        def record(self, record: Mapping[str, Any], /) -> None:
+            """Replace the stored record, and add its line to the history: of a run the last line counts."""
+
+        def append_history(self, record: Mapping[str, Any], /) -> None:
+            """Add the line of a run that was skipped, or stopped before it began; it has no record."""
+
+        def release(self) -> None:
+            """Give the project back."""
 
 
-def _file(found: object) -> ConfigFile:
-    if not isinstance(found, dict) or not all(isinstance(found.get(key), str) for key in ("name", "value")):
-        raise PipelineError('params.files: objects with "name" and "value" expected')
-    file = ConfigFile(found["name"], found["value"])
-    parts = file.name.split("/")
-    if "\0" in file.name or any(part in ("", ".", "..") for part in parts):
-        raise PipelineError(f"params.files: name {file.name!r} found, a path that stays below .env/config expected")
-    return file
+REFERENCES = ("ssm:", "secretsmanager:")
+
+
+class LocalStore:
+    """The working directory: what a run needs is there, and what it leaves stays there, under the directory's lock."""
+
+    grace_share = 1.0
+    local_files: str | None = "files"
+
+    def __init__(
+        self, path: str | None, environ: Mapping[str, str], say: Callable[[str], None], *, whole: bool, resolve: bool
+    ) -> None:
+        self._path, self._environ, self._say, self._whole, self._resolve = path, environ, say, whole, resolve
+
+    def load_params(self) -> Params:
+        """Read the params document from a file or standard input; what its references refer to is in AWS."""
+        params = load_params(self._path, whole=self._whole)
+        if not self._resolve or not any(mark in file.value for file in params.files for mark in REFERENCES):
+            return params
+        from handoff_runtime.aws import references
+
+        return references.resolve_locally(params, self._environ, self._say)
+
+    def append_history(self, record: Mapping[str, Any], /) -> None:
+        """Add a line to the history; the record in the directory is another run's, and stays."""
+        history.append_line(record)
+
+    # The run itself takes the directory's lock, and writes state, record and history into it.
+
+    def acquire(self, _record: Mapping[str, Any], _say: Callable[[str], None], /) -> None:
+        pass
+
+    def fetch(self, _say: Callable[[str], None], /, *, with_state: bool) -> None:
+        pass
+
+    def begin(self, _state_mode: str, /) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
+
+    def store(self, _record: Mapping[str, Any], /) -> None:
+        pass
+
+    def store_state(self) -> None:
+        pass
+
+    def record(self, _record: Mapping[str, Any], /) -> None:
+        pass
+
+    def release(self) -> None:
+        pass

@@ -7,8 +7,8 @@ import fcntl
 import os
 
 from handoff_runtime import containment
-from handoff_runtime.errors import BusyError, StoreError, inserted
-from handoff_runtime.store import ConfigFile
+from handoff_runtime.errors import BusyError, StoreError, mark_inserted
+from handoff_runtime.params import ConfigFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ BLOCK = 1 << 18
 FIRST_PROCESS = "1"
 
 
-def take() -> int:
+def lock_directory() -> int:
     """Make `.artifacts` and hold its lock until we end, however we end; BusyError where another run holds it."""
     try:
         os.makedirs(ARTIFACTS, exist_ok=True)
         lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise unwritable(str(error.filename or ARTIFACTS), error) from None
+        raise unwritable_error(str(error.filename or ARTIFACTS), error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -73,12 +73,12 @@ def prepare(config: Iterable[ConfigFile], files: str | None = "files") -> list[s
         _clear(FILES)
         return _copy(files) if files and os.path.isdir(files) else []
     except OSError as error:
-        raise unwritable(error.filename or ".env", error) from None
+        raise unwritable_error(error.filename or ".env", error) from None
 
 
-def unwritable(path: str, error: OSError) -> StoreError:
+def unwritable_error(path: str, error: OSError) -> StoreError:
     """A place of ours that cannot be written; what is in the way of it is the user's to remove."""
-    message, hint = f"{path}: {inserted(error.strerror)}, a place one can write to expected", None
+    message, hint = f"{path}: {mark_inserted(error.strerror)}, a place one can write to expected", None
     if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO):
         parts = path.split("/")
         places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
@@ -87,19 +87,19 @@ def unwritable(path: str, error: OSError) -> StoreError:
     return StoreError(message, hint)
 
 
-def open_left(path: str) -> BinaryIO:
+def open_output(path: str) -> BinaryIO:
     """Open what stages have left in a directory; OSError where it is no file, or a link out of that directory."""
     return open(containment.open_file(path, os.path.realpath(os.path.dirname(path) or ".")), "rb")
 
 
-def fresh(path: str) -> int:
+def create_file(path: str) -> int:
     """A new file of that name, open to append; the one of the run before stays whole for its readers."""
     try:
         if os.path.lexists(path):
             os.unlink(path)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise unwritable_error(path, error) from None
 
 
 def tail(path: str, lines: int, most: int) -> bytes:
@@ -110,7 +110,7 @@ def tail(path: str, lines: int, most: int) -> bytes:
             file.seek(max(0, size - most))
             data = file.read(most)
     except OSError as error:
-        raise StoreError(f"{path}: {inserted(error.strerror)}, what the last stage wrote expected") from None
+        raise StoreError(f"{path}: {mark_inserted(error.strerror)}, what the last stage wrote expected") from None
     whole = data if size <= most else data.partition(b"\n")[2]
     return b"\n".join(whole.removesuffix(b"\n").split(b"\n")[-lines:])
 
@@ -118,7 +118,7 @@ def tail(path: str, lines: int, most: int) -> bytes:
 def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
     """Bytes of a file and, with `count_rows`, its lines; a last one without its newline counts."""
     try:
-        with open_left(path) as file:
+        with open_output(path) as file:
             if not count_rows:
                 return os.fstat(file.fileno()).st_size, None
             size, newlines, last = 0, 0, b"\n"
@@ -126,7 +126,7 @@ def measure(path: str, *, count_rows: bool) -> tuple[int, int | None]:
                 size, newlines, last = size + len(block), newlines + block.count(b"\n"), block[-1:]
             return size, newlines + (last != b"\n")
     except OSError as error:
-        raise StoreError(f"{path}: {inserted(error.strerror)}, what the last stage wrote expected") from None
+        raise StoreError(f"{path}: {mark_inserted(error.strerror)}, what the last stage wrote expected") from None
 
 
 def _copy(files: str) -> list[str]:
@@ -151,8 +151,8 @@ def _copy(files: str) -> list[str]:
 def _unfit(path: str, root: str) -> str | None:
     """Why a path below `files` is not copied."""
     if os.path.islink(path):
-        if place := containment.leads_out(path, root):
-            return containment.note_outside(path, place, root)
+        if place := containment.target_outside(path, root):
+            return containment.outside_note(path, place, root)
         parent, target = os.path.dirname(path), os.path.realpath(path)
         while parent and os.path.realpath(parent) != target:
             parent = os.path.dirname(parent)
@@ -166,8 +166,8 @@ def _unfit(path: str, root: str) -> str | None:
 def _clear(path: str) -> None:
     """Remove what an earlier run left; a link on the way to it that leads out of the project is not followed."""
     for place in (os.path.dirname(path), path):
-        if os.path.islink(place) and (place == path or containment.leads_out(place, os.path.realpath("."))):
+        if os.path.islink(place) and (place == path or containment.target_outside(place, os.path.realpath("."))):
             raise NotADirectoryError(errno.ENOTDIR, "a symbolic link found", place)
     if os.path.exists(path) and not os.path.isdir(path):
         raise NotADirectoryError(errno.ENOTDIR, "a file found", path)
-    containment.remove(path)
+    containment.remove_tree(path)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +13,8 @@ if TYPE_CHECKING:
 
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
-# Before tests/integration/conftest.py has the fixtures of these.
-pytest.register_assert_rewrite("account", "cloud", "ecs", "estate", "localstack", "stacks")
+pytest.register_assert_rewrite("doubles")
+pytest_plugins = ["doubles.fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,8 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Under xdist, remove what the workers built in docker once the last of them has ended."""
     if not getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
         return
-    sys.path.insert(0, str(Path(__file__).parent / "integration"))
-    from containers import LABELS, Engine, find_docker  # noqa: PLC0415  # no other run needs it here
+    from doubles.containers import LABELS, Engine, find_docker  # noqa: PLC0415  # no other run needs it here
 
     docker = find_docker()
     if isinstance(docker, Engine):

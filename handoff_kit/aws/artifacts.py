@@ -10,9 +10,9 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.steps import DeleteObjects
-from handoff_runtime import keys
+from handoff_runtime import s3_keys
 from handoff_runtime.aws import transfer
-from handoff_runtime.aws.listing import Item
+from handoff_runtime.aws.transfer import Item
 from handoff_runtime.terminal import safe_name
 
 CURRENT = "current"
@@ -28,12 +28,12 @@ def check_run_id(run: str) -> str:
 
 def artifacts_prefix(stack: Target, run: str) -> str:
     """The prefix of the artifacts of a run, or of the last run (`current` or empty)."""
-    return keys.artifacts(stack.name) if run in ("", CURRENT) else f"{run_prefix(stack, run)}artifacts/"
+    return s3_keys.artifacts(stack.name) if run in ("", CURRENT) else f"{run_prefix(stack, run)}artifacts/"
 
 
 def run_prefix(stack: Target, run: str) -> str:
     """The prefix of all that is stored of a run."""
-    return keys.run(stack.name, check_run_id(run))
+    return s3_keys.run(stack.name, check_run_id(run))
 
 
 def find_artifacts(stack: Target, run: str) -> list[Item]:
@@ -58,7 +58,7 @@ def download_artifacts(stack: Target, run: str, target: Path) -> None:
 
 def current_artifacts(stack: Target) -> list[Item]:
     """The artifacts of the last run but its state, which `state.clear` removes."""
-    return [item for item in find_artifacts(stack, "") if item.path != keys.STATE]
+    return [item for item in find_artifacts(stack, "") if item.path != s3_keys.STATE]
 
 
 def deletion_question(stack: Target, found: Sequence[Item]) -> str:

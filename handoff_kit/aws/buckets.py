@@ -9,7 +9,7 @@ from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.resource_names import BUCKET_MARK
 from handoff_kit.steps import ApiCall, ApiCalls
 from handoff_kit.text import plural
-from handoff_runtime.aws.clients import S3, Clients
+from handoff_runtime.aws.session import S3, Session
 
 NO_BUCKET = ("404", "NoSuchBucket")
 UNTAGGED = ("NoSuchTagSet", "NoSuchBucket")
@@ -17,7 +17,7 @@ CREATED_BY = "aws:cloudformation:stack-name"
 """A tag that only CloudFormation can set."""
 
 
-def bucket_exists(clients: Clients, bucket: str, account: str) -> bool:
+def bucket_exists(clients: Session, bucket: str, account: str) -> bool:
     """Whether the bucket exists; AWSError for one of another account."""
     try:
         with translate_store_errors():
@@ -34,7 +34,7 @@ def bucket_exists(clients: Clients, bucket: str, account: str) -> bool:
     return found is not None
 
 
-def is_created_by(clients: Clients, bucket: str, stack: str) -> bool:
+def is_created_by(clients: Session, bucket: str, stack: str) -> bool:
     """Whether a stack of this name created the bucket, by its tags."""
     with translate_store_errors():
         answer = clients.call_unless(UNTAGGED, S3, "get_bucket_tagging", Bucket=bucket) or {}
@@ -75,7 +75,7 @@ class StoredObjects:
         return f"s3://{self.bucket}/{self.prefix}: {more}{objects}, {versions}, {self.bytes:,} bytes{unfinished}"
 
 
-def read_stored_objects(clients: Clients, bucket: str, prefix: str, *, whole: bool) -> StoredObjects | None:
+def read_stored_objects(clients: Session, bucket: str, prefix: str, *, whole: bool) -> StoredObjects | None:
     """Count objects, with `whole` to the end; None where there is no bucket."""
     request = {"Bucket": bucket, "Prefix": prefix}
     with translate_store_errors():

@@ -10,13 +10,13 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.steps import ApiCall, ApiCalls
 from handoff_kit.text import plural
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.session import Session
 
 ECR = "ecr"
 NO_IMAGE = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
-def image_digest(clients: Clients, repository: str, tag: str) -> str | None:
+def image_digest(clients: Session, repository: str, tag: str) -> str | None:
     """The digest of a tag (sha256:...), which a push sets last; None where there is none."""
     request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with translate_store_errors():

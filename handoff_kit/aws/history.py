@@ -18,11 +18,11 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.text import count, duration, table
-from handoff_runtime import containment, damage, keys
+from handoff_runtime import containment, damage, s3_keys
 from handoff_runtime import history as index
-from handoff_runtime.aws.clients import S3
-from handoff_runtime.aws.together import each
-from handoff_runtime.outcome import signal_name
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.session import S3
+from handoff_runtime.supervisor.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
 HistoryLine = Mapping[str, Any]
@@ -100,22 +100,24 @@ def _history_of_last_run(place: ProjectPaths, say: Say) -> HistorySource:
     if record is None:
         say(f"note: projects/{place.name}/.artifacts/run.json: this record cannot be read ({wrong}): skipped")
         return HistorySource((), lambda _: [])
-    line = index.line(record)
-    return HistorySource((index.day(record),), lambda _: [line], None, "", say)
+    line = index.index_line(record)
+    return HistorySource((index.start_day(record),), lambda _: [line], None, "", say)
 
 
 def stored_history(stack: Target, say: Say) -> HistorySource:
     """The runs in S3: one listing, and one GET for each day."""
-    prefix = keys.history(stack.name)
+    prefix = s3_keys.history(stack.name)
     days = tuple(item.path.removesuffix(SUFFIX) for item in list_objects(stack, prefix))
 
     def read(day: str) -> bytes:
         found = stack.call_unless(
-            ("NoSuchKey",), S3, "get_object", Bucket=stack.bucket, Key=keys.history(stack.name, day)
+            ("NoSuchKey",), S3, "get_object", Bucket=stack.bucket, Key=s3_keys.history(stack.name, day)
         )
         return bytes(found["Body"].read()) if found else b""
 
-    return HistorySource(_of_days(days), lambda some: each(read, some, READS_AT_ONCE), stack, stack.shown(prefix), say)
+    return HistorySource(
+        _of_days(days), lambda some: map_concurrently(read, some, READS_AT_ONCE), stack, stack.shown(prefix), say
+    )
 
 
 def _of_days(names: Iterable[str]) -> tuple[str, ...]:

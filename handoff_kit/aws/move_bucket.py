@@ -18,12 +18,12 @@ from urllib.parse import urlencode
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import CopyProjectData
-from handoff_runtime import damage, keys
-from handoff_runtime.aws import lease, listing, transfer
-from handoff_runtime.aws.clients import S3, Clients
-from handoff_runtime.aws.digest import SHA256
-from handoff_runtime.aws.listing import Place
-from handoff_runtime.aws.together import each
+from handoff_runtime import damage, s3_keys
+from handoff_runtime.aws import lease, transfer
+from handoff_runtime.aws.checksum import SHA256
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.session import S3, Session
+from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import StoreError
 
 Say = Callable[[str], None]
@@ -70,7 +70,7 @@ def copy_project_data(step: CopyProjectData, target: Target, cleanup: ExitStack,
             raise lost[0]
         if lock:
             claim = json.dumps({**lock, "released": True}).encode()
-            target.call(S3, "put_object", Bucket=target.bucket, Key=keys.lease(target.name), Body=claim)
+            target.call(S3, "put_object", Bucket=target.bucket, Key=s3_keys.lease(target.name), Body=claim)
     say(f"copied: {count:,} objects have the same size and ETag in both buckets")
     cleanup.push(_conclusion(step, target, say))
 
@@ -94,13 +94,13 @@ def _conclusion(
 def _leased(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
     """Hold the project's lease; yields the claim of its lock before, and a list that gets an error if it is lost."""
     clients, lost = source.clients, list[Any]()
-    found = lease.look(clients, source.bucket, source.name)
+    found = lease.read_lease(clients, source.bucket, source.name)
     before = found.claim if found else {}
     taken = lease.acquire(clients, source.bucket, source.name, f"move-of-{source.project}")
-    if isinstance(taken, lease.Held):
+    if isinstance(taken, lease.HeldLease):
         message = f"bucket {source.bucket}: a run of project {source.project} is in progress: {taken}"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {source.options}")
-    heart = lease.Heart(clients.beside(patience=HEART_PATIENCE), taken, lost.append)
+    heart = lease.Heartbeat(clients.beside(patience=HEART_PATIENCE), taken, lost.append)
     try:
         yield ({**before, "dead": taken.claim.get("dead", [])} if before else {}), lost
     finally:
@@ -109,8 +109,8 @@ def _leased(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreError
 
 def _check_idle(target: Target) -> None:
     """Refuse a bucket in which a run of the project is in progress, of a task that was once deployed with it."""
-    found = lease.look(target.clients, target.bucket, target.name)
-    if found and not lease.free(found):
+    found = lease.read_lease(target.clients, target.bucket, target.name)
+    if found and not lease.is_free(found):
         message = f"bucket {target.bucket}: a run of project {target.project} is in progress there"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {target.options}")
 
@@ -128,10 +128,10 @@ def _check_target(target: Target, source: str, found: Mapping[str, ObjectSummary
     raise AWSError(message, f"look at them, then: {remove}; then: invoke deploy --move-bucket {target.options}")
 
 
-def _listed(clients: Clients, bucket: str, name: str) -> dict[str, ObjectSummary]:
+def _listed(clients: Session, bucket: str, name: str) -> dict[str, ObjectSummary]:
     """Every object of a project by its key, but the lock and our marker."""
-    apart = (keys.lease(name), f"{name}/{MARKER}")
-    found = listing.contents(clients, Place(bucket, f"{name}/"))
+    apart = (s3_keys.lease(name), f"{name}/{MARKER}")
+    found = transfer.list_objects(clients, Place(bucket, f"{name}/"))
     return {one["Key"]: ObjectSummary(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}
 
 
@@ -151,7 +151,7 @@ def _copy_all(target: Target, source: str, say: Say) -> int:
         ) -> tuple[tuple[str, str], str]:
             return (key, expected[key].etag), _settle(target, source, key, expected[key], there.get(key))
 
-        for number, (key, etag) in enumerate(each(settle, todo), 1):
+        for number, (key, etag) in enumerate(map_concurrently(settle, todo), 1):
             copies[key] = etag
             if number % PROGRESS == 0:
                 say(f"copied {number:,} of {len(todo):,}")
@@ -178,12 +178,12 @@ def _settle(target: Target, source: str, key: str, expected: ObjectSummary, foun
     return str(answer["CopyObjectResult"]["ETag"])
 
 
-def _sha256(clients: Clients, bucket: str, key: str) -> str:
+def _sha256(clients: Session, bucket: str, key: str) -> str:
     head = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=key)
     return str(head.get("Metadata", {}).get(SHA256, "")) if head else ""
 
 
-def _copy_in_parts(clients: Clients, bucket: str, key: str, size: int, origin: Mapping[str, Any]) -> str:
+def _copy_in_parts(clients: Session, bucket: str, key: str, size: int, origin: Mapping[str, Any]) -> str:
     """Copy a large object, with its metadata and tags; an upload that fails is given up."""
     source = origin["CopySource"]
     head = clients.call(S3, "head_object", **source)

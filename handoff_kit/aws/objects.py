@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.text import count, table, timestamp
-from handoff_runtime.aws import listing
-from handoff_runtime.aws.listing import Item, Place
+from handoff_runtime.aws import transfer
+from handoff_runtime.aws.transfer import Item, Place
 
 HEAD = ("PATH", "BYTES", "STORED")
 
@@ -21,7 +21,7 @@ def place_below(stack: Target, prefix: str) -> Place:
 def list_objects(stack: Target, prefix: str) -> list[Item]:
     """The objects below a prefix."""
     with translate_store_errors():
-        return list(listing.items(stack.clients, place_below(stack, prefix)))
+        return list(transfer.list_items(stack.clients, place_below(stack, prefix)))
 
 
 def table_below(stack: Target, prefix: str) -> str:

@@ -16,10 +16,19 @@ from handoff_kit.project import params_document as documents
 from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.steps import ApiCall, StoreParams
 from handoff_kit.text import table, timestamp
-from handoff_runtime import damage, mask, sealed, store
-from handoff_runtime.aws.clients import SSM
-from handoff_runtime.mask import STARS
-from handoff_runtime.store import Params
+from handoff_runtime import damage, masking
+from handoff_runtime.aws.session import SSM
+from handoff_runtime.masking import STARS
+from handoff_runtime.params import (
+    FORMAT,
+    FORMATS,
+    MARK,
+    Params,
+    decode_params,
+    encode_params,
+    parse_params,
+    required_tier,
+)
 from handoff_runtime.terminal import safe_name
 
 Say = Callable[[str], None]
@@ -81,7 +90,7 @@ def find_replaceable_params(stack: Target) -> StoredParams | DamagedParams | Non
     except AWSError:
         answer = stack.call(SSM, "get_parameter", Name=stack.parameter, WithDecryption=True)
         text = answer["Parameter"]["Value"]
-        if text.startswith(tuple(f"{sealed.MARK}{form}:" for form in sealed.FORMATS)):
+        if text.startswith(tuple(f"{MARK}{form}:" for form in FORMATS)):
             return DamagedParams(answer["Parameter"]["Version"])
         raise
 
@@ -100,15 +109,15 @@ def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) 
         return None
     where = f"parameter {stack.parameter}"
     with translate_store_errors():
-        content = sealed.unseal(answer["Parameter"]["Value"])
+        content = decode_params(answer["Parameter"]["Value"])
         document = damage.parse(content, damage.ANY).value
         if document is None or "pipeline" not in document:
             hint = f"see who stored it: aws ssm get-parameter-history --name {stack.parameter}"
             raise AWSError(f"{where}: found no params document", hint)
-        if document.get("format") != store.FORMAT:
-            message = f"{where}: found params of format {document.get('format')!r}, expected {store.FORMAT}"
+        if document.get("format") != FORMAT:
+            message = f"{where}: found params of format {document.get('format')!r}, expected {FORMAT}"
             raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
-        return StoredParams(answer["Parameter"]["Version"], store.parse(content, where))
+        return StoredParams(answer["Parameter"]["Version"], parse_params(content, where))
 
 
 def _of_another(stack: Target, project: str) -> ProjectError:
@@ -166,10 +175,10 @@ def plan_push(
 
 def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
-    text = sealed.seal(document)
+    text = encode_params(document)
     with translate_store_errors():
-        tier = sealed.tier(document, text, advanced=advanced)
-    form = "compressed" if text.startswith(sealed.MARK) else "plain"
+        tier = required_tier(document, text, advanced=advanced)
+    form = "compressed" if text.startswith(MARK) else "plain"
     size = len(text.encode())
     request = {
         "Name": stack.parameter,
@@ -247,7 +256,7 @@ def mask_document(params: Params) -> dict[str, Any]:
     settings = [*pipeline.vars.items(), *pipeline.envs.items()]
     settings += [item for stage in pipeline.stages for item in stage.envs.items()]
     names = {pipeline.project, pipeline.environment, *(stage.name for stage in pipeline.stages)}
-    hidden = mask.mask(params.files, settings, names)
+    hidden = masking.build_mask(params.files, settings, names)
     files = [{"name": file.name, "value": _starred(file.value)} for file in params.files]
     shown = hidden.value(params.document["pipeline"])
     return {**params.document, "pipeline": shown, "files": files}

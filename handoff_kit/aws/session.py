@@ -12,13 +12,13 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.resource_names import NamedBucket
-from handoff_runtime.aws import clients as connections
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws import session as connections
+from handoff_runtime.aws.session import Session
 
 Say = Callable[[str], None]
 
 
-def open_session(environ: Mapping[str, str], say: Say) -> Clients:
+def open_session(environ: Mapping[str, str], say: Say) -> Session:
     """A session for the credentials and the region of the environment; nothing is called yet.
 
     Buckets must belong to the account of the credentials, or to the one that S3_BUCKET_OWNER names.
@@ -27,13 +27,13 @@ def open_session(environ: Mapping[str, str], say: Say) -> Clients:
         return connections.connect(environ, say, owner=resource_names.bucket_owner_from_environment(environ))
 
 
-def account_of(clients: Clients) -> str:
+def account_of(clients: Session) -> str:
     """The account of the credentials, twelve digits."""
     with translate_store_errors():
         return clients.account()
 
 
-def describe_location(clients: Clients) -> str:
+def describe_location(clients: Session) -> str:
     """Account and region, for messages; one call."""
     return f"account {account_of(clients)}, region {clients.region}"
 
@@ -71,7 +71,7 @@ def target_from_project(
 
 
 def target_by_name(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Clients, bucket: str
+    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session, bucket: str
 ) -> Target:
     """The place of a local project by its names; nothing is called."""
     name = resource_names.stack_from_environment(environ) or resource_names.stack_name(place.name, environment)

@@ -15,9 +15,9 @@ from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.steps import ApiCall, Conflict
 from handoff_kit.text import count, table, timestamp
-from handoff_runtime import keys
-from handoff_runtime.aws import digest, lease
-from handoff_runtime.aws.clients import S3
+from handoff_runtime import s3_keys
+from handoff_runtime.aws import checksum, lease
+from handoff_runtime.aws.session import S3
 
 HEAD = ("VERSION", "STORED", "BYTES", "WHAT")
 UNVERSIONED = "null"
@@ -39,7 +39,7 @@ class State:
 
 def find_state(stack: Target, version: str = "") -> State | None:
     """The current state, or one version of it; None where there is none."""
-    request = {"Bucket": stack.bucket, "Key": keys.state(stack.name), **({"VersionId": version} if version else {})}
+    request = {"Bucket": stack.bucket, "Key": s3_keys.state(stack.name), **({"VersionId": version} if version else {})}
     answer = stack.call_unless(NO_VERSION if version else NO_KEY, S3, "get_object", **request)
     if answer is None:
         return None
@@ -65,7 +65,7 @@ def no_state_error(stack: Target) -> AWSError:
 
 def state_url(stack: Target) -> str:
     """s3://BUCKET/KEY of the state."""
-    return stack.shown(keys.state(stack.name))
+    return stack.shown(s3_keys.state(stack.name))
 
 
 def _versions(stack: Target) -> str:
@@ -74,7 +74,7 @@ def _versions(stack: Target) -> str:
 
 def state_history(stack: Target) -> str:
     """A table of the versions and delete markers, the newest first; empty where there is none."""
-    key = keys.state(stack.name)
+    key = s3_keys.state(stack.name)
     pages = stack.pages(S3, "list_object_versions", Bucket=stack.bucket, Prefix=key)
     both = (version for page in pages for kind in ("Versions", "DeleteMarkers") for version in page.get(kind, ()))
     versions = [version for version in both if version["Key"] == key]
@@ -130,9 +130,9 @@ def plan_put_state(
     condition = {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}
     checks = {
         "ContentMD5": b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
-        "Metadata": {digest.SHA256: hashlib.sha256(content).hexdigest()},
+        "Metadata": {checksum.SHA256: hashlib.sha256(content).hexdigest()},
     }
-    request = {"Bucket": stack.bucket, "Key": keys.state(stack.name), "Body": content, **checks, **condition}
+    request = {"Bucket": stack.bucket, "Key": s3_keys.state(stack.name), "Body": content, **checks, **condition}
     return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(stack, again)),)
 
 
@@ -145,7 +145,7 @@ def plan_restore_state(stack: Target, version: State, seen: State | None) -> tup
 
 def plan_clear_state(stack: Target, seen: State) -> tuple[ApiCall, ...]:
     """The call that deletes the state; a bucket with versions keeps it."""
-    request = {"Bucket": stack.bucket, "Key": keys.state(stack.name), "IfMatch": seen.etag}
+    request = {"Bucket": stack.bucket, "Key": s3_keys.state(stack.name), "IfMatch": seen.etag}
     return (
         ApiCall(
             f"delete {state_url(stack)} ({len(seen.content):,} bytes)", S3, "delete_object", request, _conflict(stack)
@@ -183,5 +183,5 @@ def run_in_progress(stack: Target) -> str | None:
 def lock_holder(stack: Target) -> str | None:
     """The id of the run that holds the lock of the project; AWSError where the lock cannot be read."""
     with translate_store_errors():
-        found = lease.look(stack.clients, stack.bucket, stack.name)
-    return None if found is None or lease.free(found) else str(found.claim.get("run_id", "?"))
+        found = lease.read_lease(stack.clients, stack.bucket, stack.name)
+    return None if found is None or lease.is_free(found) else str(found.claim.get("run_id", "?"))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from handoff_kit.errors import translate_store_errors
-from handoff_runtime import keys
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime import s3_keys
+from handoff_runtime.aws.session import Session
 from handoff_runtime.terminal import safe_name
 
 
@@ -24,12 +24,12 @@ class Target:
     name: str
     bucket: str
     options: str
-    clients: Clients
+    clients: Session
 
     @property
     def parameter(self) -> str:
         """The name of the parameter that holds the params document."""
-        return keys.parameter(self.name)
+        return s3_keys.parameter(self.name)
 
     @property
     def bucket_owner(self) -> str:

@@ -14,7 +14,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.deploy.desired import DesiredProject
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import CopyProjectData
-from handoff_runtime.aws.transfer import Plan
+from handoff_runtime.aws.transfer import UploadPlan
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class CurrentState:
     region: str
     is_image_pushed: bool
     params: StoredParams | DamagedParams | None
-    files: Plan
+    files: UploadPlan
     move: CopyProjectData | None = None
 
 

@@ -37,7 +37,7 @@ from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
 from handoff_kit.steps import StoreParams
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import HandoffError
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -51,7 +51,7 @@ class NotDeployedError(HandoffError):
 class DeployContext:
     """What several projects have in common while they are deployed; `builder` is called when an image is built."""
 
-    clients: Clients
+    clients: Session
     account: str
     environ: Mapping[str, str]
     builder: Callable[[], Builder]

@@ -17,7 +17,7 @@ from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, r
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import ApiCall, ApiCalls, CheckNoRunningTasks, DeleteStack, Step
 from handoff_kit.text import plural
-from handoff_runtime.aws.clients import SSM
+from handoff_runtime.aws.session import SSM
 from handoff_runtime.terminal import safe_name
 
 Say = Callable[[str], None]

@@ -24,8 +24,8 @@ from handoff_kit.deploy.destroy import destroy_command, print_inventory, verify_
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import ApiCall, ApiCalls, DeleteStack, Step
 from handoff_kit.text import plural
-from handoff_runtime import keys
-from handoff_runtime.aws.clients import S3, SSM, Clients
+from handoff_runtime import s3_keys
+from handoff_runtime.aws.session import S3, SSM, Session
 
 PROJECT, ENVIRONMENT = "handoff:project", "handoff:environment"
 PARAMETERS_PER_CALL = 10
@@ -46,7 +46,7 @@ class SharedInventory:
     parameters: tuple[str, ...]
 
 
-def shared_target(clients: Clients, environment: str, account: str) -> Target:
+def shared_target(clients: Session, environment: str, account: str) -> Target:
     """The shared stack of an environment, which is of no project."""
     options = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
     bucket = resource_names.bucket(environment, account, clients.region)
@@ -138,12 +138,12 @@ def _has_own_bucket(target: Target, stack: StackDescription | None) -> bool:
     return stack is not None and detail.get("PhysicalResourceId") == target.bucket
 
 
-def _parameters(clients: Clients, bucket: StoredObjects) -> tuple[str, ...]:
+def _parameters(clients: Session, bucket: StoredObjects) -> tuple[str, ...]:
     """The params of projects whose data is in the bucket: `destroy --project` keeps both, or neither."""
     stacks = sorted({key.partition("/")[0] for key, _ in bucket.versions if "/" in key})
     found: list[str] = []
     with translate_store_errors():
-        for some in _chunks([keys.parameter(stack) for stack in stacks]):
+        for some in _chunks([s3_keys.parameter(stack) for stack in stacks]):
             answer = clients.call(SSM, "get_parameters", Names=some)
             found += (one["Name"] for one in answer["Parameters"])
     return tuple(found)

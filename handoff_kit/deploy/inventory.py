@@ -10,7 +10,7 @@ from handoff_kit.aws.buckets import StoredObjects
 from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, StackDescription, check_owner, describe_stack
 from handoff_kit.aws.ecr import StoredImages
 from handoff_kit.aws.target import Target
-from handoff_runtime.aws.clients import SSM
+from handoff_runtime.aws.session import SSM
 
 LOGS = "logs"
 NO_PARAMETER = ("ParameterNotFound",)

@@ -35,7 +35,7 @@ from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.steps import DeleteStack, DeployStack, WriteFile
 from handoff_kit.text import did_you_mean
-from handoff_runtime.store import ConfigFile
+from handoff_runtime.params import ConfigFile
 
 
 @dataclass(frozen=True)

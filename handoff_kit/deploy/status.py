@@ -24,11 +24,11 @@ from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.text import timestamp
-from handoff_runtime import keys
+from handoff_runtime import s3_keys
 from handoff_runtime.aws import lease
-from handoff_runtime.aws.clients import SSM, Clients
-from handoff_runtime.aws.lease import Found
-from handoff_runtime.aws.together import each
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.lease import StoredLease
+from handoff_runtime.aws.session import SSM, Session
 from handoff_runtime.errors import HandoffError, StoreError
 
 UP_TO_DATE, OUT_OF_DATE, ABSENT, UNKNOWN = "up to date", "out of date", "none", "unknown"
@@ -39,7 +39,7 @@ FINGERPRINTS_AT_ONCE, LOCKS_AT_ONCE = 4, 16
 PARAMETERS_PER_PAGE = 50
 """AWS Systems Manager API Reference, DescribeParameters."""
 
-Lock = Found | str | None
+Lock = StoredLease | str | None
 """The lock of a project, which names its last run: None where it never ran, a text why it cannot be read."""
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ class ProjectDetail:
 
 
 def read_statuses(
-    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], clients: Clients
+    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], clients: Session
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
     """All projects, and notes of what could not be read: a call a project, and a few for all of them."""
     if resource_names.stack_from_environment(environ) and len(places) > 1:
@@ -140,7 +140,7 @@ def read_statuses(
 
 
 def read_status(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Clients
+    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
     """One project with its files and tasks, and notes of what could not be read."""
     name = target_by_name(place, environment, environ, clients, "").name
@@ -155,7 +155,7 @@ def read_status(
     return status, ProjectDetail(_compare_files(local, targets[0]), running), notes
 
 
-def _read_account(clients: Clients, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
+def _read_account(clients: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
     """All stacks with a prefix, or only those of these names; and the parameters with the prefix."""
     if stack_names:
         stacks = [found for name in stack_names if (found := describe_existing(clients, name))]
@@ -168,7 +168,7 @@ def _read_account(clients: Clients, prefix: str, stack_names: Sequence[str] = ()
         return AccountSnapshot(by_name, notes=(str(error),))
 
 
-def _params_versions(clients: Clients, prefix: str) -> dict[str, ParamsVersion]:
+def _params_versions(clients: Session, prefix: str) -> dict[str, ParamsVersion]:
     filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
     with translate_store_errors():
         pages = list(
@@ -212,7 +212,7 @@ def _targets(
     projects: Sequence[LocalProject],
     environment: str,
     environ: Mapping[str, str],
-    clients: Clients,
+    clients: Session,
     account: AccountSnapshot,
 ) -> tuple[list[Target], tuple[str, ...]]:
     """Each project with the bucket it is deployed with, and a note of each whose file or variable names another.
@@ -246,11 +246,11 @@ def _statuses(
     now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
     unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
-        f"note: {target.shown(keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
+        f"note: {target.shown(s3_keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
         for target, lock in zip(targets, locks, strict=True)
-        if isinstance(lock, Found) and lock.damage
+        if isinstance(lock, StoredLease) and lock.damage
     ]
-    found = each(
+    found = map_concurrently(
         lambda one: compare_project(*one, account, now, read_params=_read_params),
         zip(projects, targets, locks, strict=True),
         FINGERPRINTS_AT_ONCE,
@@ -267,11 +267,11 @@ def _read_locks(targets: Sequence[Target], account: AccountSnapshot) -> list[Loc
         if not target.bucket:
             return ""
         try:
-            return lease.look(target.clients, target.bucket, target.name)
+            return lease.read_lease(target.clients, target.bucket, target.name)
         except StoreError as error:
             return str(error)
 
-    return list(each(read, targets, LOCKS_AT_ONCE))
+    return list(map_concurrently(read, targets, LOCKS_AT_ONCE))
 
 
 def _read_params(target: Target) -> Mapping[str, Any] | None:
@@ -350,13 +350,13 @@ def _next_time(entry: ScheduleSummary, now: datetime) -> datetime | None:
     return found[0] if found else None
 
 
-def _last_run(lock: Found | None) -> Mapping[str, Any] | None:
+def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
     """The last run by the entry in its lock; one whose lease expired unreleased was killed."""
     if lock is None or not isinstance(entry := lock.claim.get("entry"), dict):
         return None
     if lock.claim.get("released"):
         return entry
-    return {**entry, "outcome": KILLED if lease.free(lock) else RUNNING}
+    return {**entry, "outcome": KILLED if lease.is_free(lock) else RUNNING}
 
 
 def _compare_files(local: LocalProject, target: Target) -> str:

@@ -18,7 +18,7 @@ from handoff_kit.paths import ProjectPaths, project_names
 from handoff_kit.project.deploy_settings import Statement
 from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Keep, Project
-from handoff_runtime import keys
+from handoff_runtime import s3_keys
 
 FREE_STORAGE = 20  # GiB; a task definition names only a larger one
 MOST_RULES = 1000
@@ -61,7 +61,7 @@ def render_registry_template(root: Path, project: str, stack: str, environment: 
 
 def render_task_template(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
     """The template of a project's task stack."""
-    deploy, runs = loaded.deploy, keys.run(stack, "").removesuffix("/")
+    deploy, runs = loaded.deploy, s3_keys.run(stack, "").removesuffix("/")
     values = {
         "stack": stack,
         "family": resource_names.family(stack),
@@ -70,7 +70,7 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
         "log_group": resource_names.log_group(stack),
         "log_prefix": resource_names.log_prefix(),
         "role_path": resource_names.role_path(stack),
-        "parameter": keys.parameter(stack),
+        "parameter": s3_keys.parameter(stack),
         "topic": resource_names.topic(environment),
         "project": project,
         "environment": environment,
@@ -78,7 +78,7 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
         "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
         "own_group": deploy.vpc is not None and not deploy.security_groups,
         # the keys that a run may write; the files of a project are only read by it
-        "written": (keys.lease(stack), f"{keys.artifacts(stack)}*", f"{runs}*", f"{keys.history(stack)}*"),
+        "written": (s3_keys.lease(stack), f"{s3_keys.artifacts(stack)}*", f"{runs}*", f"{s3_keys.history(stack)}*"),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
@@ -102,16 +102,16 @@ class LifecycleRule:
 
 def lifecycle_rules(stack: str, keep: Keep) -> tuple[LifecycleRule, ...]:
     """How long the bucket keeps what the runs of a project store there."""
-    runs, history = keys.run(stack, "").removesuffix("/"), keys.history(stack)
+    runs, history = s3_keys.run(stack, "").removesuffix("/"), s3_keys.history(stack)
     # artifacts, files and the lock begin with a dot and share a rule, since a bucket has few
-    replaced = LifecycleRule(f"{stack}-lock", keys.lease(stack), None, 1)  # each heartbeat replaces it
+    replaced = LifecycleRule(f"{stack}-lock", s3_keys.lease(stack), None, 1)  # each heartbeat replaces it
     if keep.artifacts is not None:
         replaced = LifecycleRule(f"{stack}-replaced", f"{stack}/.", None, keep.artifacts)
     return (
         *([LifecycleRule(f"{stack}-runs", runs, keep.runs, 1)] if keep.runs else []),
         LifecycleRule(f"{stack}-history", history, keep.runs, 1),  # each run replaces the index of its day
         replaced,
-        LifecycleRule(f"{stack}-states", keys.state(stack), None, 1, keep.states),
+        LifecycleRule(f"{stack}-states", s3_keys.state(stack), None, 1, keep.states),
     )
 
 

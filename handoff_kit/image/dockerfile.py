@@ -5,20 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
 from handoff_kit import jinja
 from handoff_kit.errors import RenderError
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.model import Project, Venv
 from handoff_kit.venvs import locks
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from handoff_kit.paths import ProjectPaths
-    from handoff_kit.project.model import Project, Venv
-
 
 NAME = "Dockerfile.j2"
 OWN = "the project's own"

@@ -35,7 +35,7 @@ from handoff_kit.project.fields import (
 )
 from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
 from handoff_kit.project.schedule_settings import Schedule
-from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.placeholders import PLACEHOLDER
 
 VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]
 Requirements = Annotated[

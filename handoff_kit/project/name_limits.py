@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from handoff_kit import resource_names as names
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.model import Project
 from handoff_kit.project.problem import Problem, ProjectFileError
-from handoff_runtime import keys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from handoff_kit.paths import ProjectPaths
-    from handoff_kit.project.model import Project
+from handoff_runtime import s3_keys
 
 _ACCOUNT = 12 * "0"
 _LONGEST_REGION = "us-isof-south-1"
@@ -55,7 +52,7 @@ def _limits(stack: str, environment: str, loaded: Project) -> Iterator[_Limit]:
     """https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html, each service's API reference."""
     yield _Limit("a CloudFormation stack", names.registry_stack(stack), 128)
     yield _Limit("an ECR repository", names.repository(stack), 256)
-    yield _Limit("a parameter", keys.parameter(stack), 1011)
+    yield _Limit("a parameter", s3_keys.parameter(stack), 1011)
     yield _Limit("a family of task definitions", names.family(stack), 255)
     yield _Limit("a log group", names.log_group(stack), 512)
     yield _Limit("an IAM path", names.role_path(stack), 512)

@@ -16,11 +16,11 @@ from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project, Stage
 from handoff_kit.project.patterns import COLLECTOR_STATS
 from handoff_kit.steps import WriteFile
-from handoff_runtime import function, state, store
+from handoff_runtime import functions, state
 from handoff_runtime.errors import HandoffError
+from handoff_runtime.params import ConfigFile, parse_params
 from handoff_runtime.pipeline import stage_name
-from handoff_runtime.store import ConfigFile
-from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.placeholders import PLACEHOLDER
 from handoff_runtime.workspace import STATE
 
 FORMAT = 1
@@ -95,7 +95,7 @@ def to_json(params: Mapping[str, Any]) -> str:
 def function_names(place: ProjectPaths) -> tuple[str, ...]:
     """The project's own functions, which run-local --command calls."""
     try:
-        return function.names(str(place.directory / function.IMPL))
+        return functions.function_names(str(place.directory / functions.IMPL))
     except HandoffError as error:
         raise ProjectError(f"projects/{place.name}/{error.message}", error.hint) from None
 
@@ -105,7 +105,7 @@ def check_functions(place: ProjectPaths) -> None:
     hidden = [name for name in function_names(place) if name in RESERVED]
     if hidden:
         raise ProjectError(
-            f"projects/{place.name}/{function.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
+            f"projects/{place.name}/{functions.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
             f"call it otherwise; the built-in ones are {', '.join(RESERVED)}",
         )
 
@@ -216,7 +216,7 @@ def _is_given_state(stage: Stage, envs: Mapping[str, str], defaults: Mapping[str
 
     words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
     known = {name: filled(text) for name, text in {**envs, **stage.envs}.items()}
-    return state.is_given([filled(word) for word in words], known)
+    return state.reads_state([filled(word) for word in words], known)
 
 
 def _stages(stages: Iterable[Stage], has_file: Callable[[str], bool]) -> list[dict[str, Any]]:
@@ -258,7 +258,7 @@ def read(path: Path, place: ProjectPaths) -> dict[str, Any]:
         hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
     with translate_runtime_errors():
-        params = store.parse(content, f"--params: {path.name}")
+        params = parse_params(content, f"--params: {path.name}")
     if (name := params.pipeline.project) != place.name:
         message = f"--params: {path.name}: found the params of project {name!r}, expected those of {place.name!r}"
         raise ProjectError(message, f"name its project: --project {name}")

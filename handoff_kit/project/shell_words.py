@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.placeholders import PLACEHOLDER
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from handoff_kit.project.patterns import (
 from handoff_kit.project.problem import quote, shorten
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.text import did_you_mean
-from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.placeholders import PLACEHOLDER
 
 POLICY = "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"
 _GB = 1024

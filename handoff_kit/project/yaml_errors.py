@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+from ruamel.yaml.error import MarkedYAMLError, StringMark
 
 from handoff_kit.project.problem import UnreadableError
-
-if TYPE_CHECKING:
-    from ruamel.yaml.error import MarkedYAMLError, StringMark
 
 _TAB_INDENT = re.compile(r" *\t\s*\S")
 _BARE_WORD = re.compile(r"\s*[A-Za-z_]+\s*")

@@ -16,7 +16,7 @@ from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image.builder import Builder
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.run.runtime_process import Container
-from handoff_runtime.grace import grace
+from handoff_runtime.supervisor.shutdown import grace_seconds
 
 PREFIX = "handoff-run-"
 LABEL = "handoff.run"
@@ -60,7 +60,7 @@ def create_container(
         *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={place.name}"),
         *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
         *_user(builder, caller),
-        *("--stop-timeout", str(math.ceil(grace(environ)))),
+        *("--stop-timeout", str(math.ceil(grace_seconds(environ)))),
         *(("--memory", memory) if memory else ()),
         *_mounts(place.directory),
         *_variables(builder, image, environ),

@@ -25,7 +25,7 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as documents
 from handoff_kit.project.model import Project
 from handoff_runtime.errors import HandoffError
-from handoff_runtime.store import ConfigFile
+from handoff_runtime.params import ConfigFile
 
 Say = Callable[[str], None]
 

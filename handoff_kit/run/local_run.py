@@ -29,10 +29,10 @@ from handoff_kit.resource_names import OWNER_VARIABLE
 from handoff_kit.run import container as containers
 from handoff_kit.run.runtime_process import Container, LocalRun, RunView, read_last_record, run_runtime
 from handoff_kit.venvs.install import venv_status
-from handoff_runtime import function, store, variables
+from handoff_runtime import functions, placeholders
 from handoff_runtime.errors import HandoffError
+from handoff_runtime.params import Params, parse_params
 from handoff_runtime.pipeline import Pipeline
-from handoff_runtime.store import Params
 
 Say = Callable[[str], None]
 
@@ -78,10 +78,10 @@ def plan_run(
 
 def preview(document: str, command: str, data: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """The stages that would run, one per line, secrets masked."""
-    from handoff_runtime import mask, show
+    from handoff_runtime import masking, show_commands
 
     params, pipeline = _fill_placeholders(document, command, data)
-    return show.lines(pipeline, mask.of_run(params, pipeline, environ, data))
+    return show_commands.render_lines(pipeline, masking.mask_for_run(params, pipeline, environ, data))
 
 
 def missing_placeholder(document: Mapping[str, Any]) -> str | None:
@@ -89,7 +89,7 @@ def missing_placeholder(document: Mapping[str, Any]) -> str | None:
     try:
         _fill_placeholders(documents.to_json(document), RUN, {})
     except ProjectError as error:
-        found = variables.PLACEHOLDER.search(error.message)
+        found = placeholders.PLACEHOLDER.search(error.message)
         if found is None:
             raise
         return found[1]
@@ -99,10 +99,12 @@ def missing_placeholder(document: Mapping[str, Any]) -> str | None:
 def _fill_placeholders(document: str, command: str, data: Mapping[str, Any]) -> tuple[Params, Pipeline]:
     """The params, and the pipeline of the command filled as the runtime will do it."""
     with translate_runtime_errors():
-        params = store.parse(document.encode(), "params")
-        chosen = params.pipeline if command in (RUN, SHOW) else function.pipeline(params.pipeline, command)
-        run = variables.Run("RUN_ID", chosen.project, chosen.environment, variables.scheduled_at(data, time.time()))
-        return params, variables.filled(chosen, variables.values(data, chosen, run))
+        params = parse_params(document.encode(), "params")
+        chosen = params.pipeline if command in (RUN, SHOW) else functions.function_pipeline(params.pipeline, command)
+        run = placeholders.RunNames(
+            "RUN_ID", chosen.project, chosen.environment, placeholders.scheduled_at(data, time.time())
+        )
+        return params, placeholders.fill_pipeline(chosen, placeholders.known_values(data, chosen, run))
 
 
 def _check_venvs(place: ProjectPaths, loaded: Project) -> None:

@@ -20,7 +20,7 @@ import handoff_runtime
 from handoff_kit.console import View
 from handoff_kit.errors import CommandError
 from handoff_runtime import containment, damage
-from handoff_runtime.outcome import exit_code
+from handoff_runtime.supervisor.outcome import exit_code
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READ_SIZE = 1 << 16

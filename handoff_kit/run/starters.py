@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handoff_kit import gitignore
 from handoff_kit.errors import ProjectError
 from handoff_kit.paths import ProjectPaths, check_project_name
+from handoff_kit.run import gitignore
 from handoff_kit.steps import Step, WriteFile
 from handoff_kit.text import did_you_mean
 

@@ -83,13 +83,13 @@ def parse_environment(text: str, environ: Mapping[str, str]) -> str:
 
 def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
     """The JSON object of --data, overridden by the NAME=VALUE pairs of --var."""
-    from handoff_runtime import variables
+    from handoff_runtime import placeholders
 
     with translate_runtime_errors():
-        data = variables.parse_data(text, "--data")
+        data = placeholders.parse_data(text, "--data")
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals or not variables.NAME.fullmatch(name):
+        if not equals or not placeholders.NAME.fullmatch(name):
             raise ProjectError(f"--var: found {pair!r}, expected NAME=VALUE", "for example: --var base=JPY")
         data[name] = value
     return data
@@ -135,7 +135,7 @@ def find_image(place: ProjectPaths, builder: str) -> tuple[Builder, str]:
 
 def warn_of_git(place: ProjectPaths) -> None:
     """Print which of the project's credentials git tracks or would add."""
-    from handoff_kit import gitignore
+    from handoff_kit.run import gitignore
 
     for note in gitignore.private_file_notes(place):
         print_progress(note)

@@ -6,20 +6,20 @@ import os
 from itertools import chain
 
 from handoff_runtime import containment
-from handoff_runtime.aws import digest, retry
-from handoff_runtime.aws.clients import S3
-from handoff_runtime.aws.digest import Running
-from handoff_runtime.aws.together import each
+from handoff_runtime.aws import checksum, retry
+from handoff_runtime.aws.checksum import RunningChecksum
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.session import S3
 from handoff_runtime.errors import StoreError
+from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.terminal import safe_name
-from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
     from typing import Any
 
-    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.aws.session import Session
 
 BLOCK = 1 << 18
 RANGE = 32 << 20  # of a large object; so many bytes are fetched by one call, and several calls at a time
@@ -30,7 +30,7 @@ CHANGED = ("412", "416")
 WAS_CHANGED = "changed while it was fetched"
 
 
-class Source(NamedTuple):
+class StoredObject(NamedTuple):
     """An object; size and ETag as listed, or -1 and nothing."""
 
     bucket: str
@@ -42,7 +42,7 @@ class Source(NamedTuple):
         return f"s3://{self.bucket}/{safe_name(self.key)}"
 
 
-class Got(NamedTuple):
+class Downloaded(NamedTuple):
     """What has come: bytes, and the ETag and metadata it had."""
 
     size: int
@@ -50,7 +50,7 @@ class Got(NamedTuple):
     metadata: Mapping[str, str]
 
 
-class Piece(NamedTuple):
+class FetchedRange(NamedTuple):
     """A range that is in the file, and S3's first answer for it."""
 
     answer: Mapping[str, Any]
@@ -58,15 +58,15 @@ class Piece(NamedTuple):
     end: int
 
 
-class Sink(NamedTuple):
+class Download(NamedTuple):
     """Where an object goes: its calls, where it comes from, and an open file."""
 
-    clients: Clients
-    source: Source
+    clients: Session
+    source: StoredObject
     fd: int
 
 
-def download(clients: Clients, source: Source, beside: str, path: str) -> Got:
+def download(clients: Session, source: StoredObject, beside: str, path: str) -> Downloaded:
     """Fetch an object into `beside`, and rename that to `path` once it is whole and right."""
     import errno
 
@@ -88,19 +88,19 @@ def download(clients: Clients, source: Source, beside: str, path: str) -> Got:
     return got
 
 
-def _fetch_until_right(clients: Clients, source: Source, beside: str) -> Got:
+def _fetch_until_right(clients: Session, source: StoredObject, beside: str) -> Downloaded:
     from contextlib import closing
 
     wrong, current = "", source
     for attempt in range(1, TRIES + 1):
-        containment.remove(beside)
+        containment.remove_tree(beside)
         fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            with closing(_fetch_ranges(Sink(clients, current, fd))) as pieces:
+            with closing(_fetch_ranges(Download(clients, current, fd))) as pieces:
                 got = _check(fd, pieces)
         finally:
             os.close(fd)
-        if isinstance(got, Got):
+        if isinstance(got, Downloaded):
             return got
         wrong, current = got, source._replace(size=-1, etag="")
         clients.effects.say(f"{source}: {wrong}; fetch {attempt} of {TRIES}")
@@ -108,23 +108,23 @@ def _fetch_until_right(clients: Clients, source: Source, beside: str) -> Got:
     raise StoreError(f"{source}: {wrong}, {TRIES} times", hint)
 
 
-def _fetch_ranges(sink: Sink) -> Generator[Piece | None]:
+def _fetch_ranges(sink: Download) -> Generator[FetchedRange | None]:
     """The ranges of the object in their order, each when it has come; a small one in a single call."""
     size = sink.source.size
     if size < LARGE:
         yield _fetch_range(sink)
         return
     starts = range(0, size, RANGE)
-    yield from each(lambda start: _fetch_range(sink, start, min(start + RANGE, size)), starts, WORKERS)
+    yield from map_concurrently(lambda start: _fetch_range(sink, start, min(start + RANGE, size)), starts, WORKERS)
 
 
-def _check(fd: int, pieces: Iterator[Piece | None]) -> Got | str:
+def _check(fd: int, pieces: Iterator[FetchedRange | None]) -> Downloaded | str:
     """What has come, or what is wrong with it; each range is checked when it is complete, while others arrive."""
     first = next(pieces)
     if first is None:
         return WAS_CHANGED
-    known, end = digest.expected(first.answer), 0
-    running = Running(known.kind)
+    known, end = checksum.expected_checksum(first.answer), 0
+    running = RunningChecksum(known.kind)
     for piece in chain([first], pieces):
         if piece is None:
             return WAS_CHANGED
@@ -132,10 +132,10 @@ def _check(fd: int, pieces: Iterator[Piece | None]) -> Got | str:
         end = piece.end
     if running.value != known.value:
         return f"its {known.kind} is {running.value}, expected {known.value}"
-    return Got(end, first.answer["ETag"], first.answer.get("Metadata", {}))
+    return Downloaded(end, first.answer["ETag"], first.answer.get("Metadata", {}))
 
 
-def _fetch_range(sink: Sink, start: int = 0, end: int = -1) -> Piece | None:
+def _fetch_range(sink: Download, start: int = 0, end: int = -1) -> FetchedRange | None:
     """One range (without an end: all of it), gone on with after each cut; None when the object has changed."""
     first, at, idle = _get(sink, start, end, sink.source.etag if end >= 0 else ""), start, 0
     if first is None:
@@ -145,7 +145,7 @@ def _fetch_range(sink: Sink, start: int = 0, end: int = -1) -> Piece | None:
         before = at
         at, cut = _copy(sink, answer.pop("Body"), at)
         if at >= end:
-            return Piece(first, start, at)
+            return FetchedRange(first, start, at)
         idle = 0 if at > before else idle + 1
         say = f"S3 GetObject: {safe_name(sink.source.key)}: {cut} after {at - start:,} of {end - start:,} bytes"
         if idle >= retry.ATTEMPTS:
@@ -157,7 +157,7 @@ def _fetch_range(sink: Sink, start: int = 0, end: int = -1) -> Piece | None:
     return None
 
 
-def _get(sink: Sink, start: int, end: int, etag: str) -> Any | None:
+def _get(sink: Download, start: int, end: int, etag: str) -> Any | None:
     """Ask for a range of the object as it was with this ETag."""
     request = {"Bucket": sink.source.bucket, "Key": sink.source.key}
     if etag:
@@ -165,7 +165,7 @@ def _get(sink: Sink, start: int, end: int, etag: str) -> Any | None:
     return sink.clients.call_unless(CHANGED, S3, "get_object", **request)
 
 
-def _copy(sink: Sink, body: Any, at: int) -> tuple[int, str]:
+def _copy(sink: Download, body: Any, at: int) -> tuple[int, str]:
     """Write what comes; how far it came, and what cut it."""
     from botocore.exceptions import BotoCoreError
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 import time
 
-from handoff_runtime import damage, keys
-from handoff_runtime.aws.clients import S3
+from handoff_runtime import damage, s3_keys
+from handoff_runtime.aws.session import S3
 from handoff_runtime.errors import StoreError
-from handoff_runtime.value import NamedTuple
+from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.aws.session import Session
 
 HEARTBEAT, LEASE = 20.0, 90.0
 TRIES = 5  # of reading and putting, while others do the same
@@ -44,7 +44,7 @@ class Lease(NamedTuple):
         return float(self.renewed + self.claim["lease_seconds"] - time.monotonic())
 
 
-class Held(NamedTuple):
+class HeldLease(NamedTuple):
     """A lease that is another's: run and process, seconds since its last heartbeat, and until it counts as dead."""
 
     run_id: str
@@ -56,7 +56,7 @@ class Held(NamedTuple):
         return f"run {self.run_id} holds it ({self.holder}, last heartbeat {self.age:.0f} s ago)"
 
 
-class Found(NamedTuple):
+class StoredLease(NamedTuple):
     """The lock as it is stored: what it says, its ETag, and its age by the server's clock."""
 
     claim: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Found(NamedTuple):
 
 
 def acquire(
-    clients: Clients,
+    clients: Session,
     bucket: str,
     stack: str,
     run_id: str,
@@ -74,7 +74,7 @@ def acquire(
     entry: Mapping[str, Any] | None = None,
     heartbeat: float = HEARTBEAT,
     lease: float = LEASE,
-) -> Lease | Held:
+) -> Lease | HeldLease:
     """Take the lease of a project where it is free, released, or its holder dead; else who holds it.
 
     `entry` is the line of this run in the history should it be killed; the entries of runs that were, and of which
@@ -92,12 +92,12 @@ def acquire(
         "released": False,
         "beat": 0,
     }
-    key = keys.lease(stack)
+    key = s3_keys.lease(stack)
     for _ in range(TRIES):
-        found = look(clients, bucket, stack)
+        found = read_lease(clients, bucket, stack)
         if found and found.claim.get("holder") == claim["holder"]:  # our put, whose answer was lost
             return Lease(bucket, key, found.claim, found.etag, time.monotonic() - found.age - 1)
-        if found and not free(found):
+        if found and not is_free(found):
             return _held(found)
         dead: list[Mapping[str, Any]] = []  # of whom the history is still to say that they were killed
         if found:
@@ -112,14 +112,14 @@ def acquire(
                 clients.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
         if taken:
             return taken
-    if (found := look(clients, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
+    if (found := read_lease(clients, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
         return _held(found)
     raise StoreError(f"s3://{bucket}/{key}: changed {TRIES} times while it was to be taken", "run it again")
 
 
-def look(clients: Clients, bucket: str, stack: str) -> Found | None:
+def read_lease(clients: Session, bucket: str, stack: str) -> StoredLease | None:
     """The lock as it is; None where nobody has ever run."""
-    found = clients.read(bucket, keys.lease(stack))
+    found = clients.read(bucket, s3_keys.lease(stack))
     if found is None:
         return None
     from email.utils import parsedate_to_datetime
@@ -128,21 +128,21 @@ def look(clients: Clients, bucket: str, stack: str) -> Found | None:
     claim, wrong = _read_claim(content)
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     age = max(0.0, float((now - answer["LastModified"]).total_seconds()))  # both times are the server's
-    return Found(claim, answer["ETag"], age, wrong)
+    return StoredLease(claim, answer["ETag"], age, wrong)
 
 
-def free(found: Found) -> bool:
+def is_free(found: StoredLease) -> bool:
     """Whether nobody holds it: released, or dead for longer than `lease_seconds` (times are whole seconds)."""
     return bool(found.claim.get("released")) or found.age > _lease_of(found) + 1
 
 
-def beat(clients: Clients, lease: Lease) -> Lease:
+def renew(clients: Session, lease: Lease) -> Lease:
     """Renew it; StoreError when it is no longer ours, and the run must stop."""
     return _renew(clients, lease, released=False)
 
 
 def release(
-    clients: Clients, lease: Lease, *, recorded_dead: bool = False, entry: Mapping[str, Any] | None = None
+    clients: Session, lease: Lease, *, recorded_dead: bool = False, entry: Mapping[str, Any] | None = None
 ) -> None:
     """Give it back; one that another run has taken over is left alone.
 
@@ -156,11 +156,11 @@ def release(
         clients.effects.say(f"{error.message}; the lease is not given back")
 
 
-def _renew(clients: Clients, lease: Lease, *, released: bool) -> Lease:
+def _renew(clients: Session, lease: Lease, *, released: bool) -> Lease:
     claim = {**lease.claim, "beat": lease.claim["beat"] + 1, "released": released}
     if renewed := _put(clients, lease._replace(claim=claim)):
         return renewed
-    found = look(clients, lease.bucket, lease.key.rpartition("/")[0])
+    found = read_lease(clients, lease.bucket, lease.key.rpartition("/")[0])
     if found and found.claim == claim:  # our own put, whose answer was lost
         return lease._replace(claim=claim, etag=found.etag, renewed=time.monotonic() - found.age - 1)
     by = f"run {found.claim.get('run_id', '?')} has it" if found else "it is gone"
@@ -168,7 +168,7 @@ def _renew(clients: Clients, lease: Lease, *, released: bool) -> Lease:
     raise StoreError(message, "another run took over since our heartbeats stayed away; see: invoke history")
 
 
-def _put(clients: Clients, lease: Lease) -> Lease | None:
+def _put(clients: Session, lease: Lease) -> Lease | None:
     """Write what it says over what has its ETag (none: over nothing); None when that is no longer so."""
     condition = {"IfMatch": lease.etag} if lease.etag else {"IfNoneMatch": "*"}
     body, began = json.dumps(lease.claim).encode(), time.monotonic()
@@ -176,12 +176,12 @@ def _put(clients: Clients, lease: Lease) -> Lease | None:
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
 
 
-def _held(found: Found) -> Held:
+def _held(found: StoredLease) -> HeldLease:
     left = max(0.0, _lease_of(found) + 1 - found.age)
-    return Held(str(found.claim.get("run_id", "?")), str(found.claim.get("holder", "?")), found.age, left)
+    return HeldLease(str(found.claim.get("run_id", "?")), str(found.claim.get("holder", "?")), found.age, left)
 
 
-def _lease_of(found: Found) -> float:
+def _lease_of(found: StoredLease) -> float:
     seconds = found.claim.get("lease_seconds")
     return LEASE if seconds is None or not _is_lease(seconds) else float(seconds)
 
@@ -192,7 +192,7 @@ def _is_lease(seconds: Any) -> bool:
 
 CLAIM = damage.Shape(
     {
-        "run_id": keys.is_run_id,
+        "run_id": s3_keys.is_run_id,
         "holder": damage.is_text,
         "entry": damage.optional(damage.object_of(damage.ENTRY)),
         "heartbeat_seconds": damage.is_number,
@@ -208,22 +208,22 @@ CLAIM = damage.Shape(
 def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
     """What a lock says, without what is odd, and what that is; where it says nothing it lives as long as ours would."""
     found, wrong = damage.parse(content, damage.ANY)
-    if found is None or not (wrong := damage.fault(found, CLAIM)):
+    if found is None or not (wrong := damage.find_damage(found, CLAIM)):
         return found or {}, wrong
-    odd = damage.odd_fields(found, CLAIM)
+    odd = damage.invalid_fields(found, CLAIM)
     claim = {name: value for name, value in found.items() if name not in odd}
     if isinstance(dead := found.get("dead"), list):
-        claim["dead"] = [entry for entry in dead if not damage.fault(entry, damage.ENTRY)]
+        claim["dead"] = [entry for entry in dead if not damage.find_damage(entry, damage.ENTRY)]
     return claim, wrong
 
 
-class Heart:
+class Heartbeat:
     """Heartbeats in a thread, which calls `lost` once when another run has the lease, or it cannot be renewed.
 
     Its clients should have a patience well below the lease, so that a store that stays away is noticed in time.
     """
 
-    def __init__(self, clients: Clients, lease: Lease, lost: Callable[[StoreError], None]) -> None:
+    def __init__(self, clients: Session, lease: Lease, lost: Callable[[StoreError], None]) -> None:
         import threading
 
         self._clients, self.lease, self._lost = clients, lease, lost
@@ -241,7 +241,7 @@ class Heart:
         pause = self.lease.claim["heartbeat_seconds"]
         while not self._ended.wait(pause):
             try:
-                self.lease = beat(self._clients, self.lease)
+                self.lease = renew(self._clients, self.lease)
             except StoreError as error:
                 lost = "is lost" in error.message
                 if not lost:  # the store stayed away, and may be back before the lease is over

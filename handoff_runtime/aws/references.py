@@ -13,17 +13,17 @@ from __future__ import annotations
 import json
 import re
 
-from handoff_runtime.aws.clients import SECRETS, SSM, connect
+from handoff_runtime.aws.session import SECRETS, SSM, connect
 from handoff_runtime.errors import HandoffError, StoreError
-from handoff_runtime.value import NamedTuple
+from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from handoff_runtime.aws.clients import Clients
-    from handoff_runtime.store import ConfigFile, Params
+    from handoff_runtime.aws.session import Session
+    from handoff_runtime.params import ConfigFile, Params
 
 PARAMETER = re.compile(r"ssm:(/[\w.\-/]+(?::[\w.\-]+)?)", re.ASCII)
 SECRET = re.compile(r"secretsmanager:([\w/+=.@:\-]+)(?:#(.+))?", re.ASCII)
@@ -47,7 +47,7 @@ class Missing(NamedTuple):
     why: str
 
 
-def read(text: str) -> Reference | None:
+def parse_reference(text: str) -> Reference | None:
     """The reference a text is, or None where it is none."""
     found = text.strip()
     if parameter := PARAMETER.fullmatch(found):
@@ -56,7 +56,7 @@ def read(text: str) -> Reference | None:
     return Reference("secretsmanager", secret.group(1), secret.group(2) or "") if secret else None
 
 
-def resolve(clients: Clients, params: Params) -> Params:
+def resolve(clients: Session, params: Params) -> Params:
     """The params with every reference replaced by its value; StoreError names each that has none."""
     places = [(f".local/{file.name}{place}", found) for file in params.files for place, found in _references(file)]
     if not places:
@@ -72,7 +72,7 @@ def resolve(clients: Clients, params: Params) -> Params:
     return params._replace(files=files, document=document)
 
 
-def resolve_here(params: Params, environ: Mapping[str, str], say: Callable[[str], None]) -> Params:
+def resolve_locally(params: Params, environ: Mapping[str, str], say: Callable[[str], None]) -> Params:
     """Resolve them for a run whose store is not in AWS; params without references need no account."""
     if not any(True for file in params.files for _ in _references(file)):
         return params
@@ -85,18 +85,18 @@ def resolve_here(params: Params, environ: Mapping[str, str], say: Callable[[str]
 
 def _references(file: ConfigFile) -> Iterator[tuple[str, Reference]]:
     """The references in a file, and where: an empty text where one is all of the file, or `: key`."""
-    if whole := read(file.value):
+    if whole := parse_reference(file.value):
         yield "", whole
     for key, value in _object(file.value).items():
-        if isinstance(value, str) and (found := read(value)):
+        if isinstance(value, str) and (found := parse_reference(value)):
             yield f": {key}", found
 
 
 def _fill(text: str, values: Mapping[Reference, str]) -> str:
     """A file's text with the values in it; one without references stays the same to the byte."""
-    if whole := read(text):
+    if whole := parse_reference(text):
         return values[whole]
-    known = {key: read(value) for key, value in _object(text).items() if isinstance(value, str)}
+    known = {key: parse_reference(value) for key, value in _object(text).items() if isinstance(value, str)}
     new = {key: values[found] for key, found in known.items() if found}
     return json.dumps({**_object(text), **new}, ensure_ascii=False, indent=2) if new else text
 
@@ -112,7 +112,7 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _fetch(clients: Clients, references: set[Reference]) -> dict[Reference, str | Missing]:
+def _fetch(clients: Session, references: set[Reference]) -> dict[Reference, str | Missing]:
     """The value of each, or why there is none."""
     parameters = sorted(one.name for one in references if one.service == "ssm")
     texts: dict[str, str | Missing] = {name: Missing("no such parameter") for name in parameters}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 
-from handoff_runtime.aws import faults
-from handoff_runtime.aws.faults import THROTTLED
-from handoff_runtime.value import NamedTuple
+from handoff_runtime.aws import errors
+from handoff_runtime.aws.errors import THROTTLED
+from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.waits import shortened
 
 TYPE_CHECKING = False
@@ -36,16 +36,16 @@ RATE_EXCEEDED = "Rate exceeded"
 SINCE = "handoff_since"
 
 
-def nothing() -> None:
+def no_check() -> None:
     """What to do before each call, where nobody asks for anything."""
 
 
-class Effects(NamedTuple):
+class RetryHooks(NamedTuple):
     """What calls do besides: say a line, wait, and look before each try whether to go on (`check` raises)."""
 
     say: Callable[[str], None]
     pause: Callable[[float], None] = time.sleep
-    check: Callable[[], None] = nothing
+    check: Callable[[], None] = no_check
     patience: float = PATIENCE
 
 
@@ -59,7 +59,7 @@ class Failure(NamedTuple):
 class Pace:
     """Until when calls shall wait since one was throttled."""
 
-    def __init__(self, effects: Effects) -> None:
+    def __init__(self, effects: RetryHooks) -> None:
         self._effects, self._until = effects, 0.0
 
     def slow(self, seconds: float) -> None:
@@ -74,7 +74,7 @@ class Pace:
             self._effects.check()
 
 
-def attach(client: Any, effects: Effects, pace: Pace) -> None:
+def attach(client: Any, effects: RetryHooks, pace: Pace) -> None:
     """Have a client's calls made again when that can help."""
 
     def decide(**event: Any) -> int | None:
@@ -107,17 +107,17 @@ def delay(attempt: int, *, throttled: bool = False) -> float:
     return shortened(longest * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
 
-def may_pass(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether a call failed, after all its tries, by what another one may not meet: the network, or a busy service."""
     response = getattr(error, "response", None) or {}
-    http, text = faults.status(error), str(response.get("Error", {}).get("Message", ""))
-    return passing(error) or http in AGAIN or faults.code(error) in CODES or RATE_EXCEEDED in text
+    http, text = errors.http_status(error), str(response.get("Error", {}).get("Message", ""))
+    return is_network_error(error) or http in AGAIN or errors.error_code(error) in CODES or RATE_EXCEEDED in text
 
 
 def _failure(response: Any, caught: Exception | None) -> Failure | None:
     """What went wrong, where another try may go right."""
     if caught is not None:
-        return Failure(type(caught).__name__) if passing(caught) else None
+        return Failure(type(caught).__name__) if is_network_error(caught) else None
     if response is None:
         return None
     http, parsed = response
@@ -129,7 +129,7 @@ def _failure(response: Any, caught: Exception | None) -> Failure | None:
     return Failure(found, exceeded or code in THROTTLED or http.status_code in (429, 503))
 
 
-def passing(error: Exception) -> bool:
+def is_network_error(error: Exception) -> bool:
     """Whether an exception comes from the network."""
     from botocore import exceptions
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 
-from handoff_runtime import containment, keys
-from handoff_runtime.aws.clients import S3
-from handoff_runtime.aws.digest import SHA256, content
-from handoff_runtime.aws.download import Source, download
-from handoff_runtime.aws.upload import MOST_AT_ONCE, Target, upload
+from handoff_runtime import containment, s3_keys, state, workspace
+from handoff_runtime.aws.checksum import SHA256, read_content
+from handoff_runtime.aws.download import StoredObject, download
+from handoff_runtime.aws.session import S3
+from handoff_runtime.aws.upload import MOST_AT_ONCE, UploadTarget, upload
 from handoff_runtime.errors import StoreError
-from handoff_runtime.value import NamedTuple
+from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.aws.session import Session
+
 
 EMPTY = (b"", b"{}")  # what says nothing of where a run came to, spaces aside
 SHORT = 64
 
 
-class Stored(NamedTuple):
+class StoredState(NamedTuple):
     """The state a run starts from: its ETag, bytes, and whether it says anything."""
 
     etag: str
@@ -28,42 +30,42 @@ class Stored(NamedTuple):
     full: bool
 
 
-def fetch(clients: Clients, bucket: str, stack: str, path: str) -> Stored | None:
+def fetch_state(clients: Session, bucket: str, stack: str, path: str) -> StoredState | None:
     """Fetch the state into a file; None, and no file, where none is stored."""
-    key = keys.state(stack)
+    key = s3_keys.state(stack)
     listed = clients.call(S3, "list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
     if not listed or listed[0]["Key"] != key:  # HEAD would say the same of a bucket that is not there
         return None
-    source = Source(bucket, key, listed[0]["Size"], listed[0]["ETag"])
+    source = StoredObject(bucket, key, listed[0]["Size"], listed[0]["ETag"])
     got = download(clients, source, f"{path}.new", path)
-    return Stored(got.etag, got.size, full(path))
+    return StoredState(got.etag, got.size, has_content(path))
 
 
-def put(clients: Clients, bucket: str, stack: str, path: str, base: Stored | None) -> Stored:
+def replace_state(clients: Session, bucket: str, stack: str, path: str, base: StoredState | None) -> StoredState:
     """Replace the state the run began with (None: there was none) by a file; StoreError when it is another by now."""
-    place = f"s3://{bucket}/{keys.state(stack)}"
-    says = full(path)
+    place = f"s3://{bucket}/{s3_keys.state(stack)}"
+    says = has_content(path)
     if base is not None and base.full and not says:
         raise StoreError(f"{place}: an empty state found, which may not replace one of {base.size:,} bytes")
     condition = {"IfMatch": base.etag} if base else {"IfNoneMatch": "*"}
     size = os.stat(path).st_size
-    target = Target(bucket, keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
+    target = UploadTarget(bucket, s3_keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
     etag = upload(clients, path, target, _within(path))
     if etag is None:  # unless what is stored is this very content: our own put, whose answer was lost
-        found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=keys.state(stack))
+        found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=s3_keys.state(stack))
         fd = containment.open_file(path, _within(path))
         try:
-            if found and found.get("Metadata", {}).get(SHA256) == content(fd).sha256:
+            if found and found.get("Metadata", {}).get(SHA256) == read_content(fd).sha256:
                 etag = str(found["ETag"])
         finally:
             os.close(fd)
     if etag is None:
         message = f"{place}: another run stored a newer state since this one began; this run's state is not stored"
         raise StoreError(message, "it lies under runs/ of this run; see who it was: invoke history")
-    return Stored(etag, size, says)
+    return StoredState(etag, size, says)
 
 
-def full(path: str) -> bool:
+def has_content(path: str) -> bool:
     """Whether a state says anything: more than spaces or an empty object."""
     try:
         with open(containment.open_file(path, _within(path)), "rb") as file:
@@ -75,3 +77,54 @@ def full(path: str) -> bool:
 def _within(path: str) -> str:
     """No link may lead out of the directory a state lies in."""
     return os.path.realpath(os.path.dirname(path))
+
+
+LOOK, APART = 2.0, 30.0  # seconds between two looks, and between two puts
+BESIDE = f"{workspace.STATE}.emitted"
+
+
+class StateCheckpoints:
+    """Looks in a thread of its own; `base` is the state as it is stored."""
+
+    def __init__(
+        self,
+        clients: Session,
+        bucket: str,
+        stack: str,
+        base: StoredState | None,
+        *,
+        look: float | None = None,
+        apart: float | None = None,
+    ) -> None:
+        import threading
+
+        self.base = base
+        self._clients, self._bucket, self._stack = clients, bucket, stack
+        self._look, self._apart = LOOK if look is None else look, APART if apart is None else apart
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="emitted", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> StoredState | None:
+        """Look no more; the state as it is stored."""
+        self._ended.set()
+        self._thread.join()
+        return self.base
+
+    def _run(self) -> None:
+        last, put_at = b"", -self._apart
+        while not self._ended.wait(self._look):
+            try:
+                value = state.last_emitted()
+                if not value or value == last or time.monotonic() - put_at < self._apart:
+                    continue
+                put_at = time.monotonic()
+                with open(workspace.create_file(BESIDE), "wb") as file:
+                    file.write(value)
+                try:
+                    self.base = replace_state(self._clients, self._bucket, self._stack, BESIDE, self.base)
+                finally:
+                    os.unlink(BESIDE)
+                last = value
+            except (OSError, StoreError) as error:
+                self._clients.effects.say(f"state not stored yet: {getattr(error, 'message', error)}")

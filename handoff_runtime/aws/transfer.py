@@ -5,35 +5,36 @@ from __future__ import annotations
 import os
 import stat
 
-from handoff_runtime import containment
-from handoff_runtime.aws import digest
-from handoff_runtime.aws.clients import S3
-from handoff_runtime.aws.download import Got, Source, download
-from handoff_runtime.aws.listing import Item, Place, items
-from handoff_runtime.aws.together import each
-from handoff_runtime.aws.upload import Target, upload
+from handoff_runtime import containment, s3_keys
+from handoff_runtime.aws import checksum
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.download import Downloaded, StoredObject, download
+from handoff_runtime.aws.session import S3
+from handoff_runtime.aws.upload import UploadTarget, upload
 from handoff_runtime.errors import StoreError
-from handoff_runtime.value import NamedTuple
+from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from typing import Any
 
-    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.aws.session import Session
+
 
 BESIDE = ".handoff-fetching"
 LARGE = 64 << 20  # such files go one after another, each in several calls at a time
 MOST_KEYS = 1000  # of one DeleteObjects
 
 
-class Moved(NamedTuple):
+class TransferResult(NamedTuple):
     """What went over: files and bytes."""
 
     files: int
     bytes: int
 
 
-class Local(NamedTuple):
+class LocalFile(NamedTuple):
     """A file here: its path below the directory, with slashes, and where it is; no link may lead out of `within`."""
 
     path: str
@@ -42,34 +43,34 @@ class Local(NamedTuple):
     within: str | None = None
 
 
-class Plan(NamedTuple):
+class UploadPlan(NamedTuple):
     """What storing a directory comes to: files to send, those that are there already, keys of which no file is here.
 
     `notes` say what of the directory was left out.
     """
 
-    send: tuple[Local, ...]
-    same: tuple[Local, ...]
+    send: tuple[LocalFile, ...]
+    same: tuple[LocalFile, ...]
     gone: tuple[Item, ...]
     notes: tuple[str, ...] = ()
 
 
-def fetch(clients: Clients, place: Place, directory: str, *, skip: Collection[str] = ()) -> Moved:
+def fetch(clients: Session, place: Place, directory: str, *, skip: Collection[str] = ()) -> TransferResult:
     """Fetch all below a place into a directory, but the paths in `skip`; StoreError unless all came whole and right."""
-    found = [item for item in items(clients, place) if item.path not in skip]
+    found = [item for item in list_items(clients, place) if item.path not in skip]
     if not found:
-        return Moved(0, 0)
+        return TransferResult(0, 0)
     root = os.path.realpath(directory)
     beside = os.path.join(directory, BESIDE)  # in which files wait until they are whole
     try:
-        containment.remove(beside)  # what a killed run left
+        containment.remove_tree(beside)  # what a killed run left
         os.makedirs(beside)
     except OSError as error:
         raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
 
-    def fetch_one(numbered: tuple[int, Item]) -> Got:
+    def fetch_one(numbered: tuple[int, Item]) -> Downloaded:
         number, item = numbered
-        source, path = Source(place.bucket, item.key, item.size, item.etag), os.path.join(root, item.path)
+        source, path = StoredObject(place.bucket, item.key, item.size, item.etag), os.path.join(root, item.path)
         if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path):
             message = f"{os.path.join(directory, item.path)}: a symbolic link found on the way to it"
             raise StoreError(f"{message}, a directory expected", "remove it")
@@ -77,17 +78,17 @@ def fetch(clients: Clients, place: Place, directory: str, *, skip: Collection[st
 
     try:
         numbered = list(enumerate(found))
-        got = list(each(fetch_one, (one for one in numbered if one[1].size < LARGE)))
+        got = list(map_concurrently(fetch_one, (one for one in numbered if one[1].size < LARGE)))
         got += map(fetch_one, (one for one in numbered if one[1].size >= LARGE))
     finally:
         try:
             os.rmdir(beside)
         except OSError:
             pass
-    return Moved(len(got), sum(one.size for one in got))
+    return TransferResult(len(got), sum(one.size for one in got))
 
 
-def files(directory: str, say: Callable[[str], None], *, skip: Collection[str] = ()) -> Iterator[Local]:
+def list_files(directory: str, say: Callable[[str], None], *, skip: Collection[str] = ()) -> Iterator[LocalFile]:
     """The files below a directory in order of their paths; links to files count as files, pipes and sockets do not.
 
     Of a link that leads out of the directory it is said where it leads.
@@ -101,8 +102,8 @@ def files(directory: str, say: Callable[[str], None], *, skip: Collection[str] =
             path = os.path.relpath(file, directory)
             if path in skip:
                 continue
-            if os.path.islink(file) and (place := containment.leads_out(file, root)):
-                say(containment.note_outside(file, place, root))
+            if os.path.islink(file) and (place := containment.target_outside(file, root)):
+                say(containment.outside_note(file, place, root))
                 continue
             try:
                 found = os.stat(file)
@@ -114,15 +115,15 @@ def files(directory: str, say: Callable[[str], None], *, skip: Collection[str] =
                 except UnicodeEncodeError:
                     message = f"{path!r}: a name that is not UTF-8 found, one that can be a key expected"
                     raise StoreError(message, "rename it") from None
-                yield Local(path, file, found.st_size, root)
+                yield LocalFile(path, file, found.st_size, root)
 
 
-def plan(clients: Clients, local: Iterable[Local], place: Place) -> Plan:
+def plan(clients: Session, local: Iterable[LocalFile], place: Place) -> UploadPlan:
     """Compare files with what is stored, by size and content; a HEAD is needed only where the ETag is no MD5 of it."""
-    stored = {item.path: item for item in items(clients, place)}
+    stored = {item.path: item for item in list_items(clients, place)}
     known = list(local)
 
-    def is_same(file: Local) -> bool:
+    def is_same(file: LocalFile) -> bool:
         item = stored.get(file.path)
         if item is None or item.size != file.size:
             return False
@@ -131,42 +132,42 @@ def plan(clients: Clients, local: Iterable[Local], place: Place) -> Plan:
         except OSError as error:
             raise StoreError(f"{file.file}: {error.strerror}, a file to store expected") from None
         try:
-            content = digest.content(fd)
+            content = checksum.read_content(fd)
         finally:
             os.close(fd)
         if content.etag == item.etag:
             return True
         head = clients.call_unless(("404",), S3, "head_object", Bucket=place.bucket, Key=item.key)
-        return head is not None and head.get("Metadata", {}).get(digest.SHA256) == content.sha256
+        return head is not None and head.get("Metadata", {}).get(checksum.SHA256) == content.sha256
 
-    same = list(each(is_same, known))
+    same = list(map_concurrently(is_same, known))
     names = {file.path for file in known}
-    return Plan(
+    return UploadPlan(
         tuple(file for file, unchanged in zip(known, same, strict=True) if not unchanged),
         tuple(file for file, unchanged in zip(known, same, strict=True) if unchanged),
         tuple(item for path, item in stored.items() if path not in names),
     )
 
 
-def store(clients: Clients, send: Sequence[Local], place: Place) -> Moved:
+def store(clients: Session, send: Sequence[LocalFile], place: Place) -> TransferResult:
     """Send these files."""
 
-    def one(file: Local) -> int:
-        upload(clients, file.file, Target(place.bucket, f"{place.prefix}{file.path}"), file.within)
+    def one(file: LocalFile) -> int:
+        upload(clients, file.file, UploadTarget(place.bucket, f"{place.prefix}{file.path}"), file.within)
         return file.size
 
-    sizes = [*each(one, (file for file in send if file.size < LARGE))]
+    sizes = [*map_concurrently(one, (file for file in send if file.size < LARGE))]
     sizes += map(one, (file for file in send if file.size >= LARGE))
-    return Moved(len(sizes), sum(sizes))
+    return TransferResult(len(sizes), sum(sizes))
 
 
-def put(clients: Clients, directory: str, place: Place, *, skip: Collection[str] = ()) -> Moved:
+def put(clients: Session, directory: str, place: Place, *, skip: Collection[str] = ()) -> TransferResult:
     """Store what changed of a directory; what is there and not here stays."""
-    here = files(directory, clients.effects.say, skip=skip)
+    here = list_files(directory, clients.effects.say, skip=skip)
     return store(clients, plan(clients, here, place).send, place)
 
 
-def remove(clients: Clients, bucket: str, keys: Sequence[str]) -> int:
+def remove(clients: Session, bucket: str, keys: Sequence[str]) -> int:
     """Delete keys, a thousand a call; StoreError that names those that stay."""
     for start in range(0, len(keys), MOST_KEYS):
         some = [{"Key": key} for key in keys[start : start + MOST_KEYS]]
@@ -176,3 +177,41 @@ def remove(clients: Clients, bucket: str, keys: Sequence[str]) -> int:
             message = f"s3://{bucket}/{key}: not deleted ({code}), nor {len(errors) - 1} others"
             raise StoreError(message, f"the permission s3:DeleteObject on arn:aws:s3:::{bucket}/{key} is needed")
     return len(keys)
+
+
+class Place(NamedTuple):
+    """A bucket, and what the keys that matter in it begin with."""
+
+    bucket: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+class Item(NamedTuple):
+    """An object; `path` is its key below the prefix."""
+
+    key: str
+    path: str
+    size: int
+    etag: str
+    modified: float
+
+
+def list_items(clients: Session, place: Place) -> Iterator[Item]:
+    """Every object below a prefix, in the order of keys; one call a thousand. A key that leads out is refused.
+
+    Empty objects whose key ends with a slash are the folders that consoles draw, and left out.
+    """
+    for found in list_objects(clients, place):
+        key, size = found["Key"], found["Size"]
+        if size or not key.endswith("/"):
+            path = s3_keys.path_below(key, place.prefix)
+            yield Item(key, path, size, found["ETag"], found["LastModified"].timestamp())
+
+
+def list_objects(clients: Session, place: Place) -> Iterator[Any]:
+    """Every object below a prefix as ListObjectsV2 describes it, whatever its key."""
+    for page in clients.pages(S3, "list_objects_v2", Bucket=place.bucket, Prefix=place.prefix):
+        yield from page.get("Contents", ())

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 
 from handoff_runtime import containment
-from handoff_runtime.aws import digest
-from handoff_runtime.aws.clients import S3
-from handoff_runtime.aws.digest import PART, SHA256, Content
-from handoff_runtime.aws.together import each
+from handoff_runtime.aws import checksum
+from handoff_runtime.aws.checksum import PART, SHA256, FileContent
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.session import S3
 from handoff_runtime.errors import StoreError
+from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.terminal import safe_name
-from handoff_runtime.value import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from handoff_runtime.aws.clients import Clients
+    from handoff_runtime.aws.session import Session
 
 LARGE = 2 * PART
 BLOCK = 1 << 18  # read at once, since botocore reads a megabyte a call
@@ -28,7 +28,7 @@ TRIES = 3  # of a file that changes while it is sent, or arrives damaged
 LOST = ("412", "NoSuchKey")
 
 
-class Target(NamedTuple):
+class UploadTarget(NamedTuple):
     """Where a file goes, and on which condition: IfMatch or IfNoneMatch of the key as it is there."""
 
     bucket: str
@@ -40,7 +40,7 @@ class Target(NamedTuple):
         return f"s3://{self.bucket}/{safe_name(self.key)}"
 
 
-class Slice:
+class FileSlice:
     """A part of an open file, for botocore to read, measure and rewind; nothing of it is held."""
 
     def __init__(self, fd: int, start: int, end: int) -> None:
@@ -67,14 +67,14 @@ class Slice:
         return self._at
 
 
-class Open(NamedTuple):
+class OpenFile(NamedTuple):
     """An open file, and what it held when it was read."""
 
     fd: int
-    content: Content
+    content: FileContent
 
 
-def upload(clients: Clients, path: str, target: Target, within: str | None = None) -> str | None:
+def upload(clients: Session, path: str, target: UploadTarget, within: str | None = None) -> str | None:
     """Store a file; the ETag it has there, or None where the condition does not hold (any more).
 
     No link is followed out of `within` (a real path).
@@ -85,10 +85,10 @@ def upload(clients: Clients, path: str, target: Target, within: str | None = Non
         raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
     try:
         for attempt in range(1, TRIES + 1):
-            file = Open(fd, digest.content(fd, whole=target.whole))
+            file = OpenFile(fd, checksum.read_content(fd, whole=target.whole))
             put = _put_object if target.whole or file.content.size < LARGE else _put_parts
             answer = put(clients, file, target)
-            if answer is None or not digest.differs(answer, file.content):
+            if answer is None or not checksum.has_other_etag(answer, file.content):
                 return answer and str(answer["ETag"])
             clients.effects.say(
                 f"{target}: arrived as {answer['ETag']}, sent {file.content.etag}; put {attempt} of {TRIES}"
@@ -99,7 +99,7 @@ def upload(clients: Clients, path: str, target: Target, within: str | None = Non
     raise StoreError(f"{target}: what arrived is not {path}, {TRIES} times", "run it again when nothing writes to it")
 
 
-def _put_object(clients: Clients, file: Open, target: Target) -> Any | None:
+def _put_object(clients: Session, file: OpenFile, target: UploadTarget) -> Any | None:
     content = file.content
     return clients.call_unless(
         LOST if target.condition else (),
@@ -107,28 +107,28 @@ def _put_object(clients: Clients, file: Open, target: Target) -> Any | None:
         "put_object",
         Bucket=target.bucket,
         Key=target.key,
-        Body=Slice(file.fd, 0, content.size),
+        Body=FileSlice(file.fd, 0, content.size),
         ContentMD5=_base64(content.parts[0]),
         Metadata={SHA256: content.sha256},
         **target.condition,
     )
 
 
-def _put_parts(clients: Clients, file: Open, target: Target) -> Any | None:
+def _put_parts(clients: Session, file: OpenFile, target: UploadTarget) -> Any | None:
     """Send the parts, several at a time; what was sent is thrown away when one cannot be."""
     place = {"Bucket": target.bucket, "Key": target.key}
     begun = clients.call(S3, "create_multipart_upload", **place, Metadata={SHA256: file.content.sha256})
     place["UploadId"] = begun["UploadId"]
-    step, size = digest.part_size(file.content.size), file.content.size
+    step, size = checksum.part_size(file.content.size), file.content.size
 
     def put_part(number: int) -> dict[str, Any]:
-        body = Slice(file.fd, (number - 1) * step, min(number * step, size))
+        body = FileSlice(file.fd, (number - 1) * step, min(number * step, size))
         md5 = _base64(file.content.parts[number - 1])
         answer = clients.call(S3, "upload_part", **place, PartNumber=number, Body=body, ContentMD5=md5)
         return {"PartNumber": number, "ETag": answer["ETag"]}
 
     try:
-        done = {"Parts": list(each(put_part, range(1, len(file.content.parts) + 1), WORKERS))}
+        done = {"Parts": list(map_concurrently(put_part, range(1, len(file.content.parts) + 1), WORKERS))}
         codes = LOST if target.condition else ()
         complete = clients.call_unless(
             codes, S3, "complete_multipart_upload", **place, MultipartUpload=done, **target.condition
@@ -141,7 +141,7 @@ def _put_parts(clients: Clients, file: Open, target: Target) -> Any | None:
     return complete
 
 
-def _abandon(clients: Clients, place: Mapping[str, str]) -> None:
+def _abandon(clients: Session, place: Mapping[str, str]) -> None:
     """Parts nobody completes cost money until a lifecycle rule finds them."""
     try:
         clients.call(S3, "abort_multipart_upload", **place)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from test_prose import SOURCES, literals_of
+from unit.test_prose import SOURCES, literals_of
 
 import handoff_kit
 import handoff_runtime
@@ -21,7 +21,7 @@ from handoff_kit.project.fields import EnvItem
 from handoff_kit.project.model import Image, Keep, Params, Project, Stage
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_runtime.errors import HandoffError
-from handoff_runtime.outcome import UNREAD
+from handoff_runtime.supervisor.outcome import EXIT_UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +156,7 @@ def test_the_table_of_exit_codes_is_that_of_the_code() -> None:
     """Besides those of errors: 126 and 127 as POSIX shells have them, 130 for Ctrl-C."""
     table = text("docs/reference/exit-codes.md").partition("\n## ")[0]
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
-    assert codes == {0, UNREAD, 126, 127, 130, *codes_of_errors()}
+    assert codes == {0, EXIT_UNREAD, 126, 127, 130, *codes_of_errors()}
 
 
 def codes_of_errors() -> set[int]:

@@ -1,4 +1,4 @@
-"""The words to avoid, in docs, help, refusals and messages; `python tests/unit/test_prose.py` prints where they are."""
+"""The words to avoid, in docs, help, refusals and messages; `python tests/unit/runtime/test_prose.py` prints where they are."""
 
 from __future__ import annotations
 

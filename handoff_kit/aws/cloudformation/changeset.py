@@ -16,7 +16,7 @@ from handoff_kit.aws.cloudformation.template import template_argument
 from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import DeployStack
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
 
 NAME_PREFIX = "handoff-"
@@ -94,7 +94,7 @@ def create_change_set(
     raise AWSError(message, hint_for(why, step.name, step.again))
 
 
-def _create(clients: Clients, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
+def _create(clients: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
     """The ids of the change set and of its stack, also where the answer was lost and the retry finds it created."""
     named = {"StackName": stack, "ChangeSetName": name}
     exists = ("AlreadyExistsException",)
@@ -105,7 +105,7 @@ def _create(clients: Clients, stack: str, name: str, request: Mapping[str, Any])
     return found["ChangeSetId"], found["StackId"]
 
 
-def _wait_until_created(clients: Clients, stack: str, change_set: str, waiting: PollPolicy) -> Mapping[str, Any]:
+def _wait_until_created(clients: Session, stack: str, change_set: str, waiting: PollPolicy) -> Mapping[str, Any]:
     """DescribeChangeSet once the change set is created or has failed, with the changes of all pages."""
     request: dict[str, Any] = {"StackName": stack, "ChangeSetName": change_set, "IncludePropertyValues": True}
     for _ in waiting.looks():
@@ -116,7 +116,7 @@ def _wait_until_created(clients: Clients, stack: str, change_set: str, waiting: 
     raise AWSError(f"stack {stack}: its change set is still being created; handoff stops waiting", f"see why: {look}")
 
 
-def _validation_errors(clients: Clients, change_set: str) -> Iterator[str]:
+def _validation_errors(clients: Session, change_set: str) -> Iterator[str]:
     """The early validation errors, which StatusReason mentions without repeating them."""
     try:
         request = {"ChangeSetName": change_set, "Filters": {"FailedEvents": True}}
@@ -142,7 +142,7 @@ def _property_path(target: Mapping[str, Any]) -> str:
     return path or str(target.get("Name") or target.get("Attribute", ""))
 
 
-def execute_change_set(change_set: ChangeSet, clients: Clients) -> bool:
+def execute_change_set(change_set: ChangeSet, clients: Session) -> bool:
     """Execute a change set; False where another process has updated the stack, which makes it obsolete."""
     named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.id}
     request = {"ClientRequestToken": change_set.name, "RetainExceptOnCreate": True}
@@ -153,12 +153,12 @@ def execute_change_set(change_set: ChangeSet, clients: Clients) -> bool:
     return stack is not None and stack.change_set == change_set.id
 
 
-def delete_change_set(change_set: ChangeSet, clients: Clients) -> None:
+def delete_change_set(change_set: ChangeSet, clients: Session) -> None:
     """Delete a change set, and the stack that it created."""
     _delete(clients, change_set.stack.id, change_set.id, creates=change_set.creates)
 
 
-def _delete(clients: Clients, stack: str, change_set: str, *, creates: bool) -> None:
+def _delete(clients: Session, stack: str, change_set: str, *, creates: bool) -> None:
     """Delete a change set; also its stack, if that is only in review and no other process has a change set for it."""
     gone = ("ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError")
     clients.call_unless(gone, CLOUDFORMATION, "delete_change_set", StackName=stack, ChangeSetName=change_set)

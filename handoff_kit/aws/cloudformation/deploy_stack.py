@@ -36,7 +36,7 @@ from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext, detach
 from handoff_kit.console import confirm
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import DeleteStack, DeployStack, ExistingBucket
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
 
 Say = Callable[[str], None]
@@ -54,7 +54,7 @@ UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_RO
 
 
 def deploy_stack(
-    step: DeployStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeployStack, clients: Session, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
 ) -> bool:
     """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
     with translate_store_errors():
@@ -71,7 +71,7 @@ def deploy_stack(
     raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.again}")
 
 
-def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], clients: Clients, say: Say) -> bool:
+def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], clients: Session, say: Say) -> bool:
     stack = describe_existing(clients, step.name, template=True)
     if stack:
         check_owner(stack, step.tags)
@@ -143,7 +143,7 @@ def _show(what: str, found: Sequence[StackChange], say: Say) -> None:
 
 
 def delete_stack(
-    step: DeleteStack, clients: Clients, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeleteStack, clients: Session, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
 ) -> bool:
     """Delete a stack and its resources, or with `dry` say so; False where there is none."""
     with translate_store_errors():

@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from handoff_kit.aws.cloudformation.stack import CLOUDFORMATION
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.session import Session
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS")
@@ -54,12 +54,12 @@ class OperationResult:
     seconds: float
 
 
-def newest_event(clients: Clients, stack: str) -> str:
+def newest_event(clients: Session, stack: str) -> str:
     """The id of the newest event, after which the events of the next operation come; empty where there is none."""
     return next((event.id for event in _newest_first(clients, stack)), "")
 
 
-def event_before_operation(clients: Clients, stack: str) -> str:
+def event_before_operation(clients: Session, stack: str) -> str:
     """The id of the newest event before the operation in progress; empty where there is none."""
     begun = False
     for event in _newest_first(clients, stack):
@@ -69,7 +69,7 @@ def event_before_operation(clients: Clients, stack: str) -> str:
     return ""
 
 
-def events_since(clients: Clients, stack: str, marker: str) -> list[StackEvent]:
+def events_since(clients: Session, stack: str, marker: str) -> list[StackEvent]:
     """The events after the one with the id `marker`, the oldest first."""
     return [*takewhile(lambda event: event.id != marker, _newest_first(clients, stack))][::-1]
 
@@ -89,6 +89,6 @@ def parse_event(event: Mapping[str, Any]) -> StackEvent:
     )
 
 
-def _newest_first(clients: Clients, stack: str) -> Iterator[StackEvent]:
+def _newest_first(clients: Session, stack: str) -> Iterator[StackEvent]:
     for page in clients.pages(CLOUDFORMATION, "describe_stack_events", StackName=stack):
         yield from map(parse_event, page["StackEvents"])

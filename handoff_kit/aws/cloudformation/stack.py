@@ -11,7 +11,7 @@ from handoff_kit.aws.buckets import bucket_exists, is_created_by
 from handoff_kit.aws.ecr import image_digest
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import ExistingBucket, ImageTag
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.session import Session
 
 CLOUDFORMATION = "cloudformation"
 ABSENT_STATUSES = ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
@@ -51,7 +51,7 @@ class StackDescription:
         return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
 
-def describe_existing(clients: Clients, name: str, *, template: bool = False) -> StackDescription | None:
+def describe_existing(clients: Session, name: str, *, template: bool = False) -> StackDescription | None:
     """A stack that has resources, by name; None where there is none. One call, and another one for its template."""
     found = describe_stack(clients, name)
     if found is None or found.status in ABSENT_STATUSES:
@@ -64,14 +64,14 @@ def describe_existing(clients: Clients, name: str, *, template: bool = False) ->
     return replace(found, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
 
 
-def describe_stack(clients: Clients, name: str) -> StackDescription | None:
+def describe_stack(clients: Session, name: str) -> StackDescription | None:
     """A stack in any status, by name or ARN; CloudFormation finds a deleted one by its ARN."""
     with translate_store_errors():
         answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stacks", StackName=name)
     return parse_stack(answer["Stacks"][0]) if answer and answer["Stacks"] else None
 
 
-def describe_all(clients: Clients) -> tuple[StackDescription, ...]:
+def describe_all(clients: Session) -> tuple[StackDescription, ...]:
     """Every stack of the account and region, without templates; one call for a hundred or so."""
     with translate_store_errors():
         found = [stack for page in clients.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
@@ -104,7 +104,7 @@ def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
 
 
 def resolve_images(
-    parameters: Mapping[str, str | ImageTag | ExistingBucket], clients: Clients, *, dry: bool = False, again: str = ""
+    parameters: Mapping[str, str | ImageTag | ExistingBucket], clients: Session, *, dry: bool = False, again: str = ""
 ) -> dict[str, str | ExistingBucket]:
     """The parameters with images by their digests; with `dry` an image need not be pushed yet."""
     values: dict[str, str | ExistingBucket] = {}
@@ -122,7 +122,7 @@ def resolve_images(
 
 
 def resolve_buckets(
-    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, clients: Clients, again: str
+    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, clients: Session, again: str
 ) -> dict[str, str]:
     """The parameters as texts; a deployed `stack` keeps its value of a BucketThere."""
     return {
@@ -132,7 +132,7 @@ def resolve_buckets(
 
 
 def _bucket_exists(
-    name: str, value: ExistingBucket, stack: StackDescription | None, clients: Clients, again: str
+    name: str, value: ExistingBucket, stack: StackDescription | None, clients: Session, again: str
 ) -> str:
     if stack is not None:
         return stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket

@@ -15,7 +15,7 @@ from handoff_kit import resource_names
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.resource_names import TEMPLATES
 from handoff_kit.steps import DeployStack
-from handoff_runtime.aws.clients import S3, Clients
+from handoff_runtime.aws.session import S3, Session
 
 COMPARED_SECTIONS = ("Resources", "Outputs", "Conditions", "Mappings", "Rules", "Transform")
 """The sections that are compared; CloudFormation ignores a change of the description alone."""
@@ -104,7 +104,7 @@ def check_size(step: DeployStack) -> None:
         raise AWSError(found, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
 
 
-def template_argument(step: DeployStack, clients: Clients) -> dict[str, str]:
+def template_argument(step: DeployStack, clients: Session) -> dict[str, str]:
     """TemplateBody, or TemplateURL of the template, which is uploaded to the bucket first."""
     content = step.template.encode()
     if len(content) <= MAX_BYTES:

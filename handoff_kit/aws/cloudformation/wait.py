@@ -12,7 +12,7 @@ from handoff_kit.aws.cloudformation.output import event_view
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_stack
 from handoff_kit.errors import AWSError, CommandError
 from handoff_runtime import waits
-from handoff_runtime.aws.clients import Clients
+from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
 
 Say = Callable[[str], None]
@@ -46,7 +46,7 @@ class PollPolicy:
 class StackContext:
     """Session, console, polling policy and `--yes` of a stack operation; `again` is the command to run it again."""
 
-    clients: Clients
+    clients: Session
     say: Say
     waiting: PollPolicy
     yes: bool

@@ -12,8 +12,8 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.project.fargate_sizes import CPUS, format_sizes, memories_of
 from handoff_kit.project.fields import parse_mebibytes
 from handoff_kit.resource_names import CONTAINER
-from handoff_runtime.mask import Mask
-from handoff_runtime.variables import NAME
+from handoff_runtime.masking import Mask
+from handoff_runtime.placeholders import NAME
 
 MAX_OVERRIDES = 8192
 """Amazon ECS API Reference, TaskOverride: characters of all overrides as JSON."""

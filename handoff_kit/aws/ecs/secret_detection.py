@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from handoff_runtime import mask, secret_rules, secret_values
-from handoff_runtime.mask import Mask
-from handoff_runtime.store import ConfigFile
+from handoff_runtime import masking, secret_rules, secret_values
+from handoff_runtime.masking import Mask
+from handoff_runtime.params import ConfigFile
 
 SHORTEST_VALUE = 8  # a shorter value of .local is a part of many innocent texts
 
 
 def config_mask(files: Iterable[ConfigFile]) -> Mask:
     """The values of the project's config files."""
-    return mask.mask(files, ())
+    return masking.build_mask(files, ())
 
 
 def secret_by_name(name: str, value: str) -> str | None:
@@ -42,7 +42,7 @@ def secret_by_value(value: str, config: Mask) -> str | None:
     """Why a text is a secret, judged by its form, or because a config file of the project contains it."""
     if any(form == value or (len(form) >= SHORTEST_VALUE and form in value) for form in config.forms):
         return "its value is in the project's .local"
-    kinds = (kind for kind, _ in secret_rules.credentials(value))
+    kinds = (kind for kind, _ in secret_rules.find_credentials(value))
     embedded = any(True for _ in secret_values.in_environment([("", value)]))
     kind = next(kinds, None) or ("a private key" if "-----BEGIN" in value else "a password" if embedded else None)
     return f"its value looks like {kind}" if kind else None

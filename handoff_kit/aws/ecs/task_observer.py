@@ -18,7 +18,7 @@ from handoff_kit.aws.ecs.log_stream import LogTail, first_messages
 from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
 from handoff_kit.aws.ecs.tasks import Task, describe_task
 from handoff_kit.errors import AWSError, translate_store_errors
-from handoff_runtime import keys
+from handoff_runtime import s3_keys
 from handoff_runtime.aws import lease
 
 RUN_LINE = re.compile(r"run (\S+) of ")
@@ -48,19 +48,19 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
         return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")
     record = _read_record(cluster, bucket, run)
     with translate_store_errors():
-        lock = lease.look(cluster.stack.clients, bucket, cluster.stack.name)
+        lock = lease.read_lease(cluster.stack.clients, bucket, cluster.stack.name)
     if stored := _stored_run(cluster, run, record, lock):
         return stored
     tail = LogTail(cluster.stack, cluster.log_group, stream, last=LAST_LINES)
     tail.read()
     last = f"; its log ends with: {tail.last_line}" if tail.last_line else ""
-    return StoredRun(f"no record of its run {run} is in s3://{bucket}/{keys.run(cluster.stack.name, run)}{last}")
+    return StoredRun(f"no record of its run {run} is in s3://{bucket}/{s3_keys.run(cluster.stack.name, run)}{last}")
 
 
 def _read_record(cluster: ProjectTasks, bucket: str, run: str) -> Mapping[str, Any]:
     """The record of a run; empty where there is none, or a damaged one."""
     with translate_store_errors():
-        found = cluster.stack.clients.read(bucket, f"{keys.run(cluster.stack.name, run)}run.json")
+        found = cluster.stack.clients.read(bucket, f"{s3_keys.run(cluster.stack.name, run)}run.json")
     try:
         record = json.loads(found[0]) if found else {}
     except ValueError:
@@ -69,7 +69,7 @@ def _read_record(cluster: ProjectTasks, bucket: str, run: str) -> Mapping[str, A
 
 
 def _stored_run(
-    cluster: ProjectTasks, run: str, record: Mapping[str, Any], lock: lease.Found | None
+    cluster: ProjectTasks, run: str, record: Mapping[str, Any], lock: lease.StoredLease | None
 ) -> StoredRun | None:
     """The run by its record and the lock, which names a run until the next run acquires it."""
     if ending := _ended(cluster, run, record):
@@ -81,7 +81,7 @@ def _stored_run(
         entry = lock.claim.get("entry")
         return _ended(cluster, run, entry if isinstance(entry, dict) else {})
     beat = f"last heartbeat {lock.age:.0f} s ago"
-    if lease.free(lock):
+    if lease.is_free(lock):
         return _killed(cluster, run, f"run {run} was killed ({beat})")
     return StoredRun(f"run {run} holds the lock ({beat})", alive=True)
 

@@ -24,8 +24,8 @@ from handoff_kit.aws.ecs.stop_reasons import (
 from handoff_kit.aws.ecs.task_observer import PATIENT, Absence, TaskObserver, find_stored_run, hint_for_running_task
 from handoff_kit.aws.ecs.tasks import Task, stop_task, task_id
 from handoff_kit.errors import AWSError
-from handoff_runtime.aws import faults
-from handoff_runtime.signals import STOPPING, Signals
+from handoff_runtime.aws import errors
+from handoff_runtime.supervisor.signals import STOPPING, Signals
 from handoff_runtime.waits import shortened
 
 Answer = Literal["detach", "stop"]
@@ -133,7 +133,7 @@ class TaskWatch:
         try:
             return self._poll_until_ended()
         except AWSError as error:
-            if not (error.passing or error.hint == faults.AGAIN):
+            if not (error.passing or error.hint == errors.AGAIN):
                 raise
             raise AWSError(error.message, hint_for_running_task(self.cluster, task_id(self.arn))) from None
 

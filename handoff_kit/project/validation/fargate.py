@@ -12,7 +12,7 @@ from handoff_kit.project.problem import describe_value, shorten
 from handoff_kit.project.suggestions import MEBIBYTES, amount, nearest_number
 from handoff_kit.project.validation.fault import Fault, ProjectFileView, label
 from handoff_kit.project.yaml_reader import KeyPath
-from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.placeholders import PLACEHOLDER
 
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256
 _OWN_TAGS = 2  # handoff:project and handoff:environment

@@ -12,7 +12,7 @@ from handoff_kit.project.problem import quote, shorten
 from handoff_kit.project.suggestions import packages_in
 from handoff_kit.project.validation.fault import Fault, ProjectFileView, label
 from handoff_kit.project.yaml_reader import KeyPath
-from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.placeholders import PLACEHOLDER
 
 _EXAMPLE = "python:3.12-slim"
 _TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")

@@ -16,7 +16,7 @@ from handoff_kit.project.validation.fault import Fault, ProjectFileView, items, 
 from handoff_kit.project.validation.keys import is_misspelt
 from handoff_kit.project.yaml_reader import Data, KeyPath
 from handoff_kit.text import did_you_mean
-from handoff_runtime.variables import PLACEHOLDER
+from handoff_runtime.placeholders import PLACEHOLDER
 
 _SMALLEST = 'write it like this: commands: [{command: echo, args: "hello"}]'
 

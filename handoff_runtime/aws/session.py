@@ -1,0 +1,231 @@
+"""The clients of AWS, made when they are needed, from the environment as boto3 reads it.
+
+S3_BUCKET_OWNER is the account that the bucket must belong to: a deleted bucket's name can be taken by anybody.
+AWS_PROFILE, SSO, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_CA_BUNDLE, HTTPS_PROXY and the files in
+~/.aws mean what they mean to boto3; AWS_REGION, which boto3 does not read, goes before AWS_DEFAULT_REGION.
+"""
+
+from __future__ import annotations
+
+from handoff_runtime.aws import errors, retry
+from handoff_runtime.aws.errors import Call
+from handoff_runtime.aws.retry import RetryHooks
+from handoff_runtime.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from typing import Any
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
+CONNECTIONS = 32
+READING, ABSENT = ("get_object", "head_object"), ("NoSuchKey", "404")
+S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
+OWNER_VARIABLE = "S3_BUCKET_OWNER"
+
+
+class Identity:
+    """What the clients of one session share: locks, the account of the credentials, and the owner of buckets.
+
+    `owner` is an account, empty for any, or None for the account of the credentials.
+    """
+
+    def __init__(self, owner: str | None) -> None:
+        import threading
+
+        self.making, self.asking = threading.Lock(), threading.Lock()
+        self.owner, self.account = owner, ""
+
+
+class Session:
+    """Clients of boto3, created on demand, and one way to call them: with retries, and errors as StoreError."""
+
+    def __init__(self, session: Any, region: str, effects: RetryHooks, identity: Identity | None = None) -> None:
+        self._session, self.region, self.effects = session, region, effects
+        self._made: dict[str, Any] = {}
+        self._pace = retry.Pace(effects)
+        self._identity = identity or Identity("")
+
+    def beside(self, **effects: Any) -> Session:
+        """Others of the same session, whose descriptions of the services are loaded once for both."""
+        return Session(self._session, self.region, self.effects._replace(**effects), self._identity)
+
+    def client(self, service: str) -> Any:
+        """The client of a service (`s3`, `ssm`, `secretsmanager`, ...)."""
+        from botocore.exceptions import BotoCoreError
+
+        with self._identity.making:  # a session makes one at a time
+            if service in self._made:
+                return self._made[service]
+            try:
+                client = self._session.client(service, region_name=self.region, config=_config())
+            except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
+                raise errors.error_for(error, Call(service, "client", {}, self.region)) from None
+            retry.attach(client, self.effects, self._pace)
+            if service == S3:
+                client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
+                client.meta.events.register("provide-client-params.s3", self._expect_owner)
+            self._made[service] = client
+        return client
+
+    def close(self) -> None:
+        """Close their connections."""
+        for client in self._made.values():
+            client.close()
+
+    def account(self) -> str:
+        """The account of the credentials, twelve digits; STS is called once."""
+        with self._identity.asking:
+            if not self._identity.account:
+                self._identity.account = str(self.call(STS, "get_caller_identity")["Account"])
+        return self._identity.account
+
+    def bucket_owner(self) -> str:
+        """The account that S3 is to expect of every bucket; empty for any."""
+        return self.account() if self._identity.owner is None else self._identity.owner
+
+    def call(self, service: str, operation: str, **request: Any) -> Any:
+        """Call an operation by the name of boto3's method; StoreError when it stays refused."""
+        return self._call(service, operation, (), request)
+
+    def pages(self, service: str, operation: str, *, allow: Collection[str] = (), **request: Any) -> Iterator[Any]:
+        """The pages of a listing, each called for when it is read; none where AWS answers with one of `allow`."""
+        pages = iter(self.client(service).get_paginator(operation).paginate(**request))
+        while (page := self._call(service, operation, allow, request, lambda **_: next(pages, None))) is not None:
+            yield page
+
+    def call_unless(self, codes: Collection[str], service: str, operation: str, **request: Any) -> Any | None:
+        """The same, but None where AWS answers with one of these codes or statuses."""
+        return self._call(service, operation, codes, request)
+
+    def read(self, bucket: str, key: str) -> tuple[bytes, Any] | None:
+        """A small object and the answer it came with, fetched again when it is cut; None where there is none."""
+        from botocore.exceptions import BotoCoreError
+
+        request = {"Bucket": bucket, "Key": key}
+        for attempt in range(1, retry.ATTEMPTS + 1):
+            answer = self.call_unless(("NoSuchKey",), S3, "get_object", **request)
+            if answer is None:
+                return None
+            try:
+                return answer["Body"].read(), answer
+            except BotoCoreError as error:
+                wait, failure = retry.delay(attempt), error
+                self.effects.say(f"S3 GetObject: {type(error).__name__}; attempt {attempt + 1} in {wait:.1f} s")
+                self.effects.pause(wait)
+            finally:
+                answer["Body"].close()
+        raise errors.error_for(failure, Call("S3", "GetObject", request, self.region))
+
+    def _call(
+        self,
+        service: str,
+        operation: str,
+        codes: Collection[str],
+        request: Mapping[str, Any],
+        method: Callable[..., Any] | None = None,
+    ) -> Any | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
+
+        client = self.client(service)
+        self._pace.keep()
+        try:
+            return (method or getattr(client, operation))(**request)
+        except ClientError as error:
+            if errors.error_code(error) in codes or str(errors.http_status(error)) in codes:
+                return None
+            if operation in READING and set(ABSENT) & set(codes) and self._hidden(error, request):
+                return None
+            raise _failed(error, self._named(client, operation, request)) from None
+        except (BotoCoreError, ResponseParserError) as error:  # the latter: an error page of something between
+            raise _failed(error, self._named(client, operation, request)) from None
+
+    def _hidden(self, error: Exception, request: Mapping[str, Any]) -> bool:
+        """Whether a key that may not be read is not there: S3 says so only to who may list the whole bucket.
+
+        A task's role may list below its own prefix, which is no part of a request for one key:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        if errors.error_code(error) not in errors.DENIED:
+            return False
+        key, listing = request["Key"], {"Bucket": request["Bucket"], "Prefix": request["Key"], "MaxKeys": 1}
+        try:
+            listed = self.call(S3, "list_objects_v2", **listing).get("Contents", ())
+        except StoreError:  # listing is refused too: the first error counts
+            return False
+        return not listed or bool(listed[0]["Key"] != key)
+
+    def _named(self, client: Any, operation: str, request: Mapping[str, Any]) -> Call:
+        meta = client.meta
+        name = meta.method_to_api_mapping.get(operation, operation)
+        if "Bucket" in request:
+            request = {"ExpectedBucketOwner": self.bucket_owner(), **request}
+        return Call(meta.service_model.service_id, name, request, meta.region_name or self.region)
+
+    def _expect_owner(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
+        """Have S3 refuse a bucket of another account, in every operation that can; what the caller gave stays."""
+        taken = model.input_shape.members if model.input_shape else ()
+        owner_of = {"ExpectedBucketOwner": "Bucket", "ExpectedSourceBucketOwner": "CopySource"}
+        missing = [name for name, of in owner_of.items() if name in taken and of in params and name not in params]
+        owner = self.bucket_owner() if missing else ""
+        return {**params, **dict.fromkeys(missing, owner)} if owner else None
+
+
+def _failed(error: Exception, call: Call) -> StoreError:
+    """The error of a call, with whether it may pass."""
+    found = errors.error_for(error, call)
+    found.passing = retry.is_transient(error)
+    return found
+
+
+def _ask_for_checksum(params: Any, **_event: Any) -> None:
+    """Have S3 tell its checksum; as a parameter it would make botocore count it too."""
+    params["headers"]["x-amz-checksum-mode"] = "ENABLED"
+
+
+def connect(
+    environ: Mapping[str, str], say: Callable[[str], None], *, owner: str | None = "", **effects: Any
+) -> Session:
+    """Clients for the region and credentials of the environment; `effects`: pause, check, patience of Effects.
+
+    `owner` is that of buckets (see Identity) where S3_BUCKET_OWNER is not set.
+    """
+    import threading
+
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        raise errors.boto3_missing(error) from None
+    try:
+        session = boto3.session.Session()
+        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or session.region_name
+    except BotoCoreError as error:
+        raise errors.error_for(error, Call("AWS", "session", {})) from None
+    if not region:
+        raise errors.region_missing()
+    lock = threading.Lock()
+
+    def say_one_at_a_time(line: str) -> None:
+        with lock:  # several threads make calls
+            say(line)
+
+    identity = Identity(environ.get(OWNER_VARIABLE) or owner)
+    return Session(session, region, RetryHooks(say_one_at_a_time, **effects), identity)
+
+
+def _config() -> Any:
+    """Tries are counted by `retry`; bodies are checked by `transfer`, which can also go on after a cut."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=CONNECTIONS,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra="handoff",
+    )

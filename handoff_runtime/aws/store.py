@@ -1,0 +1,267 @@
+"""The store of a run in AWS: its params from Parameter Store; files, artifacts and state in S3, under a lease.
+
+STACK_NAME says which project, S3_BUCKET_NAME (or S3_BUCKET) where; region and credentials are found as boto3 does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from handoff_runtime import history, s3_keys, workspace
+from handoff_runtime.aws import lease, params, references, retry, state, transfer
+from handoff_runtime.aws.concurrency import map_concurrently
+from handoff_runtime.aws.history import append_line, record_killed_runs
+from handoff_runtime.aws.session import S3, connect
+from handoff_runtime.aws.state import BESIDE, StateCheckpoints
+from handoff_runtime.aws.transfer import Place
+from handoff_runtime.errors import BusyError, StoreError, UsageError
+from handoff_runtime.overlap import RunDeclined
+from handoff_runtime.supervisor import outcome
+from handoff_runtime.supervisor.shutdown import STAGES_SHARE, STORE_SHARE, grace_seconds
+from handoff_runtime.supervisor.signals import STOPPING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    from handoff_runtime.aws.session import Session
+    from handoff_runtime.aws.state import StoredState
+    from handoff_runtime.params import Params
+    from handoff_runtime.supervisor.signals import Signals
+
+    Result = TypeVar("Result")
+
+# Files of the run itself, which the next one does not begin with.
+OF_THE_RUN = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (
+    workspace.LOCK, workspace.RECORD, workspace.STDERR, workspace.STDOUT, BESIDE, f"{workspace.RECORD}.new",
+))  # fmt: skip
+NEVER_STORED = frozenset(os.path.basename(path) for path in (workspace.LOCK, BESIDE))
+IN_PLACES_OF_THEIR_OWN = frozenset(os.path.basename(path) for path in (history.INDEX, history.RUNS))
+HEART_PATIENCE = 20.0  # seconds a heartbeat is tried for, well below the lease
+LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
+
+
+class AwsStore:
+    """The store of one run of a project; its methods are those of `local_store.Store`.
+
+    Until `begin` a stopping signal ends whatever is under way (`Given`). From then on signals are the run's, and what
+    is stored is stored within the grace time.
+    """
+
+    grace_share = STAGES_SHARE
+    local_files: str | None = None
+
+    def __init__(self, environ: Mapping[str, str], signals: Signals, say: Callable[[str], None]) -> None:
+        stack, bucket = environ.get("STACK_NAME", ""), environ.get("S3_BUCKET_NAME") or environ.get("S3_BUCKET", "")
+        if not stack or not bucket:
+            missing = "S3_BUCKET_NAME" if stack else "STACK_NAME"
+            raise UsageError(
+                f"{missing}: not set, expected together with STACK_NAME", "or give the params: --params FILE"
+            )
+        self.stack, self.bucket = stack, bucket
+        self.origin: dict[str, str] = {}  # which params: variables of the environment
+        self._say = say
+        self._signals, self._stopped_by, self._begun = signals, 0, False
+        self._grace = grace_seconds(environ) * STORE_SHARE
+        # `_say` is another one at each stage of the run.
+        self._clients = connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
+        # For what is stored whether or not a signal stopped the rest.
+        self._patient = self._clients.beside(patience=HEART_PATIENCE, check=retry.no_check)
+        self._record: Mapping[str, Any] = {}
+        self._entry: Mapping[str, Any] | None = None  # the last line of this run in the history
+        self._lease: lease.Lease | None = None
+        self._heart: lease.Heartbeat | None = None
+        self._recorded_dead = False
+        self._base: StoredState | None = None
+        self._emitted: StateCheckpoints | None = None
+        self._error: StoreError | None = None  # the lease was lost
+        self._base_error: StoreError | None = None  # which state is stored is not known
+
+    def load_params(self) -> Params:
+        """Load the params, their references resolved; `origin` says which they are."""
+        loaded = self._interruptible(lambda: params.load(self._clients, self.stack))
+        self.origin = {"PARAMS_VERSION": str(loaded.version), "PARAMS_SHA256": loaded.sha256}
+        return self._interruptible(lambda: references.resolve(self._clients, loaded.params))
+
+    def acquire(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
+        """Take the lease for the run of a record; BusyError where another run has it."""
+        self._record, self._say, entry = record, say, history.summary(record)
+        taken = lease.acquire(self._clients, self.bucket, self.stack, str(record["run_id"]), entry=entry)
+        if isinstance(taken, lease.HeldLease):
+            raise BusyError(f"{self.stack}: another run of this project is under way: {taken}", "wait for it")
+        self._lease = taken
+
+    def fetch(self, say: Callable[[str], None], /, *, with_state: bool) -> None:
+        """Bring files, artifacts and state, while heartbeats keep the lease, and record that the run began."""
+        self._say = say
+
+        def lost(error: StoreError) -> None:
+            self._error = error
+            self._signals.note(STOPPING[0])
+
+        def record_start() -> None:
+            if self._lease:
+                record_killed_runs(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
+                self._recorded_dead = True
+            self._put_record(self._clients, self._record)
+
+        def bring() -> None:
+            os.makedirs(workspace.FILES, exist_ok=True)
+            transfer.fetch(self._clients, Place(self.bucket, s3_keys.files(self.stack)), workspace.FILES)
+            artifacts = Place(self.bucket, s3_keys.artifacts(self.stack))
+            transfer.fetch(self._clients, artifacts, workspace.ARTIFACTS, skip={*OF_THE_RUN, s3_keys.STATE})
+            if with_state:
+                self._base = state.fetch_state(self._clients, self.bucket, self.stack, workspace.STATE)
+
+        if self._lease:
+            self._heart = lease.Heartbeat(self._patient, self._lease, lost)
+        self._interruptible(lambda: list(map_concurrently(lambda part: part(), (record_start, bring))))
+
+    def begin(self, state_mode: str, /) -> None:
+        """Leave signals and the log to the run; store what a Singer target emits as it comes."""
+        self._begun, self._say_now, self._lines = True, self._say, list[str]()
+        self._say = self._lines.append
+        if state_mode == "singer":
+            self._emitted = StateCheckpoints(self._patient, self.bucket, self.stack, self._base)
+
+    def settle(self) -> StoreError | None:
+        """Know which state is stored, and say what had to wait; the error of a lost lease.
+
+        Where the store does not say in time which state it has, nothing replaces it.
+        """
+        if self._emitted:
+            try:
+                self._base = self._within_grace(self._emitted.stop)
+            except StoreError as error:
+                self._base_error = error
+        self._say = self._say_now
+        while self._lines:
+            self._say(self._lines.pop(0))
+        return self._error
+
+    def store(self, record: Mapping[str, Any], /) -> None:
+        """Store what the run left: its own copy first, then what the next begins with, and its line in the history.
+
+        What the next begins with is another run's once the lease is lost.
+        """
+        if os.path.islink(workspace.ARTIFACTS):
+            raise StoreError(f"{workspace.ARTIFACTS}: a symbolic link found, a directory expected; nothing is stored")
+
+        def store() -> None:
+            left = transfer.list_files(workspace.ARTIFACTS, self._clients.effects.say)
+            here = [
+                file
+                for file in left
+                if file.path not in NEVER_STORED and file.path.split("/", 1)[0] not in IN_PLACES_OF_THEIR_OWN
+            ]
+            clients, artifacts = self._steady(), Place(self.bucket, s3_keys.artifacts(self.stack))
+            run = s3_keys.run(self.stack, str(record["run_id"]))
+            transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
+            shared = [file for file in here if file.path not in {*OF_THE_RUN, s3_keys.STATE} and not self._error]
+            transfer.store(clients, transfer.plan(clients, shared, artifacts).send, artifacts)
+            self._put_record(clients, record)
+            self._append(record)
+
+        self._within_grace(store)
+
+    def store_state(self) -> None:
+        """Replace the stored state, unless another run has; StoreError then, or when the lease is lost."""
+        if error := self._error or self._base_error:
+            raise error
+        self._within_grace(
+            lambda: state.replace_state(self._clients, self.bucket, self.stack, workspace.STATE, self._base)
+        )
+
+    def record(self, record: Mapping[str, Any], /) -> None:
+        """Replace the record, and add its line to the history; of a run the last line counts."""
+
+        def store() -> None:
+            self._put_record(self._steady(), record)
+            self._append(record)
+
+        self._within_grace(store)
+
+    def append_history(self, record: Mapping[str, Any], /) -> None:
+        """Add the line alone: of a run that never began."""
+        self._within_grace(lambda: self._append(record))
+
+    def release(self) -> None:
+        """Give the lease back."""
+        try:
+            if self._heart:
+                self._lease = self._within_grace(self._heart.stop)
+            if (held := self._lease) and not self._error:
+                dead, entry = self._recorded_dead, self._entry
+                self._within_grace(lambda: lease.release(self._patient, held, recorded_dead=dead, entry=entry))
+        except StoreError as error:
+            self._clients.effects.say(f"{error.message}; the lease is not given back")
+        self._lease = None
+
+    def _put_record(self, clients: Session, record: Mapping[str, Any]) -> None:
+        key = f"{s3_keys.run(self.stack, str(record['run_id']))}run.json"
+        clients.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=history.encode_record(record))
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        append_line(
+            self._steady(),
+            self.bucket,
+            s3_keys.history(self.stack, history.start_day(record)),
+            history.index_line(record),
+        )
+        self._entry = history.summary(record)
+
+    def _steady(self) -> Session:
+        """The clients whose calls no signal ends: of a run that never began, those that look for none."""
+        return self._clients if self._begun else self._patient
+
+    def _interruptible(self, work: Callable[[], Result]) -> Result:
+        """Do what a stopping signal, or the loss of the lease, ends."""
+        return self._in_thread(work, self._check)
+
+    def _within_grace(self, work: Callable[[], Result]) -> Result:
+        """Do what no signal ends, within what is left of the grace time; a run that lost its lease has time."""
+
+        def check() -> None:
+            self._signals.take()
+            since = self._signals.stopping_since
+            if since is not None and not self._error and time.monotonic() >= since + self._grace:
+                raise StoreError("the store did not take what the run left before the time to stop was over")
+
+        return self._in_thread(work, check)
+
+    def _in_thread(self, work: Callable[[], Result], check: Callable[[], None]) -> Result:
+        """Do it in a thread, and leave that behind when `check` raises: an answer may stay away for long."""
+        import threading
+
+        results: list[Result] = []
+        errors: list[BaseException] = []
+        done = threading.Event()
+
+        def do() -> None:
+            try:
+                results.append(work())
+            except BaseException as error:  # noqa: BLE001  # raised again by who waits
+                errors.append(error)
+            done.set()
+
+        threading.Thread(target=do, name="store", daemon=True).start()
+        while not done.wait(LOOK):
+            check()
+        for error in errors:
+            raise error
+        return results[0]
+
+    def _check(self) -> None:
+        """Before each call, and while an answer stays away: whether to go on with what has not begun."""
+        if self._begun:
+            return
+        for number in self._signals.take():
+            if number in STOPPING:
+                self._stopped_by = number
+        if self._error:
+            raise self._error
+        if self._stopped_by:
+            reason = f"stopped by {outcome.signal_name(self._stopped_by)}"
+            raise RunDeclined("stopped", 128 + self._stopped_by, reason)

@@ -1,0 +1,133 @@
+"""Counting rows: a row is a line, and a last line without its newline is one too.
+
+The first megabytes are counted here. What comes after them is shown to `wc -l`, which counts four times as
+fast as CPython 3.11 does, on another core.
+"""
+
+from __future__ import annotations
+
+import os
+
+from handoff_runtime.supervisor.event_loop import IN, EventLoop
+from handoff_runtime.supervisor.kernel import pipe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from handoff_runtime.supervisor.kernel import Call
+
+NEWLINE = 10
+INLINE_LIMIT = 8 << 20
+BLOCK = 1 << 18
+
+
+class LineCounter:
+    """Counts the lines of what is teed into `fd`; `count` is None once counting was lost.
+
+    `done` when every counter has given its number.
+    """
+
+    def __init__(self, poller: EventLoop, tee: Call) -> None:
+        self.count: int | None = 0
+        self.external = False
+        self._poller, self._tee = poller, tee
+        self._read, self.fd = pipe()
+        self._last_read, self._last_write = os.pipe()
+        self._seen = 0
+        self._last = NEWLINE
+        self._answers: dict[int, bytes] = {}
+        self._buffer = bytearray(BLOCK)
+
+    @property
+    def done(self) -> bool:
+        """Nothing is being counted any more."""
+        return self.fd < 0 and not self._answers
+
+    def arrived(self, count: int) -> None:
+        """So many bytes were teed into `fd`."""
+        if self.external:
+            return
+        self._seen += count
+        while count > 0:
+            size = os.readv(self._read, [self._buffer])
+            self._add(self._buffer.count(NEWLINE, 0, size))
+            self._last = self._buffer[size - 1]
+            count -= size
+        if self._seen >= INLINE_LIMIT:
+            self._hand_over()
+
+    def last_byte(self, source: int) -> None:
+        """Note the byte that waits at the head of `source`: it may be the last one of all."""
+        try:
+            self._tee(source, self._last_write, 1)
+        except BlockingIOError:
+            self._read_last()
+            self._tee(source, self._last_write, 1)
+
+    def mark_unknown(self) -> None:
+        """A counter died: no number is better than a wrong one."""
+        self.count = None
+
+    def refresh(self) -> None:
+        """Let the present `wc` tell its number, so that the count is up to date, and go on with another."""
+        if self.external and self.fd >= 0:
+            os.close(self.fd)
+            self._read, self.fd = pipe()
+            self._hand_over()
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        if self.fd < 0:
+            return
+        os.close(self.fd)
+        if self.external:
+            self._read_last()
+        else:
+            os.close(self._read)
+        os.close(self._last_read)
+        os.close(self._last_write)
+        self.fd = -1
+        self._add(int(self._last != NEWLINE))
+
+    def _add(self, more: int) -> None:
+        self.count = None if self.count is None else self.count + more
+
+    def _read_last(self) -> None:
+        os.set_blocking(self._last_read, False)
+        try:
+            self._last = os.read(self._last_read, BLOCK)[-1]
+        except BlockingIOError:
+            pass  # nothing since the last look
+
+    def _hand_over(self) -> None:
+        """Give the pipe to a `wc -l`; where there is none we go on ourselves."""
+        answer, its_answer = os.pipe()
+        try:
+            os.posix_spawnp(
+                "wc",
+                ["wc", "-l"],
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_DUP2, self._read, 0), (os.POSIX_SPAWN_DUP2, its_answer, 1)],
+                setpgroup=0,  # so that no signal meant for a stage ends the count
+            )
+        except OSError:
+            os.close(answer)
+            if self.external:
+                self._read_last()
+            self.external, self._seen = False, 0
+        else:
+            os.close(self._read)
+            self.external = True
+            self._answers[answer] = b""
+            self._poller.watch(answer, IN, lambda _events: self._answered(answer))
+        finally:
+            os.close(its_answer)
+
+    def _answered(self, answer: int) -> None:
+        text = os.read(answer, 64)
+        if text:
+            self._answers[answer] += text
+            return
+        whole = self._answers.pop(answer)
+        self._poller.ignore(answer)
+        os.close(answer)
+        self._add(int(whole)) if whole.strip().isdigit() else self.mark_unknown()

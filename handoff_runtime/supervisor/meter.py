@@ -1,0 +1,318 @@
+"""Links: what joins two stages, and counts what passes, without Python touching the data.
+
+With the meter off a link is one kernel pipe. Else it is two, the writer's and the reader's: splice(2) moves
+pages from one to the other, and tee(2) shows them to a row counter on the way. Where these calls do not
+exist a plain copy does it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from handoff_runtime.supervisor import kernel
+from handoff_runtime.supervisor.event_loop import IN, OUT, EventLoop
+from handoff_runtime.supervisor.kernel import PIPE_SIZE, Calls
+from handoff_runtime.supervisor.line_count import NEWLINE, LineCounter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Mover(Protocol):
+        """Moves data from a source to a sink, a step at a time, never blocking.
+
+        `waits` is the descriptor to wait for before the next step; `ended` once the source has ended; `held` is
+        what was taken from the source and is not in the sink yet.
+        """
+
+        waits: int
+        ended: bool
+        held: bytes | memoryview
+
+        def step(self) -> int:
+            """Move what can be moved and return how many bytes; BrokenPipeError when the reader has gone."""
+
+        def finish(self) -> None:
+            """Let go of what is the mover's own."""
+
+        def refresh(self) -> None:
+            """Bring the count of rows up to date."""
+
+        @property
+        def rows(self) -> int | None:
+            """Rows so far; None when they are not counted."""
+
+        @property
+        def counted(self) -> bool:
+            """Whether the count is final."""
+
+
+CHUNK = 1 << 16
+
+
+class Splice:
+    """Counts bytes: moves pages from pipe to pipe."""
+
+    rows = None
+    counted = True
+
+    def __init__(self, source: int, sink: int, calls: Calls) -> None:
+        self.held: bytes | memoryview = b""
+        self.waits, self.ended = source, False
+        self._source, self._sink, self._splice = source, sink, calls.splice
+
+    def step(self) -> int:
+        """Move a pipeful; when blocked on a source that is ready it is the sink that is full."""
+        try:
+            moved = self._splice(self._source, self._sink, PIPE_SIZE)
+        except BlockingIOError:
+            self.waits = self._sink if self.waits == self._source else self._source
+            return 0
+        self.waits, self.ended = self._source, moved == 0
+        return moved
+
+    def finish(self) -> None:
+        """Nothing is ours."""
+
+    def refresh(self) -> None:
+        """Nothing is counted elsewhere."""
+
+
+class TeeSplice:
+    """Counts rows and bytes: shows the pages to a counter, then moves them."""
+
+    def __init__(self, source: int, sink: int, calls: Calls, poller: EventLoop) -> None:
+        self.held: bytes | memoryview = b""
+        self.waits, self.ended = source, False
+        self._source, self._sink, self._calls = source, sink, calls
+        self._rows = LineCounter(poller, calls.tee)
+        self._bytes = Splice(source, sink, calls)
+        self._shown = 0
+
+    @property
+    def rows(self) -> int | None:
+        """Rows so far."""
+        return self._rows.count
+
+    @property
+    def counted(self) -> bool:
+        """Whether every counter has answered."""
+        return self._rows.done
+
+    def step(self) -> int:
+        """Show what has come, if nothing shown is left to be moved; then move what was shown."""
+        if self._rows.count is None:
+            return self._step_uncounted()
+        try:
+            showing = self._shown > 0 or self._show()
+        except BrokenPipeError:
+            self._rows.mark_unknown()
+            return self._step_uncounted()
+        if not showing:
+            return 0
+        moved = self._move()
+        self.waits = self._sink if self._shown else self._source
+        return moved
+
+    def finish(self) -> None:
+        """Close the counter's pipe; its number comes later."""
+        self._rows.finish()
+
+    def refresh(self) -> None:
+        """Have the counter give its number, unless we wait for it: its descriptor must stay what it is."""
+        if self.waits != self._rows.fd:
+            self._rows.refresh()
+
+    def _show(self) -> bool:
+        """Show what waits at the source; when blocked on a source that is ready it is the counter that is full."""
+        try:
+            self._shown = self._calls.tee(self._source, self._rows.fd, PIPE_SIZE)
+        except BlockingIOError:
+            self.waits = self._rows.fd if self.waits == self._source else self._source
+            return False
+        self.ended = self._shown == 0
+        self._rows.arrived(self._shown)
+        return not self.ended
+
+    def _move(self) -> int:
+        """Move what was shown; while `wc` counts, and that only newlines, look at the last byte alone."""
+        before, external = self._shown, self._rows.external
+        try:
+            if external and self._shown > 1:
+                self._splice(self._shown - 1)
+            if external and self._shown == 1:
+                self._rows.last_byte(self._source)
+            if self._shown == 1 or not external:
+                self._splice(self._shown)
+        except BlockingIOError:
+            pass
+        return before - self._shown
+
+    def _splice(self, count: int) -> None:
+        self._shown -= self._calls.splice(self._source, self._sink, count)
+
+    def _step_uncounted(self) -> int:
+        moved = self._bytes.step()
+        self.waits, self.ended = self._bytes.waits, self._bytes.ended
+        return moved
+
+
+class Copy:
+    """Counts rows and bytes by reading and writing: for macOS, and where a sandbox forbids splice(2)."""
+
+    counted = True
+
+    def __init__(self, source: int, sink: int, *, count_rows: bool) -> None:
+        self.waits, self.ended = source, False
+        self.rows: int | None = 0 if count_rows else None
+        self._source, self._sink = source, sink
+        self.held: bytes | memoryview = b""
+        self._last = NEWLINE
+        os.set_blocking(sink, False)
+
+    def step(self) -> int:
+        """Read a chunk if none is held; write what the sink takes of it."""
+        if not self.held:
+            chunk = os.read(self._source, CHUNK)
+            self.ended = not chunk
+            if self.ended:
+                return 0
+            if self.rows is not None:
+                self.rows += chunk.count(b"\n")
+                self._last = chunk[-1]
+            self.held = memoryview(chunk)
+        try:
+            moved = os.write(self._sink, self.held)
+        except BlockingIOError:
+            moved = 0
+        self.held = self.held[moved:]
+        self.waits = self._sink if self.held else self._source
+        return moved
+
+    def finish(self) -> None:
+        """Count a last line without its newline."""
+        if self.rows is not None:
+            self.rows += int(self._last != NEWLINE)
+            self._last = NEWLINE
+
+    def refresh(self) -> None:
+        """The count is always up to date."""
+
+
+def create_mover(meter: str, source: int, sink: int, calls: Calls | None, poller: EventLoop) -> Mover:
+    """The mover for this meter mode (`rows` or `bytes`) and what the kernel offers."""
+    if calls is None:
+        return Copy(source, sink, count_rows=meter == "rows")
+    return TeeSplice(source, sink, calls, poller) if meter == "rows" else Splice(source, sink, calls)
+
+
+class Link:
+    """A metered link between two stages: the bytes and rows so far, and who has left.
+
+    `left` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
+    wait for its writer, None while there is something to move.
+    With `read_whole` the reader is to read all. What it leaves in the pipes is counted, and a writer of which it left
+    nothing is not cut off: it may be about to end.
+    """
+
+    def __init__(self, source: int, sink: int, mover: Mover, poller: EventLoop, *, read_whole: bool = False) -> None:
+        self.bytes, self.open, self.deserted = 0, True, False
+        self._read_whole, self._unread = read_whole, b""
+        self._left_over: int | None = None
+        self.left: float | None = None
+        self.idle_since: float | None = time.monotonic()
+        self._source, self._sink, self._mover, self._poller = source, sink, mover, poller
+        self._waits = source
+        self._watch()
+
+    @property
+    def rows(self) -> int | None:
+        """Rows so far, or None."""
+        return self._mover.rows
+
+    @property
+    def done(self) -> bool:
+        """Closed, and every row counted."""
+        return not self.open and self._mover.counted
+
+    def refresh(self) -> None:
+        """Bring the rows up to date, where a counter of its own has them."""
+        if self.open:
+            self._mover.refresh()
+
+    def close(self) -> None:
+        """Close both ends: the writer learns it by EPIPE, the reader by end of file."""
+        if self.open:
+            self.open = False
+            self._poller.ignore(self._waits)
+            self._close_sink()
+            os.close(self._source)
+            self._mover.finish()
+
+    def left_over(self) -> bytes:
+        """What the reader left in the pipes; call it once the reader has ended."""
+        if self._left_over is not None:
+            self._unread += kernel.read_available(self._left_over)
+            os.close(self._left_over)
+            self._left_over = None
+        return self._unread
+
+    def _close_sink(self) -> None:
+        """Let the reader have its end of file; what it does not read then is seen by an end of our own."""
+        if self._sink >= 0:
+            self._left_over = kernel.reopen_for_reading(self._sink) if self._read_whole and self.left is None else None
+            self._poller.ignore(self._sink)
+            os.close(self._sink)
+            self._sink = -1
+
+    def _watch(self) -> None:
+        """Wait at one place; errors of the sink always come: they say that the reader has gone."""
+        if self._waits not in (self._sink, self._mover.waits):
+            self._poller.ignore(self._waits)
+        self._waits = self._mover.waits
+        self._poller.watch(self._sink, OUT if self._waits == self._sink else 0, self._sink_ready)
+        if self._waits != self._sink:
+            self._poller.watch(self._waits, IN if self._waits == self._source else OUT, self._step)
+
+    def _sink_ready(self, events: int) -> None:
+        if events & ~OUT:
+            self._reader_left()
+        else:
+            self._step(events)
+
+    def _step(self, _events: int) -> None:
+        try:
+            moved = self._mover.step()
+        except BrokenPipeError:
+            self._reader_left()
+            return
+        self.bytes += moved
+        if self._mover.ended:
+            self.close()
+            return
+        if self._mover.waits != self._source:
+            self.idle_since = None
+        elif moved or self.idle_since is None:
+            self.idle_since = time.monotonic()
+        self._watch()
+
+    def _reader_left(self) -> None:
+        if self._read_whole:
+            self._unread = (
+                kernel.read_available(self._sink) + bytes(self._mover.held) + kernel.read_available(self._source)
+            )
+            if not self._unread:  # the writer will show whether that was all
+                self.deserted, self.idle_since = True, time.monotonic()
+                self._poller.ignore(self._waits)
+                self._close_sink()
+                self._waits = self._source
+                self._poller.watch(self._source, IN, self._writer_shows)
+                return
+        self.left = time.monotonic()
+        self.close()
+
+    def _writer_shows(self, _events: int) -> None:
+        self._unread += kernel.read_available(self._source)
+        self.left = time.monotonic() if self._unread else None
+        self.close()

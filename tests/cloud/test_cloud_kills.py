@@ -1,0 +1,143 @@
+"""Deployments and removals that are killed at some moment, and begun again: at the end all is as it should be."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handoff_kit import resource_names
+
+if TYPE_CHECKING:
+    from doubles.deployed_project import Estate
+
+pytestmark = [pytest.mark.network, pytest.mark.takes(140)]
+
+SHARES = (0.9, 0.7, 0.5)  # of the requests of a whole deployment, during which it is killed; fewer are left each time
+SEED = 20260301
+# an image that is made and pushed like any, in little time; nobody runs it
+DOCKERFILE = """\
+FROM scratch
+COPY project/ /app/
+ARG CONTEXT
+LABEL handoff.project={{ project | tojson }} handoff.version={{ version | tojson }} handoff.context="$CONTEXT"
+ENTRYPOINT ["/app/nothing"]
+"""
+PROJECT = "commands: [{command: echo}]\nschedules: [{name: daily, rate: 1 day}]\ndeploy: {memory: 512}\n"
+
+
+@pytest.fixture(scope="module")
+def small(bare: Estate) -> Estate:
+    """An estate whose image is a few files: a MB of it is like no other."""
+    project(bare)
+    return bare
+
+
+def project(estate: Estate) -> None:
+    noise = random.Random(estate.account.number).randbytes(1 << 20)  # no secret
+    files: dict[str, str | bytes] = {"Dockerfile.j2": DOCKERFILE, "files/turn": "1\n", "noise": noise}
+    estate.team.project(estate.name, PROJECT, files)
+
+
+def killed(estate: Estate, *words: str, at: int, number: signal.Signals, after: float = 0.0) -> bool:
+    """Start a task and signal it when its `at`-th request arrives, or so many seconds later; whether it was still there."""
+    process = estate.team.start(
+        *words, "--project", estate.name, "--yes", env=estate.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+    def strike() -> None:
+        if after:
+            threading.Timer(after, process.send_signal, [number]).start()
+        else:
+            process.send_signal(number)
+
+    fault = estate.proxy.fault("pass", every=at, times=1, then=strike)
+    with process:
+        assert process.stderr
+        said = process.stderr.read().decode()
+    estate.proxy.faults.remove(fault)
+    assert "Traceback" not in said, said
+    assert process.returncode in (0, -number, 128 + number) or not said, said
+    return process.returncode != 0
+
+
+def requests(estate: Estate, task: str, *words: str) -> int:
+    """How many requests a task sends that nobody interrupts, without those it repeats to see how far AWS is."""
+    with estate.recorded() as calls:
+        estate.must(task, *words)
+    return len(set(calls))
+
+
+def deployed(environment: str) -> dict[str, str]:
+    stack = resource_names.stack_name("shop", environment)
+    return dict.fromkeys(
+        (resource_names.shared_stack(environment), stack, resource_names.registry_stack(stack)), "CREATE_COMPLETE"
+    )
+
+
+def of(estate: Estate, environment: str) -> dict[str, str]:
+    """The stacks of an environment."""
+    start = resource_names.shared_stack(environment)
+    return {name: status for name, status in estate.account.stacks().items() if f"{name}-".startswith(f"{start}-")}
+
+
+def check(estate: Estate, environment: str) -> None:
+    """All of a project is there as it lies here, and nothing besides."""
+    stack = resource_names.stack_name("shop", environment)
+    assert of(estate, environment) == deployed(environment)
+    assert estate.leftovers() == {}
+    (digest,) = estate.account.images(resource_names.repository(stack)).values()
+    assert estate.account.outputs(stack)["Image"].endswith(f"@{digest}")
+    bucket = resource_names.bucket(environment, estate.account.number, "eu-central-1")
+    assert estate.account.objects(bucket, f"{stack}/") == {".env/files/turn": b"1\n"}
+    assert estate.account.boto("ssm").get_parameter(Name=f"{stack}__params")["Parameter"]["Version"] == 1
+    again = estate.must("deploy").stderr.splitlines()
+    assert again[-2] == "no changes: the deployment is up to date"
+
+
+def test_a_deployment_that_is_killed_is_begun_again(small: Estate) -> None:
+    """At requests all over it, from nothing and in between; each time the next one begins where that had come to.
+
+    What begins from nothing sends all of its requests. A later one may end before its moment; and docker sends none,
+    so that it is hit between two requests.
+    """
+    chance = random.Random(SEED)  # no secret
+    small.words["HANDOFF_ENVIRONMENT"] = "k0"
+    whole = requests(small, "deploy")
+    check(small, "k0")
+    kills = 0
+    for environment in [f"k{number}" for number in range(1, 6)]:
+        small.words["HANDOFF_ENVIRONMENT"] = environment
+        for share in SHARES:
+            number = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+            after = 0 if share == SHARES[0] else chance.choice([0, 0.1, 0.5])
+            kills += killed(small, "deploy", at=chance.randint(1, int(share * whole)), number=number, after=after)
+        small.must("deploy")
+        check(small, environment)
+    assert kills >= 5
+
+
+def test_a_removal_that_is_killed_is_begun_again(small: Estate) -> None:
+    chance = random.Random(SEED)  # no secret
+    small.words["HANDOFF_ENVIRONMENT"] = "k0"
+    small.must("schedule")
+    whole = requests(small, "destroy", "--data")
+    assert set(of(small, "k0")) == {"handoff-k0"}
+    kills = 0
+    for environment in ("k1", "k2"):
+        small.words["HANDOFF_ENVIRONMENT"] = environment
+        small.must("schedule")
+        for after in (0, 0, 0.1, 0.3):
+            at = chance.randint(1, int(SHARES[0] * whole))
+            kills += killed(small, "destroy", "--data", at=at, number=signal.SIGKILL, after=after)
+        small.must("destroy", "--data")
+        assert of(small, environment) == {f"handoff-{environment}": "CREATE_COMPLETE"}
+        bucket = resource_names.bucket(environment, small.account.number, "eu-central-1")
+        assert small.account.boto("s3").list_object_versions(Bucket=bucket).get("Versions", []) == []
+    assert kills >= 2
+    there = [each["repositoryName"] for each in small.account.boto("ecr").describe_repositories()["repositories"]]
+    assert sorted(there) == [resource_names.stack_name("shop", environment) for environment in ("k3", "k4", "k5")]

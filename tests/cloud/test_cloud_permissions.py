@@ -1,0 +1,114 @@
+"""No permission: each call that a task makes of AWS is refused, one after the other, in the words of its service.
+
+What a user reads of each lies in tests/golden/refusals/; UPDATE_GOLDENS=1 writes it anew. The tests are one story.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from doubles.checkout import Told
+    from doubles.deployed_project import Estate
+
+pytestmark = [pytest.mark.network, pytest.mark.takes(330)]
+
+GOLDEN = Path(__file__).parents[1] / "golden/refusals"
+# what IAM calls what an operation of S3 needs, where that is another name
+ACTIONS = {
+    "s3:DeleteObjects": "s3:DeleteObjectVersion",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+
+
+def read(told: Told) -> str:
+    """What a user reads of a refusal: the error and its hint, or where the task goes on without, what it says of it."""
+    lines = (told.stdout + told.stderr).splitlines()
+    found = [line for line in lines if re.search(r"^(error|hint|note): |permission", line)]
+    return "\n".join([f"exit {told.exit}", *found])
+
+
+def compare(name: str, found: Mapping[str, Told]) -> None:
+    """Each names the permission, and all are as they were."""
+    unnamed = [call for call, told in found.items() if not re.search(rf"permission {action(call)} on ", read(told))]
+    assert unnamed == [], "\n".join(f"{call}: {found[call]}" for call in unnamed)
+    text = "".join(f"{call}\n{read(told)}\n\n" for call, told in found.items())
+    file = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDENS"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+def action(call: str) -> str:
+    """As IAM writes it."""
+    name = call.partition(" ")[0]
+    return ACTIONS.get(name, name)
+
+
+def test_a_first_deployment(bare: Estate) -> None:
+    compare("deploy-first", bare.refused_in_turn("deploy"))
+    good = ("handoff-dev", "handoff-dev-shop", "handoff-dev-shop-registry")
+    assert bare.account.stacks() == dict.fromkeys(good, "CREATE_COMPLETE")
+    assert bare.leftovers() == {}
+    assert bare.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
+
+
+def test_a_later_deployment(bare: Estate) -> None:
+    bare.must("deploy")
+    bare.write(script="sleep 100", memory=1024)
+    compare("deploy-later", bare.refused_in_turn("deploy"))
+    assert bare.account.stacks()["handoff-dev-shop"] == "UPDATE_COMPLETE"
+    assert bare.leftovers() == {}
+
+
+@pytest.mark.parametrize("task", ["schedule", "schedule.list", "unschedule"])
+def test_schedules(bare: Estate, task: str) -> None:
+    bare.must("deploy")
+    if task != "schedule":
+        bare.must("schedule")
+    compare(task, bare.refused_in_turn(task))
+    assert ("handoff-dev-shop-schedule" in bare.account.stacks()) == (task != "unschedule")
+    assert bare.leftovers() == {}
+
+
+def test_a_run_that_is_stopped(bare: Estate) -> None:
+    bare.must("deploy")
+    before = len(bare.account.tasks())
+    compare("run-detach", bare.refused_in_turn("run", "--detach"))
+    assert len(bare.account.tasks()) == before + 1
+    compare("stop", bare.refused_in_turn("stop"))
+    assert [task["stoppedReason"] for task in bare.account.tasks()[before:]] == ["stopped by invoke"]
+
+
+def test_a_run(bare: Estate) -> None:
+    bare.write()
+    bare.must("deploy")
+    compare("run", bare.refused_in_turn("run"))
+    compare("logs", bare.refused_in_turn("logs"))
+
+
+@pytest.mark.parametrize("project", [None, ""], ids=["one project", "all projects"])
+def test_status(bare: Estate, project: str | None) -> None:
+    bare.must("deploy")
+    compare("status-one" if project is None else "status-all", bare.refused_in_turn("status", project=project))
+
+
+def test_destroy(bare: Estate) -> None:
+    bare.must("deploy")
+    bare.must("schedule")
+    compare("destroy", bare.refused_in_turn("destroy", "--data"))
+    assert bare.account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
+    compare("destroy-shared", bare.refused_in_turn("destroy", "--shared", "--data", project=""))
+    assert bare.account.stacks() == {}

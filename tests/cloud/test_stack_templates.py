@@ -1,0 +1,131 @@
+"""Our templates, made into stacks by LocalStack: that they can be made, what is there then, and that it goes again."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doubles.moto_bucket import REGION
+
+from handoff_kit import resource_names
+from handoff_kit.apply import ApplyOptions
+from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
+from handoff_kit.aws.target import Target
+from handoff_kit.deploy import templates
+from handoff_kit.deploy.destroy import destroy_project
+from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
+from handoff_kit.project.model import Project
+from handoff_kit.steps import DeployStack
+from handoff_runtime.aws import session as connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doubles.checkout import Team
+    from doubles.localstack import Tenant
+
+    from handoff_runtime.aws.session import Session
+
+pytestmark = pytest.mark.takes(30)
+
+
+STACK = "handoff-prod-rates"
+IMAGE = f"{{account}}.dkr.ecr.{REGION}.amazonaws.com/{STACK}@sha256:{'0' * 64}"
+
+
+@pytest.fixture
+def clients(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """Ours, for an account nobody uses."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in tenant.environ.items():
+        monkeypatch.setenv(name, value)
+    made = connections.connect(os.environ, lambda _: None)
+    yield made
+    made.close()
+
+
+def deploy(team: Team, clients: Session, name: str, text: str, **parameters: str) -> bool:
+    """A stack as it is deployed; whether anything changed."""
+    ours = {"handoff:project": "rates"} if name != "handoff-prod" else {}
+    file = team.root / f"{name}.yml"
+    tags = {**ours, "handoff:environment": "prod"}
+    step = DeployStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
+    return deploy_stack(step, clients, dry=False, yes=True, say=lambda _: None)
+
+
+def outputs(tenant: Tenant, name: str) -> dict[str, str]:
+    (found,) = tenant.boto("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    assert found["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+    return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
+
+
+def policy_of(tenant: Tenant, role: str) -> list[dict[str, Any]]:
+    found = tenant.boto("iam").get_role_policy(RoleName=role, PolicyName="handoff")["PolicyDocument"]
+    document = json.loads(found) if isinstance(found, str) else found
+    return list(document["Statement"])
+
+
+def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, clients: Session) -> None:
+    team.project("rates", "commands: [{command: a}]\n")
+    loaded = Project.model_validate({"commands": [{"command": "a"}]})
+    account = tenant.account
+    bucket, place = resource_names.bucket("prod", account, REGION), f"{REGION}:{account}"
+    first, whole = (
+        templates.render_shared_template(team.root, "prod", projects=projects) for projects in (False, True)
+    )
+    assert deploy(team, clients, "handoff-prod", first) is True
+    assert deploy(team, clients, "handoff-prod", whole) is True
+    assert deploy(team, clients, "handoff-prod", whole) is False
+    shared = outputs(tenant, "handoff-prod")
+    assert (shared["Bucket"], shared["AlertTopic"]) == (bucket, f"arn:aws:sns:{place}:handoff-prod")
+    assert len(shared["Subnets"].split(",")) == 2
+    s3 = tenant.boto("s3")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    group = tenant.boto("ec2").describe_security_groups(GroupIds=[shared["SecurityGroup"]])["SecurityGroups"][0]
+    assert (group["IpPermissions"], group["VpcId"]) == ([], shared["Vpc"])
+
+    assert deploy(
+        team, clients, f"{STACK}-registry", templates.render_registry_template(team.root, "rates", STACK, "prod")
+    )
+    assert outputs(tenant, f"{STACK}-registry") == {
+        "Repository": STACK,
+        "RepositoryUri": f"{account}.dkr.ecr.{REGION}.amazonaws.com/{STACK}",
+    }
+
+    text = templates.render_task_template(team.root, "rates", loaded, STACK, "prod")
+    given = {"Image": IMAGE.format(account=account), "Source": "0123456789ab", "Bucket": bucket}
+    assert deploy(team, clients, STACK, text, **given) is True
+    assert deploy(team, clients, STACK, text, **given) is False
+    task = outputs(tenant, STACK)
+    assert (task["LogGroup"], task["Image"], task["Source"]) == (f"/handoff/{STACK}", given["Image"], given["Source"])
+    params, listing, reading, _ = policy_of(tenant, task["TaskRole"])
+    assert params["Resource"] == f"arn:aws:ssm:{place}:parameter/{STACK}__params"
+    assert (listing["Resource"], reading["Resource"]) == (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{STACK}/*")
+    definition = tenant.boto("ecs").describe_task_definition(taskDefinition=STACK)["taskDefinition"]
+    (container,) = definition["containerDefinitions"]
+    told = {one["name"]: one["value"] for one in container["environment"]}
+    assert (told["IMAGE_DIGEST"], told["S3_BUCKET_NAME"]) == (f"sha256:{'0' * 64}", bucket)
+    (alarm,) = tenant.boto("cloudwatch").describe_alarms(AlarmNames=[f"{STACK}-failed"])["MetricAlarms"]
+    assert alarm["AlarmActions"] == [shared["AlertTopic"]]
+    filters = tenant.boto("logs").describe_metric_filters(logGroupName=f"/handoff/{STACK}")["metricFilters"]
+    assert sorted(one["filterPattern"][:6] for one in filters) == ["%^erro", "{ ($.s"]
+
+    s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
+    said: list[str] = []
+    stack = Target("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
+    destroy_project(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
+    assert said[-2:] == [
+        "verified, only this is kept:",
+        f"  s3://{bucket}/{STACK}/: 1 object, 1 version, 1 bytes",
+    ]
+    target = shared_target(clients, "prod", account)
+    destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
+    assert said[-1] == "verified, nothing is left"
+    left = tenant.boto("cloudformation").describe_stacks()["Stacks"]
+    assert [one["StackName"] for one in left if one["StackStatus"] != "DELETE_COMPLETE"] == []
+    assert s3.list_buckets()["Buckets"] == []
+    assert shared["Vpc"] not in [one["VpcId"] for one in tenant.boto("ec2").describe_vpcs()["Vpcs"]]

@@ -1,0 +1,465 @@
+"""Stacks made, changed and removed by a real CloudFormation, as far as LocalStack's is one.
+
+Where it differs from AWS, and what the kit asks of AWS alone is tested with answers in its shape (tests/unit/test_stack_*):
+DescribeChangeSet tells no Details, so no properties, and a Replacement only as True or False; events carry no
+ClientRequestToken and no reason on the stack's own; a failed creation ends in ROLLBACK_COMPLETE with what it made still there,
+and so does a failed change, after which every other change ends so too; removing a stack whose creation stopped half way
+fails at what was never made; a change of outputs alone is done without an event of any resource; a stack under review has
+no template and no tags; nothing is validated before a change set is made; RetainExceptOnCreate is taken and not heeded;
+RetentionInDays of a log group is lost; the change sets that were not executed outlive one that was;
+a DeleteStack during another begins a second removal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import subprocess
+import sys
+import termios
+import textwrap
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doubles.checkout import ROOT, heed_interrupts
+from doubles.fault_proxy import Proxy
+from doubles.terminal import Shown
+
+from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing, describe_stack, resolve_images
+from handoff_kit.aws.cloudformation.wait import PollPolicy
+from handoff_kit.errors import ProjectError
+from handoff_kit.steps import DeleteStack, DeployStack, ImageTag
+from handoff_runtime.aws import session as connections
+from handoff_runtime.errors import HandoffError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from doubles.localstack import Tenant
+    from doubles.moto_bucket import Cloud
+
+    from handoff_runtime.aws.session import Session
+
+pytestmark = pytest.mark.takes(80)
+
+
+REGION = "eu-central-1"
+NAME = "handoff-dev-shop"
+AGAIN = "invoke deploy --project shop"
+TAGS = {"handoff:project": "shop", "handoff:environment": "dev"}
+ONE = """
+Parameters:
+  Group: {Type: String}
+Resources:
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Ref Group, RetentionInDays: 7}}
+  Missed: {Type: AWS::SQS::Queue, Properties: {QueueName: shop-missed, VisibilityTimeout: 10}}
+Outputs:
+  Group: {Value: !Ref Logs}
+"""
+TWO = ONE.replace("Timeout: 10", "Timeout: 20").replace("Outputs:", "  Topic: {Type: AWS::SNS::Topic}\nOutputs:")
+BAD = ONE.replace("Outputs:", "  Z: {Type: AWS::S3::Bucket, Properties: {BucketName: NOT_A_NAME}}\nOutputs:")
+QUICK = PollPolicy(shortest=0.5, longest=2, patience=60)  # a tenth of it, by HANDOFF_TEST_SPEED
+
+
+@dataclass
+class Desk:
+    """Somebody who deploys to an account, and what they were told."""
+
+    tenant: Tenant
+    clients: Session
+    said: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    def step(self, template: str = ONE, group: str = "/shop", **changed: Any) -> DeployStack:
+        made = DeployStack(NAME, Path("task.yml"), template, {"Group": group}, TAGS, AGAIN)
+        return replace(made, **changed)
+
+    def execute(self, step: DeployStack, *, dry: bool = False, yes: bool = True) -> bool:
+        return deploy_stack(step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=QUICK)
+
+    def remove(self, *, dry: bool = False) -> bool:
+        step = DeleteStack(NAME, "invoke destroy --project shop")
+        return delete_stack(step, self.clients, dry=dry, yes=True, say=self.said.append, waiting=QUICK)
+
+    def error(self, act: Callable[[], object]) -> HandoffError:
+        with pytest.raises(HandoffError) as caught:
+            act()
+        return caught.value
+
+    @property
+    def stack(self) -> StackDescription:
+        found = describe_existing(self.clients, NAME, template=True)
+        assert found is not None
+        return found
+
+    @property
+    def there(self) -> dict[str, Any]:
+        """What is really there: log groups, queues with their timeouts, topics."""
+        sqs, logs, sns = (self.tenant.boto(name) for name in ("sqs", "logs", "sns"))
+        queues = sqs.list_queues().get("QueueUrls", ())
+        timeouts = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in queues]
+        return {
+            "logs": sorted(one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]),
+            "queues": [found["VisibilityTimeout"] for found in timeouts],
+            "topics": len(sns.list_topics()["Topics"]),
+        }
+
+    @property
+    def change_sets(self) -> list[str]:
+        """Those that wait to be executed."""
+        found = self.tenant.boto("cloudformation").list_change_sets(StackName=NAME)["Summaries"]
+        return [one["ChangeSetName"] for one in found if one.get("ExecutionStatus") == "AVAILABLE"]
+
+
+@pytest.fixture
+def desk(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    made = sit_down(tenant, monkeypatch)
+    yield made
+    made.clients.close()
+
+
+def sit_down(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    for name, value in tenant.environ.items():
+        monkeypatch.setenv(name, value)
+    said: list[str] = []
+    made = Desk(tenant, connections.connect(os.environ, said.append), said)
+    events = made.clients.client("cloudformation").meta.events
+    events.register("before-call", lambda model, **_: made.calls.append(model.name))
+    return made
+
+
+# made, changed, left as it is, removed
+
+
+def test_the_life_of_a_stack(desk: Desk) -> None:
+    assert desk.execute(desk.step(), dry=True)
+    assert desk.said == [
+        "would create stack handoff-dev-shop:",
+        "  + Logs    AWS::Logs::LogGroup",
+        "  + Missed  AWS::SQS::Queue",
+    ]
+    assert desk.there == {"logs": [], "queues": [], "topics": 0}
+    assert desk.execute(desk.step())
+    assert desk.there == {"logs": ["/shop"], "queues": ["10"], "topics": 0}
+    assert (desk.stack.status, desk.stack.tags, desk.stack.outputs) == ("CREATE_COMPLETE", TAGS, {"Group": "/shop"})
+    desk.said.clear()
+    assert desk.execute(desk.step(TWO, "/other"), dry=True)
+    dry = desk.said[:]
+    desk.said.clear()
+    assert desk.execute(desk.step(TWO, "/other"))
+    assert (
+        [f"would {desk.said[0]}", *desk.said[1 : len(dry)]]
+        == dry
+        == [
+            "would update stack handoff-dev-shop:",
+            "  ~ Logs    AWS::Logs::LogGroup  LogGroupName (replaced)",
+            "  ~ Missed  AWS::SQS::Queue      VisibilityTimeout",
+            "  + Topic   AWS::SNS::Topic",
+            "  ~ Group   parameter            /shop -> /other",
+            "warning: Logs (AWS::Logs::LogGroup) is replaced by an empty one, and the logs in it are lost",
+        ]
+    )
+    assert desk.there["topics"] == 1
+    assert desk.there["queues"] == ["20"]
+    assert "/other" in desk.there["logs"]
+    assert desk.remove()
+    assert desk.there == {"logs": [], "queues": [], "topics": 0}
+    assert not desk.remove()
+
+
+def test_nothing_to_change_costs_two_calls(desk: Desk) -> None:
+    desk.execute(desk.step())
+    desk.calls.clear()
+    assert not desk.execute(desk.step())
+    assert not desk.execute(desk.step(ONE.replace("Resources:", "# a comment\nResources:")))
+    assert desk.calls == ["DescribeStacks", "GetTemplate"] * 2
+    assert desk.said[-2:] == ["stack handoff-dev-shop is up to date"] * 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        pytest.param(
+            {"template": ONE.replace("!Ref Logs", "!GetAtt Logs.Arn")},
+            "  ~ Group  output  ${Logs} -> Logs.Arn",
+            id="output",
+        ),
+        pytest.param({"tags": {**TAGS, "cost": "1"}}, "  + cost  tag  1", id="tag"),
+    ],
+)
+def test_what_is_no_resource_is_changed_too(desk: Desk, changed: Mapping[str, Any], told: str) -> None:
+    desk.execute(desk.step())
+    desk.said.clear()
+    assert desk.execute(desk.step(**changed), dry=True)
+    assert desk.said == ["would update stack handoff-dev-shop:", told]
+    desk.execute(desk.step(**changed))
+    assert told in desk.said[2:] or "stack handoff-dev-shop is up to date" in desk.said
+
+
+def test_a_long_template_goes_by_the_bucket(desk: Desk) -> None:
+    bucket = f"bucket-{desk.tenant.account}"
+    desk.tenant.boto("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    long = f"{ONE}# {'x' * 60_000}\n"
+    assert desk.execute(desk.step(long, bucket=bucket))
+    (found,) = desk.tenant.boto("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert found["Key"].startswith(".templates/handoff-dev-shop-")
+    assert (desk.stack.template, desk.there["queues"]) == (long, ["10"])
+    assert not desk.execute(desk.step(long, bucket=bucket))
+
+
+# failing
+
+
+def test_a_failed_creation_and_the_next_one(desk: Desk) -> None:
+    error = desk.error(lambda: desk.execute(desk.step(BAD)))
+    assert error.message == (
+        "stack handoff-dev-shop: AWS::S3::Bucket Z could not be created: Resource provider operation failed: An error occurred "
+        "(InvalidBucketName) when calling the CreateBucket operation: The specified bucket is not valid; "
+        "what had been created was deleted again"
+    )
+    assert error.hint == f"correct the value in project.yml or in templates/; then: {AGAIN}"
+    desk.said.clear()
+    assert desk.execute(desk.step())
+    assert desk.said[0].startswith("delete stack handoff-dev-shop, whose creation failed")
+    assert (desk.stack.status, desk.there) == ("CREATE_COMPLETE", {"logs": ["/shop"], "queues": ["10"], "topics": 0})
+
+
+def test_a_template_that_is_refused(desk: Desk) -> None:
+    error = desk.error(
+        lambda: desk.execute(desk.step("Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref B}}}"))
+    )
+    assert error.message.startswith("stack handoff-dev-shop: CloudFormation rejected task.yml: Template format error: ")
+    assert error.message.endswith("; nothing was changed")
+    assert describe_stack(desk.clients, NAME) is None
+
+
+def test_a_stack_of_another_project(desk: Desk) -> None:
+    desk.execute(desk.step())
+    error = desk.error(lambda: desk.execute(desk.step(TWO, tags={**TAGS, "handoff:project": "other"})))
+    assert error.message == (
+        "stack handoff-dev-shop: found tags (handoff:project shop, handoff:environment dev), "
+        "expected (handoff:project other, handoff:environment dev)"
+    )
+    assert desk.stack.template == ONE
+
+
+def test_no_terminal_and_no_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert isinstance(desk.error(lambda: desk.execute(desk.step(), yes=False)), ProjectError)
+    assert describe_stack(desk.clients, NAME) is None
+    desk.execute(desk.step())
+    assert isinstance(desk.error(lambda: desk.execute(desk.step(TWO), yes=False)), ProjectError)
+    assert (desk.stack.template, desk.change_sets) == (ONE, [])
+
+
+# interrupted, and two at once
+
+
+class Killed(BaseException):
+    """The end of our process."""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("there", [False, True], ids=["nothing there", "one there"])
+def test_killed_at_any_call_it_can_be_run_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str, *, there: bool
+) -> None:
+    real = desk.clients._call  # noqa: SLF001  # where every call passes
+    left = [0]
+
+    def kill(*call: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        answer = real(*call)
+        if left[0] == 0 and when == "after":
+            raise Killed
+        return answer
+
+    for number in range(1, 60):
+        desk.remove()
+        if there:
+            desk.execute(desk.step())
+        left[0] = number
+        monkeypatch.setattr(desk.clients, "_call", kill)
+        try:
+            desk.execute(desk.step(TWO))
+        except Killed:
+            monkeypatch.setattr(desk.clients, "_call", real)
+            desk.execute(desk.step(TWO))
+            assert (desk.stack.template, desk.there["queues"]) == (TWO, ["20"])
+        else:
+            assert number > 6
+            return
+    pytest.fail("it never came to its end")
+
+
+def test_two_at_once_both_end_well(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One waits for the other, or compares again; what stands at the end is what one of them asked for."""
+    desk.execute(desk.step())
+    others = [sit_down(desk.tenant, monkeypatch) for _ in range(3)]
+    ended: list[object] = []
+
+    def deploy(number: int, other: Desk) -> None:
+        try:
+            ended.append(other.execute(other.step(ONE.replace("Timeout: 10", f"Timeout: {20 + number}"))))
+        except HandoffError as error:
+            ended.append(str(error))
+
+    threads = [threading.Thread(target=deploy, args=pair) for pair in enumerate(others)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for other in others:
+        other.clients.close()
+    assert ended == [True] * 3
+    assert desk.stack.status == "UPDATE_COMPLETE"
+    assert desk.there["queues"][0] in ("20", "21", "22")
+
+
+# on a terminal
+
+PROGRAM = """
+    import os, sys
+    sys.path[:0] = [{root!r}, {tests!r}]
+    from pathlib import Path
+    from handoff_kit.errors import HandoffError
+    from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
+    from handoff_kit.steps import ChangeStack
+    from handoff_runtime.aws import clients
+    say = lambda line: print(line, file=sys.stderr, flush=True)
+    step = ChangeStack({name!r}, Path("task.yml"), {template!r}, {parameters}, {tags!r}, {again!r})
+    try:
+        deploy_stack(step, clients.connect(os.environ, say), dry=False, yes=False, say=say)
+    except HandoffError as error:
+        say(error)
+        sys.exit(error.exit_code)
+"""
+
+
+MANY = "Resources:\n" + "".join(
+    f"  R{number}: {{Type: AWS::IAM::Role, Properties: {{AssumeRolePolicyDocument: {{}}}}}}\n" for number in range(60)
+)
+
+
+def on_terminal(tenant: Tenant, template: str = ONE, parameters: str = "{'Group': '/shop'}") -> Shown:
+    """A deployment whose questions are answered by typing."""
+    words = {"root": str(ROOT), "tests": str(Path(__file__).parent)}
+    code = textwrap.dedent(PROGRAM).format(
+        **words, name=NAME, template=template, parameters=parameters, tags=TAGS, again=AGAIN
+    )
+    master, slave = pty.openpty()
+    environ = {name: value for name, value in os.environ.items() if name != "CI"}
+    popen: dict[str, Any] = {"start_new_session": True, "preexec_fn": _own_terminal}
+    popen |= {"stdin": slave, "stdout": slave, "stderr": slave}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**environ, **tenant.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+        **popen,
+    )
+    os.close(slave)
+    return Shown(process, master, 100)
+
+
+def _own_terminal() -> None:
+    """Its Ctrl-C goes to the process group in its foreground, which is ours."""
+    heed_interrupts()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "end", "exit_code", "stacks"),
+    [
+        pytest.param(b"no\n", "error: not done: the answer was no", 1, [], id="no"),
+        pytest.param(b"yes\n", "stack handoff-dev-shop: created in ", 0, [NAME], id="yes"),
+    ],
+)
+def test_a_question_on_a_terminal(tenant: Tenant, typed: bytes, end: str, exit_code: int, stacks: list[str]) -> None:
+    shown = on_terminal(tenant)
+    shown.read_until(lambda: "[y/N]" in shown.text)
+    assert [line for line in shown.lines if line] == [
+        "create stack handoff-dev-shop:",
+        "  + Logs    AWS::Logs::LogGroup",
+        "  + Missed  AWS::SQS::Queue",
+        "create stack handoff-dev-shop (2 resources)? [y/N]",
+    ]
+    shown.type(typed)
+    assert shown.finish() == exit_code
+    last = [line for line in shown.lines if line][-1]
+    assert last.startswith(end)
+    found = tenant.boto("cloudformation").describe_stacks()["Stacks"]
+    assert [one["StackName"] for one in found if one["StackStatus"] != "DELETE_COMPLETE"] == stacks
+
+
+def test_ctrl_c_leaves_cloudformation_at_work(tenant: Tenant, desk: Desk) -> None:
+    shown = on_terminal(tenant, MANY, "{}")
+    shown.read_until(lambda: "[y/N]" in shown.text)
+    shown.type(b"yes\n")
+    shown.read_until(lambda: "create in progress" in shown.text)
+    assert any(line.split() == ["resource", "type", "status", "s"] for line in shown.lines)
+    shown.type(b"\x03")
+    assert shown.finish() == 130
+    error, hint = [line for line in shown.text.replace("\r", "").splitlines() if line][-2:]
+    assert error.endswith(f"error: stack {NAME}: interrupted; CloudFormation continues, handoff stops waiting")
+    assert hint == f"hint: to wait again: {AGAIN}"
+    assert not desk.execute(desk.step(MANY, parameters={}))
+    assert desk.stack.status == "CREATE_COMPLETE"
+
+
+# on bad days
+
+
+@pytest.fixture
+def proxy(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """Between the desk and CloudFormation, and at first without faults."""
+    with Proxy.to(desk.tenant.endpoint) as started:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", started.url)
+        desk.clients.close()
+        desk.clients = connections.connect(os.environ, desk.said.append, pause=lambda _: None)
+        yield started
+
+
+def test_throttled_at_every_other_call(desk: Desk, proxy: Proxy) -> None:
+    proxy.fault("answer", every=2, status=503, code="Throttling")
+    assert desk.execute(desk.step())
+    assert desk.execute(desk.step(TWO))
+    assert (desk.stack.template, desk.there["queues"]) == (TWO, ["20"])
+    assert any(line.startswith("CloudFormation CreateChangeSet: 503") for line in desk.said)
+    assert desk.remove()
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_answers_that_are_lost(desk: Desk, proxy: Proxy, every: int) -> None:
+    """CloudFormation did it, and nobody was told: it is asked for once more."""
+    proxy.fault("lose", every=every)
+    desk.execute(desk.step())
+    desk.execute(desk.step(TWO))
+    assert (desk.stack.template, desk.there["queues"]) == (TWO, ["20"])
+    proxy.faults.clear()  # LocalStack would begin to remove twice what it is asked for twice, and fail at what is gone
+    assert desk.remove()
+    assert desk.there == {"logs": [], "queues": [], "topics": 0}
+
+
+MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}'
+
+
+def test_an_image_by_its_digest(cloud: Cloud) -> None:
+    image = ImageTag("shop", "abc", "1.dkr/shop")
+    assert resolve_images({"A": "x", "Image": image}, cloud.clients(), dry=True) == {
+        "A": "x",
+        "Image": "1.dkr/shop:abc (by its digest once pushed)",
+    }
+    ecr = cloud.boto("ecr")
+    ecr.create_repository(repositoryName="shop")
+    with pytest.raises(HandoffError, match=r"image 1\.dkr/shop:abc: not found in ECR"):
+        resolve_images({"Image": image}, cloud.clients())
+    made = ecr.put_image(repositoryName="shop", imageManifest=MANIFEST, imageTag="abc")["image"]["imageId"][
+        "imageDigest"
+    ]
+    assert resolve_images({"Image": image}, cloud.clients()) == {"Image": f"1.dkr/shop@{made}"}

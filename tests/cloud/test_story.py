@@ -1,0 +1,240 @@
+"""A project's whole life in AWS, on real parts: each task told first and then done, and at each step what is really there."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handoff_kit import resource_names
+
+if TYPE_CHECKING:
+    from doubles.account import Account
+    from doubles.checkout import Team, Told
+
+pytestmark = pytest.mark.takes(115)
+
+
+STACK = "handoff-dev-counter"
+BUCKET = "handoff-dev-{}-eu-central-1"
+COUNTS = """\
+description: Counts how often it has run
+commands:
+  - shell: "cat .artifacts/state 2>/dev/null || echo 0"
+  - shell: "read n; echo counted to {step} more than $n >&2; echo $((n + {step}))"
+deploy:
+  cpu: 256
+  memory: 512
+  stop_timeout: 5
+schedules:
+  - name: daily
+    cron: "0 6 * * *"
+    timezone: Europe/Berlin
+    data: {greeting: hello}
+"""
+
+
+IMPL = """\
+import time
+
+
+def linger(params, data):
+    time.sleep(60)
+"""
+
+
+def project(team: Team, step: int = 1) -> None:
+    """What the author writes."""
+    team.project("counter", COUNTS.replace("{step}", str(step)), {"files/step.txt": "by one\n", "impl.py": IMPL})
+
+
+STEP = re.compile(
+    r"((make|change|remove) stack|write build/|run docker|store parameter|upload |start a task|stop task|"
+    r"remove (\d+ (image|object|version)|s3:|parameter|bucket)|  [+~-] )"
+)
+
+
+def invoke(team: Team, account: Account, *words: str) -> Told:
+    """A task that must go well."""
+    told = team.invoke(*words, env=account.environ)
+    assert told.exit == 0, f"invoke {' '.join(words)}\n{told.stdout}\n{told.stderr}"
+    return told
+
+
+def steps(told: Told) -> list[str]:
+    """What was done, or would be: the lines that tell a step, from their verb on.
+
+    Before the push of an image nobody can tell its digest, and what is replaced CloudFormation alone.
+    """
+    lines = [line.removeprefix("would ") for line in told.stderr.splitlines()]
+    unknown = re.compile(r"  \((may be )?replaced\)$|(?<=  ~ Image).*")
+    return [unknown.sub("", line) for line in lines if STEP.match(line)]
+
+
+def done(team: Team, account: Account, *words: str, asks: bool = True, alone: bool = True) -> Told:
+    """A task told first, which must change nothing, and then done: what was told is what is done.
+
+    `alone`: nothing else is under way in the account.
+    """
+    before = seen(account)
+    dry = invoke(team, account, "--dry", *words)
+    assert not alone or seen(account) == before
+    assert dry.stderr.splitlines()[-1] == "nothing was done: --dry"
+    real = invoke(team, account, *words, *(["--yes"] if asks else []))
+    assert steps(dry) == steps(real)
+    assert steps(real)
+    return real
+
+
+def seen(account: Account) -> Any:
+    """What there is in the account, as far as a task may change it."""
+    changes = account.boto("cloudformation").describe_stacks()["Stacks"]
+    buckets = [bucket["Name"] for bucket in account.boto("s3").list_buckets()["Buckets"]]
+    return (
+        sorted((stack["StackName"], stack["StackStatus"], str(stack.get("LastUpdatedTime"))) for stack in changes),
+        {bucket: account.objects(bucket) for bucket in buckets},
+        [
+            (found["Name"], found["Version"])
+            for found in account.boto("ssm").describe_parameters().get("Parameters", ())
+        ],
+        [task["taskArn"] for task in account.tasks()],
+        account.boto("ecr").describe_repositories()["repositories"],
+    )
+
+
+def state(account: Account) -> str:
+    """What the last run left for the next."""
+    return account.objects(BUCKET.format(account.number), f"{STACK}/.artifacts/")["state"].decode()
+
+
+def records(account: Account) -> list[Any]:
+    """What each run has told of itself, the oldest first."""
+    found = account.objects(BUCKET.format(account.number), f"{STACK}/runs/")
+    told = [
+        json.loads(content) for name, content in found.items() if name.count("/") == 1 and name.endswith("/run.json")
+    ]
+    return sorted(told, key=lambda record: record["started_at"])
+
+
+@pytest.mark.network
+def test_a_whole_life(team: Team, account: Account) -> None:
+    project(team)
+    deployed(team, account)
+    run_once(team, account)
+    scheduled(team, account)
+    changed(team, account)
+    stopped(team, account)
+    begun_again(team, account)
+    done(team, account, "schedule", "--project", "counter")
+    destroyed(team, account)
+    assert account.refused() == []
+
+
+def deployed(team: Team, account: Account) -> None:
+    """Three stacks, an image that the task names by its digest, params and a file."""
+    done(team, account, "deploy", "--project", "counter")
+    assert account.stacks() == dict.fromkeys(
+        ("handoff-dev", resource_names.registry_stack(STACK), STACK), "CREATE_COMPLETE"
+    )
+    (digest,) = account.images(resource_names.repository(STACK)).values()
+    (definition,) = account.boto("ecs").list_task_definitions(familyPrefix=STACK)["taskDefinitionArns"]
+    described = account.boto("ecs").describe_task_definition(taskDefinition=definition)["taskDefinition"]
+    image = described["containerDefinitions"][0]["image"]
+    assert image == account.outputs(STACK)["Image"]
+    assert image.endswith(f"{resource_names.repository(STACK)}@{digest}")
+    assert account.outputs(STACK)["TaskDefinition"] == definition
+    bucket = BUCKET.format(account.number)
+    assert account.objects(bucket) == {f"{STACK}/.env/files/step.txt": b"by one\n"}
+    stored = account.boto("ssm").get_parameter(Name=f"{STACK}__params", WithDecryption=True)["Parameter"]
+    assert stored["Type"] == "SecureString"
+    again = invoke(team, account, "deploy", "--project", "counter")
+    assert "no changes: the deployment is up to date" in again.stderr
+
+
+def run_once(team: Team, account: Account) -> None:
+    """A task that ran with its files, left a state, and logged."""
+    ran = done(team, account, "run", "--project", "counter", asks=False)
+    assert "counted to 1 more than 0" in ran.stderr
+    assert state(account) == "1\n"
+    (task,) = account.tasks()
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 0)
+    logged = invoke(team, account, "logs", "--project", "counter").stdout
+    assert "counted to 1 more than 0" in logged
+    assert [record["trigger"] for record in records(account)] == ["run"]
+
+
+def scheduled(team: Team, account: Account) -> None:
+    """A schedule whose target, started by hand, hands over when it was due and data, and finds the state."""
+    told = done(team, account, "schedule", "--project", "counter")
+    assert told.stdout.count("daily") == 5
+    fired = account.fire("daily", STACK, at=datetime(2026, 7, 1, 4, tzinfo=timezone.utc))
+    assert (fired.status, fired.error) == ("SUCCEEDED", "")
+    assert state(account) == "2\n"
+    record = records(account)[-1]
+    found = (record["trigger"], record["scheduled_at"][:19], record["data"]["greeting"])
+    assert found == ("schedule", "2026-07-01T04:00:00", "hello")
+
+
+def changed(team: Team, account: Account) -> None:
+    """Another image, another revision; the schedule starts it without having been touched."""
+    schedule = seen_schedule(account)
+    project(team, step=10)
+    team.project("counter", COUNTS.replace("{step}", "10"), {"extra.txt": "makes another image\n"})
+    told = done(team, account, "deploy", "--project", "counter")
+    assert f"stack {STACK} is up to date" not in told.stderr
+    assert len(account.images(resource_names.repository(STACK))) == 2
+    assert seen_schedule(account) == schedule
+    assert account.fire("daily", STACK).status == "SUCCEEDED"
+    assert state(account) == "12\n"
+    used = [task["taskDefinitionArn"] for task in account.tasks()]
+    assert used[-1] == account.outputs(STACK)["TaskDefinition"] != used[0]
+
+
+def stopped(team: Team, account: Account) -> None:
+    """A run that is told to stop stores what it has and leaves the state alone."""
+    invoke(team, account, "run", "--project", "counter", "--command", "linger", "--detach")
+    account.running()
+    done(team, account, "stop", "--project", "counter", alone=False)
+    task = account.tasks()[-1]
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("UserInitiated", 143)
+    assert state(account) == "12\n"
+
+
+def destroyed(team: Team, account: Account) -> None:
+    """The schedule first, then all but data; then data; then what was shared."""
+    done(team, account, "unschedule", "--project", "counter")
+    assert account.stacks().get(resource_names.schedule_stack(STACK)) is None
+    done(team, account, "destroy", "--project", "counter")
+    assert account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
+    assert account.boto("ecr").describe_repositories()["repositories"] == []
+    assert state(account) == "22\n"
+    done(team, account, "destroy", "--project", "counter", "--data")
+    assert account.objects(BUCKET.format(account.number)) == {}
+    assert account.boto("s3").list_object_versions(Bucket=BUCKET.format(account.number)).get("Versions", []) == []
+    done(team, account, "destroy", "--shared", "--data")
+    assert (account.stacks(), account.boto("s3").list_buckets()["Buckets"]) == ({}, [])
+
+
+def begun_again(team: Team, account: Account) -> None:
+    """What is shared goes without its bucket, and the next deployment goes on with that."""
+    done(team, account, "destroy", "--project", "counter")
+    done(team, account, "destroy", "--shared")
+    assert account.stacks() == {}
+    assert state(account) == "12\n"
+    told = done(team, account, "deploy", "--project", "counter")
+    assert "+ BucketPolicy" in told.stderr
+    assert "+ Bucket " not in told.stderr
+    assert account.outputs("handoff-dev")["Bucket"] == BUCKET.format(account.number)
+    invoke(team, account, "run", "--project", "counter")
+    assert state(account) == "22\n"
+    assert "no changes" in invoke(team, account, "deploy", "--project", "counter").stderr
+
+
+def seen_schedule(account: Account) -> Any:
+    """The schedule and its target as they are."""
+    found = account.boto("scheduler").get_schedule(Name="daily", GroupName=STACK)
+    stack = account.boto("cloudformation").describe_stacks(StackName=resource_names.schedule_stack(STACK))["Stacks"][0]
+    return found["Target"], found["ScheduleExpression"], str(stack.get("LastUpdatedTime"))

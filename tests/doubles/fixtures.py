@@ -1,0 +1,141 @@
+"""What every test of a run starts from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from doubles.account import account, ecr
+from doubles.checkout import Team, make_team
+from doubles.containers import (
+    LABELS,
+    Engine,
+    find_buildkit,
+    find_docker,
+    load_base,
+    make_podman,
+    remove_podman,
+    serve_registry,
+)
+from doubles.deployed_project import bare, estate, ground, sound
+from doubles.ecs import ecs
+from doubles.forkserver import remember_models
+from doubles.localstack import fargate, localstack, tenant
+from doubles.moto_bucket import aws, cloud, proxy
+from doubles.runtime_project import Project
+from doubles.stack_fixture import stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = [  # fixtures that lie in files of their own
+    "account", "aws", "bare", "cloud", "ecr", "ecs", "estate", "fargate", "ground", "localstack", "proxy", "sound",
+    "stack", "tenant",
+]  # fmt: skip
+
+remember_models()
+
+
+@pytest.fixture
+def projects(tmp_path: Path) -> Iterator[Callable[[str], Project]]:
+    """As many projects as are asked for; nothing they started is left."""
+    made: list[Project] = []
+
+    def make(name: str) -> Project:
+        project = Project(tmp_path / name)
+        project.directory.mkdir()
+        made.append(project)
+        return project
+
+    yield make
+    for project in made:
+        for running in project.started:
+            running.end()
+
+
+@pytest.fixture
+def project(projects: Callable[[str], Project]) -> Project:
+    """An empty project."""
+    return projects("sample")
+
+
+@pytest.fixture
+def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    """A checkout of a team's own."""
+    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
+
+
+@pytest.fixture(scope="session")
+def workshop(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Team:  # noqa: ARG001  # skips without it
+    """A checkout that tests share: what one has built there another finds."""
+    return make_team(tmp_path_factory.mktemp("workshop") / "team", tmp_path_factory.getbasetemp() / "compiled")
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Engine]:
+    """The docker that answers; what the tests built and started in it is gone at the end."""
+    docker = there(find_docker())
+    if "PYTEST_XDIST_WORKER" in os.environ:  # other workers use it too: tests/conftest.py sweeps once all have ended
+        yield docker
+        return
+    spared = docker.present()
+    yield docker
+    docker.sweep(*LABELS, spared=spared)
+
+
+@pytest.fixture(scope="session")
+def legacy(docker: Engine) -> Engine:
+    """The same docker, its old builder."""
+    return Engine(docker.name, {**docker.env, "DOCKER_BUILDKIT": "0"})
+
+
+@pytest.fixture(scope="session")
+def buildkit(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The same docker, BuildKit."""
+    return there(find_buildkit(docker, tmp_path_factory.mktemp("buildkit")))
+
+
+@pytest.fixture(scope="session")
+def podman(docker: Engine) -> Iterator[Engine]:
+    """A podman with a place of its own (its path may not be long) and the base image of docker in it."""
+    directory = Path(tempfile.mkdtemp(prefix="podman-"))
+    try:
+        podman = there(make_podman(directory))
+        load_base(docker, podman)
+        yield podman
+    finally:
+        remove_podman(directory)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a registry that takes everything."""
+    needs_registry()
+    with serve_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def guarded_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a registry that wants a login."""
+    needs_registry()
+    with serve_registry(tmp_path_factory.mktemp("guarded"), login=True) as address:
+        yield address
+
+
+def needs_registry() -> None:
+    """Skip where there is no registry to start."""
+    if shutil.which("docker-registry") is None:
+        pytest.skip("there is no program `docker-registry`: install it, or run .ci/docker")
+
+
+def there(found: Engine | str) -> Engine:
+    """An engine; where there is only a reason, the test is skipped for it."""
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found

@@ -1,0 +1,486 @@
+"""What goes wrong: it is named, told by the exit code, and nothing that was there before is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doubles.runtime_project import Finished, Project, script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.takes(50)
+
+INSTALL = "install what the stage needs: `invoke install`; see what would run: `invoke show-commands`"
+CHMOD = "make it executable (`chmod +x FILE`), with a first line like `#!/usr/bin/env python3`"
+
+
+def unharmed(project: Project, done: Finished) -> None:
+    """Nothing was started and the state is the old one."""
+    assert (done.state, project.path("started").exists(), done.record["state"]["replaced"]) == (b"old", False, False)
+    assert [set(stage) for stage in done.record["stages"]] == [{"name", "argv"}] * len(done.record["stages"])
+
+
+# commands that cannot start
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "why", "hint"),
+    [
+        pytest.param(["no-such-tap"], 127, "cannot start 'no-such-tap': not found in PATH", INSTALL, id="missing"),
+        pytest.param(["./no"], 127, "cannot start './no': not found in {here}", INSTALL, id="missing path"),
+        pytest.param(
+            ["./plain"],
+            126,
+            "cannot start './plain': ./plain, which is not executable found, an executable file expected",
+            CHMOD,
+            id="not executable",
+        ),
+        pytest.param(
+            ["./dir"],
+            126,
+            "cannot start './dir': a directory found, an executable file expected",
+            CHMOD,
+            id="directory",
+        ),
+        pytest.param(
+            ["./orphan"],
+            127,
+            "cannot start './orphan': its interpreter /gone/python is not there",
+            INSTALL,
+            id="interpreter",
+        ),
+        pytest.param(
+            ["lost"],
+            126,
+            "cannot start 'lost': {path}/lost, which is not executable found, an executable file expected",
+            CHMOD,
+            id="not executable on PATH",
+        ),
+    ],
+)
+def test_a_command_that_cannot_start_is_named_before_anything_runs(
+    project: Project, argv: list[str], code: int, why: str, hint: str
+) -> None:
+    project.keep(b"old")
+    project.write("plain", "#!/bin/sh\n", 0o644)
+    project.write("orphan", "#!/gone/python\n", 0o755)
+    project.write("bin/lost", "x", 0o644)
+    project.path("dir").mkdir()
+    path = f"{project.path('bin')}:{os.environ['PATH']}"
+    done = project.params("touch started; echo new", argv).run(env={"PATH": path})
+    name = os.path.basename(argv[0])  # noqa: PTH119  # a word
+    reason = f"stage {name}: {why.format(here=project.directory, path=project.path('bin'))}"
+    assert (done.exit, done.record["exit"], done.record["culprit"], done.record["reason"]) == (code, code, name, reason)
+    assert done.said("handoff")[:2] == [f"error: {reason}", f"hint: {hint}"]
+    unharmed(project, done)
+
+
+def test_a_missing_command_of_a_venv_names_the_venv(project: Project) -> None:
+    done = project.params({"argv": ["tap-gone"], "venv": "venv/tap"}).run()
+    assert done.record["reason"] == "stage tap-gone: cannot start 'tap-gone': not found in venv/tap"
+
+
+STUBBORN = script(
+    "import signal, time, pathlib; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "open('started', 'w').close()\ntime.sleep(60)"
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        pytest.param(["./text"], "Exec format error", id="no program"),
+        pytest.param(["true", "x" * 200_000], "Argument list too long", id="argument too long"),
+    ],
+)
+def test_what_only_the_kernel_refuses_ends_the_stages_before_it(project: Project, last: list[str], why: str) -> None:
+    project.keep(b"old")
+    project.write("text", "no first line that names an interpreter\n", 0o755)
+    running = project.params(STUBBORN, *["cat"] * 60, last).start()
+    done = running.finish()
+    assert (done.exit, done.record["culprit"], done.state) == (126, os.path.basename(last[0]), b"old")  # noqa: PTH119
+    assert done.record["reason"] == f"stage {done.record['culprit']}: cannot start {last[0]!r}: {why}"
+    assert (done.seconds < 9, project.path("started").exists()) == (True, True)
+    assert running.left() == []
+
+
+# stages that die
+
+
+DEATHS = [
+    pytest.param("exit 7", 7, "ended with exit 7", id="exit"),
+    pytest.param("kill -KILL $$", 137, "was ended by SIGKILL (out of memory?)", id="SIGKILL"),
+    pytest.param("kill -SEGV $$", 139, "was ended by SIGSEGV", id="SIGSEGV"),
+    pytest.param("kill -TERM $$", 143, "was ended by SIGTERM", id="SIGTERM by a stranger"),
+]
+WAYS = [
+    pytest.param("ulimit -c 0; {death}", id="at the start"),
+    pytest.param("ulimit -c 0; seq 100000; {death}", id="after writing"),
+    pytest.param("ulimit -c 0; head -n 10; {death}", id="after reading some"),
+]
+
+
+@pytest.mark.parametrize("meter", ["rows", "off"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("death", "code", "told"), DEATHS)
+def test_a_stage_that_dies_in_the_middle_is_the_culprit(
+    project: Project, death: str, code: int, told: str, way: str, meter: str
+) -> None:
+    project.keep(b"old")
+    running = project.params("yes", "exec 3>&1; " + way.format(death=death), "cat", meter=meter).start()
+    done = running.finish()
+    assert (done.exit, done.record["outcome"], done.record["culprit"], done.state) == (code, "failed", "exec", b"old")
+    assert done.record["reason"] == f"stage exec {told}"
+    assert done.verdicts[1:] == ["failed", "ok"]
+    assert done.verdicts[0] in ("stopped", "consequence")
+    assert (done.seconds < 3, running.left()) == (True, [])
+
+
+@pytest.mark.parametrize(("death", "code", "told"), DEATHS)
+def test_a_first_stage_that_dies_leaves_what_is_downstream_to_finish(
+    project: Project, death: str, code: int, told: str
+) -> None:
+    project.keep(b"old")
+    done = project.params(f"ulimit -c 0; seq 5; {death}", "cat > got; sleep 0.3; echo committed >> got").run()
+    assert (done.exit, done.record["reason"], done.verdicts, done.state) == (
+        code,
+        f"stage ulimit {told}",
+        ["failed", "ok"],
+        b"old",
+    )
+    assert project.path("got").read_text() == "1\n2\n3\n4\n5\ncommitted\n"
+
+
+def test_what_never_finishes_after_a_failure_is_stopped_after_the_grace_time(project: Project) -> None:
+    done = project.params("exit 3", "trap '' TERM; touch started; sleep 60").run(env={"STOP_TIMEOUT": "2"})
+    assert (done.exit, done.record["culprit"], done.verdicts) == (3, "exit", ["failed", "stopped"])
+    assert done.record["stages"][1]["signal"] == 9
+    assert 2 < done.seconds < 9
+
+
+def test_the_first_failure_in_time_is_the_cause(project: Project) -> None:
+    done = project.params("sleep 0.2; exit 5", "cat; exit 6", "cat; sleep 0.2; exit 7").run()
+    assert (done.exit, done.record["culprit"], done.verdicts) == (5, "sleep", ["failed", "consequence", "consequence"])
+
+
+# disk full
+
+
+def test_a_file_size_limit_keeps_the_old_state(project: Project) -> None:
+    project.keep(b"old")
+    done = project.params("ulimit -S -f unlimited; head -c 100000 /dev/zero").run(before='ulimit -S -f 16; exec "$@"')
+    reason = ".artifacts/state: File too large; the state before this run is kept"
+    assert (done.exit, done.record["exit"], done.record["outcome"], done.record["reason"]) == (69, 69, "failed", reason)
+    assert (done.state, project.path(".artifacts/state.new").exists()) == (b"old", False)
+    assert done.said("handoff")[1] == f"error: {reason}"
+
+
+def test_a_stage_s_own_failure_is_told_before_a_full_disk(project: Project) -> None:
+    project.keep(b"old")
+    shell = """ulimit -S -f unlimited; printf '{"a": "%050000d"}\\n' 0; exit 4"""
+    done = project.params(shell, state="singer").run(before='ulimit -S -f 16; exec "$@"')
+    assert (done.exit, done.record["culprit"], done.state) == (4, "ulimit", b"old")
+
+
+@pytest.fixture
+def small_disk(project: Project) -> Iterator[Project]:
+    """A project on a disk of a megabyte and a half."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(project.directory)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs to be root, and allowed to mount")
+    yield project
+    subprocess.run(["umount", str(project.directory)], check=True)
+
+
+def test_a_full_disk_keeps_the_old_state(small_disk: Project) -> None:
+    small_disk.keep(b"old" * 1000)
+    done = small_disk.params("head -c 900000 /dev/urandom").run()
+    reason = ".artifacts/state: No space left on device; the state before this run is kept"
+    assert (done.exit, done.record["exit"], done.record["reason"]) == (69, 69, reason)
+    assert (done.state, small_disk.path(".artifacts/state.new").exists()) == (b"old" * 1000, False)
+    assert small_disk.params("echo small").run().state == b"small\n"
+
+
+def test_a_disk_that_is_full_from_the_start_is_an_error(small_disk: Project) -> None:
+    small_disk.keep(b"old")
+    with small_disk.path("filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space"):
+        while True:
+            filler.write(b"x" * 4096)
+    done = small_disk.params("touch started", files={"a": "x" * 5000}).run()
+    assert (done.exit, done.stderr.splitlines()[0], done.state) == (
+        69,
+        "error: .env: No space left on device, a place one can write to expected",
+        b"old",
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_fills_up_during_the_run_ends_without_a_traceback(small_disk: Project) -> None:
+    small_disk.keep(b"old")
+    done = small_disk.params("cat /dev/zero > filler || echo x >&2").run()
+    assert ("Traceback" in done.stderr, done.state, done.exit) == (False, b"old", 69 if done.exit else 0)
+
+
+# places that are not what they should be
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "code", "word"),
+    [
+        pytest.param(".artifacts", "file", 69, ".artifacts: File exists", id="artifacts a file"),
+        pytest.param(".artifacts/state", "directory", 69, ".artifacts/state: a directory found", id="state"),
+        pytest.param(".artifacts/run.json", "directory", 69, ".artifacts/run.json: Is a directory", id="record"),
+        pytest.param(".artifacts/stdout.log", "directory", 69, ".artifacts/stdout.log: Is a directory", id="stdout"),
+        pytest.param(".artifacts/stderr.log", "directory", 69, ".artifacts/stderr.log: Is a directory", id="stderr"),
+        pytest.param(".artifacts/.lock", "directory", 69, ".artifacts/.lock: Is a directory", id="lock"),
+        pytest.param(".env", "file", 69, ".env/config: Not a directory", id="env a file"),
+        pytest.param(".env/config", "file", 69, ".env/config: a file found", id="config a file"),
+        pytest.param(".env/config", "link", 69, ".env/config: a symbolic link found", id="config a link"),
+    ],
+)
+def test_a_place_of_ours_that_is_taken_is_named(project: Project, place: str, kind: str, code: int, word: str) -> None:
+    project.path(place).parent.mkdir(exist_ok=True)
+    if kind == "file":
+        project.write(place, "precious")
+    elif kind == "directory":
+        project.write(f"{place}/inside", "precious")
+    else:
+        project.write("elsewhere/inside", "precious")
+        project.path(place).symlink_to(project.path("elsewhere"))
+    with_record = place not in {".artifacts/run.json", ".artifacts"}
+    running = project.params("touch started", files={"a": "b"}).start()
+    _, stderr = running.process.communicate(timeout=30)
+    assert (running.process.returncode, project.path("started").exists()) == (code, False)
+    assert word in stderr.decode()
+    assert "Traceback" not in stderr.decode()
+    kept = project.path("elsewhere/inside" if kind == "link" else place if kind == "file" else f"{place}/inside")
+    assert kept.read_text() == "precious"
+    assert not with_record or (project.record() or {"outcome": "failed"})["outcome"] == "failed"
+
+
+def test_a_stage_that_removes_our_files_is_a_failed_run(project: Project) -> None:
+    done = project.params("rm -r .artifacts; echo hi").run()
+    assert (done.exit, "Traceback" in done.stderr, done.record) == (69, False, None)
+    done = project.params("rm .artifacts/stdout.log; echo hi").run()
+    assert (done.exit, "Traceback" in done.stderr, done.record["outcome"], done.state) == (69, False, "failed", None)
+
+
+# what is asked
+
+
+FAR = "error: data: a time window that leaves the years 1 to 9999 found, a nearer one expected"
+LIKE_THIS = """hint: write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'\n"""
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(
+            "{base: 1}",
+            "text that is no JSON found, a JSON object expected (Expecting property name enclosed in double "
+            "quotes: line 1 column 2 (char 1))",
+            id="no JSON",
+        ),
+        pytest.param("[1]", "a JSON list found, a JSON object expected", id="a list"),
+        pytest.param('"x"', "a JSON text found, a JSON object expected", id="a text"),
+        pytest.param("null", "a JSON null found, a JSON object expected", id="null"),
+    ],
+)
+@pytest.mark.parametrize("way", ["flag", "environment"])
+def test_data_that_is_no_json_object_is_an_error(project: Project, data: str, message: str, way: str) -> None:
+    project.keep(b"old")
+    project.params("touch started")
+    done = project.run("-d", data) if way == "flag" else project.run(env={"DATA": data})
+    assert (done.exit, done.stderr, done.record) == (64, f"error: DATA: {message}\n{LIKE_THIS}", None)
+    assert (done.state, project.path("started").exists()) == (b"old", False)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "first"),
+    [
+        pytest.param(
+            '{"a": "x\\u0000y"}',
+            64,
+            "error: data.a: 'x\\x00y' found, a text that can be an argument of a command expected",
+            id="NUL",
+        ),
+        pytest.param(
+            '{"a": "\\ud800"}',
+            64,
+            "error: data.a: '\\ud800' found, a text that can be an argument of a command expected",
+            id="half a character",
+        ),
+        pytest.param(
+            '{"start_at": "soon"}',
+            64,
+            "error: data.start_at: 'soon' found, a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z expected",
+            id="no time",
+        ),
+        pytest.param(
+            '{"start_at": 5}',
+            64,
+            "error: data.start_at: 5 found, a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z expected",
+            id="a number for a time",
+        ),
+        pytest.param(
+            '{"start_at": "2026-01-02", "end_at": "2026-01-02"}',
+            64,
+            "error: data: start_at 2026-01-02T00:00:00Z "
+            "and end_at 2026-01-02T00:00:00Z found, a start before the end expected",
+            id="no time between",
+        ),
+        pytest.param(
+            '{"start_offset_days": "x"}',
+            64,
+            "error: data.start_offset_days: 'x' found, a whole number of days expected",
+            id="no number",
+        ),
+        pytest.param('{"start_offset_days": -99999999999}', 64, FAR, id="before all time"),
+        pytest.param('{"duration_days": 99999999999}', 64, FAR, id="after all time"),
+        pytest.param('{"scheduled_at": "0001-01-01"}', 64, FAR, id="the first day"),
+        pytest.param(
+            '{"scheduled_at": "0001-01-01T00:00:00+05:00"}',
+            64,
+            "error: data.scheduled_at: "
+            "'0001-01-01T00:00:00+05:00' found, a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z expected",
+            id="before the first day",
+        ),
+        pytest.param('{"deep": ' + "[" * 100_000 + "}", 64, None, id="too deep"),
+    ],
+)
+def test_data_that_cannot_be_used_is_an_error(project: Project, data: str, code: int, first: str | None) -> None:
+    done = project.params("touch started").run("--data", data)
+    assert (done.exit, done.record, "Traceback" in done.stderr) == (code, None, False)
+    assert first is None or done.stderr.splitlines()[0] == first
+
+
+def test_odd_data_is_recorded_whole(project: Project) -> None:
+    done = project.params(["echo", "{{ a }}"]).run("--data", '{"a": "é\\u2028", "\\ud800": 1}')
+    assert (done.exit, done.state) == (0, "é\u2028\n".encode())
+    assert json.loads(project.path(".artifacts/run.json").read_bytes())["data"] == {"a": "é\u2028", "\ud800": 1}
+
+
+def test_a_placeholder_nobody_defines_lists_the_known(project: Project) -> None:
+    project.params(["echo", "{{ bsae }}"], vars={"base": "JPY"}, envs={"TZ": "UTC"})
+    done = project.run("-d", '{"n": 1}')
+    assert (done.exit, done.record, done.stderr) == (
+        78,
+        None,
+        "error: stage echo: placeholder {{ bsae }} found, one of TZ, base, end_at, environment, n, project, run_id, "
+        "scheduled_at, start_at, today, yesterday expected\n"
+        """hint: give it a default under `vars:`, or a value: --data '{"bsae": "..."}'\n""",
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "code", "message"),
+    [
+        pytest.param(["--nope"], {}, 64, "error: argument '--nope': not understood", id="flag"),
+        pytest.param(["run", "run"], {}, 64, "error: argument 'run': not understood", id="two commands"),
+        pytest.param(["-d"], {}, 64, "error: argument -d: a value expected", id="no value"),
+        pytest.param(
+            ["--meter", "all"],
+            {},
+            64,
+            "error: argument --meter: 'all' found, one of rows, bytes, off expected",
+            id="meter",
+        ),
+        pytest.param(
+            [],
+            {"LOG_FORMAT": "xml"},
+            64,
+            "error: argument --log-format: 'xml' found, one of text, json expected",
+            id="format",
+        ),
+        pytest.param(
+            [],
+            {"STOP_TIMEOUT": "soon"},
+            64,
+            "error: STOP_TIMEOUT: 'soon' found, seconds from 2 to 120 expected",
+            id="stop timeout",
+        ),
+    ],
+)
+def test_what_is_not_understood_is_an_error(
+    project: Project, argv: list[str], env: dict[str, str], code: int, message: str
+) -> None:
+    done = project.params("touch started").run(*argv, env=env)
+    assert (done.exit, done.stderr.splitlines()[0], done.record) == (code, message, None)
+    assert not project.path("started").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        pytest.param(None, 69, "error: {file}: No such file or directory, a params document expected", id="missing"),
+        pytest.param(
+            b"", 78, "error: {file}: not a params document (Expecting value: line 1 column 1 (char 0))", id="empty"
+        ),
+        pytest.param(
+            b"\xff",
+            78,
+            "error: {file}: not a params document ('utf-8' codec can't decode byte 0xff in position "
+            "0: invalid start byte)",
+            id="no UTF-8",
+        ),
+        pytest.param(b"[]", 78, 'error: {file}: an object with "format": 1 expected', id="a list"),
+        pytest.param(b'{"format": 2}', 78, 'error: {file}: an object with "format": 1 expected', id="another format"),
+        pytest.param(
+            b'{"format": 1}', 78, "error: pipeline.pipeline: nothing found, an object expected", id="no pipeline"
+        ),
+        pytest.param(b"[" * 100_000, 78, None, id="too deep"),
+    ],
+)
+def test_a_params_document_that_is_none_is_an_error(
+    project: Project, content: bytes | None, code: int, message: str | None
+) -> None:
+    if content is not None:
+        project.params_file.write_bytes(content)
+    done = project.run()
+    assert (done.exit, "Traceback" in done.stderr, done.record) == (code, False, None)
+    assert message is None or done.stderr.splitlines()[0] == message.format(file=project.params_file)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        pytest.param(
+            {"envs": {"A=B": "x"}}, "stages[0].envs: name 'A=B' found, one without = and NUL expected", id="="
+        ),
+        pytest.param(
+            {"envs": {"": "x"}}, "stages[0].envs: name '' found, one without = and NUL expected", id="no name"
+        ),
+        pytest.param(
+            {"envs": {"A\0": "x"}}, "stages[0].envs: name 'A\\x00' found, one without = and NUL expected", id="NUL"
+        ),
+        pytest.param(
+            {"argv": ["a\0b"]},
+            "stages[0].argv: a text with NUL or half a character found, an argument of a command expected",
+            id="NUL in a word",
+        ),
+        pytest.param(
+            {"argv": ["\ud800"]},
+            "stages[0].argv: a text with NUL or half a character found, an argument of a command expected",
+            id="half a character",
+        ),
+    ],
+)
+def test_what_no_process_can_be_given_is_refused(project: Project, stage: dict[str, Any], message: str) -> None:
+    done = project.params({"argv": ["true"], "name": "odd", **stage}).run()
+    assert (done.exit, done.stderr, done.record) == (78, f"error: pipeline.{message}\n", None)
+
+
+def test_a_working_directory_that_is_gone_is_an_error(project: Project, tmp_path: Path) -> None:
+    project.params("true")
+    gone = tmp_path / "gone"
+    done = project.run(before=f'mkdir {gone}; cd {gone}; rmdir {gone}; exec "$@"')
+    assert (done.exit, done.stderr.splitlines()[0]) == (
+        69,
+        "error: .artifacts: No such file or directory, a place one can write to expected",
+    )

@@ -1,0 +1,184 @@
+"""Two containers of one stack, and others who write to it: one runs, nobody overwrites, whoever lost says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doubles.process_tree import Nursery
+from doubles.runtime_project import environment, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from doubles.fault_proxy import Proxy
+    from doubles.runtime_project import Running
+    from doubles.stack_fixture import Stack
+
+pytestmark = pytest.mark.takes(80)
+
+
+HOLDING = "touch started; until [ -e go ]; do sleep 0.02; done; echo done"
+RUN_1 = ("-d", '{"run_id": "run-1"}')
+COUNT = "read n < .artifacts/state || n=0; echo $((n+1))"
+
+
+def first(stack: Stack, overlap: str = "fail", **start: Any) -> Running:
+    """A run that goes on until `go` is there."""
+    running = stack.push(HOLDING, overlap=overlap).start("-d", '{"run_id": "run-1"}', **start)
+    running.wait_for("started")
+    return running
+
+
+def end(stack: Stack, running: Running) -> None:
+    running.project.write("go", "")
+    assert (running.finish().exit, stack.state, stack.lock["released"]) == (0, b"done\n", True)
+
+
+def test_the_second_fails(stack: Stack) -> None:
+    running = first(stack)
+    done = stack.run()
+    told = f"error: {stack.cloud.stack}: another run of this project is under way: run run-1 holds it ("
+    assert (done.exit, done.stderr.startswith(told), done.record) == (75, True, None)
+    end(stack, running)
+    assert stack.told("run_id", "outcome") == [("run-1", "succeeded")]
+
+
+def test_the_second_is_skipped(stack: Stack) -> None:
+    running = first(stack, "skip")
+    done = stack.run()
+    assert (done.exit, done.record) == (0, None)
+    assert done.messages[0].startswith(f"handoff: skipped: {stack.cloud.stack}: another run of this project")
+    end(stack, running)
+    assert stack.told("outcome", "exit") == [("skipped", 0), ("succeeded", 0)]
+
+
+def test_the_second_waits(stack: Stack) -> None:
+    running = first(stack, "wait")
+    waiting = stack.start()
+    assert waiting.process.stderr
+    assert b"waiting: " in waiting.process.stderr.readline()
+    running.project.write("go", "")
+    assert running.finish().exit == 0  # whether its lock is released no look can tell: the other one may have it by now
+    waiting.project.write("go", "")
+    assert (waiting.finish().exit, stack.told("outcome")) == (0, [("succeeded",), ("succeeded",)])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["TERM", "INT"])
+def test_who_waits_can_be_told_to_stop(stack: Stack, number: int, code: int) -> None:
+    running = first(stack, "wait")
+    waiting = stack.start("-d", '{"run_id": "run-2"}')
+    assert waiting.process.stderr
+    assert b"waiting: " in waiting.process.stderr.readline()
+    waiting.send(number)
+    done = waiting.finish()
+    assert (done.exit, done.seconds < 5, stack.lock["run_id"]) == (code, True, "run-1")
+    end(stack, running)
+    assert stack.told("run_id", "outcome") == [("run-2", "stopped"), ("run-1", "succeeded")]
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["one waits for the other's end", "one does not"])
+def test_of_fifty_races_each_has_one_winner(stack: Stack, tmp_path: Path, trials: float, *, waits: bool) -> None:
+    """Two at the same moment; who loses is refused, or runs after the other has ended: then both count."""
+    stack.push(f"until [ -e ../ended ]; do sleep 0.01; done; {COUNT}" if waits else COUNT, overlap="fail")
+    env = {**environment(), **stack.environ}
+    expected = 0
+    with Nursery.opened() as one, Nursery.opened() as two:
+        for trial in range(max(5, round(trials * 25))):
+            ended = raced(one, two, tmp_path / str(trial), env)
+            expected += ended.count(0)
+            assert sorted(ended) in ([[0, 75]] if waits else [[0, 75], [0, 0]])
+            assert stack.state == f"{expected}\n".encode()
+    assert len(stack.told("outcome")) == expected
+
+
+def raced(one: Nursery, two: Nursery, directory: Path, env: dict[str, str]) -> list[int]:
+    codes: list[int] = []
+
+    def run(nursery: Nursery, name: str) -> None:
+        where = directory / name
+        where.mkdir(parents=True)
+        nursery.start(where, env)
+        codes.append(nursery.wait())
+        (directory / "ended").touch()
+
+    threads = [threading.Thread(target=run, args=each) for each in ((one, "a"), (two, "b"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return codes
+
+
+@pytest.mark.parametrize("before", [None, b"7\n"], ids=["none before", "one before"])
+def test_a_state_another_has_changed_is_not_overwritten(stack: Stack, before: bytes | None) -> None:
+    if before:
+        stack.put(".artifacts/state", before)
+    running = first(stack)
+    stack.put(".artifacts/state", b"newer\n")
+    running.project.write("go", "")
+    done = running.finish()
+    assert (done.exit, stack.state, stack.lock["released"]) == (69, b"newer\n", True)
+    record = stack.record("run-1")
+    assert record == done.record
+    assert (record["outcome"], record["exit"], record["state"]["replaced"]) == ("failed", 69, False)
+    assert "another run stored a newer state since this one began" in record["reason"]
+    assert stack.told("outcome", "exit", "state_replaced") == [("failed", 69, False)]
+    assert stack.get("runs/run-1/artifacts/state") == b"done\n"
+    index = "".join(path.read_text() for path in running.project.path(".artifacts/history").iterdir())
+    assert json.loads(index.splitlines()[-1])["exit"] == 69
+
+
+def test_a_lost_lease_stops_the_run(stack: Stack) -> None:
+    stack.put(".artifacts/state", b"7\n")
+    stack.put(".artifacts/shared", b"another's\n")
+    shell = "echo ours > .artifacts/shared; touch started; sleep 60"
+    running = stack.push(shell).start("-d", '{"run_id": "run-1"}', python=stack.hurried(heartbeat=0.3, lease=60))
+    running.wait_for("started")
+    stack.put(".lock", b'{"run_id": "run-2"}')
+    done = running.finish()
+    assert (done.exit, done.seconds < 10, running.left()) == (69, True, [])
+    record = stack.record("run-1")
+    assert (record["outcome"], record["exit"], stack.state) == ("failed", 69, b"7\n")
+    assert record["reason"].endswith("the lease of this run is lost: run run-2 has it")
+    assert (stack.lock, stack.get(".artifacts/shared")) == ({"run_id": "run-2"}, b"another's\n")
+
+
+def test_a_lease_lost_while_fetching_is_no_stop(stack: Stack, proxy: Proxy) -> None:
+    stack.put(".env/files/f", b"a file")
+    wait = proxy.fault("wait", method="GET", path=".env/files/f", seconds=3, times=1)
+    python = stack.hurried(heartbeat=0.3, lease=60)
+    running = stack.push("touch ran").start(*RUN_1, python=python, env={"AWS_ENDPOINT_URL": proxy.url})
+    until(lambda: wait.done or running.process.poll() is not None)
+    stack.put(".lock", b'{"run_id": "run-2"}')
+    done = running.finish()
+    assert (done.exit, running.project.path("ran").exists()) == (69, False)
+    assert stack.record("run-1")["reason"].endswith("the lease of this run is lost: run run-2 has it")
+    assert stack.told("outcome") == [("failed",)]
+
+
+def test_a_run_that_slept_too_long_stores_no_state(stack: Stack) -> None:
+    """Halted, taken over, woken: what another has stored meanwhile stays."""
+    running = first(stack, python=stack.hurried(heartbeat=0.3, lease=1))
+    os.kill(running.process.pid, signal.SIGSTOP)
+    stack.push("echo second")
+    until(lambda: stack.run("-d", '{"run_id": "run-2"}').exit == 0, "the takeover")
+    running.project.write("go", "")
+    os.kill(running.process.pid, signal.SIGCONT)
+    assert (running.finish().exit, stack.state) == (69, b"second\n")
+    assert stack.record("run-1")["outcome"] == "failed"
+
+
+def test_a_singer_state_meets_a_newer_one(stack: Stack) -> None:
+    shell = "touch started; until [ -e go ]; do sleep 0.05; echo '{\"at\": 1}'; done"
+    python = stack.hurried(look=0.1, apart=0.1)
+    running = stack.push(shell, state="singer").start("-d", '{"run_id": "run-1"}', python=python)
+    until(lambda: stack.state or running.process.poll() is not None)
+    stack.put(".artifacts/state", b'{"at": 9}\n')
+    running.project.write("go", "")
+    assert (running.finish().exit, stack.state) == (69, b'{"at": 9}\n')
+    assert stack.told("outcome", "state_replaced") == [("failed", False)]

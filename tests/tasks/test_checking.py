@@ -1,0 +1,77 @@
+"""What `invoke check` refuses before anything is sent to AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from doubles.checkout import Team, Told, make_team
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STAGES = "commands: [{command: date}]"
+SHOWN = "projects/plain/project.yml"
+
+
+@pytest.fixture
+def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
+    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
+
+
+def test_every_fault_of_deploy_and_schedules(team: Team) -> None:
+    team.project(
+        "plain",
+        f"""
+{STAGES}
+deploy:
+  cpu: 1024
+  memory: 512
+schedules:
+  - cron: "60 2 * * *"
+    timezone: Europe/berlin
+""",
+    )
+    assert team.invoke("check") == Told(
+        2,
+        "",
+        f"""\
+error: {SHOWN}:5:11: `memory` is `512`, expected what goes with cpu 1024: 2GB to 8GB in steps of 1GB
+hint: the nearest is `2GB`; or, for 512, cpu: 256
+error: {SHOWN}:7:11: `cron`: found minute `60` in `60 2 * * *`, expected 0 to 59
+hint: did you mean `0`?
+error: {SHOWN}:8:15: `timezone`: found `Europe/berlin`, expected an IANA time zone, like Europe/Berlin
+hint: did you mean `Europe/Berlin`?
+""",
+    )
+
+
+def test_names_that_are_too_long_or_shared(team: Team) -> None:
+    name, environment = f"{38 * 'p'}_p", 20 * "e"
+    team.project(name, f"{STAGES}\nschedules: [{{rate: 1 hour}}]\n")
+    team.project(name.replace("_", "-"), STAGES)
+    stack = f"handoff-{environment}-{38 * 'p'}-p"
+    shown = f"error: projects/{name}/project.yml"
+    assert team.invoke("check", "--project", name, "--environment", environment) == Told(
+        2,
+        "",
+        f"""\
+{shown}: the name of a group of schedules would be {stack}, 69 characters; AWS takes at most 64
+hint: call the project or the environment by a name that is shorter by 5
+{shown}: the projects {name} and {38 * "p"}-p would share the stack {stack} in AWS, expected names that differ there too
+hint: rename one: git mv projects/{name} projects/{name}2
+""",
+    )
+
+
+def test_credentials_are_named_by_check_and_render(team: Team) -> None:
+    directory = team.project("plain", STAGES, {".netrc": "machine x", "data.csv": "1\n"})
+    note = "projects/plain: left out of the image, because they look like credentials: .netrc"
+    hint = "hint: config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}\n"
+    assert team.invoke("check").stderr.splitlines(keepends=True)[2:4] == [f"note: for an image: {note}\n", hint]
+    assert team.invoke("render").stderr.startswith(f"note: {note}\n{hint}")
+    rendered = team.root / "build/plain/context/project"
+    assert sorted(path.name for path in rendered.iterdir()) == ["data.csv"]
+    (directory / "project.yml").write_text(f"{STAGES}\nimage: {{include: [.netrc]}}\n")
+    assert "credentials" not in team.invoke("render").stderr
+    assert sorted(path.name for path in rendered.iterdir()) == [".netrc", "data.csv"]

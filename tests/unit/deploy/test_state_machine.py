@@ -1,0 +1,247 @@
+"""The state machine of a schedule, walked through: what is tried again, how often, after which wait, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doubles.rendered_templates import ROOT, understood
+
+from handoff_kit.deploy.schedule_template import render_schedule_template
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.schedule_settings import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+STACK = "handoff-dev-rates"
+NOT_STARTED = "Handoff.NotStarted"
+WAITS = (10, 30, 60, 120, 240, 480)  # seconds
+
+
+def machine(deploy: Deploy) -> dict[str, Any]:
+    """The definition in the template of the schedule stack, where Fn::Sub is a function of YAML as well."""
+    text = render_schedule_template(ROOT, "rates", (Schedule(rate="1 hour"),), deploy, STACK, "dev")
+    definition: dict[str, Any] = understood(text)["Resources"]["Machine"]["Properties"]["Definition"]
+    return definition
+
+
+DEFINITION = machine(Deploy())
+STATES: dict[str, Any] = DEFINITION["States"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How RunTask, or the task, ended; None in place of one is a task that ended well."""
+
+    error: str
+    cause: str = ""
+
+
+def stopped(code: str, exit_code: int | None = None, **more: Any) -> Failure:
+    """A task that stopped, as Step Functions tells it."""
+    container = {"Name": "handoff", **({} if exit_code is None else {"ExitCode": exit_code})}
+    task = {"Containers": [container], "LastStatus": "STOPPED", "StopCode": code, **more}
+    return Failure("States.TaskFailed", json.dumps(task, separators=(",", ":")))
+
+
+def walked(ends: Sequence[Failure | None]) -> tuple[str, int, list[str], str]:
+    """The last state, how many tasks were started, the waits, and what the execution fails with."""
+    data: dict[str, Any] = {"text": "{}", "tries": 0}
+    name, started, waits, coming = DEFINITION["StartAt"], 0, list[str](), iter(ends)
+    while True:
+        state = STATES[name]
+        match state["Type"]:
+            case "Task":
+                started += 1
+                failure = next(coming)
+                if failure is None:
+                    return name, started, waits, ""
+                data["failure"] = {"Error": failure.error, "Cause": failure.cause}
+                name = state["Catch"][0]["Next"]
+            case "Choice":
+                name = next((one["Next"] for one in state["Choices"] if holds(one, data)), state["Default"])
+            case "Pass":
+                if name == "Count":
+                    waits.append(state["Parameters"]["wait.$"])
+                    data["tries"] += 1
+                name = state["Next"]
+            case "Wait":
+                name = state["Next"]
+            case "Fail":
+                return name, started, waits, state.get("Error") or data["failure"]["Error"]
+
+
+def holds(rule: dict[str, Any], data: dict[str, Any]) -> bool:
+    """A rule of a Choice, as https://states-language.net/spec.html has it."""
+    match rule:
+        case {"And": rules}:
+            return all(holds(one, data) for one in rules)
+        case {"Or": rules}:
+            return any(holds(one, data) for one in rules)
+    value: Any = data
+    for part in rule["Variable"].removeprefix("$.").split("."):
+        value = value[part]
+    match rule:
+        case {"StringEquals": text}:
+            return bool(value == text)
+        case {"StringMatches": pattern}:
+            return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), value, re.DOTALL))
+        case {"NumericGreaterThanEquals": number}:
+            return bool(value >= number)
+    raise AssertionError(rule)
+
+
+LIKE_A_STOP = json.dumps({"StopCode": "TaskFailedToStart"}, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(stopped("TaskFailedToStart", StoppedReason="CannotPullContainerError: ..."), id="no image"),
+        pytest.param(stopped("TaskFailedToStart", StoppedReason="ResourceInitializationError: ..."), id="no network"),
+        pytest.param(stopped("SpotInterruption", 143, StoppedReason="Your Spot Task was interrupted."), id="Spot"),
+        pytest.param(stopped("TerminationNotice", 143), id="the host goes"),
+        pytest.param(
+            Failure("States.TaskFailed", json.dumps({"StopCode": "TaskFailedToStart"}, indent=1)), id="JSON with blanks"
+        ),
+        pytest.param(Failure("AmazonECS.Unknown", "[{reason: RESOURCE:ENI}]"), id="RunTask has failures"),
+        pytest.param(Failure("ECS.AmazonECSException", "Capacity is unavailable at this time."), id="no capacity"),
+        pytest.param(Failure("ECS.ThrottlingException", "Rate exceeded"), id="throttled"),
+        pytest.param(Failure("ECS.InvalidParameterException", "Rate exceeded"), id="throttled, by another name"),
+        pytest.param(Failure("ECS.ClientException", "Throttling: too many"), id="throttled, by a third name"),
+        pytest.param(Failure("ECS.ServerException", "Service Unavailable"), id="ECS is down"),
+        pytest.param(Failure("ECS.SdkClientException", "Unable to execute HTTP request"), id="ECS cannot be reached"),
+        pytest.param(
+            Failure("ECS.ClientException", "You've reached the limit on the number of tasks you can run concurrently"),
+            id="too many tasks",
+        ),
+    ],
+)
+def test_a_start_that_fails_is_tried_again(failure: Failure) -> None:
+    assert walked([failure, None])[:2] == ("Run", 2)
+    assert walked([failure] * 6 + [None])[:2] == ("Run", 7)
+    last, started, waits, error = walked([failure] * 99)
+    assert (last, started, len(waits), error) == ("NotStarted", len(WAITS) + 1, len(WAITS), NOT_STARTED)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(stopped("EssentialContainerExited", 1), id="exit 1"),
+        pytest.param(stopped("EssentialContainerExited", 137, Reason="OutOfMemoryError"), id="killed for memory"),
+        pytest.param(stopped("EssentialContainerExited", 75), id="another run is under way"),
+        pytest.param(stopped("UserInitiated", 143), id="stopped by somebody"),
+        pytest.param(
+            stopped("EssentialContainerExited", 1, Overrides={"Environment": [{"Name": "DATA", "Value": LIKE_A_STOP}]}),
+            id="data that looks like a stop",
+        ),
+        pytest.param(
+            stopped("EssentialContainerExited", 1, StoppedReason="Rate exceeded, Throttling"),
+            id="a task about throttling",
+        ),
+        pytest.param(Failure("States.TaskFailed", "no JSON at all"), id="a cause without a form"),
+        pytest.param(Failure("ECS.AccessDeniedException", "not authorized to perform: ecs:RunTask"), id="not allowed"),
+        pytest.param(Failure("ECS.InvalidParameterException", "Invalid subnet"), id="a subnet that is none"),
+        pytest.param(Failure("ECS.ClusterNotFoundException", "Cluster not found."), id="no cluster"),
+        pytest.param(Failure("States.Permissions", "Rate exceeded"), id="not of ECS"),
+        pytest.param(Failure("States.Runtime", ""), id="a mistake of ours"),
+    ],
+)
+def test_what_failed_otherwise_is_not(failure: Failure) -> None:
+    assert walked([failure]) == ("Failed", 1, [], failure.error)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        pytest.param([None], ("Run", 1, ""), id="it runs"),
+        pytest.param([stopped("TaskFailedToStart"), None], ("Run", 2, ""), id="it starts the second time"),
+        pytest.param(
+            [stopped("TaskFailedToStart"), Failure("AmazonECS.Unknown"), stopped("EssentialContainerExited", 1)],
+            ("Failed", 3, "States.TaskFailed"),
+            id="it starts the third time, and fails",
+        ),
+        pytest.param(
+            [stopped("SpotInterruption"), stopped("EssentialContainerExited", 2)],
+            ("Failed", 2, "States.TaskFailed"),
+            id="it is taken away, starts again, and fails",
+        ),
+    ],
+)
+def test_one_after_another(ends: list[Failure | None], expected: tuple[str, int, str]) -> None:
+    last, started, _, error = walked(ends)
+    assert (last, started, error) == expected
+
+
+def test_waits_grow_and_differ() -> None:
+    assert STATES["Count"]["Parameters"] == {
+        "text.$": "$.text",
+        "tries.$": "States.MathAdd($.tries, 1)",
+        "wait.$": "States.MathAdd(States.ArrayGetItem(States.Array(10, 30, 60, 120, 240, 480), $.tries), "
+        "States.MathRandom(0, 10))",
+    }
+    assert list(WAITS) == sorted(WAITS)
+    assert sum(WAITS) < 20 * 60
+    assert STATES["Wait"] == {"Type": "Wait", "SecondsPath": "$.wait", "Next": "Run"}
+
+
+# its form
+
+
+def test_every_state_is_reached_and_there() -> None:
+    named = {DEFINITION["StartAt"], *(name for state in STATES.values() for name in nexts(state))}
+    assert named == set(STATES)
+
+
+def nexts(state: Any) -> Iterator[str]:
+    match state:
+        case dict():
+            yield from (value for key, value in state.items() if key in {"Next", "Default"} and isinstance(value, str))
+            for value in state.values():
+                yield from nexts(value)
+        case list():
+            for value in state:
+                yield from nexts(value)
+
+
+def test_how_it_ends() -> None:
+    assert STATES["NotStarted"] == {"Type": "Fail", "Error": NOT_STARTED, "CausePath": "$.failure.Cause"}
+    assert STATES["Failed"] == {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}
+    assert DEFINITION["TimeoutSeconds"] == 7 * 24 * 60 * 60
+
+
+# what it runs
+
+NETWORK = {"Subnets": {"Ref": "Subnets"}, "SecurityGroups": {"Ref": "SecurityGroups"}}
+
+
+@pytest.mark.parametrize(
+    ("deploy", "capacity", "address"),
+    [
+        pytest.param(Deploy(), {"LaunchType": "FARGATE"}, "ENABLED", id="as it is"),
+        pytest.param(
+            Deploy(spot=True, public_ip=False),
+            {"CapacityProviderStrategy": [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]},
+            "DISABLED",
+            id="Spot, without an address",
+        ),
+    ],
+)
+def test_what_it_runs(deploy: Deploy, capacity: dict[str, Any], address: str) -> None:
+    run = machine(deploy)["States"]["Run"]
+    assert run["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:states:::ecs:runTask.sync"}
+    assert run["Parameters"] == {
+        "Cluster": {"Ref": "Cluster"},
+        "TaskDefinition": STACK,
+        **capacity,
+        "NetworkConfiguration": {"AwsvpcConfiguration": {**NETWORK, "AssignPublicIp": address}},
+        "PropagateTags": "TASK_DEFINITION",
+        "Overrides": {
+            "ContainerOverrides": [{"Name": "handoff", "Environment": [{"Name": "DATA", "Value.$": "$.text"}]}]
+        },
+    }
+    assert STATES["Begin"]["Parameters"] == {"text.$": "States.JsonToString($.data)", "tries": 0}

@@ -1,0 +1,338 @@
+"""The template of a task stack: held against goldens and linters, and what its roles may do, word for word."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doubles.rendered_templates import GOLDENS, ROOT, checkov, golden, lint, made, understood
+from jinja2 import Environment
+
+from handoff_kit.deploy import templates
+from handoff_kit.project.model import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STACK = "handoff-prod-rates"
+PLAIN: dict[str, Any] = {}
+ROLE_OF_TABLES = {
+    "Sid": "Tables",
+    "Effect": "Deny",
+    "Action": ["dynamodb:GetItem", "dynamodb:Query"],
+    "Resource": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${aws:username}",
+    "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}},
+}
+EVERYTHING: dict[str, Any] = {
+    "cpu": "1024",
+    "memory": "2GB",
+    "storage": "50",
+    "architecture": "arm64",
+    "spot": "true",
+    "log_retention": "forever",
+    "stop_timeout": "120",
+    "tags": {"team": "data"},
+    "policies": [
+        "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess",
+        {"Action": "s3:GetObject", "Resource": "arn:${AWS::Partition}:s3:::rates/*"},
+        ROLE_OF_TABLES,
+    ],
+    "vpc": "vpc-0a1b2c3d",
+    "subnets": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
+    "public_ip": "false",
+    "cluster": "batch",
+    "bucket": "our-data",
+    "alerts": "arn:aws:sns:eu-central-1:123456789012:oncall",
+}
+
+
+def rendered(deploy: dict[str, Any], project: str = "rates", environment: str = "prod") -> str:
+    loaded = Project.model_validate({"commands": [{"command": "a"}], "deploy": deploy})
+    return templates.render_task_template(ROOT, project, loaded, f"handoff-{environment}-{project}", environment)
+
+
+def resources(deploy: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = understood(rendered(deploy))["Resources"]
+    return {name: resource["Properties"] for name, resource in found.items()}
+
+
+def container(deploy: dict[str, Any]) -> dict[str, Any]:
+    (found,) = resources(deploy)["TaskDefinition"]["ContainerDefinitions"]
+    return dict(found)
+
+
+def arn(rest: str) -> dict[str, str]:
+    return {"Sub": f"arn:${{AWS::Partition}}:{rest}"}
+
+
+# what is rendered
+
+
+@pytest.mark.parametrize(
+    ("name", "deploy"),
+    [pytest.param("task.yml", PLAIN, id="plain"), pytest.param("task-everything.yml", EVERYTHING, id="everything set")],
+)
+def test_what_is_rendered(name: str, deploy: dict[str, Any]) -> None:
+    text = rendered(deploy)
+    assert text == golden(name, text)
+    assert text.endswith("\n")
+    assert not re.search(r"[ \t]$|\n\n\n", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("deploy", "project", "environment"),
+    [
+        pytest.param(PLAIN, "rates", "prod", id="plain"),
+        pytest.param(EVERYTHING, "rates", "prod", id="everything set"),
+        pytest.param({"security_groups": ["sg-0a1b2c3d"], "subnets": ["subnet-0a1b2c3d"]}, "a", "dev", id="own groups"),
+        pytest.param({"cpu": "16384", "memory": "120GB", "storage": "200"}, "a", "dev", id="the largest"),
+        pytest.param(PLAIN, "x" * 40, "y" * 20, id="the longest names"),
+    ],
+)
+def test_cfn_lint_finds_nothing(deploy: dict[str, Any], project: str, environment: str, tmp_path: Path) -> None:
+    assert lint(rendered(deploy, project, environment), tmp_path) == ("", "", 0)
+
+
+@pytest.mark.network
+def test_checkov_finds_only_what_is_explained(tmp_path: Path) -> None:
+    """All templates at once: it takes its time to start. What is skipped is skipped for its reason, in the template."""
+    for golden_file in GOLDENS.glob("*.yml"):
+        shutil.copy(golden_file, tmp_path)
+    ours = ("shared.yml", "registry.yml", "task.yml", "task-everything.yml")
+    found = checkov(tmp_path)
+    assert (found["failed_checks"], found["parsing_errors"]) == ([], [])
+    assert [each for each in found["skipped_checks"] if each[0] in ours] == [
+        ("registry.yml", "Repository", "CKV_AWS_136"),
+        ("shared.yml", "AlertTopic", "CKV_AWS_26"),
+        ("shared.yml", "Bucket", "CKV_AWS_18"),
+        ("shared.yml", "Cluster", "CKV_AWS_65"),
+        ("task-everything.yml", "LogGroup", "CKV_AWS_158"),
+        ("task-everything.yml", "LogGroup", "CKV_AWS_66"),
+        ("task.yml", "LogGroup", "CKV_AWS_158"),
+    ]
+
+
+# what it may do
+
+
+OWN = {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_what_a_run_may_do() -> None:
+    """Its own parameter, its own part of a bucket of its account; tests/store/test_permissions.py runs one."""
+    (policy,) = resources(PLAIN)["TaskRole"]["Policies"]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "Params",
+            "Effect": "Allow",
+            "Action": "ssm:GetParameter",
+            "Resource": arn(f"ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/{STACK}__params"),
+        },
+        {
+            "Sid": "List",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": arn("s3:::${Bucket}"),
+            "Condition": {**OWN, "StringLike": {"s3:prefix": f"{STACK}/*"}},
+        },
+        {
+            "Sid": "Read",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": arn(f"s3:::${{Bucket}}/{STACK}/*"),
+            "Condition": OWN,
+        },
+        {
+            "Sid": "Write",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:PutObject"],
+            "Resource": [
+                arn(f"s3:::${{Bucket}}/{STACK}/{below}") for below in (".lock", ".artifacts/*", "runs/*", "history/*")
+            ],
+            "Condition": OWN,
+        },
+    ]
+
+
+def test_what_who_starts_it_may_do() -> None:
+    (policy,) = resources(PLAIN)["ExecutionRole"]["Policies"]
+    place = "${AWS::Region}:${AWS::AccountId}"
+    sign_in, pull, log = policy["PolicyDocument"]["Statement"]
+    assert (sign_in["Action"], sign_in["Resource"]) == ("ecr:GetAuthorizationToken", "*")
+    assert pull["Resource"] == arn(f"ecr:{place}:repository/{STACK}")
+    assert log["Resource"] == arn(f"logs:{place}:log-group:/handoff/{STACK}:*")
+    assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+@pytest.mark.parametrize("role", ["ExecutionRole", "TaskRole"])
+def test_whose_roles_they_are(role: str) -> None:
+    """They have no name of their own, so that nobody needs a permission to make roles of any name."""
+    found = resources(PLAIN)[role]
+    assert (found["Path"], "RoleName" in found, "ManagedPolicyArns" in found) == (f"/handoff/{STACK}/", False, False)
+    (trust,) = found["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+
+
+def test_permissions_of_a_project() -> None:
+    role = resources(EVERYTHING)["TaskRole"]
+    assert role["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"]
+    own = {policy["PolicyName"]: policy["PolicyDocument"]["Statement"] for policy in role["Policies"]}
+    assert own["handoff"] == resources(PLAIN)["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    place = "${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
+    assert own["project"] == [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject"],
+            "Resource": [{"Fn::Sub": "arn:${AWS::Partition}:s3:::rates/*"}],
+        },
+        {
+            "Sid": "Tables",
+            "Effect": "Deny",
+            "Action": ["dynamodb:GetItem", "dynamodb:Query"],
+            "Resource": [{"Fn::Sub": f"arn:{place}:table/${{!aws:username}}"}],
+            "Condition": {"StringEquals": {"aws:RequestedRegion": ["eu-central-1"]}},
+        },
+    ]
+
+
+# what runs
+
+
+@pytest.mark.parametrize(
+    ("deploy", "expected"),
+    [
+        pytest.param(PLAIN, ("256", "512", "X86_64", None, 30), id="plain"),
+        pytest.param(EVERYTHING, ("1024", "2048", "ARM64", {"SizeInGiB": 50}, 120), id="everything set"),
+    ],
+)
+def test_how_large_it_is(deploy: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    task = resources(deploy)["TaskDefinition"]
+    platform, storage = task["RuntimePlatform"]["CpuArchitecture"], task.get("EphemeralStorage")
+    found = (task["Cpu"], task["Memory"], platform, storage, container(deploy)["StopTimeout"])
+    assert found == expected
+    assert (task["Family"], task["NetworkMode"], task["RequiresCompatibilities"]) == (STACK, "awsvpc", ["FARGATE"])
+
+
+def test_its_root_is_read_only_but_for_what_is_declared_a_volume() -> None:
+    """A volume takes owner and mode from the image only where the image declares its very path."""
+    found, task = container(PLAIN), resources(PLAIN)["TaskDefinition"]
+    mounts = {mount["ContainerPath"]: mount["SourceVolume"] for mount in found["MountPoints"]}
+    declared = re.search(r"^VOLUME (.+)$", (ROOT / "Dockerfile.j2").read_text(encoding="utf-8"), re.MULTILINE)
+    assert declared
+    assert declared[1] == str(list(mounts)).replace("'", '"')
+    assert [{"Name": name} for name in mounts.values()] == task["Volumes"]
+    assert (found["ReadonlyRootFilesystem"], found["LinuxParameters"]) == (True, {"InitProcessEnabled": True})
+    assert f"USER {found['User']}" in (ROOT / "Dockerfile.j2").read_text(encoding="utf-8")
+
+
+def test_what_it_is_told() -> None:
+    found = container(EVERYTHING)
+    assert found["Image"] == {"Ref": "Image"}
+    assert {each["Name"]: each["Value"] for each in found["Environment"]} == {
+        "STACK_NAME": STACK,
+        "S3_BUCKET_NAME": {"Ref": "Bucket"},
+        "S3_BUCKET_OWNER": {"Ref": "AWS::AccountId"},
+        "STOP_TIMEOUT": "120",
+        "LOG_FORMAT": "json",
+        "IMAGE_DIGEST": {"Select": [1, {"Split": ["@", {"Ref": "Image"}]}]},
+    }
+
+
+def test_where_it_logs_to() -> None:
+    assert container(PLAIN)["LogConfiguration"] == {
+        "LogDriver": "awslogs",
+        "Options": {
+            "awslogs-group": {"Ref": "LogGroup"},
+            "awslogs-region": {"Ref": "AWS::Region"},
+            "awslogs-stream-prefix": "run",
+            "mode": "non-blocking",
+            "max-buffer-size": "25m",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("retention", "expected"),
+    [
+        pytest.param({}, {"LogGroupName": f"/handoff/{STACK}", "RetentionInDays": 90}, id="as it is"),
+        pytest.param({"log_retention": "7d"}, {"LogGroupName": f"/handoff/{STACK}", "RetentionInDays": 7}, id="a week"),
+        pytest.param({"log_retention": "forever"}, {"LogGroupName": f"/handoff/{STACK}"}, id="for ever"),
+    ],
+)
+def test_how_long_the_log_stays(retention: dict[str, str], expected: dict[str, Any]) -> None:
+    assert resources(retention)["LogGroup"] == expected
+
+
+# where, and who is told
+
+
+@pytest.mark.parametrize(
+    ("deploy", "made_one"),
+    [
+        pytest.param(PLAIN, False, id="in the shared network"),
+        pytest.param({"vpc": "vpc-0a1b2c3d", "subnets": ["subnet-0a1b2c3d"]}, True, id="in a VPC of one's own"),
+        pytest.param(
+            {"vpc": "vpc-0a1b2c3d", "subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"]},
+            False,
+            id="with groups of one's own",
+        ),
+    ],
+)
+def test_who_gets_a_security_group(deploy: dict[str, Any], made_one: bool) -> None:  # noqa: FBT001
+    assert ("SecurityGroup" in resources(deploy), "SecurityGroup" in understood(rendered(deploy))["Outputs"]) == (
+        made_one,
+        made_one,
+    )
+    if made_one:
+        group = resources(deploy)["SecurityGroup"]
+        assert (group["VpcId"], "SecurityGroupIngress" in group) == ("vpc-0a1b2c3d", False)
+
+
+@pytest.mark.parametrize(
+    ("deploy", "topic"),
+    [
+        pytest.param(PLAIN, arn("sns:${AWS::Region}:${AWS::AccountId}:handoff-prod"), id="the shared topic"),
+        pytest.param(EVERYTHING, "arn:aws:sns:eu-central-1:123456789012:oncall", id="one's own"),
+    ],
+)
+def test_who_is_told_of_failed_runs(deploy: dict[str, Any], topic: object) -> None:
+    found = resources(deploy)
+    alarm, metric = found["FailedRunsAlarm"], ("handoff/handoff-prod-rates", "FailedRuns")
+    filters = [found[name]["MetricTransformations"][0] for name in ("FailedRuns", "RefusedRuns")]
+    assert [(each["MetricNamespace"], each["MetricName"]) for each in filters] == [metric, metric]
+    assert (alarm["Namespace"], alarm["MetricName"]) == metric
+    assert (alarm["AlarmActions"], alarm["TreatMissingData"], alarm["Threshold"]) == ([topic], "notBreaching", 1)
+
+
+def test_what_is_put_out() -> None:
+    outputs = understood(rendered(EVERYTHING))["Outputs"]
+    assert {name: output["Value"] for name, output in outputs.items()} == {
+        "TaskDefinition": {"Ref": "TaskDefinition"},
+        "LogGroup": {"Ref": "LogGroup"},
+        "TaskRole": {"Ref": "TaskRole"},
+        "TaskRoleArn": {"GetAtt": "TaskRole.Arn"},
+        "Image": {"Ref": "Image"},
+        "Source": {"Ref": "Source"},
+        "Bucket": {"Ref": "Bucket"},
+        "SecurityGroup": {"Ref": "SecurityGroup"},
+    }
+
+
+def test_a_template_is_read_once_for_all_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not how long it takes: how often jinja2 compiles."""
+    root = made(tmp_path, {})
+    compiled: list[str] = []
+    before = Environment.compile
+
+    def counted(self: Environment, source: Any, name: str, *more: Any, **named: Any) -> Any:
+        compiled.append(name)
+        return before(self, source, name, *more, **named)
+
+    monkeypatch.setattr(Environment, "compile", counted)
+    loaded = Project.model_validate({"commands": [{"command": "a"}]})
+    texts = {
+        templates.render_task_template(root, name, loaded, f"handoff-dev-{name}", "dev") for name in ("a", "b", "c")
+    }
+    assert (len(texts), compiled) == (3, ["task.yml.j2"])

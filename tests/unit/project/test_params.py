@@ -1,0 +1,76 @@
+"""The params document: the pipeline and the sensitive config, one version together."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handoff_kit.errors import ProjectError
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project import params_document as params
+from handoff_runtime.params import ConfigFile, parse_params
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> ProjectPaths:
+    place = ProjectPaths("shop", tmp_path)
+    place.directory.mkdir(parents=True)
+    place.file.write_text("commands: [{command: cat}]\n")
+    return place
+
+
+def local(place: ProjectPaths, **files: bytes) -> None:
+    for name, content in files.items():
+        path = place.local / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def test_config_is_sorted_and_whole(place: ProjectPaths) -> None:
+    local(place, z=b"1\r\n", a__b=b"{{ x }}", a__c="\N{SNOWMAN}".encode())
+    (place.local / ".gitkeep").touch()
+    (place.local / "empty").touch()
+    document = params.load_params_document(place, "dev")
+    assert [(file["name"], file["value"]) for file in document["files"]] == [
+        ("a/b", "{{ x }}"),
+        ("a/c", "\N{SNOWMAN}"),
+        ("empty", ""),
+        ("z", "1\r\n"),
+    ]
+
+
+def test_the_runtime_reads_what_we_write(place: ProjectPaths) -> None:
+    local(place, a=b"1")
+    document = params.load_params_document(place, "prod")
+    text = params.to_json(document)
+    read = parse_params(text.encode(), "test")
+    assert (read.document, read.pipeline.environment) == (document, "prod")
+    assert read.files == (ConfigFile("a", "1"),)
+    assert text == params.to_json(json.loads(text))
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"ok\xe9"])
+def test_config_that_is_no_text(place: ProjectPaths, content: bytes) -> None:
+    local(place, key=content)
+    at = content.index(content[-1:])
+    message = rf"^error: projects/shop/\.local/key: found a byte that is no UTF-8 \(at {at}\), expected a text file\n"
+    with pytest.raises(ProjectError, match=message):
+        params.load_params_document(place, "dev")
+
+
+@pytest.mark.parametrize("name", params.RESERVED)
+def test_a_function_must_not_hide_a_command_of_ours(place: ProjectPaths, name: str) -> None:
+    (place.directory / "impl.py").write_text(f"def mine(p, d): ...\ndef {name}(p, d): ...\n")
+    with pytest.raises(ProjectError, match=rf"^error: projects/shop/impl\.py: found a function '{name}'"):
+        params.check_functions(place)
+
+
+def test_functions_are_the_public_ones(place: ProjectPaths) -> None:
+    assert params.function_names(place) == ()
+    (place.directory / "impl.py").write_text("import os\ndef mine(p, d): ...\ndef _mine(p, d): ...\nclass A: ...\n")
+    assert params.function_names(place) == ("mine",)
