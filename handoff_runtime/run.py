@@ -1,6 +1,6 @@
 """One run of a pipeline, or of a function of impl.py, from its params to its record.
 
-`run` calls the stages in this order; `store` is the working directory, or AWS (see `local_store.Store`).
+`run` calls the stages in this order; `store` is the working directory, or AWS (see `store.Store`).
 
 | stage | in | out |
 |---|---|---|
