@@ -289,6 +289,7 @@ def record_run(
             exit_code = exit_code or error.exit_code
     except StoreError as error:
         log.say(f"error: {error.marked}; the record of this run is lost")
+        ended = ended if exit_code else _failed(ended, error)
         exit_code = exit_code or error.exit_code
     log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
     log.drain(DRAIN if ended.outcome.word != "stopped" else context.settings.grace * 0.1)

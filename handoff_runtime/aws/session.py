@@ -187,7 +187,7 @@ def _ask_for_checksum(params: Any, **_event: Any) -> None:
 def connect(
     environ: Mapping[str, str], say: Callable[[str], None], *, owner: str | None = "", **effects: Any
 ) -> Session:
-    """Clients for the region and credentials of the environment; `effects`: pause, check, patience of Effects.
+    """Clients for the region and credentials of the environment; `effects` has the pause, check and patience.
 
     `owner` is that of buckets (see Identity) where S3_BUCKET_OWNER is not set.
     """
