@@ -46,8 +46,8 @@ LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
 class AwsStore:
     """The store of one run of a project; its methods are those of `store.Store`.
 
-    Until `begin` a stopping signal ends whatever is under way (`RunDeclined`). From then on signals are the run's, and what
-    is stored is stored within the grace time.
+    Until `begin` a stopping signal ends what is under way (`RunDeclined`). From then on signals are the run's, and it
+    stores within the grace time.
     """
 
     grace_share = STAGES_SHARE
