@@ -210,7 +210,7 @@ class TaskWatch:
         if not self.show or not has_started(task):
             return
         quiet_since = self.effects.clock()
-        while not tail.last_line and self.effects.clock() - quiet_since < shortened(self.timeouts.quiet):
+        while not tail.last_line and self.effects.clock() - quiet_since < self.timeouts.quiet:
             if self._show(tail, form):
                 quiet_since = self.effects.clock()
             elif not tail.last_line:
