@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,7 +45,10 @@ class MergedDocument:
 
 def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collection[str] = ()) -> MergedDocument:
     """The local document with the stored items that are absent locally, except those named in `remove`."""
-    sections = {section: _absent(section, local, stored) for section in SECTIONS}
+    sections = {}
+    for section in SECTIONS:
+        local_names = {item["name"] for item in local.get(section, ())}
+        sections[section] = [item for item in stored.get(section, ()) if item["name"] not in local_names]
     names = [item["name"] for items in sections.values() for item in items]
     kept = {section: [item for item in items if item["name"] not in remove] for section, items in sections.items()}
     added = {
@@ -65,11 +68,6 @@ def item_names(document: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(item["name"] for section in SECTIONS for item in document.get(section, ()))
 
 
-def _absent(section: str, local: Mapping[str, Any], stored: Mapping[str, Any]) -> list[dict[str, str]]:
-    here = {item["name"] for item in local.get(section, ())}
-    return [item for item in stored.get(section, ()) if item["name"] not in here]
-
-
 def load_params_document(place: ProjectPaths, environment: str) -> dict[str, Any]:
     """The params document of a project as it lies on disk."""
     return params_document(place, load_project(place.file, place.shown), environment)
@@ -78,7 +76,8 @@ def load_params_document(place: ProjectPaths, environment: str) -> dict[str, Any
 def params_document(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
     """The params document of a loaded project."""
     pipeline = render_pipeline(place, loaded, environment)
-    files = [{"name": name, "value": value} for name, value in _local(place).items()]
+    paths = sorted(path for path in place.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
+    files = [{"name": path.relative_to(place.local).as_posix(), "value": _read_text(place, path)} for path in paths]
     return {"format": FORMAT, "pipeline": pipeline, "files": files}
 
 
@@ -110,12 +109,7 @@ def check_functions(place: ProjectPaths) -> None:
         )
 
 
-def _local(place: ProjectPaths) -> dict[str, str]:
-    files = sorted(path for path in place.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
-    return {path.relative_to(place.local).as_posix(): _text(place, path) for path in files}
-
-
-def _text(place: ProjectPaths, path: Path) -> str:
+def _read_text(place: ProjectPaths, path: Path) -> str:
     shown = path.relative_to(place.root).as_posix()
     try:
         return path.read_bytes().decode("utf-8")
@@ -178,6 +172,17 @@ def _shown_local(place: ProjectPaths, name: str) -> str:
 
 def pipeline_document(project: Project, name: str, environment: str, has_file: Callable[[str], bool]) -> dict[str, Any]:
     """The document of a project; `has_file` tells whether a path exists inside the project."""
+    stage_names: list[str] = []
+    stages = []
+    for stage in project.stages:
+        action: dict[str, Any] = {"argv": [stage.command, *stage.args], "venv": stage.venv}
+        kind = _basename(stage)
+        if _is_collector_stats(stage, has_file):
+            action, kind = {"builtin": COLLECTOR_STATS, "venv": None}, COLLECTOR_STATS
+        elif stage.shell is not None:
+            action = {"shell": stage.shell, "venv": stage.venv}
+        stage_names.append(stage_name(kind, stage_names))
+        stages.append({"name": stage_names[-1], **action, "envs": dict(stage.envs)})
     return {
         "format": FORMAT,
         "project": name,
@@ -187,7 +192,7 @@ def pipeline_document(project: Project, name: str, environment: str, has_file: C
         "state": state_mode(project),
         "meter": project.meter,
         "overlap": project.overlap,
-        "stages": _stages(project.stages, has_file),
+        "stages": stages,
     }
 
 
@@ -207,38 +212,20 @@ def state_choice(project: Project) -> str:
 
 def _reader_of_state(project: Project) -> Stage | None:
     """The first stage that is given the state file, placeholders filled with their defaults."""
-    return next((stage for stage in project.stages if _is_given_state(stage, project.envs, project.vars)), None)
+
+    def fill(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: project.vars.get(match[1], match[0]), text)
+
+    for stage in project.stages:
+        words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
+        envs = {name: fill(text) for name, text in {**project.envs, **stage.envs}.items()}
+        if state.reads_state([fill(word) for word in words], envs):
+            return stage
+    return None
 
 
-def _is_given_state(stage: Stage, envs: Mapping[str, str], defaults: Mapping[str, str]) -> bool:
-    def filled(text: str) -> str:
-        return PLACEHOLDER.sub(lambda match: defaults.get(match[1], match[0]), text)
-
-    words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
-    known = {name: filled(text) for name, text in {**envs, **stage.envs}.items()}
-    return state.reads_state([filled(word) for word in words], known)
-
-
-def _stages(stages: Iterable[Stage], has_file: Callable[[str], bool]) -> list[dict[str, Any]]:
-    taken: list[str] = []
-    rendered = []
-    for stage in stages:
-        builtin = _is_builtin(stage, has_file)
-        taken.append(stage_name(COLLECTOR_STATS if builtin else _basename(stage), taken))
-        rendered.append({"name": taken[-1], **_action(stage, builtin=builtin), "envs": dict(stage.envs)})
-    return rendered
-
-
-def _action(stage: Stage, *, builtin: bool) -> dict[str, Any]:
-    if builtin:
-        return {"builtin": COLLECTOR_STATS, "venv": None}
-    if stage.shell is not None:
-        return {"shell": stage.shell, "venv": stage.venv}
-    return {"argv": [stage.command, *stage.args], "venv": stage.venv}
-
-
-def _is_builtin(stage: Stage, has_file: Callable[[str], bool]) -> bool:
-    """Whether collector_stats is meant: by its name, or by a path the original gave it and that is not there."""
+def _is_collector_stats(stage: Stage, has_file: Callable[[str], bool]) -> bool:
+    """Whether a stage runs the built-in: by its name, or by the original's path to it where no file has that path."""
     if stage.command is None or stage.args:
         return False
     path = str(PurePosixPath(stage.command))

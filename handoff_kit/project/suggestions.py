@@ -8,19 +8,7 @@ from math import ceil
 
 from handoff_kit.project import patterns
 from handoff_kit.project.fargate_sizes import CPUS
-from handoff_kit.project.patterns import (
-    FOREVER,
-    MAX_DAYS,
-    MAX_STATES,
-    MAX_STOP,
-    MAX_STORAGE,
-    MAX_WINDOW,
-    MIN_STOP,
-    MIN_STORAGE,
-    RETENTIONS,
-    is_bucket,
-    matches,
-)
+from handoff_kit.project.patterns import FOREVER, is_bucket, matches
 from handoff_kit.project.problem import quote, shorten
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.text import did_you_mean
@@ -123,7 +111,7 @@ def days(text: str) -> str | None:
     count = _count(text, _DAYS)
     if count == 0:
         return "the shortest is 1d"
-    if _is_without_end(text) or (count and count > MAX_DAYS):
+    if _is_without_end(text) or (count and count > patterns.MAX_DAYS):
         return _did_you_mean(FOREVER)
     return _did_you_mean(f"{count}d") if count else None
 
@@ -133,8 +121,8 @@ def states(text: str) -> str | None:
     if found := _unfilled(text):
         return found
     number, unit = _whole(text) or (None, "")
-    if _is_without_end(text) or (number or 0) > MAX_STATES:
-        return f"the most is {MAX_STATES}: S3 counts no further"
+    if _is_without_end(text) or (number or 0) > patterns.MAX_STATES:
+        return f"the most is {patterns.MAX_STATES}: S3 counts no further"
     if number is None:
         return None
     if unit and unit in _DAYS:
@@ -166,10 +154,10 @@ def retention(text: str) -> str | None:
     count = _count(text, _DAYS)
     if count is None:
         return None
-    if count in RETENTIONS:
+    if count in patterns.RETENTIONS:
         return _did_you_mean(f"{count}d")
-    less = [each for each in RETENTIONS if each < count]
-    more = [each for each in RETENTIONS if each > count]
+    less = [each for each in patterns.RETENTIONS if each < count]
+    more = [each for each in patterns.RETENTIONS if each > count]
     if not less:
         return f"the shortest is {more[0]}d"
     return f"the nearest are {less[-1]}d and {f'{more[0]}d' if more else FOREVER}"
@@ -180,9 +168,9 @@ def stop_timeout(text: str) -> str | None:
     seconds = _count(text, _SECONDS)
     if seconds is None:
         return None
-    if seconds > MAX_STOP:
-        return f"the longest is {MAX_STOP}: Fargate waits no longer"
-    return _did_you_mean(seconds) if seconds >= MIN_STOP else f"the shortest is {MIN_STOP}"
+    if seconds > patterns.MAX_STOP:
+        return f"the longest is {patterns.MAX_STOP}: Fargate waits no longer"
+    return _did_you_mean(seconds) if seconds >= patterns.MIN_STOP else f"the shortest is {patterns.MIN_STOP}"
 
 
 def window(text: str) -> str | None:
@@ -190,7 +178,7 @@ def window(text: str) -> str | None:
     minutes = 0 if text.strip().lower() in _NO_WINDOW else _count(text, _MINUTES)
     if minutes is None:
         return None
-    return _did_you_mean(minutes) if minutes <= MAX_WINDOW else f"the longest is {MAX_WINDOW}, a day"
+    return _did_you_mean(minutes) if minutes <= patterns.MAX_WINDOW else f"the longest is {patterns.MAX_WINDOW}, a day"
 
 
 def cpu(text: str) -> str | None:
@@ -208,10 +196,10 @@ def storage(text: str) -> str | None:
     if unit not in {"", *MEBIBYTES}:
         return None
     wanted = number * MEBIBYTES.get(unit, _GB) / _GB
-    if wanted > MAX_STORAGE:
-        return f"the most is {MAX_STORAGE}; what is larger has its place in the bucket"
-    if wanted < MIN_STORAGE:
-        return f"the least is {MIN_STORAGE}, which costs nothing"
+    if wanted > patterns.MAX_STORAGE:
+        return f"the most is {patterns.MAX_STORAGE}; what is larger has its place in the bucket"
+    if wanted < patterns.MIN_STORAGE:
+        return f"the least is {patterns.MIN_STORAGE}, which costs nothing"
     return _did_you_mean(ceil(wanted))
 
 
@@ -288,16 +276,16 @@ def _kind_of(text: str) -> str | None:
 
 def resource_id(key: str) -> Callable[[str], str | None]:
     """For the id or the ARN of something that the project brings of its own."""
-    return lambda text: _resource_id(key, text.strip())
 
+    def suggest(text: str) -> str | None:
+        resource = text.strip() if key == "alerts" else text.strip().lower()
+        if matches(_RESOURCES[key], resource):
+            return _did_you_mean(resource)
+        if key == "alerts" and re.fullmatch(r"[A-Za-z0-9_-]+", resource):
+            return f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{resource}"
+        return _other_resource(resource)
 
-def _resource_id(key: str, text: str) -> str | None:
-    meant = text if key == "alerts" else text.lower()
-    if matches(_RESOURCES[key], meant):
-        return _did_you_mean(meant)
-    if key == "alerts" and re.fullmatch(r"[A-Za-z0-9_-]+", text):
-        return f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{text}"
-    return _other_resource(meant)
+    return suggest
 
 
 def _other_resource(text: str) -> str | None:
