@@ -267,7 +267,7 @@ class EnvItem(BaseModel):
     value: Annotated[
         str,
         WithJsonSchema({"type": ["string", "number", "boolean"]}),
-        Field(description="Its value, taken as it is written."),
+        Field(description="Its value, read as text."),
     ]
 
 

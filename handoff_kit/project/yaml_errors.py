@@ -103,7 +103,7 @@ def _known(error: MarkedYAMLError, mark: StringMark, lines: list[str]) -> Unread
     if "undefined alias" in problem:
         name = lines[mark.line][mark.column :].split()[0]
         return UnreadableError(
-            f"{name} is an alias of nothing: no &{name[1:]} stands above it",
+            f"{name} is an alias of nothing: there is no &{name[1:]} above it",
             "quote the value to keep the *",
             place,
         )
@@ -124,7 +124,7 @@ def _no_colon(lines: list[str], number: int) -> UnreadableError | None:
         return None
     word = lines[above].strip()
     place = (above + 1, lines[above].index(word) + 1)
-    return UnreadableError(f"`{word}` stands alone, expected a key and a colon", f"write `{word}:`", place)
+    return UnreadableError(f"`{word}` is alone on its line, expected a key and a colon", f"write `{word}:`", place)
 
 
 def _unfinished(error: MarkedYAMLError, problem: str) -> UnreadableError | None:

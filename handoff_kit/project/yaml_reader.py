@@ -117,7 +117,7 @@ def _read_text(path: Path) -> str:
         raise UnreadableError("found a directory, expected a file", "move it away and write project.yml there")
     if not path.exists():
         message = "there is no such file, expected a project file"
-        raise UnreadableError(message, "invoke new makes a project from a starter; invoke new --help tells how")
+        raise UnreadableError(message, "create a project from a starter: invoke new --help")
     if not path.is_file():
         raise UnreadableError("found a device or a pipe, expected a file", "write the project file there")
     try:
@@ -230,7 +230,7 @@ class _Walk:
         self.marks[trail] = Mark(key if trail and isinstance(trail[-1], str) else start, start, self._kind(node))
         if not str(node.tag).startswith("tag:yaml.org,2002:") or str(node.tag).endswith(":binary"):
             message = f"found the tag {str(node.tag).replace('tag:yaml.org,2002:', '!!')}, expected a plain value"
-            self._report(start, message, "take the tag out; handoff reads every value as it is written")
+            self._report(start, message, "take the tag out; handoff reads every value as text")
 
     def _start(self, node: Node) -> int:
         found = _PROPERTIES.match(self._text, node.start_mark.index)

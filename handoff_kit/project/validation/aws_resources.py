@@ -50,7 +50,7 @@ def statement_ids(outline: ProjectFileView) -> Iterator[Fault]:
         here = (*trail, "Sid")
         if isinstance(name := statement.get("Sid"), str) and (earlier := first.setdefault(name, here)) != here:
             message = f"the statement `{shorten(name)}` is there already, on line {outline.source.line(earlier)}"
-            yield Fault(here, message, f"give it a name of its own: Sid: {shorten(name)}2")
+            yield Fault(here, message, f"give it another name: Sid: {shorten(name)}2")
 
 
 def network_counts(outline: ProjectFileView) -> Iterator[Fault]:
@@ -72,7 +72,7 @@ def network_combinations(outline: ProjectFileView) -> Iterator[Fault]:
     deploy = outline.deploy()
     if "vpc" in deploy and "security_groups" in deploy:
         message = "found `security_groups` beside `vpc`, expected one of them"
-        hint = "with vpc the project gets a security group of its own; with security_groups it takes yours"
+        hint = "with vpc handoff creates a security group; with security_groups it uses yours"
         yield Fault(("deploy", "security_groups"), message, hint, on_key=True)
     elif "vpc" in deploy and "subnets" not in deploy:
         message = "found `vpc` without `subnets`, expected those of its subnets that tasks may run in"

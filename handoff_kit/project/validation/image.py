@@ -17,7 +17,7 @@ from handoff_runtime.placeholders import PLACEHOLDER
 _EXAMPLE = "python:3.12-slim"
 _TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
 _EXAMPLES = {"exclude": "notebooks", "include": "certificates/client.pem"}
-_OWN = "put it into the project's own Dockerfile.j2, which extends ours: docs/concepts/images.md tells how"
+_OWN = "put it into the project's own Dockerfile.j2, which extends ours: see docs/concepts/images.md"
 _FROM = re.compile(r"\s*FROM\s+(?:--\S+\s+)*", re.IGNORECASE)
 _AS = re.compile(r"\s+AS\s+\S+\s*$", re.IGNORECASE)
 _PLATFORM = re.compile(r"--platform=(linux/amd64|linux/arm64)\s")
@@ -163,7 +163,7 @@ def _pattern(value: str, key: str) -> tuple[str, str] | None:
     if "\\" in value:
         return f"`{shown}` holds a backslash, expected / between names", f"did you mean `{_SLASH.sub('/', shown)}`?"
     if "**" in value:
-        hint = "a directory stands for all in it; else write one pattern for each depth: [a/*.csv, a/*/*.csv]"
+        hint = "a directory covers everything in it; else write one pattern for each depth: [a/*.csv, a/*/*.csv]"
         return f"`{shown}` holds **, which does not go deeper than * here", hint
     return _outside(value, shown, f"for example: {key}: [{_EXAMPLES[key]}]")
 

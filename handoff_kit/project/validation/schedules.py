@@ -83,6 +83,6 @@ def repeated_names(outline: ProjectFileView) -> Iterator[Fault]:
 def _taken(trail: KeyPath, schedule: dict[str, Data], earlier: int) -> Fault:
     if "name" not in schedule:
         message = f"{label(trail)} has no name, and schedule {earlier + 1} is called `{_UNNAMED}`, as it would be"
-        return Fault(trail, message, "give it a name of its own: name: nightly")
-    message = f"`{schedule['name']}` is the name of schedule {earlier + 1} too, expected one of its own"
+        return Fault(trail, message, "give it a name: name: nightly")
+    message = f"`{schedule['name']}` is the name of schedule {earlier + 1} too, expected a unique name"
     return Fault((*trail, "name"), message, f"for example: name: {schedule['name']}-2")

@@ -243,7 +243,7 @@ def _misplaced_installs(place: KeyPath, stage: dict[str, Data], filled: dict[str
     directory = as_directory(stage.get("venv"))
     if "venv" not in stage:
         hint = "name the venv on this stage too: venv: ./venv/proc_01"
-        yield Fault(place, "`installs` stands without `venv`, expected the venv to install into", hint, on_key=True)
+        yield Fault(place, "found `installs` without `venv`, expected the venv to install into", hint, on_key=True)
     elif isinstance(directory, str) and directory in filled:
         message = f"`installs` and `venvs` both say what goes into {directory}, expected one of them"
         yield Fault(place, message, f"move the packages to venvs: {filled[directory]}: [...]", on_key=True)
