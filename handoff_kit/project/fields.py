@@ -93,10 +93,10 @@ class Declaration:
     items: Declaration | None = None
     """Of a list, or of a mapping whose keys are free."""
 
-    def at(self, trail: Sequence[str | int]) -> Declaration:
-        """The declaration of what stands at a trail; inside of what holds nothing else, its own."""
+    def at(self, key_path: Sequence[str | int]) -> Declaration:
+        """The declaration of what stands at a key path; of a value inside a text or number, the declaration of that."""
         found = self
-        for step in trail:
+        for step in key_path:
             found = found.keys.get(str(step), Declaration()) if found.keys else found.items or found
         return found
 
@@ -163,12 +163,10 @@ def merge_keys(*keys: Key) -> Key:
 
 
 def integer(least: int, most: int) -> Form:
-    """A whole number."""
     return Form(lambda value: _among(value, range(least, most + 1)), Annotated[int, Field(ge=least, le=most)])
 
 
 def number_of(allowed: tuple[int, ...]) -> Form:
-    """One of some numbers."""
     return Form(lambda value: _among(value, allowed), Literal[allowed])
 
 
@@ -206,7 +204,6 @@ def as_retention(value: object) -> object:
 
 
 def as_count(value: object) -> object:
-    """The number of states in a text."""
     return int(value) if isinstance(value, str) and matches(STATES, value) else value
 
 
@@ -254,7 +251,6 @@ def requirements_of(line: str) -> tuple[str, ...] | None:
 
 
 def venv_name_of(directory: str) -> str:
-    """The name of the venv in a directory."""
     return PurePosixPath(directory).name.lstrip(".-")
 
 

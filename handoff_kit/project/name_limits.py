@@ -53,7 +53,7 @@ def check_names(place: ProjectPaths, environment: str, loaded: Project, known: I
 
 
 def _limits(stack: str, environment: str, loaded: Project) -> Iterator[tuple[str, str, int]]:
-    """Each kind of resource, its name, and how long that may be.
+    """Each kind of resource, its name, and the longest it may be.
 
     https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html, each service's API reference.
     """

@@ -69,12 +69,11 @@ def item_names(document: Mapping[str, Any]) -> frozenset[str]:
 
 
 def load_params_document(place: ProjectPaths, environment: str) -> dict[str, Any]:
-    """The params document of a project as it lies on disk."""
+    """The params document of a project, read from its directory."""
     return params_document(place, load_project(place.file, place.shown), environment)
 
 
 def params_document(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
-    """The params document of a loaded project."""
     pipeline = render_pipeline(place, loaded, environment)
     paths = sorted(path for path in place.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
     files = [{"name": path.relative_to(place.local).as_posix(), "value": _read_text(place, path)} for path in paths]
@@ -82,7 +81,6 @@ def params_document(place: ProjectPaths, loaded: Project, environment: str) -> d
 
 
 def render_pipeline(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
-    """The pipeline document of a loaded project."""
     return pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
 
 

@@ -98,7 +98,6 @@ def _is_without_end(text: str) -> bool:
 
 
 def flag(text: str) -> str | None:
-    """For a boolean."""
     word = text.strip().lower()
     meant = "true" if word in _YES else "false" if word in _NO else None
     return meant and _did_you_mean(meant)
@@ -117,7 +116,6 @@ def days(text: str) -> str | None:
 
 
 def states(text: str) -> str | None:
-    """For a number of states."""
     if found := _unfilled(text):
         return found
     number, unit = _whole(text) or (None, "")
@@ -136,13 +134,11 @@ def _unfilled(text: str) -> str | None:
 
 
 def keep(text: str) -> str | None:
-    """For the mapping `keep`."""
     word = text.strip().lower()
     return f"write it like this: keep: {{runs: {word}}}" if matches(patterns.DAYS, word) else None
 
 
 def params(text: str) -> str | None:
-    """For the mapping `params`."""
     tier = did_you_mean(text.strip(), ("standard", "advanced"))
     return tier and f"write it like this: params: {{tier: {tier}}}"
 
@@ -191,7 +187,6 @@ def cpu(text: str) -> str | None:
 
 
 def storage(text: str) -> str | None:
-    """For GiB of ephemeral storage."""
     number, unit = amount(text) or (0, "none")
     if unit not in {"", *MEBIBYTES}:
         return None
@@ -204,19 +199,16 @@ def storage(text: str) -> str | None:
 
 
 def architecture(text: str) -> str | None:
-    """For the processor of a task."""
     meant = _ARCHITECTURES.get(text.strip().lower())
     return meant and _did_you_mean(meant)
 
 
 def platform(text: str) -> str | None:
-    """For the platform of an image."""
     meant = _PLATFORMS.get(text.lower())
     return meant and _did_you_mean(meant)
 
 
 def image(text: str) -> str | None:
-    """For the mapping `image`."""
     is_base = matches(patterns.BASE, text) and re.search("[:/]", text)
     return f"write it like this: image: {{base: {text}}}" if is_base else None
 
@@ -254,18 +246,15 @@ def _as_list(key: str, texts: Sequence[str]) -> str | None:
 
 
 def stage(text: str) -> str:
-    """For a stage."""
     return f"write it like this: - command: {shorten(text)}"
 
 
 def schedules(text: str) -> str | None:
-    """For the list of schedules."""
     kind = _kind_of(text)
     return kind and f'write it like this: schedules: [{{{kind}: "{shorten(text.strip())}"}}]'
 
 
 def schedule(text: str) -> str | None:
-    """For a schedule."""
     kind = _kind_of(text)
     return kind and f'write it like this: - {kind}: "{shorten(text.strip())}"'
 
@@ -294,19 +283,16 @@ def _other_resource(text: str) -> str | None:
 
 
 def cluster(text: str) -> str | None:
-    """For the name or the ARN of an ECS cluster."""
     meant = text.strip()
     return _did_you_mean(meant) if matches(patterns.CLUSTER, meant) else _other_resource(meant)
 
 
 def bucket(text: str) -> str | None:
-    """For the name of a bucket."""
     name = _BUCKET_SCHEME.sub("", text.strip().lower()).partition("/")[0].replace("_", "-").strip("-.")
     return _did_you_mean(name) if is_bucket(name) else None
 
 
 def policy(text: str) -> str:
-    """For the ARN of a managed policy."""
     meant = text.strip()
     if matches(patterns.POLICY_ARN, meant):
         return _did_you_mean(meant)
@@ -320,13 +306,11 @@ def policy(text: str) -> str:
 
 
 def statement_id(text: str) -> str | None:
-    """For the Sid of a statement."""
     meant = re.sub("[^A-Za-z0-9]", "", text)
     return _did_you_mean(meant) if matches(patterns.SID, meant) else None
 
 
 def action(text: str) -> str | None:
-    """For an action in a statement."""
     service, colon, name = text.strip().partition(":")
     choices = (text.strip(), f"{service.lower()}:{name}" if colon else f"{service.lower()}:*")
     meant = next((each for each in choices if matches(patterns.ACTION, each)), None)
@@ -334,7 +318,6 @@ def action(text: str) -> str | None:
 
 
 def resource(text: str) -> str | None:
-    """For a resource in a statement."""
     meant = text.strip()
     if matches(patterns.RESOURCE, meant):
         return _did_you_mean(meant)

@@ -67,15 +67,14 @@ def explain_yaml_error(text: str, error: MarkedYAMLError) -> UnreadableError:
     mark = error.problem_mark or error.context_mark
     first = error.context_mark.line if error.context_mark else mark.line
     lines = text.split("\n")
-    return (
-        _tabbed(lines, first, mark.line)
-        or _unquoted_placeholder(lines, mark.line)
-        or _known(error, mark, lines)
-        or UnreadableError(
-            f"this is not YAML: {error.problem or error.context}",
-            "look at the quotes and the indentation of this line and the one above",
-            (mark.line + 1, mark.column + 1),
-        )
+    if tabbed := _tabbed(lines, first, mark.line):
+        return tabbed
+    if mark.line < len(lines) and (placeholder := _BARE_PLACEHOLDER.search(lines[mark.line])):
+        return UnreadableError(*PLACEHOLDER_UNQUOTED, (mark.line + 1, placeholder.start(1) + 1))
+    return _known(error, mark, lines) or UnreadableError(
+        f"this is not YAML: {error.problem or error.context}",
+        "look at the quotes and the indentation of this line and the one above",
+        (mark.line + 1, mark.column + 1),
     )
 
 
@@ -87,13 +86,6 @@ def _tabbed(lines: list[str], first: int, last: int) -> UnreadableError | None:
     others = f" (and {len(tabbed) - 1} more)" if len(tabbed) > 1 else ""
     message = f"a tab indents this line{others}; YAML allows only spaces"
     return UnreadableError(message, "put two spaces for each tab", (tabbed[0] + 1, lines[tabbed[0]].index("\t") + 1))
-
-
-def _unquoted_placeholder(lines: list[str], number: int) -> UnreadableError | None:
-    line = lines[number] if number < len(lines) else ""
-    if not (found := _BARE_PLACEHOLDER.search(line)):
-        return None
-    return UnreadableError(*PLACEHOLDER_UNQUOTED, (number + 1, found.start(1) + 1))
 
 
 def _known(error: MarkedYAMLError, mark: StringMark, lines: list[str]) -> UnreadableError | None:

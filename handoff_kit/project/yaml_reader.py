@@ -55,33 +55,34 @@ class YamlFile:
     marks: Mapping[KeyPath, Mark]
     problems: tuple[Problem, ...]
 
-    def at_key(self, trail: KeyPath, message: str, hint: str) -> Problem:
+    def at_key(self, key_path: KeyPath, message: str, hint: str) -> Problem:
         """A problem with a key, or with a value that is missing."""
-        return self._at(self.marks[trail].key, message, hint)
+        return self._at(self.marks[key_path].key, message, hint)
 
-    def at_value(self, trail: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
+    def at_value(self, key_path: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
         """A problem with a value, or with the character `offset` of its text."""
-        return self._at(self._index(trail, offset), message, hint)
+        start, value = self.marks[key_path].value, self.value(key_path)
+        if offset is not None and isinstance(value, str):
+            start = _locate_in_scalar(self.text, start, value, offset)
+        return self._at(start, message, hint)
 
-    def kind(self, trail: KeyPath) -> Kind:
+    def value(self, key_path: KeyPath) -> Data:
+        """The data of a value."""
+        data: Data = self.data
+        for step in key_path:
+            data = data[step]  # type: ignore[index]  # a key_path leads through containers only
+        return data
+
+    def kind(self, key_path: KeyPath) -> Kind:
         """What an unquoted scalar would be to a YAML reader."""
-        return self.marks[trail].kind
+        return self.marks[key_path].kind
 
-    def line(self, trail: KeyPath) -> int:
+    def line(self, key_path: KeyPath) -> int:
         """The line a value begins on."""
-        return _locate(self.text, self.marks[trail].value)[0]
+        return _locate(self.text, self.marks[key_path].value)[0]
 
     def _at(self, index: int, message: str, hint: str) -> Problem:
         return Problem(self.shown, *_locate(self.text, index), message, hint)
-
-    def _index(self, trail: KeyPath, offset: int | None) -> int:
-        start = self.marks[trail].value
-        value: Data = self.data
-        for step in trail:
-            value = value[step]  # type: ignore[index]  # a trail leads through containers only
-        if offset is None or not isinstance(value, str):
-            return start
-        return _locate_in_scalar(self.text, start, value, offset)
 
 
 def read_yaml(path: Path, shown: str) -> YamlFile:
@@ -170,7 +171,7 @@ def _compose(text: str) -> list[Node]:
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
     try:
-        return [node for node in yaml.compose_all(text) if node is not None and not _is_blank(node)]
+        nodes = [node for node in yaml.compose_all(text) if node is not None]
     except ReaderError as error:
         raise _unprintable(text, error) from error
     except MarkedYAMLError as error:
@@ -178,10 +179,7 @@ def _compose(text: str) -> list[Node]:
     except (YAMLError, ValueError, AssertionError, NotImplementedError) as error:
         message = f"this is not YAML: {str(error).splitlines()[0]}"
         raise UnreadableError(message, "an editor with YAML support shows the place") from error
-
-
-def _is_blank(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and not node.style and node.value in NULLS
+    return [node for node in nodes if not isinstance(node, ScalarNode) or node.style or node.value not in NULLS]
 
 
 def _unprintable(text: str, error: ReaderError) -> UnreadableError:
@@ -202,9 +200,9 @@ class _Walk:
         self._text = text
         self._open: set[int] = set()
 
-    def value(self, node: Node, trail: KeyPath, key: int) -> Data:
+    def value(self, node: Node, key_path: KeyPath, key: int) -> Data:
         """The data of a node, marked; `key` is where its key begins."""
-        self._enter(node, trail, key)
+        self._enter(node, key_path, key)
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if id(node) in self._open:
@@ -213,13 +211,13 @@ class _Walk:
         self._open.add(id(node))
         data: Data = None
         if isinstance(node, MappingNode):
-            data = self._mapping(node, trail)
+            data = self._mapping(node, key_path)
         elif isinstance(node, SequenceNode):
-            data = self._list(node, trail)
+            data = [self.value(item, (*key_path, number), self._start(item)) for number, item in enumerate(node.value)]
         self._open.remove(id(node))
         return data
 
-    def _enter(self, node: Node, trail: KeyPath, key: int) -> None:
+    def _enter(self, node: Node, key_path: KeyPath, key: int) -> None:
         if len(self.marks) >= MAX_VALUES:
             message = (
                 f"more than {MAX_VALUES:,} values up to here, counting what aliases repeat; too many for a project file"
@@ -227,7 +225,9 @@ class _Walk:
             raise UnreadableError(message, "write out the values that are needed", _locate(self._text, key))
         empty = isinstance(node, ScalarNode) and not node.style and not node.value
         start = key if empty else self._start(node)
-        self.marks[trail] = Mark(key if trail and isinstance(trail[-1], str) else start, start, self._kind(node))
+        self.marks[key_path] = Mark(
+            key if key_path and isinstance(key_path[-1], str) else start, start, self._kind(node)
+        )
         if not str(node.tag).startswith("tag:yaml.org,2002:") or str(node.tag).endswith(":binary"):
             message = f"found the tag {str(node.tag).replace('tag:yaml.org,2002:', '!!')}, expected a plain value"
             self._report(start, message, "take the tag out; handoff reads every value as text")
@@ -247,25 +247,20 @@ class _Walk:
         explicit = self._text.startswith("!", node.start_mark.index)
         return None if not node.style and not explicit and node.value in NULLS else str(node.value)
 
-    def _list(self, node: SequenceNode, trail: KeyPath) -> list[Data]:
-        return [self.value(item, (*trail, number), self._start(item)) for number, item in enumerate(node.value)]
-
-    def _mapping(self, node: MappingNode, trail: KeyPath) -> dict[str, Data]:
+    def _mapping(self, node: MappingNode, key_path: KeyPath) -> dict[str, Data]:
         data: dict[str, Data] = {}
         for name, key, value in self._pairs(node):
-            start, here = self._start(key), (*trail, name)
+            start = self._start(key)
+            value_path = (*key_path, name)
             if name in data:
-                line = _locate(self._text, self.marks[here].key)[0]
+                line = _locate(self._text, self.marks[value_path].key)[0]
                 message = f"`{name}` is given a second time, the first is on line {line}"
                 self._report(start, message, "keep one of the two")
                 continue
-            data[name] = self.value(value, here, start)
-        return self._merged(node, trail, data)
-
-    def _merged(self, node: MappingNode, trail: KeyPath, data: dict[str, Data]) -> dict[str, Data]:
+            data[name] = self.value(value, value_path, start)
         for name, key, value in self._inherited(node, {id(node)}):
             if name not in data:
-                data[name] = self.value(value, (*trail, name), self._start(key))
+                data[name] = self.value(value, (*key_path, name), self._start(key))
         return data
 
     def _pairs(self, node: MappingNode) -> Iterator[tuple[str, ScalarNode, Node]]:
@@ -279,15 +274,19 @@ class _Walk:
             else:
                 self._report(self._start(key), "found a key that is no text, expected a name", "write `name: value`")
 
-    def _inherited(self, node: MappingNode, seen: set[int]) -> Iterator[tuple[str, ScalarNode, Node]]:
-        for source, key in _bases(node):
-            if not isinstance(source, MappingNode):
-                hint = "name a mapping that has an anchor: <<: *base"
-                self._report(self._start(key), "<< merges something that is no mapping", hint)
-            elif id(source) not in seen:
-                seen.add(id(source))
-                yield from self._pairs(source)
-                yield from self._inherited(source, seen)
+    def _inherited(self, node: MappingNode, visited: set[int]) -> Iterator[tuple[str, ScalarNode, Node]]:
+        """The pairs of all mappings that `<<` merges into one; `visited` holds the ids of nodes."""
+        for key, value in node.value:
+            if not _is_merge(key):
+                continue
+            for source in value.value if isinstance(value, SequenceNode) else [value]:
+                if not isinstance(source, MappingNode):
+                    hint = "name a mapping that has an anchor: <<: *base"
+                    self._report(self._start(key), "<< merges something that is no mapping", hint)
+                elif id(source) not in visited:
+                    visited.add(id(source))
+                    yield from self._pairs(source)
+                    yield from self._inherited(source, visited)
 
     def _report(self, index: int, message: str, hint: str) -> None:
         self.problems.append(Problem(self._shown, *_locate(self._text, index), message, hint))
@@ -295,13 +294,6 @@ class _Walk:
 
 def _is_merge(key: Node) -> bool:
     return isinstance(key, ScalarNode) and not key.style and key.value == "<<"
-
-
-def _bases(node: MappingNode) -> Iterator[tuple[Node, Node]]:
-    for key, value in node.value:
-        if _is_merge(key):
-            for source in value.value if isinstance(value, SequenceNode) else [value]:
-                yield source, key
 
 
 def _locate(text: str, index: int) -> tuple[int, int]:

@@ -42,7 +42,9 @@ def translate(kind: Kind, text: str, timezone: str) -> str:
         case "cron":
             return translate_cron(plain)
         case "rate":
-            return _translate_rate(plain)
+            if found := re.fullmatch(r"([1-9][0-9]{0,4})\s+(minute|hour|day)s?", plain.lower()):
+                return f"rate({_rate(int(found[1]), found[2] + 's')})"
+            raise ProjectError(f"found {f'`{plain}`' if plain else 'nothing'}, {_RATE}", _suggest_rate(plain.lower()))
         case "at":
             return _translate_at(plain, timezone)
 
@@ -62,13 +64,6 @@ def at_time(expression: str, timezone: str) -> datetime:
     """The time of `at(2027-01-31T06:00:00)`, in its time zone."""
     local = datetime.fromisoformat(expression.removeprefix("at(").removesuffix(")"))
     return local.replace(tzinfo=zone_of(timezone))
-
-
-def _translate_rate(text: str) -> str:
-    """Such as `rate(1 hour)`, `rate(15 minutes)`."""
-    if found := re.fullmatch(r"([1-9][0-9]{0,4})\s+(minute|hour|day)s?", text.lower()):
-        return f"rate({_rate(int(found[1]), found[2] + 's')})"
-    raise ProjectError(f"found {f'`{text}`' if text else 'nothing'}, {_RATE}", _suggest_rate(text.lower()))
 
 
 def _rate(number: float, unit: str) -> str:

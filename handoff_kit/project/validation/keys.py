@@ -23,36 +23,30 @@ _NO_KEYS = {
 }
 
 
-def unknown(outline: ProjectFileView) -> Iterator[Fault]:
+def unknown(view: ProjectFileView) -> Iterator[Fault]:
     """Keys that may not stand where they stand."""
-    for trail, data in _mappings(outline):
-        known = PROJECT_FILE.at(trail).keys
-        yield from (_fault((*trail, key), _hint(key, known)) for key in mapping(data) if key not in known)
-    for trail, item in outline.env_items():
+    mappings: list[tuple[KeyPath, Data]] = [((), view.source.data)]
+    mappings += [((part,), view.top(part)) for part in _PARTS]
+    mappings += [*view.stages(), *view.statements(), *view.schedules()]
+    for key_path, data in mappings:
+        known = PROJECT_FILE.at(key_path).keys
+        yield from (_fault((*key_path, key), _hint(key, known)) for key in mapping(data) if key not in known)
+    for key_path, item in view.env_items():
         for key in (key for key in item if key not in EnvItem.model_fields):
             meant = did_you_mean(key, EnvItem.model_fields)
             hint = f"did you mean `{meant}`?" if meant else f"write it like this: - {{key: {key}, value: ...}}"
-            yield _fault((*trail, key), hint)
+            yield _fault((*key_path, key), hint)
 
 
-def is_misspelt(data: Mapping[str, Data], trail: KeyPath, *meant: str) -> bool:
+def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *meant: str) -> bool:
     """Whether a mapping holds an unknown key that stands for one of these."""
-    known = PROJECT_FILE.at(trail).keys
+    known = PROJECT_FILE.at(key_path).keys
     return any(_nearest(key, known) in meant for key in data if key not in known)
 
 
-def _mappings(outline: ProjectFileView) -> Iterator[tuple[KeyPath, Data]]:
-    """Every mapping whose keys are known."""
-    yield (), outline.source.data
-    yield from (((part,), outline.top(part)) for part in _PARTS)
-    yield from outline.stages()
-    yield from outline.statements()
-    yield from outline.schedules()
-
-
-def _fault(trail: KeyPath, hint: str) -> Fault:
-    of = f" of {label(trail[:-1])}" if trail[:-1] else ""
-    return Fault(trail, f"`{trail[-1]}` is not a known key{of}", hint, on_key=True)
+def _fault(key_path: KeyPath, hint: str) -> Fault:
+    of = f" of {label(key_path[:-1])}" if key_path[:-1] else ""
+    return Fault(key_path, f"`{key_path[-1]}` is not a known key{of}", hint, on_key=True)
 
 
 def _hint(key: str, known: Mapping[str, Declaration]) -> str:
