@@ -95,10 +95,10 @@ class Declaration:
 
     def at(self, key_path: Sequence[str | int]) -> Declaration:
         """The declaration of what stands at a key path; of a value inside a text or number, the declaration of that."""
-        found = self
+        part = self
         for step in key_path:
-            found = found.keys.get(str(step), Declaration()) if found.keys else found.items or found
-        return found
+            part = part.keys.get(str(step), Declaration()) if part.keys else part.items or part
+        return part
 
     @property
     def hint(self) -> str:
@@ -158,8 +158,8 @@ def _declaration_inside(annotation: Any, origin: object, arguments: Sequence[Any
 
 def merge_keys(*keys: Key) -> Key:
     """One key that says what the last of them says, attribute by attribute."""
-    said = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
-    return Key(**said)
+    attributes = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
+    return Key(**attributes)
 
 
 def integer(least: int, most: int) -> Form:

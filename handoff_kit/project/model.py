@@ -300,13 +300,13 @@ class Venv:
     requirements: tuple[str, ...] = field(default=())
 
 
-def _on_platform(deploy: Deploy, info: ValidationInfo) -> Deploy:
-    """Runs on what the image is built for, where only that is said."""
+def _match_platform(deploy: Deploy, info: ValidationInfo) -> Deploy:
+    """The architecture of `image.platform`, where `deploy` names none."""
     image: Image | None = info.data.get("image")
     if image is None or image.platform is None or "architecture" in deploy.model_fields_set:
         return deploy
-    meant = next(architecture for architecture, platform in PLATFORMS.items() if platform == image.platform)
-    return deploy.model_copy(update={"architecture": meant})
+    architecture = next(name for name, platform in PLATFORMS.items() if platform == image.platform)
+    return deploy.model_copy(update={"architecture": architecture})
 
 
 class Project(BaseModel):
@@ -399,7 +399,7 @@ class Project(BaseModel):
         description="How the params document is stored in AWS.",
         examples=[{"tier": "advanced"}],
     )
-    deploy: Annotated[Deploy, AfterValidator(_on_platform), Key(example="deploy: {cpu: 1024, memory: 2GB}")] = Field(
+    deploy: Annotated[Deploy, AfterValidator(_match_platform), Key(example="deploy: {cpu: 1024, memory: 2GB}")] = Field(
         default_factory=Deploy,
         validate_default=True,
         description="How the project runs on AWS Fargate: how large, with what permissions, and where.",

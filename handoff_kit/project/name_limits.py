@@ -17,28 +17,29 @@ _LONGEST_REGION = "us-isof-south-1"
 
 
 class NameProblem(NamedTuple):
-    """What stands in a project's way into AWS, and what to do."""
+    """Why a project cannot be deployed under its name, and what to do."""
 
     message: str
     hint: str
 
 
-def name_problems(name: str, environment: str, loaded: Project, known: Iterable[str] = ()) -> tuple[NameProblem, ...]:
-    """Everything that AWS would not take of a project called so, beside others of these names."""
-    problems = [*stack_name_problems(names.stack_name(name, environment), environment, loaded)]
-    own = _in_aws(name, environment)
+def name_problems(name: str, environment: str, project: Project, known: Iterable[str] = ()) -> tuple[NameProblem, ...]:
+    """The names that AWS would refuse for a project, beside other projects with the names in `known`."""
+    problems = [*stack_name_problems(names.stack_name(name, environment), environment, project)]
+    resources = _exclusive_resources(name, environment)
     for other in known:
-        if other != name and (common := own.keys() & _in_aws(other, environment).keys()):
-            what = next(name for key, name in own.items() if key in common)
-            message = f"the projects {name} and {other} would share {what} in AWS, expected names that differ there too"
+        shared = [text for key, text in resources.items() if key in _exclusive_resources(other, environment)]
+        if other != name and shared:
+            pair = f"the projects {name} and {other}"
+            message = f"{pair} would share {shared[0]} in AWS, expected names that differ there too"
             problems.append(NameProblem(message, f"rename one: git mv projects/{name} projects/{name}2"))
     return tuple(problems)
 
 
-def stack_name_problems(stack: str, environment: str, loaded: Project) -> tuple[NameProblem, ...]:
-    """Names that are too long, where a project's stack is called so."""
+def stack_name_problems(stack: str, environment: str, project: Project) -> tuple[NameProblem, ...]:
+    """Names derived from a stack's name that are too long."""
     problems = []
-    for resource, name, longest in _limits(stack, environment, loaded):
+    for resource, name, longest in _limits(stack, environment, project):
         if (over := len(name) - longest) > 0:
             message = f"the name of {resource} would be {name}, {len(name)} characters; AWS takes at most {longest}"
             part = "the environment" if resource == "a bucket" else "the project or the environment"
@@ -46,13 +47,13 @@ def stack_name_problems(stack: str, environment: str, loaded: Project) -> tuple[
     return tuple(problems)
 
 
-def check_names(place: ProjectPaths, environment: str, loaded: Project, known: Iterable[str] = ()) -> None:
+def check_names(paths: ProjectPaths, environment: str, project: Project, known: Iterable[str] = ()) -> None:
     """ProjectFileError with every problem."""
-    if found := name_problems(place.name, environment, loaded, known):
-        raise ProjectFileError([Problem(place.shown, 0, 0, message, hint) for message, hint in found])
+    if problems := name_problems(paths.name, environment, project, known):
+        raise ProjectFileError([Problem(paths.shown, 0, 0, message, hint) for message, hint in problems])
 
 
-def _limits(stack: str, environment: str, loaded: Project) -> Iterator[tuple[str, str, int]]:
+def _limits(stack: str, environment: str, project: Project) -> Iterator[tuple[str, str, int]]:
     """Each kind of resource, its name, and the longest it may be.
 
     https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html, each service's API reference.
@@ -63,21 +64,21 @@ def _limits(stack: str, environment: str, loaded: Project) -> Iterator[tuple[str
     yield "a family of task definitions", names.family(stack), 255
     yield "a log group", names.log_group(stack), 512
     yield "an IAM path", names.role_path(stack), 512
-    if not loaded.deploy.bucket:
+    if not project.deploy.bucket:
         yield "a bucket", names.bucket(environment, _ACCOUNT, _LONGEST_REGION), 63
-    if not loaded.deploy.cluster:
+    if not project.deploy.cluster:
         yield "an ECS cluster", names.cluster(environment), 255
-    if not loaded.deploy.alerts:
+    if not project.deploy.alerts:
         yield "an SNS topic", names.topic(environment), 256
-    if loaded.schedules:
+    if project.schedules:
         yield "a group of schedules", names.schedule_group(stack), 64
         yield "a state machine", names.state_machine(stack), 80
         yield "an SQS queue", names.dead_letters(stack), 80
 
 
 @cache
-def _in_aws(name: str, environment: str) -> dict[tuple[str, str], str]:
-    """What only one project may have: each by its kind and its name as AWS compares it."""
+def _exclusive_resources(name: str, environment: str) -> dict[tuple[str, str], str]:
+    """The resources that only one project may have, by their kind and their name as AWS compares it."""
     stack = names.stack_name(name, environment)
     repository = names.repository(stack)
     stacks = (stack, names.registry_stack(stack), names.schedule_stack(stack))

@@ -35,16 +35,16 @@ class ProjectFileError(ProjectError):
 
 
 class UnreadableError(Exception):
-    """A file that cannot be understood at all: reading ends here."""
+    """A file that is no project file at all; `position` is a line and a column, (0, 0) for the whole file."""
 
-    def __init__(self, message: str, hint: str, place: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, message: str, hint: str, position: tuple[int, int] = (0, 0)) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.place = place
+        self.position = position
 
-    def problem(self, shown: str) -> Problem:
-        return Problem(shown, *self.place, self.message, self.hint)
+    def problem(self, display_path: str) -> Problem:
+        return Problem(display_path, *self.position, self.message, self.hint)
 
 
 def describe_value(value: object) -> str:

@@ -13,19 +13,19 @@ from handoff_kit.project.shell_words import split_words
 from handoff_kit.project.yaml_reader import read_yaml
 
 
-def unguarded_pipes(place: ProjectPaths, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
+def unguarded_pipes(paths: ProjectPaths, project: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
     """A problem for each `|` of a shell line, if this machine has no bash and its `sh` no pipefail.
 
     Images have it: Debian's have bash, and the `sh` of Alpine has pipefail.
     """
     pipes: dict[int, int] = {}
-    for index, stage in enumerate(loaded.stages):
+    for index, stage in enumerate(project.stages):
         for offset, operator in split_words(stage.shell or "").operators:
             if "|" in operator.replace("||", ""):
                 pipes.setdefault(index, offset + operator.find("|"))
     if not pipes or has_pipefail(environ):
         return
-    source = read_yaml(place.file, place.shown)
+    source = read_yaml(paths.file, paths.shown)
     for index, offset in pipes.items():
         message = (
             "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"

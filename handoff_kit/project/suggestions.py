@@ -66,8 +66,8 @@ _RESOURCES = {
 }
 
 
-def _did_you_mean(meant: object) -> str:
-    return f"did you mean `{meant}`?"
+def _did_you_mean(value: object) -> str:
+    return f"did you mean `{value}`?"
 
 
 def amount(text: str) -> tuple[float, str] | None:
@@ -76,9 +76,9 @@ def amount(text: str) -> tuple[float, str] | None:
     return (float(found[1]), found[2]) if found else None
 
 
-def nearest_number(wanted: float, numbers: Sequence[int]) -> int:
+def nearest_number(target: float, numbers: Sequence[int]) -> int:
     """The number that is nearest; of two, the larger."""
-    return min(numbers, key=lambda number: (abs(number - wanted), -number))
+    return min(numbers, key=lambda number: (abs(number - target), -number))
 
 
 def _whole(text: str) -> tuple[int, str] | None:
@@ -99,14 +99,14 @@ def _is_without_end(text: str) -> bool:
 
 def flag(text: str) -> str | None:
     word = text.strip().lower()
-    meant = "true" if word in _YES else "false" if word in _NO else None
-    return meant and _did_you_mean(meant)
+    value = "true" if word in _YES else "false" if word in _NO else None
+    return value and _did_you_mean(value)
 
 
 def days(text: str) -> str | None:
     """For a number of days that the bucket keeps things."""
-    if found := _unfilled(text):
-        return found
+    if hint := _placeholder_hint(text):
+        return hint
     count = _count(text, _DAYS)
     if count == 0:
         return "the shortest is 1d"
@@ -116,8 +116,8 @@ def days(text: str) -> str | None:
 
 
 def states(text: str) -> str | None:
-    if found := _unfilled(text):
-        return found
+    if hint := _placeholder_hint(text):
+        return hint
     number, unit = _whole(text) or (None, "")
     if _is_without_end(text) or (number or 0) > patterns.MAX_STATES:
         return f"the most is {patterns.MAX_STATES}: S3 counts no further"
@@ -128,7 +128,7 @@ def states(text: str) -> str | None:
     return _did_you_mean(number) if number else "the least is 1: the state before the present one"
 
 
-def _unfilled(text: str) -> str | None:
+def _placeholder_hint(text: str) -> str | None:
     found = PLACEHOLDER.search(text)
     return found and f"write the value itself: nothing fills {shorten(found.group())} in the bucket's rules"
 
@@ -190,22 +190,22 @@ def storage(text: str) -> str | None:
     number, unit = amount(text) or (0, "none")
     if unit not in {"", *MEBIBYTES}:
         return None
-    wanted = number * MEBIBYTES.get(unit, _GB) / _GB
-    if wanted > patterns.MAX_STORAGE:
+    gibibytes = number * MEBIBYTES.get(unit, _GB) / _GB
+    if gibibytes > patterns.MAX_STORAGE:
         return f"the most is {patterns.MAX_STORAGE}; what is larger has its place in the bucket"
-    if wanted < patterns.MIN_STORAGE:
+    if gibibytes < patterns.MIN_STORAGE:
         return f"the least is {patterns.MIN_STORAGE}, which costs nothing"
-    return _did_you_mean(ceil(wanted))
+    return _did_you_mean(ceil(gibibytes))
 
 
 def architecture(text: str) -> str | None:
-    meant = _ARCHITECTURES.get(text.strip().lower())
-    return meant and _did_you_mean(meant)
+    value = _ARCHITECTURES.get(text.strip().lower())
+    return value and _did_you_mean(value)
 
 
 def platform(text: str) -> str | None:
-    meant = _PLATFORMS.get(text.lower())
-    return meant and _did_you_mean(meant)
+    value = _PLATFORMS.get(text.lower())
+    return value and _did_you_mean(value)
 
 
 def image(text: str) -> str | None:
@@ -283,8 +283,8 @@ def _other_resource(text: str) -> str | None:
 
 
 def cluster(text: str) -> str | None:
-    meant = text.strip()
-    return _did_you_mean(meant) if matches(patterns.CLUSTER, meant) else _other_resource(meant)
+    value = text.strip()
+    return _did_you_mean(value) if matches(patterns.CLUSTER, value) else _other_resource(value)
 
 
 def bucket(text: str) -> str | None:
@@ -293,12 +293,12 @@ def bucket(text: str) -> str | None:
 
 
 def policy(text: str) -> str:
-    meant = text.strip()
-    if matches(patterns.POLICY_ARN, meant):
-        return _did_you_mean(meant)
-    if other := re.search(r":(role|user|group)/", meant):
+    value = text.strip()
+    if matches(patterns.POLICY_ARN, value):
+        return _did_you_mean(value)
+    if other := re.search(r":(role|user|group)/", value):
         return f"that is the ARN of a {other[1]}; a policy's is like {POLICY}"
-    name = meant.removeprefix("aws:policy/").rpartition("/")[2]
+    name = value.removeprefix("aws:policy/").rpartition("/")[2]
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9+=,.@_-]*", name):
         own = f"arn:aws:iam::ACCOUNT:policy/{name}"
         return f"if it is one of AWS's own: arn:aws:iam::aws:policy/{name}; if it is yours: {own}"
@@ -306,20 +306,20 @@ def policy(text: str) -> str:
 
 
 def statement_id(text: str) -> str | None:
-    meant = re.sub("[^A-Za-z0-9]", "", text)
-    return _did_you_mean(meant) if matches(patterns.SID, meant) else None
+    value = re.sub("[^A-Za-z0-9]", "", text)
+    return _did_you_mean(value) if matches(patterns.SID, value) else None
 
 
 def action(text: str) -> str | None:
     service, colon, name = text.strip().partition(":")
     choices = (text.strip(), f"{service.lower()}:{name}" if colon else f"{service.lower()}:*")
-    meant = next((each for each in choices if matches(patterns.ACTION, each)), None)
-    return meant and _did_you_mean(meant)
+    value = next((each for each in choices if matches(patterns.ACTION, each)), None)
+    return value and _did_you_mean(value)
 
 
 def resource(text: str) -> str | None:
-    meant = text.strip()
-    if matches(patterns.RESOURCE, meant):
-        return _did_you_mean(meant)
-    path = meant.removeprefix("s3://")
-    return _did_you_mean(f"arn:aws:s3:::{shorten(path, 80)}") if path not in {meant, ""} else None
+    value = text.strip()
+    if matches(patterns.RESOURCE, value):
+        return _did_you_mean(value)
+    path = value.removeprefix("s3://")
+    return _did_you_mean(f"arn:aws:s3:::{shorten(path, 80)}") if path not in {value, ""} else None

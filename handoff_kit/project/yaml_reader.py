@@ -49,7 +49,7 @@ class Mark:
 class YamlFile:
     """A file that was read; `data` is None when it could not be understood at all."""
 
-    shown: str
+    display_path: str
     text: str
     data: dict[str, Data] | None
     marks: Mapping[KeyPath, Mark]
@@ -82,35 +82,35 @@ class YamlFile:
         return _locate(self.text, self.marks[key_path].value)[0]
 
     def _at(self, index: int, message: str, hint: str) -> Problem:
-        return Problem(self.shown, *_locate(self.text, index), message, hint)
+        return Problem(self.display_path, *_locate(self.text, index), message, hint)
 
 
-def read_yaml(path: Path, shown: str) -> YamlFile:
+def read_yaml(path: Path, display_path: str) -> YamlFile:
     """Read and understand a file; never raises for what its author wrote."""
     try:
         text = _read_text(path)
     except UnreadableError as fault:
-        return _unreadable(shown, "", fault.problem(shown))
-    return parse_yaml(text, shown)
+        return _unreadable(display_path, "", fault.problem(display_path))
+    return parse_yaml(text, display_path)
 
 
-def parse_yaml(text: str, shown: str) -> YamlFile:
+def parse_yaml(text: str, display_path: str) -> YamlFile:
     """Understand the text of a file."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        walk = _Walk(shown, text)
+        walk = _Walk(display_path, text)
         data = walk.value(_root(text), (), 0)
     except UnreadableError as fault:
-        return _unreadable(shown, text, fault.problem(shown))
+        return _unreadable(display_path, text, fault.problem(display_path))
     except RecursionError:
-        return _unreadable(shown, text, Problem(shown, 0, 0, *_TOO_DEEP))
+        return _unreadable(display_path, text, Problem(display_path, 0, 0, *_TOO_DEEP))
     if not isinstance(data, dict):  # root promised a mapping
         raise TypeError(type(data))
-    return YamlFile(shown, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
+    return YamlFile(display_path, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
 
 
-def _unreadable(shown: str, text: str, problem: Problem) -> YamlFile:
-    return YamlFile(shown, text, None, {}, (problem,))
+def _unreadable(display_path: str, text: str, problem: Problem) -> YamlFile:
+    return YamlFile(display_path, text, None, {}, (problem,))
 
 
 def _read_text(path: Path) -> str:
@@ -153,18 +153,18 @@ def _root(text: str) -> MappingNode:
         hint = 'the smallest project file: commands: [{command: echo, args: "hello"}]'
         raise UnreadableError("the file is empty, expected at least commands", hint)
     if len(documents) > 1:
-        where = _locate(text, documents[1].start_mark.index)
+        position = _locate(text, documents[1].start_mark.index)
         hint = "one file is one project: take out the --- line, or move this part to another project"
-        raise UnreadableError("a second document begins here, expected one document", hint, where)
+        raise UnreadableError("a second document begins here, expected one document", hint, position)
     node = documents[0]
     if isinstance(node, MappingNode):
         return node
     if isinstance(node, SequenceNode):
-        found, hint = "a list", "write `commands:` on a line above the list, and indent the list below it"
+        value, hint = "a list", "write `commands:` on a line above the list, and indent the list below it"
     else:
-        found, hint = "a text", "write `key: value`; YAML wants a blank after the colon"
-    where = _locate(text, node.start_mark.index)
-    raise UnreadableError(f"found {found}, expected a mapping with commands in it", hint, where)
+        value, hint = "a text", "write `key: value`; YAML wants a blank after the colon"
+    position = _locate(text, node.start_mark.index)
+    raise UnreadableError(f"found {value}, expected a mapping with commands in it", hint, position)
 
 
 def _compose(text: str) -> list[Node]:
@@ -184,19 +184,19 @@ def _compose(text: str) -> list[Node]:
 
 def _unprintable(text: str, error: ReaderError) -> UnreadableError:
     found = re.search(re.escape(chr(error.character)), text) if isinstance(error.character, int) else None
-    where = _locate(text, found.start()) if found else (0, 0)
+    position = _locate(text, found.start()) if found else (0, 0)
     code = f"U+{error.character:04X}" if isinstance(error.character, int) else str(error.character)
     hint = f'take it out, or write it as an escape in double quotes: "\\x{code[-2:].lower()}"'
-    return UnreadableError(f"found the unprintable character {code}, expected text", hint, where)
+    return UnreadableError(f"found the unprintable character {code}, expected text", hint, position)
 
 
 class _Walk:
     """One pass over the nodes, gathering data, marks and problems."""
 
-    def __init__(self, shown: str, text: str) -> None:
+    def __init__(self, display_path: str, text: str) -> None:
         self.marks: dict[KeyPath, Mark] = {}
         self.problems: list[Problem] = []
-        self._shown = shown
+        self._display_path = display_path
         self._text = text
         self._open: set[int] = set()
 
@@ -206,8 +206,8 @@ class _Walk:
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if id(node) in self._open:
-            where = _locate(self._text, self._start(node))
-            raise UnreadableError("an alias in here leads back to here", "write the value out instead", where)
+            position = _locate(self._text, self._start(node))
+            raise UnreadableError("an alias in here leads back to here", "write the value out instead", position)
         self._open.add(id(node))
         data: Data = None
         if isinstance(node, MappingNode):
@@ -289,7 +289,7 @@ class _Walk:
                     yield from self._inherited(source, visited)
 
     def _report(self, index: int, message: str, hint: str) -> None:
-        self.problems.append(Problem(self._shown, *_locate(self._text, index), message, hint))
+        self.problems.append(Problem(self._display_path, *_locate(self._text, index), message, hint))
 
 
 def _is_merge(key: Node) -> bool:

@@ -17,6 +17,7 @@ from handoff_kit.text import did_you_mean
 Kind: TypeAlias = Literal["cron", "rate", "at"]
 KINDS: tuple[Kind, ...] = ("cron", "rate", "at")
 
+_UTC = timezone.utc
 _RATE = "expected a number of minutes, hours or days, like `15 minutes`"
 _RATE_EXAMPLE = "for example: 15 minutes"
 _AT = "expected a time of the schedule's timezone, like `2027-01-31T06:00:00`"
@@ -100,13 +101,10 @@ def _translate_at(text: str, timezone: str) -> str:
         raise ProjectError(f"found `{text}` ({error}), {_AT}", hint) from None
     moment = local.replace(tzinfo=zone_of(timezone))
     if is_skipped(moment):
-        shown = _iso(moment.astimezone(_UTC).astimezone(moment.tzinfo))
+        suggestion = _iso(moment.astimezone(_UTC).astimezone(moment.tzinfo))
         found = f"found `{text}`, which the clocks of {timezone} skip"
-        raise ProjectError(f"{found}, expected a time that comes", f"did you mean `{shown}`?")
+        raise ProjectError(f"{found}, expected a time that comes", f"did you mean `{suggestion}`?")
     return f"at({local.isoformat(timespec='seconds')})"
-
-
-_UTC = timezone.utc
 
 
 def is_skipped(moment: datetime) -> bool:
@@ -117,7 +115,7 @@ def is_skipped(moment: datetime) -> bool:
 def _suggest_at(text: str, timezone: str) -> str:
     """A day alone, a time of another zone, or one with fewer digits, as a time of this zone."""
     try:
-        found = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     except ValueError:
         numbers = [int(part) for part in re.findall("[0-9]+", text)[:5]]
         try:
@@ -125,10 +123,10 @@ def _suggest_at(text: str, timezone: str) -> str:
             return f"did you mean `{_iso(datetime(year, month, day, hour, minute))}`?"  # noqa: DTZ001  # a wall clock
         except (ValueError, OverflowError):
             return "for example: 2027-01-31T06:00:00"
-    if found.tzinfo:
-        local = _iso(found.astimezone(zone_of(timezone)))
+    if moment.tzinfo:
+        local = _iso(moment.astimezone(zone_of(timezone)))
         return f"that is `{local}` in {timezone}, which is written without an offset"
-    return f"did you mean `{_iso(found)}`?"
+    return f"did you mean `{_iso(moment)}`?"
 
 
 def _iso(local: datetime) -> str:

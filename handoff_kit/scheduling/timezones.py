@@ -54,12 +54,12 @@ _timezones = cache(available_timezones)
 def timezone_problem(text: str) -> tuple[str, str] | None:
     """What is wrong with the name of a time zone, and a hint; None where nothing is."""
     name = text.strip()
-    place = _ABBREVIATIONS.get(name.upper())
+    full_name = _ABBREVIATIONS.get(name.upper())
     offset = _OFFSET.fullmatch(name)
-    if text in _timezones() and not place and not offset:
+    if text in _timezones() and not full_name and not offset:
         return None
-    if place:
-        hint = f"did you mean `{place}`?"
+    if full_name:
+        hint = f"did you mean `{full_name}`?"
     elif offset:
         hours, minutes = int(offset[2]), int(offset[3] or 0)
         zone = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{hours}"  # the signs of Etc are reversed

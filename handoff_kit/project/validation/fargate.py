@@ -44,10 +44,10 @@ def _unfilled(key_path: KeyPath, text: str, *, on_key: bool) -> Iterator[Fault]:
 def contradicting_platforms(view: ProjectFileView) -> Iterator[Fault]:
     """An architecture that is not what the image is built for."""
     architecture, platform = view.deploy().get("architecture"), view.image().get("platform")
-    built = next((name for name, each in PLATFORMS.items() if each == platform), None)
-    if built and architecture in PLATFORMS and architecture != built:
-        message = f"`architecture` is `{architecture}`, but the image is built for {platform}; expected `{built}`"
-        hint = f"write architecture: {built}, or take `platform` out of image"
+    expected = next((name for name, each in PLATFORMS.items() if each == platform), None)
+    if expected and architecture in PLATFORMS and architecture != expected:
+        message = f"`architecture` is `{architecture}`, but the image is built for {platform}; expected `{expected}`"
+        hint = f"write architecture: {expected}, or take `platform` out of image"
         yield Fault(("deploy", "architecture"), message, hint)
 
 
@@ -71,13 +71,13 @@ def _suggested_memory(text: str, possible: Sequence[int]) -> str | None:
     number, unit = amount(text) or (0, "none")
     if unit and unit not in MEBIBYTES:
         return None
-    wanted = number * (MEBIBYTES[unit] if unit else _GB if number < _GB / 8 else 1)
-    meant = nearest_number(wanted, possible)
-    if meant == wanted:
-        return f"did you mean `{format_size(meant)}`?"
-    cpu = next((units for units in CPUS if wanted in memories_of(units)), None)
-    other = f"; or, for {format_size(int(wanted))}, cpu: {cpu}" if cpu else ""
-    return f"the nearest is `{format_size(meant)}`{other}"
+    mebibytes = number * (MEBIBYTES[unit] if unit else _GB if number < _GB / 8 else 1)
+    nearest = nearest_number(mebibytes, possible)
+    if nearest == mebibytes:
+        return f"did you mean `{format_size(nearest)}`?"
+    cpu = next((units for units in CPUS if mebibytes in memories_of(units)), None)
+    other = f"; or, for {format_size(int(mebibytes))}, cpu: {cpu}" if cpu else ""
+    return f"the nearest is `{format_size(nearest)}`{other}"
 
 
 def tag_names(view: ProjectFileView) -> Iterator[Fault]:

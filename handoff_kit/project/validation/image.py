@@ -70,22 +70,22 @@ def bases(view: ProjectFileView) -> Iterator[Fault]:
 def packages(view: ProjectFileView) -> Iterator[Fault]:
     """What apt-get would not take for one package."""
     for key_path, value in view.image_texts("packages", "build_packages"):
-        key, shown = key_path[1], shorten(value)
+        key, text = key_path[1], shorten(value)
         if matches(PACKAGE, value):
             continue
         if value.startswith("-"):
-            message = f"found the apt-get option {shown}, expected a Debian package"
+            message = f"found the apt-get option {text}, expected a Debian package"
             yield Fault(key_path, message, f"name packages only: {key}: [jq, git]")
         elif (pinned := _PINNED.fullmatch(value)) and matches(PACKAGE, pinned[1]):
-            message = f"`{shown}` asks for a version as pip would, expected a Debian package"
+            message = f"`{text}` asks for a version as pip would, expected a Debian package"
             hint = f"Debian takes one version, or any: {pinned[1]}={pinned[2] or '1.7'}*, or {pinned[1]}"
             yield Fault(key_path, message, hint)
         elif re.search(r"[\s,]", value):
             hint = f"write one an item: {key}: [{', '.join(packages_in(value) or ('jq', 'git'))}]"
-            yield Fault(key_path, f"`{shown}` is more than one word, expected one Debian package", hint)
+            yield Fault(key_path, f"`{text}` is more than one word, expected one Debian package", hint)
         else:
             name = value.lower().replace("_", "-").strip("-.,;")
-            message = f"`{shown}` is not a Debian package, expected lower-case letters, digits, +, - and ."
+            message = f"`{text}` is not a Debian package, expected lower-case letters, digits, +, - and ."
             hint = f"did you mean `{name}`?" if matches(PACKAGE, name) else f"for example: {key}: [jq, git]"
             yield Fault(key_path, message, hint)
 
@@ -119,25 +119,25 @@ def services(view: ProjectFileView) -> Iterator[Fault]:
 def patterns(view: ProjectFileView) -> Iterator[Fault]:
     """Patterns that match nothing, or everything, or files outside the project."""
     for key_path, value in view.image_texts("exclude", "include"):
-        key, shown, parts = str(key_path[1]), shorten(value), PurePosixPath(value).parts
+        key, text, parts = str(key_path[1]), shorten(value), PurePosixPath(value).parts
         example = f"for example: {key}: [{_EXAMPLES[key]}]"
         if value.startswith("!"):
             hint = "name only what shall stay out" if key == "exclude" else "leave the ! out"
-            yield Fault(key_path, f"`{shown}` begins with !, which takes nothing back here", hint)
+            yield Fault(key_path, f"`{text}` begins with !, which takes nothing back here", hint)
         elif "\\" in value:
-            hint = f"did you mean `{_SLASH.sub('/', shown)}`?"
-            yield Fault(key_path, f"`{shown}` holds a backslash, expected / between names", hint)
+            hint = f"did you mean `{_SLASH.sub('/', text)}`?"
+            yield Fault(key_path, f"`{text}` holds a backslash, expected / between names", hint)
         elif "**" in value:
             hint = "a directory covers everything in it; else write one pattern for each depth: [a/*.csv, a/*/*.csv]"
-            yield Fault(key_path, f"`{shown}` holds **, which does not go deeper than * here", hint)
+            yield Fault(key_path, f"`{text}` holds **, which does not go deeper than * here", hint)
         elif ".." in parts:
-            yield Fault(key_path, f"`{shown}` leads out of a directory, expected a path inside the project", example)
+            yield Fault(key_path, f"`{text}` leads out of a directory, expected a path inside the project", example)
         elif value.startswith(("/", "~")):
             relative = value.lstrip("/~")
             hint = f"did you mean `{shorten(relative)}`?" if relative else example
-            yield Fault(key_path, f"`{shown}` is an absolute path, expected one relative to the project", hint)
+            yield Fault(key_path, f"`{text}` is an absolute path, expected one relative to the project", hint)
         elif not parts:
-            yield Fault(key_path, f"`{shown}` is the whole project, expected a part of it", example)
+            yield Fault(key_path, f"`{text}` is the whole project, expected a part of it", example)
 
 
 def ineffective_includes(view: ProjectFileView) -> Iterator[Fault]:

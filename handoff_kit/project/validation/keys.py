@@ -33,15 +33,15 @@ def unknown(view: ProjectFileView) -> Iterator[Fault]:
         yield from (_fault((*key_path, key), _hint(key, known)) for key in mapping(data) if key not in known)
     for key_path, item in view.env_items():
         for key in (key for key in item if key not in EnvItem.model_fields):
-            meant = did_you_mean(key, EnvItem.model_fields)
-            hint = f"did you mean `{meant}`?" if meant else f"write it like this: - {{key: {key}, value: ...}}"
+            nearest = did_you_mean(key, EnvItem.model_fields)
+            hint = f"did you mean `{nearest}`?" if nearest else f"write it like this: - {{key: {key}, value: ...}}"
             yield _fault((*key_path, key), hint)
 
 
-def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *meant: str) -> bool:
+def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> bool:
     """Whether a mapping holds an unknown key that stands for one of these."""
     known = PROJECT_FILE.at(key_path).keys
-    return any(_nearest(key, known) in meant for key in data if key not in known)
+    return any(_nearest(key, known) in names for key in data if key not in known)
 
 
 def _fault(key_path: KeyPath, hint: str) -> Fault:
@@ -52,13 +52,13 @@ def _fault(key_path: KeyPath, hint: str) -> Fault:
 def _hint(key: str, known: Mapping[str, Declaration]) -> str:
     if key in _NO_KEYS and known is _STATEMENT:
         return _NO_KEYS[key]
-    meant = _nearest(key, known)
-    if place := _place(key):
-        return f"`{key}` {place}" + (f"; or did you mean `{meant}`?" if meant else "")
-    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"
+    nearest = _nearest(key, known)
+    if location := _location(key):
+        return f"`{key}` {location}" + (f"; or did you mean `{nearest}`?" if nearest else "")
+    return f"did you mean `{nearest}`?" if nearest else f"known here: {', '.join(known)}"
 
 
-def _place(key: str) -> str:
+def _location(key: str) -> str:
     """Where a key that stands elsewhere is known; nothing when nowhere."""
     if key in PROJECT_FILE.keys:
         return "belongs to the whole project, at the left margin"

@@ -22,9 +22,9 @@ _UNNAMED = "default"
 def several_times(view: ProjectFileView) -> Iterator[Fault]:
     """Schedules with more than one time."""
     for key_path, schedule in view.schedules():
-        found = [kind for kind in KINDS if kind in schedule]
-        for other in found[1:]:
-            message = f"found both `{found[0]}` and `{other}`, expected one of them"
+        kinds = [kind for kind in KINDS if kind in schedule]
+        for other in kinds[1:]:
+            message = f"found both `{kinds[0]}` and `{other}`, expected one of them"
             yield Fault((*key_path, other), message, "make two schedules of it, each with a name", on_key=True)
 
 
@@ -44,13 +44,13 @@ def expressions(view: ProjectFileView) -> Iterator[Fault]:
     """Times and time zones that are none; a time in an unknown zone is judged in UTC."""
     for key_path, schedule in view.schedules():
         zone = schedule.get("timezone")
-        wrong_zone = isinstance(zone, str) and timezone_problem(zone)
-        if wrong_zone:
-            yield Fault((*key_path, "timezone"), f"`timezone`: {wrong_zone[0]}", wrong_zone[1])
-        known_zone = zone if isinstance(zone, str) and not wrong_zone else "UTC"
+        zone_problem = isinstance(zone, str) and timezone_problem(zone)
+        if zone_problem:
+            yield Fault((*key_path, "timezone"), f"`timezone`: {zone_problem[0]}", zone_problem[1])
+        known_zone = zone if isinstance(zone, str) and not zone_problem else "UTC"
         for kind in KINDS:
-            if isinstance(text := schedule.get(kind), str) and (wrong := expression_problem(kind, text, known_zone)):
-                yield Fault((*key_path, kind), f"`{kind}`: {wrong[0]}", wrong[1])
+            if isinstance(text := schedule.get(kind), str) and (problem := expression_problem(kind, text, known_zone)):
+                yield Fault((*key_path, kind), f"`{kind}`: {problem[0]}", problem[1])
 
 
 def data_names(view: ProjectFileView) -> Iterator[Fault]:

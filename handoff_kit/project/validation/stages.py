@@ -212,16 +212,16 @@ def clashing_venvs(view: ProjectFileView) -> Iterator[Fault]:
 
 def _bad_path(key_path: KeyPath, value: str) -> Iterator[Fault]:
     path = PurePosixPath(value)
-    found = f"`venv` is {shorten(value)}, expected"
+    message = f"`venv` is {shorten(value)}, expected"
     example = f"for example: venv: ./venv/{venv_name_of(value) or 'tap'}"
     if path.is_absolute() or ".." in path.parts or value.startswith("~") or not path.parts:
-        yield Fault(key_path, f"{found} a path inside the project", example)
+        yield Fault(key_path, f"{message} a path inside the project", example)
     elif path.parts[0] in _NO_VENVS:
-        yield Fault(key_path, f"{found} a path outside of {', '.join(_NO_VENVS[:-1])} and {_NO_VENVS[-1]}", example)
+        yield Fault(key_path, f"{message} a path outside of {', '.join(_NO_VENVS[:-1])} and {_NO_VENVS[-1]}", example)
     elif not venv_name_of(value):
-        yield Fault(key_path, f"{found} a path that ends in a name", example)
+        yield Fault(key_path, f"{message} a path that ends in a name", example)
     elif not all(re.fullmatch(r"[A-Za-z0-9_.-]+", part) for part in path.parts):
-        yield Fault(key_path, f"{found} a path of letters, digits, _, . and -", "for example: venv: ./venv/tap")
+        yield Fault(key_path, f"{message} a path of letters, digits, _, . and -", "for example: venv: ./venv/tap")
 
 
 def bad_requirement(key_path: KeyPath, word: str) -> Iterator[Fault]:
