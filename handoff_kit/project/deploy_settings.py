@@ -11,7 +11,7 @@ from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories_of
 from handoff_kit.project.fields import Flag, Form, Key, Text, as_list, as_memory, as_retention, integer, number_of
 
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
-"""What an image is built for, to run on an architecture."""
+"""The platform of the image, by architecture."""
 _CPU = 256
 _STATEMENT = '{Action: "s3:GetObject", Resource: "arn:aws:s3:::BUCKET/*"}'
 _DIGITS = "and 8 or 17 of the digits 0 to 9 and a to f"
@@ -350,5 +350,5 @@ class Deploy(BaseModel):
 
     @property
     def platform(self) -> str:
-        """What the image is built for."""
+        """The platform of the image."""
         return PLATFORMS[self.architecture]

@@ -1,4 +1,4 @@
-"""From a project file to a Project, or to all problems of the file at once."""
+"""Load project files: a Project, or an error with all problems of the file."""
 
 from __future__ import annotations
 

@@ -293,7 +293,7 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class Venv:
-    """A virtual environment that handoff makes: where it lies and what goes into it."""
+    """A virtual environment that handoff creates in `directory`, relative to the project."""
 
     name: str
     directory: str
@@ -426,7 +426,7 @@ class Project(BaseModel):
 
     @property
     def venvs(self) -> tuple[Venv, ...]:
-        """The virtual environments to make: the declared ones, then those that `installs` fills."""
+        """The virtual environments to create: those under `venvs`, then those of stages with `installs`."""
         declared = [Venv(name, f"venv/{name}", words) for name, words in self.declared.items()]
         filled: dict[str, dict[str, None]] = {}
         for stage in self.stages:

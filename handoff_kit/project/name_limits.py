@@ -48,7 +48,7 @@ def stack_name_problems(stack: str, environment: str, project: Project) -> tuple
 
 
 def check_names(paths: ProjectPaths, environment: str, project: Project, known: Iterable[str] = ()) -> None:
-    """ProjectFileError with every problem."""
+    """Raise ProjectFileError with every problem of the names."""
     if problems := name_problems(paths.name, environment, project, known):
         raise ProjectFileError([Problem(paths.shown, 0, 0, message, hint) for message, hint in problems])
 

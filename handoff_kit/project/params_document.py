@@ -85,7 +85,7 @@ def render_pipeline(paths: ProjectPaths, project: Project, environment: str) -> 
 
 
 def to_json(params: Mapping[str, Any]) -> str:
-    """The document as text, the same for the same document."""
+    """The document as text, byte for byte the same for equal documents."""
     return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -149,7 +149,7 @@ def _is_equal(paths: ProjectPaths, file: ConfigFile) -> bool:
 
 
 def _write_obstacle(paths: ProjectPaths, file: ConfigFile) -> str:
-    """Why a file cannot be written below `.local`; nothing where it can be."""
+    """Why a file cannot be written below `.local`; empty if it can."""
     path = paths.local / file.name
     parents = [paths.local / parent for parent in path.relative_to(paths.local).parents]
     if link := next((each for each in (path, *parents) if each != paths.local and each.is_symlink()), None):
@@ -196,12 +196,12 @@ def pipeline_document(project: Project, name: str, environment: str, has_file: C
 
 
 def state_mode(project: Project) -> str:
-    """What becomes of the last stage's output: as the project file says, else as its stages need it."""
+    """`state` of the project file; without it, `singer` if a stage reads the state file, else `all`."""
     return project.state or (state.SINGER if _reader_of_state(project) else state.ALL)
 
 
 def state_choice(project: Project) -> str:
-    """The mode that was chosen where the project file names none, and why; empty where it names one."""
+    """The default mode and its reason, for a project file without `state`; empty with it."""
     if project.state:
         return ""
     reader = _reader_of_state(project)
@@ -210,7 +210,7 @@ def state_choice(project: Project) -> str:
 
 
 def _reader_of_state(project: Project) -> Stage | None:
-    """The first stage that is given the state file, placeholders filled with their defaults."""
+    """The first stage that reads the state file, with placeholders filled from their defaults."""
 
     def fill(text: str) -> str:
         return PLACEHOLDER.sub(lambda match: project.vars.get(match[1], match[0]), text)
@@ -236,7 +236,7 @@ def _basename(stage: Stage) -> str:
     return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"
 
 
-def read(path: Path, paths: ProjectPaths) -> dict[str, Any]:
+def read_params_file(path: Path, paths: ProjectPaths) -> dict[str, Any]:
     """The params document of a file; ProjectError for that of another project."""
     try:
         content = path.read_bytes()

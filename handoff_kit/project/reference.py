@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
 
 
 def reference() -> str:
-    """Every key with its type, default, meaning and an example, in Markdown."""
+    """Every key with its form, default, meaning and examples, in Markdown."""
     parts = [
         *_section("At the left margin", Project),
         *_section("Of a stage, under `commands`", Stage),
@@ -39,7 +39,7 @@ def reference() -> str:
 
 
 def update_page(page: str) -> str:
-    """A page with the reference between its markers brought up to date."""
+    """The page's text with a new reference between its markers."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"

@@ -13,7 +13,7 @@ from handoff_kit.project.model import Project
 
 
 class _Generator(GenerateJsonSchema):
-    """Tells what may be written: no key may be null, and a key's name is title enough."""
+    """A schema of what a file may hold: without nulls, empty defaults, and titles of keys."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

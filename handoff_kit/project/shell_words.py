@@ -1,4 +1,4 @@
-"""A line split into words as a POSIX shell would, with what a shell would make of it and handoff does not."""
+"""Split a line into words as a POSIX shell does, and find the operators that only a shell understands."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def amount(text: str) -> tuple[float, str] | None:
 
 
 def nearest_number(target: float, numbers: Sequence[int]) -> int:
-    """The number that is nearest; of two, the larger."""
+    """The number nearest to `target`; of two, the larger."""
     return min(numbers, key=lambda number: (abs(number - target), -number))
 
 
@@ -214,7 +214,7 @@ def image(text: str) -> str | None:
 
 
 def packages_in(text: str) -> tuple[str, ...]:
-    """The Debian packages that a line of apt-get, or a list without brackets, names; none where it holds more."""
+    """The Debian packages in an apt-get line or a list without brackets; empty if it holds anything else."""
     found = _INSTALL.fullmatch(text)
     words = tuple(word for word in re.split(r"[\s,]+", found[1] if found else "") if word and not word.startswith("-"))
     return words if all(matches(patterns.PACKAGE, word) for word in words) else ()
@@ -264,7 +264,7 @@ def _kind_of(text: str) -> str | None:
 
 
 def resource_id(key: str) -> Callable[[str], str | None]:
-    """For the id or the ARN of something that the project brings of its own."""
+    """For the id or the ARN of an existing resource in AWS."""
 
     def suggest(text: str) -> str | None:
         resource = text.strip() if key == "alerts" else text.strip().lower()

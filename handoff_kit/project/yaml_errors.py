@@ -1,4 +1,4 @@
-"""What the YAML parser says of a text it cannot read, in plain words and at the place where it went wrong."""
+"""The YAML parser's errors in plain words, with line, column and a hint."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _SAYINGS: tuple[tuple[str, str, str], ...] = (
 
 
 def explain_yaml_error(text: str, error: MarkedYAMLError) -> UnreadableError:
-    """The error of the parser, as the author of the file would see it."""
+    """The parser's error with the message and hint for its most likely cause."""
     mark = error.problem_mark or error.context_mark
     first = error.context_mark.line if error.context_mark else mark.line
     lines = text.split("\n")

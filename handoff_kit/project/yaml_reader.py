@@ -1,4 +1,4 @@
-"""A YAML file as its author wrote it: every scalar as text, every value with its place, every fault at once.
+"""Read a YAML file: every scalar as text, every value with its position, every problem at once.
 
 In goes a path; out comes a `Source`: plain data (mappings, lists, text and None), a mark for each value in
 it, and the problems found on the way. YAML 1.2's own guesses (1.10 is a number, 0123 is 123) never happen,
@@ -38,7 +38,7 @@ _TOO_DEEP = (
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a value and its key begin in the text, and what a YAML reader would take the value for."""
+    """The offsets of a value and its key in the text, and the type a YAML reader would give the value."""
 
     key: int
     value: int
@@ -47,7 +47,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A file that was read; `data` is None when it could not be understood at all."""
+    """A file and its problems; `data` is None if it is no mapping in YAML."""
 
     display_path: str
     text: str
@@ -67,7 +67,6 @@ class YamlFile:
         return self._at(start, message, hint)
 
     def value(self, key_path: KeyPath) -> Data:
-        """The data of a value."""
         data: Data = self.data
         for step in key_path:
             data = data[step]  # type: ignore[index]  # a key_path leads through containers only
@@ -86,7 +85,7 @@ class YamlFile:
 
 
 def read_yaml(path: Path, display_path: str) -> YamlFile:
-    """Read and understand a file; never raises for what its author wrote."""
+    """Read and parse a file; errors become problems of the result."""
     try:
         text = _read_text(path)
     except UnreadableError as fault:
@@ -95,7 +94,6 @@ def read_yaml(path: Path, display_path: str) -> YamlFile:
 
 
 def parse_yaml(text: str, display_path: str) -> YamlFile:
-    """Understand the text of a file."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         walk = _Walk(display_path, text)
@@ -302,7 +300,7 @@ def _locate(text: str, index: int) -> tuple[int, int]:
 
 
 def _locate_in_scalar(text: str, start: int, value: str, offset: int) -> int:
-    """Where character `offset` of a scalar's value stands in the text, past quotes, escapes and folds."""
+    """The offset in the text of character `offset` of a scalar's value, past quotes, escapes and folds."""
     at = text.find("\n", start) if text[start] in "|>" else start
     for letter in value[:offset].split():
         for character in letter:

@@ -54,7 +54,7 @@ class Field:
     has_names_only: bool = False
 
     def translate(self, text: str, cron: str) -> str:
-        """The field for EventBridge, `*` where it is any; `cron` is the whole expression, for messages."""
+        """The field for EventBridge, `*` for every value; `cron` is the whole expression, for messages."""
         items = [self._item_values(item, text, cron) for item in text.split(",")]
         values = self.values(text, cron)
         if len(values) > self.high - self.low:
@@ -168,7 +168,7 @@ def _split(text: str) -> list[str]:
 
 
 def _suggest(text: str) -> str:
-    """What a word, or a phrase, most likely means."""
+    """The hint for a text that is no cron expression."""
     word = text.lower()
     if every := re.fullmatch(r"@?every\s+(\d+)\s*(m|h|d)[a-z]*", word):
         unit = next(unit for unit in ("minutes", "hours", "days") if unit.startswith(every[2]))
@@ -182,7 +182,7 @@ def _suggest(text: str) -> str:
 
 
 def _suggest_fields(words: Sequence[str]) -> str:
-    """What so many fields most likely mean."""
+    """The hint for a wrong number of fields."""
     joined = re.sub(r"\s*,\s*", ",", " ".join(words))
     if joined != " ".join(words) and len(joined.split()) in (_UNIX, _AWS):
         return f"did you mean `{joined}`?"
@@ -194,7 +194,7 @@ def _suggest_fields(words: Sequence[str]) -> str:
 
 
 def _check_question_marks(words: Sequence[str], cron: str) -> None:
-    """Of six fields, exactly one of day and weekday is a question mark, and no other is."""
+    """Refuse six fields unless exactly one of day and weekday is `?`."""
     minute, hour, day, month, weekday, year = words
     if {day, weekday}.isdisjoint({"*", "?"}) and year != "?":
         raise _day_and_weekday(words, cron)
@@ -210,7 +210,7 @@ def _check_question_marks(words: Sequence[str], cron: str) -> None:
 
 
 def _day_and_weekday(words: Sequence[str], cron: str) -> ProjectError:
-    """Unix runs on either of the two: that takes two schedules."""
+    """The error for a day and a weekday: cron runs on either of them, AWS needs two schedules."""
     minute, hour, day, month, weekday, *year = words
     free = "?" if year else "*"
     one, other = ([minute, hour, day, month, free, *year], [minute, hour, free, month, weekday, *year])
@@ -233,7 +233,7 @@ def _translate_day(text: str, cron: str) -> str:
 
 
 def _translate_weekday(text: str, field: Field, cron: str) -> str:
-    """EventBridge takes the last Friday and the second one by number: 6L, 6#2."""
+    """The weekday for EventBridge, which takes L and # with numbers: 6L is the last Friday, 6#2 the second."""
     if text == "?":
         return "*"
     if text == "L":
@@ -251,7 +251,7 @@ def _translate_weekday(text: str, field: Field, cron: str) -> str:
 
 
 def _check_alone(name: str, text: str, pattern: str, forms: tuple[str, str], cron: str) -> None:
-    """L, W and # are no items of a list."""
+    """Refuse L, W and # in a list."""
     special = next((item for item in text.split(",") if re.fullmatch(pattern, item)), None)
     if special is None:
         return

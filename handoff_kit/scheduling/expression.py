@@ -1,4 +1,4 @@
-"""The expressions of EventBridge Scheduler, as people write them and as AWS does: `cron(...)`, `rate(...)`, `at(...)`.
+"""Translate the expressions of the project file for EventBridge Scheduler: `cron(...)`, `rate(...)`, `at(...)`.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
@@ -27,7 +27,7 @@ _SHORT = {"m": "minutes", "min": "minutes", "mins": "minutes", "h": "hours", "hr
 
 
 def expression_problem(kind: Kind, text: str, timezone: str) -> tuple[str, str] | None:
-    """What is wrong with an expression, and a hint; None where nothing is."""
+    """Message and hint for an invalid expression; None for a valid one."""
     try:
         translate(kind, text, timezone)
     except ProjectError as error:
@@ -51,7 +51,7 @@ def translate(kind: Kind, text: str, timezone: str) -> str:
 
 
 def is_rate(expression: str) -> bool:
-    """Whether its times follow from when the schedule was created."""
+    """Whether it is a rate, whose times depend on the creation of the schedule."""
     return expression.startswith("rate(")
 
 
@@ -68,7 +68,7 @@ def at_time(expression: str, timezone: str) -> datetime:
 
 
 def _rate(number: float, unit: str) -> str:
-    """AWS wants the singular for one; parts of a unit become a whole number of a smaller one."""
+    """`1 hour`, `90 minutes`: a fraction becomes a whole number of a smaller unit."""
     while number % 1 and unit != "minutes":
         smaller = _UNITS[_UNITS.index(unit) - 1]
         number, unit = number * _MINUTES[unit] / _MINUTES[smaller], smaller
@@ -108,12 +108,12 @@ def _translate_at(text: str, timezone: str) -> str:
 
 
 def is_skipped(moment: datetime) -> bool:
-    """Whether the clocks of its time zone skip it, in spring."""
+    """Whether the clocks of its time zone skip this time in spring."""
     return moment.astimezone(_UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(tzinfo=None)
 
 
 def _suggest_at(text: str, timezone: str) -> str:
-    """A day alone, a time of another zone, or one with fewer digits, as a time of this zone."""
+    """The hint for a date, a time with an offset, or one with missing digits: the time in `timezone`."""
     try:
         moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     except ValueError:

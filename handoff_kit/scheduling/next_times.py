@@ -43,7 +43,7 @@ def next_times(expression: str, timezone: str, after: datetime, count: int = 5) 
 
 
 def _apply_dst(wall_times: Iterator[datetime], zone: tzinfo, after: datetime, count: int) -> NextTimes:
-    """The times at which a wall clock shows what the expression names."""
+    """The first `count` wall times after a moment, without those that the clocks skip."""
     times, skipped, repeated = list[datetime](), list[datetime](), list[datetime]()
     for local in wall_times:
         moment = local.replace(tzinfo=zone)
@@ -68,17 +68,17 @@ def _occurrences(expression: str, begin: datetime) -> Iterator[datetime]:
     if nearest:  # the weekday nearest to a day is at most two days away
         day = f"{max(1, int(nearest[1]) - 2)}-{min(31, int(nearest[1]) + 2)}"
     # AWS counts weekdays from 1, cron from 0; names are the same
-    weekday = re.sub(r"^[1-7](?=[L#])", lambda found: str(int(found[0]) - 1), weekday)
+    weekday = re.sub(r"^[1-7](?=[L#])", lambda number: str(int(number[0]) - 1), weekday)
     for first, last in _years(year, begin):
-        for found in CronSim(f"{minute} {hour} {day} {month} {weekday}", max(begin, first)):
-            if found.year > last:  # cronsim gives up after fifty years
+        for moment in CronSim(f"{minute} {hour} {day} {month} {weekday}", max(begin, first)):
+            if moment.year > last:  # cronsim gives up after fifty years
                 break
-            if nearest is None or found.day == _nearest_weekday(found.date(), int(nearest[1])):
-                yield found
+            if nearest is None or moment.day == _nearest_weekday(moment.date(), int(nearest[1])):
+                yield moment
 
 
 def _years(text: str, begin: datetime) -> Iterator[tuple[datetime, int]]:
-    """Stretches of years: the time just before one, and its last year."""
+    """The ranges of years to search: the time just before each, and its last year."""
     if text == "*":
         yield begin, begin.year + _YEARS
         return

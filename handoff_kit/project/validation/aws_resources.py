@@ -1,4 +1,4 @@
-"""What a project uses of your own in AWS: policies, network, cluster, bucket and topic."""
+"""Rules for existing resources in AWS: policies and network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = {"subnets": MAX_SUBNETS, "security_groups": MAX_GROUPS}
 
 
 def managed_policies(view: ProjectFileView) -> Iterator[Fault]:
-    """ARNs of managed policies that are there already, and those that are too many."""
+    """ARNs of managed policies that are repeated, or more than a role can have."""
     first: dict[str, KeyPath] = {}
     for key_path, value in view.deploy_texts("policies"):
         if not matches(POLICY_ARN, value):
@@ -30,7 +30,7 @@ def managed_policies(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def incomplete_statements(view: ProjectFileView) -> Iterator[Fault]:
-    """Statements without what they need."""
+    """Statements without Action or Resource."""
     for key_path, statement in view.statements():
         for key in _NEEDED:
             declared = PROJECT_FILE.at((*key_path, key))
@@ -42,7 +42,7 @@ def incomplete_statements(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def statement_ids(view: ProjectFileView) -> Iterator[Fault]:
-    """Statements of one name."""
+    """Statements with a repeated Sid."""
     first: dict[str, KeyPath] = {}
     for key_path, statement in view.statements():
         id_path = (*key_path, "Sid")
@@ -52,7 +52,7 @@ def statement_ids(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def network_counts(view: ProjectFileView) -> Iterator[Fault]:
-    """Lists that are empty, too long, or name something twice."""
+    """Lists that are empty, too long, or with a repeated item."""
     for key, most in _MOST.items():
         value = view.deploy().get(key)
         key_path: KeyPath = ("deploy", key)
@@ -69,7 +69,7 @@ def network_counts(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def network_combinations(view: ProjectFileView) -> Iterator[Fault]:
-    """A VPC, subnets and security groups that do not go together."""
+    """Invalid combinations of VPC, subnets and security groups."""
     deploy = view.deploy()
     if "vpc" in deploy and "security_groups" in deploy:
         message = "found `security_groups` beside `vpc`, expected one of them"

@@ -1,4 +1,4 @@
-"""How a task runs on Fargate: its size, its processor, its tags; and what nothing fills before it runs."""
+"""Rules for Fargate: task size, architecture, tags, and placeholders outside the data of runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CPU, _MEMORY, _TAGS = ("deploy", "cpu"), ("deploy", "memory"), ("deploy", "tags
 
 
 def unfilled_placeholders(view: ProjectFileView) -> Iterator[Fault]:
-    """Placeholders under `deploy` and `schedules`, but for the data of runs, which only a run fills."""
+    """Placeholders under `deploy` and `schedules`, except in `data`."""
     for key_path in view.source.marks:
         if key_path[:1] in {("deploy",), ("schedules",)} and key_path[2:3] != ("data",):
             if isinstance(key_path[-1], str):
@@ -42,7 +42,7 @@ def _unfilled(key_path: KeyPath, text: str, *, on_key: bool) -> Iterator[Fault]:
 
 
 def contradicting_platforms(view: ProjectFileView) -> Iterator[Fault]:
-    """An architecture that is not what the image is built for."""
+    """An architecture that differs from the image's platform."""
     architecture, platform = view.deploy().get("architecture"), view.image().get("platform")
     expected = next((name for name, each in PLATFORMS.items() if each == platform), None)
     if expected and architecture in PLATFORMS and architecture != expected:
@@ -52,7 +52,7 @@ def contradicting_platforms(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def impossible_sizes(view: ProjectFileView) -> Iterator[Fault]:
-    """Memory that does not go with the cpu."""
+    """Memory that is invalid for the cpu."""
     deploy = view.deploy()
     memory = deploy.get("memory")
     if not isinstance(memory, str):
@@ -81,7 +81,7 @@ def _suggested_memory(text: str, possible: Sequence[int]) -> str | None:
 
 
 def tag_names(view: ProjectFileView) -> Iterator[Fault]:
-    """Names of tags: reserved, too long, with other characters, or the same but for the case."""
+    """Names of tags that are reserved, too long, with invalid characters, or equal but for their case."""
     lower: dict[str, str] = {}
     for name in view.tags():
         key_path: KeyPath = (*_TAGS, name)
@@ -100,7 +100,7 @@ def tag_names(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def tag_values(view: ProjectFileView) -> Iterator[Fault]:
-    """Values that are too long, or hold other characters."""
+    """Values of tags that are too long, or with invalid characters."""
     for name, value in view.tags().items():
         if isinstance(value, str) and (problem := _tag_problem(value, f"the tag `{shorten(name)}`", _LONGEST_VALUE)):
             yield Fault((*_TAGS, name), *problem)

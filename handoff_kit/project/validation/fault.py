@@ -1,4 +1,4 @@
-"""A fault of a project file, and the file of any shape that the rules look at."""
+"""A fault of a project file, and the view of a file that the rules read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ITEMS = {"commands": "stage", "schedules": "schedule"}
 
 @dataclass(frozen=True)
 class Fault:
-    """A problem whose place is still a key path."""
+    """A problem at a key path, before it has line and column."""
 
     key_path: KeyPath
     message: str
@@ -23,7 +23,7 @@ class Fault:
     offset: int | None = None
 
     def follows(self, earlier: Fault) -> bool:
-        """Whether it lies inside of what another fault is about."""
+        """Whether its key path is at or below that of an earlier fault."""
         return earlier.key_path == self.key_path[: len(earlier.key_path)]
 
     def locate(self, source: YamlFile) -> Problem:
@@ -34,13 +34,13 @@ class Fault:
 
 
 def duplicate(view: ProjectFileView, key_path: KeyPath, first: KeyPath, text: str) -> Fault:
-    """A value that an earlier one has already; `text` is how the message shows it."""
+    """The fault of a value that repeats an earlier one; `text` shows it in the message."""
     line = view.source.line(first)
     return Fault(key_path, f"{text} is given a second time, the first is on line {line}", "keep one of the two")
 
 
 def label(key_path: KeyPath) -> str:
-    """What a key path leads to, in a message."""
+    """A key path in a message: stage 2, item 1 of `args`, `cpu`."""
     if len(key_path) == _ITEM_DEPTH and key_path[0] in _ITEMS and isinstance(key_path[1], int):
         return f"{_ITEMS[str(key_path[0])]} {key_path[1] + 1}"
     if key_path and isinstance(key_path[-1], int):
@@ -50,7 +50,7 @@ def label(key_path: KeyPath) -> str:
 
 @dataclass(frozen=True)
 class ProjectFileView:
-    """The parts of a file, each with its key path, as far as they have the shape they should."""
+    """The parts of a file with their key paths; parts of the wrong type are left out."""
 
     source: YamlFile
 

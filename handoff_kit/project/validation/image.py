@@ -1,4 +1,4 @@
-"""What the image is made of: its base, its packages, its steps, and what stays out of it."""
+"""Rules for the image: base, packages, steps, services, patterns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INSTRUCTION = re.compile(
 
 
 def unfilled_placeholders(view: ProjectFileView) -> Iterator[Fault]:
-    """Placeholders, which only a run fills."""
+    """Placeholders, which are filled only in a run."""
     for key_path, value in view.image_texts(*_TEXTS):
         if found := PLACEHOLDER.search(value):
             message = f"{label(key_path)} holds {found.group()}, which nothing fills while the image is made"
@@ -46,7 +46,7 @@ def padded_names(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def bases(view: ProjectFileView) -> Iterator[Fault]:
-    """A base that is no image, or one without Python."""
+    """A base that is not the name of an image, or has no Python."""
     for key_path, value in view.image_texts("base"):
         name, at, _ = value.partition("@")
         image = _suggested_image(value)
@@ -68,7 +68,7 @@ def bases(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def packages(view: ProjectFileView) -> Iterator[Fault]:
-    """What apt-get would not take for one package."""
+    """Texts that are not the name of one Debian package."""
     for key_path, value in view.image_texts("packages", "build_packages"):
         key, text = key_path[1], shorten(value)
         if matches(PACKAGE, value):
@@ -107,7 +107,7 @@ def steps(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def services(view: ProjectFileView) -> Iterator[Fault]:
-    """Names of services that are none of boto3's."""
+    """Texts that are not the name of a service in boto3."""
     for key_path, value in view.image_texts("services"):
         if not matches(SERVICE, value):
             name = re.sub(r"^(?:amazon|aws)\W+", "", value.lower())
@@ -152,7 +152,7 @@ def ineffective_includes(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def ineffective_keys(view: ProjectFileView) -> Iterator[Fault]:
-    """What has no effect, or cannot be done, because of other keys of `image`."""
+    """Keys that have no effect, or cannot work, because of other keys of `image`."""
     image = view.image()
     if image.get("store") == "none" and image.get("services"):
         message = "found `services` beside `store: none`, which takes no boto3 along"

@@ -1,4 +1,4 @@
-"""Keys that nobody knows, or that belong elsewhere."""
+"""Rules for keys: unknown, or in the wrong mapping."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _NO_KEYS = {
 }
 
 
-def unknown(view: ProjectFileView) -> Iterator[Fault]:
-    """Keys that may not stand where they stand."""
+def unknown_keys(view: ProjectFileView) -> Iterator[Fault]:
+    """Keys that their mapping does not have."""
     mappings: list[tuple[KeyPath, Data]] = [((), view.source.data)]
     mappings += [((part,), view.top(part)) for part in _PARTS]
     mappings += [*view.stages(), *view.statements(), *view.schedules()]
@@ -39,7 +39,7 @@ def unknown(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> bool:
-    """Whether a mapping holds an unknown key that stands for one of these."""
+    """Whether a mapping holds an unknown key that is probably one of `names`."""
     known = PROJECT_FILE.at(key_path).keys
     return any(_nearest(key, known) in names for key in data if key not in known)
 
@@ -59,7 +59,7 @@ def _hint(key: str, known: Mapping[str, Declaration]) -> str:
 
 
 def _location(key: str) -> str:
-    """Where a key that stands elsewhere is known; nothing when nowhere."""
+    """The mapping that a key belongs to; empty for a key unknown everywhere."""
     if key in PROJECT_FILE.keys:
         return "belongs to the whole project, at the left margin"
     if key in _STAGE:
@@ -72,6 +72,6 @@ def _location(key: str) -> str:
 
 
 def _nearest(key: str, known: Mapping[str, Declaration]) -> str | None:
-    """The key that was most likely meant: by another word for it, or by its spelling."""
+    """The known key nearest to a key: by its synonyms, then by its spelling."""
     word = key.lower().replace("-", "_")
     return next((name for name, each in known.items() if word in each.key.synonyms), None) or did_you_mean(key, known)

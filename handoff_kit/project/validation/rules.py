@@ -17,7 +17,7 @@ from handoff_kit.project.validation.fault import Fault, ProjectFileView
 from handoff_kit.project.yaml_reader import YamlFile
 
 _FIRST: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
-    keys.unknown,
+    keys.unknown_keys,
     shapes.missing_values,
     fargate.unfilled_placeholders,
     fargate.impossible_sizes,
@@ -66,7 +66,7 @@ _THEN: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
 
 
 def find_problems(source: YamlFile, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
-    """Every problem in the order of the file: what reading found, and what the rules find."""
+    """The problems of the reader and of the rules, in the order of the file."""
     view = ProjectFileView(source)
     faults: list[Fault] = []
     for found in (

@@ -1,4 +1,4 @@
-"""When a project runs: schedules without a time, with two, of one name, or of a time that nobody can keep."""
+"""Rules for schedules: time, time zone, name, data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNNAMED = "default"
 
 
 def several_times(view: ProjectFileView) -> Iterator[Fault]:
-    """Schedules with more than one time."""
+    """Schedules with more than one of cron, rate and at."""
     for key_path, schedule in view.schedules():
         kinds = [kind for kind in KINDS if kind in schedule]
         for other in kinds[1:]:
@@ -29,7 +29,7 @@ def several_times(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def names(view: ProjectFileView) -> Iterator[Fault]:
-    """Names that a schedule cannot have."""
+    """Invalid names of schedules."""
     for schedule_path, schedule in view.schedules():
         key_path = (*schedule_path, "name")
         name = schedule.get("name")
@@ -41,7 +41,7 @@ def names(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def expressions(view: ProjectFileView) -> Iterator[Fault]:
-    """Times and time zones that are none; a time in an unknown zone is judged in UTC."""
+    """Invalid expressions and time zones; in an invalid zone, the expression is read in UTC."""
     for key_path, schedule in view.schedules():
         zone = schedule.get("timezone")
         zone_problem = isinstance(zone, str) and timezone_problem(zone)
@@ -54,14 +54,14 @@ def expressions(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def data_names(view: ProjectFileView) -> Iterator[Fault]:
-    """Names in the data of a schedule's runs that no placeholder can have."""
+    """Names under `data` that are invalid for placeholders."""
     for key_path, schedule in view.schedules():
         for name in mapping(schedule.get("data")):
             yield from bad_name((*key_path, "data", name), name, "a placeholder's name", on_key=True)
 
 
 def without_time(view: ProjectFileView) -> Iterator[Fault]:
-    """Schedules with no time."""
+    """Schedules without cron, rate and at."""
     for key_path, schedule in view.schedules():
         if not schedule.keys() & set(KINDS) and not is_misspelt(schedule, key_path, *KINDS):
             message = f"{label(key_path)} has neither `cron`, `rate` nor `at`, expected one of them"
@@ -69,7 +69,7 @@ def without_time(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def repeated_names(view: ProjectFileView) -> Iterator[Fault]:
-    """Names that another schedule has."""
+    """Repeated names of schedules."""
     first: dict[str, int] = {}
     for key_path, schedule in view.schedules():
         name, number = schedule.get("name", _UNNAMED), int(key_path[1])

@@ -1,4 +1,4 @@
-"""Values that are missing, or of another form than the declaration of their key."""
+"""Rules for values: missing, or invalid for the declaration of their key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def missing_values(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def type_errors(view: ProjectFileView, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
-    """What the models complain of: a list for a text, a word that is none of the known ones."""
+    """The models' errors of type and choice: a list for a text, an unknown word."""
     for error in errors:
         is_env_list = error["loc"][-1] == "envs" and isinstance(error["input"], list)
         if error["type"] in _SHAPE_ERRORS and not is_env_list:
@@ -46,7 +46,7 @@ def malformed_texts(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def other_error(source: YamlFile, error: ErrorDetails) -> Fault:
-    """A complaint of the models that no rule knows."""
+    """An error of the models that no rule covers."""
     hint = "docs/reference/project-file.md lists the keys and their values"
     return Fault(_key_path(source, error), error["msg"].lower(), hint)
 
@@ -61,7 +61,7 @@ def invalid_characters(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def unquoted_scalars(view: ProjectFileView) -> Iterator[Fault]:
-    """A bare yes, true or 7 where only a text makes sense."""
+    """An unquoted yes, true or 7 where a text is expected."""
     for key_path, value, declared in _texts(view):
         if (kind := view.source.kind(key_path)) != "text":
             message = f"{label(key_path)} is a {kind}, {value}; expected {declared.key.expected}"
@@ -89,7 +89,7 @@ def _texts(view: ProjectFileView) -> Iterator[tuple[KeyPath, str, Declaration]]:
 
 
 def _key_path(source: YamlFile, error: ErrorDetails) -> KeyPath:
-    """Where in the file; what a model says of the kind of an item is no key of it."""
+    """The key path of an error; steps in `loc` that name a type of pydantic's unions are left out."""
     key_path: KeyPath = ()
     for step in error["loc"]:
         if (*key_path, step) in source.marks:

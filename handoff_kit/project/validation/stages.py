@@ -1,4 +1,4 @@
-"""Stages and their venvs: commands, words, names of variables, requirements."""
+"""Rules for stages and venvs: commands, args, names of variables, requirements."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PLAIN = re.compile(
 
 
 def incomplete_stages(view: ProjectFileView) -> Iterator[Fault]:
-    """Stages without anything to run, with two things to run, or with args for what takes none."""
+    """Stages without command and shell, with both, or with args that have no effect."""
     for key_path, stage in view.stages():
         if "command" in stage and "shell" in stage:
             hint = "keep shell for a line with pipes or redirections, command for one program"
@@ -79,7 +79,7 @@ def unquoted_operators(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def command_lines(view: ProjectFileView) -> Iterator[Fault]:
-    """A command that is more than the name of a program."""
+    """Commands that are more than the name of a program."""
     for key_path, value in view.stage_texts("command"):
         bare = PLACEHOLDER.sub("x", value)
         if any(text not in "*?" for _, text in split_words(bare).operators):
@@ -105,13 +105,13 @@ def _operator(text: str) -> tuple[str, str]:
 
 
 def var_names(view: ProjectFileView) -> Iterator[Fault]:
-    """Names under `vars` that no placeholder can have."""
+    """Names under `vars` that are invalid for placeholders."""
     for name in mapping(view.top("vars")):
         yield from bad_name(("vars", name), name, "a placeholder's name", on_key=True)
 
 
 def env_names(view: ProjectFileView) -> Iterator[Fault]:
-    """Names under `envs`, as a mapping, that no variable can have; and items of the list form that are no mappings."""
+    """Invalid names in the mapping form of `envs`, and items of its list form that are no mappings."""
     for key_path, envs in view.envs():
         for name in mapping(envs):
             yield from bad_name((*key_path, name), name, _AN_ENV, on_key=True)
@@ -122,7 +122,7 @@ def env_names(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def env_items(view: ProjectFileView) -> Iterator[Fault]:
-    """Items of `envs` in list form: without key or value, with a name that no variable can have, or a second time."""
+    """Items in the list form of `envs`: without key or value, with an invalid name, or repeated."""
     known = EnvItem.model_fields
     first: dict[tuple[KeyPath, str], KeyPath] = {}
     for key_path, item in view.env_items():
@@ -140,7 +140,7 @@ def env_items(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def bad_name(key_path: KeyPath, name: str, what: str, *, on_key: bool) -> Iterator[Fault]:
-    """A name that is none; `what` it should be."""
+    """An invalid name; `what` describes a valid one."""
     if is_name(name):
         return
     legal = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
@@ -163,7 +163,7 @@ def declared_venvs(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def stage_venvs(view: ProjectFileView) -> Iterator[Fault]:
-    """What a stage names as its venv: a declared one, or a path where one may lie."""
+    """Venvs of stages that are undeclared, or invalid paths."""
     known = tuple(view.venvs())
     for key_path, value in view.stage_texts("venv"):
         if "/" in value:
@@ -178,7 +178,7 @@ def stage_venvs(view: ProjectFileView) -> Iterator[Fault]:
 
 
 def installs(view: ProjectFileView) -> Iterator[Fault]:
-    """What a stage installs, and that nothing else says what goes there."""
+    """Invalid `installs`, and those whose venv has other requirements."""
     declared = {f"venv/{name}": name for name in view.venvs()}
     for stage_path, stage in view.stages():
         key_path, directory = (*stage_path, "installs"), as_directory(stage.get("venv"))
@@ -225,7 +225,7 @@ def _bad_path(key_path: KeyPath, value: str) -> Iterator[Fault]:
 
 
 def bad_requirement(key_path: KeyPath, word: str) -> Iterator[Fault]:
-    """What pip would not take for a package."""
+    """A text that is not a requirement."""
     if word.lstrip().startswith("-"):
         message = f"found the pip option {shorten(word)}, expected a requirement"
         yield Fault(key_path, message, "name packages only: tap-jsonl, or tap-jsonl>=1.2")
@@ -235,7 +235,7 @@ def bad_requirement(key_path: KeyPath, word: str) -> Iterator[Fault]:
 
 
 def bad_install(key_path: KeyPath, line: str) -> Iterator[Fault]:
-    """A line that is not `pip install` and packages."""
+    """A line that is not `pip install` with requirements only."""
     words = requirements_of(line)
     if not words:
         message = f"`{shorten(line)}` installs nothing we know, expected pip install and packages"
