@@ -64,7 +64,7 @@ def plan_run(
     """A run with local params; ProjectError for what can be known to be wrong before the runtime starts."""
     command = RUN if command == "default" else command
     if params:
-        document = documents.read(params, place)
+        document = documents.read_params_file(params, place)
     else:
         loaded = projects.load_project(place.file, place.shown)
         documents.check_functions(place)

@@ -44,7 +44,7 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
         print_progress(warning)
     for pipe in shell_lines.unguarded_pipes(place, loaded, os.environ):
-        print_progress(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
+        print_progress(f"note: {pipe.display_path}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
     for problem in find_image_problems(place, loaded):
         print_progress(f"note: for an image: {problem.message}\nhint: {problem.hint}")
     options.warn_of_git(place)

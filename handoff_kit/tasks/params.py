@@ -42,7 +42,7 @@ def push_params(
 
     place, loaded = options.load_project(c, project)
     if params:
-        document = documents.read(Path.cwd() / params, place)
+        document = documents.read_params_file(Path.cwd() / params, place)
     else:
         documents.check_functions(place)
         document = documents.params_document(place, loaded, options.parse_environment(environment, os.environ))

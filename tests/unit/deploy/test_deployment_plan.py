@@ -250,7 +250,7 @@ def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
     places = checkout(tmp_path, a="commands: 1\n", b="commands: [{command: date}]\n", c="foo: 1\n")
     with pytest.raises(ProjectFileError) as raised:
         desired_projects(places, "dev", {})
-    assert [problem.where for problem in raised.value.problems] == [
+    assert [problem.display_path for problem in raised.value.problems] == [
         "projects/a/project.yml",
         *["projects/c/project.yml"] * 2,
     ]

@@ -50,4 +50,4 @@ def test_pipes_are_named_where_no_shell_has_pipefail(
         shell_lines.unguarded_pipes(place, load_project(place.file, place.shown), {"PATH": str(tmp_path / "bin")})
     )
     assert [(each.line, each.column) for each in problems] == found
-    assert {(each.where, each.message) for each in problems} <= {(place.shown, MESSAGE)}
+    assert {(each.display_path, each.message) for each in problems} <= {(place.shown, MESSAGE)}

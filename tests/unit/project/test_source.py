@@ -102,7 +102,9 @@ def test_kind_of_unquoted_scalars() -> None:
         ),
         pytest.param("a: b: c\n", "1:5: found a colon where no key can be", id="two colons"),
         pytest.param(
-            "commands\n  - command: x\n", "1:1: `commands` stands alone, expected a key and a colon", id="no colon"
+            "commands\n  - command: x\n",
+            "1:1: `commands` is alone on its line, expected a key and a colon",
+            id="no colon",
         ),
         pytest.param("a: 'x\nb: c\n", "1:4: the quote that opens here is never closed", id="open quote"),
         pytest.param(
@@ -118,7 +120,7 @@ def test_kind_of_unquoted_scalars() -> None:
         pytest.param(
             "a:\n  - b: c\n   d: e\n", "3:4: this line does not line up with those above it", id="indentation"
         ),
-        pytest.param("a: *.csv\n", "1:4: *.csv is an alias of nothing: no &.csv stands above it", id="unknown alias"),
+        pytest.param("a: *.csv\n", "1:4: *.csv is an alias of nothing: there is no &.csv above it", id="unknown alias"),
         pytest.param("a: %Y\n", "1:4: a value cannot begin with % in YAML", id="percent"),
         pytest.param(
             'a: "\\q"\n', "1:6: a backslash in double quotes begins an escape that YAML does not know", id="escape"
