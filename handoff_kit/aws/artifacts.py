@@ -53,7 +53,7 @@ def download_directory(place: ProjectPaths, run: str) -> Path:
 def download_artifacts(stack: Target, run: str, target: Path) -> None:
     """Download all artifacts into a directory; AWSError unless each arrives complete and with its checksum."""
     with translate_store_errors():
-        transfer.fetch(stack.clients, place_below(stack, artifacts_prefix(stack, run)), str(target))
+        transfer.fetch(stack.session, place_below(stack, artifacts_prefix(stack, run)), str(target))
 
 
 def current_artifacts(stack: Target) -> list[Item]:

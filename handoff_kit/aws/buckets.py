@@ -17,11 +17,11 @@ CREATED_BY = "aws:cloudformation:stack-name"
 """A tag that only CloudFormation can set."""
 
 
-def bucket_exists(clients: Session, bucket: str, account: str) -> bool:
+def bucket_exists(session: Session, bucket: str, account: str) -> bool:
     """Whether the bucket exists; AWSError for one of another account."""
     try:
         with translate_store_errors():
-            found = clients.call_unless(NO_BUCKET, S3, "head_bucket", Bucket=bucket, ExpectedBucketOwner=account)
+            found = session.call_unless(NO_BUCKET, S3, "head_bucket", Bucket=bucket, ExpectedBucketOwner=account)
     except AWSError as error:
         # S3 answers 403 alike for another account's bucket and for a missing permission
         if "403" not in error.message and "Forbidden" not in error.message:
@@ -34,10 +34,10 @@ def bucket_exists(clients: Session, bucket: str, account: str) -> bool:
     return found is not None
 
 
-def is_created_by(clients: Session, bucket: str, stack: str) -> bool:
+def is_created_by(session: Session, bucket: str, stack: str) -> bool:
     """Whether a stack of this name created the bucket, by its tags."""
     with translate_store_errors():
-        answer = clients.call_unless(UNTAGGED, S3, "get_bucket_tagging", Bucket=bucket) or {}
+        answer = session.call_unless(UNTAGGED, S3, "get_bucket_tagging", Bucket=bucket) or {}
     tags = {one["Key"]: one["Value"] for one in answer.get("TagSet", ())}
     return stack in (tags.get(CREATED_BY), tags.get(BUCKET_MARK))
 
@@ -75,14 +75,14 @@ class StoredObjects:
         return f"s3://{self.bucket}/{self.prefix}: {more}{objects}, {versions}, {self.bytes:,} bytes{unfinished}"
 
 
-def read_stored_objects(clients: Session, bucket: str, prefix: str, *, whole: bool) -> StoredObjects | None:
+def read_stored_objects(session: Session, bucket: str, prefix: str, *, whole: bool) -> StoredObjects | None:
     """Count objects, with `whole` to the end; None where there is no bucket."""
     request = {"Bucket": bucket, "Prefix": prefix}
     with translate_store_errors():
-        uploads = clients.call_unless(NO_BUCKET, S3, "list_multipart_uploads", **request)
+        uploads = session.call_unless(NO_BUCKET, S3, "list_multipart_uploads", **request)
         if uploads is None:
             return None
-        pages = list(islice(clients.pages(S3, "list_object_versions", **request), None if whole else MOST_PAGES))
+        pages = list(islice(session.pages(S3, "list_object_versions", **request), None if whole else MOST_PAGES))
     found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return StoredObjects(
         bucket,

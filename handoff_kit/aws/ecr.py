@@ -16,11 +16,11 @@ ECR = "ecr"
 NO_IMAGE = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
-def image_digest(clients: Session, repository: str, tag: str) -> str | None:
+def image_digest(session: Session, repository: str, tag: str) -> str | None:
     """The digest of a tag (sha256:...), which a push sets last; None where there is none."""
     request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with translate_store_errors():
-        found = clients.call_unless(NO_IMAGE, ECR, "describe_images", **request)
+        found = session.call_unless(NO_IMAGE, ECR, "describe_images", **request)
     return str(found["imageDetails"][0]["imageDigest"]) if found and found["imageDetails"] else None
 
 

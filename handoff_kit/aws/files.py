@@ -21,7 +21,7 @@ def compare_files(stack: Target, place: ProjectPaths) -> UploadPlan:
     """The local files against those stored."""
     local, notes = _local(place)
     with translate_store_errors():
-        return transfer.plan(stack.clients, local, place_below(stack, s3_keys.files(stack.name)))._replace(notes=notes)
+        return transfer.plan(stack.session, local, place_below(stack, s3_keys.files(stack.name)))._replace(notes=notes)
 
 
 def plan_first_upload(place: ProjectPaths) -> UploadPlan:

@@ -21,7 +21,7 @@ def place_below(stack: Target, prefix: str) -> Place:
 def list_objects(stack: Target, prefix: str) -> list[Item]:
     """The objects below a prefix."""
     with translate_store_errors():
-        return list(transfer.list_items(stack.clients, place_below(stack, prefix)))
+        return list(transfer.list_items(stack.session, place_below(stack, prefix)))
 
 
 def table_below(stack: Target, prefix: str) -> str:

@@ -71,7 +71,7 @@ def get_params(stack: Target, version: int | None = None) -> StoredParams:
         return found
     what = "no params found" if version is None else f"no version {version} found"
     hint = f"invoke params.push {stack.options}" if version is None else f"invoke params.history {stack.options}"
-    message = f"parameter {stack.parameter}: {what} in region {stack.clients.region}"
+    message = f"parameter {stack.parameter}: {what} in region {stack.session.region}"
     raise AWSError(message, hint if version else f"store them: {hint}")
 
 
@@ -347,7 +347,7 @@ def params_history(stack: Target) -> str:
     request = {"Name": stack.parameter, "MaxResults": PAGE_SIZE}
     pages = list(stack.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
     if not pages:
-        message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
+        message = f"parameter {stack.parameter}: no params found in region {stack.session.region}"
         raise AWSError(message, f"store them: invoke params.push {stack.options}")
     rows = [_row(version) for page in pages for version in page["Parameters"]]
     return table(HEAD, reversed(rows), right=("VERSION",))

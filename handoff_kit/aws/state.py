@@ -183,5 +183,5 @@ def run_in_progress(stack: Target) -> str | None:
 def lock_holder(stack: Target) -> str | None:
     """The id of the run that holds the lock of the project; AWSError where the lock cannot be read."""
     with translate_store_errors():
-        found = lease.read_lease(stack.clients, stack.bucket, stack.name)
+        found = lease.read_lease(stack.session, stack.bucket, stack.name)
     return None if found is None or lease.is_free(found) else str(found.claim.get("run_id", "?"))

@@ -90,8 +90,8 @@ def _project_tasks(place: ProjectPaths, loaded: Project, environment: str) -> Pr
     if resource_names.named_bucket(os.environ, own, place.shown):  # a note if it is deployed with another one
         stack = target_from_project(place, name, os.environ, print_progress, own=own)
         return tasks_of_project(stack, loaded.deploy)
-    clients = open_session(os.environ, print_progress)
-    stack = target_by_name(place, name, os.environ, clients, "")
+    session = open_session(os.environ, print_progress)
+    stack = target_by_name(place, name, os.environ, session, "")
     if resource_names.stack_from_environment(os.environ):
         check_params_owner(stack)
     return tasks_of_project(stack, loaded.deploy)

@@ -552,7 +552,7 @@ def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
 
 def cluster_of(desk: Desk) -> ProjectTasks:
     """The tasks of the desk's project, for a test that calls us itself."""
-    stack = Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.clients())
+    stack = Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.session())
     known = Hints(stack.options, f"projects/{desk.name}/project.yml", desk.stack, stop_timeout=0)
     return ProjectTasks(stack, CLUSTER, known)
 

@@ -104,14 +104,14 @@ def check_size(step: DeployStack) -> None:
         raise AWSError(found, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
 
 
-def template_argument(step: DeployStack, clients: Session) -> dict[str, str]:
+def template_argument(step: DeployStack, session: Session) -> dict[str, str]:
     """TemplateBody, or TemplateURL of the template, which is uploaded to the bucket first."""
     content = step.template.encode()
     if len(content) <= MAX_BYTES:
         return {"TemplateBody": step.template}
-    clients.call(S3, "put_object", Bucket=step.bucket, Key=template_key(step), Body=content, ContentType="text/yaml")
-    suffix = resource_names.domain(clients.region)
-    return {"TemplateURL": f"https://s3.{clients.region}.{suffix}/{step.bucket}/{template_key(step)}"}
+    session.call(S3, "put_object", Bucket=step.bucket, Key=template_key(step), Body=content, ContentType="text/yaml")
+    suffix = resource_names.domain(session.region)
+    return {"TemplateURL": f"https://s3.{session.region}.{suffix}/{step.bucket}/{template_key(step)}"}
 
 
 def template_key(step: DeployStack) -> str:

@@ -46,7 +46,7 @@ class PollPolicy:
 class StackContext:
     """Session, console, polling policy and `--yes` of a stack operation; `again` is the command to run it again."""
 
-    clients: Session
+    session: Session
     say: Say
     waiting: PollPolicy
     yes: bool
@@ -60,7 +60,7 @@ def follow_events(stack: StackDescription, marker: str, context: StackContext) -
         seen = _show_until_ended(stack, marker, context)
         last = _last_of_stack(seen)
         if last is None:  # an operation without events; the stack has the last word
-            found = describe_stack(context.clients, stack.id)
+            found = describe_stack(context.session, stack.id)
             status = found.status if found else "DELETE_COMPLETE"
         else:
             status = last.status
@@ -86,14 +86,14 @@ def _show_until_ended(stack: StackDescription, marker: str, context: StackContex
     quiet = absent = 0
     with event_view(stack.name, context.say) as view:
         for _ in context.waiting.looks():
-            new = events_since(context.clients, stack.id, seen[-1].id if seen else marker)
+            new = events_since(context.session, stack.id, seen[-1].id if seen else marker)
             view.update(new)
             seen += new
             quiet = 0 if new else quiet + 1
             last = _last_of_stack(seen)
             if quiet <= QUIET_POLLS and (last is None or last.in_progress):
                 continue
-            found = describe_stack(context.clients, stack.id)
+            found = describe_stack(context.session, stack.id)
             absent = 0 if found else absent + 1
             # a deleted stack is still found by its ARN: one that is not found now is deleted only where an event
             # says so, or where it stays absent

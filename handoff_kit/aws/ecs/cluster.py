@@ -110,11 +110,11 @@ def tasks_of_project(stack: Target, deploy: Deploy) -> ProjectTasks:
 
 def describe_network(stack: Target, deploy: Deploy) -> TaskNetwork:
     """The network a new task is started in; AWSError where the project is not deployed."""
-    task = describe_existing(stack.clients, stack.name)
+    task = describe_existing(stack.session, stack.name)
     if task is None or "TaskDefinition" not in task.outputs:
         raise not_deployed_error(stack, task)
     shared_name = resource_names.shared_stack(stack.environment)
-    shared = describe_existing(stack.clients, shared_name) if needs_shared_stack(deploy, bucket=True) else None
+    shared = describe_existing(stack.session, shared_name) if needs_shared_stack(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
     outputs = shared.outputs if shared else {}
     found = resolve_network(deploy, clusters, outputs, task.outputs, resource_names.cluster(stack.environment))
@@ -126,7 +126,7 @@ def describe_network(stack: Target, deploy: Deploy) -> TaskNetwork:
 
 def not_deployed_error(stack: Target, task: StackDescription | None = None) -> AWSError:
     """The error for a project without a task definition."""
-    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(stack.clients)}"
+    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(stack.session)}"
     return AWSError(
         f"stack {stack.name}: found {where}, expected the project deployed", f"invoke deploy {stack.options}"
     )

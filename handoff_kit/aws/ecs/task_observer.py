@@ -42,13 +42,13 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
     run = next((found[1] for found in map(RUN_LINE.match, texts) if found), "")
     if not run:
         return StoredRun("its log names no run" if texts else "it has no log")
-    stack = describe_existing(cluster.stack.clients, cluster.stack.name)
+    stack = describe_existing(cluster.stack.session, cluster.stack.name)
     bucket = stack.parameters.get("Bucket") if stack else None
     if bucket is None:
         return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")
     record = _read_record(cluster, bucket, run)
     with translate_store_errors():
-        lock = lease.read_lease(cluster.stack.clients, bucket, cluster.stack.name)
+        lock = lease.read_lease(cluster.stack.session, bucket, cluster.stack.name)
     if stored := _stored_run(cluster, run, record, lock):
         return stored
     tail = LogTail(cluster.stack, cluster.log_group, stream, last=LAST_LINES)
@@ -60,7 +60,7 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
 def _read_record(cluster: ProjectTasks, bucket: str, run: str) -> Mapping[str, Any]:
     """The record of a run; empty where there is none, or a damaged one."""
     with translate_store_errors():
-        found = cluster.stack.clients.read(bucket, f"{s3_keys.run(cluster.stack.name, run)}run.json")
+        found = cluster.stack.session.read(bucket, f"{s3_keys.run(cluster.stack.name, run)}run.json")
     try:
         record = json.loads(found[0]) if found else {}
     except ValueError:

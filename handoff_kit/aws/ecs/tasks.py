@@ -68,7 +68,7 @@ def _list(cluster: ProjectTasks, status: str) -> list[str]:
     request = {"cluster": cluster.name, "family": cluster.family, "desiredStatus": status}
     pages = list(cluster.stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request))
     if not pages:
-        where = f"cluster {cluster.name}: found none in {describe_location(cluster.stack.clients)}"
+        where = f"cluster {cluster.name}: found none in {describe_location(cluster.stack.session)}"
         raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
     return [arn for page in pages for arn in page["taskArns"]]
 

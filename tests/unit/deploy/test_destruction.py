@@ -209,7 +209,7 @@ REMOVE = ApiCalls((ApiCall("delete 2 versions below s3://b/p/", "s3", "delete_ob
 )
 def test_what_aws_keeps_is_told(answer: dict[str, Any] | None, expected: str | None) -> None:
     said: list[str] = []
-    target = replace(STACK, clients=cast("Any", Answering(answer)))
+    target = replace(STACK, session=cast("Any", Answering(answer)))
     if expected is None:
         apply((REMOVE,), target, ApplyOptions(said.append))
         assert said == ["delete 2 versions below s3://b/p/"]
