@@ -219,7 +219,7 @@ def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
 
 def _call(call: ApiCall, session: Session) -> None:
     allowed = CONDITION_FAILED if call.race else ALREADY_GONE
-    answer = session.call_unless(allowed, call.service, call.operation, **call.request)
+    answer = session.call(call.service, call.operation, allow=allowed, **call.request)
     if answer is None and call.race:
         raise AWSError(call.race.message, call.race.hint)
     if refused := _not_deleted(answer or {}):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +19,7 @@ def image_digest(session: Session, repository: str, tag: str) -> str | None:
     """The digest of a tag (sha256:...), which a push sets last; None where there is none."""
     request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with translate_store_errors():
-        found = session.call_unless(NO_IMAGE, ECR, "describe_images", **request)
+        found = session.call(ECR, "describe_images", allow=NO_IMAGE, **request)
     return str(found["imageDetails"][0]["imageDigest"]) if found and found["imageDetails"] else None
 
 
@@ -59,16 +58,17 @@ def read_images(stack: Target, repository: str) -> StoredImages | None:
 
 def plan_image_deletion(images: StoredImages) -> tuple[ApiCalls, ...]:
     """The calls that delete them all, manifest lists first."""
-    kinds = (images.lists, images.plain)
-    return tuple(ApiCalls(tuple(_calls(images.repository, digests))) for digests in kinds if digests)
+    steps = []
+    for digests in filter(None, (images.lists, images.plain)):
+        calls = []
+        for start in range(0, len(digests), IMAGES_PER_CALL):
+            some = [{"imageDigest": digest} for digest in digests[start : start + IMAGES_PER_CALL]]
+            description = f"delete {plural(len(some), 'image')} of repository {images.repository}"
+            request = {"repositoryName": images.repository, "imageIds": some}
+            calls.append(ApiCall(description, ECR, "batch_delete_image", request))
+        steps.append(ApiCalls(tuple(calls)))
+    return tuple(steps)
 
 
 def _is_list(image: Any) -> bool:  # noqa: ANN401  # as boto3 hands it over
     return any(mark in image.get("imageManifestMediaType", "") for mark in LISTS)
-
-
-def _calls(repository: str, digests: Sequence[str]) -> Iterable[ApiCall]:
-    for start in range(0, len(digests), IMAGES_PER_CALL):
-        some = [{"imageDigest": digest} for digest in digests[start : start + IMAGES_PER_CALL]]
-        what = f"delete {plural(len(some), 'image')} of repository {repository}"
-        yield ApiCall(what, ECR, "batch_delete_image", {"repositoryName": repository, "imageIds": some})

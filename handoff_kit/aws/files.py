@@ -40,18 +40,16 @@ def _local(place: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
 
 def plan_files_push(stack: Target, plan: UploadPlan, *, prune: bool = False) -> tuple[UploadFiles | DeleteObjects, ...]:
     """The steps that upload what differs, and with `prune` delete stored files that are not here."""
-    notes = plan.notes if prune or not plan.gone else (*plan.notes, *_stored_only(stack, plan))
-    upload = UploadFiles(stack.bucket, s3_keys.files(stack.name), plan.send, notes)
-    deletion = DeleteObjects(stack.bucket, tuple(item.key for item in plan.gone))
-    return (upload, deletion) if prune else (upload,)
-
-
-def _stored_only(stack: Target, plan: UploadPlan) -> tuple[str, str]:
-    count = len(plan.gone)
-    names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
-    more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
-    what = f"{count} stored file{'s are' if count > 1 else ' is'} not here any more"
-    return f"note: {what}: {names}{more}", f"hint: to delete them: invoke files.push --prune {stack.options}"
+    prefix, notes, count = s3_keys.files(stack.name), plan.notes, len(plan.gone)
+    if prune:
+        deletion = DeleteObjects(stack.bucket, tuple(item.key for item in plan.gone))
+        return UploadFiles(stack.bucket, prefix, plan.send, notes), deletion
+    if plan.gone:
+        names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
+        more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
+        note = f"note: {count} stored file{'s are' if count > 1 else ' is'} not here any more: {names}{more}"
+        notes = (*notes, note, f"hint: to delete them: invoke files.push --prune {stack.options}")
+    return (UploadFiles(stack.bucket, prefix, plan.send, notes),)
 
 
 def no_upload_note(plan: UploadPlan, place: ProjectPaths) -> str:

@@ -70,6 +70,14 @@ class HistoryQuery:
         """The query for one environment."""
         return replace(self, environment=environment)
 
+    def matches(self, line: HistoryLine) -> bool:
+        """Whether a run is one of the query, but for the number of runs."""
+        return (
+            str(line.get("started_at")) >= self.since
+            and not (self.failed and line.get("outcome") in SUCCEEDED)
+            and self.environment in (None, line.get("environment"))
+        )
+
 
 def local_history(place: ProjectPaths, say: Say) -> HistorySource:
     """The runs on this machine; where there is no index yet, the last one by its record."""
@@ -110,8 +118,8 @@ def stored_history(stack: Target, say: Say) -> HistorySource:
     days = tuple(item.path.removesuffix(SUFFIX) for item in list_objects(stack, prefix))
 
     def read(day: str) -> bytes:
-        found = stack.call_unless(
-            ("NoSuchKey",), S3, "get_object", Bucket=stack.bucket, Key=s3_keys.history(stack.name, day)
+        found = stack.call(
+            S3, "get_object", allow=("NoSuchKey",), Bucket=stack.bucket, Key=s3_keys.history(stack.name, day)
         )
         return bytes(found["Body"].read()) if found else b""
 
@@ -134,7 +142,7 @@ def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
         for day, content in zip(some, source.read(some), strict=True):
             lines = _parse(content, f"{source.where}{day}{SUFFIX}", source.say)
             last = {line["run_id"]: line for line in lines}  # a later line of a run corrects an earlier one
-            matching = [line for line in last.values() if _matches(line, query)]
+            matching = [line for line in last.values() if query.matches(line)]
             found += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
         if query.last is not None and len(found) >= query.last:
             return found[: query.last]
@@ -156,34 +164,25 @@ def _parse(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
         say(f"note: {where}: line {number} cannot be read ({wrong}){others}: skipped")
 
 
-def _matches(line: HistoryLine, query: HistoryQuery) -> bool:
-    return (
-        str(line.get("started_at")) >= query.since
-        and not (query.failed and line.get("outcome") in SUCCEEDED)
-        and query.environment in (None, line.get("environment"))
-    )
-
-
 def runs_table(found: Iterable[HistoryLine]) -> str:
     """A table of runs; empty where there is none."""
-    rows = [_row(line) for line in found]
+    rows = []
+    for line in found:
+        outcome = str(line.get("outcome"))
+        rows.append(
+            (
+                f"{str(line.get('started_at'))[:19]}Z",
+                str(line.get("trigger") or "-"),
+                outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
+                str(line.get("culprit") or "-"),
+                duration(line.get("seconds")),
+                count(line.get("rows")),
+                str(line.get("attempt") or "-"),
+                "replaced" if line.get("state_replaced") else "unchanged",
+                str(line["run_id"]),
+            )
+        )
     return table(RUN_COLUMNS, rows, right=NUMBER_COLUMNS) if rows else ""
-
-
-def _row(line: HistoryLine) -> tuple[str, ...]:
-    replaced = "replaced" if line.get("state_replaced") else "unchanged"
-    outcome = str(line.get("outcome"))
-    return (
-        f"{str(line.get('started_at'))[:19]}Z",
-        str(line.get("trigger") or "-"),
-        outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
-        str(line.get("culprit") or "-"),
-        duration(line.get("seconds")),
-        count(line.get("rows")),
-        str(line.get("attempt") or "-"),
-        replaced,
-        str(line["run_id"]),
-    )
 
 
 def command_after_history(found: Sequence[HistoryLine], source: HistorySource, options: str) -> str:
@@ -279,7 +278,7 @@ def stored_run(stack: Target, run: str) -> RecordedRun:
 def _get_object(stack: Target, key: str, **more: str) -> bytes | None:
     """An object; None where there is none, or a range of an empty one is requested (416)."""
     codes = ("NoSuchKey", "InvalidRange", "416")
-    found = stack.call_unless(codes, S3, "get_object", Bucket=stack.bucket, Key=key, **more)
+    found = stack.call(S3, "get_object", allow=codes, Bucket=stack.bucket, Key=key, **more)
     return bytes(found["Body"].read()) if found else None
 
 

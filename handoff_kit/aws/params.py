@@ -104,7 +104,7 @@ def check_params_owner(stack: Target) -> None:
 
 def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
     name = stack.parameter if version is None else f"{stack.parameter}:{version}"
-    answer = stack.call_unless(absent, SSM, "get_parameter", Name=name, WithDecryption=True)
+    answer = stack.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
     if answer is None:
         return None
     where = f"parameter {stack.parameter}"
@@ -219,7 +219,7 @@ def push_params(push: StoreParams, stack: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        answer = stack.call_unless(PARAMETER_EXISTS, push.change.service, push.change.operation, **push.change.request)
+        answer = stack.call(push.change.service, push.change.operation, allow=PARAMETER_EXISTS, **push.change.request)
         if answer:
             say(push.change.description)
         push = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
@@ -257,18 +257,14 @@ def mask_document(params: Params) -> dict[str, Any]:
     settings += [item for stage in pipeline.stages for item in stage.envs.items()]
     names = {pipeline.project, pipeline.environment, *(stage.name for stage in pipeline.stages)}
     hidden = masking.build_mask(params.files, settings, names)
-    files = [{"name": file.name, "value": _starred(file.value)} for file in params.files]
-    shown = hidden.value(params.document["pipeline"])
-    return {**params.document, "pipeline": shown, "files": files}
-
-
-def _starred(text: str) -> str:
-    """The keys of JSON stay readable; of anything else nothing does."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return STARS
-    return json.dumps(_stars_for(found), ensure_ascii=False)
+    files = []
+    for file in params.files:
+        try:
+            value = json.dumps(_stars_for(json.loads(file.value)), ensure_ascii=False)  # keys stay readable
+        except (ValueError, RecursionError):
+            value = STARS
+        files.append({"name": file.name, "value": value})
+    return {**params.document, "pipeline": hidden.value(params.document["pipeline"]), "files": files}
 
 
 def _stars_for(value: object) -> object:
@@ -289,16 +285,17 @@ def compare_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple
 
 def format_params_diff(found: Sequence[ParamsDifference], kept: Sequence[str] = ()) -> str:
     """One line a key: + only here, - only stored, ~ stored and another one here; = a stored file a push keeps."""
-    return "".join(
-        f"{line}\n" for line in (*map(_format_difference, found), *(f"= .local/{name}  stored only" for name in kept))
-    )
-
-
-def _format_difference(each: ParamsDifference) -> str:
-    key = safe_name(each.key)
-    if each.stored is None:
-        return f"+ {key}  {each.local}"
-    return f"- {key}  {each.stored}" if each.local is None else f"~ {key}  {each.stored} -> {each.local}"
+    lines = []
+    for each in found:
+        key = safe_name(each.key)
+        if each.stored is None:
+            lines.append(f"+ {key}  {each.local}")
+        elif each.local is None:
+            lines.append(f"- {key}  {each.stored}")
+        else:
+            lines.append(f"~ {key}  {each.stored} -> {each.local}")
+    lines += [f"= .local/{name}  stored only" for name in kept]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _hash(value: str | None) -> str | None:
@@ -306,6 +303,10 @@ def _hash(value: str | None) -> str | None:
 
 
 def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The values of a document by their keys.
+
+    A config file is one text, and where it is a JSON object its leaves too: the text counts where they are equal.
+    """
     pipeline = document["pipeline"]
     for name, value in pipeline.items():
         if name == "stages":
@@ -315,19 +316,15 @@ def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         else:
             yield from _leaves(name, value)
     for file in document.get("files", ()):
-        yield from _keyed_file(f".local/{file['name']}", file["value"])
-
-
-def _keyed_file(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """The text as a whole, and where it is a JSON object its leaves too: the text then counts where they are equal."""
-    yield name, text
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    if isinstance(found, dict):
-        for key, value in found.items():
-            yield from _leaves(f"{name}{LEAF_SEPARATOR}{key}", value)
+        path = f".local/{file['name']}"
+        yield path, file["value"]
+        try:
+            content = json.loads(file["value"])
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(content, dict):
+            for key, value in content.items():
+                yield from _leaves(f"{path}{LEAF_SEPARATOR}{key}", value)
 
 
 def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
@@ -349,11 +346,10 @@ def params_history(stack: Target) -> str:
     if not pages:
         message = f"parameter {stack.parameter}: no params found in region {stack.session.region}"
         raise AWSError(message, f"store them: invoke params.push {stack.options}")
-    rows = [_row(version) for page in pages for version in page["Parameters"]]
+    rows = []
+    for version in (version for page in pages for version in page["Parameters"]):
+        user = str(version.get("LastModifiedUser") or "-")
+        user = user.rpartition(":")[2] if user.startswith("arn:") else user
+        tier = version.get("Tier", "Standard").lower()
+        rows.append((str(version["Version"]), timestamp(version["LastModifiedDate"]), user, tier))
     return table(HEAD, reversed(rows), right=("VERSION",))
-
-
-def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
-    who = str(found.get("LastModifiedUser") or "-")
-    name = who.rpartition(":")[2] if who.startswith("arn:") else who
-    return str(found["Version"]), timestamp(found["LastModifiedDate"]), name, found.get("Tier", "Standard").lower()

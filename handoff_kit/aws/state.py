@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
@@ -40,7 +38,7 @@ class State:
 def find_state(stack: Target, version: str = "") -> State | None:
     """The current state, or one version of it; None where there is none."""
     request = {"Bucket": stack.bucket, "Key": s3_keys.state(stack.name), **({"VersionId": version} if version else {})}
-    answer = stack.call_unless(NO_VERSION if version else NO_KEY, S3, "get_object", **request)
+    answer = stack.call(S3, "get_object", allow=NO_VERSION if version else NO_KEY, **request)
     if answer is None:
         return None
     body = answer["Body"].read()
@@ -79,13 +77,11 @@ def state_history(stack: Target) -> str:
     both = (version for page in pages for kind in ("Versions", "DeleteMarkers") for version in page.get(kind, ()))
     versions = [version for version in both if version["Key"] == key]
     versions.sort(key=lambda version: (version["LastModified"], version["IsLatest"]), reverse=True)
-    rows = [_row(version) for version in versions]
+    rows = []
+    for version in versions:
+        what = "cleared" if "ETag" not in version else "current" if version["IsLatest"] else "earlier"
+        rows.append((version["VersionId"], timestamp(version["LastModified"]), count(version.get("Size")), what))
     return table(HEAD, rows, right=("BYTES",)) if rows else ""
-
-
-def _row(version: Mapping[str, Any]) -> tuple[str, ...]:
-    what = "cleared" if "ETag" not in version else "current" if version["IsLatest"] else "earlier"
-    return version["VersionId"], timestamp(version["LastModified"]), count(version.get("Size")), what
 
 
 def require_version(stack: Target, version: str) -> str:

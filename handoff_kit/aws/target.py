@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from handoff_kit.errors import translate_store_errors
 from handoff_runtime import s3_keys
@@ -37,17 +37,13 @@ class Target:
         with translate_store_errors():
             return self.session.bucket_owner()
 
-    def call(self, service: str, operation: str, **request: object) -> dict[str, Any]:
-        """Call an operation by the name of boto3's method; AWSError when it stays refused."""
-        with translate_store_errors():
-            return cast("dict[str, Any]", self.session.call(service, operation, **request))
+    def call(self, service: str, operation: str, *, allow: Collection[str] = (), **request: object) -> Any:  # noqa: ANN401
+        """Call an operation by the name of boto3's method; AWSError when it stays refused.
 
-    def call_unless(
-        self, codes: Collection[str], service: str, operation: str, **request: object
-    ) -> dict[str, Any] | None:
-        """Call an operation; None where AWS answers with one of these codes or statuses."""
+        None where AWS answers with one of the codes or statuses in `allow`.
+        """
         with translate_store_errors():
-            return cast("dict[str, Any] | None", self.session.call_unless(codes, service, operation, **request))
+            return self.session.call(service, operation, allow=allow, **request)
 
     def pages(
         self, service: str, operation: str, *, allow: Collection[str] = (), **request: object

@@ -133,7 +133,7 @@ def _has_own_bucket(target: Target, stack: StackDescription | None) -> bool:
     if is_created_by(target.session, target.bucket, target.name):
         return True
     request = {"StackName": target.name, "LogicalResourceId": "Bucket"}
-    answer = target.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stack_resource", **request)
+    answer = target.call(CLOUDFORMATION, "describe_stack_resource", allow=("ValidationError",), **request)
     detail: dict[str, Any] = (answer or {}).get("StackResourceDetail", {})
     return stack is not None and detail.get("PhysicalResourceId") == target.bucket
 

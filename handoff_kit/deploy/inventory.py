@@ -105,5 +105,5 @@ def _log_bytes(target: Target) -> int | None:
 
 
 def _params_version(target: Target) -> int | None:
-    found = target.call_unless(NO_PARAMETER, SSM, "get_parameter", Name=target.parameter)
+    found = target.call(SSM, "get_parameter", allow=NO_PARAMETER, Name=target.parameter)
     return int(found["Parameter"]["Version"]) if found else None

@@ -105,7 +105,7 @@ def _with_signals(cluster: ProjectTasks, prompt: InterruptPrompt, say: Say) -> t
             raise InterruptedRunError(prompt.exit_code, hint)
 
     stack = cluster.stack
-    attended = replace(stack, session=stack.session.beside(pause=prompt.pause))
+    attended = replace(stack, session=stack.session.with_options(pause=prompt.pause))
     return replace(cluster, stack=attended), TaskHooks(say, prompt.pause, time.monotonic, check)
 
 

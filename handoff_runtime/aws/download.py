@@ -162,7 +162,7 @@ def _get(sink: Download, start: int, end: int, etag: str) -> Any | None:
     request = {"Bucket": sink.source.bucket, "Key": sink.source.key}
     if etag:
         request |= {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
-    return sink.session.call_unless(CHANGED, S3, "get_object", **request)
+    return sink.session.call(S3, "get_object", allow=CHANGED, **request)
 
 
 def _copy(sink: Download, body: Any, at: int) -> tuple[int, str]:

@@ -29,7 +29,7 @@ def append_line(session: Session, bucket: str, key: str, line: bytes) -> None:
             return
         added = line if not content or content.endswith(b"\n") else b"\n" + line  # after half of a line
         condition = {"IfMatch": found[1]["ETag"]} if found else {"IfNoneMatch": "*"}
-        if session.call_unless(LOST, S3, "put_object", Bucket=bucket, Key=key, Body=content + added, **condition):
+        if session.call(S3, "put_object", allow=LOST, Bucket=bucket, Key=key, Body=content + added, **condition):
             return
         session.effects.pause(retry.delay(min(attempt, 4)))
     message = f"s3://{bucket}/{key}: written to by others {TRIES} times while a line was to be added"
@@ -62,5 +62,5 @@ def record_killed_runs(session: Session, bucket: str, stack: str, entries: Seque
 
 
 def _sha256(session: Session, bucket: str, key: str) -> str | None:
-    found = session.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=key)
+    found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=key)
     return found.get("Metadata", {}).get(SHA256) if found else None

@@ -172,7 +172,7 @@ def _put(session: Session, lease: Lease) -> Lease | None:
     """Write what it says over what has its ETag (none: over nothing); None when that is no longer so."""
     condition = {"IfMatch": lease.etag} if lease.etag else {"IfNoneMatch": "*"}
     body, began = json.dumps(lease.claim).encode(), time.monotonic()
-    answer = session.call_unless(REFUSED, S3, "put_object", Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
+    answer = session.call(S3, "put_object", allow=REFUSED, Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
 
 

@@ -52,7 +52,7 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
     target = UploadTarget(bucket, s3_keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
     etag = upload(session, path, target, _within(path))
     if etag is None:  # unless what is stored is this very content: our own put, whose answer was lost
-        found = session.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=s3_keys.state(stack))
+        found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=s3_keys.state(stack))
         fd = containment.open_file(path, _within(path))
         try:
             if found and found.get("Metadata", {}).get(SHA256) == read_content(fd).sha256:

@@ -68,7 +68,7 @@ class AwsStore:
         # `_say` is another one at each stage of the run.
         self._session = connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
         # For what is stored whether or not a signal stopped the rest.
-        self._patient = self._session.beside(patience=HEART_PATIENCE, check=retry.no_check)
+        self._patient = self._session.with_options(patience=HEART_PATIENCE, check=retry.no_check)
         self._record: Mapping[str, Any] = {}
         self._entry: Mapping[str, Any] | None = None  # the last line of this run in the history
         self._lease: lease.Lease | None = None

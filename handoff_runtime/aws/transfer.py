@@ -137,7 +137,7 @@ def plan(session: Session, local: Iterable[LocalFile], place: Place) -> UploadPl
             os.close(fd)
         if content.etag == item.etag:
             return True
-        head = session.call_unless(("404",), S3, "head_object", Bucket=place.bucket, Key=item.key)
+        head = session.call(S3, "head_object", allow=("404",), Bucket=place.bucket, Key=item.key)
         return head is not None and head.get("Metadata", {}).get(checksum.SHA256) == content.sha256
 
     same = list(map_concurrently(is_same, known))

@@ -101,10 +101,10 @@ def upload(session: Session, path: str, target: UploadTarget, within: str | None
 
 def _put_object(session: Session, file: OpenFile, target: UploadTarget) -> Any | None:
     content = file.content
-    return session.call_unless(
-        LOST if target.condition else (),
+    return session.call(
         S3,
         "put_object",
+        allow=LOST if target.condition else (),
         Bucket=target.bucket,
         Key=target.key,
         Body=FileSlice(file.fd, 0, content.size),
@@ -130,8 +130,8 @@ def _put_parts(session: Session, file: OpenFile, target: UploadTarget) -> Any | 
     try:
         done = {"Parts": list(map_concurrently(put_part, range(1, len(file.content.parts) + 1), WORKERS))}
         codes = LOST if target.condition else ()
-        complete = session.call_unless(
-            codes, S3, "complete_multipart_upload", **place, MultipartUpload=done, **target.condition
+        complete = session.call(
+            S3, "complete_multipart_upload", allow=codes, **place, MultipartUpload=done, **target.condition
         )
     except BaseException:
         _abandon(session, place)

@@ -437,13 +437,10 @@ class Cut:
         return getattr(self._session, name)
 
     def call(self, service: str, operation: str, **request: Any) -> Any:
-        return self.call_unless((), service, operation, **request)
-
-    def call_unless(self, codes: Any, service: str, operation: str, **request: Any) -> Any:
         cut = self._is_cut(operation)
         if cut and self._before:
             raise StoreError(f"{operation}: cut")
-        answer = self._session.call_unless(codes, service, operation, **request)
+        answer = self._session.call(service, operation, **request)
         if cut:
             raise StoreError(f"{operation}: cut")
         return answer
@@ -488,8 +485,8 @@ def test_what_should_be_gone_and_is_not_is_an_error(desk: Desk) -> None:
     """A writer nobody knew of: what it stores after all was removed is found by the second look."""
 
     class Writer(Cut):
-        def call_unless(self, codes: Any, service: str, operation: str, **request: Any) -> Any:
-            answer = super().call_unless(codes, service, operation, **request)
+        def call(self, service: str, operation: str, **request: Any) -> Any:
+            answer = super().call(service, operation, **request)
             if operation == "delete_parameter":
                 desk.cloud.put(f"{desk.stack}/late", b"x")
             return answer

@@ -98,7 +98,7 @@ def _create(session: Session, stack: str, name: str, request: Mapping[str, Any])
     """The ids of the change set and of its stack, also where the answer was lost and the retry finds it created."""
     named = {"StackName": stack, "ChangeSetName": name}
     exists = ("AlreadyExistsException",)
-    answer = session.call_unless(exists, CLOUDFORMATION, "create_change_set", **named, ClientToken=name, **request)
+    answer = session.call(CLOUDFORMATION, "create_change_set", allow=exists, **named, ClientToken=name, **request)
     if answer is not None:
         return answer["Id"], answer["StackId"]
     found = session.call(CLOUDFORMATION, "describe_change_set", **named)
@@ -129,17 +129,16 @@ def _validation_errors(session: Session, change_set: str) -> Iterator[str]:
 
 
 def parse_change(change: Mapping[str, Any]) -> StackChange:
-    """A ResourceChange of DescribeChangeSet."""
+    """A ResourceChange of DescribeChangeSet; property paths are dotted: A.0.B for /Properties/A/0/B."""
     action = ACTIONS.get(change["Action"]) or REPLACEMENTS.get(change.get("Replacement", ""), "change")
     retained = "Retain" in change.get("PolicyAction", "")
-    paths = {_property_path(detail.get("Target", {})) for detail in change.get("Details", ())} - {""}
-    return StackChange(action, change["LogicalResourceId"], change["ResourceType"], tuple(sorted(paths)), retained)
-
-
-def _property_path(target: Mapping[str, Any]) -> str:
-    """A dotted path: A.0.B for /Properties/A/0/B."""
-    path = str(target.get("Path", "")).strip("/").removeprefix("Properties/").replace("/", ".")
-    return path or str(target.get("Name") or target.get("Attribute", ""))
+    paths = set[str]()
+    for detail in change.get("Details", ()):
+        target = detail.get("Target", {})
+        path = str(target.get("Path", "")).strip("/").removeprefix("Properties/").replace("/", ".")
+        paths.add(path or str(target.get("Name") or target.get("Attribute", "")))
+    properties = tuple(sorted(paths - {""}))
+    return StackChange(action, change["LogicalResourceId"], change["ResourceType"], properties, retained)
 
 
 def execute_change_set(change_set: ChangeSet, session: Session) -> bool:
@@ -147,7 +146,7 @@ def execute_change_set(change_set: ChangeSet, session: Session) -> bool:
     named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.id}
     request = {"ClientRequestToken": change_set.name, "RetainExceptOnCreate": True}
     codes = (*NOT_EXECUTABLE, ALREADY_EXECUTED)
-    if session.call_unless(codes, CLOUDFORMATION, "execute_change_set", **named, **request) is not None:
+    if session.call(CLOUDFORMATION, "execute_change_set", allow=codes, **named, **request) is not None:
         return True
     stack = describe_stack(session, change_set.stack.id)  # it may have been executed, and the answer lost
     return stack is not None and stack.change_set == change_set.id
@@ -161,10 +160,10 @@ def delete_change_set(change_set: ChangeSet, session: Session) -> None:
 def _delete(session: Session, stack: str, change_set: str, *, creates: bool) -> None:
     """Delete a change set; also its stack, if that is only in review and no other process has a change set for it."""
     gone = ("ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError")
-    session.call_unless(gone, CLOUDFORMATION, "delete_change_set", StackName=stack, ChangeSetName=change_set)
+    session.call(CLOUDFORMATION, "delete_change_set", allow=gone, StackName=stack, ChangeSetName=change_set)
     found = describe_stack(session, stack) if creates else None
     if found is None or found.status != "REVIEW_IN_PROGRESS":
         return
-    listed = session.call_unless(("ValidationError",), CLOUDFORMATION, "list_change_sets", StackName=found.id) or {}
+    listed = session.call(CLOUDFORMATION, "list_change_sets", allow=("ValidationError",), StackName=found.id) or {}
     if all(change_set in (one["ChangeSetId"], one["ChangeSetName"]) for one in listed.get("Summaries", ())):
         session.call(CLOUDFORMATION, "delete_stack", StackName=found.id)

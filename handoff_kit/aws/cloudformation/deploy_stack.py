@@ -187,7 +187,12 @@ def prepare_for_update(step: DeployStack, context: StackContext) -> StackDescrip
         elif stack.status == FAILED_CREATION:
             _delete_failed_creation(stack, context)
         else:
-            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", _hint_for_closed(stack, context.again))
+            name = f"--stack-name {stack.name}"
+            wait = f"aws cloudformation wait stack-delete-complete {name}"
+            hint = f"delete it: aws cloudformation delete-stack {name} && {wait}"
+            if stack.status == "IMPORT_ROLLBACK_FAILED":
+                hint = f"see why: aws cloudformation describe-stack-events {name}"
+            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", f"{hint}; then: {context.again}")
         stack = describe_existing(context.session, step.name, template=True)
     if stack:
         check_owner(stack, step.tags)
@@ -262,11 +267,3 @@ def _delete_failed_creation(stack: StackDescription, context: StackContext) -> N
     confirm(f"delete {what}", context.again or DEPLOY_COMMAND, yes=context.yes)
     context.say(f"delete {what}")
     delete_and_wait(stack, context)
-
-
-def _hint_for_closed(stack: StackDescription, again: str) -> str:
-    name = f"--stack-name {stack.name}"
-    if stack.status == "IMPORT_ROLLBACK_FAILED":
-        return f"see why: aws cloudformation describe-stack-events {name}; then: {again}"
-    wait = f"aws cloudformation wait stack-delete-complete {name}"
-    return f"delete it: aws cloudformation delete-stack {name} && {wait}; then: {again}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from types import TracebackType
@@ -65,27 +65,25 @@ def _without_outputs(found: Sequence[StackChange]) -> Sequence[StackChange]:
 
 def change_warnings(found: Sequence[StackChange]) -> tuple[str, ...]:
     """What is deleted or replaced, and the data that is lost."""
-    resources = [one for one in found if is_resource(one)]
-    notes = [note for one in resources if one.kind in DATA_RESOURCES for note in _data_warnings(one)]
-    names = [one.name for one in resources if one.action == "remove" and one.kind not in DATA_RESOURCES]
+    notes, names = list[str](), list[str]()
+    for one in filter(is_resource, found):
+        data = DATA_RESOURCES.get(one.kind)
+        resource = f"{one.name} ({one.kind})"
+        if data is None:
+            names += [one.name] if one.action == "remove" else []
+        elif one.action == "remove" and one.retained:
+            notes.append(f"note: {resource} leaves the stack, but is retained with the {data} in it")
+        elif one.action == "remove":
+            notes.append(f"warning: {resource} is deleted, and the {data} in it are lost")
+        elif one.action in REPLACEMENT_NOTES:
+            is_certain = one.action == "replace"
+            end = f"; the {data} stay in the old one, which leaves the stack"
+            end = end if one.retained else f", and the {data} in it are lost"
+            notes.append(f"warning: {resource} {'is' if is_certain else 'may be'} replaced by an empty one{end}")
     if names:
         shown = ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
         notes.append(f"warning: {shown} {'is' if len(names) == 1 else 'are'} deleted")
     return tuple(notes)
-
-
-def _data_warnings(one: StackChange) -> Iterator[str]:
-    what, held = f"{one.name} ({one.kind})", DATA_RESOURCES[one.kind]
-    if one.action == "remove" and one.retained:
-        yield f"note: {what} leaves the stack, but is retained with the {held} in it"
-    elif one.action == "remove":
-        yield f"warning: {what} is deleted, and the {held} in it are lost"
-    elif one.action in REPLACEMENT_NOTES:
-        replaced = f"warning: {what} {'is' if one.action == 'replace' else 'may be'} replaced by an empty one"
-        if one.retained:
-            yield f"{replaced}; the {held} stay in the old one, which leaves the stack"
-        else:
-            yield f"{replaced}, and the {held} in it are lost"
 
 
 def event_view(name: str, say: Say) -> AbstractContextManager[View[Iterable[StackEvent]]]:

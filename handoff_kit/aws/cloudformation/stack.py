@@ -59,7 +59,7 @@ def describe_existing(session: Session, name: str, *, template: bool = False) ->
     if not template:
         return found
     with translate_store_errors():
-        answer = session.call_unless(("ValidationError",), CLOUDFORMATION, "get_template", StackName=found.name) or {}
+        answer = session.call(CLOUDFORMATION, "get_template", allow=("ValidationError",), StackName=found.name) or {}
     body = answer.get("TemplateBody", "")
     return replace(found, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
 
@@ -67,7 +67,7 @@ def describe_existing(session: Session, name: str, *, template: bool = False) ->
 def describe_stack(session: Session, name: str) -> StackDescription | None:
     """A stack in any status, by name or ARN; CloudFormation finds a deleted one by its ARN."""
     with translate_store_errors():
-        answer = session.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stacks", StackName=name)
+        answer = session.call(CLOUDFORMATION, "describe_stacks", allow=("ValidationError",), StackName=name)
     return parse_stack(answer["Stacks"][0]) if answer and answer["Stacks"] else None
 
 
@@ -124,22 +124,19 @@ def resolve_images(
 def resolve_buckets(
     values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, session: Session, again: str
 ) -> dict[str, str]:
-    """The parameters as texts; a deployed `stack` keeps its value of a BucketThere."""
-    return {
-        name: _bucket_exists(name, value, stack, session, again) if isinstance(value, ExistingBucket) else value
-        for name, value in values.items()
-    }
-
-
-def _bucket_exists(
-    name: str, value: ExistingBucket, stack: StackDescription | None, session: Session, again: str
-) -> str:
-    if stack is not None:
-        return stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket
-    if not bucket_exists(session, value.bucket, value.account):
-        return "no"
-    if is_created_by(session, value.bucket, value.stack):
-        return "yes"
-    message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
-    use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"
-    raise AWSError(message, f"{use}, then: {again}")
+    """The parameters as texts: an ExistingBucket as yes or no, of which a deployed `stack` keeps its value."""
+    texts: dict[str, str] = {}
+    for name, value in values.items():
+        if not isinstance(value, ExistingBucket):
+            texts[name] = value
+        elif stack is not None:
+            texts[name] = stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket
+        elif not bucket_exists(session, value.bucket, value.account):
+            texts[name] = "no"
+        elif is_created_by(session, value.bucket, value.stack):
+            texts[name] = "yes"
+        else:
+            message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
+            use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"
+            raise AWSError(message, f"{use}, then: {again}")
+    return texts

@@ -44,7 +44,16 @@ class LogTail:
         """The events since the last call; none where the stream does not exist yet."""
         found: list[LogEvent] = []
         for _ in range(MOST_PAGES):
-            page = self._next_page()
+            request: dict[str, Any] = {
+                "logGroupName": self.group,
+                "logStreamName": self.stream,
+                **start_time(self.since),
+            }
+            if self.token:  # GetLogEvents has no paginator: at the end it returns the token of the request
+                request |= {"nextToken": self.token, "startFromHead": True}
+            else:
+                request |= {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
+            page = self.stack.call(LOGS, "get_log_events", allow=NO_LOG, **request)
             if page is None:
                 break
             self.there = True
@@ -56,20 +65,11 @@ class LogTail:
         self.last_line = next(filter(LAST_LINE.match, messages), self.last_line)
         return found
 
-    def _next_page(self) -> Mapping[str, Any] | None:
-        """GetLogEvents has no paginator: at the end it returns the token it was given."""
-        request = {"logGroupName": self.group, "logStreamName": self.stream, **start_time(self.since)}
-        if self.token:
-            where: dict[str, object] = {"nextToken": self.token, "startFromHead": True}
-        else:
-            where = {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
-        return self.stack.call_unless(NO_LOG, LOGS, "get_log_events", **request, **where)
-
 
 def first_messages(stack: Target, group: str, stream: str) -> list[str]:
     """The runtime's own messages among the first lines of a stream; none where it does not exist."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_EVENTS}
-    page = stack.call_unless(NO_LOG, LOGS, "get_log_events", **request)
+    page = stack.call(LOGS, "get_log_events", allow=NO_LOG, **request)
     return [*filter(None, map(_runtime_message, page["events"]))] if page else []
 
 
@@ -102,19 +102,20 @@ class LogFormatter:
 
     def lines(self, events: Iterable[LogEvent]) -> str:
         """A line for each event."""
-        return "".join(f"{self._line(event)}\n" for event in events)
-
-    def _line(self, event: LogEvent) -> str:
-        message = str(event["message"]).rstrip("\n")
-        found, milliseconds = _parse(message), event["timestamp"]
-        if self.raw and found:
-            return message
-        if self.raw:
-            seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds / 1000))
-            moment = f"{seconds}.{milliseconds % 1000:03d}Z"
-            return json.dumps({"time": moment, "stage": OTHER_PROGRAM, "message": message}, ensure_ascii=False)
-        stage = safe_name(str(found["stage"])) if found else OTHER_PROGRAM
-        self.width = max(self.width, len(stage))
-        text = safe_line(str(found["message"] if found else message))
-        clock = time.strftime("%H:%M:%S", time.localtime(milliseconds / 1000))
-        return f"{clock} {stage:<{self.width}} | {text}"
+        lines: list[str] = []
+        for event in events:
+            message = str(event["message"]).rstrip("\n")
+            record, seconds = _parse(message), event["timestamp"] / 1000
+            if self.raw and record:
+                lines.append(message)
+            elif self.raw:
+                moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+                record = {"time": f"{moment}.{event['timestamp'] % 1000:03d}Z", "stage": OTHER_PROGRAM}
+                lines.append(json.dumps({**record, "message": message}, ensure_ascii=False))
+            else:
+                stage = safe_name(str(record["stage"])) if record else OTHER_PROGRAM
+                self.width = max(self.width, len(stage))
+                text = safe_line(str(record["message"] if record else message))
+                clock = time.strftime("%H:%M:%S", time.localtime(seconds))
+                lines.append(f"{clock} {stage:<{self.width}} | {text}")
+        return "".join(f"{line}\n" for line in lines)

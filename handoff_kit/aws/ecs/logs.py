@@ -81,7 +81,7 @@ def _newest_stream(cluster: ProjectTasks) -> str:
         "descending": True,
         "limit": NEWEST_STREAMS,
     }
-    page = cluster.stack.call_unless(NO_LOG, LOGS, "describe_log_streams", **request)
+    page = cluster.stack.call(LOGS, "describe_log_streams", allow=NO_LOG, **request)
     found = page["logStreams"] if page else []
     if not found:
         raise _no_log(cluster)
@@ -159,16 +159,11 @@ def _follow_one(cluster: ProjectTasks, tail: LogTail, form: LogFormatter, effect
         events = tail.read()
         effects.put(form.lines(events))
         quiet = 0 if events else quiet + 1
-        if quiet >= QUIET_POLLS and not over and not _is_running(observer, effects):
-            quiet, over = 0, True
+        if quiet >= QUIET_POLLS and not over:
+            found = observer.look()
+            if isinstance(found, TaskResult):
+                effects.say(f"task {task} {found.sentence}")
+            if found is not None and (isinstance(found, TaskResult) or is_stopped(found)):
+                quiet, over = 0, True
         if not tail.last_line:
             effects.pause(POLL_EVERY)
-
-
-def _is_running(observer: TaskObserver, effects: LogSink) -> bool:
-    """Whether the task may still run; says how it ended where only its record tells."""
-    found = observer.look()
-    if isinstance(found, TaskResult):
-        effects.say(f"task {observer.task} {found.sentence}")
-        return False
-    return found is None or not is_stopped(found)

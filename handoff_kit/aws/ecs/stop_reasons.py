@@ -106,7 +106,13 @@ def _explain_exit(code: int, task: Mapping[str, Any], known: Hints, said: str) -
             code, f"was stopped by AWS for maintenance (exit {code})", f"start it again: {known.invoke('run')}"
         )
     if stop == USER_INITIATED:
-        return _stopped_by_user(code, task, known)
+        reason = " ".join(str(task.get("stoppedReason") or "no reason given").split())
+        stopped = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
+        hint = f"see what it had done: {known.invoke('logs')}"
+        if code == KILLED:
+            stopped += f"; it had not ended {known.stop_timeout} s after SIGTERM, and was killed"
+            hint = f"give it longer: {known.file}, deploy: {{stop_timeout: 120}}"
+        return TaskResult(code, f"{stopped} (exit {code})", hint)
     words, hint = _explain_exit_code(code, known, said.partition(": ")[2])
     return TaskResult(code, f"{words} (exit {code})", hint)
 
@@ -120,15 +126,6 @@ def _out_of_memory(task: Mapping[str, Any], known: Hints) -> TaskResult:
     line = f"deploy: {{cpu: {size[0]}, memory: {size[1]}}}"
     once = f"for one run: {known.invoke('run')} --cpu {size[0]} --memory {size[1]}"
     return TaskResult(KILLED, words, f"{once}; for all: {known.file}, {line}, then: {known.invoke('deploy')}")
-
-
-def _stopped_by_user(code: int, task: Mapping[str, Any], known: Hints) -> TaskResult:
-    reason = " ".join(str(task.get("stoppedReason") or "no reason given").split())
-    stopped = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
-    if code != KILLED:
-        return TaskResult(code, f"{stopped} (exit {code})", f"see what it had done: {known.invoke('logs')}")
-    words = f"{stopped}; it had not ended {known.stop_timeout} s after SIGTERM, and was killed"
-    return TaskResult(code, f"{words} (exit {code})", f"give it longer: {known.file}, deploy: {{stop_timeout: 120}}")
 
 
 def _explain_exit_code(code: int, known: Hints, reason: str) -> tuple[str, str]:
@@ -171,8 +168,16 @@ class StartFailure:
 
     def hint(self, known: Hints) -> str:
         """The advice for a project."""
+        if self.todo == NETWORK_ADVICE and known.public_ip:
+            return (
+                f"{known.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "
+                "(public_ip gives the address), and security groups must let HTTPS out"
+            )
         if self.todo == NETWORK_ADVICE:
-            return _network_hint(known)
+            return (
+                f"{known.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
+                f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {known.invoke('deploy')}"
+            )
         words = {"deploy": known.invoke("deploy"), "run": known.invoke("run"), "file": known.file, "stack": known.stack}
         return self.todo.format(**words)
 
@@ -309,16 +314,3 @@ OTHER_FAILURE = StartFailure(
 def match_start_failure(text: str) -> StartFailure:
     """The failure that the reason of a task which never ran matches."""
     return next((each for each in START_FAILURES if re.search(each.pattern, text, re.DOTALL)), OTHER_FAILURE)
-
-
-def _network_hint(known: Hints) -> str:
-    """Routes to AWS: a public address and an internet gateway, a NAT gateway, or endpoints of the VPC."""
-    if known.public_ip:
-        return (
-            f"{known.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway (public_ip "
-            "gives the address), and security groups must let HTTPS out"
-        )
-    return (
-        f"{known.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
-        f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {known.invoke('deploy')}"
-    )

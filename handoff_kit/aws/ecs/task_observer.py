@@ -6,7 +6,6 @@ runs. About an hour after a task's end it knows it no more. Then the record of i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from handoff_kit.aws.ecs.log_stream import LogTail, first_messages
 from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
 from handoff_kit.aws.ecs.tasks import Task, describe_task
 from handoff_kit.errors import AWSError, translate_store_errors
-from handoff_runtime import s3_keys
+from handoff_runtime import damage, s3_keys
 from handoff_runtime.aws import lease
 
 RUN_LINE = re.compile(r"run (\S+) of ")
@@ -46,8 +45,9 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
     bucket = stack.parameters.get("Bucket") if stack else None
     if bucket is None:
         return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")
-    record = _read_record(cluster, bucket, run)
     with translate_store_errors():
+        found = cluster.stack.session.read(bucket, f"{s3_keys.run(cluster.stack.name, run)}run.json")
+        record = (found and damage.parse(found[0], damage.ANY).value) or {}
         lock = lease.read_lease(cluster.stack.session, bucket, cluster.stack.name)
     if stored := _stored_run(cluster, run, record, lock):
         return stored
@@ -55,17 +55,6 @@ def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
     tail.read()
     last = f"; its log ends with: {tail.last_line}" if tail.last_line else ""
     return StoredRun(f"no record of its run {run} is in s3://{bucket}/{s3_keys.run(cluster.stack.name, run)}{last}")
-
-
-def _read_record(cluster: ProjectTasks, bucket: str, run: str) -> Mapping[str, Any]:
-    """The record of a run; empty where there is none, or a damaged one."""
-    with translate_store_errors():
-        found = cluster.stack.session.read(bucket, f"{s3_keys.run(cluster.stack.name, run)}run.json")
-    try:
-        record = json.loads(found[0]) if found else {}
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _stored_run(

@@ -45,23 +45,24 @@ def newest_task(cluster: ProjectTasks) -> Task | None:
 
 def describe_task(cluster: ProjectTasks, task: str) -> Task | None:
     """A task by id or ARN; None where ECS does not know it, which may also be too early."""
-    answer = _call_for_task(cluster, "describe_tasks", tasks=[task])
+    answer = _call_for_task(cluster, "describe_tasks", {"tasks": [task]})
     return next(iter(answer.get("tasks", ())), None) if answer else None
 
 
 def stop_task(cluster: ProjectTasks, task: str, reason: str) -> bool:
     """Stop a task: SIGTERM, and SIGKILL after its stop timeout; False where ECS does not know it."""
-    return _call_for_task(cluster, "stop_task", task=task, reason=reason) is not None
+    return _call_for_task(cluster, "stop_task", {"task": task, "reason": reason}) is not None
 
 
-def _call_for_task(cluster: ProjectTasks, operation: str, **request: object) -> dict[str, Any] | None:
+def _call_for_task(cluster: ProjectTasks, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | None:
     """The answer; None where ECS does not know the task, whose error code has other causes too."""
     try:
-        return cluster.stack.call(ECS, operation, cluster=cluster.name, **request)
+        answer: dict[str, Any] = cluster.stack.call(ECS, operation, cluster=cluster.name, **request)
     except AWSError as error:
         if NO_TASK not in error.message:
             raise
         return None
+    return answer
 
 
 def _list(cluster: ProjectTasks, status: str) -> list[str]:

@@ -55,28 +55,20 @@ class InterruptPrompt:
         return bool(self.number)
 
     def answer(self) -> Answer | None:
-        """What to do; None where no signal has come, or the answer is to keep watching."""
+        """What to do; None where no signal has come, or the answer is to keep watching.
+
+        A second signal, or the end of the input, detaches.
+        """
         if not self.interrupted():
             return None
         answers = self.answers
         is_terminal = answers is not None and not answers.closed and answers.isatty() and sys.stderr.isatty()
         if self.number != signal.SIGINT or answers is None or not is_terminal:
             return "detach"
-        answer = self._ask(answers)
-        self.number = self.number if answer else 0
-        return answer
-
-    @property
-    def exit_code(self) -> int:
-        """That of a program ended by the signal."""
-        return 128 + self.number
-
-    def _ask(self, answers: TextIO) -> Answer | None:
-        """The answer; a second signal, or the end of the input, detaches."""
         console.prompt(QUESTION)
         sources: list[int | TextIO] = [self.signals.fd, answers]
         ready = select.select(sources, [], [])[0]
-        if self.signals.fd in ready:
+        if self.signals.fd in ready:  # a second signal
             self.interrupted()
             console.prompt("\n")
             return "detach"
@@ -84,7 +76,15 @@ class InterruptPrompt:
         word = line.strip().lower()
         if not line or word in ("d", "detach"):
             return "detach"
-        return "stop" if word in ("s", "stop") else None
+        if word in ("s", "stop"):
+            return "stop"
+        self.number = 0
+        return None
+
+    @property
+    def exit_code(self) -> int:
+        """That of a program ended by the signal."""
+        return 128 + self.number
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,12 @@ class TaskWatch:
                 return self._result(found, tail.last_line)
             self.effects.pause(wait)
             wait = min(self.timeouts.longest, wait * 1.25)
-            if left := self._handle_signal():
-                return left
+            answer = self.prompt.answer()
+            if answer == "detach":
+                return Detached(task_id(self.arn), self.stop_requested_at is not None)
+            if answer == "stop":
+                self.prompt.number = 0
+                self.stop()
             if self.to_stop:
                 self.stop()
 
@@ -184,20 +188,17 @@ class TaskWatch:
             self.state = state
             self.effects.say(f"{state} after {waited:.0f} s")
         if not self.has_run and self.stop_requested_at is None:
-            self._check_start(waited)
+            if waited > self.timeouts.start and stop_task(self.cluster, self.arn, "did not start in time"):
+                message = f"task {task_id(self.arn)}: still {self.state} after {waited:.0f} s, and so stopped"
+                raise AWSError(f"{message}; expected it to run", self._hint_for_slow_start())
+            if waited > self.timeouts.report_start and not self.slow:
+                self.slow = True
+                self.effects.say(f"still {self.state} after {waited:.0f} s; {self._hint_for_slow_start()}")
         if self.stop_requested_at is not None:
             waited = self.effects.clock() - self.stop_requested_at
             if waited > self.cluster.known.stop_timeout + self.timeouts.stopping:
                 message = f"task {task_id(self.arn)}: still {self.state} {waited:.0f} s after its stop was requested"
                 raise AWSError(message, self.cluster.known.invoke("status"))
-
-    def _check_start(self, waited: float) -> None:
-        if waited > self.timeouts.start and stop_task(self.cluster, self.arn, "did not start in time"):
-            message = f"task {task_id(self.arn)}: still {self.state} after {waited:.0f} s, and so stopped"
-            raise AWSError(f"{message}; expected it to run", self._hint_for_slow_start())
-        if waited > self.timeouts.report_start and not self.slow:
-            self.slow = True
-            self.effects.say(f"still {self.state} after {waited:.0f} s; {self._hint_for_slow_start()}")
 
     def _hint_for_slow_start(self) -> str:
         known = self.cluster.known
@@ -226,14 +227,6 @@ class TaskWatch:
         how = explain_stop(task, self.cluster.known, said)
         again = how.again and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
         return replace(how, again=again and not has_started(task))
-
-    def _handle_signal(self) -> Detached | None:
-        """Detach, or stop the task and keep watching."""
-        answer = self.prompt.answer()
-        if answer == "stop":
-            self.prompt.number = 0
-            self.stop()
-        return Detached(task_id(self.arn), self.stop_requested_at is not None) if answer == "detach" else None
 
     def stop(self) -> None:
         """Stop the task once; where ECS does not know it yet, as soon as it does."""

@@ -41,7 +41,7 @@ class Answering:
     def __init__(self, answer: dict[str, Any] | None) -> None:
         self.answer = answer
 
-    def call_unless(self, _codes: object, _service: str, _operation: str, **_request: object) -> dict[str, Any] | None:
+    def call(self, _service: str, _operation: str, **_request: object) -> dict[str, Any] | None:
         return self.answer
 
 

@@ -163,7 +163,7 @@ class OneObject:
         time = datetime.fromtimestamp(0, timezone.utc)
         return [{"Contents": [{"Key": "s/a", "Size": 1, "ETag": '"x"', "LastModified": time}]}]
 
-    def call_unless(self, *_call: object, **_request: str) -> None:
+    def call(self, *_call: object, **_request: str) -> None:
         raise StoreError("refused")
 
 
