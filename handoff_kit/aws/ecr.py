@@ -44,10 +44,10 @@ class StoredImages:
         return f"{plural(len(self.lists) + len(self.plain), 'image')} ({self.bytes:,} bytes)"
 
 
-def read_images(stack: Target, repository: str) -> StoredImages | None:
+def read_images(target: Target, repository: str) -> StoredImages | None:
     """None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
-    pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
+    pages = list(target.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
     if not pages:
         return None
     found = [image for page in pages for image in page["imageDetails"]]

@@ -17,11 +17,13 @@ DIRECTORY = "files"
 MOST_NAMES = 5  # in a note
 
 
-def compare_files(stack: Target, place: ProjectPaths) -> UploadPlan:
+def compare_files(target: Target, place: ProjectPaths) -> UploadPlan:
     """The local files against those stored."""
     local, notes = _local(place)
     with translate_store_errors():
-        return transfer.plan(stack.session, local, place_below(stack, s3_keys.files(stack.name)))._replace(notes=notes)
+        return transfer.plan(target.session, local, place_below(target, s3_keys.files(target.name)))._replace(
+            notes=notes
+        )
 
 
 def plan_first_upload(place: ProjectPaths) -> UploadPlan:
@@ -38,18 +40,20 @@ def _local(place: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
     return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
 
 
-def plan_files_push(stack: Target, plan: UploadPlan, *, prune: bool = False) -> tuple[UploadFiles | DeleteObjects, ...]:
+def plan_files_push(
+    target: Target, plan: UploadPlan, *, prune: bool = False
+) -> tuple[UploadFiles | DeleteObjects, ...]:
     """The steps that upload what differs, and with `prune` delete stored files that are not here."""
-    prefix, notes, count = s3_keys.files(stack.name), plan.notes, len(plan.gone)
+    prefix, notes, count = s3_keys.files(target.name), plan.notes, len(plan.gone)
     if prune:
-        deletion = DeleteObjects(stack.bucket, tuple(item.key for item in plan.gone))
-        return UploadFiles(stack.bucket, prefix, plan.send, notes), deletion
+        deletion = DeleteObjects(target.bucket, tuple(item.key for item in plan.gone))
+        return UploadFiles(target.bucket, prefix, plan.send, notes), deletion
     if plan.gone:
         names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
         more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
         note = f"note: {count} stored file{'s are' if count > 1 else ' is'} not here any more: {names}{more}"
-        notes = (*notes, note, f"hint: to delete them: invoke files.push --prune {stack.options}")
-    return (UploadFiles(stack.bucket, prefix, plan.send, notes),)
+        notes = (*notes, note, f"hint: to delete them: invoke files.push --prune {target.options}")
+    return (UploadFiles(target.bucket, prefix, plan.send, notes),)
 
 
 def no_upload_note(plan: UploadPlan, place: ProjectPaths) -> str:
@@ -59,6 +63,6 @@ def no_upload_note(plan: UploadPlan, place: ProjectPaths) -> str:
     return f"{len(plan.same)} file{'s' if len(plan.same) > 1 else ''} up to date"
 
 
-def files_table(stack: Target) -> str:
+def files_table(target: Target) -> str:
     """The stored files: path, bytes, when each was stored."""
-    return table_below(stack, s3_keys.files(stack.name))
+    return table_below(target, s3_keys.files(target.name))

@@ -52,7 +52,7 @@ class HistorySource:
 
     days: tuple[str, ...]
     read: Callable[[Sequence[str]], Iterable[bytes]]
-    stack: Target | None = None
+    target: Target | None = None
     where: str = ""
     say: Say = print
 
@@ -112,19 +112,19 @@ def _history_of_last_run(place: ProjectPaths, say: Say) -> HistorySource:
     return HistorySource((index.start_day(record),), lambda _: [line], None, "", say)
 
 
-def stored_history(stack: Target, say: Say) -> HistorySource:
+def stored_history(target: Target, say: Say) -> HistorySource:
     """The runs in S3: one listing, and one GET for each day."""
-    prefix = s3_keys.history(stack.name)
-    days = tuple(item.path.removesuffix(SUFFIX) for item in list_objects(stack, prefix))
+    prefix = s3_keys.history(target.name)
+    days = tuple(item.path.removesuffix(SUFFIX) for item in list_objects(target, prefix))
 
     def read(day: str) -> bytes:
-        found = stack.call(
-            S3, "get_object", allow=("NoSuchKey",), Bucket=stack.bucket, Key=s3_keys.history(stack.name, day)
+        found = target.call(
+            S3, "get_object", allow=("NoSuchKey",), Bucket=target.bucket, Key=s3_keys.history(target.name, day)
         )
         return bytes(found["Body"].read()) if found else b""
 
     return HistorySource(
-        _of_days(days), lambda some: map_concurrently(read, some, READS_AT_ONCE), stack, stack.shown(prefix), say
+        _of_days(days), lambda some: map_concurrently(read, some, READS_AT_ONCE), target, target.shown(prefix), say
     )
 
 
@@ -262,23 +262,23 @@ def _read_file(path: Path) -> bytes | None:
         return b""
 
 
-def stored_run(stack: Target, run: str) -> RecordedRun:
+def stored_run(target: Target, run: str) -> RecordedRun:
     """A run in S3; of its log only the end is fetched."""
-    prefix = run_prefix(stack, run)
-    record, wrong = _parse_record(_get_object(stack, f"{prefix}{RECORD}"))
+    prefix = run_prefix(target, run)
+    record, wrong = _parse_record(_get_object(target, f"{prefix}{RECORD}"))
     if wrong:
-        where = stack.shown(f"{prefix}{RECORD}")
-        raise _damaged_record(where, wrong, f"aws s3 rm {shlex.quote(where)}", f"--remote {stack.options}")
+        where = target.shown(f"{prefix}{RECORD}")
+        raise _damaged_record(where, wrong, f"aws s3 rm {shlex.quote(where)}", f"--remote {target.options}")
     if record is None:
-        raise _no_such_run(run, stack.shown(prefix), f"invoke history --remote {stack.options}")
-    log = _get_object(stack, f"{prefix}artifacts/{LOG}", Range=f"bytes=-{LOG_BYTES}")
+        raise _no_such_run(run, target.shown(prefix), f"invoke history --remote {target.options}")
+    log = _get_object(target, f"{prefix}artifacts/{LOG}", Range=f"bytes=-{LOG_BYTES}")
     return RecordedRun(record, _end_of_log(log))
 
 
-def _get_object(stack: Target, key: str, **more: str) -> bytes | None:
+def _get_object(target: Target, key: str, **more: str) -> bytes | None:
     """An object; None where there is none, or a range of an empty one is requested (416)."""
     codes = ("NoSuchKey", "InvalidRange", "416")
-    found = stack.call(S3, "get_object", allow=codes, Bucket=stack.bucket, Key=key, **more)
+    found = target.call(S3, "get_object", allow=codes, Bucket=target.bucket, Key=key, **more)
     return bytes(found["Body"].read()) if found else None
 
 

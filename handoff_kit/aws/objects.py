@@ -13,20 +13,20 @@ from handoff_runtime.aws.transfer import Item, Place
 HEAD = ("PATH", "BYTES", "STORED")
 
 
-def place_below(stack: Target, prefix: str) -> Place:
+def place_below(target: Target, prefix: str) -> Place:
     """A prefix in the project's bucket."""
-    return Place(stack.bucket, prefix)
+    return Place(target.bucket, prefix)
 
 
-def list_objects(stack: Target, prefix: str) -> list[Item]:
+def list_objects(target: Target, prefix: str) -> list[Item]:
     """The objects below a prefix."""
     with translate_store_errors():
-        return list(transfer.list_items(stack.session, place_below(stack, prefix)))
+        return list(transfer.list_items(target.session, place_below(target, prefix)))
 
 
-def table_below(stack: Target, prefix: str) -> str:
+def table_below(target: Target, prefix: str) -> str:
     """A table of the objects below a prefix; empty where there is none."""
-    return objects_table(list_objects(stack, prefix))
+    return objects_table(list_objects(target, prefix))
 
 
 def objects_table(found: Iterable[Item]) -> str:

@@ -65,54 +65,54 @@ class DamagedParams:
     version: int
 
 
-def get_params(stack: Target, version: int | None = None) -> StoredParams:
+def get_params(target: Target, version: int | None = None) -> StoredParams:
     """The stored document; AWSError where there is none."""
-    if found := find_params(stack, version):
+    if found := find_params(target, version):
         return found
     what = "no params found" if version is None else f"no version {version} found"
-    hint = f"invoke params.push {stack.options}" if version is None else f"invoke params.history {stack.options}"
-    message = f"parameter {stack.parameter}: {what} in region {stack.session.region}"
+    hint = f"invoke params.push {target.options}" if version is None else f"invoke params.history {target.options}"
+    message = f"parameter {target.parameter}: {what} in region {target.session.region}"
     raise AWSError(message, hint if version else f"store them: {hint}")
 
 
-def find_params(stack: Target, version: int | None = None) -> StoredParams | None:
+def find_params(target: Target, version: int | None = None) -> StoredParams | None:
     """The stored document, or None; ProjectError for that of another project."""
-    stored = _get_parameter(stack, NO_PARAMETER, version)
-    if stored and stored.params.pipeline.project != stack.project:
-        raise _of_another(stack, stored.params.pipeline.project)
+    stored = _get_parameter(target, NO_PARAMETER, version)
+    if stored and stored.params.pipeline.project != target.project:
+        raise _of_another(target, stored.params.pipeline.project)
     return stored
 
 
-def find_replaceable_params(stack: Target) -> StoredParams | DamagedParams | None:
+def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:
     """The stored document, or Damaged for one that a push may replace although it cannot be read."""
     try:
-        return find_params(stack)
+        return find_params(target)
     except AWSError:
-        answer = stack.call(SSM, "get_parameter", Name=stack.parameter, WithDecryption=True)
+        answer = target.call(SSM, "get_parameter", Name=target.parameter, WithDecryption=True)
         text = answer["Parameter"]["Value"]
         if text.startswith(tuple(f"{MARK}{form}:" for form in FORMATS)):
             return DamagedParams(answer["Parameter"]["Version"])
         raise
 
 
-def check_params_owner(stack: Target) -> None:
+def check_params_owner(target: Target) -> None:
     """Refuse a stack whose params, if they may be read, are another project's."""
-    stored = _get_parameter(stack, NO_PARAMETER + UNREADABLE, None)
-    if stored and stored.params.pipeline.project != stack.project:
-        raise _of_another(stack, stored.params.pipeline.project)
+    stored = _get_parameter(target, NO_PARAMETER + UNREADABLE, None)
+    if stored and stored.params.pipeline.project != target.project:
+        raise _of_another(target, stored.params.pipeline.project)
 
 
-def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
-    name = stack.parameter if version is None else f"{stack.parameter}:{version}"
-    answer = stack.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
+def _get_parameter(target: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
+    name = target.parameter if version is None else f"{target.parameter}:{version}"
+    answer = target.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
     if answer is None:
         return None
-    where = f"parameter {stack.parameter}"
+    where = f"parameter {target.parameter}"
     with translate_store_errors():
         content = decode_params(answer["Parameter"]["Value"])
         document = damage.parse(content, damage.ANY).value
         if document is None or "pipeline" not in document:
-            hint = f"see who stored it: aws ssm get-parameter-history --name {stack.parameter}"
+            hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
             raise AWSError(f"{where}: found no params document", hint)
         if document.get("format") != FORMAT:
             message = f"{where}: found params of format {document.get('format')!r}, expected {FORMAT}"
@@ -120,8 +120,10 @@ def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) 
         return StoredParams(answer["Parameter"]["Version"], parse_params(content, where))
 
 
-def _of_another(stack: Target, project: str) -> ProjectError:
-    message = f"{STACK_VARIABLE}: {stack.name} is the stack of project {project!r}, expected that of {stack.project!r}"
+def _of_another(target: Target, project: str) -> ProjectError:
+    message = (
+        f"{STACK_VARIABLE}: {target.name} is the stack of project {project!r}, expected that of {target.project!r}"
+    )
     return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
 
 
@@ -153,7 +155,7 @@ class ParamsDifference:
 
 
 def plan_push(
-    stack: Target,
+    target: Target,
     document: Mapping[str, Any],
     stored: StoredParams | DamagedParams | None,
     *,
@@ -164,16 +166,16 @@ def plan_push(
     if stored is None or not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
         return StoreParams(
-            document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced
+            document, base, _put(target, document, base, advanced=advanced), damaged=base, advanced=advanced
         )
     there = stored.document
     merged = documents.merge(document, there, documents.item_names(there) if prune else ())
     same = merged.document == there
-    change = None if same else _put(stack, merged.document, stored.version, advanced=advanced)
+    change = None if same else _put(target, merged.document, stored.version, advanced=advanced)
     return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
 
 
-def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
+def _put(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = encode_params(document)
     with translate_store_errors():
@@ -181,14 +183,14 @@ def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: boo
     form = "compressed" if text.startswith(MARK) else "plain"
     size = len(text.encode())
     request = {
-        "Name": stack.parameter,
-        "Description": describe_fingerprint(document, stack.name),
+        "Name": target.parameter,
+        "Description": describe_fingerprint(document, target.name),
         "Value": text,
         "Type": "SecureString",
         "Tier": tier,
         "Overwrite": base > 0,
     }
-    shown = f"store parameter {stack.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
+    shown = f"store parameter {target.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
     return ApiCall(shown, SSM, "put_parameter", request)
 
 
@@ -198,19 +200,19 @@ def confirm_push(push: StoreParams, command: str, *, yes: bool) -> None:
         confirm(f"remove {_config_files(push.removed)}", command, yes=yes)
 
 
-def push_notes(push: StoreParams, stack: Target) -> Iterator[str]:
+def push_notes(push: StoreParams, target: Target) -> Iterator[str]:
     """Which stored config files a push removes or keeps, and what it replaces although it cannot be read."""
     if push.removed:
         yield f"note: --prune removes {_config_files(push.removed)}"
     if push.kept:
         yield f"note: a push keeps {_config_files(push.kept)}"
-        yield f"hint: to write them here: invoke params.pull {stack.options}; to remove them there: add --prune"
+        yield f"hint: to write them here: invoke params.pull {target.options}; to remove them there: add --prune"
     if push.damaged:
-        yield f"note: version {push.damaged} of parameter {stack.parameter} is damaged; its config files are not kept"
-        yield f"hint: an earlier version has them: invoke params.history {stack.options}"
+        yield f"note: version {push.damaged} of parameter {target.parameter} is damaged; its config files are not kept"
+        yield f"hint: an earlier version has them: invoke params.history {target.options}"
 
 
-def push_params(push: StoreParams, stack: Target, say: Say) -> None:
+def push_params(push: StoreParams, target: Target, say: Say) -> None:
     """Store the document, unless the same is stored.
 
     SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
@@ -219,29 +221,29 @@ def push_params(push: StoreParams, stack: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        answer = stack.call(push.change.service, push.change.operation, allow=PARAMETER_EXISTS, **push.change.request)
+        answer = target.call(push.change.service, push.change.operation, allow=PARAMETER_EXISTS, **push.change.request)
         if answer:
             say(push.change.description)
-        push = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
+        push = _merge_others(push, target, int(answer["Version"]) if answer else 0, say)
     if push.change is None:
         return
-    message = f"parameter {stack.parameter}: changed by others each of {PUSH_ATTEMPTS} times it was stored"
-    raise AWSError(message, f"when they are done: invoke params.push {stack.options}")
+    message = f"parameter {target.parameter}: changed by others each of {PUSH_ATTEMPTS} times it was stored"
+    raise AWSError(message, f"when they are done: invoke params.push {target.options}")
 
 
-def _merge_others(push: StoreParams, stack: Target, version: int, say: Say) -> StoreParams:
+def _merge_others(push: StoreParams, target: Target, version: int, say: Say) -> StoreParams:
     """What is left to store after `version` was (0: another push created the parameter first)."""
-    newest = get_params(stack) if version == 0 else None
+    newest = get_params(target) if version == 0 else None
     last, document = newest.document if newest else push.document, push.document
     kept: list[str] = []
     for number in range(newest.version if newest else version - 1, push.base, -1):
-        say(f"note: version {number} of parameter {stack.parameter} was stored by another push in between")
-        merged = documents.merge(document, get_params(stack, number).document, push.removed)
+        say(f"note: version {number} of parameter {target.parameter} was stored by another push in between")
+        merged = documents.merge(document, get_params(target, number).document, push.removed)
         document, kept = merged.document, [*kept, *merged.kept]
     if kept:
         say(f"note: kept {_config_files(kept)}")
     base = newest.version if newest else version
-    change = None if document == last else _put(stack, document, base, advanced=push.advanced)
+    change = None if document == last else _put(target, document, base, advanced=push.advanced)
     return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced)
 
 
@@ -339,13 +341,13 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def params_history(stack: Target) -> str:
+def params_history(target: Target) -> str:
     """The versions that Parameter Store keeps (the last 100), the newest first: when, and by whom."""
-    request = {"Name": stack.parameter, "MaxResults": PAGE_SIZE}
-    pages = list(stack.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
+    request = {"Name": target.parameter, "MaxResults": PAGE_SIZE}
+    pages = list(target.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
     if not pages:
-        message = f"parameter {stack.parameter}: no params found in region {stack.session.region}"
-        raise AWSError(message, f"store them: invoke params.push {stack.options}")
+        message = f"parameter {target.parameter}: no params found in region {target.session.region}"
+        raise AWSError(message, f"store them: invoke params.push {target.options}")
     rows = []
     for version in (version for page in pages for version in page["Parameters"]):
         user = str(version.get("LastModifiedUser") or "-")

@@ -27,18 +27,17 @@ LAST_EVENTS, FIRST_EVENTS = 5, 100  # among which the runtime's last and first l
 class LogTail:
     """A log stream and how far it was read; `last_line` is that of the runtime, once it was read.
 
-    It is read from a moment on (`since`, seconds since the epoch), or from the `last` so many lines; `there` tells
-    whether it exists.
+    It is read from the moment `since` (seconds since the epoch), or from the `last` so many lines.
     """
 
-    stack: Target
+    target: Target
     group: str
     stream: str
     since: float | None = None
     last: int | None = None
     token: str = ""
     last_line: str = ""
-    there: bool = False
+    exists: bool = False
 
     def read(self) -> list[LogEvent]:
         """The events since the last call; none where the stream does not exist yet."""
@@ -53,10 +52,10 @@ class LogTail:
                 request |= {"nextToken": self.token, "startFromHead": True}
             else:
                 request |= {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
-            page = self.stack.call(LOGS, "get_log_events", allow=NO_LOG, **request)
+            page = self.target.call(LOGS, "get_log_events", allow=NO_LOG, **request)
             if page is None:
                 break
-            self.there = True
+            self.exists = True
             found += page["events"]
             before, self.token = self.token, page["nextForwardToken"]
             if self.token == before:
@@ -66,10 +65,10 @@ class LogTail:
         return found
 
 
-def first_messages(stack: Target, group: str, stream: str) -> list[str]:
+def first_messages(target: Target, group: str, stream: str) -> list[str]:
     """The runtime's own messages among the first lines of a stream; none where it does not exist."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_EVENTS}
-    page = stack.call(LOGS, "get_log_events", allow=NO_LOG, **request)
+    page = target.call(LOGS, "get_log_events", allow=NO_LOG, **request)
     return [*filter(None, map(_runtime_message, page["events"]))] if page else []
 
 

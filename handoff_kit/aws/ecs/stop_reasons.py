@@ -65,18 +65,18 @@ def has_started(task: Mapping[str, Any]) -> bool:
     return exit_code(task) is not None or bool(task.get("startedAt"))
 
 
-def explain_stop(task: Mapping[str, Any], known: Hints, said: str = "") -> TaskResult:
+def explain_stop(task: Mapping[str, Any], hints: Hints, said: str = "") -> TaskResult:
     """The result; `said` is the last line of the runtime, where its log was read."""
     code = exit_code(task)
     if code is not None:
-        return _explain_exit(code, task, known, said)
+        return _explain_exit(code, task, hints, said)
     why = _why(task)
     if has_started(task):
         reason = ": ".join(filter(None, (said, why))) or "no reason given"
-        return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {known.invoke('logs')}")
+        return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {hints.invoke('logs')}")
     failure = match_start_failure(f"{task.get('stopCode', '')} {why}")
     words = f"{failure.sentence}: {why}" if why else failure.sentence
-    return TaskResult(FAILED, words, failure.hint(known), failure.again, ran=False)
+    return TaskResult(FAILED, words, failure.hint(hints), failure.again, ran=False)
 
 
 def _container(task: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,58 +90,58 @@ def _why(task: Mapping[str, Any]) -> str:
     return " ".join(" ".join(dict.fromkeys(filter(None, texts))).split())
 
 
-def _explain_exit(code: int, task: Mapping[str, Any], known: Hints, said: str) -> TaskResult:
+def _explain_exit(code: int, task: Mapping[str, Any], hints: Hints, said: str) -> TaskResult:
     stop, why = task.get("stopCode", ""), f"{_why(task)} {said}"
     if code == 0:
         return TaskResult(0, "succeeded (exit 0)")
     if code == KILLED and any(word in why for word in OUT_OF_MEMORY):
-        return _out_of_memory(task, known)
+        return _out_of_memory(task, hints)
     if stop == SPOT_INTERRUPTION:
         hint = (
-            f"start it again: {known.invoke('run')}; to pay for no interruption: {known.file}, deploy: {{spot: false}}"
+            f"start it again: {hints.invoke('run')}; to pay for no interruption: {hints.file}, deploy: {{spot: false}}"
         )
         return TaskResult(code, f"was interrupted: AWS took the Spot capacity back (exit {code})", hint)
     if stop == TERMINATION_NOTICE:
         return TaskResult(
-            code, f"was stopped by AWS for maintenance (exit {code})", f"start it again: {known.invoke('run')}"
+            code, f"was stopped by AWS for maintenance (exit {code})", f"start it again: {hints.invoke('run')}"
         )
     if stop == USER_INITIATED:
         reason = " ".join(str(task.get("stoppedReason") or "no reason given").split())
         stopped = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
-        hint = f"see what it had done: {known.invoke('logs')}"
+        hint = f"see what it had done: {hints.invoke('logs')}"
         if code == KILLED:
-            stopped += f"; it had not ended {known.stop_timeout} s after SIGTERM, and was killed"
-            hint = f"give it longer: {known.file}, deploy: {{stop_timeout: 120}}"
+            stopped += f"; it had not ended {hints.stop_timeout} s after SIGTERM, and was killed"
+            hint = f"give it longer: {hints.file}, deploy: {{stop_timeout: 120}}"
         return TaskResult(code, f"{stopped} (exit {code})", hint)
-    words, hint = _explain_exit_code(code, known, said.partition(": ")[2])
+    words, hint = _explain_exit_code(code, hints, said.partition(": ")[2])
     return TaskResult(code, f"{words} (exit {code})", hint)
 
 
-def _out_of_memory(task: Mapping[str, Any], known: Hints) -> TaskResult:
+def _out_of_memory(task: Mapping[str, Any], hints: Hints) -> TaskResult:
     cpu, memory = int(task.get("cpu") or 0), int(task.get("memory") or 0)
     words = f"ran out of memory: it needed more than its {memory:,} MiB (exit {KILLED})"
     size = next_larger(cpu, memory)
     if size is None:
         return TaskResult(KILLED, words, "that is Fargate's largest size; have the stages work in smaller pieces")
     line = f"deploy: {{cpu: {size[0]}, memory: {size[1]}}}"
-    once = f"for one run: {known.invoke('run')} --cpu {size[0]} --memory {size[1]}"
-    return TaskResult(KILLED, words, f"{once}; for all: {known.file}, {line}, then: {known.invoke('deploy')}")
+    once = f"for one run: {hints.invoke('run')} --cpu {size[0]} --memory {size[1]}"
+    return TaskResult(KILLED, words, f"{once}; for all: {hints.file}, {line}, then: {hints.invoke('deploy')}")
 
 
-def _explain_exit_code(code: int, known: Hints, reason: str) -> tuple[str, str]:
+def _explain_exit_code(code: int, hints: Hints, reason: str) -> tuple[str, str]:
     """The exit codes of the runtime (docs/reference/exit-codes.md), else what a stage ended with."""
-    logs = f"see its log: {known.invoke('logs')}"
-    push = f"{known.invoke('params.push')}, then: {known.invoke('run')}"
+    logs = f"see its log: {hints.invoke('logs')}"
+    push = f"{hints.invoke('params.push')}, then: {hints.invoke('run')}"
     signal = code - 128
     table = {
         64: ("failed: --data or --command is wrong", f"{logs}; see the options: invoke run --help"),
         69: ("failed: its params, files, artifacts or state could not be read or stored", logs),
-        75: ("did nothing: another run of the project is under way", f"see which: {known.invoke('status')}"),
-        78: ("failed: its params are invalid", f"{known.invoke('check')}, then: {push}"),
+        75: ("did nothing: another run of the project is under way", f"see which: {hints.invoke('status')}"),
+        78: ("failed: its params are invalid", f"{hints.invoke('check')}, then: {push}"),
         124: ("failed: a stage or the run took too long", logs),
         126: ("failed: a command cannot be executed", logs),
-        127: ("failed: a command is not in the image", f"{logs}; once corrected: {known.invoke('deploy')}"),
-        KILLED: ("was killed (SIGKILL)", f"{logs}; if it mentions memory: {known.file}, deploy: {{memory: ...}}"),
+        127: ("failed: a command is not in the image", f"{logs}; once corrected: {hints.invoke('deploy')}"),
+        KILLED: ("was killed (SIGKILL)", f"{logs}; if it mentions memory: {hints.file}, deploy: {{memory: ...}}"),
         SEGMENTATION: ("failed: a program crashed (SIGSEGV)", f"{logs}; a library may be built for another processor"),
         TERMINATED: ("was stopped (SIGTERM)", logs),
     }
@@ -166,19 +166,19 @@ class StartFailure:
         """The sentence about the task."""
         return f"never started: {self.words}" if self.words else "never started"
 
-    def hint(self, known: Hints) -> str:
+    def hint(self, hints: Hints) -> str:
         """The advice for a project."""
-        if self.todo == NETWORK_ADVICE and known.public_ip:
+        if self.todo == NETWORK_ADVICE and hints.public_ip:
             return (
-                f"{known.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "
+                f"{hints.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "
                 "(public_ip gives the address), and security groups must let HTTPS out"
             )
         if self.todo == NETWORK_ADVICE:
             return (
-                f"{known.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
-                f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {known.invoke('deploy')}"
+                f"{hints.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
+                f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {hints.invoke('deploy')}"
             )
-        words = {"deploy": known.invoke("deploy"), "run": known.invoke("run"), "file": known.file, "stack": known.stack}
+        words = {"deploy": hints.invoke("deploy"), "run": hints.invoke("run"), "file": hints.file, "stack": hints.stack}
         return self.todo.format(**words)
 
 
