@@ -38,11 +38,11 @@ def run_prefix(target: Target, run: str) -> str:
 
 def find_artifacts(target: Target, run: str) -> list[Item]:
     """The artifacts; AWSError where a named run has none."""
-    found = list_objects(target, artifacts_prefix(target, run))
-    if not found and run not in ("", CURRENT):
+    artifacts = list_objects(target, artifacts_prefix(target, run))
+    if not artifacts and run not in ("", CURRENT):
         message = f"run {run}: no artifacts found below {target.shown(artifacts_prefix(target, run))}"
         raise AWSError(message, f"the runs: invoke history --remote {target.options}")
-    return found
+    return artifacts
 
 
 def download_directory(place: ProjectPaths, run: str) -> Path:
@@ -61,12 +61,12 @@ def current_artifacts(target: Target) -> list[Item]:
     return [item for item in find_artifacts(target, "") if item.path != s3_keys.STATE]
 
 
-def deletion_question(target: Target, found: Sequence[Item]) -> str:
-    names = ", ".join(safe_name(item.path) for item in found[:MOST_NAMES])
-    names += ", ..." if len(found) > MOST_NAMES else ""
-    return f"delete {len(found)} artifact{'s' if len(found) > 1 else ''} of project {target.project} ({names})"
+def deletion_question(target: Target, artifacts: Sequence[Item]) -> str:
+    names = ", ".join(safe_name(item.path) for item in artifacts[:MOST_NAMES])
+    names += ", ..." if len(artifacts) > MOST_NAMES else ""
+    return f"delete {len(artifacts)} artifact{'s' if len(artifacts) > 1 else ''} of project {target.project} ({names})"
 
 
-def plan_clear(target: Target, found: Sequence[Item]) -> DeleteObjects:
+def plan_clear(target: Target, artifacts: Sequence[Item]) -> DeleteObjects:
     """The step after which the next run starts without artifacts."""
-    return DeleteObjects(target.bucket, tuple(item.key for item in found))
+    return DeleteObjects(target.bucket, tuple(item.key for item in artifacts))

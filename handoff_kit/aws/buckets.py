@@ -84,14 +84,14 @@ def read_stored_objects(session: Session, bucket: str, prefix: str, *, whole: bo
         if uploads is None:
             return None
         pages = list(islice(session.pages(S3, "list_object_versions", **request), None if whole else MOST_PAGES))
-    found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
+    versions = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return StoredObjects(
         bucket,
         prefix,
-        tuple((one["Key"], one["VersionId"]) for one in found),
+        tuple((one["Key"], one["VersionId"]) for one in versions),
         tuple((one["Key"], one["UploadId"]) for one in uploads.get("Uploads", ())),
-        sum(bool(one["IsLatest"]) for one in found if "Size" in one),
-        sum(one.get("Size", 0) for one in found),
+        sum(bool(one["IsLatest"]) for one in versions if "Size" in one),
+        sum(one.get("Size", 0) for one in versions),
         whole=not (pages and pages[-1].get("IsTruncated")),
     )
 

@@ -19,8 +19,8 @@ def image_digest(session: Session, repository: str, tag: str) -> str | None:
     """The digest of a tag (sha256:...), which a push sets last; None where there is none."""
     request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with translate_store_errors():
-        found = session.call(ECR, "describe_images", allow=NO_IMAGE, **request)
-    return str(found["imageDetails"][0]["imageDigest"]) if found and found["imageDetails"] else None
+        answer = session.call(ECR, "describe_images", allow=NO_IMAGE, **request)
+    return str(answer["imageDetails"][0]["imageDigest"]) if answer and answer["imageDetails"] else None
 
 
 NO_REPOSITORY = ("RepositoryNotFoundException",)
@@ -50,10 +50,10 @@ def read_images(target: Target, repository: str) -> StoredImages | None:
     pages = list(target.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
     if not pages:
         return None
-    found = [image for page in pages for image in page["imageDetails"]]
-    lists = tuple(one["imageDigest"] for one in found if _is_list(one))
-    plain = tuple(one["imageDigest"] for one in found if not _is_list(one))
-    return StoredImages(repository, lists, plain, sum(one.get("imageSizeInBytes", 0) for one in found))
+    images = [image for page in pages for image in page["imageDetails"]]
+    lists = tuple(one["imageDigest"] for one in images if _is_list(one))
+    plain = tuple(one["imageDigest"] for one in images if not _is_list(one))
+    return StoredImages(repository, lists, plain, sum(one.get("imageSizeInBytes", 0) for one in images))
 
 
 def plan_image_deletion(images: StoredImages) -> tuple[ApiCalls, ...]:

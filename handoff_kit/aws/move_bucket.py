@@ -44,14 +44,14 @@ class ObjectSummary:
     etag: str
 
 
-def plan_move(target: Target, source: str, *, there: bool) -> CopyProjectData:
-    """Count what is to be copied; `there`: whether the target's bucket exists. AWSError if it holds other data."""
+def plan_move(target: Target, source: str, *, bucket_exists: bool) -> CopyProjectData:
+    """Count what is to be copied; `bucket_exists`: whether the target has one. AWSError if it holds other data."""
     with translate_store_errors():
-        found = _list_objects(target.session, source, target.name)
-        if there:
+        objects = _list_objects(target.session, source, target.name)
+        if bucket_exists:
             _check_target(target, source, _list_objects(target.session, target.bucket, target.name))
     return CopyProjectData(
-        source, target.bucket, f"{target.name}/", len(found), sum(one.size for one in found.values())
+        source, target.bucket, f"{target.name}/", len(objects), sum(one.size for one in objects.values())
     )
 
 
@@ -89,8 +89,8 @@ def copy_project_data(step: CopyProjectData, target: Target, cleanup: ExitStack,
 def _hold_lease(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
     """Hold the project's lease; yields the claim of its lock before, and a list that gets an error if it is lost."""
     session, lost = source.session, list[Any]()
-    found = lease.read_lease(session, source.bucket, source.name)
-    before = found.claim if found else {}
+    stored = lease.read_lease(session, source.bucket, source.name)
+    before = stored.claim if stored else {}
     taken = lease.acquire(session, source.bucket, source.name, f"move-of-{source.project}")
     if isinstance(taken, lease.HeldLease):
         message = f"bucket {source.bucket}: a run of project {source.project} is in progress: {taken}"
@@ -102,15 +102,15 @@ def _hold_lease(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreE
         lease.release(session, heart.stop(), entry=before.get("entry"))
 
 
-def _check_target(target: Target, source: str, found: Mapping[str, ObjectSummary]) -> None:
+def _check_target(target: Target, source: str, objects: Mapping[str, ObjectSummary]) -> None:
     """Refuse data that no earlier try of this move has copied."""
-    if not found:
+    if not objects:
         return
     marker = target.session.read(target.bucket, f"{target.name}/{MARKER}")
     if marker and damage.parse(marker[0], damage.ANY).value == {"from": source}:
         return
     place = f"s3://{target.bucket}/{target.name}/"
-    message = f"{place}: found {len(found):,} objects of project {target.project} from before, expected none"
+    message = f"{place}: found {len(objects):,} objects of project {target.project} from before, expected none"
     remove = f"aws s3 rm --recursive {place}"
     raise AWSError(message, f"look at them, then: {remove}; then: invoke deploy --move-bucket {target.options}")
 

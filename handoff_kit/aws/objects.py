@@ -29,7 +29,7 @@ def table_below(target: Target, prefix: str) -> str:
     return objects_table(list_objects(target, prefix))
 
 
-def objects_table(found: Iterable[Item]) -> str:
+def objects_table(items: Iterable[Item]) -> str:
     """Path, bytes and date of each object; empty where there is none."""
-    rows = [(item.path, count(item.size), timestamp(item.modified)) for item in found]
+    rows = [(item.path, count(item.size), timestamp(item.modified)) for item in items]
     return table(HEAD, rows, right=("BYTES",)) if rows else ""

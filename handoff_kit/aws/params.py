@@ -141,8 +141,8 @@ def describe_fingerprint(document: Mapping[str, Any], stack: str) -> str:
 
 def read_fingerprint(description: str) -> str | None:
     """The fingerprint in a description; None where another program or an earlier version stored the parameter."""
-    found = _DESCRIPTION.fullmatch(description)
-    return found[1] if found else None
+    match = _DESCRIPTION.fullmatch(description)
+    return match[1] if match else None
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ def plan_push(
         return StoreParams(
             document, base, _put(target, document, base, advanced=advanced), damaged=base, advanced=advanced
         )
-    there = stored.document
-    merged = documents.merge(document, there, documents.item_names(there) if prune else ())
-    same = merged.document == there
+    base_document = stored.document
+    merged = documents.merge(document, base_document, documents.item_names(base_document) if prune else ())
+    same = merged.document == base_document
     change = None if same else _put(target, merged.document, stored.version, advanced=advanced)
     return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
 
@@ -277,18 +277,20 @@ def _stars_for(value: object) -> object:
 
 def compare_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[ParamsDifference, ...]:
     """What differs between two params documents, key by key; values as short hashes."""
-    there, here = dict(_keyed(stored)), dict(_keyed(local))
-    keys = [key for key in sorted({**there, **here}) if there.get(key) != here.get(key)]
-    inside = {key.partition(LEAF_SEPARATOR)[0] for key in keys if LEAF_SEPARATOR in key}
+    stored_values, local_values = dict(_keyed(stored)), dict(_keyed(local))
+    keys = [key for key in sorted({**stored_values, **local_values}) if stored_values.get(key) != local_values.get(key)]
+    files_with_leaves = {key.partition(LEAF_SEPARATOR)[0] for key in keys if LEAF_SEPARATOR in key}
     return tuple(
-        ParamsDifference(key, _hash(there.get(key)), _hash(here.get(key))) for key in keys if key not in inside
+        ParamsDifference(key, _hash(stored_values.get(key)), _hash(local_values.get(key)))
+        for key in keys
+        if key not in files_with_leaves
     )
 
 
-def format_params_diff(found: Sequence[ParamsDifference], kept: Sequence[str] = ()) -> str:
+def format_params_diff(differences: Sequence[ParamsDifference], kept: Sequence[str] = ()) -> str:
     """One line a key: + only here, - only stored, ~ stored and another one here; = a stored file a push keeps."""
     lines = []
-    for each in found:
+    for each in differences:
         key = safe_name(each.key)
         if each.stored is None:
             lines.append(f"+ {key}  {each.local}")

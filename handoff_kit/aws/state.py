@@ -51,8 +51,8 @@ def find_state(target: Target, version: str = "") -> State | None:
 
 def get_state(target: Target, version: str = "") -> State:
     """The current state, or one version of it; AWSError where there is none."""
-    if found := find_state(target, version):
-        return found
+    if state := find_state(target, version):
+        return state
     raise (
         AWSError(f"{state_url(target)}: no version {version} found", _versions(target))
         if version
@@ -100,9 +100,9 @@ def draft_path(place: ProjectPaths) -> Path:
     return place.build / "state.edited"
 
 
-def text_to_edit(seen: State | None) -> bytes:
+def text_to_edit(state: State | None) -> bytes:
     """The text to edit."""
-    return seen.content if seen else EMPTY_STATE
+    return state.content if state else EMPTY_STATE
 
 
 def check_state(text: bytes, mode: str, where: str, again: str) -> None:
@@ -113,21 +113,21 @@ def check_state(text: bytes, mode: str, where: str, again: str) -> None:
         return
     try:
         value = json.loads(text)
-        wrong = "" if isinstance(value, dict) else f"JSON of another kind ({type(value).__name__})"
+        problem = "" if isinstance(value, dict) else f"JSON of another kind ({type(value).__name__})"
     except (ValueError, RecursionError) as error:
-        wrong = f"no JSON ({error})"
-    if wrong:
+        problem = f"no JSON ({error})"
+    if problem:
         hint = f"correct it, then: {again}"
-        raise ProjectError(f"{where}: found {wrong}, expected a JSON object (state: singer)", hint)
+        raise ProjectError(f"{where}: found {problem}, expected a JSON object (state: singer)", hint)
 
 
 def plan_put_state(
-    target: Target, content: bytes, seen: State | None, what: str, again: str = ""
+    target: Target, content: bytes, replaced: State | None, what: str, again: str = ""
 ) -> tuple[ApiCall, ...]:
-    """The call that replaces the state `seen`, or creates one; `again` is the command to run after a conflict."""
-    if seen and seen.content == content:
+    """The call that replaces the state `replaced`, or creates one; `again` is the command to run after a conflict."""
+    if replaced and replaced.content == content:
         return ()
-    condition = {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}
+    condition = {"IfMatch": replaced.etag} if replaced else {"IfNoneMatch": "*"}
     checks = {
         "ContentMD5": b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
         "Metadata": {checksum.SHA256: hashlib.sha256(content).hexdigest()},
@@ -136,34 +136,31 @@ def plan_put_state(
     return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(target, again)),)
 
 
-def plan_restore_state(target: Target, version: State, seen: State | None) -> tuple[ApiCall, ...]:
+def plan_restore_state(target: Target, version: State, replaced: State | None) -> tuple[ApiCall, ...]:
     """The call that stores an earlier version as the newest."""
     return plan_put_state(
-        target, version.content, seen, f"store version {version.version} of {version.stored} as {state_url(target)}"
+        target, version.content, replaced, f"store version {version.version} of {version.stored} as {state_url(target)}"
     )
 
 
-def plan_clear_state(target: Target, seen: State) -> tuple[ApiCall, ...]:
+def plan_clear_state(target: Target, state: State) -> tuple[ApiCall, ...]:
     """The call that deletes the state; a bucket with versions keeps it."""
-    request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name), "IfMatch": seen.etag}
-    return (
-        ApiCall(
-            f"delete {state_url(target)} ({len(seen.content):,} bytes)", S3, "delete_object", request, _conflict(target)
-        ),
-    )
+    request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name), "IfMatch": state.etag}
+    description = f"delete {state_url(target)} ({len(state.content):,} bytes)"
+    return (ApiCall(description, S3, "delete_object", request, _conflict(target)),)
 
 
-def question_before_clear(target: Target, seen: State) -> str:
+def question_before_clear(target: Target, state: State) -> str:
     """The question before the state is deleted."""
-    kept = "" if seen.version != UNVERSIONED else ", of which this bucket keeps no version"
-    return f"delete the state of project {target.project} ({len(seen.content):,} bytes{kept})"
+    kept = "" if state.version != UNVERSIONED else ", of which this bucket keeps no version"
+    return f"delete the state of project {target.project} ({len(state.content):,} bytes{kept})"
 
 
-def command_after_clear(target: Target, seen: State) -> str:
+def command_after_clear(target: Target, state: State) -> str:
     """The next command: restore the state where the bucket has versions, else run."""
-    if seen.version == UNVERSIONED:
+    if state.version == UNVERSIONED:
         return f"invoke run-local {target.options}"
-    return f"invoke state.restore --version {seen.version} {target.options}"
+    return f"invoke state.restore --version {state.version} {target.options}"
 
 
 def _conflict(target: Target, again: str = "") -> Conflict:
@@ -183,5 +180,5 @@ def run_in_progress(target: Target) -> str | None:
 def lock_holder(target: Target) -> str | None:
     """The id of the run that holds the lock of the project; AWSError where the lock cannot be read."""
     with translate_store_errors():
-        found = lease.read_lease(target.session, target.bucket, target.name)
-    return None if found is None or lease.is_free(found) else str(found.claim.get("run_id", "?"))
+        stored = lease.read_lease(target.session, target.bucket, target.name)
+    return None if stored is None or lease.is_free(stored) else str(stored.claim.get("run_id", "?"))

@@ -44,5 +44,5 @@ def read_current(desired: DesiredProject, target: Target, account: str, deployed
         image is not None,
         find_replaceable_params(target),
         files.compare_files(target, desired.place) if has_bucket else files.plan_first_upload(desired.place),
-        plan_move(target, deployed_bucket, there=has_bucket) if moves else None,
+        plan_move(target, deployed_bucket, bucket_exists=has_bucket) if moves else None,
     )

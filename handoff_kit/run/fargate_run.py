@@ -89,11 +89,11 @@ def run_attached(
     prompt = InterruptPrompt()
     tasks, hooks = _with_signals(tasks, prompt, say)
 
-    def watching(arn: str) -> TaskWatch:
+    def watch(arn: str) -> TaskWatch:
         return TaskWatch(tasks, arn, hooks, prompt, show)
 
-    arn, found = run_and_watch(tasks, run_task_request(network, tasks.family, run), watching, hooks)
-    return task_id(arn), found, prompt.exit_code if isinstance(found, Detached) else found.code
+    arn, result = run_and_watch(tasks, run_task_request(network, tasks.family, run), watch, hooks)
+    return task_id(arn), result, prompt.exit_code if isinstance(result, Detached) else result.code
 
 
 def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tuple[ProjectTasks, TaskHooks]:
@@ -109,16 +109,16 @@ def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tup
     return tasks, TaskHooks(say, prompt.pause, time.monotonic, check)
 
 
-def describe_result(tasks: ProjectTasks, task: str, found: TaskResult | Detached) -> str:
+def describe_result(tasks: ProjectTasks, task: str, result: TaskResult | Detached) -> str:
     """The result in one sentence, a hint, and the next command."""
     hints = tasks.hints
-    if isinstance(found, Detached):
+    if isinstance(result, Detached):
         return f"detached: task {task} continues\n{commands_for_running(tasks, task)}"
-    if found.code == 0:
-        return f"task {task} {found.sentence}\nnext: {hints.invoke('artifacts.get')}"
-    hint = f"hint: {found.hint}\n" if found.hint else ""
-    after = f"{hints.invoke('logs')} --run {task}" if found.ran else hints.invoke("status")
-    return f"task {task} {found.sentence}\n{hint}next: {after}"
+    if result.code == 0:
+        return f"task {task} {result.sentence}\nnext: {hints.invoke('artifacts.get')}"
+    hint = f"hint: {result.hint}\n" if result.hint else ""
+    after = f"{hints.invoke('logs')} --run {task}" if result.ran else hints.invoke("status")
+    return f"task {task} {result.sentence}\n{hint}next: {after}"
 
 
 def commands_for_running(tasks: ProjectTasks, task: str) -> str:
@@ -127,12 +127,12 @@ def commands_for_running(tasks: ProjectTasks, task: str) -> str:
     return f"to stop it: {hints.invoke('stop')} --task {task}\nnext: {hints.invoke('logs')} --run {task} --follow"
 
 
-def describe_stopped(task: str, found: TaskResult | Detached) -> str:
+def describe_stopped(task: str, result: TaskResult | Detached) -> str:
     """The result of a stopped task in one sentence."""
-    if isinstance(found, Detached):
+    if isinstance(result, Detached):
         unknown = "was not stopped, since ECS does not know it at present, and may still run"
-        return f"task {task} {'is stopping, and not waited for' if found.stopping else unknown}"
-    return f"task {task} {found.sentence}"
+        return f"task {task} {'is stopping, and not waited for' if result.stopping else unknown}"
+    return f"task {task} {result.sentence}"
 
 
 def tasks_to_stop(tasks: ProjectTasks, task: str) -> list[Task]:
@@ -146,16 +146,16 @@ def tasks_to_stop(tasks: ProjectTasks, task: str) -> list[Task]:
         ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(tasks))
         expected = f"one that runs: {ids}" if ids else "the id of a task"
         raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", tasks.hints.invoke("status"))
-    found = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
-    return [] if is_stopped(found) else [found]
+    stoppable = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
+    return [] if is_stopped(stoppable) else [stoppable]
 
 
-def stop_and_wait(tasks: ProjectTasks, found: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
+def stop_and_wait(tasks: ProjectTasks, running: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
     """Stop tasks at the same time, and wait for each; their logs are not read."""
     prompt = InterruptPrompt(answers=None)
     tasks, hooks = _with_signals(tasks, prompt, say)
     timeouts = Timeouts(absence=BRIEF)
-    watched = [TaskWatch(tasks, task["taskArn"], hooks, prompt, None, timeouts) for task in found]
+    watched = [TaskWatch(tasks, task["taskArn"], hooks, prompt, None, timeouts) for task in running]
     for each in watched:
         each.stop()
     return [(task_id(each.arn), each.end()) for each in watched]

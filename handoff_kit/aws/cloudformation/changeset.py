@@ -66,7 +66,7 @@ def create_change_set(
     }
     try:
         change_set, stack = _create(session, step.name, name, request)
-        found = _wait_until_created(session, step.name, change_set, context.waiting)
+        description = _wait_until_created(session, step.name, change_set, context.waiting)
     except StoreError as error:
         with suppress(StoreError, AWSError):  # the first error is the one to report
             _delete(session, step.name, name, creates=creates)
@@ -79,30 +79,30 @@ def create_change_set(
     except BaseException:
         _delete(session, step.name, name, creates=creates)
         raise
-    changes = tuple(parse_change(one["ResourceChange"]) for one in found["Changes"] if "ResourceChange" in one)
+    changes = tuple(parse_change(one["ResourceChange"]) for one in description["Changes"] if "ResourceChange" in one)
     created = ChangeSet(name, change_set, StackDescription(step.name, "", id=stack), creates, changes)
-    if found["Status"] == "CREATE_COMPLETE":
+    if description["Status"] == "CREATE_COMPLETE":
         return created
-    reason = found.get("StatusReason", "")
+    reason = description.get("StatusReason", "")
     is_empty = any(text in reason for text in NO_CHANGES)
     reasons = () if is_empty else tuple(_validation_errors(session, change_set))
     delete_change_set(created, session)
     if is_empty:
         return None
-    why = "; ".join(reasons) or reason or found["Status"]
+    why = "; ".join(reasons) or reason or description["Status"]
     message = f"stack {step.name}: CloudFormation rejected the change set: {why}; nothing was changed"
     raise AWSError(message, hint_for(why, step.name, step.again))
 
 
 def _create(session: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
     """The ids of the change set and of its stack, also where the answer was lost and the retry finds it created."""
-    named = {"StackName": stack, "ChangeSetName": name}
+    names = {"StackName": stack, "ChangeSetName": name}
     exists = ("AlreadyExistsException",)
-    answer = session.call(CLOUDFORMATION, "create_change_set", allow=exists, **named, ClientToken=name, **request)
+    answer = session.call(CLOUDFORMATION, "create_change_set", allow=exists, **names, ClientToken=name, **request)
     if answer is not None:
         return answer["Id"], answer["StackId"]
-    found = session.call(CLOUDFORMATION, "describe_change_set", **named)
-    return found["ChangeSetId"], found["StackId"]
+    description = session.call(CLOUDFORMATION, "describe_change_set", **names)
+    return description["ChangeSetId"], description["StackId"]
 
 
 def _wait_until_created(session: Session, stack: str, change_set: str, waiting: PollPolicy) -> Mapping[str, Any]:
@@ -161,9 +161,10 @@ def _delete(session: Session, stack: str, change_set: str, *, creates: bool) -> 
     """Delete a change set; also its stack, if that is only in review and no other process has a change set for it."""
     gone = ("ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError")
     session.call(CLOUDFORMATION, "delete_change_set", allow=gone, StackName=stack, ChangeSetName=change_set)
-    found = describe_stack(session, stack) if creates else None
-    if found is None or found.status != "REVIEW_IN_PROGRESS":
+    reviewed = describe_stack(session, stack) if creates else None
+    if reviewed is None or reviewed.status != "REVIEW_IN_PROGRESS":
         return
-    listed = session.call(CLOUDFORMATION, "list_change_sets", allow=("ValidationError",), StackName=found.id) or {}
-    if all(change_set in (one["ChangeSetId"], one["ChangeSetName"]) for one in listed.get("Summaries", ())):
-        session.call(CLOUDFORMATION, "delete_stack", StackName=found.id)
+    request = {"StackName": reviewed.id}
+    answer = session.call(CLOUDFORMATION, "list_change_sets", allow=("ValidationError",), **request) or {}
+    if all(change_set in (one["ChangeSetId"], one["ChangeSetName"]) for one in answer.get("Summaries", ())):
+        session.call(CLOUDFORMATION, "delete_stack", **request)

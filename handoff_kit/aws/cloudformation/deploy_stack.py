@@ -79,33 +79,33 @@ def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], sess
             say(f"note: stack {step.name} {obstacle}")
         if stack.status == FAILED_CREATION:
             stack = None
-    found = diff_stack(stack, step, resolve_buckets(values, stack, session, step.again))
-    if stack and not found:
+    changes = diff_stack(stack, step, resolve_buckets(values, stack, session, step.again))
+    if stack and not changes:
         say(f"stack {step.name} is up to date")
         return False
-    _show(f"would {'update' if stack else 'create'} stack {step.name}", found, say)
+    _show(f"would {'update' if stack else 'create'} stack {step.name}", changes, say)
     return True
 
 
 def _create_or_update(
-    step: DeployStack, given: Mapping[str, str | ExistingBucket], context: StackContext
+    step: DeployStack, parameters: Mapping[str, str | ExistingBucket], context: StackContext
 ) -> bool | None:
     """Whether the stack was changed; None where another process updates it."""
     stack = prepare_for_update(step, context)
     if stack and stack.bucket not in ("", step.bucket, step.moved_from):
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
         raise AWSError(message, f"compare again: {step.again}" if step.again else None)
-    values = resolve_buckets(given, stack, context.session, step.again)
-    found = diff_stack(stack, step, values)
+    values = resolve_buckets(parameters, stack, context.session, step.again)
+    changes = diff_stack(stack, step, values)
     change_set = None
-    if found or stack is None or stack.status not in STABLE_STATUSES:
+    if changes or stack is None or stack.status not in STABLE_STATUSES:
         change_set = create_change_set(step, values, context, creates=stack is None)
     if change_set is None:
         context.say(f"stack {step.name} is up to date")
         return False
     if isinstance(change_set, ConcurrentUpdate):
         return None
-    change_set = replace(change_set, differences=merge_changes(change_set.differences, found))
+    change_set = replace(change_set, differences=merge_changes(change_set.differences, changes))
     return _confirm_and_execute(step, change_set, context)
 
 
@@ -136,9 +136,9 @@ def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, context: Stac
     return True
 
 
-def _show(what: str, found: Sequence[StackChange], say: Say) -> None:
-    say(f"{what}:" if found else what)
-    for line in (*change_lines(found), *change_warnings(found)):
+def _show(what: str, changes: Sequence[StackChange], say: Say) -> None:
+    say(f"{what}:" if changes else what)
+    for line in (*change_lines(changes), *change_warnings(changes)):
         say(line)
 
 

@@ -122,14 +122,14 @@ def diff_stack(
         for name in COMPARED_SECTIONS
         if name not in ("Resources", "Outputs") and old.sections[name] != new.sections[name]
     ]
-    found = (
+    changes = (
         *_of_resources(old.sections["Resources"], new.sections["Resources"]),
         *_of_texts("parameter", old.parameters, new.parameters),
         *_of_texts("output", _outputs(old), _outputs(new)),
         *_of_texts("tag", old.tags, new.tags),
         *sections,
     )
-    return tuple(sorted(found, key=_order))
+    return tuple(sorted(changes, key=_order))
 
 
 def is_resource(difference: StackChange) -> bool:
@@ -153,17 +153,17 @@ def merge_changes(change_set: Iterable[StackChange], own: Iterable[StackChange])
     return tuple(sorted((*resources, *others), key=_order))
 
 
-def _order(found: StackChange) -> tuple[int, str, str]:
-    return (OTHER_KINDS.index(found.kind) + 1 if found.kind in OTHER_KINDS else 0, found.name, found.kind)
+def _order(change: StackChange) -> tuple[int, str, str]:
+    return (OTHER_KINDS.index(change.kind) + 1 if change.kind in OTHER_KINDS else 0, change.name, change.kind)
 
 
 def _resolved(text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> _ResolvedTemplate:
     template = parse_template(text)
     values = {**parameter_defaults(template), **parameters}
     filled = {name: fill_parameters(template.get(name), values) or {} for name in COMPARED_SECTIONS}
-    found = {name: section if isinstance(section, dict) else {"": section} for name, section in filled.items()}
-    resources = conditional_resources(found["Resources"], found["Conditions"])
-    return _ResolvedTemplate({**found, "Resources": resources}, values, tags)
+    sections = {name: section if isinstance(section, dict) else {"": section} for name, section in filled.items()}
+    resources = conditional_resources(sections["Resources"], sections["Conditions"])
+    return _ResolvedTemplate({**sections, "Resources": resources}, values, tags)
 
 
 def _of_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[StackChange]:
@@ -215,16 +215,16 @@ def _is_retained(resource: Any, policy: str) -> bool:  # noqa: ANN401
 
 def _outputs(template: _ResolvedTemplate) -> dict[str, str]:
     """The outputs as one would write them: ${Name} for a Ref, Name.Attribute for a GetAtt."""
-    found: dict[str, str] = {}
+    outputs: dict[str, str] = {}
     for name, output in template.sections["Outputs"].items():
         match output:
             case {"Value": str(text)} | {"Value": {"Fn::Sub": str(text)}} | {"Value": {"Fn::GetAtt": str(text)}}:
-                found[name] = text
+                outputs[name] = text
             case {"Value": {"Ref": str(text)}}:
-                found[name] = f"${{{text}}}"
+                outputs[name] = f"${{{text}}}"
             case _:
-                found[name] = str(output)
-    return found
+                outputs[name] = str(output)
+    return outputs
 
 
 def _of_texts(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[StackChange]:

@@ -65,11 +65,11 @@ def hint_for(reason: str, name: str, again: str, culprit: StackEvent | None = No
 
 
 def _fix_for(reason: str, name: str, culprit: StackEvent | None) -> str | None:
-    if found := _DENIED.search(reason):
-        where = f" on {found[2].strip('.,')}" if found[2] else ""
-        return f"allow {found[1]}{where} to the identity that deploys"
-    if found := _OWNER.search(reason):
-        return f"it belongs to {found[1].strip('.,')}: delete it there, or choose another name"
+    if match := _DENIED.search(reason):
+        where = f" on {match[2].strip('.,')}" if match[2] else ""
+        return f"allow {match[1]}{where} to the identity that deploys"
+    if match := _OWNER.search(reason):
+        return f"it belongs to {match[1].strip('.,')}: delete it there, or choose another name"
     exists = "a resource of that name exists outside of this stack: delete it, or choose another name"
     if culprit and culprit.physical:
         look = f"aws cloudformation describe-stack-resources --physical-resource-id {culprit.physical}"

@@ -38,10 +38,10 @@ OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
 ALL_LINES = 1000
 
 
-def change_lines(found: Sequence[StackChange]) -> tuple[str, ...]:
+def change_lines(changes: Sequence[StackChange]) -> tuple[str, ...]:
     """One line each: + created, ~ updated, - deleted, then name, type and properties in columns."""
     rows = []
-    for one in _without_outputs(found):
+    for one in _without_outputs(changes):
         more = f" and {len(one.properties) - MAX_NAMED} more" if len(one.properties) > MAX_NAMED else ""
         properties = ", ".join(one.properties[:MAX_NAMED]) + more
         last = " ".join(filter(None, (properties, REPLACEMENT_NOTES.get(one.action))))
@@ -50,23 +50,23 @@ def change_lines(found: Sequence[StackChange]) -> tuple[str, ...]:
     return tuple(f"  {name:<{names}}  {kind:<{kinds}}  {last}".rstrip() for name, kind, last in rows)
 
 
-def count_changes(found: Sequence[StackChange], *, creates: bool = False) -> str:
+def count_changes(changes: Sequence[StackChange], *, creates: bool = False) -> str:
     """How many of each: `2 to create, 1 to update`; of a stack that is created `16 resources`."""
-    actions = [one.action for one in _without_outputs(found)]
+    actions = [one.action for one in _without_outputs(changes)]
     if creates:
         return f"{len(actions)} resource{'' if len(actions) == 1 else 's'}"
     return ", ".join(f"{actions.count(action)} to {verb}" for action, verb in ACTION_VERBS.items() if action in actions)
 
 
-def _without_outputs(found: Sequence[StackChange]) -> Sequence[StackChange]:
+def _without_outputs(changes: Sequence[StackChange]) -> Sequence[StackChange]:
     """An output follows from what else differs; it is shown only where nothing else does."""
-    return [one for one in found if one.kind != OUTPUT] or found
+    return [one for one in changes if one.kind != OUTPUT] or changes
 
 
-def change_warnings(found: Sequence[StackChange]) -> tuple[str, ...]:
+def change_warnings(changes: Sequence[StackChange]) -> tuple[str, ...]:
     """What is deleted or replaced, and the data that is lost."""
     notes, names = list[str](), list[str]()
-    for one in filter(is_resource, found):
+    for one in filter(is_resource, changes):
         data = DATA_RESOURCES.get(one.kind)
         resource = f"{one.name} ({one.kind})"
         if data is None:

@@ -53,15 +53,15 @@ class StackDescription:
 
 def describe_existing(session: Session, name: str, *, template: bool = False) -> StackDescription | None:
     """A stack that has resources, by name; None where there is none. One call, and another one for its template."""
-    found = describe_stack(session, name)
-    if found is None or found.status in ABSENT_STATUSES:
+    stack = describe_stack(session, name)
+    if stack is None or stack.status in ABSENT_STATUSES:
         return None
     if not template:
-        return found
+        return stack
     with translate_store_errors():
-        answer = session.call(CLOUDFORMATION, "get_template", allow=("ValidationError",), StackName=found.name) or {}
+        answer = session.call(CLOUDFORMATION, "get_template", allow=("ValidationError",), StackName=stack.name) or {}
     body = answer.get("TemplateBody", "")
-    return replace(found, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
+    return replace(stack, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
 
 
 def describe_stack(session: Session, name: str) -> StackDescription | None:
@@ -74,8 +74,8 @@ def describe_stack(session: Session, name: str) -> StackDescription | None:
 def describe_all(session: Session) -> tuple[StackDescription, ...]:
     """Every stack of the account and region, without templates; one call for a hundred or so."""
     with translate_store_errors():
-        found = [stack for page in session.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
-    return tuple(parse_stack(stack) for stack in found if stack["StackStatus"] not in ABSENT_STATUSES)
+        stacks = [stack for page in session.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
+    return tuple(parse_stack(stack) for stack in stacks if stack["StackStatus"] not in ABSENT_STATUSES)
 
 
 def parse_stack(stack: Mapping[str, Any], template: str = "") -> StackDescription:

@@ -32,20 +32,20 @@ def parse_template(text: str) -> dict[str, Any]:
         node = yaml.compose(text)
     except YAMLError:
         return {}
-    found = _value(node) if node is not None else None
-    return found if isinstance(found, dict) else {}
+    template = _value(node) if node is not None else None
+    return template if isinstance(template, dict) else {}
 
 
 def template_section(template: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A section of a template; empty where it is missing."""
-    found = template.get(name)
-    return found if isinstance(found, dict) else {}
+    section = template.get(name)
+    return section if isinstance(section, dict) else {}
 
 
 def parameter_defaults(template: Mapping[str, Any]) -> dict[str, str]:
     """The default values of the parameters."""
-    found = template_section(template, "Parameters")
-    return {name: str(one["Default"]) for name, one in found.items() if isinstance(one, dict) and "Default" in one}
+    parameters = template_section(template, "Parameters")
+    return {name: str(one["Default"]) for name, one in parameters.items() if isinstance(one, dict) and "Default" in one}
 
 
 def fill_parameters(value: Any, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401  # any part of a template
@@ -97,11 +97,12 @@ def check_size(step: DeployStack) -> None:
     """Refuse a template that is too long for CloudFormation."""
     size = len(step.template.encode())
     if size > MAX_BYTES_BY_URL:
-        found = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES_BY_URL:,}, CloudFormation's limit"
-        raise ProjectError(found, "move some of the projects to another checkout, with another --environment")
+        limit = f"{MAX_BYTES_BY_URL:,}, CloudFormation's limit"
+        message = f"{step.file.name}: found {size:,} bytes, expected at most {limit}"
+        raise ProjectError(message, "move some of the projects to another checkout, with another --environment")
     if size > MAX_BYTES and not step.bucket:
-        found = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES:,} without a bucket to hold it"
-        raise AWSError(found, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
+        message = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES:,} without a bucket to hold it"
+        raise AWSError(message, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
 
 
 def template_argument(step: DeployStack, session: Session) -> dict[str, str]:

@@ -34,9 +34,9 @@ class PollPolicy:
 
     def looks(self) -> Iterator[float]:
         """One for each look, after the pause before it; ends when patience does."""
-        begun, wait = self.clock(), self.shortest
+        start, wait = self.clock(), self.shortest
         yield 0.0
-        while (passed := self.clock() - begun) < self.patience:
+        while (passed := self.clock() - start) < self.patience:
             self.pause(wait)
             wait = min(self.longest, wait * SLOWDOWN)
             yield passed
@@ -55,19 +55,19 @@ class StackContext:
 
 def follow_events(stack: StackDescription, marker: str, context: StackContext) -> OperationResult:
     """Show the events of a stack after the one with the id `marker`, until its operation has ended."""
-    begun = context.waiting.clock()
+    start = context.waiting.clock()
     try:
-        seen = _show_until_ended(stack, marker, context)
-        last = _last_of_stack(seen)
+        events = _show_until_ended(stack, marker, context)
+        last = _last_of_stack(events)
         if last is None:  # an operation without events; the stack has the last word
-            found = describe_stack(context.session, stack.id)
-            status = found.status if found else "DELETE_COMPLETE"
+            current = describe_stack(context.session, stack.id)
+            status = current.status if current else "DELETE_COMPLETE"
         else:
             status = last.status
     except StoreError as error:
         message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
         raise AWSError(message, _how_to_wait_again(stack.name, context)) from None
-    return OperationResult(status, tuple(seen), context.waiting.clock() - begun)
+    return OperationResult(status, tuple(events), context.waiting.clock() - start)
 
 
 @contextmanager
@@ -82,31 +82,31 @@ def detach_on_interrupt(name: str, context: StackContext, *, updates: bool = Fal
 
 
 def _show_until_ended(stack: StackDescription, marker: str, context: StackContext) -> list[StackEvent]:
-    seen: list[StackEvent] = []
+    events: list[StackEvent] = []
     quiet = absent = 0
     with event_view(stack.name, context.say) as view:
         for _ in context.waiting.looks():
-            new = events_since(context.session, stack.id, seen[-1].id if seen else marker)
+            new = events_since(context.session, stack.id, events[-1].id if events else marker)
             view.update(new)
-            seen += new
+            events += new
             quiet = 0 if new else quiet + 1
-            last = _last_of_stack(seen)
+            last = _last_of_stack(events)
             if quiet <= QUIET_POLLS and (last is None or last.in_progress):
                 continue
-            found = describe_stack(context.session, stack.id)
-            absent = 0 if found else absent + 1
+            current = describe_stack(context.session, stack.id)
+            absent = 0 if current else absent + 1
             # a deleted stack is still found by its ARN: one that is not found now is deleted only where an event
             # says so, or where it stays absent
             is_deleted = absent > QUIET_POLLS or (last is not None and last.status == "DELETE_COMPLETE")
-            if not found.is_changing if found else is_deleted:
-                return seen
+            if not current.is_changing if current else is_deleted:
+                return events
     minutes = context.waiting.patience / 60
     message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; handoff stops waiting"
     raise AWSError(message, _how_to_wait_again(stack.name, context))
 
 
-def _last_of_stack(seen: list[StackEvent]) -> StackEvent | None:
-    return next((event for event in reversed(seen) if event.of_stack), None)
+def _last_of_stack(events: list[StackEvent]) -> StackEvent | None:
+    return next((event for event in reversed(events) if event.of_stack), None)
 
 
 def _how_to_wait_again(name: str, context: StackContext) -> str:

@@ -117,11 +117,11 @@ def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
     shared = describe_existing(target.session, shared_name) if needs_shared_stack(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
     outputs = shared.outputs if shared else {}
-    found = resolve_network(deploy, clusters, outputs, task.outputs, resource_names.cluster(target.environment))
-    if not found.subnets:
+    network = resolve_network(deploy, clusters, outputs, task.outputs, resource_names.cluster(target.environment))
+    if not network.subnets:
         message = f"stack {shared_name}: found no subnets, expected those of the shared network"
         raise AWSError(message, f"invoke deploy {target.options}")
-    return found
+    return network
 
 
 def not_deployed_error(target: Target, task: StackDescription | None = None) -> AWSError:

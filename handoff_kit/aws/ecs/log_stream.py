@@ -41,7 +41,7 @@ class LogTail:
 
     def read(self) -> list[LogEvent]:
         """The events since the last call; none where the stream does not exist yet."""
-        found: list[LogEvent] = []
+        events: list[LogEvent] = []
         for _ in range(MOST_PAGES):
             request: dict[str, Any] = {
                 "logGroupName": self.group,
@@ -56,13 +56,13 @@ class LogTail:
             if page is None:
                 break
             self.exists = True
-            found += page["events"]
+            events += page["events"]
             before, self.token = self.token, page["nextForwardToken"]
             if self.token == before:
                 break
-        messages = filter(None, map(_runtime_message, found[-LAST_EVENTS:]))
+        messages = filter(None, map(_runtime_message, events[-LAST_EVENTS:]))
         self.last_line = next(filter(LAST_LINE.match, messages), self.last_line)
-        return found
+        return events
 
 
 def first_messages(target: Target, group: str, stream: str) -> list[str]:
@@ -86,10 +86,10 @@ def _runtime_message(event: LogEvent) -> str:
 def _parse(text: str) -> Mapping[str, Any] | None:
     """A line that the runtime wrote, of itself or of a stage; None for another program's."""
     try:
-        found = json.loads(text)
+        record = json.loads(text)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and {"time", "stage", "message"} <= found.keys() else None
+    return record if isinstance(record, dict) and {"time", "stage", "message"} <= record.keys() else None
 
 
 @dataclass

@@ -49,8 +49,8 @@ class LogQuery:
 
 def since_seconds(text: str) -> float | None:
     """`--since` in seconds since the epoch."""
-    given = parse_since(text, datetime.now(timezone.utc))
-    return datetime.fromisoformat(given.replace("Z", "+00:00")).timestamp() if given else None
+    moment = parse_since(text, datetime.now(timezone.utc))
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() if moment else None
 
 
 def find_stream(tasks: ProjectTasks, run: str) -> str:
@@ -64,11 +64,12 @@ def find_stream(tasks: ProjectTasks, run: str) -> str:
     if begun := RUN_ID.match(run):  # no need to search what was logged before
         moment = datetime.strptime(begun[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
         request |= start_time(moment.timestamp() - CLOCK_SKEW)
-    found = next((event for page in _filter_events(tasks, request) for event in page), None)
-    if found is None:
+    events = (event for page in _filter_events(tasks, request) for event in page)
+    first = next(events, None)
+    if first is None:
         where = f"run {run}: found in no stream of log group {tasks.log_group}"
         raise AWSError(f"{where}, expected the id of a run on Fargate", tasks.hints.invoke("history --remote"))
-    return str(found["logStreamName"])
+    return str(first["logStreamName"])
 
 
 def _newest_stream(tasks: ProjectTasks) -> str:
@@ -82,10 +83,10 @@ def _newest_stream(tasks: ProjectTasks) -> str:
         "limit": NEWEST_STREAMS,
     }
     page = tasks.target.call(LOGS, "describe_log_streams", allow=NO_LOG, **request)
-    found = page["logStreams"] if page else []
-    if not found:
+    streams = page["logStreams"] if page else []
+    if not streams:
         raise _no_log(tasks)
-    return str(max(found, key=lambda one: one.get("creationTime", 0))["logStreamName"])
+    return str(max(streams, key=lambda one: one.get("creationTime", 0))["logStreamName"])
 
 
 def _no_log(tasks: ProjectTasks, stream: str = "") -> AWSError:
@@ -136,15 +137,15 @@ def _filter_events(tasks: ProjectTasks, request: Mapping[str, Any]) -> Iterator[
 
 def follow_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, sink: LogSink, *, on: bool) -> None:
     """Print new lines until the task has ended; with `on` also those of the tasks after it, without end."""
-    seen, stream = set[str](), query.stream
+    followed, stream = set[str](), query.stream
     while True:
         sink.say(f"following {stream}")
         _follow_one(tasks, _tail(tasks, query, stream), form, sink)
-        seen.add(stream)
+        followed.add(stream)
         if not on:
             return
         sink.say("task ended; waiting for the next one (Ctrl-C stops following)")
-        while stream in seen:
+        while stream in followed:
             sink.pause(POLL_NEW_TASK_EVERY)
             task = newest_task(tasks)
             stream = tasks.log_stream(task_id(task["taskArn"])) if task else stream
@@ -153,17 +154,17 @@ def follow_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, sink: 
 
 def _follow_one(tasks: ProjectTasks, tail: LogTail, form: LogFormatter, sink: LogSink) -> None:
     """Until the last line of the runtime; without one until the task has ended and its log is quiet."""
-    quiet, over, task = 0, False, task_id(tail.stream)
-    observer = TaskObserver(tasks, task, sink.say, sink.clock, sink.absence)
+    quiet, over = 0, False
+    observer = TaskObserver(tasks, task_id(tail.stream), sink.say, sink.clock, sink.absence)
     while not tail.last_line and not (over and quiet >= QUIET_POLLS):
         events = tail.read()
         sink.put(form.lines(events))
         quiet = 0 if events else quiet + 1
         if quiet >= QUIET_POLLS and not over:
-            found = observer.look()
-            if isinstance(found, TaskResult):
-                sink.say(f"task {task} {found.sentence}")
-            if found is not None and (isinstance(found, TaskResult) or is_stopped(found)):
+            task = observer.look()
+            if isinstance(task, TaskResult):
+                sink.say(f"task {observer.task} {task.sentence}")
+            if task is not None and (isinstance(task, TaskResult) or is_stopped(task)):
                 quiet, over = 0, True
         if not tail.last_line:
             sink.pause(POLL_EVERY)

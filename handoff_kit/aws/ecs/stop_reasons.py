@@ -65,14 +65,14 @@ def has_started(task: Mapping[str, Any]) -> bool:
     return exit_code(task) is not None or bool(task.get("startedAt"))
 
 
-def explain_stop(task: Mapping[str, Any], hints: Hints, said: str = "") -> TaskResult:
-    """The result; `said` is the last line of the runtime, where its log was read."""
+def explain_stop(task: Mapping[str, Any], hints: Hints, last_line: str = "") -> TaskResult:
+    """The result; `last_line` is that of the runtime, where its log was read."""
     code = exit_code(task)
     if code is not None:
-        return _explain_exit(code, task, hints, said)
+        return _explain_exit(code, task, hints, last_line)
     why = _why(task)
     if has_started(task):
-        reason = ": ".join(filter(None, (said, why))) or "no reason given"
+        reason = ": ".join(filter(None, (last_line, why))) or "no reason given"
         return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {hints.invoke('logs')}")
     failure = match_start_failure(f"{task.get('stopCode', '')} {why}")
     words = f"{failure.sentence}: {why}" if why else failure.sentence
@@ -80,8 +80,8 @@ def explain_stop(task: Mapping[str, Any], hints: Hints, said: str = "") -> TaskR
 
 
 def _container(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = task.get("containers") or [{}]
-    return next((each for each in found if each.get("name") == CONTAINER), found[0])
+    containers = task.get("containers") or [{}]
+    return next((each for each in containers if each.get("name") == CONTAINER), containers[0])
 
 
 def _why(task: Mapping[str, Any]) -> str:
@@ -90,8 +90,8 @@ def _why(task: Mapping[str, Any]) -> str:
     return " ".join(" ".join(dict.fromkeys(filter(None, texts))).split())
 
 
-def _explain_exit(code: int, task: Mapping[str, Any], hints: Hints, said: str) -> TaskResult:
-    stop, why = task.get("stopCode", ""), f"{_why(task)} {said}"
+def _explain_exit(code: int, task: Mapping[str, Any], hints: Hints, last_line: str) -> TaskResult:
+    stop, why = task.get("stopCode", ""), f"{_why(task)} {last_line}"
     if code == 0:
         return TaskResult(0, "succeeded (exit 0)")
     if code == KILLED and any(word in why for word in OUT_OF_MEMORY):
@@ -113,7 +113,7 @@ def _explain_exit(code: int, task: Mapping[str, Any], hints: Hints, said: str) -
             stopped += f"; it had not ended {hints.stop_timeout} s after SIGTERM, and was killed"
             hint = f"give it longer: {hints.file}, deploy: {{stop_timeout: 120}}"
         return TaskResult(code, f"{stopped} (exit {code})", hint)
-    words, hint = _explain_exit_code(code, hints, said.partition(": ")[2])
+    words, hint = _explain_exit_code(code, hints, last_line.partition(": ")[2])
     return TaskResult(code, f"{words} (exit {code})", hint)
 
 

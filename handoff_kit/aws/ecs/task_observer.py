@@ -38,7 +38,7 @@ def find_stored_run(tasks: ProjectTasks, task: str) -> StoredRun:
     """The run of a task, by its id in the first lines of the log; at most five calls."""
     stream = tasks.log_stream(task)
     texts = first_messages(tasks.target, tasks.log_group, stream)
-    run = next((found[1] for found in map(RUN_LINE.match, texts) if found), "")
+    run = next((match[1] for match in map(RUN_LINE.match, texts) if match), "")
     if not run:
         return StoredRun("its log names no run" if texts else "it has no log")
     stack = describe_existing(tasks.target.session, tasks.target.name)
@@ -46,8 +46,8 @@ def find_stored_run(tasks: ProjectTasks, task: str) -> StoredRun:
     if bucket is None:
         return StoredRun(f"its log names run {run}, and stack {tasks.target.name} does not exist to name its bucket")
     with translate_store_errors():
-        found = tasks.target.session.read(bucket, f"{s3_keys.run(tasks.target.name, run)}run.json")
-        record = (found and damage.parse(found[0], damage.ANY).value) or {}
+        answer = tasks.target.session.read(bucket, f"{s3_keys.run(tasks.target.name, run)}run.json")
+        record = (answer and damage.parse(answer[0], damage.ANY).value) or {}
         lock = lease.read_lease(tasks.target.session, bucket, tasks.target.name)
     if stored := _stored_run(tasks, run, record, lock):
         return stored
@@ -75,13 +75,13 @@ def _stored_run(
     return StoredRun(f"run {run} holds the lock ({beat})", alive=True)
 
 
-def _ended(tasks: ProjectTasks, run: str, found: Mapping[str, Any]) -> StoredRun | None:
+def _ended(tasks: ProjectTasks, run: str, record: Mapping[str, Any]) -> StoredRun | None:
     """The run by its record, or by its entry in the lock; None where that holds no outcome."""
-    outcome, code = found.get("outcome"), found.get("exit")
+    outcome, code = record.get("outcome"), record.get("exit")
     if not isinstance(outcome, str) or outcome == RUNNING_OUTCOME:
         return None
     code = code if isinstance(code, int) else FAILED
-    reason = f": {found['reason']}" if found.get("reason") else ""
+    reason = f": {record['reason']}" if record.get("reason") else ""
     facts = f"{outcome}{reason} (exit {code}), by the record of run {run}"
     return StoredRun(facts, TaskResult(code, facts, _look_at(tasks, run) if code else None))
 
@@ -118,15 +118,15 @@ class TaskObserver:
     absence: Absence = PATIENT
     _since: float | None = field(default=None, init=False)
     _next: float = field(default=0.0, init=False)
-    _said: str = field(default="", init=False)
+    _is_reported: bool = field(default=False, init=False)
 
     def look(self) -> Task | TaskResult | None:
         """The task of DescribeTasks; its result by its record where ECS does not know it; None while neither does."""
         failure: AWSError | None = None
         try:
-            if found := describe_task(self.tasks, self.task):
-                self._since, self._said = None, ""
-                return found
+            if task := describe_task(self.tasks, self.task):
+                self._since, self._is_reported = None, False
+                return task
         except AWSError as error:
             if not error.passing:
                 raise
@@ -142,22 +142,21 @@ class TaskObserver:
     def _by_record(self, absent: float, failure: AWSError | None) -> TaskResult | None:
         """The result by the record of the run; None while it may still run; AWSError once it counts as unknown."""
         try:
-            found = find_stored_run(self.tasks, self.task)
+            run = find_stored_run(self.tasks, self.task)
         except AWSError as error:
             if not error.passing:
                 raise
-            found, failure = StoredRun(""), failure or error
-        if found.ending:
-            return found.ending
-        if not found.alive and absent >= self.absence.unknown:
-            message = f"task {self.task}: ECS has not known it for {absent:.0f} s, and {found.facts}; it may still run"
+            run, failure = StoredRun(""), failure or error
+        if run.ending:
+            return run.ending
+        if not run.alive and absent >= self.absence.unknown:
+            message = f"task {self.task}: ECS has not known it for {absent:.0f} s, and {run.facts}; it may still run"
             raise failure or AWSError(message, hint_for_running_task(self.tasks, self.task))
-        said = failure.message if failure else "ECS does not know the task at present"
-        if found.facts:
-            said = f"{said}; {found.facts}"
-        if not self._said:
-            self.say(f"{said}; still watching")
-            self._said = said
+        if not self._is_reported:
+            reason = failure.message if failure else "ECS does not know the task at present"
+            facts = f"; {run.facts}" if run.facts else ""
+            self.say(f"{reason}{facts}; still watching")
+            self._is_reported = True
         return None
 
 

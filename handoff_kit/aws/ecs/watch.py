@@ -140,20 +140,20 @@ class TaskWatch:
     def _poll_until_ended(self) -> TaskResult | Detached:
         stream = self.tasks.log_stream(task_id(self.arn))
         tail, form = LogTail(self.tasks.target, self.tasks.log_group, stream), LogFormatter()
-        began, wait = self.hooks.clock(), self.timeouts.first
+        start, wait = self.hooks.clock(), self.timeouts.first
         observer = TaskObserver(self.tasks, task_id(self.arn), self.hooks.say, self.hooks.clock, self.timeouts.absence)
         while True:
-            found = observer.look()
-            if isinstance(found, TaskResult):
+            task = observer.look()
+            if isinstance(task, TaskResult):
                 self._show(tail, form)
-                return found
-            if found:
-                self._report_state(found, began)
+                return task
+            if task:
+                self._report_state(task, start)
             if self.has_run:
                 self._show(tail, form)
-            if found and is_stopped(found):
-                self._drain(found, tail, form)
-                return self._result(found, tail.last_line)
+            if task and is_stopped(task):
+                self._drain(task, tail, form)
+                return self._result(task, tail.last_line)
             self.hooks.pause(wait)
             wait = min(self.timeouts.longest, wait * 1.25)
             answer = self.prompt.answer()
@@ -178,9 +178,9 @@ class TaskWatch:
             self.show(form.lines(events))
         return bool(events)
 
-    def _report_state(self, task: Task, began: float) -> None:
+    def _report_state(self, task: Task, start: float) -> None:
         """Print a new state; give up on a start or a stop that takes too long."""
-        state, waited = str(task["lastStatus"]), self.hooks.clock() - began
+        state, waited = str(task["lastStatus"]), self.hooks.clock() - start
         self.has_run = self.has_run or state not in STARTING_STATUSES
         if state != self.state:
             self.state = state
@@ -217,12 +217,12 @@ class TaskWatch:
                 if self.prompt.interrupted():
                     return
 
-    def _result(self, task: Task, said: str) -> TaskResult:
+    def _result(self, task: Task, last_line: str) -> TaskResult:
         """The result; `again` only where nobody stopped the task, and its container has not started."""
         if has_started(task) and exit_code(task) is None:
             how = find_stored_run(self.tasks, task_id(self.arn)).ending
-            return how or explain_stop(task, self.tasks.hints, said)
-        how = explain_stop(task, self.tasks.hints, said)
+            return how or explain_stop(task, self.tasks.hints, last_line)
+        how = explain_stop(task, self.tasks.hints, last_line)
         again = how.again and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
         return replace(how, again=again and not has_started(task))
 
@@ -246,13 +246,13 @@ def run_and_watch(
         arn = start_task(tasks, request, hooks)
         hooks.say(f"started task {task_id(arn)}")
         try:
-            found = watch(arn).end()
+            result = watch(arn).end()
         except AWSError:
             stop = f"{tasks.hints.invoke('stop')} --task {task_id(arn)}"
             hooks.say(f"task {task_id(arn)} is no longer watched, and may still run; to stop it: {stop}")
             raise
-        if isinstance(found, Detached) or not found.again or attempt == MAX_STARTS:
-            return arn, found
-        hooks.say(f"{found.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
+        if isinstance(result, Detached) or not result.again or attempt == MAX_STARTS:
+            return arn, result
+        hooks.say(f"{result.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
         hooks.check()
     raise AssertionError
