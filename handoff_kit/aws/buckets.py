@@ -52,7 +52,7 @@ MOST_PAGES = 20  # counted of what is kept
 class StoredObjects:
     """Versions and delete markers by key and id; `objects` counts the current versions.
 
-    `whole` is false where counting ended at MOST_PAGES.
+    `complete` is false where counting ended at MOST_PAGES.
     """
 
     bucket: str
@@ -61,7 +61,7 @@ class StoredObjects:
     uploads: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     objects: int = 0
     bytes: int = 0
-    whole: bool = True
+    complete: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -71,19 +71,19 @@ class StoredObjects:
     @property
     def description(self) -> str:
         objects, versions = plural(self.objects, "object"), plural(len(self.versions), "version")
-        more = "" if self.whole else "at least "
+        more = "" if self.complete else "at least "
         unfinished = f", {len(self.uploads):,} unfinished uploads" if self.uploads else ""
         return f"s3://{self.bucket}/{self.prefix}: {more}{objects}, {versions}, {self.bytes:,} bytes{unfinished}"
 
 
-def read_stored_objects(session: Session, bucket: str, prefix: str, *, whole: bool) -> StoredObjects | None:
-    """Count objects, with `whole` to the end; None where there is no bucket."""
+def read_stored_objects(session: Session, bucket: str, prefix: str, *, complete: bool) -> StoredObjects | None:
+    """Count objects, with `complete` to the end; None where there is no bucket."""
     request = {"Bucket": bucket, "Prefix": prefix}
     with translate_store_errors():
         uploads = session.call(S3, "list_multipart_uploads", allow=NO_BUCKET, **request)
         if uploads is None:
             return None
-        pages = list(islice(session.pages(S3, "list_object_versions", **request), None if whole else MOST_PAGES))
+        pages = list(islice(session.pages(S3, "list_object_versions", **request), None if complete else MOST_PAGES))
     versions = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return StoredObjects(
         bucket,
@@ -92,7 +92,7 @@ def read_stored_objects(session: Session, bucket: str, prefix: str, *, whole: bo
         tuple((one["Key"], one["UploadId"]) for one in uploads.get("Uploads", ())),
         sum(bool(one["IsLatest"]) for one in versions if "Size" in one),
         sum(one.get("Size", 0) for one in versions),
-        whole=not (pages and pages[-1].get("IsTruncated")),
+        complete=not (pages and pages[-1].get("IsTruncated")),
     )
 
 

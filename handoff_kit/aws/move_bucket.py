@@ -132,7 +132,7 @@ def _copy_all(target: Target, source: str, say: Say) -> int:
         todo: list[tuple[str, ObjectSummary, ObjectSummary | None]] = []
         for key, original in originals.items():
             copy = stored.get(key)
-            etags = (original.etag, copies.get((key, original.etag)))  # a copy in parts has an ETag of its own
+            etags = (original.etag, copies.get((key, original.etag)))  # a copy in parts has another ETag
             if copy is None or copy.size != original.size or copy.etag not in etags:
                 todo.append((key, original, copy))
         if not todo:

@@ -84,7 +84,7 @@ def find_params(target: Target, version: int | None = None) -> StoredParams | No
 
 
 def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:
-    """The stored document, or Damaged for one that a push may replace although it cannot be read."""
+    """The stored document, or DamagedParams for one that a push may replace although it cannot be read."""
     try:
         return find_params(target)
     except AWSError:
@@ -253,7 +253,7 @@ def _config_files(names: Sequence[str]) -> str:
 
 
 def mask_document(params: Params) -> dict[str, Any]:
-    """The document with every value of a config file starred, and these values wherever else they stand."""
+    """The document with every value of a config file starred, and these values wherever else they occur."""
     pipeline = params.pipeline
     settings = [*pipeline.vars.items(), *pipeline.envs.items()]
     settings += [item for stage in pipeline.stages for item in stage.envs.items()]

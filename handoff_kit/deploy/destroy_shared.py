@@ -80,7 +80,7 @@ def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
         check_owner(stack, {ENVIRONMENT: target.environment})
     others = [one for one in every if one.tags.get(ENVIRONMENT) == target.environment and one.name != name]
     projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
-    bucket = contents.read_stored_objects(session, target.bucket, "", whole=data)
+    bucket = contents.read_stored_objects(session, target.bucket, "", complete=data)
     own = bucket is not None and _has_own_bucket(target, stack)
     return SharedInventory(stack, projects, bucket, own, _parameters(session, bucket) if bucket else ())
 

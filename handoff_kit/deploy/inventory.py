@@ -38,7 +38,7 @@ def read_inventory(target: Target, *, complete: bool) -> Inventory:
         _stack(target, resource_names.registry_stack(name)),
         ecr.read_images(target, resource_names.repository(name)),
         _log_bytes(target),
-        buckets.read_stored_objects(target.session, target.bucket, f"{name}/", whole=complete),
+        buckets.read_stored_objects(target.session, target.bucket, f"{name}/", complete=complete),
         _params_version(target),
     )
 

@@ -158,4 +158,4 @@ def stop_and_wait(tasks: ProjectTasks, running: Sequence[Task], say: Say) -> lis
     watched = [TaskWatch(tasks, task["taskArn"], hooks, prompt, None, timeouts) for task in running]
     for each in watched:
         each.stop()
-    return [(task_id(each.arn), each.end()) for each in watched]
+    return [(task_id(each.arn), each.wait()) for each in watched]

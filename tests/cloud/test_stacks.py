@@ -80,11 +80,11 @@ class Desk:
         return replace(made, **changed)
 
     def execute(self, step: DeployStack, *, dry: bool = False, yes: bool = True) -> bool:
-        return deploy_stack(step, self.session, dry=dry, yes=yes, say=self.said.append, waiting=QUICK)
+        return deploy_stack(step, self.session, dry=dry, yes=yes, say=self.said.append, policy=QUICK)
 
     def remove(self, *, dry: bool = False) -> bool:
         step = DeleteStack(NAME, "invoke destroy --project shop")
-        return delete_stack(step, self.session, dry=dry, yes=True, say=self.said.append, waiting=QUICK)
+        return delete_stack(step, self.session, dry=dry, yes=True, say=self.said.append, policy=QUICK)
 
     def error(self, act: Callable[[], object]) -> HandoffError:
         with pytest.raises(HandoffError) as caught:

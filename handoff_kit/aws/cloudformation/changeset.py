@@ -66,7 +66,7 @@ def create_change_set(
     }
     try:
         change_set, stack = _create(session, step.name, name, request)
-        description = _wait_until_created(session, step.name, change_set, context.waiting)
+        description = _wait_until_created(session, step.name, change_set, context.policy)
     except StoreError as error:
         with suppress(StoreError, AWSError):  # the first error is the one to report
             _delete(session, step.name, name, creates=creates)
@@ -105,10 +105,10 @@ def _create(session: Session, stack: str, name: str, request: Mapping[str, Any])
     return description["ChangeSetId"], description["StackId"]
 
 
-def _wait_until_created(session: Session, stack: str, change_set: str, waiting: PollPolicy) -> Mapping[str, Any]:
+def _wait_until_created(session: Session, stack: str, change_set: str, policy: PollPolicy) -> Mapping[str, Any]:
     """DescribeChangeSet once the change set is created or has failed, with the changes of all pages."""
     request: dict[str, Any] = {"StackName": stack, "ChangeSetName": change_set, "IncludePropertyValues": True}
-    for _ in waiting.looks():
+    for _ in policy.polls():
         pages = list(session.pages(CLOUDFORMATION, "describe_change_set", **request))
         if not pages[0]["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
             return {**pages[0], "Changes": [change for page in pages for change in page["Changes"]]}

@@ -43,18 +43,18 @@ Say = Callable[[str], None]
 
 ATTEMPTS = 5  # of comparing once more after another process has updated the stack
 STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
-"""In these states DescribeStacks and GetTemplate show what the last update asked for."""
+"""In these statuses DescribeStacks and GetTemplate describe the result of the last update."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 POLL_POLICY = PollPolicy()
 DEPLOY_COMMAND = "invoke deploy"
 GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
 FAILED_ROLLBACK = "UPDATE_ROLLBACK_FAILED"
 UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_ROLLBACK_FAILED")
-"""Statuses out of which only a person may lead a stack."""
+"""Statuses that handoff does not repair: a person decides."""
 
 
 def deploy_stack(
-    step: DeployStack, session: Session, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeployStack, session: Session, *, dry: bool, yes: bool, say: Say, policy: PollPolicy = POLL_POLICY
 ) -> bool:
     """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
     with translate_store_errors():
@@ -63,7 +63,7 @@ def deploy_stack(
         if dry:
             return _preview(step, values, session, say)
         for _ in range(ATTEMPTS):
-            changed = _create_or_update(step, values, StackContext(session, say, waiting, yes, step.again))
+            changed = _create_or_update(step, values, StackContext(session, say, policy, yes, step.again))
             if changed is not None:
                 return changed
             say(f"stack {step.name}: updated by another process; comparing again")
@@ -143,7 +143,7 @@ def _show(what: str, changes: Sequence[StackChange], say: Say) -> None:
 
 
 def delete_stack(
-    step: DeleteStack, session: Session, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeleteStack, session: Session, *, dry: bool, yes: bool, say: Say, policy: PollPolicy = POLL_POLICY
 ) -> bool:
     """Delete a stack and its resources, or with `dry` say so; False where there is none."""
     with translate_store_errors():
@@ -163,7 +163,7 @@ def delete_stack(
         if is_reviewed_only:
             session.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
         else:
-            context = StackContext(session, say, waiting, yes, step.again)
+            context = StackContext(session, say, policy, yes, step.again)
             if stack.is_changing:
                 wait_until_stable(stack, context)
                 now = describe_stack(session, stack.id)

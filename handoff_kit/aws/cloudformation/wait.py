@@ -19,12 +19,12 @@ Say = Callable[[str], None]
 
 INTERRUPTED = 130
 SLOWDOWN = 1.25
-QUIET_POLLS = 6  # looks without an event after which the stack is asked for its status
+QUIET_POLLS = 6  # polls without an event, after which DescribeStacks is called
 
 
 @dataclass(frozen=True)
 class PollPolicy:
-    """How to wait: seconds before the second look, between later ones, and until it is given up."""
+    """How to wait: seconds before the second poll, between later ones, and until handoff stops waiting."""
 
     pause: Callable[[float], None] = waits.sleep
     clock: Callable[[], float] = time.monotonic
@@ -32,8 +32,8 @@ class PollPolicy:
     longest: float = 5.0
     patience: float = 3 * 3600.0
 
-    def looks(self) -> Iterator[float]:
-        """One for each look, after the pause before it; ends when patience does."""
+    def polls(self) -> Iterator[float]:
+        """The seconds since the start, once per poll, after the pause before it; ends when patience does."""
         start, wait = self.clock(), self.shortest
         yield 0.0
         while (passed := self.clock() - start) < self.patience:
@@ -48,14 +48,14 @@ class StackContext:
 
     session: Session
     say: Say
-    waiting: PollPolicy
+    policy: PollPolicy
     yes: bool
     again: str
 
 
 def follow_events(stack: StackDescription, marker: str, context: StackContext) -> OperationResult:
     """Show the events of a stack after the one with the id `marker`, until its operation has ended."""
-    start = context.waiting.clock()
+    start = context.policy.clock()
     try:
         events = _show_until_ended(stack, marker, context)
         last = _last_of_stack(events)
@@ -67,7 +67,7 @@ def follow_events(stack: StackDescription, marker: str, context: StackContext) -
     except StoreError as error:
         message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
         raise AWSError(message, _how_to_wait_again(stack.name, context)) from None
-    return OperationResult(status, tuple(events), context.waiting.clock() - start)
+    return OperationResult(status, tuple(events), context.policy.clock() - start)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _show_until_ended(stack: StackDescription, marker: str, context: StackContex
     events: list[StackEvent] = []
     quiet = absent = 0
     with event_view(stack.name, context.say) as view:
-        for _ in context.waiting.looks():
+        for _ in context.policy.polls():
             new = events_since(context.session, stack.id, events[-1].id if events else marker)
             view.update(new)
             events += new
@@ -100,7 +100,7 @@ def _show_until_ended(stack: StackDescription, marker: str, context: StackContex
             is_deleted = absent > QUIET_POLLS or (last is not None and last.status == "DELETE_COMPLETE")
             if not current.is_changing if current else is_deleted:
                 return events
-    minutes = context.waiting.patience / 60
+    minutes = context.policy.patience / 60
     message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; handoff stops waiting"
     raise AWSError(message, _how_to_wait_again(stack.name, context))
 

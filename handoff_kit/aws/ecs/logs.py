@@ -23,7 +23,7 @@ Put = Callable[[str], None]
 RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-")
 CLOCK_SKEW = 10 * 60  # seconds that the clocks of a container and of CloudWatch may differ, and more
 POLL_EVERY, POLL_NEW_TASK_EVERY = 2.0, 5.0
-QUIET_POLLS = 5  # reads without a line, until ECS is query whether the task still runs
+QUIET_POLLS = 5  # reads without a line, after which ECS is queried whether the task still runs
 NEWEST_STREAMS = 50
 
 

@@ -35,7 +35,7 @@ _UNREACHABLE = "its subnet cannot reach {}"
 
 @dataclass(frozen=True)
 class TaskResult:
-    """The exit code of `invoke run`, a sentence and a hint; `again` where a retry may succeed.
+    """The exit code of `invoke run`, a sentence and a hint; `retryable` where a retry may succeed.
 
     A task that never `ran` has no log.
     """
@@ -43,7 +43,7 @@ class TaskResult:
     code: int
     sentence: str
     hint: str | None = None
-    again: bool = False
+    retryable: bool = False
     ran: bool = True
 
 
@@ -76,7 +76,7 @@ def explain_stop(task: Mapping[str, Any], hints: Hints, last_line: str = "") -> 
         return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {hints.invoke('logs')}")
     failure = match_start_failure(f"{task.get('stopCode', '')} {why}")
     words = f"{failure.sentence}: {why}" if why else failure.sentence
-    return TaskResult(FAILED, words, failure.hint(hints), failure.again, ran=False)
+    return TaskResult(FAILED, words, failure.hint(hints), failure.retryable, ran=False)
 
 
 def _container(task: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -154,32 +154,32 @@ def _explain_exit_code(code: int, hints: Hints, reason: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class StartFailure:
-    """`pattern` matches the reason, `todo` is advice with placeholders; `again` where a retry may succeed."""
+    """`pattern` matches the reason, `advice` has placeholders; `retryable` where a retry may succeed."""
 
     pattern: str
-    words: str
-    todo: str = ""
-    again: bool = False
+    reason: str
+    advice: str = ""
+    retryable: bool = False
 
     @property
     def sentence(self) -> str:
         """The sentence about the task."""
-        return f"never started: {self.words}" if self.words else "never started"
+        return f"never started: {self.reason}" if self.reason else "never started"
 
     def hint(self, hints: Hints) -> str:
         """The advice for a project."""
-        if self.todo == NETWORK_ADVICE and hints.public_ip:
+        if self.advice == NETWORK_ADVICE and hints.public_ip:
             return (
                 f"{hints.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "
                 "(public_ip gives the address), and security groups must let HTTPS out"
             )
-        if self.todo == NETWORK_ADVICE:
+        if self.advice == NETWORK_ADVICE:
             return (
                 f"{hints.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
                 f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {hints.invoke('deploy')}"
             )
         words = {"deploy": hints.invoke("deploy"), "run": hints.invoke("run"), "file": hints.file, "stack": hints.stack}
-        return self.todo.format(**words)
+        return self.advice.format(**words)
 
 
 START_FAILURES = (
@@ -187,7 +187,7 @@ START_FAILURES = (
         r"pull rate limit|toomanyrequests",
         "the registry of its image lets no more pulls through",
         "wait a while, then: {run}; or {file}: image: {{base: ...}} from a registry without such a limit",
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         r"CannotPullContainer.*([Mm]anifest does not contain|no match(ing)? .*platform|exec format)",
@@ -208,7 +208,7 @@ START_FAILURES = (
         rf"CannotPullContainer.*({_NO_ROUTE})",
         _UNREACHABLE.format("the registry of its image (ECR)"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"CannotPullContainer.*({_DENIED})",
@@ -221,7 +221,7 @@ START_FAILURES = (
         "build and push it again: {deploy}",
     ),
     StartFailure(
-        r"CannotPullContainer", "its image could not be pulled", "try again: {run}; else: {deploy}", again=True
+        r"CannotPullContainer", "its image could not be pulled", "try again: {run}; else: {deploy}", retryable=True
     ),
     StartFailure(
         r"ResourceInitialization.*(log group does not exist|log stream.*ResourceNotFound)",
@@ -232,26 +232,26 @@ START_FAILURES = (
         rf"ResourceInitialization.*(logger|log driver|logging driver|Cloudwatch|log stream).*({_NO_ROUTE})",
         _UNREACHABLE.format("CloudWatch Logs"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"ResourceInitialization.*\becr\b.*({_NO_ROUTE})",
         _UNREACHABLE.format("the registry of its image (ECR)"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"ResourceInitialization.*(ssm|secretsmanager|secrets? manager).*({_NO_ROUTE})",
         _UNREACHABLE.format("Parameter Store or Secrets Manager"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"ResourceInitialization.*({_DENIED})",
         "its execution role lacks a permission",
         "the role was changed, or a policy of the organization forbids it; create it again: {deploy}",
     ),
-    StartFailure(rf"ResourceInitialization.*({_NO_ROUTE})", _UNREACHABLE.format("AWS"), NETWORK_ADVICE, again=True),
+    StartFailure(rf"ResourceInitialization.*({_NO_ROUTE})", _UNREACHABLE.format("AWS"), NETWORK_ADVICE, retryable=True),
     StartFailure(
         r"unable to assume the role|assume role", "ECS may not take on its roles", "create them again: {deploy}"
     ),
@@ -264,21 +264,21 @@ START_FAILURES = (
         r"InsufficientFreeAddresses|insufficient free addresses",
         "its subnet has no free address left",
         "when others have ended: {run}; or name other subnets: {file}, deploy: {{subnets: [...]}}",
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         r"[Cc]apacity is unavailable|RESOURCE:|no capacity|InsufficientCapacity|[Ii]nsufficient capacity",
         "AWS has no capacity free at present",
         "later, or not on Spot ({file}: deploy: {{spot: false}}): {run}",
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         r"limit on the number of|vCPU limit|quota",
         "the account's limit of Fargate tasks is reached",
         "when others have ended: {run}; raise it: aws service-quotas list-service-quotas --service-code fargate",
-        again=True,
+        retryable=True,
     ),
-    StartFailure(r"Rate exceeded|[Tt]hrottl", "AWS throttled the request", "later: {run}", again=True),
+    StartFailure(r"Rate exceeded|[Tt]hrottl", "AWS throttled the request", "later: {run}", retryable=True),
     StartFailure(
         r"(subnet|security ?group|sg-|subnet-).*(does not exist|not exist|NotFound|invalid)",
         "its network does not exist any more",
@@ -288,14 +288,14 @@ START_FAILURES = (
         r"[Nn]etwork ?[Ii]nterface|elastic network|attachment",
         "it got no address in its subnet",
         "try again: {run}",
-        again=True,
+        retryable=True,
     ),
-    StartFailure(r"EphemeralStorage|ephemeral storage", "it got no disk in time", "try again: {run}", again=True),
+    StartFailure(r"EphemeralStorage|ephemeral storage", "it got no disk in time", "try again: {run}", retryable=True),
     StartFailure(
         r"SpotInterruption|Spot Task was interrupted",
         "AWS took the Spot capacity back before it did",
         "try again: {run}; without Spot: {file}, deploy: {{spot: false}}",
-        again=True,
+        retryable=True,
     ),
     StartFailure(r"UserInitiated", "it was stopped before", "start it again: {run}"),
     StartFailure(r"OutOfMemory", "it was killed for memory before", "{file}: deploy: {{memory: ...}}, then: {deploy}"),
@@ -303,11 +303,11 @@ START_FAILURES = (
         r"ResourceInitialization|CannotStart|CannotCreate|CannotInspect|ContainerRuntime|DockerTimeout|InternalError|Timeout|ServiceUnavailable",
         "AWS could not prepare its container",
         "try again: {run}",
-        again=True,
+        retryable=True,
     ),
 )
 OTHER_FAILURE = StartFailure(
-    "", "", "try again: {run}; what its service says: https://health.aws.amazon.com", again=True
+    "", "", "try again: {run}; what its service says: https://health.aws.amazon.com", retryable=True
 )
 
 

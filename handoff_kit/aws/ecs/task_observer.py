@@ -1,7 +1,8 @@
 """Observe one task until it ends, also over answers of ECS that do not contain it.
 
 DescribeTasks is eventually consistent: it may not know a task just after RunTask, and now and then not know one that
-runs. About an hour after a task's end it knows it no more. Then the record of its run in the bucket tells how it ended.
+runs. About an hour after a task's end it no longer knows it; then the record of its run in the bucket says how it
+ended.
 """
 
 from __future__ import annotations

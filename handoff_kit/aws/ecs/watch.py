@@ -128,8 +128,8 @@ class TaskWatch:
     to_stop: bool = False
     stop_requested_at: float | None = None
 
-    def end(self) -> TaskResult | Detached:
-        """The result of the task, once its log is read; Left after detaching."""
+    def wait(self) -> TaskResult | Detached:
+        """The result of the task, once its log is read; Detached after detaching."""
         try:
             return self._poll_until_ended()
         except AWSError as error:
@@ -218,13 +218,13 @@ class TaskWatch:
                     return
 
     def _result(self, task: Task, last_line: str) -> TaskResult:
-        """The result; `again` only where nobody stopped the task, and its container has not started."""
+        """The result; `retryable` only where nobody stopped the task, and its container has not started."""
         if has_started(task) and exit_code(task) is None:
-            how = find_stored_run(self.tasks, task_id(self.arn)).ending
-            return how or explain_stop(task, self.tasks.hints, last_line)
-        how = explain_stop(task, self.tasks.hints, last_line)
-        again = how.again and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
-        return replace(how, again=again and not has_started(task))
+            stored = find_stored_run(self.tasks, task_id(self.arn)).ending
+            return stored or explain_stop(task, self.tasks.hints, last_line)
+        result = explain_stop(task, self.tasks.hints, last_line)
+        retryable = result.retryable and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
+        return replace(result, retryable=retryable and not has_started(task))
 
     def stop(self) -> None:
         """Stop the task once; where ECS does not know it yet, as soon as it does."""
@@ -246,12 +246,12 @@ def run_and_watch(
         arn = start_task(tasks, request, hooks)
         hooks.say(f"started task {task_id(arn)}")
         try:
-            result = watch(arn).end()
+            result = watch(arn).wait()
         except AWSError:
             stop = f"{tasks.hints.invoke('stop')} --task {task_id(arn)}"
             hooks.say(f"task {task_id(arn)} is no longer watched, and may still run; to stop it: {stop}")
             raise
-        if isinstance(result, Detached) or not result.again or attempt == MAX_STARTS:
+        if isinstance(result, Detached) or not result.retryable or attempt == MAX_STARTS:
             return arn, result
         hooks.say(f"{result.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
         hooks.check()

@@ -363,13 +363,13 @@ class Desk:
 
     def execute(self, step: DeployStack | None = None, *, dry: bool = False, yes: bool = True) -> bool:
         return deploy_stack.deploy_stack(
-            step or self.step(), self.session, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
+            step or self.step(), self.session, dry=dry, yes=yes, say=self.said.append, policy=self.waiting
         )
 
     def remove(self, *, dry: bool = False, yes: bool = True) -> bool:
         step = DeleteStack(NAME, "invoke destroy --project shop")
         return deploy_stack.delete_stack(
-            step, self.session, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
+            step, self.session, dry=dry, yes=yes, say=self.said.append, policy=self.waiting
         )
 
     @property

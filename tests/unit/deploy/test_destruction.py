@@ -147,7 +147,7 @@ def test_what_goes_and_what_stays() -> None:
 
 
 def test_data_that_was_not_counted_to_the_end() -> None:
-    some = StoredObjects("b", "p/", (("k", "1"),), (("k", "u"),), 1, 10, whole=False)
+    some = StoredObjects("b", "p/", (("k", "1"),), (("k", "u"),), 1, 10, complete=False)
     assert some.description == "s3://b/p/: at least 1 object, 1 version, 10 bytes, 1 unfinished uploads"
 
 
