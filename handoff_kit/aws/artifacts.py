@@ -40,7 +40,7 @@ def find_artifacts(target: Target, run: str) -> list[Item]:
     """The artifacts; AWSError where a named run has none."""
     artifacts = list_objects(target, artifacts_prefix(target, run))
     if not artifacts and run not in ("", CURRENT):
-        message = f"run {run}: no artifacts found below {target.shown(artifacts_prefix(target, run))}"
+        message = f"run {run}: no artifacts found below {target.url(artifacts_prefix(target, run))}"
         raise AWSError(message, f"the runs: invoke history --remote {target.options}")
     return artifacts
 

@@ -65,7 +65,6 @@ class StoredObjects:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to delete."""
         return not self.versions and not self.uploads
 
     @property
@@ -97,7 +96,6 @@ def read_stored_objects(session: Session, bucket: str, prefix: str, *, complete:
 
 
 def plan_object_deletion(data: StoredObjects) -> tuple[ApiCalls, ...]:
-    """The calls that delete all of it."""
     calls: list[ApiCall] = []
     for start in range(0, len(data.versions), VERSIONS_PER_CALL):
         versions = data.versions[start : start + VERSIONS_PER_CALL]

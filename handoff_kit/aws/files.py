@@ -19,7 +19,7 @@ MOST_NAMES = 5  # in a note
 
 def compare_files(target: Target, place: ProjectPaths) -> UploadPlan:
     """The local files against those stored."""
-    local, notes = _local(place)
+    local, notes = _list_local_files(place)
     with translate_store_errors():
         return transfer.plan(target.session, local, place_below(target, s3_keys.files(target.name)))._replace(
             notes=notes
@@ -28,11 +28,11 @@ def compare_files(target: Target, place: ProjectPaths) -> UploadPlan:
 
 def plan_first_upload(place: ProjectPaths) -> UploadPlan:
     """All local files are to be uploaded, since there is no bucket yet to compare them with."""
-    local, notes = _local(place)
+    local, notes = _list_local_files(place)
     return UploadPlan(tuple(local), (), (), notes)
 
 
-def _local(place: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
+def _list_local_files(place: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
     """The local files, and notes of the links that lead out of their directory."""
     notes: list[str] = []
     with translate_store_errors():
@@ -57,7 +57,6 @@ def plan_files_push(
 
 
 def no_upload_note(plan: UploadPlan, place: ProjectPaths) -> str:
-    """Why there was nothing to upload."""
     if not plan.same:
         return f"no files: projects/{place.name}/{DIRECTORY}/ does not exist or is empty"
     return f"{len(plan.same)} file{'s' if len(plan.same) > 1 else ''} up to date"

@@ -67,7 +67,6 @@ class HistoryQuery:
     last: int | None = DEFAULT_RUNS
 
     def of(self, environment: str | None) -> HistoryQuery:
-        """The query for one environment."""
         return replace(self, environment=environment)
 
     def matches(self, line: HistoryLine) -> bool:
@@ -94,7 +93,7 @@ def local_history(place: ProjectPaths, say: Say) -> HistorySource:
             say(f"note: {where}{day}{SUFFIX}: {error.strerror}, a file of lines expected: skipped")
             return b""
 
-    return HistorySource(_of_days(days), lambda some: map(read, some), None, where, say)
+    return HistorySource(_newest_days_first(days), lambda some: map(read, some), None, where, say)
 
 
 def _history_of_last_run(place: ProjectPaths, say: Say) -> HistorySource:
@@ -124,11 +123,15 @@ def stored_history(target: Target, say: Say) -> HistorySource:
         return bytes(answer["Body"].read()) if answer else b""
 
     return HistorySource(
-        _of_days(days), lambda some: map_concurrently(read, some, READS_AT_ONCE), target, target.shown(prefix), say
+        _newest_days_first(days),
+        lambda some: map_concurrently(read, some, READS_AT_ONCE),
+        target,
+        target.url(prefix),
+        say,
     )
 
 
-def _of_days(names: Iterable[str]) -> tuple[str, ...]:
+def _newest_days_first(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted((name for name in names if DAY.fullmatch(name)), reverse=True))
 
 
@@ -140,7 +143,7 @@ def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
     while days:
         some, days, size = days[:size], days[size:], 2 * size
         for day, content in zip(some, source.read(some), strict=True):
-            lines = _parse(content, f"{source.where}{day}{SUFFIX}", source.say)
+            lines = _parse_lines(content, f"{source.where}{day}{SUFFIX}", source.say)
             last = {line["run_id"]: line for line in lines}  # a later line of a run corrects an earlier one
             matching = [line for line in last.values() if query.matches(line)]
             runs += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
@@ -149,7 +152,7 @@ def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
     return runs
 
 
-def _parse(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
+def _parse_lines(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
     """The lines that are complete; a run killed while it wrote may have left a part of one."""
     skipped: list[tuple[int, str]] = []
     for number, text in enumerate(content.split(b"\n"), 1):
@@ -194,7 +197,6 @@ def command_after_history(runs: Sequence[HistoryLine], source: HistorySource, op
 
 
 def runs_as_json(runs: Iterable[HistoryLine]) -> str:
-    """JSON lines."""
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in runs)
 
 
@@ -268,10 +270,10 @@ def stored_run(target: Target, run: str) -> RecordedRun:
     prefix = run_prefix(target, run)
     record, problem = _parse_record(_get_object(target, f"{prefix}{RECORD}"))
     if problem:
-        where = target.shown(f"{prefix}{RECORD}")
+        where = target.url(f"{prefix}{RECORD}")
         raise _damaged_record(where, problem, f"aws s3 rm {shlex.quote(where)}", f"--remote {target.options}")
     if record is None:
-        raise _no_such_run(run, target.shown(prefix), f"invoke history --remote {target.options}")
+        raise _no_such_run(run, target.url(prefix), f"invoke history --remote {target.options}")
     log = _get_object(target, f"{prefix}artifacts/{LOG}", Range=f"bytes=-{LOG_BYTES}")
     return RecordedRun(record, _end_of_log(log))
 

@@ -116,7 +116,7 @@ def _check_target(target: Target, source: str, objects: Mapping[str, ObjectSumma
 
 
 def _list_objects(session: Session, bucket: str, name: str) -> dict[str, ObjectSummary]:
-    """Every object of a project by its key, but the lock and our marker."""
+    """Every object of a project by its key, except the lock and the marker of a move."""
     apart = (s3_keys.lease(name), f"{name}/{MARKER}")
     found = transfer.list_objects(session, Place(bucket, f"{name}/"))
     return {one["Key"]: ObjectSummary(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}

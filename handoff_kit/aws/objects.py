@@ -14,12 +14,10 @@ HEAD = ("PATH", "BYTES", "STORED")
 
 
 def place_below(target: Target, prefix: str) -> Place:
-    """A prefix in the project's bucket."""
     return Place(target.bucket, prefix)
 
 
 def list_objects(target: Target, prefix: str) -> list[Item]:
-    """The objects below a prefix."""
     with translate_store_errors():
         return list(transfer.list_items(target.session, place_below(target, prefix)))
 

@@ -48,8 +48,6 @@ PARAMETER_EXISTS = ("ParameterAlreadyExists",)
 
 @dataclass(frozen=True)
 class StoredParams:
-    """A params document and its version."""
-
     version: int
     params: Params
 
@@ -79,7 +77,7 @@ def find_params(target: Target, version: int | None = None) -> StoredParams | No
     """The stored document, or None; ProjectError for that of another project."""
     stored = _get_parameter(target, NO_PARAMETER, version)
     if stored and stored.params.pipeline.project != target.project:
-        raise _of_another(target, stored.params.pipeline.project)
+        raise _other_project_error(target, stored.params.pipeline.project)
     return stored
 
 
@@ -99,7 +97,7 @@ def check_params_owner(target: Target) -> None:
     """Refuse a stack whose params, if they may be read, are another project's."""
     stored = _get_parameter(target, NO_PARAMETER + UNREADABLE, None)
     if stored and stored.params.pipeline.project != target.project:
-        raise _of_another(target, stored.params.pipeline.project)
+        raise _other_project_error(target, stored.params.pipeline.project)
 
 
 def _get_parameter(target: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
@@ -120,7 +118,7 @@ def _get_parameter(target: Target, absent: tuple[str, ...], version: int | None)
         return StoredParams(answer["Parameter"]["Version"], parse_params(content, where))
 
 
-def _of_another(target: Target, project: str) -> ProjectError:
+def _other_project_error(target: Target, project: str) -> ProjectError:
     message = (
         f"{STACK_VARIABLE}: {target.name} is the stack of project {project!r}, expected that of {target.project!r}"
     )
@@ -135,7 +133,6 @@ def params_fingerprint(document: Mapping[str, Any], stack: str) -> str:
 
 
 def describe_fingerprint(document: Mapping[str, Any], stack: str) -> str:
-    """The description of the parameter."""
     return f"{_PREFIX}{params_fingerprint(document, stack)}"
 
 
@@ -147,7 +144,7 @@ def read_fingerprint(description: str) -> str | None:
 
 @dataclass(frozen=True)
 class ParamsDifference:
-    """A key whose value is not the same here and there; None where it is missing."""
+    """A key with different values, as short hashes; None where a value is missing."""
 
     key: str
     stored: str | None
@@ -166,16 +163,16 @@ def plan_push(
     if stored is None or not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
         return StoreParams(
-            document, base, _put(target, document, base, advanced=advanced), damaged=base, advanced=advanced
+            document, base, _put_parameter(target, document, base, advanced=advanced), damaged=base, advanced=advanced
         )
     base_document = stored.document
     merged = documents.merge(document, base_document, documents.item_names(base_document) if prune else ())
     same = merged.document == base_document
-    change = None if same else _put(target, merged.document, stored.version, advanced=advanced)
+    change = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
     return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
 
 
-def _put(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
+def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = encode_params(document)
     with translate_store_errors():
@@ -213,7 +210,7 @@ def push_notes(push: StoreParams, target: Target) -> Iterator[str]:
 
 
 def push_params(push: StoreParams, target: Target, say: Say) -> None:
-    """Store the document, unless the same is stored.
+    """Store the document, unless an equal one is stored.
 
     SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
     between, its config files are merged in and the result is stored again.
@@ -243,7 +240,7 @@ def _merge_others(push: StoreParams, target: Target, version: int, say: Say) -> 
     if kept:
         say(f"note: kept {_config_files(kept)}")
     base = newest.version if newest else version
-    change = None if document == last else _put(target, document, base, advanced=push.advanced)
+    change = None if document == last else _put_parameter(target, document, base, advanced=push.advanced)
     return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced)
 
 
@@ -277,7 +274,7 @@ def _stars_for(value: object) -> object:
 
 def compare_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[ParamsDifference, ...]:
     """What differs between two params documents, key by key; values as short hashes."""
-    stored_values, local_values = dict(_keyed(stored)), dict(_keyed(local))
+    stored_values, local_values = dict(_flatten(stored)), dict(_flatten(local))
     keys = [key for key in sorted({**stored_values, **local_values}) if stored_values.get(key) != local_values.get(key)]
     files_with_leaves = {key.partition(LEAF_SEPARATOR)[0] for key in keys if LEAF_SEPARATOR in key}
     return tuple(
@@ -306,7 +303,7 @@ def _hash(value: str | None) -> str | None:
     return value if value is None else hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
 
 
-def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The values of a document by their keys.
 
     A config file is one text, and where it is a JSON object its leaves too: the text counts where they are equal.

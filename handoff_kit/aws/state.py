@@ -54,23 +54,23 @@ def get_state(target: Target, version: str = "") -> State:
     if state := find_state(target, version):
         return state
     raise (
-        AWSError(f"{state_url(target)}: no version {version} found", _versions(target))
+        AWSError(f"{state_url(target)}: no version {version} found", _history_command(target))
         if version
         else no_state_error(target)
     )
 
 
 def no_state_error(target: Target) -> AWSError:
-    """The error where no state is stored."""
-    return AWSError(f"{state_url(target)}: no state found", f"a run leaves one; earlier ones: {_versions(target)}")
+    return AWSError(
+        f"{state_url(target)}: no state found", f"a run leaves one; earlier ones: {_history_command(target)}"
+    )
 
 
 def state_url(target: Target) -> str:
-    """s3://BUCKET/KEY of the state."""
-    return target.shown(s3_keys.state(target.name))
+    return target.url(s3_keys.state(target.name))
 
 
-def _versions(target: Target) -> str:
+def _history_command(target: Target) -> str:
     return f"invoke state.history {target.options}"
 
 
@@ -92,7 +92,9 @@ def require_version(target: Target, version: str) -> str:
     """--version, which is required."""
     if version:
         return version
-    raise ProjectError("--version: missing, expected the id of a version", f"see which there are: {_versions(target)}")
+    raise ProjectError(
+        "--version: missing, expected the id of a version", f"see which there are: {_history_command(target)}"
+    )
 
 
 def draft_path(place: ProjectPaths) -> Path:
@@ -101,7 +103,6 @@ def draft_path(place: ProjectPaths) -> Path:
 
 
 def text_to_edit(state: State | None) -> bytes:
-    """The text to edit."""
     return state.content if state else EMPTY_STATE
 
 
@@ -151,7 +152,6 @@ def plan_clear_state(target: Target, state: State) -> tuple[ApiCall, ...]:
 
 
 def question_before_clear(target: Target, state: State) -> str:
-    """The question before the state is deleted."""
     kept = "" if state.version != UNVERSIONED else ", of which this bucket keeps no version"
     return f"delete the state of project {target.project} ({len(state.content):,} bytes{kept})"
 

@@ -52,6 +52,6 @@ class Target:
         with translate_store_errors():
             yield from self.session.pages(service, operation, allow=allow, **request)
 
-    def shown(self, key: str) -> str:
+    def url(self, key: str) -> str:
         """A key as s3://BUCKET/KEY, in one line."""
         return f"s3://{self.bucket}/{safe_name(key)}"

@@ -246,7 +246,7 @@ def _statuses(
     now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
     unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
-        f"note: {target.shown(s3_keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
+        f"note: {target.url(s3_keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
         for target, lock in zip(targets, locks, strict=True)
         if isinstance(lock, StoredLease) and lock.damage
     ]

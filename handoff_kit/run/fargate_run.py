@@ -122,7 +122,6 @@ def describe_result(tasks: ProjectTasks, task: str, result: TaskResult | Detache
 
 
 def commands_for_running(tasks: ProjectTasks, task: str) -> str:
-    """The commands for a running task."""
     hints = tasks.hints
     return f"to stop it: {hints.invoke('stop')} --task {task}\nnext: {hints.invoke('logs')} --run {task} --follow"
 

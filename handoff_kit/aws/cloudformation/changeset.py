@@ -65,11 +65,11 @@ def create_change_set(
         **template_argument(step, session),
     }
     try:
-        change_set, stack = _create(session, step.name, name, request)
+        change_set, stack = _request_creation(session, step.name, name, request)
         description = _wait_until_created(session, step.name, change_set, context.policy)
     except StoreError as error:
         with suppress(StoreError, AWSError):  # the first error is the one to report
-            _delete(session, step.name, name, creates=creates)
+            _delete_by_id(session, step.name, name, creates=creates)
         if CONCURRENT_UPDATE.search(error.message):
             return ConcurrentUpdate()
         if invalid := INVALID_TEMPLATE.search(error.message):
@@ -77,7 +77,7 @@ def create_change_set(
             raise AWSError(message, hint_for(invalid[1], step.name, step.again)) from None
         raise
     except BaseException:
-        _delete(session, step.name, name, creates=creates)
+        _delete_by_id(session, step.name, name, creates=creates)
         raise
     changes = tuple(parse_change(one["ResourceChange"]) for one in description["Changes"] if "ResourceChange" in one)
     created = ChangeSet(name, change_set, StackDescription(step.name, "", id=stack), creates, changes)
@@ -94,7 +94,7 @@ def create_change_set(
     raise AWSError(message, hint_for(why, step.name, step.again))
 
 
-def _create(session: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
+def _request_creation(session: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
     """The ids of the change set and of its stack, also where the answer was lost and the retry finds it created."""
     names = {"StackName": stack, "ChangeSetName": name}
     exists = ("AlreadyExistsException",)
@@ -154,10 +154,10 @@ def execute_change_set(change_set: ChangeSet, session: Session) -> bool:
 
 def delete_change_set(change_set: ChangeSet, session: Session) -> None:
     """Delete a change set, and the stack that it created."""
-    _delete(session, change_set.stack.id, change_set.id, creates=change_set.creates)
+    _delete_by_id(session, change_set.stack.id, change_set.id, creates=change_set.creates)
 
 
-def _delete(session: Session, stack: str, change_set: str, *, creates: bool) -> None:
+def _delete_by_id(session: Session, stack: str, change_set: str, *, creates: bool) -> None:
     """Delete a change set; also its stack, if that is only in review and no other process has a change set for it."""
     gone = ("ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError")
     session.call(CLOUDFORMATION, "delete_change_set", allow=gone, StackName=stack, ChangeSetName=change_set)

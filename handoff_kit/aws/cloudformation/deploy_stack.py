@@ -83,7 +83,7 @@ def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], sess
     if stack and not changes:
         say(f"stack {step.name} is up to date")
         return False
-    _show(f"would {'update' if stack else 'create'} stack {step.name}", changes, say)
+    _print_changes(f"would {'update' if stack else 'create'} stack {step.name}", changes, say)
     return True
 
 
@@ -113,7 +113,7 @@ def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, context: Stac
     """True once the operation has succeeded; None where another process updates the stack."""
     what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
     try:
-        _show(what, change_set.differences, context.say)
+        _print_changes(what, change_set.differences, context.say)
         counts = count_changes(change_set.differences, creates=change_set.creates)
         confirm(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=context.yes)
         marker = newest_event(context.session, change_set.stack.id)
@@ -136,7 +136,7 @@ def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, context: Stac
     return True
 
 
-def _show(what: str, changes: Sequence[StackChange], say: Say) -> None:
+def _print_changes(what: str, changes: Sequence[StackChange], say: Say) -> None:
     say(f"{what}:" if changes else what)
     for line in (*change_lines(changes), *change_warnings(changes)):
         say(line)

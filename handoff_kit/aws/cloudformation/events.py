@@ -31,12 +31,10 @@ class StackEvent:
 
     @property
     def in_progress(self) -> bool:
-        """Whether its operation is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
     @property
     def failed(self) -> bool:
-        """Whether its operation failed."""
         return self.status.endswith("_FAILED")
 
     @property

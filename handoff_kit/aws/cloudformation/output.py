@@ -94,8 +94,6 @@ def event_view(name: str, say: Say) -> AbstractContextManager[View[Iterable[Stac
 
 
 class EventLines:
-    """A line for each event."""
-
     def __init__(self, name: str, say: Say) -> None:
         self._name, self._say = name, say
 
@@ -108,7 +106,6 @@ class EventLines:
         """A line stays printed."""
 
     def update(self, items: Iterable[StackEvent]) -> None:
-        """Print a line for each event."""
         for event in items:
             what = "" if event.of_stack else f"{event.name} ({event.kind}): "
             reason = f": {event.reason}" if event.reason else ""

@@ -35,7 +35,6 @@ class StackDescription:
 
     @property
     def is_changing(self) -> bool:
-        """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
     @property

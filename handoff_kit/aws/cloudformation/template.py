@@ -32,7 +32,7 @@ def parse_template(text: str) -> dict[str, Any]:
         node = yaml.compose(text)
     except YAMLError:
         return {}
-    template = _value(node) if node is not None else None
+    template = _parse_node(node) if node is not None else None
     return template if isinstance(template, dict) else {}
 
 
@@ -43,7 +43,6 @@ def template_section(template: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def parameter_defaults(template: Mapping[str, Any]) -> dict[str, str]:
-    """The default values of the parameters."""
     parameters = template_section(template, "Parameters")
     return {name: str(one["Default"]) for name, one in parameters.items() if isinstance(one, dict) and "Default" in one}
 
@@ -76,12 +75,12 @@ def conditional_resources(resources: Mapping[str, Any], conditions: Mapping[str,
     return {name: resource for name, resource in resources.items() if not is_left_out(resource)}
 
 
-def _value(node: Node) -> Any:  # noqa: ANN401
+def _parse_node(node: Node) -> Any:  # noqa: ANN401
     value: Any
     if isinstance(node, MappingNode):
-        value = {str(key.value): _value(item) for key, item in node.value}
+        value = {str(key.value): _parse_node(item) for key, item in node.value}
     elif isinstance(node, SequenceNode):
-        value = [_value(item) for item in node.value]
+        value = [_parse_node(item) for item in node.value]
     else:
         value = str(node.value) if isinstance(node, ScalarNode) else None
     tag = str(node.tag or "")

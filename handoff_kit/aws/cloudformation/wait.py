@@ -66,7 +66,7 @@ def follow_events(stack: StackDescription, marker: str, context: StackContext) -
             status = last.status
     except StoreError as error:
         message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
-        raise AWSError(message, _how_to_wait_again(stack.name, context)) from None
+        raise AWSError(message, _hint_to_wait_again(stack.name, context)) from None
     return OperationResult(status, tuple(events), context.policy.clock() - start)
 
 
@@ -78,7 +78,7 @@ def detach_on_interrupt(name: str, context: StackContext, *, updates: bool = Fal
     except KeyboardInterrupt:
         message = f"stack {name}: interrupted; CloudFormation continues, handoff stops waiting"
         cancel = f"; to cancel it: aws cloudformation cancel-update-stack --stack-name {name}" if updates else ""
-        raise CommandError(message, INTERRUPTED, f"{_how_to_wait_again(name, context)}{cancel}") from None
+        raise CommandError(message, INTERRUPTED, f"{_hint_to_wait_again(name, context)}{cancel}") from None
 
 
 def _show_until_ended(stack: StackDescription, marker: str, context: StackContext) -> list[StackEvent]:
@@ -102,13 +102,13 @@ def _show_until_ended(stack: StackDescription, marker: str, context: StackContex
                 return events
     minutes = context.policy.patience / 60
     message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; handoff stops waiting"
-    raise AWSError(message, _how_to_wait_again(stack.name, context))
+    raise AWSError(message, _hint_to_wait_again(stack.name, context))
 
 
 def _last_of_stack(events: list[StackEvent]) -> StackEvent | None:
     return next((event for event in reversed(events) if event.of_stack), None)
 
 
-def _how_to_wait_again(name: str, context: StackContext) -> str:
+def _hint_to_wait_again(name: str, context: StackContext) -> str:
     look = f"aws cloudformation describe-stack-events --stack-name {name}"
     return f"to wait again: {context.again}" if context.again else f"to see its events: {look}"

@@ -26,13 +26,12 @@ class Hints:
     stop_timeout: int = 30
 
     def invoke(self, task: str) -> str:
-        """An invoke command for the project."""
         return f"invoke {task} {self.options}"
 
 
 @dataclass(frozen=True)
 class TaskNetwork:
-    """By the ids that RunTask takes; `cluster` is an ARN."""
+    """The ids that RunTask takes; `cluster` is an ARN."""
 
     cluster: str
     subnets: tuple[str, ...]
@@ -88,16 +87,13 @@ class ProjectTasks:
 
     @property
     def family(self) -> str:
-        """The family of the task definitions."""
         return resource_names.family(self.target.name)
 
     @property
     def log_group(self) -> str:
-        """The log group of the tasks."""
         return resource_names.log_group(self.target.name)
 
     def log_stream(self, task: str) -> str:
-        """The log stream of a task, by its id."""
         return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
 
 
@@ -125,7 +121,6 @@ def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
 
 
 def not_deployed_error(target: Target, task: StackDescription | None = None) -> AWSError:
-    """The error for a project without a task definition."""
     where = f"in status {task.status}, without a task" if task else f"none in {describe_location(target.session)}"
     return AWSError(
         f"stack {target.name}: found {where}, expected the project deployed", f"invoke deploy {target.options}"

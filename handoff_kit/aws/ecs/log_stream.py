@@ -100,7 +100,6 @@ class LogFormatter:
     width: int = field(default=len(RUNTIME))
 
     def lines(self, events: Iterable[LogEvent]) -> str:
-        """A line for each event."""
         lines: list[str] = []
         for event in events:
             message = str(event["message"]).rstrip("\n")

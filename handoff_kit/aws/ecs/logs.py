@@ -85,11 +85,11 @@ def _newest_stream(tasks: ProjectTasks) -> str:
     page = tasks.target.call(LOGS, "describe_log_streams", allow=NO_LOG, **request)
     streams = page["logStreams"] if page else []
     if not streams:
-        raise _no_log(tasks)
+        raise _no_log_error(tasks)
     return str(max(streams, key=lambda one: one.get("creationTime", 0))["logStreamName"])
 
 
-def _no_log(tasks: ProjectTasks, stream: str = "") -> AWSError:
+def _no_log_error(tasks: ProjectTasks, stream: str = "") -> AWSError:
     what = f"no stream {stream}" if stream else "no log"
     where = f"log group {tasks.log_group}: found {what}, expected the log of a run"
     invoke = tasks.hints.invoke
@@ -112,17 +112,17 @@ def print_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, put: Pu
 
 def _pages(tasks: ProjectTasks, query: LogQuery) -> Iterator[Sequence[LogEvent]]:
     if query.stream:
-        tail = _tail(tasks, query, query.stream)
+        tail = _tail_of(tasks, query, query.stream)
         yield tail.read()
         if not tail.exists:
-            raise _no_log(tasks, query.stream)
+            raise _no_log_error(tasks, query.stream)
     else:
         prefix = f"{resource_names.log_prefix()}/"
         request = {"logGroupName": tasks.log_group, "logStreamNamePrefix": prefix, **start_time(query.since)}
         yield from _filter_events(tasks, request)
 
 
-def _tail(tasks: ProjectTasks, query: LogQuery, stream: str) -> LogTail:
+def _tail_of(tasks: ProjectTasks, query: LogQuery, stream: str) -> LogTail:
     return LogTail(tasks.target, tasks.log_group, stream, query.since, query.lines)
 
 
@@ -132,7 +132,7 @@ def _filter_events(tasks: ProjectTasks, request: Mapping[str, Any]) -> Iterator[
     for page in tasks.target.pages(LOGS, "filter_log_events", allow=NO_LOG, **request):
         yield page["events"]
     if page is None:
-        raise _no_log(tasks)
+        raise _no_log_error(tasks)
 
 
 def follow_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, sink: LogSink, *, on: bool) -> None:
@@ -140,7 +140,7 @@ def follow_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, sink: 
     followed, stream = set[str](), query.stream
     while True:
         sink.say(f"following {stream}")
-        _follow_one(tasks, _tail(tasks, query, stream), form, sink)
+        _follow_task(tasks, _tail_of(tasks, query, stream), form, sink)
         followed.add(stream)
         if not on:
             return
@@ -152,7 +152,7 @@ def follow_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, sink: 
         query = LogQuery(stream)
 
 
-def _follow_one(tasks: ProjectTasks, tail: LogTail, form: LogFormatter, sink: LogSink) -> None:
+def _follow_task(tasks: ProjectTasks, tail: LogTail, form: LogFormatter, sink: LogSink) -> None:
     """Until the last line of the runtime; without one until the task has ended and its log is quiet."""
     quiet, over = 0, False
     observer = TaskObserver(tasks, task_id(tail.stream), sink.say, sink.clock, sink.absence)

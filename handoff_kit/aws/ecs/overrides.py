@@ -47,7 +47,6 @@ class TaskSize:
 
     @property
     def description(self) -> str:
-        """For messages."""
         return f"{self.cpu} CPU units, {self.memory:,} MiB"
 
 

@@ -70,7 +70,7 @@ def explain_stop(task: Mapping[str, Any], hints: Hints, last_line: str = "") -> 
     code = exit_code(task)
     if code is not None:
         return _explain_exit(code, task, hints, last_line)
-    why = _why(task)
+    why = _stop_reason(task)
     if has_started(task):
         reason = ": ".join(filter(None, (last_line, why))) or "no reason given"
         return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {hints.invoke('logs')}")
@@ -84,14 +84,14 @@ def _container(task: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((each for each in containers if each.get("name") == CONTAINER), containers[0])
 
 
-def _why(task: Mapping[str, Any]) -> str:
+def _stop_reason(task: Mapping[str, Any]) -> str:
     """stoppedReason and the container's reason, in one line."""
     texts = (task.get("stoppedReason", ""), _container(task).get("reason", ""))
     return " ".join(" ".join(dict.fromkeys(filter(None, texts))).split())
 
 
 def _explain_exit(code: int, task: Mapping[str, Any], hints: Hints, last_line: str) -> TaskResult:
-    stop, why = task.get("stopCode", ""), f"{_why(task)} {last_line}"
+    stop, why = task.get("stopCode", ""), f"{_stop_reason(task)} {last_line}"
     if code == 0:
         return TaskResult(0, "succeeded (exit 0)")
     if code == KILLED and any(word in why for word in OUT_OF_MEMORY):
@@ -163,11 +163,9 @@ class StartFailure:
 
     @property
     def sentence(self) -> str:
-        """The sentence about the task."""
         return f"never started: {self.reason}" if self.reason else "never started"
 
     def hint(self, hints: Hints) -> str:
-        """The advice for a project."""
         if self.advice == NETWORK_ADVICE and hints.public_ip:
             return (
                 f"{hints.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "

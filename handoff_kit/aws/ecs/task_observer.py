@@ -62,21 +62,21 @@ def _stored_run(
     tasks: ProjectTasks, run: str, record: Mapping[str, Any], lock: lease.StoredLease | None
 ) -> StoredRun | None:
     """The run by its record and the lock, which names a run until the next run acquires it."""
-    if ending := _ended(tasks, run, record):
+    if ending := _ended_run(tasks, run, record):
         return ending
     if lock is None or lock.claim.get("run_id") != run:
         lost = f"run {run} lost its lock and never stored how it ended"
-        return _killed(tasks, run, lost) if record.get("outcome") == RUNNING_OUTCOME else None
+        return _killed_run(tasks, run, lost) if record.get("outcome") == RUNNING_OUTCOME else None
     if lock.claim.get("released"):
         entry = lock.claim.get("entry")
-        return _ended(tasks, run, entry if isinstance(entry, dict) else {})
+        return _ended_run(tasks, run, entry if isinstance(entry, dict) else {})
     beat = f"last heartbeat {lock.age:.0f} s ago"
     if lease.is_free(lock):
-        return _killed(tasks, run, f"run {run} was killed ({beat})")
+        return _killed_run(tasks, run, f"run {run} was killed ({beat})")
     return StoredRun(f"run {run} holds the lock ({beat})", alive=True)
 
 
-def _ended(tasks: ProjectTasks, run: str, record: Mapping[str, Any]) -> StoredRun | None:
+def _ended_run(tasks: ProjectTasks, run: str, record: Mapping[str, Any]) -> StoredRun | None:
     """The run by its record, or by its entry in the lock; None where that holds no outcome."""
     outcome, code = record.get("outcome"), record.get("exit")
     if not isinstance(outcome, str) or outcome == RUNNING_OUTCOME:
@@ -84,14 +84,14 @@ def _ended(tasks: ProjectTasks, run: str, record: Mapping[str, Any]) -> StoredRu
     code = code if isinstance(code, int) else FAILED
     reason = f": {record['reason']}" if record.get("reason") else ""
     facts = f"{outcome}{reason} (exit {code}), by the record of run {run}"
-    return StoredRun(facts, TaskResult(code, facts, _look_at(tasks, run) if code else None))
+    return StoredRun(facts, TaskResult(code, facts, _hint_for_record(tasks, run) if code else None))
 
 
-def _killed(tasks: ProjectTasks, run: str, facts: str) -> StoredRun:
-    return StoredRun(facts, TaskResult(FAILED, f"is over: {facts}", _look_at(tasks, run)))
+def _killed_run(tasks: ProjectTasks, run: str, facts: str) -> StoredRun:
+    return StoredRun(facts, TaskResult(FAILED, f"is over: {facts}", _hint_for_record(tasks, run)))
 
 
-def _look_at(tasks: ProjectTasks, run: str) -> str:
+def _hint_for_record(tasks: ProjectTasks, run: str) -> str:
     hints = tasks.hints
     return f"see its record: invoke history.show --remote --run {run} {hints.options}"
 
@@ -138,9 +138,9 @@ class TaskObserver:
         if now < self._next:
             return None
         self._next = now + self.absence.record
-        return self._by_record(now - self._since, failure)
+        return self._result_by_record(now - self._since, failure)
 
-    def _by_record(self, absent: float, failure: AWSError | None) -> TaskResult | None:
+    def _result_by_record(self, absent: float, failure: AWSError | None) -> TaskResult | None:
         """The result by the record of the run; None while it may still run; AWSError once it counts as unknown."""
         try:
             run = find_stored_run(self.tasks, self.task)
@@ -162,7 +162,6 @@ class TaskObserver:
 
 
 def hint_for_running_task(tasks: ProjectTasks, task: str) -> str:
-    """The hint for a task that may still run."""
     hints = tasks.hints
     logs, stop = f"{hints.invoke('logs')} --run {task} --follow", f"{hints.invoke('stop')} --task {task}"
     return f"see what runs: {hints.invoke('status')}; its log: {logs}; to stop it: {stop}"

@@ -241,7 +241,7 @@ class TaskWatch:
 def run_and_watch(
     tasks: ProjectTasks, request: Mapping[str, Any], watch: Callable[[str], TaskWatch], hooks: TaskHooks
 ) -> tuple[str, TaskResult | Detached]:
-    """Start a task and watch it, at most STARTS times where it never runs; its ARN and the result."""
+    """Start a task and watch it, at most MAX_STARTS times where it never runs; its ARN and the result."""
     for attempt in range(1, MAX_STARTS + 1):
         arn = start_task(tasks, request, hooks)
         hooks.say(f"started task {task_id(arn)}")
