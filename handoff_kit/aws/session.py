@@ -12,8 +12,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.resource_names import NamedBucket
-from handoff_runtime.aws import session as connections
-from handoff_runtime.aws.session import Session
+from handoff_runtime.aws.session import Session, connect
 
 Say = Callable[[str], None]
 
@@ -24,7 +23,7 @@ def open_session(environ: Mapping[str, str], say: Say) -> Session:
     Buckets must belong to the account of the credentials, or to the one that S3_BUCKET_OWNER names.
     """
     with translate_store_errors():
-        return connections.connect(environ, say, owner=resource_names.bucket_owner_from_environment(environ))
+        return connect(environ, say, owner=resource_names.bucket_owner_from_environment(environ))
 
 
 def account_of(session: Session) -> str:
