@@ -75,7 +75,7 @@ def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -
 
 def _apply(step: Step, target: Target | None, options: ApplyOptions, cleanup: ExitStack) -> bool:
     if isinstance(step, DeployStack | DeleteStack):
-        return _apply_to_stack(step, _required(target).clients, options)
+        return _apply_to_stack(step, _required(target).session, options)
     if isinstance(step, WriteFile) and not options.rewrite and _holds_text(step):
         return False
     for note in _notes(step, target):
@@ -89,14 +89,14 @@ def _apply(step: Step, target: Target | None, options: ApplyOptions, cleanup: Ex
     return bool(lines) and not isinstance(step, WriteFile)
 
 
-def _apply_to_stack(step: DeployStack | DeleteStack, clients: Session, options: ApplyOptions) -> bool:
+def _apply_to_stack(step: DeployStack | DeleteStack, session: Session, options: ApplyOptions) -> bool:
     """What would change in a stack is known only by comparing it, so the stack's own functions do the dry run."""
     from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
 
     dry, yes, say = options.dry, options.yes, options.say
     if isinstance(step, DeleteStack):
-        return delete_stack(step, clients, dry=dry, yes=yes, say=say)
-    return deploy_stack(step, clients, dry=dry, yes=yes, say=say)
+        return delete_stack(step, session, dry=dry, yes=yes, say=say)
+    return deploy_stack(step, session, dry=dry, yes=yes, say=say)
 
 
 def describe(step: Step) -> tuple[str, ...]:
@@ -170,18 +170,18 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
             lock = step.lock.read_text(encoding="utf-8")
             _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
         case ApiCalls():
-            clients = _required(target).clients
+            session = _required(target).session
             with translate_store_errors():
                 for call, _ in zip(
-                    step.calls, map_concurrently(lambda call: _call(call, clients), step.calls), strict=True
+                    step.calls, map_concurrently(lambda call: _call(call, session), step.calls), strict=True
                 ):
                     say(call.description)
         case UploadFiles():
             with translate_store_errors():
-                transfer.store(_required(target).clients, step.files, Place(step.bucket, step.prefix))
+                transfer.store(_required(target).session, step.files, Place(step.bucket, step.prefix))
         case DeleteObjects():
             with translate_store_errors():
-                transfer.remove(_required(target).clients, step.bucket, step.keys)
+                transfer.remove(_required(target).session, step.bucket, step.keys)
         case StoreParams():
             from handoff_kit.aws.params import push_params
 
@@ -217,9 +217,9 @@ def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
     return None
 
 
-def _call(call: ApiCall, clients: Session) -> None:
+def _call(call: ApiCall, session: Session) -> None:
     allowed = CONDITION_FAILED if call.race else ALREADY_GONE
-    answer = clients.call_unless(allowed, call.service, call.operation, **call.request)
+    answer = session.call(call.service, call.operation, allow=allowed, **call.request)
     if answer is None and call.race:
         raise AWSError(call.race.message, call.race.hint)
     if refused := _not_deleted(answer or {}):

@@ -51,7 +51,7 @@ class NotDeployedError(HandoffError):
 class DeployContext:
     """What several projects have in common while they are deployed; `builder` is called when an image is built."""
 
-    clients: Session
+    session: Session
     account: str
     environ: Mapping[str, str]
     builder: Callable[[], Builder]
@@ -62,8 +62,8 @@ class DeployContext:
     def target(self, desired: DesiredProject) -> Target:
         """A project in AWS with the bucket that is named, else the shared one."""
         named = self.named_bucket(desired)
-        bucket = named.name if named else resource_names.bucket(desired.environment, self.account, self.clients.region)
-        return target_by_name(desired.place, desired.environment, self.environ, self.clients, bucket)
+        bucket = named.name if named else resource_names.bucket(desired.environment, self.account, self.session.region)
+        return target_by_name(desired.place, desired.environment, self.environ, self.session, bucket)
 
     def named_bucket(self, desired: DesiredProject) -> NamedBucket | None:
         """The bucket that a variable or the project file names."""
@@ -101,7 +101,7 @@ def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Tar
     history would stay behind.
     """
     target, say = context.target(desired), context.options.say
-    current = session.deployed_bucket(describe_existing(target.clients, target.name), target)
+    current = session.deployed_bucket(describe_existing(target.session, target.name), target)
     if context.move_bucket and current in ("", target.bucket):
         where = f"it is deployed with bucket {current}" if current else "it is not deployed"
         say(f"note: {target.project}: nothing to move, {where}")
@@ -123,17 +123,17 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
     desired = next((one for one in projects if one.needs_shared), None)
     if desired is None:
         return 0
-    clients, account = context.clients, context.account
-    bucket = resource_names.bucket(shared.environment, account, clients.region)
+    session, account = context.session, context.account
+    bucket = resource_names.bucket(shared.environment, account, session.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
     fits = len(shared.template.encode()) <= MAX_BYTES
-    at_once = fits or bucket_exists(clients, bucket, account)
+    at_once = fits or bucket_exists(session, bucket, account)
     return apply(plan_shared(shared, desired, target, account, at_once=at_once), target, context.options)
 
 
 def _deploy_project(desired: DesiredProject, target: Target, deployed_bucket: str, context: DeployContext) -> int:
     options = context.options
-    where = f"stack {target.name}, account {context.account}, region {target.clients.region}"
+    where = f"stack {target.name}, account {context.account}, region {target.session.region}"
     options.say(f"{desired.place.name}: {where}")
     current = read_current(desired, target, context.account, deployed_bucket)
     build = None if current.is_image_pushed else _prepare_build(desired, target, context)

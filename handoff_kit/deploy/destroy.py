@@ -28,7 +28,7 @@ def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyO
     check_params_owner(target)
     found, again = read_inventory(target, complete=data), destroy_command(target, data=data)
     deleted, kept = deleted_lines(target, found, data=data), kept_lines(target, found, data=data)
-    where = f"{target.environment} ({describe_location(target.clients)})" if not deleted else target.environment
+    where = f"{target.environment} ({describe_location(target.session)})" if not deleted else target.environment
     print_inventory(deleted, kept, f"project {target.project} in {where}", options.say)
     steps = plan_deletion(target, found, cluster, data=data)
     if not steps:

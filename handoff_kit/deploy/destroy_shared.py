@@ -46,11 +46,11 @@ class SharedInventory:
     parameters: tuple[str, ...]
 
 
-def shared_target(clients: Session, environment: str, account: str) -> Target:
+def shared_target(session: Session, environment: str, account: str) -> Target:
     """The shared stack of an environment, which is of no project."""
     options = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
-    bucket = resource_names.bucket(environment, account, clients.region)
-    return Target("", environment, resource_names.shared_stack(environment), bucket, f"--shared{options}", clients)
+    bucket = resource_names.bucket(environment, account, session.region)
+    return Target("", environment, resource_names.shared_stack(environment), bucket, f"--shared{options}", session)
 
 
 def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
@@ -72,17 +72,17 @@ def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
 
 def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
     """With `data` the objects of the bucket are counted to the end."""
-    clients, name = target.clients, target.name
-    every = describe_all(clients)
-    stack = describe_stack(clients, name)
+    session, name = target.session, target.name
+    every = describe_all(session)
+    stack = describe_stack(session, name)
     stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
     if stack and stack.status not in ABSENT_STATUSES:
         check_owner(stack, {ENVIRONMENT: target.environment})
     others = [one for one in every if one.tags.get(ENVIRONMENT) == target.environment and one.name != name]
     projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
-    bucket = contents.read_stored_objects(clients, target.bucket, "", whole=data)
+    bucket = contents.read_stored_objects(session, target.bucket, "", complete=data)
     own = bucket is not None and _has_own_bucket(target, stack)
-    return SharedInventory(stack, projects, bucket, own, _parameters(clients, bucket) if bucket else ())
+    return SharedInventory(stack, projects, bucket, own, _parameters(session, bucket) if bucket else ())
 
 
 def plan_shared_deletion(found: SharedInventory, target: Target, *, data: bool) -> tuple[Step, ...]:
@@ -130,21 +130,21 @@ def _data_lines(found: SharedInventory) -> tuple[str, ...]:
 
 def _has_own_bucket(target: Target, stack: StackDescription | None) -> bool:
     """A tag of the bucket says so, or the stack does."""
-    if is_created_by(target.clients, target.bucket, target.name):
+    if is_created_by(target.session, target.bucket, target.name):
         return True
     request = {"StackName": target.name, "LogicalResourceId": "Bucket"}
-    answer = target.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stack_resource", **request)
+    answer = target.call(CLOUDFORMATION, "describe_stack_resource", allow=("ValidationError",), **request)
     detail: dict[str, Any] = (answer or {}).get("StackResourceDetail", {})
     return stack is not None and detail.get("PhysicalResourceId") == target.bucket
 
 
-def _parameters(clients: Session, bucket: StoredObjects) -> tuple[str, ...]:
+def _parameters(session: Session, bucket: StoredObjects) -> tuple[str, ...]:
     """The params of projects whose data is in the bucket: `destroy --project` keeps both, or neither."""
     stacks = sorted({key.partition("/")[0] for key, _ in bucket.versions if "/" in key})
     found: list[str] = []
     with translate_store_errors():
         for some in _chunks([s3_keys.parameter(stack) for stack in stacks]):
-            answer = clients.call(SSM, "get_parameters", Names=some)
+            answer = session.call(SSM, "get_parameters", Names=some)
             found += (one["Name"] for one in answer["Parameters"])
     return tuple(found)
 

@@ -38,7 +38,7 @@ def read_inventory(target: Target, *, complete: bool) -> Inventory:
         _stack(target, resource_names.registry_stack(name)),
         ecr.read_images(target, resource_names.repository(name)),
         _log_bytes(target),
-        buckets.read_stored_objects(target.clients, target.bucket, f"{name}/", whole=complete),
+        buckets.read_stored_objects(target.session, target.bucket, f"{name}/", complete=complete),
         _params_version(target),
     )
 
@@ -89,7 +89,7 @@ def _data_lines(target: Target, found: Inventory) -> tuple[str, ...]:
 
 
 def _stack(target: Target, name: str) -> StackDescription | None:
-    found = describe_stack(target.clients, name)
+    found = describe_stack(target.session, name)
     if found is None or found.status == "DELETE_COMPLETE":
         return None
     if found.status not in ABSENT_STATUSES:  # a stack that was only ever reviewed has no tags yet
@@ -105,5 +105,5 @@ def _log_bytes(target: Target) -> int | None:
 
 
 def _params_version(target: Target) -> int | None:
-    found = target.call_unless(NO_PARAMETER, SSM, "get_parameter", Name=target.parameter)
+    found = target.call(SSM, "get_parameter", allow=NO_PARAMETER, Name=target.parameter)
     return int(found["Parameter"]["Version"]) if found else None

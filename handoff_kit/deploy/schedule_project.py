@@ -219,7 +219,7 @@ def delete_schedules(place: ProjectPaths, project: Project, stack: Target, name:
 
 def _schedule_stack(stack: Target) -> StackDescription | None:
     """The schedule stack with its template; one whose creation failed has no schedules."""
-    found = describe_existing(stack.clients, resource_names.schedule_stack(stack.name), template=True)
+    found = describe_existing(stack.session, resource_names.schedule_stack(stack.name), template=True)
     return None if found and found.status == FAILED_CREATION else found
 
 

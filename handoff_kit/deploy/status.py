@@ -124,30 +124,30 @@ class ProjectDetail:
 
 
 def read_statuses(
-    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], clients: Session
+    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], session: Session
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
     """All projects, and notes of what could not be read: a call a project, and a few for all of them."""
     if resource_names.stack_from_environment(environ) and len(places) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
-    account = _read_account(clients, f"{resource_names.shared_stack(environment)}-")
+    account = _read_account(session, f"{resource_names.shared_stack(environment)}-")
     _check_owner(
         places[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
     )
     local_projects = [_read_local(place, environment) for place in places]
-    targets, notes = _targets(local_projects, environment, environ, clients, account)
+    targets, notes = _targets(local_projects, environment, environ, session, account)
     return _statuses(local_projects, targets, account, notes)
 
 
 def read_status(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session
+    place: ProjectPaths, environment: str, environ: Mapping[str, str], session: Session
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
     """One project with its files and tasks, and notes of what could not be read."""
-    name = target_by_name(place, environment, environ, clients, "").name
-    account = _read_account(clients, name, (name, resource_names.schedule_stack(name)))
+    name = target_by_name(place, environment, environ, session, "").name
+    account = _read_account(session, name, (name, resource_names.schedule_stack(name)))
     _check_owner(place, environment, environ, account.stacks.get(name))
     local = _read_local(place, environment)
-    targets, notes = _targets([local], environment, environ, clients, account)
+    targets, notes = _targets([local], environment, environ, session, account)
     (status,), notes = _statuses([local], targets, account, notes)
     if status.stack_status is None:
         return status, ProjectDetail("none", ()), notes
@@ -155,24 +155,24 @@ def read_status(
     return status, ProjectDetail(_compare_files(local, targets[0]), running), notes
 
 
-def _read_account(clients: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
+def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
     """All stacks with a prefix, or only those of these names; and the parameters with the prefix."""
     if stack_names:
-        stacks = [found for name in stack_names if (found := describe_existing(clients, name))]
+        stacks = [found for name in stack_names if (found := describe_existing(session, name))]
     else:
-        stacks = [found for found in describe_all(clients) if found.name.startswith(prefix)]
+        stacks = [found for found in describe_all(session) if found.name.startswith(prefix)]
     by_name = {stack.name: stack for stack in stacks}
     try:
-        return AccountSnapshot(by_name, _params_versions(clients, prefix))
+        return AccountSnapshot(by_name, _params_versions(session, prefix))
     except AWSError as error:
         return AccountSnapshot(by_name, notes=(str(error),))
 
 
-def _params_versions(clients: Session, prefix: str) -> dict[str, ParamsVersion]:
+def _params_versions(session: Session, prefix: str) -> dict[str, ParamsVersion]:
     filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
     with translate_store_errors():
         pages = list(
-            clients.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=PARAMETERS_PER_PAGE)
+            session.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=PARAMETERS_PER_PAGE)
         )
     parameters = [parameter for page in pages for parameter in page["Parameters"]]
     return {
@@ -212,7 +212,7 @@ def _targets(
     projects: Sequence[LocalProject],
     environment: str,
     environ: Mapping[str, str],
-    clients: Session,
+    session: Session,
     account: AccountSnapshot,
 ) -> tuple[list[Target], tuple[str, ...]]:
     """Each project with the bucket it is deployed with, and a note of each whose file or variable names another.
@@ -223,7 +223,7 @@ def _targets(
     notes: dict[str, None] = {}
     shared: str | None = None
     for local in projects:
-        target = target_by_name(local.place, environment, environ, clients, "")
+        target = target_by_name(local.place, environment, environ, session, "")
         current = deployed_bucket(account.stacks.get(target.name), target)
         own = local.project.deploy.bucket if local.project else None
         named = resource_names.named_bucket(environ, own, local.place.shown)
@@ -232,7 +232,7 @@ def _targets(
         bucket = current or (named.name if named else "")
         if not bucket and shared is None:
             try:
-                shared = resource_names.bucket(environment, account_of(clients), clients.region)
+                shared = resource_names.bucket(environment, account_of(session), session.region)
             except AWSError as error:
                 shared = ""
                 notes = {str(error): None, **notes}
@@ -246,7 +246,7 @@ def _statuses(
     now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
     unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
-        f"note: {target.shown(s3_keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
+        f"note: {target.url(s3_keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
         for target, lock in zip(targets, locks, strict=True)
         if isinstance(lock, StoredLease) and lock.damage
     ]
@@ -267,7 +267,7 @@ def _read_locks(targets: Sequence[Target], account: AccountSnapshot) -> list[Loc
         if not target.bucket:
             return ""
         try:
-            return lease.read_lease(target.clients, target.bucket, target.name)
+            return lease.read_lease(target.session, target.bucket, target.name)
         except StoreError as error:
             return str(error)
 

@@ -49,10 +49,10 @@ def deploy(
     for desired in projects:
         options.warn_of_git(desired.place)
         options.warn_of_credentials(desired.place, desired.project)
-    clients = open_session(os.environ, print_progress)
+    session = open_session(os.environ, print_progress)
     context = deploy_project.DeployContext(
-        clients,
-        account_of(clients),
+        session,
+        account_of(session),
         os.environ,
         lambda: options.find_builder(builder),
         ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes),
@@ -94,8 +94,8 @@ def destroy(
     if shared and project:
         raise ProjectError("--shared and --project exclude each other", "leave out --project")
     if shared:
-        clients = open_session(os.environ, print_progress)
-        target = shared_target(clients, name, account_of(clients))
+        session = open_session(os.environ, print_progress)
+        target = shared_target(session, name, account_of(session))
         changes = destroy_shared(target, data=data, options=apply_options)
         finish(c, changes, "invoke deploy --project NAME")
         return
@@ -134,16 +134,16 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
 
     name = options.parse_environment(environment, os.environ)
     places = (options.find_project(c, project),) if project else options.every_project(c)
-    clients = open_session(os.environ, print_progress)
+    session = open_session(os.environ, print_progress)
     if project:
-        status, detail, notes = read_status(places[0], name, os.environ, clients)
+        status, detail, notes = read_status(places[0], name, os.environ, session)
         statuses = [status]
         if json:
             print_data(status_output.status_json(statuses, detail))
         else:
             print_output(status_output.status_page(status, detail))
     else:
-        statuses, notes = read_statuses(places, name, os.environ, clients)
+        statuses, notes = read_statuses(places, name, os.environ, session)
         print_data(status_output.status_json(statuses)) if json else print_output(status_output.status_table(statuses))
     for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
         print_progress(note)

@@ -90,7 +90,7 @@ def show_run(
     source, flags, own = _find_runs(c, project, environment, remote=remote)
     name = run or newest_run(source, own, flags)
     place = options.find_project(c, project)
-    found = stored_run(source.stack, name) if source.stack else local_run(place, name)
+    found = stored_run(source.target, name) if source.target else local_run(place, name)
     print_data(documents.to_json(found.record)) if json else print_output(format_run(found, count))
     print_progress(f"next: {command_after_run(found, place, flags, remote=remote)}")
 

@@ -60,7 +60,7 @@ def run(
     words = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
     overrides = validate_options(place, loaded, options.parse_environment(environment, os.environ), words)
     cluster = _project_tasks(place, loaded, environment)
-    network = describe_network(cluster.stack, loaded.deploy)
+    network = describe_network(cluster.target, loaded.deploy)
     summary = describe_start(cluster, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
     if c.config.run.dry:
         print_progress(f"would {summary}")
@@ -90,8 +90,8 @@ def _project_tasks(place: ProjectPaths, loaded: Project, environment: str) -> Pr
     if resource_names.named_bucket(os.environ, own, place.shown):  # a note if it is deployed with another one
         stack = target_from_project(place, name, os.environ, print_progress, own=own)
         return tasks_of_project(stack, loaded.deploy)
-    clients = open_session(os.environ, print_progress)
-    stack = target_by_name(place, name, os.environ, clients, "")
+    session = open_session(os.environ, print_progress)
+    stack = target_by_name(place, name, os.environ, session, "")
     if resource_names.stack_from_environment(os.environ):
         check_params_owner(stack)
     return tasks_of_project(stack, loaded.deploy)
@@ -113,17 +113,17 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
     if not found and task:
         print_progress(f"task {task_id(task)} has ended")
     elif not found:
-        example = f"{cluster.known.invoke('stop')} --task ID"
+        example = f"{cluster.hints.invoke('stop')} --task ID"
         print_progress(f"no task of {cluster.family} runs; one just started may not be listed yet: {example}")
     elif len(found) > 1 and not dry:
-        question = f"stop {len(found)} tasks of project {cluster.stack.project}"
-        confirm(question, f"invoke stop {cluster.known.options}", yes=yes)
+        question = f"stop {len(found)} tasks of project {cluster.target.project}"
+        confirm(question, f"invoke stop {cluster.hints.options}", yes=yes)
     for each in found:
         print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
     if found and not dry:
         for stopped, result in stop_and_wait(cluster, found, print_progress):
             print_progress(describe_stopped(stopped, result))
-    finish(c, len(found), cluster.known.invoke("logs"))
+    finish(c, len(found), cluster.hints.invoke("logs"))
 
 
 @command(
@@ -167,4 +167,4 @@ def logs(
             print_progress("\nstopped following; the task keeps running")
     elif not print_logs(cluster, query, form, show):
         print_progress(f"no line found{f' since {since}' if since else ''}")
-    print_progress(f"next: {cluster.known.invoke('status')}")
+    print_progress(f"next: {cluster.hints.invoke('status')}")

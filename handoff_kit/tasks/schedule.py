@@ -98,8 +98,8 @@ def list_schedules(c: Context, project: str = "", environment: str = "", json: b
 
     chosen = paths.check_project_name(project) if project else ""
     within = options.parse_environment(environment, os.environ) if environment else ""
-    now, clients = datetime.now(timezone.utc), open_session(os.environ, print_progress)
-    found = schedule_output.list_schedules(describe_all(clients), now, project=chosen, environment=within)
+    now, session = datetime.now(timezone.utc), open_session(os.environ, print_progress)
+    found = schedule_output.list_schedules(describe_all(session), now, project=chosen, environment=within)
     if json:
         print_data(schedule_output.schedules_json(found))
     elif found:

@@ -23,7 +23,7 @@ NEWER, OLDER = (
 
 def settled(cloud: Cloud, there: StackDescription | None = None, bucket: str = "") -> str:
     value = ExistingBucket(bucket or cloud.bucket, ACCOUNT, STACK)
-    return resolve_buckets({"KeptBucket": value}, there, cloud.clients(), "invoke deploy")["KeptBucket"]
+    return resolve_buckets({"KeptBucket": value}, there, cloud.session(), "invoke deploy")["KeptBucket"]
 
 
 def mark(cloud: Cloud, **tags: str) -> None:

@@ -552,7 +552,7 @@ def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
 
 def cluster_of(desk: Desk) -> ProjectTasks:
     """The tasks of the desk's project, for a test that calls us itself."""
-    stack = Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.clients())
+    stack = Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.session())
     known = Hints(stack.options, f"projects/{desk.name}/project.yml", desk.stack, stop_timeout=0)
     return ProjectTasks(stack, CLUSTER, known)
 
@@ -588,7 +588,7 @@ def test_a_task_that_stays_pending_is_told_of_and_given_up(desk: Desk, monkeypat
     task = desk.ecs.add(Life(("PENDING",)))
     watch, said = watched(desk, Timeouts(report_start=0.5, start=1.5))
     with pytest.raises(AWSError) as error:
-        watch.end()
+        watch.wait()
     look = "if it stays so: do its subnets have a route to the internet (public_ip, or a NAT gateway), and how large is its image?"
     assert list(map(desk.stable, said)) == [
         "PENDING after N s",
@@ -604,7 +604,7 @@ def test_a_task_that_does_not_stop_is_given_up(desk: Desk, monkeypatch: pytest.M
     watch, _ = watched(desk, Timeouts(stopping=0.5))
     watch.stop()
     with pytest.raises(AWSError) as error:
-        watch.end()
+        watch.wait()
     assert desk.stable(error.value.message) == "task TASK: still RUNNING 1 s after its stop was requested"
 
 
@@ -636,7 +636,7 @@ def test_a_task_that_runs_is_not_stopped_for_an_answer_without_it(
     states = (absent, absent, *RAN, *["RUNNING"] * 60, absent, "RUNNING", absent, absent, "RUNNING", "STOPPED")
     task = desk.ecs.add(Life(states))
     watch, said = watched(desk, step=20)
-    assert (watch.end(), task.stopped_by) == (TaskResult(0, "succeeded (exit 0)"), "")
+    assert (watch.wait(), task.stopped_by) == (TaskResult(0, "succeeded (exit 0)"), "")
     assert list(map(desk.stable, said)) == ["PENDING after N s", "RUNNING after N s", "STOPPED after N s"]
 
 
@@ -698,7 +698,7 @@ def test_the_record_decides_of_a_task_that_ecs_has_forgotten(
     task = desk.ecs.add(Life((*RAN, "MISSING")))
     remember(desk, outcome, code, lock)
     watch, _ = watched(desk, step=60)
-    found = watch.end()
+    found = watch.wait()
     assert isinstance(found, TaskResult)
     words = re.sub(r"\d+ s ago", "N s ago", found.sentence)
     assert (found.code, words, found.hint and desk.stable(found.hint)) == (
@@ -715,7 +715,7 @@ def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(desk: Desk, monkeypa
     remember(desk, "running", None, {})
     watch, said = watched(desk, step=60)
     threading.Timer(2.0, lambda: remember(desk, "succeeded", 0)).start()
-    assert watch.end() == TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
+    assert watch.wait() == TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
     assert [re.sub(r"\d+ s", "N s", line) for line in said[2:]] == [
         f"ECS does not know the task at present; run {RUN_ID} holds the lock (last heartbeat N s ago); still watching"
     ]
@@ -747,7 +747,7 @@ def test_what_nobody_knows_is_said(
         desk.logs(FIRST, *messages)
     watch, _ = watched(desk, step=60)
     with pytest.raises(AWSError) as error:
-        watch.end()
+        watch.wait()
     said = re.sub(r"for \d+ s", "for N s", desk.stable(error.value.message)).replace(desk.cloud.bucket, "BUCKET")
     assert said == f"task TASK: ECS has not known it for N s, and {facts}; it may still run"
     assert desk.stable(str(error.value.hint)) == (
@@ -773,7 +773,7 @@ def test_a_service_that_does_not_answer_for_long_ends_no_watch(
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
         proxy.fault(**{"kind": "answer", "path": "DescribeTasks", "times": 20, **fault})
         watch, _ = watched(desk, step=20)
-        assert watch.end() == TaskResult(0, "succeeded (exit 0)")
+        assert watch.wait() == TaskResult(0, "succeeded (exit 0)")
 
 
 def test_a_service_that_never_answers_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -783,7 +783,7 @@ def test_a_service_that_never_answers_is_given_up(desk: Desk, monkeypatch: pytes
         proxy.fault("answer", path="DescribeTasks", status=400, code="ThrottlingException")
         watch, _ = watched(desk, step=60)
         with pytest.raises(AWSError) as error:
-            watch.end()
+            watch.wait()
     assert "throttled (ThrottlingException), still after 8 attempts" in error.value.message
     assert desk.stable(str(error.value.hint)).startswith("see what runs: invoke status --project shop; its log: ")
     assert task.stopped_by == ""
@@ -793,7 +793,7 @@ def test_a_task_that_ran_and_has_no_exit_code(desk: Desk, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
     desk.ecs.add(Life((*RAN, "STOPPED"), None, "TaskFailedToStart", "Host failure"))
     watch, _ = watched(desk, step=20)
-    assert watch.end() == TaskResult(
+    assert watch.wait() == TaskResult(
         1, "stopped without an exit code: Host failure", f"see its log: invoke logs --project {desk.name}"
     )
 

@@ -36,7 +36,7 @@ IMAGE = f"{{account}}.dkr.ecr.{REGION}.amazonaws.com/{STACK}@sha256:{'0' * 64}"
 
 
 @pytest.fixture
-def clients(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """Ours, for an account nobody uses."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -47,13 +47,13 @@ def clients(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     made.close()
 
 
-def deploy(team: Team, clients: Session, name: str, text: str, **parameters: str) -> bool:
+def deploy(team: Team, session: Session, name: str, text: str, **parameters: str) -> bool:
     """A stack as it is deployed; whether anything changed."""
     ours = {"handoff:project": "rates"} if name != "handoff-prod" else {}
     file = team.root / f"{name}.yml"
     tags = {**ours, "handoff:environment": "prod"}
     step = DeployStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
-    return deploy_stack(step, clients, dry=False, yes=True, say=lambda _: None)
+    return deploy_stack(step, session, dry=False, yes=True, say=lambda _: None)
 
 
 def outputs(tenant: Tenant, name: str) -> dict[str, str]:
@@ -68,7 +68,7 @@ def policy_of(tenant: Tenant, role: str) -> list[dict[str, Any]]:
     return list(document["Statement"])
 
 
-def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, clients: Session) -> None:
+def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, session: Session) -> None:
     team.project("rates", "commands: [{command: a}]\n")
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
     account = tenant.account
@@ -76,9 +76,9 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     first, whole = (
         templates.render_shared_template(team.root, "prod", projects=projects) for projects in (False, True)
     )
-    assert deploy(team, clients, "handoff-prod", first) is True
-    assert deploy(team, clients, "handoff-prod", whole) is True
-    assert deploy(team, clients, "handoff-prod", whole) is False
+    assert deploy(team, session, "handoff-prod", first) is True
+    assert deploy(team, session, "handoff-prod", whole) is True
+    assert deploy(team, session, "handoff-prod", whole) is False
     shared = outputs(tenant, "handoff-prod")
     assert (shared["Bucket"], shared["AlertTopic"]) == (bucket, f"arn:aws:sns:{place}:handoff-prod")
     assert len(shared["Subnets"].split(",")) == 2
@@ -89,7 +89,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
     assert (group["IpPermissions"], group["VpcId"]) == ([], shared["Vpc"])
 
     assert deploy(
-        team, clients, f"{STACK}-registry", templates.render_registry_template(team.root, "rates", STACK, "prod")
+        team, session, f"{STACK}-registry", templates.render_registry_template(team.root, "rates", STACK, "prod")
     )
     assert outputs(tenant, f"{STACK}-registry") == {
         "Repository": STACK,
@@ -98,8 +98,8 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
 
     text = templates.render_task_template(team.root, "rates", loaded, STACK, "prod")
     given = {"Image": IMAGE.format(account=account), "Source": "0123456789ab", "Bucket": bucket}
-    assert deploy(team, clients, STACK, text, **given) is True
-    assert deploy(team, clients, STACK, text, **given) is False
+    assert deploy(team, session, STACK, text, **given) is True
+    assert deploy(team, session, STACK, text, **given) is False
     task = outputs(tenant, STACK)
     assert (task["LogGroup"], task["Image"], task["Source"]) == (f"/handoff/{STACK}", given["Image"], given["Source"])
     params, listing, reading, _ = policy_of(tenant, task["TaskRole"])
@@ -116,13 +116,13 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, cli
 
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []
-    stack = Target("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
+    stack = Target("rates", "prod", STACK, bucket, "--project rates --environment prod", session)
     destroy_project(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
     assert said[-2:] == [
         "verified, only this is kept:",
         f"  s3://{bucket}/{STACK}/: 1 object, 1 version, 1 bytes",
     ]
-    target = shared_target(clients, "prod", account)
+    target = shared_target(session, "prod", account)
     destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
     assert said[-1] == "verified, nothing is left"
     left = tenant.boto("cloudformation").describe_stacks()["Stacks"]

@@ -71,7 +71,7 @@ class Desk:
     """Somebody who deploys to an account, and what they were told."""
 
     tenant: Tenant
-    clients: Session
+    session: Session
     said: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -80,11 +80,11 @@ class Desk:
         return replace(made, **changed)
 
     def execute(self, step: DeployStack, *, dry: bool = False, yes: bool = True) -> bool:
-        return deploy_stack(step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=QUICK)
+        return deploy_stack(step, self.session, dry=dry, yes=yes, say=self.said.append, policy=QUICK)
 
     def remove(self, *, dry: bool = False) -> bool:
         step = DeleteStack(NAME, "invoke destroy --project shop")
-        return delete_stack(step, self.clients, dry=dry, yes=True, say=self.said.append, waiting=QUICK)
+        return delete_stack(step, self.session, dry=dry, yes=True, say=self.said.append, policy=QUICK)
 
     def error(self, act: Callable[[], object]) -> HandoffError:
         with pytest.raises(HandoffError) as caught:
@@ -93,7 +93,7 @@ class Desk:
 
     @property
     def stack(self) -> StackDescription:
-        found = describe_existing(self.clients, NAME, template=True)
+        found = describe_existing(self.session, NAME, template=True)
         assert found is not None
         return found
 
@@ -120,7 +120,7 @@ class Desk:
 def desk(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     made = sit_down(tenant, monkeypatch)
     yield made
-    made.clients.close()
+    made.session.close()
 
 
 def sit_down(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Desk:
@@ -128,7 +128,7 @@ def sit_down(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Desk:
         monkeypatch.setenv(name, value)
     said: list[str] = []
     made = Desk(tenant, connections.connect(os.environ, said.append), said)
-    events = made.clients.client("cloudformation").meta.events
+    events = made.session.client("cloudformation").meta.events
     events.register("before-call", lambda model, **_: made.calls.append(model.name))
     return made
 
@@ -235,7 +235,7 @@ def test_a_template_that_is_refused(desk: Desk) -> None:
     )
     assert error.message.startswith("stack handoff-dev-shop: CloudFormation rejected task.yml: Template format error: ")
     assert error.message.endswith("; nothing was changed")
-    assert describe_stack(desk.clients, NAME) is None
+    assert describe_stack(desk.session, NAME) is None
 
 
 def test_a_stack_of_another_project(desk: Desk) -> None:
@@ -251,7 +251,7 @@ def test_a_stack_of_another_project(desk: Desk) -> None:
 def test_no_terminal_and_no_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert isinstance(desk.error(lambda: desk.execute(desk.step(), yes=False)), ProjectError)
-    assert describe_stack(desk.clients, NAME) is None
+    assert describe_stack(desk.session, NAME) is None
     desk.execute(desk.step())
     assert isinstance(desk.error(lambda: desk.execute(desk.step(TWO), yes=False)), ProjectError)
     assert (desk.stack.template, desk.change_sets) == (ONE, [])
@@ -269,7 +269,7 @@ class Killed(BaseException):
 def test_killed_at_any_call_it_can_be_run_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str, *, there: bool
 ) -> None:
-    real = desk.clients._call  # noqa: SLF001  # where every call passes
+    real = desk.session._call  # noqa: SLF001  # where every call passes
     left = [0]
 
     def kill(*call: Any) -> Any:
@@ -286,11 +286,11 @@ def test_killed_at_any_call_it_can_be_run_again(
         if there:
             desk.execute(desk.step())
         left[0] = number
-        monkeypatch.setattr(desk.clients, "_call", kill)
+        monkeypatch.setattr(desk.session, "_call", kill)
         try:
             desk.execute(desk.step(TWO))
         except Killed:
-            monkeypatch.setattr(desk.clients, "_call", real)
+            monkeypatch.setattr(desk.session, "_call", real)
             desk.execute(desk.step(TWO))
             assert (desk.stack.template, desk.there["queues"]) == (TWO, ["20"])
         else:
@@ -317,7 +317,7 @@ def test_two_at_once_both_end_well(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
     for thread in threads:
         thread.join(60)
     for other in others:
-        other.clients.close()
+        other.session.close()
     assert ended == [True] * 3
     assert desk.stack.status == "UPDATE_COMPLETE"
     assert desk.there["queues"][0] in ("20", "21", "22")
@@ -332,11 +332,11 @@ PROGRAM = """
     from handoff_kit.errors import HandoffError
     from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
     from handoff_kit.steps import ChangeStack
-    from handoff_runtime.aws import clients
+    from handoff_runtime.aws import session
     say = lambda line: print(line, file=sys.stderr, flush=True)
     step = ChangeStack({name!r}, Path("task.yml"), {template!r}, {parameters}, {tags!r}, {again!r})
     try:
-        deploy_stack(step, clients.connect(os.environ, say), dry=False, yes=False, say=say)
+        deploy_stack(step, session.connect(os.environ, say), dry=False, yes=False, say=say)
     except HandoffError as error:
         say(error)
         sys.exit(error.exit_code)
@@ -420,8 +420,8 @@ def proxy(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """Between the desk and CloudFormation, and at first without faults."""
     with Proxy.to(desk.tenant.endpoint) as started:
         monkeypatch.setenv("AWS_ENDPOINT_URL", started.url)
-        desk.clients.close()
-        desk.clients = connections.connect(os.environ, desk.said.append, pause=lambda _: None)
+        desk.session.close()
+        desk.session = connections.connect(os.environ, desk.said.append, pause=lambda _: None)
         yield started
 
 
@@ -451,15 +451,15 @@ MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distributi
 
 def test_an_image_by_its_digest(cloud: Cloud) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
-    assert resolve_images({"A": "x", "Image": image}, cloud.clients(), dry=True) == {
+    assert resolve_images({"A": "x", "Image": image}, cloud.session(), dry=True) == {
         "A": "x",
         "Image": "1.dkr/shop:abc (by its digest once pushed)",
     }
     ecr = cloud.boto("ecr")
     ecr.create_repository(repositoryName="shop")
     with pytest.raises(HandoffError, match=r"image 1\.dkr/shop:abc: not found in ECR"):
-        resolve_images({"Image": image}, cloud.clients())
+        resolve_images({"Image": image}, cloud.session())
     made = ecr.put_image(repositoryName="shop", imageManifest=MANIFEST, imageTag="abc")["image"]["imageId"][
         "imageDigest"
     ]
-    assert resolve_images({"Image": image}, cloud.clients()) == {"Image": f"1.dkr/shop@{made}"}
+    assert resolve_images({"Image": image}, cloud.session()) == {"Image": f"1.dkr/shop@{made}"}

@@ -132,7 +132,7 @@ def test_the_account_is_looked_up_once(cloud: Cloud, monkeypatch: pytest.MonkeyP
     with Proxy.to(cloud.endpoint, OURS) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         made = session.connect({**ENVIRONMENT}, cloud.said.append, owner=None)
-        for one in (made, made.beside(patience=1.0)):
+        for one in (made, made.with_options(patience=1.0)):
             assert one.read(cloud.bucket, "none") is None
         assert made.account() == OURS
         names = [call.name for call in proxy.passed]

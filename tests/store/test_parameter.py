@@ -59,7 +59,7 @@ def test_what_is_pushed_is_loaded(cloud: Cloud, proxy: Proxy, files: dict[str, s
     assert (required_tier(made, text, advanced=False), "{{" in text) == ("Standard", False)
     pushed(cloud, "old")
     version = pushed(cloud, text)
-    loaded = parameter.load(cloud.clients(proxy), cloud.stack)
+    loaded = parameter.load(cloud.session(proxy), cloud.stack)
     assert loaded.params.document == made
     assert loaded.params.files == tuple(ConfigFile(name, value) for name, value in files.items())
     assert (loaded.version, loaded.sha256) == (version, hashlib.sha256(text.encode()).hexdigest())
@@ -69,12 +69,12 @@ def test_what_is_pushed_is_loaded(cloud: Cloud, proxy: Proxy, files: dict[str, s
 def test_an_older_version_is_loaded_when_it_is_asked_for(cloud: Cloud) -> None:
     first = pushed(cloud, encode_params(document(a="1")))
     pushed(cloud, encode_params(document(a="2")))
-    assert parameter.load(cloud.clients(), cloud.stack, first).params.files == (ConfigFile("a", "1"),)
+    assert parameter.load(cloud.session(), cloud.stack, first).params.files == (ConfigFile("a", "1"),)
 
 
 def test_a_parameter_that_is_missing(cloud: Cloud) -> None:
     with pytest.raises(StoreError) as told:
-        parameter.load(cloud.clients(), cloud.stack)
+        parameter.load(cloud.session(), cloud.stack)
     message = f"parameter {cloud.stack}__params: no such parameter found in region eu-central-1"
     assert (told.value.message, told.value.hint) == (message, "store the params: invoke params.push")
 
@@ -89,7 +89,7 @@ def test_a_parameter_that_is_missing(cloud: Cloud) -> None:
 def test_params_from_the_future(cloud: Cloud, text: str, expected: str) -> None:
     pushed(cloud, text)
     with pytest.raises(PipelineError, match=expected) as told:
-        parameter.load(cloud.clients(), cloud.stack)
+        parameter.load(cloud.session(), cloud.stack)
     assert told.value.hint == OTHER_KIT
     assert "push again with" in OTHER_KIT
 
@@ -100,7 +100,7 @@ def test_params_from_the_future(cloud: Cloud, text: str, expected: str) -> None:
 def test_what_is_damaged_is_told(cloud: Cloud, text: str) -> None:
     pushed(cloud, text)
     with pytest.raises(PipelineError):
-        parameter.load(cloud.clients(), cloud.stack)
+        parameter.load(cloud.session(), cloud.stack)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_what_is_damaged_is_told(cloud: Cloud, text: str) -> None:
 def test_refusals(cloud: Cloud, proxy: Proxy, code: str, status: int, expected: str) -> None:
     proxy.fault("answer", status=status, code=code)
     with pytest.raises(StoreError) as told:
-        parameter.load(cloud.clients(proxy), cloud.stack)
+        parameter.load(cloud.session(proxy), cloud.stack)
     assert expected.format(name=s3_keys.parameter(cloud.stack)) in told.value.message
     assert (told.value.exit_code, len(proxy.calls), cloud.said) == (69, 1, [])
 
@@ -127,7 +127,7 @@ def test_refusals(cloud: Cloud, proxy: Proxy, code: str, status: int, expected: 
 def test_throttling_that_passes(cloud: Cloud, proxy: Proxy) -> None:
     pushed(cloud, encode_params(document()))
     proxy.fault("answer", status=400, code="ThrottlingException", times=3)
-    parameter.load(cloud.clients(proxy), cloud.stack)
+    parameter.load(cloud.session(proxy), cloud.stack)
     said = [line.partition(" in ")[0] for line in cloud.said]
     assert said == [f"SSM GetParameter: 400 ThrottlingException; attempt {number} of 8" for number in (2, 3, 4)]
 
@@ -135,7 +135,7 @@ def test_throttling_that_passes(cloud: Cloud, proxy: Proxy) -> None:
 def test_throttling_that_stays(cloud: Cloud, proxy: Proxy) -> None:
     proxy.fault("answer", status=400, code="ThrottlingException")
     with pytest.raises(StoreError) as told:
-        parameter.load(cloud.clients(proxy), cloud.stack)
+        parameter.load(cloud.session(proxy), cloud.stack)
     where = f"parameter {s3_keys.parameter(cloud.stack)}"
     expected = f"{where}: SSM GetParameter throttled (ThrottlingException), still after 8 attempts"
     assert told.value.message == expected
@@ -145,7 +145,7 @@ def test_a_connection_that_is_cut_is_made_again(cloud: Cloud, proxy: Proxy) -> N
     pushed(cloud, encode_params(document()))
     proxy.fault("cut", after=10, times=1)
     proxy.fault("lose", times=1)
-    parameter.load(cloud.clients(proxy), cloud.stack)
+    parameter.load(cloud.session(proxy), cloud.stack)
     assert 1 <= len(cloud.said) <= 2
 
 
@@ -190,8 +190,8 @@ def test_references_are_resolved_ten_a_call(cloud: Cloud, proxy: Proxy) -> None:
         plain=plain,
     )
     pushed(cloud, encode_params(made))
-    clients = cloud.clients(proxy)
-    params = references.resolve(clients, parameter.load(clients, stack).params)
+    session = cloud.session(proxy)
+    params = references.resolve(session, parameter.load(session, stack).params)
     texts = {file.name: file.value for file in params.files}
     assert json.loads(texts["many"]) == {f"k{number}": f"value {number}" for number in range(23)}
     assert (texts["whole"], texts["all"], texts["plain"]) == ("u", '{"user": "u", "port": 5432}', plain)
@@ -214,9 +214,9 @@ def test_every_reference_without_a_value_is_named(cloud: Cloud) -> None:
         ),
     )
     pushed(cloud, encode_params(made))
-    clients = cloud.clients()
+    session = cloud.session()
     with pytest.raises(StoreError) as told:
-        references.resolve(clients, parameter.load(clients, cloud.stack).params)
+        references.resolve(session, parameter.load(session, cloud.stack).params)
     expected = (
         f"references without a value: .local/a: ssm:/{cloud.stack}/gone: no such parameter; "
         f".local/b: x: secretsmanager:{cloud.stack}-s#key: the secret is no JSON object; "
@@ -227,7 +227,7 @@ def test_every_reference_without_a_value_is_named(cloud: Cloud) -> None:
 
 def test_params_without_references_cost_no_call(cloud: Cloud, proxy: Proxy) -> None:
     pushed(cloud, encode_params(document(a="plain", b='{"url": "see ssm:/docs for more"}')))
-    clients = cloud.clients(proxy)
-    params = parameter.load(clients, cloud.stack).params
-    assert references.resolve(clients, params) is params
+    session = cloud.session(proxy)
+    params = parameter.load(session, cloud.stack).params
+    assert references.resolve(session, params) is params
     assert len(proxy.calls) == 1

@@ -62,9 +62,9 @@ def damaged(stack: Stack, name: str, damage: str) -> None:
 
 
 def kit(stack: Stack) -> Target:
-    """The stack as the tasks see it; its clients take a while to make."""
+    """The stack as the tasks see it; its session takes a while to make."""
     cloud = stack.cloud
-    return Target("sample", "dev", cloud.stack, cloud.bucket, "--project sample", cloud.clients())
+    return Target("sample", "dev", cloud.stack, cloud.bucket, "--project sample", cloud.session())
 
 
 def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,19 +81,19 @@ def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: 
 
 def taken_over(stack: Stack, kit_stack: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
     """Whether it was noted, whether another may have it only when it is old, whose it is then, and who is still dead."""
-    cloud, clients = stack.cloud, kit_stack.clients
+    cloud, session = stack.cloud, kit_stack.session
     lock_holder(kit_stack)
     says_length = b"lease_seconds" in (stack.get(".lock") or b"")
     monkeypatch.setattr(lease, "LEASE", 90.0)
-    held = says_length or isinstance(lease.acquire(clients, cloud.bucket, cloud.stack, "new"), lease.HeldLease)
+    held = says_length or isinstance(lease.acquire(session, cloud.bucket, cloud.stack, "new"), lease.HeldLease)
     monkeypatch.setattr(lease, "LEASE", -60.0)
-    taken = lease.acquire(clients, cloud.bucket, cloud.stack, "new")
+    taken = lease.acquire(session, cloud.bucket, cloud.stack, "new")
     assert isinstance(taken, lease.Lease)
-    seen = lease.read_lease(clients, cloud.bucket, cloud.stack)
+    seen = lease.read_lease(session, cloud.bucket, cloud.stack)
     assert seen is not None
     assert seen.damage == ""
-    history.record_killed_runs(clients, cloud.bucket, cloud.stack, taken.claim["dead"])
-    lease.release(clients, taken, recorded_dead=True)
+    history.record_killed_runs(session, cloud.bucket, cloud.stack, taken.claim["dead"])
+    lease.release(session, taken, recorded_dead=True)
     noted = any(".lock: damaged (" in line for line in cloud.said)
     return noted, held, seen.claim["run_id"], stack.lock["dead"]
 
@@ -101,7 +101,7 @@ def taken_over(stack: Stack, kit_stack: Target, monkeypatch: pytest.MonkeyPatch)
 def test_a_lock_that_says_it_lasts_for_ever_does_not(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.put(".lock", json.dumps({**LOCK, "lease_seconds": 1e12}).encode())
     monkeypatch.setattr(lease, "LEASE", -60.0)
-    taken = lease.acquire(stack.cloud.clients(), stack.cloud.bucket, stack.cloud.stack, "new")
+    taken = lease.acquire(stack.cloud.session(), stack.cloud.bucket, stack.cloud.stack, "new")
     assert isinstance(taken, lease.Lease)
 
 
@@ -116,8 +116,8 @@ def test_a_killed_run_whose_record_or_index_is_damaged_is_told(stack: Stack) -> 
 
 
 def told_of(stack: Stack, kit_stack: Target, damage: str) -> None:
-    cloud, clients = stack.cloud, kit_stack.clients
-    history.record_killed_runs(clients, cloud.bucket, cloud.stack, [line_of("dead", 1), ENTRY])
+    cloud, session = stack.cloud, kit_stack.session
+    history.record_killed_runs(session, cloud.bucket, cloud.stack, [line_of("dead", 1), ENTRY])
     noted = [line for line in cloud.said if line.startswith(f"note: s3://{cloud.bucket}/{cloud.stack}/{STORED}: ")]
     assert len(noted) == (damage not in WHOLE), damage
     lines = list_runs(stored_history(kit_stack, print), HistoryQuery())

@@ -200,7 +200,7 @@ def test_pull_brings_back_an_earlier_version(clone: Desk) -> None:
 
 
 def stack_of(desk: Desk, cloud: Cloud) -> Target:
-    return Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", cloud.clients())
+    return Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", cloud.session())
 
 
 def document_of(desk: Desk, *names: str) -> dict[str, Any]:

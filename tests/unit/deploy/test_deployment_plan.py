@@ -64,8 +64,8 @@ def make(tmp_path: Path) -> Callable[[str], DesiredProject]:
 
 
 def stack_of(desired: DesiredProject) -> Target:
-    clients = cast("Any", SimpleNamespace(region="eu-central-1"))
-    return Target("rates", "dev", desired.stack_name, BUCKET, "--project rates", clients)
+    session = cast("Any", SimpleNamespace(region="eu-central-1"))
+    return Target("rates", "dev", desired.stack_name, BUCKET, "--project rates", session)
 
 
 def current(
