@@ -36,7 +36,7 @@ class ProjectPaths:
         return self.directory / "project.yml"
 
     @property
-    def shown(self) -> str:
+    def display_path(self) -> str:
         """The project file as messages call it."""
         return f"projects/{self.name}/project.yml"
 

@@ -95,9 +95,9 @@ def require_version(stack: Target, version: str) -> str:
     raise ProjectError("--version: missing, expected the id of a version", f"see which there are: {_versions(stack)}")
 
 
-def draft_path(place: ProjectPaths) -> Path:
+def draft_path(paths: ProjectPaths) -> Path:
     """The file in which a state is edited; it remains where the state cannot be stored."""
-    return place.build / "state.edited"
+    return paths.build / "state.edited"
 
 
 def text_to_edit(seen: State | None) -> bytes:

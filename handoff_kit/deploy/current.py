@@ -43,6 +43,6 @@ def read_current(desired: DesiredProject, target: Target, account: str, deployed
         target.clients.region,
         image is not None,
         find_replaceable_params(target),
-        files.compare_files(target, desired.place) if has_bucket else files.plan_first_upload(desired.place),
+        files.compare_files(target, desired.paths) if has_bucket else files.plan_first_upload(desired.paths),
         plan_move(target, deployed_bucket, there=has_bucket) if moves else None,
     )

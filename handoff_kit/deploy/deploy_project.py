@@ -63,11 +63,11 @@ class DeployContext:
         """A project in AWS with the bucket that is named, else the shared one."""
         named = self.named_bucket(desired)
         bucket = named.name if named else resource_names.bucket(desired.environment, self.account, self.clients.region)
-        return target_by_name(desired.place, desired.environment, self.environ, self.clients, bucket)
+        return target_by_name(desired.paths, desired.environment, self.environ, self.clients, bucket)
 
     def named_bucket(self, desired: DesiredProject) -> NamedBucket | None:
         """The bucket that a variable or the project file names."""
-        return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.place.shown)
+        return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.paths.display_path)
 
 
 def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
@@ -86,9 +86,9 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
             if error.exit_code == INTERRUPTED:
                 raise
             context.options.say(str(error))
-            failed.append(desired.place.name)
+            failed.append(desired.paths.name)
     if failed:
-        target = context.target(next(one for one in projects if one.place.name == failed[0]))
+        target = context.target(next(one for one in projects if one.paths.name == failed[0]))
         message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
         raise NotDeployedError(message, deploy_command(target))
     return changed
@@ -134,7 +134,7 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
 def _deploy_project(desired: DesiredProject, target: Target, deployed_bucket: str, context: DeployContext) -> int:
     options = context.options
     where = f"stack {target.name}, account {context.account}, region {target.clients.region}"
-    options.say(f"{desired.place.name}: {where}")
+    options.say(f"{desired.paths.name}: {where}")
     current = read_current(desired, target, context.account, deployed_bucket)
     build = None if current.is_image_pushed else _prepare_build(desired, target, context)
     steps = plan_project(desired, current, build, target, prune=context.prune)
@@ -152,7 +152,7 @@ def _prepare_build(desired: DesiredProject, target: Target, context: DeployConte
     return ImageBuild(
         builder,
         builder.image(desired.image_source.reference),
-        git_revision(desired.place, builder.ask),
+        git_revision(desired.paths, builder.ask),
         tuple(name for name in dockerfile.INDEX_SETTINGS if name in context.environ),
         password,
     )

@@ -43,7 +43,7 @@ def plan_shared(
     A template that is too long for a request goes by the bucket, which this stack creates: then the stack is first
     created without what the projects add to it.
     """
-    name, file = resource_names.shared_stack(shared.environment), desired.place.build / "shared.yml"
+    name, file = resource_names.shared_stack(shared.environment), desired.paths.build / "shared.yml"
     kept = {"KeptBucket": ExistingBucket(target.bucket, account, name)}
     texts = (shared.template,) if at_once else (shared.template_without_projects, shared.template)
     stacks = [DeployStack(name, file, text, kept, shared.tags, deploy_command(target), target.bucket) for text in texts]
@@ -84,7 +84,7 @@ def _repository_uri(current: CurrentState, target: Target) -> str:
 
 
 def _registry_stack(desired: DesiredProject, target: Target) -> tuple[Step, ...]:
-    file, template, again = desired.place.build / "registry.yml", desired.registry_template, deploy_command(target)
+    file, template, again = desired.paths.build / "registry.yml", desired.registry_template, deploy_command(target)
     stack = DeployStack(
         resource_names.registry_stack(target.name), file, template, {}, desired.tags, again, target.bucket
     )
@@ -95,7 +95,7 @@ def _task_stack(desired: DesiredProject, current: CurrentState, target: Target) 
     image = ImageTag(resource_names.repository(target.name), desired.image_tag, _repository_uri(current, target))
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
     moved_from = current.move.source if current.move else ""
-    file, template, again = desired.place.build / "task.yml", desired.task_template, deploy_command(target)
+    file, template, again = desired.paths.build / "task.yml", desired.task_template, deploy_command(target)
     stack = DeployStack(target.name, file, template, parameters, desired.tags, again, target.bucket, moved_from)
     return WriteFile(file, template), stack
 
@@ -117,6 +117,6 @@ def _image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target)
     name, again = f"{uri}:{desired.image_tag}", deploy_command(target)
     return (
         *steps,
-        pushing.plan_login(builder, uri.partition("/")[0], build.password, desired.place),
-        *pushing.plan_push(builder, source.reference, name, desired.place, again),
+        pushing.plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
+        *pushing.plan_push(builder, source.reference, name, desired.paths, again),
     )

@@ -61,7 +61,7 @@ class ScheduleOptions:
 class DesiredSchedules:
     """All schedules that a project shall have; `again` is the command that deploys the same."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     project: Project
     schedules: tuple[Schedule, ...]
     again: str
@@ -100,17 +100,17 @@ def _data_texts(data: Mapping[str, Any]) -> dict[str, str]:
     return {name: one if isinstance(one, str) else json.dumps(one, separators=(",", ":")) for name, one in data.items()}
 
 
-def from_project(project: Project, place: ProjectPaths, stack: Target) -> tuple[Schedule, ...]:
+def from_project(project: Project, paths: ProjectPaths, stack: Target) -> tuple[Schedule, ...]:
     """The schedules of the project file; an error where it has none."""
     if project.schedules:
         return project.schedules
     snippet = 'schedules: [{name: nightly, cron: "0 2 * * *", timezone: Europe/Berlin}]'
     hint = f"add {snippet}; or, without the file: invoke schedule {stack.options} --cron '0 2 * * *'"
-    raise ProjectError(f"{place.shown}: found no schedules, expected at least one", hint)
+    raise ProjectError(f"{paths.display_path}: found no schedules, expected at least one", hint)
 
 
 def desired_schedules(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     project: Project,
     stack: Target,
     options: ScheduleOptions,
@@ -120,15 +120,15 @@ def desired_schedules(
     say: Callable[[str], None],
 ) -> DesiredSchedules:
     """The deployed schedules and `one`, that of the options; without it those of the project file alone."""
-    check_secrets(place, project, stack, options.data)
-    chosen = (one,) if one else from_project(project, place, stack)
+    check_secrets(paths, project, stack, options.data)
+    chosen = (one,) if one else from_project(project, paths, stack)
     existing = _schedules_of(_schedule_stack(stack), stack, required=one is not None)
     check_schedules(chosen, existing, now)
     if one is None:
         for name in (other.name for other in existing if other.name not in {schedule.name for schedule in chosen}):
-            say(f"note: schedule {name} is deployed, but not in {place.shown}: it will be deleted")
+            say(f"note: schedule {name} is deployed, but not in {paths.display_path}: it will be deleted")
     schedules = add_schedule(existing, one) if one else chosen
-    return DesiredSchedules(place, project, schedules, f"invoke schedule {stack.options}{options.typed}")
+    return DesiredSchedules(paths, project, schedules, f"invoke schedule {stack.options}{options.typed}")
 
 
 def add_schedule(deployed: Sequence[Schedule], one: Schedule) -> tuple[Schedule, ...]:
@@ -166,11 +166,11 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
             )
 
 
-def check_secrets(place: ProjectPaths, project: Project, stack: Target, data: Mapping[str, Any]) -> None:
+def check_secrets(paths: ProjectPaths, project: Project, stack: Target, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
-    files = documents.params_document(place, project, stack.environment)["files"] if data else ()
+    files = documents.params_document(paths, project, stack.environment)["files"] if data else ()
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
-    check_data(data, place.name, config)
+    check_data(data, paths.name, config)
 
 
 def deploy_schedules(desired: DesiredSchedules, stack: Target, options: ApplyOptions) -> int:
@@ -192,17 +192,17 @@ def plan_schedules(
     desired: DesiredSchedules, parameters: Mapping[str, str], stack: Target
 ) -> tuple[WriteFile | DeployStack, ...]:
     """The steps after which the schedule stack holds these schedules and no others."""
-    place, deploy = desired.place, desired.project.deploy
+    paths, deploy = desired.paths, desired.project.deploy
     project = desired.project.model_copy(update={"schedules": desired.schedules})
     for message, hint in limits.stack_name_problems(stack.name, stack.environment, project):
-        raise ProjectError(f"{place.shown}: {message}", hint)
-    file, name = place.build / "schedule.yml", resource_names.schedule_stack(stack.name)
-    tags = {**deploy.tags, **resource_names.owner_tags(place.name, stack.environment)}
-    text = render_schedule_template(place.root, place.name, desired.schedules, deploy, stack.name, stack.environment)
+        raise ProjectError(f"{paths.display_path}: {message}", hint)
+    file, name = paths.build / "schedule.yml", resource_names.schedule_stack(stack.name)
+    tags = {**deploy.tags, **resource_names.owner_tags(paths.name, stack.environment)}
+    text = render_schedule_template(paths.root, paths.name, desired.schedules, deploy, stack.name, stack.environment)
     return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.again, stack.bucket))
 
 
-def delete_schedules(place: ProjectPaths, project: Project, stack: Target, name: str, options: ApplyOptions) -> int:
+def delete_schedules(paths: ProjectPaths, project: Project, stack: Target, name: str, options: ApplyOptions) -> int:
     """Delete the schedule of a name, or all; how many steps changed something."""
     found, again = _schedule_stack(stack), f"invoke unschedule {stack.options}"
     if name and not found:
@@ -212,7 +212,7 @@ def delete_schedules(place: ProjectPaths, project: Project, stack: Target, name:
         again = f"{again} --name {name}"
         rest = remove_schedule(_schedules_of(found, stack, required=True), name, stack)
         if rest:
-            desired = DesiredSchedules(place, project, rest, again)
+            desired = DesiredSchedules(paths, project, rest, again)
             return apply(plan_schedules(desired, found.parameters, stack), stack, options)
     return apply((DeleteStack(resource_names.schedule_stack(stack.name), again),), stack, options)
 

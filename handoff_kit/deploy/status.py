@@ -48,7 +48,7 @@ T = TypeVar("T")
 class LocalProject:
     """A project's file, the tag of its image, its params document; each None where `problems` prevent it."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     project: Project | None = None
     image_tag: str | None = None
     params_document: Mapping[str, Any] | None = None
@@ -124,29 +124,29 @@ class ProjectDetail:
 
 
 def read_statuses(
-    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], clients: Session
+    project_paths: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], clients: Session
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
     """All projects, and notes of what could not be read: a call a project, and a few for all of them."""
-    if resource_names.stack_from_environment(environ) and len(places) > 1:
+    if resource_names.stack_from_environment(environ) and len(project_paths) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
     account = _read_account(clients, f"{resource_names.shared_stack(environment)}-")
     _check_owner(
-        places[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
+        project_paths[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
     )
-    local_projects = [_read_local(place, environment) for place in places]
+    local_projects = [_read_local(paths, environment) for paths in project_paths]
     targets, notes = _targets(local_projects, environment, environ, clients, account)
     return _statuses(local_projects, targets, account, notes)
 
 
 def read_status(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session
+    paths: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
     """One project with its files and tasks, and notes of what could not be read."""
-    name = target_by_name(place, environment, environ, clients, "").name
+    name = target_by_name(paths, environment, environ, clients, "").name
     account = _read_account(clients, name, (name, resource_names.schedule_stack(name)))
-    _check_owner(place, environment, environ, account.stacks.get(name))
-    local = _read_local(place, environment)
+    _check_owner(paths, environment, environ, account.stacks.get(name))
+    local = _read_local(paths, environment)
     targets, notes = _targets([local], environment, environ, clients, account)
     (status,), notes = _statuses([local], targets, account, notes)
     if status.stack_status is None:
@@ -181,23 +181,23 @@ def _params_versions(clients: Session, prefix: str) -> dict[str, ParamsVersion]:
 
 
 def _check_owner(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], found: StackDescription | None
+    paths: ProjectPaths, environment: str, environ: Mapping[str, str], found: StackDescription | None
 ) -> None:
     """Refuse a STACK_NAME of another project."""
     if found and resource_names.stack_from_environment(environ):
-        check_owner(found, resource_names.owner_tags(place.name, environment))
+        check_owner(found, resource_names.owner_tags(paths.name, environment))
 
 
-def _read_local(place: ProjectPaths, environment: str) -> LocalProject:
+def _read_local(paths: ProjectPaths, environment: str) -> LocalProject:
     """Whatever is wrong with a project becomes a problem of it, so that the others are shown."""
     problems: list[str] = []
-    project = _attempt(problems, lambda: load_project(place.file, place.shown))
+    project = _attempt(problems, lambda: load_project(paths.file, paths.display_path))
     if project is None:
-        return LocalProject(place, problems=tuple(problems))
-    source = _attempt(problems, lambda: building.image_source(place, project, project.deploy.platform))
+        return LocalProject(paths, problems=tuple(problems))
+    source = _attempt(problems, lambda: building.image_source(paths, project, project.deploy.platform))
     tag = source.digest[: building.TAG_LENGTH] if source else None
-    document = _attempt(problems, lambda: documents.params_document(place, project, environment))
-    return LocalProject(place, project, tag, document, tuple(problems))
+    document = _attempt(problems, lambda: documents.params_document(paths, project, environment))
+    return LocalProject(paths, project, tag, document, tuple(problems))
 
 
 def _attempt(problems: list[str], read: Callable[[], T]) -> T | None:
@@ -223,10 +223,10 @@ def _targets(
     notes: dict[str, None] = {}
     shared: str | None = None
     for local in projects:
-        target = target_by_name(local.place, environment, environ, clients, "")
+        target = target_by_name(local.paths, environment, environ, clients, "")
         current = deployed_bucket(account.stacks.get(target.name), target)
         own = local.project.deploy.bucket if local.project else None
-        named = resource_names.named_bucket(environ, own, local.place.shown)
+        named = resource_names.named_bucket(environ, own, local.paths.display_path)
         if current and (note := note_on_bucket(target.project, current, named)):
             notes[f"note: {note}"] = None
         bucket = current or (named.name if named else "")
@@ -361,7 +361,7 @@ def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
 
 def _compare_files(local: LocalProject, target: Target) -> str:
     try:
-        plan = files.compare_files(target, local.place)
+        plan = files.compare_files(target, local.paths)
     except AWSError as error:
         return f"{UNKNOWN}: {error.message}"
     if plan.send:

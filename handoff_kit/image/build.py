@@ -57,7 +57,7 @@ HINTS = (
 class ImageSource:
     """The Dockerfile and the context of an image, for one platform."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     dockerfile: str
     context: tuple[Entry, ...]
     platform: str
@@ -70,7 +70,7 @@ class ImageSource:
     @property
     def reference(self) -> str:
         """The name of the image, with a tag of its content."""
-        return f"{repository_name(self.place.name)}:{self.digest[:TAG_LENGTH]}"
+        return f"{repository_name(self.paths.name)}:{self.digest[:TAG_LENGTH]}"
 
 
 def repository_name(project: str) -> str:
@@ -86,17 +86,17 @@ def check_tag(tag: str) -> str:
     raise ProjectError(message, "for example: --tag mine:1.2")
 
 
-def image_source(place: ProjectPaths, project: Project, platform: str) -> ImageSource:
+def image_source(paths: ProjectPaths, project: Project, platform: str) -> ImageSource:
     """The source of the project's image; ProjectError where something prevents a build."""
-    checks.check_image(place, project)
+    checks.check_image(paths, project)
     return ImageSource(
-        place, dockerfile.render_dockerfile(place, project), context.context_entries(place, project), platform
+        paths, dockerfile.render_dockerfile(paths, project), context.context_entries(paths, project), platform
     )
 
 
 def plan_render(made: ImageSource) -> tuple[Step, ...]:
     """The steps that write Dockerfile and context to build/."""
-    build = made.place.build
+    build = made.paths.build
     return (WriteFile(build / "Dockerfile", made.dockerfile), WriteContext(build / "context", made.context))
 
 
@@ -121,10 +121,10 @@ def plan_build(
     options += ["--no-cache"] if no_cache else []
     arguments = (f"REVISION={revision}", f"CONTEXT={made.digest}", *settings)
     options += [word for argument in arguments for word in ("--build-arg", argument)]
-    build = made.place.build.relative_to(made.place.root).as_posix()
+    build = made.paths.build.relative_to(made.paths.root).as_posix()
     argv = (builder.kind, "build", "--force-rm", "--tag", reference, *options)
     argv += ("--file", f"{build}/Dockerfile", f"{build}/context")
-    run = RunCommand(argv, made.place.root, f"build image {reference}", telling=CAUSES, where=WHERE, hints=HINTS)
+    run = RunCommand(argv, made.paths.root, f"build image {reference}", telling=CAUSES, where=WHERE, hints=HINTS)
     return (*plan_render(made), run)
 
 
@@ -137,7 +137,7 @@ def built_image(made: ImageSource, builder: Builder) -> str:
     """The name of the project's image, if it is built and up to date; else ImageError."""
     if is_image_current(builder.image(made.reference), made):
         return made.reference
-    name = made.place.name
+    name = made.paths.name
     message = f"image of {name}: no image of the current project files, expected {made.reference}"
     raise ImageError(message, f"invoke build --project {name}")
 
@@ -148,9 +148,9 @@ def label_of(image: Mapping[str, Any], name: str) -> str:
     return str(labels.get(name, ""))
 
 
-def git_revision(place: ProjectPaths, ask: Ask) -> str:
+def git_revision(paths: ProjectPaths, ask: Ask) -> str:
     """The commit, followed by `+changed` where the project's files differ from it; empty outside of git."""
-    git = ("git", "-C", str(place.directory))
+    git = ("git", "-C", str(paths.directory))
     commit = ask((*git, "rev-parse", "HEAD"))
     if commit.exit:
         return ""

@@ -38,22 +38,22 @@ class BuiltVenv:
     paths: list[str]
 
 
-def render_dockerfile(place: ProjectPaths, project: Project) -> str:
+def render_dockerfile(paths: ProjectPaths, project: Project) -> str:
     """The Dockerfile; RenderError tells where a template is wrong."""
-    own = place.directory / NAME
-    values = _values(place, project)
+    own = paths.directory / NAME
+    values = _values(paths, project)
     try:
         owned = {OWN: own.read_text(encoding="utf-8")} if own.is_file() else {}
-        environment = jinja.new_environment(ChoiceLoader([DictLoader(owned), FileSystemLoader(place.root)]))
+        environment = jinja.new_environment(ChoiceLoader([DictLoader(owned), FileSystemLoader(paths.root)]))
         text = environment.get_template(OWN if owned else NAME).render(values)
     except Exception as error:  # noqa: BLE001  # a template is a program: which can raise anything
-        raise _render_error(place, own, error) from None
+        raise _render_error(paths, own, error) from None
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _values(place: ProjectPaths, project: Project) -> dict[str, Any]:
+def _values(paths: ProjectPaths, project: Project) -> dict[str, Any]:
     return {
-        "project": place.name,
+        "project": paths.name,
         "version": _version(),
         "image": project.image,
         "services": sorted({*SERVICES, *project.image.services}),
@@ -77,9 +77,9 @@ def _version() -> str:
         return "unknown"
 
 
-def _render_error(place: ProjectPaths, own: Path, error: Exception) -> RenderError:
+def _render_error(paths: ProjectPaths, own: Path, error: Exception) -> RenderError:
     name, line = jinja.error_location(error)
     is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own.is_file())
-    where = f"projects/{place.name}/{NAME}" if is_own else name or NAME
+    where = f"projects/{paths.name}/{NAME}" if is_own else name or NAME
     hint = "docs/concepts/images.md lists the blocks and values"
     return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}", hint)

@@ -19,13 +19,13 @@ def load_project(path: Path, shown: str) -> Project:
     return validate_project(read_yaml(path, shown))
 
 
-def load_projects(places: Iterable[ProjectPaths]) -> dict[str, Project]:
+def load_projects(project_paths: Iterable[ProjectPaths]) -> dict[str, Project]:
     """The projects by name; ProjectFileError with the problems of all files."""
     loaded: dict[str, Project] = {}
     problems: list[Problem] = []
-    for place in places:
+    for paths in project_paths:
         try:
-            loaded[place.name] = load_project(place.file, place.shown)
+            loaded[paths.name] = load_project(paths.file, paths.display_path)
         except ProjectFileError as error:  # noqa: PERF203  # the other files are read too
             problems += error.problems
     if problems:

@@ -42,10 +42,10 @@ def stack_name_problems(stack: str, environment: str, loaded: Project) -> tuple[
     return tuple(_too_long(limit) for limit in _limits(stack, environment, loaded) if len(limit.name) > limit.most)
 
 
-def check_names(place: ProjectPaths, environment: str, loaded: Project, known: Iterable[str] = ()) -> None:
+def check_names(paths: ProjectPaths, environment: str, loaded: Project, known: Iterable[str] = ()) -> None:
     """ProjectFileError with every problem."""
-    if found := name_problems(place.name, environment, loaded, known):
-        raise ProjectFileError([Problem(place.shown, 0, 0, message, hint) for message, hint in found])
+    if found := name_problems(paths.name, environment, loaded, known):
+        raise ProjectFileError([Problem(paths.display_path, 0, 0, message, hint) for message, hint in found])
 
 
 def _limits(stack: str, environment: str, loaded: Project) -> Iterator[_Limit]:

@@ -70,21 +70,21 @@ def _absent(section: str, local: Mapping[str, Any], stored: Mapping[str, Any]) -
     return [item for item in stored.get(section, ()) if item["name"] not in here]
 
 
-def load_params_document(place: ProjectPaths, environment: str) -> dict[str, Any]:
+def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any]:
     """The params document of a project as it lies on disk."""
-    return params_document(place, load_project(place.file, place.shown), environment)
+    return params_document(paths, load_project(paths.file, paths.display_path), environment)
 
 
-def params_document(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
+def params_document(paths: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
     """The params document of a loaded project."""
-    pipeline = render_pipeline(place, loaded, environment)
-    files = [{"name": name, "value": value} for name, value in _local(place).items()]
+    pipeline = render_pipeline(paths, loaded, environment)
+    files = [{"name": name, "value": value} for name, value in _local(paths).items()]
     return {"format": FORMAT, "pipeline": pipeline, "files": files}
 
 
-def render_pipeline(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
+def render_pipeline(paths: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
     """The pipeline document of a loaded project."""
-    return pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
+    return pipeline_document(loaded, paths.name, environment, lambda path: (paths.directory / path).exists())
 
 
 def to_json(params: Mapping[str, Any]) -> str:
@@ -92,77 +92,77 @@ def to_json(params: Mapping[str, Any]) -> str:
     return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
 
 
-def function_names(place: ProjectPaths) -> tuple[str, ...]:
+def function_names(paths: ProjectPaths) -> tuple[str, ...]:
     """The project's own functions, which run-local --command calls."""
     try:
-        return functions.function_names(str(place.directory / functions.IMPL))
+        return functions.function_names(str(paths.directory / functions.IMPL))
     except HandoffError as error:
-        raise ProjectError(f"projects/{place.name}/{error.message}", error.hint) from None
+        raise ProjectError(f"projects/{paths.name}/{error.message}", error.hint) from None
 
 
-def check_functions(place: ProjectPaths) -> None:
+def check_functions(paths: ProjectPaths) -> None:
     """Refuse functions in impl.py that a built-in command's name would hide."""
-    hidden = [name for name in function_names(place) if name in RESERVED]
+    hidden = [name for name in function_names(paths) if name in RESERVED]
     if hidden:
         raise ProjectError(
-            f"projects/{place.name}/{functions.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
+            f"projects/{paths.name}/{functions.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
             f"call it otherwise; the built-in ones are {', '.join(RESERVED)}",
         )
 
 
-def _local(place: ProjectPaths) -> dict[str, str]:
-    files = sorted(path for path in place.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
-    return {path.relative_to(place.local).as_posix(): _text(place, path) for path in files}
+def _local(paths: ProjectPaths) -> dict[str, str]:
+    files = sorted(path for path in paths.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
+    return {path.relative_to(paths.local).as_posix(): _text(paths, path) for path in files}
 
 
-def _text(place: ProjectPaths, path: Path) -> str:
-    shown = path.relative_to(place.root).as_posix()
+def _text(paths: ProjectPaths, path: Path) -> str:
+    shown = path.relative_to(paths.root).as_posix()
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProjectError(
             f"{shown}: found a byte that is no UTF-8 (at {error.start}), expected a text file",
-            f"put what is not text, or not secret, into projects/{place.name}/files/",
+            f"put what is not text, or not secret, into projects/{paths.name}/files/",
         ) from None
     except OSError as error:
         raise ProjectError(f"{shown}: {error.strerror}, expected a file one can read") from None
 
 
 def plan_pull(
-    place: ProjectPaths, files: Sequence[ConfigFile], command: str, *, force: bool
+    paths: ProjectPaths, files: Sequence[ConfigFile], command: str, *, force: bool
 ) -> tuple[tuple[WriteFile, ...], tuple[str, ...]]:
     """The steps that write stored config files to `.local`, and the names of those that are equal there already.
 
     ProjectError that names every obstacle, before anything is written; `command` is the one that overwrites.
     """
-    equal = tuple(file.name for file in files if _is_equal(place, file))
+    equal = tuple(file.name for file in files if _is_equal(paths, file))
     different = [file for file in files if file.name not in equal]
-    if blocked := [f"{_shown_local(place, file.name)}: {why}" for file in different if (why := _blocked(place, file))]:
+    if blocked := [f"{_shown_local(paths, file.name)}: {why}" for file in different if (why := _blocked(paths, file))]:
         raise ProjectError("; ".join(blocked), f"move it away, then: {command}")
-    if differing := [file.name for file in different if (place.local / file.name).exists() and not force]:
-        names = ", ".join(_shown_local(place, name) for name in differing)
+    if differing := [file.name for file in different if (paths.local / file.name).exists() and not force]:
+        names = ", ".join(_shown_local(paths, name) for name in differing)
         raise ProjectError(
             f"{names}: differs from the stored one; nothing is written", f"to overwrite: {command} --force"
         )
-    return tuple(WriteFile(place.local / file.name, file.value, 0o600, 0o700) for file in different), equal
+    return tuple(WriteFile(paths.local / file.name, file.value, 0o600, 0o700) for file in different), equal
 
 
-def _is_equal(place: ProjectPaths, file: ConfigFile) -> bool:
-    path = place.local / file.name
+def _is_equal(paths: ProjectPaths, file: ConfigFile) -> bool:
+    path = paths.local / file.name
     try:
         return path.is_file() and path.read_bytes() == file.value.encode("utf-8", "surrogatepass")
     except OSError:
         return False
 
 
-def _blocked(place: ProjectPaths, file: ConfigFile) -> str:
+def _blocked(paths: ProjectPaths, file: ConfigFile) -> str:
     """Why a file cannot be written below `.local`; nothing where it can be."""
-    path = place.local / file.name
-    parents = [place.local / parent for parent in path.relative_to(place.local).parents]
-    if link := next((each for each in (path, *parents) if each != place.local and each.is_symlink()), None):
-        return f"{_shown_local(place, link.relative_to(place.local).as_posix())} is a symbolic link"
+    path = paths.local / file.name
+    parents = [paths.local / parent for parent in path.relative_to(paths.local).parents]
+    if link := next((each for each in (path, *parents) if each != paths.local and each.is_symlink()), None):
+        return f"{_shown_local(paths, link.relative_to(paths.local).as_posix())} is a symbolic link"
     if parent := next((each for each in parents if each.exists() and not each.is_dir()), None):
-        return f"{parent.relative_to(place.root).as_posix()} is not a directory"
+        return f"{parent.relative_to(paths.root).as_posix()} is not a directory"
     if path.exists() and not path.is_file():
         return "is not a file"
     try:
@@ -172,8 +172,8 @@ def _blocked(place: ProjectPaths, file: ConfigFile) -> str:
     return ""
 
 
-def _shown_local(place: ProjectPaths, name: str) -> str:
-    return (place.local / name).relative_to(place.root).as_posix()
+def _shown_local(paths: ProjectPaths, name: str) -> str:
+    return (paths.local / name).relative_to(paths.root).as_posix()
 
 
 def pipeline_document(project: Project, name: str, environment: str, has_file: Callable[[str], bool]) -> dict[str, Any]:
@@ -250,16 +250,16 @@ def _basename(stage: Stage) -> str:
     return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"
 
 
-def read(path: Path, place: ProjectPaths) -> dict[str, Any]:
+def read(path: Path, paths: ProjectPaths) -> dict[str, Any]:
     """The params document of a file; ProjectError for that of another project."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
+        hint = f"write one: invoke params --project {paths.name} --output {shlex.quote(path.name)}"
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
     with translate_runtime_errors():
         params = parse_params(content, f"--params: {path.name}")
-    if (name := params.pipeline.project) != place.name:
-        message = f"--params: {path.name}: found the params of project {name!r}, expected those of {place.name!r}"
+    if (name := params.pipeline.project) != paths.name:
+        message = f"--params: {path.name}: found the params of project {name!r}, expected those of {paths.name!r}"
         raise ProjectError(message, f"name its project: --project {name}")
     return dict(params.document)

@@ -13,7 +13,7 @@ from handoff_kit.project.shell_words import split_words
 from handoff_kit.project.yaml_reader import read_yaml
 
 
-def unguarded_pipes(place: ProjectPaths, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
+def unguarded_pipes(paths: ProjectPaths, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
     """A problem for each `|` of a shell line, if this machine has no bash and its `sh` no pipefail.
 
     Images have it: Debian's have bash, and the `sh` of Alpine has pipefail.
@@ -21,7 +21,7 @@ def unguarded_pipes(place: ProjectPaths, loaded: Project, environ: Mapping[str, 
     piped = {index: offset for index, stage in enumerate(loaded.stages) if (offset := _pipe(stage.shell or "")) >= 0}
     if not piped or has_pipefail(environ):
         return
-    source = read_yaml(place.file, place.shown)
+    source = read_yaml(paths.file, paths.display_path)
     for index, offset in piped.items():
         message = (
             "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"

@@ -43,7 +43,7 @@ def parse_memory(text: str) -> str | None:
 def create_container(
     builder: Builder,
     image: str,
-    place: ProjectPaths,
+    paths: ProjectPaths,
     *,
     environ: Mapping[str, str],
     caller: Caller,
@@ -55,23 +55,23 @@ def create_container(
     if host.startswith(("ssh:", "tcp:")):
         message = f"{builder.kind} runs on another machine ({host}), but the artifacts are to be written on this one"
         raise ImageError(message, f"unset {host_variable}")
-    name = f"{PREFIX}{place.name}-{secrets.token_hex(4)}"
+    name = f"{PREFIX}{paths.name}-{secrets.token_hex(4)}"
     options = (
-        *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={place.name}"),
+        *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={paths.name}"),
         *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
         *_user(builder, caller),
         *("--stop-timeout", str(math.ceil(grace_seconds(environ)))),
         *(("--memory", memory) if memory else ()),
-        *_mounts(place.directory),
+        *_mounts(paths.directory),
         *_variables(builder, image, environ),
     )
     return Container(name, (builder.kind, "run", *options, image))
 
 
-def create_mounts(place: ProjectPaths) -> None:
+def create_mounts(paths: ProjectPaths) -> None:
     """Create the directories to mount; the builder would create them as root."""
-    (place.directory / ".artifacts").mkdir(exist_ok=True)
-    (place.directory / ".env").mkdir(mode=0o700, exist_ok=True)
+    (paths.directory / ".artifacts").mkdir(exist_ok=True)
+    (paths.directory / ".env").mkdir(mode=0o700, exist_ok=True)
 
 
 def was_out_of_memory(builder: Builder, name: str, since: float) -> bool:

@@ -12,8 +12,8 @@ from invoke.exceptions import ParseError
 from invoke.main import program
 from invoke.parser import Parser
 
-from handoff_kit import paths
 from handoff_kit.errors import ProjectError
+from handoff_kit.paths import project_names
 from handoff_kit.text import did_you_mean
 
 _UNKNOWN = re.compile(r"No idea what '(.+)' is!")
@@ -32,7 +32,7 @@ def check(tasks: Collection, root: Path) -> None:
         contexts = deepcopy(tasks).to_contexts()  # which takes the help away from the tasks
         Parser(contexts=contexts, initial=program.initial_context).parse_argv(list(core.unparsed))
     except ParseError as error:
-        raise _explain(error, tuple(tasks.task_names), paths.project_names(root)) from None
+        raise _explain(error, tuple(tasks.task_names), project_names(root)) from None
 
 
 def _explain(error: ParseError, tasks: Sequence[str], projects: Sequence[str]) -> ProjectError:

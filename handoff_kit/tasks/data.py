@@ -22,11 +22,11 @@ def push_files(c: Context, project: str = "", prune: bool = False, environment: 
     """Upload the changed files of the project's files/ to S3."""
     from handoff_kit.aws import files
 
-    place, stack = options.find_target(c, project, environment)
-    plan = files.compare_files(stack, place)
+    paths, stack = options.find_target(c, project, environment)
+    plan = files.compare_files(stack, paths)
     changes = apply(c, files.plan_files_push(stack, plan, prune=prune), stack)
     if not changes:
-        print_progress(files.no_upload_note(plan, place))
+        print_progress(files.no_upload_note(plan, paths))
     finish(c, changes, f"invoke files.list {stack.options}")
 
 
@@ -55,9 +55,9 @@ def get_artifacts(c: Context, project: str = "", run: str = "", output: str = ""
     from handoff_kit.aws import artifacts
     from handoff_runtime.terminal import safe_name
 
-    place, stack = options.find_target(c, project, environment)
+    paths, stack = options.find_target(c, project, environment)
     found = artifacts.find_artifacts(stack, run)
-    directory = Path.cwd() / output if output else artifacts.download_directory(place, run)
+    directory = Path.cwd() / output if output else artifacts.download_directory(paths, run)
     shown = shlex.quote(os.path.relpath(directory))
     for item in found:
         verb = "would fetch" if c.config.run.dry else "fetch"

@@ -89,10 +89,10 @@ def show_run(
     count = parse_count("--lines", lines) or LOG_LINES
     source, flags, own = _find_runs(c, project, environment, remote=remote)
     name = run or newest_run(source, own, flags)
-    place = options.find_project(c, project)
-    found = stored_run(source.stack, name) if source.stack else local_run(place, name)
+    paths = options.find_project(c, project)
+    found = stored_run(source.stack, name) if source.stack else local_run(paths, name)
     print_data(documents.to_json(found.record)) if json else print_output(format_run(found, count))
-    print_progress(f"next: {command_after_run(found, place, flags, remote=remote)}")
+    print_progress(f"next: {command_after_run(found, paths, flags, remote=remote)}")
 
 
 def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[HistorySource, str, str | None]:
@@ -102,7 +102,7 @@ def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> t
     if remote:
         _, stack = options.find_target(c, project, environment)
         return stored_history(stack, print_progress), f"--remote {stack.options}", None
-    place = options.find_project(c, project)
+    paths = options.find_project(c, project)
     named = environment or os.environ.get("HANDOFF_ENVIRONMENT")
     own = options.parse_environment(environment, os.environ) if named else None
-    return local_history(place, print_progress), f"--project {place.name}", own
+    return local_history(paths, print_progress), f"--project {paths.name}", own

@@ -39,10 +39,10 @@ def find_project(c: Context, project: str) -> ProjectPaths:
 
 def every_project(c: Context) -> tuple[ProjectPaths, ...]:
     """Every project under projects/; at least one, else ProjectError."""
-    from handoff_kit import paths
+    from handoff_kit.paths import ProjectPaths, project_names
 
     root = project_root(c)
-    found = tuple(paths.ProjectPaths(name, root) for name in paths.project_names(root))
+    found = tuple(ProjectPaths(name, root) for name in project_names(root))
     if not found:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
     return found
@@ -52,8 +52,8 @@ def load_project(c: Context, project: str) -> tuple[ProjectPaths, Project]:
     """The project and its validated project file."""
     from handoff_kit.project import load as projects
 
-    place = find_project(c, project)
-    return place, projects.load_project(place.file, place.shown)
+    paths = find_project(c, project)
+    return paths, projects.load_project(paths.file, paths.display_path)
 
 
 def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPaths, Target]:
@@ -61,12 +61,12 @@ def find_target(c: Context, project: str, environment: str, *, bucket: bool = Tr
     from handoff_kit.aws.session import target_from_project
 
     if bucket:
-        place, loaded = load_project(c, project)
+        paths, loaded = load_project(c, project)
         own = loaded.deploy.bucket
     else:
-        place, own = find_project(c, project), None
+        paths, own = find_project(c, project), None
     name = parse_environment(environment, os.environ)
-    return place, target_from_project(place, name, os.environ, print_progress, bucket=bucket, own=own)
+    return paths, target_from_project(paths, name, os.environ, print_progress, bucket=bucket, own=own)
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
@@ -123,27 +123,27 @@ def find_builder(text: str) -> Builder:
     return found
 
 
-def find_image(place: ProjectPaths, builder: str) -> tuple[Builder, str]:
+def find_image(paths: ProjectPaths, builder: str) -> tuple[Builder, str]:
     """The builder and the project's image, which must be built and up to date."""
     from handoff_kit.image import build
     from handoff_kit.project import load as projects
 
-    loaded = projects.load_project(place.file, place.shown)
+    loaded = projects.load_project(paths.file, paths.display_path)
     found = find_builder(builder)
-    return found, build.built_image(build.image_source(place, loaded, loaded.image.platform or found.platform), found)
+    return found, build.built_image(build.image_source(paths, loaded, loaded.image.platform or found.platform), found)
 
 
-def warn_of_git(place: ProjectPaths) -> None:
+def warn_of_git(paths: ProjectPaths) -> None:
     """Print which of the project's credentials git tracks or would add."""
     from handoff_kit.run import gitignore
 
-    for note in gitignore.private_file_notes(place):
+    for note in gitignore.private_file_notes(paths):
         print_progress(note)
 
 
-def warn_of_credentials(place: ProjectPaths, loaded: Project) -> None:
+def warn_of_credentials(paths: ProjectPaths, loaded: Project) -> None:
     """Print which files stay out of the image because they are credentials."""
     from handoff_kit.image.checks import credential_problems
 
-    for found in credential_problems(place, loaded):
+    for found in credential_problems(paths, loaded):
         print_progress(f"note: {found.message}\nhint: {found.hint}")

@@ -21,11 +21,11 @@ def make_params(c: Context, project: str = "", output: str = "", environment: st
     from handoff_kit.project import params_document as documents
     from handoff_kit.steps import WriteFile
 
-    place = options.find_project(c, project)
-    text = documents.to_json(documents.load_params_document(place, options.parse_environment(environment, os.environ)))
+    paths = options.find_project(c, project)
+    text = documents.to_json(documents.load_params_document(paths, options.parse_environment(environment, os.environ)))
     if output:
         apply(c, [WriteFile(Path.cwd() / output, text, 0o600)])
-        finish(c, 1, f"invoke run-local --project {place.name} --params {shlex.quote(output)}")
+        finish(c, 1, f"invoke run-local --project {paths.name} --params {shlex.quote(output)}")
     elif c.config.run.dry:
         print_progress(f"would print the params document ({len(text.encode()):,} bytes)")
     else:
@@ -40,12 +40,12 @@ def push_params(
     from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
     from handoff_kit.project import params_document as documents
 
-    place, loaded = options.load_project(c, project)
+    paths, loaded = options.load_project(c, project)
     if params:
-        document = documents.read(Path.cwd() / params, place)
+        document = documents.read(Path.cwd() / params, paths)
     else:
-        documents.check_functions(place)
-        document = documents.params_document(place, loaded, options.parse_environment(environment, os.environ))
+        documents.check_functions(paths)
+        document = documents.params_document(paths, loaded, options.parse_environment(environment, os.environ))
     _, stack = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(stack)
     plan = plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
@@ -55,7 +55,7 @@ def push_params(
     changes = apply(c, [plan], stack)
     if not changes and stored:
         print_progress(f"parameter {stack.parameter} is up to date (version {stored.version})")
-    after = "files.push" if (place.directory / "files").is_dir() else "params.dump"
+    after = "files.push" if (paths.directory / "files").is_dir() else "params.dump"
     finish(c, changes, f"invoke {after} {stack.options}")
 
 
@@ -73,10 +73,10 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
     from handoff_kit.project import params_document as documents
 
     number = parse_count("--version", version)
-    place, stack = options.find_target(c, project, environment, bucket=False)
+    paths, stack = options.find_target(c, project, environment, bucket=False)
     stored = get_params(stack, number)
     again = f"invoke params.pull{f' --version {number}' if number else ''} {stack.options}"
-    steps, equal = documents.plan_pull(place, stored.params.files, again, force=force)
+    steps, equal = documents.plan_pull(paths, stored.params.files, again, force=force)
     apply(c, steps)
     if equal:
         print_progress(f"already up to date: {', '.join(equal)}")

@@ -55,11 +55,11 @@ def run(
         validate_options,
     )
 
-    place, loaded = options.load_project(c, project)
-    chosen = options.parse_choice("--command", command, local_run.list_commands(place), local_run.FUNCTION_HINT)
+    paths, loaded = options.load_project(c, project)
+    chosen = options.parse_choice("--command", command, local_run.list_commands(paths), local_run.FUNCTION_HINT)
     words = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
-    overrides = validate_options(place, loaded, options.parse_environment(environment, os.environ), words)
-    cluster = _project_tasks(place, loaded, environment)
+    overrides = validate_options(paths, loaded, options.parse_environment(environment, os.environ), words)
+    cluster = _project_tasks(paths, loaded, environment)
     network = describe_network(cluster.stack, loaded.deploy)
     summary = describe_start(cluster, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
     if c.config.run.dry:
@@ -80,18 +80,18 @@ def run(
         raise Exit(code=exit_code)
 
 
-def _project_tasks(place: ProjectPaths, loaded: Project, environment: str) -> ProjectTasks:
+def _project_tasks(paths: ProjectPaths, loaded: Project, environment: str) -> ProjectTasks:
     from handoff_kit import resource_names
     from handoff_kit.aws.ecs.cluster import tasks_of_project
     from handoff_kit.aws.params import check_params_owner
     from handoff_kit.aws.session import open_session, target_by_name, target_from_project
 
     name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
-    if resource_names.named_bucket(os.environ, own, place.shown):  # a note if it is deployed with another one
-        stack = target_from_project(place, name, os.environ, print_progress, own=own)
+    if resource_names.named_bucket(os.environ, own, paths.display_path):  # a note if it is deployed with another one
+        stack = target_from_project(paths, name, os.environ, print_progress, own=own)
         return tasks_of_project(stack, loaded.deploy)
     clients = open_session(os.environ, print_progress)
-    stack = target_by_name(place, name, os.environ, clients, "")
+    stack = target_by_name(paths, name, os.environ, clients, "")
     if resource_names.stack_from_environment(os.environ):
         check_params_owner(stack)
     return tasks_of_project(stack, loaded.deploy)

@@ -50,11 +50,11 @@ def put_schedules(
 
     schedule = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, options.parse_data(data, ()))
     one = schedule_project.from_options(schedule)
-    place, loaded = options.load_project(c, project)
+    paths, loaded = options.load_project(c, project)
     within = options.parse_environment(environment, os.environ)
-    stack = target_from_project(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    stack = target_from_project(paths, within, os.environ, print_progress, own=loaded.deploy.bucket)
     now = datetime.now(timezones.utc)
-    desired = schedule_project.desired_schedules(place, loaded, stack, schedule, one, now=now, say=print_progress)
+    desired = schedule_project.desired_schedules(paths, loaded, stack, schedule, one, now=now, say=print_progress)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
     changes = schedule_project.deploy_schedules(desired, stack, apply_options)
     print_output(schedule_output.next_times_table(desired.schedules, now))
@@ -72,11 +72,11 @@ def unschedule(c: Context, project: str = "", name: str = "", environment: str =
     from handoff_kit.aws.session import target_from_project
     from handoff_kit.deploy import schedule_project
 
-    place, loaded = options.load_project(c, project)
+    paths, loaded = options.load_project(c, project)
     within = options.parse_environment(environment, os.environ)
-    stack = target_from_project(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    stack = target_from_project(paths, within, os.environ, print_progress, own=loaded.deploy.bucket)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
-    changes = schedule_project.delete_schedules(place, loaded, stack, name, apply_options)
+    changes = schedule_project.delete_schedules(paths, loaded, stack, name, apply_options)
     finish(c, changes, f"invoke schedule.list {stack.options}")
 
 
@@ -91,12 +91,12 @@ def list_schedules(c: Context, project: str = "", environment: str = "", json: b
     """Print the deployed schedules of every project: expression, time zone, next run."""
     from datetime import datetime, timezone
 
-    from handoff_kit import paths
     from handoff_kit.aws.cloudformation.stack import describe_all
     from handoff_kit.aws.session import open_session
     from handoff_kit.deploy import schedule_output
+    from handoff_kit.paths import check_project_name
 
-    chosen = paths.check_project_name(project) if project else ""
+    chosen = check_project_name(project) if project else ""
     within = options.parse_environment(environment, os.environ) if environment else ""
     now, clients = datetime.now(timezone.utc), open_session(os.environ, print_progress)
     found = schedule_output.list_schedules(describe_all(clients), now, project=chosen, environment=within)

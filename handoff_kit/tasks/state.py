@@ -51,10 +51,10 @@ def edit_state(c: Context, project: str = "", file: str = "", environment: str =
     from handoff_kit.tasks import editor
 
     _, loaded = options.load_project(c, project)
-    place, stack = options.find_target(c, project, environment)
+    paths, stack = options.find_target(c, project, environment)
     before = find_state(stack)
     _warn_of_run(stack)
-    edit = editor.Edit(Path.cwd(), file, draft_path(place), f"invoke state.edit {stack.options}")
+    edit = editor.Edit(Path.cwd(), file, draft_path(paths), f"invoke state.edit {stack.options}")
     if c.config.run.dry and not file:
         print_progress(f"would open {state_url(stack)} in an editor")
         finish(c, 1, "")

@@ -65,10 +65,10 @@ def find_installer() -> Installer:
         raise HandoffError("the package uv has no program uv", hint) from None
 
 
-def read_venv_state(place: ProjectPaths, venv: Venv) -> VenvState:
-    directory = place.directory / venv.directory
+def read_venv_state(paths: ProjectPaths, venv: Venv) -> VenvState:
+    directory = paths.directory / venv.directory
     return VenvState(
-        lock=_read_text(place.lock(venv.name)),
+        lock=_read_text(paths.lock(venv.name)),
         stamp=_read_text(directory / STAMP),
         directory=directory.is_symlink() or directory.exists(),
         interpreter=(directory / "bin" / "python").exists(),
@@ -85,14 +85,14 @@ def _read_text(path: Path) -> str | None:
         return None
 
 
-def venv_status(place: ProjectPaths, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
+def venv_status(paths: ProjectPaths, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
     """Whether a stage can run in it; reads a few small files, starts nothing."""
-    state = state or read_venv_state(place, venv)
+    state = state or read_venv_state(paths, venv)
     if not state.interpreter:
         return "missing"
     if state.lock is None or not locks.is_current(state.lock, venv.requirements):
         return "stale"
-    stamp = stamp_text(state.lock, place.directory / venv.directory, python)
+    stamp = stamp_text(state.lock, paths.directory / venv.directory, python)
     return "ready" if state.stamp == stamp else "stale"
 
 
@@ -104,7 +104,7 @@ def stamp_text(lock: str, directory: Path, python: str) -> str:
 
 
 def plan_install(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     venvs: Iterable[Venv],
     states: Mapping[str, VenvState],
     installer: Installer,
@@ -112,55 +112,55 @@ def plan_install(
     upgrade: bool = False,
 ) -> tuple[Step, ...]:
     """The steps that make every environment ready; none where all are."""
-    plans = (_plan_venv(place, venv, states[venv.name], installer, upgrade=upgrade) for venv in venvs)
+    plans = (_plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade) for venv in venvs)
     return tuple(step for plan in plans for step in plan)
 
 
 def _plan_venv(
-    place: ProjectPaths, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
+    paths: ProjectPaths, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
 ) -> tuple[Step, ...]:
-    _check_requirements(place, venv)
+    _check_requirements(paths, venv)
     relock = upgrade or not locks.is_current(state.lock, venv.requirements)
     if not relock:
-        if venv_status(place, venv, state, installer.python) == "ready":
+        if venv_status(paths, venv, state, installer.python) == "ready":
             return ()
-        lock = place.lock(venv.name).relative_to(place.root).as_posix()
-        again = f"rm {lock} && invoke install --project {place.name}"
+        lock = paths.lock(venv.name).relative_to(paths.root).as_posix()
+        again = f"rm {lock} && invoke install --project {paths.name}"
         locks.check_lock(state.lock or "", venv.requirements, lock, again)
-    cwd, directory = place.directory, place.directory / venv.directory
-    purpose = f"venv {venv.name} of project {place.name}"
+    cwd, directory = paths.directory, paths.directory / venv.directory
+    purpose = f"venv {venv.name} of project {paths.name}"
     create = (installer.uv, "venv", "--quiet", "--no-project", "--python", installer.interpreter, venv.directory)
     install = (installer.uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", venv.directory)
     # Hashes are checked wherever there are some; they cannot be required of a repository.
     hashes = () if any(map(locks.is_unhashed, venv.requirements)) else ("--require-hashes",)
-    relative = place.lock(venv.name).relative_to(cwd).as_posix()
+    relative = paths.lock(venv.name).relative_to(cwd).as_posix()
     return (
-        *((_resolve(place, venv, installer, upgrade=upgrade),) if relock else ()),
+        *((_resolve(paths, venv, installer, upgrade=upgrade),) if relock else ()),
         *((RemoveTree(directory),) if state.directory else ()),
         RunCommand(create, cwd, f"create {purpose}"),
         RunCommand((*install, *hashes, "-r", relative), cwd, f"install {purpose}", telling=locks.FAILURES),
-        StampVenv(directory, place.lock(venv.name), installer.python),
+        StampVenv(directory, paths.lock(venv.name), installer.python),
     )
 
 
-def _resolve(place: ProjectPaths, venv: Venv, installer: Installer, *, upgrade: bool) -> LockRequirements:
+def _resolve(paths: ProjectPaths, venv: Venv, installer: Installer, *, upgrade: bool) -> LockRequirements:
     portable = ("--universal", "--generate-hashes", "--python", installer.interpreter)
     bare = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation")
     return LockRequirements(
-        lock=place.lock(venv.name),
+        lock=paths.lock(venv.name),
         requirements=venv.requirements,
         argv=(installer.uv, "pip", "compile", "--quiet", *portable, *bare, "-"),
-        cwd=place.directory,
-        purpose=f"lock venv {venv.name} of project {place.name}",
+        cwd=paths.directory,
+        purpose=f"lock venv {venv.name} of project {paths.name}",
         pythons=tuple(dict.fromkeys((OLDEST_PYTHON, installer.python))),
         upgrade=upgrade,
     )
 
 
-def _check_requirements(place: ProjectPaths, venv: Venv) -> None:
+def _check_requirements(paths: ProjectPaths, venv: Venv) -> None:
     """Refuse what would write the address of an index, or a password, into a committed file."""
     for text in venv.requirements:
-        where = f"{place.shown}: venv {venv.name}"
+        where = f"{paths.display_path}: venv {venv.name}"
         if text.startswith("-"):
             hint = "an index is a setting of the machine: export UV_DEFAULT_INDEX=https://..."
             option = text.split("=")[0].split()[0]

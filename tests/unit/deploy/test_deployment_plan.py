@@ -162,7 +162,7 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
     task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
     assert task == DeployStack(
         name="handoff-dev-rates",
-        file=desired.place.build / "task.yml",
+        file=desired.paths.build / "task.yml",
         template=desired.task_template,
         parameters={
             "Image": ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates"),
