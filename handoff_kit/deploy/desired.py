@@ -65,35 +65,37 @@ def desired_projects(
     if resource_names.stack_from_environment(environ) and len(project_paths) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with --all, which has a stack for each project"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
-    loaded, others = load_projects(project_paths), project_names(project_paths[0].root)
-    return tuple(_desired(paths, loaded[paths.name], environment, environ, others) for paths in project_paths)
-
-
-def _desired(
-    paths: ProjectPaths, project: Project, environment: str, environ: Mapping[str, str], others: Sequence[str]
-) -> DesiredProject:
-    limits.check_names(paths, environment, project, others)
-    if project.image.store != "aws":
-        found = f"found image: {{store: {project.image.store}}}"
-        message = f"{paths.display_path}: {found}, expected aws: runs on Fargate need it"
-        raise ProjectError(message, "take `store` out of the keys of `image`")
-    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(paths.name, environment)
-    params.check_functions(paths)
-    return DesiredProject(
-        paths,
-        project,
-        environment,
-        name,
-        building.image_source(paths, project, project.deploy.platform),
-        templates.render_registry_template(paths.root, paths.name, name, environment),
-        templates.render_task_template(paths.root, paths.name, project, name, environment),
-        params.params_document(paths, project, environment),
-        needs_shared_stack(project.deploy, bucket=bool(resource_names.bucket_from_environment(environ))),
-    )
+    loaded, names = load_projects(project_paths), project_names(project_paths[0].root)
+    desired = []
+    for paths in project_paths:
+        project = loaded[paths.name]
+        limits.check_names(paths, environment, project, names)
+        if project.image.store != "aws":
+            found = f"found image: {{store: {project.image.store}}}"
+            message = f"{paths.display_path}: {found}, expected aws: runs on Fargate need it"
+            raise ProjectError(message, "take `store` out of the keys of `image`")
+        params.check_functions(paths)
+        stack = resource_names.stack_from_environment(environ) or resource_names.stack_name(paths.name, environment)
+        desired.append(
+            DesiredProject(
+                paths,
+                project,
+                environment,
+                stack,
+                building.image_source(paths, project, project.deploy.platform),
+                templates.render_registry_template(paths.root, paths.name, stack, environment),
+                templates.render_task_template(paths.root, paths.name, project, stack, environment),
+                params.params_document(paths, project, environment),
+                needs_shared_stack(project.deploy, bucket=bool(resource_names.bucket_from_environment(environ))),
+            )
+        )
+    return tuple(desired)
 
 
 def desired_shared(projects: Sequence[DesiredProject], environment: str) -> DesiredShared:
     """The shared stack, whose bucket has rules for every project of the checkout."""
     root = projects[0].paths.root
-    template = templates.render_shared_template(root, environment, {one.paths.name: one.project for one in projects})
+    template = templates.render_shared_template(
+        root, environment, {desired.paths.name: desired.project for desired in projects}
+    )
     return DesiredShared(environment, template, templates.render_shared_template(root, environment, projects=False))

@@ -57,18 +57,26 @@ def plan_project(
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
-    push = plan_push(
-        target,
-        desired.params_document,
-        current.params,
-        advanced=desired.project.params.tier == "advanced",
-        prune=prune,
-    )
+    again, tags, directory = deploy_command(target), desired.tags, desired.paths.build
+    name = resource_names.registry_stack(target.name)
+    file, template = directory / "registry.yml", desired.registry_template
+    registry = (WriteFile(file, template), DeployStack(name, file, template, {}, tags, again, target.bucket))
+
+    repository = resource_names.repository(target.name)
+    uri = resource_names.repository_uri(repository, current.account, current.region)
+    image = ImageTag(repository, desired.image_tag, uri)
+    parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
+    moved_from = current.move.source if current.move else ""
+    file, template = directory / "task.yml", desired.task_template
+    stack = DeployStack(target.name, file, template, parameters, tags, again, target.bucket, moved_from)
+
+    advanced = desired.project.params.tier == "advanced"
+    push = plan_push(target, desired.params_document, current.params, advanced=advanced, prune=prune)
     return (
-        *_registry_stack(desired, target),
-        *(_image(desired, build, _repository_uri(current, target), target) if build else ()),
+        *registry,
+        *(_plan_image(desired, build, uri, target) if build else ()),
         *((current.move,) if current.move else ()),
-        *_task_stack(desired, current, target),
+        *(WriteFile(file, template), stack),
         *((push,) if push.change or push.kept else ()),
         *files.plan_files_push(target, current.files),
     )
@@ -79,28 +87,7 @@ def deploy_command(target: Target) -> str:
     return f"invoke deploy {target.options}"
 
 
-def _repository_uri(current: CurrentState, target: Target) -> str:
-    return resource_names.repository_uri(resource_names.repository(target.name), current.account, current.region)
-
-
-def _registry_stack(desired: DesiredProject, target: Target) -> tuple[Step, ...]:
-    file, template, again = desired.paths.build / "registry.yml", desired.registry_template, deploy_command(target)
-    stack = DeployStack(
-        resource_names.registry_stack(target.name), file, template, {}, desired.tags, again, target.bucket
-    )
-    return WriteFile(file, template), stack
-
-
-def _task_stack(desired: DesiredProject, current: CurrentState, target: Target) -> tuple[Step, ...]:
-    image = ImageTag(resource_names.repository(target.name), desired.image_tag, _repository_uri(current, target))
-    parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
-    moved_from = current.move.source if current.move else ""
-    file, template, again = desired.paths.build / "task.yml", desired.task_template, deploy_command(target)
-    stack = DeployStack(target.name, file, template, parameters, desired.tags, again, target.bucket, moved_from)
-    return WriteFile(file, template), stack
-
-
-def _image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target) -> tuple[Step, ...]:
+def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target) -> tuple[Step, ...]:
     """Build the image where it does not exist, sign in, push."""
     source, builder = desired.image_source, build.builder
     platform = None if source.platform == builder.platform else source.platform
