@@ -163,9 +163,9 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            saying = command.OutputPatterns(step.telling, step.where, step.hints)
+            patterns = command.OutputPatterns(step.causes, step.where, step.hints)
             command.run_command(
-                step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying, given=step.given
+                step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, patterns=patterns, stdin=step.stdin
             )
         case LockRequirements():
             _lock_requirements(step, say)
@@ -324,9 +324,9 @@ def _resolve(step: LockRequirements, python: str) -> None:
         if step.lock.exists() and not step.upgrade:  # uv keeps the versions in its output file, where they still fit
             shutil.copyfile(step.lock, output)
         argv = (*step.argv, "--python-version", python, "--output-file", str(output))
-        given = "".join(f"{text}\n" for text in step.requirements)
+        stdin = "".join(f"{text}\n" for text in step.requirements)
         command.run_command(
-            argv, cwd=step.cwd, purpose=step.purpose, saying=command.OutputPatterns(locks.FAILURES), given=given
+            argv, cwd=step.cwd, purpose=step.purpose, patterns=command.OutputPatterns(locks.FAILURES), stdin=stdin
         )
         pins = output.read_text(encoding="utf-8")
     _write(step.lock, locks.lock_text(step.requirements, pins, python), 0o644)

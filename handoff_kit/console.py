@@ -65,28 +65,28 @@ def copy_to_stderr(data: bytes) -> None:
     os.write(STDERR, safe_bytes(data))
 
 
-def prompt(text: str, shown: TextIO | None = None) -> None:
+def prompt(text: str, stream: TextIO | None = None) -> None:
     """Write a question to stderr; the cursor stays behind it."""
-    shown = shown or sys.stderr
-    shown.write(safe_text(text))
-    shown.flush()
+    stream = stream or sys.stderr
+    stream.write(safe_text(text))
+    stream.flush()
 
 
 def confirm(
-    question: str, command: str, *, yes: bool, answers: TextIO | None = None, shown: TextIO | None = None
+    question: str, command: str, *, yes: bool, answers: TextIO | None = None, stream: TextIO | None = None
 ) -> None:
-    """Return after a yes, else raise HandoffError; `command` is the one that --yes is appended to in the hint."""
+    """Ask a question; HandoffError unless the answer is yes. `command` is what the hint appends --yes to."""
     if yes:
         return
     answers = answers or sys.stdin
     if answers is None or answers.closed or not answers.isatty():
         message = f"{command.split()[1]}: {question}: needs --yes without a terminal"
         raise ProjectError(message, f"{command} --yes")
-    prompt(f"{question}? [y/N] ", shown)
+    prompt(f"{question}? [y/N] ", stream)
     try:
         answer = answers.readline()
     except KeyboardInterrupt:
-        prompt("\n", shown)  # so that the next message starts on a new line
+        prompt("\n", stream)  # so that the next message starts on a new line
         raise
     if answer.strip().lower() not in ("y", "yes"):
         raise HandoffError("not done: the answer was no")

@@ -1,7 +1,7 @@
 """The steps a plan is made of: frozen values without behaviour; `apply.py` describes and performs them.
 
 On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements StampVenv.
-In AWS: ChangeStack RemoveStack ApiCalls UploadFiles DeleteObjects Push MoveData CheckNoRunningTasks.
+In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData CheckNoRunningTasks.
 """
 
 from __future__ import annotations
@@ -36,21 +36,20 @@ class RemoveTree:
 class RunCommand:
     """Runs a program; a non-zero exit ends the plan.
 
-    `env` is added to our own environment; `purpose` completes the sentence "could not ...";
-    `given` is its standard input, which is never shown.
-    `telling` are patterns that find the cause of a failure in the program's output, `where` those that find the part
-    that failed: the error repeats the first match of each. `hints` are pairs of a pattern and the hint for a match;
-    without one the hint repeats the command.
+    `env` is added to the environment; `purpose` completes the sentence "could not ..."; `stdin` is never printed.
+    `causes` and `where` are patterns of the cause of a failure, and of the part that failed, in the program's output:
+    the error repeats the first match of each. `hints` are pairs of a pattern and the hint for a match; without a match
+    the hint repeats the command.
     """
 
     argv: tuple[str, ...]
     cwd: Path
     purpose: str
     env: Mapping[str, str] = field(default_factory=dict)
-    telling: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     hints: tuple[tuple[str, str], ...] = ()
-    given: str | None = field(default=None, repr=False)
+    stdin: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -262,6 +261,4 @@ class Entry:
 
 
 FIRST_TIME = 315_532_800  # 1980-01-01, the first that every archive can hold
-
-
 TIMES = 1 << 30  # 34 years

@@ -56,7 +56,7 @@ def plan_login(builder: Builder, host: str, password: str, paths: ProjectPaths) 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
     """
     argv = (builder.kind, "login", "--username", "AWS", "--password-stdin", host)
-    return RunCommand(argv, paths.root, f"sign in to {host}", telling=CAUSES, given=password)
+    return RunCommand(argv, paths.root, f"sign in to {host}", causes=CAUSES, stdin=password)
 
 
 def plan_push(builder: Builder, image: str, target: str, paths: ProjectPaths, again: str = "") -> tuple[Step, ...]:
@@ -75,7 +75,7 @@ def plan_push(builder: Builder, image: str, target: str, paths: ProjectPaths, ag
     push = (builder.kind, "push", *digest_file, target)
     return (
         RunCommand((builder.kind, "tag", image, target), paths.root, f"name {image} {target}"),
-        RunCommand(push, paths.root, f"push {target}", telling=CAUSES, hints=hints),
+        RunCommand(push, paths.root, f"push {target}", causes=CAUSES, hints=hints),
     )
 
 
@@ -85,12 +85,12 @@ def pushed_digest(builder: Builder, target: str, paths: ProjectPaths) -> str:
     if builder.kind == "podman":
         return (paths.root / _digest_file(paths)).read_text(encoding="utf-8").strip()
     digests = (builder.image(target) or {}).get("RepoDigests") or ()
-    found = [each.partition("@")[2] for each in digests if each.startswith(f"{repository}@")]
-    if not found:
+    pushed = [digest.partition("@")[2] for digest in digests if digest.startswith(f"{repository}@")]
+    if not pushed:
         raise ImageError(
             f"{target}: pushed, but {builder.kind} has no digest of it", f"{builder.kind} images --digests"
         )
-    return str(found[0])
+    return str(pushed[0])
 
 
 def _digest_file(paths: ProjectPaths) -> str:

@@ -55,6 +55,12 @@ def create_container(
     if host.startswith(("ssh:", "tcp:")):
         message = f"{builder.kind} runs on another machine ({host}), but the artifacts are to be written on this one"
         raise ImageError(message, f"unset {host_variable}")
+    mounts = [_mount(paths.directory / name, f"/app/{name}") for name in WRITABLE]
+    if (paths.directory / "files").is_dir():
+        mounts.append(_mount(paths.directory / "files", "/app/files", "readonly"))
+    variables = {name: environ[name] for name in FORWARDED_VARIABLES if name in environ}
+    description = builder.image(image)
+    variables["IMAGE_DIGEST"] = f"sha256:{description['Id'].removeprefix('sha256:')}" if description else ""
     name = f"{PREFIX}{paths.name}-{secrets.token_hex(4)}"
     options = (
         *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={paths.name}"),
@@ -62,8 +68,8 @@ def create_container(
         *_user(builder, caller),
         *("--stop-timeout", str(math.ceil(grace_seconds(environ)))),
         *(("--memory", memory) if memory else ()),
-        *_mounts(paths.directory),
-        *_variables(builder, image, environ),
+        *(word for mount in mounts for word in ("--mount", mount)),
+        *(word for variable, value in variables.items() for word in ("--env", f"{variable}={value}")),
     )
     return Container(name, (builder.kind, "run", *options, image))
 
@@ -95,24 +101,9 @@ def _user(builder: Builder, caller: Caller) -> Iterator[str]:
     yield from ("--user", "0:0" if mapped else f"{caller.uid}:{caller.gid}")
 
 
-def _mounts(directory: Path) -> Iterator[str]:
-    for name in WRITABLE:
-        yield from ("--mount", _mount(directory / name, f"/app/{name}"))
-    if (directory / "files").is_dir():
-        yield from ("--mount", _mount(directory / "files", "/app/files", "readonly"))
-
-
 def _mount(source: Path, target: str, *more: str) -> str:
     """A line of CSV, so that a path may hold commas and newlines."""
     line = io.StringIO()
     words = ("type=bind", f"source={source.resolve()}", f"target={target}", *more)
     csv.writer(line, lineterminator="\n").writerow(words)
     return line.getvalue().removesuffix("\n")
-
-
-def _variables(builder: Builder, image: str, environ: Mapping[str, str]) -> Iterator[str]:
-    found = builder.image(image)
-    digest = f"sha256:{found['Id'].removeprefix('sha256:')}" if found else ""
-    forwarded = {name: environ[name] for name in FORWARDED_VARIABLES if name in environ}
-    for name, value in {**forwarded, "IMAGE_DIGEST": digest}.items():
-        yield from ("--env", f"{name}={value}")

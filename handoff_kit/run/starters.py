@@ -33,11 +33,9 @@ def plan_new(root: Path, name: str, starter: str) -> tuple[Step, ...]:
         )
     template = TEMPLATES / starter
     sources = (path for path in sorted(template.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
-    files = (_write(template, path, paths) for path in sources)
-    return (WriteFile(paths.directory / ".gitignore", gitignore.GITIGNORE), *files)
-
-
-def _write(template: Path, path: Path, paths: ProjectPaths) -> WriteFile:
-    relative = path.relative_to(template)
-    text = path.read_text(encoding="utf-8").replace(PLACEHOLDER, paths.name)
-    return WriteFile(paths.directory / relative, text, 0o600 if SENSITIVE in relative.parts else 0o644)
+    files = [WriteFile(paths.directory / ".gitignore", gitignore.GITIGNORE)]
+    for path in sources:
+        relative = path.relative_to(template)
+        text = path.read_text(encoding="utf-8").replace(PLACEHOLDER, paths.name)
+        files.append(WriteFile(paths.directory / relative, text, 0o600 if SENSITIVE in relative.parts else 0o644))
+    return tuple(files)

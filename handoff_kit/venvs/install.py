@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -112,49 +112,46 @@ def plan_install(
     upgrade: bool = False,
 ) -> tuple[Step, ...]:
     """The steps that make every environment ready; none where all are."""
-    plans = (_plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade) for venv in venvs)
-    return tuple(step for plan in plans for step in plan)
+    steps: list[Step] = []
+    for venv in venvs:
+        steps += _plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade)
+    return tuple(steps)
 
 
 def _plan_venv(
     paths: ProjectPaths, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
-) -> tuple[Step, ...]:
+) -> Iterator[Step]:
     _check_requirements(paths, venv)
-    relock = upgrade or not locks.is_current(state.lock, venv.requirements)
-    if not relock:
-        if venv_status(paths, venv, state, installer.python) == "ready":
-            return ()
-        lock = paths.lock(venv.name).relative_to(paths.root).as_posix()
-        again = f"rm {lock} && invoke install --project {paths.name}"
-        locks.check_lock(state.lock or "", venv.requirements, lock, again)
-    cwd, directory = paths.directory, paths.directory / venv.directory
+    cwd, lock, directory = paths.directory, paths.lock(venv.name), paths.directory / venv.directory
     purpose = f"venv {venv.name} of project {paths.name}"
+    if upgrade or not locks.is_current(state.lock, venv.requirements):
+        portable = ("--universal", "--generate-hashes", "--python", installer.interpreter)
+        bare = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links")
+        yield LockRequirements(
+            lock=lock,
+            requirements=venv.requirements,
+            argv=(installer.uv, "pip", "compile", "--quiet", *portable, *bare, "--no-emit-index-annotation", "-"),
+            cwd=cwd,
+            purpose=f"lock {purpose}",
+            pythons=tuple(dict.fromkeys((OLDEST_PYTHON, installer.python))),
+            upgrade=upgrade,
+        )
+    elif venv_status(paths, venv, state, installer.python) == "ready":
+        return
+    else:
+        path = lock.relative_to(paths.root).as_posix()
+        again = f"rm {path} && invoke install --project {paths.name}"
+        locks.check_lock(state.lock or "", venv.requirements, path, again)
+    if state.directory:
+        yield RemoveTree(directory)
     create = (installer.uv, "venv", "--quiet", "--no-project", "--python", installer.interpreter, venv.directory)
+    yield RunCommand(create, cwd, f"create {purpose}")
     install = (installer.uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", venv.directory)
     # Hashes are checked wherever there are some; they cannot be required of a repository.
     hashes = () if any(map(locks.is_unhashed, venv.requirements)) else ("--require-hashes",)
-    relative = paths.lock(venv.name).relative_to(cwd).as_posix()
-    return (
-        *((_resolve(paths, venv, installer, upgrade=upgrade),) if relock else ()),
-        *((RemoveTree(directory),) if state.directory else ()),
-        RunCommand(create, cwd, f"create {purpose}"),
-        RunCommand((*install, *hashes, "-r", relative), cwd, f"install {purpose}", telling=locks.FAILURES),
-        StampVenv(directory, paths.lock(venv.name), installer.python),
-    )
-
-
-def _resolve(paths: ProjectPaths, venv: Venv, installer: Installer, *, upgrade: bool) -> LockRequirements:
-    portable = ("--universal", "--generate-hashes", "--python", installer.interpreter)
-    bare = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation")
-    return LockRequirements(
-        lock=paths.lock(venv.name),
-        requirements=venv.requirements,
-        argv=(installer.uv, "pip", "compile", "--quiet", *portable, *bare, "-"),
-        cwd=paths.directory,
-        purpose=f"lock venv {venv.name} of project {paths.name}",
-        pythons=tuple(dict.fromkeys((OLDEST_PYTHON, installer.python))),
-        upgrade=upgrade,
-    )
+    argv = (*install, *hashes, "-r", lock.relative_to(cwd).as_posix())
+    yield RunCommand(argv, cwd, f"install {purpose}", causes=locks.FAILURES)
+    yield StampVenv(directory, lock, installer.python)
 
 
 def _check_requirements(paths: ProjectPaths, venv: Venv) -> None:

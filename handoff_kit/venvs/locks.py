@@ -61,9 +61,9 @@ def is_unhashed(requirement: str) -> bool:
 def local_path(requirement: str) -> str | None:
     """The directory or file that a requirement installs; None where it names none."""
     named = _NAMED.match(requirement)
-    place = requirement[named.end() if named else 0 :].partition(" ;")[0].strip()
-    path = place.removeprefix("file://").removeprefix("file:")
-    is_path = "://" not in path and (named or is_unhashed(place))
+    address = requirement[named.end() if named else 0 :].partition(" ;")[0].strip()
+    path = address.removeprefix("file://").removeprefix("file:")
+    is_path = "://" not in path and (named or is_unhashed(address))
     return posixpath.normpath(path) if is_path else None
 
 
@@ -72,7 +72,7 @@ def check_lock(text: str, requirements: Sequence[str], path: str, command: str) 
     hint = f"create it again: {command}"
     pinned = set()
     for line, entry in _entries(text):
-        if problem := _problem(entry):
+        if problem := _entry_problem(entry):
             raise ProjectError(f"{path}:{line}: {problem}", hint)
         pinned.add(_canonical_name(entry))
     for requirement in requirements:
@@ -95,7 +95,7 @@ def _entries(text: str) -> Iterator[tuple[int, str]]:
         yield start, " ".join(parts)
 
 
-def _problem(entry: str) -> str | None:
+def _entry_problem(entry: str) -> str | None:
     if is_unhashed(entry):
         return None
     if not _PIN.match(entry):
@@ -108,6 +108,6 @@ def _problem(entry: str) -> str | None:
 
 
 def _canonical_name(requirement: str) -> str:
-    """The name of a package as an index compares it (PEP 503)."""
-    found = _NAME.match(requirement)
-    return re.sub(r"[-_.]+", "-", found.group(0)).lower() if found else requirement
+    """The normalized name of a package (PEP 503)."""
+    name = _NAME.match(requirement)
+    return re.sub(r"[-_.]+", "-", name.group(0)).lower() if name else requirement

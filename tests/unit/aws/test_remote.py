@@ -117,7 +117,7 @@ class Terminal(io.StringIO):
 def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001  # a column of a table
     shown = io.StringIO()
     try:
-        console.confirm("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
+        console.confirm("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), stream=shown)
         went_on, refused = True, None
     except HandoffError as error:
         went_on, refused = False, (error.exit_code, error.message)

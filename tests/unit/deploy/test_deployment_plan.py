@@ -180,7 +180,7 @@ def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredPr
     steps = plan_project(desired, current(desired, pushed=False), build(), stack_of(desired))
     login = next(step for step in steps if isinstance(step, RunCommand) and "login" in step.argv)
     assert login.argv == ("docker", "login", "--username", "AWS", "--password-stdin", ECR)
-    assert login.given == "a-password-of-nobody"
+    assert login.stdin == "a-password-of-nobody"
     assert "a-password-of-nobody" not in repr((steps, build()))
 
 

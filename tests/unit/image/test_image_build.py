@@ -180,7 +180,7 @@ def test_a_build() -> None:
             ),
             Path("/team"),
             f"build image {MADE.reference}",
-            telling=build.CAUSES,
+            causes=build.CAUSES,
             where=build.WHERE,
             hints=build.HINTS,
         ),
@@ -452,7 +452,7 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
     teller: Any, argv: str, said: str, expected: str, hint: str | None
 ) -> None:
     saying, tail = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS), teller(argv, said)
-    told = saying.of(tail)
+    told = saying.failure(tail)
     if expected.startswith("*"):
         middle, _, end = expected[1:].partition("*")
         assert middle in told
@@ -501,4 +501,4 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
 )
 def test_a_build_that_could_not_begin(said: str, expected: str, hint: str | None) -> None:
     saying = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS)
-    assert (saying.of(said), saying.hint(said)) == (expected, hint)
+    assert (saying.failure(said), saying.hint(said)) == (expected, hint)

@@ -169,8 +169,8 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
 def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) -> None:
     sent = push.plan_push(builder("docker"), "a", TARGET, PATHS)[1]
     assert isinstance(sent, RunCommand)
-    saying = OutputPatterns(sent.telling, sent.where, sent.hints)
-    assert (saying.of(said), saying.hint(said)) == (cause, hint)
+    saying = OutputPatterns(sent.causes, sent.where, sent.hints)
+    assert (saying.failure(said), saying.hint(said)) == (cause, hint)
 
 
 @pytest.mark.parametrize(
