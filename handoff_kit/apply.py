@@ -237,8 +237,8 @@ def _call(call: ApiCall, clients: Session) -> None:
 
 def _display(path: Path) -> str:
     """A path relative to the working directory, where it is below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    cwd = Path.cwd()
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
 def _write(path: Path, text: str, mode: int, directory_mode: int = 0o777) -> None:

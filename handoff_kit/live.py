@@ -114,12 +114,12 @@ class StageLines:
     def __init__(
         self,
         say: Say,
-        every: float = PLAIN_EVERY,
+        interval: float = PLAIN_EVERY,
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
     ) -> None:
-        self._say, self._every, self._monotonic, self._clock = say, every, monotonic, clock
-        self._due = monotonic() + every
+        self._say, self._every, self._monotonic, self._clock = say, interval, monotonic, clock
+        self._due = monotonic() + interval
 
     def __enter__(self) -> StageLines:  # noqa: PYI034
         return self

@@ -67,12 +67,12 @@ def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, 
         if check_project_name(name) in existing:
             return ProjectPaths(name, root)
         expected = f", expected one of {', '.join(existing)}" if existing else ""
-        meant = did_you_mean(name, existing)
-        hint = f"did you mean: --project {meant}" if meant else f"create it: invoke new --project {name}"
+        suggestion = did_you_mean(name, existing)
+        hint = f"did you mean: --project {suggestion}" if suggestion else f"create it: invoke new --project {name}"
         raise ProjectError(f"found no project {name!r} under projects/{expected}", hint)
-    projects, here = (root / "projects").resolve(), cwd.resolve()
-    if projects in here.parents and (around := here.relative_to(projects).parts[0]) in existing:
-        return ProjectPaths(around, root)
+    projects, directory = (root / "projects").resolve(), cwd.resolve()
+    if projects in directory.parents and (project := directory.relative_to(projects).parts[0]) in existing:
+        return ProjectPaths(project, root)
     if not existing:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
     if len(existing) > 1:

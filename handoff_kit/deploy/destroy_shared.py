@@ -89,7 +89,7 @@ def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
     others = [each for each in stacks if each.tags.get(ENVIRONMENT) == target.environment and each.name != name]
     projects = tuple(sorted({each.tags.get(PROJECT, each.name) for each in others}))
     bucket = contents.read_stored_objects(clients, target.bucket, "", whole=data)
-    own = bucket is not None and _has_own_bucket(target, stack)
+    is_own = bucket is not None and _has_own_bucket(target, stack)
     # `destroy --project` keeps the params and the data of a project, or neither
     stack_names = {key.partition("/")[0] for key, _ in bucket.versions if "/" in key} if bucket else set()
     parameters: list[str] = []
@@ -97,7 +97,7 @@ def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
         for names in _chunks([s3_keys.parameter(stack_name) for stack_name in sorted(stack_names)]):
             answer = clients.call(SSM, "get_parameters", Names=names)
             parameters += (parameter["Name"] for parameter in answer["Parameters"])
-    return SharedInventory(stack, projects, bucket, own, tuple(parameters))
+    return SharedInventory(stack, projects, bucket, is_own, tuple(parameters))
 
 
 def plan_shared_deletion(inventory: SharedInventory, target: Target, *, data: bool) -> tuple[Step, ...]:

@@ -20,34 +20,39 @@ _COUNT = 5
 
 def next_times_table(schedules: Iterable[Schedule], now: datetime) -> str:
     """The next five times of each, in its zone and in UTC; empty where none has any."""
-    rows = [(one.name, *_times_of(moment)) for one in schedules if one.enabled for moment in _next(one, now).times]
+    rows = [
+        (schedule.name, *_times_of(moment))
+        for schedule in schedules
+        if schedule.enabled
+        for moment in _next(schedule, now).times
+    ]
     return table(("SCHEDULE", "NEXT", "ZONE", "UTC"), rows) if rows else ""
 
 
 def schedule_notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
     """What the table does not hold: rates, disabled schedules, and times that the clocks skip or repeat."""
-    for one in schedules:
-        if not one.enabled:
-            yield f"schedule {one.name}: disabled (enabled: false); it starts nothing"
-        elif one.kind == "rate":
+    for schedule in schedules:
+        if not schedule.enabled:
+            yield f"schedule {schedule.name}: disabled (enabled: false); it starts nothing"
+        elif schedule.kind == "rate":
             rule = "counted from its creation; the first run starts at once"
-            yield f"schedule {one.name}: every {_interval(one.expression)}, {rule}"
+            yield f"schedule {schedule.name}: every {_interval(schedule.expression)}, {rule}"
         else:
-            coming = _next(one, now)
+            coming = _next(schedule, now)
             if coming.skipped:
-                skipped = f"{_moments(coming.skipped)} skipped by the clocks of {one.timezone}"
-                yield f"schedule {one.name}: {skipped}; a time that is skipped does not fire"
+                skipped = f"{_moments(coming.skipped)} skipped by the clocks of {schedule.timezone}"
+                yield f"schedule {schedule.name}: {skipped}; a time that is skipped does not fire"
             if coming.repeated:
-                repeated = f"{_moments(coming.repeated)} shown twice by the clocks of {one.timezone}"
-                yield f"schedule {one.name}: {repeated}; a time that comes twice fires the first time only"
+                repeated = f"{_moments(coming.repeated)} shown twice by the clocks of {schedule.timezone}"
+                yield f"schedule {schedule.name}: {repeated}; a time that comes twice fires the first time only"
             if not coming.times:
-                yield f"schedule {one.name}: over; {one.text} does not come again"
+                yield f"schedule {schedule.name}: over; {schedule.text} does not come again"
 
 
 def shared_state_warning(schedules: Iterable[Schedule], mode: str) -> str:
     """A warning where schedules of one project differ in their data and share its state; else empty."""
-    enabled = [one for one in schedules if one.enabled]
-    other = next((one for one in enabled if one.data != enabled[0].data), None)
+    enabled = [schedule for schedule in schedules if schedule.enabled]
+    other = next((schedule for schedule in enabled if schedule.data != enabled[0].data), None)
     if other is None or mode == NONE:
         return ""
     message = (
@@ -57,16 +62,16 @@ def shared_state_warning(schedules: Iterable[Schedule], mode: str) -> str:
     return f"warning: {message}: {why}\nhint: make a project of each; where the state is of no use, write `state: none`"
 
 
-def _next(one: Schedule, now: datetime) -> NextTimes:
-    return next_times(one.expression, one.timezone, now, _COUNT)
+def _next(schedule: Schedule, now: datetime) -> NextTimes:
+    return next_times(schedule.expression, schedule.timezone, now, _COUNT)
 
 
 def _times_of(moment: datetime) -> tuple[str, str, str]:
     """A time by its own clock, the name of that clock, and the time in UTC."""
     offset = moment.strftime("%z")
     name = moment.tzname() or ""
-    shown = f"UTC{offset[:3]}:{offset[3:]}"
-    zone = shown if name.startswith(("+", "-")) or name == "UTC" else f"{name} ({shown})"
+    offset_name = f"UTC{offset[:3]}:{offset[3:]}"
+    zone = offset_name if name.startswith(("+", "-")) or name == "UTC" else f"{name} ({offset_name})"
     return f"{moment:%a %Y-%m-%d %H:%M:%S}", "UTC" if name == "UTC" else zone, timestamp(moment)
 
 

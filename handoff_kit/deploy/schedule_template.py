@@ -46,7 +46,7 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
     root: Path, project: str, schedules: Sequence[Schedule], deploy: Deploy, stack: str, environment: str
 ) -> str:
     """The template of a project's schedules, in the order of their names."""
-    ordered = sorted(schedules, key=lambda one: one.name)
+    ordered = sorted(schedules, key=lambda schedule: schedule.name)
     values = {
         "project": project,
         "environment": environment,
@@ -61,9 +61,11 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
             "topic": resource_names.topic(environment),
         },
         "deploy": deploy,
-        "schedules": [_schedule_values(one) for one in ordered],
+        "schedules": [_schedule_values(schedule) for schedule in ordered],
         "metadata": _METADATA,
-        "kept": escape_references([one.model_dump(exclude_defaults=True) | {"name": one.name} for one in ordered]),
+        "kept": escape_references(
+            [schedule.model_dump(exclude_defaults=True) | {"name": schedule.name} for schedule in ordered]
+        ),
         "outputs": list(_outputs(ordered)),
     }
     return render_template(root, "schedule.yml.j2", values)
@@ -89,10 +91,10 @@ def _schedule_values(schedule: Schedule) -> dict[str, Any]:
 def _outputs(schedules: Sequence[Schedule]) -> Iterator[tuple[str, str]]:
     """Names and values of as many outputs as the summaries take."""
     chunks: list[list[dict[str, str]]] = [[]]
-    for one in (asdict(summary(schedule)) for schedule in schedules):
-        if chunks[-1] and len(json.dumps([*chunks[-1], one]).encode()) > _MAX_OUTPUT:
+    for entry in (asdict(summary(schedule)) for schedule in schedules):
+        if chunks[-1] and len(json.dumps([*chunks[-1], entry]).encode()) > _MAX_OUTPUT:
             chunks.append([])
-        chunks[-1].append(one)
+        chunks[-1].append(entry)
     for number, chunk in enumerate(chunks, 1):
         yield f"Schedules{number if number > 1 else ''}", json.dumps(chunk)
 
@@ -108,18 +110,20 @@ def deployed_summaries(stack: StackDescription) -> tuple[ScheduleSummary, ...]:
         return ()
     texts = [text for name, text in stack.outputs.items() if re.fullmatch("Schedules[0-9]*", name)]
     try:
-        found = [one for text in texts for one in json.loads(text)]
-        made = [ScheduleSummary(one["name"], one["expression"], one["timezone"], one["state"]) for one in found]
+        entries = [entry for text in texts for entry in json.loads(text)]
+        summaries = [
+            ScheduleSummary(entry["name"], entry["expression"], entry["timezone"], entry["state"]) for entry in entries
+        ]
     except (ValueError, TypeError, KeyError, RecursionError):
         return ()
-    return tuple(sorted(made, key=lambda one: one.name))
+    return tuple(sorted(summaries, key=lambda entry: entry.name))
 
 
 def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
     """The schedules in the metadata of a stack's template, which must have been read; None where it has none."""
     text = template_section(parse_template(stack.template), "Metadata").get(_METADATA)
     try:
-        return tuple(Schedule.model_validate(one) for one in json.loads(str(text)))
+        return tuple(Schedule.model_validate(entry) for entry in json.loads(str(text)))
     except (ValueError, TypeError, RecursionError):
         return None
 

@@ -220,8 +220,8 @@ def _targets(
     for local in projects:
         target = target_by_name(local.paths, environment, environ, clients, "")
         current = deployed_bucket(account.stacks.get(target.name), target)
-        own = local.project.deploy.bucket if local.project else None
-        named = resource_names.named_bucket(environ, own, local.paths.display_path)
+        project_bucket = local.project.deploy.bucket if local.project else None
+        named = resource_names.named_bucket(environ, project_bucket, local.paths.display_path)
         if current and (note := note_on_bucket(target.project, current, named)):
             notes[f"note: {note}"] = None
         bucket = current or (named.name if named else "")

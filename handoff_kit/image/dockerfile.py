@@ -58,19 +58,19 @@ def render_dockerfile(paths: ProjectPaths, project: Project) -> str:
         # The packages are arguments of the shell's line, never part of it
         "apt_get": lambda packages: ["sh", "-c", _APT_GET, "apt-get", *packages],
     }
-    own = paths.directory / NAME
+    own_template = paths.directory / NAME
     try:
-        templates = {OWN: own.read_text(encoding="utf-8")} if own.is_file() else {}
+        templates = {OWN: own_template.read_text(encoding="utf-8")} if own_template.is_file() else {}
         environment = jinja.new_environment(ChoiceLoader([DictLoader(templates), FileSystemLoader(paths.root)]))
         text = environment.get_template(OWN if templates else NAME).render(values)
     except Exception as error:  # noqa: BLE001  # a template is a program: which can raise anything
-        raise _render_error(paths, own, error) from None
+        raise _render_error(paths, own_template, error) from None
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _render_error(paths: ProjectPaths, own: Path, error: Exception) -> RenderError:
+def _render_error(paths: ProjectPaths, own_template: Path, error: Exception) -> RenderError:
     name, line = jinja.error_location(error)
-    is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own.is_file())
+    is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own_template.is_file())
     where = f"projects/{paths.name}/{NAME}" if is_own else name or NAME
     hint = "docs/concepts/images.md lists the blocks and values"
     return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}", hint)

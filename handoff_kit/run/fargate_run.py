@@ -52,22 +52,24 @@ class RunFlags:
     no_state: bool = False
 
 
-def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
+def validate_options(paths: ProjectPaths, loaded: Project, environment: str, flags: RunFlags) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
     files = documents.params_document(paths, loaded, environment)["files"]
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
-    check_data(words.data, paths.name, config)
-    envs = parse_env(words.envs, paths.name, config, loaded.envs)
-    own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
-    return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
+    check_data(flags.data, paths.name, config)
+    envs = parse_env(flags.envs, paths.name, config, loaded.envs)
+    project_size = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
+    return RunOptions(
+        flags.command, flags.data, envs, parse_size(flags.cpu, flags.memory, project_size), flags.no_state
+    )
 
 
-def describe_start(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, own: TaskSize) -> str:
+def describe_start(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, project_size: TaskSize) -> str:
     """One sentence about the task to start, without the values of variables."""
     where = "Fargate Spot" if network.spot else "Fargate"
     data = json.dumps(dict(run.data), ensure_ascii=False)
     parts = [
-        f"{where}, {(run.size or own).description}",
+        f"{where}, {(run.size or project_size).description}",
         *([f"command {run.command}"] if run.command != "run" else []),
         *([f"data {data if len(data) <= MAX_DATA_SHOWN else data[:MAX_DATA_SHOWN] + '...'}"] if run.data else []),
         *([f"env {', '.join(run.envs)}"] if run.envs else []),
@@ -92,8 +94,8 @@ def run_attached(
     def watching(arn: str) -> TaskWatch:
         return TaskWatch(cluster, arn, effects, prompt, show)
 
-    arn, found = run_and_watch(cluster, run_task_request(network, cluster.family, run), watching, effects)
-    return task_id(arn), found, prompt.exit_code if isinstance(found, Detached) else found.code
+    arn, result = run_and_watch(cluster, run_task_request(network, cluster.family, run), watching, effects)
+    return task_id(arn), result, prompt.exit_code if isinstance(result, Detached) else result.code
 
 
 def _with_signals(cluster: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tuple[ProjectTasks, TaskHooks]:
@@ -104,21 +106,21 @@ def _with_signals(cluster: ProjectTasks, prompt: InterruptPrompt, say: Say) -> t
             hint = f"if its answer was lost, a task may run anyway: {cluster.known.invoke('status')}"
             raise InterruptedRunError(prompt.exit_code, hint)
 
-    stack = cluster.stack
-    attended = replace(stack, clients=stack.clients.beside(pause=prompt.pause))
+    target = cluster.stack
+    attended = replace(target, clients=target.clients.beside(pause=prompt.pause))
     return replace(cluster, stack=attended), TaskHooks(say, prompt.pause, time.monotonic, check)
 
 
-def describe_result(cluster: ProjectTasks, task: str, found: TaskResult | Detached) -> str:
+def describe_result(cluster: ProjectTasks, task: str, result: TaskResult | Detached) -> str:
     """The result in one sentence, a hint, and the next command."""
     known = cluster.known
-    if isinstance(found, Detached):
+    if isinstance(result, Detached):
         return f"detached: task {task} continues\n{commands_for_running(cluster, task)}"
-    if found.code == 0:
-        return f"task {task} {found.sentence}\nnext: {known.invoke('artifacts.get')}"
-    hint = f"hint: {found.hint}\n" if found.hint else ""
-    after = f"{known.invoke('logs')} --run {task}" if found.ran else known.invoke("status")
-    return f"task {task} {found.sentence}\n{hint}next: {after}"
+    if result.code == 0:
+        return f"task {task} {result.sentence}\nnext: {known.invoke('artifacts.get')}"
+    hint = f"hint: {result.hint}\n" if result.hint else ""
+    after = f"{known.invoke('logs')} --run {task}" if result.ran else known.invoke("status")
+    return f"task {task} {result.sentence}\n{hint}next: {after}"
 
 
 def commands_for_running(cluster: ProjectTasks, task: str) -> str:
@@ -127,12 +129,12 @@ def commands_for_running(cluster: ProjectTasks, task: str) -> str:
     return f"to stop it: {known.invoke('stop')} --task {task}\nnext: {known.invoke('logs')} --run {task} --follow"
 
 
-def describe_stopped(task: str, found: TaskResult | Detached) -> str:
+def describe_stopped(task: str, result: TaskResult | Detached) -> str:
     """The result of a stopped task in one sentence."""
-    if isinstance(found, Detached):
+    if isinstance(result, Detached):
         unknown = "was not stopped, since ECS does not know it at present, and may still run"
-        return f"task {task} {'is stopping, and not waited for' if found.stopping else unknown}"
-    return f"task {task} {found.sentence}"
+        return f"task {task} {'is stopping, and not waited for' if result.stopping else unknown}"
+    return f"task {task} {result.sentence}"
 
 
 def tasks_to_stop(cluster: ProjectTasks, task: str) -> list[Task]:
@@ -146,16 +148,16 @@ def tasks_to_stop(cluster: ProjectTasks, task: str) -> list[Task]:
         ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(cluster))
         expected = f"one that runs: {ids}" if ids else "the id of a task"
         raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", cluster.known.invoke("status"))
-    found = describe_task(cluster, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
-    return [] if is_stopped(found) else [found]
+    described = describe_task(cluster, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
+    return [] if is_stopped(described) else [described]
 
 
-def stop_and_wait(cluster: ProjectTasks, found: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
+def stop_and_wait(cluster: ProjectTasks, tasks: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
     """Stop tasks at the same time, and wait for each; their logs are not read."""
     prompt = InterruptPrompt(answers=None)
     cluster, effects = _with_signals(cluster, prompt, say)
     timeouts = Timeouts(absence=BRIEF)
-    watched = [TaskWatch(cluster, task["taskArn"], effects, prompt, None, timeouts) for task in found]
+    watched = [TaskWatch(cluster, task["taskArn"], effects, prompt, None, timeouts) for task in tasks]
     for each in watched:
         each.stop()
     return [(task_id(each.arn), each.end()) for each in watched]

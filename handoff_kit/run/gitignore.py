@@ -61,4 +61,4 @@ def _rules(paths: ProjectPaths, git: Sequence[str], ask: Ask) -> dict[str, str]:
     answer = ask((*git, "check-ignore", "--no-index", "--verbose", "--non-matching", "--", *probes))
     matches = [line.rpartition("\t")[0] for line in answer.stdout.splitlines()]
     pairs = zip(matches[::2], matches[1::2], strict=True)
-    return {name: own + inside for name, (own, inside) in zip(PRIVATE, pairs, strict=False)}
+    return {name: rule + inside for name, (rule, inside) in zip(PRIVATE, pairs, strict=False)}

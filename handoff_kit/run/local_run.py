@@ -89,10 +89,10 @@ def missing_placeholder(document: Mapping[str, Any]) -> str | None:
     try:
         _fill_placeholders(documents.to_json(document), RUN, {})
     except ProjectError as error:
-        found = placeholders.PLACEHOLDER.search(error.message)
-        if found is None:
+        match = placeholders.PLACEHOLDER.search(error.message)
+        if match is None:
             raise
-        return found[1]
+        return match[1]
     return None
 
 
@@ -169,18 +169,24 @@ def run_in_container(
 
 
 def run_with_remote_data(
-    paths: ProjectPaths, stack: Target, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
+    paths: ProjectPaths,
+    target: Target,
+    arguments: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    dry: bool,
+    say: Say,
 ) -> int:
     """Run with the params, files and state in AWS, and the virtual environments of this machine."""
     _check_venvs(paths, projects.load_project(paths.file, paths.display_path))
     store_variables = {
-        "STACK_NAME": stack.name,
-        "S3_BUCKET_NAME": stack.bucket,
-        OWNER_VARIABLE: stack.bucket_owner,
+        "STACK_NAME": target.name,
+        "S3_BUCKET_NAME": target.bucket,
+        OWNER_VARIABLE: target.bucket_owner,
     }
-    planned = LocalRun(paths.build / "remote", "", **words, store=store_variables)
+    planned = LocalRun(paths.build / "remote", "", **arguments, store=store_variables)
     data = "files and artifacts" if planned.no_state else "files, artifacts and state"
-    source = f"params of {stack.parameter}; {data} of s3://{stack.bucket}/{stack.name}/"
+    source = f"params of {target.parameter}; {data} of s3://{target.bucket}/{target.name}/"
     source += ", no state" if planned.no_state else ""
     if dry:
         say(f"would run, in {os.path.relpath(planned.directory)}, with {source}")

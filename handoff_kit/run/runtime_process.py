@@ -120,11 +120,11 @@ def read_last_record(planned: LocalRun) -> tuple[object, Mapping[str, Any]]:
     """An identity of the record in `.artifacts`, which differs for each run, and the record; {} if unreadable."""
     path = planned.artifacts / "run.json"
     try:
-        found = path.stat()
+        status = path.stat()
         record = damage.parse(containment.read_file(str(path)), damage.RECORD).value
     except OSError:
         return None, {}
-    return (found.st_ino, found.st_mtime_ns), record or {}
+    return (status.st_ino, status.st_mtime_ns), record or {}
 
 
 def _start(planned: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tuple[subprocess.Popen[bytes], io.FileIO]:
@@ -217,9 +217,9 @@ def _watch(
     """Show progress and log until both are closed; calls `on_first_output` after FIRST_OUTPUT seconds at the latest."""
 
     def show_progress(lines: list[bytes]) -> None:
-        found = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
-        if found is not None:
-            view.update(found["stages"])
+        record = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
+        if record is not None:
+            view.update(record["stages"])
 
     def show_log(lines: list[bytes]) -> None:
         view.log(b"\n".join(lines).decode("utf-8", "replace"))

@@ -24,9 +24,9 @@ def plan_new(root: Path, name: str, starter: str) -> tuple[Step, ...]:
     """The steps that create projects/NAME, which must not exist."""
     paths = ProjectPaths(check_project_name(name), root)
     if starter not in list_starters():
-        meant = did_you_mean(starter, list_starters())
+        suggestion = did_you_mean(starter, list_starters())
         message = f"--starter: found {starter!r}, expected one of {', '.join(list_starters())}"
-        raise ProjectError(message, f"did you mean: --starter {meant}" if meant else None)
+        raise ProjectError(message, f"did you mean: --starter {suggestion}" if suggestion else None)
     if paths.directory.exists():
         raise ProjectError(
             f"projects/{name} exists already", f"to see what it would run: invoke show-commands --project {name}"

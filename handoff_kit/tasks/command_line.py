@@ -38,18 +38,18 @@ def check(tasks: Collection, root: Path) -> None:
 def _explain(error: ParseError, tasks: Sequence[str], projects: Sequence[str]) -> ProjectError:
     text = str(error.args[0])
     task = (error.context and error.context.name) or ""
-    if found := _VALUELESS.match(text):
-        return ProjectError(f"--{found[1]} needs a value", f"invoke {task} --help".replace("  ", " "))
-    if not (found := _UNKNOWN.match(text)):
+    if match := _VALUELESS.match(text):
+        return ProjectError(f"--{match[1]} needs a value", f"invoke {task} --help".replace("  ", " "))
+    if not (match := _UNKNOWN.match(text)):
         return ProjectError(f"command line: {text}", "invoke --list shows the tasks")
-    word = found[1]
+    word = match[1]
     if word.startswith("-"):
         flags = error.context.flags if error.context and task else ()
-        meant = did_you_mean(word, [flag for flag in flags if flag.startswith("--")])
-        hint = f"did you mean: {meant}" if meant else f"see: invoke {task} --help" if task else "see: invoke --help"
+        suggestion = did_you_mean(word, [flag for flag in flags if flag.startswith("--")])
+        hint = f"did you mean: {suggestion}" if suggestion else " ".join(filter(None, ("see: invoke", task, "--help")))
         return ProjectError(f"{task or 'command line'}: unknown flag {word}", hint)
-    meant = did_you_mean(word, tasks)
-    if task and not meant and (project := did_you_mean(word, projects)):
+    suggestion = did_you_mean(word, tasks)
+    if task and not suggestion and (project := did_you_mean(word, projects)):
         return ProjectError(f"{task}: unexpected {word!r}", f"did you mean: invoke {task} --project {project}")
-    hint = f"did you mean: invoke {meant}" if meant else "invoke --list shows the tasks"
+    hint = f"did you mean: invoke {suggestion}" if suggestion else "invoke --list shows the tasks"
     return ProjectError(f"unknown task {word!r}", hint)

@@ -43,7 +43,7 @@ def deploy(
     if all and project:
         raise ProjectError("--all and --project exclude each other", "leave out --project")
     name = options.parse_environment(environment, os.environ)
-    project_paths = options.every_project(c) if all else (options.find_project(c, project),)
+    project_paths = options.all_projects(c) if all else (options.find_project(c, project),)
     projects = desired_projects(project_paths, name, os.environ)
     shared = desired_shared(projects, name)
     for desired in projects:
@@ -100,13 +100,13 @@ def destroy(
         finish(c, changes, "invoke deploy --project NAME")
         return
     paths, settings = _deployed_project(c, project)
-    own = settings.bucket if settings else None
-    stack = target_from_project(paths, name, os.environ, print_progress, own=own)
+    project_bucket = settings.bucket if settings else None
+    target = target_from_project(paths, name, os.environ, print_progress, own=project_bucket)
     cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
     if settings is None:
         print_progress(f"note: found no {paths.display_path}; using the default names of its resources")
-    changes = destroy_project(stack, cluster, data=data, options=apply_options)
-    finish(c, changes, f"invoke deploy {stack.options}")
+    changes = destroy_project(target, cluster, data=data, options=apply_options)
+    finish(c, changes, f"invoke deploy {target.options}")
 
 
 def _deployed_project(c: Context, project: str) -> tuple[ProjectPaths, Deploy | None]:
@@ -133,7 +133,7 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     from handoff_kit.deploy.status import read_status, read_statuses
 
     name = options.parse_environment(environment, os.environ)
-    project_paths = (options.find_project(c, project),) if project else options.every_project(c)
+    project_paths = (options.find_project(c, project),) if project else options.all_projects(c)
     clients = open_session(os.environ, print_progress)
     if project:
         status, detail, notes = read_status(project_paths[0], name, os.environ, clients)
@@ -145,6 +145,6 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     else:
         statuses, notes = read_statuses(project_paths, name, os.environ, clients)
         print_data(status_output.status_json(statuses)) if json else print_output(status_output.status_table(statuses))
-    for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
+    for note in (*(f"note: {problem}" for project_status in statuses for problem in project_status.problems), *notes):
         print_progress(note)
     print_progress(f"next: {status_output.next_command(statuses)}")

@@ -79,17 +79,17 @@ def build(
 
     started = time.monotonic()
     paths, loaded = options.load_project(c, project)
-    found = options.find_builder(builder)
+    image_builder = options.find_builder(builder)
     chosen = options.parse_platform(platform) or loaded.image.platform
-    source = building.image_source(paths, loaded, chosen or found.platform)
+    source = building.image_source(paths, loaded, chosen or image_builder.platform)
     reference = building.check_tag(tag) if tag else source.reference
     steps = building.plan_build(
         source,
-        found,
-        found.image(reference),
+        image_builder,
+        image_builder.image(reference),
         reference=reference,
         platform=chosen,
-        revision=building.git_revision(paths, found.ask),
+        revision=building.git_revision(paths, image_builder.ask),
         settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
     )
@@ -99,7 +99,7 @@ def build(
     options.warn_of_credentials(paths, loaded)
     apply(c, steps)
     if not c.config.run.dry:
-        print_output(building.image_line(found, reference, time.monotonic() - started))
+        print_output(building.image_line(image_builder, reference, time.monotonic() - started))
     finish(c, len(steps), f"invoke run-local --container --project {paths.name}")
 
 
@@ -111,12 +111,12 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
     from handoff_kit.image import build as building
     from handoff_kit.paths import check_project_name
 
-    found = building.list_images(options.find_builder(builder), check_project_name(project) if project else None)
-    if not found:
+    existing = building.list_images(options.find_builder(builder), check_project_name(project) if project else None)
+    if not existing:
         print_progress(f"no image of {f'project {project}' if project else 'any project'}")
         print_progress("next: invoke build" + (f" --project {project}" if project else ""))
         return
-    print_output(building.images_table(found, datetime.now(timezone.utc)))
+    print_output(building.images_table(existing, datetime.now(timezone.utc)))
 
 
 @command(
@@ -132,11 +132,11 @@ def push(c: Context, project: str = "", repository: str = "", tag: str = "", bui
 
     started = time.monotonic()
     paths, repository = options.find_project(c, project), pushing.check_repository(repository)
-    found, image = options.find_image(paths, builder)
+    image_builder, image = options.find_image(paths, builder)
     target = pushing.registry_reference(repository, tag or image.rpartition(":")[2])
-    steps = pushing.plan_push(found, image, target, paths)
+    steps = pushing.plan_push(image_builder, image, target, paths)
     apply(c, steps)
     if not c.config.run.dry:
-        digest = pushing.pushed_digest(found, target, paths)
-        print_output(building.image_line(found, target, time.monotonic() - started, digest))
+        digest = pushing.pushed_digest(image_builder, target, paths)
+        print_output(building.image_line(image_builder, target, time.monotonic() - started, digest))
     finish(c, len(steps), f"docker run {repository}@DIGEST show_commands --params FILE")

@@ -125,10 +125,10 @@ def run_local(
     for flag, value in (("--memory", memory), ("--builder", builder)):
         if value and not container:
             raise ProjectError(f"{flag} needs --container", "add --container")
-    for flag, given in (("--container", container), ("--params", params)):
-        if given and remote:
+    for flag, is_set in (("--container", container), ("--params", params)):
+        if is_set and remote:
             raise ProjectError(f"--remote and {flag} exclude each other", f"leave out {flag}")
-    words: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "command": options.parse_choice("--command", command, running.list_commands(paths), running.FUNCTION_HINT)
         or running.RUN,
         "data": options.parse_data(data, var or []),
@@ -138,13 +138,13 @@ def run_local(
     }
     dry = c.config.run.dry
     if remote:
-        _, stack = options.find_target(c, paths.name, environment)
-        exit_code = running.run_with_remote_data(paths, stack, words, os.environ, dry=dry, say=print_progress)
+        _, target = options.find_target(c, paths.name, environment)
+        exit_code = running.run_with_remote_data(paths, target, arguments, os.environ, dry=dry, say=print_progress)
     else:
         inside = _container(paths, memory, builder) if container else None
         planned = running.plan_run(
             paths,
-            **words,
+            **arguments,
             environment=options.parse_environment(environment, os.environ),
             params=Path.cwd() / params if params else None,
             container=inside[1] if inside else None,
@@ -161,9 +161,11 @@ def _container(paths: ProjectPaths, memory: str, builder: str) -> tuple[Builder,
     from handoff_kit.run import container as containers
 
     limit = containers.parse_memory(memory)
-    found, image = options.find_image(paths, builder)
+    image_builder, image = options.find_image(paths, builder)
     caller = containers.Caller(os.getuid(), os.getgid())
-    return found, containers.create_container(found, image, paths, environ=os.environ, caller=caller, memory=limit)
+    return image_builder, containers.create_container(
+        image_builder, image, paths, environ=os.environ, caller=caller, memory=limit
+    )
 
 
 @command(

@@ -37,15 +37,15 @@ def find_project(c: Context, project: str) -> ProjectPaths:
     return paths.find_project(project_root(c), project or None, Path.cwd(), os.environ)
 
 
-def every_project(c: Context) -> tuple[ProjectPaths, ...]:
+def all_projects(c: Context) -> tuple[ProjectPaths, ...]:
     """Every project under projects/; at least one, else ProjectError."""
     from handoff_kit.paths import ProjectPaths, project_names
 
     root = project_root(c)
-    found = tuple(ProjectPaths(name, root) for name in project_names(root))
-    if not found:
+    projects = tuple(ProjectPaths(name, root) for name in project_names(root))
+    if not projects:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
-    return found
+    return projects
 
 
 def load_project(c: Context, project: str) -> tuple[ProjectPaths, Project]:
@@ -62,11 +62,11 @@ def find_target(c: Context, project: str, environment: str, *, bucket: bool = Tr
 
     if bucket:
         paths, loaded = load_project(c, project)
-        own = loaded.deploy.bucket
+        project_bucket = loaded.deploy.bucket
     else:
-        paths, own = find_project(c, project), None
+        paths, project_bucket = find_project(c, project), None
     name = parse_environment(environment, os.environ)
-    return paths, target_from_project(paths, name, os.environ, print_progress, bucket=bucket, own=own)
+    return paths, target_from_project(paths, name, os.environ, print_progress, bucket=bucket, own=project_bucket)
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
@@ -102,8 +102,8 @@ def parse_choice(flag: str, text: str, choices: Sequence[str], hint: str | None 
     if not text:
         return None
     if text not in choices:
-        meant = did_you_mean(text, choices)
-        hint = f"did you mean: {flag} {meant}" if meant else hint or f"for example: {flag} {choices[0]}"
+        suggestion = did_you_mean(text, choices)
+        hint = f"did you mean: {flag} {suggestion}" if suggestion else hint or f"for example: {flag} {choices[0]}"
         raise ProjectError(f"{flag}: found {text!r}, expected one of {', '.join(choices)}", hint)
     return text
 
@@ -117,10 +117,10 @@ def find_builder(text: str) -> Builder:
     """The builder that works; prints a note where it is not the first choice."""
     from handoff_kit.image import builder as builders
 
-    found = builders.find_builder(parse_choice("--builder", text, builders.CHOICES))
-    if found.note:
-        print_progress(f"note: {found.note}")
-    return found
+    image_builder = builders.find_builder(parse_choice("--builder", text, builders.CHOICES))
+    if image_builder.note:
+        print_progress(f"note: {image_builder.note}")
+    return image_builder
 
 
 def find_image(paths: ProjectPaths, builder: str) -> tuple[Builder, str]:
@@ -129,8 +129,10 @@ def find_image(paths: ProjectPaths, builder: str) -> tuple[Builder, str]:
     from handoff_kit.project import load as projects
 
     loaded = projects.load_project(paths.file, paths.display_path)
-    found = find_builder(builder)
-    return found, build.built_image(build.image_source(paths, loaded, loaded.image.platform or found.platform), found)
+    image_builder = find_builder(builder)
+    return image_builder, build.built_image(
+        build.image_source(paths, loaded, loaded.image.platform or image_builder.platform), image_builder
+    )
 
 
 def warn_of_git(paths: ProjectPaths) -> None:
@@ -145,5 +147,5 @@ def warn_of_credentials(paths: ProjectPaths, loaded: Project) -> None:
     """Print which files stay out of the image because they are credentials."""
     from handoff_kit.image.checks import credential_problems
 
-    for found in credential_problems(paths, loaded):
-        print_progress(f"note: {found.message}\nhint: {found.hint}")
+    for problem in credential_problems(paths, loaded):
+        print_progress(f"note: {problem.message}\nhint: {problem.hint}")

@@ -57,8 +57,8 @@ def run(
 
     paths, loaded = options.load_project(c, project)
     chosen = options.parse_choice("--command", command, local_run.list_commands(paths), local_run.FUNCTION_HINT)
-    words = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
-    overrides = validate_options(paths, loaded, options.parse_environment(environment, os.environ), words)
+    flags = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
+    overrides = validate_options(paths, loaded, options.parse_environment(environment, os.environ), flags)
     cluster = _project_tasks(paths, loaded, environment)
     network = describe_network(cluster.stack, loaded.deploy)
     summary = describe_start(cluster, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
@@ -88,13 +88,13 @@ def _project_tasks(paths: ProjectPaths, loaded: Project, environment: str) -> Pr
 
     name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
     if resource_names.named_bucket(os.environ, own, paths.display_path):  # a note if it is deployed with another one
-        stack = target_from_project(paths, name, os.environ, print_progress, own=own)
-        return tasks_of_project(stack, loaded.deploy)
+        target = target_from_project(paths, name, os.environ, print_progress, own=own)
+        return tasks_of_project(target, loaded.deploy)
     clients = open_session(os.environ, print_progress)
-    stack = target_by_name(paths, name, os.environ, clients, "")
+    target = target_by_name(paths, name, os.environ, clients, "")
     if resource_names.stack_from_environment(os.environ):
-        check_params_owner(stack)
-    return tasks_of_project(stack, loaded.deploy)
+        check_params_owner(target)
+    return tasks_of_project(target, loaded.deploy)
 
 
 @command(
@@ -109,21 +109,21 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
     from handoff_kit.run.fargate_run import describe_stopped, stop_and_wait, tasks_to_stop
 
     cluster = _project_tasks(*options.load_project(c, project), environment)
-    found, dry = tasks_to_stop(cluster, task), c.config.run.dry
-    if not found and task:
+    running, dry = tasks_to_stop(cluster, task), c.config.run.dry
+    if not running and task:
         print_progress(f"task {task_id(task)} has ended")
-    elif not found:
+    elif not running:
         example = f"{cluster.known.invoke('stop')} --task ID"
         print_progress(f"no task of {cluster.family} runs; one just started may not be listed yet: {example}")
-    elif len(found) > 1 and not dry:
-        question = f"stop {len(found)} tasks of project {cluster.stack.project}"
+    elif len(running) > 1 and not dry:
+        question = f"stop {len(running)} tasks of project {cluster.stack.project}"
         confirm(question, f"invoke stop {cluster.known.options}", yes=yes)
-    for each in found:
+    for each in running:
         print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
-    if found and not dry:
-        for stopped, result in stop_and_wait(cluster, found, print_progress):
+    if running and not dry:
+        for stopped, result in stop_and_wait(cluster, running, print_progress):
             print_progress(describe_stopped(stopped, result))
-    finish(c, len(found), cluster.known.invoke("logs"))
+    finish(c, len(running), cluster.known.invoke("logs"))
 
 
 @command(
