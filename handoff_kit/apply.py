@@ -1,4 +1,4 @@
-"""The executor of plans: `apply` describes or performs steps, so that `--dry` prints what would be done."""
+"""The executor of plans: `apply` performs steps, or with `--dry` prints their descriptions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ITEM_ALREADY_GONE = ("NoSuchKey", "NoSuchVersion", "ImageNotFound")
 
 @dataclass(frozen=True)
 class ApplyOptions:
-    """`dry`: only describe; `yes`: do not ask; `rewrite`: write (and show) a file whose content is already there."""
+    """`dry`: only describe; `yes`: do not ask; `rewrite`: also write files whose content would stay the same."""
 
     say: Say
     dry: bool = False
@@ -103,7 +103,7 @@ def _apply_to_stack(step: DeployStack | DeleteStack, clients: Session, options: 
 
 
 def describe(step: Step) -> tuple[str, ...]:
-    """A step as phrases without its contents; none where there is nothing to do."""
+    """The actions of a step as phrases, without contents that may be secret; empty if it does nothing."""
     match step:
         case WriteFile():
             return (f"write {_display(step.path)} ({len(step.text.encode()):,} bytes)",)
@@ -205,7 +205,7 @@ def _required(target: Target | None) -> Target:
 
 
 def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
-    """The error where a task of the project is running; with `data` also where a run elsewhere holds its lock."""
+    """An error if a task of the project is running, or with `data` a run on any machine holds its lock."""
     from handoff_kit.aws.ecs.tasks import list_running_ids
     from handoff_kit.aws.state import lock_holder
 
@@ -236,7 +236,7 @@ def _call(call: ApiCall, clients: Session) -> None:
 
 
 def _display(path: Path) -> str:
-    """A path relative to the working directory, where it is below it."""
+    """A path for messages: relative to the working directory if it is below it."""
     cwd = Path.cwd()
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 

@@ -46,7 +46,7 @@ def _environment(root: Path) -> Environment:
 
 
 def new_environment(loader: BaseLoader, *, trim: bool = False) -> Environment:
-    """With `trim` lines of blocks alone leave no line; `tojson` writes plain JSON, where jinja2's own is for HTML."""
+    """`trim` removes lines that hold only a block; `tojson` writes plain JSON, where jinja2's escapes HTML."""
     environment = Environment(  # noqa: S701  # no HTML
         loader=loader,
         undefined=StrictUndefined,

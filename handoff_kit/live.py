@@ -1,4 +1,4 @@
-"""A run as a person sees it: a table that is redrawn on a terminal, lines elsewhere, and a summary at the end."""
+"""The live view of a run: a table redrawn on a terminal, lines elsewhere, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Console(Console):
 
 
 def create_console(environ: Mapping[str, str], *, terminal: bool) -> Console:
-    """Standard error; without a terminal as wide as COLUMNS or 140, so that the log of a CI folds no table."""
+    """A console on stderr; without a terminal its width is COLUMNS or 140, so that CI logs do not fold tables."""
     columns = environ.get("COLUMNS", "")
     wide = int(columns) if columns.isdecimal() and int(columns) else WIDE
     return _Console(stderr=True, highlight=False, emoji=False, width=None if terminal else wide)
@@ -109,7 +109,7 @@ class StageTable:
 
 
 class StageLines:
-    """A line every ten seconds, in the form of the log's lines; the log does not pass through it."""
+    """A line every ten seconds, formatted as the lines of the log."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class StageLines:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
-        """A line stays printed."""
+        """Nothing to remove: lines stay printed."""
 
     def log(self, text: str) -> None:
         """Not called: the log goes to stderr directly."""
@@ -201,7 +201,7 @@ def summary_lines(record: Mapping[str, Any], artifacts: str) -> tuple[str, ...]:
 
 
 def _widest_that_fits(terminal: Console, choices: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Text]]) -> Table:
-    """The table with as many columns as there is room for; with the fewest, cells may be cut."""
+    """The table with the most columns that fit; cells are cut if not even the fewest fit."""
     unlimited = terminal.options.update(max_width=10 * WIDE)
     for columns in choices:
         table = _table(columns, rows)
@@ -220,7 +220,7 @@ def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Text]]) -> Table:
 
 
 def to_cell(text: str, style: str = "") -> Text:
-    """One line of text, without markup: a stage may be named `[`."""
+    """One line of text, not read as rich markup: a stage may be named `[`."""
     return Text(safe_name(text), style)
 
 

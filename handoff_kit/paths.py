@@ -37,7 +37,7 @@ class ProjectPaths:
 
     @property
     def display_path(self) -> str:
-        """The project file as messages call it."""
+        """The path of the project file in messages."""
         return f"projects/{self.name}/project.yml"
 
     @property
@@ -82,7 +82,7 @@ def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, 
 
 
 def check_project_name(name: str) -> str:
-    """The name; ProjectError if no project may have it."""
+    """The name; ProjectError if it is not a valid one."""
     if _NAME.fullmatch(name) and len(name) <= MAX_LENGTH:
         return name
     rule = f"letters, digits, _ and -, beginning with a letter or digit, at most {MAX_LENGTH} characters"

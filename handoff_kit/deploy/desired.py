@@ -1,4 +1,4 @@
-"""What is to be deployed, from the project files alone: templates, image source, params document. No AWS calls."""
+"""The desired state, from project files alone: templates, image source, params document. No AWS calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DesiredProject:
 
     @property
     def image_tag(self) -> str:
-        """It follows from what the image is made of."""
+        """The beginning of the digest of the image source."""
         return self.image_source.digest[: building.TAG_LENGTH]
 
     @property

@@ -1,6 +1,6 @@
 """The steps from the current to the desired state of a project. Pure; no step uses the result of an earlier one.
 
-The task stack comes before params and files: where it cannot be updated, all three stay as they are.
+The task stack comes before params and files: if its update fails, all three stay unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, Step, Write
 
 @dataclass(frozen=True)
 class ImageBuild:
-    """How an image is built and pushed; `existing` is the builder's image of that name, `settings` are index settings.
+    """How to build and push an image: `existing` is the builder's image of this name, `settings` are index settings.
 
     `password` of the registry is empty with --dry.
     """
@@ -53,7 +53,7 @@ def plan_shared(
 def plan_project(
     desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Target, *, prune: bool = False
 ) -> tuple[Step, ...]:
-    """The steps of one project; `build` is None where the image is pushed already.
+    """The steps of one project; `build` is None if the image is already pushed.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """

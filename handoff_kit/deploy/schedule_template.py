@@ -1,7 +1,7 @@
 """The template of the schedule stack: the schedules of EventBridge Scheduler, and the state machine that they start.
 
-A deployed stack holds its schedules twice: in short in its outputs, which DescribeStacks returns for all stacks at
-once, and as they were written in the metadata of its template, from which the next template is rendered.
+A deployed stack holds its schedules twice: summaries in its outputs, which DescribeStacks returns for all stacks at
+once, and complete in the metadata of its template, from which the next template is rendered.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _schedule_values(schedule: Schedule) -> dict[str, Any]:
 
 
 def _outputs(schedules: Sequence[Schedule]) -> Iterator[tuple[str, str]]:
-    """Names and values of as many outputs as the summaries take."""
+    """Names and values of the outputs: one or more, since an output is limited to 1024 bytes."""
     chunks: list[list[dict[str, str]]] = [[]]
     for entry in (asdict(summary(schedule)) for schedule in schedules):
         if chunks[-1] and len(json.dumps([*chunks[-1], entry]).encode()) > _MAX_OUTPUT:
@@ -129,7 +129,7 @@ def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
 
 
 def escape_references(value: object) -> str:
-    """A value as ASCII JSON in which nothing is filled in: what a user wrote stays as it is.
+    """A value as ASCII JSON without anything that AWS would substitute.
 
     CloudFormation fills in `{{resolve:...}}` and `${...}`, EventBridge Scheduler `<aws.scheduler...>`, and YAML takes
     no control characters. None of these occurs in JSON outside of a string, where each may be escaped.

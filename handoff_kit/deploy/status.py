@@ -1,4 +1,4 @@
-"""The status of projects: what is deployed, compared with the local files, in as few calls as that takes."""
+"""The status of projects: the deployed state compared with local files, in few calls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LocalProject:
-    """A project's file, the tag of its image, its params document; each None where `problems` prevent it."""
+    """Project file, image tag and params document of a project; None where `problems` prevent it."""
 
     paths: ProjectPaths
     project: Project | None = None
@@ -65,7 +65,7 @@ class ParamsVersion:
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """Stacks and params by their names; `notes` say what may not be read."""
+    """Stacks and params by name; `notes` name what could not be read."""
 
     stacks: Mapping[str, StackDescription]
     params: Mapping[str, ParamsVersion] = field(default_factory=dict)
@@ -142,7 +142,7 @@ def read_statuses(
 def read_status(
     paths: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
-    """One project with its files and tasks, and notes of what could not be read."""
+    """The status of one project with its files and tasks, and notes on what could not be read."""
     name = target_by_name(paths, environment, environ, clients, "").name
     account = _read_account(clients, name, (name, resource_names.schedule_stack(name)))
     _check_owner(paths, environment, environ, account.stacks.get(name))

@@ -1,4 +1,4 @@
-"""What prevents an image of a project, or makes it a poor one; known before a build starts."""
+"""Problems of a project's image that are known before a build starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_LISTED = 10  # credential files
 
 @dataclass(frozen=True)
 class ImageProblem:
-    """A message and what to do; one that is not fatal makes a poor image, the others prevent it."""
+    """A problem and its hint; a fatal one prevents the build."""
 
     message: str
     hint: str

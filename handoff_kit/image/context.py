@@ -1,7 +1,7 @@
-"""The build context: the files of an image in a fixed order, with modes and times that follow from their content.
+"""The build context: the files of an image in a fixed order, with modes and times computed from their content.
 
     project/          the project's files, as /app will have them
-    volumes/          .env and .artifacts, empty: what is mounted there takes their owner
+    volumes/          .env and .artifacts, empty: volumes mounted there get their owner
     locks/NAME.txt    the lock of each venv
     handoff_runtime/  the runtime
     builder/          the lock of uv, that of boto3, and what fills the runtime's environment
@@ -71,7 +71,7 @@ def enters_image(paths: ProjectPaths, project: Project, name: str) -> bool:
 
 
 def credential_files(paths: ProjectPaths, project: Project) -> tuple[str, ...]:
-    """The project's paths that stay out because they are credentials; a directory stands for all in it."""
+    """The project's paths left out as credentials; a directory means all files below it."""
     return tuple(sorted(name for name, _, secret in _walk(paths, project) if secret))
 
 

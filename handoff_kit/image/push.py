@@ -31,7 +31,7 @@ CAUSES = (
 
 
 def check_repository(repository: str) -> str:
-    """The repository, if it is one and names no tag."""
+    """The repository; ProjectError if it is invalid or has a tag."""
     hint = "for example: --repository registry.example.com/team/elements"
     if not repository:
         raise ProjectError("no repository is named, expected --repository URI", hint)
@@ -43,7 +43,7 @@ def check_repository(repository: str) -> str:
 
 
 def registry_reference(repository: str, tag: str) -> str:
-    """The image's name in the registry."""
+    """The name of an image in a registry; ProjectError for an invalid tag."""
     if not re.fullmatch(r"\w[\w.-]{0,127}", tag, re.ASCII):
         rule = "at most 128 letters, digits, _, . and -, beginning with none of the last two"
         raise ProjectError(f"--tag: found {tag!r}, expected {rule}", "for example: --tag 1.2")

@@ -27,7 +27,7 @@ _MEMORY = re.compile(r"[1-9][0-9]*[bkmg]?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Caller:
-    """The user who is to own the artifacts."""
+    """The user who will own the artifacts."""
 
     uid: int
     gid: int
@@ -93,7 +93,7 @@ def remove_container(builder: Builder, name: str) -> None:
 
 
 def _user(builder: Builder, caller: Caller) -> Iterator[str]:
-    """The caller; in rootless docker that is root, whom it maps to the caller."""
+    """The options that run as the caller; rootless docker maps its root to the caller."""
     rootless = builder.is_rootless
     if rootless and builder.kind == "podman":
         yield from ("--userns", "keep-id")

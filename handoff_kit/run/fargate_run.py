@@ -1,6 +1,6 @@
 """Run and stop tasks of a project on Fargate: options, start, watch, result.
 
-Reads the project's files; what calls ECS gets values.
+Reads the project's files; the functions of aws/ecs/ take values.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def describe_start(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions,
 
 
 def start_detached(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say) -> str:
-    """Start a task and do not watch it; its id."""
+    """Start a task without watching it; returns its id."""
     cluster, effects = _with_signals(cluster, InterruptPrompt(), say)
     return task_id(start_task(cluster, run_task_request(network, cluster.family, run), effects))
 
@@ -87,7 +87,7 @@ def start_detached(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions,
 def run_attached(
     cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Callable[[str], None]
 ) -> tuple[str, TaskResult | Detached, int]:
-    """Start a task and watch it to its end: its id, the result, and the exit code."""
+    """Start a task and watch it to its end; returns its id, the result, and the exit code."""
     prompt = InterruptPrompt()
     cluster, effects = _with_signals(cluster, prompt, say)
 
@@ -99,7 +99,7 @@ def run_attached(
 
 
 def _with_signals(cluster: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tuple[ProjectTasks, TaskHooks]:
-    """The tasks with a session whose waits a signal ends, and the hooks for a start."""
+    """The tasks with a session whose waits end on a signal, and the hooks of a start."""
 
     def check() -> None:
         if prompt.interrupted():
@@ -140,7 +140,7 @@ def describe_stopped(task: str, result: TaskResult | Detached) -> str:
 def tasks_to_stop(cluster: ProjectTasks, task: str) -> list[Task]:
     """The tasks to stop: the one named, also where ECS does not list or know it yet; else all running ones.
 
-    Empty where that one has ended, or none is listed.
+    Empty if that one has ended, or none is listed.
     """
     if not task:
         return list_running_tasks(cluster)

@@ -28,9 +28,9 @@ MAX_LISTED = 3
 
 
 def private_file_notes(paths: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
-    """What git tracks or would add of the private directories; nothing without git or outside of a repository.
+    """Notes on private files that git tracks or would add; none without git or outside of a repository.
 
-    What the team's own `.gitignore` re-includes (`!.local/`) is left out.
+    Files that the team's `.gitignore` re-includes (`!.local/`) are left out.
     """
     git = ("git", "-C", str(paths.directory))
     listed = ask((*git, "ls-files", "-z", "--", *PRIVATE))

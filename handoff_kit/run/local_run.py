@@ -1,7 +1,7 @@
 """Runs on this machine: planned, previewed, executed with a live view, summarized.
 
-With `--remote` a run takes its params, files and state from AWS, in a directory besides the project's own: what comes
-from S3 and goes back there must not mix with the `.artifacts` and `.env` of runs without it.
+With `--remote` a run has its params, files and state in AWS, and runs in build/NAME/remote: its `.artifacts` and `.env`
+must not mix with those of other runs.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def plan_run(
     container: Container | None = None,
     no_state: bool = False,
 ) -> LocalRun:
-    """A run with local params; ProjectError for what can be known to be wrong before the runtime starts."""
+    """A run with local params; ProjectError for mistakes that are known before the runtime starts."""
     command = RUN if command == "default" else command
     if params:
         document = documents.read(params, paths)
@@ -154,7 +154,7 @@ def run_pipeline(planned: LocalRun, paths: ProjectPaths, environ: Mapping[str, s
 def run_in_container(
     planned: LocalRun, builder: Builder, paths: ProjectPaths, environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
-    """Run in a container, which is removed at the end; print whether the runtime ran out of memory."""
+    """Run in a container and remove it at the end; print a hint if it ran out of memory."""
     if dry or planned.container is None:
         return run_pipeline(planned, paths, environ, dry=dry, say=say)
     containers.create_mounts(paths)

@@ -1,4 +1,4 @@
-"""Starters: directories of plain files, each a small project that runs right away, from which a project is created."""
+"""Starters: small projects that run right away, copied to create a project."""
 
 from __future__ import annotations
 

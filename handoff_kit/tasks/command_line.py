@@ -23,7 +23,7 @@ _VALUELESS = re.compile(r"Flag <Argument: ([\w-]+).*> needed value")
 def check(tasks: Collection, root: Path) -> None:
     """Parse the words after invoke's own flags as invoke will; raise ProjectError where it cannot.
 
-    There are none where something else than invoke imports the tasks, or where it completes a line.
+    Does nothing if another program than invoke imports the tasks, or for shell completion.
     """
     core = getattr(program, "core", None)
     if core is None or program.args.complete.value or not core.unparsed:

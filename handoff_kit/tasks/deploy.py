@@ -110,7 +110,7 @@ def destroy(
 
 
 def _deployed_project(c: Context, project: str) -> tuple[ProjectPaths, Deploy | None]:
-    """The project and its deploy settings; None for one whose files are deleted."""
+    """The project and its deploy settings; None if its files are deleted."""
     from handoff_kit.paths import ProjectPaths, check_project_name, project_names
 
     if project and check_project_name(project) not in project_names(options.project_root(c)):

@@ -57,7 +57,7 @@ def load_project(c: Context, project: str) -> tuple[ProjectPaths, Project]:
 
 
 def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPaths, Target]:
-    """The project, and its stack, bucket and session in AWS."""
+    """The project, and its target: stack, bucket and session in AWS."""
     from handoff_kit.aws.session import target_from_project
 
     if bucket:
@@ -70,7 +70,7 @@ def find_target(c: Context, project: str, environment: str, *, bucket: bool = Tr
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
-    """The name of the environment, which becomes a part of names in AWS."""
+    """The name of the environment; ProjectError if it cannot be part of names in AWS."""
     from handoff_kit.resource_names import DEFAULT_ENVIRONMENT
 
     flag, name = ("--environment", text) if text else ("HANDOFF_ENVIRONMENT", environ.get("HANDOFF_ENVIRONMENT", ""))
@@ -96,7 +96,7 @@ def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def parse_choice(flag: str, text: str, choices: Sequence[str], hint: str | None = None) -> str | None:
-    """The text, if it is one of the choices; None for an empty one."""
+    """The text, or None if it is empty; ProjectError if it is not one of the choices."""
     from handoff_kit.text import did_you_mean
 
     if not text:
@@ -114,7 +114,7 @@ def parse_platform(text: str) -> str | None:
 
 
 def find_builder(text: str) -> Builder:
-    """The builder that works; prints a note where it is not the first choice."""
+    """The builder that works; prints a note if it is not the first choice."""
     from handoff_kit.image import builder as builders
 
     image_builder = builders.find_builder(parse_choice("--builder", text, builders.CHOICES))

@@ -2,8 +2,7 @@
 
 Requirements are resolved once into a committed lock (locks.py); the environment `venv/NAME` is installed from the lock
 alone, every file checked against its hash. A stamp inside the environment, written last, names the lock, the Python and
-the directory it was created for. Where the stamp matches there is nothing to do; everything else is removed and created
-again.
+the directory it was created for. An environment with another stamp is removed and created again.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ def read_venv_state(paths: ProjectPaths, venv: Venv) -> VenvState:
 
 
 def _read_text(path: Path) -> str | None:
-    """The text of a lock or a stamp; None for what is no file, which an installation then creates."""
+    """The text of a lock or a stamp; None if there is no such file."""
     try:
         return containment.read_file(str(path)).decode("utf-8", errors="replace")
     except PermissionError as error:
@@ -86,7 +85,7 @@ def _read_text(path: Path) -> str | None:
 
 
 def venv_status(paths: ProjectPaths, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
-    """Whether a stage can run in it; reads a few small files, starts nothing."""
+    """Whether a stage can run in the environment; starts no program."""
     state = state or read_venv_state(paths, venv)
     if not state.interpreter:
         return "missing"
@@ -111,7 +110,7 @@ def plan_install(
     *,
     upgrade: bool = False,
 ) -> tuple[Step, ...]:
-    """The steps that make every environment ready; none where all are."""
+    """The steps that make every environment ready; empty if all are."""
     steps: list[Step] = []
     for venv in venvs:
         steps += _plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade)
@@ -155,7 +154,7 @@ def _plan_venv(
 
 
 def _check_requirements(paths: ProjectPaths, venv: Venv) -> None:
-    """Refuse what would write the address of an index, or a password, into a committed file."""
+    """Refuse options and passwords, which would become part of a committed file."""
     for text in venv.requirements:
         where = f"{paths.display_path}: venv {venv.name}"
         if text.startswith("-"):

@@ -1,8 +1,7 @@
 """The lock of one virtual environment: pip's requirements format, exact versions, a hash for every file.
 
 The head records the requirements it was resolved from; a lock whose head differs from the project file is stale. It
-holds no address of an index: where files come from is a setting of the machine. The only address it may hold is that of
-a requirement that is an address (`tap @ git+https://...`).
+holds no address of an index, which is a setting of the machine, but addresses in requirements (`tap @ git+https://...`).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def lock_text(requirements: Sequence[str], pins: str, python: str) -> str:
 
 
 def locked_requirements(text: str) -> tuple[str, ...] | None:
-    """The requirements that a lock was resolved from; None where its head is not ours."""
+    """The requirements that a lock was resolved from; None if `invoke install` did not write it."""
     lines = text.splitlines()
     if TITLE not in lines[:1]:
         return None
@@ -54,12 +53,12 @@ def is_current(text: str | None, requirements: Sequence[str]) -> bool:
 
 
 def is_unhashed(requirement: str) -> bool:
-    """Whether it is a repository or a directory: its commit can be pinned, its hash cannot be required."""
+    """Whether it is a repository or a directory, for which pip cannot require a hash."""
     return _UNHASHED.search(requirement) is not None
 
 
 def local_path(requirement: str) -> str | None:
-    """The directory or file that a requirement installs; None where it names none."""
+    """The directory or file that a requirement installs; None for a package of an index."""
     named = _NAMED.match(requirement)
     address = requirement[named.end() if named else 0 :].partition(" ;")[0].strip()
     path = address.removeprefix("file://").removeprefix("file:")
