@@ -45,9 +45,9 @@ def find_artifacts(target: Target, run: str) -> list[Item]:
     return artifacts
 
 
-def download_directory(place: ProjectPaths, run: str) -> Path:
+def download_directory(paths: ProjectPaths, run: str) -> Path:
     """The default directory for fetched artifacts, apart from that of local runs."""
-    return place.build / "artifacts" / (run or CURRENT)
+    return paths.build / "artifacts" / (run or CURRENT)
 
 
 def download_artifacts(target: Target, run: str, directory: Path) -> None:

@@ -17,26 +17,26 @@ DIRECTORY = "files"
 MOST_NAMES = 5  # in a note
 
 
-def compare_files(target: Target, place: ProjectPaths) -> UploadPlan:
+def compare_files(target: Target, paths: ProjectPaths) -> UploadPlan:
     """The local files against those stored."""
-    local, notes = _list_local_files(place)
+    local, notes = _list_local_files(paths)
     with translate_store_errors():
         return transfer.plan(target.session, local, place_below(target, s3_keys.files(target.name)))._replace(
             notes=notes
         )
 
 
-def plan_first_upload(place: ProjectPaths) -> UploadPlan:
+def plan_first_upload(paths: ProjectPaths) -> UploadPlan:
     """All local files are to be uploaded, since there is no bucket yet to compare them with."""
-    local, notes = _list_local_files(place)
+    local, notes = _list_local_files(paths)
     return UploadPlan(tuple(local), (), (), notes)
 
 
-def _list_local_files(place: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
+def _list_local_files(paths: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
     """The local files, and notes of the links that lead out of their directory."""
     notes: list[str] = []
     with translate_store_errors():
-        found = list(transfer.list_files(str(place.directory / DIRECTORY), notes.append))
+        found = list(transfer.list_files(str(paths.directory / DIRECTORY), notes.append))
     return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
 
 
@@ -56,9 +56,9 @@ def plan_files_push(
     return (UploadFiles(target.bucket, prefix, plan.send, notes),)
 
 
-def no_upload_note(plan: UploadPlan, place: ProjectPaths) -> str:
+def no_upload_note(plan: UploadPlan, paths: ProjectPaths) -> str:
     if not plan.same:
-        return f"no files: projects/{place.name}/{DIRECTORY}/ does not exist or is empty"
+        return f"no files: projects/{paths.name}/{DIRECTORY}/ does not exist or is empty"
     return f"{len(plan.same)} file{'s' if len(plan.same) > 1 else ''} up to date"
 
 

@@ -78,13 +78,13 @@ class HistoryQuery:
         )
 
 
-def local_history(place: ProjectPaths, say: Say) -> HistorySource:
+def local_history(paths: ProjectPaths, say: Say) -> HistorySource:
     """The runs on this machine; where there is no index yet, the last one by its record."""
-    where = f"projects/{place.name}/.artifacts/{DIRECTORY}/"
-    directory = place.directory / ".artifacts" / DIRECTORY
+    where = f"projects/{paths.name}/.artifacts/{DIRECTORY}/"
+    directory = paths.directory / ".artifacts" / DIRECTORY
     days = tuple(path.name.removesuffix(SUFFIX) for path in directory.glob(f"*{SUFFIX}"))
     if not days:
-        return _history_of_last_run(place, say)
+        return _history_of_last_run(paths, say)
 
     def read(day: str) -> bytes:
         try:
@@ -96,16 +96,16 @@ def local_history(place: ProjectPaths, say: Say) -> HistorySource:
     return HistorySource(_newest_days_first(days), lambda some: map(read, some), None, where, say)
 
 
-def _history_of_last_run(place: ProjectPaths, say: Say) -> HistorySource:
+def _history_of_last_run(paths: ProjectPaths, say: Say) -> HistorySource:
     try:
-        content = containment.read_file(str(place.directory / ".artifacts/run.json"))
+        content = containment.read_file(str(paths.directory / ".artifacts/run.json"))
         record, problem = damage.parse(content, damage.RECORD)
     except FileNotFoundError:
         return HistorySource((), lambda _: [])
     except OSError as error:
         record, problem = None, str(error.strerror)
     if record is None:
-        say(f"note: projects/{place.name}/.artifacts/run.json: this record cannot be read ({problem}): skipped")
+        say(f"note: projects/{paths.name}/.artifacts/run.json: this record cannot be read ({problem}): skipped")
         return HistorySource((), lambda _: [])
     line = index.index_line(record)
     return HistorySource((index.start_day(record),), lambda _: [line], None, "", say)
@@ -241,19 +241,19 @@ def newest_run(source: HistorySource, environment: str | None, options: str) -> 
     return str(runs[0]["run_id"])
 
 
-def local_run(place: ProjectPaths, run: str) -> RecordedRun:
+def local_run(paths: ProjectPaths, run: str) -> RecordedRun:
     """A local run; those before the last one have a record, but no log."""
-    artifacts = place.directory / ".artifacts"
+    artifacts = paths.directory / ".artifacts"
     own = artifacts / "runs" / check_run_id(run)
     for directory in (artifacts, own):
         record, problem = _parse_record(_read_file(directory / RECORD))
         if record and record["run_id"] == run:
             return RecordedRun(record, _end_of_log(_read_file(directory / LOG)))
         if problem and directory == own:
-            where = f"projects/{place.name}/.artifacts/runs/{run}/{RECORD}"
+            where = f"projects/{paths.name}/.artifacts/runs/{run}/{RECORD}"
             remove = f"rm -r {shlex.quote(os.path.relpath(own))}"
-            raise _damaged_record(where, problem, remove, f"--project {place.name}")
-    raise _no_such_run(run, f"projects/{place.name}/.artifacts", f"invoke history --project {place.name}")
+            raise _damaged_record(where, problem, remove, f"--project {paths.name}")
+    raise _no_such_run(run, f"projects/{paths.name}/.artifacts", f"invoke history --project {paths.name}")
 
 
 def _read_file(path: Path) -> bytes | None:
@@ -313,12 +313,12 @@ def format_run(run: RecordedRun, lines: int) -> str:
     return f"{facts}\n{stages}\n{head} of its log:\n" + "".join(f"{line}\n" for line in last)
 
 
-def command_after_run(run: RecordedRun, place: ProjectPaths, options: str, *, remote: bool) -> str:
+def command_after_run(run: RecordedRun, paths: ProjectPaths, options: str, *, remote: bool) -> str:
     """The next command: get the artifacts of the run."""
     name = run.record["run_id"]
     if remote:
         return f"invoke artifacts.get --run {shlex.quote(safe_name(name))} {options.removeprefix('--remote ')}"
-    artifacts = place.directory / ".artifacts"
+    artifacts = paths.directory / ".artifacts"
     record, _ = _parse_record(_read_file(artifacts / RECORD))
     last = record is not None and record["run_id"] == name
     return f"ls {shlex.quote(os.path.relpath(artifacts if last else artifacts / 'runs' / name))}"

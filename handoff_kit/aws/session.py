@@ -41,7 +41,7 @@ def describe_location(session: Session) -> str:
 
 
 def target_from_project(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     environment: str,
     environ: Mapping[str, str],
     say: Say,
@@ -54,9 +54,9 @@ def target_from_project(
     The bucket is the one the project is deployed with. Before it is deployed S3_BUCKET_NAME decides, then `own`, the
     bucket that the project file names. Without `bucket` nothing is called.
     """
-    named = resource_names.named_bucket(environ, own, place.shown)
+    named = resource_names.named_bucket(environ, own, paths.display_path)
     session = open_session(environ, say)
-    target = target_by_name(place, environment, environ, session, "")
+    target = target_by_name(paths, environment, environ, session, "")
     if not bucket:
         return target
     used = deployed_bucket(describe_existing(session, target.name), target)
@@ -70,12 +70,12 @@ def target_from_project(
 
 
 def target_by_name(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], session: Session, bucket: str
+    paths: ProjectPaths, environment: str, environ: Mapping[str, str], session: Session, bucket: str
 ) -> Target:
     """The place of a local project by its names; nothing is called."""
-    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(place.name, environment)
+    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(paths.name, environment)
     flag = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
-    return Target(place.name, environment, name, bucket, f"--project {place.name}{flag}", session)
+    return Target(paths.name, environment, name, bucket, f"--project {paths.name}{flag}", session)
 
 
 def deployed_bucket(stack: StackDescription | None, target: Target) -> str:

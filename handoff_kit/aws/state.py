@@ -97,9 +97,9 @@ def require_version(target: Target, version: str) -> str:
     )
 
 
-def draft_path(place: ProjectPaths) -> Path:
+def draft_path(paths: ProjectPaths) -> Path:
     """The file in which a state is edited; it remains where the state cannot be stored."""
-    return place.build / "state.edited"
+    return paths.build / "state.edited"
 
 
 def text_to_edit(state: State | None) -> bytes:

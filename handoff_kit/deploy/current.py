@@ -1,4 +1,4 @@
-"""The deployed state of a project, read before anything is planned: a few calls that change nothing."""
+"""The current state of a project in AWS, read before planning; changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from handoff_runtime.aws.transfer import UploadPlan
 
 @dataclass(frozen=True)
 class CurrentState:
-    """What the plan depends on; `move` is the data to copy from another bucket, if the project moves."""
+    """What a plan depends on; `move` is the data to copy if the project moves from another bucket."""
 
     account: str
     region: str
@@ -43,6 +43,6 @@ def read_current(desired: DesiredProject, target: Target, account: str, deployed
         target.session.region,
         image is not None,
         find_replaceable_params(target),
-        files.compare_files(target, desired.place) if has_bucket else files.plan_first_upload(desired.place),
+        files.compare_files(target, desired.paths) if has_bucket else files.plan_first_upload(desired.paths),
         plan_move(target, deployed_bucket, bucket_exists=has_bucket) if moves else None,
     )

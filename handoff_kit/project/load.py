@@ -25,7 +25,7 @@ def load_projects(projects: Iterable[ProjectPaths]) -> dict[str, Project]:
     problems: list[Problem] = []
     for paths in projects:
         try:
-            loaded[paths.name] = load_project(paths.file, paths.shown)
+            loaded[paths.name] = load_project(paths.file, paths.display_path)
         except ProjectFileError as error:  # noqa: PERF203  # the other files are read too
             problems += error.problems
     if problems:

@@ -50,7 +50,7 @@ def stack_name_problems(stack: str, environment: str, project: Project) -> tuple
 def check_names(paths: ProjectPaths, environment: str, project: Project, known: Iterable[str] = ()) -> None:
     """Raise ProjectFileError with every problem of the names."""
     if problems := name_problems(paths.name, environment, project, known):
-        raise ProjectFileError([Problem(paths.shown, 0, 0, message, hint) for message, hint in problems])
+        raise ProjectFileError([Problem(paths.display_path, 0, 0, message, hint) for message, hint in problems])
 
 
 def _limits(stack: str, environment: str, project: Project) -> Iterator[tuple[str, str, int]]:

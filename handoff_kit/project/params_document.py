@@ -70,7 +70,7 @@ def item_names(document: Mapping[str, Any]) -> frozenset[str]:
 
 def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any]:
     """The params document of a project, read from its directory."""
-    return params_document(paths, load_project(paths.file, paths.shown), environment)
+    return params_document(paths, load_project(paths.file, paths.display_path), environment)
 
 
 def params_document(paths: ProjectPaths, project: Project, environment: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def unguarded_pipes(paths: ProjectPaths, project: Project, environ: Mapping[str,
                 pipes.setdefault(index, offset + operator.find("|"))
     if not pipes or has_pipefail(environ):
         return
-    source = read_yaml(paths.file, paths.shown)
+    source = read_yaml(paths.file, paths.display_path)
     for index, offset in pipes.items():
         message = (
             "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"

@@ -1,8 +1,9 @@
 """Runs of a project.
 
-local_run.py        run-local: with local files, in a container of the image, or with the data in AWS
-runtime_process.py  handoff_runtime as a process, and what it reports
-container.py        the same in docker or podman
-fargate_run.py      run: a task on Fargate, with its log and its result
-starters.py         new: a project from handoff_kit/starters/; gitignore.py keeps its private files out of git
+local_run.py        a run on this machine: planned, previewed, executed, summarized
+runtime_process.py  the runtime as a child process
+container.py        the container of a run: its command line, mounts, removal
+fargate_run.py      runs and stops tasks on Fargate
+starters.py         the files of a new project
+gitignore.py        .gitignore, and notes on private files that git tracks
 """

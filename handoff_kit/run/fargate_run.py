@@ -52,12 +52,12 @@ class RunFlags:
     no_state: bool = False
 
 
-def validate_options(place: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
+def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    files = documents.params_document(place, loaded, environment)["files"]
+    files = documents.params_document(paths, loaded, environment)["files"]
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
-    check_data(words.data, place.name, config)
-    envs = parse_env(words.envs, place.name, config, loaded.envs)
+    check_data(words.data, paths.name, config)
+    envs = parse_env(words.envs, paths.name, config, loaded.envs)
     own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
     return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
 

@@ -118,16 +118,16 @@ def test_notes(team: Team, root: str, own: str | None, tracked: Sequence[str], e
     (team.root / ".gitignore").write_text(root)
     if tracked:
         track(team, *tracked)
-    assert gitignore.private_file_notes(place(team)) == expected
+    assert gitignore.private_file_notes(paths(team)) == expected
 
 
-def place(team: Team) -> ProjectPaths:
+def paths(team: Team) -> ProjectPaths:
     return ProjectPaths("shop", team.root)
 
 
 def test_without_a_repository_nothing_is_said(team: Team) -> None:
     team.project("shop", PROJECT, SECRETS)
-    assert gitignore.private_file_notes(place(team)) == ()
+    assert gitignore.private_file_notes(paths(team)) == ()
 
 
 def test_without_git_nothing_is_said(team: Team, tmp_path: Path) -> None:
@@ -143,6 +143,6 @@ def test_a_link_in_the_place_of_the_config_is_no_config(team: Team, tmp_path: Pa
     directory = team.project("shop", PROJECT, {".gitignore": "/.env\n/.artifacts\n"})
     (tmp_path / "secrets").mkdir()
     (directory / ".local").symlink_to(tmp_path / "secrets")
-    assert len(gitignore.private_file_notes(place(team))) == 1
+    assert len(gitignore.private_file_notes(paths(team))) == 1
     (directory / ".gitignore").write_text(gitignore.GITIGNORE)
-    assert gitignore.private_file_notes(place(team)) == ()
+    assert gitignore.private_file_notes(paths(team)) == ()

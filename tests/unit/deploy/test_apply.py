@@ -57,7 +57,7 @@ def names(directory: Path) -> list[str]:
 
 
 def python(code: str, cwd: Path, *telling: str) -> RunCommand:
-    return RunCommand((sys.executable, "-c", code), cwd, "try it", telling=telling)
+    return RunCommand((sys.executable, "-c", code), cwd, "try it", causes=telling)
 
 
 def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_what_a_program_says_tells_where_why_and_what_to_do(tmp_path: Path) -> N
         (sys.executable, "-c", code),
         tmp_path,
         "build it",
-        telling=("not there", "no (space)", "step"),
+        causes=("not there", "no (space)", "step"),
         where=(r"step \d+ of (\w+)", r"step \d+"),
         hints=(("not there", "never"), ("space", "make room")),
     )

@@ -162,7 +162,7 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
     task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
     assert task == DeployStack(
         name="handoff-dev-rates",
-        file=desired.place.build / "task.yml",
+        file=desired.paths.build / "task.yml",
         template=desired.task_template,
         parameters={
             "Image": ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates"),
@@ -180,7 +180,7 @@ def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredPr
     steps = plan_project(desired, current(desired, pushed=False), build(), stack_of(desired))
     login = next(step for step in steps if isinstance(step, RunCommand) and "login" in step.argv)
     assert login.argv == ("docker", "login", "--username", "AWS", "--password-stdin", ECR)
-    assert login.given == "a-password-of-nobody"
+    assert login.stdin == "a-password-of-nobody"
     assert "a-password-of-nobody" not in repr((steps, build()))
 
 

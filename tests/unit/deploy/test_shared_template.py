@@ -338,7 +338,7 @@ def test_more_rules_than_a_bucket_takes(tmp_path: Path) -> None:
         templates.render_shared_template(root, "dev")
     assert str(caught.value) == (
         "error: projects: found 250 projects, whose bucket needs 1,002 lifecycle rules, expected at most 1,000\n"
-        "hint: move some to another checkout, with an --environment and so a bucket of its own"
+        "hint: move some to another checkout with its own --environment, which has its own bucket"
     )
 
 

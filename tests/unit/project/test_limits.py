@@ -118,9 +118,9 @@ def test_projects_that_stay_apart(other: str) -> None:
 
 
 def test_all_are_refused_at_once(tmp_path: Path) -> None:
-    place = ProjectPaths(LONG, tmp_path)
+    paths = ProjectPaths(LONG, tmp_path)
     with pytest.raises(ProjectFileError) as caught:
-        limits.check_names(place, LONGEST_ENVIRONMENT, _project(SCHEDULES), (LONG, LONG.upper()))
+        limits.check_names(paths, LONGEST_ENVIRONMENT, _project(SCHEDULES), (LONG, LONG.upper()))
     lines = str(caught.value).splitlines()
     assert (caught.value.exit_code, [line.partition(": ")[0] for line in lines]) == (
         2,
