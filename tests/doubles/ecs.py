@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from doubles.http_server import Handler, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,44 +178,17 @@ class Ecs:
         return 400, NOT_FOUND
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     ecs: Ecs
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-    def do_POST(self) -> None:
+    def answer_request(self) -> None:
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        status, told = self.ecs.answer(operation, json.loads(body))
-        content = json.dumps(told).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-@contextmanager
-def serve() -> Iterator[Ecs]:
-    """Start one; it ends with the block."""
-    handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    made = handler.ecs = Ecs(f"http://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        self.send_json(*self.ecs.answer(operation, json.loads(self.read_body())))
 
 
 @pytest.fixture
 def ecs() -> Iterator[Ecs]:
     """An ECS without tasks."""
-    with serve() as made:
+    made = Ecs("")
+    with serve(_Handler, ecs=made) as made.url:
         yield made
