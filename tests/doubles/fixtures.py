@@ -29,13 +29,14 @@ from doubles.localstack import fargate, localstack, tenant
 from doubles.moto_bucket import aws, cloud, proxy
 from doubles.runtime_project import Project
 from doubles.stack_fixture import stack
+from doubles.stub_project import shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [  # fixtures that lie in files of their own
-    "account", "aws", "bare", "cloud", "ecr", "ecs", "estate", "fargate", "ground", "localstack", "proxy", "sound",
-    "stack", "tenant",
+    "account", "aws", "bare", "cloud", "ecr", "ecs", "estate", "fargate", "ground", "localstack", "proxy", "shop",
+    "sound", "stack", "tenant",
 ]  # fmt: skip
 
 remember_models()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from doubles.moto_bucket import Cloud
     from doubles.runtime_project import Finished, Project, Running, StageSpec
 
+LARGE_ARTIFACT = "head -c 20000000 /dev/zero > .artifacts/large; echo 1"
+"""A stage whose artifact is uploaded in parts."""
+
 
 @dataclass(frozen=True)
 class Stack:

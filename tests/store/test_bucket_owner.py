@@ -1,6 +1,6 @@
 """Whose bucket it is: S3 refuses each call that expects another owner, and every call of ours expects one.
 
-No emulator checks owners; a proxy in front of it does, here and in every test that has an `Estate` or a `Desk`.
+No emulator checks owners; a proxy in front of it does, here and in every test that has a deployed project or the stub project `shop`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from doubles.fault_proxy import Proxy
 from doubles.moto_bucket import ENVIRONMENT
-from store.test_permissions import LARGE
-from store.test_remote_tasks import Desk, desk
+from doubles.stack_fixture import LARGE_ARTIFACT
 
 from handoff_runtime.aws import session
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 
     from doubles.moto_bucket import Cloud
     from doubles.stack_fixture import Stack
-
-__all__ = ["desk"]
+    from doubles.stub_project import MotoProject
 
 OURS, THEIRS = "123456789012", "210987654321"
 OWNER = "S3_BUCKET_OWNER"
@@ -59,7 +57,7 @@ def test_every_operation_that_can_expect_an_owner_does(cloud: Cloud) -> None:
 def test_a_run_in_a_container_expects_the_account_of_its_stack(stack: Stack) -> None:
     """From the first read to the last part of an upload, one that breaks off too; STS is not called for it."""
     stack.put(".env/files/a.csv", b"1\n")
-    stack.push(LARGE, state="singer")
+    stack.push(LARGE_ARTIFACT, state="singer")
     with Proxy.to(stack.cloud.endpoint, OURS) as proxy:
         environ = {"AWS_ENDPOINT_URL": proxy.url, OWNER: OURS}
         assert [stack.run(env=environ).exit for _ in range(2)] == [0, 0]
@@ -100,26 +98,28 @@ READS = [
 
 
 @pytest.mark.parametrize("words", READS)
-def test_a_task_leaves_the_bucket_of_another_account_alone(desk: Desk, theirs: Proxy, words: tuple[str, ...]) -> None:
-    desk.put(".artifacts/state", "1\n")
-    desk.invoke("params.push")
-    before = desk.stored()
-    told = desk.invoke(*words, AWS_ENDPOINT_URL=theirs.url)
-    assert (told.exit != 0, desk.stored()) == (True, before)
+def test_a_task_leaves_the_bucket_of_another_account_alone(
+    shop: MotoProject, theirs: Proxy, words: tuple[str, ...]
+) -> None:
+    shop.put(".artifacts/state", "1\n")
+    shop.invoke("params.push")
+    before = shop.stored()
+    told = shop.invoke(*words, AWS_ENDPOINT_URL=theirs.url)
+    assert (told.exit != 0, shop.stored()) == (True, before)
     assert f"and bucket BUCKET to belong to account {OURS}" in told.stderr
     assert "or on purpose S3_BUCKET_OWNER=(its account)" in told.stderr
 
 
 @pytest.mark.parametrize("words", READS[::3])
-def test_a_bucket_of_another_account_on_purpose(desk: Desk, theirs: Proxy, words: tuple[str, ...]) -> None:
-    desk.put(".artifacts/state", "1\n")
-    desk.invoke("params.push")
-    told = desk.invoke(*words, AWS_ENDPOINT_URL=theirs.url, **{OWNER: THEIRS})
+def test_a_bucket_of_another_account_on_purpose(shop: MotoProject, theirs: Proxy, words: tuple[str, ...]) -> None:
+    shop.put(".artifacts/state", "1\n")
+    shop.invoke("params.push")
+    told = shop.invoke(*words, AWS_ENDPOINT_URL=theirs.url, **{OWNER: THEIRS})
     assert told.exit == 0, told.stderr
 
 
-def test_an_owner_that_is_no_account(desk: Desk) -> None:
-    told = desk.invoke("state.show", **{OWNER: "me"})
+def test_an_owner_that_is_no_account(shop: MotoProject) -> None:
+    told = shop.invoke("state.show", **{OWNER: "me"})
     assert (told.exit, told.stderr) == (
         2,
         "error: S3_BUCKET_OWNER: found 'me', expected an account, twelve digits\n"

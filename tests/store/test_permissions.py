@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 import pytest
+from doubles.stack_fixture import LARGE_ARTIFACT
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parents[2]
-LARGE = "head -c 20000000 /dev/zero > .artifacts/large; echo 1"
 S3_ACTIONS = {
     "GET": "s3:GetObject",
     "HEAD": "s3:GetObject",
@@ -95,7 +95,7 @@ def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, prox
     """Runs that find nothing, that find a state and a large artifact, and one whose upload breaks off."""
     environ = {"AWS_ENDPOINT_URL": proxy.url}
     stack.put(".env/files/a.csv", b"1\n")
-    stack.push(LARGE, state="all")
+    stack.push(LARGE_ARTIFACT, state="all")
     assert stack.run("-d", '{"run_id": "one"}', env=environ).exit == 0
     assert stack.run("-d", '{"run_id": "two"}', env=environ).exit == 0
     fault = proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied", times=1)

@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.damages import DAMAGES, WHOLE
+from doubles.damages import DAMAGES, DAY, RECORD, RUN, WHOLE, line_of
 from doubles.runtime_project import PYTHON
-from runtime.test_damage import DAY, RECORD, RUN, line_of
 
 from handoff_kit.aws.history import HistoryQuery, format_run, list_runs, runs_table, stored_history, stored_run
 from handoff_kit.aws.state import lock_holder
