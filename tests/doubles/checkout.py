@@ -1,4 +1,4 @@
-"""A small harness: a checkout of a team in a directory of its own, `invoke` run in it, what it said and left."""
+"""A checkout in a directory: tasks.py, templates and projects, and `invoke` run in it."""
 
 from __future__ import annotations
 

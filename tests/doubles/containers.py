@@ -1,4 +1,4 @@
-"""A small harness: real container engines, a real registry, and what lies in an image."""
+"""Container engines, a registry, and what is in an image."""
 
 from __future__ import annotations
 

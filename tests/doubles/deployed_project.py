@@ -1,4 +1,4 @@
-"""A team, its account and a proxy between them, for tests of what goes wrong on the way from one to the other."""
+"""A project that is deployed to an account of LocalStack, with a fault proxy between `invoke` and AWS."""
 
 from __future__ import annotations
 

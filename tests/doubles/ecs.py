@@ -1,4 +1,4 @@
-"""A small ECS for tests of how a task is started, watched and stopped: what becomes of each task is written beforehand."""
+"""A small ECS for tests of how a task is started, watched and stopped: the test says which states each task goes through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small HTTP proxy between boto3 and a server, which does what networks and services do on bad days."""
+"""An HTTP proxy between boto3 and a server, with the faults of networks and services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every test of a run starts from."""
+"""The fixtures that tests share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door between a container and AWS: it lets through what the role of its task may do, since LocalStack asks nobody.
+"""A proxy between a container and AWS: it refuses what the role of its task does not allow, since LocalStack does not.
 
 The session token says which task it is (fargate.py gives each its own). Known are the calls that the runtime makes and
 their like; of another service a statement is asked for with the resource `*`, or an ARN that the request holds.
@@ -158,7 +158,7 @@ class _Handler(Handler):
 
 @contextlib.contextmanager
 def serve_door(allowed: Callable[[str], list[Statement] | None]) -> Iterator[Door]:
-    """A door."""
+    """Serve one until the block ends."""
     door = Door(allowed)
     with serve(_Handler, door=door) as door.url:
         yield door

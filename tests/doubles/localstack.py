@@ -1,4 +1,4 @@
-"""AWS as far as LocalStack goes: one real server for all tests, and for each test an account of its own."""
+"""LocalStack: one server for all tests of a process, and an account for each test."""
 
 from __future__ import annotations
 

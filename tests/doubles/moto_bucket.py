@@ -1,4 +1,4 @@
-"""AWS as far as moto goes: one real server for all tests, and for each test a bucket with versions of its own."""
+"""moto: one server for all tests of a process, and a bucket with versions for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In front of moto's ECS and ECR: what moto leaves out of them is done here by whoever has registered for it.
+"""A proxy before moto's ECS and ECR: operations that moto lacks, or does otherwise, are registered here.
 
 LocalStack passes the requests on that it gets for both (localstack_ecs/gateway.py), with the account in a header.
 """
@@ -126,7 +126,7 @@ class _Handler(Handler):
 
 @contextmanager
 def serve_front(moto: str) -> Iterator[Front]:
-    """A front before a moto."""
+    """Serve one before a moto until the block ends."""
     front = Front(moto)
     with serve(_Handler, front=front) as front.url:
         yield front

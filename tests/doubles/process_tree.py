@@ -1,4 +1,4 @@
-"""Runs of the runtime in quick succession: forked from a process that has boto3 loaded, so that a start costs little.
+"""Runs of the runtime in quick succession, forked from a process that has boto3 loaded.
 
 As a script it is that process: a line of JSON in, a process id out; an empty line in, an exit code out. A process that
 has ended is a zombie until then, so that its id is no other's.

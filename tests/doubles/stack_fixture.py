@@ -1,4 +1,4 @@
-"""A stack in the cloud, and as many containers of it as are asked for: each a fresh directory with the real runtime."""
+"""A stack's bucket and parameters in moto, and containers of it: each a new directory with the runtime."""
 
 from __future__ import annotations
 

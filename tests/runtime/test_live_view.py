@@ -13,11 +13,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.checkout import Team, make_team
 from doubles.runtime_project import MARK, marked, until
 from doubles.terminal import Shown, show
 
 if TYPE_CHECKING:
+    from doubles.checkout import Team
     from pathlib import Path
 
 STEADY = """
@@ -35,11 +35,6 @@ ENDLESS = """
 ROWS = ("shell", "cat", "wc")
 HEADER = re.compile(r"^stage +state\b")
 CURSOR_UP = "\x1b[1A"
-
-
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 
 def table(lines: list[str]) -> list[list[str]]:

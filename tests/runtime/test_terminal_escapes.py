@@ -6,8 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-import pytest
-from doubles.checkout import Team, Told, make_team
+from doubles.checkout import Team, Told
 from doubles.terminal import show
 
 if TYPE_CHECKING:
@@ -21,11 +20,6 @@ NOISY = r"""
 """
 # What rich itself writes: colours, and moves for the table that is refreshed in place.
 OF_A_LIVE_VIEW = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[lh]|1A|2K)")
-
-
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 
 def test_the_live_view_passes_colours_alone(team: Team) -> None:

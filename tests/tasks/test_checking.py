@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-from doubles.checkout import Team, Told, make_team
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from doubles.checkout import Team, Told
 
 STAGES = "commands: [{command: date}]"
 SHOWN = "projects/plain/project.yml"
-
-
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 
 def test_every_fault_of_deploy_and_schedules(team: Team) -> None:

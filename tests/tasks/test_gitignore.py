@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.checkout import Team, Told, make_team
+from doubles.checkout import Team, Told
 
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.run import gitignore
@@ -23,12 +23,6 @@ ALL = (
 )
 SECRETS = {".local/tap.json": '{"password": "x"}', ".env/config/tap.json": "{}", ".artifacts/state": "{}"}
 ROTATE = "then rotate every secret in it: the history of the repository keeps it"
-
-
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    """A checkout that is no repository yet."""
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 
 def git(team: Team, *words: str) -> str:

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import ROOT, Team, make_team
+from doubles.checkout import ROOT, Team
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.takes(60)
 
 MADE = shutil.ignore_patterns("venv", ".env", ".artifacts")
-
-
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 
 def sample(team: Team, name: str) -> Path:

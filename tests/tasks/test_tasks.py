@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Team, Told, make_team
+from doubles.checkout import Team, Told
 from doubles.runtime_project import MARK, marked, until
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ SECRETIVE = f"""
       - shell: "cat; echo {SECRET} >&2"
 """
 CONFIG = {".local/tap.json": json.dumps({"password": SECRET})}
-
-
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 
 # what there is
