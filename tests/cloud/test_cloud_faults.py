@@ -1,4 +1,4 @@
-"""What goes wrong between a team and its account, each end to end: what a user reads, and that the next try mends it."""
+"""Failures on the way from a checkout to its account, end to end: what a user reads, and that the next try mends it."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ PROJECT = "commands: [{command: echo}]\nschedules: [{name: daily, rate: 1 day}]\
 
 @pytest.fixture(scope="module")
 def small(bare: Estate) -> Estate:
-    """An estate whose image is a few files: a MB of it is like no other."""
+    """A deployed project whose image is a few files: a MB of it is like no other."""
     project(bare)
     return bare
 

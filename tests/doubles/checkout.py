@@ -35,7 +35,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Team:
-    """tasks.py and projects/ as a team has them; `cache` keeps compiled modules out of the tree."""
+    """tasks.py and projects/ as users have them; `cache` keeps compiled modules out of the tree."""
 
     root: Path
     cache: Path

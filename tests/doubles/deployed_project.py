@@ -172,7 +172,7 @@ def bare(
 ) -> Iterator[Estate]:
     """One that the tests of a module share, with nothing deployed at first."""
     tenant = Tenant(localstack, ecr.next())
-    directory = tmp_path_factory.mktemp("estate")
+    directory = tmp_path_factory.mktemp("deployed")
     account = Account(tenant, fargate, ecr, docker, directory / "docker-config")
     with estate_in(directory, tmp_path_factory.getbasetemp() / "compiled", account) as made:
         yield made

@@ -3,7 +3,7 @@
 As Fargate does it, as far as the kit can tell: the image is pulled anew by the execution role's login; memory of the
 task, read-only root, init, stop timeout, user and volumes are the definition's; a volume takes content, owner and mode
 from the image only where the image declares VOLUME there, else it is root's; each line of output is an event in
-CloudWatch Logs; credentials come from an address in the environment, and are good for what the role may do (door.py). What is
+CloudWatch Logs; credentials come from an address in the environment, and are good for what the role may do (iam_proxy.py). What is
 refused is refused in the words of ECS.
 
 Not done: several containers, cpu shares, ephemeral storage, a network of its own (the container is on this machine's).

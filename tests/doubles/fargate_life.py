@@ -40,7 +40,7 @@ DEFAULT_STOP = 30
 
 @dataclass
 class Life:
-    """What a task needs to live: `endpoint` is AWS for us, `door` for the containers."""
+    """What a task needs to live: `endpoint` is AWS for us, `iam_proxy` for the containers."""
 
     front: Front
     docker: Engine | None = None

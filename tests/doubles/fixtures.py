@@ -67,7 +67,7 @@ def project(projects: Callable[[str], Project]) -> Project:
 
 @pytest.fixture
 def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    """A checkout of a team's own."""
+    """A checkout without projects."""
     return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
 
 

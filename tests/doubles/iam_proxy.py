@@ -93,7 +93,7 @@ def _in_s3(call: Call) -> Wish:
     bucket, _, key = urllib.parse.unquote(path.lstrip("/")).partition("/")
     arn, context = f"arn:aws:s3:::{bucket}", {"aws:ResourceAccount": call.scope["account"]}
     if not key:
-        action = next((told for name, told in IN_BUCKET.items() if name in asked), "s3:ListBucket")
+        action = next((action for name, action in IN_BUCKET.items() if name in asked), "s3:ListBucket")
         return Wish(action, arn, {**context, **({"s3:prefix": asked["prefix"]} if "prefix" in asked else {})})
     if "uploadId" in asked and call.method in ("GET", "DELETE"):
         action = "s3:ListMultipartUploadParts" if call.method == "GET" else "s3:AbortMultipartUpload"

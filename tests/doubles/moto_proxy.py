@@ -78,7 +78,7 @@ def _refusal(status: int, body: bytes) -> Refused:
 
 @dataclass
 class Front:
-    """The operations that are answered here, and GET paths that are."""
+    """The operations and GET paths that are answered here instead of by moto."""
 
     moto: str
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)

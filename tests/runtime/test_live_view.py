@@ -17,8 +17,9 @@ from doubles.runtime_project import MARK, marked, until
 from doubles.terminal import Shown, show
 
 if TYPE_CHECKING:
-    from doubles.checkout import Team
     from pathlib import Path
+
+    from doubles.checkout import Team
 
 STEADY = """
     commands:

@@ -347,8 +347,8 @@ def test_a_mistake_on_the_command_line(team: Team, words: list[str], message: st
     for name, text in {"plain": PLAIN, "taken": PLAIN, "venv": VENV}.items():
         team.project(name, text)
     before = team.tree()
-    told = f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
-    assert team.invoke(*words) == Told(2, "", told)
+    stderr = f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
+    assert team.invoke(*words) == Told(2, "", stderr)
     assert team.tree() == before
 
 

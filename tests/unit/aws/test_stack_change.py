@@ -349,7 +349,7 @@ def real() -> Any:
 
 @dataclass
 class Desk:
-    """Somebody who deploys, and what they were told."""
+    """Deploys and deletes the stack NAME; `said` is what is printed, `pauses` how long it waited."""
 
     cloud: Cloud
     clients: Session
