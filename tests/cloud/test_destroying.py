@@ -13,8 +13,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Told
-from doubles.moto_bucket import HURRIED, REGION, Cloud
+from doubles.checkout import InvokeResult
+from doubles.moto_bucket import HURRIED, REGION, MotoBucket
 from doubles.stub_project import ACCOUNT, MotoProject, new_name
 
 from handoff_kit import resource_names
@@ -29,7 +29,7 @@ from handoff_runtime.params import encode_params
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doubles.checkout import Team
+    from doubles.checkout import Checkout
     from doubles.fault_proxy import Proxy
 
     from handoff_runtime.aws.session import Session
@@ -174,30 +174,32 @@ def replacements(bucket: str) -> tuple[tuple[str, str], ...]:
 
 
 @pytest.fixture
-def shop(team: Team, cloud: Cloud, proxy: Proxy) -> MotoProject:
+def shop(checkout: Checkout, moto_bucket: MotoBucket, proxy: Proxy) -> MotoProject:
     proxy.owner = ACCOUNT
-    return new_project(team, cloud, proxy)
+    return new_project(checkout, moto_bucket, proxy)
 
 
-def new_project(team: Team, cloud: Cloud, proxy: Proxy) -> MotoProject:
+def new_project(checkout: Checkout, moto_bucket: MotoBucket, proxy: Proxy) -> MotoProject:
     name = new_name("shop")
-    team.project(name, PROJECT)
-    return MotoProject(team, cloud, name, {**HURRIED, "AWS_ENDPOINT_URL": proxy.url}, replacements(cloud.bucket))
+    checkout.project(name, PROJECT)
+    return MotoProject(
+        checkout, moto_bucket, name, {**HURRIED, "AWS_ENDPOINT_URL": proxy.url}, replacements(moto_bucket.bucket)
+    )
 
 
-def told(*lines: str) -> str:
+def text_of(*lines: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
 # what a person sees
 
 
-def test_the_help(team: Team) -> None:
+def test_the_help(checkout: Checkout) -> None:
     """UPDATE_GOLDENS=1 writes it anew; `--help` must not run the task."""
-    said = team.invoke("destroy", "--help")
+    said = checkout.invoke("destroy", "--help")
     if os.environ.get("UPDATE_GOLDENS"):
         GOLDEN.write_text(said.stdout, encoding="utf-8")
-    assert said == Told(0, GOLDEN.read_text(encoding="utf-8"), "")
+    assert said == InvokeResult(0, GOLDEN.read_text(encoding="utf-8"), "")
 
 
 GOES = (
@@ -214,12 +216,12 @@ def test_data_stays_unless_it_is_asked_for(shop: MotoProject) -> None:
     before = resources_of(shop)
     assert before == {**EVERYTHING, "repositories": repositories_of(shop)}
     said = shop.invoke("--dry", "destroy")
-    shown = told(*GOES, "keep:", *(f"  {line}" for line in KEEPS))
-    assert said == Told(
+    shown = text_of(*GOES, "keep:", *(f"  {line}" for line in KEEPS))
+    assert said == InvokeResult(
         0,
         "",
         shown
-        + told(
+        + text_of(
             "would delete stack handoff-ENV-shop-schedule",
             "would check that no task is running in cluster handoff-ENV",
             "would delete stack handoff-ENV-shop",
@@ -230,11 +232,11 @@ def test_data_stays_unless_it_is_asked_for(shop: MotoProject) -> None:
     )
     assert resources_of(shop) == before
     said = shop.invoke("destroy", "--yes")
-    assert said == Told(
+    assert said == InvokeResult(
         0,
         "",
         shown
-        + told(
+        + text_of(
             *("delete stack handoff-ENV-shop-schedule", "stack handoff-ENV-shop-schedule: deleted"),
             *("delete stack handoff-ENV-shop", "stack handoff-ENV-shop: deleted"),
             "delete 1 image of repository handoff-ENV-shop",
@@ -246,7 +248,7 @@ def test_data_stays_unless_it_is_asked_for(shop: MotoProject) -> None:
     )
     assert resources_of(shop) == {**before, "stacks": set(), "repositories": []}
     again = shop.invoke("destroy")  # nothing is asked where nothing goes
-    assert again.stderr == told(
+    assert again.stderr == text_of(
         f"nothing to delete: project shop in ENV {HERE}",
         "keep:",
         *(f"  {line}" for line in KEEPS),
@@ -258,7 +260,7 @@ def test_data_goes_with_all_its_versions(shop: MotoProject) -> None:
     deploy(shop)
     lines = [*GOES, *(f"  {line}" for line in KEEPS)]
     dry = shop.invoke("--dry", "destroy", "--data").stderr
-    assert dry.startswith(told(*lines))
+    assert dry.startswith(text_of(*lines))
     steps = [line.removeprefix("would ") for line in dry.splitlines() if line.startswith("would delete 4")]
     assert steps == ["delete 4 versions below s3://BUCKET/handoff-ENV-shop/"]
     said = shop.invoke("destroy", "--data", "--yes")
@@ -273,7 +275,7 @@ def test_data_goes_with_all_its_versions(shop: MotoProject) -> None:
         ],
     )
     assert resources_of(shop) == NOTHING
-    assert shop.invoke("destroy", "--data").stderr == told(
+    assert shop.invoke("destroy", "--data").stderr == text_of(
         f"nothing to delete: project shop in ENV {HERE}", "next: invoke deploy --project shop"
     )
 
@@ -291,7 +293,7 @@ def test_without_a_terminal_nobody_is_asked(shop: MotoProject) -> None:
 
 def test_a_project_whose_files_are_gone(shop: MotoProject) -> None:
     deploy(shop)
-    (shop.team.root / "projects" / shop.name / "project.yml").unlink()
+    (shop.checkout.root / "projects" / shop.name / "project.yml").unlink()
     said = shop.invoke("destroy", "--data", "--yes")
     assert said.stderr.startswith(
         "note: found no projects/shop/project.yml; using the default names of its resources\n"
@@ -301,7 +303,9 @@ def test_a_project_whose_files_are_gone(shop: MotoProject) -> None:
 
 def test_without_a_bucket_there_is_no_data(shop: MotoProject) -> None:
     said = shop.invoke("destroy", "--data", S3_BUCKET_NAME=f"none-{uuid.uuid4().hex}")
-    assert said == Told(0, "", f"nothing to delete: project shop in ENV {HERE}\nnext: invoke deploy --project shop\n")
+    assert said == InvokeResult(
+        0, "", f"nothing to delete: project shop in ENV {HERE}\nnext: invoke deploy --project shop\n"
+    )
 
 
 # what is refused
@@ -438,7 +442,7 @@ class Cut:
 def test_it_can_be_interrupted_at_every_call(shop: MotoProject, proxy: Proxy, before: bool) -> None:  # noqa: FBT001
     clients, cut_calls = shop.aws.clients(), []
     for number in range(1, 20):
-        one = new_project(shop.team, shop.aws, proxy)
+        one = new_project(shop.checkout, shop.aws, proxy)
         deploy(one)
         try:
             destroyed(one, Cut(clients, number, before=before))
@@ -490,7 +494,7 @@ def common(shop: MotoProject) -> Iterator[MotoProject]:
     """The shared stack of an environment nobody has used, its bucket, and the data of two former projects in it."""
     shop.environment = f"e{uuid.uuid4().hex[:8]}"
     bucket = resource_names.bucket(shop.environment, ACCOUNT, REGION)
-    made = Cloud(shop.aws.endpoint, bucket, shop.aws.monkeypatch, shop.aws.stack)
+    made = MotoBucket(shop.aws.endpoint, bucket, shop.aws.monkeypatch, shop.aws.stack)
     one = replace(shop, aws=made, replacements=replacements(bucket))
     s3 = made.boto("s3")
     resource = {
@@ -521,10 +525,10 @@ def test_the_shared_stack_goes_and_its_bucket_stays(common: MotoProject) -> None
         "  bucket BUCKET (2 objects, 5 versions, N bytes, 1 unfinished uploads)",
         "  parameter handoff-ENV-shop__params",
     )
-    assert said == Told(
+    assert said == InvokeResult(
         0,
         "",
-        told(
+        text_of(
             *("delete:", "  stack handoff-ENV", "keep:", *kept),
             *("delete stack handoff-ENV", "stack handoff-ENV: deleted"),
             *("verified, only this is kept:", *kept, "next: invoke deploy --project NAME"),
@@ -555,7 +559,7 @@ def test_with_its_data_the_bucket_goes_too(common: MotoProject) -> None:
         ],
     )
     assert (shared_stacks(common), buckets(common), parameters_of(common)) == ([], [], [])
-    assert common.invoke("destroy", "--shared", "--data", project="").stderr == told(
+    assert common.invoke("destroy", "--shared", "--data", project="").stderr == text_of(
         "nothing to delete: shared by environment ENV", "next: invoke deploy --project NAME"
     )
 
@@ -595,7 +599,7 @@ def test_projects_that_are_deployed_keep_what_they_share(common: MotoProject) ->
         stack = f"{resource_names.shared_stack(common.environment)}-{name}"
         create_stack_of(common, stack, {"Q": {"Type": "AWS::SQS::Queue"}}, project=name)
     said = common.invoke("destroy", "--shared", "--data", "--yes", project="")
-    assert said == Told(
+    assert said == InvokeResult(
         1,
         "",
         "error: destroy --shared: found stacks of 2 projects in environment ENV (a, b), expected none\n"

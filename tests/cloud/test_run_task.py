@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Told
+from doubles.checkout import InvokeResult
 from doubles.ecs import ACCOUNT, CLUSTER, Ecs, Life, NoTask, Refused
 from doubles.fault_proxy import Proxy
 from doubles.moto_bucket import HURRIED
@@ -32,8 +32,8 @@ from handoff_kit.errors import AWSError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doubles.checkout import Team
-    from doubles.moto_bucket import Cloud
+    from doubles.checkout import Checkout
+    from doubles.moto_bucket import MotoBucket
     from doubles.terminal import Shown
 
 pytestmark = pytest.mark.takes(220)
@@ -85,24 +85,24 @@ def write_log(shop: MotoProject, task: str, *messages: str, stage: str = "handof
 
 
 @pytest.fixture
-def shop(team: Team, cloud: Cloud, ecs: Ecs) -> MotoProject:
+def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
     """A project with stub stacks, whose ECS is `ecs`."""
     name = new_name()
-    team.project(name, PROJECT, CONFIG)
+    checkout.project(name, PROJECT, CONFIG)
     env = {"AWS_ENDPOINT_URL_ECS": ecs.url, "TZ": "UTC", **HURRIED}
     replacements = ((FIRST, "TASK"), (r"\d\d:\d\d:\d\d", "CLOCK"), (r"after \d+ s", "after N s"))
-    created = MotoProject(team, cloud, name, env, replacements)
+    created = MotoProject(checkout, moto_bucket, name, env, replacements)
     deploy(created)
     return created
 
 
 @pytest.mark.parametrize("task", ["run", "stop", "logs"])
-def test_the_help_of(team: Team, task: str) -> None:
+def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew; `--help` must not run the task."""
-    told = team.invoke(task, "--help")
+    result = checkout.invoke(task, "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        (GOLDEN / f"{task}.txt").write_text(told.stdout, encoding="utf-8")
-    assert told == Told(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
+        (GOLDEN / f"{task}.txt").write_text(result.stdout, encoding="utf-8")
+    assert result == InvokeResult(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
 
 
 # a run
@@ -110,7 +110,7 @@ def test_the_help_of(team: Team, task: str) -> None:
 
 def test_a_run_is_watched_to_its_end(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(Life(then=lambda task: write_log(shop, task, DONE)))
-    assert shop.invoke("run", "--var", "base=JPY", "--env", "LEVEL=debug", "--memory", "1GB") == Told(
+    assert shop.invoke("run", "--var", "base=JPY", "--env", "LEVEL=debug", "--memory", "1GB") == InvokeResult(
         0,
         "",
         """\
@@ -162,7 +162,7 @@ next: invoke artifacts.get --project shop
 
 def test_dry_tells_the_same_and_starts_nothing(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(Life())
-    assert shop.invoke("--dry", "run", "--command", "show_commands") == Told(
+    assert shop.invoke("--dry", "run", "--command", "show_commands") == InvokeResult(
         0,
         "",
         """\
@@ -176,9 +176,9 @@ nothing was done: --dry
 def test_a_failed_run_ends_with_the_exit_code_of_its_container(shop: MotoProject, ecs: Ecs) -> None:
     words = "failed after 1.0 s: stage cat ended with exit 3"
     ecs.will(Life(code=3, then=lambda task: write_log(shop, task, "run X of shop: echo | cat", words)))
-    told = shop.invoke("run")
-    assert (told.exit, told.stdout) == (3, "")
-    assert told.stderr.endswith(
+    result = shop.invoke("run")
+    assert (result.exit, result.stdout) == (3, "")
+    assert result.stderr.endswith(
         f"""\
 CLOCK handoff | run X of shop: echo | cat
 CLOCK handoff | {words}
@@ -195,8 +195,8 @@ def test_lines_that_arrive_after_the_end_are_shown(shop: MotoProject, ecs: Ecs) 
         threading.Timer(3, lambda: write_log(shop, task, DONE)).start()
 
     ecs.will(Life(then=late))
-    told = shop.invoke("run")
-    assert told.stderr.endswith(
+    result = shop.invoke("run")
+    assert result.stderr.endswith(
         """\
 STOPPED after N s
 CLOCK echo    | not the last
@@ -209,9 +209,9 @@ next: invoke artifacts.get --project shop
 
 def test_killed_for_memory_names_the_next_size(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(Life(code=137, container="OutOfMemoryError: Container killed due to memory usage"))
-    told = shop.invoke("run")
-    assert told.exit == 137
-    assert told.stderr.endswith(
+    result = shop.invoke("run")
+    assert result.exit == 137
+    assert result.stderr.endswith(
         """\
 task TASK ran out of memory: it needed more than its 512 MiB (exit 137)
 hint: for one run: invoke run --project shop --cpu 256 --memory 1024; for all: projects/shop/project.yml, deploy: \
@@ -229,10 +229,10 @@ NO_IMAGE = Life(("PENDING", "STOPPED"), None, "TaskFailedToStart", "CannotPullCo
 
 def test_a_task_that_fails_to_start_is_started_again(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(NOT_STARTED, NOT_STARTED, Life(then=lambda task: write_log(shop, task, DONE)))
-    told = shop.invoke("run")
+    result = shop.invoke("run")
     reason = "never started: it got no address in its subnet: Timeout waiting for network interface provisioning"
-    assert (told.exit, len(ecs.tasks)) == (0, 3)
-    assert [line for line in told.stderr.splitlines() if "start" in line][1:] == [
+    assert (result.exit, len(ecs.tasks)) == (0, 3)
+    assert [line for line in result.stderr.splitlines() if "start" in line][1:] == [
         "started task TASK",
         reason,
         "starting it again (2 of 3)",
@@ -246,9 +246,9 @@ def test_a_task_that_fails_to_start_is_started_again(shop: MotoProject, ecs: Ecs
 
 def test_a_task_that_never_starts_is_given_up(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(NOT_STARTED)
-    told = shop.invoke("run")
-    assert (told.exit, len(ecs.tasks)) == (1, 3)
-    assert told.stderr.endswith(
+    result = shop.invoke("run")
+    assert (result.exit, len(ecs.tasks)) == (1, 3)
+    assert result.stderr.endswith(
         f"""\
 task {3:032x} never started: it got no address in its subnet: Timeout waiting for network interface provisioning
 hint: try again: invoke run --project shop
@@ -259,20 +259,20 @@ next: invoke status --project shop
 
 def test_what_would_fail_again_is_not_started_again(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(NO_IMAGE)
-    told = shop.invoke("run")
-    assert (told.exit, len(ecs.tasks)) == (1, 1)
-    assert "never started: its image does not exist any more: CannotPullContainerError: x: not found" in told.stderr
+    result = shop.invoke("run")
+    assert (result.exit, len(ecs.tasks)) == (1, 1)
+    assert "never started: its image does not exist any more: CannotPullContainerError: x: not found" in result.stderr
 
 
 def test_a_run_that_has_begun_is_not_started_again(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(Life(code=143, stop="SpotInterruption", reason="Your Spot Task was interrupted."))
-    told = shop.invoke("run")
-    assert (told.exit, len(ecs.tasks)) == (143, 1)
-    assert "was interrupted: AWS took the Spot capacity back (exit 143)" in told.stderr
+    result = shop.invoke("run")
+    assert (result.exit, len(ecs.tasks)) == (143, 1)
+    assert "was interrupted: AWS took the Spot capacity back (exit 143)" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("coming", "told"),
+    ("coming", "expected"),
     [
         pytest.param(
             [Refused("InvalidParameterException", "Rate exceeded")] * 2,
@@ -305,13 +305,13 @@ def test_a_run_that_has_begun_is_not_started_again(shop: MotoProject, ecs: Ecs) 
     ],
 )
 def test_a_start_that_is_refused_for_now_is_tried_again(
-    shop: MotoProject, ecs: Ecs, coming: list[Refused | NoTask], told: list[str]
+    shop: MotoProject, ecs: Ecs, coming: list[Refused | NoTask], expected: list[str]
 ) -> None:
     ecs.will(*coming, Life(then=lambda task: write_log(shop, task, DONE)))
     found = shop.invoke("run")
     assert (found.exit, len(ecs.tasks)) == (0, 1)
     lines = [re.sub(r"(; retry)? in [0-9.]+ s$", "", line) for line in found.stderr.splitlines()]
-    assert lines[1 : 1 + len(told)] == told
+    assert lines[1 : 1 + len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -341,16 +341,16 @@ def test_a_start_that_is_refused(
     shop: MotoProject, ecs: Ecs, coming: Refused | NoTask, message: str, hint: str
 ) -> None:
     ecs.will(coming)
-    told = shop.invoke("run")
-    assert (told.exit, told.stderr.splitlines()[1:]) == (1, [f"error: {message}", f"hint: {hint}"])
+    result = shop.invoke("run")
+    assert (result.exit, result.stderr.splitlines()[1:]) == (1, [f"error: {message}", f"hint: {hint}"])
     assert ecs.calls == ["RunTask"]
 
 
 def test_no_permission_to_start(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(Refused("AccessDeniedException", "User is not authorized to perform: ecs:RunTask"))
-    told = shop.invoke("run")
-    assert told.exit == 1
-    assert "AccessDeniedException found, the permission ecs:RunTask on " in told.stderr
+    result = shop.invoke("run")
+    assert result.exit == 1
+    assert "AccessDeniedException found, the permission ecs:RunTask on " in result.stderr
 
 
 def test_an_answer_that_is_lost_starts_no_second_task(shop: MotoProject, ecs: Ecs) -> None:
@@ -358,18 +358,18 @@ def test_an_answer_that_is_lost_starts_no_second_task(shop: MotoProject, ecs: Ec
     with Proxy.to(ecs.url) as proxy:
         proxy.fault("lose", path="RunTask", times=1)
         shop.env["AWS_ENDPOINT_URL_ECS"] = proxy.url
-        told = shop.invoke("run")
-    assert (told.exit, ecs.calls.count("RunTask"), len(ecs.tasks)) == (0, 2, 1)
+        result = shop.invoke("run")
+    assert (result.exit, ecs.calls.count("RunTask"), len(ecs.tasks)) == (0, 2, 1)
 
 
 @pytest.mark.parametrize("task", ["run", "stop", "logs", "status"])
 def test_a_project_that_is_not_deployed(shop: MotoProject, task: str) -> None:
-    shop.team.project("fresh", PROJECT)
-    told = shop.team.invoke(task, "--project", "fresh", "--environment", "prod", env=shop.environ)
+    shop.checkout.project("fresh", PROJECT)
+    result = shop.checkout.invoke(task, "--project", "fresh", "--environment", "prod", env=shop.environ)
     if task == "status":
-        assert (told.exit, "handoff-prod-fresh: not deployed" in told.stdout) == (0, True)
+        assert (result.exit, "handoff-prod-fresh: not deployed" in result.stdout) == (0, True)
     else:
-        assert (told.exit, told.stderr.splitlines()[-1]) == (
+        assert (result.exit, result.stderr.splitlines()[-1]) == (
             1,
             "hint: invoke deploy --project fresh --environment prod",
         )
@@ -389,17 +389,17 @@ def test_a_project_that_is_not_deployed(shop: MotoProject, task: str) -> None:
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_started(shop: MotoProject, ecs: Ecs, words: tuple[str, ...]) -> None:
-    told = shop.invoke("run", *words)
-    assert (told.exit, told.stdout, ecs.calls) == (2, "", [])
-    assert told.stderr.splitlines()[-2].startswith("error: --")
-    assert SECRET not in told.stderr
+    result = shop.invoke("run", *words)
+    assert (result.exit, result.stdout, ecs.calls) == (2, "", [])
+    assert result.stderr.splitlines()[-2].startswith("error: --")
+    assert SECRET not in result.stderr
 
 
 def test_detached(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(Life())
-    told = shop.invoke("run", "--detach")
-    assert (told.exit, told.stdout, ecs.calls) == (0, "TASK\n", ["RunTask"])
-    assert told.stderr.splitlines()[1:] == [
+    result = shop.invoke("run", "--detach")
+    assert (result.exit, result.stdout, ecs.calls) == (0, "TASK\n", ["RunTask"])
+    assert result.stderr.splitlines()[1:] == [
         "to stop it: invoke stop --project shop --task TASK",
         "next: invoke logs --project shop --run TASK --follow",
     ]
@@ -765,8 +765,8 @@ def test_a_task_that_ran_and_has_no_exit_code(shop: MotoProject, ecs: Ecs, monke
 def test_a_forgotten_task_in_the_words_of_stop(shop: MotoProject, ecs: Ecs) -> None:
     ecs.add(Life((*RAN, "MISSING"))).looks = 9
     remember(shop, "failed", 3)
-    told = shop.invoke("stop", "--task", FIRST)
-    assert (told.exit, told.stderr) == (
+    result = shop.invoke("stop", "--task", FIRST)
+    assert (result.exit, result.stderr) == (
         0,
         f"""\
 stop task TASK (UNKNOWN)
@@ -794,14 +794,14 @@ def test_ctrl_c_before_ecs_knows_the_task_to_stop(shop: MotoProject, ecs: Ecs) -
 def test_a_task_that_is_not_listed_yet_is_stopped(shop: MotoProject, ecs: Ecs) -> None:
     """StopTask and DescribeTasks do not know it either, at first."""
     task = ecs.add(Life(("MISSING", "MISSING", "PENDING")))
-    told = shop.invoke("stop", "--task", FIRST)
-    assert (told.exit, task.stopped_by) == (0, "stopped by invoke")
-    assert "task TASK was stopped by invoke (exit 143)" in told.stderr
+    result = shop.invoke("stop", "--task", FIRST)
+    assert (result.exit, task.stopped_by) == (0, "stopped by invoke")
+    assert "task TASK was stopped by invoke (exit 143)" in result.stderr
 
 
 def test_a_task_that_has_ended_is_not_stopped(shop: MotoProject, ecs: Ecs) -> None:
     task = ecs.add(Life(("STOPPED",)))
-    assert shop.invoke("stop", "--task", FIRST) == Told(
+    assert shop.invoke("stop", "--task", FIRST) == InvokeResult(
         0, "", "task TASK has ended\nnext: invoke logs --project shop\n"
     )
     assert task.stopped_by == ""
@@ -809,10 +809,10 @@ def test_a_task_that_has_ended_is_not_stopped(shop: MotoProject, ecs: Ecs) -> No
 
 def test_a_task_that_is_listed_and_not_described_is_stopped_and_shown(shop: MotoProject, ecs: Ecs) -> None:
     task = ecs.add(Life(("MISSING", "RUNNING")))
-    assert f"{FIRST} UNKNOWN" in shop.team.invoke("status", "--project", shop.name, env=shop.environ).stdout
+    assert f"{FIRST} UNKNOWN" in shop.checkout.invoke("status", "--project", shop.name, env=shop.environ).stdout
     task.looks = 0
-    told = shop.invoke("stop")
-    assert (told.exit, task.stopped_by) == (0, "stopped by invoke")
+    result = shop.invoke("stop")
+    assert (result.exit, task.stopped_by) == (0, "stopped by invoke")
 
 
 def test_a_start_whose_answer_stays_lost(shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -868,7 +868,7 @@ def test_a_forgotten_task_is_followed_to_what_its_record_says(
 
 def test_stop_where_nothing_runs(shop: MotoProject, ecs: Ecs) -> None:
     ecs.add(Life(("STOPPED",)))
-    assert shop.invoke("stop") == Told(
+    assert shop.invoke("stop") == InvokeResult(
         0,
         "",
         """\
@@ -880,9 +880,11 @@ next: invoke logs --project shop
 
 def test_stop(shop: MotoProject, ecs: Ecs) -> None:
     task = ecs.add(FOREVER)
-    assert shop.invoke("--dry", "stop") == Told(0, "", "would stop task TASK (RUNNING)\nnothing was done: --dry\n")
+    assert shop.invoke("--dry", "stop") == InvokeResult(
+        0, "", "would stop task TASK (RUNNING)\nnothing was done: --dry\n"
+    )
     assert not task.stopped_by
-    assert shop.invoke("stop") == Told(
+    assert shop.invoke("stop") == InvokeResult(
         0,
         "",
         """\
@@ -897,7 +899,7 @@ next: invoke logs --project shop
 
 def test_several_are_not_stopped_without_being_asked_for(shop: MotoProject, ecs: Ecs) -> None:
     found = [ecs.add(FOREVER) for _ in range(2)]
-    assert shop.invoke("stop") == Told(
+    assert shop.invoke("stop") == InvokeResult(
         2,
         "",
         """\
@@ -915,8 +917,8 @@ hint: invoke stop --project shop --yes
 
 def test_a_task_that_does_not_run_is_not_stopped(shop: MotoProject, ecs: Ecs) -> None:
     ecs.add(FOREVER)
-    told = shop.invoke("stop", "--task", "nothing")
-    assert (told.exit, told.stderr) == (
+    result = shop.invoke("stop", "--task", "nothing")
+    assert (result.exit, result.stderr) == (
         2,
         "error: --task: found nothing, expected one that runs: TASK\nhint: invoke status --project shop\n",
     )
@@ -929,7 +931,7 @@ def test_the_log_of_the_newest_task(shop: MotoProject, ecs: Ecs) -> None:
     for number, words in enumerate(("old", "new")):
         write_log(shop, ecs.add(Life(("RUNNING",))).id, f"run {number}", words)
     ecs.add(NOT_STARTED)
-    assert shop.invoke("logs") == Told(
+    assert shop.invoke("logs") == InvokeResult(
         0, "CLOCK handoff | run 1\nCLOCK handoff | new\n", "next: invoke status --project shop\n"
     )
     assert shop.invoke("logs", "--lines", "1").stdout == "CLOCK handoff | new\n"
@@ -949,8 +951,8 @@ def test_the_log_of_a_run(shop: MotoProject) -> None:
         shop.invoke("logs", "--run", run).stdout
         == f"CLOCK handoff | run {run} of shop: echo | cat\nCLOCK handoff | {DONE}\n"
     )
-    told = shop.invoke("logs", "--run", "nightly")
-    assert (told.exit, told.stderr) == (
+    result = shop.invoke("logs", "--run", "nightly")
+    assert (result.exit, result.stderr) == (
         1,
         "error: run nightly: found in no stream of log group /handoff/handoff-dev-shop, expected the id of a run on Fargate\n"
         "hint: invoke history --remote --project shop\n",
@@ -980,22 +982,22 @@ def test_a_long_log_comes_in_pages(shop: MotoProject) -> None:
 
 
 def test_there_is_no_log_yet(shop: MotoProject) -> None:
-    told = shop.invoke("logs")
-    assert (told.exit, told.stderr) == (
+    result = shop.invoke("logs")
+    assert (result.exit, result.stderr) == (
         1,
         "error: log group /handoff/handoff-dev-shop: found no log, expected the log of a run\n"
         "hint: start one: invoke run --project shop; not deployed yet: invoke deploy --project shop\n",
     )
-    told = shop.invoke("logs", "--run", "f" * 32)
-    assert told.stderr.startswith("error: log group /handoff/handoff-dev-shop: found no stream run/handoff/ffff")
+    result = shop.invoke("logs", "--run", "f" * 32)
+    assert result.stderr.startswith("error: log group /handoff/handoff-dev-shop: found no stream run/handoff/ffff")
 
 
 def test_a_log_is_followed_to_the_end_of_its_task(shop: MotoProject, ecs: Ecs) -> None:
     task = ecs.add(Life(("RUNNING",)))
     write_log(shop, task.id, "first")
     threading.Timer(4, lambda: write_log(shop, task.id, DONE)).start()
-    told = shop.invoke("logs", "--follow", "--run", task.id)
-    assert told == Told(
+    result = shop.invoke("logs", "--follow", "--run", task.id)
+    assert result == InvokeResult(
         0,
         f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n",
         "following run/handoff/TASK\nnext: invoke status --project shop\n",
@@ -1012,8 +1014,8 @@ def test_a_log_is_followed_over_silence_to_what_comes_after_the_end(shop: MotoPr
         threading.Timer(6, lambda: write_log(shop, task.id, DONE)).start()
 
     threading.Timer(13, stop).start()
-    told = shop.invoke("logs", "--follow", "--run", task.id)
-    assert told.stdout == f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n"
+    result = shop.invoke("logs", "--follow", "--run", task.id)
+    assert result.stdout == f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n"
 
 
 def test_a_log_is_followed_until_ctrl_c(shop: MotoProject, ecs: Ecs) -> None:

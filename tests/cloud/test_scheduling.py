@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Told
+from doubles.checkout import InvokeResult
 from doubles.moto_bucket import REGION
 from doubles.runtime_project import until
 from doubles.stub_project import StubProject
@@ -20,8 +20,8 @@ from handoff_kit.aws.cloudformation.stack import parse_stack
 from handoff_kit.deploy.schedule_template import deployed_schedules
 
 if TYPE_CHECKING:
-    from doubles.checkout import Team
-    from doubles.localstack import Tenant
+    from doubles.checkout import Checkout
+    from doubles.localstack import AwsAccount
 
 pytestmark = pytest.mark.takes(100)
 
@@ -48,13 +48,13 @@ REPLACEMENTS = (
 )
 
 
-def write(shop: StubProject[Tenant], text: str) -> StubProject[Tenant]:
+def write(shop: StubProject[AwsAccount], text: str) -> StubProject[AwsAccount]:
     """Its project file with this text."""
-    shop.team.project(shop.name, COMMANDS + text)
+    shop.checkout.project(shop.name, COMMANDS + text)
     return shop
 
 
-def deploy(shop: StubProject[Tenant]) -> None:
+def deploy(shop: StubProject[AwsAccount]) -> None:
     """The stacks of a deployment, as far as schedules need them."""
     shared = {"Subnets": "subnet-0a1b2c3d,subnet-1a1b2c3d", "SecurityGroup": "sg-0a1b2c3d"}
     task = {"TaskDefinition": f"arn:aws:ecs:{REGION}:{shop.aws.account}:task-definition/{shop.stack}:1"}
@@ -63,7 +63,7 @@ def deploy(shop: StubProject[Tenant]) -> None:
         shop.create_stack(name, outputs, resources=topic)
 
 
-def schedules_of(shop: StubProject[Tenant]) -> list[dict[str, Any]]:
+def schedules_of(shop: StubProject[AwsAccount]) -> list[dict[str, Any]]:
     """The schedules that the deployed stack was made from."""
     client, name = shop.aws.boto("cloudformation"), f"{shop.stack}-schedule"
     try:
@@ -76,16 +76,16 @@ def schedules_of(shop: StubProject[Tenant]) -> list[dict[str, Any]]:
     return [schedule.model_dump(exclude_defaults=True) for schedule in schedules]
 
 
-def schedule_at_aws(shop: StubProject[Tenant], name: str) -> dict[str, Any]:
+def schedule_at_aws(shop: StubProject[AwsAccount], name: str) -> dict[str, Any]:
     """A schedule as EventBridge Scheduler has it."""
     schedule = shop.aws.boto("scheduler").get_schedule(Name=name, GroupName=shop.stack)
     return {key: schedule.get(key) for key in ("ScheduleExpression", "ScheduleExpressionTimezone", "State")}
 
 
 @pytest.fixture
-def shop(team: Team, tenant: Tenant) -> StubProject[Tenant]:
-    replacements = ((tenant.account, "ACCOUNT"), *REPLACEMENTS)
-    return write(StubProject(team, tenant, f"p{uuid.uuid4().hex[:8]}", replacements=replacements), FILE)
+def shop(checkout: Checkout, aws_account: AwsAccount) -> StubProject[AwsAccount]:
+    replacements = ((aws_account.account, "ACCOUNT"), *REPLACEMENTS)
+    return write(StubProject(checkout, aws_account, f"p{uuid.uuid4().hex[:8]}", replacements=replacements), FILE)
 
 
 NIGHTLY = {"name": "nightly", "cron": "30 2 * * *", "timezone": "Europe/Berlin", "data": {"base": "EUR"}}
@@ -114,35 +114,35 @@ NEW = """\
 
 
 @pytest.mark.parametrize("task", ["schedule", "schedule.list", "unschedule"])
-def test_the_help_of(team: Team, task: str) -> None:
+def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew."""
-    told = team.invoke(task, "--help")
+    result = checkout.invoke(task, "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        (GOLDEN / f"{task}.txt").write_text(told.stdout)
-    assert told == Told(0, (GOLDEN / f"{task}.txt").read_text(), "")
+        (GOLDEN / f"{task}.txt").write_text(result.stdout)
+    assert result == InvokeResult(0, (GOLDEN / f"{task}.txt").read_text(), "")
 
 
-def test_dry_tells_and_does_nothing(shop: StubProject[Tenant]) -> None:
+def test_dry_tells_and_does_nothing(shop: StubProject[AwsAccount]) -> None:
     deploy(shop)
-    before = shop.team.tree()
-    told = shop.invoke("schedule", "--dry")
+    before = shop.checkout.tree()
+    result = shop.invoke("schedule", "--dry")
     head = "would write build/NAME/schedule.yml (N bytes)\nwould create stack handoff-dev-NAME-schedule:\n"
-    assert (told.exit, told.stderr) == (0, f"{head}{NEW}{RATE}{DRY}")
-    assert told.stdout.splitlines() == [
+    assert (result.exit, result.stderr) == (0, f"{head}{NEW}{RATE}{DRY}")
+    assert result.stdout.splitlines() == [
         "SCHEDULE  NEXT                     ZONE             UTC",
         *5 * ["nightly   LOCAL  ZONE  UTC"],
     ]
-    assert (schedules_of(shop), shop.team.tree()) == ([], before)
+    assert (schedules_of(shop), shop.checkout.tree()) == ([], before)
 
 
-def test_from_nothing_to_nothing(shop: StubProject[Tenant]) -> None:
+def test_from_nothing_to_nothing(shop: StubProject[AwsAccount]) -> None:
     deploy(shop)
 
     # put in force
-    told = shop.invoke("schedule", "--yes")
+    result = shop.invoke("schedule", "--yes")
     head = f"write build/NAME/schedule.yml (N bytes)\ncreate stack handoff-dev-NAME-schedule:\n{NEW}"
     tail = f"stack handoff-dev-NAME-schedule: created in N s\n{RATE}next: invoke schedule.list --project NAME\n"
-    assert (told.exit, told.stderr[: len(head)], told.stderr[-len(tail) :]) == (0, head, tail)
+    assert (result.exit, result.stderr[: len(head)], result.stderr[-len(tail) :]) == (0, head, tail)
     assert schedules_of(shop) == [NIGHTLY, OFTEN]
     assert schedule_at_aws(shop, "nightly") == {
         "ScheduleExpression": "cron(30 2 * * ? *)",
@@ -154,9 +154,9 @@ def test_from_nothing_to_nothing(shop: StubProject[Tenant]) -> None:
     ]
 
     # nothing changed
-    told = shop.invoke("schedule", "--yes")
+    result = shop.invoke("schedule", "--yes")
     tail = f"stack handoff-dev-NAME-schedule is up to date\n{RATE}next: invoke schedule.list --project NAME\n"
-    assert (told.exit, told.stderr) == (0, tail)
+    assert (result.exit, result.stderr) == (0, tail)
 
     # one more, which leaves the others alone
     assert shop.invoke("schedule", *BY_FLAGS, "--yes").exit == 0
@@ -169,35 +169,35 @@ def test_from_nothing_to_nothing(shop: StubProject[Tenant]) -> None:
     ]  # of which LocalStack changes the stack alone
 
     # listed
-    told = shop.invoke("schedule.list")
-    assert [re.split("  +", line) for line in told.stdout.splitlines()][1:3] == [
+    result = shop.invoke("schedule.list")
+    assert [re.split("  +", line) for line in result.stdout.splitlines()][1:3] == [
         ["NAME", "dev", "nightly", "30 2 * * ? *", "Europe/Berlin", "SOON enabled"],
         ["NAME", "dev", "often", "every 15 minutes", "UTC", "within 15 minutes", "enabled"],
     ]
-    told = shop.invoke("schedule.list", "--json", "--environment", "dev")
-    assert [json.loads(line)["name"] for line in told.stdout.splitlines()] == ["nightly", "often", "weekly"]
+    result = shop.invoke("schedule.list", "--json", "--environment", "dev")
+    assert [json.loads(line)["name"] for line in result.stdout.splitlines()] == ["nightly", "often", "weekly"]
     assert shop.invoke("schedule.list", "--environment", "prod").stdout == ""
 
     # what is not in the file goes
-    told = shop.invoke("schedule", "--yes")
+    result = shop.invoke("schedule", "--yes")
     note = "note: schedule weekly is deployed, but not in projects/NAME/project.yml: it will be deleted\n"
-    assert (told.exit, told.stderr[: len(note)], schedules_of(shop)) == (0, note, [NIGHTLY, OFTEN])
+    assert (result.exit, result.stderr[: len(note)], schedules_of(shop)) == (0, note, [NIGHTLY, OFTEN])
 
     # taken away: one, and then all
     assert shop.invoke("unschedule", "--name", "often", "--yes").exit == 0
     assert schedules_of(shop) == [NIGHTLY]
-    told = shop.invoke("unschedule", "--dry")
-    assert told == Told(0, "", f"would delete stack handoff-dev-NAME-schedule\n{DRY}")
+    result = shop.invoke("unschedule", "--dry")
+    assert result == InvokeResult(0, "", f"would delete stack handoff-dev-NAME-schedule\n{DRY}")
     assert shop.invoke("unschedule", "--name", "nightly", "--yes").exit == 0
     assert schedules_of(shop) == []
     assert shop.aws.boto("scheduler").list_schedules()["Schedules"] == []
     nothing = "stack handoff-dev-NAME-schedule does not exist\nnext: invoke schedule.list --project NAME\n"
-    assert shop.invoke("unschedule", "--yes") == Told(0, "", nothing)
+    assert shop.invoke("unschedule", "--yes") == InvokeResult(0, "", nothing)
     nothing = "no schedule of project NAME is deployed\nnext: invoke schedule --project NAME\n"
-    assert shop.invoke("schedule.list") == Told(0, "", nothing)
+    assert shop.invoke("schedule.list") == InvokeResult(0, "", nothing)
 
 
-def test_what_cannot_be_run_ends_with_the_words_of_ecs(shop: StubProject[Tenant]) -> None:
+def test_what_cannot_be_run_ends_with_the_words_of_ecs(shop: StubProject[AwsAccount]) -> None:
     """Nothing of the kind is tried again: there is no such task definition."""
     deploy(shop)
     assert shop.invoke("schedule", "--yes").exit == 0
@@ -214,17 +214,17 @@ def test_what_cannot_be_run_ends_with_the_words_of_ecs(shop: StubProject[Tenant]
     assert (found["error"], "TaskDefinition not found" in found["cause"]) == ("ECS.ClientException", True)
 
 
-def test_a_time_that_is_over_may_stay(shop: StubProject[Tenant]) -> None:
+def test_a_time_that_is_over_may_stay(shop: StubProject[AwsAccount]) -> None:
     """The file need not be changed when a time has come."""
     deploy(shop)
     soon = (datetime.now(timezone.utc) + timedelta(seconds=25)).strftime("%Y-%m-%dT%H:%M:%S")
     write(shop, f"schedules: [{{name: once, at: '{soon}', data: {{a: b}}}}]\n")
     assert shop.invoke("schedule", "--yes").exit == 0
     until(lambda: datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S") > soon, "the time", 60)
-    told = shop.invoke("schedule", "--yes")
-    assert (told.exit, f"schedule once: over; {soon} does not come again\n" in told.stderr) == (0, True)
-    told = shop.invoke("schedule", "--at", soon, "--name", "other", "--yes")
-    assert (told.exit, "which never comes again" in told.stderr) == (2, True)
+    result = shop.invoke("schedule", "--yes")
+    assert (result.exit, f"schedule once: over; {soon} does not come again\n" in result.stderr) == (0, True)
+    result = shop.invoke("schedule", "--at", soon, "--name", "other", "--yes")
+    assert (result.exit, "which never comes again" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -233,13 +233,15 @@ def test_a_time_that_is_over_may_stay(shop: StubProject[Tenant]) -> None:
         pytest.param(
             FILE,
             ["schedule", "--cron", "0 24 * * *"],
-            Told(2, "", "error: --cron: found hour `24` in `0 24 * * *`, expected 0 to 23\nhint: did you mean `0`?\n"),
+            InvokeResult(
+                2, "", "error: --cron: found hour `24` in `0 24 * * *`, expected 0 to 23\nhint: did you mean `0`?\n"
+            ),
             id="a bad cron",
         ),
         pytest.param(
             FILE,
             ["schedule", "--cron", "@daily", "--timezone", "Berlin"],
-            Told(
+            InvokeResult(
                 2,
                 "",
                 "error: --timezone: found `Berlin`, expected an IANA time zone, like Europe/Berlin\n"
@@ -250,7 +252,7 @@ def test_a_time_that_is_over_may_stay(shop: StubProject[Tenant]) -> None:
         pytest.param(
             "",
             ["schedule"],
-            Told(
+            InvokeResult(
                 2,
                 "",
                 "error: projects/NAME/project.yml: found no schedules, expected at least one\n"
@@ -262,7 +264,7 @@ def test_a_time_that_is_over_may_stay(shop: StubProject[Tenant]) -> None:
         pytest.param(
             FILE,
             ["schedule", "--yes"],
-            Told(
+            InvokeResult(
                 1,
                 "",
                 f"error: stack handoff-dev-NAME: found none in account ACCOUNT, region {REGION}, expected the project deployed\n"
@@ -273,7 +275,7 @@ def test_a_time_that_is_over_may_stay(shop: StubProject[Tenant]) -> None:
         pytest.param(
             FILE,
             ["unschedule", "--name", "nightly", "--yes"],
-            Told(
+            InvokeResult(
                 1,
                 "",
                 "error: project NAME: no schedule is deployed, expected nightly\n"
@@ -283,14 +285,14 @@ def test_a_time_that_is_over_may_stay(shop: StubProject[Tenant]) -> None:
         ),
     ],
 )
-def test_refused(shop: StubProject[Tenant], text: str, words: list[str], expected: Told) -> None:
+def test_refused(shop: StubProject[AwsAccount], text: str, words: list[str], expected: InvokeResult) -> None:
     assert write(shop, text).invoke(*words) == expected
 
 
-def test_nobody_is_asked_without_a_terminal(shop: StubProject[Tenant]) -> None:
+def test_nobody_is_asked_without_a_terminal(shop: StubProject[AwsAccount]) -> None:
     deploy(shop)
-    told = shop.invoke("schedule", *BY_FLAGS)
-    assert (told.exit, told.stderr.splitlines()[-2:], schedules_of(shop)) == (
+    result = shop.invoke("schedule", *BY_FLAGS)
+    assert (result.exit, result.stderr.splitlines()[-2:], schedules_of(shop)) == (
         2,
         [
             "error: schedule: create stack handoff-dev-NAME-schedule (10 resources): needs --yes without a terminal",

@@ -40,8 +40,8 @@ from handoff_runtime.errors import HandoffError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from doubles.localstack import Tenant
-    from doubles.moto_bucket import Cloud
+    from doubles.localstack import AwsAccount
+    from doubles.moto_bucket import MotoBucket
 
     from handoff_runtime.aws.session import Session
 
@@ -70,7 +70,7 @@ QUICK = PollPolicy(shortest=0.5, longest=2, patience=60)  # a tenth of it, by HA
 class StackOperator:
     """Deploys and deletes the stack NAME in this process; `said` is what is printed, `calls` those of CloudFormation."""
 
-    tenant: Tenant
+    aws_account: AwsAccount
     clients: Session
     said: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -100,7 +100,7 @@ class StackOperator:
     @property
     def resources(self) -> dict[str, Any]:
         """The log groups, timeouts of queues, and number of topics of the account."""
-        sqs, logs, sns = (self.tenant.boto(name) for name in ("sqs", "logs", "sns"))
+        sqs, logs, sns = (self.aws_account.boto(name) for name in ("sqs", "logs", "sns"))
         queues = sqs.list_queues().get("QueueUrls", ())
         timeouts = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in queues]
         return {
@@ -112,22 +112,22 @@ class StackOperator:
     @property
     def change_sets(self) -> list[str]:
         """The names of those that are available to be executed."""
-        found = self.tenant.boto("cloudformation").list_change_sets(StackName=NAME)["Summaries"]
+        found = self.aws_account.boto("cloudformation").list_change_sets(StackName=NAME)["Summaries"]
         return [one["ChangeSetName"] for one in found if one.get("ExecutionStatus") == "AVAILABLE"]
 
 
 @pytest.fixture
-def operator(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[StackOperator]:
-    made = make_operator(tenant, monkeypatch)
+def operator(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[StackOperator]:
+    made = make_operator(aws_account, monkeypatch)
     yield made
     made.clients.close()
 
 
-def make_operator(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> StackOperator:
-    for name, value in tenant.environ.items():
+def make_operator(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> StackOperator:
+    for name, value in aws_account.environ.items():
         monkeypatch.setenv(name, value)
     said: list[str] = []
-    made = StackOperator(tenant, connections.connect(os.environ, said.append), said)
+    made = StackOperator(aws_account, connections.connect(os.environ, said.append), said)
     events = made.clients.client("cloudformation").meta.events
     events.register("before-call", lambda model, **_: made.calls.append(model.name))
     return made
@@ -186,7 +186,7 @@ def test_nothing_to_change_costs_two_calls(operator: StackOperator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         pytest.param(
             {"template": ONE.replace("!Ref Logs", "!GetAtt Logs.Arn")},
@@ -196,21 +196,23 @@ def test_nothing_to_change_costs_two_calls(operator: StackOperator) -> None:
         pytest.param({"tags": {**TAGS, "cost": "1"}}, "  + cost  tag  1", id="tag"),
     ],
 )
-def test_what_is_no_resource_is_changed_too(operator: StackOperator, changed: Mapping[str, Any], told: str) -> None:
+def test_what_is_no_resource_is_changed_too(operator: StackOperator, changed: Mapping[str, Any], expected: str) -> None:
     operator.execute(operator.step())
     operator.said.clear()
     assert operator.execute(operator.step(**changed), dry=True)
-    assert operator.said == ["would update stack handoff-dev-shop:", told]
+    assert operator.said == ["would update stack handoff-dev-shop:", expected]
     operator.execute(operator.step(**changed))
-    assert told in operator.said[2:] or "stack handoff-dev-shop is up to date" in operator.said
+    assert expected in operator.said[2:] or "stack handoff-dev-shop is up to date" in operator.said
 
 
 def test_a_long_template_goes_by_the_bucket(operator: StackOperator) -> None:
-    bucket = f"bucket-{operator.tenant.account}"
-    operator.tenant.boto("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    bucket = f"bucket-{operator.aws_account.account}"
+    operator.aws_account.boto("s3").create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     long = f"{ONE}# {'x' * 60_000}\n"
     assert operator.execute(operator.step(long, bucket=bucket))
-    (found,) = operator.tenant.boto("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    (found,) = operator.aws_account.boto("s3").list_objects_v2(Bucket=bucket)["Contents"]
     assert found["Key"].startswith(".templates/handoff-dev-shop-")
     assert (operator.stack.template, operator.resources["queues"]) == (long, ["10"])
     assert not operator.execute(operator.step(long, bucket=bucket))
@@ -311,7 +313,7 @@ def test_killed_at_any_call_it_can_be_run_again(
 def test_two_at_once_both_end_well(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     """One waits for the other, or compares again; what stands at the end is what one of them asked for."""
     operator.execute(operator.step())
-    others = [make_operator(operator.tenant, monkeypatch) for _ in range(3)]
+    others = [make_operator(operator.aws_account, monkeypatch) for _ in range(3)]
     ended: list[object] = []
 
     def deploy(number: int, other: StackOperator) -> None:
@@ -357,7 +359,7 @@ MANY = "Resources:\n" + "".join(
 )
 
 
-def on_terminal(tenant: Tenant, template: str = ONE, parameters: str = "{'Group': '/shop'}") -> Shown:
+def on_terminal(aws_account: AwsAccount, template: str = ONE, parameters: str = "{'Group': '/shop'}") -> Shown:
     """A deployment whose questions are answered by typing."""
     words = {"root": str(ROOT), "tests": str(Path(__file__).parent)}
     code = textwrap.dedent(PROGRAM).format(
@@ -369,7 +371,7 @@ def on_terminal(tenant: Tenant, template: str = ONE, parameters: str = "{'Group'
     popen |= {"stdin": slave, "stdout": slave, "stderr": slave}
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**environ, **tenant.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+        env={**environ, **aws_account.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
         **popen,
     )
     os.close(slave)
@@ -389,8 +391,10 @@ def _own_terminal() -> None:
         pytest.param(b"yes\n", "stack handoff-dev-shop: created in ", 0, [NAME], id="yes"),
     ],
 )
-def test_a_question_on_a_terminal(tenant: Tenant, typed: bytes, end: str, exit_code: int, stacks: list[str]) -> None:
-    shown = on_terminal(tenant)
+def test_a_question_on_a_terminal(
+    aws_account: AwsAccount, typed: bytes, end: str, exit_code: int, stacks: list[str]
+) -> None:
+    shown = on_terminal(aws_account)
     shown.read_until(lambda: "[y/N]" in shown.text)
     assert [line for line in shown.lines if line] == [
         "create stack handoff-dev-shop:",
@@ -402,12 +406,12 @@ def test_a_question_on_a_terminal(tenant: Tenant, typed: bytes, end: str, exit_c
     assert shown.finish() == exit_code
     last = [line for line in shown.lines if line][-1]
     assert last.startswith(end)
-    found = tenant.boto("cloudformation").describe_stacks()["Stacks"]
+    found = aws_account.boto("cloudformation").describe_stacks()["Stacks"]
     assert [one["StackName"] for one in found if one["StackStatus"] != "DELETE_COMPLETE"] == stacks
 
 
-def test_ctrl_c_leaves_cloudformation_at_work(tenant: Tenant, operator: StackOperator) -> None:
-    shown = on_terminal(tenant, MANY, "{}")
+def test_ctrl_c_leaves_cloudformation_at_work(aws_account: AwsAccount, operator: StackOperator) -> None:
+    shown = on_terminal(aws_account, MANY, "{}")
     shown.read_until(lambda: "[y/N]" in shown.text)
     shown.type(b"yes\n")
     shown.read_until(lambda: "create in progress" in shown.text)
@@ -427,7 +431,7 @@ def test_ctrl_c_leaves_cloudformation_at_work(tenant: Tenant, operator: StackOpe
 @pytest.fixture
 def proxy(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """Between the operator and CloudFormation, and at first without faults."""
-    with Proxy.to(operator.tenant.endpoint) as started:
+    with Proxy.to(operator.aws_account.endpoint) as started:
         monkeypatch.setenv("AWS_ENDPOINT_URL", started.url)
         operator.clients.close()
         operator.clients = connections.connect(os.environ, operator.said.append, pause=lambda _: None)
@@ -458,17 +462,17 @@ def test_answers_that_are_lost(operator: StackOperator, proxy: Proxy, every: int
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}'
 
 
-def test_an_image_by_its_digest(cloud: Cloud) -> None:
+def test_an_image_by_its_digest(moto_bucket: MotoBucket) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
-    assert resolve_images({"A": "x", "Image": image}, cloud.clients(), dry=True) == {
+    assert resolve_images({"A": "x", "Image": image}, moto_bucket.clients(), dry=True) == {
         "A": "x",
         "Image": "1.dkr/shop:abc (by its digest once pushed)",
     }
-    ecr = cloud.boto("ecr")
+    ecr = moto_bucket.boto("ecr")
     ecr.create_repository(repositoryName="shop")
     with pytest.raises(HandoffError, match=r"image 1\.dkr/shop:abc: not found in ECR"):
-        resolve_images({"Image": image}, cloud.clients())
+        resolve_images({"Image": image}, moto_bucket.clients())
     made = ecr.put_image(repositoryName="shop", imageManifest=MANIFEST, imageTag="abc")["image"]["imageId"][
         "imageDigest"
     ]
-    assert resolve_images({"Image": image}, cloud.clients()) == {"Image": f"1.dkr/shop@{made}"}
+    assert resolve_images({"Image": image}, moto_bucket.clients()) == {"Image": f"1.dkr/shop@{made}"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from doubles import protocols
-from doubles.checkout import Told
+from doubles.checkout import InvokeResult
 from doubles.ecs import Ecs, Life
 from doubles.moto_bucket import HURRIED
 from doubles.stub_project import MotoProject, new_name
@@ -20,9 +20,9 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as params
 
 if TYPE_CHECKING:
-    from doubles.checkout import Team
+    from doubles.checkout import Checkout
     from doubles.fault_proxy import Proxy
-    from doubles.moto_bucket import Cloud
+    from doubles.moto_bucket import MotoBucket
 
 pytestmark = pytest.mark.takes(85)
 
@@ -56,7 +56,7 @@ def stack_of(shop: MotoProject, name: str) -> str:
 
 
 def push_params(shop: MotoProject, name: str) -> None:
-    document = params.load_params_document(ProjectPaths(name, shop.team.root), shop.environment)
+    document = params.load_params_document(ProjectPaths(name, shop.checkout.root), shop.environment)
     fingerprint = describe_fingerprint(document, stack_of(shop, name))
     request = {
         "Name": f"{stack_of(shop, name)}__params",
@@ -73,30 +73,30 @@ def put_ended_run(shop: MotoProject, name: str) -> None:
 
 
 @pytest.fixture
-def shop(team: Team, cloud: Cloud) -> MotoProject:
+def shop(checkout: Checkout, moto_bucket: MotoBucket) -> MotoProject:
     """A checkout without projects, and an environment that no other test has used, since moto is shared."""
-    return MotoProject(team, cloud, "", dict(HURRIED), environment=new_name("e"))
+    return MotoProject(checkout, moto_bucket, "", dict(HURRIED), environment=new_name("e"))
 
 
-def test_the_help(team: Team) -> None:
+def test_the_help(checkout: Checkout) -> None:
     """UPDATE_GOLDENS=1 writes it anew; `--help` must not run the task."""
-    told = team.invoke("status", "--help")
+    result = checkout.invoke("status", "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        GOLDEN.write_text(told.stdout, encoding="utf-8")
-    assert told == Told(0, GOLDEN.read_text(encoding="utf-8"), "")
+        GOLDEN.write_text(result.stdout, encoding="utf-8")
+    assert result == InvokeResult(0, GOLDEN.read_text(encoding="utf-8"), "")
 
 
 def test_every_project(shop: MotoProject) -> None:
     for name in ("a", "b", "c"):
-        shop.team.project(name, PROJECT)
-    shop.team.project("broken", "commands: [{comand: 'true'}]\n")
+        shop.checkout.project(name, PROJECT)
+    shop.checkout.project("broken", "commands: [{comand: 'true'}]\n")
     deploy(shop, "a", expression="cron(0 2 1 1 ? 2090)")
     push_params(shop, "a")
     put_ended_run(shop, "a")
     push_params(shop, "b")
-    shop.team.project("b", "commands: [{command: 'false'}]\n")
-    told = shop.invoke("status")
-    assert told == Told(
+    shop.checkout.project("b", "commands: [{command: 'false'}]\n")
+    result = shop.invoke("status")
+    assert result == InvokeResult(
         0,
         """\
 PROJECT  STACK     IMAGE        PARAMS       NEXT RUN           LAST RUN              OUTCOME
@@ -121,16 +121,16 @@ next: invoke check --project broken --environment ENV
 
 
 def test_one_project(shop: MotoProject, ecs: Ecs) -> None:
-    shop.team.project("shop", PROJECT, {"files/a.csv": "1\n"})
+    shop.checkout.project("shop", PROJECT, {"files/a.csv": "1\n"})
     ecs.cluster = f"handoff-{shop.environment}"
     task = ecs.add(Life(("RUNNING",)))
-    told = shop.invoke("status", "--json", "--project", "shop")
-    here = json.loads(told.stdout)["image"]["here"]
+    result = shop.invoke("status", "--json", "--project", "shop")
+    here = json.loads(result.stdout)["image"]["here"]
     deploy(shop, "shop", here, expression="rate(1 hour)")
     push_params(shop, "shop")
     put_ended_run(shop, "shop")
-    told = shop.invoke("status", "--project", "shop", AWS_ENDPOINT_URL_ECS=ecs.url)
-    assert told == Told(
+    result = shop.invoke("status", "--project", "shop", AWS_ENDPOINT_URL_ECS=ecs.url)
+    assert result == InvokeResult(
         0,
         f"""\
 project    shop (ENV)
@@ -147,28 +147,28 @@ task       {task.id} RUNNING since 2023-11-14T22:13:22Z
 
 
 def test_a_permission_that_is_missing_is_told_and_hides_no_more_than_it_must(shop: MotoProject, proxy: Proxy) -> None:
-    shop.team.project("shop", PROJECT)
+    shop.checkout.project("shop", PROJECT)
     deploy(shop, "shop")
     put_ended_run(shop, "shop")
     proxy.fault("answer", path="DescribeParameters", status=400, code="AccessDeniedException")
     proxy.fault("answer", path=".lock", status=403, code="AccessDenied")
-    told = shop.invoke("status", AWS_ENDPOINT_URL=proxy.url)
-    assert (told.exit, told.stdout.splitlines()[1].split()) == (
+    result = shop.invoke("status", AWS_ENDPOINT_URL=proxy.url)
+    assert (result.exit, result.stdout.splitlines()[1].split()) == (
         0,
         ["shop", "deployed", "out", "of", "date", "unknown", "-", "-", "?"],
     )
-    assert "the permission ssm:DescribeParameters on " in told.stderr
-    assert "the permission s3:GetObject on " in told.stderr
+    assert "the permission ssm:DescribeParameters on " in result.stderr
+    assert "the permission s3:GetObject on " in result.stderr
 
 
 def test_an_account_that_is_not_known_hides_only_the_runs(shop: MotoProject, proxy: Proxy) -> None:
     """Without it the shared bucket has no name; each reason is printed once."""
     for name in ("a", "b", "c"):
-        shop.team.project(name, PROJECT)
+        shop.checkout.project(name, PROJECT)
     deploy(shop, "a")
     push_params(shop, "b")
     proxy.fault("answer", wants=lambda call: call.name == "sts:GetCallerIdentity", refusal=protocols.denied)
-    assert shop.invoke("status", AWS_ENDPOINT_URL=proxy.url, S3_BUCKET_NAME="") == Told(
+    assert shop.invoke("status", AWS_ENDPOINT_URL=proxy.url, S3_BUCKET_NAME="") == InvokeResult(
         0,
         """\
 PROJECT  STACK     IMAGE        PARAMS      NEXT RUN  LAST RUN  OUTCOME
@@ -187,12 +187,12 @@ next: invoke deploy --project a --environment ENV
 def test_many_projects_take_a_call_each_and_a_few(shop: MotoProject, proxy: Proxy) -> None:
     names = [f"p{number:03}" for number in range(MANY)]
     for name in names:
-        shop.team.project(name, PROJECT)
+        shop.checkout.project(name, PROJECT)
         deploy(shop, name)
         push_params(shop, name)
         put_ended_run(shop, name)
-    told = shop.invoke("status", AWS_ENDPOINT_URL=proxy.url)
-    assert {tuple(line.split()) for line in told.stdout.splitlines()[1:]} == {
+    result = shop.invoke("status", AWS_ENDPOINT_URL=proxy.url)
+    assert {tuple(line.split()) for line in result.stdout.splitlines()[1:]} == {
         (name, "deployed", "out", "of", "date", "up", "to", "date", "-", "2026-03-01T02:00:00Z", "succeeded")
         for name in names
     }

@@ -33,7 +33,7 @@ from doubles.moto_proxy import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from doubles.moto_proxy import Front, Request
+    from doubles.moto_proxy import MotoProxy, Request
 
 SECURE, PLAIN = 443, 80
 DOMAIN = f"dkr.ecr.{REGION}.amazonaws.com"
@@ -48,7 +48,7 @@ RETURNED = ("content-type", "docker-content-digest", "docker-upload-uuid", "rang
 class Registry:
     """Where it listens, and faults that tests ask for."""
 
-    front: Front
+    moto_proxy: MotoProxy
     behind: str
     accounts: list[str]
     cuts: Counter[str] = field(default_factory=Counter)
@@ -78,7 +78,7 @@ class Registry:
 
     def ask(self, account: str, operation: str, **body: Any) -> Any:
         """Ask moto's ECR, as an account."""
-        return self.front.ask(account, REGION, "ecr", f"{TARGET}.{operation}", body)
+        return self.moto_proxy.ask(account, REGION, "ecr", f"{TARGET}.{operation}", body)
 
     def image(self, account: str, name: str, reference: str) -> Any:
         """The image that ECR has by a tag or digest, or None."""
@@ -112,9 +112,9 @@ class Registry:
     def keep(self, account: str, name: str, reference: str, manifest: str, media: str, digest: str) -> None:
         """Tell moto of a manifest that was pushed; by its digest, it has no tag."""
         tag = {} if ":" in reference else {"imageTag": reference}
-        told = {"imageManifest": manifest, "imageManifestMediaType": media, "imageDigest": digest}
+        result = {"imageManifest": manifest, "imageManifestMediaType": media, "imageDigest": digest}
         with contextlib.suppress(Refused):  # it has it already
-            self.ask(account, "PutImage", repositoryName=name, **told, **tag)
+            self.ask(account, "PutImage", repositoryName=name, **result, **tag)
 
 
 class Complaint(Exception):  # noqa: N818  # an answer
@@ -197,8 +197,10 @@ class _Handler(Handler):
     def _check_repository(self) -> None:
         found = NAME.match(self.path)
         if found and not self.registry.repository(self.account, found["name"]):
-            told = f"The repository with name '{found['name']}' does not exist in the registry with id '{self.account}'"
-            raise Complaint(404, "NAME_UNKNOWN", told)
+            message = (
+                f"The repository with name '{found['name']}' does not exist in the registry with id '{self.account}'"
+            )
+            raise Complaint(404, "NAME_UNKNOWN", message)
 
     def _check_there(self, name: str, reference: str) -> None:
         if not self.registry.image(self.account, name, reference):
@@ -208,8 +210,8 @@ class _Handler(Handler):
         there = self.registry.image(self.account, name, reference)
         kept = self.registry.repository(self.account, name)["imageTagMutability"] == "IMMUTABLE"
         if kept and there and ":" not in reference and there["imageDigest"] != _digest(manifest):
-            told = f"The image tag '{reference}' already exists in the '{name}' repository"
-            raise Complaint(400, "TAG_INVALID", f"{told} and cannot be overwritten because the tag is immutable.")
+            message = f"The image tag '{reference}' already exists in the '{name}' repository"
+            raise Complaint(400, "TAG_INVALID", f"{message} and cannot be overwritten because the tag is immutable.")
 
 
 def _digest(manifest: bytes) -> str:
@@ -229,13 +231,13 @@ def find_names() -> Path | str:
 
 
 @contextlib.contextmanager
-def serve_ecr(front: Front, directory: Path, state: Path, accounts: list[str]) -> Iterator[Registry]:
+def serve_ecr(moto_proxy: MotoProxy, directory: Path, state: Path, accounts: list[str]) -> Iterator[Registry]:
     """The registry of some accounts, where docker finds it."""
     hosts = tuple(f"{account}.{DOMAIN}" for account in accounts)
     certificate = _certificate(directory)
     with serve_registry(directory) as behind:
-        registry = Registry(front, behind, accounts)
-        front.register("ecr", {"DescribeImages": registry.describe_images})
+        registry = Registry(moto_proxy, behind, accounts)
+        moto_proxy.register("ecr", {"DescribeImages": registry.describe_images})
         handler = type("Handler", (_Handler,), {"registry": registry})
         with contextlib.ExitStack() as stack:
             secure, plain = [stack.enter_context(server) for server in _listening(handler)]

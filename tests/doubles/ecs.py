@@ -154,7 +154,7 @@ class Ecs:
     def _describe(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         asked = {each.rpartition("/")[2] for each in request["tasks"]}
         found = [task for task in self.tasks if task.id in asked]
-        told = [task.described() for task in found if not task.absent]
+        result = [task.described() for task in found if not task.absent]
         missing = [{"arn": task.arn, "reason": "MISSING"} for task in found if task.state == "MISSING"]
         missing += [{"arn": each, "reason": "MISSING"} for each in asked - {task.id for task in found}]
         refused = any(task.state == "REFUSED" for task in found)
@@ -162,7 +162,7 @@ class Ecs:
             task.looks += 1
             if task.looks == len(task.life.states) and task.life.then:
                 task.life.then(task.id)
-        return (400, NOT_FOUND) if refused else (200, {"tasks": told, "failures": missing})
+        return (400, NOT_FOUND) if refused else (200, {"tasks": result, "failures": missing})
 
     def _list(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if not request["cluster"].endswith(self.cluster):

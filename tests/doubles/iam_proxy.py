@@ -103,7 +103,7 @@ def _in_s3(call: Call) -> Wish:
 
 
 @dataclass
-class Door:
+class IamProxy:
     """Whose role allows what, and where AWS is; every bucket is of the account that calls."""
 
     allowed: Callable[[str], list[Statement] | None]
@@ -130,19 +130,19 @@ class Door:
 
 
 class _Handler(Handler):
-    door: Door
+    iam_proxy: IamProxy
 
     def answer_request(self) -> None:
         received = {name.lower(): value for name, value in self.headers.items()}
         call = Call(self.command, self.path, received, self.read_body())
-        if not self.door.lets(call):
+        if not self.iam_proxy.lets(call):
             self._refuse(call)
             return
         headers = {name: value for name, value in received.items() if name not in LEFT_OUT}
-        netloc = urllib.parse.urlsplit(self.door.endpoint).netloc
+        netloc = urllib.parse.urlsplit(self.iam_proxy.endpoint).netloc
         with forward(netloc, call.method, call.path, call.body or None, headers) as answer:
             body = answer.read()
-        if answer.status == http.client.NOT_FOUND and call.scope["service"] == "s3" and not self.door.lists(call):
+        if answer.status == http.client.NOT_FOUND and call.scope["service"] == "s3" and not self.iam_proxy.lists(call):
             self._refuse(call)
             return
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
@@ -157,8 +157,8 @@ class _Handler(Handler):
 
 
 @contextlib.contextmanager
-def serve_door(allowed: Callable[[str], list[Statement] | None]) -> Iterator[Door]:
+def serve_iam_proxy(allowed: Callable[[str], list[Statement] | None]) -> Iterator[IamProxy]:
     """Serve one until the block ends."""
-    door = Door(allowed)
-    with serve(_Handler, door=door) as door.url:
-        yield door
+    iam_proxy = IamProxy(allowed)
+    with serve(_Handler, iam_proxy=iam_proxy) as iam_proxy.url:
+        yield iam_proxy

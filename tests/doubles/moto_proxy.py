@@ -77,7 +77,7 @@ def _refusal(status: int, body: bytes) -> Refused:
 
 
 @dataclass
-class Front:
+class MotoProxy:
     """The operations and GET paths that are answered here instead of by moto."""
 
     moto: str
@@ -102,16 +102,16 @@ class Front:
 
 
 class _Handler(Handler):
-    front: Front
+    moto_proxy: MotoProxy
 
     def answer_request(self) -> None:
         if self.command == "GET":
             start, _, rest = self.path.lstrip("/").partition("/")
-            page = self.front.pages.get(start)
+            page = self.moto_proxy.pages.get(start)
             self.send_json(200 if page else 404, page(rest) if page else {})
             return
         try:
-            self.send_json(200, self.front.answer(self._request(self.read_body())))
+            self.send_json(200, self.moto_proxy.answer(self._request(self.read_body())))
         except Refused as refused:
             self.send_json(refused.status, {"__type": refused.code, "message": refused.message})
 
@@ -121,12 +121,12 @@ class _Handler(Handler):
         assert scope, headers
         account = headers.get(ACCOUNT, "123456789012").partition(",")[0]  # LocalStack adds it, a proxy again
         target, given = headers["x-amz-target"], json.loads(body or b"{}")
-        return Request(self.front.moto, account, scope["region"], scope["service"], target, given, headers)
+        return Request(self.moto_proxy.moto, account, scope["region"], scope["service"], target, given, headers)
 
 
 @contextmanager
-def serve_front(moto: str) -> Iterator[Front]:
+def serve_moto_proxy(moto: str) -> Iterator[MotoProxy]:
     """Serve one before a moto until the block ends."""
-    front = Front(moto)
-    with serve(_Handler, front=front) as front.url:
-        yield front
+    moto_proxy = MotoProxy(moto)
+    with serve(_Handler, moto_proxy=moto_proxy) as moto_proxy.url:
+        yield moto_proxy

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Nursery:
+class ProcessTree:
     """One such process."""
 
     process: subprocess.Popen[str]
 
     @classmethod
     @contextmanager
-    def opened(cls) -> Iterator[Nursery]:
+    def opened(cls) -> Iterator[ProcessTree]:
         """Start it; it ends with the block."""
         command = [sys.executable, __file__]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

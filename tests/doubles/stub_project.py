@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pytest
 
-from doubles.checkout import Told
+from doubles.checkout import InvokeResult
 from doubles.fault_proxy import Proxy
-from doubles.moto_bucket import Cloud
+from doubles.moto_bucket import MotoBucket
 from doubles.terminal import show
 from handoff_kit import resource_names
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from doubles.checkout import Team
-    from doubles.localstack import Tenant
+    from doubles.checkout import Checkout
+    from doubles.localstack import AwsAccount
     from doubles.terminal import Shown
 
-AWS = TypeVar("AWS", bound="Cloud | Tenant")
+AWS = TypeVar("AWS", bound="MotoBucket | AwsAccount")
 
 ACCOUNT = "123456789012"  # of everybody in moto
 SECRET = "hunter2-secret"  # noqa: S105  # to be found in no output
@@ -53,7 +53,7 @@ class StubProject(Generic[AWS]):
     Without a name, `invoke` gets no `--project`.
     """
 
-    team: Team
+    checkout: Checkout
     aws: AWS
     name: str
     env: dict[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class StubProject(Generic[AWS]):
 
     @property
     def directory(self) -> Path:
-        return self.team.root / "projects" / self.name
+        return self.checkout.root / "projects" / self.name
 
     @property
     def stack(self) -> str:
@@ -75,22 +75,22 @@ class StubProject(Generic[AWS]):
         environment = {} if self.environment == "dev" else {"HANDOFF_ENVIRONMENT": self.environment}
         return {**kept, **environment, **self.env}
 
-    def invoke(self, *words: str, project: str | None = None, **env: str) -> Told:
+    def invoke(self, *words: str, project: str | None = None, **env: str) -> InvokeResult:
         """Run a task; its output, stable from run to run."""
-        told = self.raw(*words, project=project, **env)
-        return Told(told.exit, self.stable(told.stdout), self.stable(told.stderr))
+        result = self.raw(*words, project=project, **env)
+        return InvokeResult(result.exit, self.stable(result.stdout), self.stable(result.stderr))
 
-    def raw(self, *words: str, project: str | None = None, **env: str) -> Told:
+    def raw(self, *words: str, project: str | None = None, **env: str) -> InvokeResult:
         """Run a task; its output as it is printed."""
-        return self.team.invoke(*words, *self._options(project), env={**self.environ, **env})
+        return self.checkout.invoke(*words, *self._options(project), env={**self.environ, **env})
 
     def start(self, *words: str, **popen: Any) -> subprocess.Popen[bytes]:
         """Start a task."""
-        return self.team.start(*words, *self._options(), env=self.environ, **popen)
+        return self.checkout.start(*words, *self._options(), env=self.environ, **popen)
 
     def show(self, *words: str) -> Shown:
         """Start a task on a terminal."""
-        return show(self.team, *words, *self._options(), env=self.environ)
+        return show(self.checkout, *words, *self._options(), env=self.environ)
 
     def _options(self, project: str | None = None) -> tuple[str, ...]:
         name = self.name if project is None else project
@@ -134,15 +134,15 @@ class StubProject(Generic[AWS]):
 
     # what is stored in moto
 
-    def put(self: StubProject[Cloud], key: str, content: str) -> None:
+    def put(self: StubProject[MotoBucket], key: str, content: str) -> None:
         """Store an object below the project's prefix."""
         self.aws.put(f"{self.stack}/{key}", content.encode())
 
-    def keys(self: StubProject[Cloud]) -> list[str]:
+    def keys(self: StubProject[MotoBucket]) -> list[str]:
         """All keys, of the project's without its prefix."""
         return [key.removeprefix(f"{self.stack}/") for key in sorted(self.aws.keys())]
 
-    def stored(self: StubProject[Cloud]) -> dict[str, Any]:
+    def stored(self: StubProject[MotoBucket]) -> dict[str, Any]:
         """All versions in the bucket, and the versions of the project's parameter."""
         listed = self.aws.boto("s3").list_object_versions(Bucket=self.aws.bucket)
         both = [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]
@@ -152,7 +152,7 @@ class StubProject(Generic[AWS]):
         return {"objects": objects, "parameters": [(each["Version"], each["Value"]) for each in parameters]}
 
 
-MotoProject = StubProject[Cloud]
+MotoProject = StubProject[MotoBucket]
 
 
 def new_name(prefix: str = "shop-") -> str:
@@ -161,15 +161,15 @@ def new_name(prefix: str = "shop-") -> str:
 
 
 @pytest.fixture
-def shop(team: Team, cloud: Cloud) -> Iterator[MotoProject]:
+def shop(checkout: Checkout, moto_bucket: MotoBucket) -> Iterator[MotoProject]:
     """A project with config and files, of which nothing is stored; calls of S3 that expect no owner are refused."""
     name = new_name()
-    team.project(name, PROJECT, {**CONFIG, **FILES})
+    checkout.project(name, PROJECT, {**CONFIG, **FILES})
     replacements = (
-        (re.escape(cloud.bucket), "BUCKET"),
+        (re.escape(moto_bucket.bucket), "BUCKET"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
         (r"[0-9a-f]{8}-[0-9a-f-]{27}", "VERSION"),
         (r"(?<=\S) {2,}", "  "),
     )
-    with Proxy.to(cloud.endpoint, ACCOUNT) as proxy:
-        yield MotoProject(team, cloud, name, {"AWS_ENDPOINT_URL": proxy.url}, replacements)
+    with Proxy.to(moto_bucket.endpoint, ACCOUNT) as proxy:
+        yield MotoProject(checkout, moto_bucket, name, {"AWS_ENDPOINT_URL": proxy.url}, replacements)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from doubles import transcript
-from doubles.checkout import ROOT, Told
+from doubles.checkout import ROOT, InvokeResult
 from doubles.moto_bucket import REGION
 from doubles.stub_project import ACCOUNT, PROJECT, SECRET
 from doubles.terminal import show
@@ -24,9 +24,9 @@ from doubles.terminal import show
 from handoff_runtime import history, params
 
 if TYPE_CHECKING:
-    from doubles.checkout import Team
+    from doubles.checkout import Checkout
     from doubles.fault_proxy import Proxy
-    from doubles.moto_bucket import Cloud
+    from doubles.moto_bucket import MotoBucket
     from doubles.stub_project import MotoProject
 
 pytestmark = pytest.mark.takes(200)
@@ -53,20 +53,20 @@ DRY = "nothing was done: --dry\n"
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_help_of(team: Team, task: str) -> None:
+def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew; `--help` must not run the task."""
-    told = team.invoke(task, "--help")
+    result = checkout.invoke(task, "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        (GOLDEN / f"{task}.txt").write_text(told.stdout, encoding="utf-8")
-    assert told == Told(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
+        (GOLDEN / f"{task}.txt").write_text(result.stdout, encoding="utf-8")
+    assert result == InvokeResult(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
 
 
 def test_params_alone_is_params_make(shop: MotoProject) -> None:
     alone = shop.raw("params")
     assert alone == shop.raw("params.make")
     assert json.loads(alone.stdout)["pipeline"]["project"] == shop.name
-    told = shop.invoke("params", "--output", "p.json")
-    assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop --params p.json"
+    result = shop.invoke("params", "--output", "p.json")
+    assert result.stderr.splitlines()[-1] == "next: invoke run-local --project shop --params p.json"
 
 
 # params
@@ -81,14 +81,14 @@ def test_params_are_stored_once_and_told(shop: MotoProject) -> None:
     )
     assert (first.exit, first.stdout, [version for version, _ in stored]) == (0, "", [1])
     again = "parameter handoff-dev-shop__params is up to date (version 1)\nnext: invoke files.push --project shop\n"
-    assert shop.invoke("params.push") == Told(0, "", again)
+    assert shop.invoke("params.push") == InvokeResult(0, "", again)
     assert shop.stored()["parameters"] == stored
 
 
 def test_what_is_stored_is_the_document(shop: MotoProject) -> None:
     shop.invoke("params.push")
-    told = shop.raw("params.dump", "--reveal")
-    assert told.stdout == shop.raw("params").stdout
+    result = shop.raw("params.dump", "--reveal")
+    assert result.stdout == shop.raw("params").stdout
     assert "{{" not in shop.stored()["parameters"][0][1]
     named = [{"Key": "Name", "Values": [f"{shop.stack}__params"]}]
     found = shop.aws.boto("ssm").describe_parameters(ParameterFilters=named)["Parameters"]
@@ -97,24 +97,24 @@ def test_what_is_stored_is_the_document(shop: MotoProject) -> None:
 
 def test_a_dump_hides_every_value_of_the_config(shop: MotoProject) -> None:
     shop.invoke("params.push")
-    told = shop.invoke("params.dump")
-    assert json.loads(told.stdout)["files"] == [
+    result = shop.invoke("params.dump")
+    assert json.loads(result.stdout)["files"] == [
         {"name": "note.txt", "value": "***"},
         {"name": "tap.json", "value": '{"token": "***", "user": "***"}'},
     ]
-    assert told.stderr == "parameter handoff-dev-shop__params, version 1\nnext: invoke params.diff --project shop\n"
+    assert result.stderr == "parameter handoff-dev-shop__params, version 1\nnext: invoke params.diff --project shop\n"
 
 
 def test_a_difference_is_told_by_key(shop: MotoProject) -> None:
     shop.invoke("params.push")
     same = "no difference: version 1 of parameter handoff-dev-shop__params is up to date\n"
-    assert shop.invoke("params.diff") == Told(0, "", same)
+    assert shop.invoke("params.diff") == InvokeResult(0, "", same)
     changed = {"token": "another-secret", "user": "ann", "more": 1}
     (shop.directory / ".local/tap.json").write_text(json.dumps(changed), encoding="utf-8")
     (shop.directory / ".local/note.txt").unlink()
     (shop.directory / "project.yml").write_text("vars: {base: JPY}\nstate: singer\ncommands: [{command: cat}]\n")
-    told = shop.invoke("params.diff")
-    assert told.stdout.splitlines() == [
+    result = shop.invoke("params.diff")
+    assert result.stdout.splitlines() == [
         f"+ .local/tap.json: more  {_short('1')}",
         f"~ .local/tap.json: token  {_short(SECRET)} -> {_short('another-secret')}",
         f"~ stages  {_short(json.dumps(['echo', 'cat']))} -> {_short(json.dumps(['cat']))}",
@@ -125,7 +125,7 @@ def test_a_difference_is_told_by_key(shop: MotoProject) -> None:
         f"~ vars.base  {_short('EUR')} -> {_short('JPY')}",
         "= .local/note.txt  stored only",
     ]
-    assert told.stderr == (
+    assert result.stderr == (
         "= stored in version 1 only; a push keeps it\n"
         "- stored in version 1, + local\n"
         "next: invoke params.push --project shop\n"
@@ -140,8 +140,8 @@ def test_earlier_params_are_listed_and_shown(shop: MotoProject) -> None:
     shop.invoke("params.push")
     (shop.directory / ".local/note.txt").write_text("others\n", encoding="utf-8")
     shop.invoke("params.push")
-    told = shop.invoke("params.history")
-    assert told == Told(
+    result = shop.invoke("params.history")
+    assert result == InvokeResult(
         0,
         "VERSION  STORED  BY  TIER\n      2  TIME  N/A  standard\n      1  TIME  N/A  standard\n",
         "next: invoke params.dump --version N --project shop\n",
@@ -183,11 +183,11 @@ def _put_parameter(shop: MotoProject, value: str) -> None:
 def test_files_are_uploaded_when_they_changed(shop: MotoProject) -> None:
     after = "next: invoke files.list --project shop\n"
     both = "upload a.csv (2 bytes)\nupload deep/ü b.csv (3 bytes)\n"
-    assert shop.invoke("files.push") == Told(0, "", both + after)
+    assert shop.invoke("files.push") == InvokeResult(0, "", both + after)
     assert shop.keys() == [".env/files/a.csv", ".env/files/deep/ü b.csv"]
-    assert shop.invoke("files.push") == Told(0, "", "2 files up to date\n" + after)
+    assert shop.invoke("files.push") == InvokeResult(0, "", "2 files up to date\n" + after)
     (shop.directory / "files/a.csv").write_text("2\n", encoding="utf-8")
-    assert shop.invoke("files.push") == Told(0, "", "upload a.csv (2 bytes)\n" + after)
+    assert shop.invoke("files.push") == InvokeResult(0, "", "upload a.csv (2 bytes)\n" + after)
 
 
 def test_stored_files_that_are_gone_here_are_removed_when_asked(shop: MotoProject) -> None:
@@ -199,18 +199,18 @@ def test_stored_files_that_are_gone_here_are_removed_when_asked(shop: MotoProjec
         "1 file up to date\n"
     )
     after = "next: invoke files.list --project shop\n"
-    assert shop.invoke("files.push") == Told(0, "", kept + after)
+    assert shop.invoke("files.push") == InvokeResult(0, "", kept + after)
     removed = "delete s3://BUCKET/handoff-dev-shop/.env/files/a.csv\n"
-    assert shop.invoke("files.push", "--prune") == Told(0, "", removed + after)
+    assert shop.invoke("files.push", "--prune") == InvokeResult(0, "", removed + after)
     assert shop.keys() == [".env/files/deep/ü b.csv"]
 
 
 def test_files_are_listed(shop: MotoProject) -> None:
     none = "no files of project shop in bucket BUCKET\nnext: invoke files.push --project shop\n"
-    assert shop.invoke("files.list") == Told(0, "", none)
+    assert shop.invoke("files.list") == InvokeResult(0, "", none)
     shop.invoke("files.push")
-    told = shop.invoke("files.list")
-    assert told.stdout == "PATH  BYTES  STORED\na.csv  2  TIME\ndeep/ü b.csv  3  TIME\n"
+    result = shop.invoke("files.list")
+    assert result.stdout == "PATH  BYTES  STORED\na.csv  2  TIME\ndeep/ü b.csv  3  TIME\n"
 
 
 # artifacts
@@ -221,21 +221,21 @@ def test_artifacts_are_listed_and_fetched(shop: MotoProject) -> None:
         shop.put(f".artifacts/{path}", f"of {path}\n")
     listed = shop.invoke("artifacts.list")
     assert listed.stdout == "PATH  BYTES  STORED\ndeep/out.csv  16  TIME\nstate  9  TIME\n"
-    told = shop.invoke("artifacts.get")
+    result = shop.invoke("artifacts.get")
     where = "build/shop/artifacts/current"
-    assert told.stderr == (
+    assert result.stderr == (
         f"fetch deep/out.csv (16 bytes) into {where}\nfetch state (9 bytes) into {where}\nnext: ls {where}\n"
     )
-    target = shop.team.root / "build" / shop.name / "artifacts/current"
+    target = shop.checkout.root / "build" / shop.name / "artifacts/current"
     found = {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()}
     assert found == {"deep/out.csv": "of deep/out.csv\n", "state": "of state\n"}
 
 
 def test_artifacts_of_a_run_into_a_directory(shop: MotoProject) -> None:
     shop.put("runs/R1/artifacts/out.csv", "x\n")
-    told = shop.invoke("artifacts.get", "--run", "R1", "--output", "here it is")
-    assert told.stderr == "fetch out.csv (2 bytes) into 'here it is'\nnext: ls 'here it is'\n"
-    assert (shop.team.root / "here it is/out.csv").read_text() == "x\n"
+    result = shop.invoke("artifacts.get", "--run", "R1", "--output", "here it is")
+    assert result.stderr == "fetch out.csv (2 bytes) into 'here it is'\nnext: ls 'here it is'\n"
+    assert (shop.checkout.root / "here it is/out.csv").read_text() == "x\n"
     assert shop.invoke("artifacts.list", "--run", "R1").stdout == "PATH  BYTES  STORED\nout.csv  2  TIME\n"
 
 
@@ -244,16 +244,16 @@ def test_cleared_artifacts_leave_state_and_runs(shop: MotoProject) -> None:
         shop.put(key, "x\n")
     before = shop.stored()
     asked = shop.invoke("artifacts.clear")
-    assert asked == Told(
+    assert asked == InvokeResult(
         2,
         "",
         "error: artifacts.clear: delete 1 artifact of project shop (out.csv): needs --yes without a terminal\n"
         "hint: invoke artifacts.clear --project shop --yes\n",
     )
     assert shop.stored() == before
-    told = shop.invoke("artifacts.clear", "--yes")
+    result = shop.invoke("artifacts.clear", "--yes")
     removed = "delete s3://BUCKET/handoff-dev-shop/.artifacts/out.csv\n"
-    assert told == Told(0, "", f"{removed}next: invoke artifacts.list --project shop\n")
+    assert result == InvokeResult(0, "", f"{removed}next: invoke artifacts.list --project shop\n")
     assert shop.keys() == [".artifacts/state", "runs/R1/artifacts/out.csv"]
 
 
@@ -283,9 +283,9 @@ def test_a_person_is_asked(shop: MotoProject, answer: bytes, exit_code: int, lef
 
 def test_the_state_is_shown_whole(shop: MotoProject) -> None:
     shop.put(".artifacts/state", '{"a":  1}\n\n')
-    told = shop.raw("state.show")
-    assert (told.exit, told.stdout) == (0, '{"a":  1}\n\n')
-    assert shop.stable(told.stderr) == "version VERSION, stored TIME\nnext: invoke state.history --project shop\n"
+    result = shop.raw("state.show")
+    assert (result.exit, result.stdout) == (0, '{"a":  1}\n\n')
+    assert shop.stable(result.stderr) == "version VERSION, stored TIME\nnext: invoke state.history --project shop\n"
 
 
 def test_an_earlier_state_comes_back(shop: MotoProject) -> None:
@@ -296,8 +296,8 @@ def test_an_earlier_state_comes_back(shop: MotoProject) -> None:
     assert [row[2:] for row in rows] == [["BYTES", "WHAT"], ["8", "current"], ["8", "earlier"]]
     earlier = rows[2][0]
     assert shop.raw("state.show", "--version", earlier).stdout == '{"a": 1}'
-    told = shop.invoke("state.restore", "--version", earlier)
-    assert told == Told(
+    result = shop.invoke("state.restore", "--version", earlier)
+    assert result == InvokeResult(
         0,
         "",
         "store version VERSION of TIME as s3://BUCKET/handoff-dev-shop/.artifacts/state (8 bytes)\n"
@@ -310,13 +310,13 @@ def test_an_earlier_state_comes_back(shop: MotoProject) -> None:
 
 def test_a_cleared_state_comes_back(shop: MotoProject) -> None:
     shop.put(".artifacts/state", '{"a": 1}\n')
-    told = shop.raw("state.clear", "--yes")
-    assert shop.stable(told.stderr) == (
+    result = shop.raw("state.clear", "--yes")
+    assert shop.stable(result.stderr) == (
         "delete s3://BUCKET/handoff-dev-shop/.artifacts/state (9 bytes)\n"
         "next: invoke state.restore --version VERSION --project shop\n"
     )
     none = shop.invoke("state.show")
-    assert none == Told(
+    assert none == InvokeResult(
         1,
         "",
         "error: s3://BUCKET/handoff-dev-shop/.artifacts/state: no state found\n"
@@ -327,22 +327,22 @@ def test_a_cleared_state_comes_back(shop: MotoProject) -> None:
         "cleared",
         "earlier",
     ]
-    words = told.stderr.splitlines()[-1].split()
+    words = result.stderr.splitlines()[-1].split()
     assert shop.raw("state.restore", "--version", words[words.index("--version") + 1]).exit == 0
     assert shop.raw("state.show").stdout == '{"a": 1}\n'
 
 
 def _editor(shop: MotoProject, program: str) -> str:
     """An editor that runs a program over the file; sys.argv[1] is its path."""
-    script = shop.team.root / "editor.py"
+    script = shop.checkout.root / "editor.py"
     script.write_text(f"import pathlib, sys\npath = pathlib.Path(sys.argv[1])\n{program}\n", encoding="utf-8")
     return f"{sys.executable} {script}"
 
 
 def test_a_state_is_edited(shop: MotoProject) -> None:
     shop.put(".artifacts/state", '{"a": 1}\n')
-    told = shop.invoke("state.edit", EDITOR=_editor(shop, "path.write_text(path.read_text().replace('1', '2'))"))
-    assert told == Told(
+    result = shop.invoke("state.edit", EDITOR=_editor(shop, "path.write_text(path.read_text().replace('1', '2'))"))
+    assert result == InvokeResult(
         0,
         "",
         "store s3://BUCKET/handoff-dev-shop/.artifacts/state (9 bytes)\nnext: invoke state.show --project shop\n",
@@ -360,9 +360,9 @@ def test_a_first_state_is_edited_in(shop: MotoProject) -> None:
 def test_an_edited_state_that_is_none_is_kept_beside(shop: MotoProject) -> None:
     shop.put(".artifacts/state", '{"a": 1}\n')
     before = shop.stored()
-    told = shop.invoke("state.edit", EDITOR=_editor(shop, "path.write_text('{')"))
+    result = shop.invoke("state.edit", EDITOR=_editor(shop, "path.write_text('{')"))
     own = "build/shop/state.edited"
-    assert told == Told(
+    assert result == InvokeResult(
         2,
         "",
         f"error: {own}: found no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)),"
@@ -370,7 +370,7 @@ def test_an_edited_state_that_is_none_is_kept_beside(shop: MotoProject) -> None:
         f"hint: correct it, then: invoke state.edit --project shop --file {own}\n",
     )
     assert shop.stored() == before
-    draft = shop.team.root / "build" / shop.name / "state.edited"
+    draft = shop.checkout.root / "build" / shop.name / "state.edited"
     assert (draft.read_text(), draft.stat().st_mode & 0o777) == ("{", 0o600)
     draft.write_text('{"a": 5}')
     assert shop.invoke("state.edit", "--file", str(draft)).exit == 0
@@ -385,8 +385,8 @@ boto3.client("s3", region_name={REGION!r}).put_object(
     Bucket={shop.aws.bucket!r}, Key={shop.stack + "/.artifacts/state"!r}, Body=b'{{"of": "a run"}}',
     ExpectedBucketOwner={ACCOUNT!r})
 path.write_text('{{"a": 2}}')"""
-    told = shop.invoke("state.edit", EDITOR=_editor(shop, program))
-    assert told == Told(
+    result = shop.invoke("state.edit", EDITOR=_editor(shop, program))
+    assert result == InvokeResult(
         1,
         "",
         "error: s3://BUCKET/handoff-dev-shop/.artifacts/state: changed since it was read, probably by a run;"
@@ -415,8 +415,8 @@ def test_a_state_of_a_bucket_without_versions_is_told_to_be_lost(shop: MotoProje
     asked = shop.invoke("state.clear", S3_BUCKET_NAME=plain)
     question = "delete the state of project shop (2 bytes, of which this bucket keeps no version)"
     assert asked.stderr.startswith(f"error: state.clear: {question}: needs --yes without a terminal")
-    told = shop.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
-    assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
+    result = shop.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
+    assert result.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
 
 
 # history
@@ -471,15 +471,15 @@ def past(shop: MotoProject) -> MotoProject:
 HEAD = "START  TRIGGER  OUTCOME  CULPRIT  DURATION  ROWS  ATTEMPT  STATE  RUN\n"
 
 
-def _ids(told: Told) -> list[str]:
-    return [line.split()[-1] for line in told.stdout.splitlines()[1:]]
+def _ids(result: InvokeResult) -> list[str]:
+    return [line.split()[-1] for line in result.stdout.splitlines()[1:]]
 
 
 def test_the_history_in_aws(past: MotoProject) -> None:
-    told = past.invoke("history", "--remote", "--last", "2")
+    result = past.invoke("history", "--remote", "--last", "2")
     row = "TIME  schedule  succeeded  -  1 m 05 s  1,200  1  replaced  "
     after = "next: invoke history.show --run R30 --remote --project shop\n"
-    assert told == Told(0, f"{HEAD}{row}R30\n{row}R29\n", after)
+    assert result == InvokeResult(0, f"{HEAD}{row}R30\n{row}R29\n", after)
 
 
 @pytest.mark.parametrize(
@@ -498,13 +498,13 @@ def test_runs_are_chosen(past: MotoProject, flags: list[str], expected: list[str
 
 
 def test_the_history_as_json(past: MotoProject) -> None:
-    told = past.raw("history", "--remote", "--failed", "--json")
-    assert [json.loads(line) for line in told.stdout.splitlines()] == [history.summary(_record(10, **FAILED))]
+    result = past.raw("history", "--remote", "--failed", "--json")
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [history.summary(_record(10, **FAILED))]
 
 
 def test_one_run_in_aws(past: MotoProject) -> None:
-    told = past.invoke("history.show", "--remote", "--run", "R10", "--lines", "2")
-    assert told == Told(
+    result = past.invoke("history.show", "--remote", "--run", "R10", "--lines", "2")
+    assert result == InvokeResult(
         0,
         """\
 run  R10
@@ -530,12 +530,12 @@ line 49
 
 def test_the_history_here(shop: MotoProject) -> None:
     none = shop.invoke("history")
-    assert none == Told(0, "", "no run found\nnext: invoke run-local --project shop\n")
+    assert none == InvokeResult(0, "", "no run found\nnext: invoke run-local --project shop\n")
     shop.invoke("run-local")
     shop.invoke("run-local", "--var", "base=JPY")
-    told = shop.raw("history")
+    result = shop.raw("history")
     record = json.loads((shop.directory / ".artifacts/run.json").read_text())
-    rows = [line.split() for line in told.stdout.splitlines()]
+    rows = [line.split() for line in result.stdout.splitlines()]
     assert [row[1:4] for row in rows[1:]] == [["local", "succeeded", "-"]] * 2
     assert rows[1][-1] == record["run_id"]
     shown = shop.raw("history.show")
@@ -591,13 +591,13 @@ def test_dry_does_nothing_and_says_what(shop: MotoProject, words: list[str], exp
     for key in (".env/files/old.csv", ".artifacts/out.csv", ".artifacts/state"):
         shop.put(key, "{}")
     (shop.directory / "new").write_text("{}\n", encoding="utf-8")
-    before, tree = shop.stored(), shop.team.tree()
+    before, tree = shop.stored(), shop.checkout.tree()
     words = [word.replace("shop", shop.name) for word in words]
-    told = shop.invoke(*([*words, "--dry"] if after else ["--dry", *words]))
+    result = shop.invoke(*([*words, "--dry"] if after else ["--dry", *words]))
     sizes = re.compile(r"\d+ bytes")
-    assert (told.exit, told.stdout) == (0, "")
-    assert sizes.sub("N bytes", told.stderr) == sizes.sub("N bytes", expected + DRY)
-    assert (shop.stored(), shop.team.tree()) == (before, tree)
+    assert (result.exit, result.stdout) == (0, "")
+    assert sizes.sub("N bytes", result.stderr) == sizes.sub("N bytes", expected + DRY)
+    assert (shop.stored(), shop.checkout.tree()) == (before, tree)
 
 
 def test_dry_restores_nothing(shop: MotoProject) -> None:
@@ -605,8 +605,8 @@ def test_dry_restores_nothing(shop: MotoProject) -> None:
         shop.put(".artifacts/state", json.dumps({"a": number}))
     earlier = shop.raw("state.history").stdout.splitlines()[2].split()[0]
     before = shop.stored()
-    told = shop.invoke("--dry", "state.restore", "--version", earlier)
-    assert told.stderr == (
+    result = shop.invoke("--dry", "state.restore", "--version", earlier)
+    assert result.stderr == (
         "would store version VERSION of TIME as s3://BUCKET/handoff-dev-shop/.artifacts/state (8 bytes)\n" + DRY
     )
     assert shop.stored() == before
@@ -617,8 +617,8 @@ def test_dry_restores_nothing(shop: MotoProject) -> None:
 
 def test_names_of_an_environment(shop: MotoProject) -> None:
     """Without S3_BUCKET_NAME the bucket's name follows from environment, account and region."""
-    told = shop.invoke("files.list", "--environment", "Prod", S3_BUCKET_NAME="")
-    assert told.stderr.startswith("error: bucket handoff-prod-123456789012-eu-central-1: no such bucket found\n")
+    result = shop.invoke("files.list", "--environment", "Prod", S3_BUCKET_NAME="")
+    assert result.stderr.startswith("error: bucket handoff-prod-123456789012-eu-central-1: no such bucket found\n")
     dry = shop.invoke("--dry", "params.push", HANDOFF_ENVIRONMENT="prod")
     assert dry.stderr.startswith("would store parameter handoff-prod-shop__params (")
     real = shop.invoke("params.push", HANDOFF_ENVIRONMENT="prod")
@@ -633,7 +633,7 @@ def test_names_that_are_given(shop: MotoProject) -> None:
 
 def test_a_profile_is_enough(shop: MotoProject) -> None:
     """Region, keys and endpoint come from the files in ~/.aws, as boto3 reads them."""
-    config = shop.team.root / "aws-config"
+    config = shop.checkout.root / "aws-config"
     keys = "aws_access_key_id = a\naws_secret_access_key = b\n"
     config.write_text(f"[profile team]\nregion = {REGION}\nendpoint_url = {shop.aws.endpoint}\n{keys}")
     unset = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
@@ -830,7 +830,7 @@ def test_mistakes_are_told(
     shop: MotoProject, words: list[str], env: dict[str, str], exit_code: int, message: str
 ) -> None:
     before = shop.stored()
-    assert shop.invoke(*words, **env) == Told(exit_code, "", message)
+    assert shop.invoke(*words, **env) == InvokeResult(exit_code, "", message)
     assert shop.stored() == before
 
 
@@ -839,11 +839,11 @@ def test_mistakes_are_told(
 )
 def test_the_stack_of_another_project_is_refused(shop: MotoProject, task: str) -> None:
     shop.invoke("params.push")
-    shop.team.project("other", PROJECT)
+    shop.checkout.project("other", PROJECT)
     before = shop.stored()
     more = ["--remote"] if task == "history" else []
-    told = shop.team.invoke(task, *more, "--project", "other", env={**shop.environ, "STACK_NAME": shop.stack})
-    assert Told(told.exit, told.stdout, shop.stable(told.stderr)) == Told(
+    result = shop.checkout.invoke(task, *more, "--project", "other", env={**shop.environ, "STACK_NAME": shop.stack})
+    assert InvokeResult(result.exit, result.stdout, shop.stable(result.stderr)) == InvokeResult(
         2,
         "",
         "error: STACK_NAME: handoff-dev-shop is the stack of project 'shop', expected that of 'other'\n"
@@ -855,9 +855,9 @@ def test_the_stack_of_another_project_is_refused(shop: MotoProject, task: str) -
 def test_params_that_are_too_long_name_the_largest_file(shop: MotoProject) -> None:
     noise = "".join(random.choices(string.printable[:90], k=9000))
     (shop.directory / ".local/noise.txt").write_text(noise, encoding="utf-8")
-    told = shop.invoke("params.push")
-    assert (told.exit, told.stdout) == (1, "")
-    assert re.sub(r"\d+,\d+ bytes when", "N bytes when", told.stderr) == (
+    result = shop.invoke("params.push")
+    assert (result.exit, result.stdout) == (1, "")
+    assert re.sub(r"\d+,\d+ bytes when", "N bytes when", result.stderr) == (
         "error: params: N bytes when compressed, expected at most 4,096; the largest file is"
         f" .local/noise.txt ({len(noise.encode()):,} bytes)\n"
         "hint: put what is not secret into files/; or allow the advanced tier: params: {tier: advanced}\n"
@@ -887,7 +887,7 @@ def test_params_that_are_not_ours_stay(shop: MotoProject, task: str, value: str,
     _put_parameter(shop, value)
     before = shop.stored()
     expected = f"error: parameter handoff-dev-shop__params: {message}\nhint: {hint}\n"
-    assert shop.invoke(task) == Told(1, "", expected)
+    assert shop.invoke(task) == InvokeResult(1, "", expected)
     assert shop.stored() == before
 
 
@@ -956,9 +956,9 @@ def test_a_missing_permission_is_named(
 ) -> None:
     shop.put(".artifacts/state", "{}")
     proxy.fault("answer", method=method, path=path, status=403, code="AccessDenied")
-    told = shop.invoke(*words, AWS_ENDPOINT_URL=proxy.url)
-    errors = [line for line in told.stderr.splitlines() if line.startswith("error: ")]
-    assert (told.exit, told.stdout) == (1, "")
+    result = shop.invoke(*words, AWS_ENDPOINT_URL=proxy.url)
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert (result.exit, result.stdout) == (1, "")
     owner = f", and bucket BUCKET to belong to account {ACCOUNT}" if permission.startswith("s3:") else ""
     assert errors == [f"error: {where}: AccessDenied found, the permission {permission} expected{owner}"]
 
@@ -966,9 +966,9 @@ def test_a_missing_permission_is_named(
 def test_a_call_that_fails_for_a_moment_is_made_again(shop: MotoProject, proxy: Proxy) -> None:
     shop.put(".artifacts/state", "{}")
     proxy.fault("answer", method="GET", path="state", status=503, code="SlowDown", times=2)
-    told = shop.invoke("state.show", AWS_ENDPOINT_URL=proxy.url)
-    assert (told.exit, told.stdout) == (0, "{}")
-    assert re.sub(r"\d\.\d s", "N s", told.stderr) == (
+    result = shop.invoke("state.show", AWS_ENDPOINT_URL=proxy.url)
+    assert (result.exit, result.stdout) == (0, "{}")
+    assert re.sub(r"\d\.\d s", "N s", result.stderr) == (
         "S3 GetObject: 503 SlowDown; attempt 2 of 8 in N s\n"
         "S3 GetObject: 503 SlowDown; attempt 3 of 8 in N s\n"
         "version VERSION, stored TIME\nnext: invoke state.history --project shop\n"
@@ -979,7 +979,7 @@ def test_a_push_that_stops_halfway_is_taken_up(shop: MotoProject, proxy: Proxy) 
     proxy.fault("answer", method="PUT", path="ü", status=403, code="AccessDenied")
     assert shop.invoke("files.push", AWS_ENDPOINT_URL=proxy.url).exit == 1
     after = "next: invoke files.list --project shop\n"
-    assert shop.invoke("files.push") == Told(0, "", f"upload deep/ü b.csv (3 bytes)\n{after}")
+    assert shop.invoke("files.push") == InvokeResult(0, "", f"upload deep/ü b.csv (3 bytes)\n{after}")
 
 
 # secrets
@@ -990,15 +990,15 @@ def test_secrets_are_seen_nowhere(shop: MotoProject) -> None:
     said = [shop.raw(*each) for each in words]
     (shop.directory / ".local/tap.json").write_text(json.dumps({"token": "another-secret"}), encoding="utf-8")
     said += [shop.raw(*each) for each in words]
-    assert [told for told in said if "secret" in told.stdout + told.stderr] == []
-    assert {told.exit for told in said} == {0}
+    assert [result for result in said if "secret" in result.stdout + result.stderr] == []
+    assert {result.exit for result in said} == {0}
 
 
 def test_a_project_that_is_wrong_is_told_before_aws_is_asked(shop: MotoProject) -> None:
     (shop.directory / "project.yml").write_text("commands: [{comand: cat}]\n", encoding="utf-8")
-    told = shop.invoke("params.push", AWS_REGION="")
-    assert (told.exit, told.stdout) == (2, "")
-    assert "projects/shop/project.yml:1:" in told.stderr
+    result = shop.invoke("params.push", AWS_REGION="")
+    assert (result.exit, result.stdout) == (2, "")
+    assert "projects/shop/project.yml:1:" in result.stderr
 
 
 # the page
@@ -1016,19 +1016,26 @@ DIFFERS = (
 )
 
 
-def test_the_page_shows_what_happens(team: Team, cloud: Cloud) -> None:
+def test_the_page_shows_what_happens(checkout: Checkout, moto_bucket: MotoBucket) -> None:
     """UPDATE_GOLDENS=1 rewrites its output; only the server's address is the test's own."""
-    team.sample("word-count")
+    checkout.sample("word-count")
     (ours,) = re.findall(r"^export AWS_REGION=(.*) S3_BUCKET_NAME=(.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
-    more = {"AWS_REGION": ours[0], "S3_BUCKET_NAME": ours[1], "AWS_ENDPOINT_URL": cloud.endpoint}
-    env = team.environment({**{name: value for name, value in cloud.environ.items() if name != "STACK_NAME"}, **more})
+    more = {"AWS_REGION": ours[0], "S3_BUCKET_NAME": ours[1], "AWS_ENDPOINT_URL": moto_bucket.endpoint}
+    env = checkout.environment(
+        {**{name: value for name, value in moto_bucket.environ.items() if name != "STACK_NAME"}, **more}
+    )
     real_versions: dict[str, str] = {}
 
     def run(command: str, shown: str) -> str:
         typed = VERSION.sub(lambda found: real_versions[found.group()], command)
         typed = typed.replace("uv run python", sys.executable).replace("uv run invoke", f"{sys.executable} -m invoke")
         done = subprocess.run(
-            ["sh", "-c", typed], cwd=team.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            ["sh", "-c", typed],
+            cwd=checkout.root,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         assert (command, done.returncode) == (command, 0), done.stdout
         output = done.stdout.decode()
@@ -1067,6 +1074,6 @@ def test_a_state_is_filtered_on_a_terminal_only(shop: MotoProject) -> None:
     shop.put(".artifacts/state", state)
     with shop.start("state.show", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.communicate()[0] == state.encode()
-    shown = show(shop.team, "state.show", "--project", shop.name, env=shop.environ)
+    shown = show(shop.checkout, "state.show", "--project", shop.name, env=shop.environ)
     assert shown.finish() == 0
     assert '{"a": "x^?"}\r\nversion' in shown.text  # the terminal puts the carriage return there

@@ -84,8 +84,8 @@ def test_every_command_works_in_order(clone: Path) -> None:
 
 def test_the_image_is_built_and_run_as_its_page_tells(clone: Path, docker: Engine, registry: str) -> None:
     """Every command of README and docs/concepts/images.md that needs docker; the registry's name is the test's own."""
-    told = [*filter(CONTAINED.search, COMMANDS), *COMMAND.findall(IMAGE_PAGE)]
-    mine = [command.replace("registry.example.com", registry) for command in dict.fromkeys(told)]
+    result = [*filter(CONTAINED.search, COMMANDS), *COMMAND.findall(IMAGE_PAGE)]
+    mine = [command.replace("registry.example.com", registry) for command in dict.fromkeys(result)]
     said = {command.split("invoke ")[1].split()[0]: run(command, clone, docker.env).stdout for command in mine}
     assert sorted(said) == ["build", "push", "render", "run-local"]
     assert re.fullmatch(r"handoff-elements:[0-9a-f]{12}  sha256:[0-9a-f]{64}  [\d.]+ MB  [\d.]+ s\n", said["build"])

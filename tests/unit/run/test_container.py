@@ -143,8 +143,8 @@ def test_a_path_may_hold_whatever_a_path_may_hold(tmp_path: Path, name: str) -> 
     """A mount is a line of CSV; read as one, it says what was meant."""
     place = ProjectPaths("shop", tmp_path / name)
     place.directory.mkdir(parents=True)
-    told = [next(csv.reader(io.StringIO(mount))) for mount in values(words(builder(), place), "--mount")]
-    assert told == [
+    result = [next(csv.reader(io.StringIO(mount))) for mount in values(words(builder(), place), "--mount")]
+    assert result == [
         ["type=bind", f"source={place.directory / kept}", f"target=/app/{kept}"] for kept in (".artifacts", ".env")
     ]
 
