@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from doubles.deployed_project import Estate
+    from doubles.deployed_project import DeployedProject
 
 pytestmark = pytest.mark.takes(45)
 
 MOST = 12
 
 
-def test_a_deployment_that_changes_nothing_makes_few_calls(sound: Estate) -> None:
+def test_a_deployment_that_changes_nothing_makes_few_calls(clean_account: DeployedProject) -> None:
     """Of one project; the shared stack, the registry and the task are looked at, and what they hold.
 
     The task's stack is described twice: before anything is planned, since it says which bucket is used, and when it is
     compared. Nobody looks then whether that bucket is there.
     """
-    with sound.recorded() as calls:
-        told = sound.must("deploy")
-    assert "no changes: the deployment is up to date" in told.stderr
+    with clean_account.recorded() as calls:
+        result = clean_account.must("deploy")
+    assert "no changes: the deployment is up to date" in result.stderr
     found = Counter(call.name for call in calls)
     assert found == {
         "sts:GetCallerIdentity": 1,
@@ -36,7 +36,7 @@ def test_a_deployment_that_changes_nothing_makes_few_calls(sound: Estate) -> Non
     assert found.total() <= MOST
 
 
-def test_what_is_only_told_makes_no_more(sound: Estate) -> None:
-    with sound.recorded() as calls:
-        sound.must("deploy", "--dry")
+def test_what_is_only_told_makes_no_more(clean_account: DeployedProject) -> None:
+    with clean_account.recorded() as calls:
+        clean_account.must("deploy", "--dry")
     assert len(calls) <= MOST

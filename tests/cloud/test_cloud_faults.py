@@ -1,4 +1,4 @@
-"""What goes wrong between a team and its account, each end to end: what a user reads, and that the next try mends it."""
+"""Failures on the way from a checkout to its account, end to end: what a user reads, and that the next try mends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from doubles import protocols
-from doubles.checkout import Told
+from doubles.checkout import InvokeResult
 from doubles.moto_bucket import REGION
 from doubles.moto_proxy import Refused
 
@@ -18,7 +18,7 @@ from handoff_kit import resource_names
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from doubles.deployed_project import Estate
+    from doubles.deployed_project import DeployedProject
     from doubles.moto_proxy import Request
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(350)]
@@ -28,15 +28,15 @@ OTHER = "999999999999"
 ABSENT = "unix:///nowhere/docker.sock"
 
 
-def error(told: Told) -> tuple[int, list[str]]:
+def error(result: InvokeResult) -> tuple[int, list[str]]:
     """The exit code, and the error with its hint."""
-    lines = told.stderr.splitlines()
+    lines = result.stderr.splitlines()
     start = next((at for at, line in enumerate(lines) if line.startswith("error: ")), len(lines))
-    return told.exit, lines[start:]
+    return result.exit, lines[start:]
 
 
-def is_told(told: Told, code: int, message: str, hint: str) -> None:
-    assert error(told) == (code, [f"error: {message}", f"hint: {hint}"])
+def is_told(result: InvokeResult, code: int, message: str, hint: str) -> None:
+    assert error(result) == (code, [f"error: {message}", f"hint: {hint}"])
 
 
 # who we are
@@ -49,38 +49,38 @@ LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-i
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_no_credentials(sound: Estate, task: str) -> None:
-    told = sound.invoke(task, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
-    is_told(told, 1, f"{FIRST[task]}: no credentials found (Unable to locate credentials)", KEYS)
+def test_no_credentials(clean_account: DeployedProject, task: str) -> None:
+    result = clean_account.invoke(task, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    is_told(result, 1, f"{FIRST[task]}: no credentials found (Unable to locate credentials)", KEYS)
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_no_region(sound: Estate, task: str) -> None:
+def test_no_region(clean_account: DeployedProject, task: str) -> None:
     message, hint = "no AWS region configured", "export AWS_REGION=eu-central-1, or choose a profile"
-    is_told(sound.invoke(task, AWS_REGION=""), 1, message, hint)
+    is_told(clean_account.invoke(task, AWS_REGION=""), 1, message, hint)
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_credentials_that_have_expired(sound: Estate, task: str) -> None:
-    sound.proxy.fault("answer", refusal=protocols.expired)
+def test_credentials_that_have_expired(clean_account: DeployedProject, task: str) -> None:
+    clean_account.proxy.fault("answer", refusal=protocols.expired)
     code = "ExpiredTokenException" if task in ("stop", "logs") else "ExpiredToken"
     message = f"{FIRST[task]}: the credentials have expired ({code}), valid ones expected"
-    is_told(sound.invoke(task), 1, message, LOGIN)
+    is_told(clean_account.invoke(task), 1, message, LOGIN)
 
 
-def test_credentials_that_expire_while_a_stack_is_changed(sound: Estate) -> None:
-    sound.write(memory=1024)
-    fault = sound.proxy.fault("answer", wants=after_execution(), refusal=protocols.expired)
+def test_credentials_that_expire_while_a_stack_is_changed(clean_account: DeployedProject) -> None:
+    clean_account.write(memory=1024)
+    fault = clean_account.proxy.fault("answer", wants=after_execution(), refusal=protocols.expired)
     is_told(
-        sound.invoke("deploy"),
+        clean_account.invoke("deploy"),
         1,
         "stack handoff-dev-shop: the credentials have expired (ExpiredToken), valid ones expected; "
         "CloudFormation continues with stack handoff-dev-shop, handoff stops waiting",
         "to wait again: invoke deploy --project shop",
     )
-    sound.proxy.faults.remove(fault)
-    sound.must("deploy")
-    assert sound.account.stacks()[sound.stack] == "UPDATE_COMPLETE"
+    clean_account.proxy.faults.remove(fault)
+    clean_account.must("deploy")
+    assert clean_account.account.stacks()[clean_account.stack] == "UPDATE_COMPLETE"
 
 
 NOWHERE = f"found none in account {OTHER}, region {REGION}, expected the project deployed"
@@ -96,44 +96,48 @@ DEPLOY = "invoke deploy --project shop"
         ("logs", (1, [f"error: cluster handoff-dev: {NOWHERE}", f"hint: {DEPLOY}"])),
     ],
 )
-def test_an_account_other_than_the_deployed_one(sound: Estate, task: str, expected: tuple[int, list[str]]) -> None:
-    assert error(sound.invoke(task, AWS_ACCESS_KEY_ID=OTHER)) == expected
+def test_an_account_other_than_the_deployed_one(
+    clean_account: DeployedProject, task: str, expected: tuple[int, list[str]]
+) -> None:
+    assert error(clean_account.invoke(task, AWS_ACCESS_KEY_ID=OTHER)) == expected
 
 
-def test_an_account_where_nothing_is(sound: Estate) -> None:
-    direct = sound.account.tenant.endpoint  # the proxy would refuse buckets that are not of its one account
-    told = sound.invoke("destroy", AWS_ACCESS_KEY_ID=OTHER, AWS_ENDPOINT_URL=direct)
+def test_an_account_where_nothing_is(clean_account: DeployedProject) -> None:
+    direct = (
+        clean_account.account.aws_account.endpoint
+    )  # the proxy would refuse buckets that are not of its one account
+    result = clean_account.invoke("destroy", AWS_ACCESS_KEY_ID=OTHER, AWS_ENDPOINT_URL=direct)
     where = f"(account {OTHER}, region {REGION})"
-    assert (told.exit, told.stderr) == (0, f"nothing to delete: project shop in dev {where}\nnext: {DEPLOY}\n")
-    assert "not deployed" in sound.invoke("status", AWS_ACCESS_KEY_ID=OTHER).stdout
+    assert (result.exit, result.stderr) == (0, f"nothing to delete: project shop in dev {where}\nnext: {DEPLOY}\n")
+    assert "not deployed" in clean_account.invoke("status", AWS_ACCESS_KEY_ID=OTHER).stdout
 
 
 # the network
 
 
-def test_a_network_that_is_cut(sound: Estate) -> None:
-    told = sound.invoke("deploy", AWS_ENDPOINT_URL="http://127.0.0.1:1")
-    waits = [line for line in told.stderr.splitlines() if "; attempt " in line]
+def test_a_network_that_is_cut(clean_account: DeployedProject) -> None:
+    result = clean_account.invoke("deploy", AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    waits = [line for line in result.stderr.splitlines() if "; attempt " in line]
     assert waits == [f"STS GetCallerIdentity: EndpointConnectionError; attempt {n} of 8 in N s" for n in range(2, 9)]
     found = 'got no connection (Could not connect to the endpoint URL: "http://127.0.0.1:1/")'
     network = "look at the network, AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY"
-    is_told(told, 1, f"STS GetCallerIdentity: {found}", network)
+    is_told(result, 1, f"STS GetCallerIdentity: {found}", network)
 
 
-def test_a_network_that_is_cut_while_a_stack_is_changed(sound: Estate) -> None:
-    sound.write(memory=2048)
-    sound.proxy.fault("cut-upload", wants=after_execution())
-    told = sound.invoke("deploy")
-    code, lines = error(told)
+def test_a_network_that_is_cut_while_a_stack_is_changed(clean_account: DeployedProject) -> None:
+    clean_account.write(memory=2048)
+    clean_account.proxy.fault("cut-upload", wants=after_execution())
+    result = clean_account.invoke("deploy")
+    code, lines = error(result)
     assert (code, lines[1]) == (1, "hint: to wait again: invoke deploy --project shop")
     assert re.fullmatch(
         r"error: stack handoff-dev-shop: CloudFormation DescribeStackEvents got no whole answer \(.+\); CloudFormation "
         r"continues with stack handoff-dev-shop, handoff stops waiting",
         lines[0],
     ), lines
-    sound.proxy.faults.clear()
-    sound.must("deploy")
-    assert sound.account.stacks()[sound.stack] == "UPDATE_COMPLETE"
+    clean_account.proxy.faults.clear()
+    clean_account.must("deploy")
+    assert clean_account.account.stacks()[clean_account.stack] == "UPDATE_COMPLETE"
 
 
 def after_execution() -> Callable[[protocols.Call], bool]:
@@ -152,12 +156,12 @@ def after_execution() -> Callable[[protocols.Call], bool]:
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS if task not in ("status", "schedule.list")])
-def test_a_stack_name_of_another_project(sound: Estate, task: str) -> None:
-    sound.team.project("other", "commands: [{command: echo}]\nschedules: [{name: a, rate: 1 hour}]\n")
-    with sound.recorded() as calls:
-        told = sound.invoke(task, project="other", STACK_NAME=sound.stack)
+def test_a_stack_name_of_another_project(clean_account: DeployedProject, task: str) -> None:
+    clean_account.checkout.project("other", "commands: [{command: echo}]\nschedules: [{name: a, rate: 1 hour}]\n")
+    with clean_account.recorded() as calls:
+        result = clean_account.invoke(task, project="other", STACK_NAME=clean_account.stack)
     message = "STACK_NAME: handoff-dev-shop is the stack of project 'shop', expected that of 'other'"
-    is_told(told, 2, message, "unset STACK_NAME, or name its project: --project shop")
+    is_told(result, 2, message, "unset STACK_NAME, or name its project: --project shop")
     assert {call.name for call in calls} <= {
         "cloudformation:DescribeStacks",
         "sts:GetCallerIdentity",
@@ -165,10 +169,10 @@ def test_a_stack_name_of_another_project(sound: Estate, task: str) -> None:
     }
 
 
-def test_the_status_of_a_stack_of_another_project(sound: Estate) -> None:
-    sound.team.project("other", "commands: [{command: echo}]\n")
+def test_the_status_of_a_stack_of_another_project(clean_account: DeployedProject) -> None:
+    clean_account.checkout.project("other", "commands: [{command: echo}]\n")
     is_told(
-        sound.invoke("status", project="other", STACK_NAME=sound.stack),
+        clean_account.invoke("status", project="other", STACK_NAME=clean_account.stack),
         1,
         "stack handoff-dev-shop: found tags (handoff:project shop, handoff:environment dev), "
         "expected (handoff:project other, handoff:environment dev)",
@@ -177,12 +181,12 @@ def test_the_status_of_a_stack_of_another_project(sound: Estate) -> None:
     )
 
 
-def test_a_bucket_of_another_account(sound: Estate) -> None:
+def test_a_bucket_of_another_account(clean_account: DeployedProject) -> None:
     """S3 refuses whatever is asked of it; LocalStack takes any."""
-    sound.team.project("fresh", "commands: [{command: echo}]\n")
-    sound.proxy.fault("answer", wants=lambda call: call.name.startswith("s3:"), refusal=protocols.denied)
+    clean_account.checkout.project("fresh", "commands: [{command: echo}]\n")
+    clean_account.proxy.fault("answer", wants=lambda call: call.name.startswith("s3:"), refusal=protocols.denied)
     is_told(
-        sound.invoke("deploy", project="fresh", S3_BUCKET_NAME="theirs"),
+        clean_account.invoke("deploy", project="fresh", S3_BUCKET_NAME="theirs"),
         1,
         "bucket theirs: not one that this account (ACCOUNT) may use; it belongs to another account, or the permission "
         "s3:ListBucket on it is missing",
@@ -190,22 +194,22 @@ def test_a_bucket_of_another_account(sound: Estate) -> None:
     )
 
 
-def test_a_bucket_that_is_not_there(sound: Estate) -> None:
-    sound.team.project("fresh", "commands: [{command: echo}]\n")
+def test_a_bucket_that_is_not_there(clean_account: DeployedProject) -> None:
+    clean_account.checkout.project("fresh", "commands: [{command: echo}]\n")
     is_told(
-        sound.invoke("deploy", project="fresh", S3_BUCKET_NAME="nobodys-bucket"),
+        clean_account.invoke("deploy", project="fresh", S3_BUCKET_NAME="nobodys-bucket"),
         1,
         "bucket nobodys-bucket: not found, expected the one that deploy.bucket or S3_BUCKET_NAME names",
         "make it: aws s3 mb s3://nobodys-bucket; or leave it out, for a shared one is made",
     )
 
 
-def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
-    bucket = resource_names.bucket("taken", sound.account.number, REGION)
-    s3 = sound.account.boto("s3")
+def test_a_bucket_of_the_name_that_ours_would_have(clean_account: DeployedProject) -> None:
+    bucket = resource_names.bucket("taken", clean_account.account.number, REGION)
+    s3 = clean_account.account.boto("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     is_told(
-        sound.invoke("deploy", HANDOFF_ENVIRONMENT="taken"),
+        clean_account.invoke("deploy", HANDOFF_ENVIRONMENT="taken"),
         1,
         "bucket handoff-taken-ACCOUNT-eu-central-1: exists already, and stack handoff-taken did not create it",
         "to use it: deploy: {bucket: handoff-taken-ACCOUNT-eu-central-1} in project.yml; to have one created: delete it, then: "
@@ -248,11 +252,11 @@ def test_a_bucket_of_the_name_that_ours_would_have(sound: Estate) -> None:
     ],
 )
 @pytest.mark.parametrize("task", ["deploy", "schedule"])
-def test_a_file_that_is_wrong(sound: Estate, task: str, text: str, message: str, hint: str) -> None:
-    sound.team.project("wrong", f"commands: [{{command: echo}}]\n{text}\n")
-    with sound.recorded() as calls:
-        told = sound.invoke(task, project="wrong")
-    is_told(told, 2, f"projects/wrong/project.yml:{message}", hint)
+def test_a_file_that_is_wrong(clean_account: DeployedProject, task: str, text: str, message: str, hint: str) -> None:
+    clean_account.checkout.project("wrong", f"commands: [{{command: echo}}]\n{text}\n")
+    with clean_account.recorded() as calls:
+        result = clean_account.invoke(task, project="wrong")
+    is_told(result, 2, f"projects/wrong/project.yml:{message}", hint)
     assert calls == []
 
 
@@ -296,86 +300,88 @@ def test_a_file_that_is_wrong(sound: Estate, task: str, text: str, message: str,
         ),
     ],
 )
-def test_words_that_are_wrong(sound: Estate, words: tuple[str, ...], message: str, hint: str) -> None:
-    with sound.recorded() as calls:
-        told = sound.invoke(*words)
-    is_told(told, 2, message, hint)
+def test_words_that_are_wrong(clean_account: DeployedProject, words: tuple[str, ...], message: str, hint: str) -> None:
+    with clean_account.recorded() as calls:
+        result = clean_account.invoke(*words)
+    is_told(result, 2, message, hint)
     assert {call.name for call in calls} <= {"sts:GetCallerIdentity"}
 
 
 @pytest.mark.parametrize("written", [True, False], ids=["in the file", "by --at"])
-def test_a_schedule_in_the_past(sound: Estate, *, written: bool) -> None:
+def test_a_schedule_in_the_past(clean_account: DeployedProject, *, written: bool) -> None:
     at = "2020-01-01T00:00:00"
     text = f"commands: [{{command: echo}}]\n{f'schedules: [{{name: default, at: {at}}}]' if written else ''}\n"
-    sound.team.project("late", text)
-    code, lines = error(sound.invoke("schedule", *(() if written else ("--at", at)), project="late"))
+    clean_account.checkout.project("late", text)
+    code, lines = error(clean_account.invoke("schedule", *(() if written else ("--at", at)), project="late"))
     message = f"error: schedule default: at: found `{at}`, which never comes again, expected a time in the future"
     assert (code, lines[0], lines[1][:20]) == (2, message, "hint: in UTC it is 2")
 
 
-def test_names_that_are_too_long(sound: Estate) -> None:
+def test_names_that_are_too_long(clean_account: DeployedProject) -> None:
     name = "p" * 41
-    sound.team.project(name, "commands: [{command: echo}]\n")
-    told = sound.invoke("deploy", project=name)
+    clean_account.checkout.project(name, "commands: [{command: echo}]\n")
+    result = clean_account.invoke("deploy", project=name)
     rule = "letters, digits, _ and -, beginning with a letter or digit, at most 40 characters"
-    is_told(told, 2, f"project name: found '{name}', expected {rule}", f"for example: --project {'p' * 40}")
-    told = sound.invoke("deploy", "--environment", "e" * 41)
+    is_told(result, 2, f"project name: found '{name}', expected {rule}", f"for example: --project {'p' * 40}")
+    result = clean_account.invoke("deploy", "--environment", "e" * 41)
     rule = "letters, digits and -, beginning with a letter or digit, at most 20 characters"
-    is_told(told, 2, f"--environment: found '{'e' * 41}', expected {rule}", "for example: --environment dev")
+    is_told(result, 2, f"--environment: found '{'e' * 41}', expected {rule}", "for example: --environment dev")
 
 
 # docker, and the way of the image
 
 
-def test_without_docker_what_is_pushed_is_deployed(sound: Estate) -> None:
-    sound.must("deploy")
-    sound.write(memory=1024)
-    told = sound.must("deploy", DOCKER_HOST=ABSENT, PATH="")
-    assert "docker" not in told.stderr
+def test_without_docker_what_is_pushed_is_deployed(clean_account: DeployedProject) -> None:
+    clean_account.must("deploy")
+    clean_account.write(memory=1024)
+    result = clean_account.must("deploy", DOCKER_HOST=ABSENT, PATH="")
+    assert "docker" not in result.stderr
 
 
-def test_the_way_of_an_image(estate: Estate) -> None:
+def test_the_way_of_an_image(deployed_project: DeployedProject) -> None:
     """Docker that does not run, a push cut off for good, an image pushed by half; at last it is there."""
-    told = estate.invoke("deploy", "--builder", "docker", DOCKER_HOST=ABSENT)
+    result = deployed_project.invoke("deploy", "--builder", "docker", DOCKER_HOST=ABSENT)
     is_told(
-        told,
+        result,
         1,
         f"docker does not work: Cannot connect to the Docker daemon at {ABSENT}. Is the docker daemon running?",
         f"start it: sudo systemctl start docker, or Docker Desktop; asked at DOCKER_HOST={ABSENT}",
     )
-    registry, number = estate.account.registry, estate.account.number
+    registry, number = deployed_project.account.registry, deployed_project.account.number
     what = f"could not push ACCOUNT.dkr.ecr.{REGION}.amazonaws.com/handoff-dev-shop:TAG: docker ended with exit 1"
     may = (
         "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, "
         "ecr:CompleteLayerUpload, ecr:PutImage on the repository"
     )
     registry.cut_pushes(number, 1000)
-    cut = untagged(estate.invoke("deploy"))
+    cut = untagged(deployed_project.invoke("deploy"))
     registry.cuts.clear()
     is_told(cut, 1, f"{what}: EOF", f"what has arrived is not sent again: {DEPLOY}")
     registry.deny_manifests(number)
-    is_told(untagged(estate.invoke("deploy")), 1, f"{what}: denied: the test says so", f"{may}; then: {DEPLOY}")
-    assert estate.account.images(resource_names.repository(estate.stack)) == {}
-    assert estate.stack not in estate.account.stacks()
+    is_told(
+        untagged(deployed_project.invoke("deploy")), 1, f"{what}: denied: the test says so", f"{may}; then: {DEPLOY}"
+    )
+    assert deployed_project.account.images(resource_names.repository(deployed_project.stack)) == {}
+    assert deployed_project.stack not in deployed_project.account.stacks()
     registry.cut_pushes(number, 1)
-    estate.must("deploy")
-    assert len(estate.account.images(resource_names.repository(estate.stack))) == 1
-    assert set(estate.account.stacks().values()) == {"CREATE_COMPLETE"}
+    deployed_project.must("deploy")
+    assert len(deployed_project.account.images(resource_names.repository(deployed_project.stack))) == 1
+    assert set(deployed_project.account.stacks().values()) == {"CREATE_COMPLETE"}
 
 
-def untagged(told: Told) -> Told:
-    return replace(told, stderr=re.sub(r"shop:[0-9a-f]{12}", "shop:TAG", told.stderr))
+def untagged(result: InvokeResult) -> InvokeResult:
+    return replace(result, stderr=re.sub(r"shop:[0-9a-f]{12}", "shop:TAG", result.stderr))
 
 
 # stacks that fail
 
 
-def test_a_stack_that_cannot_be_made(sound: Estate) -> None:
+def test_a_stack_that_cannot_be_made(clean_account: DeployedProject) -> None:
     group, environ = "/handoff/handoff-log-shop", {"HANDOFF_ENVIRONMENT": "log"}
-    logs = sound.account.boto("logs")
+    logs = clean_account.account.boto("logs")
     logs.create_log_group(logGroupName=group)
     for _ in range(2):
-        code, lines = error(sound.invoke("deploy", **environ))
+        code, lines = error(clean_account.invoke("deploy", **environ))
         assert (code, lines) == (
             1,
             [
@@ -386,31 +392,31 @@ def test_a_stack_that_cannot_be_made(sound: Estate) -> None:
                 "name; then: invoke deploy --project shop --environment log",
             ],
         )
-        assert sound.account.stacks()["handoff-log-shop"] == "ROLLBACK_COMPLETE"
+        assert clean_account.account.stacks()["handoff-log-shop"] == "ROLLBACK_COMPLETE"
     logs.delete_log_group(logGroupName=group)
-    assert "delete stack handoff-log-shop, whose creation failed" in sound.must("deploy", **environ).stderr
-    assert sound.account.stacks()["handoff-log-shop"] == "CREATE_COMPLETE"
+    assert "delete stack handoff-log-shop, whose creation failed" in clean_account.must("deploy", **environ).stderr
+    assert clean_account.account.stacks()["handoff-log-shop"] == "CREATE_COMPLETE"
 
 
-def test_a_stack_that_cannot_be_changed(sound: Estate) -> None:
-    sound.write(memory=1024)
-    sound.must("deploy")
-    front = sound.account.fargate.front
-    define = front.operations["ecs", "RegisterTaskDefinition"]
-    front.operations["ecs", "RegisterTaskDefinition"] = refusing(sound.account.number, define)
+def test_a_stack_that_cannot_be_changed(clean_account: DeployedProject) -> None:
+    clean_account.write(memory=1024)
+    clean_account.must("deploy")
+    moto_proxy = clean_account.account.fargate.moto_proxy
+    define = moto_proxy.operations["ecs", "RegisterTaskDefinition"]
+    moto_proxy.operations["ecs", "RegisterTaskDefinition"] = refusing(clean_account.account.number, define)
     try:
-        sound.write(memory=2048)
-        code, lines = error(sound.invoke("deploy"))
+        clean_account.write(memory=2048)
+        code, lines = error(clean_account.invoke("deploy"))
     finally:
-        front.operations["ecs", "RegisterTaskDefinition"] = define
+        moto_proxy.operations["ecs", "RegisterTaskDefinition"] = define
     assert code == 1
     start = "error: stack handoff-dev-shop: AWS::ECS::TaskDefinition TaskDefinition could not be updated: "
     assert lines[0].startswith(start)
     assert lines[0].endswith("; the stack was rolled back")
     assert lines[1] == f"hint: correct the value in project.yml or in templates/; then: {DEPLOY}"
-    assert sound.account.stacks()[sound.stack] == "UPDATE_ROLLBACK_COMPLETE"
-    sound.must("deploy")
-    assert sound.account.stacks()[sound.stack] == "UPDATE_COMPLETE"
+    assert clean_account.account.stacks()[clean_account.stack] == "UPDATE_ROLLBACK_COMPLETE"
+    clean_account.must("deploy")
+    assert clean_account.account.stacks()[clean_account.stack] == "UPDATE_COMPLETE"
 
 
 def refusing(account: str, define: Callable[[Request], object]) -> Callable[[Request], object]:
@@ -427,35 +433,39 @@ def refusing(account: str, define: Callable[[Request], object]) -> Callable[[Req
 # two at once
 
 
-def together(estate: Estate, *several: tuple[str, ...]) -> list[Told]:
+def together(deployed_project: DeployedProject, *several: tuple[str, ...]) -> list[InvokeResult]:
     """Tasks that are started at once, each to its end."""
     pipe = subprocess.PIPE
     words = [("deploy", "--yes", "--project", *each) for each in several]
-    started = [estate.team.start(*each, env=estate.environ, stdout=pipe, stderr=pipe) for each in words]
+    started = [
+        deployed_project.checkout.start(*each, env=deployed_project.environ, stdout=pipe, stderr=pipe) for each in words
+    ]
     found = []
     for process in started:
         with process:
             out, said = process.communicate(timeout=120)
-        found.append(type_told(estate, process.returncode, out, said))
+        found.append(type_told(deployed_project, process.returncode, out, said))
     return found
 
 
-def type_told(estate: Estate, code: int, out: bytes, said: bytes) -> Told:
+def type_told(deployed_project: DeployedProject, code: int, out: bytes, said: bytes) -> InvokeResult:
     assert b"Traceback" not in said, said.decode()
-    return Told(code, estate.stable(out.decode()), estate.stable(said.decode()))
+    return InvokeResult(code, deployed_project.stable(out.decode()), deployed_project.stable(said.decode()))
 
 
 @pytest.mark.parametrize("others", [("shop", "shop"), ("shop", "beside")], ids=["of one project", "of two projects"])
-def test_two_first_deployments_at_once(sound: Estate, others: tuple[str, str]) -> None:
-    sound.write(name="beside")
+def test_two_first_deployments_at_once(clean_account: DeployedProject, others: tuple[str, str]) -> None:
+    clean_account.write(name="beside")
     environment = f"both-{others[1]}"
-    told = together(sound, *((name, "--environment", environment) for name in others))
-    assert [each.exit for each in told] == [0, 0], told
+    result = together(clean_account, *((name, "--environment", environment) for name in others))
+    assert [each.exit for each in result] == [0, 0], result
     found = {
-        name: status for name, status in sound.account.stacks().items() if name.startswith(f"handoff-{environment}")
+        name: status
+        for name, status in clean_account.account.stacks().items()
+        if name.startswith(f"handoff-{environment}")
     }
     assert found == dict.fromkeys(stacks(environment, set(others)), "CREATE_COMPLETE")
-    assert sound.leftovers() == {}
+    assert clean_account.leftovers() == {}
 
 
 def stacks(environment: str, projects: set[str]) -> list[str]:
@@ -464,24 +474,24 @@ def stacks(environment: str, projects: set[str]) -> list[str]:
     return [resource_names.shared_stack(environment), *own, *map(resource_names.registry_stack, own)]
 
 
-def test_two_changes_at_once(sound: Estate) -> None:
-    sound.write(memory=1024 if sound.turn % 2 else 512)
-    told = together(sound, ("shop",), ("shop",))
-    assert [each.exit for each in told] == [0, 0], told
-    assert sound.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
-    assert sound.leftovers() == {}
+def test_two_changes_at_once(clean_account: DeployedProject) -> None:
+    clean_account.write(memory=1024 if clean_account.turn % 2 else 512)
+    result = together(clean_account, ("shop",), ("shop",))
+    assert [each.exit for each in result] == [0, 0], result
+    assert clean_account.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
+    assert clean_account.leftovers() == {}
 
 
 # tasks that do not start (test_runs_on_fargate.py has one that is killed for memory)
 
 
-def test_a_task_that_never_starts(sound: Estate) -> None:
-    sound.account.faults.fail_start("CannotPullContainerError: failed to resolve ref: dial tcp: i/o timeout", 3)
-    told = sound.invoke("run")
+def test_a_task_that_never_starts(clean_account: DeployedProject) -> None:
+    clean_account.account.faults.fail_start("CannotPullContainerError: failed to resolve ref: dial tcp: i/o timeout", 3)
+    result = clean_account.invoke("run")
     words = (
         "never started: its subnet cannot reach the registry of its image (ECR): CannotPullContainerError: failed to "
     )
-    assert (told.exit, told.stderr.splitlines()[-3:]) == (
+    assert (result.exit, result.stderr.splitlines()[-3:]) == (
         1,
         [
             f"task TASK {words}resolve ref: dial tcp: i/o timeout",
@@ -490,22 +500,22 @@ def test_a_task_that_never_starts(sound: Estate) -> None:
             "next: invoke status --project shop",
         ],
     )
-    assert told.stderr.count("starting it again") == 2
+    assert result.stderr.count("starting it again") == 2
 
 
-def test_a_task_that_hangs(sound: Estate) -> None:
+def test_a_task_that_hangs(clean_account: DeployedProject) -> None:
     """With less patience than a quarter of an hour."""
-    sound.account.faults.hang()
+    clean_account.account.faults.hang()
     impatient = (
         'from handoff_kit.aws.ecs.watch import TaskWatch\nobject.__setattr__(TaskWatch.timeouts, "start", 2.0)\n'
     )
-    with sound.patched(impatient):
-        told = sound.invoke("run")
+    with clean_account.patched(impatient):
+        result = clean_account.invoke("run")
     is_told(
-        told,
+        result,
         1,
         "task TASK: still PENDING after N s, and so stopped; expected it to run",
         "if it stays so: do its subnets have a route to the internet (public_ip, or a NAT gateway), and how large is "
         "its image? invoke status --project shop",
     )
-    assert sound.account.tasks()[-1]["stoppedReason"] == "did not start in time"
+    assert clean_account.account.tasks()[-1]["stoppedReason"] == "did not start in time"

@@ -13,7 +13,7 @@ import pytest
 from handoff_kit import resource_names
 
 if TYPE_CHECKING:
-    from doubles.deployed_project import Estate
+    from doubles.deployed_project import DeployedProject
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(140)]
 
@@ -31,22 +31,28 @@ PROJECT = "commands: [{command: echo}]\nschedules: [{name: daily, rate: 1 day}]\
 
 
 @pytest.fixture(scope="module")
-def small(bare: Estate) -> Estate:
-    """An estate whose image is a few files: a MB of it is like no other."""
-    project(bare)
-    return bare
+def small(empty_account: DeployedProject) -> DeployedProject:
+    """A deployed project whose image is a few files: a MB of it is like no other."""
+    project(empty_account)
+    return empty_account
 
 
-def project(estate: Estate) -> None:
-    noise = random.Random(estate.account.number).randbytes(1 << 20)  # no secret
+def project(deployed_project: DeployedProject) -> None:
+    noise = random.Random(deployed_project.account.number).randbytes(1 << 20)  # no secret
     files: dict[str, str | bytes] = {"Dockerfile.j2": DOCKERFILE, "files/turn": "1\n", "noise": noise}
-    estate.team.project(estate.name, PROJECT, files)
+    deployed_project.checkout.project(deployed_project.name, PROJECT, files)
 
 
-def killed(estate: Estate, *words: str, at: int, number: signal.Signals, after: float = 0.0) -> bool:
+def killed(deployed_project: DeployedProject, *words: str, at: int, number: signal.Signals, after: float = 0.0) -> bool:
     """Start a task and signal it when its `at`-th request arrives, or so many seconds later; whether it was still there."""
-    process = estate.team.start(
-        *words, "--project", estate.name, "--yes", env=estate.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    process = deployed_project.checkout.start(
+        *words,
+        "--project",
+        deployed_project.name,
+        "--yes",
+        env=deployed_project.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
 
     def strike() -> None:
@@ -55,20 +61,20 @@ def killed(estate: Estate, *words: str, at: int, number: signal.Signals, after: 
         else:
             process.send_signal(number)
 
-    fault = estate.proxy.fault("pass", every=at, times=1, then=strike)
+    fault = deployed_project.proxy.fault("pass", every=at, times=1, then=strike)
     with process:
         assert process.stderr
         said = process.stderr.read().decode()
-    estate.proxy.faults.remove(fault)
+    deployed_project.proxy.faults.remove(fault)
     assert "Traceback" not in said, said
     assert process.returncode in (0, -number, 128 + number) or not said, said
     return process.returncode != 0
 
 
-def requests(estate: Estate, task: str, *words: str) -> int:
+def requests(deployed_project: DeployedProject, task: str, *words: str) -> int:
     """How many requests a task sends that nobody interrupts, without those it repeats to see how far AWS is."""
-    with estate.recorded() as calls:
-        estate.must(task, *words)
+    with deployed_project.recorded() as calls:
+        deployed_project.must(task, *words)
     return len(set(calls))
 
 
@@ -79,27 +85,29 @@ def deployed(environment: str) -> dict[str, str]:
     )
 
 
-def of(estate: Estate, environment: str) -> dict[str, str]:
+def of(deployed_project: DeployedProject, environment: str) -> dict[str, str]:
     """The stacks of an environment."""
     start = resource_names.shared_stack(environment)
-    return {name: status for name, status in estate.account.stacks().items() if f"{name}-".startswith(f"{start}-")}
+    return {
+        name: status for name, status in deployed_project.account.stacks().items() if f"{name}-".startswith(f"{start}-")
+    }
 
 
-def check(estate: Estate, environment: str) -> None:
+def check(deployed_project: DeployedProject, environment: str) -> None:
     """All of a project is there as it lies here, and nothing besides."""
     stack = resource_names.stack_name("shop", environment)
-    assert of(estate, environment) == deployed(environment)
-    assert estate.leftovers() == {}
-    (digest,) = estate.account.images(resource_names.repository(stack)).values()
-    assert estate.account.outputs(stack)["Image"].endswith(f"@{digest}")
-    bucket = resource_names.bucket(environment, estate.account.number, "eu-central-1")
-    assert estate.account.objects(bucket, f"{stack}/") == {".env/files/turn": b"1\n"}
-    assert estate.account.boto("ssm").get_parameter(Name=f"{stack}__params")["Parameter"]["Version"] == 1
-    again = estate.must("deploy").stderr.splitlines()
+    assert of(deployed_project, environment) == deployed(environment)
+    assert deployed_project.leftovers() == {}
+    (digest,) = deployed_project.account.images(resource_names.repository(stack)).values()
+    assert deployed_project.account.outputs(stack)["Image"].endswith(f"@{digest}")
+    bucket = resource_names.bucket(environment, deployed_project.account.number, "eu-central-1")
+    assert deployed_project.account.objects(bucket, f"{stack}/") == {".env/files/turn": b"1\n"}
+    assert deployed_project.account.boto("ssm").get_parameter(Name=f"{stack}__params")["Parameter"]["Version"] == 1
+    again = deployed_project.must("deploy").stderr.splitlines()
     assert again[-2] == "no changes: the deployment is up to date"
 
 
-def test_a_deployment_that_is_killed_is_begun_again(small: Estate) -> None:
+def test_a_deployment_that_is_killed_is_begun_again(small: DeployedProject) -> None:
     """At requests all over it, from nothing and in between; each time the next one begins where that had come to.
 
     What begins from nothing sends all of its requests. A later one may end before its moment; and docker sends none,
@@ -121,7 +129,7 @@ def test_a_deployment_that_is_killed_is_begun_again(small: Estate) -> None:
     assert kills >= 5
 
 
-def test_a_removal_that_is_killed_is_begun_again(small: Estate) -> None:
+def test_a_removal_that_is_killed_is_begun_again(small: DeployedProject) -> None:
     chance = random.Random(SEED)  # no secret
     small.words["HANDOFF_ENVIRONMENT"] = "k0"
     small.must("schedule")

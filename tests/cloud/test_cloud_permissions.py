@@ -15,8 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from doubles.checkout import Told
-    from doubles.deployed_project import Estate
+    from doubles.checkout import InvokeResult
+    from doubles.deployed_project import DeployedProject
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(330)]
 
@@ -32,18 +32,18 @@ ACTIONS = {
 }
 
 
-def read(told: Told) -> str:
+def read(result: InvokeResult) -> str:
     """What a user reads of a refusal: the error and its hint, or where the task goes on without, what it says of it."""
-    lines = (told.stdout + told.stderr).splitlines()
+    lines = (result.stdout + result.stderr).splitlines()
     found = [line for line in lines if re.search(r"^(error|hint|note): |permission", line)]
-    return "\n".join([f"exit {told.exit}", *found])
+    return "\n".join([f"exit {result.exit}", *found])
 
 
-def compare(name: str, found: Mapping[str, Told]) -> None:
+def compare(name: str, found: Mapping[str, InvokeResult]) -> None:
     """Each names the permission, and all are as they were."""
-    unnamed = [call for call, told in found.items() if not re.search(rf"permission {action(call)} on ", read(told))]
+    unnamed = [call for call, result in found.items() if not re.search(rf"permission {action(call)} on ", read(result))]
     assert unnamed == [], "\n".join(f"{call}: {found[call]}" for call in unnamed)
-    text = "".join(f"{call}\n{read(told)}\n\n" for call, told in found.items())
+    text = "".join(f"{call}\n{read(result)}\n\n" for call, result in found.items())
     file = GOLDEN / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDENS"):
         file.parent.mkdir(exist_ok=True)
@@ -57,58 +57,58 @@ def action(call: str) -> str:
     return ACTIONS.get(name, name)
 
 
-def test_a_first_deployment(bare: Estate) -> None:
-    compare("deploy-first", bare.refused_in_turn("deploy"))
+def test_a_first_deployment(empty_account: DeployedProject) -> None:
+    compare("deploy-first", empty_account.refused_in_turn("deploy"))
     good = ("handoff-dev", "handoff-dev-shop", "handoff-dev-shop-registry")
-    assert bare.account.stacks() == dict.fromkeys(good, "CREATE_COMPLETE")
-    assert bare.leftovers() == {}
-    assert bare.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
+    assert empty_account.account.stacks() == dict.fromkeys(good, "CREATE_COMPLETE")
+    assert empty_account.leftovers() == {}
+    assert empty_account.must("deploy").stderr.splitlines()[-2] == "no changes: the deployment is up to date"
 
 
-def test_a_later_deployment(bare: Estate) -> None:
-    bare.must("deploy")
-    bare.write(script="sleep 100", memory=1024)
-    compare("deploy-later", bare.refused_in_turn("deploy"))
-    assert bare.account.stacks()["handoff-dev-shop"] == "UPDATE_COMPLETE"
-    assert bare.leftovers() == {}
+def test_a_later_deployment(empty_account: DeployedProject) -> None:
+    empty_account.must("deploy")
+    empty_account.write(script="sleep 100", memory=1024)
+    compare("deploy-later", empty_account.refused_in_turn("deploy"))
+    assert empty_account.account.stacks()["handoff-dev-shop"] == "UPDATE_COMPLETE"
+    assert empty_account.leftovers() == {}
 
 
 @pytest.mark.parametrize("task", ["schedule", "schedule.list", "unschedule"])
-def test_schedules(bare: Estate, task: str) -> None:
-    bare.must("deploy")
+def test_schedules(empty_account: DeployedProject, task: str) -> None:
+    empty_account.must("deploy")
     if task != "schedule":
-        bare.must("schedule")
-    compare(task, bare.refused_in_turn(task))
-    assert ("handoff-dev-shop-schedule" in bare.account.stacks()) == (task != "unschedule")
-    assert bare.leftovers() == {}
+        empty_account.must("schedule")
+    compare(task, empty_account.refused_in_turn(task))
+    assert ("handoff-dev-shop-schedule" in empty_account.account.stacks()) == (task != "unschedule")
+    assert empty_account.leftovers() == {}
 
 
-def test_a_run_that_is_stopped(bare: Estate) -> None:
-    bare.must("deploy")
-    before = len(bare.account.tasks())
-    compare("run-detach", bare.refused_in_turn("run", "--detach"))
-    assert len(bare.account.tasks()) == before + 1
-    compare("stop", bare.refused_in_turn("stop"))
-    assert [task["stoppedReason"] for task in bare.account.tasks()[before:]] == ["stopped by invoke"]
+def test_a_run_that_is_stopped(empty_account: DeployedProject) -> None:
+    empty_account.must("deploy")
+    before = len(empty_account.account.tasks())
+    compare("run-detach", empty_account.refused_in_turn("run", "--detach"))
+    assert len(empty_account.account.tasks()) == before + 1
+    compare("stop", empty_account.refused_in_turn("stop"))
+    assert [task["stoppedReason"] for task in empty_account.account.tasks()[before:]] == ["stopped by invoke"]
 
 
-def test_a_run(bare: Estate) -> None:
-    bare.write()
-    bare.must("deploy")
-    compare("run", bare.refused_in_turn("run"))
-    compare("logs", bare.refused_in_turn("logs"))
+def test_a_run(empty_account: DeployedProject) -> None:
+    empty_account.write()
+    empty_account.must("deploy")
+    compare("run", empty_account.refused_in_turn("run"))
+    compare("logs", empty_account.refused_in_turn("logs"))
 
 
 @pytest.mark.parametrize("project", [None, ""], ids=["one project", "all projects"])
-def test_status(bare: Estate, project: str | None) -> None:
-    bare.must("deploy")
-    compare("status-one" if project is None else "status-all", bare.refused_in_turn("status", project=project))
+def test_status(empty_account: DeployedProject, project: str | None) -> None:
+    empty_account.must("deploy")
+    compare("status-one" if project is None else "status-all", empty_account.refused_in_turn("status", project=project))
 
 
-def test_destroy(bare: Estate) -> None:
-    bare.must("deploy")
-    bare.must("schedule")
-    compare("destroy", bare.refused_in_turn("destroy", "--data"))
-    assert bare.account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
-    compare("destroy-shared", bare.refused_in_turn("destroy", "--shared", "--data", project=""))
-    assert bare.account.stacks() == {}
+def test_destroy(empty_account: DeployedProject) -> None:
+    empty_account.must("deploy")
+    empty_account.must("schedule")
+    compare("destroy", empty_account.refused_in_turn("destroy", "--data"))
+    assert empty_account.account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
+    compare("destroy-shared", empty_account.refused_in_turn("destroy", "--shared", "--data", project=""))
+    assert empty_account.account.stacks() == {}

@@ -14,7 +14,7 @@ from doubles.moto_bucket import REGION
 
 if TYPE_CHECKING:
     from doubles.account import Account
-    from doubles.checkout import Team
+    from doubles.checkout import Checkout
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(100)]
 
@@ -40,15 +40,15 @@ PASSING = re.compile(r"(PROVISIONING|PENDING|ACTIVATING|RUNNING|DEPROVISIONING|S
 """States of a task: which of them are seen depends on when it is looked at."""
 
 
-def test_the_pages_show_what_happens(team: Team, account: Account) -> None:
+def test_the_pages_show_what_happens(checkout: Checkout, account: Account) -> None:
     """UPDATE_GOLDENS=1 rewrites their output. The sample gets a file of this test, so that no other test has its image."""
-    (team.sample("word-count") / "account.txt").write_text(account.number, encoding="utf-8")
+    (checkout.sample("word-count") / "account.txt").write_text(account.number, encoding="utf-8")
 
     def run(command: str, _shown: str) -> str:
         done = subprocess.run(
             ["sh", "-c", without_uv(command)],
-            cwd=team.root,
-            env=team.environment({**account.environ, "AWS_DEFAULT_REGION": REGION}),
+            cwd=checkout.root,
+            env=checkout.environment({**account.environ, "AWS_DEFAULT_REGION": REGION}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

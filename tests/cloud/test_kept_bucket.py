@@ -11,7 +11,7 @@ from handoff_kit.errors import AWSError
 from handoff_kit.steps import ExistingBucket
 
 if TYPE_CHECKING:
-    from doubles.moto_bucket import Cloud
+    from doubles.moto_bucket import MotoBucket
 
 ACCOUNT = "123456789012"
 STACK = "handoff-dev"
@@ -21,37 +21,39 @@ NEWER, OLDER = (
 )
 
 
-def settled(cloud: Cloud, there: StackDescription | None = None, bucket: str = "") -> str:
-    value = ExistingBucket(bucket or cloud.bucket, ACCOUNT, STACK)
-    return resolve_buckets({"KeptBucket": value}, there, cloud.session(), "invoke deploy")["KeptBucket"]
+def settled(moto_bucket: MotoBucket, there: StackDescription | None = None, bucket: str = "") -> str:
+    value = ExistingBucket(bucket or moto_bucket.bucket, ACCOUNT, STACK)
+    return resolve_buckets({"KeptBucket": value}, there, moto_bucket.session(), "invoke deploy")["KeptBucket"]
 
 
-def mark(cloud: Cloud, **tags: str) -> None:
+def mark(moto_bucket: MotoBucket, **tags: str) -> None:
     tagging = {"TagSet": [{"Key": key.replace("_", ":"), "Value": value} for key, value in tags.items()]}
-    cloud.boto("s3").put_bucket_tagging(Bucket=cloud.bucket, Tagging=tagging)
+    moto_bucket.boto("s3").put_bucket_tagging(Bucket=moto_bucket.bucket, Tagging=tagging)
 
 
-def test_none_is_there(cloud: Cloud) -> None:
-    assert settled(cloud, bucket="handoff-dev-nobody") == "no"
+def test_none_is_there(moto_bucket: MotoBucket) -> None:
+    assert settled(moto_bucket, bucket="handoff-dev-nobody") == "no"
 
 
-def test_ours_from_before_is_there(cloud: Cloud) -> None:
-    mark(cloud, handoff_stack=STACK, other="x")
-    assert settled(cloud) == "yes"
+def test_ours_from_before_is_there(moto_bucket: MotoBucket) -> None:
+    mark(moto_bucket, handoff_stack=STACK, other="x")
+    assert settled(moto_bucket) == "yes"
 
 
 @pytest.mark.parametrize("tags", [{}, {"handoff_stack": "handoff-prod"}], ids=["without a tag", "of another stack"])
-def test_another_s_is_there(cloud: Cloud, tags: dict[str, str]) -> None:
+def test_another_s_is_there(moto_bucket: MotoBucket, tags: dict[str, str]) -> None:
     if tags:
-        mark(cloud, **tags)
+        mark(moto_bucket, **tags)
     with pytest.raises(AWSError) as raised:
-        settled(cloud)
+        settled(moto_bucket)
     assert str(raised.value) == (
-        f"error: bucket {cloud.bucket}: exists already, and stack handoff-dev did not create it\n"
-        f"hint: to use it: deploy: {{bucket: {cloud.bucket}}} in project.yml; to have one created: delete it, then: invoke deploy"
+        f"error: bucket {moto_bucket.bucket}: exists already, and stack handoff-dev did not create it\n"
+        f"hint: to use it: deploy: {{bucket: {moto_bucket.bucket}}} in project.yml; to have one created: delete it, then: invoke deploy"
     )
 
 
 @pytest.mark.parametrize(("there", "expected"), [(NEWER, "yes"), (OLDER, "no")], ids=["kept", "made"])
-def test_a_stack_that_is_there_keeps_what_it_was_told(cloud: Cloud, there: StackDescription, expected: str) -> None:
-    assert settled(cloud, there) == expected
+def test_a_stack_that_is_there_keeps_what_it_was_told(
+    moto_bucket: MotoBucket, there: StackDescription, expected: str
+) -> None:
+    assert settled(moto_bucket, there) == expected

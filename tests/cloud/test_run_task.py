@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import signal
-import string
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Team, Told
+from doubles.checkout import InvokeResult
 from doubles.ecs import ACCOUNT, CLUSTER, Ecs, Life, NoTask, Refused
 from doubles.fault_proxy import Proxy
 from doubles.moto_bucket import HURRIED
-from doubles.terminal import Shown, show
+from doubles.stub_project import MotoProject, new_name
 
 from handoff_kit.aws.ecs.cluster import Hints, ProjectTasks
 from handoff_kit.aws.ecs.log_stream import LogFormatter
@@ -35,7 +32,9 @@ from handoff_kit.errors import AWSError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doubles.moto_bucket import Cloud
+    from doubles.checkout import Checkout
+    from doubles.moto_bucket import MotoBucket
+    from doubles.terminal import Shown
 
 pytestmark = pytest.mark.takes(220)
 
@@ -56,108 +55,62 @@ DONE = "succeeded after 1.0 s"
 FIRST = f"{1:032x}"
 
 
-@dataclass
-class Desk:
-    """A team's checkout with one project, deployed to a cloud."""
-
-    team: Team
-    cloud: Cloud
-    ecs: Ecs
-    name: str
-    more: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def stack(self) -> str:
-        return f"handoff-dev-{self.name}"
-
-    @property
-    def group(self) -> str:
-        return f"/handoff/{self.stack}"
-
-    @property
-    def environ(self) -> dict[str, str]:
-        kept = {name: value for name, value in self.cloud.environ.items() if name != "STACK_NAME"}
-        return {**kept, "AWS_ENDPOINT_URL_ECS": self.ecs.url, "TZ": "UTC", **HURRIED, **self.more}
-
-    def invoke(self, *words: str) -> Told:
-        told = self.team.invoke(*words, "--project", self.name, env=self.environ)
-        return Told(told.exit, self.stable(told.stdout), self.stable(told.stderr))
-
-    def start(self, *words: str, **popen: Any) -> subprocess.Popen[bytes]:
-        return self.team.start(*words, "--project", self.name, env=self.environ, **popen)
-
-    def show(self, *words: str) -> Shown:
-        return show(self.team, *words, "--project", self.name, env=self.environ)
-
-    def stable(self, text: str) -> str:
-        text = text.replace(self.name, "shop").replace(FIRST, "TASK")
-        text = re.sub(r"\d\d:\d\d:\d\d", "CLOCK", text)
-        return re.sub(r"after \d+ s", "after N s", text)
-
-    def deploy(self, source: str = "aaaaaaaaaaaa") -> None:
-        """The stacks, as far as running looks at them."""
-        outputs = {
-            "TaskDefinition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{self.stack}:1",
-            "Source": source,
-        }
-        shared = {"Subnets": "subnet-1,subnet-2", "SecurityGroup": "sg-1", "Bucket": self.cloud.bucket}
-        cloudformation = self.cloud.boto("cloudformation")
-        pages = cloudformation.get_paginator("describe_stacks").paginate()
-        there = {stack["StackName"] for page in pages for stack in page["Stacks"]}
-        for name, values in (("handoff-dev", shared), (self.stack, outputs)):
-            if name not in there:
-                bucket = [{"ParameterKey": "Bucket", "ParameterValue": self.cloud.bucket}]
-                cloudformation.create_stack(StackName=name, TemplateBody=template(values), Parameters=bucket)
-        self.cloud.boto("logs").create_log_group(logGroupName=self.group)
-
-    def logs(self, task: str, *messages: str, stage: str = "handoff", at: float | None = None) -> None:
-        """What the runtime of a task writes to its log."""
-        logs, stream = self.cloud.boto("logs"), f"run/handoff/{task}"
-        if not logs.describe_log_streams(logGroupName=self.group, logStreamNamePrefix=stream)["logStreams"]:
-            logs.create_log_stream(logGroupName=self.group, logStreamName=stream)
-        now = at or time.time()
-        lines = [{"time": "2026-01-01T00:00:00.000Z", "stage": stage, "message": message} for message in messages]
-        events = [
-            {"timestamp": int(now * 1000) + number, "message": json.dumps(line)} for number, line in enumerate(lines)
-        ]
-        logs.put_log_events(logGroupName=self.group, logStreamName=stream, logEvents=events)
+def deploy(shop: MotoProject, source: str = "aaaaaaaaaaaa") -> None:
+    """The stacks, as far as running looks at them."""
+    outputs = {
+        "TaskDefinition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{shop.stack}:1",
+        "Source": source,
+    }
+    shared = {"Subnets": "subnet-1,subnet-2", "SecurityGroup": "sg-1", "Bucket": shop.aws.bucket}
+    existing = shop.stack_names()
+    for name, values in (("handoff-dev", shared), (shop.stack, outputs)):
+        if name not in existing:
+            shop.create_stack(name, values, parameters={"Bucket": shop.aws.bucket})
+    shop.aws.boto("logs").create_log_group(logGroupName=group_of(shop))
 
 
-def template(outputs: dict[str, str]) -> str:
-    return json.dumps(
-        {
-            "Parameters": {"Bucket": {"Type": "String"}},
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-            "Outputs": {name: {"Value": text} for name, text in outputs.items()},
-        }
-    )
+def group_of(shop: MotoProject) -> str:
+    return f"/handoff/{shop.stack}"
+
+
+def write_log(shop: MotoProject, task: str, *messages: str, stage: str = "handoff", at: float | None = None) -> None:
+    """What the runtime of a task writes to its log."""
+    logs, group, stream = shop.aws.boto("logs"), group_of(shop), f"run/handoff/{task}"
+    if not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    now = at or time.time()
+    lines = [{"time": "2026-01-01T00:00:00.000Z", "stage": stage, "message": message} for message in messages]
+    events = [{"timestamp": int(now * 1000) + number, "message": json.dumps(line)} for number, line in enumerate(lines)]
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
 @pytest.fixture
-def desk(team: Team, cloud: Cloud, ecs: Ecs) -> Desk:
-    """A project of a name nobody has used, deployed."""
-    name = "shop-" + "".join(random.choices(string.ascii_lowercase, k=8))
-    team.project(name, PROJECT, CONFIG)
-    made = Desk(team, cloud, ecs, name)
-    made.deploy()
-    return made
+def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
+    """A project with stub stacks, whose ECS is `ecs`."""
+    name = new_name()
+    checkout.project(name, PROJECT, CONFIG)
+    env = {"AWS_ENDPOINT_URL_ECS": ecs.url, "TZ": "UTC", **HURRIED}
+    replacements = ((FIRST, "TASK"), (r"\d\d:\d\d:\d\d", "CLOCK"), (r"after \d+ s", "after N s"))
+    created = MotoProject(checkout, moto_bucket, name, env, replacements)
+    deploy(created)
+    return created
 
 
 @pytest.mark.parametrize("task", ["run", "stop", "logs"])
-def test_the_help_of(team: Team, task: str) -> None:
+def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew; `--help` must not run the task."""
-    told = team.invoke(task, "--help")
+    result = checkout.invoke(task, "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        (GOLDEN / f"{task}.txt").write_text(told.stdout, encoding="utf-8")
-    assert told == Told(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
+        (GOLDEN / f"{task}.txt").write_text(result.stdout, encoding="utf-8")
+    assert result == InvokeResult(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
 
 
 # a run
 
 
-def test_a_run_is_watched_to_its_end(desk: Desk) -> None:
-    desk.ecs.will(Life(then=lambda task: desk.logs(task, DONE)))
-    assert desk.invoke("run", "--var", "base=JPY", "--env", "LEVEL=debug", "--memory", "1GB") == Told(
+def test_a_run_is_watched_to_its_end(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Life(then=lambda task: write_log(shop, task, DONE)))
+    assert shop.invoke("run", "--var", "base=JPY", "--env", "LEVEL=debug", "--memory", "1GB") == InvokeResult(
         0,
         "",
         """\
@@ -172,10 +125,10 @@ task TASK succeeded (exit 0)
 next: invoke artifacts.get --project shop
 """,
     )
-    request = desk.ecs.tasks[0].request
+    request = ecs.tasks[0].request
     assert {**request, "clientToken": "TOKEN"} == {
         "cluster": CLUSTER,
-        "taskDefinition": desk.stack,
+        "taskDefinition": shop.stack,
         "count": 1,
         "clientToken": "TOKEN",
         "launchType": "FARGATE",
@@ -207,9 +160,9 @@ next: invoke artifacts.get --project shop
     }
 
 
-def test_dry_tells_the_same_and_starts_nothing(desk: Desk) -> None:
-    desk.ecs.will(Life())
-    assert desk.invoke("--dry", "run", "--command", "show_commands") == Told(
+def test_dry_tells_the_same_and_starts_nothing(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Life())
+    assert shop.invoke("--dry", "run", "--command", "show_commands") == InvokeResult(
         0,
         "",
         """\
@@ -217,15 +170,15 @@ would start a task of handoff-dev-shop in cluster handoff-dev (Fargate, 256 CPU 
 nothing was done: --dry
 """,
     )
-    assert (desk.ecs.calls, desk.ecs.tasks) == ([], [])
+    assert (ecs.calls, ecs.tasks) == ([], [])
 
 
-def test_a_failed_run_ends_with_the_exit_code_of_its_container(desk: Desk) -> None:
+def test_a_failed_run_ends_with_the_exit_code_of_its_container(shop: MotoProject, ecs: Ecs) -> None:
     words = "failed after 1.0 s: stage cat ended with exit 3"
-    desk.ecs.will(Life(code=3, then=lambda task: desk.logs(task, "run X of shop: echo | cat", words)))
-    told = desk.invoke("run")
-    assert (told.exit, told.stdout) == (3, "")
-    assert told.stderr.endswith(
+    ecs.will(Life(code=3, then=lambda task: write_log(shop, task, "run X of shop: echo | cat", words)))
+    result = shop.invoke("run")
+    assert (result.exit, result.stdout) == (3, "")
+    assert result.stderr.endswith(
         f"""\
 CLOCK handoff | run X of shop: echo | cat
 CLOCK handoff | {words}
@@ -236,14 +189,14 @@ next: invoke logs --project shop --run TASK
     )
 
 
-def test_lines_that_arrive_after_the_end_are_shown(desk: Desk) -> None:
+def test_lines_that_arrive_after_the_end_are_shown(shop: MotoProject, ecs: Ecs) -> None:
     def late(task: str) -> None:
-        desk.logs(task, "not the last", stage="echo")
-        threading.Timer(3, lambda: desk.logs(task, DONE)).start()
+        write_log(shop, task, "not the last", stage="echo")
+        threading.Timer(3, lambda: write_log(shop, task, DONE)).start()
 
-    desk.ecs.will(Life(then=late))
-    told = desk.invoke("run")
-    assert told.stderr.endswith(
+    ecs.will(Life(then=late))
+    result = shop.invoke("run")
+    assert result.stderr.endswith(
         """\
 STOPPED after N s
 CLOCK echo    | not the last
@@ -254,11 +207,11 @@ next: invoke artifacts.get --project shop
     )
 
 
-def test_killed_for_memory_names_the_next_size(desk: Desk) -> None:
-    desk.ecs.will(Life(code=137, container="OutOfMemoryError: Container killed due to memory usage"))
-    told = desk.invoke("run")
-    assert told.exit == 137
-    assert told.stderr.endswith(
+def test_killed_for_memory_names_the_next_size(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Life(code=137, container="OutOfMemoryError: Container killed due to memory usage"))
+    result = shop.invoke("run")
+    assert result.exit == 137
+    assert result.stderr.endswith(
         """\
 task TASK ran out of memory: it needed more than its 512 MiB (exit 137)
 hint: for one run: invoke run --project shop --cpu 256 --memory 1024; for all: projects/shop/project.yml, deploy: \
@@ -274,12 +227,12 @@ NOT_STARTED = Life(
 NO_IMAGE = Life(("PENDING", "STOPPED"), None, "TaskFailedToStart", "CannotPullContainerError: x: not found")
 
 
-def test_a_task_that_fails_to_start_is_started_again(desk: Desk) -> None:
-    desk.ecs.will(NOT_STARTED, NOT_STARTED, Life(then=lambda task: desk.logs(task, DONE)))
-    told = desk.invoke("run")
+def test_a_task_that_fails_to_start_is_started_again(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(NOT_STARTED, NOT_STARTED, Life(then=lambda task: write_log(shop, task, DONE)))
+    result = shop.invoke("run")
     reason = "never started: it got no address in its subnet: Timeout waiting for network interface provisioning"
-    assert (told.exit, len(desk.ecs.tasks)) == (0, 3)
-    assert [line for line in told.stderr.splitlines() if "start" in line][1:] == [
+    assert (result.exit, len(ecs.tasks)) == (0, 3)
+    assert [line for line in result.stderr.splitlines() if "start" in line][1:] == [
         "started task TASK",
         reason,
         "starting it again (2 of 3)",
@@ -288,14 +241,14 @@ def test_a_task_that_fails_to_start_is_started_again(desk: Desk) -> None:
         "starting it again (3 of 3)",
         f"started task {3:032x}",
     ]
-    assert len({task.request["clientToken"] for task in desk.ecs.tasks}) == 3
+    assert len({task.request["clientToken"] for task in ecs.tasks}) == 3
 
 
-def test_a_task_that_never_starts_is_given_up(desk: Desk) -> None:
-    desk.ecs.will(NOT_STARTED)
-    told = desk.invoke("run")
-    assert (told.exit, len(desk.ecs.tasks)) == (1, 3)
-    assert told.stderr.endswith(
+def test_a_task_that_never_starts_is_given_up(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(NOT_STARTED)
+    result = shop.invoke("run")
+    assert (result.exit, len(ecs.tasks)) == (1, 3)
+    assert result.stderr.endswith(
         f"""\
 task {3:032x} never started: it got no address in its subnet: Timeout waiting for network interface provisioning
 hint: try again: invoke run --project shop
@@ -304,22 +257,22 @@ next: invoke status --project shop
     )
 
 
-def test_what_would_fail_again_is_not_started_again(desk: Desk) -> None:
-    desk.ecs.will(NO_IMAGE)
-    told = desk.invoke("run")
-    assert (told.exit, len(desk.ecs.tasks)) == (1, 1)
-    assert "never started: its image does not exist any more: CannotPullContainerError: x: not found" in told.stderr
+def test_what_would_fail_again_is_not_started_again(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(NO_IMAGE)
+    result = shop.invoke("run")
+    assert (result.exit, len(ecs.tasks)) == (1, 1)
+    assert "never started: its image does not exist any more: CannotPullContainerError: x: not found" in result.stderr
 
 
-def test_a_run_that_has_begun_is_not_started_again(desk: Desk) -> None:
-    desk.ecs.will(Life(code=143, stop="SpotInterruption", reason="Your Spot Task was interrupted."))
-    told = desk.invoke("run")
-    assert (told.exit, len(desk.ecs.tasks)) == (143, 1)
-    assert "was interrupted: AWS took the Spot capacity back (exit 143)" in told.stderr
+def test_a_run_that_has_begun_is_not_started_again(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Life(code=143, stop="SpotInterruption", reason="Your Spot Task was interrupted."))
+    result = shop.invoke("run")
+    assert (result.exit, len(ecs.tasks)) == (143, 1)
+    assert "was interrupted: AWS took the Spot capacity back (exit 143)" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("coming", "told"),
+    ("coming", "expected"),
     [
         pytest.param(
             [Refused("InvalidParameterException", "Rate exceeded")] * 2,
@@ -352,13 +305,13 @@ def test_a_run_that_has_begun_is_not_started_again(desk: Desk) -> None:
     ],
 )
 def test_a_start_that_is_refused_for_now_is_tried_again(
-    desk: Desk, coming: list[Refused | NoTask], told: list[str]
+    shop: MotoProject, ecs: Ecs, coming: list[Refused | NoTask], expected: list[str]
 ) -> None:
-    desk.ecs.will(*coming, Life(then=lambda task: desk.logs(task, DONE)))
-    found = desk.invoke("run")
-    assert (found.exit, len(desk.ecs.tasks)) == (0, 1)
+    ecs.will(*coming, Life(then=lambda task: write_log(shop, task, DONE)))
+    found = shop.invoke("run")
+    assert (found.exit, len(ecs.tasks)) == (0, 1)
     lines = [re.sub(r"(; retry)? in [0-9.]+ s$", "", line) for line in found.stderr.splitlines()]
-    assert lines[1 : 1 + len(told)] == told
+    assert lines[1 : 1 + len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -384,37 +337,39 @@ def test_a_start_that_is_refused_for_now_is_tried_again(
         ),
     ],
 )
-def test_a_start_that_is_refused(desk: Desk, coming: Refused | NoTask, message: str, hint: str) -> None:
-    desk.ecs.will(coming)
-    told = desk.invoke("run")
-    assert (told.exit, told.stderr.splitlines()[1:]) == (1, [f"error: {message}", f"hint: {hint}"])
-    assert desk.ecs.calls == ["RunTask"]
+def test_a_start_that_is_refused(
+    shop: MotoProject, ecs: Ecs, coming: Refused | NoTask, message: str, hint: str
+) -> None:
+    ecs.will(coming)
+    result = shop.invoke("run")
+    assert (result.exit, result.stderr.splitlines()[1:]) == (1, [f"error: {message}", f"hint: {hint}"])
+    assert ecs.calls == ["RunTask"]
 
 
-def test_no_permission_to_start(desk: Desk) -> None:
-    desk.ecs.will(Refused("AccessDeniedException", "User is not authorized to perform: ecs:RunTask"))
-    told = desk.invoke("run")
-    assert told.exit == 1
-    assert "AccessDeniedException found, the permission ecs:RunTask on " in told.stderr
+def test_no_permission_to_start(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Refused("AccessDeniedException", "User is not authorized to perform: ecs:RunTask"))
+    result = shop.invoke("run")
+    assert result.exit == 1
+    assert "AccessDeniedException found, the permission ecs:RunTask on " in result.stderr
 
 
-def test_an_answer_that_is_lost_starts_no_second_task(desk: Desk) -> None:
-    desk.ecs.will(Life(then=lambda task: desk.logs(task, DONE)))
-    with Proxy.to(desk.ecs.url) as proxy:
+def test_an_answer_that_is_lost_starts_no_second_task(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Life(then=lambda task: write_log(shop, task, DONE)))
+    with Proxy.to(ecs.url) as proxy:
         proxy.fault("lose", path="RunTask", times=1)
-        desk.more["AWS_ENDPOINT_URL_ECS"] = proxy.url
-        told = desk.invoke("run")
-    assert (told.exit, desk.ecs.calls.count("RunTask"), len(desk.ecs.tasks)) == (0, 2, 1)
+        shop.env["AWS_ENDPOINT_URL_ECS"] = proxy.url
+        result = shop.invoke("run")
+    assert (result.exit, ecs.calls.count("RunTask"), len(ecs.tasks)) == (0, 2, 1)
 
 
 @pytest.mark.parametrize("task", ["run", "stop", "logs", "status"])
-def test_a_project_that_is_not_deployed(desk: Desk, task: str) -> None:
-    desk.team.project("fresh", PROJECT)
-    told = desk.team.invoke(task, "--project", "fresh", "--environment", "prod", env=desk.environ)
+def test_a_project_that_is_not_deployed(shop: MotoProject, task: str) -> None:
+    shop.checkout.project("fresh", PROJECT)
+    result = shop.checkout.invoke(task, "--project", "fresh", "--environment", "prod", env=shop.environ)
     if task == "status":
-        assert (told.exit, "handoff-prod-fresh: not deployed" in told.stdout) == (0, True)
+        assert (result.exit, "handoff-prod-fresh: not deployed" in result.stdout) == (0, True)
     else:
-        assert (told.exit, told.stderr.splitlines()[-1]) == (
+        assert (result.exit, result.stderr.splitlines()[-1]) == (
             1,
             "hint: invoke deploy --project fresh --environment prod",
         )
@@ -433,18 +388,18 @@ def test_a_project_that_is_not_deployed(desk: Desk, task: str) -> None:
         pytest.param(("--var", f"base={'x' * 9000}"), id="too long"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_started(desk: Desk, words: tuple[str, ...]) -> None:
-    told = desk.invoke("run", *words)
-    assert (told.exit, told.stdout, desk.ecs.calls) == (2, "", [])
-    assert told.stderr.splitlines()[-2].startswith("error: --")
-    assert SECRET not in told.stderr
+def test_what_is_wrong_is_told_before_anything_is_started(shop: MotoProject, ecs: Ecs, words: tuple[str, ...]) -> None:
+    result = shop.invoke("run", *words)
+    assert (result.exit, result.stdout, ecs.calls) == (2, "", [])
+    assert result.stderr.splitlines()[-2].startswith("error: --")
+    assert SECRET not in result.stderr
 
 
-def test_detached(desk: Desk) -> None:
-    desk.ecs.will(Life())
-    told = desk.invoke("run", "--detach")
-    assert (told.exit, told.stdout, desk.ecs.calls) == (0, "TASK\n", ["RunTask"])
-    assert told.stderr.splitlines()[1:] == [
+def test_detached(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Life())
+    result = shop.invoke("run", "--detach")
+    assert (result.exit, result.stdout, ecs.calls) == (0, "TASK\n", ["RunTask"])
+    assert result.stderr.splitlines()[1:] == [
         "to stop it: invoke stop --project shop --task TASK",
         "next: invoke logs --project shop --run TASK --follow",
     ]
@@ -456,10 +411,10 @@ FOREVER = Life(("RUNNING",))
 
 
 @pytest.fixture
-def watching(desk: Desk) -> Iterator[Shown]:
+def watching(shop: MotoProject, ecs: Ecs) -> Iterator[Shown]:
     """A run that is watched on a terminal."""
-    desk.ecs.will(FOREVER)
-    shown = desk.show("run")
+    ecs.will(FOREVER)
+    shown = shop.show("run")
     shown.read_until(lambda: "RUNNING" in shown.text)
     yield shown
     if shown.process.poll() is None:
@@ -470,39 +425,39 @@ def watching(desk: Desk) -> Iterator[Shown]:
 ASKED = "keep watching (Enter)? "
 
 
-def test_ctrl_c_asks_and_detaches(desk: Desk, watching: Shown) -> None:
+def test_ctrl_c_asks_and_detaches(ecs: Ecs, watching: Shown) -> None:
     watching.type(b"\x03")
     watching.read_until(lambda: ASKED in watching.text)
     watching.type(b"d\n")
     assert watching.finish() == 130
     assert f"detached: task {FIRST} continues" in watching.text
-    assert "StopTask" not in desk.ecs.calls
+    assert "StopTask" not in ecs.calls
 
 
-def test_a_second_ctrl_c_detaches(desk: Desk, watching: Shown) -> None:
+def test_a_second_ctrl_c_detaches(shop: MotoProject, ecs: Ecs, watching: Shown) -> None:
     watching.type(b"\x03")
     watching.read_until(lambda: ASKED in watching.text)
     watching.type(b"\x03")
     assert watching.finish() == 130
-    assert f"invoke stop --project {desk.name} --task {FIRST}" in watching.text
-    assert "StopTask" not in desk.ecs.calls
+    assert f"invoke stop --project {shop.name} --task {FIRST}" in watching.text
+    assert "StopTask" not in ecs.calls
 
 
-def test_ctrl_c_asks_and_stops(desk: Desk, watching: Shown) -> None:
+def test_ctrl_c_asks_and_stops(ecs: Ecs, watching: Shown) -> None:
     watching.type(b"\x03")
     watching.read_until(lambda: ASKED in watching.text)
     watching.type(b"s\n")
     assert watching.finish() == 143
     assert "was stopped by invoke (exit 143)" in watching.text
-    assert desk.ecs.calls.count("StopTask") == 1
+    assert ecs.calls.count("StopTask") == 1
 
 
-def test_ctrl_c_by_mistake(desk: Desk, watching: Shown) -> None:
+def test_ctrl_c_by_mistake(ecs: Ecs, watching: Shown) -> None:
     watching.type(b"\x03")
     watching.read_until(lambda: ASKED in watching.text)
     watching.type(b"\n")
-    looks = desk.ecs.calls.count("DescribeTasks")
-    watching.read_until(lambda: desk.ecs.calls.count("DescribeTasks") > looks)
+    looks = ecs.calls.count("DescribeTasks")
+    watching.read_until(lambda: ecs.calls.count("DescribeTasks") > looks)
     watching.type(b"\x03")
     watching.read_until(lambda: watching.text.count(ASKED) == 2)
     watching.type(b"\x04")
@@ -510,16 +465,16 @@ def test_ctrl_c_by_mistake(desk: Desk, watching: Shown) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_without_a_terminal_a_signal_detaches(desk: Desk, number: signal.Signals, code: int) -> None:
-    desk.ecs.will(FOREVER)
-    with desk.start("run", stderr=subprocess.PIPE) as process:
+def test_without_a_terminal_a_signal_detaches(shop: MotoProject, ecs: Ecs, number: signal.Signals, code: int) -> None:
+    ecs.will(FOREVER)
+    with shop.start("run", stderr=subprocess.PIPE) as process:
         assert process.stderr
         said = b""
         while b"RUNNING" not in said:
             said += process.stderr.readline()
         process.send_signal(number)
         rest = process.stderr.read().decode()
-    assert (process.returncode, desk.stable(rest)) == (
+    assert (process.returncode, shop.stable(rest)) == (
         code,
         """\
 detached: task TASK continues
@@ -527,18 +482,18 @@ to stop it: invoke stop --project shop --task TASK
 next: invoke logs --project shop --run TASK --follow
 """,
     )
-    assert "StopTask" not in desk.ecs.calls
+    assert "StopTask" not in ecs.calls
 
 
-def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
-    desk.ecs.will(NoTask("Capacity is unavailable at this time."))
-    with desk.start("run", stderr=subprocess.PIPE) as process:
+def test_a_signal_before_there_is_a_task(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(NoTask("Capacity is unavailable at this time."))
+    with shop.start("run", stderr=subprocess.PIPE) as process:
         assert process.stderr
         while b"not started" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read().decode()
-    assert (process.returncode, desk.stable(rest).splitlines()) == (
+    assert (process.returncode, shop.stable(rest).splitlines()) == (
         130,
         [
             "error: interrupted before a task was started",
@@ -550,14 +505,16 @@ def test_a_signal_before_there_is_a_task(desk: Desk) -> None:
 # timeouts
 
 
-def cluster_of(desk: Desk) -> ProjectTasks:
-    """The tasks of the desk's project, for a test that calls us itself."""
-    stack = Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", desk.cloud.session())
-    known = Hints(stack.options, f"projects/{desk.name}/project.yml", desk.stack, stop_timeout=0)
+def cluster_of(shop: MotoProject) -> ProjectTasks:
+    """The tasks of the shop's project, for a test that calls us itself."""
+    stack = Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", shop.aws.session())
+    known = Hints(stack.options, f"projects/{shop.name}/project.yml", shop.stack, stop_timeout=0)
     return ProjectTasks(stack, CLUSTER, known)
 
 
-def watched(desk: Desk, timeouts: Timeouts | None = None, step: float = 0.0) -> tuple[TaskWatch, list[str]]:
+def watched(
+    shop: MotoProject, ecs: Ecs, timeouts: Timeouts | None = None, step: float = 0.0
+) -> tuple[TaskWatch, list[str]]:
     """A task that is watched by us, in little time; with a `step`, each pause counts as so many seconds."""
     said: list[str] = []
     paused: list[float] = []
@@ -571,7 +528,7 @@ def watched(desk: Desk, timeouts: Timeouts | None = None, step: float = 0.0) -> 
 
     effects = TaskHooks(said.append, pause, clock, lambda: None)
     prompt = InterruptPrompt(Quiet(), None)  # type: ignore[arg-type]
-    return TaskWatch(cluster_of(desk), desk.ecs.tasks[0].arn, effects, prompt, None, timeouts or Timeouts()), said
+    return TaskWatch(cluster_of(shop), ecs.tasks[0].arn, effects, prompt, None, timeouts or Timeouts()), said
 
 
 class Quiet:
@@ -583,29 +540,31 @@ class Quiet:
         return b""
 
 
-def test_a_task_that_stays_pending_is_told_of_and_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    task = desk.ecs.add(Life(("PENDING",)))
-    watch, said = watched(desk, Timeouts(report_start=0.5, start=1.5))
+def test_a_task_that_stays_pending_is_told_of_and_given_up(
+    shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    task = ecs.add(Life(("PENDING",)))
+    watch, said = watched(shop, ecs, Timeouts(report_start=0.5, start=1.5))
     with pytest.raises(AWSError) as error:
         watch.wait()
     look = "if it stays so: do its subnets have a route to the internet (public_ip, or a NAT gateway), and how large is its image?"
-    assert list(map(desk.stable, said)) == [
+    assert list(map(shop.stable, said)) == [
         "PENDING after N s",
         f"still PENDING after N s; {look} invoke status --project shop",
     ]
-    assert desk.stable(error.value.message) == "task TASK: still PENDING after N s, and so stopped; expected it to run"
+    assert shop.stable(error.value.message) == "task TASK: still PENDING after N s, and so stopped; expected it to run"
     assert task.stopped_by == "did not start in time"
 
 
-def test_a_task_that_does_not_stop_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    desk.ecs.add(Life(("RUNNING",), stops=False))
-    watch, _ = watched(desk, Timeouts(stopping=0.5))
+def test_a_task_that_does_not_stop_is_given_up(shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    ecs.add(Life(("RUNNING",), stops=False))
+    watch, _ = watched(shop, ecs, Timeouts(stopping=0.5))
     watch.stop()
     with pytest.raises(AWSError) as error:
         watch.wait()
-    assert desk.stable(error.value.message) == "task TASK: still RUNNING 1 s after its stop was requested"
+    assert shop.stable(error.value.message) == "task TASK: still RUNNING 1 s after its stop was requested"
 
 
 # what ECS does not know
@@ -616,28 +575,30 @@ BRIEFLY = Absence(0.1, 0.2)
 RAN = ("PENDING", "RUNNING", "RUNNING")
 
 
-def remember(desk: Desk, outcome: str | None, code: int | None = None, lock: dict[str, Any] | None = None) -> None:
+def remember(
+    shop: MotoProject, outcome: str | None, code: int | None = None, lock: dict[str, Any] | None = None
+) -> None:
     """What the run of the first task left: the head of its log; its record; its lock."""
-    desk.logs(FIRST, f"run {RUN_ID} of shop: echo | cat")
+    write_log(shop, FIRST, f"run {RUN_ID} of shop: echo | cat")
     entry = {**BEGUN, "outcome": outcome, "exit": code, "reason": "stage tap failed" if code else None}
     if outcome:
-        desk.cloud.put(f"{desk.stack}/runs/{RUN_ID}/run.json", json.dumps(entry).encode())
+        shop.aws.put(f"{shop.stack}/runs/{RUN_ID}/run.json", json.dumps(entry).encode())
     if lock is not None:
         claim = {"run_id": RUN_ID, "holder": "a", "lease_seconds": 90, "released": False, "entry": entry, **lock}
-        desk.cloud.put(f"{desk.stack}/.lock", json.dumps(claim).encode())
+        shop.aws.put(f"{shop.stack}/.lock", json.dumps(claim).encode())
 
 
 @pytest.mark.parametrize("absent", ["MISSING", "EMPTY", "REFUSED"])
 def test_a_task_that_runs_is_not_stopped_for_an_answer_without_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, absent: str
+    shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch, absent: str
 ) -> None:
     """Just after its start; after twenty minutes, when the start limit is long over; and several times on end."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
     states = (absent, absent, *RAN, *["RUNNING"] * 60, absent, "RUNNING", absent, absent, "RUNNING", "STOPPED")
-    task = desk.ecs.add(Life(states))
-    watch, said = watched(desk, step=20)
+    task = ecs.add(Life(states))
+    watch, said = watched(shop, ecs, step=20)
     assert (watch.wait(), task.stopped_by) == (TaskResult(0, "succeeded (exit 0)"), "")
-    assert list(map(desk.stable, said)) == ["PENDING after N s", "RUNNING after N s", "STOPPED after N s"]
+    assert list(map(shop.stable, said)) == ["PENDING after N s", "RUNNING after N s", "STOPPED after N s"]
 
 
 LOOK = f"see its record: invoke history.show --remote --run {RUN_ID} --project shop"
@@ -687,21 +648,22 @@ LOOK = f"see its record: invoke history.show --remote --run {RUN_ID} --project s
     ],
 )
 def test_the_record_decides_of_a_task_that_ecs_has_forgotten(
-    desk: Desk,
+    shop: MotoProject,
+    ecs: Ecs,
     monkeypatch: pytest.MonkeyPatch,
     outcome: str | None,
     code: int | None,
     lock: dict[str, Any] | None,
     expected: TaskResult,
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    task = desk.ecs.add(Life((*RAN, "MISSING")))
-    remember(desk, outcome, code, lock)
-    watch, _ = watched(desk, step=60)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    task = ecs.add(Life((*RAN, "MISSING")))
+    remember(shop, outcome, code, lock)
+    watch, _ = watched(shop, ecs, step=60)
     found = watch.wait()
     assert isinstance(found, TaskResult)
     words = re.sub(r"\d+ s ago", "N s ago", found.sentence)
-    assert (found.code, words, found.hint and desk.stable(found.hint)) == (
+    assert (found.code, words, found.hint and shop.stable(found.hint)) == (
         expected.code,
         expected.sentence,
         expected.hint,
@@ -709,12 +671,14 @@ def test_the_record_decides_of_a_task_that_ecs_has_forgotten(
     assert task.stopped_by == ""
 
 
-def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    desk.ecs.add(Life((*RAN, "MISSING")))
-    remember(desk, "running", None, {})
-    watch, said = watched(desk, step=60)
-    threading.Timer(2.0, lambda: remember(desk, "succeeded", 0)).start()
+def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(
+    shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    ecs.add(Life((*RAN, "MISSING")))
+    remember(shop, "running", None, {})
+    watch, said = watched(shop, ecs, step=60)
+    threading.Timer(2.0, lambda: remember(shop, "succeeded", 0)).start()
     assert watch.wait() == TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
     assert [re.sub(r"\d+ s", "N s", line) for line in said[2:]] == [
         f"ECS does not know the task at present; run {RUN_ID} holds the lock (last heartbeat N s ago); still watching"
@@ -739,18 +703,18 @@ def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(desk: Desk, monkeypa
     ],
 )
 def test_what_nobody_knows_is_said(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, messages: tuple[str, ...], facts: str
+    shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch, messages: tuple[str, ...], facts: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    desk.ecs.add(Life((*RAN, "MISSING")))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    ecs.add(Life((*RAN, "MISSING")))
     if messages:
-        desk.logs(FIRST, *messages)
-    watch, _ = watched(desk, step=60)
+        write_log(shop, FIRST, *messages)
+    watch, _ = watched(shop, ecs, step=60)
     with pytest.raises(AWSError) as error:
         watch.wait()
-    said = re.sub(r"for \d+ s", "for N s", desk.stable(error.value.message)).replace(desk.cloud.bucket, "BUCKET")
+    said = re.sub(r"for \d+ s", "for N s", shop.stable(error.value.message)).replace(shop.aws.bucket, "BUCKET")
     assert said == f"task TASK: ECS has not known it for N s, and {facts}; it may still run"
-    assert desk.stable(str(error.value.hint)) == (
+    assert shop.stable(str(error.value.hint)) == (
         "see what runs: invoke status --project shop; its log: invoke logs --project shop --run TASK --follow; "
         "to stop it: invoke stop --project shop --task TASK"
     )
@@ -765,44 +729,44 @@ def test_what_nobody_knows_is_said(
     ],
 )
 def test_a_service_that_does_not_answer_for_long_ends_no_watch(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+    shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
     """For more tries than one call has."""
-    desk.ecs.add(Life(("RUNNING", "RUNNING", "STOPPED")))
-    with Proxy.to(desk.ecs.url) as proxy:
+    ecs.add(Life(("RUNNING", "RUNNING", "STOPPED")))
+    with Proxy.to(ecs.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
         proxy.fault(**{"kind": "answer", "path": "DescribeTasks", "times": 20, **fault})
-        watch, _ = watched(desk, step=20)
+        watch, _ = watched(shop, ecs, step=20)
         assert watch.wait() == TaskResult(0, "succeeded (exit 0)")
 
 
-def test_a_service_that_never_answers_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = desk.ecs.add(FOREVER)
-    with Proxy.to(desk.ecs.url) as proxy:
+def test_a_service_that_never_answers_is_given_up(shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = ecs.add(FOREVER)
+    with Proxy.to(ecs.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
         proxy.fault("answer", path="DescribeTasks", status=400, code="ThrottlingException")
-        watch, _ = watched(desk, step=60)
+        watch, _ = watched(shop, ecs, step=60)
         with pytest.raises(AWSError) as error:
             watch.wait()
     assert "throttled (ThrottlingException), still after 8 attempts" in error.value.message
-    assert desk.stable(str(error.value.hint)).startswith("see what runs: invoke status --project shop; its log: ")
+    assert shop.stable(str(error.value.hint)).startswith("see what runs: invoke status --project shop; its log: ")
     assert task.stopped_by == ""
 
 
-def test_a_task_that_ran_and_has_no_exit_code(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    desk.ecs.add(Life((*RAN, "STOPPED"), None, "TaskFailedToStart", "Host failure"))
-    watch, _ = watched(desk, step=20)
+def test_a_task_that_ran_and_has_no_exit_code(shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    ecs.add(Life((*RAN, "STOPPED"), None, "TaskFailedToStart", "Host failure"))
+    watch, _ = watched(shop, ecs, step=20)
     assert watch.wait() == TaskResult(
-        1, "stopped without an exit code: Host failure", f"see its log: invoke logs --project {desk.name}"
+        1, "stopped without an exit code: Host failure", f"see its log: invoke logs --project {shop.name}"
     )
 
 
-def test_a_forgotten_task_in_the_words_of_stop(desk: Desk) -> None:
-    desk.ecs.add(Life((*RAN, "MISSING"))).looks = 9
-    remember(desk, "failed", 3)
-    told = desk.invoke("stop", "--task", FIRST)
-    assert (told.exit, told.stderr) == (
+def test_a_forgotten_task_in_the_words_of_stop(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.add(Life((*RAN, "MISSING"))).looks = 9
+    remember(shop, "failed", 3)
+    result = shop.invoke("stop", "--task", FIRST)
+    assert (result.exit, result.stderr) == (
         0,
         f"""\
 stop task TASK (UNKNOWN)
@@ -813,86 +777,88 @@ next: invoke logs --project shop
     )
 
 
-def test_ctrl_c_before_ecs_knows_the_task_to_stop(desk: Desk) -> None:
-    desk.ecs.add(Life(("MISSING",)))
-    with desk.start("stop", "--task", FIRST, stderr=subprocess.PIPE) as process:
+def test_ctrl_c_before_ecs_knows_the_task_to_stop(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.add(Life(("MISSING",)))
+    with shop.start("stop", "--task", FIRST, stderr=subprocess.PIPE) as process:
         assert process.stderr
         while b"as soon as" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read().decode()
-    assert desk.stable(rest) == (
+    assert shop.stable(rest) == (
         "task TASK was not stopped, since ECS does not know it at present, and may still run\n"
         "next: invoke logs --project shop\n"
     )
 
 
-def test_a_task_that_is_not_listed_yet_is_stopped(desk: Desk) -> None:
+def test_a_task_that_is_not_listed_yet_is_stopped(shop: MotoProject, ecs: Ecs) -> None:
     """StopTask and DescribeTasks do not know it either, at first."""
-    task = desk.ecs.add(Life(("MISSING", "MISSING", "PENDING")))
-    told = desk.invoke("stop", "--task", FIRST)
-    assert (told.exit, task.stopped_by) == (0, "stopped by invoke")
-    assert "task TASK was stopped by invoke (exit 143)" in told.stderr
+    task = ecs.add(Life(("MISSING", "MISSING", "PENDING")))
+    result = shop.invoke("stop", "--task", FIRST)
+    assert (result.exit, task.stopped_by) == (0, "stopped by invoke")
+    assert "task TASK was stopped by invoke (exit 143)" in result.stderr
 
 
-def test_a_task_that_has_ended_is_not_stopped(desk: Desk) -> None:
-    task = desk.ecs.add(Life(("STOPPED",)))
-    assert desk.invoke("stop", "--task", FIRST) == Told(
+def test_a_task_that_has_ended_is_not_stopped(shop: MotoProject, ecs: Ecs) -> None:
+    task = ecs.add(Life(("STOPPED",)))
+    assert shop.invoke("stop", "--task", FIRST) == InvokeResult(
         0, "", "task TASK has ended\nnext: invoke logs --project shop\n"
     )
     assert task.stopped_by == ""
 
 
-def test_a_task_that_is_listed_and_not_described_is_stopped_and_shown(desk: Desk) -> None:
-    task = desk.ecs.add(Life(("MISSING", "RUNNING")))
-    assert f"{FIRST} UNKNOWN" in desk.team.invoke("status", "--project", desk.name, env=desk.environ).stdout
+def test_a_task_that_is_listed_and_not_described_is_stopped_and_shown(shop: MotoProject, ecs: Ecs) -> None:
+    task = ecs.add(Life(("MISSING", "RUNNING")))
+    assert f"{FIRST} UNKNOWN" in shop.checkout.invoke("status", "--project", shop.name, env=shop.environ).stdout
     task.looks = 0
-    told = desk.invoke("stop")
-    assert (told.exit, task.stopped_by) == (0, "stopped by invoke")
+    result = shop.invoke("stop")
+    assert (result.exit, task.stopped_by) == (0, "stopped by invoke")
 
 
-def test_a_start_whose_answer_stays_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_whose_answer_stays_lost(shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may have begun a task: to run it again would be a second one."""
-    desk.ecs.will(Life())
-    with Proxy.to(desk.ecs.url) as proxy:
+    ecs.will(Life())
+    with Proxy.to(ecs.url) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
         proxy.fault("lose", path="RunTask")
         effects = TaskHooks(lambda _: None, lambda _: None, time.monotonic, lambda: None)
         with pytest.raises(AWSError) as error:
-            start_task(cluster_of(desk), {"taskDefinition": desk.stack}, effects)
-    assert len(desk.ecs.tasks) == 1
-    assert desk.stable(str(error.value.hint)) == (
+            start_task(cluster_of(shop), {"taskDefinition": shop.stack}, effects)
+    assert len(ecs.tasks) == 1
+    assert shop.stable(str(error.value.hint)) == (
         "a task may have started anyway: invoke status --project shop; if none runs: invoke run --project shop"
     )
 
 
-def follow(desk: Desk, said: list[str], absence: Absence) -> str:
+def follow(shop: MotoProject, said: list[str], absence: Absence) -> str:
     """The log of the first task, followed in little time."""
     shown: list[str] = []
-    cluster = cluster_of(desk)
+    cluster = cluster_of(shop)
     effects = LogSink(shown.append, said.append, lambda _: time.sleep(0.05), absence=absence)
     follow_logs(cluster, LogQuery(cluster.log_stream(FIRST)), LogFormatter(), effects, on=False)
-    return desk.stable("".join(shown))
+    return shop.stable("".join(shown))
 
 
 @pytest.mark.parametrize("absent", ["MISSING", "EMPTY", "REFUSED"])
 def test_a_silent_task_is_followed_over_an_answer_without_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, absent: str
+    shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch, absent: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    desk.ecs.add(Life(("RUNNING", absent, absent, "RUNNING"), then=lambda _: None))
-    desk.logs(FIRST, "first")
-    threading.Timer(2.5, lambda: desk.logs(FIRST, DONE)).start()
-    assert follow(desk, [], Absence()) == f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    ecs.add(Life(("RUNNING", absent, absent, "RUNNING"), then=lambda _: None))
+    write_log(shop, FIRST, "first")
+    threading.Timer(2.5, lambda: write_log(shop, FIRST, DONE)).start()
+    assert follow(shop, [], Absence()) == f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n"
 
 
-def test_a_forgotten_task_is_followed_to_what_its_record_says(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", desk.ecs.url)
-    desk.ecs.add(Life(("MISSING",)))
-    remember(desk, "running", None, {"lease_seconds": -5})
+def test_a_forgotten_task_is_followed_to_what_its_record_says(
+    shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
+    ecs.add(Life(("MISSING",)))
+    remember(shop, "running", None, {"lease_seconds": -5})
     said: list[str] = []
-    follow(desk, said, BRIEFLY)
-    assert re.sub(r"\d+ s", "N s", desk.stable(said[-1])) == (
+    follow(shop, said, BRIEFLY)
+    assert re.sub(r"\d+ s", "N s", shop.stable(said[-1])) == (
         f"task TASK is over: run {RUN_ID} was killed (last heartbeat N s ago)"
     )
 
@@ -900,9 +866,9 @@ def test_a_forgotten_task_is_followed_to_what_its_record_says(desk: Desk, monkey
 # stop
 
 
-def test_stop_where_nothing_runs(desk: Desk) -> None:
-    desk.ecs.add(Life(("STOPPED",)))
-    assert desk.invoke("stop") == Told(
+def test_stop_where_nothing_runs(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.add(Life(("STOPPED",)))
+    assert shop.invoke("stop") == InvokeResult(
         0,
         "",
         """\
@@ -912,11 +878,13 @@ next: invoke logs --project shop
     )
 
 
-def test_stop(desk: Desk) -> None:
-    task = desk.ecs.add(FOREVER)
-    assert desk.invoke("--dry", "stop") == Told(0, "", "would stop task TASK (RUNNING)\nnothing was done: --dry\n")
+def test_stop(shop: MotoProject, ecs: Ecs) -> None:
+    task = ecs.add(FOREVER)
+    assert shop.invoke("--dry", "stop") == InvokeResult(
+        0, "", "would stop task TASK (RUNNING)\nnothing was done: --dry\n"
+    )
     assert not task.stopped_by
-    assert desk.invoke("stop") == Told(
+    assert shop.invoke("stop") == InvokeResult(
         0,
         "",
         """\
@@ -929,9 +897,9 @@ next: invoke logs --project shop
     )
 
 
-def test_several_are_not_stopped_without_being_asked_for(desk: Desk) -> None:
-    found = [desk.ecs.add(FOREVER) for _ in range(2)]
-    assert desk.invoke("stop") == Told(
+def test_several_are_not_stopped_without_being_asked_for(shop: MotoProject, ecs: Ecs) -> None:
+    found = [ecs.add(FOREVER) for _ in range(2)]
+    assert shop.invoke("stop") == InvokeResult(
         2,
         "",
         """\
@@ -940,17 +908,17 @@ hint: invoke stop --project shop --yes
 """,
     )
     assert [task.stopped_by for task in found] == ["", ""]
-    assert desk.invoke("stop", "--task", found[1].id).exit == 0
+    assert shop.invoke("stop", "--task", found[1].id).exit == 0
     assert [task.stopped_by for task in found] == ["", "stopped by invoke"]
-    found.append(desk.ecs.add(FOREVER))
-    assert desk.invoke("stop", "--yes").exit == 0
+    found.append(ecs.add(FOREVER))
+    assert shop.invoke("stop", "--yes").exit == 0
     assert [task.stopped_by for task in found] == ["stopped by invoke"] * 3
 
 
-def test_a_task_that_does_not_run_is_not_stopped(desk: Desk) -> None:
-    desk.ecs.add(FOREVER)
-    told = desk.invoke("stop", "--task", "nothing")
-    assert (told.exit, told.stderr) == (
+def test_a_task_that_does_not_run_is_not_stopped(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.add(FOREVER)
+    result = shop.invoke("stop", "--task", "nothing")
+    assert (result.exit, result.stderr) == (
         2,
         "error: --task: found nothing, expected one that runs: TASK\nhint: invoke status --project shop\n",
     )
@@ -959,106 +927,106 @@ def test_a_task_that_does_not_run_is_not_stopped(desk: Desk) -> None:
 # logs
 
 
-def test_the_log_of_the_newest_task(desk: Desk) -> None:
+def test_the_log_of_the_newest_task(shop: MotoProject, ecs: Ecs) -> None:
     for number, words in enumerate(("old", "new")):
-        desk.logs(desk.ecs.add(Life(("RUNNING",))).id, f"run {number}", words)
-    desk.ecs.add(NOT_STARTED)
-    assert desk.invoke("logs") == Told(
+        write_log(shop, ecs.add(Life(("RUNNING",))).id, f"run {number}", words)
+    ecs.add(NOT_STARTED)
+    assert shop.invoke("logs") == InvokeResult(
         0, "CLOCK handoff | run 1\nCLOCK handoff | new\n", "next: invoke status --project shop\n"
     )
-    assert desk.invoke("logs", "--lines", "1").stdout == "CLOCK handoff | new\n"
-    assert desk.invoke("logs", "--run", FIRST).stdout == "CLOCK handoff | run 0\nCLOCK handoff | old\n"
+    assert shop.invoke("logs", "--lines", "1").stdout == "CLOCK handoff | new\n"
+    assert shop.invoke("logs", "--run", FIRST).stdout == "CLOCK handoff | run 0\nCLOCK handoff | old\n"
 
 
-def test_the_log_of_a_task_that_ecs_has_forgotten(desk: Desk) -> None:
-    desk.logs("a" * 32, "old")
-    assert desk.invoke("logs").stdout == "CLOCK handoff | old\n"
+def test_the_log_of_a_task_that_ecs_has_forgotten(shop: MotoProject) -> None:
+    write_log(shop, "a" * 32, "old")
+    assert shop.invoke("logs").stdout == "CLOCK handoff | old\n"
 
 
-def test_the_log_of_a_run(desk: Desk) -> None:
+def test_the_log_of_a_run(shop: MotoProject) -> None:
     run = time.strftime("%Y%m%dT%H%M%SZ-abcdef", time.gmtime())
-    desk.logs("a" * 32, f"run {run} of shop: echo | cat", DONE)
-    desk.logs("b" * 32, "another")
+    write_log(shop, "a" * 32, f"run {run} of shop: echo | cat", DONE)
+    write_log(shop, "b" * 32, "another")
     assert (
-        desk.invoke("logs", "--run", run).stdout
+        shop.invoke("logs", "--run", run).stdout
         == f"CLOCK handoff | run {run} of shop: echo | cat\nCLOCK handoff | {DONE}\n"
     )
-    told = desk.invoke("logs", "--run", "nightly")
-    assert (told.exit, told.stderr) == (
+    result = shop.invoke("logs", "--run", "nightly")
+    assert (result.exit, result.stderr) == (
         1,
         "error: run nightly: found in no stream of log group /handoff/handoff-dev-shop, expected the id of a run on Fargate\n"
         "hint: invoke history --remote --project shop\n",
     )
 
 
-def test_the_log_of_all_tasks_since_a_time(desk: Desk) -> None:
-    desk.logs("a" * 32, "long ago", at=time.time() - 7200)
-    desk.logs("b" * 32, "before", at=time.time() - 1000)
-    desk.logs("c" * 32, "now")
-    assert desk.invoke("logs", "--since", "1h").stdout == "CLOCK handoff | before\nCLOCK handoff | now\n"
-    assert desk.invoke("logs", "--since", "1h", "--lines", "1").stdout == "CLOCK handoff | now\n"
-    assert desk.invoke("logs", "--since", "1m", "--json").stdout == (
+def test_the_log_of_all_tasks_since_a_time(shop: MotoProject) -> None:
+    write_log(shop, "a" * 32, "long ago", at=time.time() - 7200)
+    write_log(shop, "b" * 32, "before", at=time.time() - 1000)
+    write_log(shop, "c" * 32, "now")
+    assert shop.invoke("logs", "--since", "1h").stdout == "CLOCK handoff | before\nCLOCK handoff | now\n"
+    assert shop.invoke("logs", "--since", "1h", "--lines", "1").stdout == "CLOCK handoff | now\n"
+    assert shop.invoke("logs", "--since", "1m", "--json").stdout == (
         '{"time": "2026-01-01TCLOCK.000Z", "stage": "handoff", "message": "now"}\n'
     )
 
 
-def test_a_long_log_comes_in_pages(desk: Desk) -> None:
+def test_a_long_log_comes_in_pages(shop: MotoProject) -> None:
     """One answer of CloudWatch holds 10,000 lines."""
     lines, began = [f"line {number}" for number in range(12_000)], time.time() - 600
     for first in (0, 6_000):
-        desk.logs("a" * 32, *lines[first : first + 6_000], at=began + first / 100)
+        write_log(shop, "a" * 32, *lines[first : first + 6_000], at=began + first / 100)
     expected = [f"CLOCK handoff | {line}" for line in lines]
-    assert desk.invoke("logs", "--run", "a" * 32).stdout.splitlines() == expected
-    assert desk.invoke("logs", "--since", "1h").stdout.splitlines() == expected
-    assert desk.invoke("logs", "--lines", "3").stdout.splitlines() == expected[-3:]
+    assert shop.invoke("logs", "--run", "a" * 32).stdout.splitlines() == expected
+    assert shop.invoke("logs", "--since", "1h").stdout.splitlines() == expected
+    assert shop.invoke("logs", "--lines", "3").stdout.splitlines() == expected[-3:]
 
 
-def test_there_is_no_log_yet(desk: Desk) -> None:
-    told = desk.invoke("logs")
-    assert (told.exit, told.stderr) == (
+def test_there_is_no_log_yet(shop: MotoProject) -> None:
+    result = shop.invoke("logs")
+    assert (result.exit, result.stderr) == (
         1,
         "error: log group /handoff/handoff-dev-shop: found no log, expected the log of a run\n"
         "hint: start one: invoke run --project shop; not deployed yet: invoke deploy --project shop\n",
     )
-    told = desk.invoke("logs", "--run", "f" * 32)
-    assert told.stderr.startswith("error: log group /handoff/handoff-dev-shop: found no stream run/handoff/ffff")
+    result = shop.invoke("logs", "--run", "f" * 32)
+    assert result.stderr.startswith("error: log group /handoff/handoff-dev-shop: found no stream run/handoff/ffff")
 
 
-def test_a_log_is_followed_to_the_end_of_its_task(desk: Desk) -> None:
-    task = desk.ecs.add(Life(("RUNNING",)))
-    desk.logs(task.id, "first")
-    threading.Timer(4, lambda: desk.logs(task.id, DONE)).start()
-    told = desk.invoke("logs", "--follow", "--run", task.id)
-    assert told == Told(
+def test_a_log_is_followed_to_the_end_of_its_task(shop: MotoProject, ecs: Ecs) -> None:
+    task = ecs.add(Life(("RUNNING",)))
+    write_log(shop, task.id, "first")
+    threading.Timer(4, lambda: write_log(shop, task.id, DONE)).start()
+    result = shop.invoke("logs", "--follow", "--run", task.id)
+    assert result == InvokeResult(
         0,
         f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n",
         "following run/handoff/TASK\nnext: invoke status --project shop\n",
     )
 
 
-def test_a_log_is_followed_over_silence_to_what_comes_after_the_end(desk: Desk) -> None:
-    desk.more["HANDOFF_TEST_SPEED"] = "1"  # it is given up after so many looks without a line
-    task = desk.ecs.add(Life(("RUNNING",)))
-    desk.logs(task.id, "first")
+def test_a_log_is_followed_over_silence_to_what_comes_after_the_end(shop: MotoProject, ecs: Ecs) -> None:
+    shop.env["HANDOFF_TEST_SPEED"] = "1"  # it is given up after so many looks without a line
+    task = ecs.add(Life(("RUNNING",)))
+    write_log(shop, task.id, "first")
 
     def stop() -> None:
-        desk.ecs.answer("StopTask", {"task": task.id, "reason": "by a test"})
-        threading.Timer(6, lambda: desk.logs(task.id, DONE)).start()
+        ecs.answer("StopTask", {"task": task.id, "reason": "by a test"})
+        threading.Timer(6, lambda: write_log(shop, task.id, DONE)).start()
 
     threading.Timer(13, stop).start()
-    told = desk.invoke("logs", "--follow", "--run", task.id)
-    assert told.stdout == f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n"
+    result = shop.invoke("logs", "--follow", "--run", task.id)
+    assert result.stdout == f"CLOCK handoff | first\nCLOCK handoff | {DONE}\n"
 
 
-def test_a_log_is_followed_until_ctrl_c(desk: Desk) -> None:
-    task = desk.ecs.add(Life(("RUNNING",)))
-    desk.logs(task.id, DONE)
-    with desk.start("logs", "--follow", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def test_a_log_is_followed_until_ctrl_c(shop: MotoProject, ecs: Ecs) -> None:
+    task = ecs.add(Life(("RUNNING",)))
+    write_log(shop, task.id, DONE)
+    with shop.start("logs", "--follow", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline().endswith(b"succeeded after 1.0 s\n")
-        task = desk.ecs.add(Life(("RUNNING",)))
-        desk.logs(task.id, "the next run")
+        task = ecs.add(Life(("RUNNING",)))
+        write_log(shop, task.id, "the next run")
         assert process.stdout.readline().endswith(b"the next run\n")
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stderr.decode().splitlines()[-1]) == (0, f"next: invoke status --project {desk.name}")
+    assert (process.returncode, stderr.decode().splitlines()[-1]) == (0, f"next: invoke status --project {shop.name}")

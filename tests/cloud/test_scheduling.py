@@ -6,21 +6,22 @@ import json
 import os
 import re
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Team, Told, make_team
+from doubles.checkout import InvokeResult
 from doubles.moto_bucket import REGION
 from doubles.runtime_project import until
+from doubles.stub_project import StubProject
 
 from handoff_kit.aws.cloudformation.stack import parse_stack
 from handoff_kit.deploy.schedule_template import deployed_schedules
 
 if TYPE_CHECKING:
-    from doubles.localstack import Tenant
+    from doubles.checkout import Checkout
+    from doubles.localstack import AwsAccount
 
 pytestmark = pytest.mark.takes(100)
 
@@ -36,80 +37,55 @@ schedules:
 TIME = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d \d\d:\d\d"
 
 
-@dataclass
-class Desk:
-    """A team's checkout with one project, and the cloud it is deployed to."""
+REPLACEMENTS = (
+    (r"shop( *)", r"NAME\1"),
+    (TIME + r":\d\d", "LOCAL"),
+    (TIME + r" CES?T \(in \d+ [dhm]\) *", "SOON "),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "UTC"),
+    (r"CES?T \(UTC\+0[12]:00\)", "ZONE"),
+    (r"\([\d,]+ bytes\)", "(N bytes)"),
+    (r"in \d+ s\n", "in N s\n"),
+)
 
-    team: Team
-    cloud: Tenant
-    name: str
 
-    @property
-    def stack(self) -> str:
-        return f"handoff-dev-{self.name}"
+def write(shop: StubProject[AwsAccount], text: str) -> StubProject[AwsAccount]:
+    """Its project file with this text."""
+    shop.checkout.project(shop.name, COMMANDS + text)
+    return shop
 
-    def write(self, text: str) -> Desk:
-        """The project file anew."""
-        self.team.project(self.name, COMMANDS + text)
-        return self
 
-    def deployed(self) -> Desk:
-        """The stacks that a deployment leaves, as far as schedules ask for them."""
-        shared = {"Subnets": "subnet-0a1b2c3d,subnet-1a1b2c3d", "SecurityGroup": "sg-0a1b2c3d"}
-        task = {"TaskDefinition": f"arn:aws:ecs:{REGION}:{self.cloud.account}:task-definition/{self.stack}:1"}
-        for name, outputs in (("handoff-dev", shared), (self.stack, task)):
-            self._stack(name, outputs)
-        return self
+def deploy(shop: StubProject[AwsAccount]) -> None:
+    """The stacks of a deployment, as far as schedules need them."""
+    shared = {"Subnets": "subnet-0a1b2c3d,subnet-1a1b2c3d", "SecurityGroup": "sg-0a1b2c3d"}
+    task = {"TaskDefinition": f"arn:aws:ecs:{REGION}:{shop.aws.account}:task-definition/{shop.stack}:1"}
+    for name, outputs in (("handoff-dev", shared), (shop.stack, task)):
+        topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}}}
+        shop.create_stack(name, outputs, resources=topic)
 
-    def _stack(self, name: str, outputs: dict[str, str]) -> None:
-        template = {
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}}},
-            "Outputs": {key: {"Value": value} for key, value in outputs.items()},
-        }
-        client = self.cloud.boto("cloudformation")
-        if name not in [one["StackName"] for one in client.list_stacks()["StackSummaries"]]:
-            client.create_stack(StackName=name, TemplateBody=json.dumps(template))
 
-    def found(self) -> list[dict[str, Any]]:
-        """The schedules that the deployed stack was made from."""
-        client, name = self.cloud.boto("cloudformation"), f"{self.stack}-schedule"
-        try:
-            described = client.describe_stacks(StackName=name)["Stacks"][0]
-        except client.exceptions.ClientError:
-            return []
-        body = client.get_template(StackName=name)["TemplateBody"]
-        text = body if isinstance(body, str) else json.dumps(body)
-        there = deployed_schedules(parse_stack(described, text)) or ()
-        return [one.model_dump(exclude_defaults=True) for one in there]
+def schedules_of(shop: StubProject[AwsAccount]) -> list[dict[str, Any]]:
+    """The schedules that the deployed stack was made from."""
+    client, name = shop.aws.boto("cloudformation"), f"{shop.stack}-schedule"
+    try:
+        described = client.describe_stacks(StackName=name)["Stacks"][0]
+    except client.exceptions.ClientError:
+        return []
+    body = client.get_template(StackName=name)["TemplateBody"]
+    text = body if isinstance(body, str) else json.dumps(body)
+    schedules = deployed_schedules(parse_stack(described, text)) or ()
+    return [schedule.model_dump(exclude_defaults=True) for schedule in schedules]
 
-    def invoke(self, *words: str) -> Told:
-        told = self.team.invoke(*words, "--project", self.name, env=self._environ())
-        return Told(told.exit, self.stable(told.stdout), self.stable(told.stderr))
 
-    def _environ(self) -> dict[str, str]:
-        return dict(self.cloud.environ)
-
-    def stable(self, text: str) -> str:
-        """Without what differs from run to run."""
-        text = text.replace(self.cloud.account, "ACCOUNT")
-        text = re.sub(rf"{self.name}( *)", lambda found: f"NAME{found[1]}", text)
-        text = re.sub(TIME + r":\d\d", "LOCAL", text)
-        text = re.sub(TIME + r" CES?T \(in \d+ [dhm]\) *", "SOON ", text)
-        text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "UTC", text)
-        text = re.sub(r"CES?T \(UTC\+0[12]:00\)", "ZONE", text)
-        text = re.sub(r"\([\d,]+ bytes\)", "(N bytes)", text)
-        return re.sub(r"in \d+ s\n", "in N s\n", text)
-
-    def at_aws(self, name: str) -> dict[str, Any]:
-        """A schedule as EventBridge Scheduler has it."""
-        found = self.cloud.boto("scheduler").get_schedule(Name=name, GroupName=self.stack)
-        return {key: found.get(key) for key in ("ScheduleExpression", "ScheduleExpressionTimezone", "State")}
+def schedule_at_aws(shop: StubProject[AwsAccount], name: str) -> dict[str, Any]:
+    """A schedule as EventBridge Scheduler has it."""
+    schedule = shop.aws.boto("scheduler").get_schedule(Name=name, GroupName=shop.stack)
+    return {key: schedule.get(key) for key in ("ScheduleExpression", "ScheduleExpressionTimezone", "State")}
 
 
 @pytest.fixture
-def desk(tenant: Tenant, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    team = make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
-    return Desk(team, tenant, f"p{uuid.uuid4().hex[:8]}").write(FILE)
+def shop(checkout: Checkout, aws_account: AwsAccount) -> StubProject[AwsAccount]:
+    replacements = ((aws_account.account, "ACCOUNT"), *REPLACEMENTS)
+    return write(StubProject(checkout, aws_account, f"p{uuid.uuid4().hex[:8]}", replacements=replacements), FILE)
 
 
 NIGHTLY = {"name": "nightly", "cron": "30 2 * * *", "timezone": "Europe/Berlin", "data": {"base": "EUR"}}
@@ -138,97 +114,96 @@ NEW = """\
 
 
 @pytest.mark.parametrize("task", ["schedule", "schedule.list", "unschedule"])
-def test_the_help_of(task: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew."""
-    team = make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
-    told = team.invoke(task, "--help")
+    result = checkout.invoke(task, "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        (GOLDEN / f"{task}.txt").write_text(told.stdout)
-    assert told == Told(0, (GOLDEN / f"{task}.txt").read_text(), "")
+        (GOLDEN / f"{task}.txt").write_text(result.stdout)
+    assert result == InvokeResult(0, (GOLDEN / f"{task}.txt").read_text(), "")
 
 
-def test_dry_tells_and_does_nothing(desk: Desk) -> None:
-    desk.deployed()
-    before = desk.team.tree()
-    told = desk.invoke("schedule", "--dry")
+def test_dry_tells_and_does_nothing(shop: StubProject[AwsAccount]) -> None:
+    deploy(shop)
+    before = shop.checkout.tree()
+    result = shop.invoke("schedule", "--dry")
     head = "would write build/NAME/schedule.yml (N bytes)\nwould create stack handoff-dev-NAME-schedule:\n"
-    assert (told.exit, told.stderr) == (0, f"{head}{NEW}{RATE}{DRY}")
-    assert told.stdout.splitlines() == [
+    assert (result.exit, result.stderr) == (0, f"{head}{NEW}{RATE}{DRY}")
+    assert result.stdout.splitlines() == [
         "SCHEDULE  NEXT                     ZONE             UTC",
         *5 * ["nightly   LOCAL  ZONE  UTC"],
     ]
-    assert (desk.found(), desk.team.tree()) == ([], before)
+    assert (schedules_of(shop), shop.checkout.tree()) == ([], before)
 
 
-def test_from_nothing_to_nothing(desk: Desk) -> None:
-    desk.deployed()
+def test_from_nothing_to_nothing(shop: StubProject[AwsAccount]) -> None:
+    deploy(shop)
 
     # put in force
-    told = desk.invoke("schedule", "--yes")
+    result = shop.invoke("schedule", "--yes")
     head = f"write build/NAME/schedule.yml (N bytes)\ncreate stack handoff-dev-NAME-schedule:\n{NEW}"
     tail = f"stack handoff-dev-NAME-schedule: created in N s\n{RATE}next: invoke schedule.list --project NAME\n"
-    assert (told.exit, told.stderr[: len(head)], told.stderr[-len(tail) :]) == (0, head, tail)
-    assert desk.found() == [NIGHTLY, OFTEN]
-    assert desk.at_aws("nightly") == {
+    assert (result.exit, result.stderr[: len(head)], result.stderr[-len(tail) :]) == (0, head, tail)
+    assert schedules_of(shop) == [NIGHTLY, OFTEN]
+    assert schedule_at_aws(shop, "nightly") == {
         "ScheduleExpression": "cron(30 2 * * ? *)",
         "ScheduleExpressionTimezone": "Europe/Berlin",
         "State": "ENABLED",
     }
-    assert [one["name"] for one in desk.cloud.boto("stepfunctions").list_state_machines()["stateMachines"]] == [
-        desk.stack
+    assert [one["name"] for one in shop.aws.boto("stepfunctions").list_state_machines()["stateMachines"]] == [
+        shop.stack
     ]
 
     # nothing changed
-    told = desk.invoke("schedule", "--yes")
+    result = shop.invoke("schedule", "--yes")
     tail = f"stack handoff-dev-NAME-schedule is up to date\n{RATE}next: invoke schedule.list --project NAME\n"
-    assert (told.exit, told.stderr) == (0, tail)
+    assert (result.exit, result.stderr) == (0, tail)
 
     # one more, which leaves the others alone
-    assert desk.invoke("schedule", *BY_FLAGS, "--yes").exit == 0
-    assert desk.found() == [NIGHTLY, OFTEN, WEEKLY]
-    assert desk.invoke("schedule", "--cron", "0 6 * * 1", *BY_FLAGS[2:], "--yes").exit == 0
-    assert desk.found() == [
+    assert shop.invoke("schedule", *BY_FLAGS, "--yes").exit == 0
+    assert schedules_of(shop) == [NIGHTLY, OFTEN, WEEKLY]
+    assert shop.invoke("schedule", "--cron", "0 6 * * 1", *BY_FLAGS[2:], "--yes").exit == 0
+    assert schedules_of(shop) == [
         NIGHTLY,
         OFTEN,
         {**WEEKLY, "cron": "0 6 * * 1"},
     ]  # of which LocalStack changes the stack alone
 
     # listed
-    told = desk.invoke("schedule.list")
-    assert [re.split("  +", line) for line in told.stdout.splitlines()][1:3] == [
+    result = shop.invoke("schedule.list")
+    assert [re.split("  +", line) for line in result.stdout.splitlines()][1:3] == [
         ["NAME", "dev", "nightly", "30 2 * * ? *", "Europe/Berlin", "SOON enabled"],
         ["NAME", "dev", "often", "every 15 minutes", "UTC", "within 15 minutes", "enabled"],
     ]
-    told = desk.invoke("schedule.list", "--json", "--environment", "dev")
-    assert [json.loads(line)["name"] for line in told.stdout.splitlines()] == ["nightly", "often", "weekly"]
-    assert desk.invoke("schedule.list", "--environment", "prod").stdout == ""
+    result = shop.invoke("schedule.list", "--json", "--environment", "dev")
+    assert [json.loads(line)["name"] for line in result.stdout.splitlines()] == ["nightly", "often", "weekly"]
+    assert shop.invoke("schedule.list", "--environment", "prod").stdout == ""
 
     # what is not in the file goes
-    told = desk.invoke("schedule", "--yes")
+    result = shop.invoke("schedule", "--yes")
     note = "note: schedule weekly is deployed, but not in projects/NAME/project.yml: it will be deleted\n"
-    assert (told.exit, told.stderr[: len(note)], desk.found()) == (0, note, [NIGHTLY, OFTEN])
+    assert (result.exit, result.stderr[: len(note)], schedules_of(shop)) == (0, note, [NIGHTLY, OFTEN])
 
     # taken away: one, and then all
-    assert desk.invoke("unschedule", "--name", "often", "--yes").exit == 0
-    assert desk.found() == [NIGHTLY]
-    told = desk.invoke("unschedule", "--dry")
-    assert told == Told(0, "", f"would delete stack handoff-dev-NAME-schedule\n{DRY}")
-    assert desk.invoke("unschedule", "--name", "nightly", "--yes").exit == 0
-    assert desk.found() == []
-    assert desk.cloud.boto("scheduler").list_schedules()["Schedules"] == []
+    assert shop.invoke("unschedule", "--name", "often", "--yes").exit == 0
+    assert schedules_of(shop) == [NIGHTLY]
+    result = shop.invoke("unschedule", "--dry")
+    assert result == InvokeResult(0, "", f"would delete stack handoff-dev-NAME-schedule\n{DRY}")
+    assert shop.invoke("unschedule", "--name", "nightly", "--yes").exit == 0
+    assert schedules_of(shop) == []
+    assert shop.aws.boto("scheduler").list_schedules()["Schedules"] == []
     nothing = "stack handoff-dev-NAME-schedule does not exist\nnext: invoke schedule.list --project NAME\n"
-    assert desk.invoke("unschedule", "--yes") == Told(0, "", nothing)
+    assert shop.invoke("unschedule", "--yes") == InvokeResult(0, "", nothing)
     nothing = "no schedule of project NAME is deployed\nnext: invoke schedule --project NAME\n"
-    assert desk.invoke("schedule.list") == Told(0, "", nothing)
+    assert shop.invoke("schedule.list") == InvokeResult(0, "", nothing)
 
 
-def test_what_cannot_be_run_ends_with_the_words_of_ecs(desk: Desk) -> None:
+def test_what_cannot_be_run_ends_with_the_words_of_ecs(shop: StubProject[AwsAccount]) -> None:
     """Nothing of the kind is tried again: there is no such task definition."""
-    desk.deployed()
-    assert desk.invoke("schedule", "--yes").exit == 0
-    machines = desk.cloud.boto("stepfunctions")
+    deploy(shop)
+    assert shop.invoke("schedule", "--yes").exit == 0
+    machines = shop.aws.boto("stepfunctions")
     (machine,) = machines.list_state_machines()["stateMachines"]
-    target = desk.cloud.boto("scheduler").get_schedule(Name="nightly", GroupName=desk.stack)["Target"]
+    target = shop.aws.boto("scheduler").get_schedule(Name="nightly", GroupName=shop.stack)["Target"]
     assert (target["Arn"], json.loads(target["Input"])["data"]["base"]) == (machine["stateMachineArn"], "EUR")
     begun = machines.start_execution(stateMachineArn=target["Arn"], input=target["Input"])["executionArn"]
     until(lambda: machines.describe_execution(executionArn=begun)["status"] != "RUNNING", "the execution", 60)
@@ -239,17 +214,17 @@ def test_what_cannot_be_run_ends_with_the_words_of_ecs(desk: Desk) -> None:
     assert (found["error"], "TaskDefinition not found" in found["cause"]) == ("ECS.ClientException", True)
 
 
-def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
+def test_a_time_that_is_over_may_stay(shop: StubProject[AwsAccount]) -> None:
     """The file need not be changed when a time has come."""
-    desk.deployed()
+    deploy(shop)
     soon = (datetime.now(timezone.utc) + timedelta(seconds=25)).strftime("%Y-%m-%dT%H:%M:%S")
-    desk.write(f"schedules: [{{name: once, at: '{soon}', data: {{a: b}}}}]\n")
-    assert desk.invoke("schedule", "--yes").exit == 0
+    write(shop, f"schedules: [{{name: once, at: '{soon}', data: {{a: b}}}}]\n")
+    assert shop.invoke("schedule", "--yes").exit == 0
     until(lambda: datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S") > soon, "the time", 60)
-    told = desk.invoke("schedule", "--yes")
-    assert (told.exit, f"schedule once: over; {soon} does not come again\n" in told.stderr) == (0, True)
-    told = desk.invoke("schedule", "--at", soon, "--name", "other", "--yes")
-    assert (told.exit, "which never comes again" in told.stderr) == (2, True)
+    result = shop.invoke("schedule", "--yes")
+    assert (result.exit, f"schedule once: over; {soon} does not come again\n" in result.stderr) == (0, True)
+    result = shop.invoke("schedule", "--at", soon, "--name", "other", "--yes")
+    assert (result.exit, "which never comes again" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -258,13 +233,15 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
         pytest.param(
             FILE,
             ["schedule", "--cron", "0 24 * * *"],
-            Told(2, "", "error: --cron: found hour `24` in `0 24 * * *`, expected 0 to 23\nhint: did you mean `0`?\n"),
+            InvokeResult(
+                2, "", "error: --cron: found hour `24` in `0 24 * * *`, expected 0 to 23\nhint: did you mean `0`?\n"
+            ),
             id="a bad cron",
         ),
         pytest.param(
             FILE,
             ["schedule", "--cron", "@daily", "--timezone", "Berlin"],
-            Told(
+            InvokeResult(
                 2,
                 "",
                 "error: --timezone: found `Berlin`, expected an IANA time zone, like Europe/Berlin\n"
@@ -275,7 +252,7 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
         pytest.param(
             "",
             ["schedule"],
-            Told(
+            InvokeResult(
                 2,
                 "",
                 "error: projects/NAME/project.yml: found no schedules, expected at least one\n"
@@ -287,7 +264,7 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
         pytest.param(
             FILE,
             ["schedule", "--yes"],
-            Told(
+            InvokeResult(
                 1,
                 "",
                 f"error: stack handoff-dev-NAME: found none in account ACCOUNT, region {REGION}, expected the project deployed\n"
@@ -298,7 +275,7 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
         pytest.param(
             FILE,
             ["unschedule", "--name", "nightly", "--yes"],
-            Told(
+            InvokeResult(
                 1,
                 "",
                 "error: project NAME: no schedule is deployed, expected nightly\n"
@@ -308,14 +285,14 @@ def test_a_time_that_is_over_may_stay(desk: Desk) -> None:
         ),
     ],
 )
-def test_refused(desk: Desk, text: str, words: list[str], expected: Told) -> None:
-    assert desk.write(text).invoke(*words) == expected
+def test_refused(shop: StubProject[AwsAccount], text: str, words: list[str], expected: InvokeResult) -> None:
+    assert write(shop, text).invoke(*words) == expected
 
 
-def test_nobody_is_asked_without_a_terminal(desk: Desk) -> None:
-    desk.deployed()
-    told = desk.invoke("schedule", *BY_FLAGS)
-    assert (told.exit, told.stderr.splitlines()[-2:], desk.found()) == (
+def test_nobody_is_asked_without_a_terminal(shop: StubProject[AwsAccount]) -> None:
+    deploy(shop)
+    result = shop.invoke("schedule", *BY_FLAGS)
+    assert (result.exit, result.stderr.splitlines()[-2:], schedules_of(shop)) == (
         2,
         [
             "error: schedule: create stack handoff-dev-NAME-schedule (10 resources): needs --yes without a terminal",

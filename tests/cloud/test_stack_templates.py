@@ -23,8 +23,8 @@ from handoff_runtime.aws import session as connections
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from doubles.checkout import Team
-    from doubles.localstack import Tenant
+    from doubles.checkout import Checkout
+    from doubles.localstack import AwsAccount
 
     from handoff_runtime.aws.session import Session
 
@@ -36,82 +36,85 @@ IMAGE = f"{{account}}.dkr.ecr.{REGION}.amazonaws.com/{STACK}@sha256:{'0' * 64}"
 
 
 @pytest.fixture
-def session(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """Ours, for an account nobody uses."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in tenant.environ.items():
+    for name, value in aws_account.environ.items():
         monkeypatch.setenv(name, value)
     made = connections.connect(os.environ, lambda _: None)
     yield made
     made.close()
 
 
-def deploy(team: Team, session: Session, name: str, text: str, **parameters: str) -> bool:
+def deploy(checkout: Checkout, session: Session, name: str, text: str, **parameters: str) -> bool:
     """A stack as it is deployed; whether anything changed."""
     ours = {"handoff:project": "rates"} if name != "handoff-prod" else {}
-    file = team.root / f"{name}.yml"
+    file = checkout.root / f"{name}.yml"
     tags = {**ours, "handoff:environment": "prod"}
     step = DeployStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
     return deploy_stack(step, session, dry=False, yes=True, say=lambda _: None)
 
 
-def outputs(tenant: Tenant, name: str) -> dict[str, str]:
-    (found,) = tenant.boto("cloudformation").describe_stacks(StackName=name)["Stacks"]
+def outputs(aws_account: AwsAccount, name: str) -> dict[str, str]:
+    (found,) = aws_account.boto("cloudformation").describe_stacks(StackName=name)["Stacks"]
     assert found["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
     return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
 
 
-def policy_of(tenant: Tenant, role: str) -> list[dict[str, Any]]:
-    found = tenant.boto("iam").get_role_policy(RoleName=role, PolicyName="handoff")["PolicyDocument"]
+def policy_of(aws_account: AwsAccount, role: str) -> list[dict[str, Any]]:
+    found = aws_account.boto("iam").get_role_policy(RoleName=role, PolicyName="handoff")["PolicyDocument"]
     document = json.loads(found) if isinstance(found, str) else found
     return list(document["Statement"])
 
 
-def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, session: Session) -> None:
-    team.project("rates", "commands: [{command: a}]\n")
+def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account: AwsAccount, session: Session) -> None:
+    checkout.project("rates", "commands: [{command: a}]\n")
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
-    account = tenant.account
+    account = aws_account.account
     bucket, place = resource_names.bucket("prod", account, REGION), f"{REGION}:{account}"
     first, whole = (
-        templates.render_shared_template(team.root, "prod", projects=projects) for projects in (False, True)
+        templates.render_shared_template(checkout.root, "prod", projects=projects) for projects in (False, True)
     )
-    assert deploy(team, session, "handoff-prod", first) is True
-    assert deploy(team, session, "handoff-prod", whole) is True
-    assert deploy(team, session, "handoff-prod", whole) is False
-    shared = outputs(tenant, "handoff-prod")
+    assert deploy(checkout, session, "handoff-prod", first) is True
+    assert deploy(checkout, session, "handoff-prod", whole) is True
+    assert deploy(checkout, session, "handoff-prod", whole) is False
+    shared = outputs(aws_account, "handoff-prod")
     assert (shared["Bucket"], shared["AlertTopic"]) == (bucket, f"arn:aws:sns:{place}:handoff-prod")
     assert len(shared["Subnets"].split(",")) == 2
-    s3 = tenant.boto("s3")
+    s3 = aws_account.boto("s3")
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
-    group = tenant.boto("ec2").describe_security_groups(GroupIds=[shared["SecurityGroup"]])["SecurityGroups"][0]
+    group = aws_account.boto("ec2").describe_security_groups(GroupIds=[shared["SecurityGroup"]])["SecurityGroups"][0]
     assert (group["IpPermissions"], group["VpcId"]) == ([], shared["Vpc"])
 
     assert deploy(
-        team, session, f"{STACK}-registry", templates.render_registry_template(team.root, "rates", STACK, "prod")
+        checkout,
+        session,
+        f"{STACK}-registry",
+        templates.render_registry_template(checkout.root, "rates", STACK, "prod"),
     )
-    assert outputs(tenant, f"{STACK}-registry") == {
+    assert outputs(aws_account, f"{STACK}-registry") == {
         "Repository": STACK,
         "RepositoryUri": f"{account}.dkr.ecr.{REGION}.amazonaws.com/{STACK}",
     }
 
-    text = templates.render_task_template(team.root, "rates", loaded, STACK, "prod")
+    text = templates.render_task_template(checkout.root, "rates", loaded, STACK, "prod")
     given = {"Image": IMAGE.format(account=account), "Source": "0123456789ab", "Bucket": bucket}
-    assert deploy(team, session, STACK, text, **given) is True
-    assert deploy(team, session, STACK, text, **given) is False
-    task = outputs(tenant, STACK)
+    assert deploy(checkout, session, STACK, text, **given) is True
+    assert deploy(checkout, session, STACK, text, **given) is False
+    task = outputs(aws_account, STACK)
     assert (task["LogGroup"], task["Image"], task["Source"]) == (f"/handoff/{STACK}", given["Image"], given["Source"])
-    params, listing, reading, _ = policy_of(tenant, task["TaskRole"])
+    params, listing, reading, _ = policy_of(aws_account, task["TaskRole"])
     assert params["Resource"] == f"arn:aws:ssm:{place}:parameter/{STACK}__params"
     assert (listing["Resource"], reading["Resource"]) == (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{STACK}/*")
-    definition = tenant.boto("ecs").describe_task_definition(taskDefinition=STACK)["taskDefinition"]
+    definition = aws_account.boto("ecs").describe_task_definition(taskDefinition=STACK)["taskDefinition"]
     (container,) = definition["containerDefinitions"]
-    told = {one["name"]: one["value"] for one in container["environment"]}
-    assert (told["IMAGE_DIGEST"], told["S3_BUCKET_NAME"]) == (f"sha256:{'0' * 64}", bucket)
-    (alarm,) = tenant.boto("cloudwatch").describe_alarms(AlarmNames=[f"{STACK}-failed"])["MetricAlarms"]
+    result = {one["name"]: one["value"] for one in container["environment"]}
+    assert (result["IMAGE_DIGEST"], result["S3_BUCKET_NAME"]) == (f"sha256:{'0' * 64}", bucket)
+    (alarm,) = aws_account.boto("cloudwatch").describe_alarms(AlarmNames=[f"{STACK}-failed"])["MetricAlarms"]
     assert alarm["AlarmActions"] == [shared["AlertTopic"]]
-    filters = tenant.boto("logs").describe_metric_filters(logGroupName=f"/handoff/{STACK}")["metricFilters"]
+    filters = aws_account.boto("logs").describe_metric_filters(logGroupName=f"/handoff/{STACK}")["metricFilters"]
     assert sorted(one["filterPattern"][:6] for one in filters) == ["%^erro", "{ ($.s"]
 
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
@@ -125,7 +128,7 @@ def test_all_of_a_project_is_made_and_goes_again(team: Team, tenant: Tenant, ses
     target = shared_target(session, "prod", account)
     destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
     assert said[-1] == "verified, nothing is left"
-    left = tenant.boto("cloudformation").describe_stacks()["Stacks"]
+    left = aws_account.boto("cloudformation").describe_stacks()["Stacks"]
     assert [one["StackName"] for one in left if one["StackStatus"] != "DELETE_COMPLETE"] == []
     assert s3.list_buckets()["Buckets"] == []
-    assert shared["Vpc"] not in [one["VpcId"] for one in tenant.boto("ec2").describe_vpcs()["Vpcs"]]
+    assert shared["Vpc"] not in [one["VpcId"] for one in aws_account.boto("ec2").describe_vpcs()["Vpcs"]]

@@ -40,8 +40,8 @@ from handoff_runtime.errors import HandoffError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from doubles.localstack import Tenant
-    from doubles.moto_bucket import Cloud
+    from doubles.localstack import AwsAccount
+    from doubles.moto_bucket import MotoBucket
 
     from handoff_runtime.aws.session import Session
 
@@ -67,10 +67,10 @@ QUICK = PollPolicy(shortest=0.5, longest=2, patience=60)  # a tenth of it, by HA
 
 
 @dataclass
-class Desk:
-    """Somebody who deploys to an account, and what they were told."""
+class StackOperator:
+    """Deploys and deletes the stack NAME in this process; `said` is what is printed, `calls` those of CloudFormation."""
 
-    tenant: Tenant
+    aws_account: AwsAccount
     session: Session
     said: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -98,9 +98,9 @@ class Desk:
         return found
 
     @property
-    def there(self) -> dict[str, Any]:
-        """What is really there: log groups, queues with their timeouts, topics."""
-        sqs, logs, sns = (self.tenant.boto(name) for name in ("sqs", "logs", "sns"))
+    def resources(self) -> dict[str, Any]:
+        """The log groups, timeouts of queues, and number of topics of the account."""
+        sqs, logs, sns = (self.aws_account.boto(name) for name in ("sqs", "logs", "sns"))
         queues = sqs.list_queues().get("QueueUrls", ())
         timeouts = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in queues]
         return {
@@ -111,23 +111,23 @@ class Desk:
 
     @property
     def change_sets(self) -> list[str]:
-        """Those that wait to be executed."""
-        found = self.tenant.boto("cloudformation").list_change_sets(StackName=NAME)["Summaries"]
+        """The names of those that are available to be executed."""
+        found = self.aws_account.boto("cloudformation").list_change_sets(StackName=NAME)["Summaries"]
         return [one["ChangeSetName"] for one in found if one.get("ExecutionStatus") == "AVAILABLE"]
 
 
 @pytest.fixture
-def desk(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    made = sit_down(tenant, monkeypatch)
+def operator(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[StackOperator]:
+    made = make_operator(aws_account, monkeypatch)
     yield made
     made.session.close()
 
 
-def sit_down(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    for name, value in tenant.environ.items():
+def make_operator(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> StackOperator:
+    for name, value in aws_account.environ.items():
         monkeypatch.setenv(name, value)
     said: list[str] = []
-    made = Desk(tenant, connections.connect(os.environ, said.append), said)
+    made = StackOperator(aws_account, connections.connect(os.environ, said.append), said)
     events = made.session.client("cloudformation").meta.events
     events.register("before-call", lambda model, **_: made.calls.append(model.name))
     return made
@@ -136,24 +136,28 @@ def sit_down(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Desk:
 # made, changed, left as it is, removed
 
 
-def test_the_life_of_a_stack(desk: Desk) -> None:
-    assert desk.execute(desk.step(), dry=True)
-    assert desk.said == [
+def test_the_life_of_a_stack(operator: StackOperator) -> None:
+    assert operator.execute(operator.step(), dry=True)
+    assert operator.said == [
         "would create stack handoff-dev-shop:",
         "  + Logs    AWS::Logs::LogGroup",
         "  + Missed  AWS::SQS::Queue",
     ]
-    assert desk.there == {"logs": [], "queues": [], "topics": 0}
-    assert desk.execute(desk.step())
-    assert desk.there == {"logs": ["/shop"], "queues": ["10"], "topics": 0}
-    assert (desk.stack.status, desk.stack.tags, desk.stack.outputs) == ("CREATE_COMPLETE", TAGS, {"Group": "/shop"})
-    desk.said.clear()
-    assert desk.execute(desk.step(TWO, "/other"), dry=True)
-    dry = desk.said[:]
-    desk.said.clear()
-    assert desk.execute(desk.step(TWO, "/other"))
+    assert operator.resources == {"logs": [], "queues": [], "topics": 0}
+    assert operator.execute(operator.step())
+    assert operator.resources == {"logs": ["/shop"], "queues": ["10"], "topics": 0}
+    assert (operator.stack.status, operator.stack.tags, operator.stack.outputs) == (
+        "CREATE_COMPLETE",
+        TAGS,
+        {"Group": "/shop"},
+    )
+    operator.said.clear()
+    assert operator.execute(operator.step(TWO, "/other"), dry=True)
+    dry = operator.said[:]
+    operator.said.clear()
+    assert operator.execute(operator.step(TWO, "/other"))
     assert (
-        [f"would {desk.said[0]}", *desk.said[1 : len(dry)]]
+        [f"would {operator.said[0]}", *operator.said[1 : len(dry)]]
         == dry
         == [
             "would update stack handoff-dev-shop:",
@@ -164,25 +168,25 @@ def test_the_life_of_a_stack(desk: Desk) -> None:
             "warning: Logs (AWS::Logs::LogGroup) is replaced by an empty one, and the logs in it are lost",
         ]
     )
-    assert desk.there["topics"] == 1
-    assert desk.there["queues"] == ["20"]
-    assert "/other" in desk.there["logs"]
-    assert desk.remove()
-    assert desk.there == {"logs": [], "queues": [], "topics": 0}
-    assert not desk.remove()
+    assert operator.resources["topics"] == 1
+    assert operator.resources["queues"] == ["20"]
+    assert "/other" in operator.resources["logs"]
+    assert operator.remove()
+    assert operator.resources == {"logs": [], "queues": [], "topics": 0}
+    assert not operator.remove()
 
 
-def test_nothing_to_change_costs_two_calls(desk: Desk) -> None:
-    desk.execute(desk.step())
-    desk.calls.clear()
-    assert not desk.execute(desk.step())
-    assert not desk.execute(desk.step(ONE.replace("Resources:", "# a comment\nResources:")))
-    assert desk.calls == ["DescribeStacks", "GetTemplate"] * 2
-    assert desk.said[-2:] == ["stack handoff-dev-shop is up to date"] * 2
+def test_nothing_to_change_costs_two_calls(operator: StackOperator) -> None:
+    operator.execute(operator.step())
+    operator.calls.clear()
+    assert not operator.execute(operator.step())
+    assert not operator.execute(operator.step(ONE.replace("Resources:", "# a comment\nResources:")))
+    assert operator.calls == ["DescribeStacks", "GetTemplate"] * 2
+    assert operator.said[-2:] == ["stack handoff-dev-shop is up to date"] * 2
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         pytest.param(
             {"template": ONE.replace("!Ref Logs", "!GetAtt Logs.Arn")},
@@ -192,69 +196,76 @@ def test_nothing_to_change_costs_two_calls(desk: Desk) -> None:
         pytest.param({"tags": {**TAGS, "cost": "1"}}, "  + cost  tag  1", id="tag"),
     ],
 )
-def test_what_is_no_resource_is_changed_too(desk: Desk, changed: Mapping[str, Any], told: str) -> None:
-    desk.execute(desk.step())
-    desk.said.clear()
-    assert desk.execute(desk.step(**changed), dry=True)
-    assert desk.said == ["would update stack handoff-dev-shop:", told]
-    desk.execute(desk.step(**changed))
-    assert told in desk.said[2:] or "stack handoff-dev-shop is up to date" in desk.said
+def test_what_is_no_resource_is_changed_too(operator: StackOperator, changed: Mapping[str, Any], expected: str) -> None:
+    operator.execute(operator.step())
+    operator.said.clear()
+    assert operator.execute(operator.step(**changed), dry=True)
+    assert operator.said == ["would update stack handoff-dev-shop:", expected]
+    operator.execute(operator.step(**changed))
+    assert expected in operator.said[2:] or "stack handoff-dev-shop is up to date" in operator.said
 
 
-def test_a_long_template_goes_by_the_bucket(desk: Desk) -> None:
-    bucket = f"bucket-{desk.tenant.account}"
-    desk.tenant.boto("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+def test_a_long_template_goes_by_the_bucket(operator: StackOperator) -> None:
+    bucket = f"bucket-{operator.aws_account.account}"
+    operator.aws_account.boto("s3").create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     long = f"{ONE}# {'x' * 60_000}\n"
-    assert desk.execute(desk.step(long, bucket=bucket))
-    (found,) = desk.tenant.boto("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert operator.execute(operator.step(long, bucket=bucket))
+    (found,) = operator.aws_account.boto("s3").list_objects_v2(Bucket=bucket)["Contents"]
     assert found["Key"].startswith(".templates/handoff-dev-shop-")
-    assert (desk.stack.template, desk.there["queues"]) == (long, ["10"])
-    assert not desk.execute(desk.step(long, bucket=bucket))
+    assert (operator.stack.template, operator.resources["queues"]) == (long, ["10"])
+    assert not operator.execute(operator.step(long, bucket=bucket))
 
 
 # failing
 
 
-def test_a_failed_creation_and_the_next_one(desk: Desk) -> None:
-    error = desk.error(lambda: desk.execute(desk.step(BAD)))
+def test_a_failed_creation_and_the_next_one(operator: StackOperator) -> None:
+    error = operator.error(lambda: operator.execute(operator.step(BAD)))
     assert error.message == (
         "stack handoff-dev-shop: AWS::S3::Bucket Z could not be created: Resource provider operation failed: An error occurred "
         "(InvalidBucketName) when calling the CreateBucket operation: The specified bucket is not valid; "
         "what had been created was deleted again"
     )
     assert error.hint == f"correct the value in project.yml or in templates/; then: {AGAIN}"
-    desk.said.clear()
-    assert desk.execute(desk.step())
-    assert desk.said[0].startswith("delete stack handoff-dev-shop, whose creation failed")
-    assert (desk.stack.status, desk.there) == ("CREATE_COMPLETE", {"logs": ["/shop"], "queues": ["10"], "topics": 0})
+    operator.said.clear()
+    assert operator.execute(operator.step())
+    assert operator.said[0].startswith("delete stack handoff-dev-shop, whose creation failed")
+    assert (operator.stack.status, operator.resources) == (
+        "CREATE_COMPLETE",
+        {"logs": ["/shop"], "queues": ["10"], "topics": 0},
+    )
 
 
-def test_a_template_that_is_refused(desk: Desk) -> None:
-    error = desk.error(
-        lambda: desk.execute(desk.step("Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref B}}}"))
+def test_a_template_that_is_refused(operator: StackOperator) -> None:
+    error = operator.error(
+        lambda: operator.execute(
+            operator.step("Resources: {A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref B}}}")
+        )
     )
     assert error.message.startswith("stack handoff-dev-shop: CloudFormation rejected task.yml: Template format error: ")
     assert error.message.endswith("; nothing was changed")
-    assert describe_stack(desk.session, NAME) is None
+    assert describe_stack(operator.session, NAME) is None
 
 
-def test_a_stack_of_another_project(desk: Desk) -> None:
-    desk.execute(desk.step())
-    error = desk.error(lambda: desk.execute(desk.step(TWO, tags={**TAGS, "handoff:project": "other"})))
+def test_a_stack_of_another_project(operator: StackOperator) -> None:
+    operator.execute(operator.step())
+    error = operator.error(lambda: operator.execute(operator.step(TWO, tags={**TAGS, "handoff:project": "other"})))
     assert error.message == (
         "stack handoff-dev-shop: found tags (handoff:project shop, handoff:environment dev), "
         "expected (handoff:project other, handoff:environment dev)"
     )
-    assert desk.stack.template == ONE
+    assert operator.stack.template == ONE
 
 
-def test_no_terminal_and_no_yes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_terminal_and_no_yes(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    assert isinstance(desk.error(lambda: desk.execute(desk.step(), yes=False)), ProjectError)
-    assert describe_stack(desk.session, NAME) is None
-    desk.execute(desk.step())
-    assert isinstance(desk.error(lambda: desk.execute(desk.step(TWO), yes=False)), ProjectError)
-    assert (desk.stack.template, desk.change_sets) == (ONE, [])
+    assert isinstance(operator.error(lambda: operator.execute(operator.step(), yes=False)), ProjectError)
+    assert describe_stack(operator.session, NAME) is None
+    operator.execute(operator.step())
+    assert isinstance(operator.error(lambda: operator.execute(operator.step(TWO), yes=False)), ProjectError)
+    assert (operator.stack.template, operator.change_sets) == (ONE, [])
 
 
 # interrupted, and two at once
@@ -267,9 +278,9 @@ class Killed(BaseException):
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("there", [False, True], ids=["nothing there", "one there"])
 def test_killed_at_any_call_it_can_be_run_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str, *, there: bool
+    operator: StackOperator, monkeypatch: pytest.MonkeyPatch, when: str, *, there: bool
 ) -> None:
-    real = desk.session._call  # noqa: SLF001  # where every call passes
+    real = operator.session._call  # noqa: SLF001  # where every call passes
     left = [0]
 
     def kill(*call: Any) -> Any:
@@ -282,30 +293,30 @@ def test_killed_at_any_call_it_can_be_run_again(
         return answer
 
     for number in range(1, 60):
-        desk.remove()
+        operator.remove()
         if there:
-            desk.execute(desk.step())
+            operator.execute(operator.step())
         left[0] = number
-        monkeypatch.setattr(desk.session, "_call", kill)
+        monkeypatch.setattr(operator.session, "_call", kill)
         try:
-            desk.execute(desk.step(TWO))
+            operator.execute(operator.step(TWO))
         except Killed:
-            monkeypatch.setattr(desk.session, "_call", real)
-            desk.execute(desk.step(TWO))
-            assert (desk.stack.template, desk.there["queues"]) == (TWO, ["20"])
+            monkeypatch.setattr(operator.session, "_call", real)
+            operator.execute(operator.step(TWO))
+            assert (operator.stack.template, operator.resources["queues"]) == (TWO, ["20"])
         else:
             assert number > 6
             return
     pytest.fail("it never came to its end")
 
 
-def test_two_at_once_both_end_well(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_at_once_both_end_well(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     """One waits for the other, or compares again; what stands at the end is what one of them asked for."""
-    desk.execute(desk.step())
-    others = [sit_down(desk.tenant, monkeypatch) for _ in range(3)]
+    operator.execute(operator.step())
+    others = [make_operator(operator.aws_account, monkeypatch) for _ in range(3)]
     ended: list[object] = []
 
-    def deploy(number: int, other: Desk) -> None:
+    def deploy(number: int, other: StackOperator) -> None:
         try:
             ended.append(other.execute(other.step(ONE.replace("Timeout: 10", f"Timeout: {20 + number}"))))
         except HandoffError as error:
@@ -319,8 +330,8 @@ def test_two_at_once_both_end_well(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
     for other in others:
         other.session.close()
     assert ended == [True] * 3
-    assert desk.stack.status == "UPDATE_COMPLETE"
-    assert desk.there["queues"][0] in ("20", "21", "22")
+    assert operator.stack.status == "UPDATE_COMPLETE"
+    assert operator.resources["queues"][0] in ("20", "21", "22")
 
 
 # on a terminal
@@ -348,7 +359,7 @@ MANY = "Resources:\n" + "".join(
 )
 
 
-def on_terminal(tenant: Tenant, template: str = ONE, parameters: str = "{'Group': '/shop'}") -> Shown:
+def on_terminal(aws_account: AwsAccount, template: str = ONE, parameters: str = "{'Group': '/shop'}") -> Shown:
     """A deployment whose questions are answered by typing."""
     words = {"root": str(ROOT), "tests": str(Path(__file__).parent)}
     code = textwrap.dedent(PROGRAM).format(
@@ -360,7 +371,7 @@ def on_terminal(tenant: Tenant, template: str = ONE, parameters: str = "{'Group'
     popen |= {"stdin": slave, "stdout": slave, "stderr": slave}
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**environ, **tenant.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+        env={**environ, **aws_account.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
         **popen,
     )
     os.close(slave)
@@ -380,8 +391,10 @@ def _own_terminal() -> None:
         pytest.param(b"yes\n", "stack handoff-dev-shop: created in ", 0, [NAME], id="yes"),
     ],
 )
-def test_a_question_on_a_terminal(tenant: Tenant, typed: bytes, end: str, exit_code: int, stacks: list[str]) -> None:
-    shown = on_terminal(tenant)
+def test_a_question_on_a_terminal(
+    aws_account: AwsAccount, typed: bytes, end: str, exit_code: int, stacks: list[str]
+) -> None:
+    shown = on_terminal(aws_account)
     shown.read_until(lambda: "[y/N]" in shown.text)
     assert [line for line in shown.lines if line] == [
         "create stack handoff-dev-shop:",
@@ -393,12 +406,12 @@ def test_a_question_on_a_terminal(tenant: Tenant, typed: bytes, end: str, exit_c
     assert shown.finish() == exit_code
     last = [line for line in shown.lines if line][-1]
     assert last.startswith(end)
-    found = tenant.boto("cloudformation").describe_stacks()["Stacks"]
+    found = aws_account.boto("cloudformation").describe_stacks()["Stacks"]
     assert [one["StackName"] for one in found if one["StackStatus"] != "DELETE_COMPLETE"] == stacks
 
 
-def test_ctrl_c_leaves_cloudformation_at_work(tenant: Tenant, desk: Desk) -> None:
-    shown = on_terminal(tenant, MANY, "{}")
+def test_ctrl_c_leaves_cloudformation_at_work(aws_account: AwsAccount, operator: StackOperator) -> None:
+    shown = on_terminal(aws_account, MANY, "{}")
     shown.read_until(lambda: "[y/N]" in shown.text)
     shown.type(b"yes\n")
     shown.read_until(lambda: "create in progress" in shown.text)
@@ -408,58 +421,58 @@ def test_ctrl_c_leaves_cloudformation_at_work(tenant: Tenant, desk: Desk) -> Non
     error, hint = [line for line in shown.text.replace("\r", "").splitlines() if line][-2:]
     assert error.endswith(f"error: stack {NAME}: interrupted; CloudFormation continues, handoff stops waiting")
     assert hint == f"hint: to wait again: {AGAIN}"
-    assert not desk.execute(desk.step(MANY, parameters={}))
-    assert desk.stack.status == "CREATE_COMPLETE"
+    assert not operator.execute(operator.step(MANY, parameters={}))
+    assert operator.stack.status == "CREATE_COMPLETE"
 
 
 # on bad days
 
 
 @pytest.fixture
-def proxy(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """Between the desk and CloudFormation, and at first without faults."""
-    with Proxy.to(desk.tenant.endpoint) as started:
+def proxy(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """Between the operator and CloudFormation, and at first without faults."""
+    with Proxy.to(operator.aws_account.endpoint) as started:
         monkeypatch.setenv("AWS_ENDPOINT_URL", started.url)
-        desk.session.close()
-        desk.session = connections.connect(os.environ, desk.said.append, pause=lambda _: None)
+        operator.session.close()
+        operator.session = connections.connect(os.environ, operator.said.append, pause=lambda _: None)
         yield started
 
 
-def test_throttled_at_every_other_call(desk: Desk, proxy: Proxy) -> None:
+def test_throttled_at_every_other_call(operator: StackOperator, proxy: Proxy) -> None:
     proxy.fault("answer", every=2, status=503, code="Throttling")
-    assert desk.execute(desk.step())
-    assert desk.execute(desk.step(TWO))
-    assert (desk.stack.template, desk.there["queues"]) == (TWO, ["20"])
-    assert any(line.startswith("CloudFormation CreateChangeSet: 503") for line in desk.said)
-    assert desk.remove()
+    assert operator.execute(operator.step())
+    assert operator.execute(operator.step(TWO))
+    assert (operator.stack.template, operator.resources["queues"]) == (TWO, ["20"])
+    assert any(line.startswith("CloudFormation CreateChangeSet: 503") for line in operator.said)
+    assert operator.remove()
 
 
 @pytest.mark.parametrize("every", [2, 3])
-def test_answers_that_are_lost(desk: Desk, proxy: Proxy, every: int) -> None:
+def test_answers_that_are_lost(operator: StackOperator, proxy: Proxy, every: int) -> None:
     """CloudFormation did it, and nobody was told: it is asked for once more."""
     proxy.fault("lose", every=every)
-    desk.execute(desk.step())
-    desk.execute(desk.step(TWO))
-    assert (desk.stack.template, desk.there["queues"]) == (TWO, ["20"])
+    operator.execute(operator.step())
+    operator.execute(operator.step(TWO))
+    assert (operator.stack.template, operator.resources["queues"]) == (TWO, ["20"])
     proxy.faults.clear()  # LocalStack would begin to remove twice what it is asked for twice, and fail at what is gone
-    assert desk.remove()
-    assert desk.there == {"logs": [], "queues": [], "topics": 0}
+    assert operator.remove()
+    assert operator.resources == {"logs": [], "queues": [], "topics": 0}
 
 
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": []}'
 
 
-def test_an_image_by_its_digest(cloud: Cloud) -> None:
+def test_an_image_by_its_digest(moto_bucket: MotoBucket) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
-    assert resolve_images({"A": "x", "Image": image}, cloud.session(), dry=True) == {
+    assert resolve_images({"A": "x", "Image": image}, moto_bucket.session(), dry=True) == {
         "A": "x",
         "Image": "1.dkr/shop:abc (by its digest once pushed)",
     }
-    ecr = cloud.boto("ecr")
+    ecr = moto_bucket.boto("ecr")
     ecr.create_repository(repositoryName="shop")
     with pytest.raises(HandoffError, match=r"image 1\.dkr/shop:abc: not found in ECR"):
-        resolve_images({"Image": image}, cloud.session())
+        resolve_images({"Image": image}, moto_bucket.session())
     made = ecr.put_image(repositoryName="shop", imageManifest=MANIFEST, imageTag="abc")["image"]["imageId"][
         "imageDigest"
     ]
-    assert resolve_images({"Image": image}, cloud.session()) == {"Image": f"1.dkr/shop@{made}"}
+    assert resolve_images({"Image": image}, moto_bucket.session()) == {"Image": f"1.dkr/shop@{made}"}

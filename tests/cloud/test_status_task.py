@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import string
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from doubles import protocols
-from doubles.checkout import Team, Told
+from doubles.checkout import InvokeResult
 from doubles.ecs import Ecs, Life
 from doubles.moto_bucket import HURRIED
+from doubles.stub_project import MotoProject, new_name
 
 from handoff_kit.aws.params import describe_fingerprint
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as params
 
 if TYPE_CHECKING:
+    from doubles.checkout import Checkout
     from doubles.fault_proxy import Proxy
-    from doubles.moto_bucket import Cloud
+    from doubles.moto_bucket import MotoBucket
 
 pytestmark = pytest.mark.takes(85)
 
@@ -38,80 +37,66 @@ RAN = {
     "seconds": 1.5,
     "trigger": "run",
 }
-TAGS = [{"Key": "handoff:project", "Value": "shop"}]
+TAGS = {"handoff:project": "shop"}
 MANY = 60
 A_PAGE = 10  # of parameters, of moto; AWS gives the fifty that are asked for
 CONSTANT = 8
 
 
-@dataclass
-class Desk:
-    """A team's checkout, and the cloud it deploys to: an environment of its own, since moto is shared."""
+def deploy(shop: MotoProject, name: str, source: str = "aaaaaaaaaaaa", **schedule: str) -> None:
+    """The stacks of a project, as far as status looks at them."""
+    shop.create_stack(stack_of(shop, name), {"Source": source}, tags=TAGS)
+    if schedule:
+        entry = {"name": "nightly", "timezone": "UTC", "state": "ENABLED", **schedule}
+        shop.create_stack(f"{stack_of(shop, name)}-schedule", {"Schedules": json.dumps([entry])}, tags=TAGS)
 
-    team: Team
-    cloud: Cloud
-    environment: str
 
-    def stack(self, name: str) -> str:
-        return f"handoff-{self.environment}-{name}"
+def stack_of(shop: MotoProject, name: str) -> str:
+    return f"handoff-{shop.environment}-{name}"
 
-    def invoke(self, *words: str, **env: str) -> Told:
-        kept = {name: value for name, value in self.cloud.environ.items() if name != "STACK_NAME"}
-        told = self.team.invoke(*words, env={**kept, **HURRIED, "HANDOFF_ENVIRONMENT": self.environment, **env})
-        return Told(
-            told.exit, told.stdout.replace(self.environment, "ENV"), told.stderr.replace(self.environment, "ENV")
-        )
 
-    def deploy(self, name: str, source: str = "aaaaaaaaaaaa", **schedule: str) -> None:
-        """What deploying leaves, as far as status looks at it."""
-        self._stack(self.stack(name), {"Source": source})
-        if schedule:
-            entry = {"name": "nightly", "timezone": "UTC", "state": "ENABLED", **schedule}
-            self._stack(f"{self.stack(name)}-schedule", {"Schedules": json.dumps([entry])})
+def push_params(shop: MotoProject, name: str) -> None:
+    document = params.load_params_document(ProjectPaths(name, shop.checkout.root), shop.environment)
+    fingerprint = describe_fingerprint(document, stack_of(shop, name))
+    request = {
+        "Name": f"{stack_of(shop, name)}__params",
+        "Value": "x",
+        "Type": "SecureString",
+        "Description": fingerprint,
+    }
+    shop.aws.boto("ssm").put_parameter(**request)
 
-    def _stack(self, name: str, outputs: dict[str, str]) -> None:
-        told = {key: {"Value": value} for key, value in outputs.items()}
-        template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": told})
-        self.cloud.boto("cloudformation").create_stack(StackName=name, TemplateBody=template, Tags=TAGS)
 
-    def push(self, name: str) -> None:
-        """Its params."""
-        document = params.load_params_document(ProjectPaths(name, self.team.root), self.environment)
-        told = describe_fingerprint(document, self.stack(name))
-        request = {"Name": f"{self.stack(name)}__params", "Value": "x", "Type": "SecureString", "Description": told}
-        self.cloud.boto("ssm").put_parameter(**request)
-
-    def ran(self, name: str) -> None:
-        """A run that has ended."""
-        claim = {"run_id": "R", "holder": "host:1:0", "entry": RAN, "released": True, "lease_seconds": 90}
-        self.cloud.put(f"{self.stack(name)}/.lock", json.dumps(claim).encode())
+def put_ended_run(shop: MotoProject, name: str) -> None:
+    claim = {"run_id": "R", "holder": "host:1:0", "entry": RAN, "released": True, "lease_seconds": 90}
+    shop.aws.put(f"{stack_of(shop, name)}/.lock", json.dumps(claim).encode())
 
 
 @pytest.fixture
-def desk(team: Team, cloud: Cloud) -> Desk:
-    """No project yet."""
-    return Desk(team, cloud, "e" + "".join(random.choices(string.ascii_lowercase, k=8)))
+def shop(checkout: Checkout, moto_bucket: MotoBucket) -> MotoProject:
+    """A checkout without projects, and an environment that no other test has used, since moto is shared."""
+    return MotoProject(checkout, moto_bucket, "", dict(HURRIED), environment=new_name("e"))
 
 
-def test_the_help(team: Team) -> None:
+def test_the_help(checkout: Checkout) -> None:
     """UPDATE_GOLDENS=1 writes it anew; `--help` must not run the task."""
-    told = team.invoke("status", "--help")
+    result = checkout.invoke("status", "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        GOLDEN.write_text(told.stdout, encoding="utf-8")
-    assert told == Told(0, GOLDEN.read_text(encoding="utf-8"), "")
+        GOLDEN.write_text(result.stdout, encoding="utf-8")
+    assert result == InvokeResult(0, GOLDEN.read_text(encoding="utf-8"), "")
 
 
-def test_every_project(desk: Desk) -> None:
+def test_every_project(shop: MotoProject) -> None:
     for name in ("a", "b", "c"):
-        desk.team.project(name, PROJECT)
-    desk.team.project("broken", "commands: [{comand: 'true'}]\n")
-    desk.deploy("a", expression="cron(0 2 1 1 ? 2090)")
-    desk.push("a")
-    desk.ran("a")
-    desk.push("b")
-    desk.team.project("b", "commands: [{command: 'false'}]\n")
-    told = desk.invoke("status")
-    assert told == Told(
+        shop.checkout.project(name, PROJECT)
+    shop.checkout.project("broken", "commands: [{comand: 'true'}]\n")
+    deploy(shop, "a", expression="cron(0 2 1 1 ? 2090)")
+    push_params(shop, "a")
+    put_ended_run(shop, "a")
+    push_params(shop, "b")
+    shop.checkout.project("b", "commands: [{command: 'false'}]\n")
+    result = shop.invoke("status")
+    assert result == InvokeResult(
         0,
         """\
 PROJECT  STACK     IMAGE        PARAMS       NEXT RUN           LAST RUN              OUTCOME
@@ -126,7 +111,7 @@ hint: did you mean `command`?
 next: invoke check --project broken --environment ENV
 """,
     )
-    lines = [json.loads(line) for line in desk.invoke("status", "--json").stdout.splitlines()]
+    lines = [json.loads(line) for line in shop.invoke("status", "--json").stdout.splitlines()]
     assert [(line["project"], line["params"]["state"], line["next_run"]) for line in lines] == [
         ("a", "up to date", "2090-01-01T02:00:00Z"),
         ("b", "out of date", None),
@@ -135,17 +120,17 @@ next: invoke check --project broken --environment ENV
     ]
 
 
-def test_one_project(desk: Desk, ecs: Ecs) -> None:
-    desk.team.project("shop", PROJECT, {"files/a.csv": "1\n"})
-    ecs.cluster = f"handoff-{desk.environment}"
+def test_one_project(shop: MotoProject, ecs: Ecs) -> None:
+    shop.checkout.project("shop", PROJECT, {"files/a.csv": "1\n"})
+    ecs.cluster = f"handoff-{shop.environment}"
     task = ecs.add(Life(("RUNNING",)))
-    told = desk.invoke("status", "--json", "--project", "shop")
-    here = json.loads(told.stdout)["image"]["here"]
-    desk.deploy("shop", here, expression="rate(1 hour)")
-    desk.push("shop")
-    desk.ran("shop")
-    told = desk.invoke("status", "--project", "shop", AWS_ENDPOINT_URL_ECS=ecs.url)
-    assert told == Told(
+    result = shop.invoke("status", "--json", "--project", "shop")
+    here = json.loads(result.stdout)["image"]["here"]
+    deploy(shop, "shop", here, expression="rate(1 hour)")
+    push_params(shop, "shop")
+    put_ended_run(shop, "shop")
+    result = shop.invoke("status", "--project", "shop", AWS_ENDPOINT_URL_ECS=ecs.url)
+    assert result == InvokeResult(
         0,
         f"""\
 project    shop (ENV)
@@ -161,29 +146,29 @@ task       {task.id} RUNNING since 2023-11-14T22:13:22Z
     )
 
 
-def test_a_permission_that_is_missing_is_told_and_hides_no_more_than_it_must(desk: Desk, proxy: Proxy) -> None:
-    desk.team.project("shop", PROJECT)
-    desk.deploy("shop")
-    desk.ran("shop")
+def test_a_permission_that_is_missing_is_told_and_hides_no_more_than_it_must(shop: MotoProject, proxy: Proxy) -> None:
+    shop.checkout.project("shop", PROJECT)
+    deploy(shop, "shop")
+    put_ended_run(shop, "shop")
     proxy.fault("answer", path="DescribeParameters", status=400, code="AccessDeniedException")
     proxy.fault("answer", path=".lock", status=403, code="AccessDenied")
-    told = desk.invoke("status", AWS_ENDPOINT_URL=proxy.url)
-    assert (told.exit, told.stdout.splitlines()[1].split()) == (
+    result = shop.invoke("status", AWS_ENDPOINT_URL=proxy.url)
+    assert (result.exit, result.stdout.splitlines()[1].split()) == (
         0,
         ["shop", "deployed", "out", "of", "date", "unknown", "-", "-", "?"],
     )
-    assert "the permission ssm:DescribeParameters on " in told.stderr
-    assert "the permission s3:GetObject on " in told.stderr
+    assert "the permission ssm:DescribeParameters on " in result.stderr
+    assert "the permission s3:GetObject on " in result.stderr
 
 
-def test_an_account_that_is_not_known_hides_only_the_runs(desk: Desk, proxy: Proxy) -> None:
+def test_an_account_that_is_not_known_hides_only_the_runs(shop: MotoProject, proxy: Proxy) -> None:
     """Without it the shared bucket has no name; each reason is printed once."""
     for name in ("a", "b", "c"):
-        desk.team.project(name, PROJECT)
-    desk.deploy("a")
-    desk.push("b")
+        shop.checkout.project(name, PROJECT)
+    deploy(shop, "a")
+    push_params(shop, "b")
     proxy.fault("answer", wants=lambda call: call.name == "sts:GetCallerIdentity", refusal=protocols.denied)
-    assert desk.invoke("status", AWS_ENDPOINT_URL=proxy.url, S3_BUCKET_NAME="") == Told(
+    assert shop.invoke("status", AWS_ENDPOINT_URL=proxy.url, S3_BUCKET_NAME="") == InvokeResult(
         0,
         """\
 PROJECT  STACK     IMAGE        PARAMS      NEXT RUN  LAST RUN  OUTCOME
@@ -199,15 +184,15 @@ next: invoke deploy --project a --environment ENV
     )
 
 
-def test_many_projects_take_a_call_each_and_a_few(desk: Desk, proxy: Proxy) -> None:
+def test_many_projects_take_a_call_each_and_a_few(shop: MotoProject, proxy: Proxy) -> None:
     names = [f"p{number:03}" for number in range(MANY)]
     for name in names:
-        desk.team.project(name, PROJECT)
-        desk.deploy(name)
-        desk.push(name)
-        desk.ran(name)
-    told = desk.invoke("status", AWS_ENDPOINT_URL=proxy.url)
-    assert {tuple(line.split()) for line in told.stdout.splitlines()[1:]} == {
+        shop.checkout.project(name, PROJECT)
+        deploy(shop, name)
+        push_params(shop, name)
+        put_ended_run(shop, name)
+    result = shop.invoke("status", AWS_ENDPOINT_URL=proxy.url)
+    assert {tuple(line.split()) for line in result.stdout.splitlines()[1:]} == {
         (name, "deployed", "out", "of", "date", "up", "to", "date", "-", "2026-03-01T02:00:00Z", "succeeded")
         for name in names
     }

@@ -13,7 +13,7 @@ from handoff_kit import resource_names
 
 if TYPE_CHECKING:
     from doubles.account import Account
-    from doubles.checkout import Team, Told
+    from doubles.checkout import Checkout, InvokeResult
 
 pytestmark = pytest.mark.takes(115)
 
@@ -46,9 +46,9 @@ def linger(params, data):
 """
 
 
-def project(team: Team, step: int = 1) -> None:
+def project(checkout: Checkout, step: int = 1) -> None:
     """What the author writes."""
-    team.project("counter", COUNTS.replace("{step}", str(step)), {"files/step.txt": "by one\n", "impl.py": IMPL})
+    checkout.project("counter", COUNTS.replace("{step}", str(step)), {"files/step.txt": "by one\n", "impl.py": IMPL})
 
 
 STEP = re.compile(
@@ -57,33 +57,33 @@ STEP = re.compile(
 )
 
 
-def invoke(team: Team, account: Account, *words: str) -> Told:
+def invoke(checkout: Checkout, account: Account, *words: str) -> InvokeResult:
     """A task that must go well."""
-    told = team.invoke(*words, env=account.environ)
-    assert told.exit == 0, f"invoke {' '.join(words)}\n{told.stdout}\n{told.stderr}"
-    return told
+    result = checkout.invoke(*words, env=account.environ)
+    assert result.exit == 0, f"invoke {' '.join(words)}\n{result.stdout}\n{result.stderr}"
+    return result
 
 
-def steps(told: Told) -> list[str]:
+def steps(result: InvokeResult) -> list[str]:
     """What was done, or would be: the lines that tell a step, from their verb on.
 
     Before the push of an image nobody can tell its digest, and what is replaced CloudFormation alone.
     """
-    lines = [line.removeprefix("would ") for line in told.stderr.splitlines()]
+    lines = [line.removeprefix("would ") for line in result.stderr.splitlines()]
     unknown = re.compile(r"  \((may be )?replaced\)$|(?<=  ~ Image).*")
     return [unknown.sub("", line) for line in lines if STEP.match(line)]
 
 
-def done(team: Team, account: Account, *words: str, asks: bool = True, alone: bool = True) -> Told:
+def done(checkout: Checkout, account: Account, *words: str, asks: bool = True, alone: bool = True) -> InvokeResult:
     """A task told first, which must change nothing, and then done: what was told is what is done.
 
     `alone`: nothing else is under way in the account.
     """
     before = seen(account)
-    dry = invoke(team, account, "--dry", *words)
+    dry = invoke(checkout, account, "--dry", *words)
     assert not alone or seen(account) == before
     assert dry.stderr.splitlines()[-1] == "nothing was done: --dry"
-    real = invoke(team, account, *words, *(["--yes"] if asks else []))
+    real = invoke(checkout, account, *words, *(["--yes"] if asks else []))
     assert steps(dry) == steps(real)
     assert steps(real)
     return real
@@ -113,29 +113,29 @@ def state(account: Account) -> str:
 def records(account: Account) -> list[Any]:
     """What each run has told of itself, the oldest first."""
     found = account.objects(BUCKET.format(account.number), f"{STACK}/runs/")
-    told = [
+    result = [
         json.loads(content) for name, content in found.items() if name.count("/") == 1 and name.endswith("/run.json")
     ]
-    return sorted(told, key=lambda record: record["started_at"])
+    return sorted(result, key=lambda record: record["started_at"])
 
 
 @pytest.mark.network
-def test_a_whole_life(team: Team, account: Account) -> None:
-    project(team)
-    deployed(team, account)
-    run_once(team, account)
-    scheduled(team, account)
-    changed(team, account)
-    stopped(team, account)
-    begun_again(team, account)
-    done(team, account, "schedule", "--project", "counter")
-    destroyed(team, account)
+def test_a_whole_life(checkout: Checkout, account: Account) -> None:
+    project(checkout)
+    deployed(checkout, account)
+    run_once(checkout, account)
+    scheduled(checkout, account)
+    changed(checkout, account)
+    stopped(checkout, account)
+    begun_again(checkout, account)
+    done(checkout, account, "schedule", "--project", "counter")
+    destroyed(checkout, account)
     assert account.refused() == []
 
 
-def deployed(team: Team, account: Account) -> None:
+def deployed(checkout: Checkout, account: Account) -> None:
     """Three stacks, an image that the task names by its digest, params and a file."""
-    done(team, account, "deploy", "--project", "counter")
+    done(checkout, account, "deploy", "--project", "counter")
     assert account.stacks() == dict.fromkeys(
         ("handoff-dev", resource_names.registry_stack(STACK), STACK), "CREATE_COMPLETE"
     )
@@ -150,26 +150,26 @@ def deployed(team: Team, account: Account) -> None:
     assert account.objects(bucket) == {f"{STACK}/.env/files/step.txt": b"by one\n"}
     stored = account.boto("ssm").get_parameter(Name=f"{STACK}__params", WithDecryption=True)["Parameter"]
     assert stored["Type"] == "SecureString"
-    again = invoke(team, account, "deploy", "--project", "counter")
+    again = invoke(checkout, account, "deploy", "--project", "counter")
     assert "no changes: the deployment is up to date" in again.stderr
 
 
-def run_once(team: Team, account: Account) -> None:
+def run_once(checkout: Checkout, account: Account) -> None:
     """A task that ran with its files, left a state, and logged."""
-    ran = done(team, account, "run", "--project", "counter", asks=False)
+    ran = done(checkout, account, "run", "--project", "counter", asks=False)
     assert "counted to 1 more than 0" in ran.stderr
     assert state(account) == "1\n"
     (task,) = account.tasks()
     assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 0)
-    logged = invoke(team, account, "logs", "--project", "counter").stdout
+    logged = invoke(checkout, account, "logs", "--project", "counter").stdout
     assert "counted to 1 more than 0" in logged
     assert [record["trigger"] for record in records(account)] == ["run"]
 
 
-def scheduled(team: Team, account: Account) -> None:
+def scheduled(checkout: Checkout, account: Account) -> None:
     """A schedule whose target, started by hand, hands over when it was due and data, and finds the state."""
-    told = done(team, account, "schedule", "--project", "counter")
-    assert told.stdout.count("daily") == 5
+    result = done(checkout, account, "schedule", "--project", "counter")
+    assert result.stdout.count("daily") == 5
     fired = account.fire("daily", STACK, at=datetime(2026, 7, 1, 4, tzinfo=timezone.utc))
     assert (fired.status, fired.error) == ("SUCCEEDED", "")
     assert state(account) == "2\n"
@@ -178,13 +178,13 @@ def scheduled(team: Team, account: Account) -> None:
     assert found == ("schedule", "2026-07-01T04:00:00", "hello")
 
 
-def changed(team: Team, account: Account) -> None:
+def changed(checkout: Checkout, account: Account) -> None:
     """Another image, another revision; the schedule starts it without having been touched."""
     schedule = seen_schedule(account)
-    project(team, step=10)
-    team.project("counter", COUNTS.replace("{step}", "10"), {"extra.txt": "makes another image\n"})
-    told = done(team, account, "deploy", "--project", "counter")
-    assert f"stack {STACK} is up to date" not in told.stderr
+    project(checkout, step=10)
+    checkout.project("counter", COUNTS.replace("{step}", "10"), {"extra.txt": "makes another image\n"})
+    result = done(checkout, account, "deploy", "--project", "counter")
+    assert f"stack {STACK} is up to date" not in result.stderr
     assert len(account.images(resource_names.repository(STACK))) == 2
     assert seen_schedule(account) == schedule
     assert account.fire("daily", STACK).status == "SUCCEEDED"
@@ -193,44 +193,44 @@ def changed(team: Team, account: Account) -> None:
     assert used[-1] == account.outputs(STACK)["TaskDefinition"] != used[0]
 
 
-def stopped(team: Team, account: Account) -> None:
+def stopped(checkout: Checkout, account: Account) -> None:
     """A run that is told to stop stores what it has and leaves the state alone."""
-    invoke(team, account, "run", "--project", "counter", "--command", "linger", "--detach")
+    invoke(checkout, account, "run", "--project", "counter", "--command", "linger", "--detach")
     account.running()
-    done(team, account, "stop", "--project", "counter", alone=False)
+    done(checkout, account, "stop", "--project", "counter", alone=False)
     task = account.tasks()[-1]
     assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("UserInitiated", 143)
     assert state(account) == "12\n"
 
 
-def destroyed(team: Team, account: Account) -> None:
+def destroyed(checkout: Checkout, account: Account) -> None:
     """The schedule first, then all but data; then data; then what was shared."""
-    done(team, account, "unschedule", "--project", "counter")
+    done(checkout, account, "unschedule", "--project", "counter")
     assert account.stacks().get(resource_names.schedule_stack(STACK)) is None
-    done(team, account, "destroy", "--project", "counter")
+    done(checkout, account, "destroy", "--project", "counter")
     assert account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
     assert account.boto("ecr").describe_repositories()["repositories"] == []
     assert state(account) == "22\n"
-    done(team, account, "destroy", "--project", "counter", "--data")
+    done(checkout, account, "destroy", "--project", "counter", "--data")
     assert account.objects(BUCKET.format(account.number)) == {}
     assert account.boto("s3").list_object_versions(Bucket=BUCKET.format(account.number)).get("Versions", []) == []
-    done(team, account, "destroy", "--shared", "--data")
+    done(checkout, account, "destroy", "--shared", "--data")
     assert (account.stacks(), account.boto("s3").list_buckets()["Buckets"]) == ({}, [])
 
 
-def begun_again(team: Team, account: Account) -> None:
+def begun_again(checkout: Checkout, account: Account) -> None:
     """What is shared goes without its bucket, and the next deployment goes on with that."""
-    done(team, account, "destroy", "--project", "counter")
-    done(team, account, "destroy", "--shared")
+    done(checkout, account, "destroy", "--project", "counter")
+    done(checkout, account, "destroy", "--shared")
     assert account.stacks() == {}
     assert state(account) == "12\n"
-    told = done(team, account, "deploy", "--project", "counter")
-    assert "+ BucketPolicy" in told.stderr
-    assert "+ Bucket " not in told.stderr
+    result = done(checkout, account, "deploy", "--project", "counter")
+    assert "+ BucketPolicy" in result.stderr
+    assert "+ Bucket " not in result.stderr
     assert account.outputs("handoff-dev")["Bucket"] == BUCKET.format(account.number)
-    invoke(team, account, "run", "--project", "counter")
+    invoke(checkout, account, "run", "--project", "counter")
     assert state(account) == "22\n"
-    assert "no changes" in invoke(team, account, "deploy", "--project", "counter").stderr
+    assert "no changes" in invoke(checkout, account, "deploy", "--project", "counter").stderr
 
 
 def seen_schedule(account: Account) -> Any:

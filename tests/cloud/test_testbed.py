@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from doubles.account import Account, Fired
-    from doubles.localstack import Tenant
+    from doubles.localstack import AwsAccount
 
 pytestmark = pytest.mark.takes(120)
 
 
-def deploy(tenant: Tenant, stack: str, resources: dict[str, Any], outputs: dict[str, Any], kind: str = "CREATE") -> Any:
+def deploy(
+    aws_account: AwsAccount, stack: str, resources: dict[str, Any], outputs: dict[str, Any], kind: str = "CREATE"
+) -> Any:
     """A stack made by a change set, or changed by one; how it ended, and its outputs."""
-    cloudformation = tenant.boto("cloudformation")
+    cloudformation = aws_account.boto("cloudformation")
     wrapped = {name: {"Value": value} for name, value in outputs.items()}
     body = json.dumps({"Resources": resources, **({"Outputs": wrapped} if wrapped else {})})
     name = f"handoff-{uuid.uuid4().hex[:8]}"
@@ -84,12 +86,12 @@ FAMILY: dict[str, Any] = {
 }
 
 
-def test_tenants_do_not_meet(tenant: Tenant) -> None:
-    tenant.boto("sqs").create_queue(QueueName="one")
-    assert tenant.boto("sts").get_caller_identity()["Account"] == tenant.account
+def test_tenants_do_not_meet(aws_account: AwsAccount) -> None:
+    aws_account.boto("sqs").create_queue(QueueName="one")
+    assert aws_account.boto("sts").get_caller_identity()["Account"] == aws_account.account
 
 
-def test_cloudformation_makes_changes_and_deletes_what_ecs_and_ecr_have(tenant: Tenant) -> None:
+def test_cloudformation_makes_changes_and_deletes_what_ecs_and_ecr_have(aws_account: AwsAccount) -> None:
     resources = {
         "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "one"}},
         "Providers": {
@@ -116,16 +118,16 @@ def test_cloudformation_makes_changes_and_deletes_what_ecs_and_ecr_have(tenant: 
         "Uri": {"Fn::GetAtt": ["Repository", "RepositoryUri"]},
         "Family": {"Ref": "Family"},
     }
-    made = deploy(tenant, "sample", resources, outputs)
-    arn = f"arn:aws:ecs:eu-central-1:{tenant.account}"
+    made = deploy(aws_account, "sample", resources, outputs)
+    arn = f"arn:aws:ecs:eu-central-1:{aws_account.account}"
     said = {
         "Cluster": "one",
         "Arn": f"{arn}:cluster/one",
-        "Uri": f"{tenant.account}.dkr.ecr.eu-central-1.amazonaws.com/one",
+        "Uri": f"{aws_account.account}.dkr.ecr.eu-central-1.amazonaws.com/one",
         "Family": f"{arn}:task-definition/sample:1",
     }
     assert made == ("CREATE_COMPLETE", said)
-    ecs, ecr = tenant.boto("ecs"), tenant.boto("ecr")
+    ecs, ecr = aws_account.boto("ecs"), aws_account.boto("ecr")
     (cluster,) = ecs.describe_clusters(clusters=["one"])["clusters"]
     assert cluster["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
     (repository,) = ecr.describe_repositories()["repositories"]
@@ -141,11 +143,14 @@ def test_cloudformation_makes_changes_and_deletes_what_ecs_and_ecr_have(tenant: 
     changed = json.loads(json.dumps(FAMILY))
     changed["Properties"]["Memory"] = "1024"
     said["Family"] = f"{arn}:task-definition/sample:2"
-    assert deploy(tenant, "sample", {**resources, "Family": changed}, outputs, "UPDATE") == ("UPDATE_COMPLETE", said)
+    assert deploy(aws_account, "sample", {**resources, "Family": changed}, outputs, "UPDATE") == (
+        "UPDATE_COMPLETE",
+        said,
+    )
     assert ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == [said["Family"]]
 
-    tenant.boto("cloudformation").delete_stack(StackName="sample")
-    tenant.boto("cloudformation").get_waiter("stack_delete_complete").wait(
+    aws_account.boto("cloudformation").delete_stack(StackName="sample")
+    aws_account.boto("cloudformation").get_waiter("stack_delete_complete").wait(
         StackName="sample", WaiterConfig={"Delay": 0.2}
     )
     assert ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"] == []
@@ -164,9 +169,9 @@ def test_cloudformation_makes_changes_and_deletes_what_ecs_and_ecr_have(tenant: 
         pytest.param({"Type": "AWS::Unknown::Type", "Properties": {}}, "not supported", id="a type nobody knows"),
     ],
 )
-def test_what_is_refused_fails_the_stack_with_its_reason(tenant: Tenant, resource: Any, reason: str) -> None:
-    status, _ = deploy(tenant, "sample", {"One": resource}, {})
-    events = tenant.boto("cloudformation").describe_stack_events(StackName="sample")["StackEvents"]
+def test_what_is_refused_fails_the_stack_with_its_reason(aws_account: AwsAccount, resource: Any, reason: str) -> None:
+    status, _ = deploy(aws_account, "sample", {"One": resource}, {})
+    events = aws_account.boto("cloudformation").describe_stack_events(StackName="sample")["StackEvents"]
     failed = [
         each["ResourceStatusReason"]
         for each in events
@@ -184,47 +189,47 @@ def parameter(value: str, name: str = "one") -> dict[str, Any]:
 NO_SIZE = {**FAMILY, "Properties": {**FAMILY["Properties"], "Memory": "8192"}, "DependsOn": "One"}
 
 
-def there(tenant: Tenant) -> dict[str, str]:
+def there(aws_account: AwsAccount) -> dict[str, str]:
     """The parameters that are there."""
-    ssm = tenant.boto("ssm")
+    ssm = aws_account.boto("ssm")
     found = [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
     return {name: ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in found}
 
 
-def test_a_stack_that_cannot_be_made_leaves_nothing_but_what_is_retained(tenant: Tenant) -> None:
+def test_a_stack_that_cannot_be_made_leaves_nothing_but_what_is_retained(aws_account: AwsAccount) -> None:
     kept = {**parameter("2", "two"), "DeletionPolicy": "Retain", "DependsOn": "One"}
-    status, _ = deploy(tenant, "sample", {"One": parameter("1"), "Two": kept, "Bad": NO_SIZE}, {})
-    assert (status, set(there(tenant)) - {"two"}) == ("ROLLBACK_COMPLETE", set())
-    tenant.boto("cloudformation").delete_stack(StackName="sample")
-    assert deploy(tenant, "sample", {"One": parameter("1")}, {})[0] == "CREATE_COMPLETE"
+    status, _ = deploy(aws_account, "sample", {"One": parameter("1"), "Two": kept, "Bad": NO_SIZE}, {})
+    assert (status, set(there(aws_account)) - {"two"}) == ("ROLLBACK_COMPLETE", set())
+    aws_account.boto("cloudformation").delete_stack(StackName="sample")
+    assert deploy(aws_account, "sample", {"One": parameter("1")}, {})[0] == "CREATE_COMPLETE"
 
 
-def test_a_stack_that_cannot_be_changed_is_as_it_was_and_can_be_changed_again(tenant: Tenant) -> None:
-    deploy(tenant, "sample", {"One": parameter("1")}, {"One": {"Ref": "One"}})
+def test_a_stack_that_cannot_be_changed_is_as_it_was_and_can_be_changed_again(aws_account: AwsAccount) -> None:
+    deploy(aws_account, "sample", {"One": parameter("1")}, {"One": {"Ref": "One"}})
     resources = {"One": parameter("2"), "New": parameter("n", "new"), "Bad": NO_SIZE}
-    status, outputs = deploy(tenant, "sample", resources, {}, "UPDATE")
-    assert (status, outputs, there(tenant)) == ("UPDATE_ROLLBACK_COMPLETE", {"One": "one"}, {"one": "1"})
+    status, outputs = deploy(aws_account, "sample", resources, {}, "UPDATE")
+    assert (status, outputs, there(aws_account)) == ("UPDATE_ROLLBACK_COMPLETE", {"One": "one"}, {"one": "1"})
     del resources["Bad"]
-    assert deploy(tenant, "sample", resources, {}, "UPDATE")[0] == "UPDATE_COMPLETE"
-    assert there(tenant) == {"one": "2", "new": "n"}
+    assert deploy(aws_account, "sample", resources, {}, "UPDATE")[0] == "UPDATE_COMPLETE"
+    assert there(aws_account) == {"one": "2", "new": "n"}
 
 
-def test_a_bucket_with_something_in_it_keeps_its_stack(tenant: Tenant) -> None:
+def test_a_bucket_with_something_in_it_keeps_its_stack(aws_account: AwsAccount) -> None:
     name = f"bucket-{uuid.uuid4().hex[:12]}"
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
-    deploy(tenant, "sample", {"One": parameter("1"), "Bucket": bucket}, {})
-    tenant.boto("s3").put_object(Bucket=name, Key="one", Body=b"1")
-    cloudformation = tenant.boto("cloudformation")
+    deploy(aws_account, "sample", {"One": parameter("1"), "Bucket": bucket}, {})
+    aws_account.boto("s3").put_object(Bucket=name, Key="one", Body=b"1")
+    cloudformation = aws_account.boto("cloudformation")
     cloudformation.delete_stack(StackName="sample")
     until(lambda: cloudformation.describe_stacks(StackName="sample")["Stacks"][0]["StackStatus"] == "DELETE_FAILED")
-    tenant.boto("s3").delete_object(Bucket=name, Key="one")
+    aws_account.boto("s3").delete_object(Bucket=name, Key="one")
     cloudformation.delete_stack(StackName="sample")
     until(
         lambda: (
             not cloudformation.list_stacks(StackStatusFilter=["DELETE_FAILED", "DELETE_IN_PROGRESS"])["StackSummaries"]
         )
     )
-    assert (there(tenant), tenant.boto("s3").list_buckets()["Buckets"]) == ({}, [])
+    assert (there(aws_account), aws_account.boto("s3").list_buckets()["Buckets"]) == ({}, [])
 
 
 # ECR
@@ -249,8 +254,8 @@ def test_docker_logs_in_pushes_and_pulls_by_the_name_of_ecr(account: Account, ti
     docker.tell("push", f"{uri}:a")
     digest = docker.inspect(f"{uri}:a")["RepoDigests"][-1].partition("@")[2]
     assert account.images("one") == {"a": digest}
-    (told,) = ecr.describe_images(repositoryName="one")["imageDetails"]
-    assert 500_000 < told["imageSizeInBytes"] < docker.size(tiny)
+    (result,) = ecr.describe_images(repositoryName="one")["imageDetails"]
+    assert 500_000 < result["imageSizeInBytes"] < docker.size(tiny)
 
     docker.tell("rmi", f"{uri}:a")
     docker.tell("pull", f"{uri}@{digest}")
@@ -497,8 +502,8 @@ def test_a_state_fails_with_its_task(
     if fault:
         account.faults.fail_start(fault)
     fired = machine(account, network)
-    told = (fired.cause["StopCode"], fired.cause["Containers"][0].get("ExitCode"))
-    assert (fired.status, fired.error, told) == ("FAILED", error, cause)
+    result = (fired.cause["StopCode"], fired.cause["Containers"][0].get("ExitCode"))
+    assert (fired.status, fired.error, result) == ("FAILED", error, cause)
 
 
 @pytest.mark.parametrize(
@@ -621,7 +626,7 @@ def deployed(
         "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
         "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}},
     }
-    status, outputs = deploy(account.tenant, "sample", resources, {"Subnet": {"Ref": "Subnet"}})
+    status, outputs = deploy(account.aws_account, "sample", resources, {"Subnet": {"Ref": "Subnet"}})
     assert status == "CREATE_COMPLETE"
     network = {"awsvpcConfiguration": {"subnets": [outputs["Subnet"]], "assignPublicIp": "ENABLED"}}
     return {"cluster": "one", "taskDefinition": "sample", "launchType": "FARGATE", "networkConfiguration": network}
@@ -631,10 +636,10 @@ def in_container(account: Account, service: str) -> Any:
     """A client as the one task's container has it; like ours, it expects buckets to be of the account."""
     task = account.running()
     given = account.fargate.credentials(task["taskArn"].rpartition("/")[2])
-    assert account.fargate.life.door
+    assert account.fargate.life.iam_proxy
     made = boto3.client(
         service,
-        endpoint_url=account.fargate.life.door.url,
+        endpoint_url=account.fargate.life.iam_proxy.url,
         region_name=REGION,
         aws_access_key_id=given["AccessKeyId"],
         aws_secret_access_key=given["SecretAccessKey"],
@@ -642,7 +647,7 @@ def in_container(account: Account, service: str) -> Any:
     )
     owner = {"ExpectedBucketOwner": account.number}
     made.meta.events.register("provide-client-params.s3", lambda params, **_: {**params, **owner})
-    account.tenant.botos[f"{service} of a task"] = made  # closed with the others
+    account.aws_account.botos[f"{service} of a task"] = made  # closed with the others
     return made
 
 

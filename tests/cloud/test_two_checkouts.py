@@ -8,13 +8,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.checkout import Team, make_team
+from doubles.checkout import Checkout, make_checkout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from doubles.account import Account
-    from doubles.checkout import Told
+    from doubles.checkout import InvokeResult
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(36)]
 
@@ -29,11 +29,11 @@ SECRETS = ("hunter2-secret", "other-secret")
 PARAMETER = "handoff-dev-reader__params"
 
 
-def invoke(team: Team, account: Account, task: str, *words: str) -> Told:
-    told = team.invoke(task, "--project", "reader", *words, env=account.environ)
-    assert told.exit == 0, f"invoke {task}\n{told.stdout}\n{told.stderr}"
-    assert [value for value in SECRETS if value in told.stdout + told.stderr] == []
-    return told
+def invoke(checkout: Checkout, account: Account, task: str, *words: str) -> InvokeResult:
+    result = checkout.invoke(task, "--project", "reader", *words, env=account.environ)
+    assert result.exit == 0, f"invoke {task}\n{result.stdout}\n{result.stderr}"
+    assert [value for value in SECRETS if value in result.stdout + result.stderr] == []
+    return result
 
 
 def stored(account: Account) -> tuple[int, dict[str, str]]:
@@ -41,23 +41,23 @@ def stored(account: Account) -> tuple[int, dict[str, str]]:
     return found["Version"], {file["name"]: file["value"] for file in json.loads(found["Value"])["files"]}
 
 
-def seen_by_a_run(team: Team, account: Account) -> list[str]:
-    told = invoke(team, account, "run")
-    return sorted(re.findall(r"has (\S+\.json)$", told.stderr, re.MULTILINE))
+def seen_by_a_run(checkout: Checkout, account: Account) -> list[str]:
+    result = invoke(checkout, account, "run")
+    return sorted(re.findall(r"has (\S+\.json)$", result.stderr, re.MULTILINE))
 
 
-def test_two_checkouts(team: Team, account: Account, tmp_path: Path) -> None:
+def test_two_checkouts(checkout: Checkout, account: Account, tmp_path: Path) -> None:
     """Deployed here, deployed from a clone without `.local`, run, pulled there, pruned there, run."""
-    team.project("reader", READS, {f".local/{name}": value for name, value in FILES.items()})
-    clone = make_team(tmp_path / "clone", team.cache)
-    shutil.copytree(team.root / "projects/reader", clone.root / "projects/reader", ignore=lambda *_: [".local"])
+    checkout.project("reader", READS, {f".local/{name}": value for name, value in FILES.items()})
+    clone = make_checkout(tmp_path / "clone", checkout.cache)
+    shutil.copytree(checkout.root / "projects/reader", clone.root / "projects/reader", ignore=lambda *_: [".local"])
 
-    invoke(team, account, "deploy", "--yes")
+    invoke(checkout, account, "deploy", "--yes")
     assert stored(account) == (1, FILES)
 
-    told = invoke(clone, account, "deploy", "--yes")
-    assert "note: kept 2 stored config files that are not here: a.json, b.json\n" in told.stderr
-    assert "no changes: the deployment is up to date\n" in told.stderr
+    result = invoke(clone, account, "deploy", "--yes")
+    assert "note: kept 2 stored config files that are not here: a.json, b.json\n" in result.stderr
+    assert "no changes: the deployment is up to date\n" in result.stderr
     assert stored(account) == (1, FILES)
     assert seen_by_a_run(clone, account) == ["a.json", "b.json"]
 

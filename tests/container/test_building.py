@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.checkout import Team, make_team
+from doubles.checkout import Checkout, make_checkout
 from doubles.containers import RESULT, Engine, ask_build, build, new
 
 if TYPE_CHECKING:
@@ -50,24 +50,24 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def locked(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Team:  # noqa: ARG001  # skips without it
+def locked(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Checkout:  # noqa: ARG001  # skips without it
     """A project of two venvs with their locks, and the same with another version in the first one."""
-    team = make_team(tmp_path_factory.mktemp("locked") / "team", tmp_path_factory.getbasetemp() / "compiled")
+    checkout = make_checkout(tmp_path_factory.mktemp("locked") / "team", tmp_path_factory.getbasetemp() / "compiled")
     for name, one in {"pair": "six==1.17.0", "other": "six==1.15.0"}.items():
-        team.project(name, TWO_VENVS.format(one=one))
-        told = team.invoke("install", "--project", name)
-        assert told.exit == 0, told.stderr
-    return team
+        checkout.project(name, TWO_VENVS.format(one=one))
+        result = checkout.invoke("install", "--project", name)
+        assert result.exit == 0, result.stderr
+    return checkout
 
 
-def copied(team: Team, locked: Team, name: str = "pair") -> Path:
+def copied(checkout: Checkout, locked: Checkout, name: str = "pair") -> Path:
     """The project of two venvs, which no image has been built of."""
     left_out = shutil.ignore_patterns("venv")
     shutil.copytree(
-        locked.root / "projects" / name, team.root / "projects" / "pair", ignore=left_out, dirs_exist_ok=True
+        locked.root / "projects" / name, checkout.root / "projects" / "pair", ignore=left_out, dirs_exist_ok=True
     )
-    (team.root / "projects/pair/nonce").write_text(uuid.uuid4().hex)
-    return team.root / "projects/pair"
+    (checkout.root / "projects/pair/nonce").write_text(uuid.uuid4().hex)
+    return checkout.root / "projects/pair"
 
 
 WHEN = "import os\nfor name in 'one', 'two': print(name, os.stat(f'/app/venv/{name}/pyvenv.cfg').st_mtime_ns)"
@@ -75,8 +75,8 @@ WHEN = "import os\nfor name in 'one', 'two': print(name, os.stat(f'/app/venv/{na
 
 def made_since(engine: Engine, image: str, moment: int) -> list[str]:
     """Those of the two venvs in an image that were made after a moment (ns); BuildKit may take any older one."""
-    told = engine.tell("run", "--rm", "--entrypoint", "python", image, "-c", WHEN)
-    return [name for name, made in map(str.split, told.splitlines()) if int(made) > moment]
+    result = engine.tell("run", "--rm", "--entrypoint", "python", image, "-c", WHEN)
+    return [name for name, made in map(str.split, result.splitlines()) if int(made) > moment]
 
 
 def six(engine: Engine, image: str) -> str:
@@ -105,14 +105,14 @@ def from_cache(said: str) -> list[str]:
     return [word for words in found for word in words if word and word not in bases]
 
 
-def test_word_count_is_built_once(team: Team, engine: Engine) -> None:
-    (team.sample("word-count") / "nonce").write_text(uuid.uuid4().hex)
-    told = ask_build(team, engine, "word-count")
-    found = RESULT.fullmatch(told.stdout)
-    assert found, told
+def test_word_count_is_built_once(checkout: Checkout, engine: Engine) -> None:
+    (checkout.sample("word-count") / "nonce").write_text(uuid.uuid4().hex)
+    result = ask_build(checkout, engine, "word-count")
+    found = RESULT.fullmatch(result.stdout)
+    assert found, result
     image = found["name"]
     assert re.fullmatch(r"handoff-word-count:[0-9a-f]{12}", image)
-    assert told.stderr.splitlines()[-1] == "next: invoke run-local --container --project word-count"
+    assert result.stderr.splitlines()[-1] == "next: invoke run-local --container --project word-count"
     inspected = engine.inspect(image)
     assert inspected["Id"].removeprefix("sha256:") == found["digest"].removeprefix("sha256:")
     assert found["size"] == f"{engine.size(image) / 1e6:,.1f}"
@@ -130,60 +130,60 @@ def test_word_count_is_built_once(team: Team, engine: Engine) -> None:
     assert labels["handoff.context"].startswith(image.rpartition(":")[2])
     assert labels["org.opencontainers.image.revision"] == ""
     assert labels["org.opencontainers.image.base.name"] == "python:3.11-slim"
-    tree = team.tree()
-    again = ask_build(team, engine, "word-count")
+    tree = checkout.tree()
+    again = ask_build(checkout, engine, "word-count")
     assert again.stderr == UP_TO_DATE.format(image=image, project="word-count")
-    assert again.stdout.split()[:4] == told.stdout.split()[:4]
-    assert team.tree() == tree
+    assert again.stdout.split()[:4] == result.stdout.split()[:4]
+    assert checkout.tree() == tree
     assert engine.inspect(image) == inspected
 
 
-def test_a_change_makes_anew_what_it_concerns_and_no_more(team: Team, locked: Team, engine: Engine) -> None:
-    directory = copied(team, locked)
-    image = build(team, engine, "pair")
+def test_a_change_makes_anew_what_it_concerns_and_no_more(checkout: Checkout, locked: Checkout, engine: Engine) -> None:
+    directory = copied(checkout, locked)
+    image = build(checkout, engine, "pair")
     begun, first, since = layers(engine, image), image, time.time_ns()
 
     text = (directory / "project.yml").read_text()
     (directory / "project.yml").write_text(text.replace("six.__name__", "six.__version__"))
-    told = ask_build(team, engine, "pair")
-    assert told.stderr == UP_TO_DATE.format(image=image, project="pair")
+    result = ask_build(checkout, engine, "pair")
+    assert result.stderr == UP_TO_DATE.format(image=image, project="pair")
 
     nonce = uuid.uuid4().hex  # as long as the one before: BuildKit compares path, size and time, not content
     (directory / "nonce").write_text(nonce)
-    image = build(team, engine, "pair")
+    image = build(checkout, engine, "pair")
     assert engine.tell("run", "--rm", "--entrypoint", "cat", image, "nonce") == nonce
     assert shared(engine, begun, layers(engine, image)) in {len(begun) - 1, None}
     assert made_since(engine, image, since) == []
 
     for name in ("project.yml", "locks/one.txt"):
         shutil.copy(locked.root / "projects/other" / name, directory / name)
-    image = build(team, engine, "pair")
+    image = build(checkout, engine, "pair")
     assert shared(engine, begun, layers(engine, image)) in {len(begun) - 3, None}
     assert "two" not in made_since(engine, image, since)
     assert (six(engine, first), six(engine, image)) == ("1.17.0", "1.15.0")
 
 
-def test_flags_of_build(team: Team, engine: Engine) -> None:
-    new(team, "flags", SMALL, {"text": "a\n"})
+def test_flags_of_build(checkout: Checkout, engine: Engine) -> None:
+    new(checkout, "flags", SMALL, {"text": "a\n"})
     listed = ("images", "--all", "--quiet", "--filter", "label=handoff.project=flags")
-    there, tree = set(engine.tell(*listed).split()), team.tree()
-    dry = ask_build(team, engine, "flags", "--dry")
+    there, tree = set(engine.tell(*listed).split()), checkout.tree()
+    dry = ask_build(checkout, engine, "flags", "--dry")
     assert (dry.exit, dry.stdout) == (0, "")
     assert f"would run {engine.name} build " in dry.stderr
     assert dry.stderr.endswith("nothing was done: --dry\n")
-    assert (set(engine.tell(*listed).split()), team.tree()) == (there, tree)
+    assert (set(engine.tell(*listed).split()), checkout.tree()) == (there, tree)
 
     platform = engine.tell("version", "--format", PLATFORMS[engine.name])
-    first = build(team, engine, "flags", "--platform", platform)
+    first = build(checkout, engine, "flags", "--platform", platform)
     assert f"{(found := engine.inspect(first))['Os']}/{found['Architecture']}" == platform
-    assert build(team, engine, "flags") == first
+    assert build(checkout, engine, "flags") == first
 
-    tagged = build(team, engine, "flags", "--tag", "mine/shop:1.2")
+    tagged = build(checkout, engine, "flags", "--tag", "mine/shop:1.2")
     assert tagged == "mine/shop:1.2"
-    told = ask_build(team, engine, "flags", "--tag", "mine/shop:1.2")
-    assert told.stderr == UP_TO_DATE.format(image="mine/shop:1.2", project="flags")
+    result = ask_build(checkout, engine, "flags", "--tag", "mine/shop:1.2")
+    assert result.stderr == UP_TO_DATE.format(image="mine/shop:1.2", project="flags")
 
-    anew = ask_build(team, engine, "flags", "--no-cache")
+    anew = ask_build(checkout, engine, "flags", "--no-cache")
     assert anew.exit == 0, anew.stderr
     assert from_cache(anew.stderr) == []
 
@@ -222,24 +222,24 @@ WITH_SECRETS = f"""
 """
 
 
-def test_no_secret_is_in_any_layer(team: Team, engine: Engine) -> None:
-    new(team, "shop", WITH_SECRETS, {"text": "to be found here", "sub/text": "and here", **HIDDEN})
+def test_no_secret_is_in_any_layer(checkout: Checkout, engine: Engine) -> None:
+    new(checkout, "shop", WITH_SECRETS, {"text": "to be found here", "sub/text": "and here", **HIDDEN})
     settings = dict.fromkeys(
         ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL"), f"https://me:{CANARY}@127.0.0.1:1/simple"
     )
-    told = ask_build(team, engine, "shop", env=settings)
-    assert told.exit == 0, told.stderr
-    assert CANARY not in told.stdout + told.stderr
+    result = ask_build(checkout, engine, "shop", env=settings)
+    assert result.exit == 0, result.stderr
+    assert CANARY not in result.stdout + result.stderr
     assert (
         "note: projects/shop: left out of the image, because they look like credentials: .aws, .env, .netrc, .pgpass, .pypirc,"
         " google.json, id_rsa, keys/client.key, sub/.env, sub/.env.production\nhint: "
-    ) in told.stderr
-    apart = engine.image(told.stdout.split()[0])
+    ) in result.stderr
+    apart = engine.image(result.stdout.split()[0])
     assert apart.holding(CANARY) == []
     assert [path.partition("/")[2] for path in apart.holding("to be found here")] == ["app/text"]
     below = {path.partition("/")[2]: held for path, held in apart.files.items() if "/app/" in f"/{path}"}
     assert {path for path, held in below.items() if held} == {"app/text", "app/sub/text", "app/nonce"}
-    context = [path.read_bytes() for path in (team.root / "build").rglob("*") if path.is_file()]
+    context = [path.read_bytes() for path in (checkout.root / "build").rglob("*") if path.is_file()]
     assert not [held for held in context if CANARY.encode() in held]
 
 
@@ -280,15 +280,15 @@ FAILING = [
 ]
 
 
-@pytest.mark.parametrize(("text", "files", "told"), FAILING)
+@pytest.mark.parametrize(("text", "files", "expected"), FAILING)
 def test_a_failing_build_tells_which_part_failed(
-    team: Team, engine: Engine, text: str, files: Mapping[str, str], told: str
+    checkout: Checkout, engine: Engine, text: str, files: Mapping[str, str], expected: str
 ) -> None:
-    new(team, "shop", text, {"text": "a\n", **files})
-    said = ask_build(team, engine, "shop")
+    new(checkout, "shop", text, {"text": "a\n", **files})
+    said = ask_build(checkout, engine, "shop")
     assert (said.exit != 0, said.stdout, "Traceback" in said.stderr) == (True, "", False)
     *_, message, hint = said.stderr.splitlines()
     start = r"error: could not build image handoff-shop:[0-9a-f]{12}: \w+ ended with exit \d+: "
-    assert re.fullmatch(start + told, message), said.stderr[-3000:]
+    assert re.fullmatch(start + expected, message), said.stderr[-3000:]
     run = re.findall(r"^run (.*) \(in \.\)$", said.stderr, re.MULTILINE)
-    assert [hint] == [f"hint: to repeat it: cd {team.root} && {command}" for command in run]
+    assert [hint] == [f"hint: to repeat it: cd {checkout.root} && {command}" for command in run]

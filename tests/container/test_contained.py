@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import PATIENCE, Team, Told
+from doubles.checkout import PATIENCE, Checkout, InvokeResult
 from doubles.containers import LABEL, Engine, build, new
 from doubles.runtime_project import until
 from doubles.terminal import show
@@ -116,7 +116,7 @@ PROJECTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 @pytest.fixture(scope="module")
-def images(workshop: Team, legacy: Engine) -> Mapping[str, str]:
+def images(workshop: Checkout, legacy: Engine) -> Mapping[str, str]:
     """A checkout with a project for each of our wants; the name of each one's image."""
     for name, (text, files) in PROJECTS.items():
         new(workshop, name, text, files)
@@ -124,7 +124,7 @@ def images(workshop: Team, legacy: Engine) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def made(workshop: Team, images: Mapping[str, str], docker: Engine) -> Iterator[Team]:
+def made(workshop: Checkout, images: Mapping[str, str], docker: Engine) -> Iterator[Checkout]:
     """The checkout before a run: no artifacts, and after it no container."""
     assert images
     for name in PROJECTS:
@@ -144,12 +144,12 @@ def containers(docker: Engine, state: str = "") -> list[str]:
     return [line.split()[0] for line in lines.splitlines() if line.split()[1] in PROJECTS]
 
 
-def place(team: Team, project: str, path: str = "") -> Path:
-    return team.root / "projects" / project / path
+def place(checkout: Checkout, project: str, path: str = "") -> Path:
+    return checkout.root / "projects" / project / path
 
 
-def record(team: Team, project: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(place(team, project, ".artifacts/run.json").read_bytes())
+def record(checkout: Checkout, project: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(place(checkout, project, ".artifacts/run.json").read_bytes())
     return found
 
 
@@ -195,10 +195,10 @@ def kept(directory: Path) -> dict[str, tuple[int, bytes]]:
     return found
 
 
-def told_of(told: Told, directory: Path) -> tuple[int, str, str]:
+def told_of(result: InvokeResult, directory: Path) -> tuple[int, str, str]:
     """What a run said, without times."""
-    said = told.stderr.replace(" --container", "")
-    return told.exit, steady(told.stdout, directory), steady(said, directory)
+    said = result.stderr.replace(" --container", "")
+    return result.exit, steady(result.stdout, directory), steady(said, directory)
 
 
 def fresh(directory: Path) -> Path:
@@ -222,7 +222,7 @@ FLAGS = [
 
 
 @pytest.mark.parametrize("flags", FLAGS)
-def test_it_is_the_same_run_as_here(made: Team, tmp_path: Path, flags: tuple[str, ...]) -> None:
+def test_it_is_the_same_run_as_here(made: Checkout, tmp_path: Path, flags: tuple[str, ...]) -> None:
     directory, params = place(made, "shop"), tmp_path / "params.json"
     assert made.invoke("params", "--project", "shop", "--output", str(params)).exit == 0
     words = [str(params) if word == "PARAMS" else word for word in flags]
@@ -234,9 +234,9 @@ def test_it_is_the_same_run_as_here(made: Team, tmp_path: Path, flags: tuple[str
     assert kept(directory) == artifacts
 
 
-def test_the_log_in_json_is_the_same(made: Team) -> None:
-    def messages(told: Told) -> list[tuple[str, ...]]:
-        lines = [json.loads(line) for line in told.stderr.splitlines()]
+def test_the_log_in_json_is_the_same(made: Checkout) -> None:
+    def messages(result: InvokeResult) -> list[tuple[str, ...]]:
+        lines = [json.loads(line) for line in result.stderr.splitlines()]
         return [tuple(steady(line[name], place(made, "shop")) for name in ("stage", "message")) for line in lines]
 
     here = made.invoke("run-local", "--project", "shop", "--log-format", "json")
@@ -245,7 +245,7 @@ def test_the_log_in_json_is_the_same(made: Team) -> None:
     assert (inside.exit, inside.stdout, sorted(messages(inside))) == (here.exit, here.stdout, sorted(messages(here)))
 
 
-def test_config_is_private_and_the_image_is_named(made: Team, docker: Engine, images: Mapping[str, str]) -> None:
+def test_config_is_private_and_the_image_is_named(made: Checkout, docker: Engine, images: Mapping[str, str]) -> None:
     assert made.invoke(*RUN, "shop").exit == 0
     lines = place(made, "shop", ".artifacts/kept").read_text().splitlines()
     assert lines == [
@@ -265,7 +265,7 @@ program.run()
 """
 
 
-def test_what_is_made_belongs_to_the_caller(made: Team) -> None:
+def test_what_is_made_belongs_to_the_caller(made: Checkout) -> None:
     directory = place(made, "shop")
     for name in (".artifacts", ".env"):
         (directory / name).mkdir(mode=0o700)
@@ -280,7 +280,7 @@ def test_what_is_made_belongs_to_the_caller(made: Team) -> None:
     assert {"kept", "run.json", "state", "stdout.log", "stderr.log"} <= {path.name for path in below}
 
 
-def test_a_state_goes_from_here_to_a_container_and_back(made: Team) -> None:
+def test_a_state_goes_from_here_to_a_container_and_back(made: Checkout) -> None:
     hosts = []
     for number, words in enumerate((("run-local", "--project"), RUN, RUN, ("run-local", "--project")), 1):
         assert made.invoke(*words, "counting").exit == 0
@@ -289,9 +289,9 @@ def test_a_state_goes_from_here_to_a_container_and_back(made: Team) -> None:
     assert len(set(hosts)) == 3
 
 
-def plainly(docker: Engine, team: Team, project: str, image: str, to: Path, memory: str = "128m") -> int:
+def plainly(docker: Engine, checkout: Checkout, project: str, image: str, to: Path, memory: str = "128m") -> int:
     """Run an image as one does without our tasks, its artifacts in a volume, and copy them out; the exit code."""
-    params = team.invoke("params", "--project", project).stdout.encode()
+    params = checkout.invoke("params", "--project", project).stdout.encode()
     name = f"handoff-test-{random.randrange(10**9)}"
     options = ("--interactive", "--name", name, "--label", LABEL, "--read-only", "--user", "10001", "-m", memory)
     try:
@@ -303,34 +303,34 @@ def plainly(docker: Engine, team: Team, project: str, image: str, to: Path, memo
         docker.run("rm", "--force", "--volumes", name)
 
 
-def test_a_run_without_state_leaves_the_one_that_is_here(made: Team) -> None:
+def test_a_run_without_state_leaves_the_one_that_is_here(made: Checkout) -> None:
     state = place(made, "shop", ".artifacts/state")
     state.parent.mkdir()
     state.write_bytes(b"old")
-    told = made.invoke("run-local", "--project", "shop", "--container", "--no-state")
-    assert (told.exit, state.read_bytes(), record(made, "shop")["state"]["mode"]) == (0, b"old", "none")
+    result = made.invoke("run-local", "--project", "shop", "--container", "--no-state")
+    assert (result.exit, state.read_bytes(), record(made, "shop")["state"]["mode"]) == (0, b"old", "none")
 
 
-def test_word_count_gives_the_same_everywhere(team: Team, legacy: Engine, tmp_path: Path) -> None:
-    directory = team.sample("word-count")
-    assert team.invoke("run-local").exit == 0
+def test_word_count_gives_the_same_everywhere(checkout: Checkout, legacy: Engine, tmp_path: Path) -> None:
+    directory = checkout.sample("word-count")
+    assert checkout.invoke("run-local").exit == 0
     here = kept(directory)
-    image = build(team, legacy, "word-count")
+    image = build(checkout, legacy, "word-count")
     fresh(directory)
-    assert team.invoke(*RUN, "word-count").exit == 0
+    assert checkout.invoke(*RUN, "word-count").exit == 0
     assert kept(directory) == here
-    assert plainly(legacy, team, "word-count", image, tmp_path / "plain") == 0
+    assert plainly(legacy, checkout, "word-count", image, tmp_path / "plain") == 0
     assert kept(tmp_path / "plain") == here
 
 
-def test_podman_gives_the_same(team: Team, podman: Engine) -> None:
-    directory = place(team, "shop")
-    new(team, "shop", SHOP, FILES)
-    here = told_of(team.invoke("run-local"), directory)
+def test_podman_gives_the_same(checkout: Checkout, podman: Engine) -> None:
+    directory = place(checkout, "shop")
+    new(checkout, "shop", SHOP, FILES)
+    here = told_of(checkout.invoke("run-local"), directory)
     artifacts = kept(directory)
     fresh(directory)
-    build(team, podman, "shop")
-    inside = told_of(team.invoke("run-local", "--container", "--builder", "podman", env=podman.env), directory)
+    build(checkout, podman, "shop")
+    inside = told_of(checkout.invoke("run-local", "--container", "--builder", "podman", env=podman.env), directory)
     assert inside[0] == 0, inside
     assert inside[2].splitlines() == here[2].splitlines()
     assert inside == here
@@ -338,39 +338,39 @@ def test_podman_gives_the_same(team: Team, podman: Engine) -> None:
     assert podman.tell("ps", "--all", "--quiet", "--filter", OURS) == ""
 
 
-def test_the_elements_give_the_same_everywhere(team: Team, legacy: Engine, tmp_path: Path) -> None:
+def test_the_elements_give_the_same_everywhere(checkout: Checkout, legacy: Engine, tmp_path: Path) -> None:
     """The tap's state names its file by the whole path: that is /app/elements.jsonl in the image."""
-    directory = team.sample("elements")
-    image = build(team, legacy, "elements")
-    assert team.invoke("install").exit == 0
-    assert team.invoke("run-local").exit == 0
+    directory = checkout.sample("elements")
+    image = build(checkout, legacy, "elements")
+    assert checkout.invoke("install").exit == 0
+    assert checkout.invoke("run-local").exit == 0
     here = {name: held.replace(str(directory).encode(), b"/app") for name, (_, held) in kept(directory).items()}
     fresh(directory)
-    assert team.invoke(*RUN, "elements").exit == 0
+    assert checkout.invoke(*RUN, "elements").exit == 0
     same = ("collector_stats.json", "elements.jsonl", "state", "stdout.log")
     inside = {name: held for name, (_, held) in kept(directory).items()}
     assert {name: inside[name] for name in same} == {name: here[name] for name in same}
     assert sorted(inside) == sorted(here)
     rows = [[stage["rows_in"], stage["rows_out"]] for stage in json.loads(inside["run.json"])["stages"]]
     assert rows == [[stage["rows_in"], stage["rows_out"]] for stage in json.loads(here["run.json"])["stages"]]
-    assert plainly(legacy, team, "elements", image, tmp_path / "plain") == 0
+    assert plainly(legacy, checkout, "elements", image, tmp_path / "plain") == 0
     plain = {name: held for name, (_, held) in kept(tmp_path / "plain").items()}
     assert {name: plain[name] for name in same} == {name: here[name] for name in same}
-    assert team.invoke(*RUN, "elements").exit == 0
-    assert json.loads(place(team, "elements", ".artifacts/collector_stats.json").read_bytes()) == {"rows_read": 0}
+    assert checkout.invoke(*RUN, "elements").exit == 0
+    assert json.loads(place(checkout, "elements", ".artifacts/collector_stats.json").read_bytes()) == {"rows_read": 0}
 
 
-def started(team: Team, project: str, mark: str = "running") -> subprocess.Popen[bytes]:
+def started(checkout: Checkout, project: str, mark: str = "running") -> subprocess.Popen[bytes]:
     """A run that goes on until it is told."""
-    process = team.start(*RUN, project, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    until(lambda: place(team, project, f".artifacts/{mark}").exists() or process.poll() is not None, mark)
+    process = checkout.start(*RUN, project, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until(lambda: place(checkout, project, f".artifacts/{mark}").exists() or process.poll() is not None, mark)
     return process
 
 
-def ended(process: subprocess.Popen[bytes]) -> Told:
+def ended(process: subprocess.Popen[bytes]) -> InvokeResult:
     with process:
         stdout, stderr = process.communicate(timeout=PATIENCE)
-    return Told(process.returncode, stdout.decode(), stderr.decode())
+    return InvokeResult(process.returncode, stdout.decode(), stderr.decode())
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,9 @@ def ended(process: subprocess.Popen[bytes]) -> Told:
         pytest.param(None, 143, id="docker stop"),
     ],
 )
-def test_a_stopped_run_lets_what_is_downstream_drain(made: Team, docker: Engine, number: int | None, code: int) -> None:
+def test_a_stopped_run_lets_what_is_downstream_drain(
+    made: Checkout, docker: Engine, number: int | None, code: int
+) -> None:
     process = started(made, "loop")
     got = place(made, "loop", ".artifacts/got")
     until(lambda: got.exists() and got.stat().st_size > 10)
@@ -391,8 +393,8 @@ def test_a_stopped_run_lets_what_is_downstream_drain(made: Team, docker: Engine,
         docker.tell("stop", "--time", "5", *containers(docker, "running"))
     else:
         process.send_signal(number)
-    told = ended(process)
-    assert (told.exit, told.stdout, time.monotonic() - begun < 4) == (code, "", True)
+    result = ended(process)
+    assert (result.exit, result.stdout, time.monotonic() - begun < 4) == (code, "", True)
     found = record(made, "loop")
     name = signal.Signals(number or signal.SIGTERM).name
     assert [found[key] for key in ("outcome", "exit", "culprit", "reason")] == [
@@ -406,7 +408,7 @@ def test_a_stopped_run_lets_what_is_downstream_drain(made: Team, docker: Engine,
     *rows, last = got.read_text().splitlines()
     assert (last, rows) == ("committed", [str(number) for number in range(1, len(rows) + 1)])
     assert place(made, "loop", ".artifacts/stdout.log").read_bytes() == b"end\n"
-    assert f"{name} received, stopping touch, cat, cat-2\n" in told.stderr
+    assert f"{name} received, stopping touch, cat, cat-2\n" in result.stderr
 
 
 def client_of(process: subprocess.Popen[bytes]) -> bool:
@@ -420,21 +422,21 @@ def client_of(process: subprocess.Popen[bytes]) -> bool:
 
 
 @pytest.mark.parametrize("delay", [step * 0.015 for step in range(20)])
-def test_a_signal_while_the_container_is_made(made: Team, docker: Engine, delay: float) -> None:
+def test_a_signal_while_the_container_is_made(made: Checkout, docker: Engine, delay: float) -> None:
     number, code = random.choice([(signal.SIGTERM, 143), (signal.SIGINT, 130)])
     process = made.start(*RUN, "loop", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     until(lambda: client_of(process), "the client")
     time.sleep(delay)
     process.send_signal(number)
     begun = time.monotonic()
-    told = ended(process)
-    assert (told.exit, containers(docker), "Traceback" in told.stderr) == (code, [], False), told
+    result = ended(process)
+    assert (result.exit, containers(docker), "Traceback" in result.stderr) == (code, [], False), result
     assert time.monotonic() - begun < 10
     assert record(made, "loop")["outcome"] == "stopped"
 
 
 @pytest.mark.parametrize("wait", ["client", "running"])
-def test_nothing_runs_on_when_invoke_is_killed(made: Team, docker: Engine, wait: str) -> None:
+def test_nothing_runs_on_when_invoke_is_killed(made: Checkout, docker: Engine, wait: str) -> None:
     if wait == "running":
         process = started(made, "loop")
     else:
@@ -449,7 +451,7 @@ def test_nothing_runs_on_when_invoke_is_killed(made: Team, docker: Engine, wait:
         assert record(made, "loop")["outcome"] == "stopped"
 
 
-def test_the_first_process_reaps_and_ends_what_is_left_and_its_volume_goes(made: Team, docker: Engine) -> None:
+def test_the_first_process_reaps_and_ends_what_is_left_and_its_volume_goes(made: Checkout, docker: Engine) -> None:
     process = started(made, "daemons", "stays")
     container = containers(docker, "running")[0]
     mounts = docker.inspect(container)["Mounts"]
@@ -473,25 +475,25 @@ def test_the_first_process_reaps_and_ends_what_is_left_and_its_volume_goes(made:
     assert docker.run("volume", "inspect", volumes["/tmp"]).exit != 0
 
 
-def test_a_stage_that_was_killed_for_memory(made: Team) -> None:
-    told = made.invoke(*RUN, "hungry", "--memory", "64m")
-    assert (told.exit, told.stdout) == (137, "")
+def test_a_stage_that_was_killed_for_memory(made: Checkout) -> None:
+    result = made.invoke(*RUN, "hungry", "--memory", "64m")
+    assert (result.exit, result.stdout) == (137, "")
     reason = "stage python was killed for memory: the limit of 64 MiB was reached"
     found = record(made, "hungry")
     assert [found[key] for key in ("outcome", "exit", "culprit", "reason")] == ["failed", 137, "python", reason]
-    assert f": {reason}\n" in told.stderr
-    assert told.stderr.splitlines()[-2:] == [
+    assert f": {reason}\n" in result.stderr
+    assert result.stderr.splitlines()[-2:] == [
         "next: less projects/hungry/.artifacts/stderr.log",
         "the container ran out of memory; give it more: invoke run-local --container --project hungry --memory 1g",
     ]
     assert made.invoke(*RUN, "hungry", "--memory", "1g").exit == 0
 
 
-def test_a_runtime_that_was_killed_for_memory(made: Team) -> None:
+def test_a_runtime_that_was_killed_for_memory(made: Checkout) -> None:
     """How far it comes with so little differs: it may have begun its record, or not."""
-    told = made.invoke(*RUN, "shop", "--memory", "6m")
-    assert (told.exit, told.stdout) == (137, "")
-    *begun, last = told.stderr.splitlines()
+    result = made.invoke(*RUN, "shop", "--memory", "6m")
+    assert (result.exit, result.stdout) == (137, "")
+    *begun, last = result.stderr.splitlines()
     assert last == (
         "the container ran out of memory; give it more: invoke run-local --container --project shop --memory 1g"
     )
@@ -504,7 +506,7 @@ def test_a_runtime_that_was_killed_for_memory(made: Team) -> None:
     )
 
 
-def test_the_live_view(made: Team) -> None:
+def test_the_live_view(made: Checkout) -> None:
     shown = show(made, *RUN, "steady")
     shown.read_until(lambda: "| line 7" in shown.text)
     shown.read_until(lambda: len([line for line in shown.lines[-4:] if " running " in line]) == 3)
@@ -519,7 +521,7 @@ def test_the_live_view(made: Team) -> None:
     assert [line.split()[0] for line in lines[11:]] == ["stage", "shell", "cat", "wc", "state:", "artifacts:", "next:"]
 
 
-def test_control_c_on_a_terminal(made: Team) -> None:
+def test_control_c_on_a_terminal(made: Checkout) -> None:
     shown = show(made, *RUN, "loop")
     shown.read_until(lambda: len([line for line in shown.lines[-4:] if " running " in line]) == 3)
     shown.type(b"\x03")
@@ -528,24 +530,24 @@ def test_control_c_on_a_terminal(made: Team) -> None:
     assert "stopped by SIGINT" in "\n".join(shown.lines)
 
 
-def test_dry_runs_nothing(made: Team, images: Mapping[str, str], docker: Engine) -> None:
+def test_dry_runs_nothing(made: Checkout, images: Mapping[str, str], docker: Engine) -> None:
     tree = made.tree()
-    told = made.invoke(*RUN, "steady", "--dry")
-    assert (told.exit, told.stdout, made.tree(), containers(docker)) == (0, "", tree, [])
-    assert told.stderr.startswith(f"would run, in a container of {images['steady']}:\nsh -c 'for i in 1 2 ")
+    result = made.invoke(*RUN, "steady", "--dry")
+    assert (result.exit, result.stdout, made.tree(), containers(docker)) == (0, "", tree, [])
+    assert result.stderr.startswith(f"would run, in a container of {images['steady']}:\nsh -c 'for i in 1 2 ")
 
 
 @pytest.mark.parametrize("stale", [False, True])
-def test_without_its_image(team: Team, legacy: Engine, *, stale: bool) -> None:
-    directory = new(team, "shop", SHOP, FILES)
+def test_without_its_image(checkout: Checkout, legacy: Engine, *, stale: bool) -> None:
+    directory = new(checkout, "shop", SHOP, FILES)
     if stale:
-        build(team, legacy, "shop")
+        build(checkout, legacy, "shop")
         (directory / "text").write_text("changed")
-    tree = team.tree()
-    told = team.invoke(*RUN, "shop")
-    error, hint = told.stderr.splitlines()
+    tree = checkout.tree()
+    result = checkout.invoke(*RUN, "shop")
+    error, hint = result.stderr.splitlines()
     expected = r"error: image of shop: no image of the current project files, expected handoff-shop:[0-9a-f]{12}"
-    assert (told.exit, told.stdout, team.tree()) == (1, "", tree)
+    assert (result.exit, result.stdout, checkout.tree()) == (1, "", tree)
     assert re.fullmatch(expected, error)
     assert hint == "hint: invoke build --project shop"
 
@@ -561,7 +563,7 @@ def test_without_its_image(team: Team, legacy: Engine, *, stale: bool) -> None:
         ),
     ],
 )
-def test_flags_that_are_wrong(team: Team, words: tuple[str, ...], error: str) -> None:
-    team.project("shop", SHOP, FILES)
-    told = team.invoke("run-local", *words)
-    assert (told.exit, told.stdout, told.stderr.splitlines()[0]) == (2, "", f"error: {error}")
+def test_flags_that_are_wrong(checkout: Checkout, words: tuple[str, ...], error: str) -> None:
+    checkout.project("shop", SHOP, FILES)
+    result = checkout.invoke("run-local", *words)
+    assert (result.exit, result.stdout, result.stderr.splitlines()[0]) == (2, "", f"error: {error}")

@@ -159,10 +159,10 @@ def test_a_run_that_is_stopped_drains_and_leaves_its_record(project: Project, nu
 def test_a_stage_that_ignores_it_is_killed_within_the_grace_time(project: Project) -> None:
     running = project.params(STUBBORN, "cat").start(python=FIRST, env={"STOP_TIMEOUT": "2"})
     running.wait_for("running")
-    told = time.monotonic()
+    sent_at = time.monotonic()
     os.kill(first(running.process), signal.SIGTERM)
     done = running.finish()
-    assert (done.exit, running.left(), time.monotonic() - told < 2.3) == (143, [], True)
+    assert (done.exit, running.left(), time.monotonic() - sent_at < 2.3) == (143, [], True)
     assert done.figures("signal") == [(9,), (15,)]
 
 

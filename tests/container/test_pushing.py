@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from doubles.checkout import Team, Told
+    from doubles.checkout import Checkout, InvokeResult
 
 pytestmark = pytest.mark.takes(100)
 
@@ -34,35 +34,37 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def pushed_from(workshop: Team, engine: Engine) -> Team:
+def pushed_from(workshop: Checkout, engine: Engine) -> Checkout:
     """A checkout whose project `shop` has an image."""
     new(workshop, "shop", SMALL, {"text": "a\nb\n"})
     build(workshop, engine, "shop")
     return workshop
 
 
-def push(team: Team, engine: Engine, repository: str, *flags: str, env: Mapping[str, str] | None = None) -> Told:
+def push(
+    checkout: Checkout, engine: Engine, repository: str, *flags: str, env: Mapping[str, str] | None = None
+) -> InvokeResult:
     words = ("push", "--project", "shop", "--builder", engine.name, "--repository", repository, *flags)
-    return team.invoke(*words, env={**engine.env, **(env or {})})
+    return checkout.invoke(*words, env={**engine.env, **(env or {})})
 
 
-def refused(told: Told) -> tuple[str, str]:
+def refused(result: InvokeResult) -> tuple[str, str]:
     """The error and the hint of a task that must fail in this way."""
-    assert told.exit != 0
-    assert (told.stdout, "Traceback" in told.stderr) == ("", False)
-    *_, error, hint = told.stderr.splitlines()
+    assert result.exit != 0
+    assert (result.stdout, "Traceback" in result.stderr) == ("", False)
+    *_, error, hint = result.stderr.splitlines()
     assert (error[:7], hint[:6]) == ("error: ", "hint: ")
     return error[7:], hint[6:]
 
 
 @pytest.mark.network
-def test_what_is_pushed_can_be_pulled_and_run(pushed_from: Team, engine: Engine, registry: str) -> None:
+def test_what_is_pushed_can_be_pulled_and_run(pushed_from: Checkout, engine: Engine, registry: str) -> None:
     repository = f"{registry}/team/shop"
-    told = push(pushed_from, engine, repository)
-    found = RESULT.fullmatch(told.stdout)
-    assert found, told
+    result = push(pushed_from, engine, repository)
+    found = RESULT.fullmatch(result.stdout)
+    assert found, result
     assert re.fullmatch(re.escape(repository) + r":[0-9a-f]{12}", found["name"])
-    assert told.stderr.splitlines()[-1].startswith("next: ")
+    assert result.stderr.splitlines()[-1].startswith("next: ")
     by_digest = f"{repository}@{found['digest']}"
     pipeline = pushed_from.invoke("params", "--project", "shop").stdout.encode()
     engine.run("rmi", "--force", found["name"])
@@ -77,19 +79,19 @@ def test_what_is_pushed_can_be_pulled_and_run(pushed_from: Team, engine: Engine,
 
 
 @pytest.mark.network
-def test_dry_pushes_nothing(pushed_from: Team, engine: Engine, registry: str) -> None:
+def test_dry_pushes_nothing(pushed_from: Checkout, engine: Engine, registry: str) -> None:
     repository = f"{registry}/team/dry"
-    told = push(pushed_from, engine, repository, "--dry")
-    assert (told.exit, told.stdout) == (0, "")
-    assert f"would run {engine.name} push " in told.stderr
-    assert told.stderr.endswith("nothing was done: --dry\n")
+    result = push(pushed_from, engine, repository, "--dry")
+    assert (result.exit, result.stdout) == (0, "")
+    assert f"would run {engine.name} push " in result.stderr
+    assert result.stderr.endswith("nothing was done: --dry\n")
     assert engine.run("pull", f"{repository}:latest").exit != 0
     assert engine.run("images", "--quiet", repository).stdout == ""
 
 
 @pytest.mark.network
 def test_a_registry_that_wants_a_login(
-    pushed_from: Team, engine: Engine, guarded_registry: str, tmp_path: Path
+    pushed_from: Checkout, engine: Engine, guarded_registry: str, tmp_path: Path
 ) -> None:
     nobody = {"DOCKER_CONFIG": str(tmp_path), "REGISTRY_AUTH_FILE": str(tmp_path / "auth.json")}
     (tmp_path / "auth.json").write_text("{}")
@@ -105,7 +107,7 @@ def test_a_registry_that_wants_a_login(
 
 
 @pytest.mark.network
-def test_a_registry_that_is_not_there(pushed_from: Team, engine: Engine) -> None:
+def test_a_registry_that_is_not_there(pushed_from: Checkout, engine: Engine) -> None:
     nowhere = f"127.0.0.1:{free_port()}/shop"
     error, hint = refused(push(pushed_from, engine, nowhere))
     assert re.fullmatch(
@@ -125,35 +127,35 @@ def test_a_registry_that_is_not_there(pushed_from: Team, engine: Engine) -> None
         "a b",
     ],
 )
-def test_what_is_no_repository(team: Team, repository: str) -> None:
-    team.project("shop", SMALL, {"text": ""})
-    told = team.invoke("push", "--repository", repository)
-    error, hint = refused(told)
-    assert told.exit == 2
+def test_what_is_no_repository(checkout: Checkout, repository: str) -> None:
+    checkout.project("shop", SMALL, {"text": ""})
+    result = checkout.invoke("push", "--repository", repository)
+    error, hint = refused(result)
+    assert result.exit == 2
     start = f"--repository: found {repository!r}, expected " if repository else "no repository is named, expected "
     assert error.startswith(start)
     assert hint == "for example: --repository registry.example.com/team/elements"
 
 
 @pytest.mark.network
-def test_a_project_that_has_no_image_is_not_pushed(team: Team, docker: Engine) -> None:
-    new(team, "shop", SMALL, {"text": ""})
-    error, hint = refused(push(team, docker, "127.0.0.1:5000/shop"))
+def test_a_project_that_has_no_image_is_not_pushed(checkout: Checkout, docker: Engine) -> None:
+    new(checkout, "shop", SMALL, {"text": ""})
+    error, hint = refused(push(checkout, docker, "127.0.0.1:5000/shop"))
     expected = r"image of shop: no image of the current project files, expected handoff-shop:[0-9a-f]{12}"
     assert re.fullmatch(expected, error)
     assert hint == "invoke build --project shop"
 
 
 @pytest.mark.network
-def test_images_are_listed(team: Team, engine: Engine) -> None:
-    new(team, "listed", SMALL, {"text": "a"})
-    told = team.invoke("images", "--project", "listed", "--builder", engine.name, env=engine.env)
-    assert (told.exit, told.stdout) == (0, "")
-    assert told.stderr == "no image of project listed\nnext: invoke build --project listed\n"
-    name = build(team, engine, "listed")
-    build(team, engine, "listed", "--tag", "mine/listed:1.2")
-    told = team.invoke("images", "--project", "listed", "--builder", engine.name, env=engine.env)
-    head, *rows = [re.split(r"  +", line) for line in told.stdout.splitlines()]
+def test_images_are_listed(checkout: Checkout, engine: Engine) -> None:
+    new(checkout, "listed", SMALL, {"text": "a"})
+    result = checkout.invoke("images", "--project", "listed", "--builder", engine.name, env=engine.env)
+    assert (result.exit, result.stdout) == (0, "")
+    assert result.stderr == "no image of project listed\nnext: invoke build --project listed\n"
+    name = build(checkout, engine, "listed")
+    build(checkout, engine, "listed", "--tag", "mine/listed:1.2")
+    result = checkout.invoke("images", "--project", "listed", "--builder", engine.name, env=engine.env)
+    head, *rows = [re.split(r"  +", line) for line in result.stdout.splitlines()]
     assert head == ["PROJECT", "IMAGE", "ID", "SIZE", "AGE", "PLATFORM", "REVISION"]
     inspected = engine.inspect(name)
     size = f"{engine.size(name) / 1e6:,.1f} MB"
@@ -164,7 +166,7 @@ def test_images_are_listed(team: Team, engine: Engine) -> None:
     assert all(re.fullmatch(r"\d+ (second|minute)s?", age) for age in ages)
     expected = [["listed", prefix + each, digest, size, platform] for each in (name, "mine/listed:1.2")]
     assert sorted(rows) == sorted(expected)
-    every = team.invoke("images", "--builder", engine.name, env=engine.env).stdout
+    every = checkout.invoke("images", "--builder", engine.name, env=engine.env).stdout
     assert {tuple(row[:2]) for row in rows} <= {tuple(line.split()[:2]) for line in every.splitlines()}
     engine.tell("rmi", "--force", digest)
 
@@ -178,33 +180,33 @@ ASKING = [
 
 
 @pytest.mark.parametrize("words", ASKING)
-def test_no_builder_is_installed(team: Team, tmp_path: Path, words: tuple[str, ...]) -> None:
-    team.project("shop", SMALL, {"text": ""})
+def test_no_builder_is_installed(checkout: Checkout, tmp_path: Path, words: tuple[str, ...]) -> None:
+    checkout.project("shop", SMALL, {"text": ""})
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/git").symlink_to(shutil.which("git") or "git")
-    told = team.invoke(*words, env={"PATH": str(tmp_path / "bin")})
+    result = checkout.invoke(*words, env={"PATH": str(tmp_path / "bin")})
     install = "install one: https://docs.docker.com/engine/install or https://podman.io/docs/installation"
     expected = "error: found no docker and no podman on PATH, expected one that builds images"
-    assert (told.exit, told.stdout, told.stderr) == (1, "", f"{expected}\nhint: {install}\n")
-    told = team.invoke(*words, "--builder", "podman", env={"PATH": str(tmp_path / "bin")})
-    assert told.stderr.splitlines()[0] == "error: found no podman on PATH, expected one that builds images"
+    assert (result.exit, result.stdout, result.stderr) == (1, "", f"{expected}\nhint: {install}\n")
+    result = checkout.invoke(*words, "--builder", "podman", env={"PATH": str(tmp_path / "bin")})
+    assert result.stderr.splitlines()[0] == "error: found no podman on PATH, expected one that builds images"
 
 
 @pytest.mark.parametrize("words", ASKING)
-def test_the_daemon_does_not_answer(team: Team, tmp_path: Path, docker: Engine, words: tuple[str, ...]) -> None:
-    team.project("shop", SMALL, {"text": ""})
+def test_the_daemon_does_not_answer(checkout: Checkout, tmp_path: Path, docker: Engine, words: tuple[str, ...]) -> None:
+    checkout.project("shop", SMALL, {"text": ""})
     nowhere = f"unix://{tmp_path}/nothing.sock"
-    told = team.invoke(*words, "--builder", docker.name, env={"DOCKER_HOST": nowhere})
-    error, hint = refused(told)
-    assert (told.exit, len(told.stderr.splitlines())) == (1, 2)
+    result = checkout.invoke(*words, "--builder", docker.name, env={"DOCKER_HOST": nowhere})
+    error, hint = refused(result)
+    assert (result.exit, len(result.stderr.splitlines())) == (1, 2)
     assert error.startswith("docker does not work: ")
     assert nowhere in error
     assert hint == f"start it: sudo systemctl start docker, or Docker Desktop; asked at DOCKER_HOST={nowhere}"
 
 
 @pytest.mark.parametrize("words", ASKING)
-def test_a_builder_that_does_not_exist(team: Team, words: tuple[str, ...]) -> None:
-    team.project("shop", SMALL, {"text": ""})
-    told = team.invoke(*words, "--builder", "kaniko")
-    error, _ = refused(told)
-    assert (told.exit, error[:27]) == (2, "--builder: found 'kaniko', ")
+def test_a_builder_that_does_not_exist(checkout: Checkout, words: tuple[str, ...]) -> None:
+    checkout.project("shop", SMALL, {"text": ""})
+    result = checkout.invoke(*words, "--builder", "kaniko")
+    error, _ = refused(result)
+    assert (result.exit, error[:27]) == (2, "--builder: found 'kaniko', ")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from doubles.ecr import find_names, serve_ecr
-from doubles.localstack import Tenant, new_account
+from doubles.localstack import AwsAccount, new_account
 from doubles.policies import may, statements, trusts
 from doubles.runtime_project import until
 from handoff_kit import resource_names
@@ -50,7 +50,7 @@ class Fired:
 class Account:
     """One test's; `docker_config` is where its logins are kept."""
 
-    tenant: Tenant
+    aws_account: AwsAccount
     fargate: Fargate
     registry: Registry
     docker: Engine
@@ -59,12 +59,12 @@ class Account:
     @property
     def number(self) -> str:
         """Twelve digits."""
-        return self.tenant.account
+        return self.aws_account.account
 
     @property
     def environ(self) -> dict[str, str]:
         """For `invoke`, whose docker keeps its logins to itself."""
-        return {**self.tenant.environ, **self.docker.env, "DOCKER_CONFIG": str(self.docker_config)}
+        return {**self.aws_account.environ, **self.docker.env, "DOCKER_CONFIG": str(self.docker_config)}
 
     @property
     def faults(self) -> Faults:
@@ -73,7 +73,7 @@ class Account:
 
     def boto(self, service: str) -> Any:
         """A client of boto3."""
-        return self.tenant.boto(service)
+        return self.aws_account.boto(service)
 
     # what is there
 
@@ -104,9 +104,11 @@ class Account:
 
     def refused(self) -> list[tuple[str, str]]:
         """What containers wanted that their role may not: actions and resources."""
-        assert self.fargate.life.door
+        assert self.fargate.life.iam_proxy
         return [
-            (wish.action, wish.resource) for account, wish in self.fargate.life.door.refused if account == self.number
+            (wish.action, wish.resource)
+            for account, wish in self.fargate.life.iam_proxy.refused
+            if account == self.number
         ]
 
     def log(self, stack: str, task: str | None = None) -> list[str]:
@@ -190,17 +192,19 @@ def ecr(
     state = find_names()
     if isinstance(state, str):
         pytest.skip(state)
-    with serve_ecr(fargate.front, tmp_path_factory.mktemp("ecr"), state, [new_account() for _ in range(POOL)]) as made:
+    with serve_ecr(
+        fargate.moto_proxy, tmp_path_factory.mktemp("ecr"), state, [new_account() for _ in range(POOL)]
+    ) as made:
         yield made
 
 
 @pytest.fixture
 def account(localstack: str, fargate: Fargate, ecr: Registry, docker: Engine, tmp_path: Path) -> Iterator[Account]:
     """An account nobody else uses; the images that were made for it are gone afterwards."""
-    tenant = Tenant(localstack, ecr.next())
-    yield Account(tenant, fargate, ecr, docker, tmp_path / "docker-config")
-    tenant.close()
-    fargate.end(tenant.account)
+    aws_account = AwsAccount(localstack, ecr.next())
+    yield Account(aws_account, fargate, ecr, docker, tmp_path / "docker-config")
+    aws_account.close()
+    fargate.end(aws_account.account)
 
 
 def _filled(text: str, schedule: str, at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""A small harness: a checkout of a team in a directory of its own, `invoke` run in it, what it said and left."""
+"""A checkout in a directory: tasks.py, templates and projects, and `invoke` run in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEFT_OUT = ("HANDOFF_", "COMMAND", "DATA", "CI", "NO_COLOR", "FORCE_", "COLUMNS"
 
 
 @dataclass(frozen=True)
-class Told:
+class InvokeResult:
     """How `invoke` ended and what it said."""
 
     exit: int
@@ -34,8 +34,8 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Team:
-    """tasks.py and projects/ as a team has them; `cache` keeps compiled modules out of the tree."""
+class Checkout:
+    """tasks.py and projects/ as users have them; `cache` keeps compiled modules out of the tree."""
 
     root: Path
     cache: Path
@@ -71,14 +71,14 @@ class Team:
             **{"stdin": subprocess.DEVNULL, "preexec_fn": heed_interrupts, **popen},
         )
 
-    def invoke(self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None) -> Told:
+    def invoke(self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None) -> InvokeResult:
         """Run invoke to its end, forked from a process that has its libraries where nothing steers Python itself."""
         if not any(name.startswith(OF_PYTHON) for name in env or ()):
             code, out, err = ForkServer.running().run(words, self.root / cwd, self.environment(env), PATIENCE)
-            return Told(code, out.decode(), err.decode())
+            return InvokeResult(code, out.decode(), err.decode())
         with self.start(*words, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             stdout, stderr = process.communicate(timeout=PATIENCE)
-        return Told(process.returncode, stdout.decode(), stderr.decode())
+        return InvokeResult(process.returncode, stdout.decode(), stderr.decode())
 
     def tree(self) -> dict[str, tuple[int, bytes]]:
         """Everything that lies there: mode and content of each path."""
@@ -86,13 +86,13 @@ class Team:
         return {path.relative_to(self.root).as_posix(): _seen(path) for path in paths}
 
 
-def make_team(root: Path, cache: Path) -> Team:
+def make_checkout(root: Path, cache: Path) -> Checkout:
     """A checkout without projects."""
     (root / "projects").mkdir(parents=True)
     for name in ("tasks.py", "Dockerfile.j2"):
         shutil.copy(ROOT / name, root)
     shutil.copytree(ROOT / "templates", root / "templates")
-    return Team(root, cache)
+    return Checkout(root, cache)
 
 
 def heed_interrupts() -> None:

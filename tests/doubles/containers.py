@@ -1,4 +1,4 @@
-"""A small harness: real container engines, a real registry, and what lies in an image."""
+"""Container engines, a registry, and what is in an image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from doubles.runtime_project import until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from doubles.checkout import Team, Told
+    from doubles.checkout import Checkout, InvokeResult
 
 BASE = "python:3.11-slim"
 LABEL = "handoff.test"  # what a test makes by hand carries it
@@ -177,23 +177,25 @@ def _layer(packed: bytes) -> dict[str, bytes]:
         }
 
 
-def new(team: Team, name: str, text: str, files: Mapping[str, str | bytes] | None = None) -> Path:
+def new(checkout: Checkout, name: str, text: str, files: Mapping[str, str | bytes] | None = None) -> Path:
     """A project of which there is no image yet, whatever was built here before."""
-    return team.project(name, text, {"nonce": uuid.uuid4().hex, **(files or {})})
+    return checkout.project(name, text, {"nonce": uuid.uuid4().hex, **(files or {})})
 
 
-def ask_build(team: Team, engine: Engine, name: str, *flags: str, env: Mapping[str, str] | None = None) -> Told:
+def ask_build(
+    checkout: Checkout, engine: Engine, name: str, *flags: str, env: Mapping[str, str] | None = None
+) -> InvokeResult:
     """`invoke build`, with this engine."""
     words = ("build", "--project", name, "--builder", engine.name, *flags)
-    return team.invoke(*words, env={**engine.env, **(env or {})})
+    return checkout.invoke(*words, env={**engine.env, **(env or {})})
 
 
-def build(team: Team, engine: Engine, name: str, *flags: str) -> str:
+def build(checkout: Checkout, engine: Engine, name: str, *flags: str) -> str:
     """Build the image of a project; its name."""
-    told = ask_build(team, engine, name, *flags)
-    assert told.exit == 0, told.stderr
-    found = RESULT.fullmatch(told.stdout)
-    assert found, told.stdout
+    result = ask_build(checkout, engine, name, *flags)
+    assert result.exit == 0, result.stderr
+    found = RESULT.fullmatch(result.stdout)
+    assert found, result.stdout
     return found["name"]
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a file that was whole: each a function of what it held."""
+"""Damages of a file, each a function of its content, and the record of a run to be damaged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Damage = Callable[[bytes], bytes]
+
+RUN = "20260101T000000Z-abcdef"
+DAY = "2026-01-01"
+RECORD: dict[str, Any] = {
+    "format": 1,
+    "run_id": RUN,
+    "project": "sample",
+    "environment": "dev",
+    "command": "run",
+    "trigger": "local",
+    "attempt": 1,
+    "scheduled_at": f"{DAY}T00:00:00.000Z",
+    "started_at": f"{DAY}T00:00:00.000Z",
+    "ended_at": None,
+    "seconds": None,
+    "outcome": "running",
+    "exit": None,
+    "culprit": None,
+    "reason": None,
+    "data": {},
+    "params_version": None,
+    "params_sha256": None,
+    "image_digest": None,
+    "meter": "rows",
+    "stages": [{"name": "echo", "argv": ["echo"]}],
+    "state": {"mode": "all", "before": None, "after": None, "replaced": False},
+}
+
+
+def line_of(run_id: str, hour: int) -> dict[str, Any]:
+    """The line of a run in the index of its day."""
+    entry = {name: value for name, value in RECORD.items() if name not in ("stages", "state", "data", "format")}
+    return {**entry, "run_id": run_id, "started_at": f"{DAY}T{hour:02}:00:00.000Z", "rows": 1, "state_replaced": True}
 
 
 def changed(**fields: Any) -> Damage:

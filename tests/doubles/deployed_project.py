@@ -1,4 +1,4 @@
-"""A team, its account and a proxy between them, for tests of what goes wrong on the way from one to the other."""
+"""A project that is deployed to an account of LocalStack, with a fault proxy between `invoke` and AWS."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from doubles import protocols
 from doubles.account import Account
-from doubles.checkout import Team, Told, make_team
+from doubles.checkout import Checkout, InvokeResult, make_checkout
 from doubles.fault_proxy import Proxy
-from doubles.localstack import Tenant
+from doubles.localstack import AwsAccount
 from handoff_kit import resource_names
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ schedules: [{{name: daily, cron: "0 6 * * *"}}]
 
 
 @dataclass
-class Estate:
+class DeployedProject:
     """`words` are what the next calls of `invoke` add to the environment."""
 
-    team: Team
+    checkout: Checkout
     account: Account
     proxy: Proxy
     name: str = "shop"
@@ -65,34 +65,34 @@ class Estate:
         """The project, whose image is the same whatever it says here; each time other than before."""
         self.turn += 1
         text = PROJECT.format(script=script, memory=memory, turn=self.turn)
-        self.team.project(name or self.name, text, {"files/turn": f"{self.turn}\n"})
+        self.checkout.project(name or self.name, text, {"files/turn": f"{self.turn}\n"})
 
     def rewrite(self, text: str) -> None:
         """The project file as it is given."""
-        self.team.project(self.name, textwrap.dedent(text))
+        self.checkout.project(self.name, textwrap.dedent(text))
 
     @contextmanager
     def patched(self, code: str) -> Iterator[None]:
         """Other constants within the block, by a few lines of code: less patience, smaller parts."""
-        file = self.team.root / "tasks.py"
+        file = self.checkout.root / "tasks.py"
         kept = file.read_text()
         file.write_text(f"{kept}\n{code}")
         yield
         file.write_text(kept)
 
-    def invoke(self, task: str, *words: str, project: str | None = None, **env: str) -> Told:
+    def invoke(self, task: str, *words: str, project: str | None = None, **env: str) -> InvokeResult:
         """A task, with `--yes` where it may ask."""
         named = ("--project", self.name) if project is None else ("--project", project) if project else ()
         yes = ("--yes",) if task in ("deploy", "schedule", "unschedule", "destroy", "stop") else ()
-        told = self.team.invoke(task, *named, *yes, *words, env={**self.environ, **env})
-        assert "Traceback" not in told.stderr, told.stderr
-        return Told(told.exit, self.stable(told.stdout), self.stable(told.stderr))
+        result = self.checkout.invoke(task, *named, *yes, *words, env={**self.environ, **env})
+        assert "Traceback" not in result.stderr, result.stderr
+        return InvokeResult(result.exit, self.stable(result.stdout), self.stable(result.stderr))
 
-    def must(self, task: str, *words: str, **env: str) -> Told:
+    def must(self, task: str, *words: str, **env: str) -> InvokeResult:
         """One that must go well."""
-        told = self.invoke(task, *words, **env)
-        assert told.exit == 0, f"invoke {task}\n{told.stdout}\n{told.stderr}"
-        return told
+        result = self.invoke(task, *words, **env)
+        assert result.exit == 0, f"invoke {task}\n{result.stdout}\n{result.stderr}"
+        return result
 
     def stable(self, text: str) -> str:
         """Without what differs from run to run."""
@@ -103,9 +103,9 @@ class Estate:
         text = re.sub(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b", "RUN", text)
         return re.sub(r"\b\d+(\.\d+)? s\b", "N s", text)
 
-    def refused_in_turn(self, task: str, *words: str, wanted: int = 0, **given: Any) -> dict[str, Told]:
+    def refused_in_turn(self, task: str, *words: str, wanted: int = 0, **given: Any) -> dict[str, InvokeResult]:
         """Each call that a task makes refused, one after the other, in the order in which it comes to them; then none."""
-        found: dict[str, Told] = {}
+        found: dict[str, InvokeResult] = {}
         while True:
             refused: list[str] = []
 
@@ -115,12 +115,12 @@ class Estate:
                 return refused == [self.key(call)]
 
             fault = self.proxy.fault("answer", wants=wants, refusal=protocols.denied)
-            told = self.invoke(task, *words, **given)
+            result = self.invoke(task, *words, **given)
             self.proxy.faults.remove(fault)
             if not refused:
-                assert told.exit == wanted, told
+                assert result.exit == wanted, result
                 return found
-            found[refused[0]] = told
+            found[refused[0]] = result
 
     def key(self, call: Call) -> str:
         """A call, and what it is about."""
@@ -151,48 +151,52 @@ class Estate:
 
 
 @contextmanager
-def estate_in(directory: Path, cache: Path, account: Account, name: str = "shop") -> Iterator[Estate]:
+def make_deployed_project(
+    directory: Path, cache: Path, account: Account, name: str = "shop"
+) -> Iterator[DeployedProject]:
     """One with a project that is deployed nowhere yet."""
-    with Proxy.to(account.tenant.endpoint, account.number) as proxy:
-        made = Estate(make_team(directory / "team", cache), account, proxy, name)
+    with Proxy.to(account.aws_account.endpoint, account.number) as proxy:
+        made = DeployedProject(make_checkout(directory / "team", cache), account, proxy, name)
         made.write()
         yield made
 
 
 @pytest.fixture
-def estate(account: Account, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+def deployed_project(
+    account: Account, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DeployedProject]:
     """One of a test of its own."""
-    with estate_in(tmp_path, tmp_path_factory.getbasetemp() / "compiled", account) as made:
+    with make_deployed_project(tmp_path, tmp_path_factory.getbasetemp() / "compiled", account) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def bare(
+def empty_account(
     localstack: str, fargate: Fargate, ecr: Registry, docker: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Estate]:
+) -> Iterator[DeployedProject]:
     """One that the tests of a module share, with nothing deployed at first."""
-    tenant = Tenant(localstack, ecr.next())
-    directory = tmp_path_factory.mktemp("estate")
-    account = Account(tenant, fargate, ecr, docker, directory / "docker-config")
-    with estate_in(directory, tmp_path_factory.getbasetemp() / "compiled", account) as made:
+    aws_account = AwsAccount(localstack, ecr.next())
+    directory = tmp_path_factory.mktemp("deployed")
+    account = Account(aws_account, fargate, ecr, docker, directory / "docker-config")
+    with make_deployed_project(directory, tmp_path_factory.getbasetemp() / "compiled", account) as made:
         yield made
-    tenant.close()
-    fargate.end(tenant.account)
+    aws_account.close()
+    fargate.end(aws_account.account)
 
 
 @pytest.fixture(scope="module")
-def ground(bare: Estate) -> Estate:
+def deployed_account(empty_account: DeployedProject) -> DeployedProject:
     """The same, with its project deployed."""
-    bare.must("deploy")
-    return bare
+    empty_account.must("deploy")
+    return empty_account
 
 
 @pytest.fixture
-def sound(ground: Estate) -> Iterator[Estate]:
+def clean_account(deployed_account: DeployedProject) -> Iterator[DeployedProject]:
     """The same for one test, which leaves no fault and no word behind."""
-    yield ground
-    ground.proxy.faults.clear()
-    ground.words.clear()
-    for directory in (ground.team.root / "projects").iterdir():
-        if directory.name != ground.name:
+    yield deployed_account
+    deployed_account.proxy.faults.clear()
+    deployed_account.words.clear()
+    for directory in (deployed_account.checkout.root / "projects").iterdir():
+        if directory.name != deployed_account.name:
             shutil.rmtree(directory)

@@ -20,21 +20,20 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from doubles.containers import serve_registry
+from doubles.http_server import BLOCK, Handler, Server, forward, in_thread
 from doubles.moto_bucket import REGION
 from doubles.moto_proxy import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from doubles.moto_proxy import Front, Request
+    from doubles.moto_proxy import MotoProxy, Request
 
 SECURE, PLAIN = 443, 80
 DOMAIN = f"dkr.ecr.{REGION}.amazonaws.com"
@@ -43,14 +42,13 @@ MANIFEST = re.compile(r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/?]+)")
 NAME = re.compile(r"/v2/(?P<name>.+?)/(manifests|blobs|tags)/")
 PASSED = ("content-type", "accept", "content-range", "range")
 RETURNED = ("content-type", "docker-content-digest", "docker-upload-uuid", "range", "content-range", "etag")
-CHUNK = 1 << 16
 
 
 @dataclass
 class Registry:
     """Where it listens, and faults that tests ask for."""
 
-    front: Front
+    moto_proxy: MotoProxy
     behind: str
     accounts: list[str]
     cuts: Counter[str] = field(default_factory=Counter)
@@ -80,7 +78,7 @@ class Registry:
 
     def ask(self, account: str, operation: str, **body: Any) -> Any:
         """Ask moto's ECR, as an account."""
-        return self.front.ask(account, REGION, "ecr", f"{TARGET}.{operation}", body)
+        return self.moto_proxy.ask(account, REGION, "ecr", f"{TARGET}.{operation}", body)
 
     def image(self, account: str, name: str, reference: str) -> Any:
         """The image that ECR has by a tag or digest, or None."""
@@ -114,9 +112,9 @@ class Registry:
     def keep(self, account: str, name: str, reference: str, manifest: str, media: str, digest: str) -> None:
         """Tell moto of a manifest that was pushed; by its digest, it has no tag."""
         tag = {} if ":" in reference else {"imageTag": reference}
-        told = {"imageManifest": manifest, "imageManifestMediaType": media, "imageDigest": digest}
+        result = {"imageManifest": manifest, "imageManifestMediaType": media, "imageDigest": digest}
         with contextlib.suppress(Refused):  # it has it already
-            self.ask(account, "PutImage", repositoryName=name, **told, **tag)
+            self.ask(account, "PutImage", repositoryName=name, **result, **tag)
 
 
 class Complaint(Exception):  # noqa: N818  # an answer
@@ -127,21 +125,20 @@ class Complaint(Exception):  # noqa: N818  # an answer
         self.status, self.code, self.message = status, code, message
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     registry: Registry
 
-    def handle_any(self) -> None:
+    def answer_request(self) -> None:
         try:
             self._pass_on()
         except Complaint as complaint:
             self.close_connection = True  # what it sends may not have been read
             said = {"errors": [{"code": complaint.code, "message": complaint.message}]}
-            self._say(complaint.status, json.dumps(said).encode())
+            login = f'Basic realm="https://{self.headers.get("Host")}/",service="ecr.amazonaws.com"'
+            headers = {"WWW-Authenticate": login} if complaint.status == http.client.UNAUTHORIZED else {}
+            self.send_json(complaint.status, said, {"Content-Type": "application/json", **headers})
         except ConnectionError:
             self.close_connection = True
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815  # their names there
 
     @property
     def account(self) -> str:
@@ -153,39 +150,31 @@ class _Handler(BaseHTTPRequestHandler):
         manifest = MANIFEST.fullmatch(self.path)
         if manifest and self.command in ("GET", "HEAD"):
             self._check_there(manifest["name"], manifest["reference"])
-        body = b"".join(self._body()) if manifest else b""
+        body = self.read_body() if manifest else b""
         if manifest and self.command == "PUT":
             if self.registry.denies_now(self.account):
                 raise Complaint(403, "DENIED", "the test says so")
             self._check_free(manifest["name"], manifest["reference"], body)
         cut = self.command == "PATCH" and self.registry.cuts_now(self.account)
-        self._ask_behind(body if manifest else self._body(), cut=cut, manifest=manifest)
+        self._ask_behind(body if manifest else self.read_blocks(), cut=cut, manifest=manifest)
 
     def _ask_behind(self, body: Any, *, cut: bool, manifest: re.Match[str] | None) -> None:
-        connection = http.client.HTTPConnection(self.registry.behind, timeout=300)
-        with contextlib.closing(connection):
-            headers = {name: self.headers[name] for name in PASSED if name in self.headers}
-            asked = self._cut(body) if cut else body
-            chunked = not isinstance(body, bytes)
-            connection.request(self.command, self._inside(), asked, headers, encode_chunked=chunked)
-            said = connection.getresponse()
+        headers = {name: self.headers[name] for name in PASSED if name in self.headers}
+        asked = self._cut(body) if cut else body
+        with forward(self.registry.behind, self.command, self._inside(), asked, headers, timeout=300) as said:
             if manifest and self.command == "PUT" and said.status == http.client.CREATED:
                 digest, media = said.getheader("Docker-Content-Digest") or "", headers["content-type"]
                 self.registry.keep(self.account, manifest["name"], manifest["reference"], body.decode(), media, digest)
             self._return(said)
 
     def _return(self, said: http.client.HTTPResponse) -> None:
-        self.send_response(said.status)
-        for name in RETURNED:
-            if value := said.getheader(name):
-                self.send_header(name, value)
+        headers = {name: value for name in RETURNED if (value := said.getheader(name))}
         if location := said.getheader("Location"):
             path = location[location.index("/v2/") :]  # nobody else finds what is before it
-            self.send_header("Location", path.replace(f"/v2/{self.account}/", "/v2/", 1))
-        self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
-        self.send_header("Content-Length", said.getheader("Content-Length") or "0")
-        self.end_headers()
-        while self.command != "HEAD" and (read := said.read(CHUNK)):
+            headers["Location"] = path.replace(f"/v2/{self.account}/", "/v2/", 1)
+        headers["Docker-Distribution-Api-Version"] = "registry/2.0"
+        self.send_head(said.status, {**headers, "Content-Length": said.getheader("Content-Length") or "0"})
+        while self.command != "HEAD" and (read := said.read(BLOCK)):
             self.wfile.write(read)
 
     def _inside(self) -> str:
@@ -194,18 +183,6 @@ class _Handler(BaseHTTPRequestHandler):
         kept = "&".join(each for each in query.split("&") if not each.startswith(("mount=", "from=")))
         inside = path if path == "/v2/" else path.replace("/v2/", f"/v2/{self.account}/", 1)
         return f"{inside}?{kept}" if kept else inside
-
-    def _body(self) -> Iterator[bytes]:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            while size := _size(self.rfile.readline()):
-                yield self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return
-        left = int(self.headers.get("Content-Length") or 0)
-        while left and (read := self.rfile.read(min(left, CHUNK))):
-            left -= len(read)
-            yield read
 
     def _cut(self, body: Iterable[bytes]) -> Iterator[bytes]:
         yield from itertools.islice(body, 1)
@@ -220,8 +197,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _check_repository(self) -> None:
         found = NAME.match(self.path)
         if found and not self.registry.repository(self.account, found["name"]):
-            told = f"The repository with name '{found['name']}' does not exist in the registry with id '{self.account}'"
-            raise Complaint(404, "NAME_UNKNOWN", told)
+            message = (
+                f"The repository with name '{found['name']}' does not exist in the registry with id '{self.account}'"
+            )
+            raise Complaint(404, "NAME_UNKNOWN", message)
 
     def _check_there(self, name: str, reference: str) -> None:
         if not self.registry.image(self.account, name, reference):
@@ -231,43 +210,12 @@ class _Handler(BaseHTTPRequestHandler):
         there = self.registry.image(self.account, name, reference)
         kept = self.registry.repository(self.account, name)["imageTagMutability"] == "IMMUTABLE"
         if kept and there and ":" not in reference and there["imageDigest"] != _digest(manifest):
-            told = f"The image tag '{reference}' already exists in the '{name}' repository"
-            raise Complaint(400, "TAG_INVALID", f"{told} and cannot be overwritten because the tag is immutable.")
-
-    def _say(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        if status == 401:
-            realm = f"https://{self.headers.get('Host')}/"
-            self.send_header("WWW-Authenticate", f'Basic realm="{realm}",service="ecr.amazonaws.com"')
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
-        """Nothing."""
-
-
-def _size(line: bytes) -> int:
-    """Of a chunk; a client that has gone sends none."""
-    if not line:
-        raise ConnectionError
-    return int(line.partition(b";")[0], 16)
+            message = f"The image tag '{reference}' already exists in the '{name}' repository"
+            raise Complaint(400, "TAG_INVALID", f"{message} and cannot be overwritten because the tag is immutable.")
 
 
 def _digest(manifest: bytes) -> str:
     return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has gone, or that does not trust us, is none of ours."""
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            raise  # noqa: PLE0704  # the one that is being handled
-        super().handle_error(request, client_address)
 
 
 def find_names() -> Path | str:
@@ -283,42 +231,31 @@ def find_names() -> Path | str:
 
 
 @contextlib.contextmanager
-def serve_ecr(front: Front, directory: Path, state: Path, accounts: list[str]) -> Iterator[Registry]:
+def serve_ecr(moto_proxy: MotoProxy, directory: Path, state: Path, accounts: list[str]) -> Iterator[Registry]:
     """The registry of some accounts, where docker finds it."""
     hosts = tuple(f"{account}.{DOMAIN}" for account in accounts)
     certificate = _certificate(directory)
     with serve_registry(directory) as behind:
-        registry = Registry(front, behind, accounts)
-        front.register("ecr", {"DescribeImages": registry.describe_images})
+        registry = Registry(moto_proxy, behind, accounts)
+        moto_proxy.register("ecr", {"DescribeImages": registry.describe_images})
         handler = type("Handler", (_Handler,), {"registry": registry})
         with contextlib.ExitStack() as stack:
             secure, plain = [stack.enter_context(server) for server in _listening(handler)]
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
             secure.socket = context.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
-            stack.enter_context(_served(secure))
-            stack.enter_context(_served(plain))
+            stack.enter_context(in_thread(secure))
+            stack.enter_context(in_thread(plain))
             stack.enter_context(_named(state, hosts, str(secure.server_address[0]), certificate))
             yield registry
 
 
-@contextlib.contextmanager
-def _served(server: _Server) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-
-
-def _listening(handler: type[BaseHTTPRequestHandler]) -> list[_Server]:
+def _listening(handler: type[Handler]) -> list[Server]:
     """On a loopback address that no other session has; docker asks it without TLS as well where it was refused."""
     for _ in range(100):
         address = f"127.{random.randint(64, 127)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
         with contextlib.suppress(OSError):
-            return [_Server((address, port), handler) for port in (SECURE, PLAIN)]
+            return [Server((address, port), handler) for port in (SECURE, PLAIN)]
     raise AssertionError(f"no loopback address lets us listen on {SECURE}: are we root?")
 
 

@@ -1,15 +1,15 @@
-"""A small ECS for tests of how a task is started, watched and stopped: what becomes of each task is written beforehand."""
+"""A small ECS for tests of how a task is started, watched and stopped: the test says which states each task goes through."""
 
 from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from doubles.http_server import Handler, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,7 +154,7 @@ class Ecs:
     def _describe(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         asked = {each.rpartition("/")[2] for each in request["tasks"]}
         found = [task for task in self.tasks if task.id in asked]
-        told = [task.described() for task in found if not task.absent]
+        result = [task.described() for task in found if not task.absent]
         missing = [{"arn": task.arn, "reason": "MISSING"} for task in found if task.state == "MISSING"]
         missing += [{"arn": each, "reason": "MISSING"} for each in asked - {task.id for task in found}]
         refused = any(task.state == "REFUSED" for task in found)
@@ -162,7 +162,7 @@ class Ecs:
             task.looks += 1
             if task.looks == len(task.life.states) and task.life.then:
                 task.life.then(task.id)
-        return (400, NOT_FOUND) if refused else (200, {"tasks": told, "failures": missing})
+        return (400, NOT_FOUND) if refused else (200, {"tasks": result, "failures": missing})
 
     def _list(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if not request["cluster"].endswith(self.cluster):
@@ -178,44 +178,17 @@ class Ecs:
         return 400, NOT_FOUND
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     ecs: Ecs
 
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-    def do_POST(self) -> None:
+    def answer_request(self) -> None:
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        status, told = self.ecs.answer(operation, json.loads(body))
-        content = json.dumps(told).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-@contextmanager
-def serve() -> Iterator[Ecs]:
-    """Start one; it ends with the block."""
-    handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    made = handler.ecs = Ecs(f"http://127.0.0.1:{server.server_address[1]}")  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        self.send_json(*self.ecs.answer(operation, json.loads(self.read_body())))
 
 
 @pytest.fixture
 def ecs() -> Iterator[Ecs]:
     """An ECS without tasks."""
-    with serve() as made:
+    made = Ecs("")
+    with serve(_Handler, ecs=made) as made.url:
         yield made

@@ -3,7 +3,7 @@
 As Fargate does it, as far as the kit can tell: the image is pulled anew by the execution role's login; memory of the
 task, read-only root, init, stop timeout, user and volumes are the definition's; a volume takes content, owner and mode
 from the image only where the image declares VOLUME there, else it is root's; each line of output is an event in
-CloudWatch Logs; credentials come from an address in the environment, and are good for what the role may do (door.py). What is
+CloudWatch Logs; credentials come from an address in the environment, and are good for what the role may do (iam_proxy.py). What is
 refused is refused in the words of ECS.
 
 Not done: several containers, cpu shares, ephemeral storage, a network of its own (the container is on this machine's).
@@ -28,7 +28,7 @@ from doubles.policies import statements, trusts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from doubles.moto_proxy import Front, Request
+    from doubles.moto_proxy import MotoProxy, Request
     from doubles.policies import Statement
 
 INTERRUPTED = "Your Spot Task was interrupted."
@@ -50,7 +50,7 @@ SIZES = {
 class Fargate:
     """Every task of every account."""
 
-    front: Front
+    moto_proxy: MotoProxy
     life: Life
     tasks: dict[str, Task] = field(default_factory=dict)
     faults: dict[str, Faults] = field(default_factory=lambda: defaultdict(Faults))
@@ -66,8 +66,8 @@ class Fargate:
             "ListTasks": self.arns,
             "StopTask": self.stop,
         }
-        self.front.register("ecs", answers)
-        self.front.pages["credentials"] = self.credentials
+        self.moto_proxy.register("ecs", answers)
+        self.moto_proxy.pages["credentials"] = self.credentials
 
     def end(self, account: str | None = None) -> None:
         """End what runs, of one account or of all."""
@@ -119,10 +119,10 @@ class Fargate:
         self._check(request, definition)
         recorded = self._record(request, definition)
         tasks = [self._make(request, definition, said) for said in recorded["tasks"]]
-        told = {"tasks": [_told(task, tagged=True) for task in tasks], "failures": []}
+        result = {"tasks": [_told(task, tagged=True) for task in tasks], "failures": []}
         for task in tasks:
             self._begin(task)
-        return told
+        return result
 
     def describe(self, request: Request) -> Any:
         """What became of tasks."""
@@ -213,12 +213,12 @@ class Fargate:
         names = {each["name"] for each in definition["containerDefinitions"]}
         for each in overrides.get("containerOverrides", ()):
             if each.get("name") not in names:
-                told = f"Override for container named {each.get('name')} is not a container in the TaskDefinition."
-                raise Refused("InvalidParameterException", told)
+                message = f"Override for container named {each.get('name')} is not a container in the TaskDefinition."
+                raise Refused("InvalidParameterException", message)
         for each in body.get("capacityProviderStrategy", ()):
             if each["capacityProvider"] not in providers:
-                told = "The specified capacity provider strategy contains a capacity provider that is not associated"
-                raise Refused("InvalidParameterException", f"{told} with the cluster.")
+                message = "The specified capacity provider strategy contains a capacity provider that is not associated"
+                raise Refused("InvalidParameterException", f"{message} with the cluster.")
         _check_size(overrides.get("cpu") or definition["cpu"], overrides.get("memory") or definition["memory"])
         self._check_network(request)
         for role in ("taskRoleArn", "executionRoleArn"):
@@ -227,25 +227,27 @@ class Fargate:
     def _check_network(self, request: Request) -> None:
         given = request.body.get("networkConfiguration", {}).get("awsvpcConfiguration")
         if not given or not given.get("subnets"):
-            told = "Network Configuration must be provided when networkMode 'awsvpc' is specified."
-            raise Refused("InvalidParameterException", told)
+            message = "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+            raise Refused("InvalidParameterException", message)
         ec2 = self.life.boto(request.account, request.region, "ec2")
         try:
             ec2.describe_subnets(SubnetIds=given["subnets"])
             ec2.describe_security_groups(GroupIds=given.get("securityGroups", []))
         except ClientError as error:
             what = "subnet" if "ubnet" in error.response["Error"]["Code"] else "security group"
-            told = f"Error retrieving {what} information: {error.response['Error']['Message']}"
+            message = f"Error retrieving {what} information: {error.response['Error']['Message']}"
             code = error.response["Error"]["Code"]
-            raise Refused("InvalidParameterException", f"{told} (ErrorCode: {code})") from None
+            raise Refused("InvalidParameterException", f"{message} (ErrorCode: {code})") from None
 
     def _check_role(self, request: Request, arn: str | None) -> None:
         if not arn:
             return
         if not trusts(self.life.boto(request.account, request.region, "iam"), arn, "ecs-tasks"):
-            told = f"ECS was unable to assume the role '{arn}' that was provided for this task."
+            message = f"ECS was unable to assume the role '{arn}' that was provided for this task."
             more = "Please verify that the role being passed has the proper trust relationship and permissions"
-            raise Refused("ClientException", f"{told} {more} and that your IAM user has permissions to pass this role.")
+            raise Refused(
+                "ClientException", f"{message} {more} and that your IAM user has permissions to pass this role."
+            )
 
     def _record(self, request: Request, definition: dict[str, Any]) -> Any:
         """RunTask of moto, in a network that moto knows."""
@@ -336,8 +338,8 @@ def _check_execution(body: Mapping[str, Any]) -> None:
     for container in body["containerDefinitions"]:
         wants = {"ECR images": ".dkr.ecr." in container["image"], "log driver awslogs": "logConfiguration" in container}
         for what in (name for name, wanted in wants.items() if wanted):
-            told = f"Fargate requires task definition to have execution role ARN to support {what}."
-            raise Refused("ClientException", told)
+            message = f"Fargate requires task definition to have execution role ARN to support {what}."
+            raise Refused("ClientException", message)
 
 
 def _told(task: Task, *, tagged: bool) -> dict[str, Any]:

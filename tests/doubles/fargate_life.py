@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from doubles.containers import Engine
     from doubles.fargate_task import Task
-    from doubles.iam_proxy import Door
-    from doubles.moto_proxy import Front
+    from doubles.iam_proxy import IamProxy
+    from doubles.moto_proxy import MotoProxy
 
 LABEL = "handoff.test"
 ECR = "AmazonEC2ContainerRegistry_V20150921"
@@ -40,20 +40,20 @@ DEFAULT_STOP = 30
 
 @dataclass
 class Life:
-    """What a task needs to live: `endpoint` is AWS for us, `door` for the containers."""
+    """What a task needs to live: `endpoint` is AWS for us, `iam_proxy` for the containers."""
 
-    front: Front
+    moto_proxy: MotoProxy
     docker: Engine | None = None
     endpoint: str = ""
-    door: Door | None = None
+    iam_proxy: IamProxy | None = None
     clients: dict[tuple[str, ...], Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def lead(self, endpoint: str) -> None:
         """AWS is there."""
         self.endpoint = endpoint
-        if self.door:
-            self.door.endpoint = endpoint
+        if self.iam_proxy:
+            self.iam_proxy.endpoint = endpoint
 
     def close(self) -> None:
         """Leave no connection open."""
@@ -69,8 +69,8 @@ class Life:
         """Within its stop timeout."""
         if task.stopping is None and task.said["lastStatus"] != "STOPPED":
             task.stopping = (code, reason)
-            told = {"stopCode": code, "stoppedReason": reason, "stoppingAt": time.time()}
-            task.said = {**task.said, "desiredStatus": "STOPPED", **told}
+            result = {"stopCode": code, "stoppedReason": reason, "stoppingAt": time.time()}
+            task.said = {**task.said, "desiredStatus": "STOPPED", **result}
             task.asked_to_stop.set()
 
     def live(self, task: Task) -> None:
@@ -123,8 +123,10 @@ class Life:
             logs.create_log_stream(logGroupName=options["awslogs-group"], logStreamName=self._stream(task))
         except ClientError as error:
             about = f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
-            told = "failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch"
-            raise NeverStarted(f"ResourceInitializationError: {told} log stream: {about} : exit status 1") from None
+            message = (
+                "failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch"
+            )
+            raise NeverStarted(f"ResourceInitializationError: {message} log stream: {about} : exit status 1") from None
 
     @staticmethod
     def _stream(task: Task) -> str:
@@ -144,33 +146,33 @@ class Life:
             Path(config, "config.json").write_text(json.dumps(auth))
             pulled = self._docker("--config", config, "pull", "--quiet", image)
         if pulled.returncode != 0:
-            told = "pull image manifest has been retried 1 time(s): failed to resolve ref"
-            raise NeverStarted(f"CannotPullContainerError: {told} {image}: {pulled.stderr.strip()}")
+            message = "pull image manifest has been retried 1 time(s): failed to resolve ref"
+            raise NeverStarted(f"CannotPullContainerError: {message} {image}: {pulled.stderr.strip()}")
 
     def _check_there(self, task: Task, image: str) -> None:
         """The role may pull it, and ECR has it: docker may know it without asking."""
         name, _, digest = image.partition("/")[2].partition("@")
         arn = f"arn:aws:ecr:{task.region}:{task.account}:repository/{name}"
-        told = "ResourceInitializationError: unable to pull secrets or registry auth"
-        self._may(task, "ecr:GetAuthorizationToken", "*", told)
+        message = "ResourceInitializationError: unable to pull secrets or registry auth"
+        self._may(task, "ecr:GetAuthorizationToken", "*", message)
         for action in ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"):
             self._may(task, action, arn, f"CannotPullContainerError: {image}")
         asked = {"repositoryName": name, "imageIds": [{"imageDigest": digest}]}
         try:
-            self.front.ask(task.account, task.region, "ecr", f"{ECR}.DescribeImages", asked)
+            self.moto_proxy.ask(task.account, task.region, "ecr", f"{ECR}.DescribeImages", asked)
         except Refused as refused:
-            told = "pull image manifest has been retried 1 time(s): failed to resolve ref"
-            raise NeverStarted(f"CannotPullContainerError: {told} {image}: {refused.message}") from None
+            message = "pull image manifest has been retried 1 time(s): failed to resolve ref"
+            raise NeverStarted(f"CannotPullContainerError: {message} {image}: {refused.message}") from None
 
-    def _may(self, task: Task, action: str, resource: str, told: str) -> None:
+    def _may(self, task: Task, action: str, resource: str, message: str) -> None:
         iam, role = self.boto(task.account, task.region, "iam"), task.role("executionRoleArn")
         if not may(statements(iam, role), action, resource):
             about = f"User: {role} is not authorized to perform: {action} on resource: {resource}"
-            raise NeverStarted(f"{told}: AccessDeniedException: {about}")
+            raise NeverStarted(f"{message}: AccessDeniedException: {about}")
 
     def _token(self, task: Task) -> str:
         target = f"{ECR}.GetAuthorizationToken"
-        said = self.front.ask(task.account, task.region, "ecr", target, {})
+        said = self.moto_proxy.ask(task.account, task.region, "ecr", target, {})
         return str(said["authorizationData"][0]["authorizationToken"])
 
     def _create_words(self, task: Task) -> list[str]:
@@ -203,12 +205,12 @@ class Life:
 
     def _injected(self, task: Task) -> dict[str, str]:
         """What Fargate gives every container, and where AWS is."""
-        page = f"{self.front.url}/credentials/{task.id}"
+        page = f"{self.moto_proxy.url}/credentials/{task.id}"
         return {
             "AWS_REGION": task.region,
             "AWS_DEFAULT_REGION": task.region,
             "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
-            "AWS_ENDPOINT_URL": self.door.url if self.door else self.endpoint,
+            "AWS_ENDPOINT_URL": self.iam_proxy.url if self.iam_proxy else self.endpoint,
             **({"AWS_CONTAINER_CREDENTIALS_FULL_URI": page} if task.role("taskRoleArn") else {}),
         }
 
@@ -239,11 +241,11 @@ class Life:
 
     def _stopped(self, task: Task, code: str, reason: str) -> None:
         at = time.time()
-        told = {
+        result = {
             "stoppingAt": task.said.get("stoppingAt", at),
             "executionStoppedAt": task.said.get("executionStoppedAt", at),
         }
-        task.now("STOPPED", desiredStatus="STOPPED", stopCode=code, stoppedReason=reason, stoppedAt=at, **told)
+        task.now("STOPPED", desiredStatus="STOPPED", stopCode=code, stoppedReason=reason, stoppedAt=at, **result)
 
     def _log(self, task: Task) -> None:
         """Each line is an event; it may say nothing."""

@@ -1,8 +1,7 @@
-"""A small HTTP proxy between boto3 and a server, which does what networks and services do on bad days."""
+"""An HTTP proxy between boto3 and a server, with the faults of networks and services."""
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -10,20 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from http.client import HTTPConnection, HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from doubles import protocols
+from doubles.http_server import Handler, forward, passed_headers, serve
 from doubles.protocols import FORM, Call, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from http.client import HTTPResponse
 
-BLOCK = 1 << 16
 FOREVER = 1 << 30
-HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
+NOT_PASSED = ("expect", "transfer-encoding")  # of a request, whose body is sent whole
+BY_PROXY = "by the proxy"
 
 
 @dataclass
@@ -83,17 +82,9 @@ class Proxy:
     @contextmanager
     def to(cls, server: str, owner: str = "") -> Iterator[Proxy]:
         """Start one before a server; it ends with the block."""
-        listening = _Server(("127.0.0.1", 0), _Handler)
-        proxy = cls(f"http://127.0.0.1:{listening.server_address[1]}", owner)
-        listening.proxy, listening.upstream = proxy, urlsplit(server).netloc
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        proxy = cls("", owner)
+        with serve(_Handler, proxy=proxy, upstream=urlsplit(server).netloc) as proxy.url:
             yield proxy
-        finally:
-            listening.shutdown()
-            thread.join()
-            listening.server_close()
 
     def fault(self, kind: str, **fields: object) -> Fault:
         """From now on this goes wrong too."""
@@ -113,103 +104,57 @@ class Proxy:
             return found
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Handler(Handler):
     proxy: Proxy
     upstream: str
 
-    def handle_error(self, _request: object, _address: object) -> None:
-        """A client that hung up is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-    def _handle(self) -> None:
+    def answer_request(self) -> None:
         what = f"{unquote(self.path)} {self.headers.get('X-Amz-Target', '')}"
-        size = int(self.headers.get("Content-Length") or 0)
         named = "X-Amz-Target" in self.headers or self.headers.get("Content-Type", "").startswith(FORM)
-        read = self.rfile.read(size) if named else b""  # what it is called by is in there
-        call = protocols.read(self.command, self.path, dict(self.headers), read)
-        faults = {fault.kind: fault for fault in self.server.proxy.chosen(self.command, what, call)}
+        body = self.read_body() if named else b""  # what it is called by is in there
+        call = protocols.read(self.command, self.path, dict(self.headers), body)
+        faults = {fault.kind: fault for fault in self.proxy.chosen(self.command, what, call)}
         for fault in faults.values():
             if fault.then:
                 fault.then()
         if wait := faults.get("wait"):
             time.sleep(wait.seconds)
         if cut := faults.get("cut-upload"):
-            self.rfile.read(0 if named else min(size, cut.after))
+            if not named:
+                self.rfile.read(min(int(self.headers.get("Content-Length") or 0), cut.after))
             self._hang_up()
             return
-        body = read if named else self.rfile.read(size)
+        body = body if named else self.read_body()
         if answer := faults.get("answer"):
-            self._answer(answer, call)
+            refusal = answer.refusal(call) if answer.refusal else Refusal(answer.status, answer.code, BY_PROXY)
+            self._refuse(refusal, call)
             return
-        if "spoil-upload" in faults:
-            body = _spoiled(body)
-        self._forward(body, faults)
+        self._forward(call, _spoiled(body) if "spoil-upload" in faults else body, faults)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _handle  # noqa: N815  # http.server names them so
-
-    def _forward(self, body: bytes, faults: dict[str, Fault]) -> None:
-        connection = HTTPConnection(self.server.upstream, timeout=60)
-        try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
+    def _forward(self, call: Call, body: bytes, faults: dict[str, Fault]) -> None:
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in NOT_PASSED}
+        with forward(self.upstream, self.command, self.path, body, headers, timeout=60) as answer:
+            content = answer.read()
             if "lose" in faults:
-                answer.read()
                 self._hang_up()
             elif "hide" in faults and answer.status == 404 and self.command in ("GET", "HEAD"):
-                answer.read()
                 faults["hide"].hidden += 1
-                self._refuse(Fault("answer", status=403, code="AccessDenied"))
+                self._refuse(Refusal(403, "AccessDenied", BY_PROXY), call)
             else:
-                self._pass_on(answer, faults)
-        finally:
-            connection.close()
+                self._pass_on(answer, content, faults)
 
-    def _pass_on(self, answer: HTTPResponse, faults: dict[str, Fault]) -> None:
-        content = b"" if self.command == "HEAD" else answer.read()
-        self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in HOP_BY_HOP:
-                self.send_header(name, _moved(name, value, faults.get("clock")))
+    def _pass_on(self, answer: HTTPResponse, content: bytes, faults: dict[str, Fault]) -> None:
+        headers = {name: _moved(name, value, faults.get("clock")) for name, value in passed_headers(answer).items()}
         size = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
-        self.send_header("Content-Length", size or "0")
-        self.end_headers()
         content = _spoiled(content) if "spoil" in faults else content
         cut = faults.get("cut")
-        self.wfile.write(content[: cut.after] if cut else content)
+        self.send(answer.status, content[: cut.after] if cut else content, {**headers, "Content-Length": size or "0"})
         if cut and cut.after < len(content):
             self._hang_up()
 
-    def _answer(self, fault: Fault, call: Call) -> None:
-        if fault.refusal is None:
-            self._refuse(fault)
-            return
-        refusal = fault.refusal(call)
+    def _refuse(self, refusal: Refusal, call: Call) -> None:
         body, kind = protocols.written(refusal, call.protocol)
-        self.send_response_only(refusal.status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else body)
-
-    def _refuse(self, fault: Fault) -> None:
-        """An error as the service would write it."""
-        if self.headers.get("X-Amz-Target"):
-            body = json.dumps({"__type": fault.code, "message": "by the proxy"}).encode()
-        else:
-            body = f"<Error><Code>{fault.code}</Code><Message>by the proxy</Message></Error>".encode()
-        self.send_response_only(fault.status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(b"" if self.command == "HEAD" else body)
+        self.send(refusal.status, body, {"Content-Type": kind})
 
     def _hang_up(self) -> None:
         self.wfile.flush()

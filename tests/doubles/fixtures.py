@@ -1,4 +1,4 @@
-"""What every test of a run starts from."""
+"""The fixtures that tests share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles.account import account, ecr
-from doubles.checkout import Team, make_team
+from doubles.checkout import Checkout, make_checkout
 from doubles.containers import (
     LABELS,
     Engine,
@@ -22,20 +22,34 @@ from doubles.containers import (
     remove_podman,
     serve_registry,
 )
-from doubles.deployed_project import bare, estate, ground, sound
+from doubles.deployed_project import clean_account, deployed_account, deployed_project, empty_account
 from doubles.ecs import ecs
 from doubles.forkserver import remember_models
-from doubles.localstack import fargate, localstack, tenant
-from doubles.moto_bucket import aws, cloud, proxy
+from doubles.localstack import aws_account, fargate, localstack
+from doubles.moto_bucket import aws, moto_bucket, proxy
 from doubles.runtime_project import Project
 from doubles.stack_fixture import stack
+from doubles.stub_project import shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [  # fixtures that lie in files of their own
-    "account", "aws", "bare", "cloud", "ecr", "ecs", "estate", "fargate", "ground", "localstack", "proxy", "sound",
-    "stack", "tenant",
+    "account",
+    "aws",
+    "aws_account",
+    "clean_account",
+    "deployed_account",
+    "deployed_project",
+    "ecr",
+    "ecs",
+    "empty_account",
+    "fargate",
+    "localstack",
+    "moto_bucket",
+    "proxy",
+    "shop",
+    "stack",
 ]  # fmt: skip
 
 remember_models()
@@ -65,15 +79,15 @@ def project(projects: Callable[[str], Project]) -> Project:
 
 
 @pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    """A checkout of a team's own."""
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
+def checkout(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout without projects."""
+    return make_checkout(tmp_path / "checkout", tmp_path_factory.getbasetemp() / "compiled")
 
 
 @pytest.fixture(scope="session")
-def workshop(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Team:  # noqa: ARG001  # skips without it
+def workshop(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Checkout:  # noqa: ARG001  # skips without it
     """A checkout that tests share: what one has built there another finds."""
-    return make_team(tmp_path_factory.mktemp("workshop") / "team", tmp_path_factory.getbasetemp() / "compiled")
+    return make_checkout(tmp_path_factory.mktemp("workshop") / "checkout", tmp_path_factory.getbasetemp() / "compiled")
 
 
 @pytest.fixture(scope="session")

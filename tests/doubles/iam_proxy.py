@@ -1,4 +1,4 @@
-"""The door between a container and AWS: it lets through what the role of its task may do, since LocalStack asks nobody.
+"""A proxy between a container and AWS: it refuses what the role of its task does not allow, since LocalStack does not.
 
 The session token says which task it is (fargate.py gives each its own). Known are the calls that the runtime makes and
 their like; of another service a statement is asked for with the resource `*`, or an ARN that the request holds.
@@ -10,14 +10,13 @@ import contextlib
 import http.client
 import json
 import re
-import threading
 import urllib.parse
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from doubles.http_server import Handler, forward, passed_headers, serve
 from doubles.policies import may
-from doubles.protocols import OWNER_HEADER
+from doubles.protocols import JSON, OWNER_HEADER, S3, Refusal, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from doubles.policies import Statement
 
 SCOPE = re.compile(r"Credential=(?P<account>[^/]+)/[^/]+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
-LEFT_OUT = ("connection", "transfer-encoding", "content-length", "host", "date", "server")
+LEFT_OUT = ("connection", "transfer-encoding", "content-length", "host", "date", "server")  # of a request
 FREE = ("sts:GetCallerIdentity",)
 ARN_OF = {
     "ssm": ("Name", "arn:aws:ssm:{region}:{account}:parameter/{value}"),
@@ -94,7 +93,7 @@ def _in_s3(call: Call) -> Wish:
     bucket, _, key = urllib.parse.unquote(path.lstrip("/")).partition("/")
     arn, context = f"arn:aws:s3:::{bucket}", {"aws:ResourceAccount": call.scope["account"]}
     if not key:
-        action = next((told for name, told in IN_BUCKET.items() if name in asked), "s3:ListBucket")
+        action = next((action for name, action in IN_BUCKET.items() if name in asked), "s3:ListBucket")
         return Wish(action, arn, {**context, **({"s3:prefix": asked["prefix"]} if "prefix" in asked else {})})
     if "uploadId" in asked and call.method in ("GET", "DELETE"):
         action = "s3:ListMultipartUploadParts" if call.method == "GET" else "s3:AbortMultipartUpload"
@@ -104,7 +103,7 @@ def _in_s3(call: Call) -> Wish:
 
 
 @dataclass
-class Door:
+class IamProxy:
     """Whose role allows what, and where AWS is; every bucket is of the account that calls."""
 
     allowed: Callable[[str], list[Statement] | None]
@@ -130,84 +129,36 @@ class Door:
         return may(held, "s3:ListBucket", call.wish.resource.partition("/")[0])
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    door: Door
+class _Handler(Handler):
+    iam_proxy: IamProxy
 
-    def handle_any(self) -> None:
-        call = Call(
-            self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, self._body()
-        )
-        if not self.door.lets(call):
+    def answer_request(self) -> None:
+        received = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(self.command, self.path, received, self.read_body())
+        if not self.iam_proxy.lets(call):
             self._refuse(call)
             return
-        parsed = urllib.parse.urlsplit(self.door.endpoint)
-        with contextlib.closing(http.client.HTTPConnection(parsed.hostname or "", parsed.port, timeout=120)) as behind:
-            headers = {name: value for name, value in call.headers.items() if name not in LEFT_OUT}
-            behind.request(call.method, call.path, call.body or None, headers)
-            said = behind.getresponse()
-            body = said.read()
-        if said.status == http.client.NOT_FOUND and call.scope["service"] == "s3" and not self.door.lists(call):
+        headers = {name: value for name, value in received.items() if name not in LEFT_OUT}
+        netloc = urllib.parse.urlsplit(self.iam_proxy.endpoint).netloc
+        with forward(netloc, call.method, call.path, call.body or None, headers) as answer:
+            body = answer.read()
+        if answer.status == http.client.NOT_FOUND and call.scope["service"] == "s3" and not self.iam_proxy.lists(call):
             self._refuse(call)
             return
-        length = said.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
-        self._say(said.status, {**dict(said.getheaders()), "Content-Length": length or "0"}, body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815  # their names there
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            return b"".join(iter(self._chunk, b""))
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def _chunk(self) -> bytes:
-        read = self.rfile.read(int(self.rfile.readline().partition(b";")[0], 16))
-        self.rfile.readline()
-        return read
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
+        self.send(answer.status, body, {**passed_headers(answer), "Content-Length": length or "0"})
 
     def _refuse(self, call: Call) -> None:
-        wish = call.wish
-        told = f"User is not authorized to perform: {wish.action} on resource: {wish.resource}"
-        if call.scope["service"] == "s3":
-            body = f"<Error><Code>AccessDenied</Code><Message>{told}</Message></Error>".encode()
-            self._say(403, {"Content-Type": "application/xml", "Content-Length": str(len(body))}, body)
-            return
-        body = json.dumps({"__type": "AccessDeniedException", "Message": told}).encode()
-        self._say(400, {"Content-Type": "application/x-amz-json-1.1", "Content-Length": str(len(body))}, body)
-
-    def _say(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            if name.lower() not in LEFT_OUT or name == "Content-Length":
-                self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
-        """Nothing."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A container that has gone is no fault."""
-        with contextlib.suppress(OSError):
-            raise  # noqa: PLE0704  # the one that is being handled
-        super().handle_error(request, client_address)
+        wish, in_s3 = call.wish, call.scope["service"] == "s3"
+        text = f"User is not authorized to perform: {wish.action} on resource: {wish.resource}"
+        refusal = Refusal(403, "AccessDenied", text) if in_s3 else Refusal(400, "AccessDeniedException", text)
+        content, kind = written(refusal, S3 if in_s3 else JSON)
+        self.send(refusal.status, content, {"Content-Type": kind})
 
 
 @contextlib.contextmanager
-def serve_door(allowed: Callable[[str], list[Statement] | None]) -> Iterator[Door]:
-    """A door."""
-    door = Door(allowed)
-    with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"door": door})) as server:
-        door.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield door
-        finally:
-            server.shutdown()
-            thread.join()
+def serve_iam_proxy(allowed: Callable[[str], list[Statement] | None]) -> Iterator[IamProxy]:
+    """Serve one until the block ends."""
+    iam_proxy = IamProxy(allowed)
+    with serve(_Handler, iam_proxy=iam_proxy) as iam_proxy.url:
+        yield iam_proxy

@@ -1,4 +1,4 @@
-"""AWS as far as LocalStack goes: one real server for all tests, and for each test an account of its own."""
+"""LocalStack: one server for all tests of a process, and an account for each test."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ import pytest
 from doubles.containers import find_docker, free_port
 from doubles.fargate import Fargate
 from doubles.fargate_life import Life
-from doubles.iam_proxy import serve_door
+from doubles.iam_proxy import serve_iam_proxy
 from doubles.moto_bucket import ENVIRONMENT, HURRIED, REGION, serve_moto
-from doubles.moto_proxy import serve_front
+from doubles.moto_proxy import serve_moto_proxy
 from doubles.runtime_project import until
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ START = 60.0
 
 
 @dataclass(frozen=True)
-class Tenant:
+class AwsAccount:
     """An account of LocalStack that nobody else uses: whoever signs with its number as key id is in it."""
 
     endpoint: str
@@ -73,12 +73,12 @@ class Tenant:
 def fargate() -> Iterator[Fargate]:
     """ECS and ECR of moto, and the double of Fargate; it runs tasks where there is a docker."""
     found = find_docker()
-    with serve_moto() as moto, serve_front(moto) as front:
-        life = Life(front, None if isinstance(found, str) else found)
-        made = Fargate(front, life)
+    with serve_moto() as moto, serve_moto_proxy(moto) as moto_proxy:
+        life = Life(moto_proxy, None if isinstance(found, str) else found)
+        made = Fargate(moto_proxy, life)
         made.register()
-        with serve_door(made.allowed) as door:
-            life.door = door
+        with serve_iam_proxy(made.allowed) as iam_proxy:
+            life.iam_proxy = iam_proxy
             yield made
             made.close()
 
@@ -87,16 +87,16 @@ def fargate() -> Iterator[Fargate]:
 def localstack(fargate: Fargate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a LocalStack that has ECS and ECR as well; it is ended with the tests."""
     python = there(find_localstack())
-    settings = {"HANDOFF_FRONT": fargate.front.url}
+    settings = {"HANDOFF_FRONT": fargate.moto_proxy.url}
     with serve_localstack(python, tmp_path_factory.mktemp("localstack") / "log", settings) as endpoint:
         fargate.life.lead(endpoint)
         yield endpoint
 
 
 @pytest.fixture
-def tenant(localstack: str) -> Iterator[Tenant]:
+def aws_account(localstack: str) -> Iterator[AwsAccount]:
     """An account that nobody else uses."""
-    made = Tenant(localstack, new_account())
+    made = AwsAccount(localstack, new_account())
     yield made
     made.close()
 

@@ -1,4 +1,4 @@
-"""AWS as far as moto goes: one real server for all tests, and for each test a bucket with versions of its own."""
+"""moto: one server for all tests of a process, and a bucket with versions for each test."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ HURRIED = {"HANDOFF_TEST_SPEED": "10"}
 
 
 @dataclass(frozen=True)
-class Cloud:
-    """A bucket and a stack of one test, boto3's own clients of the server, and what our session said."""
+class MotoBucket:
+    """A bucket and a stack of one test, boto3's own session of the server, and what our session said."""
 
     endpoint: str
     bucket: str
@@ -122,13 +122,13 @@ def serve_moto() -> Iterator[str]:
 
 
 @pytest.fixture
-def cloud(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def moto_bucket(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoBucket]:
     """A bucket with versions, in an account nobody else uses at the time."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    made = Cloud(aws, f"bucket-{uuid.uuid4().hex[:12]}", monkeypatch, f"handoff-test-{uuid.uuid4().hex[:8]}")
+    made = MotoBucket(aws, f"bucket-{uuid.uuid4().hex[:12]}", monkeypatch, f"handoff-test-{uuid.uuid4().hex[:8]}")
     s3 = made.boto("s3")
     s3.create_bucket(Bucket=made.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=made.bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -138,7 +138,7 @@ def cloud(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def proxy(cloud: Cloud) -> Iterator[Proxy]:
+def proxy(moto_bucket: MotoBucket) -> Iterator[Proxy]:
     """Between our session and the server, and at first without faults."""
-    with Proxy.to(cloud.endpoint) as started:
+    with Proxy.to(moto_bucket.endpoint) as started:
         yield started

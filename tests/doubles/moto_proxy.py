@@ -1,19 +1,19 @@
-"""In front of moto's ECS and ECR: what moto leaves out of them is done here by whoever has registered for it.
+"""A proxy before moto's ECS and ECR: operations that moto lacks, or does otherwise, are registered here.
 
 LocalStack passes the requests on that it gets for both (localstack_ecs/gateway.py), with the account in a header.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import threading
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from doubles.http_server import Handler, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -77,8 +77,8 @@ def _refusal(status: int, body: bytes) -> Refused:
 
 
 @dataclass
-class Front:
-    """The operations that are answered here, and GET paths that are."""
+class MotoProxy:
+    """The operations and GET paths that are answered here instead of by moto."""
 
     moto: str
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
@@ -101,64 +101,32 @@ class Front:
         return Request(self.moto, account, region, service, target, body, headers).send()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    front: Front
+class _Handler(Handler):
+    moto_proxy: MotoProxy
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def answer_request(self) -> None:
+        if self.command == "GET":
+            start, _, rest = self.path.lstrip("/").partition("/")
+            page = self.moto_proxy.pages.get(start)
+            self.send_json(200 if page else 404, page(rest) if page else {})
+            return
         try:
-            self._say(200, self.front.answer(self._request(body)))
+            self.send_json(200, self.moto_proxy.answer(self._request(self.read_body())))
         except Refused as refused:
-            self._say(refused.status, {"__type": refused.code, "message": refused.message})
-
-    def do_GET(self) -> None:
-        start, _, rest = self.path.lstrip("/").partition("/")
-        page = self.front.pages.get(start)
-        self._say(200 if page else 404, page(rest) if page else {})
+            self.send_json(refused.status, {"__type": refused.code, "message": refused.message})
 
     def _request(self, body: bytes) -> Request:
         headers = {name: self.headers[name] for name in KEPT if name in self.headers}
         scope = SCOPE.search(headers.get("authorization", ""))
         assert scope, headers
         account = headers.get(ACCOUNT, "123456789012").partition(",")[0]  # LocalStack adds it, a proxy again
-        target, told = headers["x-amz-target"], json.loads(body or b"{}")
-        return Request(self.front.moto, account, scope["region"], scope["service"], target, told, headers)
-
-    def _say(self, status: int, said: Any) -> None:
-        body = json.dumps(said).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
-        """Nothing."""
+        target, given = headers["x-amz-target"], json.loads(body or b"{}")
+        return Request(self.moto_proxy.moto, account, scope["region"], scope["service"], target, given, headers)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has gone is none of ours."""
-        with contextlib.suppress(ConnectionError):
-            raise  # noqa: PLE0704  # the one that is being handled
-        super().handle_error(request, client_address)
-
-
-@contextlib.contextmanager
-def serve_front(moto: str) -> Iterator[Front]:
-    """A front before a moto."""
-    front = Front(moto)
-    handler = type("Handler", (_Handler,), {"front": front})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        front.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield front
-        finally:
-            server.shutdown()
-            thread.join()
+@contextmanager
+def serve_moto_proxy(moto: str) -> Iterator[MotoProxy]:
+    """Serve one before a moto until the block ends."""
+    moto_proxy = MotoProxy(moto)
+    with serve(_Handler, moto_proxy=moto_proxy) as moto_proxy.url:
+        yield moto_proxy

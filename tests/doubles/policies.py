@@ -71,10 +71,10 @@ def _document(iam: Any, arn: str) -> Any:
 
 
 def _read(document: Any) -> list[Statement]:
-    told = json.loads(document) if isinstance(document, str) else document
+    result = json.loads(document) if isinstance(document, str) else document
     return [
         Statement(each["Effect"], _listed(each["Action"]), _listed(each.get("Resource", ())), each.get("Condition", {}))
-        for each in _listed(told["Statement"])
+        for each in _listed(result["Statement"])
     ]
 
 

@@ -1,4 +1,4 @@
-"""Runs of the runtime in quick succession: forked from a process that has boto3 loaded, so that a start costs little.
+"""Runs of the runtime in quick succession, forked from a process that has boto3 loaded.
 
 As a script it is that process: a line of JSON in, a process id out; an empty line in, an exit code out. A process that
 has ended is a zombie until then, so that its id is no other's.
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Nursery:
+class ProcessTree:
     """One such process."""
 
     process: subprocess.Popen[str]
 
     @classmethod
     @contextmanager
-    def opened(cls) -> Iterator[Nursery]:
+    def opened(cls) -> Iterator[ProcessTree]:
         """Start it; it ends with the block."""
         command = [sys.executable, __file__]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -93,8 +93,14 @@ def denied(call: Call, who: str = "arn:aws:iam::123456789012:user/someone") -> R
     if call.protocol == S3:
         return Refusal(403, "AccessDenied", "Access Denied")
     resource = f" on resource: {call.about}" if call.about else ""
-    told = f"User: {who} is not authorized to perform: {call.name}{resource} because no identity-based policy allows it"
-    return Refusal(403, "AccessDenied", told) if call.protocol == QUERY else Refusal(400, "AccessDeniedException", told)
+    message = (
+        f"User: {who} is not authorized to perform: {call.name}{resource} because no identity-based policy allows it"
+    )
+    return (
+        Refusal(403, "AccessDenied", message)
+        if call.protocol == QUERY
+        else Refusal(400, "AccessDeniedException", message)
+    )
 
 
 def throttled(call: Call) -> Refusal:

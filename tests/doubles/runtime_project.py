@@ -1,4 +1,4 @@
-"""A small harness: a project in a directory, the real runtime started in it, and what it leaves behind."""
+"""A project in a directory, the runtime started in it, and the files it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack in the cloud, and as many containers of it as are asked for: each a fresh directory with the real runtime."""
+"""A stack's bucket and parameters in moto, and containers of it: each a new directory with the runtime."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from handoff_runtime import params, s3_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from doubles.moto_bucket import Cloud
+    from doubles.moto_bucket import MotoBucket
     from doubles.runtime_project import Finished, Project, Running, StageSpec
+
+LARGE_ARTIFACT = "head -c 20000000 /dev/zero > .artifacts/large; echo 1"
+"""A stage whose artifact is uploaded in parts."""
 
 
 @dataclass(frozen=True)
 class Stack:
     """A project's stack: what is pushed to it, containers that run it, and what lies there afterwards."""
 
-    cloud: Cloud
+    moto_bucket: MotoBucket
     projects: Callable[[str], Project]
     made: list[Project]
     s3: Any = field(repr=False)
@@ -32,8 +35,10 @@ class Stack:
         project = self.projects(f"params-{len(self.made)}").params(*stages, files=files, **pipeline)
         self.made.append(project)
         text = params.encode_params(json.loads(project.params_file.read_text()))
-        ssm = self.cloud.boto("ssm")
-        ssm.put_parameter(Name=s3_keys.parameter(self.cloud.stack), Value=text, Type="SecureString", Overwrite=True)
+        ssm = self.moto_bucket.boto("ssm")
+        ssm.put_parameter(
+            Name=s3_keys.parameter(self.moto_bucket.stack), Value=text, Type="SecureString", Overwrite=True
+        )
         return self
 
     def container(self) -> Project:
@@ -72,24 +77,24 @@ class Stack:
     def environ(self) -> dict[str, str]:
         """For a process of this stack; keys that are found nowhere else, since they are starred."""
         keys_of_nobody = {"AWS_ACCESS_KEY_ID": "a-name-of-nobody", "AWS_SECRET_ACCESS_KEY": "a-key-of-nobody"}
-        return {**self.cloud.environ, **keys_of_nobody}
+        return {**self.moto_bucket.environ, **keys_of_nobody}
 
     # what lies there
 
     def key(self, below: str) -> str:
         """A key of this stack."""
-        return f"{self.cloud.stack}/{below}"
+        return f"{self.moto_bucket.stack}/{below}"
 
     def get(self, below: str) -> bytes | None:
         """What is stored, or None."""
         try:
-            return bytes(self.s3.get_object(Bucket=self.cloud.bucket, Key=self.key(below))["Body"].read())
+            return bytes(self.s3.get_object(Bucket=self.moto_bucket.bucket, Key=self.key(below))["Body"].read())
         except self.s3.exceptions.NoSuchKey:
             return None
 
     def put(self, below: str, content: bytes) -> None:
         """What somebody else stores."""
-        self.cloud.put(self.key(below), content)
+        self.moto_bucket.put(self.key(below), content)
 
     @property
     def state(self) -> bytes | None:
@@ -110,18 +115,18 @@ class Stack:
         lines = [line for day in self.below("history/") for line in (self.get(f"history/{day}") or b"").splitlines()]
         return list({line["run_id"]: line for line in map(json.loads, lines)}.values())
 
-    def told(self, *names: str) -> list[tuple[Any, ...]]:
+    def history_fields(self, *names: str) -> list[tuple[Any, ...]]:
         """The named fields of the history, a tuple a run."""
         return [tuple(line[name] for name in names) for line in self.history()]
 
     def below(self, start: str = "") -> list[str]:
         """The keys of this stack, without what all begin with."""
         whole = self.key(start)
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.cloud.bucket, Prefix=whole)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.moto_bucket.bucket, Prefix=whole)
         return [one["Key"][len(whole) :] for page in pages for one in page.get("Contents", ())]
 
 
 @pytest.fixture
-def stack(cloud: Cloud, projects: Callable[[str], Project]) -> Stack:
+def stack(moto_bucket: MotoBucket, projects: Callable[[str], Project]) -> Stack:
     """A stack nobody else uses."""
-    return Stack(cloud, projects, [], cloud.boto("s3"))
+    return Stack(moto_bucket, projects, [], moto_bucket.boto("s3"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping
 
-    from doubles.checkout import Team
+    from doubles.checkout import Checkout
 
 _PIECE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\r|\n|[^\x1b\r\n]+")
 
@@ -116,13 +116,13 @@ class Shown:
         return bool(data)
 
 
-def show(team: Team, *words: str, width: int = 100, env: Mapping[str, str] | None = None) -> Shown:
+def show(checkout: Checkout, *words: str, width: int = 100, env: Mapping[str, str] | None = None) -> Shown:
     """Start invoke on a terminal that is its own, as a shell in a window would."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     popen: dict[str, Any] = {"start_new_session": True, "preexec_fn": _own_terminal}
     popen |= {"stdin": slave, "stdout": slave, "stderr": slave}
-    process = team.start(*words, env={"TERM": "xterm-256color", **(env or {})}, **popen)
+    process = checkout.start(*words, env={"TERM": "xterm-256color", **(env or {})}, **popen)
     os.close(slave)
     return Shown(process, master, width)
 

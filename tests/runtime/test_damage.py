@@ -9,7 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.damages import DAMAGES, WHOLE
+from doubles.damages import DAMAGES, DAY, RECORD, RUN, WHOLE, line_of
 
 from handoff_kit.aws.history import (
     HistoryQuery,
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from doubles.runtime_project import Finished, Project
 
-RUN = "20260101T000000Z-abcdef"
-DAY = "2026-01-01"
 RECORDS = (".artifacts/run.json", f".artifacts/runs/{RUN}/run.json")
 OURS = (
     *RECORDS,
@@ -48,35 +46,6 @@ OURS = (
     ".env/files/a",
 )
 PLACES = (*OURS, ".artifacts/history", ".artifacts/runs", f".artifacts/runs/{RUN}", ".env", ".env/config", ".env/files")
-RECORD: dict[str, Any] = {
-    "format": 1,
-    "run_id": RUN,
-    "project": "sample",
-    "environment": "dev",
-    "command": "run",
-    "trigger": "local",
-    "attempt": 1,
-    "scheduled_at": f"{DAY}T00:00:00.000Z",
-    "started_at": f"{DAY}T00:00:00.000Z",
-    "ended_at": None,
-    "seconds": None,
-    "outcome": "running",
-    "exit": None,
-    "culprit": None,
-    "reason": None,
-    "data": {},
-    "params_version": None,
-    "params_sha256": None,
-    "image_digest": None,
-    "meter": "rows",
-    "stages": [{"name": "echo", "argv": ["echo"]}],
-    "state": {"mode": "all", "before": None, "after": None, "replaced": False},
-}
-
-
-def line_of(run_id: str, hour: int) -> dict[str, Any]:
-    entry = {name: value for name, value in RECORD.items() if name not in ("stages", "state", "data", "format")}
-    return {**entry, "run_id": run_id, "started_at": f"{DAY}T{hour:02}:00:00.000Z", "rows": 1, "state_replaced": True}
 
 
 def whole(project: Project) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import make_team
+from doubles.checkout import make_checkout
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
@@ -133,9 +133,9 @@ def test_a_run_that_began(project: Project, filters: list[str], stages: list[Any
     running = project.params(*stages).start("run", env=JSON_LOG)
     _, stderr = running.process.communicate(timeout=60)
     found = [json.loads(line)["message"] for line in matching(filters, stderr.decode())]
-    told = [re.sub(r"\d+\.\d s", "N s", message) for message in found]
-    assert len(told) == len(counted), stderr
-    assert all(fnmatch.fnmatchcase(one, pattern) for one, pattern in zip(told, counted, strict=True)), told
+    result = [re.sub(r"\d+\.\d s", "N s", message) for message in found]
+    assert len(result) == len(counted), stderr
+    assert all(fnmatch.fnmatchcase(one, pattern) for one, pattern in zip(result, counted, strict=True)), result
     assert bool(counted) == bool(running.process.returncode)
 
 
@@ -155,7 +155,7 @@ def test_a_run_that_never_began(project: Project, filters: list[str], words: lis
 def test_a_run_without_params(stack: Stack, filters: list[str]) -> None:
     done = stack.run(env=JSON_LOG)
     (line,) = matching(filters, done.stderr)
-    assert line.startswith(f"error: parameter {stack.cloud.stack}__params: no such parameter found")
+    assert line.startswith(f"error: parameter {stack.moto_bucket.stack}__params: no such parameter found")
 
 
 def test_a_run_that_was_stopped(project: Project, filters: list[str]) -> None:
@@ -182,13 +182,13 @@ def test_a_run_that_has_a_bug(project: Project, filters: list[str]) -> None:
 
 def test_a_stage_cannot_speak_as_the_runtime(tmp_path: Path, filters: list[str]) -> None:
     """Its name follows from its command, but the runtime's own is reserved."""
-    team = make_team(tmp_path / "team", tmp_path / "compiled")
+    checkout = make_checkout(tmp_path / "team", tmp_path / "compiled")
     script = "#!/bin/sh\necho 'failed after 1.0 s: all is lost' >&2\n"
-    directory = team.project(
+    directory = checkout.project(
         "shop", "commands: [{command: ./handoff}, {shell: 'handoff() { cat; }; handoff'}]\n", {"handoff": script}
     )
     (directory / "handoff").chmod(0o755)
-    told = team.invoke("run-local", "--log-format", "json")
-    assert (told.exit, matching(filters, told.stderr)) == (0, [])
-    said = [json.loads(line) for line in told.stderr.splitlines()]
+    result = checkout.invoke("run-local", "--log-format", "json")
+    assert (result.exit, matching(filters, result.stderr)) == (0, [])
+    said = [json.loads(line) for line in result.stderr.splitlines()]
     assert [line["stage"] for line in said if line["message"].startswith("failed after")] == ["handoff-2"]

@@ -128,29 +128,29 @@ WAYS = [
 
 @pytest.mark.parametrize("meter", ["rows", "off"])
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("death", "code", "told"), DEATHS)
+@pytest.mark.parametrize(("death", "code", "expected"), DEATHS)
 def test_a_stage_that_dies_in_the_middle_is_the_culprit(
-    project: Project, death: str, code: int, told: str, way: str, meter: str
+    project: Project, death: str, code: int, expected: str, way: str, meter: str
 ) -> None:
     project.keep(b"old")
     running = project.params("yes", "exec 3>&1; " + way.format(death=death), "cat", meter=meter).start()
     done = running.finish()
     assert (done.exit, done.record["outcome"], done.record["culprit"], done.state) == (code, "failed", "exec", b"old")
-    assert done.record["reason"] == f"stage exec {told}"
+    assert done.record["reason"] == f"stage exec {expected}"
     assert done.verdicts[1:] == ["failed", "ok"]
     assert done.verdicts[0] in ("stopped", "consequence")
     assert (done.seconds < 3, running.left()) == (True, [])
 
 
-@pytest.mark.parametrize(("death", "code", "told"), DEATHS)
+@pytest.mark.parametrize(("death", "code", "expected"), DEATHS)
 def test_a_first_stage_that_dies_leaves_what_is_downstream_to_finish(
-    project: Project, death: str, code: int, told: str
+    project: Project, death: str, code: int, expected: str
 ) -> None:
     project.keep(b"old")
     done = project.params(f"ulimit -c 0; seq 5; {death}", "cat > got; sleep 0.3; echo committed >> got").run()
     assert (done.exit, done.record["reason"], done.verdicts, done.state) == (
         code,
-        f"stage ulimit {told}",
+        f"stage ulimit {expected}",
         ["failed", "ok"],
         b"old",
     )

@@ -78,13 +78,13 @@ def test_a_function_leaves_the_state_alone(project: Project, mode: str) -> None:
 def test_an_exception_is_a_failed_run_with_the_traceback_in_the_log(project: Project) -> None:
     done = project.run("fail", env={"DATA": '{"what": "bread"}'})
     assert (done.exit, done.record["culprit"], done.record["reason"]) == (1, "fail", "stage fail ended with exit 1")
-    told = done.said("fail")
-    assert (told[0], told[-1]) == ("Traceback (most recent call last):", "ValueError: no bread")
-    assert """    raise ValueError(f"no {data['what']}")""" in told
+    result = done.said("fail")
+    assert (result[0], result[-1]) == ("Traceback (most recent call last):", "ValueError: no bread")
+    assert """    raise ValueError(f"no {data['what']}")""" in result
 
 
 @pytest.mark.parametrize(
-    ("code", "exit_code", "told"),
+    ("code", "exit_code", "expected"),
     [
         pytest.param("3", 3, [], id="a number"),
         pytest.param("0", 0, [], id="zero"),
@@ -92,9 +92,9 @@ def test_an_exception_is_a_failed_run_with_the_traceback_in_the_log(project: Pro
         pytest.param('"too late"', 1, ["too late"], id="a text"),
     ],
 )
-def test_a_function_may_say_its_exit(project: Project, code: str, exit_code: int, told: list[str]) -> None:
+def test_a_function_may_say_its_exit(project: Project, code: str, exit_code: int, expected: list[str]) -> None:
     done = project.run("leave", "-d", f'{{"code": {code}}}')
-    assert (done.exit, done.said("leave")) == (exit_code, told)
+    assert (done.exit, done.said("leave")) == (exit_code, expected)
 
 
 def test_a_function_that_crashes_is_told_by_its_signal(project: Project) -> None:

@@ -94,15 +94,15 @@ def test_a_secret_is_never_told(telling: Project, form: str) -> None:
     env = {"MY_SECRET": "canary-env-88"}
     done = telling.run("-d", DATA, "--log-format", form, env=env)
     assert done.exit == 0
-    told = {
+    result = {
         "stderr": done.stderr,
         "stderr.log": telling.path(".artifacts/stderr.log").read_text(),
         "run.json": telling.path(".artifacts/run.json").read_text(),
         "show_commands": telling.run("show_commands", "-d", DATA).stdout.decode(),
     }
-    assert {name: SEEN.findall(text) for name, text in told.items()} == {name: [] for name in told}
-    assert {name: "***" in text for name, text in told.items()} == dict.fromkeys(told, True)
-    assert len(told["stderr.log"]) > 1_000_000
+    assert {name: SEEN.findall(text) for name, text in result.items()} == {name: [] for name in result}
+    assert {name: "***" in text for name, text in result.items()} == dict.fromkeys(result, True)
+    assert len(result["stderr.log"]) > 1_000_000
     assert done.record["data"] == {"word": "***", "list": ["***"], "number": "***"}
     assert done.record["stages"][0]["argv"][-3:] == ["--password", "***", "--key=***"]
 
@@ -187,18 +187,18 @@ def lines(shell: str) -> str:
 
 def test_json_lines_hold_time_stage_and_message(project: Project) -> None:
     done = project.params(lines('one\\r\\n\\n\\303\\251 \\377 "q"\\nlast'), "cat").run(env={"LOG_FORMAT": "json"})
-    told = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [list(line) for line in told] == [["time", "stage", "message"]] * len(told)
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]) for line in told)
+    result = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [list(line) for line in result] == [["time", "stage", "message"]] * len(result)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]) for line in result)
     assert done.said("printf") == ["one", "", 'é \ufffd "q"', "last"]
 
 
 def test_text_lines_hold_clock_stage_and_message(project: Project) -> None:
     done = project.params(lines("one\\nlast"), "cat").run("--log-format=text")
-    told = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in done.stderr.splitlines()]
-    assert told[1:-1] == ["printf  | one", "printf  | last"]
-    assert re.fullmatch(r"handoff \| run \S+ of sample: printf \| cat", told[0])
-    assert re.fullmatch(r"handoff \| succeeded after \d\.\d s", told[-1])
+    result = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in done.stderr.splitlines()]
+    assert result[1:-1] == ["printf  | one", "printf  | last"]
+    assert re.fullmatch(r"handoff \| run \S+ of sample: printf \| cat", result[0])
+    assert re.fullmatch(r"handoff \| succeeded after \d\.\d s", result[-1])
     assert project.path(".artifacts/stderr.log").read_text() == done.stderr
 
 
@@ -207,9 +207,9 @@ def test_a_terminal_gets_text(project: Project) -> None:
     running = project.params(lines("one\\n")).start(stderr=theirs)
     os.close(theirs)
     done = running.finish()
-    told = os.read(ours, 1 << 16).decode()
+    result = os.read(ours, 1 << 16).decode()
     os.close(ours)
-    assert (done.exit, " printf  | one\r\n" in told) == (0, True)
+    assert (done.exit, " printf  | one\r\n" in result) == (0, True)
 
 
 def test_stages_lines_are_never_mixed(project: Project) -> None:
@@ -265,8 +265,8 @@ def test_a_reader_that_pauses_misses_nothing(project: Project) -> None:
     os.close(write)
     stuck(project)
     time.sleep(2.5)  # longer than a stage's silence is borne
-    with os.fdopen(read) as told:
-        messages = [json.loads(line) for line in told]
+    with os.fdopen(read) as result:
+        messages = [json.loads(line) for line in result]
     assert running.finish().exit == 0
     assert [line["message"] for line in messages if line["stage"] != "handoff"] == [f"{i:050d}" for i in range(60_000)]
 
@@ -281,8 +281,8 @@ def test_the_last_words_of_a_stage_reach_a_reader_that_pauses(project: Project) 
     stuck(project)
     project.write("full", "")
     time.sleep(2.5)
-    with os.fdopen(read) as told:
-        messages = [json.loads(line) for line in told]
+    with os.fdopen(read) as result:
+        messages = [json.loads(line) for line in result]
     assert running.finish().exit == 137
     assert "last words" in [line["message"] for line in messages]
 

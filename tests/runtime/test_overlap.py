@@ -54,8 +54,8 @@ def test_the_second_is_skipped(project: Project) -> None:
     assert (done.exit, done.messages) == (0, [f"handoff: skipped: {reason}"])
     assert done.record["outcome"] == "running"
     end(project, running)
-    told = [(entry["outcome"], entry["exit"], entry["reason"]) for entry in history(project)]
-    assert told == [("skipped", 0, reason), ("succeeded", 0, None)]
+    result = [(entry["outcome"], entry["exit"], entry["reason"]) for entry in history(project)]
+    assert result == [("skipped", 0, reason), ("succeeded", 0, None)]
 
 
 def test_the_second_waits(project: Project) -> None:
@@ -90,8 +90,8 @@ def test_a_killed_run_is_in_the_history(project: Project) -> None:
     until(lambda: not running.left(), "the stages' end")
     project.write("go", "")
     assert project.start().finish().exit == 0
-    told = [(entry["run_id"] == run_id, entry["outcome"], entry["exit"]) for entry in history(project)]
-    assert told == [(True, "killed", None), (False, "succeeded", 0)]
+    result = [(entry["run_id"] == run_id, entry["outcome"], entry["exit"]) for entry in history(project)]
+    assert result == [(True, "killed", None), (False, "succeeded", 0)]
 
 
 @pytest.mark.parametrize("run_id", ["../x", "a/b", ".x", "a b", "x" * 101, "ä"])

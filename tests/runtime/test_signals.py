@@ -71,22 +71,22 @@ def test_a_stage_that_ignores_it_is_killed_within_the_grace_time(
 ) -> None:
     running = project.params(*stages).start(env={"STOP_TIMEOUT": "2"})
     running.wait_for("running")
-    told = time.monotonic()
+    sent_at = time.monotonic()
     running.send(signal.SIGTERM)
     done = running.finish()
-    assert (done.exit, running.left(), time.monotonic() - told < 2.3) == (143, [], True)
+    assert (done.exit, running.left(), time.monotonic() - sent_at < 2.3) == (143, [], True)
     assert [signalled for (signalled,) in done.figures("signal")][stages.index(STUBBORN)] == 9
 
 
 def test_a_second_signal_speeds_it_up(project: Project) -> None:
     running = project.params("cat", STUBBORN, "cat").start(env={"STOP_TIMEOUT": "120"})
     running.wait_for("running")
-    told = time.monotonic()
+    sent_at = time.monotonic()
     running.send(signal.SIGINT)
     running.send(signal.SIGTERM)
     until(lambda: b"SIGTERM received" in project.path(".artifacts/stderr.log").read_bytes())
     done = running.finish()
-    assert (done.exit in (130, 143), running.left(), time.monotonic() - told < 3) == (True, [], True)
+    assert (done.exit in (130, 143), running.left(), time.monotonic() - sent_at < 3) == (True, [], True)
 
 
 def test_many_signals_do_no_harm(project: Project) -> None:
@@ -256,7 +256,7 @@ def tried(project: Project, number: int, delay: float, writer: str) -> tuple[Run
     return running, running.finish()
 
 
-def told(number: int, running: Running, done: Finished) -> str:
+def ending_of(number: int, running: Running, done: Finished) -> str:
     """What happened, in a word; whatever is no tidy end is told at length."""
     record = done.record or {"outcome": None, "exit": None, "ended_at": None}
     if done.state not in (OLD, NEW):
@@ -294,7 +294,7 @@ def test_a_signal_at_any_moment_leaves_the_old_state_or_the_new(
 
     def trial(index: int) -> str:
         writer = WRITER if index % 3 else ENDLESS
-        return told(number, *tried(projects(f"trial-{index}"), number, delays[index], writer))
+        return ending_of(number, *tried(projects(f"trial-{index}"), number, delays[index], writer))
 
     with ThreadPoolExecutor(8 if number == signal.SIGKILL else 4) as pool:  # a killed one's stages are waited for
         found = Counter(pool.map(trial, range(count)))

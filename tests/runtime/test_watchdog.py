@@ -99,22 +99,22 @@ def scene(project: Project, *, killed: bool) -> Any:
         "killed" if killed else "",
     )
     subprocess.run(argv, cwd=project.directory, env=environment(), check=False, timeout=60)
-    told = project.path("told")
-    return json.loads(told.read_text()) if told.exists() else "everything in the namespace was killed"
+    result = project.path("told")
+    return json.loads(result.read_text()) if result.exists() else "everything in the namespace was killed"
 
 
 def test_a_killed_runtime_whose_stage_wrote_into_all_its_descriptors(project: Project) -> None:
     project.params([PYTHON, "-c", ATTACK], ["sleep", "64"])
-    told = scene(project, killed=True)
+    result = scene(project, killed=True)
     expected = {"attacked": True, "running": True, "exit": -9, "only strangers are left": True}
-    assert told == {**expected, "strangers": [None, None, None]}
+    assert result == {**expected, "strangers": [None, None, None]}
 
 
 def test_a_run_ends_as_ever_after_a_stage_wrote_into_all_its_descriptors(project: Project) -> None:
     project.params([PYTHON, "-c", ATTACK], "sleep 64 & pid=$!; cat >/dev/null; kill $pid", meter="off")
-    told = scene(project, killed=False)
+    result = scene(project, killed=False)
     expected = {"attacked": True, "running": True, "exit": 0, "only strangers are left": True}
-    assert told == {**expected, "strangers": [None, None, None]}
+    assert result == {**expected, "strangers": [None, None, None]}
 
 
 @pytest.mark.parametrize("group", [-1, 0, 1])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 import pytest
+from doubles.stack_fixture import LARGE_ARTIFACT
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parents[2]
-LARGE = "head -c 20000000 /dev/zero > .artifacts/large; echo 1"
 S3_ACTIONS = {
     "GET": "s3:GetObject",
     "HEAD": "s3:GetObject",
@@ -54,7 +54,7 @@ def statements(stack: Stack) -> list[dict[str, Any]]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = Tagged
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
-    text = templates.render_task_template(ROOT, "sample", loaded, stack.cloud.stack, "test")
+    text = templates.render_task_template(ROOT, "sample", loaded, stack.moto_bucket.stack, "test")
     (policy,) = yaml.load(text)["Resources"]["TaskRole"]["Properties"]["Policies"]
     return list(policy["PolicyDocument"]["Statement"])
 
@@ -88,22 +88,22 @@ def asked(call: str, bucket: str) -> Asked:
 
 def of_parameter(one: Asked, stack: Stack) -> Asked:
     """The proxy does not tell which parameter was asked for; the runtime knows one name only."""
-    return one._replace(resource=f"arn::ssm:::parameter/{stack.cloud.stack}__params") if not one.resource else one
+    return one._replace(resource=f"arn::ssm:::parameter/{stack.moto_bucket.stack}__params") if not one.resource else one
 
 
 def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, proxy: Proxy) -> None:
     """Runs that find nothing, that find a state and a large artifact, and one whose upload breaks off."""
     environ = {"AWS_ENDPOINT_URL": proxy.url}
     stack.put(".env/files/a.csv", b"1\n")
-    stack.push(LARGE, state="all")
+    stack.push(LARGE_ARTIFACT, state="all")
     assert stack.run("-d", '{"run_id": "one"}', env=environ).exit == 0
     assert stack.run("-d", '{"run_id": "two"}', env=environ).exit == 0
     fault = proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied", times=1)
     assert stack.run("-d", '{"run_id": "three"}', env=environ).exit != 0
     assert fault.done == 1
-    wanted = {of_parameter(asked(call, stack.cloud.bucket), stack) for call in proxy.calls}
+    wanted = {of_parameter(asked(call, stack.moto_bucket.bucket), stack) for call in proxy.calls}
     granted = statements(stack)
-    refused = {one for one in wanted if not any(allows(each, one, stack.cloud.bucket) for each in granted)}
+    refused = {one for one in wanted if not any(allows(each, one, stack.moto_bucket.bucket) for each in granted)}
     assert refused == set()
     grants = [
         {**each, "Action": action, "Resource": resource}
@@ -114,7 +114,7 @@ def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, prox
     unused = [
         (each["Action"], each["Resource"].rpartition("/")[2])
         for each in grants
-        if not any(allows(each, one, stack.cloud.bucket) for one in wanted)
+        if not any(allows(each, one, stack.moto_bucket.bucket) for one in wanted)
     ]
     aborted = [(action, of) for action, of in unused if action == "s3:AbortMultipartUpload"]
     assert [each for each in unused if each not in aborted] == []
@@ -139,7 +139,7 @@ def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, prox
     ],
 )
 def test_what_a_run_may_not_do(stack: Stack, action: str, below: str, prefix: str) -> None:
-    name, bucket = stack.cloud.stack, stack.cloud.bucket
+    name, bucket = stack.moto_bucket.stack, stack.moto_bucket.bucket
     place = below.format(stack=name)
     arn = (
         f"arn::ssm:::parameter/{place}" if action.startswith("ssm") else f"arn::s3:::{bucket}" + (place and f"/{place}")

@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.damages import DAMAGES, WHOLE
+from doubles.damages import DAMAGES, DAY, RECORD, RUN, WHOLE, line_of
 from doubles.runtime_project import PYTHON
-from runtime.test_damage import DAY, RECORD, RUN, line_of
 
 from handoff_kit.aws.history import HistoryQuery, format_run, list_runs, runs_table, stored_history, stored_run
 from handoff_kit.aws.state import lock_holder
@@ -62,9 +61,9 @@ def damaged(stack: Stack, name: str, damage: str) -> None:
 
 
 def kit(stack: Stack) -> Target:
-    """The stack as the tasks see it; its session takes a while to make."""
-    cloud = stack.cloud
-    return Target("sample", "dev", cloud.stack, cloud.bucket, "--project sample", cloud.session())
+    """The stack as the tasks see it; its session take a while to make."""
+    moto_bucket = stack.moto_bucket
+    return Target("sample", "dev", moto_bucket.stack, moto_bucket.bucket, "--project sample", moto_bucket.session())
 
 
 def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,34 +73,36 @@ def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: 
     for damage in DAMAGES:
         whole(stack)
         damaged(stack, ".lock", damage)
-        stack.cloud.said.clear()
+        stack.moto_bucket.said.clear()
         found[damage] = taken_over(stack, seen, monkeypatch)
     assert found == {damage: (damage not in WHOLE, True, "new", []) for damage in DAMAGES}
 
 
 def taken_over(stack: Stack, kit_stack: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
     """Whether it was noted, whether another may have it only when it is old, whose it is then, and who is still dead."""
-    cloud, session = stack.cloud, kit_stack.session
+    moto_bucket, session = stack.moto_bucket, kit_stack.session
     lock_holder(kit_stack)
     says_length = b"lease_seconds" in (stack.get(".lock") or b"")
     monkeypatch.setattr(lease, "LEASE", 90.0)
-    held = says_length or isinstance(lease.acquire(session, cloud.bucket, cloud.stack, "new"), lease.HeldLease)
+    held = says_length or isinstance(
+        lease.acquire(session, moto_bucket.bucket, moto_bucket.stack, "new"), lease.HeldLease
+    )
     monkeypatch.setattr(lease, "LEASE", -60.0)
-    taken = lease.acquire(session, cloud.bucket, cloud.stack, "new")
+    taken = lease.acquire(session, moto_bucket.bucket, moto_bucket.stack, "new")
     assert isinstance(taken, lease.Lease)
-    seen = lease.read_lease(session, cloud.bucket, cloud.stack)
+    seen = lease.read_lease(session, moto_bucket.bucket, moto_bucket.stack)
     assert seen is not None
     assert seen.damage == ""
-    history.record_killed_runs(session, cloud.bucket, cloud.stack, taken.claim["dead"])
+    history.record_killed_runs(session, moto_bucket.bucket, moto_bucket.stack, taken.claim["dead"])
     lease.release(session, taken, recorded_dead=True)
-    noted = any(".lock: damaged (" in line for line in cloud.said)
+    noted = any(".lock: damaged (" in line for line in moto_bucket.said)
     return noted, held, seen.claim["run_id"], stack.lock["dead"]
 
 
 def test_a_lock_that_says_it_lasts_for_ever_does_not(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.put(".lock", json.dumps({**LOCK, "lease_seconds": 1e12}).encode())
     monkeypatch.setattr(lease, "LEASE", -60.0)
-    taken = lease.acquire(stack.cloud.session(), stack.cloud.bucket, stack.cloud.stack, "new")
+    taken = lease.acquire(stack.moto_bucket.session(), stack.moto_bucket.bucket, stack.moto_bucket.stack, "new")
     assert isinstance(taken, lease.Lease)
 
 
@@ -111,14 +112,18 @@ def test_a_killed_run_whose_record_or_index_is_damaged_is_told(stack: Stack) -> 
         whole(stack)
         damaged(stack, STORED, damage)
         damaged(stack, INDEX, damage)
-        stack.cloud.said.clear()
+        stack.moto_bucket.said.clear()
         told_of(stack, seen, damage)
 
 
 def told_of(stack: Stack, kit_stack: Target, damage: str) -> None:
-    cloud, session = stack.cloud, kit_stack.session
-    history.record_killed_runs(session, cloud.bucket, cloud.stack, [line_of("dead", 1), ENTRY])
-    noted = [line for line in cloud.said if line.startswith(f"note: s3://{cloud.bucket}/{cloud.stack}/{STORED}: ")]
+    moto_bucket, session = stack.moto_bucket, kit_stack.session
+    history.record_killed_runs(session, moto_bucket.bucket, moto_bucket.stack, [line_of("dead", 1), ENTRY])
+    noted = [
+        line
+        for line in moto_bucket.said
+        if line.startswith(f"note: s3://{moto_bucket.bucket}/{moto_bucket.stack}/{STORED}: ")
+    ]
     assert len(noted) == (damage not in WHOLE), damage
     lines = list_runs(stored_history(kit_stack, print), HistoryQuery())
     outcomes = {line["run_id"]: line["outcome"] for line in lines}
@@ -155,7 +160,7 @@ def test_a_run_after_all_was_damaged(stack: Stack, damage: str) -> None:
     ],
 )
 def test_damaged_params_are_named(stack: Stack, text: str) -> None:
-    name = s3_keys.parameter(stack.cloud.stack)
-    stack.cloud.boto("ssm").put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
+    name = s3_keys.parameter(stack.moto_bucket.stack)
+    stack.moto_bucket.boto("ssm").put_parameter(Name=name, Value=text, Type="SecureString", Overwrite=True)
     done = stack.run()
     assert (done.exit, "Traceback" in done.stderr, done.stderr.startswith("error: ")) == (78, False, True), done.stderr

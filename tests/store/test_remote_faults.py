@@ -42,7 +42,7 @@ def test_every_nth_call_fails(stack: Stack, proxy: Proxy, kind: str, fields: dic
     done = stack.run(*RUN_1, env={"AWS_ENDPOINT_URL": proxy.url})
     assert (done.exit, stack.state, stack.get(".artifacts/counter")) == (0, b"2\n", b"2\n"), done.stderr
     assert (stack.record("run-1"), stack.lock["released"]) == (done.record, True)
-    assert stack.told("outcome", "state_replaced") == [("succeeded", True)] * 2
+    assert stack.history_fields("outcome", "state_replaced") == [("succeeded", True)] * 2
     assert fault.done > 0
 
 
@@ -67,7 +67,7 @@ def test_what_can_no_longer_be_stored(stack: Stack, proxy: Proxy, path: str, key
     proxy.fault(
         "answer",
         method="PUT",
-        path=path if path != ".artifacts/state" else f"{stack.cloud.stack}/{path}",
+        path=path if path != ".artifacts/state" else f"{stack.moto_bucket.stack}/{path}",
         status=int(status),
         code=code,
     )
@@ -76,7 +76,7 @@ def test_what_can_no_longer_be_stored(stack: Stack, proxy: Proxy, path: str, key
     assert (done.exit, stack.state) == (69, b"old\n"), done.stderr
     facts = [done.record[name] for name in ("outcome", "exit")] + [done.record["state"]["replaced"]]
     assert facts == ["failed", 69, False]
-    place = f"{stack.cloud.bucket}/{stack.cloud.stack}/{key}"
+    place = f"{stack.moto_bucket.bucket}/{stack.moto_bucket.stack}/{key}"
     expected = f"the permission s3:PutObject on arn:aws:s3:::{place}" if status == "403" else f"s3://{place}"
     assert (expected in done.record["reason"], expected in done.stderr) == (True, True), done.record["reason"]
     local = "".join(each.read_text() for each in running.project.path(".artifacts/history").iterdir())
@@ -84,7 +84,7 @@ def test_what_can_no_longer_be_stored(stack: Stack, proxy: Proxy, path: str, key
     kept = json.loads(running.project.path(".artifacts/runs/run-1/run.json").read_text())
     assert (kept["exit"], "Traceback" in done.stderr) == (69, False)
     if path in (".artifacts/kept", "runs/run-1/artifacts/", ".artifacts/state"):
-        assert (stack.record("run-1"), stack.told("outcome", "exit")) == (done.record, [("failed", 69)])
+        assert (stack.record("run-1"), stack.history_fields("outcome", "exit")) == (done.record, [("failed", 69)])
 
 
 def test_keys_that_are_not_there_are_refused_to_who_may_not_list_the_bucket(stack: Stack, proxy: Proxy) -> None:
@@ -92,7 +92,7 @@ def test_keys_that_are_not_there_are_refused_to_who_may_not_list_the_bucket(stac
     fault = proxy.fault("hide")
     runs = [stack.run(env={"AWS_ENDPOINT_URL": proxy.url}) for _ in range(2)]
     assert ([run.exit for run in runs], stack.state) == ([0, 0], b"2\n"), runs[0].stderr
-    assert stack.told("outcome", "state_replaced") == [("succeeded", True)] * 2
+    assert stack.history_fields("outcome", "state_replaced") == [("succeeded", True)] * 2
     assert fault.hidden >= 2  # the lease and the day's history
 
 
@@ -114,7 +114,7 @@ def test_one_artifact_that_may_not_be_read(stack: Stack, proxy: Proxy) -> None:
     stack.put(".artifacts/state", b"old\n")
     proxy.fault("answer", method="GET", path=".artifacts/a7", status=403, code="AccessDenied")
     done = stack.push("touch ran; echo new").run(*RUN_1, env={"AWS_ENDPOINT_URL": proxy.url})
-    place = f"{stack.cloud.bucket}/{stack.cloud.stack}/.artifacts/a7"
+    place = f"{stack.moto_bucket.bucket}/{stack.moto_bucket.stack}/.artifacts/a7"
     assert (done.exit, f"the permission s3:GetObject on arn:aws:s3:::{place} expected" in done.stderr) == (69, True)
     assert (stack.record("run-1")["outcome"], stack.lock["released"], stack.state) == ("failed", True, b"old\n")
     assert (stack.get(".artifacts/a7"), stack.made[-1].path("ran").exists()) == (b"x", False)
@@ -127,7 +127,7 @@ def test_what_is_missing(stack: Stack, operation: str) -> None:
     done = stack.run(env={"S3_BUCKET_NAME": "no-such-bucket-of-ours"} if operation == "bucket" else {})
     expected = {
         "bucket": "error: bucket no-such-bucket-of-ours: no such bucket found",
-        "parameter": f"error: parameter {stack.cloud.stack}__params: no such parameter found in region eu-central-1",
+        "parameter": f"error: parameter {stack.moto_bucket.stack}__params: no such parameter found in region eu-central-1",
     }
     assert (done.exit, done.stderr.splitlines()[0]) == (69, expected[operation])
 
@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_while_fetching(stack: Stack, small_disk: Path) -> N
     assert (done.exit, "No space left on device" in done.stderr, "make room" in done.stderr) == (69, True, True)
     assert (stack.state, stack.lock["released"], (small_disk / "ran").exists()) == (b"old\n", True, False)
     assert stack.record("run-1")["outcome"] == "failed", done.stderr
-    assert stack.told("outcome", "exit") == [("failed", 69)]
+    assert stack.history_fields("outcome", "exit") == [("failed", 69)]
 
 
 def test_a_store_that_is_away_while_a_run_goes_on_is_no_matter(stack: Stack, proxy: Proxy) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from doubles.fault_proxy import Proxy
-from doubles.process_tree import Nursery
+from doubles.process_tree import ProcessTree
 from doubles.runtime_project import environment
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Chain:
     """Runs of one stack, one after another, each in a workspace of its own; what each begins with is `at`."""
 
     stack: Stack
-    nursery: Nursery
+    process_tree: ProcessTree
     directory: Path
     at: int = 0
     number: int = 0
@@ -59,13 +59,13 @@ class Chain:
     ) -> None:
         """One run, killed when `until` (told its pid) returns, if it has not ended by then; a look at what there is."""
         where = self.workspace()
-        endpoint = endpoint or self.stack.cloud.endpoint
+        endpoint = endpoint or self.stack.moto_bucket.endpoint
         env = {**environment(), **self.stack.environ, "AWS_ENDPOINT_URL": endpoint}
-        pid = self.nursery.start(where, env, lease=-60, look=0.02, apart=0.02)
+        pid = self.process_tree.start(where, env, lease=-60, look=0.02, apart=0.02)
         if until:
             until(pid)
             os.kill(pid, signal.SIGKILL)
-        code = self.nursery.wait()
+        code = self.process_tree.wait()
         time.sleep(settle)
         self.end(code, where, step)
 
@@ -93,8 +93,10 @@ def chains(stack: Stack, shell: str, state: str) -> list[Stack]:
     """So many stacks, beside one another."""
     made = []
     for number in range(AT_ONCE):
-        cloud = replace(stack.cloud, stack=f"{stack.cloud.stack}-{number}", said=[], made=stack.cloud.made)
-        one = replace(stack, cloud=cloud)
+        moto_bucket = replace(
+            stack.moto_bucket, stack=f"{stack.moto_bucket.stack}-{number}", said=[], made=stack.moto_bucket.made
+        )
+        one = replace(stack, moto_bucket=moto_bucket)
         one.push(shell, state=state)
         made.append(one)
     return made
@@ -114,20 +116,20 @@ def timed(chain: Chain, step: int) -> float:
 
 def killed_at_random(stack: Stack, directory: Path, trials: int, step: int) -> int:
     """So many runs killed at moments by chance; every twentieth is left alone and must work. How many were killed."""
-    with Nursery.opened() as nursery:
-        chain = Chain(stack, nursery, directory)
+    with ProcessTree.opened() as process_tree:
+        chain = Chain(stack, process_tree, directory)
         chain.run(step=step)
-        by_chance = random.Random(stack.cloud.stack)
+        by_chance = random.Random(stack.moto_bucket.stack)
         usual = min(timed(chain, step) for _ in range(2))
         while chain.killed < trials:
             chain.run(partial(slept, by_chance.uniform(0, usual)), step)
             if chain.number % 20 == 0:
                 usual = min(usual, timed(chain, step))
         chain.run(step=step)
-    told = {path.split("/")[0] for path in stack.below("runs/") if path.endswith("/run.json")}
+    result = {path.split("/")[0] for path in stack.below("runs/") if path.endswith("/run.json")}
     lines = {line["run_id"]: line["outcome"] for line in stack.history()}
-    assert {run: outcome for run, outcome in lines.items() if run not in told and outcome != "killed"} == {}
-    assert {run: stack.record(run)["outcome"] for run in told} == {run: lines.get(run) for run in told}
+    assert {run: outcome for run, outcome in lines.items() if run not in result and outcome != "killed"} == {}
+    assert {run: stack.record(run)["outcome"] for run in result} == {run: lines.get(run) for run in result}
     return chain.killed
 
 
@@ -167,12 +169,12 @@ def running(pid: int) -> bool:
 def test_a_run_killed_while_any_one_call_is_under_way(stack: Stack, tmp_path: Path, trials: float) -> None:
     """The call arrives all the same, later: one after another (or every so many), from the first of a run to its last."""
     stack.push(COUNT)
-    with Nursery.opened() as nursery:
-        chain = Chain(stack, nursery, tmp_path / "runs")
+    with ProcessTree.opened() as process_tree:
+        chain = Chain(stack, process_tree, tmp_path / "runs")
         chain.run()
         for number in itertools.count(1, max(1, round(1 / trials))):
             before = chain.killed
-            with Proxy.to(stack.cloud.endpoint) as proxy:
+            with Proxy.to(stack.moto_bucket.endpoint) as proxy:
                 killed = threading.Event()
                 call = proxy.fault("pass", every=number, times=1, then=killed.wait)
                 chain.run(partial(kill_at, call, killed), endpoint=proxy.url, settle=0.1)

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.process_tree import Nursery
+from doubles.process_tree import ProcessTree
 from doubles.runtime_project import environment, until
 
 if TYPE_CHECKING:
@@ -42,19 +42,19 @@ def end(stack: Stack, running: Running) -> None:
 def test_the_second_fails(stack: Stack) -> None:
     running = first(stack)
     done = stack.run()
-    told = f"error: {stack.cloud.stack}: another run of this project is under way: run run-1 holds it ("
-    assert (done.exit, done.stderr.startswith(told), done.record) == (75, True, None)
+    message = f"error: {stack.moto_bucket.stack}: another run of this project is under way: run run-1 holds it ("
+    assert (done.exit, done.stderr.startswith(message), done.record) == (75, True, None)
     end(stack, running)
-    assert stack.told("run_id", "outcome") == [("run-1", "succeeded")]
+    assert stack.history_fields("run_id", "outcome") == [("run-1", "succeeded")]
 
 
 def test_the_second_is_skipped(stack: Stack) -> None:
     running = first(stack, "skip")
     done = stack.run()
     assert (done.exit, done.record) == (0, None)
-    assert done.messages[0].startswith(f"handoff: skipped: {stack.cloud.stack}: another run of this project")
+    assert done.messages[0].startswith(f"handoff: skipped: {stack.moto_bucket.stack}: another run of this project")
     end(stack, running)
-    assert stack.told("outcome", "exit") == [("skipped", 0), ("succeeded", 0)]
+    assert stack.history_fields("outcome", "exit") == [("skipped", 0), ("succeeded", 0)]
 
 
 def test_the_second_waits(stack: Stack) -> None:
@@ -65,7 +65,7 @@ def test_the_second_waits(stack: Stack) -> None:
     running.project.write("go", "")
     assert running.finish().exit == 0  # whether its lock is released no look can tell: the other one may have it by now
     waiting.project.write("go", "")
-    assert (waiting.finish().exit, stack.told("outcome")) == (0, [("succeeded",), ("succeeded",)])
+    assert (waiting.finish().exit, stack.history_fields("outcome")) == (0, [("succeeded",), ("succeeded",)])
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["TERM", "INT"])
@@ -78,7 +78,7 @@ def test_who_waits_can_be_told_to_stop(stack: Stack, number: int, code: int) -> 
     done = waiting.finish()
     assert (done.exit, done.seconds < 5, stack.lock["run_id"]) == (code, True, "run-1")
     end(stack, running)
-    assert stack.told("run_id", "outcome") == [("run-2", "stopped"), ("run-1", "succeeded")]
+    assert stack.history_fields("run_id", "outcome") == [("run-2", "stopped"), ("run-1", "succeeded")]
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["one waits for the other's end", "one does not"])
@@ -87,23 +87,23 @@ def test_of_fifty_races_each_has_one_winner(stack: Stack, tmp_path: Path, trials
     stack.push(f"until [ -e ../ended ]; do sleep 0.01; done; {COUNT}" if waits else COUNT, overlap="fail")
     env = {**environment(), **stack.environ}
     expected = 0
-    with Nursery.opened() as one, Nursery.opened() as two:
+    with ProcessTree.opened() as one, ProcessTree.opened() as two:
         for trial in range(max(5, round(trials * 25))):
             ended = raced(one, two, tmp_path / str(trial), env)
             expected += ended.count(0)
             assert sorted(ended) in ([[0, 75]] if waits else [[0, 75], [0, 0]])
             assert stack.state == f"{expected}\n".encode()
-    assert len(stack.told("outcome")) == expected
+    assert len(stack.history_fields("outcome")) == expected
 
 
-def raced(one: Nursery, two: Nursery, directory: Path, env: dict[str, str]) -> list[int]:
+def raced(one: ProcessTree, two: ProcessTree, directory: Path, env: dict[str, str]) -> list[int]:
     codes: list[int] = []
 
-    def run(nursery: Nursery, name: str) -> None:
+    def run(process_tree: ProcessTree, name: str) -> None:
         where = directory / name
         where.mkdir(parents=True)
-        nursery.start(where, env)
-        codes.append(nursery.wait())
+        process_tree.start(where, env)
+        codes.append(process_tree.wait())
         (directory / "ended").touch()
 
     threads = [threading.Thread(target=run, args=each) for each in ((one, "a"), (two, "b"))]
@@ -127,7 +127,7 @@ def test_a_state_another_has_changed_is_not_overwritten(stack: Stack, before: by
     assert record == done.record
     assert (record["outcome"], record["exit"], record["state"]["replaced"]) == ("failed", 69, False)
     assert "another run stored a newer state since this one began" in record["reason"]
-    assert stack.told("outcome", "exit", "state_replaced") == [("failed", 69, False)]
+    assert stack.history_fields("outcome", "exit", "state_replaced") == [("failed", 69, False)]
     assert stack.get("runs/run-1/artifacts/state") == b"done\n"
     index = "".join(path.read_text() for path in running.project.path(".artifacts/history").iterdir())
     assert json.loads(index.splitlines()[-1])["exit"] == 69
@@ -158,7 +158,7 @@ def test_a_lease_lost_while_fetching_is_no_stop(stack: Stack, proxy: Proxy) -> N
     done = running.finish()
     assert (done.exit, running.project.path("ran").exists()) == (69, False)
     assert stack.record("run-1")["reason"].endswith("the lease of this run is lost: run run-2 has it")
-    assert stack.told("outcome") == [("failed",)]
+    assert stack.history_fields("outcome") == [("failed",)]
 
 
 def test_a_run_that_slept_too_long_stores_no_state(stack: Stack) -> None:
@@ -181,4 +181,4 @@ def test_a_singer_state_meets_a_newer_one(stack: Stack) -> None:
     stack.put(".artifacts/state", b'{"at": 9}\n')
     running.project.write("go", "")
     assert (running.finish().exit, stack.state) == (69, b'{"at": 9}\n')
-    assert stack.told("outcome", "state_replaced") == [("failed", False)]
+    assert stack.history_fields("outcome", "state_replaced") == [("failed", False)]

@@ -52,7 +52,9 @@ def test_the_second_run_begins_with_what_the_first_left(stack: Stack) -> None:
 def test_what_is_stored_of_a_run(stack: Stack) -> None:
     stack.push("seq 3", "wc -l")
     done = stack.run("-d", '{"run_id": "run-1"}', env={"TRIGGER": "schedule", "IMAGE_DIGEST": "sha256:abc"})
-    stored = stack.cloud.boto("ssm").get_parameter(Name=s3_keys.parameter(stack.cloud.stack), WithDecryption=True)
+    stored = stack.moto_bucket.boto("ssm").get_parameter(
+        Name=s3_keys.parameter(stack.moto_bucket.stack), WithDecryption=True
+    )
     sha256 = hashlib.sha256(stored["Parameter"]["Value"].encode()).hexdigest()
     record = stack.record("run-1")
     assert record == done.record
@@ -60,7 +62,7 @@ def test_what_is_stored_of_a_run(stack: Stack) -> None:
     assert facts == ["succeeded", 0, "schedule", "1", sha256, "sha256:abc"]
     assert record["state"]["replaced"] is True
     names = ("run_id", "outcome", "exit", "rows", "state_replaced", "params_version", "trigger")
-    assert stack.told(*names) == [("run-1", "succeeded", 0, 3, True, "1", "schedule")]
+    assert stack.history_fields(*names) == [("run-1", "succeeded", 0, 3, True, "1", "schedule")]
     day = record["started_at"][:10]
     run = [
         f"runs/run-1/{name}"
@@ -94,7 +96,7 @@ def test_a_failed_run_keeps_the_state_and_is_recorded(stack: Stack) -> None:
     stack.push("echo 8; exit 3")
     done = stack.run("-d", '{"run_id": "run-1"}')
     assert (done.exit, stack.state, stack.record("run-1")["outcome"]) == (3, b"7\n", "failed")
-    assert stack.told("outcome", "exit", "state_replaced", "culprit") == [("failed", 3, False, "echo")]
+    assert stack.history_fields("outcome", "exit", "state_replaced", "culprit") == [("failed", 3, False, "echo")]
     assert stack.lock["released"] is True
 
 
@@ -105,7 +107,7 @@ def test_an_empty_state_never_replaces_a_full_one(stack: Stack, mode: str, shell
     stack.put(".artifacts/state", b'{"at": 7}\n')
     assert stack.push(shell, state=mode).run().exit == 0
     assert stack.state == b'{"at": 7}\n'
-    assert stack.told("outcome", "state_replaced") == [("succeeded", False)]
+    assert stack.history_fields("outcome", "state_replaced") == [("succeeded", False)]
 
 
 def test_an_output_that_says_nothing_does_not_replace_a_state(stack: Stack) -> None:
@@ -113,12 +115,12 @@ def test_an_output_that_says_nothing_does_not_replace_a_state(stack: Stack) -> N
     done = stack.push("echo '{}'", state="all").run("-d", '{"run_id": "run-1"}')
     assert (done.exit, stack.state) == (69, b'{"at": 7}\n')
     assert "an empty state found, which may not replace one of 10 bytes" in stack.record("run-1")["reason"]
-    assert stack.told("outcome", "exit", "state_replaced") == [("failed", 69, False)]
+    assert stack.history_fields("outcome", "exit", "state_replaced") == [("failed", 69, False)]
 
 
 def test_a_first_singer_run_without_a_state_leaves_none(stack: Stack) -> None:
     assert stack.push(["cat", ".artifacts/state"], state="singer").run().exit == 0
-    assert (stack.state, stack.told("state_replaced")) == (None, [(False,)])
+    assert (stack.state, stack.history_fields("state_replaced")) == (None, [(False,)])
 
 
 @pytest.mark.parametrize("stored", [b'{"at": 7}\n', None], ids=["one stored", "none stored"])
@@ -132,7 +134,7 @@ def test_a_run_without_state_neither_reads_nor_stores_one(stack: Stack, stored: 
     done = stack.run("-d", '{"run_id": "run-1"}', *words, env=env)
     assert (done.exit, done.said("sh"), stack.state) == (0, ["{}"], stored)
     assert stack.record("run-1")["state"] == {"mode": "none", "before": None, "after": None, "replaced": False}
-    assert stack.told("outcome", "state_replaced") == [("succeeded", False)]
+    assert stack.history_fields("outcome", "state_replaced") == [("succeeded", False)]
     runs = [path for path in stack.below() if "state" in path]
     assert (runs, stack.get(".artifacts/made")) == ([".artifacts/state"] if stored else [], b"x\n")
     assert stack.run().said("sh") == [stored.decode().strip() if stored else "{}"]
@@ -149,14 +151,14 @@ def test_show_commands_and_functions(stack: Stack) -> None:
     stack.put(".artifacts/state", b"7\n")
     done = stack.run("look", "-d", '{"x": 5}', project=project)
     assert (done.exit, project.output(), stack.state) == (0, b"sample 5 a file\n", b"7\n")
-    assert stack.told("command", "outcome", "state_replaced") == [("look", "succeeded", False)]
+    assert stack.history_fields("command", "outcome", "state_replaced") == [("look", "succeeded", False)]
     assert stack.run("nothing").exit == 64
     assert stack.lock["released"] is True
 
 
 def test_secrets_are_in_the_parameter_alone(stack: Stack) -> None:
     secrets = ["hunter2-secret", "s3cr3t value", "from-the-store-9"]
-    client = stack.cloud.boto("ssm")
+    client = stack.moto_bucket.boto("ssm")
     client.put_parameter(Name="/team/token", Value=secrets[2], Type="SecureString", Overwrite=True)
     files = {"api.json": json.dumps({"token": secrets[0], "ref": "ssm:/team/token"}), "plain": secrets[1]}
     stack.push(
@@ -169,7 +171,7 @@ def test_secrets_are_in_the_parameter_alone(stack: Stack) -> None:
 
 
 def test_references_are_resolved_where_the_store_is_not_in_aws_too(stack: Stack) -> None:
-    client = stack.cloud.boto("ssm")
+    client = stack.moto_bucket.boto("ssm")
     client.put_parameter(Name="/team/token", Value="from-the-store-9", Type="SecureString", Overwrite=True)
     project = stack.container()
     project.params("cat .env/config/api.json", files={"api.json": '{"token": "ssm:/team/token", "url": "https://x"}'})
@@ -206,8 +208,8 @@ def test_a_stop_while_the_params_load(stack: Stack, proxy: Proxy, number: int, c
     running = stack.start(env={"AWS_ENDPOINT_URL": proxy.url, "STOP_TIMEOUT": "4"})
     until(lambda: proxy.calls or running.process.poll() is not None)
     running.send(number)
-    told = time.monotonic()
-    assert (running.finish().exit, time.monotonic() - told < 2, stack.below()) == (code, True, [])
+    sent_at = time.monotonic()
+    assert (running.finish().exit, time.monotonic() - sent_at < 2, stack.below()) == (code, True, [])
 
 
 @pytest.mark.parametrize("path", [".env/files/f", ".artifacts/state", "list-type=2"])
@@ -219,13 +221,16 @@ def test_a_stop_while_fetching(stack: Stack, proxy: Proxy, path: str) -> None:
     running = stack.start("-d", '{"run_id": "run-1"}', env={"AWS_ENDPOINT_URL": proxy.url, "STOP_TIMEOUT": "4"})
     until(lambda: wait.done or running.process.poll() is not None)
     running.send(signal.SIGTERM)
-    told = time.monotonic()
+    sent_at = time.monotonic()
     done = running.finish()
     assert done.exit == 143, done.stderr
-    assert (done.exit, time.monotonic() - told < 4, running.project.path("ran").exists()) == (143, True, False)
+    assert (done.exit, time.monotonic() - sent_at < 4, running.project.path("ran").exists()) == (143, True, False)
     record = stack.record("run-1")
     assert (record["outcome"], record["reason"], stack.lock["released"]) == ("stopped", "stopped by SIGTERM", True)
-    assert (stack.told("outcome", "exit", "state_replaced"), stack.state) == ([("stopped", 143, False)], b"7\n")
+    assert (stack.history_fields("outcome", "exit", "state_replaced"), stack.state) == (
+        [("stopped", 143, False)],
+        b"7\n",
+    )
 
 
 def test_a_stop_in_the_middle(stack: Stack) -> None:
@@ -234,10 +239,10 @@ def test_a_stop_in_the_middle(stack: Stack) -> None:
     running = stack.start("-d", '{"run_id": "run-1"}', env={"STOP_TIMEOUT": "4"})
     running.wait_for("running")
     running.send(signal.SIGTERM)
-    told = time.monotonic()
-    assert (running.finish().exit, time.monotonic() - told < 4, running.left()) == (143, True, [])
+    sent_at = time.monotonic()
+    assert (running.finish().exit, time.monotonic() - sent_at < 4, running.left()) == (143, True, [])
     assert (stack.record("run-1")["outcome"], stack.lock["released"], stack.state) == ("stopped", True, b"7\n")
-    assert (stack.told("outcome"), stack.get(".artifacts/part")) == ([("stopped",)], b"part\n")
+    assert (stack.history_fields("outcome"), stack.get(".artifacts/part")) == ([("stopped",)], b"part\n")
 
 
 def test_a_stop_of_stages_that_do_not_listen_leaves_time_to_store(stack: Stack) -> None:
@@ -248,8 +253,8 @@ def test_a_stop_of_stages_that_do_not_listen_leaves_time_to_store(stack: Stack) 
     running = stack.push(stubborn).start("-d", '{"run_id": "run-1"}', env={"STOP_TIMEOUT": "4"})
     running.wait_for("running")
     running.send(signal.SIGTERM)
-    told = time.monotonic()
-    assert (running.finish().exit, time.monotonic() - told < 4) == (143, True)
+    sent_at = time.monotonic()
+    assert (running.finish().exit, time.monotonic() - sent_at < 4) == (143, True)
     assert (stack.record("run-1")["outcome"], stack.lock["released"]) == ("stopped", True)
 
 
@@ -263,8 +268,8 @@ def test_a_stop_while_storing_changes_nothing_any_more(stack: Stack, proxy: Prox
     running = stack.start("-d", '{"run_id": "run-1"}', env={"AWS_ENDPOINT_URL": proxy.url, "STOP_TIMEOUT": "4"})
     until(lambda: wait.done or running.process.poll() is not None)
     running.send(signal.SIGTERM)
-    told = time.monotonic()
-    assert (running.finish().exit, time.monotonic() - told < 4) == (0, True)
+    sent_at = time.monotonic()
+    assert (running.finish().exit, time.monotonic() - sent_at < 4) == (0, True)
     assert (stack.record("run-1")["outcome"], stack.lock["released"], stack.state) == ("succeeded", True, b"8\n")
 
 
@@ -289,12 +294,12 @@ def test_a_store_that_does_not_answer_does_not_outlast_the_grace_time(stack: Sta
     running.project.write("go", "")
     until(lambda: stages != "echo 8" or wait.seen or running.process.poll() is not None)
     running.send(signal.SIGTERM)
-    told = time.monotonic()
+    sent_at = time.monotonic()
     done = running.finish()
-    assert (done.exit, time.monotonic() - told < 8) == (69 if stages == "echo 8" else 143, True)
+    assert (done.exit, time.monotonic() - sent_at < 8) == (69 if stages == "echo 8" else 143, True)
     assert "the store did not take what the run left before the time to stop was over" in done.stderr
     assert done.record["state"]["replaced"] is False
-    assert (stack.state, stack.told("run_id"), stack.record("run-1")["outcome"]) == (None, [], "running")
+    assert (stack.state, stack.history_fields("run_id"), stack.record("run-1")["outcome"]) == (None, [], "running")
 
 
 # killed
@@ -306,11 +311,11 @@ def test_whoever_comes_after_a_killed_run_tells_that_it_was(stack: Stack) -> Non
     running.process.kill()
     running.process.wait()
     assert stack.push("echo 8").run("-d", '{"run_id": "run-2"}').exit == 0
-    told = stack.told("run_id", "outcome", "exit", "ended_at", "state_replaced", "trigger")
-    assert told[0] == ("run-1", "killed", None, None, False, "local")
-    assert (told[1][:3], stack.lock["dead"]) == (("run-2", "succeeded", 0), [])
+    result = stack.history_fields("run_id", "outcome", "exit", "ended_at", "state_replaced", "trigger")
+    assert result[0] == ("run-1", "killed", None, None, False, "local")
+    assert (result[1][:3], stack.lock["dead"]) == (("run-2", "succeeded", 0), [])
     assert stack.run("-d", '{"run_id": "run-3"}').exit == 0
-    assert [outcome for (outcome,) in stack.told("outcome")] == ["killed", "succeeded", "succeeded"]
+    assert [outcome for (outcome,) in stack.history_fields("outcome")] == ["killed", "succeeded", "succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -338,7 +343,7 @@ def test_a_run_killed_while_storing_says_it_replaced_the_state_only_if_it_did(
     before = stack.state
     assert stack.push("sh -c 'exit 3'").run("-d", '{"run_id": "run-2"}').exit == 3
     replaced = outcomes == "succeeded"
-    assert (before, stack.told("run_id", "outcome", "state_replaced")[0]) == (
+    assert (before, stack.history_fields("run_id", "outcome", "state_replaced")[0]) == (
         b"8\n" if replaced else b"7\n",
         ("run-1", outcomes, replaced),
     )

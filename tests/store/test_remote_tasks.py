@@ -11,21 +11,23 @@ import re
 import string
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from doubles import transcript
-from doubles.checkout import ROOT, Team, Told
-from doubles.fault_proxy import Proxy
-from doubles.moto_bucket import REGION, Cloud
+from doubles.checkout import ROOT, InvokeResult
+from doubles.moto_bucket import REGION
+from doubles.stub_project import ACCOUNT, PROJECT, SECRET
 from doubles.terminal import show
 
 from handoff_runtime import history, params
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from doubles.checkout import Checkout
+    from doubles.fault_proxy import Proxy
+    from doubles.moto_bucket import MotoBucket
+    from doubles.stub_project import MotoProject
 
 pytestmark = pytest.mark.takes(200)
 
@@ -44,149 +46,75 @@ TASKS = (
     *("artifacts.get", "artifacts.list", "artifacts.clear"),
     *("state.show", "state.history", "state.edit", "state.restore", "state.clear", "history", "history.show"),
 )
-SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere
-PROJECT = """
-    state: singer
-    vars: {base: EUR}
-    commands:
-      - command: echo
-        args: "{{ base }}"
-      - command: cat
-"""
-CONFIG = {".local/tap.json": json.dumps({"token": SECRET, "user": "ann"}), ".local/note.txt": "plain words\n"}
-FILES = {"files/a.csv": "1\n", "files/deep/ü b.csv": "22\n"}
 DRY = "nothing was done: --dry\n"
-ACCOUNT = "123456789012"
-
-
-@dataclass
-class Desk:
-    """A team's checkout with one project, and the cloud it stores to; what differs from run to run gets a name."""
-
-    team: Team
-    cloud: Cloud
-    name: str
-    env: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def directory(self) -> Path:
-        return self.team.root / "projects" / self.name
-
-    @property
-    def stack(self) -> str:
-        return f"handoff-dev-{self.name}"
-
-    def environ(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
-        kept = {name: value for name, value in self.cloud.environ.items() if name != "STACK_NAME"}
-        return {**kept, **self.env, **(env or {})}
-
-    def invoke(self, *words: str, **env: str) -> Told:
-        told = self.team.invoke(*words, "--project", self.name, env=self.environ(env))
-        return Told(told.exit, self.stable(told.stdout), self.stable(told.stderr))
-
-    def raw(self, *words: str, **env: str) -> Told:
-        return self.team.invoke(*words, "--project", self.name, env=self.environ(env))
-
-    def start(self, *words: str, **popen: Any) -> subprocess.Popen[bytes]:
-        return self.team.start(*words, "--project", self.name, env=self.environ(), **popen)
-
-    def stable(self, text: str) -> str:
-        text = text.replace(self.name, "shop").replace(self.cloud.bucket, "BUCKET")
-        text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
-        text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "VERSION", text)
-        return "\n".join(re.sub(r"(?<=\S) {2,}", "  ", line) for line in text.split("\n"))
-
-    def put(self, key: str, content: str) -> None:
-        self.cloud.put(f"{self.stack}/{key}", content.encode())
-
-    def stored(self) -> dict[str, Any]:
-        """Everything there is of the project in AWS, with its versions."""
-        listed = self.cloud.boto("s3").list_object_versions(Bucket=self.cloud.bucket)
-        both = [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]
-        objects = {(one["Key"], one["VersionId"]): one.get("ETag") for one in both}
-        ssm = self.cloud.boto("ssm")
-        found = ssm.get_parameters(Names=[f"{self.stack}__params"], WithDecryption=True)["Parameters"]
-        return {"objects": objects, "parameters": [(one["Version"], one["Value"]) for one in found]}
-
-    def keys(self) -> list[str]:
-        return [key.removeprefix(f"{self.stack}/") for key in sorted(self.cloud.keys())]
-
-
-@pytest.fixture
-def desk(team: Team, cloud: Cloud) -> Iterator[Desk]:
-    """A project of a name nobody has used: parameters are not the bucket's, and stay."""
-    name = "shop-" + "".join(random.choices(string.ascii_lowercase, k=8))
-    team.project(name, PROJECT, {**CONFIG, **FILES})
-    with Proxy.to(cloud.endpoint, ACCOUNT) as proxy:
-        yield Desk(team, cloud, name, {"AWS_ENDPOINT_URL": proxy.url})
 
 
 # what there is
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_help_of(team: Team, task: str) -> None:
+def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew; `--help` must not run the task."""
-    told = team.invoke(task, "--help")
+    result = checkout.invoke(task, "--help")
     if os.environ.get("UPDATE_GOLDENS"):
-        (GOLDEN / f"{task}.txt").write_text(told.stdout, encoding="utf-8")
-    assert told == Told(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
+        (GOLDEN / f"{task}.txt").write_text(result.stdout, encoding="utf-8")
+    assert result == InvokeResult(0, (GOLDEN / f"{task}.txt").read_text(encoding="utf-8"), "")
 
 
-def test_params_alone_is_params_make(desk: Desk) -> None:
-    alone = desk.raw("params")
-    assert alone == desk.raw("params.make")
-    assert json.loads(alone.stdout)["pipeline"]["project"] == desk.name
-    told = desk.invoke("params", "--output", "p.json")
-    assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop --params p.json"
+def test_params_alone_is_params_make(shop: MotoProject) -> None:
+    alone = shop.raw("params")
+    assert alone == shop.raw("params.make")
+    assert json.loads(alone.stdout)["pipeline"]["project"] == shop.name
+    result = shop.invoke("params", "--output", "p.json")
+    assert result.stderr.splitlines()[-1] == "next: invoke run-local --project shop --params p.json"
 
 
 # params
 
 
-def test_params_are_stored_once_and_told(desk: Desk) -> None:
-    first = desk.invoke("params.push")
-    stored = desk.stored()["parameters"]
+def test_params_are_stored_once_and_told(shop: MotoProject) -> None:
+    first = shop.invoke("params.push")
+    stored = shop.stored()["parameters"]
     assert re.sub(r"\d+ bytes", "N bytes", first.stderr) == (
         "store parameter handoff-dev-shop__params (N bytes, plain, standard tier)\n"
         "next: invoke files.push --project shop\n"
     )
     assert (first.exit, first.stdout, [version for version, _ in stored]) == (0, "", [1])
     again = "parameter handoff-dev-shop__params is up to date (version 1)\nnext: invoke files.push --project shop\n"
-    assert desk.invoke("params.push") == Told(0, "", again)
-    assert desk.stored()["parameters"] == stored
+    assert shop.invoke("params.push") == InvokeResult(0, "", again)
+    assert shop.stored()["parameters"] == stored
 
 
-def test_what_is_stored_is_the_document(desk: Desk) -> None:
-    desk.invoke("params.push")
-    told = desk.raw("params.dump", "--reveal")
-    assert told.stdout == desk.raw("params").stdout
-    assert "{{" not in desk.stored()["parameters"][0][1]
-    named = [{"Key": "Name", "Values": [f"{desk.stack}__params"]}]
-    found = desk.cloud.boto("ssm").describe_parameters(ParameterFilters=named)["Parameters"]
+def test_what_is_stored_is_the_document(shop: MotoProject) -> None:
+    shop.invoke("params.push")
+    result = shop.raw("params.dump", "--reveal")
+    assert result.stdout == shop.raw("params").stdout
+    assert "{{" not in shop.stored()["parameters"][0][1]
+    named = [{"Key": "Name", "Values": [f"{shop.stack}__params"]}]
+    found = shop.aws.boto("ssm").describe_parameters(ParameterFilters=named)["Parameters"]
     assert [(one["Type"], one["Tier"]) for one in found] == [("SecureString", "Standard")]
 
 
-def test_a_dump_hides_every_value_of_the_config(desk: Desk) -> None:
-    desk.invoke("params.push")
-    told = desk.invoke("params.dump")
-    assert json.loads(told.stdout)["files"] == [
+def test_a_dump_hides_every_value_of_the_config(shop: MotoProject) -> None:
+    shop.invoke("params.push")
+    result = shop.invoke("params.dump")
+    assert json.loads(result.stdout)["files"] == [
         {"name": "note.txt", "value": "***"},
         {"name": "tap.json", "value": '{"token": "***", "user": "***"}'},
     ]
-    assert told.stderr == "parameter handoff-dev-shop__params, version 1\nnext: invoke params.diff --project shop\n"
+    assert result.stderr == "parameter handoff-dev-shop__params, version 1\nnext: invoke params.diff --project shop\n"
 
 
-def test_a_difference_is_told_by_key(desk: Desk) -> None:
-    desk.invoke("params.push")
+def test_a_difference_is_told_by_key(shop: MotoProject) -> None:
+    shop.invoke("params.push")
     same = "no difference: version 1 of parameter handoff-dev-shop__params is up to date\n"
-    assert desk.invoke("params.diff") == Told(0, "", same)
+    assert shop.invoke("params.diff") == InvokeResult(0, "", same)
     changed = {"token": "another-secret", "user": "ann", "more": 1}
-    (desk.directory / ".local/tap.json").write_text(json.dumps(changed), encoding="utf-8")
-    (desk.directory / ".local/note.txt").unlink()
-    (desk.directory / "project.yml").write_text("vars: {base: JPY}\nstate: singer\ncommands: [{command: cat}]\n")
-    told = desk.invoke("params.diff")
-    assert told.stdout.splitlines() == [
+    (shop.directory / ".local/tap.json").write_text(json.dumps(changed), encoding="utf-8")
+    (shop.directory / ".local/note.txt").unlink()
+    (shop.directory / "project.yml").write_text("vars: {base: JPY}\nstate: singer\ncommands: [{command: cat}]\n")
+    result = shop.invoke("params.diff")
+    assert result.stdout.splitlines() == [
         f"+ .local/tap.json: more  {_short('1')}",
         f"~ .local/tap.json: token  {_short(SECRET)} -> {_short('another-secret')}",
         f"~ stages  {_short(json.dumps(['echo', 'cat']))} -> {_short(json.dumps(['cat']))}",
@@ -197,7 +125,7 @@ def test_a_difference_is_told_by_key(desk: Desk) -> None:
         f"~ vars.base  {_short('EUR')} -> {_short('JPY')}",
         "= .local/note.txt  stored only",
     ]
-    assert told.stderr == (
+    assert result.stderr == (
         "= stored in version 1 only; a push keeps it\n"
         "- stored in version 1, + local\n"
         "next: invoke params.push --project shop\n"
@@ -208,125 +136,125 @@ def _short(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:8]
 
 
-def test_earlier_params_are_listed_and_shown(desk: Desk) -> None:
-    desk.invoke("params.push")
-    (desk.directory / ".local/note.txt").write_text("others\n", encoding="utf-8")
-    desk.invoke("params.push")
-    told = desk.invoke("params.history")
-    assert told == Told(
+def test_earlier_params_are_listed_and_shown(shop: MotoProject) -> None:
+    shop.invoke("params.push")
+    (shop.directory / ".local/note.txt").write_text("others\n", encoding="utf-8")
+    shop.invoke("params.push")
+    result = shop.invoke("params.history")
+    assert result == InvokeResult(
         0,
         "VERSION  STORED  BY  TIER\n      2  TIME  N/A  standard\n      1  TIME  N/A  standard\n",
         "next: invoke params.dump --version N --project shop\n",
     )
-    first = desk.raw("params.dump", "--reveal", "--version", "1")
+    first = shop.raw("params.dump", "--reveal", "--version", "1")
     assert json.loads(first.stdout)["files"][0]["value"] == "plain words\n"
 
 
-def test_params_of_a_file(desk: Desk) -> None:
-    desk.invoke("params", "--output", "p.json")
-    (desk.directory / ".local/note.txt").unlink()
-    desk.invoke("params.push", "--params", "p.json")
-    assert json.loads(desk.raw("params.dump", "--reveal").stdout)["files"][0]["name"] == "note.txt"
+def test_params_of_a_file(shop: MotoProject) -> None:
+    shop.invoke("params", "--output", "p.json")
+    (shop.directory / ".local/note.txt").unlink()
+    shop.invoke("params.push", "--params", "p.json")
+    assert json.loads(shop.raw("params.dump", "--reveal").stdout)["files"][0]["name"] == "note.txt"
 
 
-def test_long_params_are_compressed(desk: Desk) -> None:
+def test_long_params_are_compressed(shop: MotoProject) -> None:
     rows = "".join(f"name-{number} = value\n" for number in range(1000))
-    (desk.directory / ".local/long.txt").write_text(rows, encoding="utf-8")
-    assert "compressed, standard tier" in desk.invoke("params.push").stderr
-    assert json.loads(desk.raw("params.dump", "--reveal").stdout)["files"][0]["value"] == rows
+    (shop.directory / ".local/long.txt").write_text(rows, encoding="utf-8")
+    assert "compressed, standard tier" in shop.invoke("params.push").stderr
+    assert json.loads(shop.raw("params.dump", "--reveal").stdout)["files"][0]["value"] == rows
 
 
-def test_damaged_params_are_replaced(desk: Desk) -> None:
-    _put_parameter(desk, f"{params.MARK}{params.FORMATS[0]}:AAAA")
-    damaged = desk.invoke("params.dump")
+def test_damaged_params_are_replaced(shop: MotoProject) -> None:
+    _put_parameter(shop, f"{params.MARK}{params.FORMATS[0]}:AAAA")
+    damaged = shop.invoke("params.dump")
     assert (damaged.exit, damaged.stderr.splitlines()[-1]) == (1, "hint: store them again: invoke params.push")
-    assert desk.invoke("params.push").exit == 0
-    assert desk.invoke("params.dump").exit == 0
+    assert shop.invoke("params.push").exit == 0
+    assert shop.invoke("params.dump").exit == 0
 
 
-def _put_parameter(desk: Desk, value: str) -> None:
-    name = f"{desk.stack}__params"
-    desk.cloud.boto("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+def _put_parameter(shop: MotoProject, value: str) -> None:
+    name = f"{shop.stack}__params"
+    shop.aws.boto("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 
 
 # files
 
 
-def test_files_are_uploaded_when_they_changed(desk: Desk) -> None:
+def test_files_are_uploaded_when_they_changed(shop: MotoProject) -> None:
     after = "next: invoke files.list --project shop\n"
     both = "upload a.csv (2 bytes)\nupload deep/ü b.csv (3 bytes)\n"
-    assert desk.invoke("files.push") == Told(0, "", both + after)
-    assert desk.keys() == [".env/files/a.csv", ".env/files/deep/ü b.csv"]
-    assert desk.invoke("files.push") == Told(0, "", "2 files up to date\n" + after)
-    (desk.directory / "files/a.csv").write_text("2\n", encoding="utf-8")
-    assert desk.invoke("files.push") == Told(0, "", "upload a.csv (2 bytes)\n" + after)
+    assert shop.invoke("files.push") == InvokeResult(0, "", both + after)
+    assert shop.keys() == [".env/files/a.csv", ".env/files/deep/ü b.csv"]
+    assert shop.invoke("files.push") == InvokeResult(0, "", "2 files up to date\n" + after)
+    (shop.directory / "files/a.csv").write_text("2\n", encoding="utf-8")
+    assert shop.invoke("files.push") == InvokeResult(0, "", "upload a.csv (2 bytes)\n" + after)
 
 
-def test_stored_files_that_are_gone_here_are_removed_when_asked(desk: Desk) -> None:
-    desk.invoke("files.push")
-    (desk.directory / "files/a.csv").unlink()
+def test_stored_files_that_are_gone_here_are_removed_when_asked(shop: MotoProject) -> None:
+    shop.invoke("files.push")
+    (shop.directory / "files/a.csv").unlink()
     kept = (
         "note: 1 stored file is not here any more: a.csv\n"
         "hint: to delete them: invoke files.push --prune --project shop\n"
         "1 file up to date\n"
     )
     after = "next: invoke files.list --project shop\n"
-    assert desk.invoke("files.push") == Told(0, "", kept + after)
+    assert shop.invoke("files.push") == InvokeResult(0, "", kept + after)
     removed = "delete s3://BUCKET/handoff-dev-shop/.env/files/a.csv\n"
-    assert desk.invoke("files.push", "--prune") == Told(0, "", removed + after)
-    assert desk.keys() == [".env/files/deep/ü b.csv"]
+    assert shop.invoke("files.push", "--prune") == InvokeResult(0, "", removed + after)
+    assert shop.keys() == [".env/files/deep/ü b.csv"]
 
 
-def test_files_are_listed(desk: Desk) -> None:
+def test_files_are_listed(shop: MotoProject) -> None:
     none = "no files of project shop in bucket BUCKET\nnext: invoke files.push --project shop\n"
-    assert desk.invoke("files.list") == Told(0, "", none)
-    desk.invoke("files.push")
-    told = desk.invoke("files.list")
-    assert told.stdout == "PATH  BYTES  STORED\na.csv  2  TIME\ndeep/ü b.csv  3  TIME\n"
+    assert shop.invoke("files.list") == InvokeResult(0, "", none)
+    shop.invoke("files.push")
+    result = shop.invoke("files.list")
+    assert result.stdout == "PATH  BYTES  STORED\na.csv  2  TIME\ndeep/ü b.csv  3  TIME\n"
 
 
 # artifacts
 
 
-def test_artifacts_are_listed_and_fetched(desk: Desk) -> None:
+def test_artifacts_are_listed_and_fetched(shop: MotoProject) -> None:
     for path in ("state", "deep/out.csv"):
-        desk.put(f".artifacts/{path}", f"of {path}\n")
-    listed = desk.invoke("artifacts.list")
+        shop.put(f".artifacts/{path}", f"of {path}\n")
+    listed = shop.invoke("artifacts.list")
     assert listed.stdout == "PATH  BYTES  STORED\ndeep/out.csv  16  TIME\nstate  9  TIME\n"
-    told = desk.invoke("artifacts.get")
+    result = shop.invoke("artifacts.get")
     where = "build/shop/artifacts/current"
-    assert told.stderr == (
+    assert result.stderr == (
         f"fetch deep/out.csv (16 bytes) into {where}\nfetch state (9 bytes) into {where}\nnext: ls {where}\n"
     )
-    target = desk.team.root / "build" / desk.name / "artifacts/current"
+    target = shop.checkout.root / "build" / shop.name / "artifacts/current"
     found = {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()}
     assert found == {"deep/out.csv": "of deep/out.csv\n", "state": "of state\n"}
 
 
-def test_artifacts_of_a_run_into_a_directory(desk: Desk) -> None:
-    desk.put("runs/R1/artifacts/out.csv", "x\n")
-    told = desk.invoke("artifacts.get", "--run", "R1", "--output", "here it is")
-    assert told.stderr == "fetch out.csv (2 bytes) into 'here it is'\nnext: ls 'here it is'\n"
-    assert (desk.team.root / "here it is/out.csv").read_text() == "x\n"
-    assert desk.invoke("artifacts.list", "--run", "R1").stdout == "PATH  BYTES  STORED\nout.csv  2  TIME\n"
+def test_artifacts_of_a_run_into_a_directory(shop: MotoProject) -> None:
+    shop.put("runs/R1/artifacts/out.csv", "x\n")
+    result = shop.invoke("artifacts.get", "--run", "R1", "--output", "here it is")
+    assert result.stderr == "fetch out.csv (2 bytes) into 'here it is'\nnext: ls 'here it is'\n"
+    assert (shop.checkout.root / "here it is/out.csv").read_text() == "x\n"
+    assert shop.invoke("artifacts.list", "--run", "R1").stdout == "PATH  BYTES  STORED\nout.csv  2  TIME\n"
 
 
-def test_cleared_artifacts_leave_state_and_runs(desk: Desk) -> None:
+def test_cleared_artifacts_leave_state_and_runs(shop: MotoProject) -> None:
     for key in (".artifacts/out.csv", ".artifacts/state", "runs/R1/artifacts/out.csv"):
-        desk.put(key, "x\n")
-    before = desk.stored()
-    asked = desk.invoke("artifacts.clear")
-    assert asked == Told(
+        shop.put(key, "x\n")
+    before = shop.stored()
+    asked = shop.invoke("artifacts.clear")
+    assert asked == InvokeResult(
         2,
         "",
         "error: artifacts.clear: delete 1 artifact of project shop (out.csv): needs --yes without a terminal\n"
         "hint: invoke artifacts.clear --project shop --yes\n",
     )
-    assert desk.stored() == before
-    told = desk.invoke("artifacts.clear", "--yes")
+    assert shop.stored() == before
+    result = shop.invoke("artifacts.clear", "--yes")
     removed = "delete s3://BUCKET/handoff-dev-shop/.artifacts/out.csv\n"
-    assert told == Told(0, "", f"{removed}next: invoke artifacts.list --project shop\n")
-    assert desk.keys() == [".artifacts/state", "runs/R1/artifacts/out.csv"]
+    assert result == InvokeResult(0, "", f"{removed}next: invoke artifacts.list --project shop\n")
+    assert shop.keys() == [".artifacts/state", "runs/R1/artifacts/out.csv"]
 
 
 @pytest.mark.parametrize(
@@ -337,128 +265,128 @@ def test_cleared_artifacts_leave_state_and_runs(desk: Desk) -> None:
         pytest.param(b"\n", 1, [".artifacts/state"], id="nothing"),
     ],
 )
-def test_a_person_is_asked(desk: Desk, answer: bytes, exit_code: int, left: list[str]) -> None:
-    desk.put(".artifacts/state", "{}\n")
+def test_a_person_is_asked(shop: MotoProject, answer: bytes, exit_code: int, left: list[str]) -> None:
+    shop.put(".artifacts/state", "{}\n")
     ours, theirs = pty.openpty()
     os.write(ours, answer)
-    with desk.start("state.clear", stdin=theirs, stderr=-1) as process:
+    with shop.start("state.clear", stdin=theirs, stderr=-1) as process:
         _, stderr = process.communicate(timeout=60)
     for end in (ours, theirs):
         os.close(end)
     question = "delete the state of project shop (3 bytes)? [y/N] "
-    assert (process.returncode, desk.stable(stderr.decode())[: len(question)]) == (exit_code, question)
-    assert desk.keys() == left
+    assert (process.returncode, shop.stable(stderr.decode())[: len(question)]) == (exit_code, question)
+    assert shop.keys() == left
 
 
 # state
 
 
-def test_the_state_is_shown_whole(desk: Desk) -> None:
-    desk.put(".artifacts/state", '{"a":  1}\n\n')
-    told = desk.raw("state.show")
-    assert (told.exit, told.stdout) == (0, '{"a":  1}\n\n')
-    assert desk.stable(told.stderr) == "version VERSION, stored TIME\nnext: invoke state.history --project shop\n"
+def test_the_state_is_shown_whole(shop: MotoProject) -> None:
+    shop.put(".artifacts/state", '{"a":  1}\n\n')
+    result = shop.raw("state.show")
+    assert (result.exit, result.stdout) == (0, '{"a":  1}\n\n')
+    assert shop.stable(result.stderr) == "version VERSION, stored TIME\nnext: invoke state.history --project shop\n"
 
 
-def test_an_earlier_state_comes_back(desk: Desk) -> None:
+def test_an_earlier_state_comes_back(shop: MotoProject) -> None:
     for number in (1, 2):
-        desk.put(".artifacts/state", json.dumps({"a": number}))
-    listed = desk.raw("state.history").stdout
+        shop.put(".artifacts/state", json.dumps({"a": number}))
+    listed = shop.raw("state.history").stdout
     rows = [line.split() for line in listed.splitlines()]
     assert [row[2:] for row in rows] == [["BYTES", "WHAT"], ["8", "current"], ["8", "earlier"]]
     earlier = rows[2][0]
-    assert desk.raw("state.show", "--version", earlier).stdout == '{"a": 1}'
-    told = desk.invoke("state.restore", "--version", earlier)
-    assert told == Told(
+    assert shop.raw("state.show", "--version", earlier).stdout == '{"a": 1}'
+    result = shop.invoke("state.restore", "--version", earlier)
+    assert result == InvokeResult(
         0,
         "",
         "store version VERSION of TIME as s3://BUCKET/handoff-dev-shop/.artifacts/state (8 bytes)\n"
         "next: invoke state.show --project shop\n",
     )
-    assert desk.raw("state.show").stdout == '{"a": 1}'
-    again = desk.invoke("state.restore", "--version", earlier)
+    assert shop.raw("state.show").stdout == '{"a": 1}'
+    again = shop.invoke("state.restore", "--version", earlier)
     assert again.stderr == "the state is already that of version VERSION\nnext: invoke state.show --project shop\n"
 
 
-def test_a_cleared_state_comes_back(desk: Desk) -> None:
-    desk.put(".artifacts/state", '{"a": 1}\n')
-    told = desk.raw("state.clear", "--yes")
-    assert desk.stable(told.stderr) == (
+def test_a_cleared_state_comes_back(shop: MotoProject) -> None:
+    shop.put(".artifacts/state", '{"a": 1}\n')
+    result = shop.raw("state.clear", "--yes")
+    assert shop.stable(result.stderr) == (
         "delete s3://BUCKET/handoff-dev-shop/.artifacts/state (9 bytes)\n"
         "next: invoke state.restore --version VERSION --project shop\n"
     )
-    none = desk.invoke("state.show")
-    assert none == Told(
+    none = shop.invoke("state.show")
+    assert none == InvokeResult(
         1,
         "",
         "error: s3://BUCKET/handoff-dev-shop/.artifacts/state: no state found\n"
         "hint: a run leaves one; earlier ones: invoke state.history --project shop\n",
     )
-    assert [line.split()[-1] for line in desk.raw("state.history").stdout.splitlines()] == [
+    assert [line.split()[-1] for line in shop.raw("state.history").stdout.splitlines()] == [
         "WHAT",
         "cleared",
         "earlier",
     ]
-    words = told.stderr.splitlines()[-1].split()
-    assert desk.raw("state.restore", "--version", words[words.index("--version") + 1]).exit == 0
-    assert desk.raw("state.show").stdout == '{"a": 1}\n'
+    words = result.stderr.splitlines()[-1].split()
+    assert shop.raw("state.restore", "--version", words[words.index("--version") + 1]).exit == 0
+    assert shop.raw("state.show").stdout == '{"a": 1}\n'
 
 
-def _editor(desk: Desk, program: str) -> str:
+def _editor(shop: MotoProject, program: str) -> str:
     """An editor that runs a program over the file; sys.argv[1] is its path."""
-    script = desk.team.root / "editor.py"
+    script = shop.checkout.root / "editor.py"
     script.write_text(f"import pathlib, sys\npath = pathlib.Path(sys.argv[1])\n{program}\n", encoding="utf-8")
     return f"{sys.executable} {script}"
 
 
-def test_a_state_is_edited(desk: Desk) -> None:
-    desk.put(".artifacts/state", '{"a": 1}\n')
-    told = desk.invoke("state.edit", EDITOR=_editor(desk, "path.write_text(path.read_text().replace('1', '2'))"))
-    assert told == Told(
+def test_a_state_is_edited(shop: MotoProject) -> None:
+    shop.put(".artifacts/state", '{"a": 1}\n')
+    result = shop.invoke("state.edit", EDITOR=_editor(shop, "path.write_text(path.read_text().replace('1', '2'))"))
+    assert result == InvokeResult(
         0,
         "",
         "store s3://BUCKET/handoff-dev-shop/.artifacts/state (9 bytes)\nnext: invoke state.show --project shop\n",
     )
-    assert desk.raw("state.show").stdout == '{"a": 2}\n'
-    unchanged = desk.invoke("state.edit", EDITOR=_editor(desk, ""))
+    assert shop.raw("state.show").stdout == '{"a": 2}\n'
+    unchanged = shop.invoke("state.edit", EDITOR=_editor(shop, ""))
     assert unchanged.stderr == "the state is unchanged\nnext: invoke state.show --project shop\n"
 
 
-def test_a_first_state_is_edited_in(desk: Desk) -> None:
-    desk.invoke("state.edit", EDITOR=_editor(desk, "assert path.read_text() == '{}\\n'; path.write_text('{\"a\": 1}')"))
-    assert desk.raw("state.show").stdout == '{"a": 1}'
+def test_a_first_state_is_edited_in(shop: MotoProject) -> None:
+    shop.invoke("state.edit", EDITOR=_editor(shop, "assert path.read_text() == '{}\\n'; path.write_text('{\"a\": 1}')"))
+    assert shop.raw("state.show").stdout == '{"a": 1}'
 
 
-def test_an_edited_state_that_is_none_is_kept_beside(desk: Desk) -> None:
-    desk.put(".artifacts/state", '{"a": 1}\n')
-    before = desk.stored()
-    told = desk.invoke("state.edit", EDITOR=_editor(desk, "path.write_text('{')"))
+def test_an_edited_state_that_is_none_is_kept_beside(shop: MotoProject) -> None:
+    shop.put(".artifacts/state", '{"a": 1}\n')
+    before = shop.stored()
+    result = shop.invoke("state.edit", EDITOR=_editor(shop, "path.write_text('{')"))
     own = "build/shop/state.edited"
-    assert told == Told(
+    assert result == InvokeResult(
         2,
         "",
         f"error: {own}: found no JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)),"
         " expected a JSON object (state: singer)\n"
         f"hint: correct it, then: invoke state.edit --project shop --file {own}\n",
     )
-    assert desk.stored() == before
-    draft = desk.team.root / "build" / desk.name / "state.edited"
+    assert shop.stored() == before
+    draft = shop.checkout.root / "build" / shop.name / "state.edited"
     assert (draft.read_text(), draft.stat().st_mode & 0o777) == ("{", 0o600)
     draft.write_text('{"a": 5}')
-    assert desk.invoke("state.edit", "--file", str(draft)).exit == 0
-    assert desk.raw("state.show").stdout == '{"a": 5}'
+    assert shop.invoke("state.edit", "--file", str(draft)).exit == 0
+    assert shop.raw("state.show").stdout == '{"a": 5}'
 
 
-def test_a_state_stored_meanwhile_is_not_overwritten(desk: Desk) -> None:
-    desk.put(".artifacts/state", '{"a": 1}\n')
+def test_a_state_stored_meanwhile_is_not_overwritten(shop: MotoProject) -> None:
+    shop.put(".artifacts/state", '{"a": 1}\n')
     program = f"""
 import boto3
 boto3.client("s3", region_name={REGION!r}).put_object(
-    Bucket={desk.cloud.bucket!r}, Key={desk.stack + "/.artifacts/state"!r}, Body=b'{{"of": "a run"}}',
+    Bucket={shop.aws.bucket!r}, Key={shop.stack + "/.artifacts/state"!r}, Body=b'{{"of": "a run"}}',
     ExpectedBucketOwner={ACCOUNT!r})
 path.write_text('{{"a": 2}}')"""
-    told = desk.invoke("state.edit", EDITOR=_editor(desk, program))
-    assert told == Told(
+    result = shop.invoke("state.edit", EDITOR=_editor(shop, program))
+    assert result == InvokeResult(
         1,
         "",
         "error: s3://BUCKET/handoff-dev-shop/.artifacts/state: changed since it was read, probably by a run;"
@@ -466,29 +394,29 @@ path.write_text('{{"a": 2}}')"""
         "hint: see what is there now: invoke state.show --project shop, then:"
         " invoke state.edit --project shop --file build/shop/state.edited\n",
     )
-    assert desk.raw("state.show").stdout == '{"of": "a run"}'
+    assert shop.raw("state.show").stdout == '{"of": "a run"}'
 
 
-def test_a_run_under_way_is_told(desk: Desk) -> None:
-    desk.put(".artifacts/state", '{"a": 1}\n')
+def test_a_run_under_way_is_told(shop: MotoProject) -> None:
+    shop.put(".artifacts/state", '{"a": 1}\n')
     lease = {"run_id": "R1", "holder": "x", "heartbeat_seconds": 20, "lease_seconds": 90, "beat": 0}
     note = "note: run R1 is in progress; if the state changes now, that run fails to store its own\n"
-    desk.put(".lock", json.dumps({**lease, "released": False}))
-    assert desk.invoke("--dry", "state.clear").stderr.startswith(note)
-    desk.put(".lock", json.dumps({**lease, "released": True}))
-    assert not desk.invoke("--dry", "state.clear").stderr.startswith("note")
+    shop.put(".lock", json.dumps({**lease, "released": False}))
+    assert shop.invoke("--dry", "state.clear").stderr.startswith(note)
+    shop.put(".lock", json.dumps({**lease, "released": True}))
+    assert not shop.invoke("--dry", "state.clear").stderr.startswith("note")
 
 
-def test_a_state_of_a_bucket_without_versions_is_told_to_be_lost(desk: Desk) -> None:
-    s3 = desk.cloud.boto("s3")
-    plain = f"{desk.cloud.bucket}-plain"
+def test_a_state_of_a_bucket_without_versions_is_told_to_be_lost(shop: MotoProject) -> None:
+    s3 = shop.aws.boto("s3")
+    plain = f"{shop.aws.bucket}-plain"
     s3.create_bucket(Bucket=plain, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_object(Bucket=plain, Key=f"{desk.stack}/.artifacts/state", Body=b"{}")
-    asked = desk.invoke("state.clear", S3_BUCKET_NAME=plain)
+    s3.put_object(Bucket=plain, Key=f"{shop.stack}/.artifacts/state", Body=b"{}")
+    asked = shop.invoke("state.clear", S3_BUCKET_NAME=plain)
     question = "delete the state of project shop (2 bytes, of which this bucket keeps no version)"
     assert asked.stderr.startswith(f"error: state.clear: {question}: needs --yes without a terminal")
-    told = desk.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
-    assert told.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
+    result = shop.invoke("state.clear", "--yes", S3_BUCKET_NAME=plain)
+    assert result.stderr.splitlines()[-1] == "next: invoke run-local --project shop"
 
 
 # history
@@ -530,28 +458,28 @@ FAILED: dict[str, Any] = {
 
 
 @pytest.fixture
-def past(desk: Desk) -> Desk:
+def past(shop: MotoProject) -> MotoProject:
     """Thirty days, a run each, of which the tenth failed."""
     for day in range(1, 31):
         record = _record(day, **(FAILED if day == 10 else {}))
-        desk.put(f"history/{record['started_at'][:10]}.jsonl", history.index_line(record).decode())
-    desk.put("runs/R10/run.json", json.dumps(_record(10, **FAILED)))
-    desk.put("runs/R10/artifacts/stderr.log", "".join(f"line {number}\n" for number in range(50)))
-    return desk
+        shop.put(f"history/{record['started_at'][:10]}.jsonl", history.index_line(record).decode())
+    shop.put("runs/R10/run.json", json.dumps(_record(10, **FAILED)))
+    shop.put("runs/R10/artifacts/stderr.log", "".join(f"line {number}\n" for number in range(50)))
+    return shop
 
 
 HEAD = "START  TRIGGER  OUTCOME  CULPRIT  DURATION  ROWS  ATTEMPT  STATE  RUN\n"
 
 
-def _ids(told: Told) -> list[str]:
-    return [line.split()[-1] for line in told.stdout.splitlines()[1:]]
+def _ids(result: InvokeResult) -> list[str]:
+    return [line.split()[-1] for line in result.stdout.splitlines()[1:]]
 
 
-def test_the_history_in_aws(past: Desk) -> None:
-    told = past.invoke("history", "--remote", "--last", "2")
+def test_the_history_in_aws(past: MotoProject) -> None:
+    result = past.invoke("history", "--remote", "--last", "2")
     row = "TIME  schedule  succeeded  -  1 m 05 s  1,200  1  replaced  "
     after = "next: invoke history.show --run R30 --remote --project shop\n"
-    assert told == Told(0, f"{HEAD}{row}R30\n{row}R29\n", after)
+    assert result == InvokeResult(0, f"{HEAD}{row}R30\n{row}R29\n", after)
 
 
 @pytest.mark.parametrize(
@@ -565,18 +493,18 @@ def test_the_history_in_aws(past: Desk) -> None:
         pytest.param(["--since", "2026-10-01", "--last", "1"], ["R30"], id="since and last"),
     ],
 )
-def test_runs_are_chosen(past: Desk, flags: list[str], expected: list[str]) -> None:
+def test_runs_are_chosen(past: MotoProject, flags: list[str], expected: list[str]) -> None:
     assert _ids(past.invoke("history", "--remote", *flags)) == expected
 
 
-def test_the_history_as_json(past: Desk) -> None:
-    told = past.raw("history", "--remote", "--failed", "--json")
-    assert [json.loads(line) for line in told.stdout.splitlines()] == [history.summary(_record(10, **FAILED))]
+def test_the_history_as_json(past: MotoProject) -> None:
+    result = past.raw("history", "--remote", "--failed", "--json")
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [history.summary(_record(10, **FAILED))]
 
 
-def test_one_run_in_aws(past: Desk) -> None:
-    told = past.invoke("history.show", "--remote", "--run", "R10", "--lines", "2")
-    assert told == Told(
+def test_one_run_in_aws(past: MotoProject) -> None:
+    result = past.invoke("history.show", "--remote", "--run", "R10", "--lines", "2")
+    assert result == InvokeResult(
         0,
         """\
 run  R10
@@ -600,20 +528,20 @@ line 49
     assert json.loads(as_json.stdout) == _record(10, **FAILED)
 
 
-def test_the_history_here(desk: Desk) -> None:
-    none = desk.invoke("history")
-    assert none == Told(0, "", "no run found\nnext: invoke run-local --project shop\n")
-    desk.invoke("run-local")
-    desk.invoke("run-local", "--var", "base=JPY")
-    told = desk.raw("history")
-    record = json.loads((desk.directory / ".artifacts/run.json").read_text())
-    rows = [line.split() for line in told.stdout.splitlines()]
+def test_the_history_here(shop: MotoProject) -> None:
+    none = shop.invoke("history")
+    assert none == InvokeResult(0, "", "no run found\nnext: invoke run-local --project shop\n")
+    shop.invoke("run-local")
+    shop.invoke("run-local", "--var", "base=JPY")
+    result = shop.raw("history")
+    record = json.loads((shop.directory / ".artifacts/run.json").read_text())
+    rows = [line.split() for line in result.stdout.splitlines()]
     assert [row[1:4] for row in rows[1:]] == [["local", "succeeded", "-"]] * 2
     assert rows[1][-1] == record["run_id"]
-    shown = desk.raw("history.show")
+    shown = shop.raw("history.show")
     assert shown.stdout.startswith(f"run       {record['run_id']}\n")
-    assert f"run {record['run_id']} of {desk.name}: echo | cat\n" in shown.stdout
-    earlier = desk.raw("history.show", "--run", rows[2][-1])
+    assert f"run {record['run_id']} of {shop.name}: echo | cat\n" in shown.stdout
+    earlier = shop.raw("history.show", "--run", rows[2][-1])
     assert (earlier.exit, earlier.stdout.splitlines()[0]) == (0, f"run       {rows[2][-1]}")
 
 
@@ -659,59 +587,59 @@ def test_the_history_here(desk: Desk) -> None:
         ),
     ],
 )
-def test_dry_does_nothing_and_says_what(desk: Desk, words: list[str], expected: str, *, after: bool) -> None:
+def test_dry_does_nothing_and_says_what(shop: MotoProject, words: list[str], expected: str, *, after: bool) -> None:
     for key in (".env/files/old.csv", ".artifacts/out.csv", ".artifacts/state"):
-        desk.put(key, "{}")
-    (desk.directory / "new").write_text("{}\n", encoding="utf-8")
-    before, tree = desk.stored(), desk.team.tree()
-    words = [word.replace("shop", desk.name) for word in words]
-    told = desk.invoke(*([*words, "--dry"] if after else ["--dry", *words]))
+        shop.put(key, "{}")
+    (shop.directory / "new").write_text("{}\n", encoding="utf-8")
+    before, tree = shop.stored(), shop.checkout.tree()
+    words = [word.replace("shop", shop.name) for word in words]
+    result = shop.invoke(*([*words, "--dry"] if after else ["--dry", *words]))
     sizes = re.compile(r"\d+ bytes")
-    assert (told.exit, told.stdout) == (0, "")
-    assert sizes.sub("N bytes", told.stderr) == sizes.sub("N bytes", expected + DRY)
-    assert (desk.stored(), desk.team.tree()) == (before, tree)
+    assert (result.exit, result.stdout) == (0, "")
+    assert sizes.sub("N bytes", result.stderr) == sizes.sub("N bytes", expected + DRY)
+    assert (shop.stored(), shop.checkout.tree()) == (before, tree)
 
 
-def test_dry_restores_nothing(desk: Desk) -> None:
+def test_dry_restores_nothing(shop: MotoProject) -> None:
     for number in (1, 2):
-        desk.put(".artifacts/state", json.dumps({"a": number}))
-    earlier = desk.raw("state.history").stdout.splitlines()[2].split()[0]
-    before = desk.stored()
-    told = desk.invoke("--dry", "state.restore", "--version", earlier)
-    assert told.stderr == (
+        shop.put(".artifacts/state", json.dumps({"a": number}))
+    earlier = shop.raw("state.history").stdout.splitlines()[2].split()[0]
+    before = shop.stored()
+    result = shop.invoke("--dry", "state.restore", "--version", earlier)
+    assert result.stderr == (
         "would store version VERSION of TIME as s3://BUCKET/handoff-dev-shop/.artifacts/state (8 bytes)\n" + DRY
     )
-    assert desk.stored() == before
+    assert shop.stored() == before
 
 
 # names
 
 
-def test_names_of_an_environment(desk: Desk) -> None:
+def test_names_of_an_environment(shop: MotoProject) -> None:
     """Without S3_BUCKET_NAME the bucket's name follows from environment, account and region."""
-    told = desk.invoke("files.list", "--environment", "Prod", S3_BUCKET_NAME="")
-    assert told.stderr.startswith("error: bucket handoff-prod-123456789012-eu-central-1: no such bucket found\n")
-    dry = desk.invoke("--dry", "params.push", HANDOFF_ENVIRONMENT="prod")
+    result = shop.invoke("files.list", "--environment", "Prod", S3_BUCKET_NAME="")
+    assert result.stderr.startswith("error: bucket handoff-prod-123456789012-eu-central-1: no such bucket found\n")
+    dry = shop.invoke("--dry", "params.push", HANDOFF_ENVIRONMENT="prod")
     assert dry.stderr.startswith("would store parameter handoff-prod-shop__params (")
-    real = desk.invoke("params.push", HANDOFF_ENVIRONMENT="prod")
+    real = shop.invoke("params.push", HANDOFF_ENVIRONMENT="prod")
     assert real.stderr.endswith("next: invoke files.push --project shop --environment prod\n")
 
 
-def test_names_that_are_given(desk: Desk) -> None:
-    env = {"STACK_NAME": f"mine-{desk.name}", "S3_BUCKET_NAME": "", "S3_BUCKET": desk.cloud.bucket}
-    assert desk.invoke("files.push", **env).exit == 0
-    assert desk.cloud.keys() == [f"mine-{desk.name}/.env/files/a.csv", f"mine-{desk.name}/.env/files/deep/ü b.csv"]
+def test_names_that_are_given(shop: MotoProject) -> None:
+    env = {"STACK_NAME": f"mine-{shop.name}", "S3_BUCKET_NAME": "", "S3_BUCKET": shop.aws.bucket}
+    assert shop.invoke("files.push", **env).exit == 0
+    assert shop.aws.keys() == [f"mine-{shop.name}/.env/files/a.csv", f"mine-{shop.name}/.env/files/deep/ü b.csv"]
 
 
-def test_a_profile_is_enough(desk: Desk) -> None:
+def test_a_profile_is_enough(shop: MotoProject) -> None:
     """Region, keys and endpoint come from the files in ~/.aws, as boto3 reads them."""
-    config = desk.team.root / "aws-config"
+    config = shop.checkout.root / "aws-config"
     keys = "aws_access_key_id = a\naws_secret_access_key = b\n"
-    config.write_text(f"[profile team]\nregion = {REGION}\nendpoint_url = {desk.cloud.endpoint}\n{keys}")
+    config.write_text(f"[profile team]\nregion = {REGION}\nendpoint_url = {shop.aws.endpoint}\n{keys}")
     unset = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
     env = {**dict.fromkeys(unset, ""), "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "team"}
-    assert desk.invoke("files.push", **env).exit == 0
-    assert desk.keys() == [".env/files/a.csv", ".env/files/deep/ü b.csv"]
+    assert shop.invoke("files.push", **env).exit == 0
+    assert shop.keys() == [".env/files/a.csv", ".env/files/deep/ü b.csv"]
 
 
 # mistakes
@@ -898,41 +826,43 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
         ),
     ],
 )
-def test_mistakes_are_told(desk: Desk, words: list[str], env: dict[str, str], exit_code: int, message: str) -> None:
-    before = desk.stored()
-    assert desk.invoke(*words, **env) == Told(exit_code, "", message)
-    assert desk.stored() == before
+def test_mistakes_are_told(
+    shop: MotoProject, words: list[str], env: dict[str, str], exit_code: int, message: str
+) -> None:
+    before = shop.stored()
+    assert shop.invoke(*words, **env) == InvokeResult(exit_code, "", message)
+    assert shop.stored() == before
 
 
 @pytest.mark.parametrize(
     "task", ["params.push", "params.pull", "params.dump", "params.diff", "files.push", "state.clear", "history"]
 )
-def test_the_stack_of_another_project_is_refused(desk: Desk, task: str) -> None:
-    desk.invoke("params.push")
-    desk.team.project("other", PROJECT)
-    before = desk.stored()
+def test_the_stack_of_another_project_is_refused(shop: MotoProject, task: str) -> None:
+    shop.invoke("params.push")
+    shop.checkout.project("other", PROJECT)
+    before = shop.stored()
     more = ["--remote"] if task == "history" else []
-    told = desk.team.invoke(task, *more, "--project", "other", env=desk.environ({"STACK_NAME": desk.stack}))
-    assert Told(told.exit, told.stdout, desk.stable(told.stderr)) == Told(
+    result = shop.checkout.invoke(task, *more, "--project", "other", env={**shop.environ, "STACK_NAME": shop.stack})
+    assert InvokeResult(result.exit, result.stdout, shop.stable(result.stderr)) == InvokeResult(
         2,
         "",
         "error: STACK_NAME: handoff-dev-shop is the stack of project 'shop', expected that of 'other'\n"
         "hint: unset STACK_NAME, or name its project: --project shop\n",
     )
-    assert desk.stored() == before
+    assert shop.stored() == before
 
 
-def test_params_that_are_too_long_name_the_largest_file(desk: Desk) -> None:
+def test_params_that_are_too_long_name_the_largest_file(shop: MotoProject) -> None:
     noise = "".join(random.choices(string.printable[:90], k=9000))
-    (desk.directory / ".local/noise.txt").write_text(noise, encoding="utf-8")
-    told = desk.invoke("params.push")
-    assert (told.exit, told.stdout) == (1, "")
-    assert re.sub(r"\d+,\d+ bytes when", "N bytes when", told.stderr) == (
+    (shop.directory / ".local/noise.txt").write_text(noise, encoding="utf-8")
+    result = shop.invoke("params.push")
+    assert (result.exit, result.stdout) == (1, "")
+    assert re.sub(r"\d+,\d+ bytes when", "N bytes when", result.stderr) == (
         "error: params: N bytes when compressed, expected at most 4,096; the largest file is"
         f" .local/noise.txt ({len(noise.encode()):,} bytes)\n"
         "hint: put what is not secret into files/; or allow the advanced tier: params: {tier: advanced}\n"
     )
-    assert desk.stored()["parameters"] == []
+    assert shop.stored()["parameters"] == []
 
 
 @pytest.mark.parametrize(
@@ -953,12 +883,12 @@ def test_params_that_are_too_long_name_the_largest_file(desk: Desk) -> None:
     ],
 )
 @pytest.mark.parametrize("task", ["params.push", "params.pull", "params.dump"])
-def test_params_that_are_not_ours_stay(desk: Desk, task: str, value: str, message: str, hint: str) -> None:
-    _put_parameter(desk, value)
-    before = desk.stored()
+def test_params_that_are_not_ours_stay(shop: MotoProject, task: str, value: str, message: str, hint: str) -> None:
+    _put_parameter(shop, value)
+    before = shop.stored()
     expected = f"error: parameter handoff-dev-shop__params: {message}\nhint: {hint}\n"
-    assert desk.invoke(task) == Told(1, "", expected)
-    assert desk.stored() == before
+    assert shop.invoke(task) == InvokeResult(1, "", expected)
+    assert shop.stored() == before
 
 
 # what AWS does not let us
@@ -1022,53 +952,53 @@ def _arn(bucket: str, key: str) -> str:
     ],
 )
 def test_a_missing_permission_is_named(
-    desk: Desk, proxy: Proxy, words: list[str], method: str, path: str, where: str, permission: str
+    shop: MotoProject, proxy: Proxy, words: list[str], method: str, path: str, where: str, permission: str
 ) -> None:
-    desk.put(".artifacts/state", "{}")
+    shop.put(".artifacts/state", "{}")
     proxy.fault("answer", method=method, path=path, status=403, code="AccessDenied")
-    told = desk.invoke(*words, AWS_ENDPOINT_URL=proxy.url)
-    errors = [line for line in told.stderr.splitlines() if line.startswith("error: ")]
-    assert (told.exit, told.stdout) == (1, "")
+    result = shop.invoke(*words, AWS_ENDPOINT_URL=proxy.url)
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert (result.exit, result.stdout) == (1, "")
     owner = f", and bucket BUCKET to belong to account {ACCOUNT}" if permission.startswith("s3:") else ""
     assert errors == [f"error: {where}: AccessDenied found, the permission {permission} expected{owner}"]
 
 
-def test_a_call_that_fails_for_a_moment_is_made_again(desk: Desk, proxy: Proxy) -> None:
-    desk.put(".artifacts/state", "{}")
+def test_a_call_that_fails_for_a_moment_is_made_again(shop: MotoProject, proxy: Proxy) -> None:
+    shop.put(".artifacts/state", "{}")
     proxy.fault("answer", method="GET", path="state", status=503, code="SlowDown", times=2)
-    told = desk.invoke("state.show", AWS_ENDPOINT_URL=proxy.url)
-    assert (told.exit, told.stdout) == (0, "{}")
-    assert re.sub(r"\d\.\d s", "N s", told.stderr) == (
+    result = shop.invoke("state.show", AWS_ENDPOINT_URL=proxy.url)
+    assert (result.exit, result.stdout) == (0, "{}")
+    assert re.sub(r"\d\.\d s", "N s", result.stderr) == (
         "S3 GetObject: 503 SlowDown; attempt 2 of 8 in N s\n"
         "S3 GetObject: 503 SlowDown; attempt 3 of 8 in N s\n"
         "version VERSION, stored TIME\nnext: invoke state.history --project shop\n"
     )
 
 
-def test_a_push_that_stops_halfway_is_taken_up(desk: Desk, proxy: Proxy) -> None:
+def test_a_push_that_stops_halfway_is_taken_up(shop: MotoProject, proxy: Proxy) -> None:
     proxy.fault("answer", method="PUT", path="ü", status=403, code="AccessDenied")
-    assert desk.invoke("files.push", AWS_ENDPOINT_URL=proxy.url).exit == 1
+    assert shop.invoke("files.push", AWS_ENDPOINT_URL=proxy.url).exit == 1
     after = "next: invoke files.list --project shop\n"
-    assert desk.invoke("files.push") == Told(0, "", f"upload deep/ü b.csv (3 bytes)\n{after}")
+    assert shop.invoke("files.push") == InvokeResult(0, "", f"upload deep/ü b.csv (3 bytes)\n{after}")
 
 
 # secrets
 
 
-def test_secrets_are_seen_nowhere(desk: Desk) -> None:
+def test_secrets_are_seen_nowhere(shop: MotoProject) -> None:
     words = [["params.push"], ["params.dump"], ["params.diff"], ["params.history"], ["--dry", "params.push"]]
-    said = [desk.raw(*each) for each in words]
-    (desk.directory / ".local/tap.json").write_text(json.dumps({"token": "another-secret"}), encoding="utf-8")
-    said += [desk.raw(*each) for each in words]
-    assert [told for told in said if "secret" in told.stdout + told.stderr] == []
-    assert {told.exit for told in said} == {0}
+    said = [shop.raw(*each) for each in words]
+    (shop.directory / ".local/tap.json").write_text(json.dumps({"token": "another-secret"}), encoding="utf-8")
+    said += [shop.raw(*each) for each in words]
+    assert [result for result in said if "secret" in result.stdout + result.stderr] == []
+    assert {result.exit for result in said} == {0}
 
 
-def test_a_project_that_is_wrong_is_told_before_aws_is_asked(desk: Desk) -> None:
-    (desk.directory / "project.yml").write_text("commands: [{comand: cat}]\n", encoding="utf-8")
-    told = desk.invoke("params.push", AWS_REGION="")
-    assert (told.exit, told.stdout) == (2, "")
-    assert "projects/shop/project.yml:1:" in told.stderr
+def test_a_project_that_is_wrong_is_told_before_aws_is_asked(shop: MotoProject) -> None:
+    (shop.directory / "project.yml").write_text("commands: [{comand: cat}]\n", encoding="utf-8")
+    result = shop.invoke("params.push", AWS_REGION="")
+    assert (result.exit, result.stdout) == (2, "")
+    assert "projects/shop/project.yml:1:" in result.stderr
 
 
 # the page
@@ -1086,19 +1016,26 @@ DIFFERS = (
 )
 
 
-def test_the_page_shows_what_happens(team: Team, cloud: Cloud) -> None:
+def test_the_page_shows_what_happens(checkout: Checkout, moto_bucket: MotoBucket) -> None:
     """UPDATE_GOLDENS=1 rewrites its output; only the server's address is the test's own."""
-    team.sample("word-count")
+    checkout.sample("word-count")
     (ours,) = re.findall(r"^export AWS_REGION=(.*) S3_BUCKET_NAME=(.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
-    more = {"AWS_REGION": ours[0], "S3_BUCKET_NAME": ours[1], "AWS_ENDPOINT_URL": cloud.endpoint}
-    env = team.environment({**{name: value for name, value in cloud.environ.items() if name != "STACK_NAME"}, **more})
+    more = {"AWS_REGION": ours[0], "S3_BUCKET_NAME": ours[1], "AWS_ENDPOINT_URL": moto_bucket.endpoint}
+    env = checkout.environment(
+        {**{name: value for name, value in moto_bucket.environ.items() if name != "STACK_NAME"}, **more}
+    )
     real_versions: dict[str, str] = {}
 
     def run(command: str, shown: str) -> str:
         typed = VERSION.sub(lambda found: real_versions[found.group()], command)
         typed = typed.replace("uv run python", sys.executable).replace("uv run invoke", f"{sys.executable} -m invoke")
         done = subprocess.run(
-            ["sh", "-c", typed], cwd=team.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            ["sh", "-c", typed],
+            cwd=checkout.root,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         assert (command, done.returncode) == (command, 0), done.stdout
         output = done.stdout.decode()
@@ -1120,23 +1057,23 @@ def test_the_page_names_every_task_and_every_permission() -> None:
 # escapes in what others stored
 
 
-def test_a_key_of_s3_is_shown_without_escapes(desk: Desk) -> None:
+def test_a_key_of_s3_is_shown_without_escapes(shop: MotoProject) -> None:
     attack = "\x1b]52;c;cm0=\x07a\x1b[2J\rb"
-    desk.put(f".env/files/{attack}", "1")
-    desk.put(f".artifacts/{attack}", "1")
+    shop.put(f".env/files/{attack}", "1")
+    shop.put(f".artifacts/{attack}", "1")
     listed = "PATH  BYTES  STORED\na^Mb  1  TIME\n"
-    assert (desk.invoke("files.list").stdout, desk.invoke("artifacts.list").stdout) == (listed, listed)
-    fetched = desk.invoke("artifacts.get", "--output", "got", "--dry")
+    assert (shop.invoke("files.list").stdout, shop.invoke("artifacts.list").stdout) == (listed, listed)
+    fetched = shop.invoke("artifacts.get", "--output", "got", "--dry")
     assert fetched.stderr.startswith("would fetch a^Mb (1 bytes) into got\n")
-    pruned = desk.invoke("files.push", "--prune", "--dry").stderr
+    pruned = shop.invoke("files.push", "--prune", "--dry").stderr
     assert "would delete s3://BUCKET/handoff-dev-shop/.env/files/a^Mb\n" in pruned
 
 
-def test_a_state_is_filtered_on_a_terminal_only(desk: Desk) -> None:
+def test_a_state_is_filtered_on_a_terminal_only(shop: MotoProject) -> None:
     state = '{"a": "\x1b]0;root\x07\x1b[2Jx\x7f"}\r\n'
-    desk.put(".artifacts/state", state)
-    with desk.start("state.show", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    shop.put(".artifacts/state", state)
+    with shop.start("state.show", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.communicate()[0] == state.encode()
-    shown = show(desk.team, "state.show", "--project", desk.name, env=desk.environ())
+    shown = show(shop.checkout, "state.show", "--project", shop.name, env=shop.environ)
     assert shown.finish() == 0
     assert '{"a": "x^?"}\r\nversion' in shown.text  # the terminal puts the carriage return there

@@ -8,8 +8,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Told
-from store.test_remote_tasks import CONFIG, Desk, desk
+from doubles.checkout import InvokeResult
+from doubles.stub_project import CONFIG
 
 from handoff_kit.aws.params import find_replaceable_params, get_params, plan_push, push_params
 from handoff_kit.aws.target import Target
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from doubles.moto_bucket import Cloud
+    from doubles.moto_bucket import MotoBucket
+    from doubles.stub_project import MotoProject
 
     from handoff_kit.steps import StoreParams
-
-__all__ = ["desk"]
 
 TAP, NOTE = CONFIG[".local/tap.json"], CONFIG[".local/note.txt"]
 HINT = "hint: to write them here: invoke params.pull --project shop; to remove them there: add --prune\n"
@@ -30,30 +29,30 @@ NEXT = "next: invoke files.push --project shop\n"
 
 
 @pytest.fixture
-def clone(desk: Desk) -> Desk:
+def clone(shop: MotoProject) -> MotoProject:
     """A checkout whose params are stored, and that has no `.local`, as a fresh clone."""
-    desk.invoke("params.push")
-    for file in (desk.directory / ".local").iterdir():
+    shop.invoke("params.push")
+    for file in (shop.directory / ".local").iterdir():
         file.unlink()
-    (desk.directory / ".local").rmdir()
-    return desk
+    (shop.directory / ".local").rmdir()
+    return shop
 
 
-def stored(desk: Desk) -> dict[str, str]:
-    document = json.loads(desk.raw("params.dump", "--reveal").stdout)
+def stored(shop: MotoProject) -> dict[str, str]:
+    document = json.loads(shop.raw("params.dump", "--reveal").stdout)
     return {file["name"]: file["value"] for file in document["files"]}
 
 
-def local(desk: Desk, **files: str) -> None:
+def local(shop: MotoProject, **files: str) -> None:
     for name, value in files.items():
-        path = desk.directory / ".local" / f"{name}.txt"
+        path = shop.directory / ".local" / f"{name}.txt"
         path.parent.mkdir(exist_ok=True)
         path.write_text(value, encoding="utf-8")
 
 
-def test_a_push_from_a_fresh_clone_keeps_what_is_stored(clone: Desk) -> None:
+def test_a_push_from_a_fresh_clone_keeps_what_is_stored(clone: MotoProject) -> None:
     before = clone.stored()
-    assert clone.invoke("params.push") == Told(
+    assert clone.invoke("params.push") == InvokeResult(
         0,
         "",
         f"note: a push keeps 2 stored config files that are not here: note.txt, tap.json\n{HINT}"
@@ -62,20 +61,20 @@ def test_a_push_from_a_fresh_clone_keeps_what_is_stored(clone: Desk) -> None:
     assert clone.stored() == before
 
 
-def test_a_push_merges_file_by_file(clone: Desk) -> None:
+def test_a_push_merges_file_by_file(clone: MotoProject) -> None:
     local(clone, note="mine\n", new="1\n")
-    told = clone.invoke("params.push")
-    assert (told.exit, told.stderr.splitlines()[0]) == (
+    result = clone.invoke("params.push")
+    assert (result.exit, result.stderr.splitlines()[0]) == (
         0,
         "note: a push keeps 1 stored config file that is not here: tap.json",
     )
     assert stored(clone) == {"new.txt": "1\n", "note.txt": "mine\n", "tap.json": TAP}
 
 
-def test_prune_is_refused_where_nobody_can_be_asked(clone: Desk) -> None:
+def test_prune_is_refused_where_nobody_can_be_asked(clone: MotoProject) -> None:
     before = clone.stored()
     question = "remove 2 stored config files that are not here: note.txt, tap.json"
-    assert clone.invoke("params.push", "--prune") == Told(
+    assert clone.invoke("params.push", "--prune") == InvokeResult(
         2,
         "",
         f"error: params.push: {question}: needs --yes without a terminal\n"
@@ -89,14 +88,14 @@ def test_prune_is_refused_where_nobody_can_be_asked(clone: Desk) -> None:
     assert stored(clone) == {}
 
 
-def test_diff_shows_what_is_stored_only(clone: Desk) -> None:
+def test_diff_shows_what_is_stored_only(clone: MotoProject) -> None:
     only = "= .local/note.txt  stored only\n= .local/tap.json  stored only\n"
     kept = "= stored in version 1 only; a push keeps it\n"
-    assert clone.invoke("params.diff") == Told(0, only, f"{kept}next: invoke params.pull --project shop\n")
+    assert clone.invoke("params.diff") == InvokeResult(0, only, f"{kept}next: invoke params.pull --project shop\n")
     local(clone, note="other\n")
-    told = clone.invoke("params.diff")
-    assert [line[:17] for line in told.stdout.splitlines()] == ["~ .local/note.txt", "= .local/tap.json"]
-    assert told.stderr == f"{kept}- stored in version 1, + local\nnext: invoke params.push --project shop\n"
+    result = clone.invoke("params.diff")
+    assert [line[:17] for line in result.stdout.splitlines()] == ["~ .local/note.txt", "= .local/tap.json"]
+    assert result.stderr == f"{kept}- stored in version 1, + local\nnext: invoke params.push --project shop\n"
 
 
 # pull
@@ -106,12 +105,12 @@ def modes(root: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*"))}
 
 
-def test_pull_writes_files_that_you_alone_can_read(clone: Desk) -> None:
+def test_pull_writes_files_that_you_alone_can_read(clone: MotoProject) -> None:
     document = json.loads(clone.raw("params.dump", "--reveal").stdout)
     document["files"].append({"name": "a/b/deep.txt", "value": "3\r\n"})
-    (clone.team.root / "p.json").write_text(json.dumps(document))
+    (clone.checkout.root / "p.json").write_text(json.dumps(document))
     clone.invoke("params.push", "--params", "p.json")
-    assert clone.invoke("params.pull") == Told(
+    assert clone.invoke("params.pull") == InvokeResult(
         0,
         "",
         "write projects/shop/.local/a/b/deep.txt (3 bytes)\n"
@@ -129,17 +128,17 @@ def test_pull_writes_files_that_you_alone_can_read(clone: Desk) -> None:
     assert again.stderr.splitlines()[0] == "already up to date: a/b/deep.txt, note.txt, tap.json"
 
 
-def test_pull_overwrites_only_by_force(clone: Desk) -> None:
+def test_pull_overwrites_only_by_force(clone: MotoProject) -> None:
     local(clone, note="mine\n")
-    tree = clone.team.tree()
-    assert clone.invoke("params.pull") == Told(
+    tree = clone.checkout.tree()
+    assert clone.invoke("params.pull") == InvokeResult(
         2,
         "",
         "error: projects/shop/.local/note.txt: differs from the stored one; nothing is written\n"
         "hint: to overwrite: invoke params.pull --project shop --force\n",
     )
     clone.invoke("--dry", "params.pull", "--force")
-    assert clone.team.tree() == tree
+    assert clone.checkout.tree() == tree
     assert clone.invoke("params.pull", "--force").exit == 0
     place = clone.directory / ".local"
     assert {path.name: path.read_text() for path in place.iterdir()} == {"note.txt": NOTE, "tap.json": TAP}
@@ -166,30 +165,36 @@ def _make_a_directory(place: Path, _: Path) -> None:
     ],
 )
 def test_pull_never_writes_outside(
-    clone: Desk, tmp_path: Path, spoil: Callable[[Path, Path], None], message: str
+    clone: MotoProject, tmp_path: Path, spoil: Callable[[Path, Path], None], message: str
 ) -> None:
     (tmp_path / "kept.txt").write_text("untouched\n")
     (clone.directory / ".local").mkdir()
     spoil(clone.directory / ".local", tmp_path)
-    tree = clone.team.tree()
-    told = clone.invoke("params.pull", "--force")
-    assert told == Told(2, "", f"error: {message}\nhint: move it away, then: invoke params.pull --project shop\n")
-    assert (clone.team.tree(), (tmp_path / "kept.txt").read_text()) == (tree, "untouched\n")
+    tree = clone.checkout.tree()
+    result = clone.invoke("params.pull", "--force")
+    assert result == InvokeResult(
+        2, "", f"error: {message}\nhint: move it away, then: invoke params.pull --project shop\n"
+    )
+    assert (clone.checkout.tree(), (tmp_path / "kept.txt").read_text()) == (tree, "untouched\n")
 
 
-def test_pull_refuses_a_linked_directory(clone: Desk, tmp_path: Path) -> None:
+def test_pull_refuses_a_linked_directory(clone: MotoProject, tmp_path: Path) -> None:
     local(clone, note=NOTE)
     document = json.loads(clone.raw("params.dump", "--reveal").stdout)
     document["files"] = [{"name": "a/x.txt", "value": "1"}]
-    (clone.team.root / "p.json").write_text(json.dumps(document))
+    (clone.checkout.root / "p.json").write_text(json.dumps(document))
     clone.invoke("params.push", "--params", "p.json", "--prune", "--yes")
     (clone.directory / ".local/a").symlink_to(tmp_path)
-    told = clone.invoke("params.pull")
+    result = clone.invoke("params.pull")
     message = "error: projects/shop/.local/a/x.txt: projects/shop/.local/a is a symbolic link\n"
-    assert (told.exit, told.stderr.splitlines(keepends=True)[0], (tmp_path / "x.txt").exists()) == (2, message, False)
+    assert (result.exit, result.stderr.splitlines(keepends=True)[0], (tmp_path / "x.txt").exists()) == (
+        2,
+        message,
+        False,
+    )
 
 
-def test_pull_brings_back_an_earlier_version(clone: Desk) -> None:
+def test_pull_brings_back_an_earlier_version(clone: MotoProject) -> None:
     clone.invoke("params.push", "--prune", "--yes")
     assert clone.invoke("params.pull").stderr.startswith("version 2 of parameter handoff-dev-shop__params holds no ")
     assert clone.invoke("params.pull", "--version", "1").exit == 0
@@ -199,12 +204,12 @@ def test_pull_brings_back_an_earlier_version(clone: Desk) -> None:
 # two pushes at once
 
 
-def stack_of(desk: Desk, cloud: Cloud) -> Target:
-    return Target(desk.name, "dev", desk.stack, "", f"--project {desk.name}", cloud.session())
+def stack_of(shop: MotoProject, moto_bucket: MotoBucket) -> Target:
+    return Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", moto_bucket.session())
 
 
-def document_of(desk: Desk, *names: str) -> dict[str, Any]:
-    pipeline = json.loads(desk.raw("params").stdout)["pipeline"]
+def document_of(shop: MotoProject, *names: str) -> dict[str, Any]:
+    pipeline = json.loads(shop.raw("params").stdout)["pipeline"]
     return {"format": 1, "pipeline": pipeline, "files": [{"name": name, "value": name} for name in names]}
 
 
@@ -217,31 +222,31 @@ def names_in(stack: Target) -> list[str]:
 
 
 @pytest.mark.parametrize("before", [pytest.param((), id="the first ones"), pytest.param(("o",), id="later ones")])
-def test_two_pushes_at_once_lose_no_file(desk: Desk, cloud: Cloud, before: tuple[str, ...]) -> None:
-    stack, said = stack_of(desk, cloud), list[str]()
+def test_two_pushes_at_once_lose_no_file(shop: MotoProject, moto_bucket: MotoBucket, before: tuple[str, ...]) -> None:
+    stack, said = stack_of(shop, moto_bucket), list[str]()
     if before:
-        push_params(planned(stack, document_of(desk, *before)), stack, said.append)
-    pushes = [planned(stack, document_of(desk, name)) for name in ("a", "b", "c")]
+        push_params(planned(stack, document_of(shop, *before)), stack, said.append)
+    pushes = [planned(stack, document_of(shop, name)) for name in ("a", "b", "c")]
     for push in pushes:
         push_params(push, stack, said.append)
     assert names_in(stack) == sorted([*before, "a", "b", "c"])
     assert [line for line in said if "another push in between" in line] != []
-    assert planned(stack, document_of(desk, "a")).change is None
+    assert planned(stack, document_of(shop, "a")).change is None
 
 
-def test_a_prune_removes_only_what_was_confirmed(desk: Desk, cloud: Cloud) -> None:
-    stack, said = stack_of(desk, cloud), list[str]()
-    push_params(planned(stack, document_of(desk, "old")), stack, said.append)
-    prune = planned(stack, document_of(desk, "a"), prune=True)
-    push_params(planned(stack, document_of(desk, "new")), stack, said.append)
+def test_a_prune_removes_only_what_was_confirmed(shop: MotoProject, moto_bucket: MotoBucket) -> None:
+    stack, said = stack_of(shop, moto_bucket), list[str]()
+    push_params(planned(stack, document_of(shop, "old")), stack, said.append)
+    prune = planned(stack, document_of(shop, "a"), prune=True)
+    push_params(planned(stack, document_of(shop, "new")), stack, said.append)
     push_params(prune, stack, said.append)
     assert names_in(stack) == ["a", "new"]
 
 
-def test_many_pushes_at_once(desk: Desk, cloud: Cloud) -> None:
+def test_many_pushes_at_once(shop: MotoProject, moto_bucket: MotoBucket) -> None:
     """Real threads; whoever loses a race each of five times is refused, and says so."""
-    stack, said, failed = stack_of(desk, cloud), list[str](), list[Exception]()
-    documents = [document_of(desk, f"f{number}") for number in range(4)]
+    stack, said, failed = stack_of(shop, moto_bucket), list[str](), list[Exception]()
+    documents = [document_of(shop, f"f{number}") for number in range(4)]
     barrier = threading.Barrier(len(documents))
 
     def run(document: dict[str, Any]) -> None:

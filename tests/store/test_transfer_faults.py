@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from doubles.fault_proxy import Proxy
-    from doubles.moto_bucket import Cloud
+    from doubles.moto_bucket import MotoBucket
 
 pytestmark = pytest.mark.takes(60)
 
@@ -69,96 +69,103 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "BLOCK", 1 << 16)
 
 
-def test_what_is_put_is_fetched(cloud: Cloud, tmp_path: Path) -> None:
-    session, here = cloud.session(), written(tmp_path / "here", {**MANY, "empty": b""})
-    assert transfer.put(session, str(here), cloud.place("s/")) == (41, sum(map(len, MANY.values())))
-    assert transfer.fetch(session, cloud.place("s/"), str(tmp_path / "there")) == (41, sum(map(len, MANY.values())))
+def test_what_is_put_is_fetched(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    session, here = moto_bucket.session(), written(tmp_path / "here", {**MANY, "empty": b""})
+    assert transfer.put(session, str(here), moto_bucket.place("s/")) == (41, sum(map(len, MANY.values())))
+    assert transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there")) == (
+        41,
+        sum(map(len, MANY.values())),
+    )
     assert tree(tmp_path / "there") == tree(here)
-    assert cloud.said == []
+    assert moto_bucket.said == []
 
 
 @pytest.mark.parametrize("size", [0, 1, 2 * MB - 1, 2 * MB, 2 * MB + 1, 5 * MB + 17])
 @pytest.mark.usefixtures("small_parts")
-def test_sizes_around_the_ranges(cloud: Cloud, tmp_path: Path, size: int) -> None:
-    cloud.put("s/x", some(size))
-    assert transfer.fetch(cloud.session(), cloud.place("s/"), str(tmp_path / "out")) == (1, size)
+def test_sizes_around_the_ranges(moto_bucket: MotoBucket, tmp_path: Path, size: int) -> None:
+    moto_bucket.put("s/x", some(size))
+    assert transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out")) == (1, size)
     assert tree(tmp_path / "out") == {"x": some(size)}
 
 
-def test_odd_keys_there_and_back(cloud: Cloud, tmp_path: Path) -> None:
+def test_odd_keys_there_and_back(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     here = written(tmp_path / "here", {name: name.encode() for name in ODD_KEYS if name != "..."})
-    transfer.put(cloud.session(), str(here), cloud.place("s p/ä/"))
-    assert sorted(cloud.keys()) == sorted(f"s p/ä/{name}" for name in ODD_KEYS if name != "...")
-    transfer.fetch(cloud.session(), cloud.place("s p/ä/"), str(tmp_path / "there"))
+    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s p/ä/"))
+    assert sorted(moto_bucket.keys()) == sorted(f"s p/ä/{name}" for name in ODD_KEYS if name != "...")
+    transfer.fetch(moto_bucket.session(), moto_bucket.place("s p/ä/"), str(tmp_path / "there"))
     assert tree(tmp_path / "there") == tree(here)
 
 
 @pytest.mark.parametrize("key", ["s/../x", "s/a/../../x", "s//x", "s/./x", "s/a/.."])
-def test_a_key_that_leads_out_is_refused_before_anything_is_fetched(cloud: Cloud, tmp_path: Path, key: str) -> None:
-    cloud.put("s/good", b"x")
-    cloud.put(key, b"x")
+def test_a_key_that_leads_out_is_refused_before_anything_is_fetched(
+    moto_bucket: MotoBucket, tmp_path: Path, key: str
+) -> None:
+    moto_bucket.put("s/good", b"x")
+    moto_bucket.put(key, b"x")
     with pytest.raises(StoreError, match="leads out of its directory"):
-        transfer.fetch(cloud.session(), cloud.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path) == {}
 
 
-def test_a_symbolic_link_leads_nothing_out_of_the_directory(cloud: Cloud, tmp_path: Path) -> None:
-    cloud.put("s/link/x", b"x")
+def test_a_symbolic_link_leads_nothing_out_of_the_directory(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    moto_bucket.put("s/link/x", b"x")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StoreError, match=r"out/link/x: a symbolic link found on the way to it"):
-        transfer.fetch(cloud.session(), cloud.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path) == {}
 
 
-def test_a_listing_that_is_cut_is_asked_for_again(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
-    transfer.put(cloud.session(), str(written(tmp_path / "here", MANY)), cloud.place("s/"))
+def test_a_listing_that_is_cut_is_asked_for_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     proxy.fault("cut", path="list-type", after=1000, times=2)
-    assert transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out")).files == len(MANY)
-    assert len(cloud.said) == 2
+    assert transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out")).files == len(MANY)
+    assert len(moto_bucket.said) == 2
 
 
-def test_folders_that_consoles_draw_are_left_out(cloud: Cloud, tmp_path: Path) -> None:
-    cloud.put("s/", b"")
-    cloud.put("s/folder/", b"")
-    cloud.put("s/folder/x", b"x")
-    transfer.fetch(cloud.session(), cloud.place("s/"), str(tmp_path / "out"))
+def test_folders_that_consoles_draw_are_left_out(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    moto_bucket.put("s/", b"")
+    moto_bucket.put("s/folder/", b"")
+    moto_bucket.put("s/folder/x", b"x")
+    transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"folder/x": b"x"}
 
 
-def test_a_key_that_is_the_directory_of_another_is_told(cloud: Cloud, tmp_path: Path) -> None:
-    cloud.put("s/a", b"x")
-    cloud.put("s/a/b", b"x")
-    with pytest.raises(StoreError, match=r"(Not a directory|Is a directory|File exists)") as told:
-        transfer.fetch(cloud.session(), cloud.place("s/"), str(tmp_path / "out"))
-    assert told.value.hint == "one key is the directory of another: remove one of the two"
+def test_a_key_that_is_the_directory_of_another_is_told(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    moto_bucket.put("s/a", b"x")
+    moto_bucket.put("s/a/b", b"x")
+    with pytest.raises(StoreError, match=r"(Not a directory|Is a directory|File exists)") as caught:
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
+    assert caught.value.hint == "one key is the directory of another: remove one of the two"
 
 
-def test_only_what_changed_is_sent_and_no_head_is_asked_for(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
+def test_only_what_changed_is_sent_and_no_head_is_asked_for(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
+) -> None:
     here = written(tmp_path / "here", {**MANY, "large": some(17 * MB)})
-    transfer.put(cloud.session(), str(here), cloud.place("s/"))
+    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
     written(here, {"d0/f0": b"other", "new": b"new"})
     (here / "d1/f1").unlink()
-    session = cloud.session(proxy)
-    plan = transfer.plan(session, transfer.list_files(str(here), session.effects.say), cloud.place("s/"))
+    session = moto_bucket.session(proxy)
+    plan = transfer.plan(session, transfer.list_files(str(here), session.effects.say), moto_bucket.place("s/"))
     assert [file.path for file in plan.send] == ["new", "d0/f0"]
     assert (len(plan.same), [item.path for item in plan.gone]) == (39, ["d1/f1"])
     assert [call for call in proxy.calls if call.startswith("HEAD")] == []
-    transfer.remove(session, cloud.bucket, [item.key for item in plan.gone])
-    assert {"s/d1/f1"} & set(cloud.keys()) == set()
+    transfer.remove(session, moto_bucket.bucket, [item.key for item in plan.gone])
+    assert {"s/d1/f1"} & set(moto_bucket.keys()) == set()
 
 
-def test_an_etag_that_tells_nothing_is_asked_about(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
+def test_an_etag_that_tells_nothing_is_asked_about(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
     """As under a KMS key: here the object was sent in parts, by us and by another."""
     here = written(tmp_path / "here", {"x": some(100), "y": some(200)})
-    s3, known = cloud.boto("s3"), {"x": checksum.SHA256, "y": "nothing"}
+    s3, known = moto_bucket.boto("s3"), {"x": checksum.SHA256, "y": "nothing"}
     for name, key in known.items():
-        place = {"Bucket": cloud.bucket, "Key": f"s/{name}"}
+        place = {"Bucket": moto_bucket.bucket, "Key": f"s/{name}"}
         sha = hashlib.sha256((here / name).read_bytes()).hexdigest()
         place["UploadId"] = s3.create_multipart_upload(**place, Metadata={key: sha})["UploadId"]
         part = s3.upload_part(**place, PartNumber=1, Body=(here / name).read_bytes())["ETag"]
         s3.complete_multipart_upload(**place, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
-    plan = transfer.plan(cloud.session(proxy), transfer.list_files(str(here), print), cloud.place("s/"))
+    plan = transfer.plan(moto_bucket.session(proxy), transfer.list_files(str(here), print), moto_bucket.place("s/"))
     assert ([file.path for file in plan.same], [file.path for file in plan.send]) == (["x"], ["y"])
 
 
@@ -167,91 +174,97 @@ def test_an_etag_that_tells_nothing_is_asked_about(cloud: Cloud, proxy: Proxy, t
     ("status", "code"),
     [(500, "InternalError"), (503, "ServiceUnavailable"), (503, "SlowDown"), (429, "TooManyRequestsException")],
 )
-def test_every_nth_call_fails(cloud: Cloud, proxy: Proxy, tmp_path: Path, every: int, status: int, code: str) -> None:
+def test_every_nth_call_fails(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, every: int, status: int, code: str
+) -> None:
     few = dict(list(MANY.items())[:12])
-    session, here = cloud.session(proxy), written(tmp_path / "here", few)
+    session, here = moto_bucket.session(proxy), written(tmp_path / "here", few)
     proxy.fault("answer", every=every, status=status, code=code)
-    transfer.put(session, str(here), cloud.place("s/"))
-    transfer.fetch(session, cloud.place("s/"), str(tmp_path / "there"))
+    transfer.put(session, str(here), moto_bucket.place("s/"))
+    transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there"))
     assert tree(tmp_path / "there") == few
-    assert len(cloud.said) == proxy.faults[0].done
-    assert all(f": {status} {code}; attempt " in line and line.startswith("S3 ") for line in cloud.said)
+    assert len(moto_bucket.said) == proxy.faults[0].done
+    assert all(f": {status} {code}; attempt " in line and line.startswith("S3 ") for line in moto_bucket.said)
 
 
-def test_a_service_that_stays_away_is_told_after_a_while(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
+def test_a_service_that_stays_away_is_told_after_a_while(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
     proxy.fault("answer", status=503, code="ServiceUnavailable")
-    with pytest.raises(StoreError) as told:
-        transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
-    message = f"s3://{cloud.bucket}/s/: S3 ListObjectsV2 answered 503 ServiceUnavailable, still after 8 attempts (by the proxy)"
-    assert (told.value.exit_code, told.value.message) == (69, message)
-    assert [line.partition("attempt ")[2].partition(" in ")[0] for line in cloud.said] == [
+    with pytest.raises(StoreError) as caught:
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    message = f"s3://{moto_bucket.bucket}/s/: S3 ListObjectsV2 answered 503 ServiceUnavailable, still after 8 attempts (by the proxy)"
+    assert (caught.value.exit_code, caught.value.message) == (69, message)
+    assert [line.partition("attempt ")[2].partition(" in ")[0] for line in moto_bucket.said] == [
         f"{n} of 8" for n in range(2, 9)
     ]
 
 
-def test_patience_ends_before_the_attempts_do(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
+def test_patience_ends_before_the_attempts_do(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
     proxy.fault("answer", status=500)
     with pytest.raises(StoreError, match=r"500 InternalError \(by the proxy\)"):
-        transfer.fetch(cloud.session(proxy, patience=0.05), cloud.place("s/"), str(tmp_path / "out"))
-    assert (len(proxy.calls), cloud.said) == (1, [])
+        transfer.fetch(moto_bucket.session(proxy, patience=0.05), moto_bucket.place("s/"), str(tmp_path / "out"))
+    assert (len(proxy.calls), moto_bucket.said) == (1, [])
 
 
 @pytest.mark.parametrize("after", [0, 1, 70_000, 400_000])
 @pytest.mark.parametrize("size", [1_000_001, 3 * MB - 5])
 @pytest.mark.usefixtures("small_parts")
 def test_a_cut_download_goes_on_where_it_was_cut(
-    cloud: Cloud, proxy: Proxy, tmp_path: Path, size: int, after: int
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int, after: int
 ) -> None:
     content = some(size)
-    cloud.put("s/x", content)
+    moto_bucket.put("s/x", content)
     proxy.fault("cut", method="GET", path="/s/x", after=after, times=2)
-    transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": content}
-    going_on = [line for line in cloud.said if "going on from there" in line]
+    going_on = [line for line in moto_bucket.said if "going on from there" in line]
     assert len(going_on) == 2
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_a_download_cut_again_and_again_comes_as_long_as_it_moves(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
-    cloud.put("s/x", some(MB))
+def test_a_download_cut_again_and_again_comes_as_long_as_it_moves(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
+) -> None:
+    moto_bucket.put("s/x", some(MB))
     proxy.fault("cut", method="GET", path="/s/x", after=40_000)
-    transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": some(MB)}
 
 
-def test_a_download_that_never_moves_is_told(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
-    cloud.put("s/x", some(1000))
+def test_a_download_that_never_moves_is_told(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
+    moto_bucket.put("s/x", some(1000))
     proxy.fault("cut", method="GET", path="/s/x", after=0)
     with pytest.raises(StoreError, match=r"0 of 1,000 bytes, and nothing more in 8 attempts"):
-        transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {}
 
 
 @pytest.mark.parametrize("size", [100_000, 20 * MB])
-def test_a_cut_upload_is_sent_again(cloud: Cloud, proxy: Proxy, tmp_path: Path, size: int) -> None:
+def test_a_cut_upload_is_sent_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int) -> None:
     here = written(tmp_path / "here", {"x": some(size)})
     proxy.fault("cut-upload", method="PUT", after=50_000, times=2)
-    transfer.put(cloud.session(proxy), str(here), cloud.place("s/"))
-    assert cloud.get("s/x") == some(size)
-    assert len(cloud.said) == 2
+    transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
+    assert moto_bucket.get("s/x") == some(size)
+    assert len(moto_bucket.said) == 2
 
 
-def test_an_upload_that_fails_leaves_no_parts(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
+def test_an_upload_that_fails_leaves_no_parts(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
     here = written(tmp_path / "here", {"x": some(20 * MB)})
     proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied")
     with pytest.raises(StoreError, match="s3:PutObject"):
-        transfer.put(cloud.session(proxy), str(here), cloud.place("s/"))
-    assert cloud.boto("s3").list_multipart_uploads(Bucket=cloud.bucket).get("Uploads", []) == []
+        transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
+    assert moto_bucket.boto("s3").list_multipart_uploads(Bucket=moto_bucket.bucket).get("Uploads", []) == []
 
 
 @pytest.mark.parametrize("size", [100_000, 3 * MB])
 @pytest.mark.usefixtures("small_parts")
-def test_a_checksum_that_differs_once_is_healed(cloud: Cloud, proxy: Proxy, tmp_path: Path, size: int) -> None:
-    transfer.put(cloud.session(), str(written(tmp_path / "here", {"x": some(size)})), cloud.place("s/"))
+def test_a_checksum_that_differs_once_is_healed(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int
+) -> None:
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", {"x": some(size)})), moto_bucket.place("s/"))
     proxy.fault("spoil", method="GET", path="/s/x", times=1)
-    transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": some(size)}
-    assert len(cloud.said) == 1
+    assert len(moto_bucket.said) == 1
 
 
 @pytest.mark.parametrize(
@@ -264,49 +277,53 @@ def test_a_checksum_that_differs_once_is_healed(cloud: Cloud, proxy: Proxy, tmp_
     ],
 )
 def test_a_checksum_that_always_differs_is_told_and_nothing_is_left(
-    cloud: Cloud, proxy: Proxy, tmp_path: Path, more: dict[str, object], kind: str
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, more: dict[str, object], kind: str
 ) -> None:
-    cloud.put("s/x", some(1000), **more)
+    moto_bucket.put("s/x", some(1000), **more)
     proxy.fault("spoil", method="GET", path="/s/x")
     with pytest.raises(StoreError, match=rf"/s/x: its {kind} is \w+, expected \w+, 3 times"):
-        transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {}
 
 
 @pytest.mark.parametrize("size", [1000, 20 * MB])
-def test_an_upload_that_arrives_damaged_is_sent_again(cloud: Cloud, proxy: Proxy, tmp_path: Path, size: int) -> None:
+def test_an_upload_that_arrives_damaged_is_sent_again(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int
+) -> None:
     """S3 refuses it by its Content-MD5; moto takes it, and its ETag tells."""
     here = written(tmp_path / "here", {"x": some(size)})
     proxy.fault("spoil-upload", method="PUT", times=1)
-    transfer.put(cloud.session(proxy), str(here), cloud.place("s/"))
-    assert cloud.get("s/x") == some(size)
-    assert len(cloud.said) == 1
+    transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
+    assert moto_bucket.get("s/x") == some(size)
+    assert len(moto_bucket.said) == 1
 
 
-def test_one_key_that_is_denied_is_named_with_the_permission(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
-    transfer.put(cloud.session(), str(written(tmp_path / "here", MANY)), cloud.place("s/"))
+def test_one_key_that_is_denied_is_named_with_the_permission(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
+) -> None:
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     proxy.fault("answer", method="GET", path="/s/d1/f7", status=403, code="AccessDenied")
-    with pytest.raises(StoreError) as told:
-        transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
-    where = f"s3://{cloud.bucket}/s/d1/f7"
-    expected = (
-        f"{where}: AccessDenied found, the permission s3:GetObject on arn:aws:s3:::{cloud.bucket}/s/d1/f7 expected"
-    )
-    assert told.value.message == expected
+    with pytest.raises(StoreError) as caught:
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    where = f"s3://{moto_bucket.bucket}/s/d1/f7"
+    expected = f"{where}: AccessDenied found, the permission s3:GetObject on arn:aws:s3:::{moto_bucket.bucket}/s/d1/f7 expected"
+    assert caught.value.message == expected
 
 
-def test_listing_that_is_denied_names_the_permission_on_the_bucket(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
+def test_listing_that_is_denied_names_the_permission_on_the_bucket(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
+) -> None:
     proxy.fault("answer", status=403, code="AccessDenied")
-    with pytest.raises(StoreError, match=f"the permission s3:ListBucket on arn:aws:s3:::{cloud.bucket} expected"):
-        transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
+    with pytest.raises(StoreError, match=f"the permission s3:ListBucket on arn:aws:s3:::{moto_bucket.bucket} expected"):
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
 
 
-def test_a_bucket_that_is_missing(cloud: Cloud, tmp_path: Path) -> None:
-    missing = cloud.place("s/")._replace(bucket="no-such-bucket-here")
-    with pytest.raises(StoreError) as told:
-        transfer.fetch(cloud.session(), missing, str(tmp_path / "out"))
+def test_a_bucket_that_is_missing(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    missing = moto_bucket.place("s/")._replace(bucket="no-such-bucket-here")
+    with pytest.raises(StoreError) as caught:
+        transfer.fetch(moto_bucket.session(), missing, str(tmp_path / "out"))
     hint = "set S3_BUCKET_NAME to the bucket of this environment, or make it: aws s3 mb s3://no-such-bucket-here"
-    assert (told.value.message, told.value.hint) == ("bucket no-such-bucket-here: no such bucket found", hint)
+    assert (caught.value.message, caught.value.hint) == ("bucket no-such-bucket-here: no such bucket found", hint)
 
 
 @pytest.mark.parametrize(
@@ -318,17 +335,19 @@ def test_a_bucket_that_is_missing(cloud: Cloud, tmp_path: Path) -> None:
         ("RequestTimeTooSkewed", 403, "this machine's clock is wrong (RequestTimeTooSkewed), the time of AWS expected"),
     ],
 )
-def test_credentials(cloud: Cloud, proxy: Proxy, tmp_path: Path, code: str, status: int, expected: str) -> None:
+def test_credentials(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, code: str, status: int, expected: str
+) -> None:
     proxy.fault("answer", status=status, code=code)
-    with pytest.raises(StoreError) as told:
-        transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
-    assert (told.value.message, len(proxy.calls)) == (f"s3://{cloud.bucket}/s/: {expected}", 1)
+    with pytest.raises(StoreError) as caught:
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    assert (caught.value.message, len(proxy.calls)) == (f"s3://{moto_bucket.bucket}/s/: {expected}", 1)
 
 
-def test_no_endpoint(cloud: Cloud, tmp_path: Path) -> None:
-    gone = replace(cloud, endpoint="http://127.0.0.1:9")
+def test_no_endpoint(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    gone = replace(moto_bucket, endpoint="http://127.0.0.1:9")
     with pytest.raises(StoreError, match=r"S3 ListObjectsV2 got no connection .*http://127.0.0.1:9/"):
-        transfer.fetch(gone.session(), cloud.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(gone.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
 
 
 @pytest.fixture
@@ -345,36 +364,40 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("names", [["large"], [f"f{number}" for number in range(30)]], ids=["one file", "many"])
 @pytest.mark.usefixtures("small_parts")
-def test_a_disk_that_is_full_in_the_middle(cloud: Cloud, small_disk: Path, tmp_path: Path, names: list[str]) -> None:
+def test_a_disk_that_is_full_in_the_middle(
+    moto_bucket: MotoBucket, small_disk: Path, tmp_path: Path, names: list[str]
+) -> None:
     here = written(tmp_path / "here", {name: some(6 * MB // len(names)) for name in names})
-    transfer.put(cloud.session(), str(here), cloud.place("s/"))
-    with pytest.raises(StoreError, match=r"No space left on device \(while s3://.* was fetched\)") as told:
-        transfer.fetch(cloud.session(), cloud.place("s/"), str(small_disk / "out"))
-    assert told.value.hint == "make room, or give the task a larger disk"
+    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
+    with pytest.raises(StoreError, match=r"No space left on device \(while s3://.* was fetched\)") as caught:
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(small_disk / "out"))
+    assert caught.value.hint == "make room, or give the task a larger disk"
     there = tree(small_disk)
     assert {f"out/{name}": (here / name).read_bytes() for name in names}.items() >= there.items()
 
 
-def test_what_a_killed_fetch_left_is_removed(cloud: Cloud, tmp_path: Path) -> None:
-    cloud.put("s/x", b"x")
+def test_what_a_killed_fetch_left_is_removed(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    moto_bucket.put("s/x", b"x")
     written(tmp_path, {f"out/{transfer.BESIDE}/17": b"half"})
-    transfer.fetch(cloud.session(), cloud.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": b"x"}
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_an_object_that_changes_while_it_is_fetched_is_fetched_anew(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
-    cloud.put("s/x", some(5 * MB, 1))
-    found = list(transfer.list_items(cloud.session(), cloud.place("s/")))
-    cloud.put("s/x", some(4 * MB, 2))
-    source = download.StoredObject(cloud.bucket, "s/x", found[0].size, found[0].etag)
-    got = download.download(cloud.session(proxy), source, str(tmp_path / "new"), str(tmp_path / "x"))
+def test_an_object_that_changes_while_it_is_fetched_is_fetched_anew(
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
+) -> None:
+    moto_bucket.put("s/x", some(5 * MB, 1))
+    found = list(transfer.list_items(moto_bucket.session(), moto_bucket.place("s/")))
+    moto_bucket.put("s/x", some(4 * MB, 2))
+    source = download.StoredObject(moto_bucket.bucket, "s/x", found[0].size, found[0].etag)
+    got = download.download(moto_bucket.session(proxy), source, str(tmp_path / "new"), str(tmp_path / "x"))
     assert (got.size, (tmp_path / "x").read_bytes()) == (4 * MB, some(4 * MB, 2))
-    assert cloud.said == [f"s3://{cloud.bucket}/s/x: changed while it was fetched; fetch 1 of 3"]
+    assert moto_bucket.said == [f"s3://{moto_bucket.bucket}/s/x: changed while it was fetched; fetch 1 of 3"]
 
 
-def test_a_fetch_that_is_told_to_stop_stops(cloud: Cloud, tmp_path: Path) -> None:
-    transfer.put(cloud.session(), str(written(tmp_path / "here", MANY)), cloud.place("s/"))
+def test_a_fetch_that_is_told_to_stop_stops(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     calls: list[int] = []
 
     def check() -> None:
@@ -383,82 +406,82 @@ def test_a_fetch_that_is_told_to_stop_stops(cloud: Cloud, tmp_path: Path) -> Non
             raise HandoffError("stopped")
 
     with pytest.raises(HandoffError, match="stopped"):
-        transfer.fetch(cloud.session(check=check), cloud.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(check=check), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert len(tree(tmp_path / "out")) < len(MANY)
 
 
-def test_a_slow_answer_is_waited_for(cloud: Cloud, proxy: Proxy, tmp_path: Path) -> None:
-    cloud.put("s/x", b"x")
+def test_a_slow_answer_is_waited_for(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
+    moto_bucket.put("s/x", b"x")
     proxy.fault("wait", seconds=0.5)
-    transfer.fetch(cloud.session(proxy), cloud.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": b"x"}
 
 
-def test_a_large_artifact_goes_up_and_down_in_flat_memory(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_large_artifact_goes_up_and_down_in_flat_memory(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     """The 300 MB of the benchmark are measured there, in a process of its own: the server is in ours."""
     with (tmp_path / "large").open("wb") as file:
         for seed in range(100):
             file.write(some(MB, seed))
-    session, target = cloud.session(), UploadTarget(cloud.bucket, "s/large")
+    session, target = moto_bucket.session(), UploadTarget(moto_bucket.bucket, "s/large")
     etag = upload.upload(session, str(tmp_path / "large"), target)
     assert etag is not None
     assert etag.endswith('-13"')
-    transfer.fetch(session, cloud.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "out"))
     assert subprocess.run(["cmp", tmp_path / "large", tmp_path / "out" / "large"], check=False).returncode == 0
 
 
 STATE = b'{"bookmark": 1}\n'
 
 
-def test_a_state_is_replaced_by_who_knows_it(cloud: Cloud, tmp_path: Path) -> None:
-    session, path = cloud.session(), tmp_path / "state"
-    assert state.fetch_state(session, cloud.bucket, cloud.stack, str(path)) is None
+def test_a_state_is_replaced_by_who_knows_it(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    session, path = moto_bucket.session(), tmp_path / "state"
+    assert state.fetch_state(session, moto_bucket.bucket, moto_bucket.stack, str(path)) is None
     assert not path.exists()
     path.write_bytes(STATE)
-    first = state.replace_state(session, cloud.bucket, cloud.stack, str(path), None)
-    assert state.fetch_state(session, cloud.bucket, cloud.stack, str(tmp_path / "again")) == first
+    first = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+    assert state.fetch_state(session, moto_bucket.bucket, moto_bucket.stack, str(tmp_path / "again")) == first
     path.write_bytes(b'{"bookmark": 2}\n')
-    state.replace_state(session, cloud.bucket, cloud.stack, str(path), first)
-    assert cloud.get(f"{cloud.stack}/.artifacts/state") == b'{"bookmark": 2}\n'
+    state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), first)
+    assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == b'{"bookmark": 2}\n'
 
 
 @pytest.mark.parametrize("begun_with", [None, STATE], ids=["without a state", "with one"])
 def test_a_state_another_run_replaced_is_not_overwritten(
-    cloud: Cloud, tmp_path: Path, begun_with: bytes | None
+    moto_bucket: MotoBucket, tmp_path: Path, begun_with: bytes | None
 ) -> None:
-    session, path = cloud.session(), tmp_path / "state"
+    session, path = moto_bucket.session(), tmp_path / "state"
     base = None
     if begun_with:
         path.write_bytes(begun_with)
-        base = state.replace_state(session, cloud.bucket, cloud.stack, str(path), None)
-    cloud.put(f"{cloud.stack}/.artifacts/state", b'{"by": "another"}')
+        base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+    moto_bucket.put(f"{moto_bucket.stack}/.artifacts/state", b'{"by": "another"}')
     path.write_bytes(b'{"by": "us"}')
     with pytest.raises(StoreError, match="another run stored a newer state since this one began"):
-        state.replace_state(session, cloud.bucket, cloud.stack, str(path), base)
-    assert cloud.get(f"{cloud.stack}/.artifacts/state") == b'{"by": "another"}'
+        state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
+    assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == b'{"by": "another"}'
 
 
-def test_a_state_that_was_cleared_meanwhile_is_not_brought_back(cloud: Cloud, tmp_path: Path) -> None:
-    session, path = cloud.session(), tmp_path / "state"
+def test_a_state_that_was_cleared_meanwhile_is_not_brought_back(moto_bucket: MotoBucket, tmp_path: Path) -> None:
+    session, path = moto_bucket.session(), tmp_path / "state"
     path.write_bytes(STATE)
-    base = state.replace_state(session, cloud.bucket, cloud.stack, str(path), None)
-    cloud.boto("s3").delete_object(Bucket=cloud.bucket, Key=f"{cloud.stack}/.artifacts/state")
+    base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+    moto_bucket.boto("s3").delete_object(Bucket=moto_bucket.bucket, Key=f"{moto_bucket.stack}/.artifacts/state")
     with pytest.raises(StoreError, match="since this one began"):
-        state.replace_state(session, cloud.bucket, cloud.stack, str(path), base)
+        state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
 
 
-def test_a_state_in_a_bucket_that_is_missing_is_no_missing_state(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_state_in_a_bucket_that_is_missing_is_no_missing_state(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="bucket no-such-bucket: no such bucket found"):
-        state.fetch_state(cloud.session(), "no-such-bucket", cloud.stack, str(tmp_path / "state"))
+        state.fetch_state(moto_bucket.session(), "no-such-bucket", moto_bucket.stack, str(tmp_path / "state"))
 
 
-def test_two_runs_that_end_at_once_keep_one_state(cloud: Cloud, tmp_path: Path) -> None:
+def test_two_runs_that_end_at_once_keep_one_state(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     """Fifty trials: one wins, the other is told, and what is stored is whole and the winner's."""
-    session = cloud.session()
+    session = moto_bucket.session()
     for trial in range(50):
-        stack = f"{cloud.stack}-{trial}"
+        stack = f"{moto_bucket.stack}-{trial}"
         (tmp_path / "base").write_bytes(STATE)
-        base = state.replace_state(session, cloud.bucket, stack, str(tmp_path / "base"), None)
+        base = state.replace_state(session, moto_bucket.bucket, stack, str(tmp_path / "base"), None)
         barrier = threading.Barrier(2)
 
         def end(
@@ -468,7 +491,7 @@ def test_two_runs_that_end_at_once_keep_one_state(cloud: Cloud, tmp_path: Path) 
             path.write_bytes(b"x" * 1000 + str(number).encode())
             barrier.wait()
             try:
-                state.replace_state(session, cloud.bucket, stack, str(path), base)
+                state.replace_state(session, moto_bucket.bucket, stack, str(path), base)
             except StoreError:
                 return False
             return True
@@ -476,30 +499,30 @@ def test_two_runs_that_end_at_once_keep_one_state(cloud: Cloud, tmp_path: Path) 
         with ThreadPoolExecutor(2) as pool:
             won = list(pool.map(end, range(2)))
         assert won.count(True) == 1
-        assert cloud.get(f"{stack}/.artifacts/state") == b"x" * 1000 + str(won.index(True)).encode()
+        assert moto_bucket.get(f"{stack}/.artifacts/state") == b"x" * 1000 + str(won.index(True)).encode()
 
 
 @pytest.mark.parametrize("empty", [b"", b"\n", b"{}", b" {} \n"])
-def test_an_empty_state_never_replaces_a_full_one(cloud: Cloud, tmp_path: Path, empty: bytes) -> None:
-    session, path = cloud.session(), tmp_path / "state"
+def test_an_empty_state_never_replaces_a_full_one(moto_bucket: MotoBucket, tmp_path: Path, empty: bytes) -> None:
+    session, path = moto_bucket.session(), tmp_path / "state"
     path.write_bytes(STATE)
-    base = state.replace_state(session, cloud.bucket, cloud.stack, str(path), None)
+    base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
     path.write_bytes(empty)
     with pytest.raises(StoreError, match="an empty state found, which may not replace one of 16 bytes"):
-        state.replace_state(session, cloud.bucket, cloud.stack, str(path), base)
-    assert cloud.get(f"{cloud.stack}/.artifacts/state") == STATE
+        state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
+    assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == STATE
 
 
 @pytest.mark.parametrize("begun_with", [None, STATE], ids=["without a state", "with one"])
 def test_a_state_whose_answer_was_lost_is_known_as_our_own(
-    cloud: Cloud, proxy: Proxy, tmp_path: Path, begun_with: bytes | None
+    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, begun_with: bytes | None
 ) -> None:
-    session, path, base = cloud.session(proxy), tmp_path / "state", None
+    session, path, base = moto_bucket.session(proxy), tmp_path / "state", None
     if begun_with:
         path.write_bytes(begun_with)
-        base = state.replace_state(session, cloud.bucket, cloud.stack, str(path), None)
+        base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
     path.write_bytes(b'{"bookmark": 3}')
     proxy.fault("lose", method="PUT", times=1)
-    kept = state.replace_state(session, cloud.bucket, cloud.stack, str(path), base)
-    assert cloud.get(f"{cloud.stack}/.artifacts/state") == b'{"bookmark": 3}'
-    assert state.fetch_state(session, cloud.bucket, cloud.stack, str(path)) == kept
+    kept = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
+    assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == b'{"bookmark": 3}'
+    assert state.fetch_state(session, moto_bucket.bucket, moto_bucket.stack, str(path)) == kept

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-from doubles.checkout import Team, Told, make_team
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from doubles.checkout import Checkout, InvokeResult
 
 STAGES = "commands: [{command: date}]"
 SHOWN = "projects/plain/project.yml"
 
 
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
-
-
-def test_every_fault_of_deploy_and_schedules(team: Team) -> None:
-    team.project(
+def test_every_fault_of_deploy_and_schedules(checkout: Checkout) -> None:
+    checkout.project(
         "plain",
         f"""
 {STAGES}
@@ -32,7 +21,7 @@ schedules:
     timezone: Europe/berlin
 """,
     )
-    assert team.invoke("check") == Told(
+    assert checkout.invoke("check") == InvokeResult(
         2,
         "",
         f"""\
@@ -46,13 +35,13 @@ hint: did you mean `Europe/Berlin`?
     )
 
 
-def test_names_that_are_too_long_or_shared(team: Team) -> None:
+def test_names_that_are_too_long_or_shared(checkout: Checkout) -> None:
     name, environment = f"{38 * 'p'}_p", 20 * "e"
-    team.project(name, f"{STAGES}\nschedules: [{{rate: 1 hour}}]\n")
-    team.project(name.replace("_", "-"), STAGES)
+    checkout.project(name, f"{STAGES}\nschedules: [{{rate: 1 hour}}]\n")
+    checkout.project(name.replace("_", "-"), STAGES)
     stack = f"handoff-{environment}-{38 * 'p'}-p"
     shown = f"error: projects/{name}/project.yml"
-    assert team.invoke("check", "--project", name, "--environment", environment) == Told(
+    assert checkout.invoke("check", "--project", name, "--environment", environment) == InvokeResult(
         2,
         "",
         f"""\
@@ -64,14 +53,14 @@ hint: rename one: git mv projects/{name} projects/{name}2
     )
 
 
-def test_credentials_are_named_by_check_and_render(team: Team) -> None:
-    directory = team.project("plain", STAGES, {".netrc": "machine x", "data.csv": "1\n"})
+def test_credentials_are_named_by_check_and_render(checkout: Checkout) -> None:
+    directory = checkout.project("plain", STAGES, {".netrc": "machine x", "data.csv": "1\n"})
     note = "projects/plain: left out of the image, because they look like credentials: .netrc"
     hint = "hint: config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}\n"
-    assert team.invoke("check").stderr.splitlines(keepends=True)[2:4] == [f"note: for an image: {note}\n", hint]
-    assert team.invoke("render").stderr.startswith(f"note: {note}\n{hint}")
-    rendered = team.root / "build/plain/context/project"
+    assert checkout.invoke("check").stderr.splitlines(keepends=True)[2:4] == [f"note: for an image: {note}\n", hint]
+    assert checkout.invoke("render").stderr.startswith(f"note: {note}\n{hint}")
+    rendered = checkout.root / "build/plain/context/project"
     assert sorted(path.name for path in rendered.iterdir()) == ["data.csv"]
     (directory / "project.yml").write_text(f"{STAGES}\nimage: {{include: [.netrc]}}\n")
-    assert "credentials" not in team.invoke("render").stderr
+    assert "credentials" not in checkout.invoke("render").stderr
     assert sorted(path.name for path in rendered.iterdir()) == [".netrc", "data.csv"]

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.checkout import Team, Told, make_team
+from doubles.checkout import Checkout, InvokeResult
 
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.run import gitignore
@@ -25,52 +25,48 @@ SECRETS = {".local/tap.json": '{"password": "x"}', ".env/config/tap.json": "{}",
 ROTATE = "then rotate every secret in it: the history of the repository keeps it"
 
 
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    """A checkout that is no repository yet."""
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
-
-
-def git(team: Team, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=team.root, capture_output=True, text=True, check=True)
+def git(checkout: Checkout, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=checkout.root, capture_output=True, text=True, check=True)
     return done.stdout
 
 
 @pytest.mark.parametrize("starter", list_starters())
 @pytest.mark.parametrize("ignored", ["", "!.local\n!.env\n!.artifacts\n"], ids=["bare", "root takes it back"])
-def test_git_takes_no_credentials_of_a_new_project(team: Team, starter: str, ignored: str) -> None:
-    git(team, "init", "--quiet")
-    (team.root / ".gitignore").write_text(f"{ignored}build/\n")
-    assert team.invoke("new", "--project", "shop", "--starter", starter).exit == 0
-    team.project("shop", (team.root / "projects/shop/project.yml").read_text(), {**SECRETS, "venv/tap/pyvenv.cfg": ""})
-    added = git(team, "add", "-An").splitlines()
+def test_git_takes_no_credentials_of_a_new_project(checkout: Checkout, starter: str, ignored: str) -> None:
+    git(checkout, "init", "--quiet")
+    (checkout.root / ".gitignore").write_text(f"{ignored}build/\n")
+    assert checkout.invoke("new", "--project", "shop", "--starter", starter).exit == 0
+    checkout.project(
+        "shop", (checkout.root / "projects/shop/project.yml").read_text(), {**SECRETS, "venv/tap/pyvenv.cfg": ""}
+    )
+    added = git(checkout, "add", "-An").splitlines()
     assert "add 'projects/shop/.gitignore'" in added
     assert [
         line for line in added if any(f"/{name}/" in line for name in (".local", ".env", ".artifacts", "venv"))
     ] == []
-    assert " git " not in team.invoke("check").stderr
+    assert " git " not in checkout.invoke("check").stderr
 
 
-def test_a_hint_pasted_is_enough(team: Team) -> None:
-    git(team, "init", "--quiet")
-    team.project("shop", PROJECT, SECRETS)
-    before = team.invoke("check")
-    assert before == Told(
+def test_a_hint_pasted_is_enough(checkout: Checkout) -> None:
+    git(checkout, "init", "--quiet")
+    checkout.project("shop", PROJECT, SECRETS)
+    before = checkout.invoke("check")
+    assert before == InvokeResult(
         0,
         "",
         "projects/shop/project.yml: no problem found\n"
         "state: all, since no stage is given .artifacts/state and project.yml names no `state`\n"
         f"{ALL}\nnext: invoke run-local --project shop\n",
     )
-    assert "projects/shop/.local/" in git(team, "status", "--porcelain", "-uall")
+    assert "projects/shop/.local/" in git(checkout, "status", "--porcelain", "-uall")
     command = ALL.rpartition("hint: ")[2]
-    subprocess.run(["sh", "-c", command], cwd=team.root, check=True)
-    assert "note: " not in team.invoke("check").stderr
-    assert "projects/shop/.local/" not in git(team, "status", "--porcelain", "-uall")
+    subprocess.run(["sh", "-c", command], cwd=checkout.root, check=True)
+    assert "note: " not in checkout.invoke("check").stderr
+    assert "projects/shop/.local/" not in git(checkout, "status", "--porcelain", "-uall")
 
 
-def track(team: Team, *paths: str) -> None:
-    git(team, "add", "--force", *(f"projects/shop/{path}" for path in paths))
+def track(checkout: Checkout, *paths: str) -> None:
+    git(checkout, "add", "--force", *(f"projects/shop/{path}" for path in paths))
 
 
 @pytest.mark.parametrize(
@@ -112,37 +108,39 @@ def track(team: Team, *paths: str) -> None:
         pytest.param(".local/\n.env\n.artifacts\n", "!.local/\n", [".local/tap.json"], (), id="taken back on purpose"),
     ],
 )
-def test_notes(team: Team, root: str, own: str | None, tracked: Sequence[str], expected: tuple[str, ...]) -> None:
-    team.project("shop", PROJECT, SECRETS if own is None else {**SECRETS, ".gitignore": own})
-    git(team, "init", "--quiet")
-    (team.root / ".gitignore").write_text(root)
+def test_notes(
+    checkout: Checkout, root: str, own: str | None, tracked: Sequence[str], expected: tuple[str, ...]
+) -> None:
+    checkout.project("shop", PROJECT, SECRETS if own is None else {**SECRETS, ".gitignore": own})
+    git(checkout, "init", "--quiet")
+    (checkout.root / ".gitignore").write_text(root)
     if tracked:
-        track(team, *tracked)
-    assert gitignore.private_file_notes(paths(team)) == expected
+        track(checkout, *tracked)
+    assert gitignore.private_file_notes(paths(checkout)) == expected
 
 
-def paths(team: Team) -> ProjectPaths:
-    return ProjectPaths("shop", team.root)
+def paths(checkout: Checkout) -> ProjectPaths:
+    return ProjectPaths("shop", checkout.root)
 
 
-def test_without_a_repository_nothing_is_said(team: Team) -> None:
-    team.project("shop", PROJECT, SECRETS)
-    assert gitignore.private_file_notes(paths(team)) == ()
+def test_without_a_repository_nothing_is_said(checkout: Checkout) -> None:
+    checkout.project("shop", PROJECT, SECRETS)
+    assert gitignore.private_file_notes(paths(checkout)) == ()
 
 
-def test_without_git_nothing_is_said(team: Team, tmp_path: Path) -> None:
-    git(team, "init", "--quiet")
-    team.project("shop", PROJECT, SECRETS)
-    told = team.invoke("check", env={"PATH": str(tmp_path)})
-    assert (told.exit, "note" in told.stderr) == (0, False)
+def test_without_git_nothing_is_said(checkout: Checkout, tmp_path: Path) -> None:
+    git(checkout, "init", "--quiet")
+    checkout.project("shop", PROJECT, SECRETS)
+    result = checkout.invoke("check", env={"PATH": str(tmp_path)})
+    assert (result.exit, "note" in result.stderr) == (0, False)
 
 
-def test_a_link_in_the_place_of_the_config_is_no_config(team: Team, tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_the_config_is_no_config(checkout: Checkout, tmp_path: Path) -> None:
     """Git stores where a link leads to, not what it finds there; its name is to be ignored all the same."""
-    git(team, "init", "--quiet")
-    directory = team.project("shop", PROJECT, {".gitignore": "/.env\n/.artifacts\n"})
+    git(checkout, "init", "--quiet")
+    directory = checkout.project("shop", PROJECT, {".gitignore": "/.env\n/.artifacts\n"})
     (tmp_path / "secrets").mkdir()
     (directory / ".local").symlink_to(tmp_path / "secrets")
-    assert len(gitignore.private_file_notes(paths(team))) == 1
+    assert len(gitignore.private_file_notes(paths(checkout))) == 1
     (directory / ".gitignore").write_text(gitignore.GITIGNORE)
-    assert gitignore.private_file_notes(paths(team)) == ()
+    assert gitignore.private_file_notes(paths(checkout)) == ()

@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.network, pytest.mark.takes(155)]
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every file that is or would be committed, and nothing else."""
     copy = tmp_path_factory.mktemp("fresh") / "handoff"
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -73,31 +73,31 @@ def test_commands_are_found() -> None:
     assert found == (15, 2, 4)
 
 
-def test_every_command_works_in_order(checkout: Path) -> None:
+def test_every_command_works_in_order(clone: Path) -> None:
     for command in COMMANDS:
         elsewhere = CONTAINED.search(command) or IN_AWS.search(command)
         if not command.endswith("pytest") and not elsewhere:  # the first is this very run
-            run(command, checkout)
-    left = {path: (checkout / "projects" / path).read_text(encoding="utf-8").strip() for path in LEFT}
+            run(command, clone)
+    left = {path: (clone / "projects" / path).read_text(encoding="utf-8").strip() for path in LEFT}
     assert left == LEFT
 
 
-def test_the_image_is_built_and_run_as_its_page_tells(checkout: Path, docker: Engine, registry: str) -> None:
+def test_the_image_is_built_and_run_as_its_page_tells(clone: Path, docker: Engine, registry: str) -> None:
     """Every command of README and docs/concepts/images.md that needs docker; the registry's name is the test's own."""
-    told = [*filter(CONTAINED.search, COMMANDS), *COMMAND.findall(IMAGE_PAGE)]
-    mine = [command.replace("registry.example.com", registry) for command in dict.fromkeys(told)]
-    said = {command.split("invoke ")[1].split()[0]: run(command, checkout, docker.env).stdout for command in mine}
+    result = [*filter(CONTAINED.search, COMMANDS), *COMMAND.findall(IMAGE_PAGE)]
+    mine = [command.replace("registry.example.com", registry) for command in dict.fromkeys(result)]
+    said = {command.split("invoke ")[1].split()[0]: run(command, clone, docker.env).stdout for command in mine}
     assert sorted(said) == ["build", "push", "render", "run-local"]
     assert re.fullmatch(r"handoff-elements:[0-9a-f]{12}  sha256:[0-9a-f]{64}  [\d.]+ MB  [\d.]+ s\n", said["build"])
     assert re.fullmatch(rf"{registry}/team/elements:[0-9a-f]{{12}}  sha256:[0-9a-f]{{64}}  .*\n", said["push"])
 
 
-def test_a_project_comes_into_aws_as_the_page_tells(checkout: Path, account: Account) -> None:
+def test_a_project_comes_into_aws_as_the_page_tells(clone: Path, account: Account) -> None:
     """A sample of two Singer programs, deployed, run, put under a schedule; where nobody can be asked, with `--yes`."""
-    run("uv run invoke install --project elements", checkout)
+    run("uv run invoke install --project elements", clone)
     for command in filter(IN_AWS.search, COMMANDS):
         task = IN_AWS.search(command)
-        run(f"{command} --yes" if task and task[1] in ASKING else command, checkout, account.environ)
+        run(f"{command} --yes" if task and task[1] in ASKING else command, clone, account.environ)
     (task_of_aws,) = account.tasks()
     assert task_of_aws["containers"][0]["exitCode"] == 0
     bucket = f"handoff-dev-{account.number}-eu-central-1"
@@ -108,10 +108,10 @@ def test_a_project_comes_into_aws_as_the_page_tells(checkout: Path, account: Acc
     assert json.loads(left["collector_stats.json"]) == {"rows_read": 0}
 
 
-def test_what_is_shown_is_real(checkout: Path) -> None:
+def test_what_is_shown_is_real(clone: Path) -> None:
     """The output in the README is this run's, but for times, ids and memory; UPDATE_GOLDENS=1 rewrites it."""
     shown = re.search(r"<!-- word-count -->\n```\n(.*?)```", README, re.DOTALL)
-    lines = run(COMMANDS[0].split("&&")[-1], checkout).stderr.splitlines()
+    lines = run(COMMANDS[0].split("&&")[-1], clone).stderr.splitlines()
     begin = next(number for number, line in enumerate(lines) if " handoff | run " in line)
     real = "".join(f"{line}\n" for line in lines[begin:])
     for pattern, name in ((r"\b\d\d:\d\d:\d\d\b", "HH:MM:SS"), (r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b", "RUN_ID")):
@@ -123,14 +123,14 @@ def test_what_is_shown_is_real(checkout: Path) -> None:
         assert stable(real) == stable(shown[1])
 
 
-def test_the_first_singer_project_is_as_its_page_shows(checkout: Path) -> None:
+def test_the_first_singer_project_is_as_its_page_shows(clone: Path) -> None:
     """UPDATE_GOLDENS=1 rewrites its output."""
 
     def typed(command: str, _shown: str) -> str:
-        output = run(f"exec 2>&1; {command}", checkout).stdout
-        return output.replace(str(checkout), "/home/you/handoff")
+        output = run(f"exec 2>&1; {command}", clone).stdout
+        return output.replace(str(clone), "/home/you/handoff")
 
-    run("uv run invoke --list", checkout)  # the environment of the kit is there
+    run("uv run invoke --list", clone)  # the environment of the kit is there
     transcript.follow(SINGER_PAGE, typed, stable)
 
 

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import ROOT, Team, make_team
+from doubles.checkout import ROOT, Checkout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,22 +17,17 @@ pytestmark = pytest.mark.takes(60)
 MADE = shutil.ignore_patterns("venv", ".env", ".artifacts")
 
 
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
-
-
-def sample(team: Team, name: str) -> Path:
+def sample(checkout: Checkout, name: str) -> Path:
     """A copy of a sample of ours, as a fresh clone has it."""
-    return shutil.copytree(ROOT / "projects" / name, team.root / "projects" / name, ignore=MADE)
+    return shutil.copytree(ROOT / "projects" / name, checkout.root / "projects" / name, ignore=MADE)
 
 
-def done(team: Team, *words: str) -> str:
+def done(checkout: Checkout, *words: str) -> str:
     """What a task that must succeed says to go on with."""
-    told = team.invoke(*words)
-    assert told.exit == 0, told.stderr
-    assert "Traceback" not in told.stderr
-    return told.stderr.splitlines()[-1].removeprefix("next: ")
+    result = checkout.invoke(*words)
+    assert result.exit == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr.splitlines()[-1].removeprefix("next: ")
 
 
 def collected(directory: Path) -> dict[str, Any]:
@@ -40,23 +35,23 @@ def collected(directory: Path) -> dict[str, Any]:
     return found
 
 
-def test_word_count(team: Team) -> None:
-    directory = sample(team, "word-count")
+def test_word_count(checkout: Checkout) -> None:
+    directory = sample(checkout, "word-count")
     lines = (directory / "requirements.txt").read_text().count("\n")
     for _ in range(2):
-        assert done(team, "run-local", "--project", "word-count") == "cat projects/word-count/.artifacts/state"
+        assert done(checkout, "run-local", "--project", "word-count") == "cat projects/word-count/.artifacts/state"
         assert (directory / ".artifacts/state").read_text().split() == [str(lines)]
 
 
 @pytest.mark.network
-def test_the_elements_are_sent_once(team: Team) -> None:
-    directory = sample(team, "elements")
-    assert done(team, "check") == "invoke install --project elements"
-    assert done(team, "install") == "invoke run-local --project elements"
-    assert "2 virtual environments up to date\n" in team.invoke("install").stderr
+def test_the_elements_are_sent_once(checkout: Checkout) -> None:
+    directory = sample(checkout, "elements")
+    assert done(checkout, "check") == "invoke install --project elements"
+    assert done(checkout, "install") == "invoke run-local --project elements"
+    assert "2 virtual environments up to date\n" in checkout.invoke("install").stderr
     counts, states = [], []
     for _ in range(2):
-        done(team, "run-local")
+        done(checkout, "run-local")
         counts.append(collected(directory))
         states.append((directory / ".artifacts/state").read_bytes())
     assert counts == [{"rows_read": 118}, {"rows_read": 0}]
@@ -65,35 +60,35 @@ def test_the_elements_are_sent_once(team: Team) -> None:
 
 
 @pytest.mark.parametrize("starter", [pytest.param("shell", id="shell"), pytest.param("python", id="python")])
-def test_a_starter_runs_by_following_what_is_said(team: Team, starter: str) -> None:
-    following = done(team, "new", "--project", "mine", "--starter", starter)
-    told = [following]
+def test_a_starter_runs_by_following_what_is_said(checkout: Checkout, starter: str) -> None:
+    following = done(checkout, "new", "--project", "mine", "--starter", starter)
+    result = [following]
     while following.startswith("invoke "):
-        following = done(team, *following.split()[1:])
-        told.append(following)
-    assert told == [
+        following = done(checkout, *following.split()[1:])
+        result.append(following)
+    assert result == [
         "invoke check --project mine",
         "invoke run-local --project mine",
         "cat projects/mine/.artifacts/state",
     ]
-    assert (team.root / "projects/mine/.artifacts/state").stat().st_size > 0
+    assert (checkout.root / "projects/mine/.artifacts/state").stat().st_size > 0
 
 
 @pytest.mark.network
-def test_the_singer_starter_runs_by_following_what_is_said(team: Team) -> None:
-    following = done(team, "new", "--project", "mine", "--starter", "singer")
-    told = [following]
+def test_the_singer_starter_runs_by_following_what_is_said(checkout: Checkout) -> None:
+    following = done(checkout, "new", "--project", "mine", "--starter", "singer")
+    result = [following]
     while following.startswith("invoke "):
-        following = done(team, *following.split()[1:])
-        told.append(following.split()[1])
-    assert told == ["invoke check --project mine", "install", "run-local", "projects/mine/.artifacts/state"]
-    assert collected(team.root / "projects/mine") == {"rows_read": 3}
-    done(team, "run-local")
-    assert collected(team.root / "projects/mine") == {"rows_read": 0}
+        following = done(checkout, *following.split()[1:])
+        result.append(following.split()[1])
+    assert result == ["invoke check --project mine", "install", "run-local", "projects/mine/.artifacts/state"]
+    assert collected(checkout.root / "projects/mine") == {"rows_read": 3}
+    done(checkout, "run-local")
+    assert collected(checkout.root / "projects/mine") == {"rows_read": 0}
 
 
-def test_the_python_starter_s_function(team: Team) -> None:
-    done(team, "new", "--project", "mine", "--starter", "python")
-    told = done(team, "run-local", "--command", "describe", "--var", "name=you")
-    assert told == "cat projects/mine/.artifacts/stdout.log"
-    assert (team.root / "projects/mine/.artifacts/stdout.log").read_text().startswith("hello, you\n")
+def test_the_python_starter_s_function(checkout: Checkout) -> None:
+    done(checkout, "new", "--project", "mine", "--starter", "python")
+    result = done(checkout, "run-local", "--command", "describe", "--var", "name=you")
+    assert result == "cat projects/mine/.artifacts/stdout.log"
+    assert (checkout.root / "projects/mine/.artifacts/stdout.log").read_text().startswith("hello, you\n")

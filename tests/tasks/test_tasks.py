@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.checkout import Team, Told, make_team
+from doubles.checkout import Checkout, InvokeResult
 from doubles.runtime_project import MARK, marked, until
 
 if TYPE_CHECKING:
@@ -43,11 +43,6 @@ SECRETIVE = f"""
 CONFIG = {".local/tap.json": json.dumps({"password": SECRET})}
 
 
-@pytest.fixture
-def team(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Team:
-    return make_team(tmp_path / "team", tmp_path_factory.getbasetemp() / "compiled")
-
-
 # what there is
 
 
@@ -58,25 +53,25 @@ def sized(text: str) -> str:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_help_of(team: Team, task: str) -> None:
+def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew; `--help` must not run the task, though `new` would write here."""
-    team.project("plain", PLAIN)
-    before = team.tree()
-    told = team.invoke(task, "--help")
-    _check_golden(f"{task}.txt", told)
-    assert team.invoke("--help", task) == told
-    assert team.tree() == before
+    checkout.project("plain", PLAIN)
+    before = checkout.tree()
+    result = checkout.invoke(task, "--help")
+    _check_golden(f"{task}.txt", result)
+    assert checkout.invoke("--help", task) == result
+    assert checkout.tree() == before
 
 
-def test_the_list_of_tasks(team: Team) -> None:
-    _check_golden("list.txt", team.invoke("--list"))
+def test_the_list_of_tasks(checkout: Checkout) -> None:
+    _check_golden("list.txt", checkout.invoke("--list"))
 
 
-def _check_golden(name: str, told: Told) -> None:
+def _check_golden(name: str, result: InvokeResult) -> None:
     if os.environ.get("UPDATE_GOLDENS"):
         GOLDEN.mkdir(parents=True, exist_ok=True)
-        (GOLDEN / name).write_text(told.stdout)
-    assert told == Told(0, (GOLDEN / name).read_text(), "")
+        (GOLDEN / name).write_text(result.stdout)
+    assert result == InvokeResult(0, (GOLDEN / name).read_text(), "")
 
 
 # --dry
@@ -141,29 +136,29 @@ ALL = "state: all, since no stage is given .artifacts/state and project.yml name
         ),
     ],
 )
-def test_dry_does_nothing_and_says_what(team: Team, task: list[str], expected: str, *, after: bool) -> None:
+def test_dry_does_nothing_and_says_what(checkout: Checkout, task: list[str], expected: str, *, after: bool) -> None:
     """invoke 3 takes its own flags after the task, too."""
-    team.project("plain", PLAIN, {"impl.py": "def hello(params, data):\n    open('ran', 'w').close()\n"})
-    before = team.tree()
-    told = team.invoke(*([*task, "--dry"] if after else ["--dry", *task]))
-    assert (told.exit, told.stdout, sized(told.stderr)) == (0, "", expected)
-    assert team.tree() == before
+    checkout.project("plain", PLAIN, {"impl.py": "def hello(params, data):\n    open('ran', 'w').close()\n"})
+    before = checkout.tree()
+    result = checkout.invoke(*([*task, "--dry"] if after else ["--dry", *task]))
+    assert (result.exit, result.stdout, sized(result.stderr)) == (0, "", expected)
+    assert checkout.tree() == before
 
 
-def test_dry_install_says_each_step(team: Team) -> None:
-    team.project("venv", VENV)
-    before = team.tree()
-    told = team.invoke("--dry", "install", "--project", "venv")
-    lines = told.stderr.splitlines()
-    assert (told.exit, told.stdout, lines[-1]) == (0, "", "nothing was done: --dry")
+def test_dry_install_says_each_step(checkout: Checkout) -> None:
+    checkout.project("venv", VENV)
+    before = checkout.tree()
+    result = checkout.invoke("--dry", "install", "--project", "venv")
+    lines = result.stderr.splitlines()
+    assert (result.exit, result.stdout, lines[-1]) == (0, "", "nothing was done: --dry")
     assert lines[-2] == "would mark projects/venv/venv/tap as ready"
     assert all(line.startswith("would ") for line in lines[:-1])
-    assert team.tree() == before
+    assert checkout.tree() == before
 
 
-def test_dry_show_commands_is_show_commands(team: Team) -> None:
-    team.project("plain", PLAIN)
-    assert team.invoke("--dry", "show-commands") == team.invoke("show-commands")
+def test_dry_show_commands_is_show_commands(checkout: Checkout) -> None:
+    checkout.project("plain", PLAIN)
+    assert checkout.invoke("--dry", "show-commands") == checkout.invoke("show-commands")
 
 
 # the project that is meant
@@ -180,21 +175,21 @@ def test_dry_show_commands_is_show_commands(team: Team) -> None:
         pytest.param([], "projects/plain/deep", {}, id="directory below"),
     ],
 )
-def test_the_project_is_found_by(team: Team, words: list[str], cwd: str, env: dict[str, str]) -> None:
-    team.project("other", PLAIN)
-    team.project("plain", "commands: [{command: 'true'}]", {"deep/x": ""})
-    assert team.invoke("show-commands", *words, cwd=cwd, env=env) == Told(0, "true\n", "")
+def test_the_project_is_found_by(checkout: Checkout, words: list[str], cwd: str, env: dict[str, str]) -> None:
+    checkout.project("other", PLAIN)
+    checkout.project("plain", "commands: [{command: 'true'}]", {"deep/x": ""})
+    assert checkout.invoke("show-commands", *words, cwd=cwd, env=env) == InvokeResult(0, "true\n", "")
 
 
-def test_the_only_project_need_not_be_named(team: Team) -> None:
-    team.project("plain", PLAIN)
-    assert team.invoke("show-commands").stdout == "seq 2 |\nwc -l\n"
+def test_the_only_project_need_not_be_named(checkout: Checkout) -> None:
+    checkout.project("plain", PLAIN)
+    assert checkout.invoke("show-commands").stdout == "seq 2 |\nwc -l\n"
 
 
-def test_commands_are_told_as_typed_from_where_one_stands(team: Team) -> None:
-    directory = team.project("plain", PLAIN)
-    told = team.invoke("run-local", cwd="projects/plain")
-    command = told.stderr.splitlines()[-1].removeprefix("next: ")
+def test_commands_are_told_as_typed_from_where_one_stands(checkout: Checkout) -> None:
+    directory = checkout.project("plain", PLAIN)
+    result = checkout.invoke("run-local", cwd="projects/plain")
+    command = result.stderr.splitlines()[-1].removeprefix("next: ")
     ran = subprocess.run(["sh", "-c", command], cwd=directory, capture_output=True, text=True, check=True)
     assert (command, ran.stdout) == ("cat .artifacts/state", "2\n")
 
@@ -348,13 +343,13 @@ ENVIRONMENT_RULE = "letters, digits and -, beginning with a letter or digit, at 
         ),
     ],
 )
-def test_a_mistake_on_the_command_line(team: Team, words: list[str], message: str, hint: str | None) -> None:
+def test_a_mistake_on_the_command_line(checkout: Checkout, words: list[str], message: str, hint: str | None) -> None:
     for name, text in {"plain": PLAIN, "taken": PLAIN, "venv": VENV}.items():
-        team.project(name, text)
-    before = team.tree()
-    told = f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
-    assert team.invoke(*words) == Told(2, "", told)
-    assert team.tree() == before
+        checkout.project(name, text)
+    before = checkout.tree()
+    stderr = f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
+    assert checkout.invoke(*words) == InvokeResult(2, "", stderr)
+    assert checkout.tree() == before
 
 
 SHOP = "projects/shop"
@@ -398,20 +393,20 @@ SHOP = "projects/shop"
         ),
     ],
 )
-def test_a_mistake_in_the_project(team: Team, text: str, files: dict[str, str | bytes], expected: str) -> None:
-    team.project("shop", text, files)
+def test_a_mistake_in_the_project(checkout: Checkout, text: str, files: dict[str, str | bytes], expected: str) -> None:
+    checkout.project("shop", text, files)
     for task in ("check", "run-local"):
-        assert team.invoke(task) == Told(2, "", expected)
+        assert checkout.invoke(task) == InvokeResult(2, "", expected)
 
 
-def test_all_problems_are_told_at_once(team: Team) -> None:
-    team.project("shop", "vras: {a: b}\ncommands:\n  - comand: cat\n  - command: cat\n    venv: nope\n")
-    told = team.invoke("check")
-    errors = [line for line in told.stderr.splitlines() if line.startswith("error: ")]
-    assert told.exit == 2
+def test_all_problems_are_told_at_once(checkout: Checkout) -> None:
+    checkout.project("shop", "vras: {a: b}\ncommands:\n  - comand: cat\n  - command: cat\n    venv: nope\n")
+    result = checkout.invoke("check")
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert result.exit == 2
     assert [error.split(" ")[1] for error in errors[:2]] == [f"{SHOP}/project.yml:1:1:", f"{SHOP}/project.yml:3:5:"]
     assert any(error.startswith(f"error: {SHOP}/project.yml:5:") for error in errors)
-    assert "Traceback" not in told.stderr
+    assert "Traceback" not in result.stderr
 
 
 SHARED = """
@@ -424,8 +419,8 @@ SHARED = """
 """
 
 
-def test_check_tells_of_schedules_that_share_a_state(team: Team) -> None:
-    team.project("shop", SHARED)
+def test_check_tells_of_schedules_that_share_a_state(checkout: Checkout) -> None:
+    checkout.project("shop", SHARED)
     expected = f"""\
 {SHOP}/project.yml: no problem found
 state: singer, since stage tap is given .artifacts/state and project.yml names no `state`
@@ -434,38 +429,40 @@ other ended, and may send nothing
 hint: make a project of each; where the state is of no use, write `state: none`
 next: invoke run-local --project shop
 """
-    assert team.invoke("check") == Told(0, "", expected)
+    assert checkout.invoke("check") == InvokeResult(0, "", expected)
 
 
-def test_a_run_without_state(team: Team) -> None:
+def test_a_run_without_state(checkout: Checkout) -> None:
     tap = """["-c", "cat .artifacts/state >&2", "tap", "--state", ".artifacts/state"]"""
-    team.project("shop", f"commands: [{{command: sh, args: {tap}}}, {{command: cat}}]")
-    state = team.root / "projects/shop/.artifacts/state"
+    checkout.project("shop", f"commands: [{{command: sh, args: {tap}}}, {{command: cat}}]")
+    state = checkout.root / "projects/shop/.artifacts/state"
     state.parent.mkdir()
     state.write_text('{"old": 1}')
-    told = team.invoke("run-local", "--no-state")
-    assert (told.exit, state.read_text()) == (0, '{"old": 1}')
-    assert re.findall(r"\d sh +\| (.*)", told.stderr) == ["{}"]
-    dry = team.invoke("--dry", "run-local", "--no-state")
+    result = checkout.invoke("run-local", "--no-state")
+    assert (result.exit, state.read_text()) == (0, '{"old": 1}')
+    assert re.findall(r"\d sh +\| (.*)", result.stderr) == ["{}"]
+    dry = checkout.invoke("--dry", "run-local", "--no-state")
     assert dry.stderr.startswith("would run, in projects/shop, without state:\n")
 
 
 NOPE = "{{ nope }}"
 
 
-def test_a_placeholder_nobody_defines(team: Team) -> None:
-    team.project("shop", "commands: [{command: echo, args: '{{ nope }}'}]")
+def test_a_placeholder_nobody_defines(checkout: Checkout) -> None:
+    checkout.project("shop", "commands: [{command: echo, args: '{{ nope }}'}]")
     known = "end_at, environment, project, run_id, scheduled_at, start_at, today, yesterday"
     error = f"error: stage echo: placeholder {NOPE} found, one of {known} expected\n"
-    told = Told(2, "", error + """hint: give it a default under `vars:`, or a value: --data '{"nope": "..."}'\n""")
-    assert team.invoke("run-local") == told
-    assert team.invoke("run-local", "--dry") == told
-    assert team.invoke("show-commands") == told
+    result = InvokeResult(
+        2, "", error + """hint: give it a default under `vars:`, or a value: --data '{"nope": "..."}'\n"""
+    )
+    assert checkout.invoke("run-local") == result
+    assert checkout.invoke("run-local", "--dry") == result
+    assert checkout.invoke("show-commands") == result
     note = f"note: placeholder {NOPE} has no default; each run needs a value for it\n"
     following = "next: invoke run-local --project shop --var nope=VALUE\n"
     expected = f"{SHOP}/project.yml: no problem found\n{ALL}{note}{following}"
-    assert team.invoke("check") == Told(0, "", expected)
-    assert team.invoke("run-local", "--var", "nope=1").exit == 0
+    assert checkout.invoke("check") == InvokeResult(0, "", expected)
+    assert checkout.invoke("run-local", "--var", "nope=1").exit == 0
 
 
 # values
@@ -482,8 +479,8 @@ def test_a_placeholder_nobody_defines(team: Team) -> None:
         pytest.param(["--data", '{"base": 7}'], "shared 7 7", id="a number"),
     ],
 )
-def test_placeholders(team: Team, words: list[str], expected: str) -> None:
-    directory = team.project(
+def test_placeholders(checkout: Checkout, words: list[str], expected: str) -> None:
+    directory = checkout.project(
         "shop",
         """
         vars: {base: EUR}
@@ -491,27 +488,27 @@ def test_placeholders(team: Team, words: list[str], expected: str) -> None:
         commands: [{command: echo, args: "'{{ GREETING }}' {{ base }}"}]
         """,
     )
-    assert team.invoke("run-local", *words).exit == 0
+    assert checkout.invoke("run-local", *words).exit == 0
     assert (directory / ".artifacts/state").read_text() == f"{expected}\n"
 
 
-def test_secrets_are_seen_nowhere(team: Team) -> None:
-    directory = team.project("shop", SECRETIVE, CONFIG)
-    shown = team.invoke("show-commands")
-    assert shown == Told(0, "API_TOKEN='***' echo EUR '***' |\nsh -c 'cat; echo *** >&2'\n", "")
-    told = [
+def test_secrets_are_seen_nowhere(checkout: Checkout) -> None:
+    directory = checkout.project("shop", SECRETIVE, CONFIG)
+    shown = checkout.invoke("show-commands")
+    assert shown == InvokeResult(0, "API_TOKEN='***' echo EUR '***' |\nsh -c 'cat; echo *** >&2'\n", "")
+    result = [
         shown,
-        team.invoke("--dry", "run-local", "--var", f"base={SECRET}"),
-        team.invoke("--dry", "params"),
-        team.invoke("--dry", "params", "--output", "p.json"),
-        team.invoke("render"),
-        team.invoke("run-local", "--var", f"base={SECRET}"),
-        team.invoke("run-local", "--log-format", "json"),
-        team.invoke("run-local", "--command", "show_commands"),
-        team.invoke("check"),
+        checkout.invoke("--dry", "run-local", "--var", f"base={SECRET}"),
+        checkout.invoke("--dry", "params"),
+        checkout.invoke("--dry", "params", "--output", "p.json"),
+        checkout.invoke("render"),
+        checkout.invoke("run-local", "--var", f"base={SECRET}"),
+        checkout.invoke("run-local", "--log-format", "json"),
+        checkout.invoke("run-local", "--command", "show_commands"),
+        checkout.invoke("check"),
     ]
-    assert [each.exit for each in told] == [0] * len(told)
-    assert not [each for each in told if SECRET in each.stdout + each.stderr or "tok-abcdef" in each.stderr]
+    assert [each.exit for each in result] == [0] * len(result)
+    assert not [each for each in result if SECRET in each.stdout + each.stderr or "tok-abcdef" in each.stderr]
     for log in ("run.json", "stderr.log"):
         assert SECRET not in (directory / ".artifacts" / log).read_text()
 
@@ -519,39 +516,39 @@ def test_secrets_are_seen_nowhere(team: Team) -> None:
 # params and render
 
 
-def test_params_are_data_on_stdout(team: Team) -> None:
-    team.project("shop", SECRETIVE, {**CONFIG, ".local/more/é.txt": "ü\n"})
-    told = team.invoke("params", "--environment", "prod", env={"PYTHONIOENCODING": "ascii"})
-    document = json.loads(told.stdout)
-    assert (told.exit, told.stderr, document["pipeline"]["environment"]) == (0, "", "prod")
+def test_params_are_data_on_stdout(checkout: Checkout) -> None:
+    checkout.project("shop", SECRETIVE, {**CONFIG, ".local/more/é.txt": "ü\n"})
+    result = checkout.invoke("params", "--environment", "prod", env={"PYTHONIOENCODING": "ascii"})
+    document = json.loads(result.stdout)
+    assert (result.exit, result.stderr, document["pipeline"]["environment"]) == (0, "", "prod")
     assert document["files"] == [
         {"name": "more/é.txt", "value": "ü\n"},
         {"name": "tap.json", "value": CONFIG[".local/tap.json"]},
     ]
 
 
-def test_params_in_a_file_are_ours_alone_and_run(team: Team) -> None:
-    directory = team.project("shop", SECRETIVE, CONFIG)
-    told = team.invoke("params", "--output", "p q.json")
-    assert told.stderr.endswith("\nnext: invoke run-local --project shop --params 'p q.json'\n")
-    assert stat.S_IMODE((team.root / "p q.json").stat().st_mode) == 0o600
+def test_params_in_a_file_are_ours_alone_and_run(checkout: Checkout) -> None:
+    directory = checkout.project("shop", SECRETIVE, CONFIG)
+    result = checkout.invoke("params", "--output", "p q.json")
+    assert result.stderr.endswith("\nnext: invoke run-local --project shop --params 'p q.json'\n")
+    assert stat.S_IMODE((checkout.root / "p q.json").stat().st_mode) == 0o600
     (directory / "project.yml").write_text("commands: [{command: 'false'}]")
-    assert team.invoke("run-local", "--params", "p q.json").exit == 0
+    assert checkout.invoke("run-local", "--params", "p q.json").exit == 0
     assert (directory / ".artifacts/state").read_text() == f"EUR {SECRET}\n"
 
 
-def test_params_of_another_project_are_refused(team: Team) -> None:
-    team.project("shop", PLAIN)
-    team.project("other", PLAIN)
-    team.invoke("params", "--project", "shop", "--output", "p.json")
+def test_params_of_another_project_are_refused(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN)
+    checkout.project("other", PLAIN)
+    checkout.invoke("params", "--project", "shop", "--output", "p.json")
     error = "error: --params: p.json: found the params of project 'shop', expected those of 'other'\n"
-    expected = Told(2, "", f"{error}hint: name its project: --project shop\n")
-    assert team.invoke("run-local", "--project", "other", "--params", "p.json") == expected
+    expected = InvokeResult(2, "", f"{error}hint: name its project: --project shop\n")
+    assert checkout.invoke("run-local", "--project", "other", "--params", "p.json") == expected
 
 
-def test_params_nobody_reads_to_the_end(team: Team) -> None:
-    team.project("shop", PLAIN, {".local/big.txt": "x" * 200_000})
-    with team.start("params", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def test_params_nobody_reads_to_the_end(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN, {".local/big.txt": "x" * 200_000})
+    with checkout.start("params", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.read(1)
@@ -560,30 +557,30 @@ def test_params_nobody_reads_to_the_end(team: Team) -> None:
     assert process.returncode == 141
 
 
-def test_render_writes_the_pipeline_and_no_config(team: Team) -> None:
-    team.project("shop", PLAIN, CONFIG)
-    told = team.invoke("render")
-    assert sized(told.stderr) == (
+def test_render_writes_the_pipeline_and_no_config(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN, CONFIG)
+    result = checkout.invoke("render")
+    assert sized(result.stderr) == (
         "write build/shop/pipeline.json (412 bytes)\nwrite build/shop/shared.yml (N bytes)\n"
         "write build/shop/registry.yml (N bytes)\nwrite build/shop/task.yml (N bytes)\n"
         "write build/shop/Dockerfile (N bytes)\n"
         "write build/shop/context/ (N files, N bytes)\nnext: invoke build --project shop\n"
     )
-    document = json.loads((team.root / "build/shop/pipeline.json").read_text())
+    document = json.loads((checkout.root / "build/shop/pipeline.json").read_text())
     assert [stage["name"] for stage in document["stages"]] == ["seq", "wc"]
 
 
-def test_render_writes_the_stacks_of_what_the_file_says(team: Team) -> None:
+def test_render_writes_the_stacks_of_what_the_file_says(checkout: Checkout) -> None:
     """A schedule that is no longer in it leaves no template behind."""
-    team.project("shop", f"{PLAIN}\n    schedules: [{{name: nightly, cron: '0 2 * * *'}}]\n")
-    told = team.invoke("render", "--environment", "prod", env={"STACK_NAME": "ours-shop"})
-    assert "write build/shop/schedule.yml (N bytes)\n" in sized(told.stderr), told
-    build = team.root / "build/shop"
+    checkout.project("shop", f"{PLAIN}\n    schedules: [{{name: nightly, cron: '0 2 * * *'}}]\n")
+    result = checkout.invoke("render", "--environment", "prod", env={"STACK_NAME": "ours-shop"})
+    assert "write build/shop/schedule.yml (N bytes)\n" in sized(result.stderr), result
+    build = checkout.root / "build/shop"
     texts = {name: (build / f"{name}.yml").read_text() for name in ("registry", "task", "schedule")}
     assert all("handoff prod, project shop" in text for text in texts.values())
     assert all("ours-shop" in text for text in texts.values())
-    team.project("shop", PLAIN)
-    assert "remove build/shop/schedule.yml\n" in team.invoke("render").stderr
+    checkout.project("shop", PLAIN)
+    assert "remove build/shop/schedule.yml\n" in checkout.invoke("render").stderr
     assert sorted(path.name for path in build.glob("*.yml")) == ["registry.yml", "shared.yml", "task.yml"]
 
 
@@ -600,9 +597,9 @@ def masked(text: str) -> str:
     return text
 
 
-def test_what_a_run_says(team: Team) -> None:
-    team.project("shop", PLAIN)
-    told = team.invoke("run-local")
+def test_what_a_run_says(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN)
+    result = checkout.invoke("run-local")
     expected = """\
 TIME handoff | run ID of shop: seq | wc
 TIME handoff | succeeded after S s
@@ -613,11 +610,11 @@ state: projects/shop/.artifacts/state (2 B, replaced)
 artifacts: projects/shop/.artifacts/ (run.json, stdout.log, stderr.log)
 next: cat projects/shop/.artifacts/state
 """
-    assert (told.exit, told.stdout, masked(told.stderr)) == (0, "", expected)
+    assert (result.exit, result.stdout, masked(result.stderr)) == (0, "", expected)
 
 
-def test_what_a_failed_run_says(team: Team) -> None:
-    team.project(
+def test_what_a_failed_run_says(checkout: Checkout) -> None:
+    checkout.project(
         "shop",
         """
         commands:
@@ -626,7 +623,7 @@ def test_what_a_failed_run_says(team: Team) -> None:
           - shell: "cat; sleep 0.1"
         """,
     )
-    told = team.invoke("run-local", "--meter", "off")
+    result = checkout.invoke("run-local", "--meter", "off")
     expected = """\
 TIME handoff | run ID of shop: printf | read | cat
 TIME read    | oh
@@ -639,21 +636,21 @@ state: none yet
 artifacts: projects/shop/.artifacts/ (run.json, stdout.log, stderr.log)
 next: less projects/shop/.artifacts/stderr.log
 """
-    assert (told.exit, told.stdout, masked(told.stderr)) == (3, "", expected)
+    assert (result.exit, result.stdout, masked(result.stderr)) == (3, "", expected)
 
 
-def test_what_is_said_of_a_program_that_is_not_there(team: Team) -> None:
-    team.project("shop", "commands: [{command: 'true'}, {command: no-such-tap}]")
-    told = team.invoke("run-local")
-    rows = [line.split("  ")[0:1] + line.split()[1:4] for line in told.stderr.splitlines()[-5:-3]]
-    assert told.exit == 127
+def test_what_is_said_of_a_program_that_is_not_there(checkout: Checkout) -> None:
+    checkout.project("shop", "commands: [{command: 'true'}, {command: no-such-tap}]")
+    result = checkout.invoke("run-local")
+    rows = [line.split("  ")[0:1] + line.split()[1:4] for line in result.stderr.splitlines()[-5:-3]]
+    assert result.exit == 127
     assert rows == [["true", "not", "started", "-"], ["no-such-tap", "127", "(cannot", "start)"]]
 
 
-def test_the_log_in_json_is_json_alone(team: Team) -> None:
-    team.project("shop", PLAIN)
-    told = team.invoke("run-local", "--log-format", "json")
-    assert [json.loads(line)["stage"] for line in told.stderr.splitlines()] == ["handoff", "handoff"]
+def test_the_log_in_json_is_json_alone(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN)
+    result = checkout.invoke("run-local", "--log-format", "json")
+    assert [json.loads(line)["stage"] for line in result.stderr.splitlines()] == ["handoff", "handoff"]
 
 
 OWN = """
@@ -668,34 +665,34 @@ def _private(params, data):
 """
 
 
-def test_a_function_of_one_s_own(team: Team) -> None:
-    team.project("shop", PLAIN, {"impl.py": OWN})
-    told = team.invoke("run-local", "--command", "hello", "--var", "name=you")
-    command = told.stderr.splitlines()[-1].removeprefix("next: ")
-    ran = subprocess.run(["sh", "-c", command], cwd=team.root, capture_output=True, text=True, check=True)
-    assert (told.exit, command, ran.stdout) == (0, "cat projects/shop/.artifacts/stdout.log", "hello you shop\n")
+def test_a_function_of_one_s_own(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN, {"impl.py": OWN})
+    result = checkout.invoke("run-local", "--command", "hello", "--var", "name=you")
+    command = result.stderr.splitlines()[-1].removeprefix("next: ")
+    ran = subprocess.run(["sh", "-c", command], cwd=checkout.root, capture_output=True, text=True, check=True)
+    assert (result.exit, command, ran.stdout) == (0, "cat projects/shop/.artifacts/stdout.log", "hello you shop\n")
 
 
-def test_a_function_that_raises(team: Team) -> None:
-    team.project("shop", PLAIN, {"impl.py": OWN})
-    told = team.invoke("run-local", "--command", "boom")
-    assert told.exit == 1
-    assert " boom    | ValueError: oh\n" in told.stderr
-    assert "\nnext: less projects/shop/.artifacts/stderr.log\n" in told.stderr
+def test_a_function_that_raises(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN, {"impl.py": OWN})
+    result = checkout.invoke("run-local", "--command", "boom")
+    assert result.exit == 1
+    assert " boom    | ValueError: oh\n" in result.stderr
+    assert "\nnext: less projects/shop/.artifacts/stderr.log\n" in result.stderr
 
 
-def test_a_private_function_is_no_command(team: Team) -> None:
-    team.project("shop", PLAIN, {"impl.py": OWN})
-    told = team.invoke("run-local", "--command", "_private")
+def test_a_private_function_is_no_command(checkout: Checkout) -> None:
+    checkout.project("shop", PLAIN, {"impl.py": OWN})
+    result = checkout.invoke("run-local", "--command", "_private")
     known = "run, default, show_commands, hello, boom"
-    assert told.stderr.startswith(f"error: --command: found '_private', expected one of {known}\n")
+    assert result.stderr.startswith(f"error: --command: found '_private', expected one of {known}\n")
 
 
-def test_default_is_run_and_show_commands_shows(team: Team) -> None:
-    directory = team.project("shop", PLAIN)
-    assert team.invoke("run-local", "--command", "show_commands") == team.invoke("show-commands")
+def test_default_is_run_and_show_commands_shows(checkout: Checkout) -> None:
+    directory = checkout.project("shop", PLAIN)
+    assert checkout.invoke("run-local", "--command", "show_commands") == checkout.invoke("show-commands")
     assert not (directory / ".artifacts").exists()
-    assert team.invoke("run-local", "--command", "default").exit == 0
+    assert checkout.invoke("run-local", "--command", "default").exit == 0
     assert (directory / ".artifacts/state").read_text() == "2\n"
 
 
@@ -708,11 +705,13 @@ LONG = """
 """
 
 
-def begun(team: Team, env: dict[str, str] | None = None, **popen: Any) -> tuple[subprocess.Popen[bytes], str, Path]:
+def begun(
+    checkout: Checkout, env: dict[str, str] | None = None, **popen: Any
+) -> tuple[subprocess.Popen[bytes], str, Path]:
     """A run that has begun and would not end; a mark its processes bear, and its project."""
-    directory = team.project("shop", LONG)
+    directory = checkout.project("shop", LONG)
     mark = uuid.uuid4().hex
-    process = team.start("run-local", env={MARK: mark, **(env or {})}, stderr=subprocess.PIPE, **popen)
+    process = checkout.start("run-local", env={MARK: mark, **(env or {})}, stderr=subprocess.PIPE, **popen)
     until((directory / ".artifacts/begun").exists, "the first stage")
     return process, mark, directory
 
@@ -731,8 +730,8 @@ def recorded(directory: Path) -> dict[str, Any]:
         pytest.param([signal.SIGINT, signal.SIGINT], 130, "stopped by SIGINT", id="INT twice"),
     ],
 )
-def test_a_signal_stops_the_run(team: Team, numbers: Sequence[int], exit_code: int, reason: str) -> None:
-    process, mark, directory = begun(team)
+def test_a_signal_stops_the_run(checkout: Checkout, numbers: Sequence[int], exit_code: int, reason: str) -> None:
+    process, mark, directory = begun(checkout)
     for number in numbers:
         process.send_signal(number)
         time.sleep(0.01)
@@ -743,16 +742,16 @@ def test_a_signal_stops_the_run(team: Team, numbers: Sequence[int], exit_code: i
     assert stderr.decode().endswith("\nnext: invoke run-local --project shop\n")
 
 
-def test_a_killed_invoke_takes_the_run_with_it(team: Team) -> None:
-    process, mark, directory = begun(team)
+def test_a_killed_invoke_takes_the_run_with_it(checkout: Checkout) -> None:
+    process, mark, directory = begun(checkout)
     process.kill()
     process.communicate(timeout=20)
     until(lambda: not marked(mark), "the end of every process")
     assert recorded(directory)["outcome"] == "stopped"
 
 
-def test_a_killed_runtime_is_told(team: Team) -> None:
-    process, mark, directory = begun(team)
+def test_a_killed_runtime_is_told(checkout: Checkout) -> None:
+    process, mark, directory = begun(checkout)
     holder = int((directory / ".artifacts/.lock").read_text())
     os.kill(holder, signal.SIGKILL)
     _, stderr = process.communicate(timeout=20)
@@ -765,8 +764,8 @@ def test_a_killed_runtime_is_told(team: Team) -> None:
     until(lambda: not marked(mark), "the end of every process")
 
 
-def test_what_nohup_ignores_stays_ignored(team: Team) -> None:
-    process, _, directory = begun(team, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+def test_what_nohup_ignores_stays_ignored(checkout: Checkout) -> None:
+    process, _, directory = begun(checkout, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     process.send_signal(signal.SIGHUP)
     time.sleep(0.5)
     assert process.poll() is None
@@ -775,32 +774,32 @@ def test_what_nohup_ignores_stays_ignored(team: Team) -> None:
     assert recorded(directory)["reason"] == "stopped by SIGTERM"
 
 
-def test_a_run_goes_on_though_nobody_reads_its_log(team: Team) -> None:
-    directory = team.project("shop", "commands: [{shell: 'sleep 0.3; echo oh >&2; echo done'}]")
-    with team.start("run-local", stderr=subprocess.PIPE) as process:
+def test_a_run_goes_on_though_nobody_reads_its_log(checkout: Checkout) -> None:
+    directory = checkout.project("shop", "commands: [{shell: 'sleep 0.3; echo oh >&2; echo done'}]")
+    with checkout.start("run-local", stderr=subprocess.PIPE) as process:
         assert process.stderr
         process.stderr.close()
     assert (process.returncode, (directory / ".artifacts/state").read_text()) == (0, "done\n")
 
 
-def test_a_second_run_of_the_project_is_refused(team: Team) -> None:
-    process, _, _ = begun(team)
-    told = team.invoke("run-local")
+def test_a_second_run_of_the_project_is_refused(checkout: Checkout) -> None:
+    process, _, _ = begun(checkout)
+    result = checkout.invoke("run-local")
     process.terminate()
     process.communicate(timeout=20)
-    assert told.exit == 75
-    assert told.stderr.startswith("error: .artifacts: another run of this project is under way (process ")
-    assert len(told.stderr.splitlines()) == 2
+    assert result.exit == 75
+    assert result.stderr.startswith("error: .artifacts: another run of this project is under way (process ")
+    assert len(result.stderr.splitlines()) == 2
 
 
-def test_completion_is_left_alone(team: Team) -> None:
-    told = team.invoke("--complete", "--", "invoke", "run-local", "--pa")
-    assert (told.exit, "--params" in told.stdout.split(), told.stderr) == (0, True, "")
+def test_completion_is_left_alone(checkout: Checkout) -> None:
+    result = checkout.invoke("--complete", "--", "invoke", "run-local", "--pa")
+    assert (result.exit, "--params" in result.stdout.split(), result.stderr) == (0, True, "")
 
 
-def test_what_a_start_imports_is_compiled_once(team: Team) -> None:
+def test_what_a_start_imports_is_compiled_once(checkout: Checkout) -> None:
     """invoke switches that off, which would double the time of every start."""
-    team.project("shop", PLAIN)
-    team.invoke("check", env={"PYTHONPYCACHEPREFIX": str(team.root / "compiled")})
-    compiled = {path.name.partition(".")[0] for path in (team.root / "compiled").rglob("*.pyc")}
+    checkout.project("shop", PLAIN)
+    checkout.invoke("check", env={"PYTHONPYCACHEPREFIX": str(checkout.root / "compiled")})
+    compiled = {path.name.partition(".")[0] for path in (checkout.root / "compiled").rglob("*.pyc")}
     assert {"project", "params", "options"} <= compiled

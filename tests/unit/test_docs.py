@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.test_prose import SOURCES, literals_of
+from doubles.sources import SOURCES, literals_of
 
 import handoff_kit
 import handoff_runtime

@@ -49,7 +49,7 @@ RULE = "expected letters, digits, _ and -, beginning with a letter or digit, at 
 
 
 @pytest.mark.parametrize(
-    ("existing", "asked", "told"),
+    ("existing", "asked", "expected"),
     [
         pytest.param(
             ["foo"], "../x", f"error: project name: found '../x', {RULE}\nhint: for example: --project x", id="dots"
@@ -105,11 +105,11 @@ RULE = "expected letters, digits, _ and -, beginning with a letter or digit, at 
         ),
     ],
 )
-def test_not_found(tmp_path: Path, existing: list[str], asked: str | None, told: str) -> None:
+def test_not_found(tmp_path: Path, existing: list[str], asked: str | None, expected: str) -> None:
     _projects(tmp_path, existing)
     with pytest.raises(ProjectError) as caught:
         find_project(tmp_path, asked, tmp_path, {})
-    assert (str(caught.value), caught.value.exit_code) == (told, 2)
+    assert (str(caught.value), caught.value.exit_code) == (expected, 2)
 
 
 @pytest.mark.parametrize(

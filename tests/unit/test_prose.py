@@ -1,19 +1,15 @@
-"""The words to avoid, in docs, help, refusals and messages; `python tests/unit/runtime/test_prose.py` prints where they are."""
+"""The words to avoid, in docs, help, refusals and messages; `PYTHONPATH=tests python tests/unit/test_prose.py` prints where they are."""
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from doubles.sources import SOURCES, literals_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 GOLDENS = sorted([*ROOT.glob("tests/golden/help/*.txt"), *ROOT.glob("tests/golden/refusals/*.txt")])
-SOURCES = sorted([*ROOT.glob("handoff_kit/**/*.py"), *ROOT.glob("handoff_runtime/**/*.py")])
 EXCEPTIONS = Path(__file__).with_name("prose_exceptions.txt")  # a text a line; it may only shrink
 AVOID = (
     "told",
@@ -72,21 +68,6 @@ def found_in_golden(path: Path) -> list[str]:
 
 def found_in_source(path: Path) -> list[str]:
     return [text for text in map(_one_line, literals_of(path)) if FOUND.search(text)]
-
-
-def literals_of(path: Path) -> Iterator[str]:
-    """The string literals of a module that are no docstrings; `{}` is in the place of each value."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    whole = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
-    skipped = {id(part) for node in whole for part in ast.walk(node) if part is not node}
-    skipped |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
-        if isinstance(node, ast.JoinedStr):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
 
 
 def _excepted() -> frozenset[str]:

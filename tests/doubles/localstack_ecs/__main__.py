@@ -3,7 +3,7 @@
 
 What the community edition has not, or has unlike AWS, and what is done about it here:
 
-- the APIs of ECS and ECR (absent): passed on to the front at HANDOFF_FRONT (gateway.py);
+- the APIs of ECS and ECR (absent): passed on to the proxy before moto at HANDOFF_FRONT (gateway.py);
 - AWS::ECS::Cluster, ::ClusterCapacityProviderAssociations, ::TaskDefinition (absent), AWS::ECR::Repository (a stub
   without a repository), AWS::Logs::MetricFilter (absent): real, with Ref, GetAtt, update and delete (resources.py);
 - a stack that fails is not rolled back, nor is one whose resources stay called DELETE_FAILED: it is here (stacks.py);

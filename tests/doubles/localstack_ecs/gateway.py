@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # ruff: noqa: ANN001, ANN201, ANN204
-"""ECS and ECR at LocalStack's own address: their requests go to the front as they are, the answers come back so."""
+"""ECS and ECR at LocalStack's own address: their requests go to the proxy before moto as they are, the answers come back so."""
 
 import os
 

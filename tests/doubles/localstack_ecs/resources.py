@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # ruff: noqa: ANN001, ANN002, ANN201, ANN202, ANN204
-"""Resource types of CloudFormation that LocalStack lacks, made by the APIs that it (or the front) has.
+"""Resource types of CloudFormation that LocalStack lacks, made by the APIs that it (or the proxy before moto) has.
 
 What may be changed in place and what replaces, by AWS' own schemas of the types.
 """

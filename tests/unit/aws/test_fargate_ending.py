@@ -31,8 +31,8 @@ def task(
         one["exitCode"] = code
     if container:
         one["reason"] = container
-    told = {"lastStatus": "STOPPED", "cpu": "256", "memory": "512", "stopCode": stop, "containers": [one]}
-    return {**told, "stoppedReason": reason or "Essential container in task exited"}
+    result = {"lastStatus": "STOPPED", "cpu": "256", "memory": "512", "stopCode": stop, "containers": [one]}
+    return {**result, "stoppedReason": reason or "Essential container in task exited"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def larger(cpu: int, memory: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("size", "told", "expected"),
+    ("size", "answer", "expected"),
     [
         pytest.param(
             (256, 512),
@@ -158,8 +158,8 @@ def larger(cpu: int, memory: int) -> str:
         ),
     ],
 )
-def test_out_of_memory_names_the_next_size(size: tuple[int, int], told: dict[str, str], expected: str) -> None:
-    found = {**task(137, **told), "cpu": str(size[0]), "memory": str(size[1])}
+def test_out_of_memory_names_the_next_size(size: tuple[int, int], answer: dict[str, str], expected: str) -> None:
+    found = {**task(137, **answer), "cpu": str(size[0]), "memory": str(size[1])}
     assert explain_stop(found, KNOWN) == of_memory(size[1], expected)
 
 
@@ -384,9 +384,9 @@ def test_never_started(reason: str, words: str, hint: str, again: bool, where: s
         if where == "stoppedReason"
         else task(None, "TaskFailedToStart", container=reason)
     )
-    told = reason if where == "stoppedReason" else f"Essential container in task exited {reason}"
+    result = reason if where == "stoppedReason" else f"Essential container in task exited {reason}"
     expected = f"never started: {words}" if words else "never started"
-    assert explain_stop(found, KNOWN) == TaskResult(1, f"{expected}: {told}", hint, again, ran=False)
+    assert explain_stop(found, KNOWN) == TaskResult(1, f"{expected}: {result}", hint, again, ran=False)
 
 
 def test_a_network_without_public_addresses_gets_other_advice() -> None:

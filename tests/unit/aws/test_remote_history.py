@@ -87,8 +87,8 @@ def test_no_more_days_are_read_than_are_needed(asked: HistoryQuery, expected: li
 
 
 def test_the_last_line_of_a_run_counts() -> None:
-    told = as_lines(line(0, 3, outcome="succeeded"), line(0, 9, outcome="failed"), line(0, 3, outcome="killed"))
-    source = HistorySource((day(0),), lambda _: [told])
+    result = as_lines(line(0, 3, outcome="succeeded"), line(0, 9, outcome="failed"), line(0, 3, outcome="killed"))
+    source = HistorySource((day(0),), lambda _: [result])
     found = [(one["run_id"], one["outcome"]) for one in list_runs(source, HistoryQuery(last=None))]
     assert (found, [one["run_id"] for one in list_runs(source, HistoryQuery(failed=True))]) == (
         [("0-9", "failed"), ("0-3", "killed")],

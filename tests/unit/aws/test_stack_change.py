@@ -348,8 +348,8 @@ def real() -> Any:
 
 
 @dataclass
-class Desk:
-    """Somebody who deploys, and what they were told."""
+class StackOperator:
+    """Deploys and deletes the stack NAME; `said` is what is printed, `pauses` how long it waited."""
 
     cloud: Cloud
     session: Session
@@ -391,29 +391,29 @@ class Desk:
 
 
 @pytest.fixture
-def desk(real: Any) -> Desk:
+def operator(real: Any) -> StackOperator:
     cloud = Cloud()
     said: list[str] = []
     session = Session(CloudSession(cloud, real), REGION, RetryHooks(said.append))
-    return Desk(cloud, session, said)
+    return StackOperator(cloud, session, said)
 
 
 @pytest.fixture
-def made(desk: Desk) -> Desk:
+def made(operator: StackOperator) -> StackOperator:
     """With the stack as it is to be."""
-    desk.execute()
-    desk.said.clear()
-    desk.cloud.calls.clear()
-    desk.pauses.clear()
-    return desk
+    operator.execute()
+    operator.said.clear()
+    operator.cloud.calls.clear()
+    operator.pauses.clear()
+    return operator
 
 
 # made, changed, left as it is
 
 
-def test_a_stack_is_made(desk: Desk) -> None:
-    assert desk.execute()
-    assert desk.said == [
+def test_a_stack_is_made(operator: StackOperator) -> None:
+    assert operator.execute()
+    assert operator.said == [
         "create stack handoff-dev-shop:",
         "  + Logs  AWS::Logs::LogGroup",
         "  + Task  AWS::ECS::TaskDefinition",
@@ -425,10 +425,14 @@ def test_a_stack_is_made(desk: Desk) -> None:
         "00:00:08 handoff-dev-shop | create complete",
         "stack handoff-dev-shop: created in 4 s",
     ]
-    assert (desk.stack.status, desk.stack.parameters, desk.stack.tags) == ("CREATE_COMPLETE", {"Image": "i:1"}, TAGS)
+    assert (operator.stack.status, operator.stack.parameters, operator.stack.tags) == (
+        "CREATE_COMPLETE",
+        {"Image": "i:1"},
+        TAGS,
+    )
 
 
-def test_a_stack_is_changed(made: Desk) -> None:
+def test_a_stack_is_changed(made: StackOperator) -> None:
     assert made.execute(made.step(TWO, "i:2"))
     assert made.said[:5] == [
         "update stack handoff-dev-shop:",
@@ -441,100 +445,100 @@ def test_a_stack_is_changed(made: Desk) -> None:
     assert (made.stack.status, made.stack.template) == ("UPDATE_COMPLETE", TWO)
 
 
-def test_nothing_to_change_costs_two_calls(made: Desk) -> None:
+def test_nothing_to_change_costs_two_calls(made: StackOperator) -> None:
     assert not made.execute()
     assert made.cloud.calls == ["DescribeStacks", "GetTemplate"]
     assert made.said == ["stack handoff-dev-shop is up to date"]
 
 
-def test_an_empty_change_set_is_taken_away(made: Desk) -> None:
+def test_an_empty_change_set_is_taken_away(made: StackOperator) -> None:
     made.stack.status = "UPDATE_ROLLBACK_COMPLETE"
     assert not made.execute()
     assert made.cloud.calls[2:] == ["CreateChangeSet", "DescribeChangeSet", "DescribeChangeSet", "DeleteChangeSet"]
     assert (made.said, made.cloud.change_sets) == (["stack handoff-dev-shop is up to date"], {})
 
 
-def test_dry_shows_the_same_and_does_nothing(desk: Desk) -> None:
-    assert desk.execute(dry=True)
-    dry, calls = desk.said[:], desk.cloud.calls[:]
-    desk.said.clear()
-    desk.execute()
-    assert [f"would {desk.said[0]}", *desk.said[1:3]] == dry
+def test_dry_shows_the_same_and_does_nothing(operator: StackOperator) -> None:
+    assert operator.execute(dry=True)
+    dry, calls = operator.said[:], operator.cloud.calls[:]
+    operator.said.clear()
+    operator.execute()
+    assert [f"would {operator.said[0]}", *operator.said[1:3]] == dry
     assert calls == ["DescribeStacks"]
-    desk.cloud.calls.clear()
-    desk.said.clear()
-    assert desk.execute(desk.step(TWO), dry=True)
-    assert not desk.execute(dry=True)
-    assert desk.cloud.calls == ["DescribeStacks", "GetTemplate"] * 2
-    assert desk.said == [
+    operator.cloud.calls.clear()
+    operator.said.clear()
+    assert operator.execute(operator.step(TWO), dry=True)
+    assert not operator.execute(dry=True)
+    assert operator.cloud.calls == ["DescribeStacks", "GetTemplate"] * 2
+    assert operator.said == [
         "would update stack handoff-dev-shop:",
         "  ~ Logs  AWS::Logs::LogGroup  RetentionInDays",
         "stack handoff-dev-shop is up to date",
     ]
 
 
-def test_an_image_is_deployed_by_its_digest(desk: Desk) -> None:
+def test_an_image_is_deployed_by_its_digest(operator: StackOperator) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
-    assert desk.execute(desk.step(image=image), dry=True)
-    error = desk.error(lambda: desk.execute(desk.step(image=image)))
+    assert operator.execute(operator.step(image=image), dry=True)
+    error = operator.error(lambda: operator.execute(operator.step(image=image)))
     assert str(error) == (f"error: image 1.dkr/shop:abc: not found in ECR\nhint: push it: {AGAIN}")
-    desk.cloud.images["shop:abc"] = "sha256:1"
-    assert desk.execute(desk.step(image=image))
-    assert desk.stack.parameters == {"Image": "1.dkr/shop@sha256:1"}
-    desk.said.clear()
-    assert desk.execute(desk.step(image=replace(image, tag="new")), dry=True)
-    assert desk.said[-1].endswith("  1.dkr/shop@sha256:1 -> 1.dkr/shop:new (by its digest once pushed)")
+    operator.cloud.images["shop:abc"] = "sha256:1"
+    assert operator.execute(operator.step(image=image))
+    assert operator.stack.parameters == {"Image": "1.dkr/shop@sha256:1"}
+    operator.said.clear()
+    assert operator.execute(operator.step(image=replace(image, tag="new")), dry=True)
+    assert operator.said[-1].endswith("  1.dkr/shop@sha256:1 -> 1.dkr/shop:new (by its digest once pushed)")
 
 
 # asked
 
 
-def test_no_terminal_and_no_yes(desk: Desk) -> None:
-    error = desk.error(lambda: desk.execute(yes=False))
+def test_no_terminal_and_no_yes(operator: StackOperator) -> None:
+    error = operator.error(lambda: operator.execute(yes=False))
     assert isinstance(error, ProjectError)
     assert str(error) == (
         "error: deploy: create stack handoff-dev-shop (2 resources): needs --yes without a terminal\n"
         f"hint: {AGAIN} --yes"
     )
-    assert (desk.cloud.stacks, desk.cloud.change_sets) == ({}, {})
+    assert (operator.cloud.stacks, operator.cloud.change_sets) == ({}, {})
 
 
 @pytest.mark.parametrize("creates", [True, False])
-def test_a_no_leaves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, creates: bool) -> None:
+def test_a_no_leaves_nothing(operator: StackOperator, monkeypatch: pytest.MonkeyPatch, *, creates: bool) -> None:
     if not creates:
-        desk.execute()
-    before = dict(desk.cloud.stacks)
+        operator.execute()
+    before = dict(operator.cloud.stacks)
 
     def no(question: str, _command: str, **_: Any) -> None:
         raise HandoffError(question)
 
     monkeypatch.setattr(deploy_stack, "confirm", no)
-    error = desk.error(lambda: desk.execute(desk.step(TWO), yes=False))
+    error = operator.error(lambda: operator.execute(operator.step(TWO), yes=False))
     expected = (
         "create stack handoff-dev-shop (2 resources)" if creates else "update stack handoff-dev-shop (1 to update)"
     )
     assert error.message == expected
-    assert (desk.cloud.stacks, desk.cloud.change_sets) == (before, {})
+    assert (operator.cloud.stacks, operator.cloud.change_sets) == (before, {})
 
 
-def test_a_stack_under_review_by_somebody_else_stays(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_under_review_by_somebody_else_stays(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     def no(*_: Any, **__: Any) -> None:
         request = {"Parameters": [], "Tags": [], "TemplateBody": ONE}
-        desk.cloud.create_change_set(NAME, "of-another", "CREATE", **request)
+        operator.cloud.create_change_set(NAME, "of-another", "CREATE", **request)
         raise HandoffError("no")
 
     monkeypatch.setattr(deploy_stack, "confirm", no)
-    desk.error(lambda: desk.execute(yes=False))
-    assert [one["Name"] for one in desk.cloud.change_sets.values()] == ["of-another"]
-    assert desk.stack.status == "REVIEW_IN_PROGRESS"
+    operator.error(lambda: operator.execute(yes=False))
+    assert [one["Name"] for one in operator.cloud.change_sets.values()] == ["of-another"]
+    assert operator.stack.status == "REVIEW_IN_PROGRESS"
 
 
 # failing
 
 
-def test_a_failed_creation_is_one_sentence_and_the_next_one_mends_it(desk: Desk) -> None:
-    desk.cloud.failing["Logs"] = DENIED
-    error = desk.error(desk.execute)
+def test_a_failed_creation_is_one_sentence_and_the_next_one_mends_it(operator: StackOperator) -> None:
+    operator.cloud.failing["Logs"] = DENIED
+    error = operator.error(operator.execute)
     assert (str(error), error.exit_code) == (
         "error: stack handoff-dev-shop: AWS::Logs::LogGroup Logs could not be created: Resource handler returned message: "
         "User: arn:aws:iam::1:user/a is not authorized to perform: ecs:RegisterTaskDefinition on resource: *; "
@@ -542,15 +546,15 @@ def test_a_failed_creation_is_one_sentence_and_the_next_one_mends_it(desk: Desk)
         f"hint: allow ecs:RegisterTaskDefinition on * to the identity that deploys; then: {AGAIN}",
         1,
     )
-    first = desk.stack.id
-    desk.cloud.failing.clear()
-    desk.said.clear()
-    assert desk.execute()
-    assert desk.said[0] == "delete stack handoff-dev-shop, whose creation failed (it has no resources)"
-    assert (desk.stack.status, desk.stack.id != first) == ("CREATE_COMPLETE", True)
+    first = operator.stack.id
+    operator.cloud.failing.clear()
+    operator.said.clear()
+    assert operator.execute()
+    assert operator.said[0] == "delete stack handoff-dev-shop, whose creation failed (it has no resources)"
+    assert (operator.stack.status, operator.stack.id != first) == ("CREATE_COMPLETE", True)
 
 
-def test_a_failed_change_leaves_the_stack_as_it_was(made: Desk) -> None:
+def test_a_failed_change_leaves_the_stack_as_it_was(made: StackOperator) -> None:
     made.cloud.failing["Task"] = "Invalid request provided: Cpu 7"
     error = made.error(lambda: made.execute(made.step(TWO, "i:2")))
     assert str(error) == (
@@ -563,16 +567,16 @@ def test_a_failed_change_leaves_the_stack_as_it_was(made: Desk) -> None:
     assert made.stack.template == TWO
 
 
-def test_a_template_that_is_refused(desk: Desk) -> None:
-    desk.cloud.refused = "Template format error: Unresolved resource dependencies [X]"
-    assert str(desk.error(desk.execute)) == (
+def test_a_template_that_is_refused(operator: StackOperator) -> None:
+    operator.cloud.refused = "Template format error: Unresolved resource dependencies [X]"
+    assert str(operator.error(operator.execute)) == (
         "error: stack handoff-dev-shop: CloudFormation rejected task.yml: "
         "Template format error: Unresolved resource dependencies [X]; nothing was changed\n"
         f"hint: correct the value in project.yml or in templates/; then: {AGAIN}"
     )
 
 
-def test_what_cloudformation_finds_before_it_begins(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cloudformation_finds_before_it_begins(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     reason = "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot"
     about = {
         "ChangeSetId": "x",
@@ -587,13 +591,13 @@ def test_what_cloudformation_finds_before_it_begins(desk: Desk, monkeypatch: pyt
     event = {"EventId": "1", "StackId": "x", "Timestamp": datetime(2026, 1, 1, tzinfo=timezone.utc), **found}
     monkeypatch.setattr(Cloud, "describe_change_set", lambda _self, **_: about)
     monkeypatch.setattr(Cloud, "describe_events", lambda _self, **_: {"OperationEvents": [event]})
-    assert str(desk.error(desk.execute)) == (
+    assert str(operator.error(operator.execute)) == (
         f"error: stack handoff-dev-shop: CloudFormation rejected the change set: AWS::Logs::LogGroup Logs: {why}; "
         "nothing was changed\n"
         "hint: a resource of that name exists outside of this stack: delete it, or choose another name; "
         f"then: {AGAIN}"
     )
-    assert (desk.cloud.stacks, desk.cloud.change_sets) == ({}, {})
+    assert (operator.cloud.stacks, operator.cloud.change_sets) == ({}, {})
 
 
 # what is found
@@ -613,7 +617,9 @@ def test_what_cloudformation_finds_before_it_begins(desk: Desk, monkeypatch: pyt
     ],
 )
 @pytest.mark.parametrize("dry", [True, False])
-def test_a_stack_of_somebody_else_is_refused(made: Desk, tags: dict[str, str], whose: str, *, dry: bool) -> None:
+def test_a_stack_of_somebody_else_is_refused(
+    made: StackOperator, tags: dict[str, str], whose: str, *, dry: bool
+) -> None:
     made.stack.tags = tags
     error = made.error(lambda: made.execute(made.step(TWO), dry=dry))
     assert error.message == (
@@ -634,7 +640,7 @@ def test_a_stack_of_somebody_else_is_refused(made: Desk, tags: dict[str, str], w
     ],
 )
 def test_the_bucket_of_a_task_stack_is_never_changed_unseen(
-    made: Desk, outputs: dict[str, str], step: dict[str, str], *, refused: bool
+    made: StackOperator, outputs: dict[str, str], step: dict[str, str], *, refused: bool
 ) -> None:
     """Somebody else deployed it after the account was read."""
     made.stack.outputs = outputs
@@ -648,7 +654,7 @@ def test_the_bucket_of_a_task_stack_is_never_changed_unseen(
     assert made.stack.template == ONE
 
 
-def test_a_change_by_somebody_else_is_waited_for(made: Desk) -> None:
+def test_a_change_by_somebody_else_is_waited_for(made: StackOperator) -> None:
     other = made.step(TWO)
     made.cloud.begin(
         made.stack,
@@ -669,13 +675,13 @@ def test_a_change_by_somebody_else_is_waited_for(made: Desk) -> None:
 
 
 @pytest.mark.parametrize("quiet", [False, True], ids=["at its end", "while nothing happens"])
-def test_a_stack_that_an_answer_does_not_know_is_still_waited_for(desk: Desk, *, quiet: bool) -> None:
+def test_a_stack_that_an_answer_does_not_know_is_still_waited_for(operator: StackOperator, *, quiet: bool) -> None:
     """DescribeStacks is eventually consistent: that it knows no such stack is no end of a creation."""
     held: list[tuple[str, str, str]] = []
     looks: list[str] = []
 
     def before(operation: str) -> None:
-        stack = desk.cloud.stacks.get(NAME)
+        stack = operator.cloud.stacks.get(NAME)
         if stack is None or not stack.change_set:
             return
         if operation == "DescribeStackEvents" and quiet:
@@ -688,14 +694,14 @@ def test_a_stack_that_an_answer_does_not_know_is_still_waited_for(desk: Desk, *,
             looks.append(operation)
             raise Refusal("ValidationError", f"Stack with id {stack.id} does not exist")
 
-    desk.cloud.before = before
-    assert desk.execute()
+    operator.cloud.before = before
+    assert operator.execute()
     assert looks.count("DescribeStacks") == 2
-    assert desk.stack.status == "CREATE_COMPLETE"
-    assert desk.said[-1].startswith("stack handoff-dev-shop: created in ")
+    assert operator.stack.status == "CREATE_COMPLETE"
+    assert operator.said[-1].startswith("stack handoff-dev-shop: created in ")
 
 
-def test_waiting_is_bounded(made: Desk) -> None:
+def test_waiting_is_bounded(made: StackOperator) -> None:
     made.stack.status = "UPDATE_IN_PROGRESS"
     error = made.error(made.execute)
     assert str(error) == (
@@ -705,7 +711,7 @@ def test_waiting_is_bounded(made: Desk) -> None:
     assert made.pauses[:6] == [2.0, 2.5, 3.125, 3.90625, 4.8828125, 5.0]
 
 
-def test_a_rollback_that_failed_goes_on(made: Desk) -> None:
+def test_a_rollback_that_failed_goes_on(made: StackOperator) -> None:
     made.stack.status = "UPDATE_ROLLBACK_FAILED"
     made.stack.coming = [("Logs", "UPDATE_FAILED", "no such group")]
     made.cloud.settle()
@@ -716,7 +722,7 @@ def test_a_rollback_that_failed_goes_on(made: Desk) -> None:
     assert made.stack.status == "UPDATE_COMPLETE"
 
 
-def test_a_rollback_that_fails_again(made: Desk) -> None:
+def test_a_rollback_that_fails_again(made: StackOperator) -> None:
     made.stack.status = "UPDATE_ROLLBACK_FAILED"
     made.cloud.lasting["Logs"] = "no such group"
     assert str(made.error(made.execute)) == (
@@ -727,7 +733,7 @@ def test_a_rollback_that_fails_again(made: Desk) -> None:
     )
 
 
-def test_nothing_is_undone_or_cleared_without_a_yes(made: Desk) -> None:
+def test_nothing_is_undone_or_cleared_without_a_yes(made: StackOperator) -> None:
     for status in ("UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE"):
         made.stack.status = status
         assert isinstance(made.error(lambda: made.execute(yes=False)), ProjectError)
@@ -742,7 +748,7 @@ def test_nothing_is_undone_or_cleared_without_a_yes(made: Desk) -> None:
         pytest.param("DELETE_FAILED", "its deletion failed earlier", id="delete"),
     ],
 )
-def test_what_only_a_person_can_decide(made: Desk, status: str, found: str) -> None:
+def test_what_only_a_person_can_decide(made: StackOperator, status: str, found: str) -> None:
     made.stack.status = status
     assert str(made.error(made.execute)) == (
         f"error: stack handoff-dev-shop: {found}\n"
@@ -755,8 +761,8 @@ def test_what_only_a_person_can_decide(made: Desk, status: str, found: str) -> N
 
 
 @pytest.mark.parametrize("moment", ["CreateChangeSet", "ExecuteChangeSet"])
-def test_who_comes_second_compares_again(made: Desk, moment: str) -> None:
-    other = Desk(made.cloud, made.session)
+def test_who_comes_second_compares_again(made: StackOperator, moment: str) -> None:
+    other = StackOperator(made.cloud, made.session)
 
     def quicker(operation: str) -> None:
         if operation == moment:
@@ -777,7 +783,7 @@ def test_who_comes_second_compares_again(made: Desk, moment: str) -> None:
     assert (made.stack.parameters, other.execute(made.step(TWO, "i:2"))) == ({"Image": "i:2"}, False)
 
 
-def test_who_is_always_second_is_told(made: Desk) -> None:
+def test_who_is_always_second_is_told(made: StackOperator) -> None:
     def quicker(operation: str) -> None:
         if operation == "CreateChangeSet":
             made.stack.status, made.stack.coming = "UPDATE_IN_PROGRESS", [("", "UPDATE_COMPLETE", "")]
@@ -792,7 +798,7 @@ def test_who_is_always_second_is_told(made: Desk) -> None:
 # removed
 
 
-def test_a_stack_is_removed(made: Desk) -> None:
+def test_a_stack_is_removed(made: StackOperator) -> None:
     assert made.remove(dry=True)
     assert made.remove()
     assert made.said[:2] == ["would delete stack handoff-dev-shop", "delete stack handoff-dev-shop"]
@@ -802,7 +808,7 @@ def test_a_stack_is_removed(made: Desk) -> None:
     assert made.said[-1] == "stack handoff-dev-shop does not exist"
 
 
-def test_what_can_not_be_removed_is_named(made: Desk) -> None:
+def test_what_can_not_be_removed_is_named(made: StackOperator) -> None:
     made.cloud.lasting["Logs"] = "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)"
     assert str(made.error(made.remove)) == (
         "error: stack handoff-dev-shop: AWS::Logs::LogGroup Logs could not be deleted: The bucket you tried to delete is not empty; "
@@ -815,13 +821,13 @@ def test_what_can_not_be_removed_is_named(made: Desk) -> None:
     assert made.cloud.stacks == {}
 
 
-def test_a_stack_under_review_is_removed(desk: Desk) -> None:
-    desk.cloud.create_change_set(NAME, "x", "CREATE")
-    assert desk.remove()
-    assert desk.cloud.stacks == {}
+def test_a_stack_under_review_is_removed(operator: StackOperator) -> None:
+    operator.cloud.create_change_set(NAME, "x", "CREATE")
+    assert operator.remove()
+    assert operator.cloud.stacks == {}
 
 
-def test_a_stack_that_is_not_ours_is_not_removed(made: Desk) -> None:
+def test_a_stack_that_is_not_ours_is_not_removed(made: StackOperator) -> None:
     made.stack.tags = {}
     assert made.error(made.remove).message == (
         "stack handoff-dev-shop: has no tags of handoff, expected a stack that handoff created"
@@ -831,7 +837,7 @@ def test_a_stack_that_is_not_ours_is_not_removed(made: Desk) -> None:
 # interrupted
 
 
-def test_ctrl_c_while_waiting_leaves_it_be(made: Desk) -> None:
+def test_ctrl_c_while_waiting_leaves_it_be(made: StackOperator) -> None:
     def interrupt(operation: str) -> None:
         if operation == "DescribeStackEvents" and made.stack.status == "UPDATE_IN_PROGRESS":
             raise KeyboardInterrupt
@@ -855,9 +861,9 @@ class Killed(BaseException):
 def test_killed_at_any_call_it_can_be_run_again(real: Any, begin: str, when: str) -> None:
     """The same is deployed as without a kill, and no change set or stack under review stays."""
     for call in range(100):
-        desk = Desk(Cloud(), Session(None, REGION, RetryHooks(print)))
-        desk.session = Session(CloudSession(desk.cloud, real), REGION, RetryHooks(desk.said.append))
-        _begin(desk, begin)
+        operator = StackOperator(Cloud(), Session(None, REGION, RetryHooks(print)))
+        operator.session = Session(CloudSession(operator.cloud, real), REGION, RetryHooks(operator.said.append))
+        _begin(operator, begin)
         left = [call]
 
         def kill(_operation: str, left: list[int] = left) -> None:
@@ -865,38 +871,38 @@ def test_killed_at_any_call_it_can_be_run_again(real: Any, begin: str, when: str
             if left[0] < 0:
                 raise Killed
 
-        setattr(desk.cloud, when, kill)
+        setattr(operator.cloud, when, kill)
         try:
-            desk.execute(desk.step(TWO, "i:2"))
+            operator.execute(operator.step(TWO, "i:2"))
         except Killed:
-            setattr(desk.cloud, when, lambda _operation: None)
-            desk.execute(desk.step(TWO, "i:2"))
+            setattr(operator.cloud, when, lambda _operation: None)
+            operator.execute(operator.step(TWO, "i:2"))
         else:
             assert call > 5  # so many were tried
             return
-        assert (desk.stack.status.endswith("_COMPLETE"), desk.stack.template, desk.stack.parameters) == (
+        assert (operator.stack.status.endswith("_COMPLETE"), operator.stack.template, operator.stack.parameters) == (
             True,
             TWO,
             {"Image": "i:2"},
         )
-        assert desk.cloud.change_sets == {}
-        assert not desk.execute(desk.step(TWO, "i:2"))
+        assert operator.cloud.change_sets == {}
+        assert not operator.execute(operator.step(TWO, "i:2"))
 
 
-def _begin(desk: Desk, begin: str) -> None:
+def _begin(operator: StackOperator, begin: str) -> None:
     if begin == "nothing":
         return
     if begin == "failed":
-        desk.cloud.failing["Task"] = "x"
-        desk.error(desk.execute)
-        desk.cloud.failing.clear()
+        operator.cloud.failing["Task"] = "x"
+        operator.error(operator.execute)
+        operator.cloud.failing.clear()
         return
-    desk.execute()
+    operator.execute()
     if begin == "stuck":
-        desk.stack.status = "UPDATE_ROLLBACK_FAILED"
+        operator.stack.status = "UPDATE_ROLLBACK_FAILED"
 
 
-def test_a_lost_answer_is_no_second_change(made: Desk) -> None:
+def test_a_lost_answer_is_no_second_change(made: StackOperator) -> None:
     """ExecuteChangeSet was done, and is asked for again."""
     real_execute = made.cloud.execute_change_set
 
@@ -909,7 +915,7 @@ def test_a_lost_answer_is_no_second_change(made: Desk) -> None:
     assert (made.stack.template, made.cloud.calls.count("CreateChangeSet")) == (TWO, 1)
 
 
-def test_an_answer_that_never_comes_leaves_the_stack_to_cloudformation(made: Desk) -> None:
+def test_an_answer_that_never_comes_leaves_the_stack_to_cloudformation(made: StackOperator) -> None:
     def refuse(operation: str) -> None:
         if operation == "DescribeStackEvents" and made.stack.status == "UPDATE_IN_PROGRESS":
             raise Refusal("AccessDenied", "no")
@@ -923,7 +929,7 @@ def test_an_answer_that_never_comes_leaves_the_stack_to_cloudformation(made: Des
 @pytest.mark.parametrize(
     "operation", ["DescribeStacks", "GetTemplate", "CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet"]
 )
-def test_each_missing_permission_is_named(made: Desk, operation: str) -> None:
+def test_each_missing_permission_is_named(made: StackOperator, operation: str) -> None:
     def refuse(asked: str) -> None:
         if asked == operation:
             raise Refusal("AccessDenied", "not authorized")
@@ -935,7 +941,7 @@ def test_each_missing_permission_is_named(made: Desk, operation: str) -> None:
     assert made.stack.template == ONE
 
 
-def test_a_template_in_json_is_compared_too(made: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_in_json_is_compared_too(made: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cloud, "get_template", lambda _self, **_: {"TemplateBody": json.dumps({"Resources": {}})})
     found = describe_existing(made.session, NAME, template=True)
     assert found is not None

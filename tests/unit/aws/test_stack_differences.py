@@ -191,7 +191,7 @@ def test_json_is_read_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("answer", "expected"),
     [
         pytest.param({"Action": "Add"}, StackChange("add", "A", TASK), id="add"),
         pytest.param(
@@ -244,12 +244,12 @@ def test_json_is_read_too() -> None:
         pytest.param({"Action": "Modify", "Replacement": "False"}, StackChange("change", "A", TASK), id="no details"),
     ],
 )
-def test_a_change_as_cloudformation_tells_it(told: dict[str, Any], expected: StackChange) -> None:
-    assert parse_change({"LogicalResourceId": "A", "ResourceType": TASK, **told}) == expected
+def test_a_change_as_cloudformation_tells_it(answer: dict[str, Any], expected: StackChange) -> None:
+    assert parse_change({"LogicalResourceId": "A", "ResourceType": TASK, **answer}) == expected
 
 
 def test_what_is_told_and_what_is_seen_become_one() -> None:
-    told = (
+    result = (
         StackChange("replace", "B", TASK, ("Cpu",)),
         StackChange("change", "A", ROLE),
         StackChange("change", "C", ROLE, ("Tags",)),
@@ -260,7 +260,7 @@ def test_what_is_told_and_what_is_seen_become_one() -> None:
         StackChange("change", "D", ROLE, ("Path",)),
         StackChange("add", "t", "tag", ("1",)),
     )
-    assert merge_changes(told, seen) == (
+    assert merge_changes(result, seen) == (
         StackChange("change", "A", ROLE, ("Policies.0.Name",)),
         StackChange("replace", "B", TASK, ("Cpu",)),
         StackChange("change", "C", ROLE, ("Tags",)),

@@ -46,7 +46,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def told(*steps: Step, dry: bool) -> list[str]:
+def messages_of(*steps: Step, dry: bool) -> list[str]:
     said: list[str] = []
     apply(steps, None, ApplyOptions(said.append, dry=dry, rewrite=True))
     return said
@@ -85,7 +85,7 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
             ),
         ),
     )
-    assert told(*steps, dry=True) == [
+    assert messages_of(*steps, dry=True) == [
         "would write build/x/pipeline.json (1,234 bytes)",
         "would remove old",
         "would run touch 'a file' (in old)",
@@ -148,7 +148,7 @@ def test_a_file_is_left_alone_where_it_holds_its_text(tmp_path: Path) -> None:
 
 
 def test_doing_a_plan_says_the_same_words(tmp_path: Path) -> None:
-    assert told(WriteFile(tmp_path / "a/b.txt", "hi\n"), RemoveTree(tmp_path / "c"), dry=False) == [
+    assert messages_of(WriteFile(tmp_path / "a/b.txt", "hi\n"), RemoveTree(tmp_path / "c"), dry=False) == [
         "write a/b.txt (3 bytes)",
         "remove c",
     ]
@@ -160,14 +160,14 @@ def test_a_file_has_its_mode_whatever_was_there(tmp_path: Path, mode: int) -> No
     path = tmp_path / "params.json"
     path.write_text("old")
     path.chmod(0o666)
-    told(WriteFile(path, "new\r\n", mode), dry=False)
+    messages_of(WriteFile(path, "new\r\n", mode), dry=False)
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new\r\n", mode)
     assert names(tmp_path) == ["params.json"]
 
 
 def test_a_link_stays_and_its_file_is_written(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    told(WriteFile(tmp_path / "link", "new"), dry=False)
+    messages_of(WriteFile(tmp_path / "link", "new"), dry=False)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "new"
 
@@ -176,7 +176,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "state"
     path.write_text("old")
     with at_most(1000), pytest.raises(HandoffError, match=r"^error: could not write state: File too large$"):
-        told(WriteFile(path, "x" * 5000), dry=False)
+        messages_of(WriteFile(path, "x" * 5000), dry=False)
     assert (names(tmp_path), path.read_text()) == (["state"], "old")
 
 
@@ -194,14 +194,14 @@ def at_most(size: int) -> Iterator[None]:
 def test_a_directory_is_never_replaced_by_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(HandoffError, match="could not write taken: found what is no file"):
-        told(WriteFile(tmp_path / "taken", "x"), dry=False)
+        messages_of(WriteFile(tmp_path / "taken", "x"), dry=False)
     assert names(tmp_path) == ["taken"]
 
 
 def test_a_parent_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(HandoffError, match=r"could not write taken/x: "):
-        told(WriteFile(tmp_path / "taken/x", "x"), dry=False)
+        messages_of(WriteFile(tmp_path / "taken/x", "x"), dry=False)
 
 
 def test_trees_files_links_and_nothing_are_removed(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_trees_files_links_and_nothing_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".tree.removed/left").mkdir(parents=True)
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(kept)
-    told(*(RemoveTree(tmp_path / name) for name in ("tree", "file", "link", "nothing")), dry=False)
+    messages_of(*(RemoveTree(tmp_path / name) for name in ("tree", "file", "link", "nothing")), dry=False)
     assert names(tmp_path) == ["kept", "kept/deep"]
 
 
@@ -239,7 +239,7 @@ def context_of(tmp_path: Path) -> WriteContext:
 def test_a_context_has_its_modes_and_times_wherever_it_is_written(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        told(context_of(tmp_path), dry=False)
+        messages_of(context_of(tmp_path), dry=False)
     finally:
         os.umask(before)
     top = tmp_path / "build/context"
@@ -263,9 +263,9 @@ def test_a_context_replaces_the_one_that_was_there(tmp_path: Path) -> None:
     old = tmp_path / "build/context"
     (old / "p/empty/full").mkdir(parents=True)
     (old / "p/link").write_text("a file where a link shall be")
-    told(context_of(tmp_path), dry=False)
+    messages_of(context_of(tmp_path), dry=False)
     first = names(tmp_path / "build")
-    told(context_of(tmp_path), dry=False)
+    messages_of(context_of(tmp_path), dry=False)
     assert first == names(tmp_path / "build")
     assert first[1:] == [
         f"context/{name}" for name in ("p", "p/empty", "p/link", "p/run", "p/two\nlines", "q", "q/r", "q/r/s")
@@ -275,7 +275,7 @@ def test_a_context_replaces_the_one_that_was_there(tmp_path: Path) -> None:
 def test_a_context_takes_the_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "build").mkdir()
     (tmp_path / "build/context").write_text("")
-    told(context_of(tmp_path), dry=False)
+    messages_of(context_of(tmp_path), dry=False)
     assert (tmp_path / "build/context/p/run").is_file()
 
 
@@ -305,7 +305,7 @@ def test_what_changed_since_it_was_looked_at_ends_it_and_leaves_the_old(
     (tmp_path / "build/context/old").write_text("")
     change(tmp_path / "s")
     with pytest.raises(HandoffError) as caught:
-        told(step, dry=False)
+        messages_of(step, dry=False)
     assert str(caught.value) == message
     assert names(tmp_path / "build") == ["context", "context/old"]
 
@@ -314,7 +314,7 @@ def test_a_full_disk_leaves_the_old_context(tmp_path: Path) -> None:
     step = WriteContext(tmp_path / "build/context", (entry("big", tmp_path / "big", "x" * 5000),))
     (tmp_path / "build/context").mkdir(parents=True)
     with at_most(1000), pytest.raises(HandoffError, match=r"could not write build/context: "):
-        told(step, dry=False)
+        messages_of(step, dry=False)
     assert names(tmp_path / "build") == ["context"]
 
 
@@ -333,7 +333,7 @@ def test_what_a_program_says_tells_where_why_and_what_to_do(tmp_path: Path) -> N
         hints=(("not there", "never"), ("space", "make room")),
     )
     with pytest.raises(CommandError) as caught:
-        told(step, dry=False)
+        messages_of(step, dry=False)
     assert (
         str(caught.value)
         == f"error: could not build it: {sys.executable} ended with exit 4: tap: space\nhint: make room"
@@ -341,13 +341,13 @@ def test_what_a_program_says_tells_where_why_and_what_to_do(tmp_path: Path) -> N
 
 
 def test_a_program_s_output_is_progress_not_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    told(python("print('out'); import sys; sys.exit(len(sys.stdin.read()))", tmp_path), dry=False)
+    messages_of(python("print('out'); import sys; sys.exit(len(sys.stdin.read()))", tmp_path), dry=False)
     assert capfd.readouterr() == ("", "out\n")
 
 
 def test_the_environment_is_added_to_ours(tmp_path: Path) -> None:
     code = "import os; assert os.environ['PATH']; assert os.environ['GREETING'] == 'hi'"
-    told(RunCommand((sys.executable, "-c", code), tmp_path, "try it", {"GREETING": "hi"}), dry=False)
+    messages_of(RunCommand((sys.executable, "-c", code), tmp_path, "try it", {"GREETING": "hi"}), dry=False)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_the_environment_is_added_to_ours(tmp_path: Path) -> None:
 )
 def test_a_failing_program_ends_the_plan(tmp_path: Path, code: str, exit_code: int, told_: str) -> None:
     with pytest.raises(CommandError) as caught:
-        told(python(code, tmp_path), WriteFile(tmp_path / "after", ""), dry=False)
+        messages_of(python(code, tmp_path), WriteFile(tmp_path / "after", ""), dry=False)
     assert caught.value.exit_code == exit_code
     assert caught.value.message == f"could not try it: {sys.executable} ended with {told_}"
     assert (caught.value.hint or "").startswith(f"to repeat it: cd {tmp_path} && {sys.executable} -c ")
@@ -371,21 +371,21 @@ def test_the_telling_part_of_stderr_is_repeated_and_all_of_it_passed_on(
 ) -> None:
     code = "import sys; print('noise', file=sys.stderr); sys.exit('bad wheel: six')"
     with pytest.raises(CommandError, match="ended with exit 1: bad wheel: six\n"):
-        told(python(code, tmp_path, "not there", "bad wheel: .+", "noise"), dry=False)
+        messages_of(python(code, tmp_path, "not there", "bad wheel: .+", "noise"), dry=False)
     assert capfd.readouterr() == ("", "noise\nbad wheel: six\n")
 
 
 def test_colours_hide_nothing_that_tells(tmp_path: Path) -> None:
     """Docker's old builder colours what comes on stderr, piece by piece."""
     code = r"import sys; print('\33[91mE\33[0m\33[91m: \33[0mUnable to \33[0mlocate x'); sys.exit(3)"
-    with pytest.raises(CommandError) as told:
+    with pytest.raises(CommandError) as caught:
         apply([python(code, tmp_path, "E: Unable to locate .")], None, ApplyOptions(list[str]().append))
-    assert told.value.message == f"could not try it: {sys.executable} ended with exit 3: E: Unable to locate x"
+    assert caught.value.message == f"could not try it: {sys.executable} ended with exit 3: E: Unable to locate x"
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as caught:
-        told(RunCommand(("no-such-program",), tmp_path, "build the image"), dry=False)
+        messages_of(RunCommand(("no-such-program",), tmp_path, "build the image"), dry=False)
     assert caught.value.exit_code == 127
     assert str(caught.value) == (
         "error: could not build the image: found no program 'no-such-program'\n"
@@ -396,10 +396,10 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_program_that_is_not_executable_is_named(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     with pytest.raises(CommandError, match=r"could not try: ./plain: Permission denied") as caught:
-        told(RunCommand(("./plain",), tmp_path, "try"), dry=False)
+        messages_of(RunCommand(("./plain",), tmp_path, "try"), dry=False)
     assert caught.value.exit_code == 126
 
 
 def test_a_directory_that_is_not_there_is_not_blamed_on_the_program(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"could not try: no directory .*/gone"):
-        told(RunCommand(("true",), tmp_path / "gone", "try"), dry=False)
+        messages_of(RunCommand(("true",), tmp_path / "gone", "try"), dry=False)

@@ -87,7 +87,7 @@ def build(**more: Any) -> ImageBuild:
     return replace(ImageBuild(builder(), None, "abc", (), "a-password-of-nobody"), **more)
 
 
-def told(steps: Sequence[Step]) -> list[str]:
+def describe_steps(steps: Sequence[Step]) -> list[str]:
     """One word or two a step."""
     return [_word(step) for step in steps]
 
@@ -127,14 +127,14 @@ def test_steps(make: Callable[[], DesiredProject], there: dict[str, Any], expect
     desired = make()
     found = current(desired, **there)
     steps = plan_project(desired, found, None if found.is_image_pushed else build(), stack_of(desired))
-    assert told(steps) == expected
+    assert describe_steps(steps) == expected
 
 
 def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], DesiredProject]) -> None:
     desired = make()
     found = replace(current(desired), move=CopyProjectData("old-bucket", BUCKET, "handoff-dev-rates/", 3, 10))
     steps = plan_project(desired, found, None, stack_of(desired))
-    assert told(steps) == [*STACKS[:2], "move from old-bucket", *STACKS[2:], "files 0"]
+    assert describe_steps(steps) == [*STACKS[:2], "move from old-bucket", *STACKS[2:], "files 0"]
     task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
     assert (task.bucket, task.moved_from) == (BUCKET, "old-bucket")
 
@@ -144,16 +144,16 @@ def test_stored_config_files_are_kept_or_removed(make: Callable[[], DesiredProje
     document = {**desired.params_document, "files": [{"name": "a", "value": "1"}]}
     stored = StoredParams(3, params.parse_params(json.dumps(document).encode(), "test"))
     found = replace(current(desired), params=stored)
-    assert told(plan_project(desired, found, None, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
+    assert describe_steps(plan_project(desired, found, None, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
     pruned = plan_project(desired, found, None, stack_of(desired), prune=True)
-    assert told(pruned) == [*STACKS, "put_parameter", "files 0"]
+    assert describe_steps(pruned) == [*STACKS, "put_parameter", "files 0"]
 
 
 def test_an_image_that_is_built_is_only_pushed(make: Callable[[], DesiredProject]) -> None:
     desired = make()
     built = {"Config": {"Labels": {"handoff.context": desired.image_source.digest}}}
     steps = plan_project(desired, current(desired, pushed=False), build(existing=built), stack_of(desired))
-    assert told(steps) == [*STACKS[:2], *PACKED, *STACKS[2:], "files 0"]
+    assert describe_steps(steps) == [*STACKS[:2], *PACKED, *STACKS[2:], "files 0"]
 
 
 def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -> None:
@@ -209,9 +209,9 @@ def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Desire
     desired = make()
     shared = desired_shared((desired,), "dev")
     at_once = plan_shared(shared, desired, stack_of(desired), ID, at_once=True)
-    assert told(at_once) == ["write shared.yml", "stack handoff-dev"]
+    assert describe_steps(at_once) == ["write shared.yml", "stack handoff-dev"]
     steps = plan_shared(shared, desired, stack_of(desired), ID, at_once=False)
-    assert told(steps) == ["write shared.yml", "stack handoff-dev"] * 2
+    assert describe_steps(steps) == ["write shared.yml", "stack handoff-dev"] * 2
     kept = {"KeptBucket": ExistingBucket(BUCKET, ID, "handoff-dev")}
     assert [step.parameters for step in steps if isinstance(step, DeployStack)] == [kept, kept]
     bodies = [step.template for step in steps if isinstance(step, DeployStack)]

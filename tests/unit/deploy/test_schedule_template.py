@@ -210,9 +210,9 @@ def test_a_template_that_tells_none(template: str) -> None:
 def test_many_are_told_in_several_outputs() -> None:
     many = tuple(Schedule(name=f"s{n:02}-{'x' * 40}", cron="0 2 * * 1-5", timezone="Europe/Berlin") for n in range(30))
     found = deployed(*many)
-    told = [text for name, text in found.outputs.items() if name.startswith("Schedules")]
-    assert all(len(text.encode()) <= 1024 for text in told)
-    assert len(told) > 1
+    result = [text for name, text in found.outputs.items() if name.startswith("Schedules")]
+    assert all(len(text.encode()) <= 1024 for text in result)
+    assert len(result) > 1
     assert [one.name for one in deployed_summaries(found)] == [one.name for one in many]
     assert deployed_summaries(found)[0] == ScheduleSummary(
         many[0].name, "cron(0 2 ? * MON-FRI *)", "Europe/Berlin", "ENABLED"

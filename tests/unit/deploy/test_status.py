@@ -130,9 +130,9 @@ def test_params_that_may_not_be_seen() -> None:
 
 
 def test_a_fingerprint_is_of_one_stack_and_tells_nothing_else() -> None:
-    told = describe_fingerprint(DOCUMENT, NAME)
-    assert read_fingerprint(told) == params_fingerprint(DOCUMENT, NAME) != params_fingerprint(DOCUMENT, "another")
-    assert (read_fingerprint("mine"), read_fingerprint(""), "hunter2" in told) == (None, None, False)
+    result = describe_fingerprint(DOCUMENT, NAME)
+    assert read_fingerprint(result) == params_fingerprint(DOCUMENT, NAME) != params_fingerprint(DOCUMENT, "another")
+    assert (read_fingerprint("mine"), read_fingerprint(""), "hunter2" in result) == (None, None, False)
 
 
 def test_the_schedule_that_fires_first() -> None:

@@ -206,8 +206,8 @@ def test_packages_reach_apt_get_as_words(tmp_path: Path) -> None:
     environment = {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
     script = argv[2].partition(" && rm ")[0]
     done = subprocess.run(["sh", "-c", script, *argv[3:]], env=environment, capture_output=True, text=True, check=True)
-    told = "<update><install><--yes><--no-install-recommends>"
-    assert done.stdout == told + "".join(f"<{name}>" for name in names)
+    message = "<update><install><--yes><--no-install-recommends>"
+    assert done.stdout == message + "".join(f"<{name}>" for name in names)
 
 
 def test_services_are_those_of_the_runtime_and_the_project_s_each_once(tmp_path: Path) -> None:

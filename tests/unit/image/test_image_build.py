@@ -266,7 +266,7 @@ def test_a_lock_that_would_stop_the_build_is_told_before(tmp_path: Path, lock: s
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "expected"),
     [
         pytest.param("my-tap", None, id="it enters"),
         pytest.param("files/my-tap", "which stays out of an image", id="it is mounted"),
@@ -275,19 +275,19 @@ def test_a_lock_that_would_stop_the_build_is_told_before(tmp_path: Path, lock: s
         pytest.param("../other", "expected a path inside the project", id="it lies elsewhere"),
     ],
 )
-def test_what_a_venv_installs_from_a_directory_must_enter(tmp_path: Path, path: str, told: str | None) -> None:
+def test_what_a_venv_installs_from_a_directory_must_enter(tmp_path: Path, path: str, expected: str | None) -> None:
     wanted = f"a @ ./{path}"
     paths = shop(tmp_path, locks.lock_text((wanted,), wanted, "x"))
     paths.file.write_text(f"venvs: {{tap: ['{wanted}']}}\ncommands: [{{command: a, venv: tap}}]\n")
     for name in ("my-tap", "files/my-tap", ".local/my-tap"):
         (paths.directory / name).mkdir(parents=True)
     project = load_project(paths.file, paths.display_path)
-    if told is None:
+    if expected is None:
         assert build.image_source(paths, project, "").dockerfile
         return
     with pytest.raises(ProjectError) as caught:
         build.image_source(paths, project, "")
-    assert caught.value.message == f"projects/shop/project.yml: venv tap installs {path}, {told}"
+    assert caught.value.message == f"projects/shop/project.yml: venv tap installs {path}, {expected}"
 
 
 @pytest.mark.parametrize("name", ["elements", "word-count"])
@@ -452,14 +452,14 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
     teller: Any, argv: str, said: str, expected: str, hint: str | None
 ) -> None:
     saying, tail = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS), teller(argv, said)
-    told = saying.failure(tail)
+    result = saying.failure(tail)
     if expected.startswith("*"):
         middle, _, end = expected[1:].partition("*")
-        assert middle in told
-        assert told.endswith(end)
-        assert "\n" not in told
+        assert middle in result
+        assert result.endswith(end)
+        assert "\n" not in result
     else:
-        assert told == expected
+        assert result == expected
     assert saying.hint(tail) == hint
 
 

@@ -63,15 +63,15 @@ def builder(answers: dict[str, Answer], kind: Any = "docker") -> Builder:
 
 
 @pytest.mark.parametrize(
-    ("told", "names"),
+    ("expected", "names"),
     [
         pytest.param(DOCKER, FOUND.names, id="docker"),
         pytest.param(PODMAN, ("localhost/handoff-elements:c0ffee", "localhost/mine:1"), id="podman"),
         pytest.param({**DOCKER, "RepoTags": None}, (), id="no name left"),
     ],
 )
-def test_what_an_inspection_tells(told: dict[str, Any], names: tuple[str, ...]) -> None:
-    found = inspected_image(told)
+def test_what_an_inspection_tells(expected: dict[str, Any], names: tuple[str, ...]) -> None:
+    found = inspected_image(expected)
     assert found == Image(
         FOUND.project, names, FOUND.id, FOUND.size, FOUND.created, FOUND.platform, FOUND.revision, FOUND.context
     )

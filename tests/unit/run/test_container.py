@@ -143,8 +143,8 @@ def test_a_path_may_hold_whatever_a_path_may_hold(tmp_path: Path, name: str) -> 
     """A mount is a line of CSV; read as one, it says what was meant."""
     paths = ProjectPaths("shop", tmp_path / name)
     paths.directory.mkdir(parents=True)
-    told = [next(csv.reader(io.StringIO(mount))) for mount in values(words(builder(), paths), "--mount")]
-    assert told == [
+    result = [next(csv.reader(io.StringIO(mount))) for mount in values(words(builder(), paths), "--mount")]
+    assert result == [
         ["type=bind", f"source={paths.directory / kept}", f"target=/app/{kept}"] for kept in (".artifacts", ".env")
     ]
 

@@ -87,8 +87,8 @@ def test_every_flag_is_in_the_help() -> None:
 
 
 def test_an_error_is_told_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    told = "error: argument '-x': not understood\nhint: see `python -m handoff_runtime --help`\n"
-    assert (main(["-x"], {}), capsys.readouterr()) == (64, ("", told))
+    message = "error: argument '-x': not understood\nhint: see `python -m handoff_runtime --help`\n"
+    assert (main(["-x"], {}), capsys.readouterr()) == (64, ("", message))
 
 
 @pytest.mark.parametrize(

@@ -71,10 +71,10 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("secret", "told"), FORMS)
-def test_a_secret_is_hidden_in_every_form(secret: str, told: str) -> None:
+@pytest.mark.parametrize(("secret", "expected"), FORMS)
+def test_a_secret_is_hidden_in_every_form(secret: str, expected: str) -> None:
     hidden = hiding(json.dumps(secret))
-    texts = hidden.text(f"x{told}y{told}"), hidden.lines(f"x{told}y{told}".encode()).decode()
+    texts = hidden.text(f"x{expected}y{expected}"), hidden.lines(f"x{expected}y{expected}".encode()).decode()
     assert texts[0] == texts[1]
     assert "***" in texts[0]
     assert not any(part in texts[0] for part in ("plain", "a/b", "a%2", "\\c", "schl", "\\u003", "so"))

@@ -97,10 +97,10 @@ def test_a_process_is_started_in_its_own_group_with_its_three_descriptors() -> N
     for fd in (nothing, out_write, err_write):
         os.close(fd)
     assert os.waitpid(pid, 0) == (pid, 0)
-    told = os.read(out_read, 1000), os.read(err_read, 1000)
+    result = os.read(out_read, 1000), os.read(err_read, 1000)
     os.close(out_read)
     os.close(err_read)
-    assert told == (b"True  environ({'X': 'y', 'LC_CTYPE': 'C.UTF-8'})\n", b"e\n")
+    assert result == (b"True  environ({'X': 'y', 'LC_CTYPE': 'C.UTF-8'})\n", b"e\n")
 
 
 def test_a_process_that_is_refused_is_named() -> None:

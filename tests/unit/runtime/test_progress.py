@@ -51,8 +51,8 @@ FIGURES = StageFigures("tap", 0.0, 2.5, StageExit(0, 2.5), None, 7, 70, None, No
 
 def test_a_line_tells_every_stage(pipe: tuple[int, int]) -> None:
     read, write = pipe
-    told, _, _ = progress(write)
-    told.write([FIGURES, FIGURES._replace(name="target", ending=None, rows_out=8, bytes_out=80, ended=4.25)])
+    result, _, _ = progress(write)
+    result.write([FIGURES, FIGURES._replace(name="target", ending=None, rows_out=8, bytes_out=80, ended=4.25)])
     assert json.loads(os.read(read, 4096)) == {
         "stages": [
             {"name": "tap", "exit": 0, "seconds": 2.5, "rows": 7, "bytes": 70},
@@ -64,13 +64,13 @@ def test_a_line_tells_every_stage(pipe: tuple[int, int]) -> None:
 
 def test_a_long_line_is_never_cut_in_two(pipe: tuple[int, int]) -> None:
     read, write = pipe
-    told, _, _ = progress(write)
+    result, _, _ = progress(write)
     got = bytearray()
     for size in (100, 3, 100, 50):
-        told.write([FIGURES] * size)
+        result.write([FIGURES] * size)
         got += os.read(read, 3000)
     for _ in range(20):
-        told.write([FIGURES])
+        result.write([FIGURES])
         got += os.read(read, 4096)
     lines = got.split(b"\n")
     assert lines.pop() == b""
@@ -80,8 +80,8 @@ def test_a_long_line_is_never_cut_in_two(pipe: tuple[int, int]) -> None:
 
 def test_a_watcher_that_has_gone_is_told_of_once(pipe: tuple[int, int]) -> None:
     read, write = pipe
-    told, poller, noted = progress(write)
+    result, poller, noted = progress(write)
     os.close(read)
     poller.turn()
-    told.write([FIGURES])
+    result.write([FIGURES])
     assert noted.numbers == [signal.SIGHUP]

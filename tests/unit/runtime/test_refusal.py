@@ -98,16 +98,16 @@ NO_KEY = "s3://b/k/x: no such key found"
     ],
 )  # fmt: skip
 def test_told(error: Exception, message: str, hint: str) -> None:
-    told = errors.error_for(error, GET)
-    assert message in told.message
-    assert hint in str(told.hint)
-    assert told.exit_code == 69
+    result = errors.error_for(error, GET)
+    assert message in result.message
+    assert hint in str(result.hint)
+    assert result.exit_code == 69
 
 
 def test_a_parameter_that_is_missing() -> None:
-    told = errors.error_for(refused("ParameterNotFound"), call("SSM", "GetParameter", Name="s__params"))
+    result = errors.error_for(refused("ParameterNotFound"), call("SSM", "GetParameter", Name="s__params"))
     message = "parameter s__params: no such parameter found in region eu-central-1"
-    assert (told.message, told.hint) == (message, "store the params: invoke params.push")
+    assert (result.message, result.hint) == (message, "store the params: invoke params.push")
 
 
 @pytest.mark.parametrize(

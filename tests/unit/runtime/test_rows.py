@@ -120,10 +120,10 @@ def test_a_wc_that_goes_away_is_done_without(monkeypatch: pytest.MonkeyPatch, tm
     assert fed.total() == expected
 
 
-@pytest.mark.parametrize("told", ["", "many", "-1", "3 4"])
-def test_a_wrong_answer_is_no_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: str) -> None:
+@pytest.mark.parametrize("expected", ["", "many", "-1", "3 4"])
+def test_a_wrong_answer_is_no_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, expected: str) -> None:
     wc = tmp_path / "wc"
-    wc.write_text(f"#!/bin/sh\n/bin/cat > /dev/null\necho '{told}'\n")
+    wc.write_text(f"#!/bin/sh\n/bin/cat > /dev/null\necho '{expected}'\n")
     wc.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     fed = Fed()

@@ -72,10 +72,10 @@ def test_tiers(size: int, advanced: bool, expected: str) -> None:  # noqa: FBT00
     ],
 )
 def test_what_is_too_long_names_the_largest_file(size: int, advanced: bool, expected: str, more: bool) -> None:  # noqa: FBT001
-    with pytest.raises(StoreError) as told:
+    with pytest.raises(StoreError) as caught:
         params.required_tier(document("short", "ä" * 600, "m" * 1000), "a" * size, advanced=advanced)
-    assert told.value.message == f"params: {expected}; the largest file is .local/f1.json (1,200 bytes)"
-    assert ("tier: advanced" in str(told.value.hint)) == more
+    assert caught.value.message == f"params: {expected}; the largest file is .local/f1.json (1,200 bytes)"
+    assert ("tier: advanced" in str(caught.value.hint)) == more
 
 
 def test_twelve_files_of_noise_do_not_fit_and_are_told() -> None:
@@ -86,9 +86,9 @@ def test_twelve_files_of_noise_do_not_fit_and_are_told() -> None:
 
 @pytest.mark.parametrize("text", ["handoff:zstd:AAAA", "handoff:2:AAAA", "handoff:", "handoff:xz"])
 def test_a_form_of_another_kit(text: str) -> None:
-    with pytest.raises(PipelineError, match="expected one of lzma, zlib") as told:
+    with pytest.raises(PipelineError, match="expected one of lzma, zlib") as caught:
         params.decode_params(text)
-    assert told.value.hint == params.OTHER_KIT
+    assert caught.value.hint == params.OTHER_KIT
 
 
 WHOLE = params.encode_params(document(noise(6000)))

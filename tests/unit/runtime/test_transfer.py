@@ -27,7 +27,7 @@ def answer(headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("message", "expected"),
     [
         pytest.param(answer(Metadata={"sha256": "ab"}), ExpectedChecksum("sha256", "ab"), id="ours"),
         pytest.param(answer({"x-amz-checksum-crc32": "AAAAAQ=="}), ExpectedChecksum("crc32", "00000001"), id="crc32"),
@@ -51,8 +51,8 @@ def answer(headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]
         pytest.param(answer(SSECustomerAlgorithm="AES256"), ExpectedChecksum("", ""), id="etag, customer's key"),
     ],
 )
-def test_the_checksum_that_counts(told: dict[str, Any], expected: ExpectedChecksum) -> None:
-    assert checksum.expected_checksum(told) == expected
+def test_the_checksum_that_counts(message: dict[str, Any], expected: ExpectedChecksum) -> None:
+    assert checksum.expected_checksum(message) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_parts_are_never_too_many(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("answer", "expected"),
     [
         pytest.param({"ETag": f'"{MD5}"'}, False, id="the same"),
         pytest.param({"ETag": f'"{MD5[:-1]}0"'}, True, id="another"),
@@ -101,8 +101,8 @@ def test_parts_are_never_too_many(size: int) -> None:
         pytest.param({"ETag": '"opaque"'}, False, id="of another kind"),
     ],
 )
-def test_whether_an_answer_differs(told: dict[str, str], expected: bool) -> None:  # noqa: FBT001
-    assert checksum.has_other_etag(told, FileContent(0, "", (bytes.fromhex(MD5),))) == expected
+def test_whether_an_answer_differs(answer: dict[str, str], expected: bool) -> None:  # noqa: FBT001
+    assert checksum.has_other_etag(answer, FileContent(0, "", (bytes.fromhex(MD5),))) == expected
 
 
 def test_a_slice_reads_and_rewinds(tmp_path: Path) -> None:

@@ -69,17 +69,17 @@ def test_an_environment_that_cannot_be(text: str, environ: dict[str, str], named
 
 
 @pytest.mark.parametrize(
-    ("text", "hint", "told"),
+    ("text", "hint", "expected"),
     [
         pytest.param("row", None, "did you mean: --meter rows", id="near"),
         pytest.param("xyz", None, "for example: --meter rows", id="far"),
         pytest.param("xyz", "see there", "see there", id="far, with a hint of its own"),
     ],
 )
-def test_a_choice_that_is_none(text: str, hint: str | None, told: str) -> None:
+def test_a_choice_that_is_none(text: str, hint: str | None, expected: str) -> None:
     with pytest.raises(ProjectError) as caught:
         options.parse_choice("--meter", text, ("rows", "off"), hint)
-    assert str(caught.value) == f"error: --meter: found {text!r}, expected one of rows, off\nhint: {told}"
+    assert str(caught.value) == f"error: --meter: found {text!r}, expected one of rows, off\nhint: {expected}"
 
 
 def test_choices() -> None:
