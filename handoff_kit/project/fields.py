@@ -261,9 +261,7 @@ class EnvItem(BaseModel):
 
     key: Annotated[str, Field(pattern=NAME, description="The variable's name.")]
     value: Annotated[
-        str,
-        WithJsonSchema({"type": ["string", "number", "boolean"]}),
-        Field(description="Its value, read as text."),
+        str, WithJsonSchema({"type": ["string", "number", "boolean"]}), Field(description="Its value, read as text.")
     ]
 
 

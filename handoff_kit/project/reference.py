@@ -72,10 +72,5 @@ def _flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
     return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
 
 
-def rewrite(page: Path = PAGE) -> None:
-    """Bring the reference in the docs up to date."""
-    page.write_text(update_page(page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    rewrite()
+    PAGE.write_text(update_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -12,6 +12,11 @@ from handoff_kit.project.problem import Problem
 from handoff_kit.project.shell_words import split_words
 from handoff_kit.project.yaml_reader import read_yaml
 
+_NO_PIPEFAIL = (
+    "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here",
+    "install bash, or make each part its own stage",
+)
+
 
 def unguarded_pipes(paths: ProjectPaths, project: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
     """A problem for each `|` of a shell line, if this machine has no bash and its `sh` no pipefail.
@@ -27,11 +32,7 @@ def unguarded_pipes(paths: ProjectPaths, project: Project, environ: Mapping[str,
         return
     source = read_yaml(paths.file, paths.display_path)
     for index, offset in pipes.items():
-        message = (
-            "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"
-        )
-        hint = "install bash, or make each part its own stage"
-        yield source.at_value(("commands", index, "shell"), message, hint, offset)
+        yield source.at_value(("commands", index, "shell"), *_NO_PIPEFAIL, offset)
 
 
 def has_pipefail(environ: Mapping[str, str]) -> bool:

@@ -47,10 +47,7 @@ MEBIBYTES = {
 }
 _ARM = ("aarch64", "arm", "arm64/v8", "linux/aarch64")
 _INTEL = ("intel", "x64", "x86", "x86-64", "linux/x86_64")
-_PLATFORMS = {
-    **dict.fromkeys(_ARM, "linux/arm64"),
-    **dict.fromkeys((*_INTEL, "x86_64", "linux"), "linux/amd64"),
-}
+_PLATFORMS = {**dict.fromkeys(_ARM, "linux/arm64"), **dict.fromkeys((*_INTEL, "x86_64", "linux"), "linux/amd64")}
 _ARCHITECTURES = {
     **dict.fromkeys((*_ARM, "armv8", "graviton", "linux/arm64"), "arm64"),
     **dict.fromkeys((*_INTEL, "amd64", "linux/amd64"), "x86_64"),

@@ -95,11 +95,8 @@ def _known_error(error: MarkedYAMLError, mark: StringMark, lines: list[str]) -> 
         return found
     if "undefined alias" in problem:
         name = lines[mark.line][mark.column :].split()[0]
-        return UnreadableError(
-            f"{name} is an alias of nothing: there is no &{name[1:]} above it",
-            "quote the value to keep the *",
-            position,
-        )
+        message = f"{name} is an alias of nothing: there is no &{name[1:]} above it"
+        return UnreadableError(message, "quote the value to keep the *", position)
     if "cannot start any token" in problem:
         letter = lines[mark.line][mark.column]
         return UnreadableError(f"a value cannot begin with {letter} in YAML", "put the value into quotes", position)

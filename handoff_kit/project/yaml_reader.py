@@ -30,10 +30,7 @@ _BOOLEANS = frozenset({"yes", "no", "on", "off", "true", "false"})
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 MAX_BYTES = 256 * 1024
-_TOO_DEEP = (
-    "values are nested too deep, expected about five levels",
-    "look for brackets that are never closed",
-)
+_TOO_DEEP = ("values are nested too deep, expected about five levels", "look for brackets that are never closed")
 
 
 @dataclass(frozen=True)
@@ -217,9 +214,8 @@ class _Walk:
 
     def _enter(self, node: Node, key_path: KeyPath, key: int) -> None:
         if len(self.marks) >= MAX_VALUES:
-            message = (
-                f"more than {MAX_VALUES:,} values up to here, counting what aliases repeat; too many for a project file"
-            )
+            message = f"more than {MAX_VALUES:,} values up to here, counting what aliases repeat"
+            message += "; too many for a project file"
             raise UnreadableError(message, "write out the values that are needed", _locate(self._text, key))
         empty = isinstance(node, ScalarNode) and not node.style and not node.value
         start = key if empty else self._start(node)

@@ -150,7 +150,12 @@ def translate_cron(text: str) -> str:
     if "*" not in (translated[2], translated[4]):
         raise _day_and_weekday(fields, cron)
     translated[2 if translated[4] != "*" else 4] = "?"
-    _check_day_of_month(translated[2], translated[3], cron)
+    day, month = translated[2:4]
+    if re.fullmatch("[0-9,/-]+", day):
+        longest = max(_DAYS_OF_MONTHS[number - 1] for number in MONTH.values(month, cron))
+        if DAY.values(day, cron)[0] > longest:
+            message = f"found day `{day}` of month `{month}` in `{cron}`, which never comes, expected 1 to {longest}"
+            raise ProjectError(message, "the last day of a month is L")
     return f"cron({' '.join(translated)})"
 
 
@@ -260,13 +265,3 @@ def _check_alone(name: str, text: str, pattern: str, forms: tuple[str, str], cro
         raise ProjectError(f"{found}, expected {expected}", f"for example: {example}")
     hint = f"write a schedule for `{special}`, and another one for the rest"
     raise ProjectError(f"{found}, expected {expected} alone", hint)
-
-
-def _check_day_of_month(day: str, month: str, cron: str) -> None:
-    """Refuse the 31st of months that have 30 days."""
-    if not re.fullmatch("[0-9,/-]+", day):
-        return
-    first, most = DAY.values(day, cron)[0], max(_DAYS_OF_MONTHS[number - 1] for number in MONTH.values(month, cron))
-    if first > most:
-        found = f"found day `{day}` of month `{month}` in `{cron}`, which never comes"
-        raise ProjectError(f"{found}, expected 1 to {most}", "the last day of a month is L")

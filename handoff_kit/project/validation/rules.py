@@ -69,11 +69,7 @@ def find_problems(source: YamlFile, errors: Sequence[ErrorDetails]) -> tuple[Pro
     """The problems of the reader and of the rules, in the order of the file."""
     view = ProjectFileView(source)
     faults: list[Fault] = []
-    for found in (
-        *(rule(view) for rule in _FIRST),
-        shapes.type_errors(view, errors),
-        *(rule(view) for rule in _THEN),
-    ):
+    for found in (*(rule(view) for rule in _FIRST), shapes.type_errors(view, errors), *(rule(view) for rule in _THEN)):
         faults += [fault for fault in found if not any(fault.follows(earlier) for earlier in faults)]
     if not faults and not source.problems:
         faults = [shapes.other_error(source, error) for error in errors]

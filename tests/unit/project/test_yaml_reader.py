@@ -83,7 +83,7 @@ def test_kind_of_unquoted_scalars() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "error"),
     [
         pytest.param("", "the file is empty, expected at least commands", id="empty"),
         pytest.param("# nothing\n\n", "the file is empty, expected at least commands", id="only comments"),
@@ -137,14 +137,14 @@ def test_kind_of_unquoted_scalars() -> None:
         pytest.param("[" * 5000, "values are nested too deep, expected about five levels", id="too deep"),
     ],
 )
-def test_unreadable(text: str, expected: str) -> None:
+def test_unreadable(text: str, error: str) -> None:
     source = parse_yaml(text, SHOWN)
     assert source.data is None
-    assert [str(problem).splitlines()[0] for problem in source.problems] == [_error(expected)]
+    assert [str(problem).splitlines()[0] for problem in source.problems] == [_line(error)]
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "problems"),
     [
         pytest.param(
             "a: 1\nb: 2\na: 3\nb: {c: 1, c: 2}\na: 4\n",
@@ -176,10 +176,10 @@ def test_unreadable(text: str, expected: str) -> None:
         pytest.param("<<: b\n", ["1:1: << merges something that is no mapping"], id="merge of a text"),
     ],
 )
-def test_every_fault_of_a_readable_file(text: str, expected: list[str]) -> None:
+def test_every_fault_of_a_readable_file(text: str, problems: list[str]) -> None:
     source = parse_yaml(text, SHOWN)
     assert source.data is not None
-    assert [str(problem).splitlines()[0] for problem in source.problems] == [_error(line) for line in expected]
+    assert [str(problem).splitlines()[0] for problem in source.problems] == [_line(line) for line in problems]
 
 
 def test_a_billion_laughs_end_soon() -> None:
@@ -205,7 +205,7 @@ def _nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "expected"),
+    ("make", "error"),
     [
         pytest.param(_nothing, ": there is no such file, expected a project file", id="missing"),
         pytest.param(lambda path: path.mkdir(), ": found a directory, expected a file", id="directory"),
@@ -226,10 +226,10 @@ def _nothing(path: Path) -> None:
         ),
     ],
 )
-def test_unreadable_file(tmp_path: Path, make: Any, expected: str) -> None:
+def test_unreadable_file(tmp_path: Path, make: Any, error: str) -> None:
     make(tmp_path / "project.yml")
     source = read_yaml(tmp_path / "project.yml", SHOWN)
-    assert (source.data, str(source.problems[0]).splitlines()[0]) == (None, f"error: {SHOWN}{expected}")
+    assert (source.data, str(source.problems[0]).splitlines()[0]) == (None, f"error: {SHOWN}{error}")
 
 
 def test_problem_prints_two_lines() -> None:
@@ -237,5 +237,5 @@ def test_problem_prints_two_lines() -> None:
     assert str(problem) == f"error: {SHOWN}:7:5: `comand` is not a known key\nhint: did you mean `command`?"
 
 
-def _error(message: str) -> str:
-    return f"error: {SHOWN}:{message}" if message[0].isdigit() else f"error: {SHOWN}: {message}"
+def _line(error: str) -> str:
+    return f"error: {SHOWN}:{error}" if error[0].isdigit() else f"error: {SHOWN}: {error}"
