@@ -341,7 +341,7 @@ def test_the_way_of_an_image(estate: Estate) -> None:
         told,
         1,
         f"docker does not work: Cannot connect to the Docker daemon at {ABSENT}. Is the docker daemon running?",
-        f"start it: sudo systemctl start docker, or Docker Desktop; asked at DOCKER_HOST={ABSENT}",
+        f"start it: sudo systemctl start docker, or Docker Desktop; tried DOCKER_HOST={ABSENT}",
     )
     registry, number = estate.account.registry, estate.account.number
     what = f"could not push ACCOUNT.dkr.ecr.{REGION}.amazonaws.com/handoff-dev-shop:TAG: docker ended with exit 1"
@@ -352,7 +352,7 @@ def test_the_way_of_an_image(estate: Estate) -> None:
     registry.cut_pushes(number, 1000)
     cut = untagged(estate.invoke("deploy"))
     registry.cuts.clear()
-    is_told(cut, 1, f"{what}: EOF", f"what has arrived is not sent again: {DEPLOY}")
+    is_told(cut, 1, f"{what}: EOF", f"uploaded layers are not sent again: {DEPLOY}")
     registry.deny_manifests(number)
     is_told(untagged(estate.invoke("deploy")), 1, f"{what}: denied: the test says so", f"{may}; then: {DEPLOY}")
     assert estate.account.images(resource_names.repository(estate.stack)) == {}
