@@ -249,7 +249,7 @@ def _write(path: Path, text: str, mode: int, directory_mode: int = 0o777) -> Non
             parent.mkdir(directory_mode, exist_ok=True)
         file = path.resolve()
         if file.exists() and not file.is_file():
-            raise HandoffError(f"could not write {_display(file)}: found what is no file, expected a file or nothing")
+            raise HandoffError(f"could not write {_display(file)}: found a directory or a device, expected a file")
         beside = file.with_name(f".{file.name}.{os.getpid()}")
         try:
             beside.unlink(missing_ok=True)
@@ -287,7 +287,9 @@ def _put_entry(top: Path, entry: Entry) -> None:
     if entry.source is not None:
         shutil.copyfile(entry.source, path)
         if sha256_of(path) != entry.sha256:
-            raise HandoffError(f"{_display(entry.source)}: changed while it was read", "let it rest, and try again")
+            raise HandoffError(
+                f"{_display(entry.source)}: changed while it was read", "run it again once the file no longer changes"
+            )
         path.chmod(entry.mode)
     elif entry.target is not None:
         path.symlink_to(entry.target)

@@ -73,11 +73,11 @@ def error_location(error: Exception) -> tuple[str, int]:
 def error_reason(error: Exception) -> str:
     """The reason of an error in a template, in a phrase."""
     if isinstance(error, TemplateSyntaxError):
-        return error.message or "found what is no template"
+        return error.message or "found an invalid template"
     if isinstance(error, TemplateNotFound):
         return f"found no template {error.name}"
     if isinstance(error, OSError):
         return f"{error.strerror}, expected a readable template"
     if isinstance(error, UnicodeDecodeError):
-        return "found what is not UTF-8, expected a template"
+        return "found bytes that are not UTF-8, expected a template"
     return str(error) or type(error).__name__

@@ -86,11 +86,11 @@ def find_builder(choice: str | None, which: Callable[[str], str | None] = shutil
 
 def _unreachable_error(kind: str, stderr: str) -> ImageError:
     lines = stderr.splitlines()
-    message = f"{kind} does not work: {lines[-1] if lines else 'it said nothing'}"
+    message = f"{kind} does not work: {lines[-1] if lines else 'it printed nothing'}"
     if "permission denied" in stderr.lower():
         return ImageError(message, f"let this account use it: sudo usermod -aG {kind} $USER, then log in again")
     if kind == "docker":
         host = os.environ.get("DOCKER_HOST")
-        where = f"asked at DOCKER_HOST={host}" if host else "to ask elsewhere, set DOCKER_HOST"
+        where = f"tried DOCKER_HOST={host}" if host else "for docker on another host set DOCKER_HOST"
         return ImageError(message, f"start it: sudo systemctl start docker, or Docker Desktop; {where}")
     return ImageError(message, "see what it says: podman info")

@@ -87,7 +87,7 @@ def _file_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProbl
     size = context.project_size(paths, project)
     if size > LARGE:
         message = f"projects/{paths.name}: {size / 1e6:,.0f} MB of files would enter the image, at most 500 MB expected"
-        hint = "leave some out: image: {exclude: [PATH]}; what a run only reads may lie in files/, or in S3"
+        hint = "leave some out: image: {exclude: [PATH]}; put files that a run only reads into files/, or into S3"
         yield ImageProblem(message, hint, fatal=False)
     if (paths.directory / DOCKERIGNORE).exists():
         message = f"projects/{paths.name}/{DOCKERIGNORE}: is not read"

@@ -11,7 +11,7 @@ from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step
 
 DIGEST_FILE = "pushed-digest"
-TAKEN = "another image has this tag for good: name one of your own (--tag), or deploy again, which takes that image"
+TAKEN = "another image has this tag, which is immutable: pass another --tag, or deploy again, which uses that image"
 PUSHING = (
     "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, "
     "ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage on the repository"
@@ -68,9 +68,9 @@ def plan_push(builder: Builder, image: str, target: str, paths: ProjectPaths, ag
     hints = (
         (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {host}".rstrip()),
         (r"tag is immutable|tag invalid", TAKEN),
-        (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
-        (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
-        *(((r"", f"what has arrived is not sent again: {again}"),) if again else ()),
+        (r"HTTP response to HTTPS client", "add a registry without TLS to the insecure registries of the builder"),
+        (r"lookup|dial tcp", "check the name of the registry, and that this machine can reach it"),
+        *(((r"", f"uploaded layers are not sent again: {again}"),) if again else ()),
     )
     push = (builder.kind, "push", *digest_file, target)
     return (

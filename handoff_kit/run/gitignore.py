@@ -15,7 +15,7 @@ PRIVATE = (".local", ".env", ".artifacts")
 GITIGNORE = "".join(
     f"{line}\n"
     for line in (
-        "# Credentials and what runs leave. Git must not take them.",
+        "# Credentials and artifacts of runs, not for git.",
         *(f"/{name}" for name in PRIVATE),
         "/venv",
         "__pycache__/",
@@ -49,7 +49,7 @@ def private_file_notes(paths: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
         notes.append(f"{note}\nhint: {remove}; then rotate every secret in it: the history of the repository keeps it")
     if exposed:
         lines = shlex.join([f"/{name}" for name in exposed])
-        note = f"note: {where}: git does not ignore {', '.join(exposed)}, which hold credentials and what runs leave"
+        note = f"note: {where}: git does not ignore {', '.join(exposed)}, which hold credentials and artifacts"
         notes.append(f"{note}\nhint: printf '%s\\n' {lines} >> {where}/.gitignore")
     return tuple(notes)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PROJECT = "commands: [{command: cat}]\n"
 ALL = (
-    "note: projects/shop: git does not ignore .local, .env, .artifacts, which hold credentials and what runs leave\n"
+    "note: projects/shop: git does not ignore .local, .env, .artifacts, which hold credentials and artifacts\n"
     "hint: printf '%s\\n' /.local /.env /.artifacts >> projects/shop/.gitignore"
 )
 SECRETS = {".local/tap.json": '{"password": "x"}', ".env/config/tap.json": "{}", ".artifacts/state": "{}"}

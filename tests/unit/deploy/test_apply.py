@@ -193,7 +193,7 @@ def at_most(size: int) -> Iterator[None]:
 
 def test_a_directory_is_never_replaced_by_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
-    with pytest.raises(HandoffError, match="could not write taken: found what is no file"):
+    with pytest.raises(HandoffError, match="could not write taken: found a directory or a device"):
         messages_of(WriteFile(tmp_path / "taken", "x"), dry=False)
     assert names(tmp_path) == ["taken"]
 
@@ -284,12 +284,12 @@ def test_a_context_takes_the_place_of_a_file(tmp_path: Path) -> None:
     [
         pytest.param(
             lambda path: path.write_text("y"),
-            "error: s: changed while it was read\nhint: let it rest, and try again",
+            "error: s: changed while it was read\nhint: run it again once the file no longer changes",
             id="changed",
         ),
         pytest.param(
             lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
-            "error: s: changed while it was read\nhint: let it rest, and try again",
+            "error: s: changed while it was read\nhint: run it again once the file no longer changes",
             id="a link now",
         ),
         pytest.param(

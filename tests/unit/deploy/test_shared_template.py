@@ -384,7 +384,7 @@ def test_a_template_that_is_no_text(tmp_path: Path) -> None:
     root = made(tmp_path, {})
     (root / "templates/shared.yml.j2").write_bytes(b"\xff")
     hint = "see what was changed: git diff -- templates/shared.yml.j2"
-    _assert_told(root, "templates/shared.yml.j2: found what is not UTF-8, expected a template", hint)
+    _assert_told(root, "templates/shared.yml.j2: found bytes that are not UTF-8, expected a template", hint)
 
 
 def _assert_told(root: Path, expected: str, hint: str) -> None:

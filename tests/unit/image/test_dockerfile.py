@@ -352,10 +352,10 @@ def test_no_template_at_all(tmp_path: Path) -> None:
 def test_a_template_that_is_no_text(tmp_path: Path) -> None:
     paths = made(tmp_path / "a", SERVICED)
     (paths.directory / "Dockerfile.j2").write_bytes(b"FROM \xff\n")
-    assert_told(paths, OWN + ": found what is not UTF-8, expected a template")
+    assert_told(paths, OWN + ": found bytes that are not UTF-8, expected a template")
     ours = made(tmp_path / "b", SERVICED)
     (ours.root / "Dockerfile.j2").write_bytes(b"FROM \xff\n")
-    assert_told(ours, "Dockerfile.j2: found what is not UTF-8, expected a template")
+    assert_told(ours, "Dockerfile.j2: found bytes that are not UTF-8, expected a template")
 
 
 def test_a_template_one_may_not_read() -> None:

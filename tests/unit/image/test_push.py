@@ -142,13 +142,13 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
         pytest.param(
             'Get "https://127.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client\n',
             ": server gave HTTP response to HTTPS client",
-            "a registry without TLS is to be named as such in the builder's settings",
+            "add a registry without TLS to the insecure registries of the builder",
             id="no TLS",
         ),
         pytest.param(
             "Get https://127.0.0.1:5000/v2/: dial tcp 127.0.0.1:5000: connect: connection refused\n",
             ": dial tcp 127.0.0.1:5000: connect: connection refused",
-            "is its name right, and does this machine reach it?",
+            "check the name of the registry, and that this machine can reach it",
             id="nobody there",
         ),
         pytest.param(
