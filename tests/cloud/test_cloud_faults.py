@@ -199,8 +199,8 @@ def test_a_bucket_that_is_not_there(clean_account: DeployedProject) -> None:
     is_told(
         clean_account.invoke("deploy", project="fresh", S3_BUCKET_NAME="nobodys-bucket"),
         1,
-        "bucket nobodys-bucket: not found, expected the one that deploy.bucket or S3_BUCKET_NAME names",
-        "make it: aws s3 mb s3://nobodys-bucket; or leave it out, for a shared one is made",
+        "bucket nobodys-bucket: not found; deploy.bucket or S3_BUCKET_NAME names it",
+        "create it: aws s3 mb s3://nobodys-bucket; or name none, and a shared bucket is created",
     )
 
 

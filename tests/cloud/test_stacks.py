@@ -342,10 +342,10 @@ PROGRAM = """
     from pathlib import Path
     from handoff_kit.errors import HandoffError
     from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
-    from handoff_kit.steps import ChangeStack
+    from handoff_kit.steps import DeployStack
     from handoff_runtime.aws import session
     say = lambda line: print(line, file=sys.stderr, flush=True)
-    step = ChangeStack({name!r}, Path("task.yml"), {template!r}, {parameters}, {tags!r}, {again!r})
+    step = DeployStack({name!r}, Path("task.yml"), {template!r}, {parameters}, {tags!r}, {again!r})
     try:
         deploy_stack(step, session.connect(os.environ, say), dry=False, yes=False, say=say)
     except HandoffError as error:

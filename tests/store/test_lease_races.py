@@ -145,10 +145,10 @@ def test_a_lease_that_was_taken_over_is_told_to_the_run(moto_bucket: MotoBucket)
 
 def test_a_store_that_stays_away_ends_the_run_before_its_lease_is_over(moto_bucket: MotoBucket, proxy: Proxy) -> None:
     session, reported = moto_bucket.session(proxy, patience=0.2, pause=time.sleep), threading.Event()
-    lease = acquired(moto_bucket, session, "run-1", heartbeat=0.3, lease=2)
+    lease = acquired(moto_bucket, session, "run-1", heartbeat=0.3, lease=6)
     proxy.fault("answer", method="PUT", status=503, code="ServiceUnavailable")
     heart = Heartbeat(session, lease, lambda _: reported.set())
-    assert reported.wait(5)
+    assert reported.wait(15)
     assert heart.stop().left > 0
     assert any(line.startswith("heartbeat: s3://") for line in moto_bucket.said)
 
