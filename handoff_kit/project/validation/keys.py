@@ -30,12 +30,12 @@ def unknown_keys(view: ProjectFileView) -> Iterator[Fault]:
     mappings += [*view.stages(), *view.statements(), *view.schedules()]
     for key_path, data in mappings:
         known = PROJECT_FILE.at(key_path).keys
-        yield from (_fault((*key_path, key), _hint(key, known)) for key in mapping(data) if key not in known)
+        yield from (_unknown_key((*key_path, key), _hint(key, known)) for key in mapping(data) if key not in known)
     for key_path, item in view.env_items():
         for key in (key for key in item if key not in EnvItem.model_fields):
             nearest = did_you_mean(key, EnvItem.model_fields)
             hint = f"did you mean `{nearest}`?" if nearest else f"write it like this: - {{key: {key}, value: ...}}"
-            yield _fault((*key_path, key), hint)
+            yield _unknown_key((*key_path, key), hint)
 
 
 def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> bool:
@@ -44,7 +44,7 @@ def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> boo
     return any(_nearest(key, known) in names for key in data if key not in known)
 
 
-def _fault(key_path: KeyPath, hint: str) -> Fault:
+def _unknown_key(key_path: KeyPath, hint: str) -> Fault:
     of = f" of {label(key_path[:-1])}" if key_path[:-1] else ""
     return Fault(key_path, f"`{key_path[-1]}` is not a known key{of}", hint, on_key=True)
 

@@ -67,7 +67,7 @@ def unquoted_operators(view: ProjectFileView) -> Iterator[Fault]:
             continue
         words = split_words(line)
         for offset, text in words.operators:
-            yield Fault(key_path, *_operator(text), offset=offset)
+            yield Fault(key_path, *_operator_problem(text), offset=offset)
         if words.open_quote:
             offset, quote = words.open_quote
             other = "'" if quote == '"' else '"'
@@ -76,6 +76,19 @@ def unquoted_operators(view: ProjectFileView) -> Iterator[Fault]:
             if quote == "\\":
                 message, hint = "a backslash ends `args`, expected whole words", "put it into quotes"
             yield Fault(key_path, message, hint, offset=offset)
+
+
+def _operator_problem(text: str) -> tuple[str, str]:
+    if text == JSON:
+        hint = """write it as one item of a list: args: [--config, '{"a": 1}']"""
+        return "found JSON without quotes around it in `args`, which takes its own quotes off", hint
+    message = f"found an unquoted {shorten(text)} in `args`, which means nothing without a shell"
+    if text.startswith("{"):
+        return message, f"write the words one by one, or quote it to mean the characters themselves: '{shorten(text)}'"
+    if name := re.fullmatch(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?", text):
+        filled = f"{{{{ {name[1]} }}}} is filled from data, vars or envs"
+        return message, f"{filled}; for the shell's own, write {_AS_SHELL}"
+    return message, f"write {_AS_SHELL}, or quote it to mean the character itself: '{shorten(text)}'"
 
 
 def command_lines(view: ProjectFileView) -> Iterator[Fault]:
@@ -89,19 +102,6 @@ def command_lines(view: ProjectFileView) -> Iterator[Fault]:
             program, _, rest = value.strip().partition(" ")
             hint = f"put the rest into args: command: {program}, args: {quoted(rest.strip())}"
             yield Fault(key_path, f"`command` is more than one word: {shorten(value)}; expected one program", hint)
-
-
-def _operator(text: str) -> tuple[str, str]:
-    if text == JSON:
-        hint = """write it as one item of a list: args: [--config, '{"a": 1}']"""
-        return "found JSON without quotes around it in `args`, which takes its own quotes off", hint
-    message = f"found an unquoted {shorten(text)} in `args`, which means nothing without a shell"
-    if text.startswith("{"):
-        return message, f"write the words one by one, or quote it to mean the characters themselves: '{shorten(text)}'"
-    if name := re.fullmatch(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?", text):
-        filled = f"{{{{ {name[1]} }}}} is filled from data, vars or envs"
-        return message, f"{filled}; for the shell's own, write {_AS_SHELL}"
-    return message, f"write {_AS_SHELL}, or quote it to mean the character itself: '{shorten(text)}'"
 
 
 def var_names(view: ProjectFileView) -> Iterator[Fault]:
