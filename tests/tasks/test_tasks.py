@@ -130,7 +130,7 @@ ALL = "state: all, since no stage is given .artifacts/state and project.yml name
         ),
         pytest.param(
             ["new", "--project", "mine"],
-            f"would write projects/mine/.gitignore (104 bytes)\n"
+            f"would write projects/mine/.gitignore (95 bytes)\n"
             f"would write projects/mine/poem.txt (215 bytes)\nwould write projects/mine/project.yml (818 bytes)\n{DRY}",
             id="new",
         ),
@@ -803,4 +803,4 @@ def test_what_a_start_imports_is_compiled_once(team: Team) -> None:
     team.project("shop", PLAIN)
     team.invoke("check", env={"PYTHONPYCACHEPREFIX": str(team.root / "compiled")})
     compiled = {path.name.partition(".")[0] for path in (team.root / "compiled").rglob("*.pyc")}
-    assert {"project", "params", "options"} <= compiled
+    assert {"model", "params", "options"} <= compiled
