@@ -125,7 +125,7 @@ ALL = "state: all, since no stage is given .artifacts/state and project.yml name
         ),
         pytest.param(
             ["new", "--project", "mine"],
-            f"would write projects/mine/.gitignore (104 bytes)\n"
+            f"would write projects/mine/.gitignore (95 bytes)\n"
             f"would write projects/mine/poem.txt (215 bytes)\nwould write projects/mine/project.yml (818 bytes)\n{DRY}",
             id="new",
         ),
