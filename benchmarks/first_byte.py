@@ -66,9 +66,9 @@ def prepare(bench: Bench, rounds: int) -> tuple[Comparison, Start]:
 
 def _run(bench: Bench, image: str) -> tuple[str, ...]:
     """The words by which `run-local --container` starts it; removed once it has ended."""
-    place = ProjectPaths(named(PROJECT), bench.root)
-    container.create_mounts(place)
+    paths = ProjectPaths(named(PROJECT), bench.root)
+    container.create_mounts(paths)
     caller = container.Caller(os.getuid(), os.getgid())
-    made = container.create_container(builder.find_builder("docker"), image, place, environ={}, caller=caller)
+    made = container.create_container(builder.find_builder("docker"), image, paths, environ={}, caller=caller)
     docker, run, *rest = made.argv
     return (docker, run, "--rm", *rest)

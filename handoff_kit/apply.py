@@ -1,16 +1,15 @@
-"""The executor of plans: `apply` describes or performs steps, so that `--dry` prints what would be done."""
+"""The executor of plans: `apply` performs steps, or with `--dry` prints their descriptions."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from handoff_kit import command
 from handoff_kit.aws.target import Target
@@ -56,7 +55,7 @@ ITEM_ALREADY_GONE = ("NoSuchKey", "NoSuchVersion", "ImageNotFound")
 
 @dataclass(frozen=True)
 class ApplyOptions:
-    """`dry`: only describe; `yes`: do not ask; `rewrite`: write (and show) a file whose content is already there."""
+    """`dry`: only describe; `yes`: do not ask; `rewrite`: also write files whose content would stay the same."""
 
     say: Say
     dry: bool = False
@@ -67,40 +66,44 @@ class ApplyOptions:
 def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -> int:
     """Perform each step in order, or with `dry` describe it; return how many changed something, or would.
 
-    Files written on this machine do not count. Only steps on this machine do without a `target`.
+    Files written on this machine do not count. Steps in AWS need a `target`.
     """
+    changes = 0
     with ExitStack() as cleanup:
-        return sum(_apply(step, target, options, cleanup) for step in steps)
+        for step in steps:
+            if isinstance(step, DeployStack | DeleteStack):
+                changes += _apply_to_stack(step, _required(target).session, options)
+                continue
+            if isinstance(step, WriteFile) and not options.rewrite and _is_written(step):
+                continue
+            for note in _notes(step, target):
+                options.say(note)
+            lines = describe(step)
+            if options.dry:
+                for line in lines:
+                    options.say(f"would {line}")
+            elif lines:
+                _perform(step, target, options.say, cleanup)
+            changes += bool(lines) and not isinstance(step, WriteFile)
+    return changes
 
 
-def _apply(step: Step, target: Target | None, options: ApplyOptions, cleanup: ExitStack) -> bool:
-    if isinstance(step, DeployStack | DeleteStack):
-        return _apply_to_stack(step, _required(target).clients, options)
-    if isinstance(step, WriteFile) and not options.rewrite and _holds_text(step):
-        return False
-    for note in _notes(step, target):
-        options.say(note)
-    lines = describe(step)
-    if options.dry:
-        for line in lines:
-            options.say(f"would {line}")
-    elif lines:
-        _perform(step, target, options.say, cleanup)
-    return bool(lines) and not isinstance(step, WriteFile)
+def _is_written(step: WriteFile) -> bool:
+    return step.path.is_file() and step.path.read_bytes() == step.text.encode()
 
 
-def _apply_to_stack(step: DeployStack | DeleteStack, clients: Session, options: ApplyOptions) -> bool:
-    """What would change in a stack is known only by comparing it, so the stack's own functions do the dry run."""
+def _apply_to_stack(step: DeployStack | DeleteStack, session: Session, options: ApplyOptions) -> bool:
+    """These functions do the dry run themselves: only a comparison with the deployed stack shows what would change."""
     from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
 
     dry, yes, say = options.dry, options.yes, options.say
     if isinstance(step, DeleteStack):
-        return delete_stack(step, clients, dry=dry, yes=yes, say=say)
-    return deploy_stack(step, clients, dry=dry, yes=yes, say=say)
+        return delete_stack(step, session, dry=dry, yes=yes, say=say)
+    return deploy_stack(step, session, dry=dry, yes=yes, say=say)
 
 
 def describe(step: Step) -> tuple[str, ...]:
-    """A step as phrases without its contents; none where there is nothing to do."""
+    """The actions of a step as phrases, without contents that may be secret; empty if it does nothing."""
     match step:
         case WriteFile():
             return (f"write {_display(step.path)} ({len(step.text.encode()):,} bytes)",)
@@ -160,28 +163,28 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            saying = command.OutputPatterns(step.telling, step.where, step.hints)
+            patterns = command.OutputPatterns(step.causes, step.where, step.hints)
             command.run_command(
-                step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, saying=saying, given=step.given
+                step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, patterns=patterns, stdin=step.stdin
             )
         case LockRequirements():
-            _lock(step, say)
+            _lock_requirements(step, say)
         case StampVenv():
             lock = step.lock.read_text(encoding="utf-8")
             _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
         case ApiCalls():
-            clients = _required(target).clients
+            session = _required(target).session
             with translate_store_errors():
                 for call, _ in zip(
-                    step.calls, map_concurrently(lambda call: _call(call, clients), step.calls), strict=True
+                    step.calls, map_concurrently(lambda call: _call(call, session), step.calls), strict=True
                 ):
                     say(call.description)
         case UploadFiles():
             with translate_store_errors():
-                transfer.store(_required(target).clients, step.files, Place(step.bucket, step.prefix))
+                transfer.store(_required(target).session, step.files, Place(step.bucket, step.prefix))
         case DeleteObjects():
             with translate_store_errors():
-                transfer.remove(_required(target).clients, step.bucket, step.keys)
+                transfer.remove(_required(target).session, step.bucket, step.keys)
         case StoreParams():
             from handoff_kit.aws.params import push_params
 
@@ -202,7 +205,7 @@ def _required(target: Target | None) -> Target:
 
 
 def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
-    """The error where a task of the project is running; with `data` also where a run elsewhere holds its lock."""
+    """An error if a task of the project is running, or with `data` a run on any machine holds its lock."""
     from handoff_kit.aws.ecs.tasks import list_running_ids
     from handoff_kit.aws.state import lock_holder
 
@@ -217,59 +220,47 @@ def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
     return None
 
 
-def _call(call: ApiCall, clients: Session) -> None:
+def _call(call: ApiCall, session: Session) -> None:
     allowed = CONDITION_FAILED if call.race else ALREADY_GONE
-    answer = clients.call_unless(allowed, call.service, call.operation, **call.request)
+    answer = session.call(call.service, call.operation, allow=allowed, **call.request)
     if answer is None and call.race:
         raise AWSError(call.race.message, call.race.hint)
-    if refused := _not_deleted(answer or {}):
+    # S3 and ECR report in an answer of status 200 what they did not delete
+    errors = [(error.get("Code", ""), f"{error.get('Key')} not deleted") for error in (answer or {}).get("Errors", ())]
+    for failure in (answer or {}).get("failures", ()):
+        digest = failure.get("imageId", {}).get("imageDigest", "")
+        errors.append((failure.get("failureCode", ""), f"image {digest} not deleted"))
+    if refused := [f"{message} ({code})" for code, message in errors if code not in ITEM_ALREADY_GONE]:
         more = f", nor {len(refused) - 1} others" if len(refused) > 1 else ""
         raise AWSError(f"{call.description}: {refused[0]}{more}", "run it again")
 
 
-def _not_deleted(answer: Mapping[str, Any]) -> list[str]:
-    """What S3 and ECR report as not deleted in an answer of status 200."""
-    keys = [(one.get("Code", ""), f"{one.get('Key')} not deleted") for one in answer.get("Errors", ())]
-    images = [
-        (one.get("failureCode", ""), f"image {one.get('imageId', {}).get('imageDigest', '')} not deleted")
-        for one in answer.get("failures", ())
-    ]
-    return [f"{what} ({code})" for code, what in (*keys, *images) if code not in ITEM_ALREADY_GONE]
-
-
-def _holds_text(step: WriteFile) -> bool:
-    return step.path.is_file() and step.path.read_bytes() == step.text.encode()
-
-
 def _display(path: Path) -> str:
-    """A path relative to the working directory, where it is below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    """A path for messages: relative to the working directory if it is below it."""
+    cwd = Path.cwd()
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
 def _write(path: Path, text: str, mode: int, directory_mode: int = 0o777) -> None:
-    """Whole or not at all, and never readable by more than `mode` allows."""
+    """Write atomically; the file is never readable by more than `mode` allows."""
     try:
         missing = [parent for parent in path.parents if not parent.exists()]
         for parent in reversed(missing):  # with `parents`, mkdir gives its mode to the last one only
             parent.mkdir(directory_mode, exist_ok=True)
-        _replace(path.resolve(), text.encode(), mode)
+        file = path.resolve()
+        if file.exists() and not file.is_file():
+            raise HandoffError(f"could not write {_display(file)}: found a directory or a device, expected a file")
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        try:
+            beside.unlink(missing_ok=True)
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as opened:
+                opened.write(text.encode())
+            beside.replace(file)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise HandoffError(f"could not write {_display(path)}: {error.strerror}") from error
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    if path.exists() and not path.is_file():
-        raise HandoffError(f"could not write {_display(path)}: found what is no file, expected a file or nothing")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _write_context(directory: Path, entries: Sequence[Entry]) -> None:
@@ -296,7 +287,9 @@ def _put_entry(top: Path, entry: Entry) -> None:
     if entry.source is not None:
         shutil.copyfile(entry.source, path)
         if sha256_of(path) != entry.sha256:
-            raise HandoffError(f"{_display(entry.source)}: changed while it was read", "let it rest, and try again")
+            raise HandoffError(
+                f"{_display(entry.source)}: changed while it was read", "run it again once the file no longer changes"
+            )
         path.chmod(entry.mode)
     elif entry.target is not None:
         path.symlink_to(entry.target)
@@ -306,7 +299,7 @@ def _put_entry(top: Path, entry: Entry) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Gone at once: a tree is moved aside first, so that half of one is never taken for a whole."""
+    """Move a tree aside before it is removed, so that no half of it is taken for the whole."""
     try:
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
@@ -319,7 +312,7 @@ def _remove(path: Path) -> None:
         raise HandoffError(f"could not remove {_display(path)}: {error.strerror}") from error
 
 
-def _lock(step: LockRequirements, say: Say) -> None:
+def _lock_requirements(step: LockRequirements, say: Say) -> None:
     for python in step.pythons[:-1]:
         with suppress(CommandError):
             return _resolve(step, python)
@@ -333,9 +326,9 @@ def _resolve(step: LockRequirements, python: str) -> None:
         if step.lock.exists() and not step.upgrade:  # uv keeps the versions in its output file, where they still fit
             shutil.copyfile(step.lock, output)
         argv = (*step.argv, "--python-version", python, "--output-file", str(output))
-        given = "".join(f"{text}\n" for text in step.requirements)
+        stdin = "".join(f"{text}\n" for text in step.requirements)
         command.run_command(
-            argv, cwd=step.cwd, purpose=step.purpose, saying=command.OutputPatterns(locks.FAILURES), given=given
+            argv, cwd=step.cwd, purpose=step.purpose, patterns=command.OutputPatterns(locks.FAILURES), stdin=stdin
         )
         pins = output.read_text(encoding="utf-8")
     _write(step.lock, locks.lock_text(step.requirements, pins, python), 0o644)

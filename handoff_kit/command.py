@@ -1,4 +1,4 @@
-"""One program, run to its end: its output goes to stderr, its failure becomes a CommandError."""
+"""Run a program to its end: its output goes to stderr, its failure becomes a CommandError."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from handoff_kit import console
 from handoff_kit.errors import CommandError
@@ -29,19 +28,20 @@ class OutputPatterns:
     where: Sequence[str] = ()
     hints: Sequence[tuple[str, str]] = ()
 
-    def of(self, output: str) -> str:
+    def failure(self, output: str) -> str:
         """The failed part and the cause, each after a colon, as the end of a message."""
         return _first_match(self.where, output) + _first_match(self.causes, output)
 
     def hint(self, output: str) -> str | None:
-        """The hint of the first pattern that is found."""
+        """The hint of the first pattern that matches."""
         return next((hint for pattern, hint in self.hints if re.search(pattern, output)), None)
 
 
 def _first_match(patterns: Sequence[str], output: str) -> str:
-    """The groups of the first pattern that is found, else the whole match, each after a colon."""
-    found = next((match for pattern in patterns if (match := re.search(pattern, output))), None)
-    return ": ".join(" ".join(text.split()) for text in ("", *(found.groups() or (found.group(),)))) if found else ""
+    """The groups of the first pattern that matches, else the whole match, each after a colon."""
+    match = next((match for pattern in patterns if (match := re.search(pattern, output))), None)
+    texts = (match.groups() or (match.group(),)) if match else ()
+    return "".join(f": {' '.join(text.split())}" for text in texts)
 
 
 def run_command(
@@ -50,44 +50,39 @@ def run_command(
     cwd: Path,
     purpose: str,
     env: Mapping[str, str] | None = None,
-    saying: OutputPatterns | None = None,
-    given: str | None = None,
+    patterns: OutputPatterns | None = None,
+    stdin: str | None = None,
 ) -> None:
-    """Run it with `given` on its stdin; CommandError if it cannot start or does not exit with 0."""
+    """Run a program with its output copied to stderr; CommandError if it cannot start or does not exit with 0."""
     try:
         process = subprocess.Popen(
             argv,
             cwd=cwd,
             env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
     except OSError as error:
-        raise _cannot_start(argv, cwd, purpose, error) from error
+        raise _start_error(argv, cwd, purpose, error) from error
     with process:
         if process.stdin:
             with suppress(BrokenPipeError), process.stdin:  # a program that does not read it says so by its exit
-                process.stdin.write((given or "").encode())
-        output = _pass_on(process.stdout) if process.stdout else ""
+                process.stdin.write((stdin or "").encode())
+        last_lines: deque[bytes] = deque(maxlen=KEPT_LINES)
+        for line in process.stdout or ():
+            console.copy_to_stderr(line)
+            last_lines.append(line)
     if process.returncode:
-        status, saying = process.returncode, saying or OutputPatterns()
+        output = COLOUR.sub("", b"".join(last_lines).decode(errors="replace"))
+        status, patterns = process.returncode, patterns or OutputPatterns()
         ended = f"exit {status}" if status > 0 else f"signal {-status}"
-        message = f"could not {purpose}: {argv[0]} ended with {ended}{saying.of(output)}"
+        message = f"could not {purpose}: {argv[0]} ended with {ended}{patterns.failure(output)}"
         repeat = f"to repeat it: cd {shlex.quote(str(cwd))} && {shlex.join(argv)}"
-        raise CommandError(message, status if status > 0 else 128 - status, saying.hint(output) or repeat)
+        raise CommandError(message, status if status > 0 else 128 - status, patterns.hint(output) or repeat)
 
 
-def _pass_on(stream: IO[bytes]) -> str:
-    """Copy the output to stderr as it comes; returns its last lines without colours."""
-    last: deque[bytes] = deque(maxlen=KEPT_LINES)
-    for line in stream:
-        console.copy_to_stderr(line)
-        last.append(line)
-    return COLOUR.sub("", b"".join(last).decode(errors="replace"))
-
-
-def _cannot_start(argv: Sequence[str], cwd: Path, purpose: str, error: OSError) -> CommandError:
+def _start_error(argv: Sequence[str], cwd: Path, purpose: str, error: OSError) -> CommandError:
     if not cwd.is_dir():
         return CommandError(f"could not {purpose}: no directory {cwd}", NOT_FOUND)
     if isinstance(error, FileNotFoundError):

@@ -25,7 +25,7 @@ class View(Protocol[Items_contra]):
     """Shows something in progress: as a table that is redrawn on a terminal, as lines elsewhere."""
 
     def update(self, items: Items_contra) -> None:
-        """Show the state as of now, or what has happened since."""
+        """Show the current state, or what is new."""
 
 
 def print_progress(text: str) -> None:
@@ -47,7 +47,7 @@ def print_data(text: str) -> None:
 
 
 def _write(text: str) -> None:
-    """As UTF-8 in every locale. Exits with 141, as a shell reports SIGPIPE, once the reader has closed stdout."""
+    """Write UTF-8 in every locale; exit with 141, as a shell reports SIGPIPE, if the reader has closed stdout."""
     try:
         data = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half of a surrogate pair, from a record for example
@@ -65,41 +65,41 @@ def copy_to_stderr(data: bytes) -> None:
     os.write(STDERR, safe_bytes(data))
 
 
-def prompt(text: str, shown: TextIO | None = None) -> None:
+def prompt(text: str, stream: TextIO | None = None) -> None:
     """Write a question to stderr; the cursor stays behind it."""
-    shown = shown or sys.stderr
-    shown.write(safe_text(text))
-    shown.flush()
+    stream = stream or sys.stderr
+    stream.write(safe_text(text))
+    stream.flush()
 
 
 def confirm(
-    question: str, command: str, *, yes: bool, answers: TextIO | None = None, shown: TextIO | None = None
+    question: str, command: str, *, yes: bool, answers: TextIO | None = None, stream: TextIO | None = None
 ) -> None:
-    """Return after a yes, else raise HandoffError; `command` is the one that --yes is appended to in the hint."""
+    """Ask a question; HandoffError unless the answer is yes. `command` is what the hint appends --yes to."""
     if yes:
         return
     answers = answers or sys.stdin
     if answers is None or answers.closed or not answers.isatty():
         message = f"{command.split()[1]}: {question}: needs --yes without a terminal"
         raise ProjectError(message, f"{command} --yes")
-    prompt(f"{question}? [y/N] ", shown)
+    prompt(f"{question}? [y/N] ", stream)
     try:
         answer = answers.readline()
     except KeyboardInterrupt:
-        prompt("\n", shown)  # so that the next message starts on a new line
+        prompt("\n", stream)  # so that the next message starts on a new line
         raise
     if answer.strip().lower() not in ("y", "yes"):
         raise HandoffError("not done: the answer was no")
 
 
 def can_refresh(environ: Mapping[str, str]) -> bool:
-    """Whether the terminal can redraw in place, and a person looks at it (no CI)."""
+    """Whether the terminal can redraw lines, outside of CI."""
     in_ci = environ.get("CI", "").lower() not in ("", "0", "false")
     return not in_ci and environ.get("TERM", "").lower() not in DUMB
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
-    """Send what is written from now on, and what is still buffered, to /dev/null.
+    """Send further and buffered output to /dev/null.
 
     Otherwise Python would flush into the closed pipe at exit, print a traceback and exit with 120.
     """

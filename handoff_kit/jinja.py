@@ -30,8 +30,8 @@ def render_template(root: Path, name: str, values: Mapping[str, Any]) -> str:
     try:
         return _environment(root).get_template(name).render(values)
     except Exception as error:  # noqa: BLE001  # a template is a program, which can raise anything
-        found, line = error_location(error)
-        where = f"{FOLDER}/{found or name}{f':{line}' if line else ''}"
+        template, line = error_location(error)
+        where = f"{FOLDER}/{template or name}{f':{line}' if line else ''}"
         hint = f"see what was changed: git diff -- {FOLDER}/{name}"
         if isinstance(error, TemplateNotFound):
             hint = f"restore it: git checkout -- {FOLDER}"
@@ -40,13 +40,13 @@ def render_template(root: Path, name: str, values: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=8)
 def _environment(root: Path) -> Environment:
-    """One for a root, which keeps compiled templates as long as their files do not change."""
+    """The environment of a root; it caches compiled templates until their files change."""
     loader = FileSystemLoader(root / FOLDER)
     return new_environment(loader, trim=True)
 
 
 def new_environment(loader: BaseLoader, *, trim: bool = False) -> Environment:
-    """With `trim` lines of blocks alone leave no line; `tojson` writes plain JSON, where jinja2's own is for HTML."""
+    """`trim` removes lines that hold only a block; `tojson` writes plain JSON, where jinja2's escapes HTML."""
     environment = Environment(  # noqa: S701  # no HTML
         loader=loader,
         undefined=StrictUndefined,
@@ -59,25 +59,25 @@ def new_environment(loader: BaseLoader, *, trim: bool = False) -> Environment:
 
 
 def error_location(error: Exception) -> tuple[str, int]:
-    """The name and line of the template that raised an error; empty and 0 where it did not come so far.
+    """The name and line of the template that raised an error; empty and 0 if none was rendered yet.
 
-    The name of a template that is no file is IN_MEMORY, or in a syntax error its name in the loader.
+    The name of a template without a file is IN_MEMORY, or in a syntax error its name in the loader.
     """
     if isinstance(error, TemplateSyntaxError):
         return error.name or "", error.lineno
     frames = traceback.extract_tb(error.__traceback__)  # jinja2 writes a template's own lines into the traceback
-    found = [frame for frame in frames if frame.filename.endswith((".j2", IN_MEMORY))]
-    return (found[-1].filename.rpartition("/")[2], found[-1].lineno or 0) if found else ("", 0)
+    lines = [frame for frame in frames if frame.filename.endswith((".j2", IN_MEMORY))]
+    return (lines[-1].filename.rpartition("/")[2], lines[-1].lineno or 0) if lines else ("", 0)
 
 
 def error_reason(error: Exception) -> str:
-    """What is wrong with a template, in a phrase."""
+    """The reason of an error in a template, in a phrase."""
     if isinstance(error, TemplateSyntaxError):
-        return error.message or "found what is no template"
+        return error.message or "found an invalid template"
     if isinstance(error, TemplateNotFound):
         return f"found no template {error.name}"
     if isinstance(error, OSError):
         return f"{error.strerror}, expected a readable template"
     if isinstance(error, UnicodeDecodeError):
-        return "found what is not UTF-8, expected a template"
+        return "found bytes that are not UTF-8, expected a template"
     return str(error) or type(error).__name__

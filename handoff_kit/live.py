@@ -1,4 +1,4 @@
-"""A run as a person sees it: a table that is redrawn on a terminal, lines elsewhere, and a summary at the end."""
+"""The live view of a run: a table redrawn on a terminal, lines elsewhere, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Console(Console):
 
 
 def create_console(environ: Mapping[str, str], *, terminal: bool) -> Console:
-    """Standard error; without a terminal as wide as COLUMNS or 140, so that the log of a CI folds no table."""
+    """A console on stderr; without a terminal its width is COLUMNS or 140, so that CI logs do not fold tables."""
     columns = environ.get("COLUMNS", "")
     wide = int(columns) if columns.isdecimal() and int(columns) else WIDE
     return _Console(stderr=True, highlight=False, emoji=False, width=None if terminal else wide)
@@ -58,10 +58,10 @@ def create_console(environ: Mapping[str, str], *, terminal: bool) -> Console:
 class StageTable:
     """A table of the stages that is redrawn in place, with the log scrolling above it."""
 
-    def __init__(self, shown_on: Console) -> None:
-        self._console = shown_on
+    def __init__(self, terminal: Console) -> None:
+        self._console = terminal
         self._rates: dict[str, tuple[float, int, float]] = {}
-        self._live = Live(console=shown_on, transient=True, auto_refresh=False, redirect_stdout=False)
+        self._live = Live(console=terminal, transient=True, auto_refresh=False, redirect_stdout=False)
 
     def __enter__(self) -> StageTable:  # noqa: PYI034  # typing.Self is of 3.11
         return self
@@ -79,21 +79,22 @@ class StageTable:
 
     def update(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Redraw the table."""
-        rows = [self._row(stage) for stage in items]
+        rows = []
+        for stage in items:
+            state = _state(stage["exit"])
+            style = STYLES.get(state, OTHER_STYLE if stage["exit"] == -SIGPIPE else "red")
+            rows.append(
+                {
+                    "stage": to_cell(stage["name"]),
+                    "state": to_cell(state, style),
+                    "rows": to_cell(count(stage["rows"])),
+                    "rows/s": to_cell(count(self._rate(stage) if state == "running" else None)),
+                    "bytes": to_cell(size(stage["bytes"])),
+                    "elapsed": to_cell(clock(stage["seconds"])),
+                }
+            )
         self._live.start()
         self._live.update(_widest_that_fits(self._console, LIVE_COLUMNS, rows), refresh=True)
-
-    def _row(self, stage: Mapping[str, Any]) -> dict[str, Text]:
-        state = _state(stage["exit"])
-        style = STYLES.get(state, OTHER_STYLE if stage["exit"] == -SIGPIPE else "red")
-        return {
-            "stage": to_cell(stage["name"]),
-            "state": to_cell(state, style),
-            "rows": to_cell(count(stage["rows"])),
-            "rows/s": to_cell(count(self._rate(stage) if state == "running" else None)),
-            "bytes": to_cell(size(stage["bytes"])),
-            "elapsed": to_cell(clock(stage["seconds"])),
-        }
 
     def _rate(self, stage: Mapping[str, Any]) -> int | None:
         """Rows per second, over the last second or so."""
@@ -108,17 +109,17 @@ class StageTable:
 
 
 class StageLines:
-    """A line every ten seconds, in the form of the log's lines; the log does not pass through it."""
+    """A line every ten seconds, formatted as the lines of the log."""
 
     def __init__(
         self,
         say: Say,
-        every: float = PLAIN_EVERY,
+        interval: float = PLAIN_EVERY,
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
     ) -> None:
-        self._say, self._every, self._monotonic, self._clock = say, every, monotonic, clock
-        self._due = monotonic() + every
+        self._say, self._every, self._monotonic, self._clock = say, interval, monotonic, clock
+        self._due = monotonic() + interval
 
     def __enter__(self) -> StageLines:  # noqa: PYI034
         return self
@@ -126,38 +127,49 @@ class StageLines:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
-        """A line stays printed."""
+        """Nothing to remove: lines stay printed."""
 
     def log(self, text: str) -> None:
         """Not called: the log goes to stderr directly."""
 
     def update(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Print one line for all stages, if ten seconds have passed."""
-        if self._monotonic() >= self._due:
-            self._due = self._monotonic() + self._every
-            self._say(f"{self._clock()} handoff | " + "; ".join(_progress(stage) for stage in items))
+        if self._monotonic() < self._due:
+            return
+        self._due = self._monotonic() + self._every
+        stages = []
+        for stage in items:
+            rows = f", {plural(stage['rows'], 'row')}" if stage["rows"] is not None else ""
+            transferred = f", {size(stage['bytes'])}" if stage["bytes"] is not None else ""
+            stages.append(f"{stage['name']} {_state(stage['exit'])}{rows}{transferred}")
+        self._say(f"{self._clock()} handoff | {'; '.join(stages)}")
 
 
-def print_summary(shown_on: Console, record: Mapping[str, Any], artifacts: str) -> None:
+def print_summary(terminal: Console, record: Mapping[str, Any], artifacts: str) -> None:
     """Print the summary, where state and artifacts are, and the next command."""
-    shown_on.print(summary_table(shown_on, record))
+    terminal.print(summary_table(terminal, record))
     for line in summary_lines(record, artifacts):
-        shown_on.print(to_cell(line), soft_wrap=True)
+        terminal.print(to_cell(line), soft_wrap=True)
 
 
-def summary_table(shown_on: Console, record: Mapping[str, Any]) -> Table:
+def summary_table(terminal: Console, record: Mapping[str, Any]) -> Table:
     """The ended stages: exit, seconds, CPU, peak memory, rows, bytes."""
-    return _widest_that_fits(shown_on, SUMMARY_COLUMNS, [_summary_row(stage, record) for stage in record["stages"]])
+    return _widest_that_fits(terminal, SUMMARY_COLUMNS, [_summary_row(stage, record) for stage in record["stages"]])
 
 
 def _summary_row(stage: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Text]:
-    verdict, blamed = stage.get("verdict"), stage["name"] == record["culprit"]
+    verdict, is_culprit = stage.get("verdict"), stage["name"] == record["culprit"]
     if verdict == "not needed" and record["outcome"] == "stopped":
         verdict = "stopped"
-    style = STYLES.get("failed" if blamed else str(verdict), OTHER_STYLE)
+    style = STYLES.get("failed" if is_culprit else str(verdict), OTHER_STYLE)
+    if verdict is None:
+        ending = f"{record['exit']} (cannot start)" if is_culprit and record["exit"] is not None else "not started"
+    else:
+        ending = str(stage["exit"]) if stage["signal"] is None else signal_name(stage["signal"])
+        ending = ending if verdict == "ok" else f"{ending} ({verdict})"
     return {
         "stage": to_cell(stage["name"]),
-        "exit": to_cell(_exit(stage, verdict, record["exit"] if blamed else None), style),
+        "exit": to_cell(ending, style),
         "seconds": to_cell(_seconds(stage.get("seconds"))),
         "CPU s": to_cell(_seconds(stage.get("cpu_seconds"))),
         "peak memory": to_cell(size(stage.get("peak_memory_bytes"))),
@@ -172,30 +184,28 @@ def summary_lines(record: Mapping[str, Any], artifacts: str) -> tuple[str, ...]:
     """Where state and artifacts are, and the next command."""
     state = record["state"]
     change = "replaced" if state["replaced"] else "unchanged"
-    found = state["after"] or state["before"]
+    stored = state["after"] or state["before"]
+    if record["outcome"] == "stopped":
+        following = f"invoke run-local --project {record['project']}"
+    elif record["outcome"] != "succeeded":
+        following = f"less {artifacts}/stderr.log"
+    elif record["command"] != "run":
+        following = f"cat {artifacts}/stdout.log"
+    else:
+        following = f"cat {artifacts}/state" if state["after"] else f"ls {artifacts}"
     return (
-        f"state: {artifacts}/state ({size(found['bytes'])}, {change})" if found else "state: none yet",
+        f"state: {artifacts}/state ({size(stored['bytes'])}, {change})" if stored else "state: none yet",
         f"artifacts: {artifacts}/ (run.json, stdout.log, stderr.log)",
-        f"next: {_next(record, artifacts)}",
+        f"next: {following}",
     )
 
 
-def _next(record: Mapping[str, Any], artifacts: str) -> str:
-    if record["outcome"] == "stopped":
-        return f"invoke run-local --project {record['project']}"
-    if record["outcome"] != "succeeded":
-        return f"less {artifacts}/stderr.log"
-    if record["command"] != "run":
-        return f"cat {artifacts}/stdout.log"
-    return f"cat {artifacts}/state" if record["state"]["after"] else f"ls {artifacts}"
-
-
-def _widest_that_fits(shown_on: Console, choices: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Text]]) -> Table:
-    """The table with as many columns as there is room for; with the fewest, cells may be cut."""
-    unlimited = shown_on.options.update(max_width=10 * WIDE)
+def _widest_that_fits(terminal: Console, choices: Sequence[Sequence[str]], rows: Sequence[Mapping[str, Text]]) -> Table:
+    """The table with the most columns that fit; cells are cut if not even the fewest fit."""
+    unlimited = terminal.options.update(max_width=10 * WIDE)
     for columns in choices:
         table = _table(columns, rows)
-        if shown_on.measure(table, options=unlimited).maximum <= shown_on.width:
+        if terminal.measure(table, options=unlimited).maximum <= terminal.width:
             return table
     return _table(choices[-1], rows)
 
@@ -210,7 +220,7 @@ def _table(columns: Sequence[str], rows: Iterable[Mapping[str, Text]]) -> Table:
 
 
 def to_cell(text: str, style: str = "") -> Text:
-    """One line of text, without markup: a stage may be named `[`."""
+    """One line of text, not read as rich markup: a stage may be named `[`."""
     return Text(safe_name(text), style)
 
 
@@ -220,22 +230,5 @@ def _state(status: int | None) -> str:
     return "ok" if status == 0 else f"exit {status}" if status > 0 else signal_name(-status)
 
 
-def _exit(stage: Mapping[str, Any], verdict: str | None, of_run: int | None) -> str:
-    """How a stage ended; `of_run` is the run's exit code if this stage caused it."""
-    if verdict is None:
-        return "not started" if of_run is None else f"{of_run} (cannot start)"
-    ending = str(stage["exit"]) if stage["signal"] is None else signal_name(stage["signal"])
-    return ending if verdict == "ok" else f"{ending} ({verdict})"
-
-
 def _seconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:.2f}"
-
-
-def _progress(stage: Mapping[str, Any]) -> str:
-    figures = [f"{stage['name']} {_state(stage['exit'])}"]
-    if stage["rows"] is not None:
-        figures.append(plural(stage["rows"], "row"))
-    if stage["bytes"] is not None:
-        figures.append(size(stage["bytes"]))
-    return ", ".join(figures)

@@ -36,8 +36,8 @@ class ProjectPaths:
         return self.directory / "project.yml"
 
     @property
-    def shown(self) -> str:
-        """The project file as messages call it."""
+    def display_path(self) -> str:
+        """The path of the project file in messages."""
         return f"projects/{self.name}/project.yml"
 
     @property
@@ -67,12 +67,12 @@ def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, 
         if check_project_name(name) in existing:
             return ProjectPaths(name, root)
         expected = f", expected one of {', '.join(existing)}" if existing else ""
-        meant = did_you_mean(name, existing)
-        hint = f"did you mean: --project {meant}" if meant else f"create it: invoke new --project {name}"
+        suggestion = did_you_mean(name, existing)
+        hint = f"did you mean: --project {suggestion}" if suggestion else f"create it: invoke new --project {name}"
         raise ProjectError(f"found no project {name!r} under projects/{expected}", hint)
-    projects, here = (root / "projects").resolve(), cwd.resolve()
-    if projects in here.parents and (around := here.relative_to(projects).parts[0]) in existing:
-        return ProjectPaths(around, root)
+    projects, directory = (root / "projects").resolve(), cwd.resolve()
+    if projects in directory.parents and (project := directory.relative_to(projects).parts[0]) in existing:
+        return ProjectPaths(project, root)
     if not existing:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
     if len(existing) > 1:
@@ -82,7 +82,7 @@ def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, 
 
 
 def check_project_name(name: str) -> str:
-    """The name; ProjectError if no project may have it."""
+    """The name; ProjectError if it is not a valid one."""
     if _NAME.fullmatch(name) and len(name) <= MAX_LENGTH:
         return name
     rule = f"letters, digits, _ and -, beginning with a letter or digit, at most {MAX_LENGTH} characters"

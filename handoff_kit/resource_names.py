@@ -35,7 +35,7 @@ class NamedBucket:
 
 
 def owner_tags(project: str, environment: str) -> dict[str, str]:
-    """The tags of a project's stacks, which say whose they are."""
+    """The tags that mark a stack as that of a project and environment."""
     return {"handoff:project": project, "handoff:environment": environment}
 
 
@@ -144,9 +144,11 @@ def bucket_from_environment(environ: Mapping[str, str]) -> NamedBucket | None:
     return NamedBucket(name, variable) if name else None
 
 
-def named_bucket(environ: Mapping[str, str], own: str | None, file: str) -> NamedBucket | None:
-    """The bucket that a variable names, else `own`, which is `deploy.bucket` of a project file."""
-    return bucket_from_environment(environ) or (NamedBucket(own, f"deploy.bucket in {file}") if own else None)
+def named_bucket(environ: Mapping[str, str], project_bucket: str | None, file: str) -> NamedBucket | None:
+    """The bucket named by a variable, else by `deploy.bucket` of the project file."""
+    return bucket_from_environment(environ) or (
+        NamedBucket(project_bucket, f"deploy.bucket in {file}") if project_bucket else None
+    )
 
 
 def bucket_owner_from_environment(environ: Mapping[str, str]) -> str | None:

@@ -1,7 +1,7 @@
-"""The steps a plan is made of: frozen values without behaviour; `apply.py` describes and performs them.
+"""The steps of a plan: frozen values without behaviour, which `apply.py` describes and performs.
 
 On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements StampVenv.
-In AWS: ChangeStack RemoveStack ApiCalls UploadFiles DeleteObjects Push MoveData CheckNoRunningTasks.
+In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData CheckNoRunningTasks.
 """
 
 from __future__ import annotations
@@ -36,21 +36,20 @@ class RemoveTree:
 class RunCommand:
     """Runs a program; a non-zero exit ends the plan.
 
-    `env` is added to our own environment; `purpose` completes the sentence "could not ...";
-    `given` is its standard input, which is never shown.
-    `telling` are patterns that find the cause of a failure in the program's output, `where` those that find the part
-    that failed: the error repeats the first match of each. `hints` are pairs of a pattern and the hint for a match;
-    without one the hint repeats the command.
+    `env` is added to the environment; `purpose` completes the sentence "could not ..."; `stdin` is never printed.
+    `causes` and `where` are patterns of the cause of a failure, and of the part that failed, in the program's output:
+    the error repeats the first match of each. `hints` are pairs of a pattern and the hint for a match; without a match
+    the hint repeats the command.
     """
 
     argv: tuple[str, ...]
     cwd: Path
     purpose: str
     env: Mapping[str, str] = field(default_factory=dict)
-    telling: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     hints: tuple[tuple[str, str], ...] = ()
-    given: str | None = field(default=None, repr=False)
+    stdin: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ class ApiCall:
 
 @dataclass(frozen=True)
 class ApiCalls:
-    """Calls that are independent of each other and made several at a time; what is gone already is no error."""
+    """Independent calls, made several at a time; deleting what does not exist is no error."""
 
     calls: tuple[ApiCall, ...]
 
@@ -183,7 +182,7 @@ class DeleteObjects:
 
 @dataclass(frozen=True)
 class StoreParams:
-    """Stores a params document over version `base` (0: none is stored); `change` is None where the same is stored.
+    """Stores a params document over version `base` (0: none is stored); `change` is None if it is stored already.
 
     `kept` and `removed` name the stored config files that are absent locally; `damaged` is a version that a push
     replaces although it cannot be read.
@@ -211,9 +210,9 @@ class CopyProjectData:
 
 @dataclass(frozen=True)
 class CheckNoRunningTasks:
-    """Ends the plan if a task of the project is running: a schedule may have started one after the first check.
+    """Ends the plan if a task of the project is running: a schedule may start one while the plan is confirmed.
 
-    With `data` a run elsewhere, which holds the project's lock, ends it too.
+    With `data` a run on any machine that holds the project's lock ends it too.
     """
 
     cluster: str
@@ -252,16 +251,14 @@ class Entry:
 
     @property
     def time(self) -> int:
-        """The time of its last change (seconds since the epoch), which follows from its content.
+        """The modification time (seconds since the epoch), computed from the content.
 
-        One time for all would not do: BuildKit takes a file of the same path, size and time for the one it was
-        sent before (its fsutil compares no more), and would build a new image from an old file.
+        It is not a constant, since BuildKit (fsutil) takes a file of equal path, size and time for one it already has,
+        and would build the image from the old content.
         """
         content = self.sha256 or (hashlib.sha256(self.target.encode()).hexdigest() if self.target else "0")
         return FIRST_TIME + int(content[:8], 16) % TIMES
 
 
 FIRST_TIME = 315_532_800  # 1980-01-01, the first that every archive can hold
-
-
 TIMES = 1 << 30  # 34 years

@@ -32,8 +32,9 @@ def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> tuple[s
 
 def timestamp(moment: datetime | float) -> str:
     """UTC to the second, as --since takes it."""
-    found = datetime.fromtimestamp(moment, timezone.utc) if isinstance(moment, (int, float)) else moment
-    return found.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(moment, (int, float)):
+        moment = datetime.fromtimestamp(moment, timezone.utc)
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def count(number: int | None) -> str:
@@ -76,5 +77,5 @@ def clock(seconds: float) -> str:
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """The choice that a misspelt word most likely means."""
     by_form = {choice.lower().replace("-", "_"): choice for choice in choices}
-    found = get_close_matches(word.lower().replace("-", "_"), by_form, 1, 0.6)
-    return by_form[found[0]] if found else None
+    matches = get_close_matches(word.lower().replace("-", "_"), by_form, 1, 0.6)
+    return by_form[matches[0]] if matches else None

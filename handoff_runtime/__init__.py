@@ -1,1 +1,14 @@
-"""The part of handoff that runs a pipeline, here and in the container; standard library only."""
+"""Runs a pipeline, here and in the container, with the standard library alone (boto3 only inside aws/).
+
+__main__.py      the command line: chooses the store, turns errors into exit codes; start.py starts it by its path
+run.py           one run, stage by stage; start reading here
+store.py         the protocol of a store, and the local one; aws/store.py is the one in AWS
+params.py        the params document: read, checked, packed into a parameter
+pipeline.py      stages and links of a pipeline; placeholders.py fills `{{ name }}`; functions.py calls impl.py
+supervisor/      the processes of a run
+state.py         state before and after; record.py run.json; history.py the index of runs; damage.py broken files
+log.py           the log, masked by masking.py, which knows secrets by secret_rules.py and secret_values.py
+workspace.py     the paths of a run; containment.py keeps links inside; overlap.py runs at the same time
+terminal.py      what may reach a terminal; errors.py, namedtuple.py, s3_keys.py, waits.py
+show_commands.py, collector_stats.py   the commands of these names
+"""

@@ -56,7 +56,7 @@ class Log:
         return bool(self._held) and not self._broken
 
     def say(self, text: str) -> None:
-        """A line of our own; what it inserts (`errors.inserted`) is masked."""
+        """A line of our own; what it inserts (`errors.mark_inserted`) is masked."""
         line = self._mask.inserted(text).encode("utf-8", "surrogateescape")
         self._emit(OURS, terminal.safe_bytes(line + b"\n"))
 

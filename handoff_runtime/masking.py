@@ -58,7 +58,7 @@ class Mask(NamedTuple):
         return text
 
     def inserted(self, text: str) -> str:
-        """A message of ours: what it inserts (`errors.inserted`) is starred, its own words never are."""
+        """A message of ours: what it inserts (`errors.mark_inserted`) is starred, its own words never are."""
         return MARKED.sub(lambda match: self.text(match[1]), text)
 
     def lines(self, data: bytes) -> bytes:

@@ -28,7 +28,7 @@ class RunDeclined(Exception):  # noqa: N818  # no error: what was asked for: `ov
 
 
 def acquire(mode: str, lock: Callable[[], Lock], signals: Signals, say: Callable[[str], None]) -> Lock:
-    """Take the lock; where another run has it: fail (BusyError), skip (Given), or wait for it."""
+    """Take the lock; where another run has it: fail (BusyError), skip (RunDeclined), or wait for it."""
     pause = FIRST_PAUSE
     while True:
         try:

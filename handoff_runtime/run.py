@@ -1,6 +1,6 @@
 """One run of a pipeline, or of a function of impl.py, from its params to its record.
 
-`run` calls the stages in this order; `store` is the working directory, or AWS (see `local_store.Store`).
+`run` calls the stages in this order; `store` is the working directory, or AWS (see `store.Store`).
 
 | stage | in | out |
 |---|---|---|
@@ -289,6 +289,7 @@ def record_run(
             exit_code = exit_code or error.exit_code
     except StoreError as error:
         log.say(f"error: {error.marked}; the record of this run is lost")
+        ended = ended if exit_code else _failed(ended, error)
         exit_code = exit_code or error.exit_code
     log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
     log.drain(DRAIN if ended.outcome.word != "stopped" else context.settings.grace * 0.1)

@@ -1,6 +1,6 @@
 """The store of a run: the protocol, and the store of a run without AWS, which is the project's own directory.
 
-`aws.remote` has the store in AWS; `__main__` chooses one of the two.
+`aws/store.py` has the store in AWS; `__main__` chooses one of the two.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
             """Take the project for the run of this record; BusyError where another run has it."""
 
         def fetch(self, say: Callable[[str], None], /, *, with_state: bool) -> None:
-            """Bring files, artifacts and state into the working directory; `Given` when a signal stops it."""
+            """Bring files, artifacts and state into the working directory; `RunDeclined` when a signal stops it."""
 
         def begin(self, state_mode: str, /) -> None:
             """Leave signals to the run; keep the lease and the stored state up to date while the stages run."""

@@ -26,47 +26,47 @@ def check_run_id(run: str) -> str:
     return run
 
 
-def artifacts_prefix(stack: Target, run: str) -> str:
+def artifacts_prefix(target: Target, run: str) -> str:
     """The prefix of the artifacts of a run, or of the last run (`current` or empty)."""
-    return s3_keys.artifacts(stack.name) if run in ("", CURRENT) else f"{run_prefix(stack, run)}artifacts/"
+    return s3_keys.artifacts(target.name) if run in ("", CURRENT) else f"{run_prefix(target, run)}artifacts/"
 
 
-def run_prefix(stack: Target, run: str) -> str:
+def run_prefix(target: Target, run: str) -> str:
     """The prefix of all that is stored of a run."""
-    return s3_keys.run(stack.name, check_run_id(run))
+    return s3_keys.run(target.name, check_run_id(run))
 
 
-def find_artifacts(stack: Target, run: str) -> list[Item]:
+def find_artifacts(target: Target, run: str) -> list[Item]:
     """The artifacts; AWSError where a named run has none."""
-    found = list_objects(stack, artifacts_prefix(stack, run))
-    if not found and run not in ("", CURRENT):
-        message = f"run {run}: no artifacts found below {stack.shown(artifacts_prefix(stack, run))}"
-        raise AWSError(message, f"the runs: invoke history --remote {stack.options}")
-    return found
+    artifacts = list_objects(target, artifacts_prefix(target, run))
+    if not artifacts and run not in ("", CURRENT):
+        message = f"run {run}: no artifacts found below {target.url(artifacts_prefix(target, run))}"
+        raise AWSError(message, f"the runs: invoke history --remote {target.options}")
+    return artifacts
 
 
-def download_directory(place: ProjectPaths, run: str) -> Path:
+def download_directory(paths: ProjectPaths, run: str) -> Path:
     """The default directory for fetched artifacts, apart from that of local runs."""
-    return place.build / "artifacts" / (run or CURRENT)
+    return paths.build / "artifacts" / (run or CURRENT)
 
 
-def download_artifacts(stack: Target, run: str, target: Path) -> None:
+def download_artifacts(target: Target, run: str, directory: Path) -> None:
     """Download all artifacts into a directory; AWSError unless each arrives complete and with its checksum."""
     with translate_store_errors():
-        transfer.fetch(stack.clients, place_below(stack, artifacts_prefix(stack, run)), str(target))
+        transfer.fetch(target.session, place_below(target, artifacts_prefix(target, run)), str(directory))
 
 
-def current_artifacts(stack: Target) -> list[Item]:
+def current_artifacts(target: Target) -> list[Item]:
     """The artifacts of the last run but its state, which `state.clear` removes."""
-    return [item for item in find_artifacts(stack, "") if item.path != s3_keys.STATE]
+    return [item for item in find_artifacts(target, "") if item.path != s3_keys.STATE]
 
 
-def deletion_question(stack: Target, found: Sequence[Item]) -> str:
-    names = ", ".join(safe_name(item.path) for item in found[:MOST_NAMES])
-    names += ", ..." if len(found) > MOST_NAMES else ""
-    return f"delete {len(found)} artifact{'s' if len(found) > 1 else ''} of project {stack.project} ({names})"
+def deletion_question(target: Target, artifacts: Sequence[Item]) -> str:
+    names = ", ".join(safe_name(item.path) for item in artifacts[:MOST_NAMES])
+    names += ", ..." if len(artifacts) > MOST_NAMES else ""
+    return f"delete {len(artifacts)} artifact{'s' if len(artifacts) > 1 else ''} of project {target.project} ({names})"
 
 
-def plan_clear(stack: Target, found: Sequence[Item]) -> DeleteObjects:
+def plan_clear(target: Target, artifacts: Sequence[Item]) -> DeleteObjects:
     """The step after which the next run starts without artifacts."""
-    return DeleteObjects(stack.bucket, tuple(item.key for item in found))
+    return DeleteObjects(target.bucket, tuple(item.key for item in artifacts))

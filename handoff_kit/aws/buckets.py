@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.resource_names import BUCKET_MARK
@@ -17,11 +18,11 @@ CREATED_BY = "aws:cloudformation:stack-name"
 """A tag that only CloudFormation can set."""
 
 
-def bucket_exists(clients: Session, bucket: str, account: str) -> bool:
+def bucket_exists(session: Session, bucket: str, account: str) -> bool:
     """Whether the bucket exists; AWSError for one of another account."""
     try:
         with translate_store_errors():
-            found = clients.call_unless(NO_BUCKET, S3, "head_bucket", Bucket=bucket, ExpectedBucketOwner=account)
+            found = session.call(S3, "head_bucket", allow=NO_BUCKET, Bucket=bucket, ExpectedBucketOwner=account)
     except AWSError as error:
         # S3 answers 403 alike for another account's bucket and for a missing permission
         if "403" not in error.message and "Forbidden" not in error.message:
@@ -34,10 +35,10 @@ def bucket_exists(clients: Session, bucket: str, account: str) -> bool:
     return found is not None
 
 
-def is_created_by(clients: Session, bucket: str, stack: str) -> bool:
+def is_created_by(session: Session, bucket: str, stack: str) -> bool:
     """Whether a stack of this name created the bucket, by its tags."""
     with translate_store_errors():
-        answer = clients.call_unless(UNTAGGED, S3, "get_bucket_tagging", Bucket=bucket) or {}
+        answer = session.call(S3, "get_bucket_tagging", allow=UNTAGGED, Bucket=bucket) or {}
     tags = {one["Key"]: one["Value"] for one in answer.get("TagSet", ())}
     return stack in (tags.get(CREATED_BY), tags.get(BUCKET_MARK))
 
@@ -51,7 +52,7 @@ MOST_PAGES = 20  # counted of what is kept
 class StoredObjects:
     """Versions and delete markers by key and id; `objects` counts the current versions.
 
-    `whole` is false where counting ended at MOST_PAGES.
+    `complete` is false where counting ended at MOST_PAGES.
     """
 
     bucket: str
@@ -60,60 +61,50 @@ class StoredObjects:
     uploads: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     objects: int = 0
     bytes: int = 0
-    whole: bool = True
+    complete: bool = True
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to delete."""
         return not self.versions and not self.uploads
 
     @property
     def description(self) -> str:
         objects, versions = plural(self.objects, "object"), plural(len(self.versions), "version")
-        more = "" if self.whole else "at least "
+        more = "" if self.complete else "at least "
         unfinished = f", {len(self.uploads):,} unfinished uploads" if self.uploads else ""
         return f"s3://{self.bucket}/{self.prefix}: {more}{objects}, {versions}, {self.bytes:,} bytes{unfinished}"
 
 
-def read_stored_objects(clients: Session, bucket: str, prefix: str, *, whole: bool) -> StoredObjects | None:
-    """Count objects, with `whole` to the end; None where there is no bucket."""
+def read_stored_objects(session: Session, bucket: str, prefix: str, *, complete: bool) -> StoredObjects | None:
+    """Count objects, with `complete` to the end; None where there is no bucket."""
     request = {"Bucket": bucket, "Prefix": prefix}
     with translate_store_errors():
-        uploads = clients.call_unless(NO_BUCKET, S3, "list_multipart_uploads", **request)
+        uploads = session.call(S3, "list_multipart_uploads", allow=NO_BUCKET, **request)
         if uploads is None:
             return None
-        pages = list(islice(clients.pages(S3, "list_object_versions", **request), None if whole else MOST_PAGES))
-    found = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
+        pages = list(islice(session.pages(S3, "list_object_versions", **request), None if complete else MOST_PAGES))
+    versions = [one for page in pages for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))]
     return StoredObjects(
         bucket,
         prefix,
-        tuple((one["Key"], one["VersionId"]) for one in found),
+        tuple((one["Key"], one["VersionId"]) for one in versions),
         tuple((one["Key"], one["UploadId"]) for one in uploads.get("Uploads", ())),
-        sum(bool(one["IsLatest"]) for one in found if "Size" in one),
-        sum(one.get("Size", 0) for one in found),
-        whole=not (pages and pages[-1].get("IsTruncated")),
+        sum(bool(one["IsLatest"]) for one in versions if "Size" in one),
+        sum(one.get("Size", 0) for one in versions),
+        complete=not (pages and pages[-1].get("IsTruncated")),
     )
 
 
 def plan_object_deletion(data: StoredObjects) -> tuple[ApiCalls, ...]:
-    """The calls that delete all of it."""
-    place = f"s3://{data.bucket}/{data.prefix}"
-    uploads = [
-        ApiCall(
-            f"abort an unfinished upload of s3://{data.bucket}/{key}",
-            S3,
-            "abort_multipart_upload",
-            {"Bucket": data.bucket, "Key": key, "UploadId": upload},
-        )
-        for key, upload in data.uploads
-    ]
-    starts = range(0, len(data.versions), VERSIONS_PER_CALL)
-    removals = [_remove(data.bucket, place, data.versions[start : start + VERSIONS_PER_CALL]) for start in starts]
-    calls = (*removals, *uploads)
-    return (ApiCalls(calls),) if calls else ()
-
-
-def _remove(bucket: str, place: str, versions: tuple[tuple[str, str], ...]) -> ApiCall:
-    named = [{"Key": key, "VersionId": version} for key, version in versions]
-    request = {"Bucket": bucket, "Delete": {"Objects": named, "Quiet": True}}
-    return ApiCall(f"delete {plural(len(versions), 'version')} below {place}", S3, "delete_objects", request)
+    calls: list[ApiCall] = []
+    for start in range(0, len(data.versions), VERSIONS_PER_CALL):
+        versions = data.versions[start : start + VERSIONS_PER_CALL]
+        objects = [{"Key": key, "VersionId": version} for key, version in versions]
+        description = f"delete {plural(len(versions), 'version')} below s3://{data.bucket}/{data.prefix}"
+        request: dict[str, Any] = {"Bucket": data.bucket, "Delete": {"Objects": objects, "Quiet": True}}
+        calls.append(ApiCall(description, S3, "delete_objects", request))
+    for key, upload in data.uploads:
+        description = f"abort an unfinished upload of s3://{data.bucket}/{key}"
+        request = {"Bucket": data.bucket, "Key": key, "UploadId": upload}
+        calls.append(ApiCall(description, S3, "abort_multipart_upload", request))
+    return (ApiCalls(tuple(calls)),) if calls else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +15,12 @@ ECR = "ecr"
 NO_IMAGE = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
-def image_digest(clients: Session, repository: str, tag: str) -> str | None:
+def image_digest(session: Session, repository: str, tag: str) -> str | None:
     """The digest of a tag (sha256:...), which a push sets last; None where there is none."""
     request = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
     with translate_store_errors():
-        found = clients.call_unless(NO_IMAGE, ECR, "describe_images", **request)
-    return str(found["imageDetails"][0]["imageDigest"]) if found and found["imageDetails"] else None
+        answer = session.call(ECR, "describe_images", allow=NO_IMAGE, **request)
+    return str(answer["imageDetails"][0]["imageDigest"]) if answer and answer["imageDetails"] else None
 
 
 NO_REPOSITORY = ("RepositoryNotFoundException",)
@@ -45,30 +44,31 @@ class StoredImages:
         return f"{plural(len(self.lists) + len(self.plain), 'image')} ({self.bytes:,} bytes)"
 
 
-def read_images(stack: Target, repository: str) -> StoredImages | None:
+def read_images(target: Target, repository: str) -> StoredImages | None:
     """None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
-    pages = list(stack.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
+    pages = list(target.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
     if not pages:
         return None
-    found = [image for page in pages for image in page["imageDetails"]]
-    lists = tuple(one["imageDigest"] for one in found if _is_list(one))
-    plain = tuple(one["imageDigest"] for one in found if not _is_list(one))
-    return StoredImages(repository, lists, plain, sum(one.get("imageSizeInBytes", 0) for one in found))
+    images = [image for page in pages for image in page["imageDetails"]]
+    lists = tuple(one["imageDigest"] for one in images if _is_list(one))
+    plain = tuple(one["imageDigest"] for one in images if not _is_list(one))
+    return StoredImages(repository, lists, plain, sum(one.get("imageSizeInBytes", 0) for one in images))
 
 
 def plan_image_deletion(images: StoredImages) -> tuple[ApiCalls, ...]:
     """The calls that delete them all, manifest lists first."""
-    kinds = (images.lists, images.plain)
-    return tuple(ApiCalls(tuple(_calls(images.repository, digests))) for digests in kinds if digests)
+    steps = []
+    for digests in filter(None, (images.lists, images.plain)):
+        calls = []
+        for start in range(0, len(digests), IMAGES_PER_CALL):
+            some = [{"imageDigest": digest} for digest in digests[start : start + IMAGES_PER_CALL]]
+            description = f"delete {plural(len(some), 'image')} of repository {images.repository}"
+            request = {"repositoryName": images.repository, "imageIds": some}
+            calls.append(ApiCall(description, ECR, "batch_delete_image", request))
+        steps.append(ApiCalls(tuple(calls)))
+    return tuple(steps)
 
 
 def _is_list(image: Any) -> bool:  # noqa: ANN401  # as boto3 hands it over
     return any(mark in image.get("imageManifestMediaType", "") for mark in LISTS)
-
-
-def _calls(repository: str, digests: Sequence[str]) -> Iterable[ApiCall]:
-    for start in range(0, len(digests), IMAGES_PER_CALL):
-        some = [{"imageDigest": digest} for digest in digests[start : start + IMAGES_PER_CALL]]
-        what = f"delete {plural(len(some), 'image')} of repository {repository}"
-        yield ApiCall(what, ECR, "batch_delete_image", {"repositoryName": repository, "imageIds": some})

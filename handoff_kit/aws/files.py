@@ -17,50 +17,51 @@ DIRECTORY = "files"
 MOST_NAMES = 5  # in a note
 
 
-def compare_files(stack: Target, place: ProjectPaths) -> UploadPlan:
+def compare_files(target: Target, paths: ProjectPaths) -> UploadPlan:
     """The local files against those stored."""
-    local, notes = _local(place)
+    local, notes = _list_local_files(paths)
     with translate_store_errors():
-        return transfer.plan(stack.clients, local, place_below(stack, s3_keys.files(stack.name)))._replace(notes=notes)
+        return transfer.plan(target.session, local, place_below(target, s3_keys.files(target.name)))._replace(
+            notes=notes
+        )
 
 
-def plan_first_upload(place: ProjectPaths) -> UploadPlan:
+def plan_first_upload(paths: ProjectPaths) -> UploadPlan:
     """All local files are to be uploaded, since there is no bucket yet to compare them with."""
-    local, notes = _local(place)
+    local, notes = _list_local_files(paths)
     return UploadPlan(tuple(local), (), (), notes)
 
 
-def _local(place: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
+def _list_local_files(paths: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
     """The local files, and notes of the links that lead out of their directory."""
     notes: list[str] = []
     with translate_store_errors():
-        found = list(transfer.list_files(str(place.directory / DIRECTORY), notes.append))
+        found = list(transfer.list_files(str(paths.directory / DIRECTORY), notes.append))
     return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
 
 
-def plan_files_push(stack: Target, plan: UploadPlan, *, prune: bool = False) -> tuple[UploadFiles | DeleteObjects, ...]:
+def plan_files_push(
+    target: Target, plan: UploadPlan, *, prune: bool = False
+) -> tuple[UploadFiles | DeleteObjects, ...]:
     """The steps that upload what differs, and with `prune` delete stored files that are not here."""
-    notes = plan.notes if prune or not plan.gone else (*plan.notes, *_stored_only(stack, plan))
-    upload = UploadFiles(stack.bucket, s3_keys.files(stack.name), plan.send, notes)
-    deletion = DeleteObjects(stack.bucket, tuple(item.key for item in plan.gone))
-    return (upload, deletion) if prune else (upload,)
+    prefix, notes, count = s3_keys.files(target.name), plan.notes, len(plan.gone)
+    if prune:
+        deletion = DeleteObjects(target.bucket, tuple(item.key for item in plan.gone))
+        return UploadFiles(target.bucket, prefix, plan.send, notes), deletion
+    if plan.gone:
+        names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
+        more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
+        note = f"note: {count} stored file{'s are' if count > 1 else ' is'} not here any more: {names}{more}"
+        notes = (*notes, note, f"hint: to delete them: invoke files.push --prune {target.options}")
+    return (UploadFiles(target.bucket, prefix, plan.send, notes),)
 
 
-def _stored_only(stack: Target, plan: UploadPlan) -> tuple[str, str]:
-    count = len(plan.gone)
-    names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
-    more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
-    what = f"{count} stored file{'s are' if count > 1 else ' is'} not here any more"
-    return f"note: {what}: {names}{more}", f"hint: to delete them: invoke files.push --prune {stack.options}"
-
-
-def no_upload_note(plan: UploadPlan, place: ProjectPaths) -> str:
-    """Why there was nothing to upload."""
+def no_upload_note(plan: UploadPlan, paths: ProjectPaths) -> str:
     if not plan.same:
-        return f"no files: projects/{place.name}/{DIRECTORY}/ does not exist or is empty"
+        return f"no files: projects/{paths.name}/{DIRECTORY}/ does not exist or is empty"
     return f"{len(plan.same)} file{'s' if len(plan.same) > 1 else ''} up to date"
 
 
-def files_table(stack: Target) -> str:
+def files_table(target: Target) -> str:
     """The stored files: path, bytes, when each was stored."""
-    return table_below(stack, s3_keys.files(stack.name))
+    return table_below(target, s3_keys.files(target.name))

@@ -52,7 +52,7 @@ class HistorySource:
 
     days: tuple[str, ...]
     read: Callable[[Sequence[str]], Iterable[bytes]]
-    stack: Target | None = None
+    target: Target | None = None
     where: str = ""
     say: Say = print
 
@@ -67,17 +67,24 @@ class HistoryQuery:
     last: int | None = DEFAULT_RUNS
 
     def of(self, environment: str | None) -> HistoryQuery:
-        """The query for one environment."""
         return replace(self, environment=environment)
 
+    def matches(self, line: HistoryLine) -> bool:
+        """Whether a run is one of the query, but for the number of runs."""
+        return (
+            str(line.get("started_at")) >= self.since
+            and not (self.failed and line.get("outcome") in SUCCEEDED)
+            and self.environment in (None, line.get("environment"))
+        )
 
-def local_history(place: ProjectPaths, say: Say) -> HistorySource:
+
+def local_history(paths: ProjectPaths, say: Say) -> HistorySource:
     """The runs on this machine; where there is no index yet, the last one by its record."""
-    where = f"projects/{place.name}/.artifacts/{DIRECTORY}/"
-    directory = place.directory / ".artifacts" / DIRECTORY
+    where = f"projects/{paths.name}/.artifacts/{DIRECTORY}/"
+    directory = paths.directory / ".artifacts" / DIRECTORY
     days = tuple(path.name.removesuffix(SUFFIX) for path in directory.glob(f"*{SUFFIX}"))
     if not days:
-        return _history_of_last_run(place, say)
+        return _history_of_last_run(paths, say)
 
     def read(day: str) -> bytes:
         try:
@@ -86,117 +93,111 @@ def local_history(place: ProjectPaths, say: Say) -> HistorySource:
             say(f"note: {where}{day}{SUFFIX}: {error.strerror}, a file of lines expected: skipped")
             return b""
 
-    return HistorySource(_of_days(days), lambda some: map(read, some), None, where, say)
+    return HistorySource(_newest_days_first(days), lambda some: map(read, some), None, where, say)
 
 
-def _history_of_last_run(place: ProjectPaths, say: Say) -> HistorySource:
+def _history_of_last_run(paths: ProjectPaths, say: Say) -> HistorySource:
     try:
-        content = containment.read_file(str(place.directory / ".artifacts/run.json"))
-        record, wrong = damage.parse(content, damage.RECORD)
+        content = containment.read_file(str(paths.directory / ".artifacts/run.json"))
+        record, problem = damage.parse(content, damage.RECORD)
     except FileNotFoundError:
         return HistorySource((), lambda _: [])
     except OSError as error:
-        record, wrong = None, str(error.strerror)
+        record, problem = None, str(error.strerror)
     if record is None:
-        say(f"note: projects/{place.name}/.artifacts/run.json: this record cannot be read ({wrong}): skipped")
+        say(f"note: projects/{paths.name}/.artifacts/run.json: this record cannot be read ({problem}): skipped")
         return HistorySource((), lambda _: [])
     line = index.index_line(record)
     return HistorySource((index.start_day(record),), lambda _: [line], None, "", say)
 
 
-def stored_history(stack: Target, say: Say) -> HistorySource:
+def stored_history(target: Target, say: Say) -> HistorySource:
     """The runs in S3: one listing, and one GET for each day."""
-    prefix = s3_keys.history(stack.name)
-    days = tuple(item.path.removesuffix(SUFFIX) for item in list_objects(stack, prefix))
+    prefix = s3_keys.history(target.name)
+    days = tuple(item.path.removesuffix(SUFFIX) for item in list_objects(target, prefix))
 
     def read(day: str) -> bytes:
-        found = stack.call_unless(
-            ("NoSuchKey",), S3, "get_object", Bucket=stack.bucket, Key=s3_keys.history(stack.name, day)
+        answer = target.call(
+            S3, "get_object", allow=("NoSuchKey",), Bucket=target.bucket, Key=s3_keys.history(target.name, day)
         )
-        return bytes(found["Body"].read()) if found else b""
+        return bytes(answer["Body"].read()) if answer else b""
 
     return HistorySource(
-        _of_days(days), lambda some: map_concurrently(read, some, READS_AT_ONCE), stack, stack.shown(prefix), say
+        _newest_days_first(days),
+        lambda some: map_concurrently(read, some, READS_AT_ONCE),
+        target,
+        target.url(prefix),
+        say,
     )
 
 
-def _of_days(names: Iterable[str]) -> tuple[str, ...]:
+def _newest_days_first(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted((name for name in names if DAY.fullmatch(name)), reverse=True))
 
 
 def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
     """The runs of a query, the newest first."""
     days = [day for day in source.days if day >= query.since[:10]]
-    found: list[HistoryLine] = []
+    runs: list[HistoryLine] = []
     size = READS_AT_ONCE  # few days first, since the newest runs are most often enough; then twice as many each time
     while days:
         some, days, size = days[:size], days[size:], 2 * size
         for day, content in zip(some, source.read(some), strict=True):
-            lines = _parse(content, f"{source.where}{day}{SUFFIX}", source.say)
+            lines = _parse_lines(content, f"{source.where}{day}{SUFFIX}", source.say)
             last = {line["run_id"]: line for line in lines}  # a later line of a run corrects an earlier one
-            matching = [line for line in last.values() if _matches(line, query)]
-            found += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
-        if query.last is not None and len(found) >= query.last:
-            return found[: query.last]
-    return found
+            matching = [line for line in last.values() if query.matches(line)]
+            runs += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
+        if query.last is not None and len(runs) >= query.last:
+            return runs[: query.last]
+    return runs
 
 
-def _parse(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
+def _parse_lines(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
     """The lines that are complete; a run killed while it wrote may have left a part of one."""
     skipped: list[tuple[int, str]] = []
     for number, text in enumerate(content.split(b"\n"), 1):
-        found, wrong = damage.parse(text, damage.LINE) if text.strip() else (None, "")
-        if found is not None:
-            yield found
-        elif wrong:
-            skipped.append((number, wrong))
+        line, problem = damage.parse(text, damage.LINE) if text.strip() else (None, "")
+        if line is not None:
+            yield line
+        elif problem:
+            skipped.append((number, problem))
     if skipped:
-        (number, wrong), more = skipped[0], len(skipped) - 1
+        (number, problem), more = skipped[0], len(skipped) - 1
         others = f", nor {more} more" if more else ""
-        say(f"note: {where}: line {number} cannot be read ({wrong}){others}: skipped")
+        say(f"note: {where}: line {number} cannot be read ({problem}){others}: skipped")
 
 
-def _matches(line: HistoryLine, query: HistoryQuery) -> bool:
-    return (
-        str(line.get("started_at")) >= query.since
-        and not (query.failed and line.get("outcome") in SUCCEEDED)
-        and query.environment in (None, line.get("environment"))
-    )
-
-
-def runs_table(found: Iterable[HistoryLine]) -> str:
+def runs_table(runs: Iterable[HistoryLine]) -> str:
     """A table of runs; empty where there is none."""
-    rows = [_row(line) for line in found]
+    rows = []
+    for line in runs:
+        outcome = str(line.get("outcome"))
+        rows.append(
+            (
+                f"{str(line.get('started_at'))[:19]}Z",
+                str(line.get("trigger") or "-"),
+                outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
+                str(line.get("culprit") or "-"),
+                duration(line.get("seconds")),
+                count(line.get("rows")),
+                str(line.get("attempt") or "-"),
+                "replaced" if line.get("state_replaced") else "unchanged",
+                str(line["run_id"]),
+            )
+        )
     return table(RUN_COLUMNS, rows, right=NUMBER_COLUMNS) if rows else ""
 
 
-def _row(line: HistoryLine) -> tuple[str, ...]:
-    replaced = "replaced" if line.get("state_replaced") else "unchanged"
-    outcome = str(line.get("outcome"))
-    return (
-        f"{str(line.get('started_at'))[:19]}Z",
-        str(line.get("trigger") or "-"),
-        outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
-        str(line.get("culprit") or "-"),
-        duration(line.get("seconds")),
-        count(line.get("rows")),
-        str(line.get("attempt") or "-"),
-        replaced,
-        str(line["run_id"]),
-    )
-
-
-def command_after_history(found: Sequence[HistoryLine], source: HistorySource, options: str) -> str:
+def command_after_history(runs: Sequence[HistoryLine], source: HistorySource, options: str) -> str:
     """The next command: show the newest run, drop the filters, or run."""
-    if found:
-        return f"next: invoke history.show --run {shlex.quote(safe_name(found[0]['run_id']))} {options}"
+    if runs:
+        return f"next: invoke history.show --run {shlex.quote(safe_name(runs[0]['run_id']))} {options}"
     command = f"history {options}" if source.days else f"run-local {options.removeprefix('--remote ')}"
     return f"no run found\nnext: invoke {command}"
 
 
-def runs_as_json(found: Iterable[HistoryLine]) -> str:
-    """JSON lines."""
-    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in found)
+def runs_as_json(runs: Iterable[HistoryLine]) -> str:
+    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in runs)
 
 
 def parse_count(flag: str, text: str) -> int | None:
@@ -233,25 +234,26 @@ class RecordedRun:
 
 def newest_run(source: HistorySource, environment: str | None, options: str) -> str:
     """The id of the last run; AWSError where there is none."""
-    found = list_runs(source, HistoryQuery(environment=environment, last=1))
-    if not found:
+    runs = list_runs(source, HistoryQuery(environment=environment, last=1))
+    if not runs:
         again = options.removeprefix("--remote ")
         raise AWSError("history: found no run", f"run the project: invoke run-local {again}")
-    return str(found[0]["run_id"])
+    return str(runs[0]["run_id"])
 
 
-def local_run(place: ProjectPaths, run: str) -> RecordedRun:
+def local_run(paths: ProjectPaths, run: str) -> RecordedRun:
     """A local run; those before the last one have a record, but no log."""
-    artifacts = place.directory / ".artifacts"
+    artifacts = paths.directory / ".artifacts"
     own = artifacts / "runs" / check_run_id(run)
     for directory in (artifacts, own):
-        record, wrong = _parse_record(_read_file(directory / RECORD))
+        record, problem = _parse_record(_read_file(directory / RECORD))
         if record and record["run_id"] == run:
             return RecordedRun(record, _end_of_log(_read_file(directory / LOG)))
-        if wrong and directory == own:
-            where = f"projects/{place.name}/.artifacts/runs/{run}/{RECORD}"
-            raise _damaged_record(where, wrong, f"rm -r {shlex.quote(os.path.relpath(own))}", f"--project {place.name}")
-    raise _no_such_run(run, f"projects/{place.name}/.artifacts", f"invoke history --project {place.name}")
+        if problem and directory == own:
+            where = f"projects/{paths.name}/.artifacts/runs/{run}/{RECORD}"
+            remove = f"rm -r {shlex.quote(os.path.relpath(own))}"
+            raise _damaged_record(where, problem, remove, f"--project {paths.name}")
+    raise _no_such_run(run, f"projects/{paths.name}/.artifacts", f"invoke history --project {paths.name}")
 
 
 def _read_file(path: Path) -> bytes | None:
@@ -263,33 +265,33 @@ def _read_file(path: Path) -> bytes | None:
         return b""
 
 
-def stored_run(stack: Target, run: str) -> RecordedRun:
+def stored_run(target: Target, run: str) -> RecordedRun:
     """A run in S3; of its log only the end is fetched."""
-    prefix = run_prefix(stack, run)
-    record, wrong = _parse_record(_get_object(stack, f"{prefix}{RECORD}"))
-    if wrong:
-        where = stack.shown(f"{prefix}{RECORD}")
-        raise _damaged_record(where, wrong, f"aws s3 rm {shlex.quote(where)}", f"--remote {stack.options}")
+    prefix = run_prefix(target, run)
+    record, problem = _parse_record(_get_object(target, f"{prefix}{RECORD}"))
+    if problem:
+        where = target.url(f"{prefix}{RECORD}")
+        raise _damaged_record(where, problem, f"aws s3 rm {shlex.quote(where)}", f"--remote {target.options}")
     if record is None:
-        raise _no_such_run(run, stack.shown(prefix), f"invoke history --remote {stack.options}")
-    log = _get_object(stack, f"{prefix}artifacts/{LOG}", Range=f"bytes=-{LOG_BYTES}")
+        raise _no_such_run(run, target.url(prefix), f"invoke history --remote {target.options}")
+    log = _get_object(target, f"{prefix}artifacts/{LOG}", Range=f"bytes=-{LOG_BYTES}")
     return RecordedRun(record, _end_of_log(log))
 
 
-def _get_object(stack: Target, key: str, **more: str) -> bytes | None:
+def _get_object(target: Target, key: str, **more: str) -> bytes | None:
     """An object; None where there is none, or a range of an empty one is requested (416)."""
     codes = ("NoSuchKey", "InvalidRange", "416")
-    found = stack.call_unless(codes, S3, "get_object", Bucket=stack.bucket, Key=key, **more)
-    return bytes(found["Body"].read()) if found else None
+    answer = target.call(S3, "get_object", allow=codes, Bucket=target.bucket, Key=key, **more)
+    return bytes(answer["Body"].read()) if answer else None
 
 
 def _no_such_run(run: str, where: str, command: str) -> AWSError:
     return AWSError(f"run {run!r}: found none in {where}, expected the id of a run", f"see which there are: {command}")
 
 
-def _damaged_record(where: str, wrong: str, remove: str, options: str) -> AWSError:
+def _damaged_record(where: str, problem: str, remove: str, options: str) -> AWSError:
     hint = f"to remove it: {remove}; the line of that run in the history: invoke history --json {options}"
-    return AWSError(f"{where}: this record cannot be read ({wrong})", hint)
+    return AWSError(f"{where}: this record cannot be read ({problem})", hint)
 
 
 def _parse_record(content: bytes | None) -> damage.Parsed:
@@ -311,12 +313,12 @@ def format_run(run: RecordedRun, lines: int) -> str:
     return f"{facts}\n{stages}\n{head} of its log:\n" + "".join(f"{line}\n" for line in last)
 
 
-def command_after_run(run: RecordedRun, place: ProjectPaths, options: str, *, remote: bool) -> str:
+def command_after_run(run: RecordedRun, paths: ProjectPaths, options: str, *, remote: bool) -> str:
     """The next command: get the artifacts of the run."""
     name = run.record["run_id"]
     if remote:
         return f"invoke artifacts.get --run {shlex.quote(safe_name(name))} {options.removeprefix('--remote ')}"
-    artifacts = place.directory / ".artifacts"
+    artifacts = paths.directory / ".artifacts"
     record, _ = _parse_record(_read_file(artifacts / RECORD))
     last = record is not None and record["run_id"] == name
     return f"ls {shlex.quote(os.path.relpath(artifacts if last else artifacts / 'runs' / name))}"

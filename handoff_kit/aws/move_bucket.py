@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -45,166 +44,149 @@ class ObjectSummary:
     etag: str
 
 
-def plan_move(target: Target, source: str, *, there: bool) -> CopyProjectData:
-    """Count what is to be copied; `there`: whether the target's bucket exists. AWSError if it holds other data."""
+def plan_move(target: Target, source: str, *, bucket_exists: bool) -> CopyProjectData:
+    """Count what is to be copied; `bucket_exists`: whether the target has one. AWSError if it holds other data."""
     with translate_store_errors():
-        found = _listed(target.clients, source, target.name)
-        if there:
-            _check_target(target, source, _listed(target.clients, target.bucket, target.name))
+        objects = _list_objects(target.session, source, target.name)
+        if bucket_exists:
+            _check_target(target, source, _list_objects(target.session, target.bucket, target.name))
     return CopyProjectData(
-        source, target.bucket, f"{target.name}/", len(found), sum(one.size for one in found.values())
+        source, target.bucket, f"{target.name}/", len(objects), sum(one.size for one in objects.values())
     )
 
 
 def copy_project_data(step: CopyProjectData, target: Target, cleanup: ExitStack, say: Say) -> None:
     """Copy and compare, until both buckets hold the same; `cleanup` releases the lease when the deployment ends."""
     with translate_store_errors():
-        _check_idle(target)
-        _check_target(target, step.source, _listed(target.clients, target.bucket, target.name))
-        lock, lost = cleanup.enter_context(_leased(replace(target, bucket=step.source)))
+        lock = lease.read_lease(target.session, target.bucket, target.name)
+        if lock and not lease.is_free(lock):  # of a task that was once deployed with this bucket
+            message = f"bucket {target.bucket}: a run of project {target.project} is in progress there"
+            raise AWSError(message, f"when it is over: invoke deploy --move-bucket {target.options}")
+        _check_target(target, step.source, _list_objects(target.session, target.bucket, target.name))
+        claim, lost = cleanup.enter_context(_hold_lease(replace(target, bucket=step.source)))
         marker = f"{target.name}/{MARKER}"
         body = json.dumps({"from": step.source}).encode()
         target.call(S3, "put_object", Bucket=target.bucket, Key=marker, Body=body)
         count = _copy_all(target, step.source, say)
         if lost:
             raise lost[0]
-        if lock:
-            claim = json.dumps({**lock, "released": True}).encode()
-            target.call(S3, "put_object", Bucket=target.bucket, Key=s3_keys.lease(target.name), Body=claim)
+        if claim:
+            body = json.dumps({**claim, "released": True}).encode()
+            target.call(S3, "put_object", Bucket=target.bucket, Key=s3_keys.lease(target.name), Body=body)
     say(f"copied: {count:,} objects have the same size and ETag in both buckets")
-    cleanup.push(_conclusion(step, target, say))
 
-
-def _conclusion(
-    step: CopyProjectData, target: Target, say: Say
-) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
-    """Remove the marker after a successful deployment; after a failure it stays for the next try."""
-
-    def conclude(error: type[BaseException] | None, *_: object) -> None:
-        if error is None:
-            target.call(S3, "delete_object", Bucket=target.bucket, Key=f"{target.name}/{MARKER}")
+    def remove_marker(error: type[BaseException] | None, *_: object) -> None:
+        if error is None:  # after a failure the marker stays for the next try
+            target.call(S3, "delete_object", Bucket=target.bucket, Key=marker)
             old = f"s3://{step.source}/{target.name}/"
             say(f"the data in {old} stay there, with their earlier versions")
             say(f"hint: to remove them: aws s3 rm --recursive {old}")
 
-    return conclude
+    cleanup.push(remove_marker)
 
 
 @contextmanager
-def _leased(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
+def _hold_lease(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreError]]]:
     """Hold the project's lease; yields the claim of its lock before, and a list that gets an error if it is lost."""
-    clients, lost = source.clients, list[Any]()
-    found = lease.read_lease(clients, source.bucket, source.name)
-    before = found.claim if found else {}
-    taken = lease.acquire(clients, source.bucket, source.name, f"move-of-{source.project}")
+    session, lost = source.session, list[Any]()
+    stored = lease.read_lease(session, source.bucket, source.name)
+    before = stored.claim if stored else {}
+    taken = lease.acquire(session, source.bucket, source.name, f"move-of-{source.project}")
     if isinstance(taken, lease.HeldLease):
         message = f"bucket {source.bucket}: a run of project {source.project} is in progress: {taken}"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {source.options}")
-    heart = lease.Heartbeat(clients.beside(patience=HEART_PATIENCE), taken, lost.append)
+    heart = lease.Heartbeat(session.with_options(patience=HEART_PATIENCE), taken, lost.append)
     try:
         yield ({**before, "dead": taken.claim.get("dead", [])} if before else {}), lost
     finally:
-        lease.release(clients, heart.stop(), entry=before.get("entry"))
+        lease.release(session, heart.stop(), entry=before.get("entry"))
 
 
-def _check_idle(target: Target) -> None:
-    """Refuse a bucket in which a run of the project is in progress, of a task that was once deployed with it."""
-    found = lease.read_lease(target.clients, target.bucket, target.name)
-    if found and not lease.is_free(found):
-        message = f"bucket {target.bucket}: a run of project {target.project} is in progress there"
-        raise AWSError(message, f"when it is over: invoke deploy --move-bucket {target.options}")
-
-
-def _check_target(target: Target, source: str, found: Mapping[str, ObjectSummary]) -> None:
+def _check_target(target: Target, source: str, objects: Mapping[str, ObjectSummary]) -> None:
     """Refuse data that no earlier try of this move has copied."""
-    if not found:
+    if not objects:
         return
-    marker = target.clients.read(target.bucket, f"{target.name}/{MARKER}")
+    marker = target.session.read(target.bucket, f"{target.name}/{MARKER}")
     if marker and damage.parse(marker[0], damage.ANY).value == {"from": source}:
         return
     place = f"s3://{target.bucket}/{target.name}/"
-    message = f"{place}: found {len(found):,} objects of project {target.project} from before, expected none"
+    message = f"{place}: found {len(objects):,} objects of project {target.project} from before, expected none"
     remove = f"aws s3 rm --recursive {place}"
     raise AWSError(message, f"look at them, then: {remove}; then: invoke deploy --move-bucket {target.options}")
 
 
-def _listed(clients: Session, bucket: str, name: str) -> dict[str, ObjectSummary]:
-    """Every object of a project by its key, but the lock and our marker."""
+def _list_objects(session: Session, bucket: str, name: str) -> dict[str, ObjectSummary]:
+    """Every object of a project by its key, except the lock and the marker of a move."""
     apart = (s3_keys.lease(name), f"{name}/{MARKER}")
-    found = transfer.list_objects(clients, Place(bucket, f"{name}/"))
+    found = transfer.list_objects(session, Place(bucket, f"{name}/"))
     return {one["Key"]: ObjectSummary(one["Size"], one["ETag"]) for one in found if one["Key"] not in apart}
 
 
 def _copy_all(target: Target, source: str, say: Say) -> int:
     """Compare the two buckets and copy what differs, until nothing does; how many objects there are."""
-    clients, copies = target.clients, dict[tuple[str, str], str]()
+    session, copies = target.session, dict[tuple[str, str], str]()
     for _ in range(ROUNDS):
-        expected = _listed(clients, source, target.name)
-        there = _listed(clients, target.bucket, target.name)
-        transfer.remove(clients, target.bucket, [key for key in there if key not in expected])
-        todo = [key for key, one in expected.items() if not _is_copy(one, there.get(key), copies.get((key, one.etag)))]
+        originals = _list_objects(session, source, target.name)
+        stored = _list_objects(session, target.bucket, target.name)
+        transfer.remove(session, target.bucket, [key for key in stored if key not in originals])
+        todo: list[tuple[str, ObjectSummary, ObjectSummary | None]] = []
+        for key, original in originals.items():
+            copy = stored.get(key)
+            etags = (original.etag, copies.get((key, original.etag)))  # a copy in parts has another ETag
+            if copy is None or copy.size != original.size or copy.etag not in etags:
+                todo.append((key, original, copy))
         if not todo:
-            return len(expected)
-
-        def settle(
-            key: str, expected: Mapping[str, ObjectSummary] = expected, there: Mapping[str, ObjectSummary] = there
-        ) -> tuple[tuple[str, str], str]:
-            return (key, expected[key].etag), _settle(target, source, key, expected[key], there.get(key))
-
-        for number, (key, etag) in enumerate(map_concurrently(settle, todo), 1):
-            copies[key] = etag
+            return len(originals)
+        etags_of_copies = map_concurrently(lambda one: _copy_object(target, source, *one), todo)
+        for number, ((key, original, _), etag) in enumerate(zip(todo, etags_of_copies, strict=True), 1):
+            copies[key, original.etag] = etag
             if number % PROGRESS == 0:
                 say(f"copied {number:,} of {len(todo):,}")
     message = f"s3://{source}/{target.name}/: changed each of {ROUNDS} times it was compared with its copy"
     raise AWSError(message, f"when nobody changes it: invoke deploy --move-bucket {target.options}")
 
 
-def _is_copy(expected: ObjectSummary, found: ObjectSummary | None, answered: str | None) -> bool:
-    """Whether an object is what S3 said it had copied; a copy in parts has an ETag of its own."""
-    return found is not None and found.size == expected.size and found.etag in (expected.etag, answered)
-
-
-def _settle(target: Target, source: str, key: str, expected: ObjectSummary, found: ObjectSummary | None) -> str:
-    """Copy an object, unless an earlier try has; the ETag of the copy."""
-    clients, bucket = target.clients, target.bucket
-    if found and found.size == expected.size:
-        sha256 = _sha256(clients, source, key)
-        if sha256 and sha256 == _sha256(clients, bucket, key):
-            return found.etag
-    origin = {"CopySource": {"Bucket": source, "Key": key}, "CopySourceIfMatch": expected.etag}
-    if expected.size > IN_PARTS:
-        return _copy_in_parts(clients, bucket, key, expected.size, origin)
-    answer = clients.call(S3, "copy_object", Bucket=bucket, Key=key, **origin)
+def _copy_object(target: Target, source: str, key: str, original: ObjectSummary, copy: ObjectSummary | None) -> str:
+    """Copy an object, unless `copy` is that of an earlier try; the ETag of the copy."""
+    session, bucket = target.session, target.bucket
+    if copy and copy.size == original.size:
+        sha256 = _sha256(session, source, key)
+        if sha256 and sha256 == _sha256(session, bucket, key):
+            return copy.etag
+    origin = {"CopySource": {"Bucket": source, "Key": key}, "CopySourceIfMatch": original.etag}
+    if original.size > IN_PARTS:
+        return _copy_in_parts(session, bucket, key, original.size, origin)
+    answer = session.call(S3, "copy_object", Bucket=bucket, Key=key, **origin)
     return str(answer["CopyObjectResult"]["ETag"])
 
 
-def _sha256(clients: Session, bucket: str, key: str) -> str:
-    head = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=key)
+def _sha256(session: Session, bucket: str, key: str) -> str:
+    head = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=key)
     return str(head.get("Metadata", {}).get(SHA256, "")) if head else ""
 
 
-def _copy_in_parts(clients: Session, bucket: str, key: str, size: int, origin: Mapping[str, Any]) -> str:
+def _copy_in_parts(session: Session, bucket: str, key: str, size: int, origin: Mapping[str, Any]) -> str:
     """Copy a large object, with its metadata and tags; an upload that fails is given up."""
     source = origin["CopySource"]
-    head = clients.call(S3, "head_object", **source)
-    tags = clients.call(S3, "get_object_tagging", **source)["TagSet"] if head.get("TagCount") else ()
+    head = session.call(S3, "head_object", **source)
+    tags = session.call(S3, "get_object_tagging", **source)["TagSet"] if head.get("TagCount") else ()
     more = {name: head[name] for name in ("Metadata", "ContentType") if head.get(name)}
     if tags:
         more["Tagging"] = urlencode({one["Key"]: one["Value"] for one in tags})
-    upload = clients.call(S3, "create_multipart_upload", Bucket=bucket, Key=key, **more)["UploadId"]
+    upload = session.call(S3, "create_multipart_upload", Bucket=bucket, Key=key, **more)["UploadId"]
     target = {"Bucket": bucket, "Key": key, "UploadId": upload}
     part_size = max(IN_PARTS, -(-size // MOST_PARTS))
 
     def copy(start: int) -> dict[str, Any]:
         number, end = start // part_size + 1, min(start + part_size, size) - 1
         given = {**target, **origin, "PartNumber": number, "CopySourceRange": f"bytes={start}-{end}"}
-        answer = clients.call(S3, "upload_part_copy", **given)
+        answer = session.call(S3, "upload_part_copy", **given)
         return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
 
     try:
         parts = [copy(start) for start in range(0, size, part_size)]
-        answer = clients.call(S3, "complete_multipart_upload", **target, MultipartUpload={"Parts": parts})
+        answer = session.call(S3, "complete_multipart_upload", **target, MultipartUpload={"Parts": parts})
     except BaseException:
-        clients.call_unless(("NoSuchUpload",), S3, "abort_multipart_upload", **target)
+        session.call(S3, "abort_multipart_upload", allow=("NoSuchUpload",), **target)
         raise
     return str(answer["ETag"])

@@ -13,23 +13,21 @@ from handoff_runtime.aws.transfer import Item, Place
 HEAD = ("PATH", "BYTES", "STORED")
 
 
-def place_below(stack: Target, prefix: str) -> Place:
-    """A prefix in the project's bucket."""
-    return Place(stack.bucket, prefix)
+def place_below(target: Target, prefix: str) -> Place:
+    return Place(target.bucket, prefix)
 
 
-def list_objects(stack: Target, prefix: str) -> list[Item]:
-    """The objects below a prefix."""
+def list_objects(target: Target, prefix: str) -> list[Item]:
     with translate_store_errors():
-        return list(transfer.list_items(stack.clients, place_below(stack, prefix)))
+        return list(transfer.list_items(target.session, place_below(target, prefix)))
 
 
-def table_below(stack: Target, prefix: str) -> str:
+def table_below(target: Target, prefix: str) -> str:
     """A table of the objects below a prefix; empty where there is none."""
-    return objects_table(list_objects(stack, prefix))
+    return objects_table(list_objects(target, prefix))
 
 
-def objects_table(found: Iterable[Item]) -> str:
+def objects_table(items: Iterable[Item]) -> str:
     """Path, bytes and date of each object; empty where there is none."""
-    rows = [(item.path, count(item.size), timestamp(item.modified)) for item in found]
+    rows = [(item.path, count(item.size), timestamp(item.modified)) for item in items]
     return table(HEAD, rows, right=("BYTES",)) if rows else ""

@@ -48,8 +48,6 @@ PARAMETER_EXISTS = ("ParameterAlreadyExists",)
 
 @dataclass(frozen=True)
 class StoredParams:
-    """A params document and its version."""
-
     version: int
     params: Params
 
@@ -65,54 +63,54 @@ class DamagedParams:
     version: int
 
 
-def get_params(stack: Target, version: int | None = None) -> StoredParams:
+def get_params(target: Target, version: int | None = None) -> StoredParams:
     """The stored document; AWSError where there is none."""
-    if found := find_params(stack, version):
+    if found := find_params(target, version):
         return found
     what = "no params found" if version is None else f"no version {version} found"
-    hint = f"invoke params.push {stack.options}" if version is None else f"invoke params.history {stack.options}"
-    message = f"parameter {stack.parameter}: {what} in region {stack.clients.region}"
+    hint = f"invoke params.push {target.options}" if version is None else f"invoke params.history {target.options}"
+    message = f"parameter {target.parameter}: {what} in region {target.session.region}"
     raise AWSError(message, hint if version else f"store them: {hint}")
 
 
-def find_params(stack: Target, version: int | None = None) -> StoredParams | None:
+def find_params(target: Target, version: int | None = None) -> StoredParams | None:
     """The stored document, or None; ProjectError for that of another project."""
-    stored = _get_parameter(stack, NO_PARAMETER, version)
-    if stored and stored.params.pipeline.project != stack.project:
-        raise _of_another(stack, stored.params.pipeline.project)
+    stored = _get_parameter(target, NO_PARAMETER, version)
+    if stored and stored.params.pipeline.project != target.project:
+        raise _other_project_error(target, stored.params.pipeline.project)
     return stored
 
 
-def find_replaceable_params(stack: Target) -> StoredParams | DamagedParams | None:
-    """The stored document, or Damaged for one that a push may replace although it cannot be read."""
+def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:
+    """The stored document, or DamagedParams for one that a push may replace although it cannot be read."""
     try:
-        return find_params(stack)
+        return find_params(target)
     except AWSError:
-        answer = stack.call(SSM, "get_parameter", Name=stack.parameter, WithDecryption=True)
+        answer = target.call(SSM, "get_parameter", Name=target.parameter, WithDecryption=True)
         text = answer["Parameter"]["Value"]
         if text.startswith(tuple(f"{MARK}{form}:" for form in FORMATS)):
             return DamagedParams(answer["Parameter"]["Version"])
         raise
 
 
-def check_params_owner(stack: Target) -> None:
+def check_params_owner(target: Target) -> None:
     """Refuse a stack whose params, if they may be read, are another project's."""
-    stored = _get_parameter(stack, NO_PARAMETER + UNREADABLE, None)
-    if stored and stored.params.pipeline.project != stack.project:
-        raise _of_another(stack, stored.params.pipeline.project)
+    stored = _get_parameter(target, NO_PARAMETER + UNREADABLE, None)
+    if stored and stored.params.pipeline.project != target.project:
+        raise _other_project_error(target, stored.params.pipeline.project)
 
 
-def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
-    name = stack.parameter if version is None else f"{stack.parameter}:{version}"
-    answer = stack.call_unless(absent, SSM, "get_parameter", Name=name, WithDecryption=True)
+def _get_parameter(target: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
+    name = target.parameter if version is None else f"{target.parameter}:{version}"
+    answer = target.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
     if answer is None:
         return None
-    where = f"parameter {stack.parameter}"
+    where = f"parameter {target.parameter}"
     with translate_store_errors():
         content = decode_params(answer["Parameter"]["Value"])
         document = damage.parse(content, damage.ANY).value
         if document is None or "pipeline" not in document:
-            hint = f"see who stored it: aws ssm get-parameter-history --name {stack.parameter}"
+            hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
             raise AWSError(f"{where}: found no params document", hint)
         if document.get("format") != FORMAT:
             message = f"{where}: found params of format {document.get('format')!r}, expected {FORMAT}"
@@ -120,8 +118,10 @@ def _get_parameter(stack: Target, absent: tuple[str, ...], version: int | None) 
         return StoredParams(answer["Parameter"]["Version"], parse_params(content, where))
 
 
-def _of_another(stack: Target, project: str) -> ProjectError:
-    message = f"{STACK_VARIABLE}: {stack.name} is the stack of project {project!r}, expected that of {stack.project!r}"
+def _other_project_error(target: Target, project: str) -> ProjectError:
+    message = (
+        f"{STACK_VARIABLE}: {target.name} is the stack of project {project!r}, expected that of {target.project!r}"
+    )
     return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
 
 
@@ -133,19 +133,18 @@ def params_fingerprint(document: Mapping[str, Any], stack: str) -> str:
 
 
 def describe_fingerprint(document: Mapping[str, Any], stack: str) -> str:
-    """The description of the parameter."""
     return f"{_PREFIX}{params_fingerprint(document, stack)}"
 
 
 def read_fingerprint(description: str) -> str | None:
     """The fingerprint in a description; None where another program or an earlier version stored the parameter."""
-    found = _DESCRIPTION.fullmatch(description)
-    return found[1] if found else None
+    match = _DESCRIPTION.fullmatch(description)
+    return match[1] if match else None
 
 
 @dataclass(frozen=True)
 class ParamsDifference:
-    """A key whose value is not the same here and there; None where it is missing."""
+    """A key with different values, as short hashes; None where a value is missing."""
 
     key: str
     stored: str | None
@@ -153,7 +152,7 @@ class ParamsDifference:
 
 
 def plan_push(
-    stack: Target,
+    target: Target,
     document: Mapping[str, Any],
     stored: StoredParams | DamagedParams | None,
     *,
@@ -164,16 +163,16 @@ def plan_push(
     if stored is None or not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
         return StoreParams(
-            document, base, _put(stack, document, base, advanced=advanced), damaged=base, advanced=advanced
+            document, base, _put_parameter(target, document, base, advanced=advanced), damaged=base, advanced=advanced
         )
-    there = stored.document
-    merged = documents.merge(document, there, documents.item_names(there) if prune else ())
-    same = merged.document == there
-    change = None if same else _put(stack, merged.document, stored.version, advanced=advanced)
+    base_document = stored.document
+    merged = documents.merge(document, base_document, documents.item_names(base_document) if prune else ())
+    same = merged.document == base_document
+    change = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
     return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
 
 
-def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
+def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = encode_params(document)
     with translate_store_errors():
@@ -181,14 +180,14 @@ def _put(stack: Target, document: Mapping[str, Any], base: int, *, advanced: boo
     form = "compressed" if text.startswith(MARK) else "plain"
     size = len(text.encode())
     request = {
-        "Name": stack.parameter,
-        "Description": describe_fingerprint(document, stack.name),
+        "Name": target.parameter,
+        "Description": describe_fingerprint(document, target.name),
         "Value": text,
         "Type": "SecureString",
         "Tier": tier,
         "Overwrite": base > 0,
     }
-    shown = f"store parameter {stack.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
+    shown = f"store parameter {target.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
     return ApiCall(shown, SSM, "put_parameter", request)
 
 
@@ -198,20 +197,20 @@ def confirm_push(push: StoreParams, command: str, *, yes: bool) -> None:
         confirm(f"remove {_config_files(push.removed)}", command, yes=yes)
 
 
-def push_notes(push: StoreParams, stack: Target) -> Iterator[str]:
+def push_notes(push: StoreParams, target: Target) -> Iterator[str]:
     """Which stored config files a push removes or keeps, and what it replaces although it cannot be read."""
     if push.removed:
         yield f"note: --prune removes {_config_files(push.removed)}"
     if push.kept:
         yield f"note: a push keeps {_config_files(push.kept)}"
-        yield f"hint: to write them here: invoke params.pull {stack.options}; to remove them there: add --prune"
+        yield f"hint: to write them here: invoke params.pull {target.options}; to remove them there: add --prune"
     if push.damaged:
-        yield f"note: version {push.damaged} of parameter {stack.parameter} is damaged; its config files are not kept"
-        yield f"hint: an earlier version has them: invoke params.history {stack.options}"
+        yield f"note: version {push.damaged} of parameter {target.parameter} is damaged; its config files are not kept"
+        yield f"hint: an earlier version has them: invoke params.history {target.options}"
 
 
-def push_params(push: StoreParams, stack: Target, say: Say) -> None:
-    """Store the document, unless the same is stored.
+def push_params(push: StoreParams, target: Target, say: Say) -> None:
+    """Store the document, unless an equal one is stored.
 
     SSM has no conditional put for a parameter that exists, but numbers every version: where another push came in
     between, its config files are merged in and the result is stored again.
@@ -219,29 +218,29 @@ def push_params(push: StoreParams, stack: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        answer = stack.call_unless(PARAMETER_EXISTS, push.change.service, push.change.operation, **push.change.request)
+        answer = target.call(push.change.service, push.change.operation, allow=PARAMETER_EXISTS, **push.change.request)
         if answer:
             say(push.change.description)
-        push = _merge_others(push, stack, int(answer["Version"]) if answer else 0, say)
+        push = _merge_others(push, target, int(answer["Version"]) if answer else 0, say)
     if push.change is None:
         return
-    message = f"parameter {stack.parameter}: changed by others each of {PUSH_ATTEMPTS} times it was stored"
-    raise AWSError(message, f"when they are done: invoke params.push {stack.options}")
+    message = f"parameter {target.parameter}: changed by others each of {PUSH_ATTEMPTS} times it was stored"
+    raise AWSError(message, f"when they are done: invoke params.push {target.options}")
 
 
-def _merge_others(push: StoreParams, stack: Target, version: int, say: Say) -> StoreParams:
+def _merge_others(push: StoreParams, target: Target, version: int, say: Say) -> StoreParams:
     """What is left to store after `version` was (0: another push created the parameter first)."""
-    newest = get_params(stack) if version == 0 else None
+    newest = get_params(target) if version == 0 else None
     last, document = newest.document if newest else push.document, push.document
     kept: list[str] = []
     for number in range(newest.version if newest else version - 1, push.base, -1):
-        say(f"note: version {number} of parameter {stack.parameter} was stored by another push in between")
-        merged = documents.merge(document, get_params(stack, number).document, push.removed)
+        say(f"note: version {number} of parameter {target.parameter} was stored by another push in between")
+        merged = documents.merge(document, get_params(target, number).document, push.removed)
         document, kept = merged.document, [*kept, *merged.kept]
     if kept:
         say(f"note: kept {_config_files(kept)}")
     base = newest.version if newest else version
-    change = None if document == last else _put(stack, document, base, advanced=push.advanced)
+    change = None if document == last else _put_parameter(target, document, base, advanced=push.advanced)
     return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced)
 
 
@@ -251,24 +250,20 @@ def _config_files(names: Sequence[str]) -> str:
 
 
 def mask_document(params: Params) -> dict[str, Any]:
-    """The document with every value of a config file starred, and these values wherever else they stand."""
+    """The document with every value of a config file starred, and these values wherever else they occur."""
     pipeline = params.pipeline
     settings = [*pipeline.vars.items(), *pipeline.envs.items()]
     settings += [item for stage in pipeline.stages for item in stage.envs.items()]
     names = {pipeline.project, pipeline.environment, *(stage.name for stage in pipeline.stages)}
     hidden = masking.build_mask(params.files, settings, names)
-    files = [{"name": file.name, "value": _starred(file.value)} for file in params.files]
-    shown = hidden.value(params.document["pipeline"])
-    return {**params.document, "pipeline": shown, "files": files}
-
-
-def _starred(text: str) -> str:
-    """The keys of JSON stay readable; of anything else nothing does."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return STARS
-    return json.dumps(_stars_for(found), ensure_ascii=False)
+    files = []
+    for file in params.files:
+        try:
+            value = json.dumps(_stars_for(json.loads(file.value)), ensure_ascii=False)  # keys stay readable
+        except (ValueError, RecursionError):
+            value = STARS
+        files.append({"name": file.name, "value": value})
+    return {**params.document, "pipeline": hidden.value(params.document["pipeline"]), "files": files}
 
 
 def _stars_for(value: object) -> object:
@@ -279,33 +274,40 @@ def _stars_for(value: object) -> object:
 
 def compare_params(stored: Mapping[str, Any], local: Mapping[str, Any]) -> tuple[ParamsDifference, ...]:
     """What differs between two params documents, key by key; values as short hashes."""
-    there, here = dict(_keyed(stored)), dict(_keyed(local))
-    keys = [key for key in sorted({**there, **here}) if there.get(key) != here.get(key)]
-    inside = {key.partition(LEAF_SEPARATOR)[0] for key in keys if LEAF_SEPARATOR in key}
+    stored_values, local_values = dict(_flatten(stored)), dict(_flatten(local))
+    keys = [key for key in sorted({**stored_values, **local_values}) if stored_values.get(key) != local_values.get(key)]
+    files_with_leaves = {key.partition(LEAF_SEPARATOR)[0] for key in keys if LEAF_SEPARATOR in key}
     return tuple(
-        ParamsDifference(key, _hash(there.get(key)), _hash(here.get(key))) for key in keys if key not in inside
+        ParamsDifference(key, _hash(stored_values.get(key)), _hash(local_values.get(key)))
+        for key in keys
+        if key not in files_with_leaves
     )
 
 
-def format_params_diff(found: Sequence[ParamsDifference], kept: Sequence[str] = ()) -> str:
+def format_params_diff(differences: Sequence[ParamsDifference], kept: Sequence[str] = ()) -> str:
     """One line a key: + only here, - only stored, ~ stored and another one here; = a stored file a push keeps."""
-    return "".join(
-        f"{line}\n" for line in (*map(_format_difference, found), *(f"= .local/{name}  stored only" for name in kept))
-    )
-
-
-def _format_difference(each: ParamsDifference) -> str:
-    key = safe_name(each.key)
-    if each.stored is None:
-        return f"+ {key}  {each.local}"
-    return f"- {key}  {each.stored}" if each.local is None else f"~ {key}  {each.stored} -> {each.local}"
+    lines = []
+    for each in differences:
+        key = safe_name(each.key)
+        if each.stored is None:
+            lines.append(f"+ {key}  {each.local}")
+        elif each.local is None:
+            lines.append(f"- {key}  {each.stored}")
+        else:
+            lines.append(f"~ {key}  {each.stored} -> {each.local}")
+    lines += [f"= .local/{name}  stored only" for name in kept]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _hash(value: str | None) -> str | None:
     return value if value is None else hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
 
 
-def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The values of a document by their keys.
+
+    A config file is one text, and where it is a JSON object its leaves too: the text counts where they are equal.
+    """
     pipeline = document["pipeline"]
     for name, value in pipeline.items():
         if name == "stages":
@@ -315,19 +317,15 @@ def _keyed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         else:
             yield from _leaves(name, value)
     for file in document.get("files", ()):
-        yield from _keyed_file(f".local/{file['name']}", file["value"])
-
-
-def _keyed_file(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """The text as a whole, and where it is a JSON object its leaves too: the text then counts where they are equal."""
-    yield name, text
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    if isinstance(found, dict):
-        for key, value in found.items():
-            yield from _leaves(f"{name}{LEAF_SEPARATOR}{key}", value)
+        path = f".local/{file['name']}"
+        yield path, file["value"]
+        try:
+            content = json.loads(file["value"])
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(content, dict):
+            for key, value in content.items():
+                yield from _leaves(f"{path}{LEAF_SEPARATOR}{key}", value)
 
 
 def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
@@ -342,18 +340,17 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def params_history(stack: Target) -> str:
+def params_history(target: Target) -> str:
     """The versions that Parameter Store keeps (the last 100), the newest first: when, and by whom."""
-    request = {"Name": stack.parameter, "MaxResults": PAGE_SIZE}
-    pages = list(stack.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
+    request = {"Name": target.parameter, "MaxResults": PAGE_SIZE}
+    pages = list(target.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
     if not pages:
-        message = f"parameter {stack.parameter}: no params found in region {stack.clients.region}"
-        raise AWSError(message, f"store them: invoke params.push {stack.options}")
-    rows = [_row(version) for page in pages for version in page["Parameters"]]
+        message = f"parameter {target.parameter}: no params found in region {target.session.region}"
+        raise AWSError(message, f"store them: invoke params.push {target.options}")
+    rows = []
+    for version in (version for page in pages for version in page["Parameters"]):
+        user = str(version.get("LastModifiedUser") or "-")
+        user = user.rpartition(":")[2] if user.startswith("arn:") else user
+        tier = version.get("Tier", "Standard").lower()
+        rows.append((str(version["Version"]), timestamp(version["LastModifiedDate"]), user, tier))
     return table(HEAD, reversed(rows), right=("VERSION",))
-
-
-def _row(found: Mapping[str, Any]) -> tuple[str, ...]:
-    who = str(found.get("LastModifiedUser") or "-")
-    name = who.rpartition(":")[2] if who.startswith("arn:") else who
-    return str(found["Version"]), timestamp(found["LastModifiedDate"]), name, found.get("Tier", "Standard").lower()

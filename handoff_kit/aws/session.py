@@ -12,8 +12,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.resource_names import NamedBucket
-from handoff_runtime.aws import session as connections
-from handoff_runtime.aws.session import Session
+from handoff_runtime.aws.session import Session, connect
 
 Say = Callable[[str], None]
 
@@ -24,25 +23,25 @@ def open_session(environ: Mapping[str, str], say: Say) -> Session:
     Buckets must belong to the account of the credentials, or to the one that S3_BUCKET_OWNER names.
     """
     with translate_store_errors():
-        return connections.connect(environ, say, owner=resource_names.bucket_owner_from_environment(environ))
+        return connect(environ, say, owner=resource_names.bucket_owner_from_environment(environ))
 
 
-def account_of(clients: Session) -> str:
+def account_of(session: Session) -> str:
     """The account of the credentials, twelve digits."""
     with translate_store_errors():
-        return clients.account()
+        return session.account()
 
 
-def describe_location(clients: Session) -> str:
+def describe_location(session: Session) -> str:
     """Account and region, for messages; one call."""
-    return f"account {account_of(clients)}, region {clients.region}"
+    return f"account {account_of(session)}, region {session.region}"
 
 
 # the ways to the place of a project; a later one reads it from the outputs of the deployed stack
 
 
 def target_from_project(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     environment: str,
     environ: Mapping[str, str],
     say: Say,
@@ -55,15 +54,15 @@ def target_from_project(
     The bucket is the one the project is deployed with. Before it is deployed S3_BUCKET_NAME decides, then `own`, the
     bucket that the project file names. Without `bucket` nothing is called.
     """
-    named = resource_names.named_bucket(environ, own, place.shown)
-    clients = open_session(environ, say)
-    target = target_by_name(place, environment, environ, clients, "")
+    named = resource_names.named_bucket(environ, own, paths.display_path)
+    session = open_session(environ, say)
+    target = target_by_name(paths, environment, environ, session, "")
     if not bucket:
         return target
-    used = deployed_bucket(describe_existing(clients, target.name), target)
+    used = deployed_bucket(describe_existing(session, target.name), target)
     if used and (note := note_on_bucket(target.project, used, named)):
         say(f"note: {note}; {used} is used")
-    name = used or (named.name if named else resource_names.bucket(environment, account_of(clients), clients.region))
+    name = used or (named.name if named else resource_names.bucket(environment, account_of(session), session.region))
     target = replace(target, bucket=name)
     if resource_names.stack_from_environment(environ):
         check_params_owner(target)
@@ -71,12 +70,12 @@ def target_from_project(
 
 
 def target_by_name(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session, bucket: str
+    paths: ProjectPaths, environment: str, environ: Mapping[str, str], session: Session, bucket: str
 ) -> Target:
     """The place of a local project by its names; nothing is called."""
-    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(place.name, environment)
+    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(paths.name, environment)
     flag = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
-    return Target(place.name, environment, name, bucket, f"--project {place.name}{flag}", clients)
+    return Target(paths.name, environment, name, bucket, f"--project {paths.name}{flag}", session)
 
 
 def deployed_bucket(stack: StackDescription | None, target: Target) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
@@ -37,72 +35,75 @@ class State:
     stored: str
 
 
-def find_state(stack: Target, version: str = "") -> State | None:
+def find_state(target: Target, version: str = "") -> State | None:
     """The current state, or one version of it; None where there is none."""
-    request = {"Bucket": stack.bucket, "Key": s3_keys.state(stack.name), **({"VersionId": version} if version else {})}
-    answer = stack.call_unless(NO_VERSION if version else NO_KEY, S3, "get_object", **request)
+    request = {
+        "Bucket": target.bucket,
+        "Key": s3_keys.state(target.name),
+        **({"VersionId": version} if version else {}),
+    }
+    answer = target.call(S3, "get_object", allow=NO_VERSION if version else NO_KEY, **request)
     if answer is None:
         return None
     body = answer["Body"].read()
     return State(body, answer["ETag"], answer.get("VersionId", UNVERSIONED), timestamp(answer["LastModified"]))
 
 
-def get_state(stack: Target, version: str = "") -> State:
+def get_state(target: Target, version: str = "") -> State:
     """The current state, or one version of it; AWSError where there is none."""
-    if found := find_state(stack, version):
-        return found
+    if state := find_state(target, version):
+        return state
     raise (
-        AWSError(f"{state_url(stack)}: no version {version} found", _versions(stack))
+        AWSError(f"{state_url(target)}: no version {version} found", _history_command(target))
         if version
-        else no_state_error(stack)
+        else no_state_error(target)
     )
 
 
-def no_state_error(stack: Target) -> AWSError:
-    """The error where no state is stored."""
-    return AWSError(f"{state_url(stack)}: no state found", f"a run leaves one; earlier ones: {_versions(stack)}")
+def no_state_error(target: Target) -> AWSError:
+    return AWSError(
+        f"{state_url(target)}: no state found", f"a run leaves one; earlier ones: {_history_command(target)}"
+    )
 
 
-def state_url(stack: Target) -> str:
-    """s3://BUCKET/KEY of the state."""
-    return stack.shown(s3_keys.state(stack.name))
+def state_url(target: Target) -> str:
+    return target.url(s3_keys.state(target.name))
 
 
-def _versions(stack: Target) -> str:
-    return f"invoke state.history {stack.options}"
+def _history_command(target: Target) -> str:
+    return f"invoke state.history {target.options}"
 
 
-def state_history(stack: Target) -> str:
+def state_history(target: Target) -> str:
     """A table of the versions and delete markers, the newest first; empty where there is none."""
-    key = s3_keys.state(stack.name)
-    pages = stack.pages(S3, "list_object_versions", Bucket=stack.bucket, Prefix=key)
+    key = s3_keys.state(target.name)
+    pages = target.pages(S3, "list_object_versions", Bucket=target.bucket, Prefix=key)
     both = (version for page in pages for kind in ("Versions", "DeleteMarkers") for version in page.get(kind, ()))
     versions = [version for version in both if version["Key"] == key]
     versions.sort(key=lambda version: (version["LastModified"], version["IsLatest"]), reverse=True)
-    rows = [_row(version) for version in versions]
+    rows = []
+    for version in versions:
+        what = "cleared" if "ETag" not in version else "current" if version["IsLatest"] else "earlier"
+        rows.append((version["VersionId"], timestamp(version["LastModified"]), count(version.get("Size")), what))
     return table(HEAD, rows, right=("BYTES",)) if rows else ""
 
 
-def _row(version: Mapping[str, Any]) -> tuple[str, ...]:
-    what = "cleared" if "ETag" not in version else "current" if version["IsLatest"] else "earlier"
-    return version["VersionId"], timestamp(version["LastModified"]), count(version.get("Size")), what
-
-
-def require_version(stack: Target, version: str) -> str:
+def require_version(target: Target, version: str) -> str:
     """--version, which is required."""
     if version:
         return version
-    raise ProjectError("--version: missing, expected the id of a version", f"see which there are: {_versions(stack)}")
+    raise ProjectError(
+        "--version: missing, expected the id of a version", f"see which there are: {_history_command(target)}"
+    )
 
 
-def draft_path(place: ProjectPaths) -> Path:
+def draft_path(paths: ProjectPaths) -> Path:
     """The file in which a state is edited; it remains where the state cannot be stored."""
-    return place.build / "state.edited"
+    return paths.build / "state.edited"
 
 
-def text_to_edit(seen: State | None) -> bytes:
-    """The text to edit."""
-    return seen.content if seen else EMPTY_STATE
+def text_to_edit(state: State | None) -> bytes:
+    return state.content if state else EMPTY_STATE
 
 
 def check_state(text: bytes, mode: str, where: str, again: str) -> None:
@@ -113,75 +114,71 @@ def check_state(text: bytes, mode: str, where: str, again: str) -> None:
         return
     try:
         value = json.loads(text)
-        wrong = "" if isinstance(value, dict) else f"JSON of another kind ({type(value).__name__})"
+        problem = "" if isinstance(value, dict) else f"JSON of another kind ({type(value).__name__})"
     except (ValueError, RecursionError) as error:
-        wrong = f"no JSON ({error})"
-    if wrong:
+        problem = f"no JSON ({error})"
+    if problem:
         hint = f"correct it, then: {again}"
-        raise ProjectError(f"{where}: found {wrong}, expected a JSON object (state: singer)", hint)
+        raise ProjectError(f"{where}: found {problem}, expected a JSON object (state: singer)", hint)
 
 
 def plan_put_state(
-    stack: Target, content: bytes, seen: State | None, what: str, again: str = ""
+    target: Target, content: bytes, replaced: State | None, what: str, again: str = ""
 ) -> tuple[ApiCall, ...]:
-    """The call that replaces the state `seen`, or creates one; `again` is the command to run after a conflict."""
-    if seen and seen.content == content:
+    """The call that replaces the state `replaced`, or creates one; `again` is the command to run after a conflict."""
+    if replaced and replaced.content == content:
         return ()
-    condition = {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}
+    condition = {"IfMatch": replaced.etag} if replaced else {"IfNoneMatch": "*"}
     checks = {
         "ContentMD5": b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
         "Metadata": {checksum.SHA256: hashlib.sha256(content).hexdigest()},
     }
-    request = {"Bucket": stack.bucket, "Key": s3_keys.state(stack.name), "Body": content, **checks, **condition}
-    return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(stack, again)),)
+    request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name), "Body": content, **checks, **condition}
+    return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(target, again)),)
 
 
-def plan_restore_state(stack: Target, version: State, seen: State | None) -> tuple[ApiCall, ...]:
+def plan_restore_state(target: Target, version: State, replaced: State | None) -> tuple[ApiCall, ...]:
     """The call that stores an earlier version as the newest."""
     return plan_put_state(
-        stack, version.content, seen, f"store version {version.version} of {version.stored} as {state_url(stack)}"
+        target, version.content, replaced, f"store version {version.version} of {version.stored} as {state_url(target)}"
     )
 
 
-def plan_clear_state(stack: Target, seen: State) -> tuple[ApiCall, ...]:
+def plan_clear_state(target: Target, state: State) -> tuple[ApiCall, ...]:
     """The call that deletes the state; a bucket with versions keeps it."""
-    request = {"Bucket": stack.bucket, "Key": s3_keys.state(stack.name), "IfMatch": seen.etag}
-    return (
-        ApiCall(
-            f"delete {state_url(stack)} ({len(seen.content):,} bytes)", S3, "delete_object", request, _conflict(stack)
-        ),
-    )
+    request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name), "IfMatch": state.etag}
+    description = f"delete {state_url(target)} ({len(state.content):,} bytes)"
+    return (ApiCall(description, S3, "delete_object", request, _conflict(target)),)
 
 
-def question_before_clear(stack: Target, seen: State) -> str:
-    """The question before the state is deleted."""
-    kept = "" if seen.version != UNVERSIONED else ", of which this bucket keeps no version"
-    return f"delete the state of project {stack.project} ({len(seen.content):,} bytes{kept})"
+def question_before_clear(target: Target, state: State) -> str:
+    kept = "" if state.version != UNVERSIONED else ", of which this bucket keeps no version"
+    return f"delete the state of project {target.project} ({len(state.content):,} bytes{kept})"
 
 
-def command_after_clear(stack: Target, seen: State) -> str:
+def command_after_clear(target: Target, state: State) -> str:
     """The next command: restore the state where the bucket has versions, else run."""
-    if seen.version == UNVERSIONED:
-        return f"invoke run-local {stack.options}"
-    return f"invoke state.restore --version {seen.version} {stack.options}"
+    if state.version == UNVERSIONED:
+        return f"invoke run-local {target.options}"
+    return f"invoke state.restore --version {state.version} {target.options}"
 
 
-def _conflict(stack: Target, again: str = "") -> Conflict:
-    message = f"{state_url(stack)}: changed since it was read, probably by a run; nothing was replaced"
+def _conflict(target: Target, again: str = "") -> Conflict:
+    message = f"{state_url(target)}: changed since it was read, probably by a run; nothing was replaced"
     then = f", then: {again}" if again else ""
-    return Conflict(message, f"see what is there now: invoke state.show {stack.options}{then}")
+    return Conflict(message, f"see what is there now: invoke state.show {target.options}{then}")
 
 
-def run_in_progress(stack: Target) -> str | None:
+def run_in_progress(target: Target) -> str | None:
     """The id of the run in progress, which fails at its end where the state was changed; None also where unknown."""
     try:
-        return lock_holder(stack)
+        return lock_holder(target)
     except AWSError:  # the permission to read the lock may be missing
         return None
 
 
-def lock_holder(stack: Target) -> str | None:
+def lock_holder(target: Target) -> str | None:
     """The id of the run that holds the lock of the project; AWSError where the lock cannot be read."""
     with translate_store_errors():
-        found = lease.read_lease(stack.clients, stack.bucket, stack.name)
-    return None if found is None or lease.is_free(found) else str(found.claim.get("run_id", "?"))
+        stored = lease.read_lease(target.session, target.bucket, target.name)
+    return None if stored is None or lease.is_free(stored) else str(stored.claim.get("run_id", "?"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from handoff_kit.errors import translate_store_errors
 from handoff_runtime import s3_keys
@@ -24,7 +24,7 @@ class Target:
     name: str
     bucket: str
     options: str
-    clients: Session
+    session: Session
 
     @property
     def parameter(self) -> str:
@@ -35,27 +35,23 @@ class Target:
     def bucket_owner(self) -> str:
         """The account that the bucket must belong to."""
         with translate_store_errors():
-            return self.clients.bucket_owner()
+            return self.session.bucket_owner()
 
-    def call(self, service: str, operation: str, **request: object) -> dict[str, Any]:
-        """Call an operation by the name of boto3's method; AWSError when it stays refused."""
-        with translate_store_errors():
-            return cast("dict[str, Any]", self.clients.call(service, operation, **request))
+    def call(self, service: str, operation: str, *, allow: Collection[str] = (), **request: object) -> Any:  # noqa: ANN401
+        """Call an operation by the name of boto3's method; AWSError when it stays refused.
 
-    def call_unless(
-        self, codes: Collection[str], service: str, operation: str, **request: object
-    ) -> dict[str, Any] | None:
-        """Call an operation; None where AWS answers with one of these codes or statuses."""
+        None where AWS answers with one of the codes or statuses in `allow`.
+        """
         with translate_store_errors():
-            return cast("dict[str, Any] | None", self.clients.call_unless(codes, service, operation, **request))
+            return self.session.call(service, operation, allow=allow, **request)
 
     def pages(
         self, service: str, operation: str, *, allow: Collection[str] = (), **request: object
     ) -> Iterator[dict[str, Any]]:
         """The pages of a listing; none where AWS answers with one of the codes or statuses in `allow`."""
         with translate_store_errors():
-            yield from self.clients.pages(service, operation, allow=allow, **request)
+            yield from self.session.pages(service, operation, allow=allow, **request)
 
-    def shown(self, key: str) -> str:
+    def url(self, key: str) -> str:
         """A key as s3://BUCKET/KEY, in one line."""
         return f"s3://{self.bucket}/{safe_name(key)}"

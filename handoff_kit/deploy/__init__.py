@@ -1,16 +1,16 @@
 """Use cases of deployments: deploy, schedule, status, destroy. Each reads, makes a plan, and hands it to apply.py.
 
 deploy_project.py     deploys projects, stage by stage; start reading here
-desired.py            what is to be deployed, from the project files
-current.py            what is deployed, from AWS
+desired.py            the desired state, from the project files
+current.py            the current state, from AWS
 plan.py               the steps between the two
-templates.py          the CloudFormation templates, filled
+templates.py          the CloudFormation templates, rendered
 schedule_project.py   the schedules of a project: from options or the project file to the schedule stack
-schedule_template.py  the template of the schedule stack, and the schedules that a deployed one holds
+schedule_template.py  the template of the schedule stack, and the schedules in a deployed one
 schedule_output.py    next times, notes and lists of schedules for people and programs
-inventory.py          what a project has in AWS
+inventory.py          the resources and data of a project in AWS
 destroy.py            deletes a project
-destroy_shared.py     deletes what the projects of an environment share
+destroy_shared.py     deletes the shared stack of an environment
 status.py             compares what is deployed with the local projects
-status_output.py      a table, a page or JSON of that
+status_output.py      a status as table, page or JSON
 """

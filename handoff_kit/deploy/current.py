@@ -1,4 +1,4 @@
-"""The deployed state of a project, read before anything is planned: a few calls that change nothing."""
+"""The current state of a project in AWS, read before planning; changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from handoff_runtime.aws.transfer import UploadPlan
 
 @dataclass(frozen=True)
 class CurrentState:
-    """What the plan depends on; `move` is the data to copy from another bucket, if the project moves."""
+    """What a plan depends on; `move` is the data to copy if the project moves from another bucket."""
 
     account: str
     region: str
@@ -32,17 +32,17 @@ class CurrentState:
 def read_current(desired: DesiredProject, target: Target, account: str, deployed_bucket: str = "") -> CurrentState:
     """Four calls, and one more for each thousand stored files; `deployed_bucket` is empty before the first deploy."""
     moves = deployed_bucket not in ("", target.bucket)
-    has_bucket = deployed_bucket == target.bucket or bucket_exists(target.clients, target.bucket, account)
-    if not has_bucket and target.bucket != resource_names.bucket(desired.environment, account, target.clients.region):
+    has_bucket = deployed_bucket == target.bucket or bucket_exists(target.session, target.bucket, account)
+    if not has_bucket and target.bucket != resource_names.bucket(desired.environment, account, target.session.region):
         message = f"bucket {target.bucket}: not found; deploy.bucket or S3_BUCKET_NAME names it"
         hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
         raise AWSError(message, hint)
-    image = image_digest(target.clients, resource_names.repository(target.name), desired.image_tag)
+    image = image_digest(target.session, resource_names.repository(target.name), desired.image_tag)
     return CurrentState(
         account,
-        target.clients.region,
+        target.session.region,
         image is not None,
         find_replaceable_params(target),
-        files.compare_files(target, desired.place) if has_bucket else files.plan_first_upload(desired.place),
-        plan_move(target, deployed_bucket, there=has_bucket) if moves else None,
+        files.compare_files(target, desired.paths) if has_bucket else files.plan_first_upload(desired.paths),
+        plan_move(target, deployed_bucket, bucket_exists=has_bucket) if moves else None,
     )

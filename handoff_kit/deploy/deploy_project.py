@@ -1,13 +1,14 @@
-"""Deploy projects, stage by stage.
+"""Deploy projects. The stages, with their input and output:
 
-    stage                       in                                    out
-    desired.desired_projects    project files, environment            DesiredProject: templates, image source, params
-    desired.desired_shared      every DesiredProject                  DesiredShared: template of the shared stack
-    current.read_current        DesiredProject, AWS (read only)       CurrentState: what is deployed
-    plan.plan                   DesiredProject, CurrentState          steps (handoff_kit/steps.py); pure
-    apply.apply                 steps                                 AWS changed; with --dry the steps described
+    desired.desired_projects   project files, environment     DesiredProject: templates, image source, params
+    desired.desired_shared     each DesiredProject            DesiredShared: template of the shared stack
+    current.read_current       DesiredProject, Target         CurrentState: image, params, files; AWS is only read
+    plan.plan_shared           DesiredShared                  steps (handoff_kit/steps.py) of the shared stack; pure
+    plan.plan_project          DesiredProject, CurrentState   steps of one project; pure
+    apply.apply                steps, Target, ApplyOptions    AWS changed, or with --dry the steps printed
 
-`deploy` gets the desired projects, deploys the shared stack once, and runs the last three stages for each project.
+`invoke deploy` calls the first two, which need no AWS. `deploy_projects` runs the others: the shared stack once, then
+each project.
 """
 
 from __future__ import annotations
@@ -44,14 +45,17 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class NotDeployedError(HandoffError):
-    """Some of several projects could not be deployed; each reason was shown when it failed."""
+    """Some of several projects were not deployed; the reason of each was printed when it failed."""
 
 
 @dataclass(frozen=True)
 class DeployContext:
-    """What several projects have in common while they are deployed; `builder` is called when an image is built."""
+    """Session, account and options of a deployment of any number of projects.
 
-    clients: Session
+    `builder` finds docker or podman; it is called only if an image must be built.
+    """
+
+    session: Session
     account: str
     environ: Mapping[str, str]
     builder: Callable[[], Builder]
@@ -60,18 +64,18 @@ class DeployContext:
     move_bucket: bool = False
 
     def target(self, desired: DesiredProject) -> Target:
-        """A project in AWS with the bucket that is named, else the shared one."""
+        """The stack of a project, and its bucket: the named one, else the shared one."""
         named = self.named_bucket(desired)
-        bucket = named.name if named else resource_names.bucket(desired.environment, self.account, self.clients.region)
-        return target_by_name(desired.place, desired.environment, self.environ, self.clients, bucket)
+        bucket = named.name if named else resource_names.bucket(desired.environment, self.account, self.session.region)
+        return target_by_name(desired.paths, desired.environment, self.environ, self.session, bucket)
 
     def named_bucket(self, desired: DesiredProject) -> NamedBucket | None:
-        """The bucket that a variable or the project file names."""
-        return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.place.shown)
+        """The bucket named by S3_BUCKET_NAME or by `deploy.bucket`."""
+        return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.paths.display_path)
 
 
 def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """Deploy them; how many steps changed something. A project that fails does not stop the others."""
+    """Deploy projects; returns how many steps changed something. A failed project does not stop the others."""
     if resource_names.stack_from_environment(context.environ):
         check_params_owner(context.target(projects[0]))
     if len(projects) == 1:
@@ -86,22 +90,22 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
             if error.exit_code == INTERRUPTED:
                 raise
             context.options.say(str(error))
-            failed.append(desired.place.name)
+            failed.append(desired.paths.name)
     if failed:
-        target = context.target(next(one for one in projects if one.place.name == failed[0]))
+        target = context.target(next(desired for desired in projects if desired.paths.name == failed[0]))
         message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
         raise NotDeployedError(message, deploy_command(target))
     return changed
 
 
 def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Target, str]:
-    """Where to deploy a project, and the bucket it is deployed with (empty before the first time).
+    """The target of a project, and the bucket it is deployed with (empty before the first deployment).
 
-    It stays in its bucket, unless its data are to be moved; ProjectError where another bucket is named: state and
-    history would stay behind.
+    Without `move_bucket` a project stays in its bucket; ProjectError if another one is named, since state and history
+    would be left behind.
     """
     target, say = context.target(desired), context.options.say
-    current = session.deployed_bucket(describe_existing(target.clients, target.name), target)
+    current = session.deployed_bucket(describe_existing(target.session, target.name), target)
     if context.move_bucket and current in ("", target.bucket):
         where = f"it is deployed with bucket {current}" if current else "it is not deployed"
         say(f"note: {target.project}: nothing to move, {where}")
@@ -119,22 +123,22 @@ def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Tar
 
 
 def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """The shared stack, if a project uses anything of it."""
-    desired = next((one for one in projects if one.needs_shared), None)
+    """Deploy the shared stack, if a project needs it."""
+    desired = next((project for project in projects if project.needs_shared), None)
     if desired is None:
         return 0
-    clients, account = context.clients, context.account
-    bucket = resource_names.bucket(shared.environment, account, clients.region)
+    session, account = context.session, context.account
+    bucket = resource_names.bucket(shared.environment, account, session.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
     fits = len(shared.template.encode()) <= MAX_BYTES
-    at_once = fits or bucket_exists(clients, bucket, account)
+    at_once = fits or bucket_exists(session, bucket, account)
     return apply(plan_shared(shared, desired, target, account, at_once=at_once), target, context.options)
 
 
 def _deploy_project(desired: DesiredProject, target: Target, deployed_bucket: str, context: DeployContext) -> int:
     options = context.options
-    where = f"stack {target.name}, account {context.account}, region {target.clients.region}"
-    options.say(f"{desired.place.name}: {where}")
+    where = f"stack {target.name}, account {context.account}, region {target.session.region}"
+    options.say(f"{desired.paths.name}: {where}")
     current = read_current(desired, target, context.account, deployed_bucket)
     build = None if current.is_image_pushed else _prepare_build(desired, target, context)
     steps = plan_project(desired, current, build, target, prune=context.prune)
@@ -152,14 +156,14 @@ def _prepare_build(desired: DesiredProject, target: Target, context: DeployConte
     return ImageBuild(
         builder,
         builder.image(desired.image_source.reference),
-        git_revision(desired.place, builder.ask),
+        git_revision(desired.paths, builder.ask),
         tuple(name for name in dockerfile.INDEX_SETTINGS if name in context.environ),
         password,
     )
 
 
 def next_command(projects: Sequence[DesiredProject], target: Target, *, changed: bool) -> str:
-    """Look where nothing changed; else enable the schedules of the project file, or run it."""
+    """`status` if nothing changed; else `schedule` if the project file has schedules, or `run`."""
     if len(projects) > 1:
         return f"invoke status{target.options.removeprefix(f'--project {target.project}')}"
     if not changed:

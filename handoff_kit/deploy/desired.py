@@ -1,4 +1,4 @@
-"""What is to be deployed, from the project files alone: templates, image source, params document. No AWS calls."""
+"""The desired state, from project files alone: templates, image source, params document. No AWS calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from handoff_kit.project.model import Project
 class DesiredProject:
     """A local project, rendered for an environment."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     project: Project
     environment: str
     stack_name: str
@@ -35,13 +35,13 @@ class DesiredProject:
 
     @property
     def image_tag(self) -> str:
-        """It follows from what the image is made of."""
+        """The beginning of the digest of the image source."""
         return self.image_source.digest[: building.TAG_LENGTH]
 
     @property
     def tags(self) -> dict[str, str]:
         """The tags of the project's own stacks."""
-        return {**self.project.deploy.tags, **resource_names.owner_tags(self.place.name, self.environment)}
+        return {**self.project.deploy.tags, **resource_names.owner_tags(self.paths.name, self.environment)}
 
 
 @dataclass(frozen=True)
@@ -59,40 +59,43 @@ class DesiredShared:
 
 
 def desired_projects(
-    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str]
+    project_paths: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str]
 ) -> tuple[DesiredProject, ...]:
     """Load, validate and render these projects; ProjectFileError with the problems of all files."""
-    if resource_names.stack_from_environment(environ) and len(places) > 1:
+    if resource_names.stack_from_environment(environ) and len(project_paths) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with --all, which has a stack for each project"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
-    loaded, others = load_projects(places), project_names(places[0].root)
-    return tuple(_desired(place, loaded[place.name], environment, environ, others) for place in places)
-
-
-def _desired(
-    place: ProjectPaths, project: Project, environment: str, environ: Mapping[str, str], others: Sequence[str]
-) -> DesiredProject:
-    limits.check_names(place, environment, project, others)
-    if project.image.store != "aws":
-        message = f"{place.shown}: found image: {{store: {project.image.store}}}, expected aws: runs on Fargate need it"
-        raise ProjectError(message, "take `store` out of the keys of `image`")
-    name = resource_names.stack_from_environment(environ) or resource_names.stack_name(place.name, environment)
-    params.check_functions(place)
-    return DesiredProject(
-        place,
-        project,
-        environment,
-        name,
-        building.image_source(place, project, project.deploy.platform),
-        templates.render_registry_template(place.root, place.name, name, environment),
-        templates.render_task_template(place.root, place.name, project, name, environment),
-        params.params_document(place, project, environment),
-        needs_shared_stack(project.deploy, bucket=bool(resource_names.bucket_from_environment(environ))),
-    )
+    loaded, names = load_projects(project_paths), project_names(project_paths[0].root)
+    desired = []
+    for paths in project_paths:
+        project = loaded[paths.name]
+        limits.check_names(paths, environment, project, names)
+        if project.image.store != "aws":
+            found = f"found image: {{store: {project.image.store}}}"
+            message = f"{paths.display_path}: {found}, expected aws: runs on Fargate need it"
+            raise ProjectError(message, "take `store` out of the keys of `image`")
+        params.check_functions(paths)
+        stack = resource_names.stack_from_environment(environ) or resource_names.stack_name(paths.name, environment)
+        desired.append(
+            DesiredProject(
+                paths,
+                project,
+                environment,
+                stack,
+                building.image_source(paths, project, project.deploy.platform),
+                templates.render_registry_template(paths.root, paths.name, stack, environment),
+                templates.render_task_template(paths.root, paths.name, project, stack, environment),
+                params.params_document(paths, project, environment),
+                needs_shared_stack(project.deploy, bucket=bool(resource_names.bucket_from_environment(environ))),
+            )
+        )
+    return tuple(desired)
 
 
 def desired_shared(projects: Sequence[DesiredProject], environment: str) -> DesiredShared:
     """The shared stack, whose bucket has rules for every project of the checkout."""
-    root = projects[0].place.root
-    template = templates.render_shared_template(root, environment, {one.place.name: one.project for one in projects})
+    root = projects[0].paths.root
+    template = templates.render_shared_template(
+        root, environment, {desired.paths.name: desired.project for desired in projects}
+    )
     return DesiredShared(environment, template, templates.render_shared_template(root, environment, projects=False))

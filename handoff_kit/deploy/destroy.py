@@ -24,13 +24,13 @@ Say = Callable[[str], None]
 
 
 def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyOptions) -> int:
-    """Delete the stacks of a project, and with `data` its data; how many steps did something, or with `dry` would."""
+    """Delete the stacks of a project, and with `data` its data; returns how many steps changed something, or would."""
     check_params_owner(target)
-    found, again = read_inventory(target, complete=data), destroy_command(target, data=data)
-    deleted, kept = deleted_lines(target, found, data=data), kept_lines(target, found, data=data)
-    where = f"{target.environment} ({describe_location(target.clients)})" if not deleted else target.environment
+    inventory, again = read_inventory(target, complete=data), destroy_command(target, data=data)
+    deleted, kept = deleted_lines(target, inventory, data=data), kept_lines(target, inventory, data=data)
+    where = f"{target.environment} ({describe_location(target.session)})" if not deleted else target.environment
     print_inventory(deleted, kept, f"project {target.project} in {where}", options.say)
-    steps = plan_deletion(target, found, cluster, data=data)
+    steps = plan_deletion(target, inventory, cluster, data=data)
     if not steps:
         return 0
     if error := running_error(CheckNoRunningTasks(cluster, again, data), target):
@@ -45,24 +45,27 @@ def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyO
     done = apply(steps, target, replace(options, yes=True))
     if not options.dry:
         now = read_inventory(target, complete=False)
-        remaining = remaining_lines(target, found, now, data=data)
+        remaining = remaining_lines(target, inventory, now, data=data)
         verify_deletion(remaining, kept_lines(target, now, data=data), again, options.say)
     return done
 
 
-def plan_deletion(target: Target, found: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
+def plan_deletion(target: Target, inventory: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
     """The steps in an order that can be repeated after each: what starts tasks, the tasks, images, data last."""
     again, name = destroy_command(target, data=data), target.name
-    emptied = (
-        ecr.plan_image_deletion(found.images) if found.images else ()
-    )  # ECR deletes no repository that holds an image
+    # ECR deletes no repository that holds an image
+    image_deletion = ecr.plan_image_deletion(inventory.images) if inventory.images else ()
     call = ApiCall(f"delete parameter {target.parameter}", SSM, "delete_parameter", {"Name": target.parameter})
     return (
-        *((DeleteStack(resource_names.schedule_stack(name), again),) if found.schedule_stack else ()),
-        *((CheckNoRunningTasks(cluster, again, data), DeleteStack(name, again)) if found.task_stack else ()),
-        *((*emptied, DeleteStack(resource_names.registry_stack(name), again)) if found.registry_stack else ()),
-        *(contents.plan_object_deletion(found.data) if data and found.data else ()),
-        *((ApiCalls((call,)),) if data and found.params_version is not None else ()),
+        *((DeleteStack(resource_names.schedule_stack(name), again),) if inventory.schedule_stack else ()),
+        *((CheckNoRunningTasks(cluster, again, data), DeleteStack(name, again)) if inventory.task_stack else ()),
+        *(
+            (*image_deletion, DeleteStack(resource_names.registry_stack(name), again))
+            if inventory.registry_stack
+            else ()
+        ),
+        *(contents.plan_object_deletion(inventory.data) if data and inventory.data else ()),
+        *((ApiCalls((call,)),) if data and inventory.params_version is not None else ()),
     )
 
 
@@ -75,21 +78,21 @@ def print_inventory(deleted: Sequence[str], kept: Sequence[str], what: str, say:
     """What is to be deleted, and what is kept."""
     if not deleted:
         say(f"nothing to delete: {what}")
-    _list("delete", deleted, say)
-    _list("keep", kept, say)
+    _print_list("delete", deleted, say)
+    _print_list("keep", kept, say)
 
 
 def verify_deletion(remaining: Sequence[str], kept: Sequence[str], again: str, say: Say) -> None:
-    """Show what a second look found; AWSError where something remains that should be deleted."""
+    """Print what is kept, from an inventory read after the deletion; AWSError if anything else remains."""
     if remaining:
         raise AWSError(f"destroy: not deleted: {'; '.join(remaining)}", f"run it again: {again}")
     if kept:
-        _list("verified, only this is kept", kept, say)
+        _print_list("verified, only this is kept", kept, say)
     else:
         say("verified, nothing is left")
 
 
-def _list(head: str, lines: Sequence[str], say: Say) -> None:
+def _print_list(head: str, lines: Sequence[str], say: Say) -> None:
     if lines:
         say(f"{head}:")
     for line in lines:

@@ -46,20 +46,28 @@ class SharedInventory:
     parameters: tuple[str, ...]
 
 
-def shared_target(clients: Session, environment: str, account: str) -> Target:
-    """The shared stack of an environment, which is of no project."""
+def shared_target(session: Session, environment: str, account: str) -> Target:
+    """The shared stack of an environment, as a target without a project."""
     options = "" if environment == resource_names.DEFAULT_ENVIRONMENT else f" --environment {environment}"
-    bucket = resource_names.bucket(environment, account, clients.region)
-    return Target("", environment, resource_names.shared_stack(environment), bucket, f"--shared{options}", clients)
+    bucket = resource_names.bucket(environment, account, session.region)
+    return Target("", environment, resource_names.shared_stack(environment), bucket, f"--shared{options}", session)
 
 
 def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
-    """Delete it; how many steps did something, or with `dry` would."""
-    found, again = read_shared_inventory(target, data=data), destroy_command(target, data=data)
-    _refuse(found, target, data=data)
-    deleted, kept = _deleted(found, data=data), _kept(found, data=data)
+    """Delete the shared stack, and with `data` its bucket; returns how many steps changed something, or would."""
+    inventory, again = read_shared_inventory(target, data=data), destroy_command(target, data=data)
+    if inventory.projects:
+        count = plural(len(inventory.projects), "project")
+        what = f"found stacks of {count} in environment {target.environment} ({', '.join(inventory.projects)})"
+        hint = f"destroy them first: invoke destroy --project {inventory.projects[0]}"
+        raise AWSError(f"destroy --shared: {what}, expected none", hint)
+    if data and inventory.bucket and not inventory.bucket.is_empty and not inventory.has_own_bucket:
+        message = f"bucket {target.bucket}: not created by stack {target.name}, so it is not emptied"
+        hint = f"leave out --data; its owner: aws s3api get-bucket-tagging --bucket {target.bucket}"
+        raise AWSError(message, hint)
+    deleted, kept = _deleted(inventory, data=data), _kept(inventory, data=data)
     print_inventory(deleted, kept, f"shared by environment {target.environment}", options.say)
-    steps = plan_shared_deletion(found, target, data=data)
+    steps = plan_shared_deletion(inventory, target, data=data)
     if steps and not options.dry:
         lost = " and the data of all its projects" if data else ""
         confirm(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
@@ -71,82 +79,66 @@ def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
 
 
 def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
-    """With `data` the objects of the bucket are counted to the end."""
-    clients, name = target.clients, target.name
-    every = describe_all(clients)
-    stack = describe_stack(clients, name)
+    """All objects of the bucket are counted only with `data`."""
+    session, name = target.session, target.name
+    stacks = describe_all(session)
+    stack = describe_stack(session, name)
     stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
     if stack and stack.status not in ABSENT_STATUSES:
         check_owner(stack, {ENVIRONMENT: target.environment})
-    others = [one for one in every if one.tags.get(ENVIRONMENT) == target.environment and one.name != name]
-    projects = tuple(sorted({one.tags.get(PROJECT, one.name) for one in others}))
-    bucket = contents.read_stored_objects(clients, target.bucket, "", whole=data)
-    own = bucket is not None and _has_own_bucket(target, stack)
-    return SharedInventory(stack, projects, bucket, own, _parameters(clients, bucket) if bucket else ())
+    others = [each for each in stacks if each.tags.get(ENVIRONMENT) == target.environment and each.name != name]
+    projects = tuple(sorted({each.tags.get(PROJECT, each.name) for each in others}))
+    bucket = contents.read_stored_objects(session, target.bucket, "", complete=data)
+    is_own = bucket is not None and _has_own_bucket(target, stack)
+    # `destroy --project` keeps the params and the data of a project, or neither
+    stack_names = {key.partition("/")[0] for key, _ in bucket.versions if "/" in key} if bucket else set()
+    parameters: list[str] = []
+    with translate_store_errors():
+        for names in _chunks([s3_keys.parameter(stack_name) for stack_name in sorted(stack_names)]):
+            answer = session.call(SSM, "get_parameters", Names=names)
+            parameters += (parameter["Name"] for parameter in answer["Parameters"])
+    return SharedInventory(stack, projects, bucket, is_own, tuple(parameters))
 
 
-def plan_shared_deletion(found: SharedInventory, target: Target, *, data: bool) -> tuple[Step, ...]:
-    """The data while the stack proves that it owns the bucket, then the stack, which keeps its bucket, then that."""
-    stack = (DeleteStack(target.name, destroy_command(target, data=data)),) if found.stack else ()
-    if not data or found.bucket is None:
+def plan_shared_deletion(inventory: SharedInventory, target: Target, *, data: bool) -> tuple[Step, ...]:
+    """Params and objects first, while the stack proves that it owns the bucket; then the stack, then its bucket."""
+    stack = (DeleteStack(target.name, destroy_command(target, data=data)),) if inventory.stack else ()
+    if not data or inventory.bucket is None:
         return stack
     calls = tuple(
         ApiCall(
-            f"delete {plural(len(some), 'parameter')} ({', '.join(some)})", SSM, "delete_parameters", {"Names": some}
+            f"delete {plural(len(names), 'parameter')} ({', '.join(names)})", SSM, "delete_parameters", {"Names": names}
         )
-        for some in _chunks(found.parameters)
+        for names in _chunks(inventory.parameters)
     )
     params = (ApiCalls(calls),) if calls else ()
     bucket = ApiCall(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
-    return (*params, *contents.plan_object_deletion(found.bucket), *stack, ApiCalls((bucket,)))
+    return (*params, *contents.plan_object_deletion(inventory.bucket), *stack, ApiCalls((bucket,)))
 
 
-def _refuse(found: SharedInventory, target: Target, *, data: bool) -> None:
-    if found.projects:
-        count = plural(len(found.projects), "project")
-        what = f"found stacks of {count} in environment {target.environment} ({', '.join(found.projects)})"
-        hint = f"destroy them first: invoke destroy --project {found.projects[0]}"
-        raise AWSError(f"destroy --shared: {what}, expected none", hint)
-    if data and found.bucket and not found.bucket.is_empty and not found.has_own_bucket:
-        message = f"bucket {target.bucket}: not created by stack {target.name}, so it is not emptied"
-        hint = f"leave out --data; its owner: aws s3api get-bucket-tagging --bucket {target.bucket}"
-        raise AWSError(message, hint)
+def _deleted(inventory: SharedInventory, *, data: bool) -> tuple[str, ...]:
+    stack = (f"stack {inventory.stack.name}",) if inventory.stack else ()
+    return (*stack, *_data_lines(inventory)) if data else stack
 
 
-def _deleted(found: SharedInventory, *, data: bool) -> tuple[str, ...]:
-    stack = (f"stack {found.stack.name}",) if found.stack else ()
-    return (*stack, *_data_lines(found)) if data else stack
+def _kept(inventory: SharedInventory, *, data: bool) -> tuple[str, ...]:
+    return () if data else _data_lines(inventory)
 
 
-def _kept(found: SharedInventory, *, data: bool) -> tuple[str, ...]:
-    return () if data else _data_lines(found)
-
-
-def _data_lines(found: SharedInventory) -> tuple[str, ...]:
-    size = found.bucket.description.partition(": ")[2] if found.bucket else ""
-    bucket = (f"bucket {found.bucket.bucket} ({size})",) if found.bucket else ()
-    return (*bucket, *(f"parameter {name}" for name in found.parameters))
+def _data_lines(inventory: SharedInventory) -> tuple[str, ...]:
+    size = inventory.bucket.description.partition(": ")[2] if inventory.bucket else ""
+    bucket = (f"bucket {inventory.bucket.bucket} ({size})",) if inventory.bucket else ()
+    return (*bucket, *(f"parameter {name}" for name in inventory.parameters))
 
 
 def _has_own_bucket(target: Target, stack: StackDescription | None) -> bool:
     """A tag of the bucket says so, or the stack does."""
-    if is_created_by(target.clients, target.bucket, target.name):
+    if is_created_by(target.session, target.bucket, target.name):
         return True
     request = {"StackName": target.name, "LogicalResourceId": "Bucket"}
-    answer = target.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stack_resource", **request)
+    answer = target.call(CLOUDFORMATION, "describe_stack_resource", allow=("ValidationError",), **request)
     detail: dict[str, Any] = (answer or {}).get("StackResourceDetail", {})
     return stack is not None and detail.get("PhysicalResourceId") == target.bucket
-
-
-def _parameters(clients: Session, bucket: StoredObjects) -> tuple[str, ...]:
-    """The params of projects whose data is in the bucket: `destroy --project` keeps both, or neither."""
-    stacks = sorted({key.partition("/")[0] for key, _ in bucket.versions if "/" in key})
-    found: list[str] = []
-    with translate_store_errors():
-        for some in _chunks([s3_keys.parameter(stack) for stack in stacks]):
-            answer = clients.call(SSM, "get_parameters", Names=some)
-            found += (one["Name"] for one in answer["Parameters"])
-    return tuple(found)
 
 
 def _chunks(names: Sequence[str]) -> Iterable[list[str]]:

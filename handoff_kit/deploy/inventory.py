@@ -32,38 +32,43 @@ class Inventory:
 def read_inventory(target: Target, *, complete: bool) -> Inventory:
     """Data is counted to the end only if `complete`. AWSError where a stack of these names belongs to another owner."""
     name = target.name
-    return Inventory(
-        _stack(target, resource_names.schedule_stack(name)),
-        _stack(target, name),
-        _stack(target, resource_names.registry_stack(name)),
-        ecr.read_images(target, resource_names.repository(name)),
-        _log_bytes(target),
-        buckets.read_stored_objects(target.clients, target.bucket, f"{name}/", whole=complete),
-        _params_version(target),
-    )
+    schedule_stack = _stack(target, resource_names.schedule_stack(name))
+    task_stack = _stack(target, name)
+    registry_stack = _stack(target, resource_names.registry_stack(name))
+    images = ecr.read_images(target, resource_names.repository(name))
+    log_group = resource_names.log_group(name)
+    page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=log_group)
+    log_sizes = [int(group.get("storedBytes", 0)) for group in page["logGroups"] if group["logGroupName"] == log_group]
+    log_bytes = log_sizes[0] if log_sizes else None
+    data = buckets.read_stored_objects(target.session, target.bucket, f"{name}/", complete=complete)
+    parameter = target.call(SSM, "get_parameter", allow=NO_PARAMETER, Name=target.parameter)
+    params_version = int(parameter["Parameter"]["Version"]) if parameter else None
+    return Inventory(schedule_stack, task_stack, registry_stack, images, log_bytes, data, params_version)
 
 
-def deleted_lines(target: Target, found: Inventory, *, data: bool) -> tuple[str, ...]:
+def deleted_lines(target: Target, inventory: Inventory, *, data: bool) -> tuple[str, ...]:
     """What a deletion deletes, a line each."""
     name = target.name
-    log = f", with its log ({found.log_bytes:,} bytes)" if found.log_bytes is not None else ""
-    content = f", with {found.images.description}" if found.images else ""
+    log = f", with its log ({inventory.log_bytes:,} bytes)" if inventory.log_bytes is not None else ""
+    content = f", with {inventory.images.description}" if inventory.images else ""
     lines = (
-        f"stack {resource_names.schedule_stack(name)}" if found.schedule_stack else "",
-        f"stack {name}{log}" if found.task_stack else "",
-        f"stack {resource_names.registry_stack(name)}{content}" if found.registry_stack else "",
-        *(_data_lines(target, found) if data else ()),
+        f"stack {resource_names.schedule_stack(name)}" if inventory.schedule_stack else "",
+        f"stack {name}{log}" if inventory.task_stack else "",
+        f"stack {resource_names.registry_stack(name)}{content}" if inventory.registry_stack else "",
+        *(_data_lines(target, inventory) if data else ()),
     )
     return tuple(filter(None, lines))
 
 
-def kept_lines(target: Target, found: Inventory, *, data: bool) -> tuple[str, ...]:
+def kept_lines(target: Target, inventory: Inventory, *, data: bool) -> tuple[str, ...]:
     """What a deletion keeps, a line each."""
-    log = found.log_bytes is not None and not found.task_stack
+    log = inventory.log_bytes is not None and not inventory.task_stack
     lines = (
         f"log group {resource_names.log_group(target.name)}, of no stack" if log else "",
-        f"repository {found.images.repository}, of no stack" if found.images and not found.registry_stack else "",
-        *(() if data else _data_lines(target, found)),
+        f"repository {inventory.images.repository}, of no stack"
+        if inventory.images and not inventory.registry_stack
+        else "",
+        *(() if data else _data_lines(target, inventory)),
     )
     return tuple(filter(None, lines))
 
@@ -79,31 +84,21 @@ def remaining_lines(target: Target, before: Inventory, after: Inventory, *, data
     return (*deleted_lines(target, after, data=data), *filter(None, lines))
 
 
-def _data_lines(target: Target, found: Inventory) -> tuple[str, ...]:
+def _data_lines(target: Target, inventory: Inventory) -> tuple[str, ...]:
     """Files, artifacts, state, history and params."""
     lines = (
-        found.data.description if found.data and not found.data.is_empty else "",
-        f"parameter {target.parameter} (version {found.params_version})" if found.params_version is not None else "",
+        inventory.data.description if inventory.data and not inventory.data.is_empty else "",
+        f"parameter {target.parameter} (version {inventory.params_version})"
+        if inventory.params_version is not None
+        else "",
     )
     return tuple(filter(None, lines))
 
 
 def _stack(target: Target, name: str) -> StackDescription | None:
-    found = describe_stack(target.clients, name)
-    if found is None or found.status == "DELETE_COMPLETE":
+    stack = describe_stack(target.session, name)
+    if stack is None or stack.status == "DELETE_COMPLETE":
         return None
-    if found.status not in ABSENT_STATUSES:  # a stack that was only ever reviewed has no tags yet
-        check_owner(found, resource_names.owner_tags(target.project, target.environment))
-    return found
-
-
-def _log_bytes(target: Target) -> int | None:
-    name = resource_names.log_group(target.name)
-    page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=name)
-    sizes = [int(one.get("storedBytes", 0)) for one in page["logGroups"] if one["logGroupName"] == name]
-    return sizes[0] if sizes else None
-
-
-def _params_version(target: Target) -> int | None:
-    found = target.call_unless(NO_PARAMETER, SSM, "get_parameter", Name=target.parameter)
-    return int(found["Parameter"]["Version"]) if found else None
+    if stack.status not in ABSENT_STATUSES:  # a stack that was only ever reviewed has no tags yet
+        check_owner(stack, resource_names.owner_tags(target.project, target.environment))
+    return stack

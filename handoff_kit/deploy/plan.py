@@ -1,6 +1,6 @@
 """The steps from the current to the desired state of a project. Pure; no step uses the result of an earlier one.
 
-The task stack comes before params and files: where it cannot be updated, all three stay as they are.
+The task stack comes before params and files: if its update fails, all three stay unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, Step, Write
 
 @dataclass(frozen=True)
 class ImageBuild:
-    """How an image is built and pushed; `existing` is the builder's image of that name, `settings` are index settings.
+    """How to build and push an image: `existing` is the builder's image of this name, `settings` are index settings.
 
     `password` of the registry is empty with --dry.
     """
@@ -43,7 +43,7 @@ def plan_shared(
     A template that is too long for a request goes by the bucket, which this stack creates: then the stack is first
     created without what the projects add to it.
     """
-    name, file = resource_names.shared_stack(shared.environment), desired.place.build / "shared.yml"
+    name, file = resource_names.shared_stack(shared.environment), desired.paths.build / "shared.yml"
     kept = {"KeptBucket": ExistingBucket(target.bucket, account, name)}
     texts = (shared.template,) if at_once else (shared.template_without_projects, shared.template)
     stacks = [DeployStack(name, file, text, kept, shared.tags, deploy_command(target), target.bucket) for text in texts]
@@ -53,22 +53,30 @@ def plan_shared(
 def plan_project(
     desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Target, *, prune: bool = False
 ) -> tuple[Step, ...]:
-    """The steps of one project; `build` is None where the image is pushed already.
+    """The steps of one project; `build` is None if the image is already pushed.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
-    push = plan_push(
-        target,
-        desired.params_document,
-        current.params,
-        advanced=desired.project.params.tier == "advanced",
-        prune=prune,
-    )
+    again, tags, directory = deploy_command(target), desired.tags, desired.paths.build
+    name = resource_names.registry_stack(target.name)
+    file, template = directory / "registry.yml", desired.registry_template
+    registry = (WriteFile(file, template), DeployStack(name, file, template, {}, tags, again, target.bucket))
+
+    repository = resource_names.repository(target.name)
+    uri = resource_names.repository_uri(repository, current.account, current.region)
+    image = ImageTag(repository, desired.image_tag, uri)
+    parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
+    moved_from = current.move.source if current.move else ""
+    file, template = directory / "task.yml", desired.task_template
+    stack = DeployStack(target.name, file, template, parameters, tags, again, target.bucket, moved_from)
+
+    advanced = desired.project.params.tier == "advanced"
+    push = plan_push(target, desired.params_document, current.params, advanced=advanced, prune=prune)
     return (
-        *_registry_stack(desired, target),
-        *(_image(desired, build, _repository_uri(current, target), target) if build else ()),
+        *registry,
+        *(_plan_image(desired, build, uri, target) if build else ()),
         *((current.move,) if current.move else ()),
-        *_task_stack(desired, current, target),
+        *(WriteFile(file, template), stack),
         *((push,) if push.change or push.kept else ()),
         *files.plan_files_push(target, current.files),
     )
@@ -79,28 +87,7 @@ def deploy_command(target: Target) -> str:
     return f"invoke deploy {target.options}"
 
 
-def _repository_uri(current: CurrentState, target: Target) -> str:
-    return resource_names.repository_uri(resource_names.repository(target.name), current.account, current.region)
-
-
-def _registry_stack(desired: DesiredProject, target: Target) -> tuple[Step, ...]:
-    file, template, again = desired.place.build / "registry.yml", desired.registry_template, deploy_command(target)
-    stack = DeployStack(
-        resource_names.registry_stack(target.name), file, template, {}, desired.tags, again, target.bucket
-    )
-    return WriteFile(file, template), stack
-
-
-def _task_stack(desired: DesiredProject, current: CurrentState, target: Target) -> tuple[Step, ...]:
-    image = ImageTag(resource_names.repository(target.name), desired.image_tag, _repository_uri(current, target))
-    parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
-    moved_from = current.move.source if current.move else ""
-    file, template, again = desired.place.build / "task.yml", desired.task_template, deploy_command(target)
-    stack = DeployStack(target.name, file, template, parameters, desired.tags, again, target.bucket, moved_from)
-    return WriteFile(file, template), stack
-
-
-def _image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target) -> tuple[Step, ...]:
+def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target) -> tuple[Step, ...]:
     """Build the image where it does not exist, sign in, push."""
     source, builder = desired.image_source, build.builder
     platform = None if source.platform == builder.platform else source.platform
@@ -117,6 +104,6 @@ def _image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target)
     name, again = f"{uri}:{desired.image_tag}", deploy_command(target)
     return (
         *steps,
-        pushing.plan_login(builder, uri.partition("/")[0], build.password, desired.place),
-        *pushing.plan_push(builder, source.reference, name, desired.place, again),
+        pushing.plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
+        *pushing.plan_push(builder, source.reference, name, desired.paths, again),
     )

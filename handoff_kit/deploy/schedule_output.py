@@ -20,34 +20,39 @@ _COUNT = 5
 
 def next_times_table(schedules: Iterable[Schedule], now: datetime) -> str:
     """The next five times of each, in its zone and in UTC; empty where none has any."""
-    rows = [(one.name, *_times_of(moment)) for one in schedules if one.enabled for moment in _next(one, now).times]
+    rows = [
+        (schedule.name, *_times_of(moment))
+        for schedule in schedules
+        if schedule.enabled
+        for moment in _next(schedule, now).times
+    ]
     return table(("SCHEDULE", "NEXT", "ZONE", "UTC"), rows) if rows else ""
 
 
 def schedule_notes(schedules: Iterable[Schedule], now: datetime) -> Iterator[str]:
     """What the table does not hold: rates, disabled schedules, and times that the clocks skip or repeat."""
-    for one in schedules:
-        if not one.enabled:
-            yield f"schedule {one.name}: disabled (enabled: false); it starts nothing"
-        elif one.kind == "rate":
+    for schedule in schedules:
+        if not schedule.enabled:
+            yield f"schedule {schedule.name}: disabled (enabled: false); it starts nothing"
+        elif schedule.kind == "rate":
             rule = "counted from its creation; the first run starts at once"
-            yield f"schedule {one.name}: every {_interval(one.expression)}, {rule}"
+            yield f"schedule {schedule.name}: every {_interval(schedule.expression)}, {rule}"
         else:
-            coming = _next(one, now)
+            coming = _next(schedule, now)
             if coming.skipped:
-                skipped = f"{_moments(coming.skipped)} skipped by the clocks of {one.timezone}"
-                yield f"schedule {one.name}: {skipped}; a time that is skipped does not fire"
+                skipped = f"{_moments(coming.skipped)} skipped by the clocks of {schedule.timezone}"
+                yield f"schedule {schedule.name}: {skipped}; a time that is skipped does not fire"
             if coming.repeated:
-                repeated = f"{_moments(coming.repeated)} shown twice by the clocks of {one.timezone}"
-                yield f"schedule {one.name}: {repeated}; a time that comes twice fires the first time only"
+                repeated = f"{_moments(coming.repeated)} shown twice by the clocks of {schedule.timezone}"
+                yield f"schedule {schedule.name}: {repeated}; a time that comes twice fires the first time only"
             if not coming.times:
-                yield f"schedule {one.name}: over; {one.text} does not come again"
+                yield f"schedule {schedule.name}: over; {schedule.text} does not come again"
 
 
 def shared_state_warning(schedules: Iterable[Schedule], mode: str) -> str:
     """A warning where schedules of one project differ in their data and share its state; else empty."""
-    enabled = [one for one in schedules if one.enabled]
-    other = next((one for one in enabled if one.data != enabled[0].data), None)
+    enabled = [schedule for schedule in schedules if schedule.enabled]
+    other = next((schedule for schedule in enabled if schedule.data != enabled[0].data), None)
     if other is None or mode == NONE:
         return ""
     message = (
@@ -57,16 +62,16 @@ def shared_state_warning(schedules: Iterable[Schedule], mode: str) -> str:
     return f"warning: {message}: {why}\nhint: make a project of each; where the state is of no use, write `state: none`"
 
 
-def _next(one: Schedule, now: datetime) -> NextTimes:
-    return next_times(one.expression, one.timezone, now, _COUNT)
+def _next(schedule: Schedule, now: datetime) -> NextTimes:
+    return next_times(schedule.expression, schedule.timezone, now, _COUNT)
 
 
 def _times_of(moment: datetime) -> tuple[str, str, str]:
     """A time by its own clock, the name of that clock, and the time in UTC."""
     offset = moment.strftime("%z")
     name = moment.tzname() or ""
-    shown = f"UTC{offset[:3]}:{offset[3:]}"
-    zone = shown if name.startswith(("+", "-")) or name == "UTC" else f"{name} ({shown})"
+    offset_name = f"UTC{offset[:3]}:{offset[3:]}"
+    zone = offset_name if name.startswith(("+", "-")) or name == "UTC" else f"{name} ({offset_name})"
     return f"{moment:%a %Y-%m-%d %H:%M:%S}", "UTC" if name == "UTC" else zone, timestamp(moment)
 
 
@@ -99,43 +104,39 @@ def list_schedules(
     stacks: Iterable[StackDescription], now: datetime, *, project: str = "", environment: str = ""
 ) -> tuple[ListedSchedule, ...]:
     """Every schedule of these stacks, or those of one project or environment, in the order of their names."""
-    found = [_listed(stack, one, now) for stack in stacks for one in deployed_summaries(stack)]
-    chosen = [
-        one
-        for one in found
-        if one.project == (project or one.project) and one.environment == (environment or one.environment)
-    ]
-    return tuple(sorted(chosen, key=lambda one: (one.project, one.environment, one.summary.name)))
+    listed = []
+    for stack in stacks:
+        of_project, within = (stack.tags.get(f"handoff:{name}", "-") for name in ("project", "environment"))
+        if project not in ("", of_project) or environment not in ("", within):
+            continue
+        for schedule in deployed_summaries(stack):
+            coming = next_times(schedule.expression, schedule.timezone, now, 1).times
+            over = not coming and not is_rate(schedule.expression)
+            state = "disabled" if not schedule.enabled else "over" if over else "enabled"
+            next_time = coming[0] if coming and schedule.enabled else None
+            state = state if stack.is_sound else stack.status
+            listed.append(ListedSchedule(of_project, within, schedule, next_time, state))
+    return tuple(sorted(listed, key=lambda each: (each.project, each.environment, each.summary.name)))
 
 
-def _listed(stack: StackDescription, one: ScheduleSummary, now: datetime) -> ListedSchedule:
-    coming = next_times(one.expression, one.timezone, now, 1).times
-    over = not coming and not is_rate(one.expression)
-    state = "disabled" if not one.enabled else "over" if over else "enabled"
-    project, environment = (stack.tags.get(f"handoff:{name}", "-") for name in ("project", "environment"))
-    shown = coming[0] if coming and one.enabled else None
-    return ListedSchedule(project, environment, one, shown, state if stack.is_sound else stack.status)
-
-
-def schedules_table(found: Iterable[ListedSchedule], now: datetime) -> str:
+def schedules_table(schedules: Iterable[ListedSchedule], now: datetime) -> str:
     head = ("PROJECT", "ENVIRONMENT", "NAME", "WHEN", "TIMEZONE", "NEXT", "STATE")
     rows = []
-    for one in found:
-        expression, zone = one.summary.expression, one.summary.timezone
-        every = f"every {_interval(expression)}" if is_rate(expression) else ""
-        when = every or expression.partition("(")[2].removesuffix(")")
-        rows.append((one.project, one.environment, one.summary.name, when, zone, _shown_next(one, now), one.state))
+    for listed in schedules:
+        schedule, time = listed.summary, listed.next
+        interval = _interval(schedule.expression) if is_rate(schedule.expression) else ""
+        when = f"every {interval}" if interval else schedule.expression.partition("(")[2].removesuffix(")")
+        if time:
+            zone = _times_of(time)[1].partition(" ")[0]
+            following = f"{time:%a %Y-%m-%d %H:%M} {zone} ({_format_wait(time - now)})"
+        else:
+            following = f"within {interval}" if interval and listed.state == "enabled" else "-"
+        names = (listed.project, listed.environment, schedule.name)
+        rows.append((*names, when, schedule.timezone, following, listed.state))
     return table(head, rows)
 
 
-def _shown_next(one: ListedSchedule, now: datetime) -> str:
-    if one.next:
-        return f"{one.next:%a %Y-%m-%d %H:%M} {_times_of(one.next)[1].partition(' ')[0]} ({_wait(one.next - now)})"
-    expression = one.summary.expression
-    return f"within {_interval(expression)}" if one.state == "enabled" and is_rate(expression) else "-"
-
-
-def _wait(wait: timedelta) -> str:
+def _format_wait(wait: timedelta) -> str:
     """In days or hours where there are two or more of them, else in minutes."""
     minutes = int(wait.total_seconds()) // 60
     for size, unit in ((1440, "d"), (60, "h")):
@@ -144,20 +145,20 @@ def _wait(wait: timedelta) -> str:
     return f"in {minutes} m"
 
 
-def schedules_json(found: Iterable[ListedSchedule]) -> str:
+def schedules_json(schedules: Iterable[ListedSchedule]) -> str:
     """One JSON object a line."""
     lines = []
-    for one in found:
-        expression = one.summary.expression
+    for listed in schedules:
+        expression = listed.summary.expression
         values = {
-            "project": one.project,
-            "environment": one.environment,
-            "name": one.summary.name,
+            "project": listed.project,
+            "environment": listed.environment,
+            "name": listed.summary.name,
             "expression": expression,
-            "timezone": one.summary.timezone,
-            "next": timestamp(one.next) if one.next else None,
+            "timezone": listed.summary.timezone,
+            "next": timestamp(listed.next) if listed.next else None,
             "every_seconds": int(rate_interval(expression).total_seconds()) if is_rate(expression) else None,
-            "state": one.state,
+            "state": listed.state,
         }
         lines.append(json.dumps(values, ensure_ascii=False) + "\n")
     return "".join(lines)

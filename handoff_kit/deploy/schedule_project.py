@@ -59,16 +59,16 @@ class ScheduleOptions:
 
 @dataclass(frozen=True)
 class DesiredSchedules:
-    """All schedules that a project shall have; `again` is the command that deploys the same."""
+    """The schedules of a project after the deployment; `again` is the command that repeats it."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     project: Project
     schedules: tuple[Schedule, ...]
     again: str
 
 
 def from_options(options: ScheduleOptions) -> Schedule | None:
-    """The schedule that the options describe; None where they name none."""
+    """The schedule that the options describe; None if they describe none."""
     kinds = [kind for kind in KINDS if getattr(options, kind)]
     if not kinds:
         for name in ("name", "timezone", "data"):
@@ -92,95 +92,101 @@ def from_options(options: ScheduleOptions) -> Schedule | None:
 
 
 def _data_texts(data: Mapping[str, Any]) -> dict[str, str]:
-    """Values as the texts that they are for placeholders."""
+    """Values as texts, which placeholders take."""
     for name in data:
         if not is_name(name):
             message = f"--data: found the name {name!r}, expected letters, digits and _"
             raise ProjectError(message, "for example: base_2")
-    return {name: one if isinstance(one, str) else json.dumps(one, separators=(",", ":")) for name, one in data.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        for name, value in data.items()
+    }
 
 
-def from_project(project: Project, place: ProjectPaths, stack: Target) -> tuple[Schedule, ...]:
-    """The schedules of the project file; an error where it has none."""
+def from_project(project: Project, paths: ProjectPaths, target: Target) -> tuple[Schedule, ...]:
+    """The schedules of the project file; ProjectError if it has none."""
     if project.schedules:
         return project.schedules
     snippet = 'schedules: [{name: nightly, cron: "0 2 * * *", timezone: Europe/Berlin}]'
-    hint = f"add {snippet}; or, without the file: invoke schedule {stack.options} --cron '0 2 * * *'"
-    raise ProjectError(f"{place.shown}: found no schedules, expected at least one", hint)
+    hint = f"add {snippet}; or, without the file: invoke schedule {target.options} --cron '0 2 * * *'"
+    raise ProjectError(f"{paths.display_path}: found no schedules, expected at least one", hint)
 
 
 def desired_schedules(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     project: Project,
-    stack: Target,
+    target: Target,
     options: ScheduleOptions,
-    one: Schedule | None,
+    schedule: Schedule | None,
     *,
     now: datetime,
     say: Callable[[str], None],
 ) -> DesiredSchedules:
-    """The deployed schedules and `one`, that of the options; without it those of the project file alone."""
-    check_secrets(place, project, stack, options.data)
-    chosen = (one,) if one else from_project(project, place, stack)
-    existing = _schedules_of(_schedule_stack(stack), stack, required=one is not None)
+    """The deployed schedules and `schedule`, that of the options; without it those of the project file alone."""
+    check_secrets(paths, project, target, options.data)
+    chosen = (schedule,) if schedule else from_project(project, paths, target)
+    existing = _schedules_of(_schedule_stack(target), target, required=schedule is not None)
     check_schedules(chosen, existing, now)
-    if one is None:
-        for name in (other.name for other in existing if other.name not in {schedule.name for schedule in chosen}):
-            say(f"note: schedule {name} is deployed, but not in {place.shown}: it will be deleted")
-    schedules = add_schedule(existing, one) if one else chosen
-    return DesiredSchedules(place, project, schedules, f"invoke schedule {stack.options}{options.typed}")
+    if schedule is None:
+        kept = {each.name for each in chosen}
+        for name in (each.name for each in existing if each.name not in kept):
+            say(f"note: schedule {name} is deployed, but not in {paths.display_path}: it will be deleted")
+    schedules = add_schedule(existing, schedule) if schedule else chosen
+    return DesiredSchedules(paths, project, schedules, f"invoke schedule {target.options}{options.typed}")
 
 
-def add_schedule(deployed: Sequence[Schedule], one: Schedule) -> tuple[Schedule, ...]:
-    """The deployed schedules and another one, which replaces the one of its name."""
-    return (*(other for other in deployed if other.name != one.name), one)
+def add_schedule(deployed: Sequence[Schedule], schedule: Schedule) -> tuple[Schedule, ...]:
+    """The deployed schedules and `schedule`, which replaces a deployed one of its name."""
+    return (*(other for other in deployed if other.name != schedule.name), schedule)
 
 
-def remove_schedule(deployed: Sequence[Schedule], name: str, stack: Target) -> tuple[Schedule, ...]:
-    """The deployed schedules but one; an error where none has the name."""
-    known = [one.name for one in deployed]
+def remove_schedule(deployed: Sequence[Schedule], name: str, target: Target) -> tuple[Schedule, ...]:
+    """The deployed schedules without the one of this name; ProjectError if there is none."""
+    known = [schedule.name for schedule in deployed]
     if name in known:
-        return tuple(one for one in deployed if one.name != name)
-    meant = did_you_mean(name, known)
-    hint = f"did you mean: --name {meant}" if meant else f"invoke schedule.list {stack.options}"
+        return tuple(schedule for schedule in deployed if schedule.name != name)
+    suggestion = did_you_mean(name, known)
+    hint = f"did you mean: --name {suggestion}" if suggestion else f"invoke schedule.list {target.options}"
     raise ProjectError(f"--name: found {name!r}, expected a deployed schedule: {', '.join(known)}", hint)
 
 
 def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule], now: datetime) -> None:
     """Refuse schedules that RunTask would, and those that never run; one that is over may stay deployed."""
-    for one in schedules:
-        where = f"schedule {one.name}"
+    for schedule in schedules:
+        where = f"schedule {schedule.name}"
         # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
-        data = json.dumps({**one.data, **SCHEDULER_DATA}, ensure_ascii=False)
+        data = json.dumps({**schedule.data, **SCHEDULER_DATA}, ensure_ascii=False)
         container = {"name": resource_names.CONTAINER, "environment": [{"name": "DATA", "value": data}]}
         if (length := len(json.dumps({"containerOverrides": [container]}))) > MAX_OVERRIDES:
             message = f"{where}: data: found {length:,} characters with all overrides of a run"
             hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
             raise ProjectError(f"{message}, expected at most {MAX_OVERRIDES:,}", hint)
-        if one in deployed or one.kind == "rate":
+        if schedule in deployed or schedule.kind == "rate":
             continue
-        if not next_times(one.expression, one.timezone, now, 1).times:
-            message = f"{where}: {one.kind}: found `{one.text}`, which never comes again, expected a time in the future"
+        if not next_times(schedule.expression, schedule.timezone, now, 1).times:
+            found = f"{schedule.kind}: found `{schedule.text}`, which never comes again"
+            message = f"{where}: {found}, expected a time in the future"
             raise ProjectError(
-                message, f"in {one.timezone} it is {now.astimezone(zone_of(one.timezone)):%Y-%m-%dT%H:%M:%S} now"
+                message,
+                f"in {schedule.timezone} it is {now.astimezone(zone_of(schedule.timezone)):%Y-%m-%dT%H:%M:%S} now",
             )
 
 
-def check_secrets(place: ProjectPaths, project: Project, stack: Target, data: Mapping[str, Any]) -> None:
+def check_secrets(paths: ProjectPaths, project: Project, target: Target, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
-    files = documents.params_document(place, project, stack.environment)["files"] if data else ()
+    files = documents.params_document(paths, project, target.environment)["files"] if data else ()
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
-    check_data(data, place.name, config)
+    check_data(data, paths.name, config)
 
 
-def deploy_schedules(desired: DesiredSchedules, stack: Target, options: ApplyOptions) -> int:
+def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:
     """Create or update the schedule stack; how many steps changed something."""
-    parameters = stack_parameters(describe_network(stack, desired.project.deploy))
-    return apply(plan_schedules(desired, parameters, stack), stack, options)
+    parameters = stack_parameters(describe_network(target, desired.project.deploy))
+    return apply(plan_schedules(desired, parameters, target), target, options)
 
 
 def stack_parameters(network: TaskNetwork) -> dict[str, str]:
-    """Where the runs take place, as the schedule stack takes it."""
+    """Cluster, subnets and security groups of the runs, as parameters of the schedule stack."""
     return {
         "Cluster": network.cluster,
         "Subnets": ",".join(network.subnets),
@@ -189,44 +195,44 @@ def stack_parameters(network: TaskNetwork) -> dict[str, str]:
 
 
 def plan_schedules(
-    desired: DesiredSchedules, parameters: Mapping[str, str], stack: Target
+    desired: DesiredSchedules, parameters: Mapping[str, str], target: Target
 ) -> tuple[WriteFile | DeployStack, ...]:
-    """The steps after which the schedule stack holds these schedules and no others."""
-    place, deploy = desired.place, desired.project.deploy
+    """The steps that make the schedule stack hold these schedules and no others."""
+    paths, deploy = desired.paths, desired.project.deploy
     project = desired.project.model_copy(update={"schedules": desired.schedules})
-    for message, hint in limits.stack_name_problems(stack.name, stack.environment, project):
-        raise ProjectError(f"{place.shown}: {message}", hint)
-    file, name = place.build / "schedule.yml", resource_names.schedule_stack(stack.name)
-    tags = {**deploy.tags, **resource_names.owner_tags(place.name, stack.environment)}
-    text = render_schedule_template(place.root, place.name, desired.schedules, deploy, stack.name, stack.environment)
-    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.again, stack.bucket))
+    for message, hint in limits.stack_name_problems(target.name, target.environment, project):
+        raise ProjectError(f"{paths.display_path}: {message}", hint)
+    file, name = paths.build / "schedule.yml", resource_names.schedule_stack(target.name)
+    tags = {**deploy.tags, **resource_names.owner_tags(paths.name, target.environment)}
+    text = render_schedule_template(paths.root, paths.name, desired.schedules, deploy, target.name, target.environment)
+    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.again, target.bucket))
 
 
-def delete_schedules(place: ProjectPaths, project: Project, stack: Target, name: str, options: ApplyOptions) -> int:
+def delete_schedules(paths: ProjectPaths, project: Project, target: Target, name: str, options: ApplyOptions) -> int:
     """Delete the schedule of a name, or all; how many steps changed something."""
-    found, again = _schedule_stack(stack), f"invoke unschedule {stack.options}"
-    if name and not found:
-        message = f"project {stack.project}: no schedule is deployed, expected {name}"
-        raise AWSError(message, f"invoke schedule.list {stack.options}")
-    if name and found:
+    deployed, again = _schedule_stack(target), f"invoke unschedule {target.options}"
+    if name and not deployed:
+        message = f"project {target.project}: no schedule is deployed, expected {name}"
+        raise AWSError(message, f"invoke schedule.list {target.options}")
+    if name and deployed:
         again = f"{again} --name {name}"
-        rest = remove_schedule(_schedules_of(found, stack, required=True), name, stack)
-        if rest:
-            desired = DesiredSchedules(place, project, rest, again)
-            return apply(plan_schedules(desired, found.parameters, stack), stack, options)
-    return apply((DeleteStack(resource_names.schedule_stack(stack.name), again),), stack, options)
+        remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
+        if remaining:
+            desired = DesiredSchedules(paths, project, remaining, again)
+            return apply(plan_schedules(desired, deployed.parameters, target), target, options)
+    return apply((DeleteStack(resource_names.schedule_stack(target.name), again),), target, options)
 
 
-def _schedule_stack(stack: Target) -> StackDescription | None:
-    """The schedule stack with its template; one whose creation failed has no schedules."""
-    found = describe_existing(stack.clients, resource_names.schedule_stack(stack.name), template=True)
-    return None if found and found.status == FAILED_CREATION else found
+def _schedule_stack(target: Target) -> StackDescription | None:
+    """The schedule stack with its template; None also if its creation failed: then it has no schedules."""
+    deployed = describe_existing(target.session, resource_names.schedule_stack(target.name), template=True)
+    return None if deployed and deployed.status == FAILED_CREATION else deployed
 
 
-def _schedules_of(found: StackDescription | None, stack: Target, *, required: bool) -> tuple[Schedule, ...]:
+def _schedules_of(deployed: StackDescription | None, target: Target, *, required: bool) -> tuple[Schedule, ...]:
     """The deployed schedules; where they are `required`, an error if the stack's template does not hold them."""
-    schedules = deployed_schedules(found) if found else ()
-    if schedules is None and found and required:
-        message = f"stack {found.name}: found no list of its schedules, expected one in its template"
-        raise AWSError(message, f"write them all into project.yml, then: invoke schedule {stack.options}")
+    schedules = deployed_schedules(deployed) if deployed else ()
+    if schedules is None and deployed and required:
+        message = f"stack {deployed.name}: found no list of its schedules, expected one in its template"
+        raise AWSError(message, f"write them all into project.yml, then: invoke schedule {target.options}")
     return schedules or ()

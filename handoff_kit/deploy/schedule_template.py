@@ -1,7 +1,7 @@
 """The template of the schedule stack: the schedules of EventBridge Scheduler, and the state machine that they start.
 
-A deployed stack holds its schedules twice: in short in its outputs, which DescribeStacks returns for all stacks at
-once, and as they were written in the metadata of its template, from which the next template is rendered.
+A deployed stack holds its schedules twice: summaries in its outputs, which DescribeStacks returns for all stacks at
+once, and complete in the metadata of its template, from which the next template is rendered.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
     root: Path, project: str, schedules: Sequence[Schedule], deploy: Deploy, stack: str, environment: str
 ) -> str:
     """The template of a project's schedules, in the order of their names."""
-    ordered = sorted(schedules, key=lambda one: one.name)
+    ordered = sorted(schedules, key=lambda schedule: schedule.name)
     values = {
         "project": project,
         "environment": environment,
@@ -61,9 +61,11 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
             "topic": resource_names.topic(environment),
         },
         "deploy": deploy,
-        "schedules": [_schedule_values(one) for one in ordered],
+        "schedules": [_schedule_values(schedule) for schedule in ordered],
         "metadata": _METADATA,
-        "kept": escape_references([one.model_dump(exclude_defaults=True) | {"name": one.name} for one in ordered]),
+        "kept": escape_references(
+            [schedule.model_dump(exclude_defaults=True) | {"name": schedule.name} for schedule in ordered]
+        ),
         "outputs": list(_outputs(ordered)),
     }
     return render_template(root, "schedule.yml.j2", values)
@@ -87,12 +89,12 @@ def _schedule_values(schedule: Schedule) -> dict[str, Any]:
 
 
 def _outputs(schedules: Sequence[Schedule]) -> Iterator[tuple[str, str]]:
-    """Names and values of as many outputs as the summaries take."""
+    """Names and values of the outputs: one or more, since an output is limited to 1024 bytes."""
     chunks: list[list[dict[str, str]]] = [[]]
-    for one in (asdict(summary(schedule)) for schedule in schedules):
-        if chunks[-1] and len(json.dumps([*chunks[-1], one]).encode()) > _MAX_OUTPUT:
+    for entry in (asdict(summary(schedule)) for schedule in schedules):
+        if chunks[-1] and len(json.dumps([*chunks[-1], entry]).encode()) > _MAX_OUTPUT:
             chunks.append([])
-        chunks[-1].append(one)
+        chunks[-1].append(entry)
     for number, chunk in enumerate(chunks, 1):
         yield f"Schedules{number if number > 1 else ''}", json.dumps(chunk)
 
@@ -108,24 +110,26 @@ def deployed_summaries(stack: StackDescription) -> tuple[ScheduleSummary, ...]:
         return ()
     texts = [text for name, text in stack.outputs.items() if re.fullmatch("Schedules[0-9]*", name)]
     try:
-        found = [one for text in texts for one in json.loads(text)]
-        made = [ScheduleSummary(one["name"], one["expression"], one["timezone"], one["state"]) for one in found]
+        entries = [entry for text in texts for entry in json.loads(text)]
+        summaries = [
+            ScheduleSummary(entry["name"], entry["expression"], entry["timezone"], entry["state"]) for entry in entries
+        ]
     except (ValueError, TypeError, KeyError, RecursionError):
         return ()
-    return tuple(sorted(made, key=lambda one: one.name))
+    return tuple(sorted(summaries, key=lambda entry: entry.name))
 
 
 def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
     """The schedules in the metadata of a stack's template, which must have been read; None where it has none."""
     text = template_section(parse_template(stack.template), "Metadata").get(_METADATA)
     try:
-        return tuple(Schedule.model_validate(one) for one in json.loads(str(text)))
+        return tuple(Schedule.model_validate(entry) for entry in json.loads(str(text)))
     except (ValueError, TypeError, RecursionError):
         return None
 
 
 def escape_references(value: object) -> str:
-    """A value as ASCII JSON in which nothing is filled in: what a user wrote stays as it is.
+    """A value as ASCII JSON without anything that AWS would substitute.
 
     CloudFormation fills in `{{resolve:...}}` and `${...}`, EventBridge Scheduler `<aws.scheduler...>`, and YAML takes
     no control characters. None of these occurs in JSON outside of a string, where each may be escaped.

@@ -1,4 +1,4 @@
-"""The status of projects: what is deployed, compared with the local files, in as few calls as that takes."""
+"""The status of projects: the deployed state compared with local files, in few calls."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LocalProject:
-    """A project's file, the tag of its image, its params document; each None where `problems` prevent it."""
+    """Project file, image tag and params document of a project; None where `problems` prevent it."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     project: Project | None = None
     image_tag: str | None = None
     params_document: Mapping[str, Any] | None = None
@@ -65,7 +65,7 @@ class ParamsVersion:
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """Stacks and params by their names; `notes` say what may not be read."""
+    """Stacks and params by name; `notes` name what could not be read."""
 
     stacks: Mapping[str, StackDescription]
     params: Mapping[str, ParamsVersion] = field(default_factory=dict)
@@ -106,8 +106,8 @@ class ProjectStatus:
     @property
     def next_schedule(self) -> ScheduleStatus | None:
         """The schedule with the earliest next time."""
-        timed = [one for one in self.schedules if one.next_time]
-        return min(timed, key=lambda one: one.next_time.timestamp() if one.next_time else 0, default=None)
+        timed = [(each.next_time.timestamp(), each) for each in self.schedules if each.next_time]
+        return min(timed, key=lambda pair: pair[0], default=(0, None))[1]
 
     @property
     def is_out_of_date(self) -> bool:
@@ -124,80 +124,75 @@ class ProjectDetail:
 
 
 def read_statuses(
-    places: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], clients: Session
+    project_paths: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], session: Session
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
-    """All projects, and notes of what could not be read: a call a project, and a few for all of them."""
-    if resource_names.stack_from_environment(environ) and len(places) > 1:
+    """The status of projects, and notes on what could not be read."""
+    if resource_names.stack_from_environment(environ) and len(project_paths) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
-    account = _read_account(clients, f"{resource_names.shared_stack(environment)}-")
+    account = _read_account(session, f"{resource_names.shared_stack(environment)}-")
     _check_owner(
-        places[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
+        project_paths[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
     )
-    local_projects = [_read_local(place, environment) for place in places]
-    targets, notes = _targets(local_projects, environment, environ, clients, account)
+    local_projects = [_read_local(paths, environment) for paths in project_paths]
+    targets, notes = _targets(local_projects, environment, environ, session, account)
     return _statuses(local_projects, targets, account, notes)
 
 
 def read_status(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], clients: Session
+    paths: ProjectPaths, environment: str, environ: Mapping[str, str], session: Session
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
-    """One project with its files and tasks, and notes of what could not be read."""
-    name = target_by_name(place, environment, environ, clients, "").name
-    account = _read_account(clients, name, (name, resource_names.schedule_stack(name)))
-    _check_owner(place, environment, environ, account.stacks.get(name))
-    local = _read_local(place, environment)
-    targets, notes = _targets([local], environment, environ, clients, account)
+    """The status of one project with its files and tasks, and notes on what could not be read."""
+    name = target_by_name(paths, environment, environ, session, "").name
+    account = _read_account(session, name, (name, resource_names.schedule_stack(name)))
+    _check_owner(paths, environment, environ, account.stacks.get(name))
+    local = _read_local(paths, environment)
+    targets, notes = _targets([local], environment, environ, session, account)
     (status,), notes = _statuses([local], targets, account, notes)
     if status.stack_status is None:
         return status, ProjectDetail("none", ()), notes
-    running = _running_tasks(targets[0], local.project) if local.project else ()
-    return status, ProjectDetail(_compare_files(local, targets[0]), running), notes
+    return status, _read_detail(local, targets[0]), notes
 
 
-def _read_account(clients: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
+def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
     """All stacks with a prefix, or only those of these names; and the parameters with the prefix."""
     if stack_names:
-        stacks = [found for name in stack_names if (found := describe_existing(clients, name))]
+        stacks = [stack for name in stack_names if (stack := describe_existing(session, name))]
     else:
-        stacks = [found for found in describe_all(clients) if found.name.startswith(prefix)]
+        stacks = [stack for stack in describe_all(session) if stack.name.startswith(prefix)]
     by_name = {stack.name: stack for stack in stacks}
+    filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
+    params: dict[str, ParamsVersion] = {}
     try:
-        return AccountSnapshot(by_name, _params_versions(clients, prefix))
+        with translate_store_errors():
+            operation, limit = "describe_parameters", PARAMETERS_PER_PAGE
+            for page in session.pages(SSM, operation, ParameterFilters=filters, MaxResults=limit):
+                for parameter in page["Parameters"]:
+                    fingerprint = read_fingerprint(parameter.get("Description", ""))
+                    params[parameter["Name"]] = ParamsVersion(parameter["Version"], fingerprint)
     except AWSError as error:
         return AccountSnapshot(by_name, notes=(str(error),))
-
-
-def _params_versions(clients: Session, prefix: str) -> dict[str, ParamsVersion]:
-    filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
-    with translate_store_errors():
-        pages = list(
-            clients.pages(SSM, "describe_parameters", ParameterFilters=filters, MaxResults=PARAMETERS_PER_PAGE)
-        )
-    parameters = [parameter for page in pages for parameter in page["Parameters"]]
-    return {
-        one["Name"]: ParamsVersion(one["Version"], read_fingerprint(one.get("Description", ""))) for one in parameters
-    }
+    return AccountSnapshot(by_name, params)
 
 
 def _check_owner(
-    place: ProjectPaths, environment: str, environ: Mapping[str, str], found: StackDescription | None
+    paths: ProjectPaths, environment: str, environ: Mapping[str, str], stack: StackDescription | None
 ) -> None:
     """Refuse a STACK_NAME of another project."""
-    if found and resource_names.stack_from_environment(environ):
-        check_owner(found, resource_names.owner_tags(place.name, environment))
+    if stack and resource_names.stack_from_environment(environ):
+        check_owner(stack, resource_names.owner_tags(paths.name, environment))
 
 
-def _read_local(place: ProjectPaths, environment: str) -> LocalProject:
-    """Whatever is wrong with a project becomes a problem of it, so that the others are shown."""
+def _read_local(paths: ProjectPaths, environment: str) -> LocalProject:
+    """Errors become problems of the project, so that the other projects are shown."""
     problems: list[str] = []
-    project = _attempt(problems, lambda: load_project(place.file, place.shown))
+    project = _attempt(problems, lambda: load_project(paths.file, paths.display_path))
     if project is None:
-        return LocalProject(place, problems=tuple(problems))
-    source = _attempt(problems, lambda: building.image_source(place, project, project.deploy.platform))
+        return LocalProject(paths, problems=tuple(problems))
+    source = _attempt(problems, lambda: building.image_source(paths, project, project.deploy.platform))
     tag = source.digest[: building.TAG_LENGTH] if source else None
-    document = _attempt(problems, lambda: documents.params_document(place, project, environment))
-    return LocalProject(place, project, tag, document, tuple(problems))
+    document = _attempt(problems, lambda: documents.params_document(paths, project, environment))
+    return LocalProject(paths, project, tag, document, tuple(problems))
 
 
 def _attempt(problems: list[str], read: Callable[[], T]) -> T | None:
@@ -212,7 +207,7 @@ def _targets(
     projects: Sequence[LocalProject],
     environment: str,
     environ: Mapping[str, str],
-    clients: Session,
+    session: Session,
     account: AccountSnapshot,
 ) -> tuple[list[Target], tuple[str, ...]]:
     """Each project with the bucket it is deployed with, and a note of each whose file or variable names another.
@@ -223,16 +218,16 @@ def _targets(
     notes: dict[str, None] = {}
     shared: str | None = None
     for local in projects:
-        target = target_by_name(local.place, environment, environ, clients, "")
+        target = target_by_name(local.paths, environment, environ, session, "")
         current = deployed_bucket(account.stacks.get(target.name), target)
-        own = local.project.deploy.bucket if local.project else None
-        named = resource_names.named_bucket(environ, own, local.place.shown)
+        project_bucket = local.project.deploy.bucket if local.project else None
+        named = resource_names.named_bucket(environ, project_bucket, local.paths.display_path)
         if current and (note := note_on_bucket(target.project, current, named)):
             notes[f"note: {note}"] = None
         bucket = current or (named.name if named else "")
         if not bucket and shared is None:
             try:
-                shared = resource_names.bucket(environment, account_of(clients), clients.region)
+                shared = resource_names.bucket(environment, account_of(session), session.region)
             except AWSError as error:
                 shared = ""
                 notes = {str(error): None, **notes}
@@ -246,16 +241,16 @@ def _statuses(
     now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
     unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
-        f"note: {target.shown(s3_keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
+        f"note: {target.url(s3_keys.lease(target.name))}: damaged ({lock.damage}); the next run replaces it"
         for target, lock in zip(targets, locks, strict=True)
         if isinstance(lock, StoredLease) and lock.damage
     ]
-    found = map_concurrently(
-        lambda one: compare_project(*one, account, now, read_params=_read_params),
+    statuses = map_concurrently(
+        lambda project: compare_project(*project, account, now, read_params=_read_params),
         zip(projects, targets, locks, strict=True),
         FINGERPRINTS_AT_ONCE,
     )
-    return list(found), tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
+    return list(statuses), tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
 
 
 def _read_locks(targets: Sequence[Target], account: AccountSnapshot) -> list[Lock]:
@@ -267,7 +262,7 @@ def _read_locks(targets: Sequence[Target], account: AccountSnapshot) -> list[Loc
         if not target.bucket:
             return ""
         try:
-            return lease.read_lease(target.clients, target.bucket, target.name)
+            return lease.read_lease(target.session, target.bucket, target.name)
         except StoreError as error:
             return str(error)
 
@@ -296,6 +291,10 @@ def compare_project(
     task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule_stack(target.name))
     deployed_tag = task.outputs.get("Source") if task else None
     params, params_version, stored_only = _compare_params(local, target, account, read_params)
+    schedules = []
+    for entry in deployed_summaries(schedule) if schedule else ():
+        coming = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
+        schedules.append(ScheduleStatus(entry, coming[0] if coming else None))
     return ProjectStatus(
         target.project,
         target.environment,
@@ -307,9 +306,7 @@ def compare_project(
         local.image_tag,
         params,
         params_version,
-        tuple(ScheduleStatus(entry, _next_time(entry, now)) for entry in deployed_summaries(schedule))
-        if schedule
-        else (),
+        tuple(schedules),
         None if isinstance(lock, str) else _last_run(lock),
         isinstance(lock, str),
         local.problems,
@@ -329,7 +326,7 @@ def _compare_params(
     account: AccountSnapshot,
     read_params: Callable[[Target], Mapping[str, Any] | None],
 ) -> tuple[str, int | None, tuple[str, ...]]:
-    """By fingerprint, which is computed only where there is one to compare it with."""
+    """Compares fingerprints, and reads the stored document only where they differ."""
     if account.notes:
         return UNKNOWN, None, ()
     stored = account.params.get(target.parameter)
@@ -337,21 +334,16 @@ def _compare_params(
         return ABSENT, None, ()
     if stored.fingerprint is None or local.params_document is None:
         return UNKNOWN, stored.version, ()
-    found = _state(stored.fingerprint, params_fingerprint(local.params_document, target.name))
-    document = read_params(target) if found == OUT_OF_DATE else None
+    state = _state(stored.fingerprint, params_fingerprint(local.params_document, target.name))
+    document = read_params(target) if state == OUT_OF_DATE else None
     if document is None:
-        return found, stored.version, ()
+        return state, stored.version, ()
     merged = documents.merge(local.params_document, document)
     return STORED_ONLY if merged.document == document else OUT_OF_DATE, stored.version, merged.kept
 
 
-def _next_time(entry: ScheduleSummary, now: datetime) -> datetime | None:
-    found = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
-    return found[0] if found else None
-
-
 def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
-    """The last run by the entry in its lock; one whose lease expired unreleased was killed."""
+    """The history entry in the lock; a run whose lease expired unreleased was killed."""
     if lock is None or not isinstance(entry := lock.claim.get("entry"), dict):
         return None
     if lock.claim.get("released"):
@@ -359,26 +351,26 @@ def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
     return {**entry, "outcome": KILLED if lease.is_free(lock) else RUNNING}
 
 
-def _compare_files(local: LocalProject, target: Target) -> str:
+def _read_detail(local: LocalProject, target: Target) -> ProjectDetail:
+    """What may not be read is unknown, with the reason."""
     try:
-        plan = files.compare_files(target, local.place)
+        plan = files.compare_files(target, local.paths)
     except AWSError as error:
-        return f"{UNKNOWN}: {error.message}"
-    if plan.send:
-        return f"{OUT_OF_DATE}: {len(plan.send)} to upload, {len(plan.same)} {UP_TO_DATE}"
-    stored_only = f", {len(plan.gone)} {STORED_ONLY}" if plan.gone else ""
-    return f"{UP_TO_DATE}: {len(plan.same)}{stored_only}" if plan.same or plan.gone else ABSENT
-
-
-def _running_tasks(target: Target, project: Project) -> tuple[str, ...]:
+        compared = f"{UNKNOWN}: {error.message}"
+    else:
+        stored_only = f", {len(plan.gone)} {STORED_ONLY}" if plan.gone else ""
+        compared = f"{UP_TO_DATE}: {len(plan.same)}{stored_only}" if plan.same or plan.gone else ABSENT
+        if plan.send:
+            compared = f"{OUT_OF_DATE}: {len(plan.send)} to upload, {len(plan.same)} {UP_TO_DATE}"
+    if local.project is None:
+        return ProjectDetail(compared, ())
+    tasks = []
     try:
-        return tuple(map(_describe_task, list_running_tasks(tasks_of_project(target, project.deploy))))
+        for task in list_running_tasks(tasks_of_project(target, local.project.deploy)):
+            started = task.get("startedAt") or task.get("createdAt")
+            since = f" since {timestamp(started)}" if started else ""
+            by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
+            tasks.append(f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}")
     except AWSError as error:
-        return (f"{UNKNOWN}: {error.message}",)
-
-
-def _describe_task(task: Mapping[str, Any]) -> str:
-    began = task.get("startedAt") or task.get("createdAt")
-    since = f" since {timestamp(began)}" if began else ""
-    by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
-    return f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}"
+        return ProjectDetail(compared, (f"{UNKNOWN}: {error.message}",))
+    return ProjectDetail(compared, tuple(tasks))

@@ -1,4 +1,4 @@
-"""The CloudFormation templates: the files of templates/, filled with what the project files say.
+"""The CloudFormation templates: the files of templates/, rendered from project files.
 
 The same files give the same text, byte for byte: it depends on no machine, account or time.
 """
@@ -6,7 +6,7 @@ The same files give the same text, byte for byte: it depends on no machine, acco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ FREE_STORAGE = 20  # GiB; a task definition names only a larger one
 MOST_RULES = 1000
 """Amazon S3 User Guide, "Managing the lifecycle of objects": rules of a bucket."""
 RULES_FOR_ALL = 2  # rules of templates/shared.yml.j2 itself
-_FILLED = re.compile(r"\$\{AWS::(?:AccountId|Partition|Region)\}")
-_OTHER = re.compile(r"\$\{(?!AWS::(?:AccountId|Partition|Region)\})")
+_PSEUDO_PARAMETER = re.compile(r"\$\{AWS::(?:AccountId|Partition|Region)\}")
+_IAM_VARIABLE = re.compile(r"\$\{(?!AWS::(?:AccountId|Partition|Region)\})")
 
 
 def render_shared_template(
@@ -36,10 +36,14 @@ def render_shared_template(
     The projects in `loaded` are not read again. Without `projects` it is short enough to be sent before there is a
     bucket to send it by.
     """
-    every, loaded = project_names(root) if projects else (), loaded or {}
-    found = {**loaded, **load_projects(ProjectPaths(name, root) for name in every if name not in loaded)}
-    ruled = [(name, lifecycle_rules(resource_names.stack_name(name, environment), found[name].keep)) for name in every]
-    _check_count(ruled)
+    names, loaded = project_names(root) if projects else (), loaded or {}
+    loaded = {**loaded, **load_projects(ProjectPaths(name, root) for name in names if name not in loaded)}
+    rules = [(name, lifecycle_rules(resource_names.stack_name(name, environment), loaded[name].keep)) for name in names]
+    count = RULES_FOR_ALL + sum(len(of_project) for _, of_project in rules)
+    if count > MOST_RULES:  # S3 would refuse all of them
+        found = f"found {len(rules)} projects, whose bucket needs {count:,} lifecycle rules"
+        hint = "move some to another checkout with its own --environment, which has its own bucket"
+        raise ProjectError(f"projects: {found}, expected at most {MOST_RULES:,}", hint)
     values = {
         "environment": environment,
         "name": resource_names.shared_stack(environment),
@@ -48,7 +52,7 @@ def render_shared_template(
         "bucket": f"handoff-{environment.lower()}-${{AWS::AccountId}}-${{AWS::Region}}",  # for Fn::Sub
         "mark": resource_names.BUCKET_MARK,
         "templates": f"{resource_names.TEMPLATES}/",
-        "projects": ruled,
+        "projects": rules,
     }
     return render_template(root, "shared.yml.j2", values)
 
@@ -115,25 +119,17 @@ def lifecycle_rules(stack: str, keep: Keep) -> tuple[LifecycleRule, ...]:
     )
 
 
-def _check_count(projects: Sequence[tuple[str, Sequence[LifecycleRule]]]) -> None:
-    """S3 refuses a lifecycle with too many rules as a whole."""
-    count = RULES_FOR_ALL + sum(len(rules) for _, rules in projects)
-    if count > MOST_RULES:
-        found = f"found {len(projects)} projects, whose bucket needs {count:,} lifecycle rules"
-        hint = "move some to another checkout, with an --environment and so a bucket of its own"
-        raise ProjectError(f"projects: {found}, expected at most {MOST_RULES:,}", hint)
-
-
 def _statement(policy: Statement) -> dict[str, Any]:
     """A statement of `deploy.policies` as CloudFormation takes it."""
     conditions = {
-        operator: {key: _fill(values) for key, values in pairs.items()} for operator, pairs in policy.Condition.items()
+        operator: {key: _as_substitutions(values) for key, values in pairs.items()}
+        for operator, pairs in policy.Condition.items()
     }
     statement: dict[str, Any] = {"Sid": policy.Sid, "Effect": policy.Effect, "Action": list(policy.Action)}
-    statement |= {"Resource": _fill(policy.Resource), "Condition": conditions}
+    statement |= {"Resource": _as_substitutions(policy.Resource), "Condition": conditions}
     return {key: value for key, value in statement.items() if value}
 
 
-def _fill(values: Iterable[str]) -> list[str | dict[str, str]]:
+def _as_substitutions(values: Iterable[str]) -> list[str | dict[str, str]]:
     """CloudFormation's pseudo parameters become Fn::Sub; IAM's own variables, as ${aws:username}, are left to IAM."""
-    return [{"Fn::Sub": _OTHER.sub("${!", text)} if _FILLED.search(text) else text for text in values]
+    return [{"Fn::Sub": _IAM_VARIABLE.sub("${!", text)} if _PSEUDO_PARAMETER.search(text) else text for text in values]

@@ -57,7 +57,7 @@ HINTS = (
 class ImageSource:
     """The Dockerfile and the context of an image, for one platform."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     dockerfile: str
     context: tuple[Entry, ...]
     platform: str
@@ -70,7 +70,7 @@ class ImageSource:
     @property
     def reference(self) -> str:
         """The name of the image, with a tag of its content."""
-        return f"{repository_name(self.place.name)}:{self.digest[:TAG_LENGTH]}"
+        return f"{repository_name(self.paths.name)}:{self.digest[:TAG_LENGTH]}"
 
 
 def repository_name(project: str) -> str:
@@ -86,24 +86,24 @@ def check_tag(tag: str) -> str:
     raise ProjectError(message, "for example: --tag mine:1.2")
 
 
-def image_source(place: ProjectPaths, project: Project, platform: str) -> ImageSource:
+def image_source(paths: ProjectPaths, project: Project, platform: str) -> ImageSource:
     """The source of the project's image; ProjectError where something prevents a build."""
-    checks.check_image(place, project)
+    checks.check_image(paths, project)
     return ImageSource(
-        place, dockerfile.render_dockerfile(place, project), context.context_entries(place, project), platform
+        paths, dockerfile.render_dockerfile(paths, project), context.context_entries(paths, project), platform
     )
 
 
-def plan_render(made: ImageSource) -> tuple[Step, ...]:
+def plan_render(source: ImageSource) -> tuple[Step, ...]:
     """The steps that write Dockerfile and context to build/."""
-    build = made.place.build
-    return (WriteFile(build / "Dockerfile", made.dockerfile), WriteContext(build / "context", made.context))
+    build = source.paths.build
+    return (WriteFile(build / "Dockerfile", source.dockerfile), WriteContext(build / "context", source.context))
 
 
 def plan_build(
-    made: ImageSource,
+    source: ImageSource,
     builder: Builder,
-    there: Mapping[str, Any] | None,
+    existing: Mapping[str, Any] | None,
     *,
     reference: str,
     platform: str | None,
@@ -111,34 +111,34 @@ def plan_build(
     settings: Sequence[str],
     no_cache: bool,
 ) -> tuple[Step, ...]:
-    """The steps that build the image; none where it is `there`, as `image inspect` describes it, and up to date.
+    """The steps that build the image; none if the `existing` one, as `image inspect` describes it, is up to date.
 
-    `settings` are names of index settings that are set here; their values go by the environment.
+    `settings` are the names of index settings; their values are passed through the environment.
     """
-    if is_image_current(there, made) and not no_cache:
+    if is_image_current(existing, source) and not no_cache:
         return ()
     options = ["--platform", platform] if platform else []
     options += ["--no-cache"] if no_cache else []
-    arguments = (f"REVISION={revision}", f"CONTEXT={made.digest}", *settings)
+    arguments = (f"REVISION={revision}", f"CONTEXT={source.digest}", *settings)
     options += [word for argument in arguments for word in ("--build-arg", argument)]
-    build = made.place.build.relative_to(made.place.root).as_posix()
+    build = source.paths.build.relative_to(source.paths.root).as_posix()
     argv = (builder.kind, "build", "--force-rm", "--tag", reference, *options)
     argv += ("--file", f"{build}/Dockerfile", f"{build}/context")
-    run = RunCommand(argv, made.place.root, f"build image {reference}", telling=CAUSES, where=WHERE, hints=HINTS)
-    return (*plan_render(made), run)
+    run = RunCommand(argv, source.paths.root, f"build image {reference}", causes=CAUSES, where=WHERE, hints=HINTS)
+    return (*plan_render(source), run)
 
 
-def is_image_current(image: Mapping[str, Any] | None, made: ImageSource) -> bool:
+def is_image_current(image: Mapping[str, Any] | None, source: ImageSource) -> bool:
     """Whether an image was built from this source."""
-    return image is not None and label_of(image, CONTEXT) == made.digest
+    return image is not None and label_of(image, CONTEXT) == source.digest
 
 
-def built_image(made: ImageSource, builder: Builder) -> str:
+def built_image(source: ImageSource, builder: Builder) -> str:
     """The name of the project's image, if it is built and up to date; else ImageError."""
-    if is_image_current(builder.image(made.reference), made):
-        return made.reference
-    name = made.place.name
-    message = f"image of {name}: no image of the current project files, expected {made.reference}"
+    if is_image_current(builder.image(source.reference), source):
+        return source.reference
+    name = source.paths.name
+    message = f"image of {name}: no image of the current project files, expected {source.reference}"
     raise ImageError(message, f"invoke build --project {name}")
 
 
@@ -148,9 +148,9 @@ def label_of(image: Mapping[str, Any], name: str) -> str:
     return str(labels.get(name, ""))
 
 
-def git_revision(place: ProjectPaths, ask: Ask) -> str:
+def git_revision(paths: ProjectPaths, ask: Ask) -> str:
     """The commit, followed by `+changed` where the project's files differ from it; empty outside of git."""
-    git = ("git", "-C", str(place.directory))
+    git = ("git", "-C", str(paths.directory))
     commit = ask((*git, "rev-parse", "HEAD"))
     if commit.exit:
         return ""
@@ -174,58 +174,60 @@ class Image:
 
 def list_images(builder: Builder, project: str | None) -> tuple[Image, ...]:
     """The images of a project, or of all, the newest first."""
-    chosen = f"label={PROJECT}={project}" if project else f"label={PROJECT}"
-    listed = builder.ask((builder.kind, "image", "ls", "--quiet", "--no-trunc", "--filter", chosen))
+    label = f"label={PROJECT}={project}" if project else f"label={PROJECT}"
+    listed = builder.ask((builder.kind, "image", "ls", "--quiet", "--no-trunc", "--filter", label))
     if listed.exit:
         raise ImageError(f"{builder.kind} cannot list its images: {listed.stderr.strip()}")
     ids = tuple(dict.fromkeys(listed.stdout.split()))
     if not ids:
         return ()
-    found = json.loads(builder.ask((builder.kind, "image", "inspect", *ids)).stdout or "[]")
-    return tuple(sorted(map(inspected_image, found), key=lambda image: (image.created, image.names), reverse=True))
-
-
-def inspected_image(found: Mapping[str, Any]) -> Image:
-    """An image from the answer of `image inspect`."""
-    # RFC 3339 with up to nine digits of a second, which Python 3.10 does not read
-    zone = re.search(r"[+-]\d\d:\d\d$", found["Created"])
-    created = datetime.fromisoformat(found["Created"][:19] + (zone.group() if zone else "+00:00"))
-    return Image(
-        project=label_of(found, PROJECT),
-        names=tuple(found.get("RepoTags") or ()),
-        id=f"sha256:{found['Id'].removeprefix('sha256:')}",
-        size=found["Size"],
-        created=created.astimezone(timezone.utc),
-        platform=f"{found['Os']}/{found['Architecture']}",
-        revision=label_of(found, REVISION),
-        context=label_of(found, CONTEXT),
+    descriptions = json.loads(builder.ask((builder.kind, "image", "inspect", *ids)).stdout or "[]")
+    return tuple(
+        sorted(map(inspected_image, descriptions), key=lambda image: (image.created, image.names), reverse=True)
     )
 
 
-def images_table(found: Iterable[Image], now: datetime) -> str:
+def inspected_image(description: Mapping[str, Any]) -> Image:
+    """An image from the answer of `image inspect`."""
+    # RFC 3339 with up to nine digits of a second, which Python 3.10 does not read
+    zone = re.search(r"[+-]\d\d:\d\d$", description["Created"])
+    created = datetime.fromisoformat(description["Created"][:19] + (zone.group() if zone else "+00:00"))
+    return Image(
+        project=label_of(description, PROJECT),
+        names=tuple(description.get("RepoTags") or ()),
+        id=f"sha256:{description['Id'].removeprefix('sha256:')}",
+        size=description["Size"],
+        created=created.astimezone(timezone.utc),
+        platform=f"{description['Os']}/{description['Architecture']}",
+        revision=label_of(description, REVISION),
+        context=label_of(description, CONTEXT),
+    )
+
+
+def images_table(images: Iterable[Image], now: datetime) -> str:
     """One line for each name of an image."""
     rows = []
-    for image in found:
+    for image in images:
         revision = image.revision[:ID_LENGTH] + ("+changed" if image.revision.endswith("+changed") else "")
         digest = image.id.removeprefix("sha256:")[:ID_LENGTH]
-        more = (digest, text.size(image.size), _age(now - image.created), image.platform, revision)
+        more = (digest, text.size(image.size), _format_age(now - image.created), image.platform, revision)
         rows += [(image.project, name, *more) for name in image.names or ("<none>",)]
     return text.table(("PROJECT", "IMAGE", "ID", "SIZE", "AGE", "PLATFORM", "REVISION"), rows)
 
 
 def image_line(builder: Builder, reference: str, seconds: float, digest: str | None = None) -> str:
     """The result of a build or a push in a line: name, digest (else id), size, seconds."""
-    found = builder.image(reference)
-    if found is None:
+    description = builder.image(reference)
+    if description is None:
         raise ImageError(
             f"{reference}: built, but {builder.kind} does not have it",
             "a separate buildx builder keeps its images: docker buildx use default, or set BUILDX_BUILDER=default",
         )
-    image = inspected_image(found)
+    image = inspected_image(description)
     return f"{reference}  {digest or image.id}  {text.size(image.size)}  {seconds:.1f} s\n"
 
 
-def _age(age: timedelta) -> str:
+def _format_age(age: timedelta) -> str:
     seconds = max(0, int(age.total_seconds()))
     units = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
     unit, word = next(((unit, word) for unit, word in units if seconds >= unit), (1, "second"))

@@ -46,14 +46,14 @@ class Builder:
     def is_rootless(self) -> bool:
         """Whether it runs as an ordinary user, who is root in its containers."""
         form = "{{.SecurityOptions}}" if self.kind == "docker" else "rootless={{.Host.Security.Rootless}}"
-        said = self.ask((self.kind, "info", "--format", form)).stdout
-        return "name=rootless" in said or "rootless=true" in said
+        info = self.ask((self.kind, "info", "--format", form)).stdout
+        return "name=rootless" in info or "rootless=true" in info
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """The answer of `image inspect`; None where it has no image of that name."""
         answer = self.ask((self.kind, "image", "inspect", reference))
-        found = json.loads(answer.stdout or "[]") if answer.exit == 0 else []
-        return found[0] if found else None
+        images = json.loads(answer.stdout or "[]") if answer.exit == 0 else []
+        return images[0] if images else None
 
 
 def ask(argv: Sequence[str]) -> Answer:
@@ -81,16 +81,16 @@ def find_builder(choice: str | None, which: Callable[[str], str | None] = shutil
             note = f"{refusals[0][0]} does not answer; {kind} is used" if refusals else None
             return Builder(kind, answer.stdout.strip(), asking, note)
         refusals.append((kind, answer.stderr.strip()))
-    raise _unreachable(*refusals[0])
+    raise _unreachable_error(*refusals[0])
 
 
-def _unreachable(kind: str, said: str) -> ImageError:
-    lines = said.splitlines()
-    message = f"{kind} does not work: {lines[-1] if lines else 'it said nothing'}"
-    if "permission denied" in said.lower():
+def _unreachable_error(kind: str, stderr: str) -> ImageError:
+    lines = stderr.splitlines()
+    message = f"{kind} does not work: {lines[-1] if lines else 'it printed nothing'}"
+    if "permission denied" in stderr.lower():
         return ImageError(message, f"let this account use it: sudo usermod -aG {kind} $USER, then log in again")
     if kind == "docker":
         host = os.environ.get("DOCKER_HOST")
-        where = f"asked at DOCKER_HOST={host}" if host else "to ask elsewhere, set DOCKER_HOST"
+        where = f"tried DOCKER_HOST={host}" if host else "for docker on another host set DOCKER_HOST"
         return ImageError(message, f"start it: sudo systemctl start docker, or Docker Desktop; {where}")
     return ImageError(message, "see what it says: podman info")

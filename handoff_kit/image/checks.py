@@ -1,4 +1,4 @@
-"""What prevents an image of a project, or makes it a poor one; known before a build starts."""
+"""Problems of a project's image that are known before a build starts."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from handoff_kit.venvs import locks
 from handoff_runtime.terminal import safe_name
 
 LARGE = 500_000_000  # bytes; ECR and a task's start get slow long before their limits
-IGNORED = ".dockerignore"
+DOCKERIGNORE = ".dockerignore"
 MAX_LISTED = 10  # credential files
 
 
 @dataclass(frozen=True)
 class ImageProblem:
-    """A message and what to do; one that is not fatal makes a poor image, the others prevent it."""
+    """A problem and its hint; a fatal one prevents the build."""
 
     message: str
     hint: str
     fatal: bool = True
 
 
-def find_image_problems(place: ProjectPaths, project: Project) -> tuple[ImageProblem, ...]:
+def find_image_problems(paths: ProjectPaths, project: Project) -> tuple[ImageProblem, ...]:
     rules: tuple[Callable[[ProjectPaths, Project], Iterator[ImageProblem]], ...] = (
-        *(_locks, _undeclared_venvs, _local_packages, _git, _files, credential_problems),
+        *(_lock_problems, _venv_problems, _file_problems, credential_problems),
     )
-    return tuple(found for rule in rules for found in rule(place, project))
+    return tuple(problem for rule in rules for problem in rule(paths, project))
 
 
-def check_image(place: ProjectPaths, project: Project) -> None:
+def check_image(paths: ProjectPaths, project: Project) -> None:
     """Raise the first problem that is fatal."""
-    for found in find_image_problems(place, project):
-        if found.fatal:
-            raise ProjectError(found.message, found.hint)
+    for problem in find_image_problems(paths, project):
+        if problem.fatal:
+            raise ProjectError(problem.message, problem.hint)
 
 
-def _locks(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
+def _lock_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """Every venv of the image is created from its lock."""
-    again = f"invoke install --project {place.name}"
+    again = f"invoke install --project {paths.name}"
     for venv in project.venvs:
-        lock = place.lock(venv.name)
-        path = lock.relative_to(place.root).as_posix()
+        lock = paths.lock(venv.name)
+        path = lock.relative_to(paths.root).as_posix()
         if not lock.is_file():
             yield ImageProblem(f"{path}: not found, expected the lock of venv {venv.name}", again)
             continue
@@ -59,56 +59,47 @@ def _locks(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
             yield ImageProblem(error.message, error.hint or again)
 
 
-def _undeclared_venvs(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
-    """A venv that a stage names by its path alone exists on this machine only."""
+def _venv_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
+    """Venvs without requirements exist on this machine only; a directory that a venv installs must enter the image."""
     declared = {venv.directory for venv in project.venvs}
     for directory in dict.fromkeys(stage.venv for stage in project.stages if stage.venv and stage.venv not in declared):
         name = directory.rpartition("/")[2]
-        message = f"{place.shown}: venv {directory} has no requirements, so an image cannot have it"
+        message = f"{paths.display_path}: venv {directory} has no requirements, so an image cannot have it"
         yield ImageProblem(message, f"declare it: venvs: {{{name}: [PACKAGE]}}, and name it on the stage: venv: {name}")
-
-
-def _local_packages(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
-    """A directory that a venv installs must be part of the project."""
     for venv in project.venvs:
+        where = f"{paths.display_path}: venv {venv.name}"
         for path in filter(None, map(locks.local_path, venv.requirements)):
-            if path.startswith(("/", "..")) or not (place.directory / path).exists():
-                message = f"{place.shown}: venv {venv.name} installs {path}, expected a path inside the project"
-                hint = f"copy it to projects/{place.name}/, and name it so: ./{path.rpartition('/')[2]}"
-                yield ImageProblem(message, hint)
-            elif not context.enters_image(place, project, path):
-                message = f"{place.shown}: venv {venv.name} installs {path}, which stays out of an image"
-                yield ImageProblem(
-                    message, "move it elsewhere in the project: docs/concepts/images.md lists what never enters"
-                )
-
-
-def _git(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
+            if path.startswith(("/", "..")) or not (paths.directory / path).exists():
+                hint = f"copy it to projects/{paths.name}/, and name it so: ./{path.rpartition('/')[2]}"
+                yield ImageProblem(f"{where} installs {path}, expected a path inside the project", hint)
+            elif not context.enters_image(paths, project, path):
+                hint = "move it elsewhere in the project: docs/concepts/images.md lists what never enters"
+                yield ImageProblem(f"{where} installs {path}, which stays out of an image", hint)
     has_git = any(name.split("=")[0] == "git" for name in project.image.build_packages)
     for venv in project.venvs:
         if not has_git and any("git+" in requirement for requirement in venv.requirements):
-            message = f"{place.shown}: venv {venv.name} installs from a git repository; the builder has no git"
+            message = f"{paths.display_path}: venv {venv.name} installs from a git repository; the builder has no git"
             hint = "install it, unless the base has it: image: {build_packages: [git]}"
             yield ImageProblem(message, hint, fatal=False)
 
 
-def _files(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
-    size = context.project_size(place, project)
+def _file_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
+    size = context.project_size(paths, project)
     if size > LARGE:
-        message = f"projects/{place.name}: {size / 1e6:,.0f} MB of files would enter the image, at most 500 MB expected"
-        hint = "leave some out: image: {exclude: [PATH]}; what a run only reads may lie in files/, or in S3"
+        message = f"projects/{paths.name}: {size / 1e6:,.0f} MB of files would enter the image, at most 500 MB expected"
+        hint = "leave some out: image: {exclude: [PATH]}; put files that a run only reads into files/, or into S3"
         yield ImageProblem(message, hint, fatal=False)
-    if (place.directory / IGNORED).exists():
-        message = f"projects/{place.name}/{IGNORED}: is not read"
+    if (paths.directory / DOCKERIGNORE).exists():
+        message = f"projects/{paths.name}/{DOCKERIGNORE}: is not read"
         yield ImageProblem(message, "exclude files in project.yml: image: {exclude: [PATH]}", fatal=False)
 
 
-def credential_problems(place: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
+def credential_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """Files that stay out of the image because they look like credentials."""
-    found = context.credential_files(place, project)
-    if found:
-        more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
-        listed = ", ".join(map(safe_name, found[:MAX_LISTED])) + more
-        message = f"projects/{place.name}: left out of the image, because they look like credentials: {listed}"
+    names = context.credential_files(paths, project)
+    if names:
+        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+        listed = ", ".join(map(safe_name, names[:MAX_LISTED])) + more
+        message = f"projects/{paths.name}: left out of the image, because they look like credentials: {listed}"
         hint = "config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}"
         yield ImageProblem(message, hint, fatal=False)

@@ -1,7 +1,7 @@
-"""The build context: the files of an image in a fixed order, with modes and times that follow from their content.
+"""The build context: the files of an image in a fixed order, with modes and times computed from their content.
 
     project/          the project's files, as /app will have them
-    volumes/          .env and .artifacts, empty: what is mounted there takes their owner
+    volumes/          .env and .artifacts, empty: volumes mounted there get their owner
     locks/NAME.txt    the lock of each venv
     handoff_runtime/  the runtime
     builder/          the lock of uv, that of boto3, and what fills the runtime's environment
@@ -37,16 +37,16 @@ VOLUMES = (".artifacts", ".env")
 BLOCK = 1 << 20
 
 
-def context_entries(place: ProjectPaths, project: Project) -> tuple[Entry, ...]:
+def context_entries(paths: ProjectPaths, project: Project) -> tuple[Entry, ...]:
     """All entries of the context, by path."""
-    found = [
-        *_tree("project", _project_files(place, project), place),
+    entries = [
+        *_tree("project", _project_files(paths, project), paths),
         *(_directory(name) for name in ("locks", "volumes", *(f"volumes/{name}" for name in VOLUMES))),
-        *(_file(f"locks/{venv.name}.txt", place.lock(venv.name), place) for venv in project.venvs),
-        *_tree("handoff_runtime", _modules(RUNTIME), place),
-        *_tree("builder", _modules(PARTS), place),
+        *(_file(f"locks/{venv.name}.txt", paths.lock(venv.name), paths) for venv in project.venvs),
+        *_tree("handoff_runtime", _modules(RUNTIME), paths),
+        *_tree("builder", _modules(PARTS), paths),
     ]
-    return tuple(sorted(found, key=lambda entry: entry.path))
+    return tuple(sorted(entries, key=lambda entry: entry.path))
 
 
 def context_digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> str:
@@ -55,30 +55,33 @@ def context_digest(dockerfile: str, platform: str, context: Iterable[Entry]) -> 
     return hashlib.sha256(json.dumps([dockerfile, platform, lines]).encode()).hexdigest()
 
 
-def project_size(place: ProjectPaths, project: Project) -> int:
+def project_size(paths: ProjectPaths, project: Project) -> int:
     """Bytes of the project's own files."""
-    return sum(path.lstat().st_size for _, path in _project_files(place, project) if not path.is_dir())
+    return sum(path.lstat().st_size for _, path in _project_files(paths, project) if not path.is_dir())
 
 
-def enters_image(place: ProjectPaths, project: Project, name: str) -> bool:
+def enters_image(paths: ProjectPaths, project: Project, name: str) -> bool:
     """Whether a path of the project becomes part of the image, with its parents."""
-    whole = [path.as_posix() for path in (PurePosixPath(name), *PurePosixPath(name).parents)]
-    found = [(place.directory / part, part) for part in whole if part != "."]
-    return not any(_stays_out(path, part, project) or _is_secret(path, part, project) for path, part in found)
+    for parent in (PurePosixPath(name), *PurePosixPath(name).parents):
+        part = parent.as_posix()
+        path = paths.directory / part
+        if part != "." and (_stays_out(path, part, project) or _is_secret(path, part, project)):
+            return False
+    return True
 
 
-def credential_files(place: ProjectPaths, project: Project) -> tuple[str, ...]:
-    """The project's paths that stay out because they are credentials; a directory stands for all in it."""
-    return tuple(sorted(name for name, _, secret in _walk(place, project) if secret))
+def credential_files(paths: ProjectPaths, project: Project) -> tuple[str, ...]:
+    """The project's paths left out as credentials; a directory means all files below it."""
+    return tuple(sorted(name for name, _, secret in _walk(paths, project) if secret))
 
 
 def sha256_of(path: Path) -> str:
     """The hash of a file, read in blocks."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
-            found.update(block)
-    return found.hexdigest()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
@@ -88,26 +91,28 @@ def _modules(directory: Path) -> Iterator[tuple[str, Path]]:
             yield inside.as_posix(), path
 
 
-def _project_files(place: ProjectPaths, project: Project) -> Iterator[tuple[str, Path]]:
+def _project_files(paths: ProjectPaths, project: Project) -> Iterator[tuple[str, Path]]:
     """The project's paths that enter, relative to it."""
-    return ((name, path) for name, path, secret in _walk(place, project) if not secret)
+    return ((name, path) for name, path, secret in _walk(paths, project) if not secret)
 
 
-def _walk(place: ProjectPaths, project: Project) -> Iterator[tuple[str, Path, bool]]:
+def _walk(paths: ProjectPaths, project: Project) -> Iterator[tuple[str, Path, bool]]:
     """The project's paths, and whether each is a credential, without what else stays out."""
-    waiting = [place.directory]
-    while waiting:
-        directory = waiting.pop()
+    directories = [paths.directory]
+    while directories:
+        directory = directories.pop()
         try:
-            paths = list(directory.iterdir())
+            children = list(directory.iterdir())
         except OSError as error:
-            raise ProjectError(f"{_shown(directory, place)}: {error.strerror}, expected a readable directory") from None
-        for path in paths:
-            name = path.relative_to(place.directory).as_posix()
+            raise ProjectError(
+                f"{_display(directory, paths)}: {error.strerror}, expected a readable directory"
+            ) from None
+        for path in children:
+            name = path.relative_to(paths.directory).as_posix()
             if not _stays_out(path, name, project):
                 secret = _is_secret(path, name, project)
                 yield name, path, secret
-                waiting += [path] if path.is_dir() and not path.is_symlink() and not secret else []
+                directories += [path] if path.is_dir() and not path.is_symlink() and not secret else []
 
 
 def _stays_out(path: Path, name: str, project: Project) -> bool:
@@ -130,8 +135,8 @@ def _is_secret(path: Path, name: str, project: Project) -> bool:
     """Whether it is a credential, unless `image.include` names it, a directory it is in, or something in it."""
     parts = PurePosixPath(name).parts
     patterns = [PurePosixPath(pattern).parts for pattern in project.image.include]
-    fitting = [pattern for pattern in patterns if len(pattern) <= len(parts) or path.is_dir()]
-    included = any(all(map(fnmatchcase, parts, pattern)) for pattern in fitting)
+    possible = [pattern for pattern in patterns if len(pattern) <= len(parts) or path.is_dir()]
+    included = any(all(map(fnmatchcase, parts, pattern)) for pattern in possible)
     return not included and is_credential(path, name)
 
 
@@ -139,42 +144,38 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _tree(top: str, paths: Iterable[tuple[str, Path]], place: ProjectPaths) -> Iterator[Entry]:
+def _tree(top: str, files: Iterable[tuple[str, Path]], paths: ProjectPaths) -> Iterator[Entry]:
     yield _directory(top)
-    for name, path in paths:
+    for name, path in files:
         inside = f"{top}/{name}"
-        if path.is_symlink():
-            yield _link(inside, name, path, place)
-        else:
-            yield _directory(inside) if path.is_dir() else _file(inside, path, place)
+        if not path.is_symlink():
+            yield _directory(inside) if path.is_dir() else _file(inside, path, paths)
+            continue
+        # A link stays a link: its target enters by its own path, or not at all
+        target = str(path.readlink())
+        resolved = os.path.normpath(PurePosixPath(name).parent / target)
+        if target.startswith("/") or resolved.split("/")[0] == "..":
+            raise ProjectError(
+                f"{_display(path, paths)}: found a link to {target}, expected one that stays inside the project",
+                "put a copy in its place, or leave it out: image: {exclude: [" + name + "]}",
+            )
+        yield Entry(inside, 0o777, target=target)
 
 
 def _directory(path: str) -> Entry:
     return Entry(path, 0o755)
 
 
-def _link(inside: str, name: str, path: Path, place: ProjectPaths) -> Entry:
-    """A link stays a link: its target enters by its own path, or not at all."""
-    target = str(path.readlink())
-    led = os.path.normpath(PurePosixPath(name).parent / target)
-    if target.startswith("/") or led.split("/")[0] == "..":
-        raise ProjectError(
-            f"{_shown(path, place)}: found a link to {target}, expected one that stays inside the project",
-            "put a copy in its place, or leave it out: image: {exclude: [" + name + "]}",
-        )
-    return Entry(inside, 0o777, target=target)
-
-
-def _file(inside: str, path: Path, place: ProjectPaths) -> Entry:
+def _file(inside: str, path: Path, paths: ProjectPaths) -> Entry:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise ProjectError(f"{_shown(path, place)}: expected a file or a directory")
-        mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
-        return Entry(inside, mode, path, None, found.st_size, sha256_of(path))
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ProjectError(f"{_display(path, paths)}: expected a file or a directory")
+        mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
+        return Entry(inside, mode, path, None, status.st_size, sha256_of(path))
     except OSError as error:
-        raise ProjectError(f"{_shown(path, place)}: {error.strerror}, expected a readable file") from None
+        raise ProjectError(f"{_display(path, paths)}: {error.strerror}, expected a readable file") from None
 
 
-def _shown(path: Path, place: ProjectPaths) -> str:
-    return path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else str(path)
+def _display(path: Path, paths: ProjectPaths) -> str:
+    return path.relative_to(paths.root).as_posix() if path.is_relative_to(paths.root) else str(path)

@@ -6,21 +6,20 @@ import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
 from handoff_kit import jinja
 from handoff_kit.errors import RenderError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project.model import Project, Venv
+from handoff_kit.project.model import Project
 from handoff_kit.venvs import locks
 
 NAME = "Dockerfile.j2"
 OWN = "the project's own"
-# What the runtime needs of AWS: its store, and how one signs in here (a container on AWS has its role).
+# Services that the runtime calls: its store, and for runs on this machine the sign-in.
 SERVICES = ("s3", "secretsmanager", "signin", "ssm", "sso", "sso-oidc", "sts")
-# Where packages come from is a setting of the machine: the builder stages see it, the image does not.
+# Package indexes are settings of the machine: the builder stages get them, the image does not.
 INDEX_SETTINGS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL")
 _APT_GET = (
     'apt-get update && apt-get install --yes --no-install-recommends "$@"'
@@ -38,48 +37,40 @@ class BuiltVenv:
     paths: list[str]
 
 
-def render_dockerfile(place: ProjectPaths, project: Project) -> str:
-    """The Dockerfile; RenderError tells where a template is wrong."""
-    own = place.directory / NAME
-    values = _values(place, project)
+def render_dockerfile(paths: ProjectPaths, project: Project) -> str:
+    """The Dockerfile of a project; RenderError names the template and its line."""
+    venvs = []
+    for venv in project.venvs:
+        hashed = not any(map(locks.is_unhashed, venv.requirements))
+        local = list(filter(None, map(locks.local_path, venv.requirements)))
+        venvs.append(BuiltVenv(venv.name, venv.directory, ["--require-hashes"] if hashed else [], local))
     try:
-        owned = {OWN: own.read_text(encoding="utf-8")} if own.is_file() else {}
-        environment = jinja.new_environment(ChoiceLoader([DictLoader(owned), FileSystemLoader(place.root)]))
-        text = environment.get_template(OWN if owned else NAME).render(values)
-    except Exception as error:  # noqa: BLE001  # a template is a program: which can raise anything
-        raise _render_error(place, own, error) from None
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _values(place: ProjectPaths, project: Project) -> dict[str, Any]:
-    return {
-        "project": place.name,
-        "version": _version(),
+        kit_version = version("handoff-kit")
+    except PackageNotFoundError:
+        kit_version = "unknown"
+    values = {
+        "project": paths.name,
+        "version": kit_version,
         "image": project.image,
         "services": sorted({*SERVICES, *project.image.services}),
-        "venvs": [_built_venv(venv) for venv in project.venvs],
+        "venvs": venvs,
         "index_settings": INDEX_SETTINGS,
         # The packages are arguments of the shell's line, never part of it
         "apt_get": lambda packages: ["sh", "-c", _APT_GET, "apt-get", *packages],
     }
-
-
-def _built_venv(venv: Venv) -> BuiltVenv:
-    hashed = not any(map(locks.is_unhashed, venv.requirements))
-    paths = filter(None, map(locks.local_path, venv.requirements))
-    return BuiltVenv(venv.name, venv.directory, ["--require-hashes"] if hashed else [], list(paths))
-
-
-def _version() -> str:
+    own_template = paths.directory / NAME
     try:
-        return version("handoff-kit")
-    except PackageNotFoundError:
-        return "unknown"
+        templates = {OWN: own_template.read_text(encoding="utf-8")} if own_template.is_file() else {}
+        environment = jinja.new_environment(ChoiceLoader([DictLoader(templates), FileSystemLoader(paths.root)]))
+        text = environment.get_template(OWN if templates else NAME).render(values)
+    except Exception as error:  # noqa: BLE001  # a template is a program: which can raise anything
+        raise _render_error(paths, own_template, error) from None
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _render_error(place: ProjectPaths, own: Path, error: Exception) -> RenderError:
+def _render_error(paths: ProjectPaths, own_template: Path, error: Exception) -> RenderError:
     name, line = jinja.error_location(error)
-    is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own.is_file())
-    where = f"projects/{place.name}/{NAME}" if is_own else name or NAME
+    is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own_template.is_file())
+    where = f"projects/{paths.name}/{NAME}" if is_own else name or NAME
     hint = "docs/concepts/images.md lists the blocks and values"
     return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}", hint)

@@ -11,7 +11,7 @@ from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step
 
 DIGEST_FILE = "pushed-digest"
-TAKEN = "another image has this tag for good: name one of your own (--tag), or deploy again, which takes that image"
+TAKEN = "another image has this tag, which is immutable: pass another --tag, or deploy again, which uses that image"
 PUSHING = (
     "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, "
     "ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage on the repository"
@@ -31,7 +31,7 @@ CAUSES = (
 
 
 def check_repository(repository: str) -> str:
-    """The repository, if it is one and names no tag."""
+    """The repository; ProjectError if it is invalid or has a tag."""
     hint = "for example: --repository registry.example.com/team/elements"
     if not repository:
         raise ProjectError("no repository is named, expected --repository URI", hint)
@@ -43,55 +43,55 @@ def check_repository(repository: str) -> str:
 
 
 def registry_reference(repository: str, tag: str) -> str:
-    """The image's name in the registry."""
+    """The name of an image in a registry; ProjectError for an invalid tag."""
     if not re.fullmatch(r"\w[\w.-]{0,127}", tag, re.ASCII):
         rule = "at most 128 letters, digits, _, . and -, beginning with none of the last two"
         raise ProjectError(f"--tag: found {tag!r}, expected {rule}", "for example: --tag 1.2")
     return f"{repository}:{tag}"
 
 
-def plan_login(builder: Builder, host: str, password: str, place: ProjectPaths) -> RunCommand:
+def plan_login(builder: Builder, host: str, password: str, paths: ProjectPaths) -> RunCommand:
     """The step that signs in to ECR; the password goes by standard input and is valid for twelve hours.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
     """
     argv = (builder.kind, "login", "--username", "AWS", "--password-stdin", host)
-    return RunCommand(argv, place.root, f"sign in to {host}", telling=CAUSES, given=password)
+    return RunCommand(argv, paths.root, f"sign in to {host}", causes=CAUSES, stdin=password)
 
 
-def plan_push(builder: Builder, image: str, target: str, place: ProjectPaths, again: str = "") -> tuple[Step, ...]:
+def plan_push(builder: Builder, image: str, target: str, paths: ProjectPaths, again: str = "") -> tuple[Step, ...]:
     """The steps that name the image for the registry, and push it; `again` is the command that signed in to ECR."""
     # The registry is the first part of a name, where that is a host (distribution/reference)
     first, slash, _ = target.partition("/")
     host = first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""
-    digest_file = ("--digestfile", _digest_file(place)) if builder.kind == "podman" else ()
+    digest_file = ("--digestfile", _digest_file(paths)) if builder.kind == "podman" else ()
     hints = (
         (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {host}".rstrip()),
         (r"tag is immutable|tag invalid", TAKEN),
-        (r"HTTP response to HTTPS client", "a registry without TLS is to be named as such in the builder's settings"),
-        (r"lookup|dial tcp", "is its name right, and does this machine reach it?"),
-        *(((r"", f"what has arrived is not sent again: {again}"),) if again else ()),
+        (r"HTTP response to HTTPS client", "add a registry without TLS to the insecure registries of the builder"),
+        (r"lookup|dial tcp", "check the name of the registry, and that this machine can reach it"),
+        *(((r"", f"uploaded layers are not sent again: {again}"),) if again else ()),
     )
     push = (builder.kind, "push", *digest_file, target)
     return (
-        RunCommand((builder.kind, "tag", image, target), place.root, f"name {image} {target}"),
-        RunCommand(push, place.root, f"push {target}", telling=CAUSES, hints=hints),
+        RunCommand((builder.kind, "tag", image, target), paths.root, f"name {image} {target}"),
+        RunCommand(push, paths.root, f"push {target}", causes=CAUSES, hints=hints),
     )
 
 
-def pushed_digest(builder: Builder, target: str, place: ProjectPaths) -> str:
+def pushed_digest(builder: Builder, target: str, paths: ProjectPaths) -> str:
     """The digest of an image in the registry (sha256:...)."""
     repository = target.rpartition(":")[0]
     if builder.kind == "podman":
-        return (place.root / _digest_file(place)).read_text(encoding="utf-8").strip()
+        return (paths.root / _digest_file(paths)).read_text(encoding="utf-8").strip()
     digests = (builder.image(target) or {}).get("RepoDigests") or ()
-    found = [each.partition("@")[2] for each in digests if each.startswith(f"{repository}@")]
-    if not found:
+    pushed = [digest.partition("@")[2] for digest in digests if digest.startswith(f"{repository}@")]
+    if not pushed:
         raise ImageError(
             f"{target}: pushed, but {builder.kind} has no digest of it", f"{builder.kind} images --digests"
         )
-    return str(found[0])
+    return str(pushed[0])
 
 
-def _digest_file(place: ProjectPaths) -> str:
-    return (place.build / DIGEST_FILE).relative_to(place.root).as_posix()
+def _digest_file(paths: ProjectPaths) -> str:
+    return (paths.build / DIGEST_FILE).relative_to(paths.root).as_posix()

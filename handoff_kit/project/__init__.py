@@ -1,10 +1,10 @@
-"""The project file: read, validated, understood; and the documents that are made from it.
+"""The project file: reading, validation and model; and the documents rendered from it.
 
-yaml_reader, yaml_errors    YAML as its author wrote it: every scalar as text, every value with its place
+yaml_reader, yaml_errors    YAML with every scalar as text, and line and column of every value
 model, deploy_settings, schedule_settings    the keys: type, default, description, example
-fields, patterns, suggestions, fargate_sizes    how a key is declared, and which values are right
-validation                  what can be wrong with a file, each problem with its place and a hint
+fields, patterns, suggestions, fargate_sizes    declarations of keys, their valid values, hints for invalid ones
+validation                  the rules, and the problems they find, each with line, column and a hint
 load                        from a path to a Project, or to all problems of the file
-params_document             what a run is given: the pipeline, and the sensitive config of `.local`
-schema, reference           the JSON Schema, and the reference in the docs, made from the models
+params_document             the input of a run: the pipeline, and the sensitive config of `.local`
+schema, reference           the JSON Schema, and the reference in the docs, rendered from the models
 """

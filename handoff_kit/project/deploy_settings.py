@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StringConstraints, Tag
 
-from handoff_kit.project import suggestions
+from handoff_kit.project import patterns, suggestions
 from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories_of
 from handoff_kit.project.fields import Flag, Form, Key, Text, as_list, as_memory, as_retention, integer, number_of
-from handoff_kit.project.patterns import (
-    ACTION,
-    BUCKET,
-    CLUSTER,
-    FOREVER,
-    MAX_BUCKET,
-    MAX_GROUPS,
-    MAX_STOP,
-    MAX_STORAGE,
-    MAX_SUBNETS,
-    MEMORY,
-    MIN_BUCKET,
-    MIN_STOP,
-    MIN_STORAGE,
-    POLICY_ARN,
-    RESOURCE,
-    RETENTION,
-    RETENTIONS,
-    SECURITY_GROUP,
-    SID,
-    SUBNET,
-    TOPIC_ARN,
-    VPC,
-    is_bucket,
-)
 
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
-"""What an image is built for, to run on an architecture."""
+"""The platform of the image, by architecture."""
 _CPU = 256
 _STATEMENT = '{Action: "s3:GetObject", Resource: "arn:aws:s3:::BUCKET/*"}'
 _DIGITS = "and 8 or 17 of the digits 0 to 9 and a to f"
@@ -47,10 +21,10 @@ _ConditionValue: TypeAlias = Annotated[
     tuple[_ConditionText, ...], Key("a text, or a list of them", parse=Form(as_list, Text | list[Text]))
 ]
 _Action: TypeAlias = Annotated[
-    str, StringConstraints(pattern=ACTION), Key("an action, as SERVICE:NAME", suggest=suggestions.action)
+    str, StringConstraints(pattern=patterns.ACTION), Key("an action, as SERVICE:NAME", suggest=suggestions.action)
 ]
 _Resource: TypeAlias = Annotated[
-    str, StringConstraints(pattern=RESOURCE), Key("an ARN, or *", suggest=suggestions.resource)
+    str, StringConstraints(pattern=patterns.RESOURCE), Key("an ARN, or *", suggest=suggestions.resource)
 ]
 
 
@@ -61,14 +35,14 @@ class Statement(BaseModel):
 
     Sid: Annotated[
         str | None,
-        StringConstraints(pattern=SID),
+        StringConstraints(pattern=patterns.SID),
         Key(
             "letters and digits",
             example="Sid: ReadsTables",
             written="letters and digits",
             suggest=suggestions.statement_id,
         ),
-    ] = Field(None, description="A name of its own, which tells it from the others.", examples=["ReadsTables"])
+    ] = Field(None, description="The statement's name, unique in the project.", examples=["ReadsTables"])
     Effect: Annotated[Literal["Allow", "Deny"], Key(hint="leave it out to allow")] = Field(
         "Allow", description="Whether it allows or denies.", examples=["Deny"]
     )
@@ -82,7 +56,7 @@ class Statement(BaseModel):
         ),
     ] = Field(
         min_length=1,
-        description="The actions, one or a list, as `SERVICE:NAME`; `*` stands for any part of the name.",
+        description="The actions, one or a list, as `SERVICE:NAME`; `*` matches any part of the name.",
         examples=["dynamodb:GetItem", ["s3:GetObject", "s3:PutObject"]],
     )
     Resource: Annotated[
@@ -113,18 +87,9 @@ class Statement(BaseModel):
     )
 
 
-def _least_memory(validated: Mapping[str, Any]) -> int:
-    """The least memory that goes with the cpu."""
-    return (memories_of(validated.get("cpu", _CPU)) or memories_of(_CPU))[0]
-
-
-def _kind(value: object) -> str:
-    return "statement" if isinstance(value, (dict, Statement)) else "arn"
-
-
 Policy: TypeAlias = Annotated[
-    Annotated[str, StringConstraints(pattern=POLICY_ARN), Tag("arn")] | Annotated[Statement, Tag("statement")],
-    Discriminator(_kind),
+    Annotated[str, StringConstraints(pattern=patterns.POLICY_ARN), Tag("arn")] | Annotated[Statement, Tag("statement")],
+    Discriminator(lambda value: "statement" if isinstance(value, (dict, Statement)) else "arn"),
     Key(
         "the ARN of a policy, or a statement",
         example=f"- {suggestions.POLICY}, or - {_STATEMENT}",
@@ -133,19 +98,19 @@ Policy: TypeAlias = Annotated[
 ]
 _Subnet: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=SUBNET),
+    StringConstraints(pattern=patterns.SUBNET),
     Key(
         f"the id of a subnet, subnet- {_DIGITS}",
-        hint="aws ec2 describe-subnets --query 'Subnets[].[VpcId,SubnetId]' tells them",
+        hint="list them: aws ec2 describe-subnets --query 'Subnets[].[VpcId,SubnetId]'",
         suggest=suggestions.resource_id("subnets"),
     ),
 ]
 _SecurityGroup: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=SECURITY_GROUP),
+    StringConstraints(pattern=patterns.SECURITY_GROUP),
     Key(
         f"the id of a security group, sg- {_DIGITS}",
-        hint="aws ec2 describe-security-groups --query 'SecurityGroups[].[VpcId,GroupName,GroupId]' tells them",
+        hint="list them: aws ec2 describe-security-groups --query 'SecurityGroups[].[VpcId,GroupName,GroupId]'",
         suggest=suggestions.resource_id("security_groups"),
     ),
 ]
@@ -176,28 +141,28 @@ class Deploy(BaseModel):
             example="memory: 2GB",
             written="MiB, or GB",
             default="the least that goes with `cpu`",
-            parse=Form(as_memory, Literal[MEMORIES] | Annotated[str, StringConstraints(pattern=MEMORY)]),
+            parse=Form(as_memory, Literal[MEMORIES] | Annotated[str, StringConstraints(pattern=patterns.MEMORY)]),
             synonyms=("mem", "ram"),
         ),
     ] = Field(
-        default_factory=_least_memory,
+        default_factory=lambda valid: (memories_of(valid.get("cpu", _CPU)) or memories_of(_CPU))[0],
         description="Memory of a task in MiB, or in GB. Which sizes there are depends on `cpu`.",
         examples=[2048, "2GB"],
     )
     storage: Annotated[
         StrictInt,
         Key(
-            f"a number of GiB, {MIN_STORAGE} to {MAX_STORAGE}",
+            f"a number of GiB, {patterns.MIN_STORAGE} to {patterns.MAX_STORAGE}",
             example="storage: 50",
             written="GiB",
-            parse=integer(MIN_STORAGE, MAX_STORAGE),
+            parse=integer(patterns.MIN_STORAGE, patterns.MAX_STORAGE),
             suggest=suggestions.storage,
             synonyms=("disk", "ephemeral_storage", "ephemeralstorage"),
         ),
     ] = Field(
-        MIN_STORAGE,
-        description=f"Ephemeral storage of a task in GiB, {MIN_STORAGE} to {MAX_STORAGE}. The first {MIN_STORAGE} cost "
-        "nothing.",
+        patterns.MIN_STORAGE,
+        description=f"Ephemeral storage of a task in GiB, {patterns.MIN_STORAGE} to {patterns.MAX_STORAGE}. The first "
+        f"{patterns.MIN_STORAGE} cost nothing.",
         examples=[50],
     )
     architecture: Annotated[
@@ -222,11 +187,14 @@ class Deploy(BaseModel):
     log_retention: Annotated[
         StrictInt | None,
         Key(
-            f"days that CloudWatch Logs knows, or {FOREVER}",
+            f"days that CloudWatch Logs knows, or {patterns.FOREVER}",
             example="log_retention: 90d",
-            written=f"days, or `{FOREVER}`",
+            written=f"days, or `{patterns.FOREVER}`",
             default="`90d`",
-            parse=Form(as_retention, Literal[RETENTIONS] | Annotated[str, StringConstraints(pattern=RETENTION)]),
+            parse=Form(
+                as_retention,
+                Literal[patterns.RETENTIONS] | Annotated[str, StringConstraints(pattern=patterns.RETENTION)],
+            ),
             suggest=suggestions.retention,
             synonyms=("retention", "logs"),
         ),
@@ -239,16 +207,16 @@ class Deploy(BaseModel):
     stop_timeout: Annotated[
         StrictInt,
         Key(
-            f"a number of seconds, {MIN_STOP} to {MAX_STOP}",
+            f"a number of seconds, {patterns.MIN_STOP} to {patterns.MAX_STOP}",
             example="stop_timeout: 30",
             written="seconds",
-            parse=integer(MIN_STOP, MAX_STOP),
+            parse=integer(patterns.MIN_STOP, patterns.MAX_STOP),
             suggest=suggestions.stop_timeout,
             synonyms=("grace", "timeout"),
         ),
     ] = Field(
         30,
-        description=f"Seconds a task has from being told to stop until it is killed, {MIN_STOP} to {MAX_STOP}.",
+        description=f"Seconds between a task's stop signal and its kill, {patterns.MIN_STOP} to {patterns.MAX_STOP}.",
         examples=[120],
     )
     tags: Annotated[
@@ -281,22 +249,22 @@ class Deploy(BaseModel):
     )
     vpc: Annotated[
         str | None,
-        StringConstraints(pattern=VPC),
+        StringConstraints(pattern=patterns.VPC),
         Key(
             f"the id of a VPC, vpc- {_DIGITS}",
-            hint="aws ec2 describe-vpcs --query 'Vpcs[].VpcId' tells them",
+            hint="list them: aws ec2 describe-vpcs --query 'Vpcs[].VpcId'",
             written="id",
             suggest=suggestions.resource_id("vpc"),
         ),
     ] = Field(
         None,
-        description="The VPC of your own `subnets`: with it the project gets a security group of its own in there, "
-        "with no way in.",
+        description="The VPC of your own `subnets`: the project gets its own security group in it, which lets nothing "
+        "in.",
         examples=["vpc-0a1b2c3d"],
     )
     subnets: Annotated[
         tuple[_Subnet, ...],
-        Field(min_length=1, max_length=MAX_SUBNETS),
+        Field(min_length=1, max_length=patterns.MAX_SUBNETS),
         Key(
             "a list of subnets",
             example="subnets: [subnet-0a1b2c3d, subnet-4e5f6a7b]",
@@ -311,7 +279,7 @@ class Deploy(BaseModel):
     )
     security_groups: Annotated[
         tuple[_SecurityGroup, ...],
-        Field(min_length=1, max_length=MAX_GROUPS),
+        Field(min_length=1, max_length=patterns.MAX_GROUPS),
         Key(
             "a list of security groups",
             example="security_groups: [sg-0a1b2c3d]",
@@ -332,10 +300,10 @@ class Deploy(BaseModel):
     )
     cluster: Annotated[
         str | None,
-        StringConstraints(pattern=CLUSTER),
+        StringConstraints(pattern=patterns.CLUSTER),
         Key(
             "the name of an ECS cluster, or its ARN",
-            hint="aws ecs list-clusters tells them",
+            hint="list them: aws ecs list-clusters",
             written="name or ARN",
             default="the shared one",
             suggest=suggestions.cluster,
@@ -346,14 +314,14 @@ class Deploy(BaseModel):
     )
     bucket: Annotated[
         str | None,
-        StringConstraints(pattern=BUCKET, min_length=MIN_BUCKET, max_length=MAX_BUCKET),
+        StringConstraints(pattern=patterns.BUCKET, min_length=patterns.MIN_BUCKET, max_length=patterns.MAX_BUCKET),
         Key(
             "the name of a bucket, 3 to 63 lower-case letters, digits, - and .",
-            hint="aws s3 ls tells them",
+            hint="list them: aws s3 ls",
             written="name",
             default="the shared one",
             suggest=suggestions.bucket,
-            is_valid=is_bucket,
+            is_valid=patterns.is_bucket,
             is_text=True,
         ),
     ] = Field(
@@ -365,10 +333,10 @@ class Deploy(BaseModel):
     )
     alerts: Annotated[
         str | None,
-        StringConstraints(pattern=TOPIC_ARN),
+        StringConstraints(pattern=patterns.TOPIC_ARN),
         Key(
             "the ARN of an SNS topic",
-            hint="aws sns list-topics tells them",
+            hint="list them: aws sns list-topics",
             written="ARN",
             default="the shared one",
             suggest=suggestions.resource_id("alerts"),
@@ -382,5 +350,5 @@ class Deploy(BaseModel):
 
     @property
     def platform(self) -> str:
-        """What the image is built for."""
+        """The platform of the image."""
         return PLATFORMS[self.architecture]

@@ -22,7 +22,7 @@ MEMORIES = tuple(sorted({size for sizes in SIZES.values() for size in sizes}))
 
 
 def memories_of(cpu: int) -> tuple[int, ...]:
-    """The memory, in MiB, that goes with so many CPU units; nothing where Fargate has no such number."""
+    """The valid memory sizes in MiB for a number of CPU units; empty for an invalid number."""
     return SIZES.get(cpu, ())
 
 
@@ -35,12 +35,12 @@ def next_larger(cpu: int, memory: int) -> tuple[int, int] | None:
 
 
 def format_sizes(sizes: Sequence[int]) -> str:
-    """Few sizes one by one, many by their ends and their step."""
+    """The sizes as a list, or as a range with its step: 512, 1GB or 2GB; 4GB to 16GB in steps of 1GB."""
     if sizes == memories_of(CPUS[0]):
         return f"{', '.join(map(format_size, sizes[:-1]))} or {format_size(sizes[-1])}"
     return f"{format_size(sizes[0])} to {format_size(sizes[-1])} in steps of {format_size(sizes[1] - sizes[0])}"
 
 
 def format_size(mebibytes: int) -> str:
-    """Memory as the project file has it: 512, or 2GB."""
+    """Memory in the project file's form: 512, or 2GB."""
     return str(mebibytes) if mebibytes % _GB else f"{mebibytes // _GB}GB"

@@ -39,10 +39,10 @@ _PIP = re.compile(r"\s*(?:python3?\s+-m\s+)?pip3?\s+install\s(?P<rest>.*)", re.D
 
 
 class Form(NamedTuple):
-    """How a value may be written: what becomes of the text in the file, and the type that editors see."""
+    """The written form of a value: its parser, and its type in the JSON Schema."""
 
     parse: Callable[[object], object]
-    """Text that is not of the form stays as it is, so that strict types refuse it."""
+    """Returns invalid text unchanged, so that strict types refuse it."""
     schema: Any
 
 
@@ -55,7 +55,7 @@ class Key:
     """
 
     expected: str = ""
-    """What may stand here: `expected a number of seconds, 2 to 120`."""
+    """The valid values, after `expected`: `expected a number of seconds, 2 to 120`."""
     example: str = ""
     """A line that is right, for the hint."""
     hint: str = ""
@@ -66,13 +66,13 @@ class Key:
     """In the reference: the default."""
     parse: Form | None = None
     suggest: Callable[[str], str | None] | None = None
-    """The hint for a text that is wrong, if what was meant can be seen in it."""
+    """The hint for an invalid text; None without a guess."""
     is_valid: Callable[[str], bool] | None = None
     """Instead of the type's pattern."""
     synonyms: tuple[str, ...] = ()
     """Other words for the key, in lower case."""
     is_text: bool = False
-    """Whether a bare number, `yes` or nothing is a mistake here, and no text."""
+    """Whether an unquoted number or boolean, or an empty text, is a mistake."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401  # pydantic's own
         if self.parse is None:
@@ -83,7 +83,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What may stand at a place of the file."""
+    """The valid values at a key path of the file."""
 
     key: Key = Key("a text")
     pattern: str = ""
@@ -93,24 +93,24 @@ class Declaration:
     items: Declaration | None = None
     """Of a list, or of a mapping whose keys are free."""
 
-    def at(self, trail: Sequence[str | int]) -> Declaration:
-        """The declaration of what stands at a trail; inside of what holds nothing else, its own."""
-        found = self
-        for step in trail:
-            found = found.keys.get(str(step), Declaration()) if found.keys else found.items or found
-        return found
+    def at(self, key_path: Sequence[str | int]) -> Declaration:
+        """The declaration at a key path; below a key without inner declarations, that of the key."""
+        part = self
+        for step in key_path:
+            part = part.keys.get(str(step), Declaration()) if part.keys else part.items or part
+        return part
 
     @property
     def hint(self) -> str:
-        """The hint where nothing can be suggested."""
+        """The hint for a value that `suggest` has no guess for."""
         return self.key.hint or (f"write it like this: {self.key.example}" if self.key.example else _QUOTES)
 
     def parse(self, value: object) -> object:
-        """A value as models hold it; as it is written where it is not of its form."""
+        """The value as the model holds it; an invalid one unchanged."""
         return self.key.parse.parse(value) if self.key.parse else value
 
     def accepts(self, text: str) -> bool:
-        """Whether a text is of the form declared; True where none is."""
+        """Whether a text matches `is_valid` or the pattern; True without either."""
         if self.key.is_valid:
             return self.key.is_valid(text)
         return not self.pattern or matches(self.pattern, text)
@@ -139,7 +139,7 @@ def declaration_of(annotation: Any, metadata: Sequence[object] = (), outer: Key 
 
 
 def _declaration_inside(annotation: Any, origin: object, arguments: Sequence[Any]) -> Declaration:  # noqa: ANN401  # any type
-    """What a type says without annotations."""
+    """The declaration of a type without its annotations."""
     if origin in {Union, UnionType}:
         members = [declaration_of(each) for each in arguments if each is not NoneType]
         return replace(members[0], keys={name: each for member in members for name, each in member.keys.items()})
@@ -157,18 +157,16 @@ def _declaration_inside(annotation: Any, origin: object, arguments: Sequence[Any
 
 
 def merge_keys(*keys: Key) -> Key:
-    """One key that says what the last of them says, attribute by attribute."""
-    said = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
-    return Key(**said)
+    """One key with each attribute of the last key that sets it."""
+    attributes = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
+    return Key(**attributes)
 
 
 def integer(least: int, most: int) -> Form:
-    """A whole number."""
     return Form(lambda value: _among(value, range(least, most + 1)), Annotated[int, Field(ge=least, le=most)])
 
 
 def number_of(allowed: tuple[int, ...]) -> Form:
-    """One of some numbers."""
     return Form(lambda value: _among(value, allowed), Literal[allowed])
 
 
@@ -206,7 +204,6 @@ def as_retention(value: object) -> object:
 
 
 def as_count(value: object) -> object:
-    """The number of states in a text."""
     return int(value) if isinstance(value, str) and matches(STATES, value) else value
 
 
@@ -243,7 +240,7 @@ def as_requirements(value: object) -> object:
 
 
 def requirements_of(line: str) -> tuple[str, ...] | None:
-    """What `pip install ...` installs; None when the line is no such command."""
+    """The requirements in a `pip install ...` line; None for another command."""
     found = _PIP.fullmatch(line)
     if not found:
         return None
@@ -254,7 +251,6 @@ def requirements_of(line: str) -> tuple[str, ...] | None:
 
 
 def venv_name_of(directory: str) -> str:
-    """The name of the venv in a directory."""
     return PurePosixPath(directory).name.lstrip(".-")
 
 
@@ -265,9 +261,7 @@ class EnvItem(BaseModel):
 
     key: Annotated[str, Field(pattern=NAME, description="The variable's name.")]
     value: Annotated[
-        str,
-        WithJsonSchema({"type": ["string", "number", "boolean"]}),
-        Field(description="Its value, taken as it is written."),
+        str, WithJsonSchema({"type": ["string", "number", "boolean"]}), Field(description="Its value, read as text.")
     ]
 
 

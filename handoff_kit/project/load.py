@@ -1,4 +1,4 @@
-"""From a project file to a Project, or to all problems of the file at once."""
+"""Load project files: a Project, or an error with all problems of the file."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from handoff_kit.project.validation.rules import find_problems
 from handoff_kit.project.yaml_reader import YamlFile, read_yaml
 
 
-def load_project(path: Path, shown: str) -> Project:
+def load_project(path: Path, display_path: str) -> Project:
     """Read and validate a file; ProjectFileError with every problem in it."""
-    return validate_project(read_yaml(path, shown))
+    return validate_project(read_yaml(path, display_path))
 
 
-def load_projects(places: Iterable[ProjectPaths]) -> dict[str, Project]:
+def load_projects(projects: Iterable[ProjectPaths]) -> dict[str, Project]:
     """The projects by name; ProjectFileError with the problems of all files."""
     loaded: dict[str, Project] = {}
     problems: list[Problem] = []
-    for place in places:
+    for paths in projects:
         try:
-            loaded[place.name] = load_project(place.file, place.shown)
+            loaded[paths.name] = load_project(paths.file, paths.display_path)
         except ProjectFileError as error:  # noqa: PERF203  # the other files are read too
             problems += error.problems
     if problems:

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictInt,
-    StringConstraints,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationInfo
 
 from handoff_kit.project import suggestions
 from handoff_kit.project.deploy_settings import PLATFORMS, Deploy
@@ -35,7 +26,6 @@ from handoff_kit.project.fields import (
 )
 from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
 from handoff_kit.project.schedule_settings import Schedule
-from handoff_runtime.placeholders import PLACEHOLDER
 
 VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]
 Requirements = Annotated[
@@ -181,8 +171,8 @@ class Image(BaseModel):
         ),
     ] = Field(
         (),
-        description="Further build steps: lines for `sh`, run as root in the image after its packages, each a "
-        "layer of its own. They must not hold a secret: everyone who has the image can read them.",
+        description="Further build steps: lines for `sh`, run as root in the image after its packages, each its own "
+        "layer. They must not hold a secret: everyone who has the image can read them.",
         examples=[["ln -s /usr/bin/mawk /usr/local/bin/awk"]],
     )
     platform: Annotated[
@@ -229,8 +219,8 @@ class Image(BaseModel):
         ),
     ] = Field(
         (),
-        description="Files of the project that shall stay out of the image, as glob patterns relative to the "
-        "project; a directory stands for all in it.",
+        description="Files of the project to leave out of the image, as glob patterns relative to the "
+        "project; a directory covers everything in it.",
         examples=[["notebooks", "data/*.parquet"]],
     )
     include: Annotated[
@@ -262,7 +252,7 @@ class Keep(BaseModel):
     )
     artifacts: Annotated[Days, Key(example="artifacts: 30d", default="`30d`")] = Field(
         30,
-        description="How long earlier versions of what lies in `.artifacts` (earlier states too) and of pushed files "
+        description="How long earlier versions of files in `.artifacts` (earlier states too) and of pushed files "
         "stay after they were replaced or removed. The newest version of each stays in any case.",
         examples=["7d"],
     )
@@ -303,20 +293,20 @@ class Params(BaseModel):
 
 @dataclass(frozen=True)
 class Venv:
-    """A virtual environment that handoff makes: where it lies and what goes into it."""
+    """A virtual environment that handoff creates in `directory`, relative to the project."""
 
     name: str
     directory: str
     requirements: tuple[str, ...] = field(default=())
 
 
-def _on_platform(deploy: Deploy, info: ValidationInfo) -> Deploy:
-    """Runs on what the image is built for, where only that is said."""
+def _match_platform(deploy: Deploy, info: ValidationInfo) -> Deploy:
+    """The architecture of `image.platform`, where `deploy` names none."""
     image: Image | None = info.data.get("image")
     if image is None or image.platform is None or "architecture" in deploy.model_fields_set:
         return deploy
-    meant = next(architecture for architecture, platform in PLATFORMS.items() if platform == image.platform)
-    return deploy.model_copy(update={"architecture": meant})
+    architecture = next(name for name, platform in PLATFORMS.items() if platform == image.platform)
+    return deploy.model_copy(update={"architecture": architecture})
 
 
 class Project(BaseModel):
@@ -384,8 +374,8 @@ class Project(BaseModel):
 
     overlap: Annotated[Literal["fail", "skip", "wait"], Key(hint="leave it out to fail")] = Field(
         "fail",
-        description="What becomes of a run that begins while another one of the project is under way: it fails "
-        "(exit 75), is skipped (exit 0, told in the history), or waits until the other has ended.",
+        description="What happens to a run that begins while another run of the project is active: it fails "
+        "(exit 75), is skipped (exit 0, recorded in the history), or waits until the other has ended.",
         examples=["skip"],
     )
     image: Annotated[
@@ -409,7 +399,7 @@ class Project(BaseModel):
         description="How the params document is stored in AWS.",
         examples=[{"tier": "advanced"}],
     )
-    deploy: Annotated[Deploy, AfterValidator(_on_platform), Key(example="deploy: {cpu: 1024, memory: 2GB}")] = Field(
+    deploy: Annotated[Deploy, AfterValidator(_match_platform), Key(example="deploy: {cpu: 1024, memory: 2GB}")] = Field(
         default_factory=Deploy,
         validate_default=True,
         description="How the project runs on AWS Fargate: how large, with what permissions, and where.",
@@ -430,13 +420,13 @@ class Project(BaseModel):
         ),
     ] = Field(
         (),
-        description="When the project runs. `invoke schedule` puts them in force.",
+        description="When the project runs. `invoke schedule` creates the schedules in AWS.",
         examples=[[{"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}]],
     )
 
     @property
     def venvs(self) -> tuple[Venv, ...]:
-        """The virtual environments to make: the declared ones, then those that `installs` fills."""
+        """The virtual environments to create: those under `venvs`, then those of stages with `installs`."""
         declared = [Venv(name, f"venv/{name}", words) for name, words in self.declared.items()]
         filled: dict[str, dict[str, None]] = {}
         for stage in self.stages:
@@ -446,18 +436,3 @@ class Project(BaseModel):
 
 
 PROJECT_FILE = declaration_of(Project)
-
-
-def find_placeholders(project: Project) -> tuple[tuple[str, str], ...]:
-    """Every placeholder of a project: (name, where it stands), in order, each once."""
-    found = [(match[1], where) for where, text in _filled_texts(project) for match in PLACEHOLDER.finditer(text)]
-    return tuple(dict.fromkeys(found))
-
-
-def _filled_texts(project: Project) -> Iterator[tuple[str, str]]:
-    yield from ((f"envs.{name}", text) for name, text in project.envs.items())
-    for number, stage in enumerate(project.stages, 1):
-        yield f"commands {number}: command", stage.command or ""
-        yield f"commands {number}: shell", stage.shell or ""
-        yield from ((f"commands {number}: args", word) for word in stage.args)
-        yield from ((f"commands {number}: envs.{name}", text) for name, text in stage.envs.items())

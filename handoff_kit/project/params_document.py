@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,7 +45,10 @@ class MergedDocument:
 
 def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collection[str] = ()) -> MergedDocument:
     """The local document with the stored items that are absent locally, except those named in `remove`."""
-    sections = {section: _absent(section, local, stored) for section in SECTIONS}
+    sections = {}
+    for section in SECTIONS:
+        local_names = {item["name"] for item in local.get(section, ())}
+        sections[section] = [item for item in stored.get(section, ()) if item["name"] not in local_names]
     names = [item["name"] for items in sections.values() for item in items]
     kept = {section: [item for item in items if item["name"] not in remove] for section, items in sections.items()}
     added = {
@@ -65,104 +68,94 @@ def item_names(document: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(item["name"] for section in SECTIONS for item in document.get(section, ()))
 
 
-def _absent(section: str, local: Mapping[str, Any], stored: Mapping[str, Any]) -> list[dict[str, str]]:
-    here = {item["name"] for item in local.get(section, ())}
-    return [item for item in stored.get(section, ()) if item["name"] not in here]
+def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any]:
+    """The params document of a project, read from its directory."""
+    return params_document(paths, load_project(paths.file, paths.display_path), environment)
 
 
-def load_params_document(place: ProjectPaths, environment: str) -> dict[str, Any]:
-    """The params document of a project as it lies on disk."""
-    return params_document(place, load_project(place.file, place.shown), environment)
-
-
-def params_document(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
-    """The params document of a loaded project."""
-    pipeline = render_pipeline(place, loaded, environment)
-    files = [{"name": name, "value": value} for name, value in _local(place).items()]
+def params_document(paths: ProjectPaths, project: Project, environment: str) -> dict[str, Any]:
+    pipeline = render_pipeline(paths, project, environment)
+    config = sorted(path for path in paths.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
+    files = [{"name": path.relative_to(paths.local).as_posix(), "value": _read_text(paths, path)} for path in config]
     return {"format": FORMAT, "pipeline": pipeline, "files": files}
 
 
-def render_pipeline(place: ProjectPaths, loaded: Project, environment: str) -> dict[str, Any]:
-    """The pipeline document of a loaded project."""
-    return pipeline_document(loaded, place.name, environment, lambda path: (place.directory / path).exists())
+def render_pipeline(paths: ProjectPaths, project: Project, environment: str) -> dict[str, Any]:
+    return pipeline_document(project, paths.name, environment, lambda path: (paths.directory / path).exists())
 
 
 def to_json(params: Mapping[str, Any]) -> str:
-    """The document as text, the same for the same document."""
+    """The document as text, byte for byte the same for equal documents."""
     return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
 
 
-def function_names(place: ProjectPaths) -> tuple[str, ...]:
+def function_names(paths: ProjectPaths) -> tuple[str, ...]:
     """The project's own functions, which run-local --command calls."""
     try:
-        return functions.function_names(str(place.directory / functions.IMPL))
+        return functions.function_names(str(paths.directory / functions.IMPL))
     except HandoffError as error:
-        raise ProjectError(f"projects/{place.name}/{error.message}", error.hint) from None
+        raise ProjectError(f"projects/{paths.name}/{error.message}", error.hint) from None
 
 
-def check_functions(place: ProjectPaths) -> None:
+def check_functions(paths: ProjectPaths) -> None:
     """Refuse functions in impl.py that a built-in command's name would hide."""
-    hidden = [name for name in function_names(place) if name in RESERVED]
+    hidden = [name for name in function_names(paths) if name in RESERVED]
     if hidden:
         raise ProjectError(
-            f"projects/{place.name}/{functions.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
+            f"projects/{paths.name}/{functions.IMPL}: found a function {hidden[0]!r}, the name of a built-in command",
             f"call it otherwise; the built-in ones are {', '.join(RESERVED)}",
         )
 
 
-def _local(place: ProjectPaths) -> dict[str, str]:
-    files = sorted(path for path in place.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
-    return {path.relative_to(place.local).as_posix(): _text(place, path) for path in files}
-
-
-def _text(place: ProjectPaths, path: Path) -> str:
-    shown = path.relative_to(place.root).as_posix()
+def _read_text(paths: ProjectPaths, path: Path) -> str:
+    display_path = path.relative_to(paths.root).as_posix()
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProjectError(
-            f"{shown}: found a byte that is no UTF-8 (at {error.start}), expected a text file",
-            f"put what is not text, or not secret, into projects/{place.name}/files/",
+            f"{display_path}: found a byte that is no UTF-8 (at {error.start}), expected a text file",
+            f"put what is not text, or not secret, into projects/{paths.name}/files/",
         ) from None
     except OSError as error:
-        raise ProjectError(f"{shown}: {error.strerror}, expected a file one can read") from None
+        raise ProjectError(f"{display_path}: {error.strerror}, expected a file one can read") from None
 
 
 def plan_pull(
-    place: ProjectPaths, files: Sequence[ConfigFile], command: str, *, force: bool
+    paths: ProjectPaths, files: Sequence[ConfigFile], command: str, *, force: bool
 ) -> tuple[tuple[WriteFile, ...], tuple[str, ...]]:
     """The steps that write stored config files to `.local`, and the names of those that are equal there already.
 
     ProjectError that names every obstacle, before anything is written; `command` is the one that overwrites.
     """
-    equal = tuple(file.name for file in files if _is_equal(place, file))
+    equal = tuple(file.name for file in files if _is_equal(paths, file))
     different = [file for file in files if file.name not in equal]
-    if blocked := [f"{_shown_local(place, file.name)}: {why}" for file in different if (why := _blocked(place, file))]:
-        raise ProjectError("; ".join(blocked), f"move it away, then: {command}")
-    if differing := [file.name for file in different if (place.local / file.name).exists() and not force]:
-        names = ", ".join(_shown_local(place, name) for name in differing)
+    obstacles = [(file.name, _write_obstacle(paths, file)) for file in different]
+    if texts := [f"{_display_path(paths, name)}: {obstacle}" for name, obstacle in obstacles if obstacle]:
+        raise ProjectError("; ".join(texts), f"move it away, then: {command}")
+    if differing := [file.name for file in different if (paths.local / file.name).exists() and not force]:
+        names = ", ".join(_display_path(paths, name) for name in differing)
         raise ProjectError(
             f"{names}: differs from the stored one; nothing is written", f"to overwrite: {command} --force"
         )
-    return tuple(WriteFile(place.local / file.name, file.value, 0o600, 0o700) for file in different), equal
+    return tuple(WriteFile(paths.local / file.name, file.value, 0o600, 0o700) for file in different), equal
 
 
-def _is_equal(place: ProjectPaths, file: ConfigFile) -> bool:
-    path = place.local / file.name
+def _is_equal(paths: ProjectPaths, file: ConfigFile) -> bool:
+    path = paths.local / file.name
     try:
         return path.is_file() and path.read_bytes() == file.value.encode("utf-8", "surrogatepass")
     except OSError:
         return False
 
 
-def _blocked(place: ProjectPaths, file: ConfigFile) -> str:
-    """Why a file cannot be written below `.local`; nothing where it can be."""
-    path = place.local / file.name
-    parents = [place.local / parent for parent in path.relative_to(place.local).parents]
-    if link := next((each for each in (path, *parents) if each != place.local and each.is_symlink()), None):
-        return f"{_shown_local(place, link.relative_to(place.local).as_posix())} is a symbolic link"
+def _write_obstacle(paths: ProjectPaths, file: ConfigFile) -> str:
+    """Why a file cannot be written below `.local`; empty if it can."""
+    path = paths.local / file.name
+    parents = [paths.local / parent for parent in path.relative_to(paths.local).parents]
+    if link := next((each for each in (path, *parents) if each != paths.local and each.is_symlink()), None):
+        return f"{_display_path(paths, link.relative_to(paths.local).as_posix())} is a symbolic link"
     if parent := next((each for each in parents if each.exists() and not each.is_dir()), None):
-        return f"{parent.relative_to(place.root).as_posix()} is not a directory"
+        return f"{parent.relative_to(paths.root).as_posix()} is not a directory"
     if path.exists() and not path.is_file():
         return "is not a file"
     try:
@@ -172,12 +165,23 @@ def _blocked(place: ProjectPaths, file: ConfigFile) -> str:
     return ""
 
 
-def _shown_local(place: ProjectPaths, name: str) -> str:
-    return (place.local / name).relative_to(place.root).as_posix()
+def _display_path(paths: ProjectPaths, name: str) -> str:
+    return (paths.local / name).relative_to(paths.root).as_posix()
 
 
 def pipeline_document(project: Project, name: str, environment: str, has_file: Callable[[str], bool]) -> dict[str, Any]:
     """The document of a project; `has_file` tells whether a path exists inside the project."""
+    stage_names: list[str] = []
+    stages = []
+    for stage in project.stages:
+        action: dict[str, Any] = {"argv": [stage.command, *stage.args], "venv": stage.venv}
+        kind = _basename(stage)
+        if _is_collector_stats(stage, has_file):
+            action, kind = {"builtin": COLLECTOR_STATS, "venv": None}, COLLECTOR_STATS
+        elif stage.shell is not None:
+            action = {"shell": stage.shell, "venv": stage.venv}
+        stage_names.append(stage_name(kind, stage_names))
+        stages.append({"name": stage_names[-1], **action, "envs": dict(stage.envs)})
     return {
         "format": FORMAT,
         "project": name,
@@ -187,17 +191,17 @@ def pipeline_document(project: Project, name: str, environment: str, has_file: C
         "state": state_mode(project),
         "meter": project.meter,
         "overlap": project.overlap,
-        "stages": _stages(project.stages, has_file),
+        "stages": stages,
     }
 
 
 def state_mode(project: Project) -> str:
-    """What becomes of the last stage's output: as the project file says, else as its stages need it."""
+    """`state` of the project file; without it, `singer` if a stage reads the state file, else `all`."""
     return project.state or (state.SINGER if _reader_of_state(project) else state.ALL)
 
 
 def state_choice(project: Project) -> str:
-    """The mode that was chosen where the project file names none, and why; empty where it names one."""
+    """The default mode and its reason, for a project file without `state`; empty with it."""
     if project.state:
         return ""
     reader = _reader_of_state(project)
@@ -206,39 +210,21 @@ def state_choice(project: Project) -> str:
 
 
 def _reader_of_state(project: Project) -> Stage | None:
-    """The first stage that is given the state file, placeholders filled with their defaults."""
-    return next((stage for stage in project.stages if _is_given_state(stage, project.envs, project.vars)), None)
+    """The first stage that reads the state file, with placeholders filled from their defaults."""
+
+    def fill(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: project.vars.get(match[1], match[0]), text)
+
+    for stage in project.stages:
+        words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
+        envs = {name: fill(text) for name, text in {**project.envs, **stage.envs}.items()}
+        if state.reads_state([fill(word) for word in words], envs):
+            return stage
+    return None
 
 
-def _is_given_state(stage: Stage, envs: Mapping[str, str], defaults: Mapping[str, str]) -> bool:
-    def filled(text: str) -> str:
-        return PLACEHOLDER.sub(lambda match: defaults.get(match[1], match[0]), text)
-
-    words = [stage.shell] if stage.shell is not None else [stage.command or "", *stage.args]
-    known = {name: filled(text) for name, text in {**envs, **stage.envs}.items()}
-    return state.reads_state([filled(word) for word in words], known)
-
-
-def _stages(stages: Iterable[Stage], has_file: Callable[[str], bool]) -> list[dict[str, Any]]:
-    taken: list[str] = []
-    rendered = []
-    for stage in stages:
-        builtin = _is_builtin(stage, has_file)
-        taken.append(stage_name(COLLECTOR_STATS if builtin else _basename(stage), taken))
-        rendered.append({"name": taken[-1], **_action(stage, builtin=builtin), "envs": dict(stage.envs)})
-    return rendered
-
-
-def _action(stage: Stage, *, builtin: bool) -> dict[str, Any]:
-    if builtin:
-        return {"builtin": COLLECTOR_STATS, "venv": None}
-    if stage.shell is not None:
-        return {"shell": stage.shell, "venv": stage.venv}
-    return {"argv": [stage.command, *stage.args], "venv": stage.venv}
-
-
-def _is_builtin(stage: Stage, has_file: Callable[[str], bool]) -> bool:
-    """Whether collector_stats is meant: by its name, or by a path the original gave it and that is not there."""
+def _is_collector_stats(stage: Stage, has_file: Callable[[str], bool]) -> bool:
+    """Whether a stage runs the built-in: by its name, or by the original's path to it where no file has that path."""
     if stage.command is None or stage.args:
         return False
     path = str(PurePosixPath(stage.command))
@@ -250,16 +236,16 @@ def _basename(stage: Stage) -> str:
     return "shell" if word in _SHELL_SYNTAX else PurePosixPath(word).name or "shell"
 
 
-def read(path: Path, place: ProjectPaths) -> dict[str, Any]:
+def read_params_file(path: Path, paths: ProjectPaths) -> dict[str, Any]:
     """The params document of a file; ProjectError for that of another project."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        hint = f"write one: invoke params --project {place.name} --output {shlex.quote(path.name)}"
+        hint = f"write one: invoke params --project {paths.name} --output {shlex.quote(path.name)}"
         raise ProjectError(f"--params: {path.name}: {error.strerror}, expected a params document", hint) from None
     with translate_runtime_errors():
         params = parse_params(content, f"--params: {path.name}")
-    if (name := params.pipeline.project) != place.name:
-        message = f"--params: {path.name}: found the params of project {name!r}, expected those of {place.name!r}"
+    if (name := params.pipeline.project) != paths.name:
+        message = f"--params: {path.name}: found the params of project {name!r}, expected those of {paths.name!r}"
         raise ProjectError(message, f"name its project: --project {name}")
     return dict(params.document)

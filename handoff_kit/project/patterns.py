@@ -1,4 +1,4 @@
-"""Which texts and numbers AWS, Docker, Debian and handoff take, each with its source."""
+"""Patterns and limits of values in AWS, Docker, Debian and handoff, each with its source."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ SCHEDULE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole of a text is of a form."""
+    """Whether a pattern matches the whole text."""
     return bool(re.fullmatch(pattern.strip("^$"), text))
 
 
 def is_name(text: str) -> bool:
-    """Whether a variable may be called so."""
+    """Whether a text is a valid name of a variable."""
     return matches(NAME, text)
 
 
 def is_bucket(text: str) -> bool:
-    """Whether S3 lets a bucket be called so."""
+    """Whether a text is a valid name of a bucket."""
     is_address = re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text)
     return matches(BUCKET, text) and MIN_BUCKET <= len(text) <= MAX_BUCKET and not is_address

@@ -10,21 +10,21 @@ from handoff_kit.errors import ProjectError
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong in a file; line and column count from 1, line 0 is the file as a whole."""
+    """A problem of a file; line and column count from 1, line 0 means the whole file."""
 
-    where: str
+    display_path: str
     line: int
     column: int
     message: str
     hint: str
 
     def __str__(self) -> str:
-        place = f"{self.where}:{self.line}:{self.column}" if self.line else self.where
+        place = f"{self.display_path}:{self.line}:{self.column}" if self.line else self.display_path
         return f"error: {place}: {self.message}\nhint: {self.hint}"
 
 
 class ProjectFileError(ProjectError):
-    """Everything that is wrong with one project file, or with several."""
+    """All problems of one project file, or of several."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(problems[0].message, problems[0].hint)
@@ -35,31 +35,31 @@ class ProjectFileError(ProjectError):
 
 
 class UnreadableError(Exception):
-    """A file that cannot be understood at all: reading ends here."""
+    """A file that is no project file at all; `position` is a line and a column, (0, 0) for the whole file."""
 
-    def __init__(self, message: str, hint: str, place: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, message: str, hint: str, position: tuple[int, int] = (0, 0)) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.place = place
+        self.position = position
 
-    def problem(self, shown: str) -> Problem:
-        return Problem(shown, *self.place, self.message, self.hint)
+    def problem(self, display_path: str) -> Problem:
+        return Problem(display_path, *self.position, self.message, self.hint)
 
 
 def describe_value(value: object) -> str:
-    """A value that was found, in a message."""
+    """A value as text for a message: a shortened text, a mapping, a list or nothing."""
     if isinstance(value, str):
         return f"`{shorten(value)}`" if value else "an empty text"
     return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, (list, tuple)) else "nothing"
 
 
 def shorten(text: str, width: int = 40) -> str:
-    """A text as one line that is not too long."""
+    """A text as one line of at most `width` characters."""
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
 def quote(text: str) -> str:
-    """A text in the quotes that it does not hold."""
+    """A shortened text in double quotes; in single quotes if it holds double ones."""
     return f"'{shorten(text)}'" if '"' in text else f'"{shorten(text)}"'

@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
 
 
 def reference() -> str:
-    """Every key with its type, default, meaning and an example, in Markdown."""
+    """Every key with its form, default, meaning and examples, in Markdown."""
     parts = [
         *_section("At the left margin", Project),
         *_section("Of a stage, under `commands`", Stage),
@@ -39,7 +39,7 @@ def reference() -> str:
 
 
 def update_page(page: str) -> str:
-    """A page with the reference between its markers brought up to date."""
+    """The page's text with a new reference between its markers."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
@@ -52,7 +52,8 @@ def _section(title: str, model: type[BaseModel]) -> Iterator[str]:
         yield f"| `{name}` | {declared.key.written} | {_default(declared, keys[name])} |"
     yield ""
     for name, info in keys.items():
-        yield from (f"**`{name}`**: {info.description}", "", "```yaml", *_examples(name, info), "```", "")
+        examples = [f"{name}: {_flow(example)}" for example in info.examples or ()]
+        yield from (f"**`{name}`**: {info.description}", "", "```yaml", "\n# or\n".join(examples), "```", "")
 
 
 def _default(declared: Declaration, info: FieldInfo) -> str:
@@ -60,12 +61,6 @@ def _default(declared: Declaration, info: FieldInfo) -> str:
         return declared.key.default or "required"
     is_nothing = info.default in {None, "", ()} or info.default_factory
     return "none" if is_nothing else f"`{json.dumps(info.default).strip(chr(34))}`"
-
-
-def _examples(key: str, info: FieldInfo) -> Iterator[str]:
-    for number, example in enumerate(info.examples or ()):
-        yield from ["# or"] * bool(number)
-        yield f"{key}: {_flow(example)}"
 
 
 def _flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
@@ -77,10 +72,5 @@ def _flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
     return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
 
 
-def rewrite(page: Path = PAGE) -> None:
-    """Bring the reference in the docs up to date."""
-    page.write_text(update_page(page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    rewrite()
+    PAGE.write_text(update_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -25,8 +25,7 @@ class Schedule(BaseModel):
         Key("letters, digits, -, _ and ., at most 64", example="name: nightly", is_text=True),
     ] = Field(
         "default",
-        description="What the schedule is called; each of a project has a name of its own, of at most 64 letters, "
-        "digits, `-`, `_` and `.`.",
+        description="The schedule's name, unique in the project: at most 64 letters, digits, `-`, `_` and `.`.",
         examples=["nightly"],
     )
     cron: Annotated[
@@ -55,7 +54,7 @@ class Schedule(BaseModel):
     ] = Field(
         None,
         min_length=1,
-        description="How often: a number of minutes, hours or days, counted from when the schedule was put in force.",
+        description="How often: a number of minutes, hours or days, counted from when `invoke schedule` created it.",
         examples=["15 minutes"],
     )
     at: Annotated[
@@ -84,7 +83,7 @@ class Schedule(BaseModel):
         examples=[{"base": "EUR"}],
     )
     enabled: Annotated[Flag, Key(example="enabled: false")] = Field(
-        default=True, description="Whether it is in force; with `false` it stays, but starts nothing.", examples=[False]
+        default=True, description="Whether it starts runs; with `false` it exists but is inactive.", examples=[False]
     )
     window: Annotated[
         StrictInt,

@@ -13,28 +13,28 @@ from handoff_kit.project.model import Project
 
 
 class _Generator(GenerateJsonSchema):
-    """Tells what may be written: no key may be null, and a key's name is title enough."""
+    """A schema of what a file may hold: without nulls, empty defaults, and titles of keys."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        return {key: value for key, value in made.items() if key != "default" or value not in (None, [], "")}
+        json_schema = super().default_schema(schema)
+        return {key: value for key, value in json_schema.items() if key != "default" or value not in (None, [], "")}
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401  # as pydantic has it
         del schema
         return False
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        made = super().dict_schema(schema)
-        return {**made, "additionalProperties": False} if "patternProperties" in made else made
+        json_schema = super().dict_schema(schema)
+        return {**json_schema, "additionalProperties": False} if "patternProperties" in json_schema else json_schema
 
 
 def project_schema() -> dict[str, Any]:
     """The schema, JSON Schema 2020-12."""
-    made = Project.model_json_schema(by_alias=True, mode="validation", schema_generator=_Generator)
-    return {"$schema": _Generator.schema_dialect, **made, "title": "handoff project file"}
+    json_schema = Project.model_json_schema(by_alias=True, mode="validation", schema_generator=_Generator)
+    return {"$schema": _Generator.schema_dialect, **json_schema, "title": "handoff project file"}
 
 
 def schema_text() -> str:

@@ -12,22 +12,27 @@ from handoff_kit.project.problem import Problem
 from handoff_kit.project.shell_words import split_words
 from handoff_kit.project.yaml_reader import read_yaml
 
+_NO_PIPEFAIL = (
+    "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here",
+    "install bash, or make each part its own stage",
+)
 
-def unguarded_pipes(place: ProjectPaths, loaded: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
+
+def unguarded_pipes(paths: ProjectPaths, project: Project, environ: Mapping[str, str]) -> Iterator[Problem]:
     """A problem for each `|` of a shell line, if this machine has no bash and its `sh` no pipefail.
 
     Images have it: Debian's have bash, and the `sh` of Alpine has pipefail.
     """
-    piped = {index: offset for index, stage in enumerate(loaded.stages) if (offset := _pipe(stage.shell or "")) >= 0}
-    if not piped or has_pipefail(environ):
+    pipes: dict[int, int] = {}
+    for index, stage in enumerate(project.stages):
+        for offset, operator in split_words(stage.shell or "").operators:
+            if "|" in operator.replace("||", ""):
+                pipes.setdefault(index, offset + operator.find("|"))
+    if not pipes or has_pipefail(environ):
         return
-    source = read_yaml(place.file, place.shown)
-    for index, offset in piped.items():
-        message = (
-            "this machine has no bash, and its sh no pipefail: a failure before this | does not fail the stage here"
-        )
-        hint = "install bash, or make each part a stage of its own"
-        yield source.at_value(("commands", index, "shell"), message, hint, offset)
+    source = read_yaml(paths.file, paths.display_path)
+    for index, offset in pipes.items():
+        yield source.at_value(("commands", index, "shell"), *_NO_PIPEFAIL, offset)
 
 
 def has_pipefail(environ: Mapping[str, str]) -> bool:
@@ -38,9 +43,3 @@ def has_pipefail(environ: Mapping[str, str]) -> bool:
     shell = shutil.which("sh", path=path)
     probe = (shell or "sh", "-c", "set -o pipefail")
     return shell is not None and subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0
-
-
-def _pipe(line: str) -> int:
-    """The position of the first unquoted `|` of a line; -1 for none."""
-    found = (offset + text.find("|") for offset, text in split_words(line).operators if "|" in text.replace("||", ""))
-    return next(found, -1)

@@ -1,4 +1,4 @@
-"""A line split into words as a POSIX shell would, with what a shell would make of it and handoff does not."""
+"""Split a line into words as a POSIX shell does, and find the operators that only a shell understands."""
 
 from __future__ import annotations
 
@@ -54,13 +54,11 @@ def split_words(line: str) -> ShellWords:
             return ShellWords(tuple(words), tuple(operators), (piece.start(), text))
         if kind in {"json", "operator"} or (kind == "tilde" and ended):
             operators.append((piece.start(), JSON if kind == "json" else text))
+        if kind == "double":
+            text = re.sub(r'\\(["\\])', r"\1", piece[kind])
+        elif kind in {"single", "escaped"}:
+            text = piece[kind]
         if kind != "blank":
-            words[len(words) - (not ended) :] = [("" if ended else words[-1]) + _meant(kind, piece)]
+            words[len(words) - (not ended) :] = [("" if ended else words[-1]) + text]
         ended = kind == "blank"
     return ShellWords(tuple(words), tuple(operators))
-
-
-def _meant(kind: str, piece: re.Match[str]) -> str:
-    if kind == "double":
-        return re.sub(r'\\(["\\])', r"\1", piece["double"])
-    return piece[kind] if kind in {"single", "escaped"} else piece.group()

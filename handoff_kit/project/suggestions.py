@@ -8,19 +8,7 @@ from math import ceil
 
 from handoff_kit.project import patterns
 from handoff_kit.project.fargate_sizes import CPUS
-from handoff_kit.project.patterns import (
-    FOREVER,
-    MAX_DAYS,
-    MAX_STATES,
-    MAX_STOP,
-    MAX_STORAGE,
-    MAX_WINDOW,
-    MIN_STOP,
-    MIN_STORAGE,
-    RETENTIONS,
-    is_bucket,
-    matches,
-)
+from handoff_kit.project.patterns import FOREVER, is_bucket, matches
 from handoff_kit.project.problem import quote, shorten
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.text import did_you_mean
@@ -59,10 +47,7 @@ MEBIBYTES = {
 }
 _ARM = ("aarch64", "arm", "arm64/v8", "linux/aarch64")
 _INTEL = ("intel", "x64", "x86", "x86-64", "linux/x86_64")
-_PLATFORMS = {
-    **dict.fromkeys(_ARM, "linux/arm64"),
-    **dict.fromkeys((*_INTEL, "x86_64", "linux"), "linux/amd64"),
-}
+_PLATFORMS = {**dict.fromkeys(_ARM, "linux/arm64"), **dict.fromkeys((*_INTEL, "x86_64", "linux"), "linux/amd64")}
 _ARCHITECTURES = {
     **dict.fromkeys((*_ARM, "armv8", "graviton", "linux/arm64"), "arm64"),
     **dict.fromkeys((*_INTEL, "amd64", "linux/amd64"), "x86_64"),
@@ -78,8 +63,8 @@ _RESOURCES = {
 }
 
 
-def _did_you_mean(meant: object) -> str:
-    return f"did you mean `{meant}`?"
+def _did_you_mean(value: object) -> str:
+    return f"did you mean `{value}`?"
 
 
 def amount(text: str) -> tuple[float, str] | None:
@@ -88,9 +73,9 @@ def amount(text: str) -> tuple[float, str] | None:
     return (float(found[1]), found[2]) if found else None
 
 
-def nearest_number(wanted: float, numbers: Sequence[int]) -> int:
-    """The number that is nearest; of two, the larger."""
-    return min(numbers, key=lambda number: (abs(number - wanted), -number))
+def nearest_number(target: float, numbers: Sequence[int]) -> int:
+    """The number nearest to `target`; of two, the larger."""
+    return min(numbers, key=lambda number: (abs(number - target), -number))
 
 
 def _whole(text: str) -> tuple[int, str] | None:
@@ -110,31 +95,29 @@ def _is_without_end(text: str) -> bool:
 
 
 def flag(text: str) -> str | None:
-    """For a boolean."""
     word = text.strip().lower()
-    meant = "true" if word in _YES else "false" if word in _NO else None
-    return meant and _did_you_mean(meant)
+    value = "true" if word in _YES else "false" if word in _NO else None
+    return value and _did_you_mean(value)
 
 
 def days(text: str) -> str | None:
     """For a number of days that the bucket keeps things."""
-    if found := _unfilled(text):
-        return found
+    if hint := _placeholder_hint(text):
+        return hint
     count = _count(text, _DAYS)
     if count == 0:
         return "the shortest is 1d"
-    if _is_without_end(text) or (count and count > MAX_DAYS):
+    if _is_without_end(text) or (count and count > patterns.MAX_DAYS):
         return _did_you_mean(FOREVER)
     return _did_you_mean(f"{count}d") if count else None
 
 
 def states(text: str) -> str | None:
-    """For a number of states."""
-    if found := _unfilled(text):
-        return found
+    if hint := _placeholder_hint(text):
+        return hint
     number, unit = _whole(text) or (None, "")
-    if _is_without_end(text) or (number or 0) > MAX_STATES:
-        return f"the most is {MAX_STATES}: S3 counts no further"
+    if _is_without_end(text) or (number or 0) > patterns.MAX_STATES:
+        return f"the most is {patterns.MAX_STATES}: S3 counts no further"
     if number is None:
         return None
     if unit and unit in _DAYS:
@@ -142,19 +125,17 @@ def states(text: str) -> str | None:
     return _did_you_mean(number) if number else "the least is 1: the state before the present one"
 
 
-def _unfilled(text: str) -> str | None:
+def _placeholder_hint(text: str) -> str | None:
     found = PLACEHOLDER.search(text)
     return found and f"write the value itself: nothing fills {shorten(found.group())} in the bucket's rules"
 
 
 def keep(text: str) -> str | None:
-    """For the mapping `keep`."""
     word = text.strip().lower()
     return f"write it like this: keep: {{runs: {word}}}" if matches(patterns.DAYS, word) else None
 
 
 def params(text: str) -> str | None:
-    """For the mapping `params`."""
     tier = did_you_mean(text.strip(), ("standard", "advanced"))
     return tier and f"write it like this: params: {{tier: {tier}}}"
 
@@ -166,10 +147,10 @@ def retention(text: str) -> str | None:
     count = _count(text, _DAYS)
     if count is None:
         return None
-    if count in RETENTIONS:
+    if count in patterns.RETENTIONS:
         return _did_you_mean(f"{count}d")
-    less = [each for each in RETENTIONS if each < count]
-    more = [each for each in RETENTIONS if each > count]
+    less = [each for each in patterns.RETENTIONS if each < count]
+    more = [each for each in patterns.RETENTIONS if each > count]
     if not less:
         return f"the shortest is {more[0]}d"
     return f"the nearest are {less[-1]}d and {f'{more[0]}d' if more else FOREVER}"
@@ -180,9 +161,9 @@ def stop_timeout(text: str) -> str | None:
     seconds = _count(text, _SECONDS)
     if seconds is None:
         return None
-    if seconds > MAX_STOP:
-        return f"the longest is {MAX_STOP}: Fargate waits no longer"
-    return _did_you_mean(seconds) if seconds >= MIN_STOP else f"the shortest is {MIN_STOP}"
+    if seconds > patterns.MAX_STOP:
+        return f"the longest is {patterns.MAX_STOP}: Fargate waits no longer"
+    return _did_you_mean(seconds) if seconds >= patterns.MIN_STOP else f"the shortest is {patterns.MIN_STOP}"
 
 
 def window(text: str) -> str | None:
@@ -190,7 +171,7 @@ def window(text: str) -> str | None:
     minutes = 0 if text.strip().lower() in _NO_WINDOW else _count(text, _MINUTES)
     if minutes is None:
         return None
-    return _did_you_mean(minutes) if minutes <= MAX_WINDOW else f"the longest is {MAX_WINDOW}, a day"
+    return _did_you_mean(minutes) if minutes <= patterns.MAX_WINDOW else f"the longest is {patterns.MAX_WINDOW}, a day"
 
 
 def cpu(text: str) -> str | None:
@@ -203,38 +184,34 @@ def cpu(text: str) -> str | None:
 
 
 def storage(text: str) -> str | None:
-    """For GiB of ephemeral storage."""
     number, unit = amount(text) or (0, "none")
     if unit not in {"", *MEBIBYTES}:
         return None
-    wanted = number * MEBIBYTES.get(unit, _GB) / _GB
-    if wanted > MAX_STORAGE:
-        return f"the most is {MAX_STORAGE}; what is larger has its place in the bucket"
-    if wanted < MIN_STORAGE:
-        return f"the least is {MIN_STORAGE}, which costs nothing"
-    return _did_you_mean(ceil(wanted))
+    gibibytes = number * MEBIBYTES.get(unit, _GB) / _GB
+    if gibibytes > patterns.MAX_STORAGE:
+        return f"the most is {patterns.MAX_STORAGE}; what is larger has its place in the bucket"
+    if gibibytes < patterns.MIN_STORAGE:
+        return f"the least is {patterns.MIN_STORAGE}, which costs nothing"
+    return _did_you_mean(ceil(gibibytes))
 
 
 def architecture(text: str) -> str | None:
-    """For the processor of a task."""
-    meant = _ARCHITECTURES.get(text.strip().lower())
-    return meant and _did_you_mean(meant)
+    value = _ARCHITECTURES.get(text.strip().lower())
+    return value and _did_you_mean(value)
 
 
 def platform(text: str) -> str | None:
-    """For the platform of an image."""
-    meant = _PLATFORMS.get(text.lower())
-    return meant and _did_you_mean(meant)
+    value = _PLATFORMS.get(text.lower())
+    return value and _did_you_mean(value)
 
 
 def image(text: str) -> str | None:
-    """For the mapping `image`."""
     is_base = matches(patterns.BASE, text) and re.search("[:/]", text)
     return f"write it like this: image: {{base: {text}}}" if is_base else None
 
 
 def packages_in(text: str) -> tuple[str, ...]:
-    """The Debian packages that a line of apt-get, or a list without brackets, names; none where it holds more."""
+    """The Debian packages in an apt-get line or a list without brackets; empty if it holds anything else."""
     found = _INSTALL.fullmatch(text)
     words = tuple(word for word in re.split(r"[\s,]+", found[1] if found else "") if word and not word.startswith("-"))
     return words if all(matches(patterns.PACKAGE, word) for word in words) else ()
@@ -266,18 +243,15 @@ def _as_list(key: str, texts: Sequence[str]) -> str | None:
 
 
 def stage(text: str) -> str:
-    """For a stage."""
     return f"write it like this: - command: {shorten(text)}"
 
 
 def schedules(text: str) -> str | None:
-    """For the list of schedules."""
     kind = _kind_of(text)
     return kind and f'write it like this: schedules: [{{{kind}: "{shorten(text.strip())}"}}]'
 
 
 def schedule(text: str) -> str | None:
-    """For a schedule."""
     kind = _kind_of(text)
     return kind and f'write it like this: - {kind}: "{shorten(text.strip())}"'
 
@@ -287,17 +261,17 @@ def _kind_of(text: str) -> str | None:
 
 
 def resource_id(key: str) -> Callable[[str], str | None]:
-    """For the id or the ARN of something that the project brings of its own."""
-    return lambda text: _resource_id(key, text.strip())
+    """For the id or the ARN of an existing resource in AWS."""
 
+    def suggest(text: str) -> str | None:
+        resource = text.strip() if key == "alerts" else text.strip().lower()
+        if matches(_RESOURCES[key], resource):
+            return _did_you_mean(resource)
+        if key == "alerts" and re.fullmatch(r"[A-Za-z0-9_-]+", resource):
+            return f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{resource}"
+        return _other_resource(resource)
 
-def _resource_id(key: str, text: str) -> str | None:
-    meant = text if key == "alerts" else text.lower()
-    if matches(_RESOURCES[key], meant):
-        return _did_you_mean(meant)
-    if key == "alerts" and re.fullmatch(r"[A-Za-z0-9_-]+", text):
-        return f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{text}"
-    return _other_resource(meant)
+    return suggest
 
 
 def _other_resource(text: str) -> str | None:
@@ -306,25 +280,22 @@ def _other_resource(text: str) -> str | None:
 
 
 def cluster(text: str) -> str | None:
-    """For the name or the ARN of an ECS cluster."""
-    meant = text.strip()
-    return _did_you_mean(meant) if matches(patterns.CLUSTER, meant) else _other_resource(meant)
+    value = text.strip()
+    return _did_you_mean(value) if matches(patterns.CLUSTER, value) else _other_resource(value)
 
 
 def bucket(text: str) -> str | None:
-    """For the name of a bucket."""
     name = _BUCKET_SCHEME.sub("", text.strip().lower()).partition("/")[0].replace("_", "-").strip("-.")
     return _did_you_mean(name) if is_bucket(name) else None
 
 
 def policy(text: str) -> str:
-    """For the ARN of a managed policy."""
-    meant = text.strip()
-    if matches(patterns.POLICY_ARN, meant):
-        return _did_you_mean(meant)
-    if other := re.search(r":(role|user|group)/", meant):
+    value = text.strip()
+    if matches(patterns.POLICY_ARN, value):
+        return _did_you_mean(value)
+    if other := re.search(r":(role|user|group)/", value):
         return f"that is the ARN of a {other[1]}; a policy's is like {POLICY}"
-    name = meant.removeprefix("aws:policy/").rpartition("/")[2]
+    name = value.removeprefix("aws:policy/").rpartition("/")[2]
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9+=,.@_-]*", name):
         own = f"arn:aws:iam::ACCOUNT:policy/{name}"
         return f"if it is one of AWS's own: arn:aws:iam::aws:policy/{name}; if it is yours: {own}"
@@ -332,23 +303,20 @@ def policy(text: str) -> str:
 
 
 def statement_id(text: str) -> str | None:
-    """For the Sid of a statement."""
-    meant = re.sub("[^A-Za-z0-9]", "", text)
-    return _did_you_mean(meant) if matches(patterns.SID, meant) else None
+    value = re.sub("[^A-Za-z0-9]", "", text)
+    return _did_you_mean(value) if matches(patterns.SID, value) else None
 
 
 def action(text: str) -> str | None:
-    """For an action in a statement."""
     service, colon, name = text.strip().partition(":")
     choices = (text.strip(), f"{service.lower()}:{name}" if colon else f"{service.lower()}:*")
-    meant = next((each for each in choices if matches(patterns.ACTION, each)), None)
-    return meant and _did_you_mean(meant)
+    value = next((each for each in choices if matches(patterns.ACTION, each)), None)
+    return value and _did_you_mean(value)
 
 
 def resource(text: str) -> str | None:
-    """For a resource in a statement."""
-    meant = text.strip()
-    if matches(patterns.RESOURCE, meant):
-        return _did_you_mean(meant)
-    path = meant.removeprefix("s3://")
-    return _did_you_mean(f"arn:aws:s3:::{shorten(path, 80)}") if path not in {meant, ""} else None
+    value = text.strip()
+    if matches(patterns.RESOURCE, value):
+        return _did_you_mean(value)
+    path = value.removeprefix("s3://")
+    return _did_you_mean(f"arn:aws:s3:::{shorten(path, 80)}") if path not in {value, ""} else None

@@ -1,4 +1,4 @@
-"""What the YAML parser says of a text it cannot read, in plain words and at the place where it went wrong."""
+"""The YAML parser's errors in plain words, with line, column and a hint."""
 
 from __future__ import annotations
 
@@ -63,79 +63,69 @@ _SAYINGS: tuple[tuple[str, str, str], ...] = (
 
 
 def explain_yaml_error(text: str, error: MarkedYAMLError) -> UnreadableError:
-    """The error of the parser, as the author of the file would see it."""
+    """The parser's error with the message and hint for its most likely cause."""
     mark = error.problem_mark or error.context_mark
     first = error.context_mark.line if error.context_mark else mark.line
     lines = text.split("\n")
-    return (
-        _tabbed(lines, first, mark.line)
-        or _unquoted_placeholder(lines, mark.line)
-        or _known(error, mark, lines)
-        or UnreadableError(
-            f"this is not YAML: {error.problem or error.context}",
-            "look at the quotes and the indentation of this line and the one above",
-            (mark.line + 1, mark.column + 1),
-        )
+    if tab_error := _tab_error(lines, first, mark.line):
+        return tab_error
+    if mark.line < len(lines) and (placeholder := _BARE_PLACEHOLDER.search(lines[mark.line])):
+        return UnreadableError(*PLACEHOLDER_UNQUOTED, (mark.line + 1, placeholder.start(1) + 1))
+    return _known_error(error, mark, lines) or UnreadableError(
+        f"this is not YAML: {error.problem or error.context}",
+        "look at the quotes and the indentation of this line and the one above",
+        (mark.line + 1, mark.column + 1),
     )
 
 
-def _tabbed(lines: list[str], first: int, last: int) -> UnreadableError | None:
-    tabbed = [number for number, line in enumerate(lines) if _TAB_INDENT.match(line)]
-    near = [number for number in tabbed if first <= number <= last]
-    if not near:
+def _tab_error(lines: list[str], first: int, last: int) -> UnreadableError | None:
+    tab_lines = [number for number, line in enumerate(lines) if _TAB_INDENT.match(line)]
+    nearby = [number for number in tab_lines if first <= number <= last]
+    if not nearby:
         return None
-    others = f" (and {len(tabbed) - 1} more)" if len(tabbed) > 1 else ""
+    others = f" (and {len(tab_lines) - 1} more)" if len(tab_lines) > 1 else ""
     message = f"a tab indents this line{others}; YAML allows only spaces"
-    return UnreadableError(message, "put two spaces for each tab", (tabbed[0] + 1, lines[tabbed[0]].index("\t") + 1))
+    position = (tab_lines[0] + 1, lines[tab_lines[0]].index("\t") + 1)
+    return UnreadableError(message, "put two spaces for each tab", position)
 
 
-def _unquoted_placeholder(lines: list[str], number: int) -> UnreadableError | None:
-    line = lines[number] if number < len(lines) else ""
-    if not (found := _BARE_PLACEHOLDER.search(line)):
-        return None
-    return UnreadableError(*PLACEHOLDER_UNQUOTED, (number + 1, found.start(1) + 1))
-
-
-def _known(error: MarkedYAMLError, mark: StringMark, lines: list[str]) -> UnreadableError | None:
-    problem, place = error.problem or "", (mark.line + 1, mark.column + 1)
-    if found := _unfinished(error, problem):
+def _known_error(error: MarkedYAMLError, mark: StringMark, lines: list[str]) -> UnreadableError | None:
+    problem, position = error.problem or "", (mark.line + 1, mark.column + 1)
+    if found := _unclosed(error, problem):
         return found
     if "undefined alias" in problem:
         name = lines[mark.line][mark.column :].split()[0]
-        return UnreadableError(
-            f"{name} is an alias of nothing: no &{name[1:]} stands above it",
-            "quote the value to keep the *",
-            place,
-        )
+        message = f"{name} is an alias of nothing: there is no &{name[1:]} above it"
+        return UnreadableError(message, "quote the value to keep the *", position)
     if "cannot start any token" in problem:
         letter = lines[mark.line][mark.column]
-        return UnreadableError(f"a value cannot begin with {letter} in YAML", "put the value into quotes", place)
-    if "mapping values" in problem and (found := _no_colon(lines, mark.line)):
+        return UnreadableError(f"a value cannot begin with {letter} in YAML", "put the value into quotes", position)
+    if "mapping values" in problem and (found := _missing_colon(lines, mark.line)):
         return found
     for saying, message, hint in _SAYINGS:
         if saying in problem:
-            return UnreadableError(message, hint, place)
+            return UnreadableError(message, hint, position)
     return None
 
 
-def _no_colon(lines: list[str], number: int) -> UnreadableError | None:
+def _missing_colon(lines: list[str], number: int) -> UnreadableError | None:
     above = next((at for at in range(number - 1, -1, -1) if lines[at].strip()), None)
     if above is None or not _BARE_WORD.fullmatch(lines[above]) or not _KEY_FIRST.match(lines[number]):
         return None
     word = lines[above].strip()
-    place = (above + 1, lines[above].index(word) + 1)
-    return UnreadableError(f"`{word}` stands alone, expected a key and a colon", f"write `{word}:`", place)
+    position = (above + 1, lines[above].index(word) + 1)
+    return UnreadableError(f"`{word}` is alone on its line, expected a key and a colon", f"write `{word}:`", position)
 
 
-def _unfinished(error: MarkedYAMLError, problem: str) -> UnreadableError | None:
+def _unclosed(error: MarkedYAMLError, problem: str) -> UnreadableError | None:
     opened = error.context_mark
     if opened is None:
         return None
-    place = (opened.line + 1, opened.column + 1)
+    position = (opened.line + 1, opened.column + 1)
     if "quoted scalar" in (error.context or "") and "end of stream" in problem:
-        return UnreadableError(f"the quote that opens here {_NOT_CLOSED}", "close it on the same line", place)
+        return UnreadableError(f"the quote that opens here {_NOT_CLOSED}", "close it on the same line", position)
     if "expected ',' or" in problem:
         bracket, kind = ("]", "list") if "']'" in problem else ("}", "mapping")
         message = f"the {kind} that opens here {_NOT_CLOSED}, or lacks a comma"
-        return UnreadableError(message, f"close it with {bracket}, and quote values with `: ` in them", place)
+        return UnreadableError(message, f"close it with {bracket}, and quote values with `: ` in them", position)
     return None

@@ -1,4 +1,4 @@
-"""A YAML file as its author wrote it: every scalar as text, every value with its place, every fault at once.
+"""Read a YAML file: every scalar as text, every value with its position, every problem at once.
 
 In goes a path; out comes a `Source`: plain data (mappings, lists, text and None), a mark for each value in
 it, and the problems found on the way. YAML 1.2's own guesses (1.10 is a number, 0123 is 123) never happen,
@@ -30,15 +30,12 @@ _BOOLEANS = frozenset({"yes", "no", "on", "off", "true", "false"})
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 MAX_BYTES = 256 * 1024
-_TOO_DEEP = (
-    "values are nested too deep, expected about five levels",
-    "look for brackets that are never closed",
-)
+_TOO_DEEP = ("values are nested too deep, expected about five levels", "look for brackets that are never closed")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a value and its key begin in the text, and what a YAML reader would take the value for."""
+    """The offsets of a value and its key in the text, and the type a YAML reader would give the value."""
 
     key: int
     value: int
@@ -47,69 +44,68 @@ class Mark:
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A file that was read; `data` is None when it could not be understood at all."""
+    """A file and its problems; `data` is None if it is no mapping in YAML."""
 
-    shown: str
+    display_path: str
     text: str
     data: dict[str, Data] | None
     marks: Mapping[KeyPath, Mark]
     problems: tuple[Problem, ...]
 
-    def at_key(self, trail: KeyPath, message: str, hint: str) -> Problem:
+    def at_key(self, key_path: KeyPath, message: str, hint: str) -> Problem:
         """A problem with a key, or with a value that is missing."""
-        return self._at(self.marks[trail].key, message, hint)
+        return self._at(self.marks[key_path].key, message, hint)
 
-    def at_value(self, trail: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
+    def at_value(self, key_path: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
         """A problem with a value, or with the character `offset` of its text."""
-        return self._at(self._index(trail, offset), message, hint)
+        start, value = self.marks[key_path].value, self.value(key_path)
+        if offset is not None and isinstance(value, str):
+            start = _locate_in_scalar(self.text, start, value, offset)
+        return self._at(start, message, hint)
 
-    def kind(self, trail: KeyPath) -> Kind:
+    def value(self, key_path: KeyPath) -> Data:
+        data: Data = self.data
+        for step in key_path:
+            data = data[step]  # type: ignore[index]  # a key_path leads through containers only
+        return data
+
+    def kind(self, key_path: KeyPath) -> Kind:
         """What an unquoted scalar would be to a YAML reader."""
-        return self.marks[trail].kind
+        return self.marks[key_path].kind
 
-    def line(self, trail: KeyPath) -> int:
+    def line(self, key_path: KeyPath) -> int:
         """The line a value begins on."""
-        return _locate(self.text, self.marks[trail].value)[0]
+        return _locate(self.text, self.marks[key_path].value)[0]
 
     def _at(self, index: int, message: str, hint: str) -> Problem:
-        return Problem(self.shown, *_locate(self.text, index), message, hint)
-
-    def _index(self, trail: KeyPath, offset: int | None) -> int:
-        start = self.marks[trail].value
-        value: Data = self.data
-        for step in trail:
-            value = value[step]  # type: ignore[index]  # a trail leads through containers only
-        if offset is None or not isinstance(value, str):
-            return start
-        return _locate_in_scalar(self.text, start, value, offset)
+        return Problem(self.display_path, *_locate(self.text, index), message, hint)
 
 
-def read_yaml(path: Path, shown: str) -> YamlFile:
-    """Read and understand a file; never raises for what its author wrote."""
+def read_yaml(path: Path, display_path: str) -> YamlFile:
+    """Read and parse a file; errors become problems of the result."""
     try:
         text = _read_text(path)
     except UnreadableError as fault:
-        return _unreadable(shown, "", fault.problem(shown))
-    return parse_yaml(text, shown)
+        return _unreadable(display_path, "", fault.problem(display_path))
+    return parse_yaml(text, display_path)
 
 
-def parse_yaml(text: str, shown: str) -> YamlFile:
-    """Understand the text of a file."""
+def parse_yaml(text: str, display_path: str) -> YamlFile:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        walk = _Walk(shown, text)
+        walk = _Walk(display_path, text)
         data = walk.value(_root(text), (), 0)
     except UnreadableError as fault:
-        return _unreadable(shown, text, fault.problem(shown))
+        return _unreadable(display_path, text, fault.problem(display_path))
     except RecursionError:
-        return _unreadable(shown, text, Problem(shown, 0, 0, *_TOO_DEEP))
+        return _unreadable(display_path, text, Problem(display_path, 0, 0, *_TOO_DEEP))
     if not isinstance(data, dict):  # root promised a mapping
         raise TypeError(type(data))
-    return YamlFile(shown, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
+    return YamlFile(display_path, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
 
 
-def _unreadable(shown: str, text: str, problem: Problem) -> YamlFile:
-    return YamlFile(shown, text, None, {}, (problem,))
+def _unreadable(display_path: str, text: str, problem: Problem) -> YamlFile:
+    return YamlFile(display_path, text, None, {}, (problem,))
 
 
 def _read_text(path: Path) -> str:
@@ -117,7 +113,7 @@ def _read_text(path: Path) -> str:
         raise UnreadableError("found a directory, expected a file", "move it away and write project.yml there")
     if not path.exists():
         message = "there is no such file, expected a project file"
-        raise UnreadableError(message, "invoke new makes a project from a starter; invoke new --help tells how")
+        raise UnreadableError(message, "create a project from a starter: invoke new --help")
     if not path.is_file():
         raise UnreadableError("found a device or a pipe, expected a file", "write the project file there")
     try:
@@ -152,25 +148,25 @@ def _root(text: str) -> MappingNode:
         hint = 'the smallest project file: commands: [{command: echo, args: "hello"}]'
         raise UnreadableError("the file is empty, expected at least commands", hint)
     if len(documents) > 1:
-        where = _locate(text, documents[1].start_mark.index)
+        position = _locate(text, documents[1].start_mark.index)
         hint = "one file is one project: take out the --- line, or move this part to another project"
-        raise UnreadableError("a second document begins here, expected one document", hint, where)
+        raise UnreadableError("a second document begins here, expected one document", hint, position)
     node = documents[0]
     if isinstance(node, MappingNode):
         return node
     if isinstance(node, SequenceNode):
-        found, hint = "a list", "write `commands:` on a line above the list, and indent the list below it"
+        value, hint = "a list", "write `commands:` on a line above the list, and indent the list below it"
     else:
-        found, hint = "a text", "write `key: value`; YAML wants a blank after the colon"
-    where = _locate(text, node.start_mark.index)
-    raise UnreadableError(f"found {found}, expected a mapping with commands in it", hint, where)
+        value, hint = "a text", "write `key: value`; YAML wants a blank after the colon"
+    position = _locate(text, node.start_mark.index)
+    raise UnreadableError(f"found {value}, expected a mapping with commands in it", hint, position)
 
 
 def _compose(text: str) -> list[Node]:
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
     try:
-        return [node for node in yaml.compose_all(text) if node is not None and not _is_blank(node)]
+        nodes = [node for node in yaml.compose_all(text) if node is not None]
     except ReaderError as error:
         raise _unprintable(text, error) from error
     except MarkedYAMLError as error:
@@ -178,59 +174,57 @@ def _compose(text: str) -> list[Node]:
     except (YAMLError, ValueError, AssertionError, NotImplementedError) as error:
         message = f"this is not YAML: {str(error).splitlines()[0]}"
         raise UnreadableError(message, "an editor with YAML support shows the place") from error
-
-
-def _is_blank(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and not node.style and node.value in NULLS
+    return [node for node in nodes if not isinstance(node, ScalarNode) or node.style or node.value not in NULLS]
 
 
 def _unprintable(text: str, error: ReaderError) -> UnreadableError:
     found = re.search(re.escape(chr(error.character)), text) if isinstance(error.character, int) else None
-    where = _locate(text, found.start()) if found else (0, 0)
+    position = _locate(text, found.start()) if found else (0, 0)
     code = f"U+{error.character:04X}" if isinstance(error.character, int) else str(error.character)
     hint = f'take it out, or write it as an escape in double quotes: "\\x{code[-2:].lower()}"'
-    return UnreadableError(f"found the unprintable character {code}, expected text", hint, where)
+    return UnreadableError(f"found the unprintable character {code}, expected text", hint, position)
 
 
 class _Walk:
     """One pass over the nodes, gathering data, marks and problems."""
 
-    def __init__(self, shown: str, text: str) -> None:
+    def __init__(self, display_path: str, text: str) -> None:
         self.marks: dict[KeyPath, Mark] = {}
         self.problems: list[Problem] = []
-        self._shown = shown
+        self._display_path = display_path
         self._text = text
         self._open: set[int] = set()
 
-    def value(self, node: Node, trail: KeyPath, key: int) -> Data:
+    def value(self, node: Node, key_path: KeyPath, key: int) -> Data:
         """The data of a node, marked; `key` is where its key begins."""
-        self._enter(node, trail, key)
+        self._enter(node, key_path, key)
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if id(node) in self._open:
-            where = _locate(self._text, self._start(node))
-            raise UnreadableError("an alias in here leads back to here", "write the value out instead", where)
+            position = _locate(self._text, self._start(node))
+            raise UnreadableError("an alias in here leads back to here", "write the value out instead", position)
         self._open.add(id(node))
         data: Data = None
         if isinstance(node, MappingNode):
-            data = self._mapping(node, trail)
+            data = self._mapping(node, key_path)
         elif isinstance(node, SequenceNode):
-            data = self._list(node, trail)
+            data = [self.value(item, (*key_path, number), self._start(item)) for number, item in enumerate(node.value)]
         self._open.remove(id(node))
         return data
 
-    def _enter(self, node: Node, trail: KeyPath, key: int) -> None:
+    def _enter(self, node: Node, key_path: KeyPath, key: int) -> None:
         if len(self.marks) >= MAX_VALUES:
-            message = (
-                f"more than {MAX_VALUES:,} values up to here, counting what aliases repeat; too many for a project file"
-            )
+            message = f"more than {MAX_VALUES:,} values up to here, counting what aliases repeat"
+            message += "; too many for a project file"
             raise UnreadableError(message, "write out the values that are needed", _locate(self._text, key))
         empty = isinstance(node, ScalarNode) and not node.style and not node.value
         start = key if empty else self._start(node)
-        self.marks[trail] = Mark(key if trail and isinstance(trail[-1], str) else start, start, self._kind(node))
+        self.marks[key_path] = Mark(
+            key if key_path and isinstance(key_path[-1], str) else start, start, self._kind(node)
+        )
         if not str(node.tag).startswith("tag:yaml.org,2002:") or str(node.tag).endswith(":binary"):
             message = f"found the tag {str(node.tag).replace('tag:yaml.org,2002:', '!!')}, expected a plain value"
-            self._report(start, message, "take the tag out; handoff reads every value as it is written")
+            self._report(start, message, "take the tag out; handoff reads every value as text")
 
     def _start(self, node: Node) -> int:
         found = _PROPERTIES.match(self._text, node.start_mark.index)
@@ -247,25 +241,20 @@ class _Walk:
         explicit = self._text.startswith("!", node.start_mark.index)
         return None if not node.style and not explicit and node.value in NULLS else str(node.value)
 
-    def _list(self, node: SequenceNode, trail: KeyPath) -> list[Data]:
-        return [self.value(item, (*trail, number), self._start(item)) for number, item in enumerate(node.value)]
-
-    def _mapping(self, node: MappingNode, trail: KeyPath) -> dict[str, Data]:
+    def _mapping(self, node: MappingNode, key_path: KeyPath) -> dict[str, Data]:
         data: dict[str, Data] = {}
         for name, key, value in self._pairs(node):
-            start, here = self._start(key), (*trail, name)
+            start = self._start(key)
+            value_path = (*key_path, name)
             if name in data:
-                line = _locate(self._text, self.marks[here].key)[0]
+                line = _locate(self._text, self.marks[value_path].key)[0]
                 message = f"`{name}` is given a second time, the first is on line {line}"
                 self._report(start, message, "keep one of the two")
                 continue
-            data[name] = self.value(value, here, start)
-        return self._merged(node, trail, data)
-
-    def _merged(self, node: MappingNode, trail: KeyPath, data: dict[str, Data]) -> dict[str, Data]:
+            data[name] = self.value(value, value_path, start)
         for name, key, value in self._inherited(node, {id(node)}):
             if name not in data:
-                data[name] = self.value(value, (*trail, name), self._start(key))
+                data[name] = self.value(value, (*key_path, name), self._start(key))
         return data
 
     def _pairs(self, node: MappingNode) -> Iterator[tuple[str, ScalarNode, Node]]:
@@ -279,29 +268,26 @@ class _Walk:
             else:
                 self._report(self._start(key), "found a key that is no text, expected a name", "write `name: value`")
 
-    def _inherited(self, node: MappingNode, seen: set[int]) -> Iterator[tuple[str, ScalarNode, Node]]:
-        for source, key in _bases(node):
-            if not isinstance(source, MappingNode):
-                hint = "name a mapping that has an anchor: <<: *base"
-                self._report(self._start(key), "<< merges something that is no mapping", hint)
-            elif id(source) not in seen:
-                seen.add(id(source))
-                yield from self._pairs(source)
-                yield from self._inherited(source, seen)
+    def _inherited(self, node: MappingNode, visited: set[int]) -> Iterator[tuple[str, ScalarNode, Node]]:
+        """The pairs of all mappings that `<<` merges into one; `visited` holds the ids of nodes."""
+        for key, value in node.value:
+            if not _is_merge(key):
+                continue
+            for source in value.value if isinstance(value, SequenceNode) else [value]:
+                if not isinstance(source, MappingNode):
+                    hint = "name a mapping that has an anchor: <<: *base"
+                    self._report(self._start(key), "<< merges something that is no mapping", hint)
+                elif id(source) not in visited:
+                    visited.add(id(source))
+                    yield from self._pairs(source)
+                    yield from self._inherited(source, visited)
 
     def _report(self, index: int, message: str, hint: str) -> None:
-        self.problems.append(Problem(self._shown, *_locate(self._text, index), message, hint))
+        self.problems.append(Problem(self._display_path, *_locate(self._text, index), message, hint))
 
 
 def _is_merge(key: Node) -> bool:
     return isinstance(key, ScalarNode) and not key.style and key.value == "<<"
-
-
-def _bases(node: MappingNode) -> Iterator[tuple[Node, Node]]:
-    for key, value in node.value:
-        if _is_merge(key):
-            for source in value.value if isinstance(value, SequenceNode) else [value]:
-                yield source, key
 
 
 def _locate(text: str, index: int) -> tuple[int, int]:
@@ -310,7 +296,7 @@ def _locate(text: str, index: int) -> tuple[int, int]:
 
 
 def _locate_in_scalar(text: str, start: int, value: str, offset: int) -> int:
-    """Where character `offset` of a scalar's value stands in the text, past quotes, escapes and folds."""
+    """The offset in the text of character `offset` of a scalar's value, past quotes, escapes and folds."""
     at = text.find("\n", start) if text[start] in "|>" else start
     for letter in value[:offset].split():
         for character in letter:

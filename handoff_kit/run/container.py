@@ -27,7 +27,7 @@ _MEMORY = re.compile(r"[1-9][0-9]*[bkmg]?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Caller:
-    """The user who is to own the artifacts."""
+    """The user who will own the artifacts."""
 
     uid: int
     gid: int
@@ -43,7 +43,7 @@ def parse_memory(text: str) -> str | None:
 def create_container(
     builder: Builder,
     image: str,
-    place: ProjectPaths,
+    paths: ProjectPaths,
     *,
     environ: Mapping[str, str],
     caller: Caller,
@@ -55,23 +55,29 @@ def create_container(
     if host.startswith(("ssh:", "tcp:")):
         message = f"{builder.kind} runs on another machine ({host}), but the artifacts are to be written on this one"
         raise ImageError(message, f"unset {host_variable}")
-    name = f"{PREFIX}{place.name}-{secrets.token_hex(4)}"
+    mounts = [_mount(paths.directory / name, f"/app/{name}") for name in WRITABLE]
+    if (paths.directory / "files").is_dir():
+        mounts.append(_mount(paths.directory / "files", "/app/files", "readonly"))
+    variables = {name: environ[name] for name in FORWARDED_VARIABLES if name in environ}
+    description = builder.image(image)
+    variables["IMAGE_DIGEST"] = f"sha256:{description['Id'].removeprefix('sha256:')}" if description else ""
+    name = f"{PREFIX}{paths.name}-{secrets.token_hex(4)}"
     options = (
-        *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={place.name}"),
+        *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={paths.name}"),
         *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
         *_user(builder, caller),
         *("--stop-timeout", str(math.ceil(grace_seconds(environ)))),
         *(("--memory", memory) if memory else ()),
-        *_mounts(place.directory),
-        *_variables(builder, image, environ),
+        *(word for mount in mounts for word in ("--mount", mount)),
+        *(word for variable, value in variables.items() for word in ("--env", f"{variable}={value}")),
     )
     return Container(name, (builder.kind, "run", *options, image))
 
 
-def create_mounts(place: ProjectPaths) -> None:
+def create_mounts(paths: ProjectPaths) -> None:
     """Create the directories to mount; the builder would create them as root."""
-    (place.directory / ".artifacts").mkdir(exist_ok=True)
-    (place.directory / ".env").mkdir(mode=0o700, exist_ok=True)
+    (paths.directory / ".artifacts").mkdir(exist_ok=True)
+    (paths.directory / ".env").mkdir(mode=0o700, exist_ok=True)
 
 
 def was_out_of_memory(builder: Builder, name: str, since: float) -> bool:
@@ -87,19 +93,12 @@ def remove_container(builder: Builder, name: str) -> None:
 
 
 def _user(builder: Builder, caller: Caller) -> Iterator[str]:
-    """The caller; in rootless docker that is root, whom it maps to the caller."""
+    """The options that run as the caller; rootless docker maps its root to the caller."""
     rootless = builder.is_rootless
     if rootless and builder.kind == "podman":
         yield from ("--userns", "keep-id")
     mapped = rootless and builder.kind == "docker"
     yield from ("--user", "0:0" if mapped else f"{caller.uid}:{caller.gid}")
-
-
-def _mounts(directory: Path) -> Iterator[str]:
-    for name in WRITABLE:
-        yield from ("--mount", _mount(directory / name, f"/app/{name}"))
-    if (directory / "files").is_dir():
-        yield from ("--mount", _mount(directory / "files", "/app/files", "readonly"))
 
 
 def _mount(source: Path, target: str, *more: str) -> str:
@@ -108,11 +107,3 @@ def _mount(source: Path, target: str, *more: str) -> str:
     words = ("type=bind", f"source={source.resolve()}", f"target={target}", *more)
     csv.writer(line, lineterminator="\n").writerow(words)
     return line.getvalue().removesuffix("\n")
-
-
-def _variables(builder: Builder, image: str, environ: Mapping[str, str]) -> Iterator[str]:
-    found = builder.image(image)
-    digest = f"sha256:{found['Id'].removeprefix('sha256:')}" if found else ""
-    forwarded = {name: environ[name] for name in FORWARDED_VARIABLES if name in environ}
-    for name, value in {**forwarded, "IMAGE_DIGEST": digest}.items():
-        yield from ("--env", f"{name}={value}")

@@ -52,17 +52,17 @@ class RunFlags:
     no_state: bool = False
 
 
-def validate_options(place: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
+def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    files = documents.params_document(place, loaded, environment)["files"]
+    files = documents.params_document(paths, loaded, environment)["files"]
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
-    check_data(words.data, place.name, config)
-    envs = parse_env(words.envs, place.name, config, loaded.envs)
+    check_data(words.data, paths.name, config)
+    envs = parse_env(words.envs, paths.name, config, loaded.envs)
     own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
     return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
 
 
-def describe_start(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, own: TaskSize) -> str:
+def describe_start(tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, own: TaskSize) -> str:
     """One sentence about the task to start, without the values of variables."""
     where = "Fargate Spot" if network.spot else "Fargate"
     data = json.dumps(dict(run.data), ensure_ascii=False)
@@ -73,89 +73,88 @@ def describe_start(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions,
         *([f"env {', '.join(run.envs)}"] if run.envs else []),
         *(["without state"] if run.no_state else []),
     ]
-    return f"start a task of {cluster.family} in cluster {task_id(network.cluster)} ({'; '.join(parts)})"
+    return f"start a task of {tasks.family} in cluster {task_id(network.cluster)} ({'; '.join(parts)})"
 
 
-def start_detached(cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say) -> str:
+def start_detached(tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say) -> str:
     """Start a task and do not watch it; its id."""
-    cluster, effects = _with_signals(cluster, InterruptPrompt(), say)
-    return task_id(start_task(cluster, run_task_request(network, cluster.family, run), effects))
+    tasks, hooks = _with_signals(tasks, InterruptPrompt(), say)
+    return task_id(start_task(tasks, run_task_request(network, tasks.family, run), hooks))
 
 
 def run_attached(
-    cluster: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Callable[[str], None]
+    tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Callable[[str], None]
 ) -> tuple[str, TaskResult | Detached, int]:
     """Start a task and watch it to its end: its id, the result, and the exit code."""
     prompt = InterruptPrompt()
-    cluster, effects = _with_signals(cluster, prompt, say)
+    tasks, hooks = _with_signals(tasks, prompt, say)
 
-    def watching(arn: str) -> TaskWatch:
-        return TaskWatch(cluster, arn, effects, prompt, show)
+    def watch(arn: str) -> TaskWatch:
+        return TaskWatch(tasks, arn, hooks, prompt, show)
 
-    arn, found = run_and_watch(cluster, run_task_request(network, cluster.family, run), watching, effects)
-    return task_id(arn), found, prompt.exit_code if isinstance(found, Detached) else found.code
+    arn, result = run_and_watch(tasks, run_task_request(network, tasks.family, run), watch, hooks)
+    return task_id(arn), result, prompt.exit_code if isinstance(result, Detached) else result.code
 
 
-def _with_signals(cluster: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tuple[ProjectTasks, TaskHooks]:
+def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tuple[ProjectTasks, TaskHooks]:
     """The tasks with a session whose waits a signal ends, and the hooks for a start."""
 
     def check() -> None:
         if prompt.interrupted():
-            hint = f"if its answer was lost, a task may run anyway: {cluster.known.invoke('status')}"
+            hint = f"if its answer was lost, a task may run anyway: {tasks.hints.invoke('status')}"
             raise InterruptedRunError(prompt.exit_code, hint)
 
-    stack = cluster.stack
-    attended = replace(stack, clients=stack.clients.beside(pause=prompt.pause))
-    return replace(cluster, stack=attended), TaskHooks(say, prompt.pause, time.monotonic, check)
+    session = tasks.target.session.with_options(pause=prompt.pause)
+    tasks = replace(tasks, target=replace(tasks.target, session=session))
+    return tasks, TaskHooks(say, prompt.pause, time.monotonic, check)
 
 
-def describe_result(cluster: ProjectTasks, task: str, found: TaskResult | Detached) -> str:
+def describe_result(tasks: ProjectTasks, task: str, result: TaskResult | Detached) -> str:
     """The result in one sentence, a hint, and the next command."""
-    known = cluster.known
-    if isinstance(found, Detached):
-        return f"detached: task {task} continues\n{commands_for_running(cluster, task)}"
-    if found.code == 0:
-        return f"task {task} {found.sentence}\nnext: {known.invoke('artifacts.get')}"
-    hint = f"hint: {found.hint}\n" if found.hint else ""
-    after = f"{known.invoke('logs')} --run {task}" if found.ran else known.invoke("status")
-    return f"task {task} {found.sentence}\n{hint}next: {after}"
+    hints = tasks.hints
+    if isinstance(result, Detached):
+        return f"detached: task {task} continues\n{commands_for_running(tasks, task)}"
+    if result.code == 0:
+        return f"task {task} {result.sentence}\nnext: {hints.invoke('artifacts.get')}"
+    hint = f"hint: {result.hint}\n" if result.hint else ""
+    after = f"{hints.invoke('logs')} --run {task}" if result.ran else hints.invoke("status")
+    return f"task {task} {result.sentence}\n{hint}next: {after}"
 
 
-def commands_for_running(cluster: ProjectTasks, task: str) -> str:
-    """The commands for a running task."""
-    known = cluster.known
-    return f"to stop it: {known.invoke('stop')} --task {task}\nnext: {known.invoke('logs')} --run {task} --follow"
+def commands_for_running(tasks: ProjectTasks, task: str) -> str:
+    hints = tasks.hints
+    return f"to stop it: {hints.invoke('stop')} --task {task}\nnext: {hints.invoke('logs')} --run {task} --follow"
 
 
-def describe_stopped(task: str, found: TaskResult | Detached) -> str:
+def describe_stopped(task: str, result: TaskResult | Detached) -> str:
     """The result of a stopped task in one sentence."""
-    if isinstance(found, Detached):
+    if isinstance(result, Detached):
         unknown = "was not stopped, since ECS does not know it at present, and may still run"
-        return f"task {task} {'is stopping, and not waited for' if found.stopping else unknown}"
-    return f"task {task} {found.sentence}"
+        return f"task {task} {'is stopping, and not waited for' if result.stopping else unknown}"
+    return f"task {task} {result.sentence}"
 
 
-def tasks_to_stop(cluster: ProjectTasks, task: str) -> list[Task]:
+def tasks_to_stop(tasks: ProjectTasks, task: str) -> list[Task]:
     """The tasks to stop: the one named, also where ECS does not list or know it yet; else all running ones.
 
     Empty where that one has ended, or none is listed.
     """
     if not task:
-        return list_running_tasks(cluster)
+        return list_running_tasks(tasks)
     if not TASK_ID.fullmatch(task_id(task)):
-        ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(cluster))
+        ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(tasks))
         expected = f"one that runs: {ids}" if ids else "the id of a task"
-        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", cluster.known.invoke("status"))
-    found = describe_task(cluster, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
-    return [] if is_stopped(found) else [found]
+        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", tasks.hints.invoke("status"))
+    stoppable = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
+    return [] if is_stopped(stoppable) else [stoppable]
 
 
-def stop_and_wait(cluster: ProjectTasks, found: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
+def stop_and_wait(tasks: ProjectTasks, running: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
     """Stop tasks at the same time, and wait for each; their logs are not read."""
     prompt = InterruptPrompt(answers=None)
-    cluster, effects = _with_signals(cluster, prompt, say)
+    tasks, hooks = _with_signals(tasks, prompt, say)
     timeouts = Timeouts(absence=BRIEF)
-    watched = [TaskWatch(cluster, task["taskArn"], effects, prompt, None, timeouts) for task in found]
+    watched = [TaskWatch(tasks, task["taskArn"], hooks, prompt, None, timeouts) for task in running]
     for each in watched:
         each.stop()
-    return [(task_id(each.arn), each.end()) for each in watched]
+    return [(task_id(each.arn), each.wait()) for each in watched]

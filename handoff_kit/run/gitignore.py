@@ -15,7 +15,7 @@ PRIVATE = (".local", ".env", ".artifacts")
 GITIGNORE = "".join(
     f"{line}\n"
     for line in (
-        "# Credentials and what runs leave. Git must not take them.",
+        "# Credentials and artifacts of runs, not for git.",
         *(f"/{name}" for name in PRIVATE),
         "/venv",
         "__pycache__/",
@@ -24,49 +24,41 @@ GITIGNORE = "".join(
 PROBE = "probe"  # a pattern like `.local/` matches a directory that does not exist yet by a path inside
 NOT_IGNORED = "::"
 NEGATED = re.compile(r":\d+:!")
-MOST = 3
+MAX_LISTED = 3
 
 
-def private_file_notes(place: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
-    """What git tracks or would add of the private directories; nothing without git or outside of a repository.
+def private_file_notes(paths: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
+    """Notes on private files that git tracks or would add; none without git or outside of a repository.
 
-    What the team's own `.gitignore` re-includes (`!.local/`) is left out.
+    Files that the team's `.gitignore` re-includes (`!.local/`) are left out.
     """
-    git = ("git", "-C", str(place.directory))
+    git = ("git", "-C", str(paths.directory))
     listed = ask((*git, "ls-files", "-z", "--", *PRIVATE))
-    rules = _rules(place, git, ask)
+    rules = _rules(paths, git, ask)
     if listed.exit or not rules:
         return ()
     tracked = [path for path in listed.stdout.split("\0") if path and not NEGATED.search(rules[path.split("/")[0]])]
-    exposed = [name for name, found in rules.items() if found == NOT_IGNORED * 2]
-    return (*_tracked(place, tracked), *_exposed(place, exposed))
+    exposed = [name for name, rule in rules.items() if rule == NOT_IGNORED * 2]
+    notes, where = [], f"projects/{paths.name}"
+    if tracked:
+        names = ", ".join(f"{where}/{safe_name(path)}" for path in tracked[:MAX_LISTED])
+        more = f" and {len(tracked) - MAX_LISTED} more" if len(tracked) > MAX_LISTED else ""
+        directories = sorted({f"{where}/{path.split('/')[0]}" for path in tracked})
+        remove = shlex.join(["git", "rm", "-r", "--cached", *directories])
+        note = f"note: git tracks {names}{more}: everyone with the repository can read it"
+        notes.append(f"{note}\nhint: {remove}; then rotate every secret in it: the history of the repository keeps it")
+    if exposed:
+        lines = shlex.join([f"/{name}" for name in exposed])
+        note = f"note: {where}: git does not ignore {', '.join(exposed)}, which hold credentials and artifacts"
+        notes.append(f"{note}\nhint: printf '%s\\n' {lines} >> {where}/.gitignore")
+    return tuple(notes)
 
 
-def _rules(place: ProjectPaths, git: Sequence[str], ask: Ask) -> dict[str, str]:
+def _rules(paths: ProjectPaths, git: Sequence[str], ask: Ask) -> dict[str, str]:
     """For each private directory the rules for it and its content, as `check-ignore --verbose` prints them."""
-    links = [name for name in PRIVATE if (place.directory / name).is_symlink()]
+    links = [name for name in PRIVATE if (paths.directory / name).is_symlink()]
     probes = [path for name in PRIVATE for path in (name, name if name in links else f"{name}/{PROBE}")]
     answer = ask((*git, "check-ignore", "--no-index", "--verbose", "--non-matching", "--", *probes))
-    found = [line.rpartition("\t")[0] for line in answer.stdout.splitlines()]
-    pairs = zip(found[::2], found[1::2], strict=True)
-    return {name: own + inside for name, (own, inside) in zip(PRIVATE, pairs, strict=False)}
-
-
-def _tracked(place: ProjectPaths, paths: Sequence[str]) -> tuple[str, ...]:
-    if not paths:
-        return ()
-    where = f"projects/{place.name}"
-    named = ", ".join(f"{where}/{safe_name(path)}" for path in paths[:MOST])
-    more = f" and {len(paths) - MOST} more" if len(paths) > MOST else ""
-    remove = shlex.join(["git", "rm", "-r", "--cached", *sorted({f"{where}/{path.split('/')[0]}" for path in paths})])
-    note = f"note: git tracks {named}{more}: everyone with the repository can read it"
-    return (f"{note}\nhint: {remove}; then rotate every secret in it: the history of the repository keeps it",)
-
-
-def _exposed(place: ProjectPaths, names: Sequence[str]) -> tuple[str, ...]:
-    if not names:
-        return ()
-    where = f"projects/{place.name}"
-    lines = shlex.join([f"/{name}" for name in names])
-    note = f"note: {where}: git does not ignore {', '.join(names)}, which hold credentials and what runs leave"
-    return (f"{note}\nhint: printf '%s\\n' {lines} >> {where}/.gitignore",)
+    matches = [line.rpartition("\t")[0] for line in answer.stdout.splitlines()]
+    pairs = zip(matches[::2], matches[1::2], strict=True)
+    return {name: rule + inside for name, (rule, inside) in zip(PRIVATE, pairs, strict=False)}

@@ -1,7 +1,7 @@
 """Runs on this machine: planned, previewed, executed with a live view, summarized.
 
-With `--remote` a run takes its params, files and state from AWS, in a directory besides the project's own: what comes
-from S3 and goes back there must not mix with the `.artifacts` and `.env` of runs without it.
+With `--remote` a run has its params, files and state in AWS, and runs in build/NAME/remote: its `.artifacts` and `.env`
+must not mix with those of other runs.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ KILLED = 128 + signal.SIGKILL
 NOT_LINKED = (".artifacts", ".env", "files")
 
 
-def list_commands(place: ProjectPaths) -> tuple[str, ...]:
+def list_commands(paths: ProjectPaths) -> tuple[str, ...]:
     """The values of --command: the built-in commands, and the project's functions."""
-    return (*documents.RESERVED, *documents.function_names(place))
+    return (*documents.RESERVED, *documents.function_names(paths))
 
 
 def plan_run(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     *,
     environment: str,
     data: Mapping[str, Any],
@@ -61,19 +61,19 @@ def plan_run(
     container: Container | None = None,
     no_state: bool = False,
 ) -> LocalRun:
-    """A run with local params; ProjectError for what can be known to be wrong before the runtime starts."""
+    """A run with local params; ProjectError for mistakes that are known before the runtime starts."""
     command = RUN if command == "default" else command
     if params:
-        document = documents.read(params, place)
+        document = documents.read_params_file(params, paths)
     else:
-        loaded = projects.load_project(place.file, place.shown)
-        documents.check_functions(place)
+        loaded = projects.load_project(paths.file, paths.display_path)
+        documents.check_functions(paths)
         if command == RUN and container is None:
-            _check_venvs(place, loaded)
-        document = documents.params_document(place, loaded, environment)
+            _check_venvs(paths, loaded)
+        document = documents.params_document(paths, loaded, environment)
     text = documents.to_json(document)
     _fill_placeholders(text, command, data)
-    return LocalRun(place.directory, text, command, data, meter, log_format, container, no_state=no_state)
+    return LocalRun(paths.directory, text, command, data, meter, log_format, container, no_state=no_state)
 
 
 def preview(document: str, command: str, data: Mapping[str, Any], environ: Mapping[str, str]) -> str:
@@ -89,10 +89,10 @@ def missing_placeholder(document: Mapping[str, Any]) -> str | None:
     try:
         _fill_placeholders(documents.to_json(document), RUN, {})
     except ProjectError as error:
-        found = placeholders.PLACEHOLDER.search(error.message)
-        if found is None:
+        match = placeholders.PLACEHOLDER.search(error.message)
+        if match is None:
             raise
-        return found[1]
+        return match[1]
     return None
 
 
@@ -107,19 +107,19 @@ def _fill_placeholders(document: str, command: str, data: Mapping[str, Any]) -> 
         return params, placeholders.fill_pipeline(chosen, placeholders.known_values(data, chosen, run))
 
 
-def _check_venvs(place: ProjectPaths, loaded: Project) -> None:
-    states = {venv.name: venv_status(place, venv) for venv in loaded.venvs}
+def _check_venvs(paths: ProjectPaths, loaded: Project) -> None:
+    states = {venv.name: venv_status(paths, venv) for venv in loaded.venvs}
     unready = [f"{name} is {state}" for name, state in states.items() if state != "ready"]
     if unready:
-        message = f"projects/{place.name}: virtual environment {', '.join(unready)}"
-        raise ProjectError(message, f"invoke install --project {place.name}")
+        message = f"projects/{paths.name}: virtual environment {', '.join(unready)}"
+        raise ProjectError(message, f"invoke install --project {paths.name}")
 
 
-def run_pipeline(planned: LocalRun, place: ProjectPaths, environ: Mapping[str, str], *, dry: bool, say: Say) -> int:
+def run_pipeline(planned: LocalRun, paths: ProjectPaths, environ: Mapping[str, str], *, dry: bool, say: Say) -> int:
     """Run with a live view on a terminal, print a summary, and return the exit code; with `dry` print a preview."""
     if dry:
         stages = preview(planned.params, planned.command, planned.data, environ).rstrip()
-        where = f"in a container of {planned.container.argv[-1]}" if planned.container else f"in projects/{place.name}"
+        where = f"in a container of {planned.container.argv[-1]}" if planned.container else f"in projects/{paths.name}"
         where += ", without state" if planned.no_state else ""
         say(f"would {'show' if planned.command == SHOW else 'run'}, {where}:\n{stages}")
         return 0
@@ -140,9 +140,9 @@ def run_pipeline(planned: LocalRun, place: ProjectPaths, environ: Mapping[str, s
         return exit_code
     artifacts = shlex.quote(os.path.relpath(planned.artifacts))
     if not record:
-        say(f"note: {artifacts}/run.json: the record of this run cannot be read\nnext: {_again(planned, place)}")
+        say(f"note: {artifacts}/run.json: the record of this run cannot be read\nnext: {_again(planned, paths)}")
     elif record["outcome"] == "running":
-        say(f"the runtime was killed before it recorded how the run ended\nnext: {_again(planned, place)}")
+        say(f"the runtime was killed before it recorded how the run ended\nnext: {_again(planned, paths)}")
     else:
         from handoff_kit import live
 
@@ -152,56 +152,62 @@ def run_pipeline(planned: LocalRun, place: ProjectPaths, environ: Mapping[str, s
 
 
 def run_in_container(
-    planned: LocalRun, builder: Builder, place: ProjectPaths, environ: Mapping[str, str], *, dry: bool, say: Say
+    planned: LocalRun, builder: Builder, paths: ProjectPaths, environ: Mapping[str, str], *, dry: bool, say: Say
 ) -> int:
-    """Run in a container, which is removed at the end; print whether the runtime ran out of memory."""
+    """Run in a container and remove it at the end; print a hint if it ran out of memory."""
     if dry or planned.container is None:
-        return run_pipeline(planned, place, environ, dry=dry, say=say)
-    containers.create_mounts(place)
+        return run_pipeline(planned, paths, environ, dry=dry, say=say)
+    containers.create_mounts(paths)
     name, started = planned.container.name, time.time()
     try:
-        exit_code = run_pipeline(planned, place, environ, dry=dry, say=say)
+        exit_code = run_pipeline(planned, paths, environ, dry=dry, say=say)
         if exit_code == KILLED and containers.was_out_of_memory(builder, name, started):
-            say(f"the container ran out of memory; give it more: {_again(planned, place)} --memory 1g")
+            say(f"the container ran out of memory; give it more: {_again(planned, paths)} --memory 1g")
         return exit_code
     finally:
         containers.remove_container(builder, name)
 
 
 def run_with_remote_data(
-    place: ProjectPaths, stack: Target, words: Mapping[str, Any], environ: Mapping[str, str], *, dry: bool, say: Say
+    paths: ProjectPaths,
+    target: Target,
+    arguments: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    dry: bool,
+    say: Say,
 ) -> int:
     """Run with the params, files and state in AWS, and the virtual environments of this machine."""
-    _check_venvs(place, projects.load_project(place.file, place.shown))
+    _check_venvs(paths, projects.load_project(paths.file, paths.display_path))
     store_variables = {
-        "STACK_NAME": stack.name,
-        "S3_BUCKET_NAME": stack.bucket,
-        OWNER_VARIABLE: stack.bucket_owner,
+        "STACK_NAME": target.name,
+        "S3_BUCKET_NAME": target.bucket,
+        OWNER_VARIABLE: target.bucket_owner,
     }
-    planned = LocalRun(place.build / "remote", "", **words, store=store_variables)
+    planned = LocalRun(paths.build / "remote", "", **arguments, store=store_variables)
     data = "files and artifacts" if planned.no_state else "files, artifacts and state"
-    source = f"params of {stack.parameter}; {data} of s3://{stack.bucket}/{stack.name}/"
+    source = f"params of {target.parameter}; {data} of s3://{target.bucket}/{target.name}/"
     source += ", no state" if planned.no_state else ""
     if dry:
         say(f"would run, in {os.path.relpath(planned.directory)}, with {source}")
         return 0
-    _link_project(place, planned.directory)
+    _link_project(paths, planned.directory)
     say(source)
-    return run_pipeline(planned, place, environ, dry=False, say=say)
+    return run_pipeline(planned, paths, environ, dry=False, say=say)
 
 
-def _link_project(place: ProjectPaths, directory: Path) -> None:
+def _link_project(paths: ProjectPaths, directory: Path) -> None:
     """Replace the directory by links to the project's files, except those that a run writes."""
     try:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        for path in sorted(place.directory.iterdir()):
+        for path in sorted(paths.directory.iterdir()):
             if path.name not in NOT_LINKED:
                 (directory / path.name).symlink_to(path)
     except OSError as error:
         raise HandoffError(f"could not create {directory}: {error.strerror}") from error
 
 
-def _again(planned: LocalRun, place: ProjectPaths) -> str:
+def _again(planned: LocalRun, paths: ProjectPaths) -> str:
     where = " --container" if planned.container else " --remote" if planned.store else ""
-    return f"invoke run-local{where} --project {place.name}"
+    return f"invoke run-local{where} --project {paths.name}"

@@ -1,4 +1,4 @@
-"""The runtime as a child process: started, given its params, watched, and sent the signals that come to us."""
+"""The runtime as a child process: started, given its params, watched; signals are forwarded to it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Container:
 class LocalRun:
     """The arguments of a run. `params` go to the runtime's standard input, never into a file.
 
-    `store` are the environment variables that name a store in AWS, where the params are then.
+    `store` are the environment variables that name a store in AWS, which then also holds the params.
     """
 
     directory: Path
@@ -120,18 +120,18 @@ def read_last_record(planned: LocalRun) -> tuple[object, Mapping[str, Any]]:
     """An identity of the record in `.artifacts`, which differs for each run, and the record; {} if unreadable."""
     path = planned.artifacts / "run.json"
     try:
-        found = path.stat()
+        status = path.stat()
         record = damage.parse(containment.read_file(str(path)), damage.RECORD).value
     except OSError:
         return None, {}
-    return (found.st_ino, found.st_mtime_ns), record or {}
+    return (status.st_ino, status.st_mtime_ns), record or {}
 
 
 def _start(planned: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tuple[subprocess.Popen[bytes], io.FileIO]:
-    """The runtime, and the pipe of its progress.
+    """Start the runtime; returns it, and the pipe of its progress.
 
-    It gets a session, so that a terminal's Ctrl-C comes to us alone and is forwarded once. Into a container only the
-    standard descriptors reach: there the progress is its standard output.
+    It runs in a new session, so that Ctrl-C of a terminal reaches this process alone and is forwarded once. A container
+    has only the standard descriptors: its progress comes by standard output.
     """
     inside, reports = planned.container is not None, planned.reports_progress
     read, write = os.pipe()
@@ -162,11 +162,10 @@ def _start(planned: LocalRun, environ: Mapping[str, str], *, piped: bool) -> tup
 
 
 class _SignalForwarder:
-    """Within it, signals that would end us are forwarded to the runtime, which stops in order.
+    """Forwards signals that would end this process to the runtime, which then shuts down in order.
 
-    Those that come before `forward_to` wait: a container that has not started would not hear them. What we were
-    started to ignore (nohup) stays ignored. After one was forwarded, the run is ending, and further ones are ignored,
-    so that its summary is printed.
+    Signals wait until `forward_to`: a container that has not started would not get them. Signals that are ignored
+    (nohup) stay ignored. On exit after a forwarded signal further ones are ignored, so that the summary is printed.
     """
 
     def __init__(self) -> None:
@@ -184,7 +183,7 @@ class _SignalForwarder:
             signal.signal(number, signal.SIG_IGN if self._stopping else handler)
 
     def forward_to(self, child: subprocess.Popen[bytes]) -> None:
-        """Forward what has come, and what comes from now on."""
+        """Forward waiting and further signals."""
         self._child = child
         while self._early:
             child.send_signal(self._early.pop())
@@ -198,7 +197,7 @@ class _SignalForwarder:
 
 
 def _send(child: subprocess.Popen[bytes], text: str, *, keep_open: bool) -> None:
-    """Write to its stdin. Kept open, that ends when we end, however we end, and the runtime notices."""
+    """Write to its stdin. If kept open, it is closed when this process ends in any way, which the runtime notices."""
     if child.stdin is None:
         return
     try:
@@ -217,9 +216,9 @@ def _watch(
     """Show progress and log until both are closed; calls `on_first_output` after FIRST_OUTPUT seconds at the latest."""
 
     def show_progress(lines: list[bytes]) -> None:
-        found = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
-        if found is not None:
-            view.update(found["stages"])
+        record = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
+        if record is not None:
+            view.update(record["stages"])
 
     def show_log(lines: list[bytes]) -> None:
         view.log(b"\n".join(lines).decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""Starters: directories of plain files, each a small project that runs right away, from which a project is created."""
+"""Starters: small projects that run right away, copied to create a project."""
 
 from __future__ import annotations
 
@@ -22,22 +22,20 @@ def list_starters() -> tuple[str, ...]:
 
 def plan_new(root: Path, name: str, starter: str) -> tuple[Step, ...]:
     """The steps that create projects/NAME, which must not exist."""
-    place = ProjectPaths(check_project_name(name), root)
+    paths = ProjectPaths(check_project_name(name), root)
     if starter not in list_starters():
-        meant = did_you_mean(starter, list_starters())
+        suggestion = did_you_mean(starter, list_starters())
         message = f"--starter: found {starter!r}, expected one of {', '.join(list_starters())}"
-        raise ProjectError(message, f"did you mean: --starter {meant}" if meant else None)
-    if place.directory.exists():
+        raise ProjectError(message, f"did you mean: --starter {suggestion}" if suggestion else None)
+    if paths.directory.exists():
         raise ProjectError(
             f"projects/{name} exists already", f"to see what it would run: invoke show-commands --project {name}"
         )
     template = TEMPLATES / starter
-    paths = (path for path in sorted(template.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
-    files = (_write(template, path, place) for path in paths)
-    return (WriteFile(place.directory / ".gitignore", gitignore.GITIGNORE), *files)
-
-
-def _write(template: Path, path: Path, place: ProjectPaths) -> WriteFile:
-    relative = path.relative_to(template)
-    text = path.read_text(encoding="utf-8").replace(PLACEHOLDER, place.name)
-    return WriteFile(place.directory / relative, text, 0o600 if SENSITIVE in relative.parts else 0o644)
+    sources = (path for path in sorted(template.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    files = [WriteFile(paths.directory / ".gitignore", gitignore.GITIGNORE)]
+    for path in sources:
+        relative = path.relative_to(template)
+        text = path.read_text(encoding="utf-8").replace(PLACEHOLDER, paths.name)
+        files.append(WriteFile(paths.directory / relative, text, 0o600 if SENSITIVE in relative.parts else 0o644))
+    return tuple(files)

@@ -42,51 +42,52 @@ _NUMBER = re.compile("[0-9]{1,4}")
 class Field:
     """The numbers that a field may hold, `low` to `high`, or names, the first of which is `low`.
 
-    On unix 7 is Sunday (0) as well: `also`. A field that is `named` is translated into names.
+    On unix 7 is Sunday as well as 0: `alias` is another number for `low`. With `has_names_only`, numbers are translated
+    into names.
     """
 
     name: str
     low: int
     high: int
     names: tuple[str, ...] = ()
-    also: int | None = None
-    named: bool = False
+    alias: int | None = None
+    has_names_only: bool = False
 
     def translate(self, text: str, cron: str) -> str:
-        """The field for EventBridge, `*` where it is any; `cron` is the whole expression, for messages."""
-        items = [self._item(item, text, cron) for item in text.split(",")]
+        """The field for EventBridge, `*` for every value; `cron` is the whole expression, for messages."""
+        items = [self._item_values(item, text, cron) for item in text.split(",")]
         values = self.values(text, cron)
         if len(values) > self.high - self.low:
             return "*"
         start, _, step = text.partition("/")
-        if step.isdecimal() and re.fullmatch(r"\*|\w+", start) and not self.named:
+        if step.isdecimal() and re.fullmatch(r"\*|\w+", start) and not self.has_names_only:
             return f"{values[0]}/{int(step)}"
         if step or any(item != sorted(item) for item in items):
-            return ",".join(self._word(str(value), cron) for value in values)
-        return re.sub(r"\w+", lambda word: self._word(word[0], cron), text)
+            return ",".join(self._translate_word(str(value), cron) for value in values)
+        return re.sub(r"\w+", lambda word: self._translate_word(word[0], cron), text)
 
     def values(self, text: str, cron: str) -> list[int]:
         """All numbers that a field stands for, sorted."""
-        return sorted({value for item in text.split(",") for value in self._item(item, text, cron)})
+        return sorted({value for item in text.split(",") for value in self._item_values(item, text, cron)})
 
     def value(self, word: str, cron: str) -> int:
         """The number that a word stands for."""
         if word in self.names:
             return self.low + self.names.index(word)
         number = int(word) if _NUMBER.fullmatch(word) else None
-        if number is not None and number == self.also:
+        if number is not None and number == self.alias:
             return self.low
         if number is None or not self.low <= number <= self.high:
-            named = f" or {self.names[0]} to {self.names[-1]}" if self.names else ""
-            expected = f"expected {self.low} to {self.also or self.high}{named}"
+            names = f" or {self.names[0]} to {self.names[-1]}" if self.names else ""
+            expected = f"expected {self.low} to {self.alias or self.high}{names}"
             raise ProjectError(f"found {self.name} `{word}` in `{cron}`, {expected}", self._suggest(word))
         return number
 
-    def _word(self, word: str, cron: str) -> str:
+    def _translate_word(self, word: str, cron: str) -> str:
         value = self.value(word, cron)
-        return self.names[value - self.low] if self.named or word in self.names else str(value)
+        return self.names[value - self.low] if self.has_names_only or word in self.names else str(value)
 
-    def _item(self, item: str, text: str, cron: str) -> list[int]:
+    def _item_values(self, item: str, text: str, cron: str) -> list[int]:
         """The numbers of one item of a list, in order: a range may wrap around."""
         found = _ITEM.fullmatch(item)
         if not found or item.startswith("*-"):
@@ -98,7 +99,7 @@ class Field:
         first, last, size = found["first"], found["last"], self.high - self.low + 1
         start = self.low if first == "*" else self.value(first, cron)
         end = self.value(last, cron) if last else self.high if first == "*" or found["step"] else start
-        if end < start or (last == str(self.also) and last != first):
+        if end < start or (last == str(self.alias) and last != first):
             end += size
         step = self._step(found["step"], cron) if found["step"] else 1
         return [self.low + (number - self.low) % size for number in range(start, end + 1, step)]
@@ -115,7 +116,7 @@ class Field:
     def _suggest(self, word: str) -> str:
         """The nearest valid value; 24 and 60 are 0 of the next day or hour."""
         if word.isdecimal():
-            number, most = int(word), self.also or self.high
+            number, most = int(word), self.alias or self.high
             value = 0 if number == most + 1 and self.low == 0 else min(max(number, self.low), most)
             return f"did you mean `{value}`?"
         found = word[:3] if word[:3] in self.names else did_you_mean(word, self.names)
@@ -126,8 +127,8 @@ MINUTE = Field("minute", 0, 59)
 HOUR = Field("hour", 0, 23)
 DAY = Field("day", 1, 31)
 MONTH = Field("month", 1, 12, _MONTHS)
-WEEKDAY = Field("weekday", 0, 6, _WEEKDAYS, also=7, named=True)
-AWS_WEEKDAY = Field("weekday", 1, 7, _WEEKDAYS, named=True)
+WEEKDAY = Field("weekday", 0, 6, _WEEKDAYS, alias=7, has_names_only=True)
+AWS_WEEKDAY = Field("weekday", 1, 7, _WEEKDAYS, has_names_only=True)
 YEAR = Field("year", 1970, 2199)
 
 
@@ -149,7 +150,12 @@ def translate_cron(text: str) -> str:
     if "*" not in (translated[2], translated[4]):
         raise _day_and_weekday(fields, cron)
     translated[2 if translated[4] != "*" else 4] = "?"
-    _check_day_of_month(translated[2], translated[3], cron)
+    day, month = translated[2:4]
+    if re.fullmatch("[0-9,/-]+", day):
+        longest = max(_DAYS_OF_MONTHS[number - 1] for number in MONTH.values(month, cron))
+        if DAY.values(day, cron)[0] > longest:
+            message = f"found day `{day}` of month `{month}` in `{cron}`, which never comes, expected 1 to {longest}"
+            raise ProjectError(message, "the last day of a month is L")
     return f"cron({' '.join(translated)})"
 
 
@@ -167,7 +173,7 @@ def _split(text: str) -> list[str]:
 
 
 def _suggest(text: str) -> str:
-    """What a word, or a phrase, most likely means."""
+    """The hint for a text that is no cron expression."""
     word = text.lower()
     if every := re.fullmatch(r"@?every\s+(\d+)\s*(m|h|d)[a-z]*", word):
         unit = next(unit for unit in ("minutes", "hours", "days") if unit.startswith(every[2]))
@@ -181,7 +187,7 @@ def _suggest(text: str) -> str:
 
 
 def _suggest_fields(words: Sequence[str]) -> str:
-    """What so many fields most likely mean."""
+    """The hint for a wrong number of fields."""
     joined = re.sub(r"\s*,\s*", ",", " ".join(words))
     if joined != " ".join(words) and len(joined.split()) in (_UNIX, _AWS):
         return f"did you mean `{joined}`?"
@@ -193,7 +199,7 @@ def _suggest_fields(words: Sequence[str]) -> str:
 
 
 def _check_question_marks(words: Sequence[str], cron: str) -> None:
-    """Of six fields, exactly one of day and weekday is a question mark, and no other is."""
+    """Refuse six fields unless exactly one of day and weekday is `?`."""
     minute, hour, day, month, weekday, year = words
     if {day, weekday}.isdisjoint({"*", "?"}) and year != "?":
         raise _day_and_weekday(words, cron)
@@ -209,7 +215,7 @@ def _check_question_marks(words: Sequence[str], cron: str) -> None:
 
 
 def _day_and_weekday(words: Sequence[str], cron: str) -> ProjectError:
-    """Unix runs on either of the two: that takes two schedules."""
+    """The error for a day and a weekday: cron runs on either of them, AWS needs two schedules."""
     minute, hour, day, month, weekday, *year = words
     free = "?" if year else "*"
     one, other = ([minute, hour, day, month, free, *year], [minute, hour, free, month, weekday, *year])
@@ -232,7 +238,7 @@ def _translate_day(text: str, cron: str) -> str:
 
 
 def _translate_weekday(text: str, field: Field, cron: str) -> str:
-    """EventBridge takes the last Friday and the second one by number: 6L, 6#2."""
+    """The weekday for EventBridge, which takes L and # with numbers: 6L is the last Friday, 6#2 the second."""
     if text == "?":
         return "*"
     if text == "L":
@@ -250,7 +256,7 @@ def _translate_weekday(text: str, field: Field, cron: str) -> str:
 
 
 def _check_alone(name: str, text: str, pattern: str, forms: tuple[str, str], cron: str) -> None:
-    """L, W and # are no items of a list."""
+    """Refuse L, W and # in a list."""
     special = next((item for item in text.split(",") if re.fullmatch(pattern, item)), None)
     if special is None:
         return
@@ -259,13 +265,3 @@ def _check_alone(name: str, text: str, pattern: str, forms: tuple[str, str], cro
         raise ProjectError(f"{found}, expected {expected}", f"for example: {example}")
     hint = f"write a schedule for `{special}`, and another one for the rest"
     raise ProjectError(f"{found}, expected {expected} alone", hint)
-
-
-def _check_day_of_month(day: str, month: str, cron: str) -> None:
-    """Refuse the 31st of months that have 30 days."""
-    if not re.fullmatch("[0-9,/-]+", day):
-        return
-    first, most = DAY.values(day, cron)[0], max(_DAYS_OF_MONTHS[number - 1] for number in MONTH.values(month, cron))
-    if first > most:
-        found = f"found day `{day}` of month `{month}` in `{cron}`, which never comes"
-        raise ProjectError(f"{found}, expected 1 to {most}", "the last day of a month is L")

@@ -1,4 +1,4 @@
-"""The expressions of EventBridge Scheduler, as people write them and as AWS does: `cron(...)`, `rate(...)`, `at(...)`.
+"""Translate the expressions of the project file for EventBridge Scheduler: `cron(...)`, `rate(...)`, `at(...)`.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
@@ -17,6 +17,7 @@ from handoff_kit.text import did_you_mean
 Kind: TypeAlias = Literal["cron", "rate", "at"]
 KINDS: tuple[Kind, ...] = ("cron", "rate", "at")
 
+_UTC = timezone.utc
 _RATE = "expected a number of minutes, hours or days, like `15 minutes`"
 _RATE_EXAMPLE = "for example: 15 minutes"
 _AT = "expected a time of the schedule's timezone, like `2027-01-31T06:00:00`"
@@ -26,7 +27,7 @@ _SHORT = {"m": "minutes", "min": "minutes", "mins": "minutes", "h": "hours", "hr
 
 
 def expression_problem(kind: Kind, text: str, timezone: str) -> tuple[str, str] | None:
-    """What is wrong with an expression, and a hint; None where nothing is."""
+    """Message and hint for an invalid expression; None for a valid one."""
     try:
         translate(kind, text, timezone)
     except ProjectError as error:
@@ -42,13 +43,15 @@ def translate(kind: Kind, text: str, timezone: str) -> str:
         case "cron":
             return translate_cron(plain)
         case "rate":
-            return _translate_rate(plain)
+            if found := re.fullmatch(r"([1-9][0-9]{0,4})\s+(minute|hour|day)s?", plain.lower()):
+                return f"rate({_rate(int(found[1]), found[2] + 's')})"
+            raise ProjectError(f"found {f'`{plain}`' if plain else 'nothing'}, {_RATE}", _suggest_rate(plain.lower()))
         case "at":
             return _translate_at(plain, timezone)
 
 
 def is_rate(expression: str) -> bool:
-    """Whether its times follow from when the schedule was created."""
+    """Whether it is a rate, whose times depend on the creation of the schedule."""
     return expression.startswith("rate(")
 
 
@@ -64,15 +67,8 @@ def at_time(expression: str, timezone: str) -> datetime:
     return local.replace(tzinfo=zone_of(timezone))
 
 
-def _translate_rate(text: str) -> str:
-    """Such as `rate(1 hour)`, `rate(15 minutes)`."""
-    if found := re.fullmatch(r"([1-9][0-9]{0,4})\s+(minute|hour|day)s?", text.lower()):
-        return f"rate({_rate(int(found[1]), found[2] + 's')})"
-    raise ProjectError(f"found {f'`{text}`' if text else 'nothing'}, {_RATE}", _suggest_rate(text.lower()))
-
-
 def _rate(number: float, unit: str) -> str:
-    """AWS wants the singular for one; parts of a unit become a whole number of a smaller one."""
+    """`1 hour`, `90 minutes`: a fraction becomes a whole number of a smaller unit."""
     while number % 1 and unit != "minutes":
         smaller = _UNITS[_UNITS.index(unit) - 1]
         number, unit = number * _MINUTES[unit] / _MINUTES[smaller], smaller
@@ -105,24 +101,21 @@ def _translate_at(text: str, timezone: str) -> str:
         raise ProjectError(f"found `{text}` ({error}), {_AT}", hint) from None
     moment = local.replace(tzinfo=zone_of(timezone))
     if is_skipped(moment):
-        shown = _iso(moment.astimezone(_UTC).astimezone(moment.tzinfo))
+        suggestion = _iso(moment.astimezone(_UTC).astimezone(moment.tzinfo))
         found = f"found `{text}`, which the clocks of {timezone} skip"
-        raise ProjectError(f"{found}, expected a time that comes", f"did you mean `{shown}`?")
+        raise ProjectError(f"{found}, expected a time that comes", f"did you mean `{suggestion}`?")
     return f"at({local.isoformat(timespec='seconds')})"
 
 
-_UTC = timezone.utc
-
-
 def is_skipped(moment: datetime) -> bool:
-    """Whether the clocks of its time zone skip it, in spring."""
+    """Whether the clocks of its time zone skip this time in spring."""
     return moment.astimezone(_UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(tzinfo=None)
 
 
 def _suggest_at(text: str, timezone: str) -> str:
-    """A day alone, a time of another zone, or one with fewer digits, as a time of this zone."""
+    """The hint for a date, a time with an offset, or one with missing digits: the time in `timezone`."""
     try:
-        found = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     except ValueError:
         numbers = [int(part) for part in re.findall("[0-9]+", text)[:5]]
         try:
@@ -130,10 +123,10 @@ def _suggest_at(text: str, timezone: str) -> str:
             return f"did you mean `{_iso(datetime(year, month, day, hour, minute))}`?"  # noqa: DTZ001  # a wall clock
         except (ValueError, OverflowError):
             return "for example: 2027-01-31T06:00:00"
-    if found.tzinfo:
-        local = _iso(found.astimezone(zone_of(timezone)))
+    if moment.tzinfo:
+        local = _iso(moment.astimezone(zone_of(timezone)))
         return f"that is `{local}` in {timezone}, which is written without an offset"
-    return f"did you mean `{_iso(found)}`?"
+    return f"did you mean `{_iso(moment)}`?"
 
 
 def _iso(local: datetime) -> str:

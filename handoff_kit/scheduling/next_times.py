@@ -42,11 +42,11 @@ def next_times(expression: str, timezone: str, after: datetime, count: int = 5) 
     return _apply_dst(_occurrences(expression, begin), zone, after, count)
 
 
-def _apply_dst(clock: Iterator[datetime], zone: tzinfo, after: datetime, count: int) -> NextTimes:
-    """The times at which a wall clock shows what the expression names."""
+def _apply_dst(wall_times: Iterator[datetime], zone: tzinfo, after: datetime, count: int) -> NextTimes:
+    """The first `count` wall times after a moment, without those that the clocks skip."""
     times, skipped, repeated = list[datetime](), list[datetime](), list[datetime]()
-    for shown in clock:
-        moment = shown.replace(tzinfo=zone)
+    for local in wall_times:
+        moment = local.replace(tzinfo=zone)
         if moment.astimezone(timezone.utc) <= after:
             continue
         if is_skipped(moment):
@@ -64,21 +64,21 @@ def _occurrences(expression: str, begin: datetime) -> Iterator[datetime]:
     """The times after `begin` that a cron expression names, on a wall clock without daylight saving time."""
     fields = expression.removeprefix("cron(").removesuffix(")").replace("?", "*")
     minute, hour, day, month, weekday, year = fields.split()
-    near = re.fullmatch(r"([0-9]+)W", day)
-    if near:  # the weekday nearest to a day is at most two days away
-        day = f"{max(1, int(near[1]) - 2)}-{min(31, int(near[1]) + 2)}"
+    nearest = re.fullmatch(r"([0-9]+)W", day)
+    if nearest:  # the weekday nearest to a day is at most two days away
+        day = f"{max(1, int(nearest[1]) - 2)}-{min(31, int(nearest[1]) + 2)}"
     # AWS counts weekdays from 1, cron from 0; names are the same
-    weekday = re.sub(r"^[1-7](?=[L#])", lambda found: str(int(found[0]) - 1), weekday)
+    weekday = re.sub(r"^[1-7](?=[L#])", lambda number: str(int(number[0]) - 1), weekday)
     for first, last in _years(year, begin):
-        for found in CronSim(f"{minute} {hour} {day} {month} {weekday}", max(begin, first)):
-            if found.year > last:  # cronsim gives up after fifty years
+        for moment in CronSim(f"{minute} {hour} {day} {month} {weekday}", max(begin, first)):
+            if moment.year > last:  # cronsim gives up after fifty years
                 break
-            if near is None or found.day == _nearest_weekday(found.date(), int(near[1])):
-                yield found
+            if nearest is None or moment.day == _nearest_weekday(moment.date(), int(nearest[1])):
+                yield moment
 
 
 def _years(text: str, begin: datetime) -> Iterator[tuple[datetime, int]]:
-    """Stretches of years: the time just before one, and its last year."""
+    """The ranges of years to search: the time just before each, and its last year."""
     if text == "*":
         yield begin, begin.year + _YEARS
         return
@@ -87,12 +87,12 @@ def _years(text: str, begin: datetime) -> Iterator[tuple[datetime, int]]:
             yield datetime(year, 1, 1) - timedelta(seconds=1), year  # noqa: DTZ001  # a wall clock
 
 
-def _nearest_weekday(found: date, day: int) -> int:
+def _nearest_weekday(month: date, day: int) -> int:
     """The day of the weekday nearest to a day, in the same month."""
-    weekday = found.replace(day=day).weekday()
+    weekday = month.replace(day=day).weekday()
     if weekday < _SATURDAY:
         return day
-    last = monthrange(found.year, found.month)[1]
+    last = monthrange(month.year, month.month)[1]
     if weekday == _SATURDAY:
         return day - 1 if day > 1 else day + 2
     return day + 1 if day < last else day - 2

@@ -52,14 +52,14 @@ _timezones = cache(available_timezones)
 
 
 def timezone_problem(text: str) -> tuple[str, str] | None:
-    """What is wrong with the name of a time zone, and a hint; None where nothing is."""
+    """Message and hint for an invalid name of a time zone; None for a valid one."""
     name = text.strip()
-    place = _ABBREVIATIONS.get(name.upper())
+    full_name = _ABBREVIATIONS.get(name.upper())
     offset = _OFFSET.fullmatch(name)
-    if text in _timezones() and not place and not offset:
+    if text in _timezones() and not full_name and not offset:
         return None
-    if place:
-        hint = f"did you mean `{place}`?"
+    if full_name:
+        hint = f"did you mean `{full_name}`?"
     elif offset:
         hours, minutes = int(offset[2]), int(offset[3] or 0)
         zone = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{hours}"  # the signs of Etc are reversed
@@ -73,12 +73,12 @@ def timezone_problem(text: str) -> tuple[str, str] | None:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The time zone of a name; UTC where the name is none, which is reported elsewhere."""
+    """The time zone of a name; UTC for an invalid name, which validation reports."""
     return ZoneInfo(name if name in _timezones() else "UTC")
 
 
 def _suggest(text: str) -> str:
-    """The zone that was most likely meant: by its name, or by its city."""
+    """The hint for an unknown name: the nearest zone, by its name or its city."""
     word = text.replace(" ", "_").lower()
     cities = {name.rpartition("/")[2].lower(): name for name in sorted(_timezones())}
     names = {**cities, **{name.lower(): name for name in _timezones()}}

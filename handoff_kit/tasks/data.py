@@ -22,12 +22,12 @@ def push_files(c: Context, project: str = "", prune: bool = False, environment: 
     """Upload the changed files of the project's files/ to S3."""
     from handoff_kit.aws import files
 
-    place, stack = options.find_target(c, project, environment)
-    plan = files.compare_files(stack, place)
-    changes = apply(c, files.plan_files_push(stack, plan, prune=prune), stack)
+    paths, target = options.find_target(c, project, environment)
+    plan = files.compare_files(target, paths)
+    changes = apply(c, files.plan_files_push(target, plan, prune=prune), target)
     if not changes:
-        print_progress(files.no_upload_note(plan, place))
-    finish(c, changes, f"invoke files.list {stack.options}")
+        print_progress(files.no_upload_note(plan, paths))
+    finish(c, changes, f"invoke files.list {target.options}")
 
 
 @command("list")
@@ -35,12 +35,12 @@ def list_files(c: Context, project: str = "", environment: str = "") -> None:
     """Print the project's files in S3: path, bytes, time stored."""
     from handoff_kit.aws import files
 
-    _, stack = options.find_target(c, project, environment)
-    found = files.files_table(stack)
-    print_output(found)
-    if not found:
-        print_progress(f"no files of project {stack.project} in bucket {stack.bucket}")
-    print_progress(f"next: invoke files.push {stack.options}")
+    _, target = options.find_target(c, project, environment)
+    table = files.files_table(target)
+    print_output(table)
+    if not table:
+        print_progress(f"no files of project {target.project} in bucket {target.bucket}")
+    print_progress(f"next: invoke files.push {target.options}")
 
 
 @command(
@@ -55,18 +55,18 @@ def get_artifacts(c: Context, project: str = "", run: str = "", output: str = ""
     from handoff_kit.aws import artifacts
     from handoff_runtime.terminal import safe_name
 
-    place, stack = options.find_target(c, project, environment)
-    found = artifacts.find_artifacts(stack, run)
-    directory = Path.cwd() / output if output else artifacts.download_directory(place, run)
-    shown = shlex.quote(os.path.relpath(directory))
-    for item in found:
+    paths, target = options.find_target(c, project, environment)
+    objects = artifacts.find_artifacts(target, run)
+    directory = Path.cwd() / output if output else artifacts.download_directory(paths, run)
+    display_path = shlex.quote(os.path.relpath(directory))
+    for item in objects:
         verb = "would fetch" if c.config.run.dry else "fetch"
-        print_progress(f"{verb} {safe_name(item.path)} ({item.size:,} bytes) into {shown}")
-    if not found:
-        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+        print_progress(f"{verb} {safe_name(item.path)} ({item.size:,} bytes) into {display_path}")
+    if not objects:
+        print_progress(f"no artifacts of project {target.project} in bucket {target.bucket}")
     elif not c.config.run.dry:
-        artifacts.download_artifacts(stack, run, directory)
-    finish(c, len(found), f"ls {shown}" if found else f"invoke history --remote {stack.options}")
+        artifacts.download_artifacts(target, run, directory)
+    finish(c, len(objects), f"ls {display_path}" if objects else f"invoke history --remote {target.options}")
 
 
 @command("list", help={"run": f"{RUN}default: current"})
@@ -75,13 +75,13 @@ def list_artifacts(c: Context, project: str = "", run: str = "", environment: st
     from handoff_kit.aws import artifacts
     from handoff_kit.aws.objects import objects_table
 
-    _, stack = options.find_target(c, project, environment)
-    found = artifacts.find_artifacts(stack, run)
-    print_output(objects_table(found))
-    if not found:
-        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+    _, target = options.find_target(c, project, environment)
+    objects = artifacts.find_artifacts(target, run)
+    print_output(objects_table(objects))
+    if not objects:
+        print_progress(f"no artifacts of project {target.project} in bucket {target.bucket}")
     chosen = f" --run {run}" if run else ""
-    print_progress(f"next: invoke {f'artifacts.get{chosen}' if found else 'history --remote'} {stack.options}")
+    print_progress(f"next: invoke {f'artifacts.get{chosen}' if objects else 'history --remote'} {target.options}")
 
 
 @command("clear")
@@ -89,11 +89,11 @@ def clear_artifacts(c: Context, project: str = "", yes: bool = False, environmen
     """Delete the last run's artifacts from S3; state and history are kept."""
     from handoff_kit.aws import artifacts
 
-    _, stack = options.find_target(c, project, environment)
-    found = artifacts.current_artifacts(stack)
-    if not found:
-        print_progress(f"no artifacts of project {stack.project} in bucket {stack.bucket}")
+    _, target = options.find_target(c, project, environment)
+    objects = artifacts.current_artifacts(target)
+    if not objects:
+        print_progress(f"no artifacts of project {target.project} in bucket {target.bucket}")
     elif not c.config.run.dry:
-        confirm(artifacts.deletion_question(stack, found), f"invoke artifacts.clear {stack.options}", yes=yes)
-    changes = apply(c, [artifacts.plan_clear(stack, found)], stack)
-    finish(c, changes, f"invoke artifacts.list {stack.options}")
+        confirm(artifacts.deletion_question(target, objects), f"invoke artifacts.clear {target.options}", yes=yes)
+    changes = apply(c, [artifacts.plan_clear(target, objects)], target)
+    finish(c, changes, f"invoke artifacts.list {target.options}")

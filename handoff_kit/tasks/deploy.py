@@ -43,16 +43,16 @@ def deploy(
     if all and project:
         raise ProjectError("--all and --project exclude each other", "leave out --project")
     name = options.parse_environment(environment, os.environ)
-    places = options.every_project(c) if all else (options.find_project(c, project),)
-    projects = desired_projects(places, name, os.environ)
+    project_paths = options.all_projects(c) if all else (options.find_project(c, project),)
+    projects = desired_projects(project_paths, name, os.environ)
     shared = desired_shared(projects, name)
     for desired in projects:
-        options.warn_of_git(desired.place)
-        options.warn_of_credentials(desired.place, desired.project)
-    clients = open_session(os.environ, print_progress)
+        options.warn_of_git(desired.paths)
+        options.warn_of_credentials(desired.paths, desired.project)
+    session = open_session(os.environ, print_progress)
     context = deploy_project.DeployContext(
-        clients,
-        account_of(clients),
+        session,
+        account_of(session),
         os.environ,
         lambda: options.find_builder(builder),
         ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes),
@@ -94,29 +94,29 @@ def destroy(
     if shared and project:
         raise ProjectError("--shared and --project exclude each other", "leave out --project")
     if shared:
-        clients = open_session(os.environ, print_progress)
-        target = shared_target(clients, name, account_of(clients))
+        session = open_session(os.environ, print_progress)
+        target = shared_target(session, name, account_of(session))
         changes = destroy_shared(target, data=data, options=apply_options)
         finish(c, changes, "invoke deploy --project NAME")
         return
-    place, settings = _deployed_project(c, project)
-    own = settings.bucket if settings else None
-    stack = target_from_project(place, name, os.environ, print_progress, own=own)
+    paths, settings = _deployed_project(c, project)
+    project_bucket = settings.bucket if settings else None
+    target = target_from_project(paths, name, os.environ, print_progress, own=project_bucket)
     cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
     if settings is None:
-        print_progress(f"note: found no {place.shown}; using the default names of its resources")
-    changes = destroy_project(stack, cluster, data=data, options=apply_options)
-    finish(c, changes, f"invoke deploy {stack.options}")
+        print_progress(f"note: found no {paths.display_path}; using the default names of its resources")
+    changes = destroy_project(target, cluster, data=data, options=apply_options)
+    finish(c, changes, f"invoke deploy {target.options}")
 
 
 def _deployed_project(c: Context, project: str) -> tuple[ProjectPaths, Deploy | None]:
-    """The project and its deploy settings; None for one whose files are deleted."""
-    from handoff_kit import paths
+    """The project and its deploy settings; None if its files are deleted."""
+    from handoff_kit.paths import ProjectPaths, check_project_name, project_names
 
-    if project and paths.check_project_name(project) not in paths.project_names(options.project_root(c)):
-        return paths.ProjectPaths(project, options.project_root(c)), None
-    place, loaded = options.load_project(c, project)
-    return place, loaded.deploy
+    if project and check_project_name(project) not in project_names(options.project_root(c)):
+        return ProjectPaths(project, options.project_root(c)), None
+    paths, loaded = options.load_project(c, project)
+    return paths, loaded.deploy
 
 
 @command(
@@ -133,18 +133,18 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     from handoff_kit.deploy.status import read_status, read_statuses
 
     name = options.parse_environment(environment, os.environ)
-    places = (options.find_project(c, project),) if project else options.every_project(c)
-    clients = open_session(os.environ, print_progress)
+    project_paths = (options.find_project(c, project),) if project else options.all_projects(c)
+    session = open_session(os.environ, print_progress)
     if project:
-        status, detail, notes = read_status(places[0], name, os.environ, clients)
+        status, detail, notes = read_status(project_paths[0], name, os.environ, session)
         statuses = [status]
         if json:
             print_data(status_output.status_json(statuses, detail))
         else:
             print_output(status_output.status_page(status, detail))
     else:
-        statuses, notes = read_statuses(places, name, os.environ, clients)
+        statuses, notes = read_statuses(project_paths, name, os.environ, session)
         print_data(status_output.status_json(statuses)) if json else print_output(status_output.status_table(statuses))
-    for note in (*(f"note: {problem}" for one in statuses for problem in one.problems), *notes):
+    for note in (*(f"note: {problem}" for project_status in statuses for problem in project_status.problems), *notes):
         print_progress(note)
     print_progress(f"next: {status_output.next_command(statuses)}")

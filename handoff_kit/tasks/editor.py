@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +61,13 @@ def _edit(before: bytes, draft: Path, environ: Mapping[str, str], hint: str) -> 
         words = shlex.split(command or FALLBACK)
     except ValueError as error:
         raise ProjectError(f"EDITOR: found {command!r} ({error}), expected a command", "export EDITOR=vi") from None
-    _write(before, draft)
+    try:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(before)
+    except OSError as error:
+        raise HandoffError(f"could not write {draft}: {error.strerror}") from None
     try:
         status = subprocess.run([*words, str(draft)], check=False).returncode
     except OSError as error:
@@ -70,14 +75,3 @@ def _edit(before: bytes, draft: Path, environ: Mapping[str, str], hint: str) -> 
         raise ProjectError(message, "for example: export EDITOR=vi") from None
     if status:
         raise HandoffError(f"{words[0]} ended with exit {status}; nothing was stored")
-
-
-def _write(content: bytes, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            path.unlink()
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-    except OSError as error:
-        raise HandoffError(f"could not write {path}: {error.strerror}") from None

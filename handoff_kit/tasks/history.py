@@ -49,12 +49,14 @@ def list_runs(
         runs_table,
     )
 
-    begun = parse_since(since, datetime.now(timezone.utc))
-    query = HistoryQuery(None, failed, begun, parse_count("--last", last) or (None if begun else DEFAULT_RUNS))
-    source, flags, own = _find_runs(c, project, environment, remote=remote)
-    found = history.list_runs(source, query.of(own))
-    print_data(runs_as_json(found)) if json else print_output(runs_table(found))
-    print_progress(command_after_history(found, source, flags))
+    started_since = parse_since(since, datetime.now(timezone.utc))
+    query = HistoryQuery(
+        None, failed, started_since, parse_count("--last", last) or (None if started_since else DEFAULT_RUNS)
+    )
+    source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
+    runs = history.list_runs(source, query.of(environment_filter))
+    print_data(runs_as_json(runs)) if json else print_output(runs_table(runs))
+    print_progress(command_after_history(runs, source, flags))
 
 
 @command(
@@ -87,12 +89,12 @@ def show_run(
     from handoff_kit.project import params_document as documents
 
     count = parse_count("--lines", lines) or LOG_LINES
-    source, flags, own = _find_runs(c, project, environment, remote=remote)
-    name = run or newest_run(source, own, flags)
-    place = options.find_project(c, project)
-    found = stored_run(source.stack, name) if source.stack else local_run(place, name)
-    print_data(documents.to_json(found.record)) if json else print_output(format_run(found, count))
-    print_progress(f"next: {command_after_run(found, place, flags, remote=remote)}")
+    source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
+    name = run or newest_run(source, environment_filter, flags)
+    paths = options.find_project(c, project)
+    recorded = stored_run(source.target, name) if source.target else local_run(paths, name)
+    print_data(documents.to_json(recorded.record)) if json else print_output(format_run(recorded, count))
+    print_progress(f"next: {command_after_run(recorded, paths, flags, remote=remote)}")
 
 
 def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[HistorySource, str, str | None]:
@@ -100,9 +102,9 @@ def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> t
     from handoff_kit.aws.history import local_history, stored_history
 
     if remote:
-        _, stack = options.find_target(c, project, environment)
-        return stored_history(stack, print_progress), f"--remote {stack.options}", None
-    place = options.find_project(c, project)
+        _, target = options.find_target(c, project, environment)
+        return stored_history(target, print_progress), f"--remote {target.options}", None
+    paths = options.find_project(c, project)
     named = environment or os.environ.get("HANDOFF_ENVIRONMENT")
-    own = options.parse_environment(environment, os.environ) if named else None
-    return local_history(place, print_progress), f"--project {place.name}", own
+    environment_filter = options.parse_environment(environment, os.environ) if named else None
+    return local_history(paths, print_progress), f"--project {paths.name}", environment_filter

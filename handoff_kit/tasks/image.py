@@ -29,39 +29,39 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     from handoff_kit.project.params_document import to_json
     from handoff_kit.steps import WriteFile
 
-    place, loaded = options.load_project(c, project)
+    paths, loaded = options.load_project(c, project)
     name = options.parse_environment(environment, os.environ)
-    pipeline = documents.render_pipeline(place, loaded, name)
-    source = building.image_source(place, loaded, options.parse_platform(platform) or loaded.image.platform or "")
+    pipeline = documents.render_pipeline(paths, loaded, name)
+    source = building.image_source(paths, loaded, options.parse_platform(platform) or loaded.image.platform or "")
     steps = (
-        WriteFile(place.build / "pipeline.json", to_json(pipeline)),
-        *_plan_templates(place, loaded, name),
+        WriteFile(paths.build / "pipeline.json", to_json(pipeline)),
+        *_plan_templates(paths, loaded, name),
         *building.plan_render(source),
     )
-    options.warn_of_credentials(place, loaded)
+    options.warn_of_credentials(paths, loaded)
     apply(c, steps)
-    finish(c, len(steps), f"invoke build --project {place.name}")
+    finish(c, len(steps), f"invoke build --project {paths.name}")
 
 
-def _plan_templates(place: ProjectPaths, loaded: Project, environment: str) -> tuple[Step, ...]:
+def _plan_templates(paths: ProjectPaths, loaded: Project, environment: str) -> tuple[Step, ...]:
     from handoff_kit import resource_names
     from handoff_kit.deploy import templates
     from handoff_kit.deploy.schedule_template import render_schedule_template
     from handoff_kit.steps import RemoveTree, WriteFile
 
-    stack = resource_names.stack_from_environment(os.environ) or resource_names.stack_name(place.name, environment)
+    stack = resource_names.stack_from_environment(os.environ) or resource_names.stack_name(paths.name, environment)
     texts = {
-        "shared": templates.render_shared_template(place.root, environment, {place.name: loaded}),
-        "registry": templates.render_registry_template(place.root, place.name, stack, environment),
-        "task": templates.render_task_template(place.root, place.name, loaded, stack, environment),
+        "shared": templates.render_shared_template(paths.root, environment, {paths.name: loaded}),
+        "registry": templates.render_registry_template(paths.root, paths.name, stack, environment),
+        "task": templates.render_task_template(paths.root, paths.name, loaded, stack, environment),
     }
     if loaded.schedules:
         texts["schedule"] = render_schedule_template(
-            place.root, place.name, loaded.schedules, loaded.deploy, stack, environment
+            paths.root, paths.name, loaded.schedules, loaded.deploy, stack, environment
         )
-    stale = place.build / "schedule.yml"
+    stale = paths.build / "schedule.yml"
     gone = (RemoveTree(stale),) if "schedule" not in texts and stale.exists() else ()
-    return (*(WriteFile(place.build / f"{kind}.yml", text) for kind, text in texts.items()), *gone)
+    return (*(WriteFile(paths.build / f"{kind}.yml", text) for kind, text in texts.items()), *gone)
 
 
 @command(
@@ -78,29 +78,29 @@ def build(
     from handoff_kit.image import dockerfile
 
     started = time.monotonic()
-    place, loaded = options.load_project(c, project)
-    found = options.find_builder(builder)
+    paths, loaded = options.load_project(c, project)
+    image_builder = options.find_builder(builder)
     chosen = options.parse_platform(platform) or loaded.image.platform
-    source = building.image_source(place, loaded, chosen or found.platform)
+    source = building.image_source(paths, loaded, chosen or image_builder.platform)
     reference = building.check_tag(tag) if tag else source.reference
     steps = building.plan_build(
         source,
-        found,
-        found.image(reference),
+        image_builder,
+        image_builder.image(reference),
         reference=reference,
         platform=chosen,
-        revision=building.git_revision(place, found.ask),
+        revision=building.git_revision(paths, image_builder.ask),
         settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
     )
     if not steps:
         print_progress(f"{reference} is up to date")
-    options.warn_of_git(place)
-    options.warn_of_credentials(place, loaded)
+    options.warn_of_git(paths)
+    options.warn_of_credentials(paths, loaded)
     apply(c, steps)
     if not c.config.run.dry:
-        print_output(building.image_line(found, reference, time.monotonic() - started))
-    finish(c, len(steps), f"invoke run-local --container --project {place.name}")
+        print_output(building.image_line(image_builder, reference, time.monotonic() - started))
+    finish(c, len(steps), f"invoke run-local --container --project {paths.name}")
 
 
 @command(help={"project": "Name of the only project to list, e.g. word-count; default: every project"})
@@ -108,15 +108,15 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
     """Print the images of projects: name, id, size, age, platform, source revision."""
     from datetime import datetime, timezone
 
-    from handoff_kit import paths
     from handoff_kit.image import build as building
+    from handoff_kit.paths import check_project_name
 
-    found = building.list_images(options.find_builder(builder), paths.check_project_name(project) if project else None)
-    if not found:
+    existing = building.list_images(options.find_builder(builder), check_project_name(project) if project else None)
+    if not existing:
         print_progress(f"no image of {f'project {project}' if project else 'any project'}")
         print_progress("next: invoke build" + (f" --project {project}" if project else ""))
         return
-    print_output(building.images_table(found, datetime.now(timezone.utc)))
+    print_output(building.images_table(existing, datetime.now(timezone.utc)))
 
 
 @command(
@@ -131,12 +131,12 @@ def push(c: Context, project: str = "", repository: str = "", tag: str = "", bui
     from handoff_kit.image import push as pushing
 
     started = time.monotonic()
-    place, repository = options.find_project(c, project), pushing.check_repository(repository)
-    found, image = options.find_image(place, builder)
+    paths, repository = options.find_project(c, project), pushing.check_repository(repository)
+    image_builder, image = options.find_image(paths, builder)
     target = pushing.registry_reference(repository, tag or image.rpartition(":")[2])
-    steps = pushing.plan_push(found, image, target, place)
+    steps = pushing.plan_push(image_builder, image, target, paths)
     apply(c, steps)
     if not c.config.run.dry:
-        digest = pushing.pushed_digest(found, target, place)
-        print_output(building.image_line(found, target, time.monotonic() - started, digest))
+        digest = pushing.pushed_digest(image_builder, target, paths)
+        print_output(building.image_line(image_builder, target, time.monotonic() - started, digest))
     finish(c, len(steps), f"docker run {repository}@DIGEST show_commands --params FILE")

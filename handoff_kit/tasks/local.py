@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 @command()
 def check(c: Context, project: str = "", environment: str = "") -> None:
     """Validate a project's file and config; print every problem with its line, and what an image would lack."""
-    from handoff_kit import paths
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image.checks import find_image_problems
+    from handoff_kit.paths import project_names
     from handoff_kit.project import name_limits as limits
     from handoff_kit.project import params_document as params
     from handoff_kit.project import params_document as render
@@ -34,26 +34,26 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit.venvs.install import venv_status
 
     name = options.parse_environment(environment, os.environ)
-    place, loaded = options.load_project(c, project)
-    limits.check_names(place, name, loaded, paths.project_names(place.root))
-    params.check_functions(place)
-    missing = local_run.missing_placeholder(params.params_document(place, loaded, name))
-    print_progress(f"{place.shown}: no problem found")
+    paths, loaded = options.load_project(c, project)
+    limits.check_names(paths, name, loaded, project_names(paths.root))
+    params.check_functions(paths)
+    missing = local_run.missing_placeholder(params.params_document(paths, loaded, name))
+    print_progress(f"{paths.display_path}: no problem found")
     if chosen := render.state_choice(loaded):
         print_progress(chosen)
     if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
         print_progress(warning)
-    for pipe in shell_lines.unguarded_pipes(place, loaded, os.environ):
-        print_progress(f"note: {pipe.where}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
-    for problem in find_image_problems(place, loaded):
+    for pipe in shell_lines.unguarded_pipes(paths, loaded, os.environ):
+        print_progress(f"note: {pipe.display_path}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
+    for problem in find_image_problems(paths, loaded):
         print_progress(f"note: for an image: {problem.message}\nhint: {problem.hint}")
-    options.warn_of_git(place)
+    options.warn_of_git(paths)
     if missing:
         print_progress(f"note: placeholder {{{{ {missing} }}}} has no default; each run needs a value for it")
-    if any(venv_status(place, venv) != "ready" for venv in loaded.venvs):
-        print_progress(f"next: invoke install --project {place.name}")
+    if any(venv_status(paths, venv) != "ready" for venv in loaded.venvs):
+        print_progress(f"next: invoke install --project {paths.name}")
     else:
-        print_progress(f"next: invoke run-local --project {place.name}{f' --var {missing}=VALUE' if missing else ''}")
+        print_progress(f"next: invoke run-local --project {paths.name}{f' --var {missing}=VALUE' if missing else ''}")
 
 
 @command(iterable=["var"])
@@ -64,8 +64,8 @@ def show_commands(
     from handoff_kit.project import params_document as params
     from handoff_kit.run import local_run
 
-    place = options.find_project(c, project)
-    document = params.to_json(params.load_params_document(place, options.parse_environment(environment, os.environ)))
+    paths = options.find_project(c, project)
+    document = params.to_json(params.load_params_document(paths, options.parse_environment(environment, os.environ)))
     print_output(local_run.preview(document, "run", options.parse_data(data, var or []), os.environ))
 
 
@@ -77,15 +77,15 @@ def install(c: Context, project: str = "", upgrade: bool = False) -> None:
     from handoff_kit import text
     from handoff_kit.venvs.install import find_installer, plan_install, read_venv_state
 
-    place, loaded = options.load_project(c, project)
-    states = {venv.name: read_venv_state(place, venv) for venv in loaded.venvs}
-    steps = plan_install(place, loaded.venvs, states, find_installer(), upgrade=upgrade)
+    paths, loaded = options.load_project(c, project)
+    states = {venv.name: read_venv_state(paths, venv) for venv in loaded.venvs}
+    steps = plan_install(paths, loaded.venvs, states, find_installer(), upgrade=upgrade)
     if not loaded.venvs:
         print_progress("nothing to install: the project declares no virtual environment")
     elif not steps:
         print_progress(f"{text.plural(len(loaded.venvs), 'virtual environment')} up to date")
     apply(c, steps)
-    finish(c, len(steps), f"invoke run-local --project {place.name}")
+    finish(c, len(steps), f"invoke run-local --project {paths.name}")
 
 
 @command(
@@ -121,15 +121,15 @@ def run_local(
     from handoff_kit.run import local_run as running
     from handoff_runtime.pipeline import METERS
 
-    place = options.find_project(c, project)
+    paths = options.find_project(c, project)
     for flag, value in (("--memory", memory), ("--builder", builder)):
         if value and not container:
             raise ProjectError(f"{flag} needs --container", "add --container")
-    for flag, given in (("--container", container), ("--params", params)):
-        if given and remote:
+    for flag, is_set in (("--container", container), ("--params", params)):
+        if is_set and remote:
             raise ProjectError(f"--remote and {flag} exclude each other", f"leave out {flag}")
-    words: dict[str, Any] = {
-        "command": options.parse_choice("--command", command, running.list_commands(place), running.FUNCTION_HINT)
+    arguments: dict[str, Any] = {
+        "command": options.parse_choice("--command", command, running.list_commands(paths), running.FUNCTION_HINT)
         or running.RUN,
         "data": options.parse_data(data, var or []),
         "meter": options.parse_choice("--meter", meter, METERS),
@@ -138,32 +138,34 @@ def run_local(
     }
     dry = c.config.run.dry
     if remote:
-        _, stack = options.find_target(c, place.name, environment)
-        exit_code = running.run_with_remote_data(place, stack, words, os.environ, dry=dry, say=print_progress)
+        _, target = options.find_target(c, paths.name, environment)
+        exit_code = running.run_with_remote_data(paths, target, arguments, os.environ, dry=dry, say=print_progress)
     else:
-        inside = _container(place, memory, builder) if container else None
+        inside = _container(paths, memory, builder) if container else None
         planned = running.plan_run(
-            place,
-            **words,
+            paths,
+            **arguments,
             environment=options.parse_environment(environment, os.environ),
             params=Path.cwd() / params if params else None,
             container=inside[1] if inside else None,
         )
         if inside:
-            exit_code = running.run_in_container(planned, inside[0], place, os.environ, dry=dry, say=print_progress)
+            exit_code = running.run_in_container(planned, inside[0], paths, os.environ, dry=dry, say=print_progress)
         else:
-            exit_code = running.run_pipeline(planned, place, os.environ, dry=dry, say=print_progress)
+            exit_code = running.run_pipeline(planned, paths, os.environ, dry=dry, say=print_progress)
     if exit_code:
         raise Exit(code=exit_code)
 
 
-def _container(place: ProjectPaths, memory: str, builder: str) -> tuple[Builder, Container]:
+def _container(paths: ProjectPaths, memory: str, builder: str) -> tuple[Builder, Container]:
     from handoff_kit.run import container as containers
 
     limit = containers.parse_memory(memory)
-    found, image = options.find_image(place, builder)
+    image_builder, image = options.find_image(paths, builder)
     caller = containers.Caller(os.getuid(), os.getgid())
-    return found, containers.create_container(found, image, place, environ=os.environ, caller=caller, memory=limit)
+    return image_builder, containers.create_container(
+        image_builder, image, paths, environ=os.environ, caller=caller, memory=limit
+    )
 
 
 @command(

@@ -37,40 +37,40 @@ def find_project(c: Context, project: str) -> ProjectPaths:
     return paths.find_project(project_root(c), project or None, Path.cwd(), os.environ)
 
 
-def every_project(c: Context) -> tuple[ProjectPaths, ...]:
+def all_projects(c: Context) -> tuple[ProjectPaths, ...]:
     """Every project under projects/; at least one, else ProjectError."""
-    from handoff_kit import paths
+    from handoff_kit.paths import ProjectPaths, project_names
 
     root = project_root(c)
-    found = tuple(paths.ProjectPaths(name, root) for name in paths.project_names(root))
-    if not found:
+    projects = tuple(ProjectPaths(name, root) for name in project_names(root))
+    if not projects:
         raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
-    return found
+    return projects
 
 
 def load_project(c: Context, project: str) -> tuple[ProjectPaths, Project]:
     """The project and its validated project file."""
     from handoff_kit.project import load as projects
 
-    place = find_project(c, project)
-    return place, projects.load_project(place.file, place.shown)
+    paths = find_project(c, project)
+    return paths, projects.load_project(paths.file, paths.display_path)
 
 
 def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPaths, Target]:
-    """The project, and its stack, bucket and session in AWS."""
+    """The project, and its target: stack, bucket and session in AWS."""
     from handoff_kit.aws.session import target_from_project
 
     if bucket:
-        place, loaded = load_project(c, project)
-        own = loaded.deploy.bucket
+        paths, loaded = load_project(c, project)
+        project_bucket = loaded.deploy.bucket
     else:
-        place, own = find_project(c, project), None
+        paths, project_bucket = find_project(c, project), None
     name = parse_environment(environment, os.environ)
-    return place, target_from_project(place, name, os.environ, print_progress, bucket=bucket, own=own)
+    return paths, target_from_project(paths, name, os.environ, print_progress, bucket=bucket, own=project_bucket)
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
-    """The name of the environment, which becomes a part of names in AWS."""
+    """The name of the environment; ProjectError if it cannot be part of names in AWS."""
     from handoff_kit.resource_names import DEFAULT_ENVIRONMENT
 
     flag, name = ("--environment", text) if text else ("HANDOFF_ENVIRONMENT", environ.get("HANDOFF_ENVIRONMENT", ""))
@@ -96,14 +96,14 @@ def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def parse_choice(flag: str, text: str, choices: Sequence[str], hint: str | None = None) -> str | None:
-    """The text, if it is one of the choices; None for an empty one."""
+    """The text, or None if it is empty; ProjectError if it is not one of the choices."""
     from handoff_kit.text import did_you_mean
 
     if not text:
         return None
     if text not in choices:
-        meant = did_you_mean(text, choices)
-        hint = f"did you mean: {flag} {meant}" if meant else hint or f"for example: {flag} {choices[0]}"
+        suggestion = did_you_mean(text, choices)
+        hint = f"did you mean: {flag} {suggestion}" if suggestion else hint or f"for example: {flag} {choices[0]}"
         raise ProjectError(f"{flag}: found {text!r}, expected one of {', '.join(choices)}", hint)
     return text
 
@@ -114,36 +114,38 @@ def parse_platform(text: str) -> str | None:
 
 
 def find_builder(text: str) -> Builder:
-    """The builder that works; prints a note where it is not the first choice."""
+    """The builder that works; prints a note if it is not the first choice."""
     from handoff_kit.image import builder as builders
 
-    found = builders.find_builder(parse_choice("--builder", text, builders.CHOICES))
-    if found.note:
-        print_progress(f"note: {found.note}")
-    return found
+    image_builder = builders.find_builder(parse_choice("--builder", text, builders.CHOICES))
+    if image_builder.note:
+        print_progress(f"note: {image_builder.note}")
+    return image_builder
 
 
-def find_image(place: ProjectPaths, builder: str) -> tuple[Builder, str]:
+def find_image(paths: ProjectPaths, builder: str) -> tuple[Builder, str]:
     """The builder and the project's image, which must be built and up to date."""
     from handoff_kit.image import build
     from handoff_kit.project import load as projects
 
-    loaded = projects.load_project(place.file, place.shown)
-    found = find_builder(builder)
-    return found, build.built_image(build.image_source(place, loaded, loaded.image.platform or found.platform), found)
+    loaded = projects.load_project(paths.file, paths.display_path)
+    image_builder = find_builder(builder)
+    return image_builder, build.built_image(
+        build.image_source(paths, loaded, loaded.image.platform or image_builder.platform), image_builder
+    )
 
 
-def warn_of_git(place: ProjectPaths) -> None:
+def warn_of_git(paths: ProjectPaths) -> None:
     """Print which of the project's credentials git tracks or would add."""
     from handoff_kit.run import gitignore
 
-    for note in gitignore.private_file_notes(place):
+    for note in gitignore.private_file_notes(paths):
         print_progress(note)
 
 
-def warn_of_credentials(place: ProjectPaths, loaded: Project) -> None:
+def warn_of_credentials(paths: ProjectPaths, loaded: Project) -> None:
     """Print which files stay out of the image because they are credentials."""
     from handoff_kit.image.checks import credential_problems
 
-    for found in credential_problems(place, loaded):
-        print_progress(f"note: {found.message}\nhint: {found.hint}")
+    for problem in credential_problems(paths, loaded):
+        print_progress(f"note: {problem.message}\nhint: {problem.hint}")

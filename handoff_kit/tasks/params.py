@@ -21,11 +21,11 @@ def make_params(c: Context, project: str = "", output: str = "", environment: st
     from handoff_kit.project import params_document as documents
     from handoff_kit.steps import WriteFile
 
-    place = options.find_project(c, project)
-    text = documents.to_json(documents.load_params_document(place, options.parse_environment(environment, os.environ)))
+    paths = options.find_project(c, project)
+    text = documents.to_json(documents.load_params_document(paths, options.parse_environment(environment, os.environ)))
     if output:
         apply(c, [WriteFile(Path.cwd() / output, text, 0o600)])
-        finish(c, 1, f"invoke run-local --project {place.name} --params {shlex.quote(output)}")
+        finish(c, 1, f"invoke run-local --project {paths.name} --params {shlex.quote(output)}")
     elif c.config.run.dry:
         print_progress(f"would print the params document ({len(text.encode()):,} bytes)")
     else:
@@ -40,23 +40,23 @@ def push_params(
     from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
     from handoff_kit.project import params_document as documents
 
-    place, loaded = options.load_project(c, project)
+    paths, loaded = options.load_project(c, project)
     if params:
-        document = documents.read(Path.cwd() / params, place)
+        document = documents.read_params_file(Path.cwd() / params, paths)
     else:
-        documents.check_functions(place)
-        document = documents.params_document(place, loaded, options.parse_environment(environment, os.environ))
-    _, stack = options.find_target(c, project, environment, bucket=False)
-    stored = find_replaceable_params(stack)
-    plan = plan_push(stack, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
+        documents.check_functions(paths)
+        document = documents.params_document(paths, loaded, options.parse_environment(environment, os.environ))
+    _, target = options.find_target(c, project, environment, bucket=False)
+    stored = find_replaceable_params(target)
+    plan = plan_push(target, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
     if not c.config.run.dry:
-        again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {stack.options}"
+        again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)
-    changes = apply(c, [plan], stack)
+    changes = apply(c, [plan], target)
     if not changes and stored:
-        print_progress(f"parameter {stack.parameter} is up to date (version {stored.version})")
-    after = "files.push" if (place.directory / "files").is_dir() else "params.dump"
-    finish(c, changes, f"invoke {after} {stack.options}")
+        print_progress(f"parameter {target.parameter} is up to date (version {stored.version})")
+    after = "files.push" if (paths.directory / "files").is_dir() else "params.dump"
+    finish(c, changes, f"invoke {after} {target.options}")
 
 
 @command(
@@ -73,16 +73,16 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
     from handoff_kit.project import params_document as documents
 
     number = parse_count("--version", version)
-    place, stack = options.find_target(c, project, environment, bucket=False)
-    stored = get_params(stack, number)
-    again = f"invoke params.pull{f' --version {number}' if number else ''} {stack.options}"
-    steps, equal = documents.plan_pull(place, stored.params.files, again, force=force)
+    paths, target = options.find_target(c, project, environment, bucket=False)
+    stored = get_params(target, number)
+    again = f"invoke params.pull{f' --version {number}' if number else ''} {target.options}"
+    steps, equal = documents.plan_pull(paths, stored.params.files, again, force=force)
     apply(c, steps)
     if equal:
         print_progress(f"already up to date: {', '.join(equal)}")
     if not steps and not equal:
-        print_progress(f"version {stored.version} of parameter {stack.parameter} holds no config file")
-    finish(c, len(steps), f"invoke params.diff {stack.options}")
+        print_progress(f"version {stored.version} of parameter {target.parameter} holds no config file")
+    finish(c, len(steps), f"invoke params.diff {target.options}")
 
 
 @command("dump", help={"reveal": "Print secrets in plain text; default: masked as ***", "version": VERSION})
@@ -93,10 +93,10 @@ def dump_params(c: Context, project: str = "", reveal: bool = False, version: st
     from handoff_kit.project import params_document as documents
 
     number = parse_count("--version", version)
-    _, stack = options.find_target(c, project, environment, bucket=False)
-    stored = get_params(stack, number)
+    _, target = options.find_target(c, project, environment, bucket=False)
+    stored = get_params(target, number)
     print_data(documents.to_json(stored.document if reveal else mask_document(stored.params)))
-    print_progress(f"parameter {stack.parameter}, version {stored.version}\nnext: invoke params.diff {stack.options}")
+    print_progress(f"parameter {target.parameter}, version {stored.version}\nnext: invoke params.diff {target.options}")
 
 
 @command("diff")
@@ -107,19 +107,19 @@ def diff_params(c: Context, project: str = "", environment: str = "") -> None:
 
     name = options.parse_environment(environment, os.environ)
     local = documents.load_params_document(options.find_project(c, project), name)
-    _, stack = options.find_target(c, project, environment, bucket=False)
-    stored = get_params(stack)
+    _, target = options.find_target(c, project, environment, bucket=False)
+    stored = get_params(target)
     merged = documents.merge(local, stored.document)
-    found = compare_params(stored.document, merged.document)
-    print_output(format_params_diff(found, merged.kept))
-    if not found and not merged.kept:
-        print_progress(f"no difference: version {stored.version} of parameter {stack.parameter} is up to date")
+    differences = compare_params(stored.document, merged.document)
+    print_output(format_params_diff(differences, merged.kept))
+    if not differences and not merged.kept:
+        print_progress(f"no difference: version {stored.version} of parameter {target.parameter} is up to date")
         return
     if merged.kept:
         print_progress(f"= stored in version {stored.version} only; a push keeps it")
-    if found:
+    if differences:
         print_progress(f"- stored in version {stored.version}, + local")
-    print_progress(f"next: invoke params.{'push' if found else 'pull'} {stack.options}")
+    print_progress(f"next: invoke params.{'push' if differences else 'pull'} {target.options}")
 
 
 @command("history")
@@ -127,6 +127,6 @@ def list_params(c: Context, project: str = "", environment: str = "") -> None:
     """Print the stored versions of the params: time and author."""
     from handoff_kit.aws.params import params_history
 
-    _, stack = options.find_target(c, project, environment, bucket=False)
-    print_output(params_history(stack))
-    print_progress(f"next: invoke params.dump --version N {stack.options}")
+    _, target = options.find_target(c, project, environment, bucket=False)
+    print_output(params_history(target))
+    print_progress(f"next: invoke params.dump --version N {target.options}")

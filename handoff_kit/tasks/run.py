@@ -55,46 +55,46 @@ def run(
         validate_options,
     )
 
-    place, loaded = options.load_project(c, project)
-    chosen = options.parse_choice("--command", command, local_run.list_commands(place), local_run.FUNCTION_HINT)
-    words = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
-    overrides = validate_options(place, loaded, options.parse_environment(environment, os.environ), words)
-    cluster = _project_tasks(place, loaded, environment)
-    network = describe_network(cluster.stack, loaded.deploy)
-    summary = describe_start(cluster, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
+    paths, loaded = options.load_project(c, project)
+    chosen = options.parse_choice("--command", command, local_run.list_commands(paths), local_run.FUNCTION_HINT)
+    flags = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
+    overrides = validate_options(paths, loaded, options.parse_environment(environment, os.environ), flags)
+    tasks = _project_tasks(paths, loaded, environment)
+    network = describe_network(tasks.target, loaded.deploy)
+    summary = describe_start(tasks, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started = start_detached(cluster, network, overrides, print_progress)
+        started = start_detached(tasks, network, overrides, print_progress)
         print_output(f"{started}\n")
-        print_progress(commands_for_running(cluster, started))
+        print_progress(commands_for_running(tasks, started))
         return
     started, result, exit_code = run_attached(
-        cluster, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+        tasks, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
     )
-    print_progress(describe_result(cluster, started, result))
+    print_progress(describe_result(tasks, started, result))
     if exit_code:
         raise Exit(code=exit_code)
 
 
-def _project_tasks(place: ProjectPaths, loaded: Project, environment: str) -> ProjectTasks:
+def _project_tasks(paths: ProjectPaths, loaded: Project, environment: str) -> ProjectTasks:
     from handoff_kit import resource_names
     from handoff_kit.aws.ecs.cluster import tasks_of_project
     from handoff_kit.aws.params import check_params_owner
     from handoff_kit.aws.session import open_session, target_by_name, target_from_project
 
     name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
-    if resource_names.named_bucket(os.environ, own, place.shown):  # a note if it is deployed with another one
-        stack = target_from_project(place, name, os.environ, print_progress, own=own)
-        return tasks_of_project(stack, loaded.deploy)
-    clients = open_session(os.environ, print_progress)
-    stack = target_by_name(place, name, os.environ, clients, "")
+    if resource_names.named_bucket(os.environ, own, paths.display_path):  # a note if it is deployed with another one
+        target = target_from_project(paths, name, os.environ, print_progress, own=own)
+        return tasks_of_project(target, loaded.deploy)
+    session = open_session(os.environ, print_progress)
+    target = target_by_name(paths, name, os.environ, session, "")
     if resource_names.stack_from_environment(os.environ):
-        check_params_owner(stack)
-    return tasks_of_project(stack, loaded.deploy)
+        check_params_owner(target)
+    return tasks_of_project(target, loaded.deploy)
 
 
 @command(
@@ -108,22 +108,22 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
     from handoff_kit.aws.ecs.tasks import task_id
     from handoff_kit.run.fargate_run import describe_stopped, stop_and_wait, tasks_to_stop
 
-    cluster = _project_tasks(*options.load_project(c, project), environment)
-    found, dry = tasks_to_stop(cluster, task), c.config.run.dry
-    if not found and task:
+    tasks = _project_tasks(*options.load_project(c, project), environment)
+    running, dry = tasks_to_stop(tasks, task), c.config.run.dry
+    if not running and task:
         print_progress(f"task {task_id(task)} has ended")
-    elif not found:
-        example = f"{cluster.known.invoke('stop')} --task ID"
-        print_progress(f"no task of {cluster.family} runs; one just started may not be listed yet: {example}")
-    elif len(found) > 1 and not dry:
-        question = f"stop {len(found)} tasks of project {cluster.stack.project}"
-        confirm(question, f"invoke stop {cluster.known.options}", yes=yes)
-    for each in found:
+    elif not running:
+        example = f"{tasks.hints.invoke('stop')} --task ID"
+        print_progress(f"no task of {tasks.family} runs; one just started may not be listed yet: {example}")
+    elif len(running) > 1 and not dry:
+        question = f"stop {len(running)} tasks of project {tasks.target.project}"
+        confirm(question, f"invoke stop {tasks.hints.options}", yes=yes)
+    for each in running:
         print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
-    if found and not dry:
-        for stopped, result in stop_and_wait(cluster, found, print_progress):
+    if running and not dry:
+        for stopped, result in stop_and_wait(tasks, running, print_progress):
             print_progress(describe_stopped(stopped, result))
-    finish(c, len(found), cluster.known.invoke("logs"))
+    finish(c, len(running), tasks.hints.invoke("logs"))
 
 
 @command(
@@ -156,15 +156,15 @@ def logs(
 
     count = parse_count("--lines", lines)
     moment = since_seconds(since)
-    cluster = _project_tasks(*options.load_project(c, project), environment)
+    tasks = _project_tasks(*options.load_project(c, project), environment)
     several = bool(since) and not run and not follow
-    query = LogQuery("" if several else find_stream(cluster, run), moment, count)
+    query = LogQuery("" if several else find_stream(tasks, run), moment, count)
     form, show = LogFormatter(json), print_data if json else print_output
     if follow:
         try:
-            follow_logs(cluster, query, form, LogSink(show, print_progress, waits.sleep), on=not run)
+            follow_logs(tasks, query, form, LogSink(show, print_progress, waits.sleep), on=not run)
         except KeyboardInterrupt:
             print_progress("\nstopped following; the task keeps running")
-    elif not print_logs(cluster, query, form, show):
+    elif not print_logs(tasks, query, form, show):
         print_progress(f"no line found{f' since {since}' if since else ''}")
-    print_progress(f"next: {cluster.known.invoke('status')}")
+    print_progress(f"next: {tasks.hints.invoke('status')}")

@@ -48,21 +48,23 @@ def put_schedules(
     from handoff_kit.deploy import schedule_output, schedule_project
     from handoff_kit.project import params_document as render
 
-    schedule = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, options.parse_data(data, ()))
-    one = schedule_project.from_options(schedule)
-    place, loaded = options.load_project(c, project)
+    schedule_options = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, options.parse_data(data, ()))
+    schedule = schedule_project.from_options(schedule_options)
+    paths, loaded = options.load_project(c, project)
     within = options.parse_environment(environment, os.environ)
-    stack = target_from_project(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    target = target_from_project(paths, within, os.environ, print_progress, own=loaded.deploy.bucket)
     now = datetime.now(timezones.utc)
-    desired = schedule_project.desired_schedules(place, loaded, stack, schedule, one, now=now, say=print_progress)
+    desired = schedule_project.desired_schedules(
+        paths, loaded, target, schedule_options, schedule, now=now, say=print_progress
+    )
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
-    changes = schedule_project.deploy_schedules(desired, stack, apply_options)
+    changes = schedule_project.deploy_schedules(desired, target, apply_options)
     print_output(schedule_output.next_times_table(desired.schedules, now))
     for note in schedule_output.schedule_notes(desired.schedules, now):
         print_progress(note)
     if warning := schedule_output.shared_state_warning(desired.schedules, render.state_mode(loaded)):
         print_progress(warning)
-    finish(c, changes, f"invoke schedule.list {stack.options}")
+    finish(c, changes, f"invoke schedule.list {target.options}")
 
 
 @command(help={"name": "Name of the schedule to delete, e.g. nightly; default: all schedules of the project"})
@@ -72,12 +74,12 @@ def unschedule(c: Context, project: str = "", name: str = "", environment: str =
     from handoff_kit.aws.session import target_from_project
     from handoff_kit.deploy import schedule_project
 
-    place, loaded = options.load_project(c, project)
+    paths, loaded = options.load_project(c, project)
     within = options.parse_environment(environment, os.environ)
-    stack = target_from_project(place, within, os.environ, print_progress, own=loaded.deploy.bucket)
+    target = target_from_project(paths, within, os.environ, print_progress, own=loaded.deploy.bucket)
     apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
-    changes = schedule_project.delete_schedules(place, loaded, stack, name, apply_options)
-    finish(c, changes, f"invoke schedule.list {stack.options}")
+    changes = schedule_project.delete_schedules(paths, loaded, target, name, apply_options)
+    finish(c, changes, f"invoke schedule.list {target.options}")
 
 
 @command(
@@ -91,19 +93,19 @@ def list_schedules(c: Context, project: str = "", environment: str = "", json: b
     """Print the deployed schedules of every project: expression, time zone, next run."""
     from datetime import datetime, timezone
 
-    from handoff_kit import paths
     from handoff_kit.aws.cloudformation.stack import describe_all
     from handoff_kit.aws.session import open_session
     from handoff_kit.deploy import schedule_output
+    from handoff_kit.paths import check_project_name
 
-    chosen = paths.check_project_name(project) if project else ""
+    chosen = check_project_name(project) if project else ""
     within = options.parse_environment(environment, os.environ) if environment else ""
-    now, clients = datetime.now(timezone.utc), open_session(os.environ, print_progress)
-    found = schedule_output.list_schedules(describe_all(clients), now, project=chosen, environment=within)
+    now, session = datetime.now(timezone.utc), open_session(os.environ, print_progress)
+    schedules = schedule_output.list_schedules(describe_all(session), now, project=chosen, environment=within)
     if json:
-        print_data(schedule_output.schedules_json(found))
-    elif found:
-        print_output(schedule_output.schedules_table(found, now))
-    if not found:
+        print_data(schedule_output.schedules_json(schedules))
+    elif schedules:
+        print_output(schedule_output.schedules_table(schedules, now))
+    if not schedules:
         print_progress(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is deployed")
-    print_progress(f"next: invoke {'status' if found else 'schedule --project ' + (chosen or 'NAME')}")
+    print_progress(f"next: invoke {'status' if schedules else 'schedule --project ' + (chosen or 'NAME')}")

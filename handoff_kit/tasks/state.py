@@ -23,10 +23,10 @@ def show_state(c: Context, project: str = "", version: str = "", environment: st
     """Print the state that the next run starts from."""
     from handoff_kit.aws.state import get_state
 
-    _, stack = options.find_target(c, project, environment)
-    found = get_state(stack, version)
-    print_data(found.content.decode("utf-8", "surrogateescape"))
-    print_progress(f"version {found.version}, stored {found.stored}\nnext: invoke state.history {stack.options}")
+    _, target = options.find_target(c, project, environment)
+    stored = get_state(target, version)
+    print_data(stored.content.decode("utf-8", "surrogateescape"))
+    print_progress(f"version {stored.version}, stored {stored.stored}\nnext: invoke state.history {target.options}")
 
 
 @command("history")
@@ -34,12 +34,12 @@ def list_states(c: Context, project: str = "", environment: str = "") -> None:
     """Print the versions of the state that S3 keeps, newest first."""
     from handoff_kit.aws.state import no_state_error, state_history
 
-    _, stack = options.find_target(c, project, environment)
-    found = state_history(stack)
-    print_output(found)
-    if not found:
-        raise no_state_error(stack)
-    print_progress(f"next: invoke state.restore --version VERSION {stack.options}")
+    _, target = options.find_target(c, project, environment)
+    history = state_history(target)
+    print_output(history)
+    if not history:
+        raise no_state_error(target)
+    print_progress(f"next: invoke state.restore --version VERSION {target.options}")
 
 
 @command("edit", help={"file": "File with the new state, e.g. state.json; default: open VISUAL, EDITOR or vi"})
@@ -51,22 +51,22 @@ def edit_state(c: Context, project: str = "", file: str = "", environment: str =
     from handoff_kit.tasks import editor
 
     _, loaded = options.load_project(c, project)
-    place, stack = options.find_target(c, project, environment)
-    before = find_state(stack)
-    _warn_of_run(stack)
-    edit = editor.Edit(Path.cwd(), file, draft_path(place), f"invoke state.edit {stack.options}")
+    paths, target = options.find_target(c, project, environment)
+    before = find_state(target)
+    _warn_of_run(target)
+    edit = editor.Edit(Path.cwd(), file, draft_path(paths), f"invoke state.edit {target.options}")
     if c.config.run.dry and not file:
-        print_progress(f"would open {state_url(stack)} in an editor")
+        print_progress(f"would open {state_url(target)} in an editor")
         finish(c, 1, "")
         return
     content = editor.read_new_text(edit, text_to_edit(before), os.environ)
     check_state(content, render.state_mode(loaded), edit.display_path, edit.retry_command)
-    changes = plan_put_state(stack, content, before, f"store {state_url(stack)}", edit.retry_command)
-    apply(c, [ApiCalls(changes)], stack)
+    changes = plan_put_state(target, content, before, f"store {state_url(target)}", edit.retry_command)
+    apply(c, [ApiCalls(changes)], target)
     if not changes:
         print_progress("the state is unchanged")
     editor.delete_draft(edit)
-    finish(c, len(changes), f"invoke state.show {stack.options}")
+    finish(c, len(changes), f"invoke state.show {target.options}")
 
 
 @command("restore", help={"version": f"{VERSION}required"})
@@ -75,14 +75,14 @@ def restore_state(c: Context, project: str = "", version: str = "", environment:
     from handoff_kit.aws.state import find_state, get_state, plan_restore_state, require_version
     from handoff_kit.steps import ApiCalls
 
-    _, stack = options.find_target(c, project, environment)
-    restored = get_state(stack, require_version(stack, version))
-    _warn_of_run(stack)
-    changes = plan_restore_state(stack, restored, find_state(stack))
-    apply(c, [ApiCalls(changes)], stack)
+    _, target = options.find_target(c, project, environment)
+    restored = get_state(target, require_version(target, version))
+    _warn_of_run(target)
+    changes = plan_restore_state(target, restored, find_state(target))
+    apply(c, [ApiCalls(changes)], target)
     if not changes:
         print_progress(f"the state is already that of version {version}")
-    finish(c, len(changes), f"invoke state.show {stack.options}")
+    finish(c, len(changes), f"invoke state.show {target.options}")
 
 
 @command("clear")
@@ -91,22 +91,22 @@ def clear_state(c: Context, project: str = "", yes: bool = False, environment: s
     from handoff_kit.aws.state import command_after_clear, find_state, plan_clear_state, question_before_clear
     from handoff_kit.steps import ApiCalls
 
-    _, stack = options.find_target(c, project, environment)
-    before = find_state(stack)
-    _warn_of_run(stack)
+    _, target = options.find_target(c, project, environment)
+    before = find_state(target)
+    _warn_of_run(target)
     if not before:
-        print_progress(f"no state of project {stack.project} in bucket {stack.bucket}")
-        print_progress(f"next: invoke state.history {stack.options}")
+        print_progress(f"no state of project {target.project} in bucket {target.bucket}")
+        print_progress(f"next: invoke state.history {target.options}")
         return
-    changes = plan_clear_state(stack, before)
+    changes = plan_clear_state(target, before)
     if not c.config.run.dry:
-        confirm(question_before_clear(stack, before), f"invoke state.clear {stack.options}", yes=yes)
-    apply(c, [ApiCalls(changes)], stack)
-    finish(c, len(changes), command_after_clear(stack, before))
+        confirm(question_before_clear(target, before), f"invoke state.clear {target.options}", yes=yes)
+    apply(c, [ApiCalls(changes)], target)
+    finish(c, len(changes), command_after_clear(target, before))
 
 
-def _warn_of_run(stack: Target) -> None:
+def _warn_of_run(target: Target) -> None:
     from handoff_kit.aws.state import run_in_progress
 
-    if run := run_in_progress(stack):
+    if run := run_in_progress(target):
         print_progress(f"note: run {run} is in progress; if the state changes now, that run fails to store its own")

@@ -2,8 +2,7 @@
 
 Requirements are resolved once into a committed lock (locks.py); the environment `venv/NAME` is installed from the lock
 alone, every file checked against its hash. A stamp inside the environment, written last, names the lock, the Python and
-the directory it was created for. Where the stamp matches there is nothing to do; everything else is removed and created
-again.
+the directory it was created for. An environment with another stamp is removed and created again.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -65,10 +64,10 @@ def find_installer() -> Installer:
         raise HandoffError("the package uv has no program uv", hint) from None
 
 
-def read_venv_state(place: ProjectPaths, venv: Venv) -> VenvState:
-    directory = place.directory / venv.directory
+def read_venv_state(paths: ProjectPaths, venv: Venv) -> VenvState:
+    directory = paths.directory / venv.directory
     return VenvState(
-        lock=_read_text(place.lock(venv.name)),
+        lock=_read_text(paths.lock(venv.name)),
         stamp=_read_text(directory / STAMP),
         directory=directory.is_symlink() or directory.exists(),
         interpreter=(directory / "bin" / "python").exists(),
@@ -76,7 +75,7 @@ def read_venv_state(place: ProjectPaths, venv: Venv) -> VenvState:
 
 
 def _read_text(path: Path) -> str | None:
-    """The text of a lock or a stamp; None for what is no file, which an installation then creates."""
+    """The text of a lock or a stamp; None if there is no such file."""
     try:
         return containment.read_file(str(path)).decode("utf-8", errors="replace")
     except PermissionError as error:
@@ -85,14 +84,14 @@ def _read_text(path: Path) -> str | None:
         return None
 
 
-def venv_status(place: ProjectPaths, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
-    """Whether a stage can run in it; reads a few small files, starts nothing."""
-    state = state or read_venv_state(place, venv)
+def venv_status(paths: ProjectPaths, venv: Venv, state: VenvState | None = None, python: str = PYTHON) -> Status:
+    """Whether a stage can run in the environment; starts no program."""
+    state = state or read_venv_state(paths, venv)
     if not state.interpreter:
         return "missing"
     if state.lock is None or not locks.is_current(state.lock, venv.requirements):
         return "stale"
-    stamp = stamp_text(state.lock, place.directory / venv.directory, python)
+    stamp = stamp_text(state.lock, paths.directory / venv.directory, python)
     return "ready" if state.stamp == stamp else "stale"
 
 
@@ -104,63 +103,60 @@ def stamp_text(lock: str, directory: Path, python: str) -> str:
 
 
 def plan_install(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     venvs: Iterable[Venv],
     states: Mapping[str, VenvState],
     installer: Installer,
     *,
     upgrade: bool = False,
 ) -> tuple[Step, ...]:
-    """The steps that make every environment ready; none where all are."""
-    plans = (_plan_venv(place, venv, states[venv.name], installer, upgrade=upgrade) for venv in venvs)
-    return tuple(step for plan in plans for step in plan)
+    """The steps that make every environment ready; empty if all are."""
+    steps: list[Step] = []
+    for venv in venvs:
+        steps += _plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade)
+    return tuple(steps)
 
 
 def _plan_venv(
-    place: ProjectPaths, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
-) -> tuple[Step, ...]:
-    _check_requirements(place, venv)
-    relock = upgrade or not locks.is_current(state.lock, venv.requirements)
-    if not relock:
-        if venv_status(place, venv, state, installer.python) == "ready":
-            return ()
-        lock = place.lock(venv.name).relative_to(place.root).as_posix()
-        again = f"rm {lock} && invoke install --project {place.name}"
-        locks.check_lock(state.lock or "", venv.requirements, lock, again)
-    cwd, directory = place.directory, place.directory / venv.directory
-    purpose = f"venv {venv.name} of project {place.name}"
+    paths: ProjectPaths, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
+) -> Iterator[Step]:
+    _check_requirements(paths, venv)
+    cwd, lock, directory = paths.directory, paths.lock(venv.name), paths.directory / venv.directory
+    purpose = f"venv {venv.name} of project {paths.name}"
+    if upgrade or not locks.is_current(state.lock, venv.requirements):
+        portable = ("--universal", "--generate-hashes", "--python", installer.interpreter)
+        bare = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links")
+        yield LockRequirements(
+            lock=lock,
+            requirements=venv.requirements,
+            argv=(installer.uv, "pip", "compile", "--quiet", *portable, *bare, "--no-emit-index-annotation", "-"),
+            cwd=cwd,
+            purpose=f"lock {purpose}",
+            pythons=tuple(dict.fromkeys((OLDEST_PYTHON, installer.python))),
+            upgrade=upgrade,
+        )
+    elif venv_status(paths, venv, state, installer.python) == "ready":
+        return
+    else:
+        path = lock.relative_to(paths.root).as_posix()
+        again = f"rm {path} && invoke install --project {paths.name}"
+        locks.check_lock(state.lock or "", venv.requirements, path, again)
+    if state.directory:
+        yield RemoveTree(directory)
     create = (installer.uv, "venv", "--quiet", "--no-project", "--python", installer.interpreter, venv.directory)
+    yield RunCommand(create, cwd, f"create {purpose}")
     install = (installer.uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", venv.directory)
     # Hashes are checked wherever there are some; they cannot be required of a repository.
     hashes = () if any(map(locks.is_unhashed, venv.requirements)) else ("--require-hashes",)
-    relative = place.lock(venv.name).relative_to(cwd).as_posix()
-    return (
-        *((_resolve(place, venv, installer, upgrade=upgrade),) if relock else ()),
-        *((RemoveTree(directory),) if state.directory else ()),
-        RunCommand(create, cwd, f"create {purpose}"),
-        RunCommand((*install, *hashes, "-r", relative), cwd, f"install {purpose}", telling=locks.FAILURES),
-        StampVenv(directory, place.lock(venv.name), installer.python),
-    )
+    argv = (*install, *hashes, "-r", lock.relative_to(cwd).as_posix())
+    yield RunCommand(argv, cwd, f"install {purpose}", causes=locks.FAILURES)
+    yield StampVenv(directory, lock, installer.python)
 
 
-def _resolve(place: ProjectPaths, venv: Venv, installer: Installer, *, upgrade: bool) -> LockRequirements:
-    portable = ("--universal", "--generate-hashes", "--python", installer.interpreter)
-    bare = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation")
-    return LockRequirements(
-        lock=place.lock(venv.name),
-        requirements=venv.requirements,
-        argv=(installer.uv, "pip", "compile", "--quiet", *portable, *bare, "-"),
-        cwd=place.directory,
-        purpose=f"lock venv {venv.name} of project {place.name}",
-        pythons=tuple(dict.fromkeys((OLDEST_PYTHON, installer.python))),
-        upgrade=upgrade,
-    )
-
-
-def _check_requirements(place: ProjectPaths, venv: Venv) -> None:
-    """Refuse what would write the address of an index, or a password, into a committed file."""
+def _check_requirements(paths: ProjectPaths, venv: Venv) -> None:
+    """Refuse options and passwords, which would become part of a committed file."""
     for text in venv.requirements:
-        where = f"{place.shown}: venv {venv.name}"
+        where = f"{paths.display_path}: venv {venv.name}"
         if text.startswith("-"):
             hint = "an index is a setting of the machine: export UV_DEFAULT_INDEX=https://..."
             option = text.split("=")[0].split()[0]

@@ -1,8 +1,7 @@
 """The lock of one virtual environment: pip's requirements format, exact versions, a hash for every file.
 
 The head records the requirements it was resolved from; a lock whose head differs from the project file is stale. It
-holds no address of an index: where files come from is a setting of the machine. The only address it may hold is that of
-a requirement that is an address (`tap @ git+https://...`).
+holds no address of an index, which is a setting of the machine, but addresses in requirements (`tap @ git+https://...`).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def lock_text(requirements: Sequence[str], pins: str, python: str) -> str:
 
 
 def locked_requirements(text: str) -> tuple[str, ...] | None:
-    """The requirements that a lock was resolved from; None where its head is not ours."""
+    """The requirements that a lock was resolved from; None if `invoke install` did not write it."""
     lines = text.splitlines()
     if TITLE not in lines[:1]:
         return None
@@ -54,16 +53,16 @@ def is_current(text: str | None, requirements: Sequence[str]) -> bool:
 
 
 def is_unhashed(requirement: str) -> bool:
-    """Whether it is a repository or a directory: its commit can be pinned, its hash cannot be required."""
+    """Whether it is a repository or a directory, for which pip cannot require a hash."""
     return _UNHASHED.search(requirement) is not None
 
 
 def local_path(requirement: str) -> str | None:
-    """The directory or file that a requirement installs; None where it names none."""
+    """The directory or file that a requirement installs; None for a package of an index."""
     named = _NAMED.match(requirement)
-    place = requirement[named.end() if named else 0 :].partition(" ;")[0].strip()
-    path = place.removeprefix("file://").removeprefix("file:")
-    is_path = "://" not in path and (named or is_unhashed(place))
+    address = requirement[named.end() if named else 0 :].partition(" ;")[0].strip()
+    path = address.removeprefix("file://").removeprefix("file:")
+    is_path = "://" not in path and (named or is_unhashed(address))
     return posixpath.normpath(path) if is_path else None
 
 
@@ -72,7 +71,7 @@ def check_lock(text: str, requirements: Sequence[str], path: str, command: str) 
     hint = f"create it again: {command}"
     pinned = set()
     for line, entry in _entries(text):
-        if problem := _problem(entry):
+        if problem := _entry_problem(entry):
             raise ProjectError(f"{path}:{line}: {problem}", hint)
         pinned.add(_canonical_name(entry))
     for requirement in requirements:
@@ -95,7 +94,7 @@ def _entries(text: str) -> Iterator[tuple[int, str]]:
         yield start, " ".join(parts)
 
 
-def _problem(entry: str) -> str | None:
+def _entry_problem(entry: str) -> str | None:
     if is_unhashed(entry):
         return None
     if not _PIN.match(entry):
@@ -108,6 +107,6 @@ def _problem(entry: str) -> str | None:
 
 
 def _canonical_name(requirement: str) -> str:
-    """The name of a package as an index compares it (PEP 503)."""
-    found = _NAME.match(requirement)
-    return re.sub(r"[-_.]+", "-", found.group(0)).lower() if found else requirement
+    """The normalized name of a package (PEP 503)."""
+    name = _NAME.match(requirement)
+    return re.sub(r"[-_.]+", "-", name.group(0)).lower() if name else requirement

@@ -61,17 +61,17 @@ class FetchedRange(NamedTuple):
 class Download(NamedTuple):
     """Where an object goes: its calls, where it comes from, and an open file."""
 
-    clients: Session
+    session: Session
     source: StoredObject
     fd: int
 
 
-def download(clients: Session, source: StoredObject, beside: str, path: str) -> Downloaded:
+def download(session: Session, source: StoredObject, beside: str, path: str) -> Downloaded:
     """Fetch an object into `beside`, and rename that to `path` once it is whole and right."""
     import errno
 
     try:
-        got = _fetch_until_right(clients, source, beside)
+        got = _fetch_until_right(session, source, beside)
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         os.rename(beside, path)
     except OSError as error:
@@ -88,7 +88,7 @@ def download(clients: Session, source: StoredObject, beside: str, path: str) -> 
     return got
 
 
-def _fetch_until_right(clients: Session, source: StoredObject, beside: str) -> Downloaded:
+def _fetch_until_right(session: Session, source: StoredObject, beside: str) -> Downloaded:
     from contextlib import closing
 
     wrong, current = "", source
@@ -96,14 +96,14 @@ def _fetch_until_right(clients: Session, source: StoredObject, beside: str) -> D
         containment.remove_tree(beside)
         fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            with closing(_fetch_ranges(Download(clients, current, fd))) as pieces:
+            with closing(_fetch_ranges(Download(session, current, fd))) as pieces:
                 got = _check(fd, pieces)
         finally:
             os.close(fd)
         if isinstance(got, Downloaded):
             return got
         wrong, current = got, source._replace(size=-1, etag="")
-        clients.effects.say(f"{source}: {wrong}; fetch {attempt} of {TRIES}")
+        session.effects.say(f"{source}: {wrong}; fetch {attempt} of {TRIES}")
     hint = "nobody may store it during a run" if wrong == WAS_CHANGED else "store it again from where it came"
     raise StoreError(f"{source}: {wrong}, {TRIES} times", hint)
 
@@ -150,7 +150,7 @@ def _fetch_range(sink: Download, start: int = 0, end: int = -1) -> FetchedRange 
         say = f"S3 GetObject: {safe_name(sink.source.key)}: {cut} after {at - start:,} of {end - start:,} bytes"
         if idle >= retry.ATTEMPTS:
             raise StoreError(f"{sink.source}: {say}, and nothing more in {idle} attempts", "run it again")
-        effects, wait = sink.clients.effects, retry.delay(max(1, idle))
+        effects, wait = sink.session.effects, retry.delay(max(1, idle))
         effects.say(f"{say}; going on from there in {wait:.1f} s")
         effects.pause(wait)
         answer = _get(sink, at, end, first["ETag"])
@@ -162,7 +162,7 @@ def _get(sink: Download, start: int, end: int, etag: str) -> Any | None:
     request = {"Bucket": sink.source.bucket, "Key": sink.source.key}
     if etag:
         request |= {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
-    return sink.clients.call_unless(CHANGED, S3, "get_object", **request)
+    return sink.session.call(S3, "get_object", allow=CHANGED, **request)
 
 
 def _copy(sink: Download, body: Any, at: int) -> tuple[int, str]:
@@ -171,7 +171,7 @@ def _copy(sink: Download, body: Any, at: int) -> tuple[int, str]:
 
     try:
         while True:
-            sink.clients.effects.check()
+            sink.session.effects.check()
             try:
                 block = body.read(BLOCK)
             except (BotoCoreError, OSError) as error:

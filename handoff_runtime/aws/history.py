@@ -20,18 +20,18 @@ TRIES = 12
 LOST = ("412", "409", "NoSuchKey")
 
 
-def append_line(clients: Session, bucket: str, key: str, line: bytes) -> None:
+def append_line(session: Session, bucket: str, key: str, line: bytes) -> None:
     """Add a line, which no other may equal: one that is there already is our own, whose answer was lost."""
     for attempt in range(1, TRIES + 1):
-        found = clients.read(bucket, key)
+        found = session.read(bucket, key)
         content = found[0] if found else b""
         if line in content:
             return
         added = line if not content or content.endswith(b"\n") else b"\n" + line  # after half of a line
         condition = {"IfMatch": found[1]["ETag"]} if found else {"IfNoneMatch": "*"}
-        if clients.call_unless(LOST, S3, "put_object", Bucket=bucket, Key=key, Body=content + added, **condition):
+        if session.call(S3, "put_object", allow=LOST, Bucket=bucket, Key=key, Body=content + added, **condition):
             return
-        clients.effects.pause(retry.delay(min(attempt, 4)))
+        session.effects.pause(retry.delay(min(attempt, 4)))
     message = f"s3://{bucket}/{key}: written to by others {TRIES} times while a line was to be added"
     raise StoreError(message, "run it again later")
 
@@ -39,28 +39,28 @@ def append_line(clients: Session, bucket: str, key: str, line: bytes) -> None:
 REASON = "killed, or cut off from the store, before it was over"
 
 
-def record_killed_runs(clients: Session, bucket: str, stack: str, entries: Sequence[Mapping[str, Any]]) -> None:
+def record_killed_runs(session: Session, bucket: str, stack: str, entries: Sequence[Mapping[str, Any]]) -> None:
     """Correct record and history of runs that never gave their lease back."""
     for entry in entries:
         key = f"{s3_keys.run(stack, str(entry['run_id']))}run.json"
-        found = clients.read(bucket, key)
+        found = session.read(bucket, key)
         record, wrong = damage.parse(found[0], damage.RECORD) if found else damage.Parsed(None)
         if wrong:
-            clients.effects.say(
+            session.effects.say(
                 f"note: s3://{bucket}/{key}: the record of a killed run cannot be read ({wrong}), skipped"
             )
         replaced = bool(record and record["state"]["replaced"])
         if replaced:  # perhaps it did not: is the state that the run left the one that is stored?
             own = f"{s3_keys.run(stack, str(entry['run_id']))}artifacts/{s3_keys.STATE}"
-            replaced = _sha256(clients, bucket, own) == _sha256(clients, bucket, s3_keys.state(stack))
+            replaced = _sha256(session, bucket, own) == _sha256(session, bucket, s3_keys.state(stack))
         if record and (record["outcome"] == "running" or replaced != record["state"]["replaced"]):
             state = {**record["state"], "replaced": False}
             record = {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
-            clients.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.encode_record(record))
+            session.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.encode_record(record))
         line = history.summary(record) if record else {**entry, "outcome": "killed", "reason": REASON}
-        append_line(clients, bucket, s3_keys.history(stack, history.start_day(line)), history.encode_line(line))
+        append_line(session, bucket, s3_keys.history(stack, history.start_day(line)), history.encode_line(line))
 
 
-def _sha256(clients: Session, bucket: str, key: str) -> str | None:
-    found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=key)
+def _sha256(session: Session, bucket: str, key: str) -> str | None:
+    found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=key)
     return found.get("Metadata", {}).get(SHA256) if found else None

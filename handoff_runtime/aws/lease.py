@@ -66,7 +66,7 @@ class StoredLease(NamedTuple):
 
 
 def acquire(
-    clients: Session,
+    session: Session,
     bucket: str,
     stack: str,
     run_id: str,
@@ -94,7 +94,7 @@ def acquire(
     }
     key = s3_keys.lease(stack)
     for _ in range(TRIES):
-        found = read_lease(clients, bucket, stack)
+        found = read_lease(session, bucket, stack)
         if found and found.claim.get("holder") == claim["holder"]:  # our put, whose answer was lost
             return Lease(bucket, key, found.claim, found.etag, time.monotonic() - found.age - 1)
         if found and not is_free(found):
@@ -103,23 +103,23 @@ def acquire(
         if found:
             died = found.claim.get("entry") if not found.claim.get("released") else None
             dead = [*found.claim.get("dead", []), *([died] if died else [])][-MOST_DEAD:]
-        taken = _put(clients, Lease(bucket, key, {**claim, "dead": dead}, found.etag if found else "", 0))
+        taken = _put(session, Lease(bucket, key, {**claim, "dead": dead}, found.etag if found else "", 0))
         if taken and found:
             if found.damage:
-                clients.effects.say(f"note: s3://{bucket}/{key}: damaged ({found.damage}); replaced")
+                session.effects.say(f"note: s3://{bucket}/{key}: damaged ({found.damage}); replaced")
             if not found.claim.get("released"):
                 run, age = found.claim.get("run_id", "?"), found.age
-                clients.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
+                session.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
         if taken:
             return taken
-    if (found := read_lease(clients, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
+    if (found := read_lease(session, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
         return _held(found)
     raise StoreError(f"s3://{bucket}/{key}: changed {TRIES} times while it was to be taken", "run it again")
 
 
-def read_lease(clients: Session, bucket: str, stack: str) -> StoredLease | None:
+def read_lease(session: Session, bucket: str, stack: str) -> StoredLease | None:
     """The lock as it is; None where nobody has ever run."""
-    found = clients.read(bucket, s3_keys.lease(stack))
+    found = session.read(bucket, s3_keys.lease(stack))
     if found is None:
         return None
     from email.utils import parsedate_to_datetime
@@ -136,13 +136,13 @@ def is_free(found: StoredLease) -> bool:
     return bool(found.claim.get("released")) or found.age > _lease_of(found) + 1
 
 
-def renew(clients: Session, lease: Lease) -> Lease:
+def renew(session: Session, lease: Lease) -> Lease:
     """Renew it; StoreError when it is no longer ours, and the run must stop."""
-    return _renew(clients, lease, released=False)
+    return _renew(session, lease, released=False)
 
 
 def release(
-    clients: Session, lease: Lease, *, recorded_dead: bool = False, entry: Mapping[str, Any] | None = None
+    session: Session, lease: Lease, *, recorded_dead: bool = False, entry: Mapping[str, Any] | None = None
 ) -> None:
     """Give it back; one that another run has taken over is left alone.
 
@@ -151,16 +151,16 @@ def release(
     dead = [] if recorded_dead else lease.claim.get("dead", [])
     lease = lease._replace(claim={**lease.claim, "dead": dead, "entry": entry or lease.claim.get("entry")})
     try:
-        _renew(clients, lease, released=True)
+        _renew(session, lease, released=True)
     except StoreError as error:
-        clients.effects.say(f"{error.message}; the lease is not given back")
+        session.effects.say(f"{error.message}; the lease is not given back")
 
 
-def _renew(clients: Session, lease: Lease, *, released: bool) -> Lease:
+def _renew(session: Session, lease: Lease, *, released: bool) -> Lease:
     claim = {**lease.claim, "beat": lease.claim["beat"] + 1, "released": released}
-    if renewed := _put(clients, lease._replace(claim=claim)):
+    if renewed := _put(session, lease._replace(claim=claim)):
         return renewed
-    found = read_lease(clients, lease.bucket, lease.key.rpartition("/")[0])
+    found = read_lease(session, lease.bucket, lease.key.rpartition("/")[0])
     if found and found.claim == claim:  # our own put, whose answer was lost
         return lease._replace(claim=claim, etag=found.etag, renewed=time.monotonic() - found.age - 1)
     by = f"run {found.claim.get('run_id', '?')} has it" if found else "it is gone"
@@ -168,11 +168,11 @@ def _renew(clients: Session, lease: Lease, *, released: bool) -> Lease:
     raise StoreError(message, "another run took over since our heartbeats stayed away; see: invoke history")
 
 
-def _put(clients: Session, lease: Lease) -> Lease | None:
+def _put(session: Session, lease: Lease) -> Lease | None:
     """Write what it says over what has its ETag (none: over nothing); None when that is no longer so."""
     condition = {"IfMatch": lease.etag} if lease.etag else {"IfNoneMatch": "*"}
     body, began = json.dumps(lease.claim).encode(), time.monotonic()
-    answer = clients.call_unless(REFUSED, S3, "put_object", Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
+    answer = session.call(S3, "put_object", allow=REFUSED, Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
 
 
@@ -220,13 +220,13 @@ def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
 class Heartbeat:
     """Heartbeats in a thread, which calls `lost` once when another run has the lease, or it cannot be renewed.
 
-    Its clients should have a patience well below the lease, so that a store that stays away is noticed in time.
+    Its session should have a patience well below the lease, so that a store that stays away is noticed in time.
     """
 
-    def __init__(self, clients: Session, lease: Lease, lost: Callable[[StoreError], None]) -> None:
+    def __init__(self, session: Session, lease: Lease, lost: Callable[[StoreError], None]) -> None:
         import threading
 
-        self._clients, self.lease, self._lost = clients, lease, lost
+        self._session, self.lease, self._lost = session, lease, lost
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
         self._thread.start()
@@ -241,12 +241,12 @@ class Heartbeat:
         pause = self.lease.claim["heartbeat_seconds"]
         while not self._ended.wait(pause):
             try:
-                self.lease = renew(self._clients, self.lease)
+                self.lease = renew(self._session, self.lease)
             except StoreError as error:
                 lost = "is lost" in error.message
                 if not lost:  # the store stayed away, and may be back before the lease is over
                     left = self.lease.left
-                    self._clients.effects.say(f"heartbeat: {error.message}; {left:.0f} s of the lease are left")
+                    self._session.effects.say(f"heartbeat: {error.message}; {left:.0f} s of the lease are left")
                 if lost or self.lease.left <= pause:
                     self._lost(error)
                     return

@@ -23,11 +23,11 @@ class LoadedParams(NamedTuple):
     sha256: str
 
 
-def load(clients: Session, stack: str, version: int | None = None) -> LoadedParams:
+def load(session: Session, stack: str, version: int | None = None) -> LoadedParams:
     """Read the params of a stack, the newest unless a version is given; references in them are not resolved."""
     name = s3_keys.parameter(stack)
     versioned = name if version is None else f"{name}:{version}"
-    found = clients.call(SSM, "get_parameter", Name=versioned, WithDecryption=True)["Parameter"]
+    found = session.call(SSM, "get_parameter", Name=versioned, WithDecryption=True)["Parameter"]
     content = decode_params(found["Value"])
     where = f"parameter {name}, version {found['Version']}"
     try:

@@ -56,12 +56,12 @@ def parse_reference(text: str) -> Reference | None:
     return Reference("secretsmanager", secret.group(1), secret.group(2) or "") if secret else None
 
 
-def resolve(clients: Session, params: Params) -> Params:
+def resolve(session: Session, params: Params) -> Params:
     """The params with every reference replaced by its value; StoreError names each that has none."""
     places = [(f".local/{file.name}{place}", found) for file in params.files for place, found in _references(file)]
     if not places:
         return params
-    values = _fetch(clients, {found for _, found in places})
+    values = _fetch(session, {found for _, found in places})
     wrong = [f"{place}: {found}: {value.why}" for place, found in places if isinstance(value := values[found], Missing)]
     if wrong:
         hint = "allow the role ssm:GetParameters or secretsmanager:GetSecretValue on them, or correct the names"
@@ -76,11 +76,11 @@ def resolve_locally(params: Params, environ: Mapping[str, str], say: Callable[[s
     """Resolve them for a run whose store is not in AWS; params without references need no account."""
     if not any(True for file in params.files for _ in _references(file)):
         return params
-    clients = connect(environ, say)
+    session = connect(environ, say)
     try:
-        return resolve(clients, params)
+        return resolve(session, params)
     finally:
-        clients.close()
+        session.close()
 
 
 def _references(file: ConfigFile) -> Iterator[tuple[str, Reference]]:
@@ -112,14 +112,14 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _fetch(clients: Session, references: set[Reference]) -> dict[Reference, str | Missing]:
+def _fetch(session: Session, references: set[Reference]) -> dict[Reference, str | Missing]:
     """The value of each, or why there is none."""
     parameters = sorted(one.name for one in references if one.service == "ssm")
     texts: dict[str, str | Missing] = {name: Missing("no such parameter") for name in parameters}
     for start in range(0, len(parameters), NAMES_A_CALL):
         names = parameters[start : start + NAMES_A_CALL]
         try:
-            answer = clients.call(SSM, "get_parameters", Names=names, WithDecryption=True)
+            answer = session.call(SSM, "get_parameters", Names=names, WithDecryption=True)
         except StoreError as error:  # for each of them
             texts |= dict.fromkeys(names, Missing(_why(error)))
         else:
@@ -127,7 +127,7 @@ def _fetch(clients: Session, references: set[Reference]) -> dict[Reference, str 
     secrets: dict[str, str | Missing] = {}
     for name in sorted({one.name for one in references if one.service != "ssm"}):
         try:
-            answer = clients.call(SECRETS, "get_secret_value", SecretId=name)
+            answer = session.call(SECRETS, "get_secret_value", SecretId=name)
         except StoreError as error:
             secrets[name] = Missing(_why(error))
         else:

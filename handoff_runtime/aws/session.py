@@ -46,8 +46,8 @@ class Session:
         self._pace = retry.Pace(effects)
         self._identity = identity or Identity("")
 
-    def beside(self, **effects: Any) -> Session:
-        """Others of the same session, whose descriptions of the services are loaded once for both."""
+    def with_options(self, **effects: Any) -> Session:
+        """A session with other pauses, checks or patience; descriptions of the services are loaded once for both."""
         return Session(self._session, self.region, self.effects._replace(**effects), self._identity)
 
     def client(self, service: str) -> Any:
@@ -84,9 +84,12 @@ class Session:
         """The account that S3 is to expect of every bucket; empty for any."""
         return self.account() if self._identity.owner is None else self._identity.owner
 
-    def call(self, service: str, operation: str, **request: Any) -> Any:
-        """Call an operation by the name of boto3's method; StoreError when it stays refused."""
-        return self._call(service, operation, (), request)
+    def call(self, service: str, operation: str, *, allow: Collection[str] = (), **request: Any) -> Any:
+        """Call an operation by the name of boto3's method; StoreError when it stays refused.
+
+        None where AWS answers with one of the codes or statuses in `allow`.
+        """
+        return self._call(service, operation, allow, request)
 
     def pages(self, service: str, operation: str, *, allow: Collection[str] = (), **request: Any) -> Iterator[Any]:
         """The pages of a listing, each called for when it is read; none where AWS answers with one of `allow`."""
@@ -94,17 +97,13 @@ class Session:
         while (page := self._call(service, operation, allow, request, lambda **_: next(pages, None))) is not None:
             yield page
 
-    def call_unless(self, codes: Collection[str], service: str, operation: str, **request: Any) -> Any | None:
-        """The same, but None where AWS answers with one of these codes or statuses."""
-        return self._call(service, operation, codes, request)
-
     def read(self, bucket: str, key: str) -> tuple[bytes, Any] | None:
         """A small object and the answer it came with, fetched again when it is cut; None where there is none."""
         from botocore.exceptions import BotoCoreError
 
         request = {"Bucket": bucket, "Key": key}
         for attempt in range(1, retry.ATTEMPTS + 1):
-            answer = self.call_unless(("NoSuchKey",), S3, "get_object", **request)
+            answer = self.call(S3, "get_object", allow=("NoSuchKey",), **request)
             if answer is None:
                 return None
             try:
@@ -187,7 +186,7 @@ def _ask_for_checksum(params: Any, **_event: Any) -> None:
 def connect(
     environ: Mapping[str, str], say: Callable[[str], None], *, owner: str | None = "", **effects: Any
 ) -> Session:
-    """Clients for the region and credentials of the environment; `effects`: pause, check, patience of Effects.
+    """Clients for the region and credentials of the environment; `effects` has the pause, check and patience.
 
     `owner` is that of buckets (see Identity) where S3_BUCKET_OWNER is not set.
     """

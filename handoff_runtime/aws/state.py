@@ -30,18 +30,18 @@ class StoredState(NamedTuple):
     full: bool
 
 
-def fetch_state(clients: Session, bucket: str, stack: str, path: str) -> StoredState | None:
+def fetch_state(session: Session, bucket: str, stack: str, path: str) -> StoredState | None:
     """Fetch the state into a file; None, and no file, where none is stored."""
     key = s3_keys.state(stack)
-    listed = clients.call(S3, "list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
+    listed = session.call(S3, "list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
     if not listed or listed[0]["Key"] != key:  # HEAD would say the same of a bucket that is not there
         return None
     source = StoredObject(bucket, key, listed[0]["Size"], listed[0]["ETag"])
-    got = download(clients, source, f"{path}.new", path)
+    got = download(session, source, f"{path}.new", path)
     return StoredState(got.etag, got.size, has_content(path))
 
 
-def replace_state(clients: Session, bucket: str, stack: str, path: str, base: StoredState | None) -> StoredState:
+def replace_state(session: Session, bucket: str, stack: str, path: str, base: StoredState | None) -> StoredState:
     """Replace the state the run began with (None: there was none) by a file; StoreError when it is another by now."""
     place = f"s3://{bucket}/{s3_keys.state(stack)}"
     says = has_content(path)
@@ -50,9 +50,9 @@ def replace_state(clients: Session, bucket: str, stack: str, path: str, base: St
     condition = {"IfMatch": base.etag} if base else {"IfNoneMatch": "*"}
     size = os.stat(path).st_size
     target = UploadTarget(bucket, s3_keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
-    etag = upload(clients, path, target, _within(path))
+    etag = upload(session, path, target, _within(path))
     if etag is None:  # unless what is stored is this very content: our own put, whose answer was lost
-        found = clients.call_unless(("404",), S3, "head_object", Bucket=bucket, Key=s3_keys.state(stack))
+        found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=s3_keys.state(stack))
         fd = containment.open_file(path, _within(path))
         try:
             if found and found.get("Metadata", {}).get(SHA256) == read_content(fd).sha256:
@@ -88,7 +88,7 @@ class StateCheckpoints:
 
     def __init__(
         self,
-        clients: Session,
+        session: Session,
         bucket: str,
         stack: str,
         base: StoredState | None,
@@ -99,7 +99,7 @@ class StateCheckpoints:
         import threading
 
         self.base = base
-        self._clients, self._bucket, self._stack = clients, bucket, stack
+        self._session, self._bucket, self._stack = session, bucket, stack
         self._look, self._apart = LOOK if look is None else look, APART if apart is None else apart
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emitted", daemon=True)
@@ -122,9 +122,9 @@ class StateCheckpoints:
                 with open(workspace.create_file(BESIDE), "wb") as file:
                     file.write(value)
                 try:
-                    self.base = replace_state(self._clients, self._bucket, self._stack, BESIDE, self.base)
+                    self.base = replace_state(self._session, self._bucket, self._stack, BESIDE, self.base)
                 finally:
                     os.unlink(BESIDE)
                 last = value
             except (OSError, StoreError) as error:
-                self._clients.effects.say(f"state not stored yet: {getattr(error, 'message', error)}")
+                self._session.effects.say(f"state not stored yet: {getattr(error, 'message', error)}")

@@ -44,10 +44,10 @@ LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
 
 
 class AwsStore:
-    """The store of one run of a project; its methods are those of `local_store.Store`.
+    """The store of one run of a project; its methods are those of `store.Store`.
 
-    Until `begin` a stopping signal ends whatever is under way (`Given`). From then on signals are the run's, and what
-    is stored is stored within the grace time.
+    Until `begin` a stopping signal ends what is under way (`RunDeclined`). From then on signals are the run's, and it
+    stores within the grace time.
     """
 
     grace_share = STAGES_SHARE
@@ -66,9 +66,9 @@ class AwsStore:
         self._signals, self._stopped_by, self._begun = signals, 0, False
         self._grace = grace_seconds(environ) * STORE_SHARE
         # `_say` is another one at each stage of the run.
-        self._clients = connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
+        self._session = connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
         # For what is stored whether or not a signal stopped the rest.
-        self._patient = self._clients.beside(patience=HEART_PATIENCE, check=retry.no_check)
+        self._patient = self._session.with_options(patience=HEART_PATIENCE, check=retry.no_check)
         self._record: Mapping[str, Any] = {}
         self._entry: Mapping[str, Any] | None = None  # the last line of this run in the history
         self._lease: lease.Lease | None = None
@@ -81,14 +81,14 @@ class AwsStore:
 
     def load_params(self) -> Params:
         """Load the params, their references resolved; `origin` says which they are."""
-        loaded = self._interruptible(lambda: params.load(self._clients, self.stack))
+        loaded = self._interruptible(lambda: params.load(self._session, self.stack))
         self.origin = {"PARAMS_VERSION": str(loaded.version), "PARAMS_SHA256": loaded.sha256}
-        return self._interruptible(lambda: references.resolve(self._clients, loaded.params))
+        return self._interruptible(lambda: references.resolve(self._session, loaded.params))
 
     def acquire(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
         """Take the lease for the run of a record; BusyError where another run has it."""
         self._record, self._say, entry = record, say, history.summary(record)
-        taken = lease.acquire(self._clients, self.bucket, self.stack, str(record["run_id"]), entry=entry)
+        taken = lease.acquire(self._session, self.bucket, self.stack, str(record["run_id"]), entry=entry)
         if isinstance(taken, lease.HeldLease):
             raise BusyError(f"{self.stack}: another run of this project is under way: {taken}", "wait for it")
         self._lease = taken
@@ -103,17 +103,17 @@ class AwsStore:
 
         def record_start() -> None:
             if self._lease:
-                record_killed_runs(self._clients, self.bucket, self.stack, self._lease.claim.get("dead", ()))
+                record_killed_runs(self._session, self.bucket, self.stack, self._lease.claim.get("dead", ()))
                 self._recorded_dead = True
-            self._put_record(self._clients, self._record)
+            self._put_record(self._session, self._record)
 
         def bring() -> None:
             os.makedirs(workspace.FILES, exist_ok=True)
-            transfer.fetch(self._clients, Place(self.bucket, s3_keys.files(self.stack)), workspace.FILES)
+            transfer.fetch(self._session, Place(self.bucket, s3_keys.files(self.stack)), workspace.FILES)
             artifacts = Place(self.bucket, s3_keys.artifacts(self.stack))
-            transfer.fetch(self._clients, artifacts, workspace.ARTIFACTS, skip={*OF_THE_RUN, s3_keys.STATE})
+            transfer.fetch(self._session, artifacts, workspace.ARTIFACTS, skip={*OF_THE_RUN, s3_keys.STATE})
             if with_state:
-                self._base = state.fetch_state(self._clients, self.bucket, self.stack, workspace.STATE)
+                self._base = state.fetch_state(self._session, self.bucket, self.stack, workspace.STATE)
 
         if self._lease:
             self._heart = lease.Heartbeat(self._patient, self._lease, lost)
@@ -150,18 +150,18 @@ class AwsStore:
             raise StoreError(f"{workspace.ARTIFACTS}: a symbolic link found, a directory expected; nothing is stored")
 
         def store() -> None:
-            left = transfer.list_files(workspace.ARTIFACTS, self._clients.effects.say)
+            left = transfer.list_files(workspace.ARTIFACTS, self._session.effects.say)
             here = [
                 file
                 for file in left
                 if file.path not in NEVER_STORED and file.path.split("/", 1)[0] not in IN_PLACES_OF_THEIR_OWN
             ]
-            clients, artifacts = self._steady(), Place(self.bucket, s3_keys.artifacts(self.stack))
+            session, artifacts = self._steady(), Place(self.bucket, s3_keys.artifacts(self.stack))
             run = s3_keys.run(self.stack, str(record["run_id"]))
-            transfer.store(clients, here, Place(self.bucket, f"{run}artifacts/"))
+            transfer.store(session, here, Place(self.bucket, f"{run}artifacts/"))
             shared = [file for file in here if file.path not in {*OF_THE_RUN, s3_keys.STATE} and not self._error]
-            transfer.store(clients, transfer.plan(clients, shared, artifacts).send, artifacts)
-            self._put_record(clients, record)
+            transfer.store(session, transfer.plan(session, shared, artifacts).send, artifacts)
+            self._put_record(session, record)
             self._append(record)
 
         self._within_grace(store)
@@ -171,7 +171,7 @@ class AwsStore:
         if error := self._error or self._base_error:
             raise error
         self._within_grace(
-            lambda: state.replace_state(self._clients, self.bucket, self.stack, workspace.STATE, self._base)
+            lambda: state.replace_state(self._session, self.bucket, self.stack, workspace.STATE, self._base)
         )
 
     def record(self, record: Mapping[str, Any], /) -> None:
@@ -196,12 +196,12 @@ class AwsStore:
                 dead, entry = self._recorded_dead, self._entry
                 self._within_grace(lambda: lease.release(self._patient, held, recorded_dead=dead, entry=entry))
         except StoreError as error:
-            self._clients.effects.say(f"{error.message}; the lease is not given back")
+            self._session.effects.say(f"{error.message}; the lease is not given back")
         self._lease = None
 
-    def _put_record(self, clients: Session, record: Mapping[str, Any]) -> None:
+    def _put_record(self, session: Session, record: Mapping[str, Any]) -> None:
         key = f"{s3_keys.run(self.stack, str(record['run_id']))}run.json"
-        clients.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=history.encode_record(record))
+        session.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=history.encode_record(record))
 
     def _append(self, record: Mapping[str, Any]) -> None:
         append_line(
@@ -213,8 +213,8 @@ class AwsStore:
         self._entry = history.summary(record)
 
     def _steady(self) -> Session:
-        """The clients whose calls no signal ends: of a run that never began, those that look for none."""
-        return self._clients if self._begun else self._patient
+        """The session whose calls no signal ends: of a run that never began, those that look for none."""
+        return self._session if self._begun else self._patient
 
     def _interruptible(self, work: Callable[[], Result]) -> Result:
         """Do what a stopping signal, or the loss of the lease, ends."""

@@ -55,9 +55,9 @@ class UploadPlan(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def fetch(clients: Session, place: Place, directory: str, *, skip: Collection[str] = ()) -> TransferResult:
+def fetch(session: Session, place: Place, directory: str, *, skip: Collection[str] = ()) -> TransferResult:
     """Fetch all below a place into a directory, but the paths in `skip`; StoreError unless all came whole and right."""
-    found = [item for item in list_items(clients, place) if item.path not in skip]
+    found = [item for item in list_items(session, place) if item.path not in skip]
     if not found:
         return TransferResult(0, 0)
     root = os.path.realpath(directory)
@@ -74,7 +74,7 @@ def fetch(clients: Session, place: Place, directory: str, *, skip: Collection[st
         if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path):
             message = f"{os.path.join(directory, item.path)}: a symbolic link found on the way to it"
             raise StoreError(f"{message}, a directory expected", "remove it")
-        return download(clients, source, os.path.join(beside, str(number)), os.path.join(directory, item.path))
+        return download(session, source, os.path.join(beside, str(number)), os.path.join(directory, item.path))
 
     try:
         numbered = list(enumerate(found))
@@ -118,9 +118,9 @@ def list_files(directory: str, say: Callable[[str], None], *, skip: Collection[s
                 yield LocalFile(path, file, found.st_size, root)
 
 
-def plan(clients: Session, local: Iterable[LocalFile], place: Place) -> UploadPlan:
+def plan(session: Session, local: Iterable[LocalFile], place: Place) -> UploadPlan:
     """Compare files with what is stored, by size and content; a HEAD is needed only where the ETag is no MD5 of it."""
-    stored = {item.path: item for item in list_items(clients, place)}
+    stored = {item.path: item for item in list_items(session, place)}
     known = list(local)
 
     def is_same(file: LocalFile) -> bool:
@@ -137,7 +137,7 @@ def plan(clients: Session, local: Iterable[LocalFile], place: Place) -> UploadPl
             os.close(fd)
         if content.etag == item.etag:
             return True
-        head = clients.call_unless(("404",), S3, "head_object", Bucket=place.bucket, Key=item.key)
+        head = session.call(S3, "head_object", allow=("404",), Bucket=place.bucket, Key=item.key)
         return head is not None and head.get("Metadata", {}).get(checksum.SHA256) == content.sha256
 
     same = list(map_concurrently(is_same, known))
@@ -149,11 +149,11 @@ def plan(clients: Session, local: Iterable[LocalFile], place: Place) -> UploadPl
     )
 
 
-def store(clients: Session, send: Sequence[LocalFile], place: Place) -> TransferResult:
+def store(session: Session, send: Sequence[LocalFile], place: Place) -> TransferResult:
     """Send these files."""
 
     def one(file: LocalFile) -> int:
-        upload(clients, file.file, UploadTarget(place.bucket, f"{place.prefix}{file.path}"), file.within)
+        upload(session, file.file, UploadTarget(place.bucket, f"{place.prefix}{file.path}"), file.within)
         return file.size
 
     sizes = [*map_concurrently(one, (file for file in send if file.size < LARGE))]
@@ -161,17 +161,17 @@ def store(clients: Session, send: Sequence[LocalFile], place: Place) -> Transfer
     return TransferResult(len(sizes), sum(sizes))
 
 
-def put(clients: Session, directory: str, place: Place, *, skip: Collection[str] = ()) -> TransferResult:
+def put(session: Session, directory: str, place: Place, *, skip: Collection[str] = ()) -> TransferResult:
     """Store what changed of a directory; what is there and not here stays."""
-    here = list_files(directory, clients.effects.say, skip=skip)
-    return store(clients, plan(clients, here, place).send, place)
+    here = list_files(directory, session.effects.say, skip=skip)
+    return store(session, plan(session, here, place).send, place)
 
 
-def remove(clients: Session, bucket: str, keys: Sequence[str]) -> int:
+def remove(session: Session, bucket: str, keys: Sequence[str]) -> int:
     """Delete keys, a thousand a call; StoreError that names those that stay."""
     for start in range(0, len(keys), MOST_KEYS):
         some = [{"Key": key} for key in keys[start : start + MOST_KEYS]]
-        answer = clients.call(S3, "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+        answer = session.call(S3, "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True})
         if errors := answer.get("Errors"):
             key, code = errors[0]["Key"], errors[0]["Code"]
             message = f"s3://{bucket}/{key}: not deleted ({code}), nor {len(errors) - 1} others"
@@ -199,19 +199,19 @@ class Item(NamedTuple):
     modified: float
 
 
-def list_items(clients: Session, place: Place) -> Iterator[Item]:
+def list_items(session: Session, place: Place) -> Iterator[Item]:
     """Every object below a prefix, in the order of keys; one call a thousand. A key that leads out is refused.
 
     Empty objects whose key ends with a slash are the folders that consoles draw, and left out.
     """
-    for found in list_objects(clients, place):
+    for found in list_objects(session, place):
         key, size = found["Key"], found["Size"]
         if size or not key.endswith("/"):
             path = s3_keys.path_below(key, place.prefix)
             yield Item(key, path, size, found["ETag"], found["LastModified"].timestamp())
 
 
-def list_objects(clients: Session, place: Place) -> Iterator[Any]:
+def list_objects(session: Session, place: Place) -> Iterator[Any]:
     """Every object below a prefix as ListObjectsV2 describes it, whatever its key."""
-    for page in clients.pages(S3, "list_objects_v2", Bucket=place.bucket, Prefix=place.prefix):
+    for page in session.pages(S3, "list_objects_v2", Bucket=place.bucket, Prefix=place.prefix):
         yield from page.get("Contents", ())

@@ -74,7 +74,7 @@ class OpenFile(NamedTuple):
     content: FileContent
 
 
-def upload(clients: Session, path: str, target: UploadTarget, within: str | None = None) -> str | None:
+def upload(session: Session, path: str, target: UploadTarget, within: str | None = None) -> str | None:
     """Store a file; the ETag it has there, or None where the condition does not hold (any more).
 
     No link is followed out of `within` (a real path).
@@ -87,10 +87,10 @@ def upload(clients: Session, path: str, target: UploadTarget, within: str | None
         for attempt in range(1, TRIES + 1):
             file = OpenFile(fd, checksum.read_content(fd, whole=target.whole))
             put = _put_object if target.whole or file.content.size < LARGE else _put_parts
-            answer = put(clients, file, target)
+            answer = put(session, file, target)
             if answer is None or not checksum.has_other_etag(answer, file.content):
                 return answer and str(answer["ETag"])
-            clients.effects.say(
+            session.effects.say(
                 f"{target}: arrived as {answer['ETag']}, sent {file.content.etag}; put {attempt} of {TRIES}"
             )
             target = target._replace(condition={"IfMatch": answer["ETag"]} if target.condition else {})
@@ -99,12 +99,12 @@ def upload(clients: Session, path: str, target: UploadTarget, within: str | None
     raise StoreError(f"{target}: what arrived is not {path}, {TRIES} times", "run it again when nothing writes to it")
 
 
-def _put_object(clients: Session, file: OpenFile, target: UploadTarget) -> Any | None:
+def _put_object(session: Session, file: OpenFile, target: UploadTarget) -> Any | None:
     content = file.content
-    return clients.call_unless(
-        LOST if target.condition else (),
+    return session.call(
         S3,
         "put_object",
+        allow=LOST if target.condition else (),
         Bucket=target.bucket,
         Key=target.key,
         Body=FileSlice(file.fd, 0, content.size),
@@ -114,39 +114,39 @@ def _put_object(clients: Session, file: OpenFile, target: UploadTarget) -> Any |
     )
 
 
-def _put_parts(clients: Session, file: OpenFile, target: UploadTarget) -> Any | None:
+def _put_parts(session: Session, file: OpenFile, target: UploadTarget) -> Any | None:
     """Send the parts, several at a time; what was sent is thrown away when one cannot be."""
     place = {"Bucket": target.bucket, "Key": target.key}
-    begun = clients.call(S3, "create_multipart_upload", **place, Metadata={SHA256: file.content.sha256})
+    begun = session.call(S3, "create_multipart_upload", **place, Metadata={SHA256: file.content.sha256})
     place["UploadId"] = begun["UploadId"]
     step, size = checksum.part_size(file.content.size), file.content.size
 
     def put_part(number: int) -> dict[str, Any]:
         body = FileSlice(file.fd, (number - 1) * step, min(number * step, size))
         md5 = _base64(file.content.parts[number - 1])
-        answer = clients.call(S3, "upload_part", **place, PartNumber=number, Body=body, ContentMD5=md5)
+        answer = session.call(S3, "upload_part", **place, PartNumber=number, Body=body, ContentMD5=md5)
         return {"PartNumber": number, "ETag": answer["ETag"]}
 
     try:
         done = {"Parts": list(map_concurrently(put_part, range(1, len(file.content.parts) + 1), WORKERS))}
         codes = LOST if target.condition else ()
-        complete = clients.call_unless(
-            codes, S3, "complete_multipart_upload", **place, MultipartUpload=done, **target.condition
+        complete = session.call(
+            S3, "complete_multipart_upload", allow=codes, **place, MultipartUpload=done, **target.condition
         )
     except BaseException:
-        _abandon(clients, place)
+        _abandon(session, place)
         raise
     if complete is None:
-        _abandon(clients, place)
+        _abandon(session, place)
     return complete
 
 
-def _abandon(clients: Session, place: Mapping[str, str]) -> None:
+def _abandon(session: Session, place: Mapping[str, str]) -> None:
     """Parts nobody completes cost money until a lifecycle rule finds them."""
     try:
-        clients.call(S3, "abort_multipart_upload", **place)
+        session.call(S3, "abort_multipart_upload", **place)
     except StoreError as error:
-        clients.effects.say(f"{error.message}; parts of an upload are left there")
+        session.effects.say(f"{error.message}; parts of an upload are left there")
 
 
 def _base64(binary: bytes) -> str:

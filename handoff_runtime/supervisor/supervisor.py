@@ -1,7 +1,7 @@
 """Executing a pipeline: all stages at once, joined by links, watched until nothing of them is left.
 
 One loop, no threads: poll(2) reports data, signals, stages that ended, and time. Whom to stop then is
-decided in `ladder`, what to do about what stages leave behind in `leftovers`, what it all means in `outcome`.
+decided in `shutdown`, what to do about what stages leave behind in `orphans`, what it all means in `outcome`.
 """
 
 from __future__ import annotations

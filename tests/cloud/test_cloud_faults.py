@@ -199,8 +199,8 @@ def test_a_bucket_that_is_not_there(clean_account: DeployedProject) -> None:
     is_told(
         clean_account.invoke("deploy", project="fresh", S3_BUCKET_NAME="nobodys-bucket"),
         1,
-        "bucket nobodys-bucket: not found, expected the one that deploy.bucket or S3_BUCKET_NAME names",
-        "make it: aws s3 mb s3://nobodys-bucket; or leave it out, for a shared one is made",
+        "bucket nobodys-bucket: not found; deploy.bucket or S3_BUCKET_NAME names it",
+        "create it: aws s3 mb s3://nobodys-bucket; or name none, and a shared bucket is created",
     )
 
 
@@ -345,7 +345,7 @@ def test_the_way_of_an_image(deployed_project: DeployedProject) -> None:
         result,
         1,
         f"docker does not work: Cannot connect to the Docker daemon at {ABSENT}. Is the docker daemon running?",
-        f"start it: sudo systemctl start docker, or Docker Desktop; asked at DOCKER_HOST={ABSENT}",
+        f"start it: sudo systemctl start docker, or Docker Desktop; tried DOCKER_HOST={ABSENT}",
     )
     registry, number = deployed_project.account.registry, deployed_project.account.number
     what = f"could not push ACCOUNT.dkr.ecr.{REGION}.amazonaws.com/handoff-dev-shop:TAG: docker ended with exit 1"
@@ -356,7 +356,7 @@ def test_the_way_of_an_image(deployed_project: DeployedProject) -> None:
     registry.cut_pushes(number, 1000)
     cut = untagged(deployed_project.invoke("deploy"))
     registry.cuts.clear()
-    is_told(cut, 1, f"{what}: EOF", f"what has arrived is not sent again: {DEPLOY}")
+    is_told(cut, 1, f"{what}: EOF", f"uploaded layers are not sent again: {DEPLOY}")
     registry.deny_manifests(number)
     is_told(
         untagged(deployed_project.invoke("deploy")), 1, f"{what}: denied: the test says so", f"{may}; then: {DEPLOY}"

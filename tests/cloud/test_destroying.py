@@ -406,26 +406,23 @@ def test_many_versions_and_many_images(shop: MotoProject) -> None:
 
 
 class Cut:
-    """Our clients, whose n-th call that changes something is cut: before it is made, or before its answer comes."""
+    """Our session, whose n-th call that changes something is cut: before it is made, or before its answer comes."""
 
     READING = ("describe_", "get_", "list_", "head_")
 
-    def __init__(self, clients: Session, number: int, *, before: bool) -> None:
-        self._clients, self._number, self._before = clients, number, before
+    def __init__(self, session: Session, number: int, *, before: bool) -> None:
+        self._session, self._number, self._before = session, number, before
         self._seen, self._lock = 0, Lock()
-        self.region = clients.region
+        self.region = session.region
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._clients, name)
+        return getattr(self._session, name)
 
     def call(self, service: str, operation: str, **request: Any) -> Any:
-        return self.call_unless((), service, operation, **request)
-
-    def call_unless(self, codes: Any, service: str, operation: str, **request: Any) -> Any:
         cut = self._is_cut(operation)
         if cut and self._before:
             raise StoreError(f"{operation}: cut")
-        answer = self._clients.call_unless(codes, service, operation, **request)
+        answer = self._session.call(service, operation, **request)
         if cut:
             raise StoreError(f"{operation}: cut")
         return answer
@@ -440,15 +437,15 @@ class Cut:
 
 @pytest.mark.parametrize("before", [True, False], ids=["before it is made", "before its answer comes"])
 def test_it_can_be_interrupted_at_every_call(shop: MotoProject, proxy: Proxy, before: bool) -> None:  # noqa: FBT001
-    clients, cut_calls = shop.aws.clients(), []
+    session, cut_calls = shop.aws.session(), []
     for number in range(1, 20):
         one = new_project(shop.checkout, shop.aws, proxy)
         deploy(one)
         try:
-            destroyed(one, Cut(clients, number, before=before))
+            destroyed(one, Cut(session, number, before=before))
         except (StoreError, AWSError) as error:
             cut_calls.append(str(error).split()[1].rstrip(":"))
-            destroyed(one, clients)
+            destroyed(one, session)
         assert resources_of(one) == {**NOTHING, "versions": sorted(versions_of(one))}
         assert not [key for key in versions_of(one) if key.startswith("STACK/")]
         if len(cut_calls) < number:
@@ -461,8 +458,8 @@ def test_it_can_be_interrupted_at_every_call(shop: MotoProject, proxy: Proxy, be
     assert len(cut_calls) == 7
 
 
-def destroyed(shop: MotoProject, clients: Any) -> None:
-    stack = Target(shop.name, "dev", shop.stack, shop.aws.bucket, f"--project {shop.name}", clients)
+def destroyed(shop: MotoProject, session: Any) -> None:
+    stack = Target(shop.name, "dev", shop.stack, shop.aws.bucket, f"--project {shop.name}", session)
     destroy_project(stack, "handoff-dev", data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 
@@ -470,15 +467,15 @@ def test_what_should_be_gone_and_is_not_is_an_error(shop: MotoProject) -> None:
     """A writer nobody knew of: what it stores after all was removed is found by the second look."""
 
     class Writer(Cut):
-        def call_unless(self, codes: Any, service: str, operation: str, **request: Any) -> Any:
-            answer = super().call_unless(codes, service, operation, **request)
+        def call(self, service: str, operation: str, **request: Any) -> Any:
+            answer = super().call(service, operation, **request)
             if operation == "delete_parameter":
                 shop.aws.put(f"{shop.stack}/late", b"x")
             return answer
 
     deploy(shop)
     with pytest.raises(AWSError) as caught:
-        destroyed(shop, Writer(shop.aws.clients(), 0, before=True))
+        destroyed(shop, Writer(shop.aws.session(), 0, before=True))
     assert shop.stable(str(caught.value)) == (
         "error: destroy: not deleted: s3://BUCKET/handoff-ENV-shop/: 1 object, 1 version, N bytes\n"
         "hint: run it again: invoke destroy --project shop --data"
@@ -567,13 +564,13 @@ def test_with_its_data_the_bucket_goes_too(common: MotoProject) -> None:
 @pytest.mark.parametrize("before", [True, False], ids=["before it is made", "before its answer comes"])
 def test_the_shared_stack_can_be_interrupted_at_every_call(common: MotoProject, before: bool) -> None:  # noqa: FBT001
     """One environment is enough: each time a call further on is cut."""
-    clients, cut_calls = common.aws.clients(), []
+    session, cut_calls = common.aws.session(), []
     for _ in range(20):
         try:
-            destroy_common(common, Cut(clients, 1, before=before))
+            destroy_common(common, Cut(session, 1, before=before))
         except (StoreError, AWSError) as error:
             cut_calls.append(str(error).split()[1].rstrip(":"))
-            step(common, clients) if before else None
+            step(common, session) if before else None
         else:
             break
     assert (shared_stacks(common), buckets(common), parameters_of(common)) == ([], [], [])
@@ -581,15 +578,15 @@ def test_the_shared_stack_can_be_interrupted_at_every_call(common: MotoProject, 
     assert {"delete_objects", "delete_stack", "delete_bucket"} <= set(cut_calls)
 
 
-def destroy_common(common: MotoProject, clients: Any) -> None:
-    target = shared_target(clients, common.environment, ACCOUNT)
+def destroy_common(common: MotoProject, session: Any) -> None:
+    target = shared_target(session, common.environment, ACCOUNT)
     destroy_shared(target, data=True, options=ApplyOptions(lambda _: None, yes=True))
 
 
-def step(common: MotoProject, clients: Session) -> None:
+def step(common: MotoProject, session: Session) -> None:
     """One call further."""
     try:
-        destroy_common(common, Cut(clients, 1, before=False))
+        destroy_common(common, Cut(session, 1, before=False))
     except (StoreError, AWSError):
         return
 

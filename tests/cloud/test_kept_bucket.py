@@ -23,7 +23,7 @@ NEWER, OLDER = (
 
 def settled(moto_bucket: MotoBucket, there: StackDescription | None = None, bucket: str = "") -> str:
     value = ExistingBucket(bucket or moto_bucket.bucket, ACCOUNT, STACK)
-    return resolve_buckets({"KeptBucket": value}, there, moto_bucket.clients(), "invoke deploy")["KeptBucket"]
+    return resolve_buckets({"KeptBucket": value}, there, moto_bucket.session(), "invoke deploy")["KeptBucket"]
 
 
 def mark(moto_bucket: MotoBucket, **tags: str) -> None:

@@ -507,7 +507,7 @@ def test_a_signal_before_there_is_a_task(shop: MotoProject, ecs: Ecs) -> None:
 
 def cluster_of(shop: MotoProject) -> ProjectTasks:
     """The tasks of the shop's project, for a test that calls us itself."""
-    stack = Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", shop.aws.clients())
+    stack = Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", shop.aws.session())
     known = Hints(stack.options, f"projects/{shop.name}/project.yml", shop.stack, stop_timeout=0)
     return ProjectTasks(stack, CLUSTER, known)
 
@@ -547,7 +547,7 @@ def test_a_task_that_stays_pending_is_told_of_and_given_up(
     task = ecs.add(Life(("PENDING",)))
     watch, said = watched(shop, ecs, Timeouts(report_start=0.5, start=1.5))
     with pytest.raises(AWSError) as error:
-        watch.end()
+        watch.wait()
     look = "if it stays so: do its subnets have a route to the internet (public_ip, or a NAT gateway), and how large is its image?"
     assert list(map(shop.stable, said)) == [
         "PENDING after N s",
@@ -563,7 +563,7 @@ def test_a_task_that_does_not_stop_is_given_up(shop: MotoProject, ecs: Ecs, monk
     watch, _ = watched(shop, ecs, Timeouts(stopping=0.5))
     watch.stop()
     with pytest.raises(AWSError) as error:
-        watch.end()
+        watch.wait()
     assert shop.stable(error.value.message) == "task TASK: still RUNNING 1 s after its stop was requested"
 
 
@@ -597,7 +597,7 @@ def test_a_task_that_runs_is_not_stopped_for_an_answer_without_it(
     states = (absent, absent, *RAN, *["RUNNING"] * 60, absent, "RUNNING", absent, absent, "RUNNING", "STOPPED")
     task = ecs.add(Life(states))
     watch, said = watched(shop, ecs, step=20)
-    assert (watch.end(), task.stopped_by) == (TaskResult(0, "succeeded (exit 0)"), "")
+    assert (watch.wait(), task.stopped_by) == (TaskResult(0, "succeeded (exit 0)"), "")
     assert list(map(shop.stable, said)) == ["PENDING after N s", "RUNNING after N s", "STOPPED after N s"]
 
 
@@ -660,7 +660,7 @@ def test_the_record_decides_of_a_task_that_ecs_has_forgotten(
     task = ecs.add(Life((*RAN, "MISSING")))
     remember(shop, outcome, code, lock)
     watch, _ = watched(shop, ecs, step=60)
-    found = watch.end()
+    found = watch.wait()
     assert isinstance(found, TaskResult)
     words = re.sub(r"\d+ s ago", "N s ago", found.sentence)
     assert (found.code, words, found.hint and shop.stable(found.hint)) == (
@@ -679,7 +679,7 @@ def test_a_lock_that_is_held_keeps_a_forgotten_task_watched(
     remember(shop, "running", None, {})
     watch, said = watched(shop, ecs, step=60)
     threading.Timer(2.0, lambda: remember(shop, "succeeded", 0)).start()
-    assert watch.end() == TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
+    assert watch.wait() == TaskResult(0, f"succeeded (exit 0), by the record of run {RUN_ID}")
     assert [re.sub(r"\d+ s", "N s", line) for line in said[2:]] == [
         f"ECS does not know the task at present; run {RUN_ID} holds the lock (last heartbeat N s ago); still watching"
     ]
@@ -711,7 +711,7 @@ def test_what_nobody_knows_is_said(
         write_log(shop, FIRST, *messages)
     watch, _ = watched(shop, ecs, step=60)
     with pytest.raises(AWSError) as error:
-        watch.end()
+        watch.wait()
     said = re.sub(r"for \d+ s", "for N s", shop.stable(error.value.message)).replace(shop.aws.bucket, "BUCKET")
     assert said == f"task TASK: ECS has not known it for N s, and {facts}; it may still run"
     assert shop.stable(str(error.value.hint)) == (
@@ -737,7 +737,7 @@ def test_a_service_that_does_not_answer_for_long_ends_no_watch(
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
         proxy.fault(**{"kind": "answer", "path": "DescribeTasks", "times": 20, **fault})
         watch, _ = watched(shop, ecs, step=20)
-        assert watch.end() == TaskResult(0, "succeeded (exit 0)")
+        assert watch.wait() == TaskResult(0, "succeeded (exit 0)")
 
 
 def test_a_service_that_never_answers_is_given_up(shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -747,7 +747,7 @@ def test_a_service_that_never_answers_is_given_up(shop: MotoProject, ecs: Ecs, m
         proxy.fault("answer", path="DescribeTasks", status=400, code="ThrottlingException")
         watch, _ = watched(shop, ecs, step=60)
         with pytest.raises(AWSError) as error:
-            watch.end()
+            watch.wait()
     assert "throttled (ThrottlingException), still after 8 attempts" in error.value.message
     assert shop.stable(str(error.value.hint)).startswith("see what runs: invoke status --project shop; its log: ")
     assert task.stopped_by == ""
@@ -757,7 +757,7 @@ def test_a_task_that_ran_and_has_no_exit_code(shop: MotoProject, ecs: Ecs, monke
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", ecs.url)
     ecs.add(Life((*RAN, "STOPPED"), None, "TaskFailedToStart", "Host failure"))
     watch, _ = watched(shop, ecs, step=20)
-    assert watch.end() == TaskResult(
+    assert watch.wait() == TaskResult(
         1, "stopped without an exit code: Host failure", f"see its log: invoke logs --project {shop.name}"
     )
 

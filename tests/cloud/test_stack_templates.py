@@ -36,7 +36,7 @@ IMAGE = f"{{account}}.dkr.ecr.{REGION}.amazonaws.com/{STACK}@sha256:{'0' * 64}"
 
 
 @pytest.fixture
-def clients(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """Ours, for an account nobody uses."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -47,13 +47,13 @@ def clients(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterato
     made.close()
 
 
-def deploy(checkout: Checkout, clients: Session, name: str, text: str, **parameters: str) -> bool:
+def deploy(checkout: Checkout, session: Session, name: str, text: str, **parameters: str) -> bool:
     """A stack as it is deployed; whether anything changed."""
     ours = {"handoff:project": "rates"} if name != "handoff-prod" else {}
     file = checkout.root / f"{name}.yml"
     tags = {**ours, "handoff:environment": "prod"}
     step = DeployStack(name, file, text, parameters, tags, "invoke deploy", parameters.get("Bucket", ""))
-    return deploy_stack(step, clients, dry=False, yes=True, say=lambda _: None)
+    return deploy_stack(step, session, dry=False, yes=True, say=lambda _: None)
 
 
 def outputs(aws_account: AwsAccount, name: str) -> dict[str, str]:
@@ -68,7 +68,7 @@ def policy_of(aws_account: AwsAccount, role: str) -> list[dict[str, Any]]:
     return list(document["Statement"])
 
 
-def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account: AwsAccount, clients: Session) -> None:
+def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account: AwsAccount, session: Session) -> None:
     checkout.project("rates", "commands: [{command: a}]\n")
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
     account = aws_account.account
@@ -76,9 +76,9 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
     first, whole = (
         templates.render_shared_template(checkout.root, "prod", projects=projects) for projects in (False, True)
     )
-    assert deploy(checkout, clients, "handoff-prod", first) is True
-    assert deploy(checkout, clients, "handoff-prod", whole) is True
-    assert deploy(checkout, clients, "handoff-prod", whole) is False
+    assert deploy(checkout, session, "handoff-prod", first) is True
+    assert deploy(checkout, session, "handoff-prod", whole) is True
+    assert deploy(checkout, session, "handoff-prod", whole) is False
     shared = outputs(aws_account, "handoff-prod")
     assert (shared["Bucket"], shared["AlertTopic"]) == (bucket, f"arn:aws:sns:{place}:handoff-prod")
     assert len(shared["Subnets"].split(",")) == 2
@@ -90,7 +90,7 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
 
     assert deploy(
         checkout,
-        clients,
+        session,
         f"{STACK}-registry",
         templates.render_registry_template(checkout.root, "rates", STACK, "prod"),
     )
@@ -101,8 +101,8 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
 
     text = templates.render_task_template(checkout.root, "rates", loaded, STACK, "prod")
     given = {"Image": IMAGE.format(account=account), "Source": "0123456789ab", "Bucket": bucket}
-    assert deploy(checkout, clients, STACK, text, **given) is True
-    assert deploy(checkout, clients, STACK, text, **given) is False
+    assert deploy(checkout, session, STACK, text, **given) is True
+    assert deploy(checkout, session, STACK, text, **given) is False
     task = outputs(aws_account, STACK)
     assert (task["LogGroup"], task["Image"], task["Source"]) == (f"/handoff/{STACK}", given["Image"], given["Source"])
     params, listing, reading, _ = policy_of(aws_account, task["TaskRole"])
@@ -119,13 +119,13 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
 
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []
-    stack = Target("rates", "prod", STACK, bucket, "--project rates --environment prod", clients)
+    stack = Target("rates", "prod", STACK, bucket, "--project rates --environment prod", session)
     destroy_project(stack, "handoff-prod", data=False, options=ApplyOptions(said.append, yes=True))
     assert said[-2:] == [
         "verified, only this is kept:",
         f"  s3://{bucket}/{STACK}/: 1 object, 1 version, 1 bytes",
     ]
-    target = shared_target(clients, "prod", account)
+    target = shared_target(session, "prod", account)
     destroy_shared(target, data=True, options=ApplyOptions(said.append, yes=True))
     assert said[-1] == "verified, nothing is left"
     left = aws_account.boto("cloudformation").describe_stacks()["Stacks"]

@@ -71,7 +71,7 @@ class StackOperator:
     """Deploys and deletes the stack NAME in this process; `said` is what is printed, `calls` those of CloudFormation."""
 
     aws_account: AwsAccount
-    clients: Session
+    session: Session
     said: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -80,11 +80,11 @@ class StackOperator:
         return replace(made, **changed)
 
     def execute(self, step: DeployStack, *, dry: bool = False, yes: bool = True) -> bool:
-        return deploy_stack(step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=QUICK)
+        return deploy_stack(step, self.session, dry=dry, yes=yes, say=self.said.append, policy=QUICK)
 
     def remove(self, *, dry: bool = False) -> bool:
         step = DeleteStack(NAME, "invoke destroy --project shop")
-        return delete_stack(step, self.clients, dry=dry, yes=True, say=self.said.append, waiting=QUICK)
+        return delete_stack(step, self.session, dry=dry, yes=True, say=self.said.append, policy=QUICK)
 
     def error(self, act: Callable[[], object]) -> HandoffError:
         with pytest.raises(HandoffError) as caught:
@@ -93,7 +93,7 @@ class StackOperator:
 
     @property
     def stack(self) -> StackDescription:
-        found = describe_existing(self.clients, NAME, template=True)
+        found = describe_existing(self.session, NAME, template=True)
         assert found is not None
         return found
 
@@ -120,7 +120,7 @@ class StackOperator:
 def operator(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[StackOperator]:
     made = make_operator(aws_account, monkeypatch)
     yield made
-    made.clients.close()
+    made.session.close()
 
 
 def make_operator(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> StackOperator:
@@ -128,7 +128,7 @@ def make_operator(aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> S
         monkeypatch.setenv(name, value)
     said: list[str] = []
     made = StackOperator(aws_account, connections.connect(os.environ, said.append), said)
-    events = made.clients.client("cloudformation").meta.events
+    events = made.session.client("cloudformation").meta.events
     events.register("before-call", lambda model, **_: made.calls.append(model.name))
     return made
 
@@ -246,7 +246,7 @@ def test_a_template_that_is_refused(operator: StackOperator) -> None:
     )
     assert error.message.startswith("stack handoff-dev-shop: CloudFormation rejected task.yml: Template format error: ")
     assert error.message.endswith("; nothing was changed")
-    assert describe_stack(operator.clients, NAME) is None
+    assert describe_stack(operator.session, NAME) is None
 
 
 def test_a_stack_of_another_project(operator: StackOperator) -> None:
@@ -262,7 +262,7 @@ def test_a_stack_of_another_project(operator: StackOperator) -> None:
 def test_no_terminal_and_no_yes(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert isinstance(operator.error(lambda: operator.execute(operator.step(), yes=False)), ProjectError)
-    assert describe_stack(operator.clients, NAME) is None
+    assert describe_stack(operator.session, NAME) is None
     operator.execute(operator.step())
     assert isinstance(operator.error(lambda: operator.execute(operator.step(TWO), yes=False)), ProjectError)
     assert (operator.stack.template, operator.change_sets) == (ONE, [])
@@ -289,7 +289,7 @@ def test_killed_at_any_call_it_can_be_run_again(operator: StackOperator, when: s
         if calls_left[0] == 0 and when == "after":
             raise Killed
 
-    events = operator.clients.client("cloudformation").meta.events
+    events = operator.session.client("cloudformation").meta.events
     events.register("before-call", count)
     events.register("after-call", cut)
     for number in range(1, 60):
@@ -328,7 +328,7 @@ def test_two_at_once_both_end_well(operator: StackOperator, monkeypatch: pytest.
     for thread in threads:
         thread.join(60)
     for other in others:
-        other.clients.close()
+        other.session.close()
     assert ended == [True] * 3
     assert operator.stack.status == "UPDATE_COMPLETE"
     assert operator.resources["queues"][0] in ("20", "21", "22")
@@ -342,12 +342,12 @@ PROGRAM = """
     from pathlib import Path
     from handoff_kit.errors import HandoffError
     from handoff_kit.aws.cloudformation.deploy_stack import deploy_stack
-    from handoff_kit.steps import ChangeStack
-    from handoff_runtime.aws import clients
+    from handoff_kit.steps import DeployStack
+    from handoff_runtime.aws import session
     say = lambda line: print(line, file=sys.stderr, flush=True)
-    step = ChangeStack({name!r}, Path("task.yml"), {template!r}, {parameters}, {tags!r}, {again!r})
+    step = DeployStack({name!r}, Path("task.yml"), {template!r}, {parameters}, {tags!r}, {again!r})
     try:
-        deploy_stack(step, clients.connect(os.environ, say), dry=False, yes=False, say=say)
+        deploy_stack(step, session.connect(os.environ, say), dry=False, yes=False, say=say)
     except HandoffError as error:
         say(error)
         sys.exit(error.exit_code)
@@ -433,8 +433,8 @@ def proxy(operator: StackOperator, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """Between the operator and CloudFormation, and at first without faults."""
     with Proxy.to(operator.aws_account.endpoint) as started:
         monkeypatch.setenv("AWS_ENDPOINT_URL", started.url)
-        operator.clients.close()
-        operator.clients = connections.connect(os.environ, operator.said.append, pause=lambda _: None)
+        operator.session.close()
+        operator.session = connections.connect(os.environ, operator.said.append, pause=lambda _: None)
         yield started
 
 
@@ -464,15 +464,15 @@ MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distributi
 
 def test_an_image_by_its_digest(moto_bucket: MotoBucket) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
-    assert resolve_images({"A": "x", "Image": image}, moto_bucket.clients(), dry=True) == {
+    assert resolve_images({"A": "x", "Image": image}, moto_bucket.session(), dry=True) == {
         "A": "x",
         "Image": "1.dkr/shop:abc (by its digest once pushed)",
     }
     ecr = moto_bucket.boto("ecr")
     ecr.create_repository(repositoryName="shop")
     with pytest.raises(HandoffError, match=r"image 1\.dkr/shop:abc: not found in ECR"):
-        resolve_images({"Image": image}, moto_bucket.clients())
+        resolve_images({"Image": image}, moto_bucket.session())
     made = ecr.put_image(repositoryName="shop", imageManifest=MANIFEST, imageTag="abc")["image"]["imageId"][
         "imageDigest"
     ]
-    assert resolve_images({"Image": image}, moto_bucket.clients()) == {"Image": f"1.dkr/shop@{made}"}
+    assert resolve_images({"Image": image}, moto_bucket.session()) == {"Image": f"1.dkr/shop@{made}"}

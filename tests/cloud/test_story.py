@@ -52,8 +52,8 @@ def project(checkout: Checkout, step: int = 1) -> None:
 
 
 STEP = re.compile(
-    r"((make|change|remove) stack|write build/|run docker|store parameter|upload |start a task|stop task|"
-    r"remove (\d+ (image|object|version)|s3:|parameter|bucket)|  [+~-] )"
+    r"((create|update|replace|delete) stack|write build/|run docker|store parameter|upload |start a task|stop task|"
+    r"delete (\d+ (image|object|version)|s3:|parameter|bucket)|  [+~-] )"
 )
 
 

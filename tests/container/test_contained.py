@@ -166,7 +166,7 @@ def still(found: Any) -> Any:
 def steady(text: str, directory: Path) -> str:
     """Words without times, run ids and Python's own frames, and with the directory as the container has it."""
     text = re.sub(
-        r"^.*\| +(?:File .*, line \d+, in (?:<module>|call)|[\^~]+|call\(.*|function\(.*)\n",
+        r"^.*\| +(?:File .*, line \d+, in (?:<module>|call_function)|[\^~]+|call_function\(.*|function\(.*)\n",
         "",
         text,
         flags=re.MULTILINE,

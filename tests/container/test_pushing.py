@@ -113,7 +113,7 @@ def test_a_registry_that_is_not_there(pushed_from: Checkout, engine: Engine) -> 
     assert re.fullmatch(
         rf"could not push {nowhere}:[0-9a-f]{{12}}: {engine.name} ended with exit \d+: dial tcp .*", error
     )
-    assert hint == "is its name right, and does this machine reach it?"
+    assert hint == "check the name of the registry, and that this machine can reach it"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_the_daemon_does_not_answer(checkout: Checkout, tmp_path: Path, docker: 
     assert (result.exit, len(result.stderr.splitlines())) == (1, 2)
     assert error.startswith("docker does not work: ")
     assert nowhere in error
-    assert hint == f"start it: sudo systemctl start docker, or Docker Desktop; asked at DOCKER_HOST={nowhere}"
+    assert hint == f"start it: sudo systemctl start docker, or Docker Desktop; tried DOCKER_HOST={nowhere}"
 
 
 @pytest.mark.parametrize("words", ASKING)

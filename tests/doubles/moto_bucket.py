@@ -38,7 +38,7 @@ HURRIED = {"HANDOFF_TEST_SPEED": "10"}
 
 @dataclass(frozen=True)
 class MotoBucket:
-    """A bucket and a stack of one test, boto3's own clients of the server, and what our clients said."""
+    """A bucket and a stack of one test, boto3's own session of the server, and what our session said."""
 
     endpoint: str
     bucket: str
@@ -66,7 +66,7 @@ class MotoBucket:
             )
         return self.botos[service]
 
-    def clients(self, proxy: Proxy | None = None, **effects: Any) -> Session:
+    def session(self, proxy: Proxy | None = None, **effects: Any) -> Session:
         """Clients of ours, through a proxy if one is given; waits are short."""
         self.monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url if proxy else self.endpoint)
         made = session.connect(os.environ, self.said.append, **{"pause": lambda _: None, **effects})
@@ -139,6 +139,6 @@ def moto_bucket(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoBucke
 
 @pytest.fixture
 def proxy(moto_bucket: MotoBucket) -> Iterator[Proxy]:
-    """Between our clients and the server, and at first without faults."""
+    """Between our session and the server, and at first without faults."""
     with Proxy.to(moto_bucket.endpoint) as started:
         yield started

@@ -159,7 +159,7 @@ def test_a_state_that_is_no_file_is_left_to_the_user(project: Project, kind: str
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPaths:
+def paths(tmp_path: Path) -> ProjectPaths:
     found = ProjectPaths("sample", tmp_path)
     for name in RECORDS:
         path = found.directory / name
@@ -172,11 +172,11 @@ def place(tmp_path: Path) -> ProjectPaths:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_the_history_of_a_damaged_index(place: ProjectPaths, damage: str) -> None:
-    path = place.directory / f".artifacts/history/{DAY}.jsonl"
+def test_the_history_of_a_damaged_index(paths: ProjectPaths, damage: str) -> None:
+    path = paths.directory / f".artifacts/history/{DAY}.jsonl"
     path.write_bytes(DAMAGES[damage](path.read_bytes()) + b"\n" + json.dumps(line_of("after", 3)).encode())
     said: list[str] = []
-    found = list_runs(local_history(place, said.append), HistoryQuery())
+    found = list_runs(local_history(paths, said.append), HistoryQuery())
     assert "after" in [line["run_id"] for line in found]
     runs_table(found).encode("utf-8", "backslashreplace")
     runs_as_json(found)
@@ -186,44 +186,44 @@ def test_the_history_of_a_damaged_index(place: ProjectPaths, damage: str) -> Non
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_damaged_record_is_shown_or_named(place: ProjectPaths, name: str, damage: str) -> None:
-    path = place.directory / name
+def test_a_damaged_record_is_shown_or_named(paths: ProjectPaths, name: str, damage: str) -> None:
+    path = paths.directory / name
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    expected = local_run(place, RUN)  # of the two there is one that is whole, or it is this one
+    expected = local_run(paths, RUN)  # of the two there is one that is whole, or it is this one
     assert format_run(expected, 5).startswith(f"run       {RUN}\n")
     documents.to_json(expected.record)
     path.with_name("stderr.log").unlink(missing_ok=True)
     for other in RECORDS:
-        (place.directory / other).write_bytes(path.read_bytes())
-    run = LocalRun(place.directory, "", "run", {}, None, "text")
+        (paths.directory / other).write_bytes(path.read_bytes())
+    run = LocalRun(paths.directory, "", "run", {}, None, "text")
     if damage in WHOLE:
-        assert (local_run(place, RUN).record["run_id"], read_last_record(run)[1]["run_id"]) == (RUN, RUN)
+        assert (local_run(paths, RUN).record["run_id"], read_last_record(run)[1]["run_id"]) == (RUN, RUN)
         return
     assert read_last_record(run)[1] == {}
     with pytest.raises(HandoffError) as error:
-        local_run(place, RUN)
+        local_run(paths, RUN)
     assert f".artifacts/runs/{RUN}/run.json: this record cannot be read (" in error.value.message
     assert "invoke history --json --project sample" in (error.value.hint or "")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_the_history_without_an_index_and_with_a_damaged_record(place: ProjectPaths, damage: str) -> None:
-    (place.directory / f".artifacts/history/{DAY}.jsonl").unlink()
-    path = place.directory / ".artifacts/run.json"
+def test_the_history_without_an_index_and_with_a_damaged_record(paths: ProjectPaths, damage: str) -> None:
+    (paths.directory / f".artifacts/history/{DAY}.jsonl").unlink()
+    path = paths.directory / ".artifacts/run.json"
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     said: list[str] = []
-    found = list_runs(local_history(place, said.append), HistoryQuery())
+    found = list_runs(local_history(paths, said.append), HistoryQuery())
     assert (len(found), len(said)) == ((1, 0) if damage in WHOLE else (0, 1))
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "directory"])
-def test_nothing_waits_for_what_is_no_file(place: ProjectPaths, make: Any) -> None:
+def test_nothing_waits_for_what_is_no_file(paths: ProjectPaths, make: Any) -> None:
     for name in (*RECORDS, f".artifacts/history/{DAY}.jsonl"):
-        (place.directory / name).unlink()
-        make(place.directory / name)
+        (paths.directory / name).unlink()
+        make(paths.directory / name)
     said: list[str] = []
-    assert list_runs(local_history(place, said.append), HistoryQuery()) == []
+    assert list_runs(local_history(paths, said.append), HistoryQuery()) == []
     assert [note.partition("found")[2] for note in said] == [", a file of lines expected: skipped"]
-    assert read_last_record(LocalRun(place.directory, "", "run", {}, None, "text")) == (None, {})
+    assert read_last_record(LocalRun(paths.directory, "", "run", {}, None, "text")) == (None, {})
     with pytest.raises(HandoffError, match="this record cannot be read"):
-        local_run(place, RUN)
+        local_run(paths, RUN)

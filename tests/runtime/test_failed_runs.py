@@ -123,7 +123,9 @@ def _one(tokens: list[str]) -> Matches:
         pytest.param(["kill -9 $$"], ["failed after N s: stage kill was ended by SIGKILL (out of memory?)"], id="dies"),
         pytest.param([["/no/such"]], ["failed after N s: *"], id="cannot start"),
         pytest.param(
-            ["rm .artifacts/run.json; mkdir .artifacts/run.json"], ["*; the record of this run is lost"], id="no record"
+            ["rm .artifacts/run.json; mkdir .artifacts/run.json"],
+            ["*; the record of this run is lost", "failed after N s: *"],
+            id="no record",
         ),
     ],
 )

@@ -165,7 +165,7 @@ def test_what_never_finishes_after_a_failure_is_stopped_after_the_grace_time(pro
 
 
 def test_the_first_failure_in_time_is_the_cause(project: Project) -> None:
-    done = project.params("sleep 0.2; exit 5", "cat; exit 6", "cat; sleep 0.2; exit 7").run()
+    done = project.params("sleep 0.2; exit 5", "cat; sleep 0.5; exit 6", "cat; sleep 1; exit 7").run()
     assert (done.exit, done.record["culprit"], done.verdicts) == (5, "sleep", ["failed", "consequence", "consequence"])
 
 

@@ -132,7 +132,7 @@ def test_the_account_is_looked_up_once(moto_bucket: MotoBucket, monkeypatch: pyt
     with Proxy.to(moto_bucket.endpoint, OURS) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         made = session.connect({**ENVIRONMENT}, moto_bucket.said.append, owner=None)
-        for one in (made, made.beside(patience=1.0)):
+        for one in (made, made.with_options(patience=1.0)):
             assert one.read(moto_bucket.bucket, "none") is None
         assert made.account() == OURS
         names = [call.name for call in proxy.passed]

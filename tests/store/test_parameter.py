@@ -59,7 +59,7 @@ def test_what_is_pushed_is_loaded(moto_bucket: MotoBucket, proxy: Proxy, files: 
     assert (required_tier(made, text, advanced=False), "{{" in text) == ("Standard", False)
     pushed(moto_bucket, "old")
     version = pushed(moto_bucket, text)
-    loaded = parameter.load(moto_bucket.clients(proxy), moto_bucket.stack)
+    loaded = parameter.load(moto_bucket.session(proxy), moto_bucket.stack)
     assert loaded.params.document == made
     assert loaded.params.files == tuple(ConfigFile(name, value) for name, value in files.items())
     assert (loaded.version, loaded.sha256) == (version, hashlib.sha256(text.encode()).hexdigest())
@@ -69,12 +69,12 @@ def test_what_is_pushed_is_loaded(moto_bucket: MotoBucket, proxy: Proxy, files: 
 def test_an_older_version_is_loaded_when_it_is_asked_for(moto_bucket: MotoBucket) -> None:
     first = pushed(moto_bucket, encode_params(document(a="1")))
     pushed(moto_bucket, encode_params(document(a="2")))
-    assert parameter.load(moto_bucket.clients(), moto_bucket.stack, first).params.files == (ConfigFile("a", "1"),)
+    assert parameter.load(moto_bucket.session(), moto_bucket.stack, first).params.files == (ConfigFile("a", "1"),)
 
 
 def test_a_parameter_that_is_missing(moto_bucket: MotoBucket) -> None:
     with pytest.raises(StoreError) as caught:
-        parameter.load(moto_bucket.clients(), moto_bucket.stack)
+        parameter.load(moto_bucket.session(), moto_bucket.stack)
     message = f"parameter {moto_bucket.stack}__params: no such parameter found in region eu-central-1"
     assert (caught.value.message, caught.value.hint) == (message, "store the params: invoke params.push")
 
@@ -89,7 +89,7 @@ def test_a_parameter_that_is_missing(moto_bucket: MotoBucket) -> None:
 def test_params_from_the_future(moto_bucket: MotoBucket, text: str, expected: str) -> None:
     pushed(moto_bucket, text)
     with pytest.raises(PipelineError, match=expected) as caught:
-        parameter.load(moto_bucket.clients(), moto_bucket.stack)
+        parameter.load(moto_bucket.session(), moto_bucket.stack)
     assert caught.value.hint == OTHER_KIT
     assert "push again with" in OTHER_KIT
 
@@ -100,7 +100,7 @@ def test_params_from_the_future(moto_bucket: MotoBucket, text: str, expected: st
 def test_what_is_damaged_is_told(moto_bucket: MotoBucket, text: str) -> None:
     pushed(moto_bucket, text)
     with pytest.raises(PipelineError):
-        parameter.load(moto_bucket.clients(), moto_bucket.stack)
+        parameter.load(moto_bucket.session(), moto_bucket.stack)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_what_is_damaged_is_told(moto_bucket: MotoBucket, text: str) -> None:
 def test_refusals(moto_bucket: MotoBucket, proxy: Proxy, code: str, status: int, expected: str) -> None:
     proxy.fault("answer", status=status, code=code)
     with pytest.raises(StoreError) as caught:
-        parameter.load(moto_bucket.clients(proxy), moto_bucket.stack)
+        parameter.load(moto_bucket.session(proxy), moto_bucket.stack)
     assert expected.format(name=s3_keys.parameter(moto_bucket.stack)) in caught.value.message
     assert (caught.value.exit_code, len(proxy.calls), moto_bucket.said) == (69, 1, [])
 
@@ -127,7 +127,7 @@ def test_refusals(moto_bucket: MotoBucket, proxy: Proxy, code: str, status: int,
 def test_throttling_that_passes(moto_bucket: MotoBucket, proxy: Proxy) -> None:
     pushed(moto_bucket, encode_params(document()))
     proxy.fault("answer", status=400, code="ThrottlingException", times=3)
-    parameter.load(moto_bucket.clients(proxy), moto_bucket.stack)
+    parameter.load(moto_bucket.session(proxy), moto_bucket.stack)
     said = [line.partition(" in ")[0] for line in moto_bucket.said]
     assert said == [f"SSM GetParameter: 400 ThrottlingException; attempt {number} of 8" for number in (2, 3, 4)]
 
@@ -135,7 +135,7 @@ def test_throttling_that_passes(moto_bucket: MotoBucket, proxy: Proxy) -> None:
 def test_throttling_that_stays(moto_bucket: MotoBucket, proxy: Proxy) -> None:
     proxy.fault("answer", status=400, code="ThrottlingException")
     with pytest.raises(StoreError) as caught:
-        parameter.load(moto_bucket.clients(proxy), moto_bucket.stack)
+        parameter.load(moto_bucket.session(proxy), moto_bucket.stack)
     where = f"parameter {s3_keys.parameter(moto_bucket.stack)}"
     expected = f"{where}: SSM GetParameter throttled (ThrottlingException), still after 8 attempts"
     assert caught.value.message == expected
@@ -145,7 +145,7 @@ def test_a_connection_that_is_cut_is_made_again(moto_bucket: MotoBucket, proxy: 
     pushed(moto_bucket, encode_params(document()))
     proxy.fault("cut", after=10, times=1)
     proxy.fault("lose", times=1)
-    parameter.load(moto_bucket.clients(proxy), moto_bucket.stack)
+    parameter.load(moto_bucket.session(proxy), moto_bucket.stack)
     assert 1 <= len(moto_bucket.said) <= 2
 
 
@@ -190,8 +190,8 @@ def test_references_are_resolved_ten_a_call(moto_bucket: MotoBucket, proxy: Prox
         plain=plain,
     )
     pushed(moto_bucket, encode_params(made))
-    clients = moto_bucket.clients(proxy)
-    params = references.resolve(clients, parameter.load(clients, stack).params)
+    session = moto_bucket.session(proxy)
+    params = references.resolve(session, parameter.load(session, stack).params)
     texts = {file.name: file.value for file in params.files}
     assert json.loads(texts["many"]) == {f"k{number}": f"value {number}" for number in range(23)}
     assert (texts["whole"], texts["all"], texts["plain"]) == ("u", '{"user": "u", "port": 5432}', plain)
@@ -218,9 +218,9 @@ def test_every_reference_without_a_value_is_named(moto_bucket: MotoBucket) -> No
         ),
     )
     pushed(moto_bucket, encode_params(made))
-    clients = moto_bucket.clients()
+    session = moto_bucket.session()
     with pytest.raises(StoreError) as caught:
-        references.resolve(clients, parameter.load(clients, moto_bucket.stack).params)
+        references.resolve(session, parameter.load(session, moto_bucket.stack).params)
     expected = (
         f"references without a value: .local/a: ssm:/{moto_bucket.stack}/gone: no such parameter; "
         f".local/b: x: secretsmanager:{moto_bucket.stack}-s#key: the secret is no JSON object; "
@@ -231,7 +231,7 @@ def test_every_reference_without_a_value_is_named(moto_bucket: MotoBucket) -> No
 
 def test_params_without_references_cost_no_call(moto_bucket: MotoBucket, proxy: Proxy) -> None:
     pushed(moto_bucket, encode_params(document(a="plain", b='{"url": "see ssm:/docs for more"}')))
-    clients = moto_bucket.clients(proxy)
-    params = parameter.load(clients, moto_bucket.stack).params
-    assert references.resolve(clients, params) is params
+    session = moto_bucket.session(proxy)
+    params = parameter.load(session, moto_bucket.stack).params
+    assert references.resolve(session, params) is params
     assert len(proxy.calls) == 1

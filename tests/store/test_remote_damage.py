@@ -61,9 +61,9 @@ def damaged(stack: Stack, name: str, damage: str) -> None:
 
 
 def kit(stack: Stack) -> Target:
-    """The stack as the tasks see it; its clients take a while to make."""
+    """The stack as the tasks see it; its session take a while to make."""
     moto_bucket = stack.moto_bucket
-    return Target("sample", "dev", moto_bucket.stack, moto_bucket.bucket, "--project sample", moto_bucket.clients())
+    return Target("sample", "dev", moto_bucket.stack, moto_bucket.bucket, "--project sample", moto_bucket.session())
 
 
 def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,21 +80,21 @@ def test_a_damaged_lock_is_taken_over_when_it_is_old(stack: Stack, monkeypatch: 
 
 def taken_over(stack: Stack, kit_stack: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
     """Whether it was noted, whether another may have it only when it is old, whose it is then, and who is still dead."""
-    moto_bucket, clients = stack.moto_bucket, kit_stack.clients
+    moto_bucket, session = stack.moto_bucket, kit_stack.session
     lock_holder(kit_stack)
     says_length = b"lease_seconds" in (stack.get(".lock") or b"")
     monkeypatch.setattr(lease, "LEASE", 90.0)
     held = says_length or isinstance(
-        lease.acquire(clients, moto_bucket.bucket, moto_bucket.stack, "new"), lease.HeldLease
+        lease.acquire(session, moto_bucket.bucket, moto_bucket.stack, "new"), lease.HeldLease
     )
     monkeypatch.setattr(lease, "LEASE", -60.0)
-    taken = lease.acquire(clients, moto_bucket.bucket, moto_bucket.stack, "new")
+    taken = lease.acquire(session, moto_bucket.bucket, moto_bucket.stack, "new")
     assert isinstance(taken, lease.Lease)
-    seen = lease.read_lease(clients, moto_bucket.bucket, moto_bucket.stack)
+    seen = lease.read_lease(session, moto_bucket.bucket, moto_bucket.stack)
     assert seen is not None
     assert seen.damage == ""
-    history.record_killed_runs(clients, moto_bucket.bucket, moto_bucket.stack, taken.claim["dead"])
-    lease.release(clients, taken, recorded_dead=True)
+    history.record_killed_runs(session, moto_bucket.bucket, moto_bucket.stack, taken.claim["dead"])
+    lease.release(session, taken, recorded_dead=True)
     noted = any(".lock: damaged (" in line for line in moto_bucket.said)
     return noted, held, seen.claim["run_id"], stack.lock["dead"]
 
@@ -102,7 +102,7 @@ def taken_over(stack: Stack, kit_stack: Target, monkeypatch: pytest.MonkeyPatch)
 def test_a_lock_that_says_it_lasts_for_ever_does_not(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.put(".lock", json.dumps({**LOCK, "lease_seconds": 1e12}).encode())
     monkeypatch.setattr(lease, "LEASE", -60.0)
-    taken = lease.acquire(stack.moto_bucket.clients(), stack.moto_bucket.bucket, stack.moto_bucket.stack, "new")
+    taken = lease.acquire(stack.moto_bucket.session(), stack.moto_bucket.bucket, stack.moto_bucket.stack, "new")
     assert isinstance(taken, lease.Lease)
 
 
@@ -117,8 +117,8 @@ def test_a_killed_run_whose_record_or_index_is_damaged_is_told(stack: Stack) -> 
 
 
 def told_of(stack: Stack, kit_stack: Target, damage: str) -> None:
-    moto_bucket, clients = stack.moto_bucket, kit_stack.clients
-    history.record_killed_runs(clients, moto_bucket.bucket, moto_bucket.stack, [line_of("dead", 1), ENTRY])
+    moto_bucket, session = stack.moto_bucket, kit_stack.session
+    history.record_killed_runs(session, moto_bucket.bucket, moto_bucket.stack, [line_of("dead", 1), ENTRY])
     noted = [
         line
         for line in moto_bucket.said

@@ -205,7 +205,7 @@ def test_pull_brings_back_an_earlier_version(clone: MotoProject) -> None:
 
 
 def stack_of(shop: MotoProject, moto_bucket: MotoBucket) -> Target:
-    return Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", moto_bucket.clients())
+    return Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", moto_bucket.session())
 
 
 def document_of(shop: MotoProject, *names: str) -> dict[str, Any]:

@@ -70,9 +70,9 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_put_is_fetched(moto_bucket: MotoBucket, tmp_path: Path) -> None:
-    clients, here = moto_bucket.clients(), written(tmp_path / "here", {**MANY, "empty": b""})
-    assert transfer.put(clients, str(here), moto_bucket.place("s/")) == (41, sum(map(len, MANY.values())))
-    assert transfer.fetch(clients, moto_bucket.place("s/"), str(tmp_path / "there")) == (
+    session, here = moto_bucket.session(), written(tmp_path / "here", {**MANY, "empty": b""})
+    assert transfer.put(session, str(here), moto_bucket.place("s/")) == (41, sum(map(len, MANY.values())))
+    assert transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there")) == (
         41,
         sum(map(len, MANY.values())),
     )
@@ -84,15 +84,15 @@ def test_what_is_put_is_fetched(moto_bucket: MotoBucket, tmp_path: Path) -> None
 @pytest.mark.usefixtures("small_parts")
 def test_sizes_around_the_ranges(moto_bucket: MotoBucket, tmp_path: Path, size: int) -> None:
     moto_bucket.put("s/x", some(size))
-    assert transfer.fetch(moto_bucket.clients(), moto_bucket.place("s/"), str(tmp_path / "out")) == (1, size)
+    assert transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out")) == (1, size)
     assert tree(tmp_path / "out") == {"x": some(size)}
 
 
 def test_odd_keys_there_and_back(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     here = written(tmp_path / "here", {name: name.encode() for name in ODD_KEYS if name != "..."})
-    transfer.put(moto_bucket.clients(), str(here), moto_bucket.place("s p/ä/"))
+    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s p/ä/"))
     assert sorted(moto_bucket.keys()) == sorted(f"s p/ä/{name}" for name in ODD_KEYS if name != "...")
-    transfer.fetch(moto_bucket.clients(), moto_bucket.place("s p/ä/"), str(tmp_path / "there"))
+    transfer.fetch(moto_bucket.session(), moto_bucket.place("s p/ä/"), str(tmp_path / "there"))
     assert tree(tmp_path / "there") == tree(here)
 
 
@@ -103,7 +103,7 @@ def test_a_key_that_leads_out_is_refused_before_anything_is_fetched(
     moto_bucket.put("s/good", b"x")
     moto_bucket.put(key, b"x")
     with pytest.raises(StoreError, match="leads out of its directory"):
-        transfer.fetch(moto_bucket.clients(), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path) == {}
 
 
@@ -112,14 +112,14 @@ def test_a_symbolic_link_leads_nothing_out_of_the_directory(moto_bucket: MotoBuc
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StoreError, match=r"out/link/x: a symbolic link found on the way to it"):
-        transfer.fetch(moto_bucket.clients(), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path) == {}
 
 
 def test_a_listing_that_is_cut_is_asked_for_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    transfer.put(moto_bucket.clients(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     proxy.fault("cut", path="list-type", after=1000, times=2)
-    assert transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out")).files == len(MANY)
+    assert transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out")).files == len(MANY)
     assert len(moto_bucket.said) == 2
 
 
@@ -127,7 +127,7 @@ def test_folders_that_consoles_draw_are_left_out(moto_bucket: MotoBucket, tmp_pa
     moto_bucket.put("s/", b"")
     moto_bucket.put("s/folder/", b"")
     moto_bucket.put("s/folder/x", b"x")
-    transfer.fetch(moto_bucket.clients(), moto_bucket.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"folder/x": b"x"}
 
 
@@ -135,7 +135,7 @@ def test_a_key_that_is_the_directory_of_another_is_told(moto_bucket: MotoBucket,
     moto_bucket.put("s/a", b"x")
     moto_bucket.put("s/a/b", b"x")
     with pytest.raises(StoreError, match=r"(Not a directory|Is a directory|File exists)") as caught:
-        transfer.fetch(moto_bucket.clients(), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert caught.value.hint == "one key is the directory of another: remove one of the two"
 
 
@@ -143,15 +143,15 @@ def test_only_what_changed_is_sent_and_no_head_is_asked_for(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
 ) -> None:
     here = written(tmp_path / "here", {**MANY, "large": some(17 * MB)})
-    transfer.put(moto_bucket.clients(), str(here), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
     written(here, {"d0/f0": b"other", "new": b"new"})
     (here / "d1/f1").unlink()
-    clients = moto_bucket.clients(proxy)
-    plan = transfer.plan(clients, transfer.list_files(str(here), clients.effects.say), moto_bucket.place("s/"))
+    session = moto_bucket.session(proxy)
+    plan = transfer.plan(session, transfer.list_files(str(here), session.effects.say), moto_bucket.place("s/"))
     assert [file.path for file in plan.send] == ["new", "d0/f0"]
     assert (len(plan.same), [item.path for item in plan.gone]) == (39, ["d1/f1"])
     assert [call for call in proxy.calls if call.startswith("HEAD")] == []
-    transfer.remove(clients, moto_bucket.bucket, [item.key for item in plan.gone])
+    transfer.remove(session, moto_bucket.bucket, [item.key for item in plan.gone])
     assert {"s/d1/f1"} & set(moto_bucket.keys()) == set()
 
 
@@ -165,7 +165,7 @@ def test_an_etag_that_tells_nothing_is_asked_about(moto_bucket: MotoBucket, prox
         place["UploadId"] = s3.create_multipart_upload(**place, Metadata={key: sha})["UploadId"]
         part = s3.upload_part(**place, PartNumber=1, Body=(here / name).read_bytes())["ETag"]
         s3.complete_multipart_upload(**place, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
-    plan = transfer.plan(moto_bucket.clients(proxy), transfer.list_files(str(here), print), moto_bucket.place("s/"))
+    plan = transfer.plan(moto_bucket.session(proxy), transfer.list_files(str(here), print), moto_bucket.place("s/"))
     assert ([file.path for file in plan.same], [file.path for file in plan.send]) == (["x"], ["y"])
 
 
@@ -178,10 +178,10 @@ def test_every_nth_call_fails(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, every: int, status: int, code: str
 ) -> None:
     few = dict(list(MANY.items())[:12])
-    clients, here = moto_bucket.clients(proxy), written(tmp_path / "here", few)
+    session, here = moto_bucket.session(proxy), written(tmp_path / "here", few)
     proxy.fault("answer", every=every, status=status, code=code)
-    transfer.put(clients, str(here), moto_bucket.place("s/"))
-    transfer.fetch(clients, moto_bucket.place("s/"), str(tmp_path / "there"))
+    transfer.put(session, str(here), moto_bucket.place("s/"))
+    transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there"))
     assert tree(tmp_path / "there") == few
     assert len(moto_bucket.said) == proxy.faults[0].done
     assert all(f": {status} {code}; attempt " in line and line.startswith("S3 ") for line in moto_bucket.said)
@@ -190,7 +190,7 @@ def test_every_nth_call_fails(
 def test_a_service_that_stays_away_is_told_after_a_while(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
     proxy.fault("answer", status=503, code="ServiceUnavailable")
     with pytest.raises(StoreError) as caught:
-        transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     message = f"s3://{moto_bucket.bucket}/s/: S3 ListObjectsV2 answered 503 ServiceUnavailable, still after 8 attempts (by the proxy)"
     assert (caught.value.exit_code, caught.value.message) == (69, message)
     assert [line.partition("attempt ")[2].partition(" in ")[0] for line in moto_bucket.said] == [
@@ -201,7 +201,7 @@ def test_a_service_that_stays_away_is_told_after_a_while(moto_bucket: MotoBucket
 def test_patience_ends_before_the_attempts_do(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
     proxy.fault("answer", status=500)
     with pytest.raises(StoreError, match=r"500 InternalError \(by the proxy\)"):
-        transfer.fetch(moto_bucket.clients(proxy, patience=0.05), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy, patience=0.05), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert (len(proxy.calls), moto_bucket.said) == (1, [])
 
 
@@ -214,7 +214,7 @@ def test_a_cut_download_goes_on_where_it_was_cut(
     content = some(size)
     moto_bucket.put("s/x", content)
     proxy.fault("cut", method="GET", path="/s/x", after=after, times=2)
-    transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": content}
     going_on = [line for line in moto_bucket.said if "going on from there" in line]
     assert len(going_on) == 2
@@ -226,7 +226,7 @@ def test_a_download_cut_again_and_again_comes_as_long_as_it_moves(
 ) -> None:
     moto_bucket.put("s/x", some(MB))
     proxy.fault("cut", method="GET", path="/s/x", after=40_000)
-    transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": some(MB)}
 
 
@@ -234,7 +234,7 @@ def test_a_download_that_never_moves_is_told(moto_bucket: MotoBucket, proxy: Pro
     moto_bucket.put("s/x", some(1000))
     proxy.fault("cut", method="GET", path="/s/x", after=0)
     with pytest.raises(StoreError, match=r"0 of 1,000 bytes, and nothing more in 8 attempts"):
-        transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {}
 
 
@@ -242,7 +242,7 @@ def test_a_download_that_never_moves_is_told(moto_bucket: MotoBucket, proxy: Pro
 def test_a_cut_upload_is_sent_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int) -> None:
     here = written(tmp_path / "here", {"x": some(size)})
     proxy.fault("cut-upload", method="PUT", after=50_000, times=2)
-    transfer.put(moto_bucket.clients(proxy), str(here), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
     assert moto_bucket.get("s/x") == some(size)
     assert len(moto_bucket.said) == 2
 
@@ -251,7 +251,7 @@ def test_an_upload_that_fails_leaves_no_parts(moto_bucket: MotoBucket, proxy: Pr
     here = written(tmp_path / "here", {"x": some(20 * MB)})
     proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied")
     with pytest.raises(StoreError, match="s3:PutObject"):
-        transfer.put(moto_bucket.clients(proxy), str(here), moto_bucket.place("s/"))
+        transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
     assert moto_bucket.boto("s3").list_multipart_uploads(Bucket=moto_bucket.bucket).get("Uploads", []) == []
 
 
@@ -260,9 +260,9 @@ def test_an_upload_that_fails_leaves_no_parts(moto_bucket: MotoBucket, proxy: Pr
 def test_a_checksum_that_differs_once_is_healed(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int
 ) -> None:
-    transfer.put(moto_bucket.clients(), str(written(tmp_path / "here", {"x": some(size)})), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", {"x": some(size)})), moto_bucket.place("s/"))
     proxy.fault("spoil", method="GET", path="/s/x", times=1)
-    transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": some(size)}
     assert len(moto_bucket.said) == 1
 
@@ -282,7 +282,7 @@ def test_a_checksum_that_always_differs_is_told_and_nothing_is_left(
     moto_bucket.put("s/x", some(1000), **more)
     proxy.fault("spoil", method="GET", path="/s/x")
     with pytest.raises(StoreError, match=rf"/s/x: its {kind} is \w+, expected \w+, 3 times"):
-        transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {}
 
 
@@ -293,7 +293,7 @@ def test_an_upload_that_arrives_damaged_is_sent_again(
     """S3 refuses it by its Content-MD5; moto takes it, and its ETag tells."""
     here = written(tmp_path / "here", {"x": some(size)})
     proxy.fault("spoil-upload", method="PUT", times=1)
-    transfer.put(moto_bucket.clients(proxy), str(here), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
     assert moto_bucket.get("s/x") == some(size)
     assert len(moto_bucket.said) == 1
 
@@ -301,10 +301,10 @@ def test_an_upload_that_arrives_damaged_is_sent_again(
 def test_one_key_that_is_denied_is_named_with_the_permission(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
 ) -> None:
-    transfer.put(moto_bucket.clients(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     proxy.fault("answer", method="GET", path="/s/d1/f7", status=403, code="AccessDenied")
     with pytest.raises(StoreError) as caught:
-        transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     where = f"s3://{moto_bucket.bucket}/s/d1/f7"
     expected = f"{where}: AccessDenied found, the permission s3:GetObject on arn:aws:s3:::{moto_bucket.bucket}/s/d1/f7 expected"
     assert caught.value.message == expected
@@ -315,13 +315,13 @@ def test_listing_that_is_denied_names_the_permission_on_the_bucket(
 ) -> None:
     proxy.fault("answer", status=403, code="AccessDenied")
     with pytest.raises(StoreError, match=f"the permission s3:ListBucket on arn:aws:s3:::{moto_bucket.bucket} expected"):
-        transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
 
 
 def test_a_bucket_that_is_missing(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     missing = moto_bucket.place("s/")._replace(bucket="no-such-bucket-here")
     with pytest.raises(StoreError) as caught:
-        transfer.fetch(moto_bucket.clients(), missing, str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(), missing, str(tmp_path / "out"))
     hint = "set S3_BUCKET_NAME to the bucket of this environment, or make it: aws s3 mb s3://no-such-bucket-here"
     assert (caught.value.message, caught.value.hint) == ("bucket no-such-bucket-here: no such bucket found", hint)
 
@@ -340,14 +340,14 @@ def test_credentials(
 ) -> None:
     proxy.fault("answer", status=status, code=code)
     with pytest.raises(StoreError) as caught:
-        transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert (caught.value.message, len(proxy.calls)) == (f"s3://{moto_bucket.bucket}/s/: {expected}", 1)
 
 
 def test_no_endpoint(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     gone = replace(moto_bucket, endpoint="http://127.0.0.1:9")
     with pytest.raises(StoreError, match=r"S3 ListObjectsV2 got no connection .*http://127.0.0.1:9/"):
-        transfer.fetch(gone.clients(), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(gone.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
 
 
 @pytest.fixture
@@ -368,9 +368,9 @@ def test_a_disk_that_is_full_in_the_middle(
     moto_bucket: MotoBucket, small_disk: Path, tmp_path: Path, names: list[str]
 ) -> None:
     here = written(tmp_path / "here", {name: some(6 * MB // len(names)) for name in names})
-    transfer.put(moto_bucket.clients(), str(here), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
     with pytest.raises(StoreError, match=r"No space left on device \(while s3://.* was fetched\)") as caught:
-        transfer.fetch(moto_bucket.clients(), moto_bucket.place("s/"), str(small_disk / "out"))
+        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(small_disk / "out"))
     assert caught.value.hint == "make room, or give the task a larger disk"
     there = tree(small_disk)
     assert {f"out/{name}": (here / name).read_bytes() for name in names}.items() >= there.items()
@@ -379,7 +379,7 @@ def test_a_disk_that_is_full_in_the_middle(
 def test_what_a_killed_fetch_left_is_removed(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     moto_bucket.put("s/x", b"x")
     written(tmp_path, {f"out/{transfer.BESIDE}/17": b"half"})
-    transfer.fetch(moto_bucket.clients(), moto_bucket.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": b"x"}
 
 
@@ -388,16 +388,16 @@ def test_an_object_that_changes_while_it_is_fetched_is_fetched_anew(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
 ) -> None:
     moto_bucket.put("s/x", some(5 * MB, 1))
-    found = list(transfer.list_items(moto_bucket.clients(), moto_bucket.place("s/")))
+    found = list(transfer.list_items(moto_bucket.session(), moto_bucket.place("s/")))
     moto_bucket.put("s/x", some(4 * MB, 2))
     source = download.StoredObject(moto_bucket.bucket, "s/x", found[0].size, found[0].etag)
-    got = download.download(moto_bucket.clients(proxy), source, str(tmp_path / "new"), str(tmp_path / "x"))
+    got = download.download(moto_bucket.session(proxy), source, str(tmp_path / "new"), str(tmp_path / "x"))
     assert (got.size, (tmp_path / "x").read_bytes()) == (4 * MB, some(4 * MB, 2))
     assert moto_bucket.said == [f"s3://{moto_bucket.bucket}/s/x: changed while it was fetched; fetch 1 of 3"]
 
 
 def test_a_fetch_that_is_told_to_stop_stops(moto_bucket: MotoBucket, tmp_path: Path) -> None:
-    transfer.put(moto_bucket.clients(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
+    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     calls: list[int] = []
 
     def check() -> None:
@@ -406,14 +406,14 @@ def test_a_fetch_that_is_told_to_stop_stops(moto_bucket: MotoBucket, tmp_path: P
             raise HandoffError("stopped")
 
     with pytest.raises(HandoffError, match="stopped"):
-        transfer.fetch(moto_bucket.clients(check=check), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfer.fetch(moto_bucket.session(check=check), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert len(tree(tmp_path / "out")) < len(MANY)
 
 
 def test_a_slow_answer_is_waited_for(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
     moto_bucket.put("s/x", b"x")
     proxy.fault("wait", seconds=0.5)
-    transfer.fetch(moto_bucket.clients(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": b"x"}
 
 
@@ -422,11 +422,11 @@ def test_a_large_artifact_goes_up_and_down_in_flat_memory(moto_bucket: MotoBucke
     with (tmp_path / "large").open("wb") as file:
         for seed in range(100):
             file.write(some(MB, seed))
-    clients, target = moto_bucket.clients(), UploadTarget(moto_bucket.bucket, "s/large")
-    etag = upload.upload(clients, str(tmp_path / "large"), target)
+    session, target = moto_bucket.session(), UploadTarget(moto_bucket.bucket, "s/large")
+    etag = upload.upload(session, str(tmp_path / "large"), target)
     assert etag is not None
     assert etag.endswith('-13"')
-    transfer.fetch(clients, moto_bucket.place("s/"), str(tmp_path / "out"))
+    transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "out"))
     assert subprocess.run(["cmp", tmp_path / "large", tmp_path / "out" / "large"], check=False).returncode == 0
 
 
@@ -434,14 +434,14 @@ STATE = b'{"bookmark": 1}\n'
 
 
 def test_a_state_is_replaced_by_who_knows_it(moto_bucket: MotoBucket, tmp_path: Path) -> None:
-    clients, path = moto_bucket.clients(), tmp_path / "state"
-    assert state.fetch_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path)) is None
+    session, path = moto_bucket.session(), tmp_path / "state"
+    assert state.fetch_state(session, moto_bucket.bucket, moto_bucket.stack, str(path)) is None
     assert not path.exists()
     path.write_bytes(STATE)
-    first = state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), None)
-    assert state.fetch_state(clients, moto_bucket.bucket, moto_bucket.stack, str(tmp_path / "again")) == first
+    first = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+    assert state.fetch_state(session, moto_bucket.bucket, moto_bucket.stack, str(tmp_path / "again")) == first
     path.write_bytes(b'{"bookmark": 2}\n')
-    state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), first)
+    state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), first)
     assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == b'{"bookmark": 2}\n'
 
 
@@ -449,39 +449,39 @@ def test_a_state_is_replaced_by_who_knows_it(moto_bucket: MotoBucket, tmp_path: 
 def test_a_state_another_run_replaced_is_not_overwritten(
     moto_bucket: MotoBucket, tmp_path: Path, begun_with: bytes | None
 ) -> None:
-    clients, path = moto_bucket.clients(), tmp_path / "state"
+    session, path = moto_bucket.session(), tmp_path / "state"
     base = None
     if begun_with:
         path.write_bytes(begun_with)
-        base = state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+        base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
     moto_bucket.put(f"{moto_bucket.stack}/.artifacts/state", b'{"by": "another"}')
     path.write_bytes(b'{"by": "us"}')
     with pytest.raises(StoreError, match="another run stored a newer state since this one began"):
-        state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), base)
+        state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
     assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == b'{"by": "another"}'
 
 
 def test_a_state_that_was_cleared_meanwhile_is_not_brought_back(moto_bucket: MotoBucket, tmp_path: Path) -> None:
-    clients, path = moto_bucket.clients(), tmp_path / "state"
+    session, path = moto_bucket.session(), tmp_path / "state"
     path.write_bytes(STATE)
-    base = state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+    base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
     moto_bucket.boto("s3").delete_object(Bucket=moto_bucket.bucket, Key=f"{moto_bucket.stack}/.artifacts/state")
     with pytest.raises(StoreError, match="since this one began"):
-        state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), base)
+        state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
 
 
 def test_a_state_in_a_bucket_that_is_missing_is_no_missing_state(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="bucket no-such-bucket: no such bucket found"):
-        state.fetch_state(moto_bucket.clients(), "no-such-bucket", moto_bucket.stack, str(tmp_path / "state"))
+        state.fetch_state(moto_bucket.session(), "no-such-bucket", moto_bucket.stack, str(tmp_path / "state"))
 
 
 def test_two_runs_that_end_at_once_keep_one_state(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     """Fifty trials: one wins, the other is told, and what is stored is whole and the winner's."""
-    clients = moto_bucket.clients()
+    session = moto_bucket.session()
     for trial in range(50):
         stack = f"{moto_bucket.stack}-{trial}"
         (tmp_path / "base").write_bytes(STATE)
-        base = state.replace_state(clients, moto_bucket.bucket, stack, str(tmp_path / "base"), None)
+        base = state.replace_state(session, moto_bucket.bucket, stack, str(tmp_path / "base"), None)
         barrier = threading.Barrier(2)
 
         def end(
@@ -491,7 +491,7 @@ def test_two_runs_that_end_at_once_keep_one_state(moto_bucket: MotoBucket, tmp_p
             path.write_bytes(b"x" * 1000 + str(number).encode())
             barrier.wait()
             try:
-                state.replace_state(clients, moto_bucket.bucket, stack, str(path), base)
+                state.replace_state(session, moto_bucket.bucket, stack, str(path), base)
             except StoreError:
                 return False
             return True
@@ -504,12 +504,12 @@ def test_two_runs_that_end_at_once_keep_one_state(moto_bucket: MotoBucket, tmp_p
 
 @pytest.mark.parametrize("empty", [b"", b"\n", b"{}", b" {} \n"])
 def test_an_empty_state_never_replaces_a_full_one(moto_bucket: MotoBucket, tmp_path: Path, empty: bytes) -> None:
-    clients, path = moto_bucket.clients(), tmp_path / "state"
+    session, path = moto_bucket.session(), tmp_path / "state"
     path.write_bytes(STATE)
-    base = state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+    base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
     path.write_bytes(empty)
     with pytest.raises(StoreError, match="an empty state found, which may not replace one of 16 bytes"):
-        state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), base)
+        state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
     assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == STATE
 
 
@@ -517,12 +517,12 @@ def test_an_empty_state_never_replaces_a_full_one(moto_bucket: MotoBucket, tmp_p
 def test_a_state_whose_answer_was_lost_is_known_as_our_own(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, begun_with: bytes | None
 ) -> None:
-    clients, path, base = moto_bucket.clients(proxy), tmp_path / "state", None
+    session, path, base = moto_bucket.session(proxy), tmp_path / "state", None
     if begun_with:
         path.write_bytes(begun_with)
-        base = state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), None)
+        base = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), None)
     path.write_bytes(b'{"bookmark": 3}')
     proxy.fault("lose", method="PUT", times=1)
-    kept = state.replace_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path), base)
+    kept = state.replace_state(session, moto_bucket.bucket, moto_bucket.stack, str(path), base)
     assert moto_bucket.get(f"{moto_bucket.stack}/.artifacts/state") == b'{"bookmark": 3}'
-    assert state.fetch_state(clients, moto_bucket.bucket, moto_bucket.stack, str(path)) == kept
+    assert state.fetch_state(session, moto_bucket.bucket, moto_bucket.stack, str(path)) == kept

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PROJECT = "commands: [{command: cat}]\n"
 ALL = (
-    "note: projects/shop: git does not ignore .local, .env, .artifacts, which hold credentials and what runs leave\n"
+    "note: projects/shop: git does not ignore .local, .env, .artifacts, which hold credentials and artifacts\n"
     "hint: printf '%s\\n' /.local /.env /.artifacts >> projects/shop/.gitignore"
 )
 SECRETS = {".local/tap.json": '{"password": "x"}', ".env/config/tap.json": "{}", ".artifacts/state": "{}"}
@@ -116,16 +116,16 @@ def test_notes(
     (checkout.root / ".gitignore").write_text(root)
     if tracked:
         track(checkout, *tracked)
-    assert gitignore.private_file_notes(place(checkout)) == expected
+    assert gitignore.private_file_notes(paths(checkout)) == expected
 
 
-def place(checkout: Checkout) -> ProjectPaths:
+def paths(checkout: Checkout) -> ProjectPaths:
     return ProjectPaths("shop", checkout.root)
 
 
 def test_without_a_repository_nothing_is_said(checkout: Checkout) -> None:
     checkout.project("shop", PROJECT, SECRETS)
-    assert gitignore.private_file_notes(place(checkout)) == ()
+    assert gitignore.private_file_notes(paths(checkout)) == ()
 
 
 def test_without_git_nothing_is_said(checkout: Checkout, tmp_path: Path) -> None:
@@ -141,6 +141,6 @@ def test_a_link_in_the_place_of_the_config_is_no_config(checkout: Checkout, tmp_
     directory = checkout.project("shop", PROJECT, {".gitignore": "/.env\n/.artifacts\n"})
     (tmp_path / "secrets").mkdir()
     (directory / ".local").symlink_to(tmp_path / "secrets")
-    assert len(gitignore.private_file_notes(place(checkout))) == 1
+    assert len(gitignore.private_file_notes(paths(checkout))) == 1
     (directory / ".gitignore").write_text(gitignore.GITIGNORE)
-    assert gitignore.private_file_notes(place(checkout)) == ()
+    assert gitignore.private_file_notes(paths(checkout)) == ()

@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 class Workshop:
     """A project to install into, and an index of wheels that is all there is."""
 
-    place: ProjectPaths
+    paths: ProjectPaths
     wheels: Path
     installer: Installer
 
@@ -68,19 +68,19 @@ class Workshop:
 
     def plan(self, *requirements: str, upgrade: bool = False) -> tuple[Step, ...]:
         venv = tap(*requirements)
-        states = {venv.name: read_venv_state(self.place, venv)}
-        return plan_install(self.place, (venv,), states, self.installer, upgrade=upgrade)
+        states = {venv.name: read_venv_state(self.paths, venv)}
+        return plan_install(self.paths, (venv,), states, self.installer, upgrade=upgrade)
 
     def install(self, *requirements: str, upgrade: bool = False) -> None:
         apply(self.plan(*requirements, upgrade=upgrade), None, ApplyOptions(lambda _: None))
 
     @property
     def directory(self) -> Path:
-        return self.place.directory / "venv/tap"
+        return self.paths.directory / "venv/tap"
 
     @property
     def lock(self) -> Path:
-        return self.place.lock("tap")
+        return self.paths.lock("tap")
 
     def pins(self) -> list[str]:
         _, pins = self.lock.read_text().split("\n\n")
@@ -107,9 +107,9 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     (tmp_path / "uv.toml").write_text(f"no-index = true\nfind-links = ['{wheels}']\n")
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    place = ProjectPaths("shop", tmp_path)
-    place.directory.mkdir(parents=True)
-    return Workshop(place, wheels, find_installer())
+    paths = ProjectPaths("shop", tmp_path)
+    paths.directory.mkdir(parents=True)
+    return Workshop(paths, wheels, find_installer())
 
 
 def test_the_lock_holds_versions_and_hashes_and_no_address(workshop: Workshop) -> None:
@@ -125,9 +125,9 @@ def test_the_lock_holds_versions_and_hashes_and_no_address(workshop: Workshop) -
 
 def test_what_is_ready_is_left_alone(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
-    assert venv_status(workshop.place, tap("mytap")) == "missing"
+    assert venv_status(workshop.paths, tap("mytap")) == "missing"
     workshop.install("mytap")
-    assert venv_status(workshop.place, tap("mytap")) == "ready"
+    assert venv_status(workshop.paths, tap("mytap")) == "ready"
     assert workshop.plan("mytap") == ()
     workshop.publish("mytap", "1.1")
     assert workshop.plan("mytap") == ()
@@ -156,7 +156,7 @@ def test_a_changed_requirement_is_resolved_anew(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     workshop.install("mytap")
     workshop.publish("other", "3.0")
-    assert venv_status(workshop.place, tap("other")) == "stale"
+    assert venv_status(workshop.paths, tap("other")) == "stale"
     workshop.install("other")
     assert workshop.says("other") == "other 3.0"
     assert not (workshop.directory / "bin/mytap").exists()
@@ -175,16 +175,16 @@ def test_an_installation_killed_in_the_middle_is_done_again(workshop: Workshop) 
     workshop.publish("mytap", "1.0")
     apply(workshop.plan("mytap")[:-1], None, ApplyOptions(lambda _: None))
     assert workshop.says("mytap") == "mytap 1.0"
-    assert venv_status(workshop.place, tap("mytap")) == "stale"
+    assert venv_status(workshop.paths, tap("mytap")) == "stale"
     workshop.install("mytap")
-    assert venv_status(workshop.place, tap("mytap")) == "ready"
+    assert venv_status(workshop.paths, tap("mytap")) == "ready"
 
 
 def test_a_moved_project_is_installed_again(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     workshop.install("mytap")
-    moved = ProjectPaths("store", workshop.place.root)
-    workshop.place.directory.rename(moved.directory)
+    moved = ProjectPaths("store", workshop.paths.root)
+    workshop.paths.directory.rename(moved.directory)
     assert venv_status(moved, tap("mytap")) == "stale"
 
 
@@ -196,9 +196,9 @@ def test_a_file_of_another_hash_is_refused_and_named(workshop: Workshop, capfd: 
         workshop.install("mytap")
     assert "mytap==1.0" in caught.value.message
     assert "hash" in caught.value.message.lower()
-    assert (caught.value.hint or "").startswith(f"to repeat it: cd {workshop.place.directory} && ")
+    assert (caught.value.hint or "").startswith(f"to repeat it: cd {workshop.paths.directory} && ")
     assert right in capfd.readouterr().err
-    assert venv_status(workshop.place, tap("mytap")) == "stale"
+    assert venv_status(workshop.paths, tap("mytap")) == "stale"
 
 
 def test_a_version_missing_from_the_lock_is_named(workshop: Workshop) -> None:
@@ -224,7 +224,7 @@ def test_a_requirement_nobody_has_is_named(workshop: Workshop) -> None:
     with pytest.raises(CommandError, match=r"could not lock venv tap of project shop: .*no-such-tap"):
         workshop.install("no-such-tap")
     assert not workshop.lock.exists()
-    assert venv_status(workshop.place, tap("no-such-tap")) != "ready"
+    assert venv_status(workshop.paths, tap("no-such-tap")) != "ready"
 
 
 def test_uv_leaves_the_old_environment_when_it_cannot_resolve(workshop: Workshop) -> None:
@@ -252,7 +252,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 
 
 def test_a_repository_is_pinned_by_its_commit(workshop: Workshop) -> None:
-    repository = workshop.place.root / "mytap"
+    repository = workshop.paths.root / "mytap"
     repository.mkdir()
     workshop.publish("mytap", "1.0")
     (workshop.wheels / "mytap-1.0-py3-none-any.whl").rename(repository / "mytap-1.0-py3-none-any.whl")
@@ -278,7 +278,7 @@ def committed(repository: Path) -> str:
 def test_removing_an_environment_from_the_project_leaves_it_there(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     workshop.install("mytap")
-    assert plan_install(workshop.place, (), {}, workshop.installer) == ()
+    assert plan_install(workshop.paths, (), {}, workshop.installer) == ()
     assert workshop.says("mytap") == "mytap 1.0"
 
 
@@ -287,32 +287,32 @@ def test_removing_an_environment_from_the_project_leaves_it_there(workshop: Work
 
 @pytest.mark.network
 def test_the_package_index(tmp_path: Path) -> None:
-    place = ProjectPaths("shop", tmp_path)
-    place.directory.mkdir(parents=True)
-    workshop = Workshop(place, tmp_path, find_installer())
+    paths = ProjectPaths("shop", tmp_path)
+    paths.directory.mkdir(parents=True)
+    workshop = Workshop(paths, tmp_path, find_installer())
     workshop.install("tabulate==0.9.0")
     assert workshop.pins() == ["tabulate==0.9.0"]
     assert "://" not in workshop.lock.read_text()
     assert (workshop.directory / "bin/tabulate").exists()
 
 
-def pipe(place: ProjectPaths) -> int:
+def pipe(paths: ProjectPaths) -> int:
     """Run a tap | target project as a shell would; the number of records sent is given back."""
-    state = place.directory / ".artifacts/state"
-    stages = [stage for stage in load_project(place.file, place.shown).stages if stage.venv]
+    state = paths.directory / ".artifacts/state"
+    stages = [stage for stage in load_project(paths.file, paths.display_path).stages if stage.venv]
     first, last = ([f"{stage.venv}/bin/{stage.command}", *stage.args] for stage in stages)
-    sent = subprocess.run(first, cwd=place.directory, capture_output=True, check=True).stdout
-    stored = subprocess.run(last, cwd=place.directory, input=sent, capture_output=True, check=True).stdout
+    sent = subprocess.run(first, cwd=paths.directory, capture_output=True, check=True).stdout
+    stored = subprocess.run(last, cwd=paths.directory, input=sent, capture_output=True, check=True).stdout
     state.write_bytes(stored.splitlines(keepends=True)[-1])
     return sum(json.loads(line)["type"] == "RECORD" for line in sent.splitlines())
 
 
 @pytest.mark.network
 def test_the_elements_are_sent_once(tmp_path: Path) -> None:
-    place = ProjectPaths("elements", tmp_path)
+    paths = ProjectPaths("elements", tmp_path)
     kept = shutil.ignore_patterns("venv", ".env", ".artifacts")
-    shutil.copytree(ROOT / "projects/elements", place.directory, ignore=kept)
-    assert sent_twice(place, "elements.jsonl") == (118, 0)
+    shutil.copytree(ROOT / "projects/elements", paths.directory, ignore=kept)
+    assert sent_twice(paths, "elements.jsonl") == (118, 0)
 
 
 @pytest.mark.network
@@ -321,18 +321,18 @@ def test_the_singer_starter_runs_once_installed(tmp_path: Path) -> None:
     assert sent_twice(ProjectPaths("mine", tmp_path), "cities.jsonl") == (3, 0)
 
 
-def sent_twice(place: ProjectPaths, stored: str) -> tuple[int, int]:
+def sent_twice(paths: ProjectPaths, stored: str) -> tuple[int, int]:
     """Install and run twice, from no state on; what is stored in the end is what the first run sent."""
-    venvs = load_project(place.file, place.shown).venvs
-    locks = {venv.name: read_text(place.lock(venv.name)) for venv in venvs}
-    states = {venv.name: read_venv_state(place, venv) for venv in venvs}
-    apply(plan_install(place, venvs, states, find_installer()), None, ApplyOptions(lambda _: None))
-    assert all(read_text(place.lock(name)) == text for name, text in locks.items() if text)
-    shutil.copytree(place.local, place.directory / ".env/config")
-    (place.directory / ".artifacts").mkdir()
-    (place.directory / ".artifacts/state").write_text("{}\n")
-    counts = pipe(place), pipe(place)
-    assert len((place.directory / ".artifacts" / stored).read_text().splitlines()) == counts[0]
+    venvs = load_project(paths.file, paths.display_path).venvs
+    locks = {venv.name: read_text(paths.lock(venv.name)) for venv in venvs}
+    states = {venv.name: read_venv_state(paths, venv) for venv in venvs}
+    apply(plan_install(paths, venvs, states, find_installer()), None, ApplyOptions(lambda _: None))
+    assert all(read_text(paths.lock(name)) == text for name, text in locks.items() if text)
+    shutil.copytree(paths.local, paths.directory / ".env/config")
+    (paths.directory / ".artifacts").mkdir()
+    (paths.directory / ".artifacts/state").write_text("{}\n")
+    counts = pipe(paths), pipe(paths)
+    assert len((paths.directory / ".artifacts" / stored).read_text().splitlines()) == counts[0]
     return counts
 
 
@@ -343,7 +343,7 @@ def read_text(path: Path) -> str:
 def test_no_module_of_the_project_hides_one_of_uv(workshop: Workshop) -> None:
     """Every step is run in the project's directory, which `python -m` searches first."""
     for name in ("types", "operator", "warnings", "json", "typing", "venv", "pip", "uv"):
-        path = workshop.place.directory / f"{name}.py"
+        path = workshop.paths.directory / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"raise SystemExit('{name}.py of the project was imported')\n")
     workshop.publish("spam", "1.0")

@@ -802,4 +802,4 @@ def test_what_a_start_imports_is_compiled_once(checkout: Checkout) -> None:
     checkout.project("shop", PLAIN)
     checkout.invoke("check", env={"PYTHONPYCACHEPREFIX": str(checkout.root / "compiled")})
     compiled = {path.name.partition(".")[0] for path in (checkout.root / "compiled").rglob("*.pyc")}
-    assert {"project", "params", "options"} <= compiled
+    assert {"model", "params_document", "options"} <= compiled

@@ -12,8 +12,8 @@ from handoff_kit.text import did_you_mean
 
 
 def test_paths_follow_from_the_name() -> None:
-    place = ProjectPaths("foo", Path("/kit"))
-    found = (place.directory, place.file, place.local, place.locks, place.lock("tap"), place.build, place.shown)
+    paths = ProjectPaths("foo", Path("/kit"))
+    found = (paths.directory, paths.file, paths.local, paths.locks, paths.lock("tap"), paths.build, paths.display_path)
     assert found == (
         Path("/kit/projects/foo"),
         Path("/kit/projects/foo/project.yml"),

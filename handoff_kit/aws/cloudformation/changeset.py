@@ -55,21 +55,21 @@ def create_change_set(
     step: DeployStack, parameters: Mapping[str, str], context: StackContext, *, creates: bool
 ) -> ChangeSet | ConcurrentUpdate | None:
     """Create a change set and wait for it; None where it would change nothing, and then it is deleted."""
-    clients, name = context.clients, f"{NAME_PREFIX}{uuid.uuid4().hex}"
+    session, name = context.session, f"{NAME_PREFIX}{uuid.uuid4().hex}"
     request = {
         "ChangeSetType": "CREATE" if creates else "UPDATE",
         "Capabilities": ["CAPABILITY_IAM"],
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Tags": [{"Key": key, "Value": value} for key, value in step.tags.items()],
         "IncludeNestedStacks": False,
-        **template_argument(step, clients),
+        **template_argument(step, session),
     }
     try:
-        change_set, stack = _create(clients, step.name, name, request)
-        found = _wait_until_created(clients, step.name, change_set, context.waiting)
+        change_set, stack = _request_creation(session, step.name, name, request)
+        description = _wait_until_created(session, step.name, change_set, context.policy)
     except StoreError as error:
         with suppress(StoreError, AWSError):  # the first error is the one to report
-            _delete(clients, step.name, name, creates=creates)
+            _delete_by_id(session, step.name, name, creates=creates)
         if CONCURRENT_UPDATE.search(error.message):
             return ConcurrentUpdate()
         if invalid := INVALID_TEMPLATE.search(error.message):
@@ -77,50 +77,50 @@ def create_change_set(
             raise AWSError(message, hint_for(invalid[1], step.name, step.again)) from None
         raise
     except BaseException:
-        _delete(clients, step.name, name, creates=creates)
+        _delete_by_id(session, step.name, name, creates=creates)
         raise
-    changes = tuple(parse_change(one["ResourceChange"]) for one in found["Changes"] if "ResourceChange" in one)
+    changes = tuple(parse_change(one["ResourceChange"]) for one in description["Changes"] if "ResourceChange" in one)
     created = ChangeSet(name, change_set, StackDescription(step.name, "", id=stack), creates, changes)
-    if found["Status"] == "CREATE_COMPLETE":
+    if description["Status"] == "CREATE_COMPLETE":
         return created
-    reason = found.get("StatusReason", "")
+    reason = description.get("StatusReason", "")
     is_empty = any(text in reason for text in NO_CHANGES)
-    reasons = () if is_empty else tuple(_validation_errors(clients, change_set))
-    delete_change_set(created, clients)
+    reasons = () if is_empty else tuple(_validation_errors(session, change_set))
+    delete_change_set(created, session)
     if is_empty:
         return None
-    why = "; ".join(reasons) or reason or found["Status"]
+    why = "; ".join(reasons) or reason or description["Status"]
     message = f"stack {step.name}: CloudFormation rejected the change set: {why}; nothing was changed"
     raise AWSError(message, hint_for(why, step.name, step.again))
 
 
-def _create(clients: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
+def _request_creation(session: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
     """The ids of the change set and of its stack, also where the answer was lost and the retry finds it created."""
-    named = {"StackName": stack, "ChangeSetName": name}
+    names = {"StackName": stack, "ChangeSetName": name}
     exists = ("AlreadyExistsException",)
-    answer = clients.call_unless(exists, CLOUDFORMATION, "create_change_set", **named, ClientToken=name, **request)
+    answer = session.call(CLOUDFORMATION, "create_change_set", allow=exists, **names, ClientToken=name, **request)
     if answer is not None:
         return answer["Id"], answer["StackId"]
-    found = clients.call(CLOUDFORMATION, "describe_change_set", **named)
-    return found["ChangeSetId"], found["StackId"]
+    description = session.call(CLOUDFORMATION, "describe_change_set", **names)
+    return description["ChangeSetId"], description["StackId"]
 
 
-def _wait_until_created(clients: Session, stack: str, change_set: str, waiting: PollPolicy) -> Mapping[str, Any]:
+def _wait_until_created(session: Session, stack: str, change_set: str, policy: PollPolicy) -> Mapping[str, Any]:
     """DescribeChangeSet once the change set is created or has failed, with the changes of all pages."""
     request: dict[str, Any] = {"StackName": stack, "ChangeSetName": change_set, "IncludePropertyValues": True}
-    for _ in waiting.looks():
-        pages = list(clients.pages(CLOUDFORMATION, "describe_change_set", **request))
+    for _ in policy.polls():
+        pages = list(session.pages(CLOUDFORMATION, "describe_change_set", **request))
         if not pages[0]["Status"].endswith(("_PENDING", "_IN_PROGRESS")):
             return {**pages[0], "Changes": [change for page in pages for change in page["Changes"]]}
     look = f"aws cloudformation describe-change-set --change-set-name {change_set}"
     raise AWSError(f"stack {stack}: its change set is still being created; handoff stops waiting", f"see why: {look}")
 
 
-def _validation_errors(clients: Session, change_set: str) -> Iterator[str]:
+def _validation_errors(session: Session, change_set: str) -> Iterator[str]:
     """The early validation errors, which StatusReason mentions without repeating them."""
     try:
         request = {"ChangeSetName": change_set, "Filters": {"FailedEvents": True}}
-        answer = clients.call(CLOUDFORMATION, "describe_events", **request)
+        answer = session.call(CLOUDFORMATION, "describe_events", **request)
     except StoreError:  # without that permission there is still the StatusReason
         return
     for event in answer.get("OperationEvents", ()):
@@ -129,42 +129,42 @@ def _validation_errors(clients: Session, change_set: str) -> Iterator[str]:
 
 
 def parse_change(change: Mapping[str, Any]) -> StackChange:
-    """A ResourceChange of DescribeChangeSet."""
+    """A ResourceChange of DescribeChangeSet; property paths are dotted: A.0.B for /Properties/A/0/B."""
     action = ACTIONS.get(change["Action"]) or REPLACEMENTS.get(change.get("Replacement", ""), "change")
     retained = "Retain" in change.get("PolicyAction", "")
-    paths = {_property_path(detail.get("Target", {})) for detail in change.get("Details", ())} - {""}
-    return StackChange(action, change["LogicalResourceId"], change["ResourceType"], tuple(sorted(paths)), retained)
+    paths = set[str]()
+    for detail in change.get("Details", ()):
+        target = detail.get("Target", {})
+        path = str(target.get("Path", "")).strip("/").removeprefix("Properties/").replace("/", ".")
+        paths.add(path or str(target.get("Name") or target.get("Attribute", "")))
+    properties = tuple(sorted(paths - {""}))
+    return StackChange(action, change["LogicalResourceId"], change["ResourceType"], properties, retained)
 
 
-def _property_path(target: Mapping[str, Any]) -> str:
-    """A dotted path: A.0.B for /Properties/A/0/B."""
-    path = str(target.get("Path", "")).strip("/").removeprefix("Properties/").replace("/", ".")
-    return path or str(target.get("Name") or target.get("Attribute", ""))
-
-
-def execute_change_set(change_set: ChangeSet, clients: Session) -> bool:
+def execute_change_set(change_set: ChangeSet, session: Session) -> bool:
     """Execute a change set; False where another process has updated the stack, which makes it obsolete."""
     named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.id}
     request = {"ClientRequestToken": change_set.name, "RetainExceptOnCreate": True}
     codes = (*NOT_EXECUTABLE, ALREADY_EXECUTED)
-    if clients.call_unless(codes, CLOUDFORMATION, "execute_change_set", **named, **request) is not None:
+    if session.call(CLOUDFORMATION, "execute_change_set", allow=codes, **named, **request) is not None:
         return True
-    stack = describe_stack(clients, change_set.stack.id)  # it may have been executed, and the answer lost
+    stack = describe_stack(session, change_set.stack.id)  # it may have been executed, and the answer lost
     return stack is not None and stack.change_set == change_set.id
 
 
-def delete_change_set(change_set: ChangeSet, clients: Session) -> None:
+def delete_change_set(change_set: ChangeSet, session: Session) -> None:
     """Delete a change set, and the stack that it created."""
-    _delete(clients, change_set.stack.id, change_set.id, creates=change_set.creates)
+    _delete_by_id(session, change_set.stack.id, change_set.id, creates=change_set.creates)
 
 
-def _delete(clients: Session, stack: str, change_set: str, *, creates: bool) -> None:
+def _delete_by_id(session: Session, stack: str, change_set: str, *, creates: bool) -> None:
     """Delete a change set; also its stack, if that is only in review and no other process has a change set for it."""
     gone = ("ChangeSetNotFound", "InvalidChangeSetStatus", "ValidationError")
-    clients.call_unless(gone, CLOUDFORMATION, "delete_change_set", StackName=stack, ChangeSetName=change_set)
-    found = describe_stack(clients, stack) if creates else None
-    if found is None or found.status != "REVIEW_IN_PROGRESS":
+    session.call(CLOUDFORMATION, "delete_change_set", allow=gone, StackName=stack, ChangeSetName=change_set)
+    reviewed = describe_stack(session, stack) if creates else None
+    if reviewed is None or reviewed.status != "REVIEW_IN_PROGRESS":
         return
-    listed = clients.call_unless(("ValidationError",), CLOUDFORMATION, "list_change_sets", StackName=found.id) or {}
-    if all(change_set in (one["ChangeSetId"], one["ChangeSetName"]) for one in listed.get("Summaries", ())):
-        clients.call(CLOUDFORMATION, "delete_stack", StackName=found.id)
+    request = {"StackName": reviewed.id}
+    answer = session.call(CLOUDFORMATION, "list_change_sets", allow=("ValidationError",), **request) or {}
+    if all(change_set in (one["ChangeSetId"], one["ChangeSetName"]) for one in answer.get("Summaries", ())):
+        session.call(CLOUDFORMATION, "delete_stack", **request)

@@ -43,27 +43,27 @@ Say = Callable[[str], None]
 
 ATTEMPTS = 5  # of comparing once more after another process has updated the stack
 STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
-"""In these states DescribeStacks and GetTemplate show what the last update asked for."""
+"""In these statuses DescribeStacks and GetTemplate describe the result of the last update."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 POLL_POLICY = PollPolicy()
 DEPLOY_COMMAND = "invoke deploy"
 GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
 FAILED_ROLLBACK = "UPDATE_ROLLBACK_FAILED"
 UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_ROLLBACK_FAILED")
-"""Statuses out of which only a person may lead a stack."""
+"""Statuses that handoff does not repair: a person decides."""
 
 
 def deploy_stack(
-    step: DeployStack, clients: Session, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeployStack, session: Session, *, dry: bool, yes: bool, say: Say, policy: PollPolicy = POLL_POLICY
 ) -> bool:
     """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
     with translate_store_errors():
         check_size(step)
-        values = resolve_images(step.parameters, clients, dry=dry, again=step.again)
+        values = resolve_images(step.parameters, session, dry=dry, again=step.again)
         if dry:
-            return _preview(step, values, clients, say)
+            return _preview(step, values, session, say)
         for _ in range(ATTEMPTS):
-            changed = _create_or_update(step, values, StackContext(clients, say, waiting, yes, step.again))
+            changed = _create_or_update(step, values, StackContext(session, say, policy, yes, step.again))
             if changed is not None:
                 return changed
             say(f"stack {step.name}: updated by another process; comparing again")
@@ -71,41 +71,41 @@ def deploy_stack(
     raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.again}")
 
 
-def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], clients: Session, say: Say) -> bool:
-    stack = describe_existing(clients, step.name, template=True)
+def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], session: Session, say: Say) -> bool:
+    stack = describe_existing(session, step.name, template=True)
     if stack:
         check_owner(stack, step.tags)
         if obstacle := describe_obstacle(stack):
             say(f"note: stack {step.name} {obstacle}")
         if stack.status == FAILED_CREATION:
             stack = None
-    found = diff_stack(stack, step, resolve_buckets(values, stack, clients, step.again))
-    if stack and not found:
+    changes = diff_stack(stack, step, resolve_buckets(values, stack, session, step.again))
+    if stack and not changes:
         say(f"stack {step.name} is up to date")
         return False
-    _show(f"would {'update' if stack else 'create'} stack {step.name}", found, say)
+    _print_changes(f"would {'update' if stack else 'create'} stack {step.name}", changes, say)
     return True
 
 
 def _create_or_update(
-    step: DeployStack, given: Mapping[str, str | ExistingBucket], context: StackContext
+    step: DeployStack, parameters: Mapping[str, str | ExistingBucket], context: StackContext
 ) -> bool | None:
     """Whether the stack was changed; None where another process updates it."""
     stack = prepare_for_update(step, context)
     if stack and stack.bucket not in ("", step.bucket, step.moved_from):
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
         raise AWSError(message, f"compare again: {step.again}" if step.again else None)
-    values = resolve_buckets(given, stack, context.clients, step.again)
-    found = diff_stack(stack, step, values)
+    values = resolve_buckets(parameters, stack, context.session, step.again)
+    changes = diff_stack(stack, step, values)
     change_set = None
-    if found or stack is None or stack.status not in STABLE_STATUSES:
+    if changes or stack is None or stack.status not in STABLE_STATUSES:
         change_set = create_change_set(step, values, context, creates=stack is None)
     if change_set is None:
         context.say(f"stack {step.name} is up to date")
         return False
     if isinstance(change_set, ConcurrentUpdate):
         return None
-    change_set = replace(change_set, differences=merge_changes(change_set.differences, found))
+    change_set = replace(change_set, differences=merge_changes(change_set.differences, changes))
     return _confirm_and_execute(step, change_set, context)
 
 
@@ -113,21 +113,21 @@ def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, context: Stac
     """True once the operation has succeeded; None where another process updates the stack."""
     what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
     try:
-        _show(what, change_set.differences, context.say)
+        _print_changes(what, change_set.differences, context.say)
         counts = count_changes(change_set.differences, creates=change_set.creates)
         confirm(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=context.yes)
-        marker = newest_event(context.clients, change_set.stack.id)
+        marker = newest_event(context.session, change_set.stack.id)
     except BaseException:
-        delete_change_set(change_set, context.clients)
+        delete_change_set(change_set, context.session)
         raise
     with detach_on_interrupt(step.name, context, updates=not change_set.creates):
         try:
-            executed = execute_change_set(change_set, context.clients)
+            executed = execute_change_set(change_set, context.session)
         except StoreError:
-            delete_change_set(change_set, context.clients)
+            delete_change_set(change_set, context.session)
             raise
         if not executed:
-            delete_change_set(change_set, context.clients)
+            delete_change_set(change_set, context.session)
             return None
         result = follow_events(change_set.stack, marker, context)
     if result.status not in SUCCEEDED:
@@ -136,18 +136,18 @@ def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, context: Stac
     return True
 
 
-def _show(what: str, found: Sequence[StackChange], say: Say) -> None:
-    say(f"{what}:" if found else what)
-    for line in (*change_lines(found), *change_warnings(found)):
+def _print_changes(what: str, changes: Sequence[StackChange], say: Say) -> None:
+    say(f"{what}:" if changes else what)
+    for line in (*change_lines(changes), *change_warnings(changes)):
         say(line)
 
 
 def delete_stack(
-    step: DeleteStack, clients: Session, *, dry: bool, yes: bool, say: Say, waiting: PollPolicy = POLL_POLICY
+    step: DeleteStack, session: Session, *, dry: bool, yes: bool, say: Say, policy: PollPolicy = POLL_POLICY
 ) -> bool:
     """Delete a stack and its resources, or with `dry` say so; False where there is none."""
     with translate_store_errors():
-        stack = describe_stack(clients, step.name)
+        stack = describe_stack(session, step.name)
         if stack is None or stack.status == "DELETE_COMPLETE":
             say(f"stack {step.name} does not exist")
             return False
@@ -161,12 +161,12 @@ def delete_stack(
         if not stack.status.startswith("DELETE_"):
             confirm(f"delete stack {step.name} and all its resources", step.again or DEPLOY_COMMAND, yes=yes)
         if is_reviewed_only:
-            clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
+            session.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
         else:
-            context = StackContext(clients, say, waiting, yes, step.again)
+            context = StackContext(session, say, policy, yes, step.again)
             if stack.is_changing:
                 wait_until_stable(stack, context)
-                now = describe_stack(clients, stack.id)
+                now = describe_stack(session, stack.id)
                 if now is None or now.status == "DELETE_COMPLETE":
                     return True
             say(f"delete stack {step.name}")
@@ -177,7 +177,7 @@ def delete_stack(
 
 def prepare_for_update(step: DeployStack, context: StackContext) -> StackDescription | None:
     """The stack once it can be updated, None where it is to be created; AWSError where a person must act first."""
-    stack = describe_existing(context.clients, step.name, template=True)
+    stack = describe_existing(context.session, step.name, template=True)
     while stack and not _is_ready(stack):
         check_owner(stack, step.tags)
         if stack.is_changing:
@@ -187,8 +187,13 @@ def prepare_for_update(step: DeployStack, context: StackContext) -> StackDescrip
         elif stack.status == FAILED_CREATION:
             _delete_failed_creation(stack, context)
         else:
-            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", _hint_for_closed(stack, context.again))
-        stack = describe_existing(context.clients, step.name, template=True)
+            name = f"--stack-name {stack.name}"
+            wait = f"aws cloudformation wait stack-delete-complete {name}"
+            hint = f"delete it: aws cloudformation delete-stack {name} && {wait}"
+            if stack.status == "IMPORT_ROLLBACK_FAILED":
+                hint = f"see why: aws cloudformation describe-stack-events {name}"
+            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", f"{hint}; then: {context.again}")
+        stack = describe_existing(context.session, step.name, template=True)
     if stack:
         check_owner(stack, step.tags)
     return stack
@@ -219,14 +224,14 @@ def wait_until_stable(stack: StackDescription, context: StackContext) -> None:
         f"stack {stack.name} {describe_obstacle(stack)}; waiting for its end (Ctrl-C stops waiting, not the operation)"
     )
     with detach_on_interrupt(stack.name, context):
-        follow_events(stack, event_before_operation(context.clients, stack.id), context)
+        follow_events(stack, event_before_operation(context.session, stack.id), context)
 
 
 def delete_and_wait(stack: StackDescription, context: StackContext) -> None:
     """Delete a stack and wait; AWSError where a resource remains that is not retained on purpose."""
     with detach_on_interrupt(stack.name, context):
-        marker = newest_event(context.clients, stack.id)
-        context.clients.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
+        marker = newest_event(context.session, stack.id)
+        context.session.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
         result = follow_events(stack, marker, context)
     if result.status != "DELETE_COMPLETE":
         raise operation_error(stack.name, result, context.again)
@@ -236,13 +241,13 @@ def delete_and_wait(stack: StackDescription, context: StackContext) -> None:
 
 
 def _continue_rollback(stack: StackDescription, context: StackContext) -> None:
-    culprit = first_failure(reversed(events_since(context.clients, stack.id, "")))
+    culprit = first_failure(reversed(events_since(context.session, stack.id, "")))
     cause = f" ({culprit.kind} {culprit.name}: {culprit.reason})" if culprit else ""
     context.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
     confirm(f"continue the rollback of stack {stack.name}", context.again or DEPLOY_COMMAND, yes=context.yes)
     with detach_on_interrupt(stack.name, context):
-        marker = newest_event(context.clients, stack.id)
-        context.clients.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
+        marker = newest_event(context.session, stack.id)
+        context.session.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
         result = follow_events(stack, marker, context)
     if result.status != "UPDATE_ROLLBACK_COMPLETE":
         first = first_failure(result.events)
@@ -255,18 +260,10 @@ def _continue_rollback(stack: StackDescription, context: StackContext) -> None:
 
 def _delete_failed_creation(stack: StackDescription, context: StackContext) -> None:
     """Delete a stack whose creation was rolled back: it has no resources, but CloudFormation does not update it."""
-    pages = context.clients.pages(CLOUDFORMATION, "list_stack_resources", StackName=stack.id)
+    pages = context.session.pages(CLOUDFORMATION, "list_stack_resources", StackName=stack.id)
     resources = (resource for page in pages for resource in page["StackResourceSummaries"])
     left = [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] not in GONE_RESOURCES]
     what = f"stack {stack.name}, whose creation failed ({', '.join(left) or 'it has no resources'})"
     confirm(f"delete {what}", context.again or DEPLOY_COMMAND, yes=context.yes)
     context.say(f"delete {what}")
     delete_and_wait(stack, context)
-
-
-def _hint_for_closed(stack: StackDescription, again: str) -> str:
-    name = f"--stack-name {stack.name}"
-    if stack.status == "IMPORT_ROLLBACK_FAILED":
-        return f"see why: aws cloudformation describe-stack-events {name}; then: {again}"
-    wait = f"aws cloudformation wait stack-delete-complete {name}"
-    return f"delete it: aws cloudformation delete-stack {name} && {wait}; then: {again}"

@@ -113,27 +113,26 @@ def diff_stack(
         texts = (dict(deployed.parameters), dict(deployed.tags))
         if texts == (dict(parameters), dict(step.tags)):
             return ()
-    new = _resolved(step.template, parameters, step.tags)
+    new = _resolve(step.template, parameters, step.tags)
     if deployed is None:
-        return tuple(sorted(_of_resources({}, new.sections["Resources"]), key=_order))
-    old = _resolved(deployed.template, deployed.parameters, deployed.tags)
+        return tuple(sorted(_diff_resources({}, new.sections["Resources"]), key=_order))
+    old = _resolve(deployed.template, deployed.parameters, deployed.tags)
     sections = [
         StackChange("change", name, "template")
         for name in COMPARED_SECTIONS
         if name not in ("Resources", "Outputs") and old.sections[name] != new.sections[name]
     ]
-    found = (
-        *_of_resources(old.sections["Resources"], new.sections["Resources"]),
-        *_of_texts("parameter", old.parameters, new.parameters),
-        *_of_texts("output", _outputs(old), _outputs(new)),
-        *_of_texts("tag", old.tags, new.tags),
+    changes = (
+        *_diff_resources(old.sections["Resources"], new.sections["Resources"]),
+        *_diff_texts("parameter", old.parameters, new.parameters),
+        *_diff_texts("output", _outputs(old), _outputs(new)),
+        *_diff_texts("tag", old.tags, new.tags),
         *sections,
     )
-    return tuple(sorted(found, key=_order))
+    return tuple(sorted(changes, key=_order))
 
 
 def is_resource(difference: StackChange) -> bool:
-    """Whether it is a resource that differs."""
     return difference.kind not in OTHER_KINDS
 
 
@@ -153,34 +152,34 @@ def merge_changes(change_set: Iterable[StackChange], own: Iterable[StackChange])
     return tuple(sorted((*resources, *others), key=_order))
 
 
-def _order(found: StackChange) -> tuple[int, str, str]:
-    return (OTHER_KINDS.index(found.kind) + 1 if found.kind in OTHER_KINDS else 0, found.name, found.kind)
+def _order(change: StackChange) -> tuple[int, str, str]:
+    return (OTHER_KINDS.index(change.kind) + 1 if change.kind in OTHER_KINDS else 0, change.name, change.kind)
 
 
-def _resolved(text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> _ResolvedTemplate:
+def _resolve(text: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> _ResolvedTemplate:
     template = parse_template(text)
     values = {**parameter_defaults(template), **parameters}
     filled = {name: fill_parameters(template.get(name), values) or {} for name in COMPARED_SECTIONS}
-    found = {name: section if isinstance(section, dict) else {"": section} for name, section in filled.items()}
-    resources = conditional_resources(found["Resources"], found["Conditions"])
-    return _ResolvedTemplate({**found, "Resources": resources}, values, tags)
+    sections = {name: section if isinstance(section, dict) else {"": section} for name, section in filled.items()}
+    resources = conditional_resources(sections["Resources"], sections["Conditions"])
+    return _ResolvedTemplate({**sections, "Resources": resources}, values, tags)
 
 
-def _of_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[StackChange]:
+def _diff_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[StackChange]:
     for name in {**old, **new}:
         if name not in old:
             yield StackChange("add", name, _type(new[name]))
         elif name not in new:
             yield StackChange("remove", name, _type(old[name]), retained=_is_retained(old[name], "DeletionPolicy"))
-        elif properties := tuple(_paths(_compared(old[name]), _compared(new[name]))):
+        elif properties := tuple(_paths(_comparable(old[name]), _comparable(new[name]))):
             kind = _type(new[name])
             is_replaced = kind != _type(old[name]) or requires_replacement(kind, properties)
             retained = is_replaced and _is_retained(old[name], "UpdateReplacePolicy")
             yield StackChange("replace" if is_replaced else "change", name, kind, properties, retained=retained)
 
 
-def _compared(resource: Any) -> Any:  # noqa: ANN401  # any part of a template
-    """A resource's properties, and beside them its other attributes."""
+def _comparable(resource: Any) -> Any:  # noqa: ANN401  # any part of a template
+    """A resource's properties and its other attributes, on one level."""
     if not isinstance(resource, dict):
         return resource
     others = {name: one for name, one in resource.items() if name not in ("Properties", *IGNORED)}
@@ -214,35 +213,34 @@ def _is_retained(resource: Any, policy: str) -> bool:  # noqa: ANN401
 
 
 def _outputs(template: _ResolvedTemplate) -> dict[str, str]:
-    """The outputs as one would write them: ${Name} for a Ref, Name.Attribute for a GetAtt."""
-    found: dict[str, str] = {}
+    """The outputs in short form: ${Name} for a Ref, Name.Attribute for a GetAtt."""
+    outputs: dict[str, str] = {}
     for name, output in template.sections["Outputs"].items():
         match output:
             case {"Value": str(text)} | {"Value": {"Fn::Sub": str(text)}} | {"Value": {"Fn::GetAtt": str(text)}}:
-                found[name] = text
+                outputs[name] = text
             case {"Value": {"Ref": str(text)}}:
-                found[name] = f"${{{text}}}"
+                outputs[name] = f"${{{text}}}"
             case _:
-                found[name] = str(output)
-    return found
+                outputs[name] = str(output)
+    return outputs
 
 
-def _of_texts(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[StackChange]:
+def _diff_texts(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[StackChange]:
     for name in {**old, **new}:
         if name not in old:
-            yield StackChange("add", name, kind, (_short(new[name]),))
+            yield StackChange("add", name, kind, (_shorten(new[name]),))
         elif name not in new:
-            yield StackChange("remove", name, kind, (_short(old[name]),))
+            yield StackChange("remove", name, kind, (_shorten(old[name]),))
         elif old[name] != new[name]:
-            yield StackChange("change", name, kind, (f"{_short(old[name])} -> {_short(new[name])}",))
+            yield StackChange("change", name, kind, (f"{_shorten(old[name])} -> {_shorten(new[name])}",))
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     """The beginning of a digest, and the end of any other long text."""
     text = _DIGEST.sub(r"\1", " ".join(text.split()))
     return text if len(text) <= MAX_TEXT else f"...{text[3 - MAX_TEXT :]}"
 
 
 def requires_replacement(kind: str, properties: tuple[str, ...]) -> bool:
-    """Whether an update of these properties requires a replacement."""
     return any(name.partition(".")[0] in CREATE_ONLY.get(kind, ()) for name in properties)

@@ -31,12 +31,10 @@ class StackEvent:
 
     @property
     def in_progress(self) -> bool:
-        """Whether its operation is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
     @property
     def failed(self) -> bool:
-        """Whether its operation failed."""
         return self.status.endswith("_FAILED")
 
     @property
@@ -54,24 +52,24 @@ class OperationResult:
     seconds: float
 
 
-def newest_event(clients: Session, stack: str) -> str:
+def newest_event(session: Session, stack: str) -> str:
     """The id of the newest event, after which the events of the next operation come; empty where there is none."""
-    return next((event.id for event in _newest_first(clients, stack)), "")
+    return next((event.id for event in _newest_first(session, stack)), "")
 
 
-def event_before_operation(clients: Session, stack: str) -> str:
+def event_before_operation(session: Session, stack: str) -> str:
     """The id of the newest event before the operation in progress; empty where there is none."""
     begun = False
-    for event in _newest_first(clients, stack):
+    for event in _newest_first(session, stack):
         if begun:
             return event.id
         begun = event.of_stack and event.status in BEGINNINGS
     return ""
 
 
-def events_since(clients: Session, stack: str, marker: str) -> list[StackEvent]:
+def events_since(session: Session, stack: str, marker: str) -> list[StackEvent]:
     """The events after the one with the id `marker`, the oldest first."""
-    return [*takewhile(lambda event: event.id != marker, _newest_first(clients, stack))][::-1]
+    return [*takewhile(lambda event: event.id != marker, _newest_first(session, stack))][::-1]
 
 
 def parse_event(event: Mapping[str, Any]) -> StackEvent:
@@ -89,6 +87,6 @@ def parse_event(event: Mapping[str, Any]) -> StackEvent:
     )
 
 
-def _newest_first(clients: Session, stack: str) -> Iterator[StackEvent]:
-    for page in clients.pages(CLOUDFORMATION, "describe_stack_events", StackName=stack):
+def _newest_first(session: Session, stack: str) -> Iterator[StackEvent]:
+    for page in session.pages(CLOUDFORMATION, "describe_stack_events", StackName=stack):
         yield from map(parse_event, page["StackEvents"])

@@ -28,14 +28,13 @@ _PROTECTED = re.compile(r"TerminationProtection", re.IGNORECASE)
 
 
 def operation_error(name: str, result: OperationResult, again: str) -> AWSError:
-    """The error for an operation that failed."""
     culprit = first_failure(result.events)
     what = describe_failure(name, culprit) if culprit else f"stack {name}: {result.status.lower().replace('_', ' ')}"
     outcome = OUTCOMES.get(result.status, "")
     if result.status in ("ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED"):
         start = next((at for at, event in enumerate(result.events) if event.of_stack and _is_rollback(event)), 0)
         second = first_failure(event for event in result.events[start:] if event != culprit)
-        why = f": {second.kind} {second.name}: {_trimmed(second.reason)}" if second else ""
+        why = f": {second.kind} {second.name}: {_without_service(second.reason)}" if second else ""
         outcome = f"the rollback failed too{why}"
     reason = culprit.reason if culprit else ""
     return AWSError("; ".join(filter(None, (what, outcome))), hint_for(reason, name, again, culprit))
@@ -54,7 +53,7 @@ def describe_failure(name: str, culprit: StackEvent) -> str:
     """What failed, and why."""
     done = next((word for start, word in DONE.items() if culprit.status.startswith(start)), "updated")
     what = "it" if culprit.of_stack else f"{culprit.kind} {culprit.name}"
-    return f"stack {name}: {what} could not be {done}: {_trimmed(culprit.reason) or 'no reason given'}"
+    return f"stack {name}: {what} could not be {done}: {_without_service(culprit.reason) or 'no reason given'}"
 
 
 def hint_for(reason: str, name: str, again: str, culprit: StackEvent | None = None) -> str:
@@ -65,11 +64,11 @@ def hint_for(reason: str, name: str, again: str, culprit: StackEvent | None = No
 
 
 def _fix_for(reason: str, name: str, culprit: StackEvent | None) -> str | None:
-    if found := _DENIED.search(reason):
-        where = f" on {found[2].strip('.,')}" if found[2] else ""
-        return f"allow {found[1]}{where} to the identity that deploys"
-    if found := _OWNER.search(reason):
-        return f"it belongs to {found[1].strip('.,')}: delete it there, or choose another name"
+    if match := _DENIED.search(reason):
+        where = f" on {match[2].strip('.,')}" if match[2] else ""
+        return f"allow {match[1]}{where} to the identity that deploys"
+    if match := _OWNER.search(reason):
+        return f"it belongs to {match[1].strip('.,')}: delete it there, or choose another name"
     exists = "a resource of that name exists outside of this stack: delete it, or choose another name"
     if culprit and culprit.physical:
         look = f"aws cloudformation describe-stack-resources --physical-resource-id {culprit.physical}"
@@ -93,6 +92,6 @@ def _is_rollback(event: StackEvent) -> bool:
     return "ROLLBACK" in event.status
 
 
-def _trimmed(reason: str) -> str:
+def _without_service(reason: str) -> str:
     """Without the tail that CloudFormation adds: (Service: ..., Request ID: ...)."""
     return re.sub(r"\s*\((?:Service: [^()]*|RequestToken: [^()]*|HandlerErrorCode: [^()]*)\)", "", reason).rstrip(" .")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from types import TracebackType
@@ -38,10 +38,10 @@ OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
 ALL_LINES = 1000
 
 
-def change_lines(found: Sequence[StackChange]) -> tuple[str, ...]:
+def change_lines(changes: Sequence[StackChange]) -> tuple[str, ...]:
     """One line each: + created, ~ updated, - deleted, then name, type and properties in columns."""
     rows = []
-    for one in _without_outputs(found):
+    for one in _without_outputs(changes):
         more = f" and {len(one.properties) - MAX_NAMED} more" if len(one.properties) > MAX_NAMED else ""
         properties = ", ".join(one.properties[:MAX_NAMED]) + more
         last = " ".join(filter(None, (properties, REPLACEMENT_NOTES.get(one.action))))
@@ -50,42 +50,40 @@ def change_lines(found: Sequence[StackChange]) -> tuple[str, ...]:
     return tuple(f"  {name:<{names}}  {kind:<{kinds}}  {last}".rstrip() for name, kind, last in rows)
 
 
-def count_changes(found: Sequence[StackChange], *, creates: bool = False) -> str:
+def count_changes(changes: Sequence[StackChange], *, creates: bool = False) -> str:
     """How many of each: `2 to create, 1 to update`; of a stack that is created `16 resources`."""
-    actions = [one.action for one in _without_outputs(found)]
+    actions = [one.action for one in _without_outputs(changes)]
     if creates:
         return f"{len(actions)} resource{'' if len(actions) == 1 else 's'}"
     return ", ".join(f"{actions.count(action)} to {verb}" for action, verb in ACTION_VERBS.items() if action in actions)
 
 
-def _without_outputs(found: Sequence[StackChange]) -> Sequence[StackChange]:
+def _without_outputs(changes: Sequence[StackChange]) -> Sequence[StackChange]:
     """An output follows from what else differs; it is shown only where nothing else does."""
-    return [one for one in found if one.kind != OUTPUT] or found
+    return [one for one in changes if one.kind != OUTPUT] or changes
 
 
-def change_warnings(found: Sequence[StackChange]) -> tuple[str, ...]:
+def change_warnings(changes: Sequence[StackChange]) -> tuple[str, ...]:
     """What is deleted or replaced, and the data that is lost."""
-    resources = [one for one in found if is_resource(one)]
-    notes = [note for one in resources if one.kind in DATA_RESOURCES for note in _data_warnings(one)]
-    names = [one.name for one in resources if one.action == "remove" and one.kind not in DATA_RESOURCES]
+    notes, names = list[str](), list[str]()
+    for one in filter(is_resource, changes):
+        data = DATA_RESOURCES.get(one.kind)
+        resource = f"{one.name} ({one.kind})"
+        if data is None:
+            names += [one.name] if one.action == "remove" else []
+        elif one.action == "remove" and one.retained:
+            notes.append(f"note: {resource} leaves the stack, but is retained with the {data} in it")
+        elif one.action == "remove":
+            notes.append(f"warning: {resource} is deleted, and the {data} in it are lost")
+        elif one.action in REPLACEMENT_NOTES:
+            is_certain = one.action == "replace"
+            end = f"; the {data} stay in the old one, which leaves the stack"
+            end = end if one.retained else f", and the {data} in it are lost"
+            notes.append(f"warning: {resource} {'is' if is_certain else 'may be'} replaced by an empty one{end}")
     if names:
         shown = ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
         notes.append(f"warning: {shown} {'is' if len(names) == 1 else 'are'} deleted")
     return tuple(notes)
-
-
-def _data_warnings(one: StackChange) -> Iterator[str]:
-    what, held = f"{one.name} ({one.kind})", DATA_RESOURCES[one.kind]
-    if one.action == "remove" and one.retained:
-        yield f"note: {what} leaves the stack, but is retained with the {held} in it"
-    elif one.action == "remove":
-        yield f"warning: {what} is deleted, and the {held} in it are lost"
-    elif one.action in REPLACEMENT_NOTES:
-        replaced = f"warning: {what} {'is' if one.action == 'replace' else 'may be'} replaced by an empty one"
-        if one.retained:
-            yield f"{replaced}; the {held} stay in the old one, which leaves the stack"
-        else:
-            yield f"{replaced}, and the {held} in it are lost"
 
 
 def event_view(name: str, say: Say) -> AbstractContextManager[View[Iterable[StackEvent]]]:
@@ -96,8 +94,6 @@ def event_view(name: str, say: Say) -> AbstractContextManager[View[Iterable[Stac
 
 
 class EventLines:
-    """A line for each event."""
-
     def __init__(self, name: str, say: Say) -> None:
         self._name, self._say = name, say
 
@@ -110,7 +106,6 @@ class EventLines:
         """A line stays printed."""
 
     def update(self, items: Iterable[StackEvent]) -> None:
-        """Print a line for each event."""
         for event in items:
             what = "" if event.of_stack else f"{event.name} ({event.kind}): "
             reason = f": {event.reason}" if event.reason else ""

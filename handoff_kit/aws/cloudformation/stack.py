@@ -35,7 +35,6 @@ class StackDescription:
 
     @property
     def is_changing(self) -> bool:
-        """Whether an operation is in progress."""
         return self.status.endswith("_IN_PROGRESS")
 
     @property
@@ -51,31 +50,31 @@ class StackDescription:
         return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
 
 
-def describe_existing(clients: Session, name: str, *, template: bool = False) -> StackDescription | None:
+def describe_existing(session: Session, name: str, *, template: bool = False) -> StackDescription | None:
     """A stack that has resources, by name; None where there is none. One call, and another one for its template."""
-    found = describe_stack(clients, name)
-    if found is None or found.status in ABSENT_STATUSES:
+    stack = describe_stack(session, name)
+    if stack is None or stack.status in ABSENT_STATUSES:
         return None
     if not template:
-        return found
+        return stack
     with translate_store_errors():
-        answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "get_template", StackName=found.name) or {}
+        answer = session.call(CLOUDFORMATION, "get_template", allow=("ValidationError",), StackName=stack.name) or {}
     body = answer.get("TemplateBody", "")
-    return replace(found, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
+    return replace(stack, template=body if isinstance(body, str) else json.dumps(body))  # botocore parses JSON
 
 
-def describe_stack(clients: Session, name: str) -> StackDescription | None:
+def describe_stack(session: Session, name: str) -> StackDescription | None:
     """A stack in any status, by name or ARN; CloudFormation finds a deleted one by its ARN."""
     with translate_store_errors():
-        answer = clients.call_unless(("ValidationError",), CLOUDFORMATION, "describe_stacks", StackName=name)
+        answer = session.call(CLOUDFORMATION, "describe_stacks", allow=("ValidationError",), StackName=name)
     return parse_stack(answer["Stacks"][0]) if answer and answer["Stacks"] else None
 
 
-def describe_all(clients: Session) -> tuple[StackDescription, ...]:
+def describe_all(session: Session) -> tuple[StackDescription, ...]:
     """Every stack of the account and region, without templates; one call for a hundred or so."""
     with translate_store_errors():
-        found = [stack for page in clients.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
-    return tuple(parse_stack(stack) for stack in found if stack["StackStatus"] not in ABSENT_STATUSES)
+        stacks = [stack for page in session.pages(CLOUDFORMATION, "describe_stacks") for stack in page["Stacks"]]
+    return tuple(parse_stack(stack) for stack in stacks if stack["StackStatus"] not in ABSENT_STATUSES)
 
 
 def parse_stack(stack: Mapping[str, Any], template: str = "") -> StackDescription:
@@ -104,14 +103,14 @@ def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
 
 
 def resolve_images(
-    parameters: Mapping[str, str | ImageTag | ExistingBucket], clients: Session, *, dry: bool = False, again: str = ""
+    parameters: Mapping[str, str | ImageTag | ExistingBucket], session: Session, *, dry: bool = False, again: str = ""
 ) -> dict[str, str | ExistingBucket]:
     """The parameters with images by their digests; with `dry` an image need not be pushed yet."""
     values: dict[str, str | ExistingBucket] = {}
     for name, value in parameters.items():
         if not isinstance(value, ImageTag):
             values[name] = value
-        elif digest := image_digest(clients, value.repository, value.tag):
+        elif digest := image_digest(session, value.repository, value.tag):
             values[name] = f"{value.uri}@{digest}"
         elif dry:
             values[name] = f"{value.uri}:{value.tag} (by its digest once pushed)"
@@ -122,24 +121,21 @@ def resolve_images(
 
 
 def resolve_buckets(
-    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, clients: Session, again: str
+    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, session: Session, again: str
 ) -> dict[str, str]:
-    """The parameters as texts; a deployed `stack` keeps its value of a BucketThere."""
-    return {
-        name: _bucket_exists(name, value, stack, clients, again) if isinstance(value, ExistingBucket) else value
-        for name, value in values.items()
-    }
-
-
-def _bucket_exists(
-    name: str, value: ExistingBucket, stack: StackDescription | None, clients: Session, again: str
-) -> str:
-    if stack is not None:
-        return stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket
-    if not bucket_exists(clients, value.bucket, value.account):
-        return "no"
-    if is_created_by(clients, value.bucket, value.stack):
-        return "yes"
-    message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
-    use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"
-    raise AWSError(message, f"{use}, then: {again}")
+    """The parameters as texts: an ExistingBucket as yes or no, of which a deployed `stack` keeps its value."""
+    texts: dict[str, str] = {}
+    for name, value in values.items():
+        if not isinstance(value, ExistingBucket):
+            texts[name] = value
+        elif stack is not None:
+            texts[name] = stack.parameters.get(name, "no")  # a stack without this parameter has created its bucket
+        elif not bucket_exists(session, value.bucket, value.account):
+            texts[name] = "no"
+        elif is_created_by(session, value.bucket, value.stack):
+            texts[name] = "yes"
+        else:
+            message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
+            use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"
+            raise AWSError(message, f"{use}, then: {again}")
+    return texts

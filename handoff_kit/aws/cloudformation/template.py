@@ -32,20 +32,19 @@ def parse_template(text: str) -> dict[str, Any]:
         node = yaml.compose(text)
     except YAMLError:
         return {}
-    found = _value(node) if node is not None else None
-    return found if isinstance(found, dict) else {}
+    template = _parse_node(node) if node is not None else None
+    return template if isinstance(template, dict) else {}
 
 
 def template_section(template: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A section of a template; empty where it is missing."""
-    found = template.get(name)
-    return found if isinstance(found, dict) else {}
+    section = template.get(name)
+    return section if isinstance(section, dict) else {}
 
 
 def parameter_defaults(template: Mapping[str, Any]) -> dict[str, str]:
-    """The default values of the parameters."""
-    found = template_section(template, "Parameters")
-    return {name: str(one["Default"]) for name, one in found.items() if isinstance(one, dict) and "Default" in one}
+    parameters = template_section(template, "Parameters")
+    return {name: str(one["Default"]) for name, one in parameters.items() if isinstance(one, dict) and "Default" in one}
 
 
 def fill_parameters(value: Any, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401  # any part of a template
@@ -76,12 +75,12 @@ def conditional_resources(resources: Mapping[str, Any], conditions: Mapping[str,
     return {name: resource for name, resource in resources.items() if not is_left_out(resource)}
 
 
-def _value(node: Node) -> Any:  # noqa: ANN401
+def _parse_node(node: Node) -> Any:  # noqa: ANN401
     value: Any
     if isinstance(node, MappingNode):
-        value = {str(key.value): _value(item) for key, item in node.value}
+        value = {str(key.value): _parse_node(item) for key, item in node.value}
     elif isinstance(node, SequenceNode):
-        value = [_value(item) for item in node.value]
+        value = [_parse_node(item) for item in node.value]
     else:
         value = str(node.value) if isinstance(node, ScalarNode) else None
     tag = str(node.tag or "")
@@ -97,21 +96,22 @@ def check_size(step: DeployStack) -> None:
     """Refuse a template that is too long for CloudFormation."""
     size = len(step.template.encode())
     if size > MAX_BYTES_BY_URL:
-        found = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES_BY_URL:,}, CloudFormation's limit"
-        raise ProjectError(found, "move some of the projects to another checkout, with another --environment")
+        limit = f"{MAX_BYTES_BY_URL:,}, CloudFormation's limit"
+        message = f"{step.file.name}: found {size:,} bytes, expected at most {limit}"
+        raise ProjectError(message, "move some of the projects to another checkout, with another --environment")
     if size > MAX_BYTES and not step.bucket:
-        found = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES:,} without a bucket to hold it"
-        raise AWSError(found, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
+        message = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES:,} without a bucket to hold it"
+        raise AWSError(message, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
 
 
-def template_argument(step: DeployStack, clients: Session) -> dict[str, str]:
+def template_argument(step: DeployStack, session: Session) -> dict[str, str]:
     """TemplateBody, or TemplateURL of the template, which is uploaded to the bucket first."""
     content = step.template.encode()
     if len(content) <= MAX_BYTES:
         return {"TemplateBody": step.template}
-    clients.call(S3, "put_object", Bucket=step.bucket, Key=template_key(step), Body=content, ContentType="text/yaml")
-    suffix = resource_names.domain(clients.region)
-    return {"TemplateURL": f"https://s3.{clients.region}.{suffix}/{step.bucket}/{template_key(step)}"}
+    session.call(S3, "put_object", Bucket=step.bucket, Key=template_key(step), Body=content, ContentType="text/yaml")
+    suffix = resource_names.domain(session.region)
+    return {"TemplateURL": f"https://s3.{session.region}.{suffix}/{step.bucket}/{template_key(step)}"}
 
 
 def template_key(step: DeployStack) -> str:

@@ -19,12 +19,12 @@ Say = Callable[[str], None]
 
 INTERRUPTED = 130
 SLOWDOWN = 1.25
-QUIET_POLLS = 6  # looks without an event after which the stack is asked for its status
+QUIET_POLLS = 6  # polls without an event, after which DescribeStacks is called
 
 
 @dataclass(frozen=True)
 class PollPolicy:
-    """How to wait: seconds before the second look, between later ones, and until it is given up."""
+    """How to wait: seconds before the second poll, between later ones, and until handoff stops waiting."""
 
     pause: Callable[[float], None] = waits.sleep
     clock: Callable[[], float] = time.monotonic
@@ -32,11 +32,11 @@ class PollPolicy:
     longest: float = 5.0
     patience: float = 3 * 3600.0
 
-    def looks(self) -> Iterator[float]:
-        """One for each look, after the pause before it; ends when patience does."""
-        begun, wait = self.clock(), self.shortest
+    def polls(self) -> Iterator[float]:
+        """The seconds since the start, once per poll, after the pause before it; ends when patience does."""
+        start, wait = self.clock(), self.shortest
         yield 0.0
-        while (passed := self.clock() - begun) < self.patience:
+        while (passed := self.clock() - start) < self.patience:
             self.pause(wait)
             wait = min(self.longest, wait * SLOWDOWN)
             yield passed
@@ -46,28 +46,28 @@ class PollPolicy:
 class StackContext:
     """Session, console, polling policy and `--yes` of a stack operation; `again` is the command to run it again."""
 
-    clients: Session
+    session: Session
     say: Say
-    waiting: PollPolicy
+    policy: PollPolicy
     yes: bool
     again: str
 
 
 def follow_events(stack: StackDescription, marker: str, context: StackContext) -> OperationResult:
     """Show the events of a stack after the one with the id `marker`, until its operation has ended."""
-    begun = context.waiting.clock()
+    start = context.policy.clock()
     try:
-        seen = _show_until_ended(stack, marker, context)
-        last = _last_of_stack(seen)
+        events = _show_until_ended(stack, marker, context)
+        last = _last_of_stack(events)
         if last is None:  # an operation without events; the stack has the last word
-            found = describe_stack(context.clients, stack.id)
-            status = found.status if found else "DELETE_COMPLETE"
+            current = describe_stack(context.session, stack.id)
+            status = current.status if current else "DELETE_COMPLETE"
         else:
             status = last.status
     except StoreError as error:
         message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
-        raise AWSError(message, _how_to_wait_again(stack.name, context)) from None
-    return OperationResult(status, tuple(seen), context.waiting.clock() - begun)
+        raise AWSError(message, _hint_to_wait_again(stack.name, context)) from None
+    return OperationResult(status, tuple(events), context.policy.clock() - start)
 
 
 @contextmanager
@@ -78,37 +78,37 @@ def detach_on_interrupt(name: str, context: StackContext, *, updates: bool = Fal
     except KeyboardInterrupt:
         message = f"stack {name}: interrupted; CloudFormation continues, handoff stops waiting"
         cancel = f"; to cancel it: aws cloudformation cancel-update-stack --stack-name {name}" if updates else ""
-        raise CommandError(message, INTERRUPTED, f"{_how_to_wait_again(name, context)}{cancel}") from None
+        raise CommandError(message, INTERRUPTED, f"{_hint_to_wait_again(name, context)}{cancel}") from None
 
 
 def _show_until_ended(stack: StackDescription, marker: str, context: StackContext) -> list[StackEvent]:
-    seen: list[StackEvent] = []
+    events: list[StackEvent] = []
     quiet = absent = 0
     with event_view(stack.name, context.say) as view:
-        for _ in context.waiting.looks():
-            new = events_since(context.clients, stack.id, seen[-1].id if seen else marker)
+        for _ in context.policy.polls():
+            new = events_since(context.session, stack.id, events[-1].id if events else marker)
             view.update(new)
-            seen += new
+            events += new
             quiet = 0 if new else quiet + 1
-            last = _last_of_stack(seen)
+            last = _last_of_stack(events)
             if quiet <= QUIET_POLLS and (last is None or last.in_progress):
                 continue
-            found = describe_stack(context.clients, stack.id)
-            absent = 0 if found else absent + 1
+            current = describe_stack(context.session, stack.id)
+            absent = 0 if current else absent + 1
             # a deleted stack is still found by its ARN: one that is not found now is deleted only where an event
             # says so, or where it stays absent
             is_deleted = absent > QUIET_POLLS or (last is not None and last.status == "DELETE_COMPLETE")
-            if not found.is_changing if found else is_deleted:
-                return seen
-    minutes = context.waiting.patience / 60
+            if not current.is_changing if current else is_deleted:
+                return events
+    minutes = context.policy.patience / 60
     message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; handoff stops waiting"
-    raise AWSError(message, _how_to_wait_again(stack.name, context))
+    raise AWSError(message, _hint_to_wait_again(stack.name, context))
 
 
-def _last_of_stack(seen: list[StackEvent]) -> StackEvent | None:
-    return next((event for event in reversed(seen) if event.of_stack), None)
+def _last_of_stack(events: list[StackEvent]) -> StackEvent | None:
+    return next((event for event in reversed(events) if event.of_stack), None)
 
 
-def _how_to_wait_again(name: str, context: StackContext) -> str:
+def _hint_to_wait_again(name: str, context: StackContext) -> str:
     look = f"aws cloudformation describe-stack-events --stack-name {name}"
     return f"to wait again: {context.again}" if context.again else f"to see its events: {look}"

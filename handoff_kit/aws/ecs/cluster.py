@@ -26,13 +26,12 @@ class Hints:
     stop_timeout: int = 30
 
     def invoke(self, task: str) -> str:
-        """An invoke command for the project."""
         return f"invoke {task} {self.options}"
 
 
 @dataclass(frozen=True)
 class TaskNetwork:
-    """By the ids that RunTask takes; `cluster` is an ARN."""
+    """The ids that RunTask takes; `cluster` is an ARN."""
 
     cluster: str
     subnets: tuple[str, ...]
@@ -80,53 +79,49 @@ def resolve_network(
 
 @dataclass(frozen=True)
 class ProjectTasks:
-    """`name` is the cluster's name or ARN."""
+    """`cluster` is the name or the ARN of the cluster."""
 
-    stack: Target
-    name: str
-    known: Hints
+    target: Target
+    cluster: str
+    hints: Hints
 
     @property
     def family(self) -> str:
-        """The family of the task definitions."""
-        return resource_names.family(self.stack.name)
+        return resource_names.family(self.target.name)
 
     @property
     def log_group(self) -> str:
-        """The log group of the tasks."""
-        return resource_names.log_group(self.stack.name)
+        return resource_names.log_group(self.target.name)
 
     def log_stream(self, task: str) -> str:
-        """The log stream of a task, by its id."""
         return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
 
 
-def tasks_of_project(stack: Target, deploy: Deploy) -> ProjectTasks:
+def tasks_of_project(target: Target, deploy: Deploy) -> ProjectTasks:
     """The tasks of a project, by names alone; nothing is called."""
-    file = f"projects/{stack.project}/project.yml"
-    known = Hints(stack.options, file, stack.name, deploy.public_ip, deploy.stop_timeout)
-    return ProjectTasks(stack, deploy.cluster or resource_names.cluster(stack.environment), known)
+    file = f"projects/{target.project}/project.yml"
+    hints = Hints(target.options, file, target.name, deploy.public_ip, deploy.stop_timeout)
+    return ProjectTasks(target, deploy.cluster or resource_names.cluster(target.environment), hints)
 
 
-def describe_network(stack: Target, deploy: Deploy) -> TaskNetwork:
+def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
     """The network a new task is started in; AWSError where the project is not deployed."""
-    task = describe_existing(stack.clients, stack.name)
+    task = describe_existing(target.session, target.name)
     if task is None or "TaskDefinition" not in task.outputs:
-        raise not_deployed_error(stack, task)
-    shared_name = resource_names.shared_stack(stack.environment)
-    shared = describe_existing(stack.clients, shared_name) if needs_shared_stack(deploy, bucket=True) else None
+        raise not_deployed_error(target, task)
+    shared_name = resource_names.shared_stack(target.environment)
+    shared = describe_existing(target.session, shared_name) if needs_shared_stack(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
     outputs = shared.outputs if shared else {}
-    found = resolve_network(deploy, clusters, outputs, task.outputs, resource_names.cluster(stack.environment))
-    if not found.subnets:
+    network = resolve_network(deploy, clusters, outputs, task.outputs, resource_names.cluster(target.environment))
+    if not network.subnets:
         message = f"stack {shared_name}: found no subnets, expected those of the shared network"
-        raise AWSError(message, f"invoke deploy {stack.options}")
-    return found
+        raise AWSError(message, f"invoke deploy {target.options}")
+    return network
 
 
-def not_deployed_error(stack: Target, task: StackDescription | None = None) -> AWSError:
-    """The error for a project without a task definition."""
-    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(stack.clients)}"
+def not_deployed_error(target: Target, task: StackDescription | None = None) -> AWSError:
+    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(target.session)}"
     return AWSError(
-        f"stack {stack.name}: found {where}, expected the project deployed", f"invoke deploy {stack.options}"
+        f"stack {target.name}: found {where}, expected the project deployed", f"invoke deploy {target.options}"
     )

@@ -27,49 +27,48 @@ LAST_EVENTS, FIRST_EVENTS = 5, 100  # among which the runtime's last and first l
 class LogTail:
     """A log stream and how far it was read; `last_line` is that of the runtime, once it was read.
 
-    It is read from a moment on (`since`, seconds since the epoch), or from the `last` so many lines; `there` tells
-    whether it exists.
+    It is read from the moment `since` (seconds since the epoch), or from the `last` so many lines.
     """
 
-    stack: Target
+    target: Target
     group: str
     stream: str
     since: float | None = None
     last: int | None = None
     token: str = ""
     last_line: str = ""
-    there: bool = False
+    exists: bool = False
 
     def read(self) -> list[LogEvent]:
         """The events since the last call; none where the stream does not exist yet."""
-        found: list[LogEvent] = []
+        events: list[LogEvent] = []
         for _ in range(MOST_PAGES):
-            page = self._next_page()
+            request: dict[str, Any] = {
+                "logGroupName": self.group,
+                "logStreamName": self.stream,
+                **start_time(self.since),
+            }
+            if self.token:  # GetLogEvents has no paginator: at the end it returns the token of the request
+                request |= {"nextToken": self.token, "startFromHead": True}
+            else:
+                request |= {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
+            page = self.target.call(LOGS, "get_log_events", allow=NO_LOG, **request)
             if page is None:
                 break
-            self.there = True
-            found += page["events"]
+            self.exists = True
+            events += page["events"]
             before, self.token = self.token, page["nextForwardToken"]
             if self.token == before:
                 break
-        messages = filter(None, map(_runtime_message, found[-LAST_EVENTS:]))
+        messages = filter(None, map(_runtime_message, events[-LAST_EVENTS:]))
         self.last_line = next(filter(LAST_LINE.match, messages), self.last_line)
-        return found
-
-    def _next_page(self) -> Mapping[str, Any] | None:
-        """GetLogEvents has no paginator: at the end it returns the token it was given."""
-        request = {"logGroupName": self.group, "logStreamName": self.stream, **start_time(self.since)}
-        if self.token:
-            where: dict[str, object] = {"nextToken": self.token, "startFromHead": True}
-        else:
-            where = {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
-        return self.stack.call_unless(NO_LOG, LOGS, "get_log_events", **request, **where)
+        return events
 
 
-def first_messages(stack: Target, group: str, stream: str) -> list[str]:
+def first_messages(target: Target, group: str, stream: str) -> list[str]:
     """The runtime's own messages among the first lines of a stream; none where it does not exist."""
     request = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": FIRST_EVENTS}
-    page = stack.call_unless(NO_LOG, LOGS, "get_log_events", **request)
+    page = target.call(LOGS, "get_log_events", allow=NO_LOG, **request)
     return [*filter(None, map(_runtime_message, page["events"]))] if page else []
 
 
@@ -87,10 +86,10 @@ def _runtime_message(event: LogEvent) -> str:
 def _parse(text: str) -> Mapping[str, Any] | None:
     """A line that the runtime wrote, of itself or of a stage; None for another program's."""
     try:
-        found = json.loads(text)
+        record = json.loads(text)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and {"time", "stage", "message"} <= found.keys() else None
+    return record if isinstance(record, dict) and {"time", "stage", "message"} <= record.keys() else None
 
 
 @dataclass
@@ -101,20 +100,20 @@ class LogFormatter:
     width: int = field(default=len(RUNTIME))
 
     def lines(self, events: Iterable[LogEvent]) -> str:
-        """A line for each event."""
-        return "".join(f"{self._line(event)}\n" for event in events)
-
-    def _line(self, event: LogEvent) -> str:
-        message = str(event["message"]).rstrip("\n")
-        found, milliseconds = _parse(message), event["timestamp"]
-        if self.raw and found:
-            return message
-        if self.raw:
-            seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds / 1000))
-            moment = f"{seconds}.{milliseconds % 1000:03d}Z"
-            return json.dumps({"time": moment, "stage": OTHER_PROGRAM, "message": message}, ensure_ascii=False)
-        stage = safe_name(str(found["stage"])) if found else OTHER_PROGRAM
-        self.width = max(self.width, len(stage))
-        text = safe_line(str(found["message"] if found else message))
-        clock = time.strftime("%H:%M:%S", time.localtime(milliseconds / 1000))
-        return f"{clock} {stage:<{self.width}} | {text}"
+        lines: list[str] = []
+        for event in events:
+            message = str(event["message"]).rstrip("\n")
+            record, seconds = _parse(message), event["timestamp"] / 1000
+            if self.raw and record:
+                lines.append(message)
+            elif self.raw:
+                moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+                record = {"time": f"{moment}.{event['timestamp'] % 1000:03d}Z", "stage": OTHER_PROGRAM}
+                lines.append(json.dumps({**record, "message": message}, ensure_ascii=False))
+            else:
+                stage = safe_name(str(record["stage"])) if record else OTHER_PROGRAM
+                self.width = max(self.width, len(stage))
+                text = safe_line(str(record["message"] if record else message))
+                clock = time.strftime("%H:%M:%S", time.localtime(seconds))
+                lines.append(f"{clock} {stage:<{self.width}} | {text}")
+        return "".join(f"{line}\n" for line in lines)

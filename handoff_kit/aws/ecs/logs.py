@@ -23,7 +23,7 @@ Put = Callable[[str], None]
 RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-")
 CLOCK_SKEW = 10 * 60  # seconds that the clocks of a container and of CloudWatch may differ, and more
 POLL_EVERY, POLL_NEW_TASK_EVERY = 2.0, 5.0
-QUIET_POLLS = 5  # reads without a line, until ECS is query whether the task still runs
+QUIET_POLLS = 5  # reads without a line, after which ECS is queried whether the task still runs
 NEWEST_STREAMS = 50
 
 
@@ -49,57 +49,58 @@ class LogQuery:
 
 def since_seconds(text: str) -> float | None:
     """`--since` in seconds since the epoch."""
-    given = parse_since(text, datetime.now(timezone.utc))
-    return datetime.fromisoformat(given.replace("Z", "+00:00")).timestamp() if given else None
+    moment = parse_since(text, datetime.now(timezone.utc))
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() if moment else None
 
 
-def find_stream(cluster: ProjectTasks, run: str) -> str:
+def find_stream(tasks: ProjectTasks, run: str) -> str:
     """The log stream of a task, by its id or ARN, or by the id of its run; without either that of the newest."""
     if not run:
-        return _newest_stream(cluster)
+        return _newest_stream(tasks)
     task = task_id(run)
     if TASK_ID.fullmatch(task):
-        return cluster.log_stream(task)
-    request: dict[str, Any] = {"logGroupName": cluster.log_group, "filterPattern": f'"{run}"'}
+        return tasks.log_stream(task)
+    request: dict[str, Any] = {"logGroupName": tasks.log_group, "filterPattern": f'"{run}"'}
     if begun := RUN_ID.match(run):  # no need to search what was logged before
         moment = datetime.strptime(begun[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
         request |= start_time(moment.timestamp() - CLOCK_SKEW)
-    found = next((event for page in _filter_events(cluster, request) for event in page), None)
-    if found is None:
-        where = f"run {run}: found in no stream of log group {cluster.log_group}"
-        raise AWSError(f"{where}, expected the id of a run on Fargate", cluster.known.invoke("history --remote"))
-    return str(found["logStreamName"])
+    events = (event for page in _filter_events(tasks, request) for event in page)
+    first = next(events, None)
+    if first is None:
+        where = f"run {run}: found in no stream of log group {tasks.log_group}"
+        raise AWSError(f"{where}, expected the id of a run on Fargate", tasks.hints.invoke("history --remote"))
+    return str(first["logStreamName"])
 
 
-def _newest_stream(cluster: ProjectTasks) -> str:
+def _newest_stream(tasks: ProjectTasks) -> str:
     """That of the newest task, while ECS knows one: lastEventTimestamp of a stream lags by hours."""
-    if task := newest_task(cluster):
-        return cluster.log_stream(task_id(task["taskArn"]))
+    if task := newest_task(tasks):
+        return tasks.log_stream(task_id(task["taskArn"]))
     request = {
-        "logGroupName": cluster.log_group,
+        "logGroupName": tasks.log_group,
         "orderBy": "LastEventTime",
         "descending": True,
         "limit": NEWEST_STREAMS,
     }
-    page = cluster.stack.call_unless(NO_LOG, LOGS, "describe_log_streams", **request)
-    found = page["logStreams"] if page else []
-    if not found:
-        raise _no_log(cluster)
-    return str(max(found, key=lambda one: one.get("creationTime", 0))["logStreamName"])
+    page = tasks.target.call(LOGS, "describe_log_streams", allow=NO_LOG, **request)
+    streams = page["logStreams"] if page else []
+    if not streams:
+        raise _no_log_error(tasks)
+    return str(max(streams, key=lambda one: one.get("creationTime", 0))["logStreamName"])
 
 
-def _no_log(cluster: ProjectTasks, stream: str = "") -> AWSError:
+def _no_log_error(tasks: ProjectTasks, stream: str = "") -> AWSError:
     what = f"no stream {stream}" if stream else "no log"
-    where = f"log group {cluster.log_group}: found {what}, expected the log of a run"
-    invoke = cluster.known.invoke
+    where = f"log group {tasks.log_group}: found {what}, expected the log of a run"
+    invoke = tasks.hints.invoke
     return AWSError(where, f"start one: {invoke('run')}; not deployed yet: {invoke('deploy')}")
 
 
-def print_logs(cluster: ProjectTasks, query: LogQuery, form: LogFormatter, put: Put) -> int:
+def print_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, put: Put) -> int:
     """Print the lines; the number of lines."""
     count = 0
     last: list[LogEvent] = []
-    for events in _pages(cluster, query):
+    for events in _pages(tasks, query):
         count += len(events)
         if query.lines is None:
             put(form.lines(events))
@@ -109,66 +110,61 @@ def print_logs(cluster: ProjectTasks, query: LogQuery, form: LogFormatter, put: 
     return count
 
 
-def _pages(cluster: ProjectTasks, query: LogQuery) -> Iterator[Sequence[LogEvent]]:
+def _pages(tasks: ProjectTasks, query: LogQuery) -> Iterator[Sequence[LogEvent]]:
     if query.stream:
-        tail = _tail(cluster, query, query.stream)
+        tail = _tail_of(tasks, query, query.stream)
         yield tail.read()
-        if not tail.there:
-            raise _no_log(cluster, query.stream)
+        if not tail.exists:
+            raise _no_log_error(tasks, query.stream)
     else:
         prefix = f"{resource_names.log_prefix()}/"
-        request = {"logGroupName": cluster.log_group, "logStreamNamePrefix": prefix, **start_time(query.since)}
-        yield from _filter_events(cluster, request)
+        request = {"logGroupName": tasks.log_group, "logStreamNamePrefix": prefix, **start_time(query.since)}
+        yield from _filter_events(tasks, request)
 
 
-def _tail(cluster: ProjectTasks, query: LogQuery, stream: str) -> LogTail:
-    return LogTail(cluster.stack, cluster.log_group, stream, query.since, query.lines)
+def _tail_of(tasks: ProjectTasks, query: LogQuery, stream: str) -> LogTail:
+    return LogTail(tasks.target, tasks.log_group, stream, query.since, query.lines)
 
 
-def _filter_events(cluster: ProjectTasks, request: Mapping[str, Any]) -> Iterator[Sequence[LogEvent]]:
+def _filter_events(tasks: ProjectTasks, request: Mapping[str, Any]) -> Iterator[Sequence[LogEvent]]:
     """The pages of FilterLogEvents; a page may be empty and not the last."""
     page = None
-    for page in cluster.stack.pages(LOGS, "filter_log_events", allow=NO_LOG, **request):
+    for page in tasks.target.pages(LOGS, "filter_log_events", allow=NO_LOG, **request):
         yield page["events"]
     if page is None:
-        raise _no_log(cluster)
+        raise _no_log_error(tasks)
 
 
-def follow_logs(cluster: ProjectTasks, query: LogQuery, form: LogFormatter, effects: LogSink, *, on: bool) -> None:
+def follow_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, sink: LogSink, *, on: bool) -> None:
     """Print new lines until the task has ended; with `on` also those of the tasks after it, without end."""
-    seen, stream = set[str](), query.stream
+    followed, stream = set[str](), query.stream
     while True:
-        effects.say(f"following {stream}")
-        _follow_one(cluster, _tail(cluster, query, stream), form, effects)
-        seen.add(stream)
+        sink.say(f"following {stream}")
+        _follow_task(tasks, _tail_of(tasks, query, stream), form, sink)
+        followed.add(stream)
         if not on:
             return
-        effects.say("task ended; waiting for the next one (Ctrl-C stops following)")
-        while stream in seen:
-            effects.pause(POLL_NEW_TASK_EVERY)
-            task = newest_task(cluster)
-            stream = cluster.log_stream(task_id(task["taskArn"])) if task else stream
+        sink.say("task ended; waiting for the next one (Ctrl-C stops following)")
+        while stream in followed:
+            sink.pause(POLL_NEW_TASK_EVERY)
+            task = newest_task(tasks)
+            stream = tasks.log_stream(task_id(task["taskArn"])) if task else stream
         query = LogQuery(stream)
 
 
-def _follow_one(cluster: ProjectTasks, tail: LogTail, form: LogFormatter, effects: LogSink) -> None:
+def _follow_task(tasks: ProjectTasks, tail: LogTail, form: LogFormatter, sink: LogSink) -> None:
     """Until the last line of the runtime; without one until the task has ended and its log is quiet."""
-    quiet, over, task = 0, False, task_id(tail.stream)
-    observer = TaskObserver(cluster, task, effects.say, effects.clock, effects.absence)
+    quiet, over = 0, False
+    observer = TaskObserver(tasks, task_id(tail.stream), sink.say, sink.clock, sink.absence)
     while not tail.last_line and not (over and quiet >= QUIET_POLLS):
         events = tail.read()
-        effects.put(form.lines(events))
+        sink.put(form.lines(events))
         quiet = 0 if events else quiet + 1
-        if quiet >= QUIET_POLLS and not over and not _is_running(observer, effects):
-            quiet, over = 0, True
+        if quiet >= QUIET_POLLS and not over:
+            task = observer.look()
+            if isinstance(task, TaskResult):
+                sink.say(f"task {observer.task} {task.sentence}")
+            if task is not None and (isinstance(task, TaskResult) or is_stopped(task)):
+                quiet, over = 0, True
         if not tail.last_line:
-            effects.pause(POLL_EVERY)
-
-
-def _is_running(observer: TaskObserver, effects: LogSink) -> bool:
-    """Whether the task may still run; says how it ended where only its record tells."""
-    found = observer.look()
-    if isinstance(found, TaskResult):
-        effects.say(f"task {observer.task} {found.sentence}")
-        return False
-    return found is None or not is_stopped(found)
+            sink.pause(POLL_EVERY)

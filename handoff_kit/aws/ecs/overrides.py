@@ -47,7 +47,6 @@ class TaskSize:
 
     @property
     def description(self) -> str:
-        """For messages."""
         return f"{self.cpu} CPU units, {self.memory:,} MiB"
 
 
@@ -55,26 +54,19 @@ def parse_size(cpu: str, memory: str, own: TaskSize) -> TaskSize | None:
     """The size of the options, the missing one as `own` has it; None where both are missing."""
     if not cpu and not memory:
         return None
-    size = TaskSize(_parse_cpu(cpu) if cpu else own.cpu, _parse_memory(memory) if memory else own.memory)
+    if cpu and not (cpu.isascii() and cpu.isdecimal() and int(cpu) in CPUS):
+        expected = f"one of {', '.join(map(str, CPUS))} (1024 are one vCPU)"
+        raise ProjectError(f"--cpu: found {cpu!r}, expected {expected}", "for example: --cpu 1024")
+    mebibytes = parse_mebibytes(memory) if memory else own.memory
+    if not mebibytes:
+        raise ProjectError(f"--memory: found {memory!r}, expected MiB, or GB like 2GB", "for example: --memory 2GB")
+    size = TaskSize(int(cpu) if cpu else own.cpu, mebibytes)
     if size.memory in memories_of(size.cpu):
         return size
     given = " and ".join(f"--{name} {text}" for name, text in (("cpu", cpu), ("memory", memory)) if text)
     valid = format_sizes(memories_of(size.cpu))
     message = f"{given}: found {size.description}, expected a memory for {size.cpu} CPU units: {valid}"
     raise ProjectError(message, f"for example: {_nearest(size, keep_memory=bool(memory) and not cpu)}")
-
-
-def _parse_cpu(text: str) -> int:
-    if text.isascii() and text.isdecimal() and int(text) in CPUS:
-        return int(text)
-    known = ", ".join(map(str, CPUS))
-    raise ProjectError(f"--cpu: found {text!r}, expected one of {known} (1024 are one vCPU)", "for example: --cpu 1024")
-
-
-def _parse_memory(text: str) -> int:
-    if number := parse_mebibytes(text):
-        return number
-    raise ProjectError(f"--memory: found {text!r}, expected MiB, or GB like 2GB", "for example: --memory 2GB")
 
 
 def _nearest(size: TaskSize, *, keep_memory: bool) -> str:
@@ -99,27 +91,27 @@ class RunOptions:
 
 def parse_env(pairs: Sequence[str], project: str, config: Mask, own: Collection[str]) -> dict[str, str]:
     """The variables of `--env NAME=VALUE`; `own` are those of the project file, which the runtime sets instead."""
-    return dict(_parse_pair(pair, project, config, own) for pair in pairs)
+    envs: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not NAME.fullmatch(name):
+            message = f"--env: found {_without_secret(pair)}, expected NAME=VALUE"
+            raise ProjectError(message, "for example: --env LOG_LEVEL=debug")
+        where = f"--env {name}"
+        prefixed = (hint for prefix, hint in RESERVED_PREFIXES.items() if name.startswith(prefix))
+        if instead := RESERVED_NAMES.get(name) or next(prefixed, None):
+            raise ProjectError(f"{where}: the name is reserved for handoff or AWS", instead)
+        if name in own:
+            message = f"{where}: `envs` of project.yml sets this variable for every stage, and overrides --env"
+            placeholder = f"--var {name.lower()}={_without_secret(value)}"
+            raise ProjectError(message, f"change it there, or fill a placeholder: {placeholder}")
+        if why := secret_by_name(name, value) or secret_by_value(value, config):
+            raise _secret_error(where, why, project)
+        envs[name] = value
+    return envs
 
 
-def _parse_pair(text: str, project: str, config: Mask, own: Collection[str]) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not NAME.fullmatch(name):
-        raise ProjectError(f"--env: found {_shown(text)}, expected NAME=VALUE", "for example: --env LOG_LEVEL=debug")
-    where = f"--env {name}"
-    if instead := RESERVED_NAMES.get(name) or next(
-        (hint for start, hint in RESERVED_PREFIXES.items() if name.startswith(start)), None
-    ):
-        raise ProjectError(f"{where}: the name is reserved for handoff or AWS", instead)
-    if name in own:
-        message = f"{where}: `envs` of project.yml sets this variable for every stage, and overrides --env"
-        raise ProjectError(message, f"change it there, or fill a placeholder: --var {name.lower()}={_shown(value)}")
-    if why := secret_by_name(name, value) or secret_by_value(value, config):
-        raise _is_secret(where, why, project)
-    return name, value
-
-
-def _shown(text: str) -> str:
+def _without_secret(text: str) -> str:
     """The text, unless it may contain a secret."""
     return "a value" if "=" in text or secret_by_value(text, config_mask(())) else repr(text)
 
@@ -129,7 +121,7 @@ def check_data(data: Mapping[str, Any], project: str, config: Mask) -> None:
     for name, value in data.items():
         reasons = (secret_by_value(text, config) for text in _texts(value))
         if why := secret_by_key(name, value) or next(filter(None, reasons), None):
-            raise _is_secret(f"--data: {name}", why, project)
+            raise _secret_error(f"--data: {name}", why, project)
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -142,7 +134,7 @@ def _texts(value: object) -> Iterator[str]:
         yield value
 
 
-def _is_secret(where: str, why: str, project: str) -> ProjectError:
+def _secret_error(where: str, why: str, project: str) -> ProjectError:
     message = f"{where} looks like a secret ({why}); task overrides can be read by anyone with ecs:DescribeTasks"
     directory = f"projects/{project}/.local"
     hint = f"put it, or a reference to it (ssm:/a/name), into a file of {directory}/"

@@ -58,34 +58,34 @@ class TaskHooks:
     check: Callable[[], None]
 
 
-def start_task(cluster: ProjectTasks, request: Mapping[str, Any], effects: TaskHooks) -> str:
+def start_task(tasks: ProjectTasks, request: Mapping[str, Any], hooks: TaskHooks) -> str:
     """The ARN of the started task. By the client token a retried call whose answer was lost finds its task."""
     for wait in (*RETRY_WAITS, None):
-        arn, why = _try_to_start(cluster, request)
+        arn, why = _try_to_start(tasks, request)
         if arn:
             return arn
         if wait is None or not RETRYABLE.search(why):
             times = f", {len(RETRY_WAITS) + 1} times" if wait is None else ""
-            hint = match_start_failure(why).hint(cluster.known)
-            raise _with_advice(cluster, AWSError(f"task of {cluster.family}: not started{times}: {why}", hint))
-        effects.say(f"not started: {why}; retry in {wait:.0f} s")
-        effects.pause(wait)
-        effects.check()
+            hint = match_start_failure(why).hint(tasks.hints)
+            raise _with_advice(tasks, AWSError(f"task of {tasks.family}: not started{times}: {why}", hint))
+        hooks.say(f"not started: {why}; retry in {wait:.0f} s")
+        hooks.pause(wait)
+        hooks.check()
     raise AssertionError
 
 
-def _try_to_start(cluster: ProjectTasks, request: Mapping[str, Any]) -> tuple[str, str]:
+def _try_to_start(tasks: ProjectTasks, request: Mapping[str, Any]) -> tuple[str, str]:
     """The ARN of the task and an empty reason, or the reason why there is none."""
     try:
-        answer = cluster.stack.call(ECS, "run_task", **request, clientToken=str(uuid.uuid4()))
+        answer = tasks.target.call(ECS, "run_task", **request, clientToken=str(uuid.uuid4()))
     except AWSError as error:
         is_retryable = RETRYABLE.search(error.message)
         if error.passing and not is_retryable:  # no answer: it may have started one
-            known = cluster.known
-            look = f"a task may have started anyway: {known.invoke('status')}"
-            raise AWSError(error.message, f"{look}; if none runs: {known.invoke('run')}") from None
+            hints = tasks.hints
+            look = f"a task may have started anyway: {hints.invoke('status')}"
+            raise AWSError(error.message, f"{look}; if none runs: {hints.invoke('run')}") from None
         if RETRIED in error.message or not is_retryable:
-            raise _with_advice(cluster, error) from None
+            raise _with_advice(tasks, error) from None
         return "", error.message
     if answer["tasks"]:
         return str(answer["tasks"][0]["taskArn"]), ""
@@ -93,9 +93,9 @@ def _try_to_start(cluster: ProjectTasks, request: Mapping[str, Any]) -> tuple[st
     return "", ", ".join(texts) or "ECS started none, and gave no reason"
 
 
-def _with_advice(cluster: ProjectTasks, error: AWSError) -> AWSError:
+def _with_advice(tasks: ProjectTasks, error: AWSError) -> AWSError:
     """The error, with the hint of REFUSALS where one fits."""
-    known = cluster.known
-    words = {"deploy": known.invoke("deploy"), "file": known.file, "stack": known.stack}
+    hints = tasks.hints
+    words = {"deploy": hints.invoke("deploy"), "file": hints.file, "stack": hints.stack}
     todo = next((todo for pattern, todo in REFUSALS if re.search(pattern, error.message)), None)
     return AWSError(error.message, todo.format(**words) if todo else error.hint)

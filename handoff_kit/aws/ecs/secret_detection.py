@@ -15,7 +15,6 @@ SHORTEST_VALUE = 8  # a shorter value of .local is a part of many innocent texts
 
 
 def config_mask(files: Iterable[ConfigFile]) -> Mask:
-    """The values of the project's config files."""
     return masking.build_mask(files, ())
 
 

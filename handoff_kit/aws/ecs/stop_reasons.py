@@ -35,7 +35,7 @@ _UNREACHABLE = "its subnet cannot reach {}"
 
 @dataclass(frozen=True)
 class TaskResult:
-    """The exit code of `invoke run`, a sentence and a hint; `again` where a retry may succeed.
+    """The exit code of `invoke run`, a sentence and a hint; `retryable` where a retry may succeed.
 
     A task that never `ran` has no log.
     """
@@ -43,7 +43,7 @@ class TaskResult:
     code: int
     sentence: str
     hint: str | None = None
-    again: bool = False
+    retryable: bool = False
     ran: bool = True
 
 
@@ -65,86 +65,83 @@ def has_started(task: Mapping[str, Any]) -> bool:
     return exit_code(task) is not None or bool(task.get("startedAt"))
 
 
-def explain_stop(task: Mapping[str, Any], known: Hints, said: str = "") -> TaskResult:
-    """The result; `said` is the last line of the runtime, where its log was read."""
+def explain_stop(task: Mapping[str, Any], hints: Hints, last_line: str = "") -> TaskResult:
+    """The result; `last_line` is that of the runtime, where its log was read."""
     code = exit_code(task)
     if code is not None:
-        return _explain_exit(code, task, known, said)
-    why = _why(task)
+        return _explain_exit(code, task, hints, last_line)
+    why = _stop_reason(task)
     if has_started(task):
-        reason = ": ".join(filter(None, (said, why))) or "no reason given"
-        return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {known.invoke('logs')}")
+        reason = ": ".join(filter(None, (last_line, why))) or "no reason given"
+        return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {hints.invoke('logs')}")
     failure = match_start_failure(f"{task.get('stopCode', '')} {why}")
     words = f"{failure.sentence}: {why}" if why else failure.sentence
-    return TaskResult(FAILED, words, failure.hint(known), failure.again, ran=False)
+    return TaskResult(FAILED, words, failure.hint(hints), failure.retryable, ran=False)
 
 
 def _container(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = task.get("containers") or [{}]
-    return next((each for each in found if each.get("name") == CONTAINER), found[0])
+    containers = task.get("containers") or [{}]
+    return next((each for each in containers if each.get("name") == CONTAINER), containers[0])
 
 
-def _why(task: Mapping[str, Any]) -> str:
+def _stop_reason(task: Mapping[str, Any]) -> str:
     """stoppedReason and the container's reason, in one line."""
     texts = (task.get("stoppedReason", ""), _container(task).get("reason", ""))
     return " ".join(" ".join(dict.fromkeys(filter(None, texts))).split())
 
 
-def _explain_exit(code: int, task: Mapping[str, Any], known: Hints, said: str) -> TaskResult:
-    stop, why = task.get("stopCode", ""), f"{_why(task)} {said}"
+def _explain_exit(code: int, task: Mapping[str, Any], hints: Hints, last_line: str) -> TaskResult:
+    stop, why = task.get("stopCode", ""), f"{_stop_reason(task)} {last_line}"
     if code == 0:
         return TaskResult(0, "succeeded (exit 0)")
     if code == KILLED and any(word in why for word in OUT_OF_MEMORY):
-        return _out_of_memory(task, known)
+        return _out_of_memory(task, hints)
     if stop == SPOT_INTERRUPTION:
         hint = (
-            f"start it again: {known.invoke('run')}; to pay for no interruption: {known.file}, deploy: {{spot: false}}"
+            f"start it again: {hints.invoke('run')}; to pay for no interruption: {hints.file}, deploy: {{spot: false}}"
         )
         return TaskResult(code, f"was interrupted: AWS took the Spot capacity back (exit {code})", hint)
     if stop == TERMINATION_NOTICE:
         return TaskResult(
-            code, f"was stopped by AWS for maintenance (exit {code})", f"start it again: {known.invoke('run')}"
+            code, f"was stopped by AWS for maintenance (exit {code})", f"start it again: {hints.invoke('run')}"
         )
     if stop == USER_INITIATED:
-        return _stopped_by_user(code, task, known)
-    words, hint = _explain_exit_code(code, known, said.partition(": ")[2])
+        reason = " ".join(str(task.get("stoppedReason") or "no reason given").split())
+        stopped = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
+        hint = f"see what it had done: {hints.invoke('logs')}"
+        if code == KILLED:
+            stopped += f"; it had not ended {hints.stop_timeout} s after SIGTERM, and was killed"
+            hint = f"give it longer: {hints.file}, deploy: {{stop_timeout: 120}}"
+        return TaskResult(code, f"{stopped} (exit {code})", hint)
+    words, hint = _explain_exit_code(code, hints, last_line.partition(": ")[2])
     return TaskResult(code, f"{words} (exit {code})", hint)
 
 
-def _out_of_memory(task: Mapping[str, Any], known: Hints) -> TaskResult:
+def _out_of_memory(task: Mapping[str, Any], hints: Hints) -> TaskResult:
     cpu, memory = int(task.get("cpu") or 0), int(task.get("memory") or 0)
     words = f"ran out of memory: it needed more than its {memory:,} MiB (exit {KILLED})"
     size = next_larger(cpu, memory)
     if size is None:
         return TaskResult(KILLED, words, "that is Fargate's largest size; have the stages work in smaller pieces")
     line = f"deploy: {{cpu: {size[0]}, memory: {size[1]}}}"
-    once = f"for one run: {known.invoke('run')} --cpu {size[0]} --memory {size[1]}"
-    return TaskResult(KILLED, words, f"{once}; for all: {known.file}, {line}, then: {known.invoke('deploy')}")
+    once = f"for one run: {hints.invoke('run')} --cpu {size[0]} --memory {size[1]}"
+    return TaskResult(KILLED, words, f"{once}; for all: {hints.file}, {line}, then: {hints.invoke('deploy')}")
 
 
-def _stopped_by_user(code: int, task: Mapping[str, Any], known: Hints) -> TaskResult:
-    reason = " ".join(str(task.get("stoppedReason") or "no reason given").split())
-    stopped = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
-    if code != KILLED:
-        return TaskResult(code, f"{stopped} (exit {code})", f"see what it had done: {known.invoke('logs')}")
-    words = f"{stopped}; it had not ended {known.stop_timeout} s after SIGTERM, and was killed"
-    return TaskResult(code, f"{words} (exit {code})", f"give it longer: {known.file}, deploy: {{stop_timeout: 120}}")
-
-
-def _explain_exit_code(code: int, known: Hints, reason: str) -> tuple[str, str]:
+def _explain_exit_code(code: int, hints: Hints, reason: str) -> tuple[str, str]:
     """The exit codes of the runtime (docs/reference/exit-codes.md), else what a stage ended with."""
-    logs = f"see its log: {known.invoke('logs')}"
-    push = f"{known.invoke('params.push')}, then: {known.invoke('run')}"
+    logs = f"see its log: {hints.invoke('logs')}"
+    push = f"{hints.invoke('params.push')}, then: {hints.invoke('run')}"
     signal = code - 128
     table = {
         64: ("failed: --data or --command is wrong", f"{logs}; see the options: invoke run --help"),
         69: ("failed: its params, files, artifacts or state could not be read or stored", logs),
-        75: ("did nothing: another run of the project is under way", f"see which: {known.invoke('status')}"),
-        78: ("failed: its params are invalid", f"{known.invoke('check')}, then: {push}"),
+        75: ("did nothing: another run of the project is under way", f"see which: {hints.invoke('status')}"),
+        78: ("failed: its params are invalid", f"{hints.invoke('check')}, then: {push}"),
         124: ("failed: a stage or the run took too long", logs),
         126: ("failed: a command cannot be executed", logs),
-        127: ("failed: a command is not in the image", f"{logs}; once corrected: {known.invoke('deploy')}"),
-        KILLED: ("was killed (SIGKILL)", f"{logs}; if it mentions memory: {known.file}, deploy: {{memory: ...}}"),
+        127: ("failed: a command is not in the image", f"{logs}; once corrected: {hints.invoke('deploy')}"),
+        KILLED: ("was killed (SIGKILL)", f"{logs}; if it mentions memory: {hints.file}, deploy: {{memory: ...}}"),
         SEGMENTATION: ("failed: a program crashed (SIGSEGV)", f"{logs}; a library may be built for another processor"),
         TERMINATED: ("was stopped (SIGTERM)", logs),
     }
@@ -157,24 +154,30 @@ def _explain_exit_code(code: int, known: Hints, reason: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class StartFailure:
-    """`pattern` matches the reason, `todo` is advice with placeholders; `again` where a retry may succeed."""
+    """`pattern` matches the reason, `advice` has placeholders; `retryable` where a retry may succeed."""
 
     pattern: str
-    words: str
-    todo: str = ""
-    again: bool = False
+    reason: str
+    advice: str = ""
+    retryable: bool = False
 
     @property
     def sentence(self) -> str:
-        """The sentence about the task."""
-        return f"never started: {self.words}" if self.words else "never started"
+        return f"never started: {self.reason}" if self.reason else "never started"
 
-    def hint(self, known: Hints) -> str:
-        """The advice for a project."""
-        if self.todo == NETWORK_ADVICE:
-            return _network_hint(known)
-        words = {"deploy": known.invoke("deploy"), "run": known.invoke("run"), "file": known.file, "stack": known.stack}
-        return self.todo.format(**words)
+    def hint(self, hints: Hints) -> str:
+        if self.advice == NETWORK_ADVICE and hints.public_ip:
+            return (
+                f"{hints.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "
+                "(public_ip gives the address), and security groups must let HTTPS out"
+            )
+        if self.advice == NETWORK_ADVICE:
+            return (
+                f"{hints.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
+                f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {hints.invoke('deploy')}"
+            )
+        words = {"deploy": hints.invoke("deploy"), "run": hints.invoke("run"), "file": hints.file, "stack": hints.stack}
+        return self.advice.format(**words)
 
 
 START_FAILURES = (
@@ -182,7 +185,7 @@ START_FAILURES = (
         r"pull rate limit|toomanyrequests",
         "the registry of its image lets no more pulls through",
         "wait a while, then: {run}; or {file}: image: {{base: ...}} from a registry without such a limit",
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         r"CannotPullContainer.*([Mm]anifest does not contain|no match(ing)? .*platform|exec format)",
@@ -203,7 +206,7 @@ START_FAILURES = (
         rf"CannotPullContainer.*({_NO_ROUTE})",
         _UNREACHABLE.format("the registry of its image (ECR)"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"CannotPullContainer.*({_DENIED})",
@@ -216,7 +219,7 @@ START_FAILURES = (
         "build and push it again: {deploy}",
     ),
     StartFailure(
-        r"CannotPullContainer", "its image could not be pulled", "try again: {run}; else: {deploy}", again=True
+        r"CannotPullContainer", "its image could not be pulled", "try again: {run}; else: {deploy}", retryable=True
     ),
     StartFailure(
         r"ResourceInitialization.*(log group does not exist|log stream.*ResourceNotFound)",
@@ -227,26 +230,26 @@ START_FAILURES = (
         rf"ResourceInitialization.*(logger|log driver|logging driver|Cloudwatch|log stream).*({_NO_ROUTE})",
         _UNREACHABLE.format("CloudWatch Logs"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"ResourceInitialization.*\becr\b.*({_NO_ROUTE})",
         _UNREACHABLE.format("the registry of its image (ECR)"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"ResourceInitialization.*(ssm|secretsmanager|secrets? manager).*({_NO_ROUTE})",
         _UNREACHABLE.format("Parameter Store or Secrets Manager"),
         NETWORK_ADVICE,
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         rf"ResourceInitialization.*({_DENIED})",
         "its execution role lacks a permission",
         "the role was changed, or a policy of the organization forbids it; create it again: {deploy}",
     ),
-    StartFailure(rf"ResourceInitialization.*({_NO_ROUTE})", _UNREACHABLE.format("AWS"), NETWORK_ADVICE, again=True),
+    StartFailure(rf"ResourceInitialization.*({_NO_ROUTE})", _UNREACHABLE.format("AWS"), NETWORK_ADVICE, retryable=True),
     StartFailure(
         r"unable to assume the role|assume role", "ECS may not take on its roles", "create them again: {deploy}"
     ),
@@ -259,21 +262,21 @@ START_FAILURES = (
         r"InsufficientFreeAddresses|insufficient free addresses",
         "its subnet has no free address left",
         "when others have ended: {run}; or name other subnets: {file}, deploy: {{subnets: [...]}}",
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         r"[Cc]apacity is unavailable|RESOURCE:|no capacity|InsufficientCapacity|[Ii]nsufficient capacity",
         "AWS has no capacity free at present",
         "later, or not on Spot ({file}: deploy: {{spot: false}}): {run}",
-        again=True,
+        retryable=True,
     ),
     StartFailure(
         r"limit on the number of|vCPU limit|quota",
         "the account's limit of Fargate tasks is reached",
         "when others have ended: {run}; raise it: aws service-quotas list-service-quotas --service-code fargate",
-        again=True,
+        retryable=True,
     ),
-    StartFailure(r"Rate exceeded|[Tt]hrottl", "AWS throttled the request", "later: {run}", again=True),
+    StartFailure(r"Rate exceeded|[Tt]hrottl", "AWS throttled the request", "later: {run}", retryable=True),
     StartFailure(
         r"(subnet|security ?group|sg-|subnet-).*(does not exist|not exist|NotFound|invalid)",
         "its network does not exist any more",
@@ -283,14 +286,14 @@ START_FAILURES = (
         r"[Nn]etwork ?[Ii]nterface|elastic network|attachment",
         "it got no address in its subnet",
         "try again: {run}",
-        again=True,
+        retryable=True,
     ),
-    StartFailure(r"EphemeralStorage|ephemeral storage", "it got no disk in time", "try again: {run}", again=True),
+    StartFailure(r"EphemeralStorage|ephemeral storage", "it got no disk in time", "try again: {run}", retryable=True),
     StartFailure(
         r"SpotInterruption|Spot Task was interrupted",
         "AWS took the Spot capacity back before it did",
         "try again: {run}; without Spot: {file}, deploy: {{spot: false}}",
-        again=True,
+        retryable=True,
     ),
     StartFailure(r"UserInitiated", "it was stopped before", "start it again: {run}"),
     StartFailure(r"OutOfMemory", "it was killed for memory before", "{file}: deploy: {{memory: ...}}, then: {deploy}"),
@@ -298,27 +301,14 @@ START_FAILURES = (
         r"ResourceInitialization|CannotStart|CannotCreate|CannotInspect|ContainerRuntime|DockerTimeout|InternalError|Timeout|ServiceUnavailable",
         "AWS could not prepare its container",
         "try again: {run}",
-        again=True,
+        retryable=True,
     ),
 )
 OTHER_FAILURE = StartFailure(
-    "", "", "try again: {run}; what its service says: https://health.aws.amazon.com", again=True
+    "", "", "try again: {run}; what its service says: https://health.aws.amazon.com", retryable=True
 )
 
 
 def match_start_failure(text: str) -> StartFailure:
     """The failure that the reason of a task which never ran matches."""
     return next((each for each in START_FAILURES if re.search(each.pattern, text, re.DOTALL)), OTHER_FAILURE)
-
-
-def _network_hint(known: Hints) -> str:
-    """Routes to AWS: a public address and an internet gateway, a NAT gateway, or endpoints of the VPC."""
-    if known.public_ip:
-        return (
-            f"{known.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway (public_ip "
-            "gives the address), and security groups must let HTTPS out"
-        )
-    return (
-        f"{known.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
-        f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {known.invoke('deploy')}"
-    )

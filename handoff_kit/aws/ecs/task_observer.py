@@ -1,12 +1,12 @@
 """Observe one task until it ends, also over answers of ECS that do not contain it.
 
 DescribeTasks is eventually consistent: it may not know a task just after RunTask, and now and then not know one that
-runs. About an hour after a task's end it knows it no more. Then the record of its run in the bucket tells how it ended.
+runs. About an hour after a task's end it no longer knows it; then the record of its run in the bucket says how it
+ended.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from handoff_kit.aws.ecs.log_stream import LogTail, first_messages
 from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
 from handoff_kit.aws.ecs.tasks import Task, describe_task
 from handoff_kit.errors import AWSError, translate_store_errors
-from handoff_runtime import s3_keys
+from handoff_runtime import damage, s3_keys
 from handoff_runtime.aws import lease
 
 RUN_LINE = re.compile(r"run (\S+) of ")
@@ -35,75 +35,65 @@ class StoredRun:
     alive: bool = False
 
 
-def find_stored_run(cluster: ProjectTasks, task: str) -> StoredRun:
+def find_stored_run(tasks: ProjectTasks, task: str) -> StoredRun:
     """The run of a task, by its id in the first lines of the log; at most five calls."""
-    stream = cluster.log_stream(task)
-    texts = first_messages(cluster.stack, cluster.log_group, stream)
-    run = next((found[1] for found in map(RUN_LINE.match, texts) if found), "")
+    stream = tasks.log_stream(task)
+    texts = first_messages(tasks.target, tasks.log_group, stream)
+    run = next((match[1] for match in map(RUN_LINE.match, texts) if match), "")
     if not run:
         return StoredRun("its log names no run" if texts else "it has no log")
-    stack = describe_existing(cluster.stack.clients, cluster.stack.name)
+    stack = describe_existing(tasks.target.session, tasks.target.name)
     bucket = stack.parameters.get("Bucket") if stack else None
     if bucket is None:
-        return StoredRun(f"its log names run {run}, and stack {cluster.stack.name} does not exist to name its bucket")
-    record = _read_record(cluster, bucket, run)
+        return StoredRun(f"its log names run {run}, and stack {tasks.target.name} does not exist to name its bucket")
     with translate_store_errors():
-        lock = lease.read_lease(cluster.stack.clients, bucket, cluster.stack.name)
-    if stored := _stored_run(cluster, run, record, lock):
+        answer = tasks.target.session.read(bucket, f"{s3_keys.run(tasks.target.name, run)}run.json")
+        record = (answer and damage.parse(answer[0], damage.ANY).value) or {}
+        lock = lease.read_lease(tasks.target.session, bucket, tasks.target.name)
+    if stored := _stored_run(tasks, run, record, lock):
         return stored
-    tail = LogTail(cluster.stack, cluster.log_group, stream, last=LAST_LINES)
+    tail = LogTail(tasks.target, tasks.log_group, stream, last=LAST_LINES)
     tail.read()
     last = f"; its log ends with: {tail.last_line}" if tail.last_line else ""
-    return StoredRun(f"no record of its run {run} is in s3://{bucket}/{s3_keys.run(cluster.stack.name, run)}{last}")
-
-
-def _read_record(cluster: ProjectTasks, bucket: str, run: str) -> Mapping[str, Any]:
-    """The record of a run; empty where there is none, or a damaged one."""
-    with translate_store_errors():
-        found = cluster.stack.clients.read(bucket, f"{s3_keys.run(cluster.stack.name, run)}run.json")
-    try:
-        record = json.loads(found[0]) if found else {}
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
+    return StoredRun(f"no record of its run {run} is in s3://{bucket}/{s3_keys.run(tasks.target.name, run)}{last}")
 
 
 def _stored_run(
-    cluster: ProjectTasks, run: str, record: Mapping[str, Any], lock: lease.StoredLease | None
+    tasks: ProjectTasks, run: str, record: Mapping[str, Any], lock: lease.StoredLease | None
 ) -> StoredRun | None:
     """The run by its record and the lock, which names a run until the next run acquires it."""
-    if ending := _ended(cluster, run, record):
+    if ending := _ended_run(tasks, run, record):
         return ending
     if lock is None or lock.claim.get("run_id") != run:
         lost = f"run {run} lost its lock and never stored how it ended"
-        return _killed(cluster, run, lost) if record.get("outcome") == RUNNING_OUTCOME else None
+        return _killed_run(tasks, run, lost) if record.get("outcome") == RUNNING_OUTCOME else None
     if lock.claim.get("released"):
         entry = lock.claim.get("entry")
-        return _ended(cluster, run, entry if isinstance(entry, dict) else {})
+        return _ended_run(tasks, run, entry if isinstance(entry, dict) else {})
     beat = f"last heartbeat {lock.age:.0f} s ago"
     if lease.is_free(lock):
-        return _killed(cluster, run, f"run {run} was killed ({beat})")
+        return _killed_run(tasks, run, f"run {run} was killed ({beat})")
     return StoredRun(f"run {run} holds the lock ({beat})", alive=True)
 
 
-def _ended(cluster: ProjectTasks, run: str, found: Mapping[str, Any]) -> StoredRun | None:
+def _ended_run(tasks: ProjectTasks, run: str, record: Mapping[str, Any]) -> StoredRun | None:
     """The run by its record, or by its entry in the lock; None where that holds no outcome."""
-    outcome, code = found.get("outcome"), found.get("exit")
+    outcome, code = record.get("outcome"), record.get("exit")
     if not isinstance(outcome, str) or outcome == RUNNING_OUTCOME:
         return None
     code = code if isinstance(code, int) else FAILED
-    reason = f": {found['reason']}" if found.get("reason") else ""
+    reason = f": {record['reason']}" if record.get("reason") else ""
     facts = f"{outcome}{reason} (exit {code}), by the record of run {run}"
-    return StoredRun(facts, TaskResult(code, facts, _look_at(cluster, run) if code else None))
+    return StoredRun(facts, TaskResult(code, facts, _hint_for_record(tasks, run) if code else None))
 
 
-def _killed(cluster: ProjectTasks, run: str, facts: str) -> StoredRun:
-    return StoredRun(facts, TaskResult(FAILED, f"is over: {facts}", _look_at(cluster, run)))
+def _killed_run(tasks: ProjectTasks, run: str, facts: str) -> StoredRun:
+    return StoredRun(facts, TaskResult(FAILED, f"is over: {facts}", _hint_for_record(tasks, run)))
 
 
-def _look_at(cluster: ProjectTasks, run: str) -> str:
-    known = cluster.known
-    return f"see its record: invoke history.show --remote --run {run} {known.options}"
+def _hint_for_record(tasks: ProjectTasks, run: str) -> str:
+    hints = tasks.hints
+    return f"see its record: invoke history.show --remote --run {run} {hints.options}"
 
 
 @dataclass(frozen=True)
@@ -122,22 +112,22 @@ PATIENT, BRIEF = Absence(), Absence(10.0, 10.0)
 class TaskObserver:
     """`task` is its id."""
 
-    cluster: ProjectTasks
+    tasks: ProjectTasks
     task: str
     say: Callable[[str], None]
     clock: Callable[[], float]
     absence: Absence = PATIENT
     _since: float | None = field(default=None, init=False)
     _next: float = field(default=0.0, init=False)
-    _said: str = field(default="", init=False)
+    _is_reported: bool = field(default=False, init=False)
 
     def look(self) -> Task | TaskResult | None:
         """The task of DescribeTasks; its result by its record where ECS does not know it; None while neither does."""
         failure: AWSError | None = None
         try:
-            if found := describe_task(self.cluster, self.task):
-                self._since, self._said = None, ""
-                return found
+            if task := describe_task(self.tasks, self.task):
+                self._since, self._is_reported = None, False
+                return task
         except AWSError as error:
             if not error.passing:
                 raise
@@ -148,32 +138,30 @@ class TaskObserver:
         if now < self._next:
             return None
         self._next = now + self.absence.record
-        return self._by_record(now - self._since, failure)
+        return self._result_by_record(now - self._since, failure)
 
-    def _by_record(self, absent: float, failure: AWSError | None) -> TaskResult | None:
+    def _result_by_record(self, absent: float, failure: AWSError | None) -> TaskResult | None:
         """The result by the record of the run; None while it may still run; AWSError once it counts as unknown."""
         try:
-            found = find_stored_run(self.cluster, self.task)
+            run = find_stored_run(self.tasks, self.task)
         except AWSError as error:
             if not error.passing:
                 raise
-            found, failure = StoredRun(""), failure or error
-        if found.ending:
-            return found.ending
-        if not found.alive and absent >= self.absence.unknown:
-            message = f"task {self.task}: ECS has not known it for {absent:.0f} s, and {found.facts}; it may still run"
-            raise failure or AWSError(message, hint_for_running_task(self.cluster, self.task))
-        said = failure.message if failure else "ECS does not know the task at present"
-        if found.facts:
-            said = f"{said}; {found.facts}"
-        if not self._said:
-            self.say(f"{said}; still watching")
-            self._said = said
+            run, failure = StoredRun(""), failure or error
+        if run.ending:
+            return run.ending
+        if not run.alive and absent >= self.absence.unknown:
+            message = f"task {self.task}: ECS has not known it for {absent:.0f} s, and {run.facts}; it may still run"
+            raise failure or AWSError(message, hint_for_running_task(self.tasks, self.task))
+        if not self._is_reported:
+            reason = failure.message if failure else "ECS does not know the task at present"
+            facts = f"; {run.facts}" if run.facts else ""
+            self.say(f"{reason}{facts}; still watching")
+            self._is_reported = True
         return None
 
 
-def hint_for_running_task(cluster: ProjectTasks, task: str) -> str:
-    """The hint for a task that may still run."""
-    known = cluster.known
-    logs, stop = f"{known.invoke('logs')} --run {task} --follow", f"{known.invoke('stop')} --task {task}"
-    return f"see what runs: {known.invoke('status')}; its log: {logs}; to stop it: {stop}"
+def hint_for_running_task(tasks: ProjectTasks, task: str) -> str:
+    hints = tasks.hints
+    logs, stop = f"{hints.invoke('logs')} --run {task} --follow", f"{hints.invoke('stop')} --task {task}"
+    return f"see what runs: {hints.invoke('status')}; its log: {logs}; to stop it: {stop}"

@@ -29,61 +29,62 @@ def task_id(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def list_running_tasks(cluster: ProjectTasks) -> list[Task]:
+def list_running_tasks(tasks: ProjectTasks) -> list[Task]:
     """The running and starting tasks, the newest first; one that is listed but not described has status UNKNOWN."""
-    listed = _list(cluster, "RUNNING")
-    found = _describe(cluster, listed)
-    described = {task["taskArn"] for task in found}
-    return [*found, *({"taskArn": arn, "lastStatus": UNKNOWN_STATUS} for arn in listed if arn not in described)]
+    listed = _list(tasks, "RUNNING")
+    described = {task["taskArn"]: task for task in _describe(tasks, listed)}
+    unknown = [{"taskArn": arn, "lastStatus": UNKNOWN_STATUS} for arn in listed if arn not in described]
+    return [*described.values(), *unknown]
 
 
-def newest_task(cluster: ProjectTasks) -> Task | None:
+def newest_task(tasks: ProjectTasks) -> Task | None:
     """The newest task that has run; ECS forgets a task an hour after it stopped."""
-    both = [*_list(cluster, "RUNNING"), *_list(cluster, "STOPPED")]
-    return next(filter(has_started, _describe(cluster, both)), None)
+    both = [*_list(tasks, "RUNNING"), *_list(tasks, "STOPPED")]
+    return next(filter(has_started, _describe(tasks, both)), None)
 
 
-def describe_task(cluster: ProjectTasks, task: str) -> Task | None:
+def describe_task(tasks: ProjectTasks, task: str) -> Task | None:
     """A task by id or ARN; None where ECS does not know it, which may also be too early."""
-    answer = _call_for_task(cluster, "describe_tasks", tasks=[task])
+    answer = _call_for_task(tasks, "describe_tasks", {"tasks": [task]})
     return next(iter(answer.get("tasks", ())), None) if answer else None
 
 
-def stop_task(cluster: ProjectTasks, task: str, reason: str) -> bool:
+def stop_task(tasks: ProjectTasks, task: str, reason: str) -> bool:
     """Stop a task: SIGTERM, and SIGKILL after its stop timeout; False where ECS does not know it."""
-    return _call_for_task(cluster, "stop_task", task=task, reason=reason) is not None
+    return _call_for_task(tasks, "stop_task", {"task": task, "reason": reason}) is not None
 
 
-def _call_for_task(cluster: ProjectTasks, operation: str, **request: object) -> dict[str, Any] | None:
+def _call_for_task(tasks: ProjectTasks, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | None:
     """The answer; None where ECS does not know the task, whose error code has other causes too."""
     try:
-        return cluster.stack.call(ECS, operation, cluster=cluster.name, **request)
+        answer: dict[str, Any] = tasks.target.call(ECS, operation, cluster=tasks.cluster, **request)
     except AWSError as error:
         if NO_TASK not in error.message:
             raise
         return None
+    return answer
 
 
-def _list(cluster: ProjectTasks, status: str) -> list[str]:
-    request = {"cluster": cluster.name, "family": cluster.family, "desiredStatus": status}
-    pages = list(cluster.stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request))
+def _list(tasks: ProjectTasks, status: str) -> list[str]:
+    request = {"cluster": tasks.cluster, "family": tasks.family, "desiredStatus": status}
+    pages = list(tasks.target.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request))
     if not pages:
-        where = f"cluster {cluster.name}: found none in {describe_location(cluster.stack.clients)}"
-        raise AWSError(f"{where}, expected the project deployed", cluster.known.invoke("deploy"))
+        where = f"cluster {tasks.cluster}: found none in {describe_location(tasks.target.session)}"
+        raise AWSError(f"{where}, expected the project deployed", tasks.hints.invoke("deploy"))
     return [arn for page in pages for arn in page["taskArns"]]
 
 
-def _describe(cluster: ProjectTasks, tasks: Sequence[str]) -> list[Task]:
+def _describe(tasks: ProjectTasks, arns: Sequence[str]) -> list[Task]:
     """The tasks, the newest first."""
-    found: list[Task] = []
-    for start in range(0, len(tasks), MAX_DESCRIBED):
-        some = list(tasks[start : start + MAX_DESCRIBED])
-        found += cluster.stack.call(ECS, "describe_tasks", cluster=cluster.name, tasks=some).get("tasks", ())
-    return sorted(found, key=lambda task: str(task.get("createdAt", "")), reverse=True)
+    described: list[Task] = []
+    for start in range(0, len(arns), MAX_DESCRIBED):
+        some = list(arns[start : start + MAX_DESCRIBED])
+        described += tasks.target.call(ECS, "describe_tasks", cluster=tasks.cluster, tasks=some).get("tasks", ())
+    return sorted(described, key=lambda task: str(task.get("createdAt", "")), reverse=True)
 
 
-def list_running_ids(stack: Target, cluster: str) -> tuple[str, ...]:
+def list_running_ids(target: Target, cluster: str) -> tuple[str, ...]:
     """The ids of the tasks of a project that are running or starting; none where there is no such cluster."""
-    request = {"cluster": cluster, "family": resource_names.family(stack.name), "desiredStatus": "RUNNING"}
-    pages = stack.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
+    request = {"cluster": cluster, "family": resource_names.family(target.name), "desiredStatus": "RUNNING"}
+    pages = target.pages(ECS, "list_tasks", allow=NO_CLUSTER, **request)
     return tuple(task_id(arn) for page in pages for arn in page["taskArns"])

@@ -55,28 +55,20 @@ class InterruptPrompt:
         return bool(self.number)
 
     def answer(self) -> Answer | None:
-        """What to do; None where no signal has come, or the answer is to keep watching."""
+        """What to do; None where no signal has come, or the answer is to keep watching.
+
+        A second signal, or the end of the input, detaches.
+        """
         if not self.interrupted():
             return None
         answers = self.answers
         is_terminal = answers is not None and not answers.closed and answers.isatty() and sys.stderr.isatty()
         if self.number != signal.SIGINT or answers is None or not is_terminal:
             return "detach"
-        answer = self._ask(answers)
-        self.number = self.number if answer else 0
-        return answer
-
-    @property
-    def exit_code(self) -> int:
-        """That of a program ended by the signal."""
-        return 128 + self.number
-
-    def _ask(self, answers: TextIO) -> Answer | None:
-        """The answer; a second signal, or the end of the input, detaches."""
         console.prompt(QUESTION)
         sources: list[int | TextIO] = [self.signals.fd, answers]
         ready = select.select(sources, [], [])[0]
-        if self.signals.fd in ready:
+        if self.signals.fd in ready:  # a second signal
             self.interrupted()
             console.prompt("\n")
             return "detach"
@@ -84,7 +76,15 @@ class InterruptPrompt:
         word = line.strip().lower()
         if not line or word in ("d", "detach"):
             return "detach"
-        return "stop" if word in ("s", "stop") else None
+        if word in ("s", "stop"):
+            return "stop"
+        self.number = 0
+        return None
+
+    @property
+    def exit_code(self) -> int:
+        """That of a program ended by the signal."""
+        return 128 + self.number
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ class Detached:
 class TaskWatch:
     """`show` prints lines of the log, which is not read without it; `stop_requested_at` is when StopTask succeeded."""
 
-    cluster: ProjectTasks
+    tasks: ProjectTasks
     arn: str
-    effects: TaskHooks
+    hooks: TaskHooks
     prompt: InterruptPrompt
     show: Callable[[str], None] | None
     timeouts: Timeouts = Timeouts()
@@ -128,38 +128,40 @@ class TaskWatch:
     to_stop: bool = False
     stop_requested_at: float | None = None
 
-    def end(self) -> TaskResult | Detached:
-        """The result of the task, once its log is read; Left after detaching."""
+    def wait(self) -> TaskResult | Detached:
+        """The result of the task, once its log is read; Detached after detaching."""
         try:
             return self._poll_until_ended()
         except AWSError as error:
             if not (error.passing or error.hint == errors.AGAIN):
                 raise
-            raise AWSError(error.message, hint_for_running_task(self.cluster, task_id(self.arn))) from None
+            raise AWSError(error.message, hint_for_running_task(self.tasks, task_id(self.arn))) from None
 
     def _poll_until_ended(self) -> TaskResult | Detached:
-        stream = self.cluster.log_stream(task_id(self.arn))
-        tail, form = LogTail(self.cluster.stack, self.cluster.log_group, stream), LogFormatter()
-        began, wait = self.effects.clock(), self.timeouts.first
-        observer = TaskObserver(
-            self.cluster, task_id(self.arn), self.effects.say, self.effects.clock, self.timeouts.absence
-        )
+        stream = self.tasks.log_stream(task_id(self.arn))
+        tail, form = LogTail(self.tasks.target, self.tasks.log_group, stream), LogFormatter()
+        start, wait = self.hooks.clock(), self.timeouts.first
+        observer = TaskObserver(self.tasks, task_id(self.arn), self.hooks.say, self.hooks.clock, self.timeouts.absence)
         while True:
-            found = observer.look()
-            if isinstance(found, TaskResult):
+            task = observer.look()
+            if isinstance(task, TaskResult):
                 self._show(tail, form)
-                return found
-            if found:
-                self._report_state(found, began)
+                return task
+            if task:
+                self._report_state(task, start)
             if self.has_run:
                 self._show(tail, form)
-            if found and is_stopped(found):
-                self._drain(found, tail, form)
-                return self._result(found, tail.last_line)
-            self.effects.pause(wait)
+            if task and is_stopped(task):
+                self._drain(task, tail, form)
+                return self._result(task, tail.last_line)
+            self.hooks.pause(wait)
             wait = min(self.timeouts.longest, wait * 1.25)
-            if left := self._handle_signal():
-                return left
+            answer = self.prompt.answer()
+            if answer == "detach":
+                return Detached(task_id(self.arn), self.stop_requested_at is not None)
+            if answer == "stop":
+                self.prompt.number = 0
+                self.stop()
             if self.to_stop:
                 self.stop()
 
@@ -170,98 +172,87 @@ class TaskWatch:
         except AWSError as error:
             if not error.passing:
                 raise
-            self.effects.say(error.message)
+            self.hooks.say(error.message)
             events = []
         if events and self.show:
             self.show(form.lines(events))
         return bool(events)
 
-    def _report_state(self, task: Task, began: float) -> None:
+    def _report_state(self, task: Task, start: float) -> None:
         """Print a new state; give up on a start or a stop that takes too long."""
-        state, waited = str(task["lastStatus"]), self.effects.clock() - began
+        state, waited = str(task["lastStatus"]), self.hooks.clock() - start
         self.has_run = self.has_run or state not in STARTING_STATUSES
         if state != self.state:
             self.state = state
-            self.effects.say(f"{state} after {waited:.0f} s")
+            self.hooks.say(f"{state} after {waited:.0f} s")
         if not self.has_run and self.stop_requested_at is None:
-            self._check_start(waited)
+            if waited > self.timeouts.start and stop_task(self.tasks, self.arn, "did not start in time"):
+                message = f"task {task_id(self.arn)}: still {self.state} after {waited:.0f} s, and so stopped"
+                raise AWSError(f"{message}; expected it to run", self._hint_for_slow_start())
+            if waited > self.timeouts.report_start and not self.slow:
+                self.slow = True
+                self.hooks.say(f"still {self.state} after {waited:.0f} s; {self._hint_for_slow_start()}")
         if self.stop_requested_at is not None:
-            waited = self.effects.clock() - self.stop_requested_at
-            if waited > self.cluster.known.stop_timeout + self.timeouts.stopping:
+            waited = self.hooks.clock() - self.stop_requested_at
+            if waited > self.tasks.hints.stop_timeout + self.timeouts.stopping:
                 message = f"task {task_id(self.arn)}: still {self.state} {waited:.0f} s after its stop was requested"
-                raise AWSError(message, self.cluster.known.invoke("status"))
-
-    def _check_start(self, waited: float) -> None:
-        if waited > self.timeouts.start and stop_task(self.cluster, self.arn, "did not start in time"):
-            message = f"task {task_id(self.arn)}: still {self.state} after {waited:.0f} s, and so stopped"
-            raise AWSError(f"{message}; expected it to run", self._hint_for_slow_start())
-        if waited > self.timeouts.report_start and not self.slow:
-            self.slow = True
-            self.effects.say(f"still {self.state} after {waited:.0f} s; {self._hint_for_slow_start()}")
+                raise AWSError(message, self.tasks.hints.invoke("status"))
 
     def _hint_for_slow_start(self) -> str:
-        known = self.cluster.known
+        hints = self.tasks.hints
         internet = "a route to the internet (public_ip, or a NAT gateway)"
-        route = internet if known.public_ip else "a NAT gateway or endpoints"
-        return f"if it stays so: do its subnets have {route}, and how large is its image? {known.invoke('status')}"
+        route = internet if hints.public_ip else "a NAT gateway or endpoints"
+        return f"if it stays so: do its subnets have {route}, and how large is its image? {hints.invoke('status')}"
 
     def _drain(self, task: Task, tail: LogTail, form: LogFormatter) -> None:
         """Read what is logged after the end: to the last line of the runtime, or until the log is quiet."""
         if not self.show or not has_started(task):
             return
-        quiet_since = self.effects.clock()
-        while not tail.last_line and self.effects.clock() - quiet_since < shortened(self.timeouts.quiet):
+        quiet_since = self.hooks.clock()
+        while not tail.last_line and self.hooks.clock() - quiet_since < self.timeouts.quiet:
             if self._show(tail, form):
-                quiet_since = self.effects.clock()
+                quiet_since = self.hooks.clock()
             elif not tail.last_line:
-                self.effects.pause(self.timeouts.first)
+                self.hooks.pause(self.timeouts.first)
                 if self.prompt.interrupted():
                     return
 
-    def _result(self, task: Task, said: str) -> TaskResult:
-        """The result; `again` only where nobody stopped the task, and its container has not started."""
+    def _result(self, task: Task, last_line: str) -> TaskResult:
+        """The result; `retryable` only where nobody stopped the task, and its container has not started."""
         if has_started(task) and exit_code(task) is None:
-            how = find_stored_run(self.cluster, task_id(self.arn)).ending
-            return how or explain_stop(task, self.cluster.known, said)
-        how = explain_stop(task, self.cluster.known, said)
-        again = how.again and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
-        return replace(how, again=again and not has_started(task))
-
-    def _handle_signal(self) -> Detached | None:
-        """Detach, or stop the task and keep watching."""
-        answer = self.prompt.answer()
-        if answer == "stop":
-            self.prompt.number = 0
-            self.stop()
-        return Detached(task_id(self.arn), self.stop_requested_at is not None) if answer == "detach" else None
+            stored = find_stored_run(self.tasks, task_id(self.arn)).ending
+            return stored or explain_stop(task, self.tasks.hints, last_line)
+        result = explain_stop(task, self.tasks.hints, last_line)
+        retryable = result.retryable and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
+        return replace(result, retryable=retryable and not has_started(task))
 
     def stop(self) -> None:
         """Stop the task once; where ECS does not know it yet, as soon as it does."""
         if self.stop_requested_at is not None:
             return
-        if stop_task(self.cluster, self.arn, STOP_REASON):
-            self.stop_requested_at, self.to_stop = self.effects.clock(), False
-            self.effects.say(f"stop requested; it has {self.cluster.known.stop_timeout} s")
+        if stop_task(self.tasks, self.arn, STOP_REASON):
+            self.stop_requested_at, self.to_stop = self.hooks.clock(), False
+            self.hooks.say(f"stop requested; it has {self.tasks.hints.stop_timeout} s")
         elif not self.to_stop:
             self.to_stop = True
-            self.effects.say("ECS does not know the task at present; it is stopped as soon as it does")
+            self.hooks.say("ECS does not know the task at present; it is stopped as soon as it does")
 
 
 def run_and_watch(
-    cluster: ProjectTasks, request: Mapping[str, Any], watch: Callable[[str], TaskWatch], effects: TaskHooks
+    tasks: ProjectTasks, request: Mapping[str, Any], watch: Callable[[str], TaskWatch], hooks: TaskHooks
 ) -> tuple[str, TaskResult | Detached]:
-    """Start a task and watch it, at most STARTS times where it never runs; its ARN and the result."""
+    """Start a task and watch it, at most MAX_STARTS times where it never runs; its ARN and the result."""
     for attempt in range(1, MAX_STARTS + 1):
-        arn = start_task(cluster, request, effects)
-        effects.say(f"started task {task_id(arn)}")
+        arn = start_task(tasks, request, hooks)
+        hooks.say(f"started task {task_id(arn)}")
         try:
-            found = watch(arn).end()
+            result = watch(arn).wait()
         except AWSError:
-            stop = f"{cluster.known.invoke('stop')} --task {task_id(arn)}"
-            effects.say(f"task {task_id(arn)} is no longer watched, and may still run; to stop it: {stop}")
+            stop = f"{tasks.hints.invoke('stop')} --task {task_id(arn)}"
+            hooks.say(f"task {task_id(arn)} is no longer watched, and may still run; to stop it: {stop}")
             raise
-        if isinstance(found, Detached) or not found.again or attempt == MAX_STARTS:
-            return arn, found
-        effects.say(f"{found.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
-        effects.check()
+        if isinstance(result, Detached) or not result.retryable or attempt == MAX_STARTS:
+            return arn, result
+        hooks.say(f"{result.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
+        hooks.check()
     raise AssertionError

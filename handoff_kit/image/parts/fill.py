@@ -28,7 +28,7 @@ def keep(*services: str) -> None:
 
 
 def add(source: str) -> None:
-    """The package as it is, and its bytecode; nothing is checked against the source at each start."""
+    """The unchanged package and its bytecode, which Python does not check against the source at start."""
     target = PACKAGES / Path(source).name
     shutil.copytree(source, target)
     compileall.compile_dir(target, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)

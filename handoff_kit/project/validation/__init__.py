@@ -1,7 +1,7 @@
-"""What can be wrong with a project file, each problem with its place and a hint.
+"""Validation of a project file: the rules, and the problems they find.
 
 rules           every rule, in order, and the problems they find
-fault           a problem before it has line and column; the file of any shape that the rules look at
+fault           a problem before it has line and column; the view of a file that the rules read
 keys            unknown and misplaced keys
 shapes          values that are missing, or of another form than the declaration of their key
 stages          commands, words, variables, virtual environments, requirements

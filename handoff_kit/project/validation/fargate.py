@@ -1,4 +1,4 @@
-"""How a task runs on Fargate: its size, its processor, its tags; and what nothing fills before it runs."""
+"""Rules for Fargate: task size, architecture, tags, and placeholders outside the data of runs."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ _GB = 1024
 _CPU, _MEMORY, _TAGS = ("deploy", "cpu"), ("deploy", "memory"), ("deploy", "tags")
 
 
-def unfilled_placeholders(outline: ProjectFileView) -> Iterator[Fault]:
-    """Placeholders under `deploy` and `schedules`, but for the data of runs, which only a run fills."""
-    for trail in outline.source.marks:
-        if trail[:1] in {("deploy",), ("schedules",)} and trail[2:3] != ("data",):
-            if isinstance(trail[-1], str):
-                yield from _unfilled(trail, trail[-1], on_key=True)
-            if isinstance(value := outline.value(trail), str):
-                yield from _unfilled(trail, value, on_key=False)
+def unfilled_placeholders(view: ProjectFileView) -> Iterator[Fault]:
+    """Placeholders under `deploy` and `schedules`, except in `data`."""
+    for key_path in view.source.marks:
+        if key_path[:1] in {("deploy",), ("schedules",)} and key_path[2:3] != ("data",):
+            if isinstance(key_path[-1], str):
+                yield from _unfilled(key_path, key_path[-1], on_key=True)
+            if isinstance(value := view.source.value(key_path), str):
+                yield from _unfilled(key_path, value, on_key=False)
 
 
-def _unfilled(trail: KeyPath, text: str, *, on_key: bool) -> Iterator[Fault]:
+def _unfilled(key_path: KeyPath, text: str, *, on_key: bool) -> Iterator[Fault]:
     if found := PLACEHOLDER.search(text):
-        message = f"{label(trail)} holds {found.group()}, which nothing fills before a run"
+        message = f"{label(key_path)} holds {found.group()}, which nothing fills before a run"
         hint = "write the value itself; placeholders are filled when the pipeline runs"
-        yield Fault(trail, message, hint, on_key=on_key)
+        yield Fault(key_path, message, hint, on_key=on_key)
 
 
-def contradicting_platforms(outline: ProjectFileView) -> Iterator[Fault]:
-    """An architecture that is not what the image is built for."""
-    architecture, platform = outline.deploy().get("architecture"), outline.image().get("platform")
-    built = next((name for name, each in PLATFORMS.items() if each == platform), None)
-    if built and architecture in PLATFORMS and architecture != built:
-        message = f"`architecture` is `{architecture}`, but the image is built for {platform}; expected `{built}`"
-        hint = f"write architecture: {built}, or take `platform` out of image"
+def contradicting_platforms(view: ProjectFileView) -> Iterator[Fault]:
+    """An architecture that differs from the image's platform."""
+    architecture, platform = view.deploy().get("architecture"), view.image().get("platform")
+    expected = next((name for name, each in PLATFORMS.items() if each == platform), None)
+    if expected and architecture in PLATFORMS and architecture != expected:
+        message = f"`architecture` is `{architecture}`, but the image is built for {platform}; expected `{expected}`"
+        hint = f"write architecture: {expected}, or take `platform` out of image"
         yield Fault(("deploy", "architecture"), message, hint)
 
 
-def impossible_sizes(outline: ProjectFileView) -> Iterator[Fault]:
-    """Memory that does not go with the cpu."""
-    deploy = outline.deploy()
+def impossible_sizes(view: ProjectFileView) -> Iterator[Fault]:
+    """Memory that is invalid for the cpu."""
+    deploy = view.deploy()
     memory = deploy.get("memory")
     if not isinstance(memory, str):
         return
@@ -71,57 +71,50 @@ def _suggested_memory(text: str, possible: Sequence[int]) -> str | None:
     number, unit = amount(text) or (0, "none")
     if unit and unit not in MEBIBYTES:
         return None
-    wanted = number * (MEBIBYTES[unit] if unit else _GB if number < _GB / 8 else 1)
-    meant = nearest_number(wanted, possible)
-    if meant == wanted:
-        return f"did you mean `{format_size(meant)}`?"
-    cpu = next((units for units in CPUS if wanted in memories_of(units)), None)
-    other = f"; or, for {format_size(int(wanted))}, cpu: {cpu}" if cpu else ""
-    return f"the nearest is `{format_size(meant)}`{other}"
+    mebibytes = number * (MEBIBYTES[unit] if unit else _GB if number < _GB / 8 else 1)
+    nearest = nearest_number(mebibytes, possible)
+    if nearest == mebibytes:
+        return f"did you mean `{format_size(nearest)}`?"
+    cpu = next((units for units in CPUS if mebibytes in memories_of(units)), None)
+    other = f"; or, for {format_size(int(mebibytes))}, cpu: {cpu}" if cpu else ""
+    return f"the nearest is `{format_size(nearest)}`{other}"
 
 
-def tag_names(outline: ProjectFileView) -> Iterator[Fault]:
-    """Names of tags: reserved, too long, with other characters, or the same but for the case."""
+def tag_names(view: ProjectFileView) -> Iterator[Fault]:
+    """Names of tags that are reserved, too long, with invalid characters, or equal but for their case."""
     lower: dict[str, str] = {}
-    for name in outline.tags():
-        trail: KeyPath = (*_TAGS, name)
-        if found := _bad_tag(name):
-            yield Fault(trail, *found, on_key=True)
+    for name in view.tags():
+        key_path: KeyPath = (*_TAGS, name)
+        if prefix := next((prefix for prefix in _RESERVED if name.lower().startswith(prefix)), None):
+            owner = "AWS" if prefix == "aws:" else "handoff"
+            message = f"the tag `{shorten(name)}` begins with {prefix}, which is {owner}'s own"
+            yield Fault(key_path, message, f"for example: {shorten(name[len(prefix) :]) or 'team'}", on_key=True)
+        elif not name.strip():
+            yield Fault(key_path, "a tag without a name, expected a name", PROJECT_FILE.at(_TAGS).hint, on_key=True)
+        elif problem := _tag_problem(name, f"the name of the tag `{shorten(name)}`", _LONGEST_KEY):
+            yield Fault(key_path, *problem, on_key=True)
         elif (first := lower.setdefault(name.lower(), name)) != name:
-            message = (
-                f"the tags `{shorten(name)}` and `{shorten(first)}` differ in their case only, which IAM does not see"
-            )
-            yield Fault(trail, message, "keep one of the two", on_key=True)
+            pair = f"`{shorten(name)}` and `{shorten(first)}`"
+            message = f"the tags {pair} differ in their case only, which IAM does not see"
+            yield Fault(key_path, message, "keep one of the two", on_key=True)
 
 
-def tag_values(outline: ProjectFileView) -> Iterator[Fault]:
-    """Values that are too long, or hold other characters."""
-    for name, value in outline.tags().items():
-        if isinstance(value, str) and (found := _bad_text(value, f"the tag `{shorten(name)}`", _LONGEST_VALUE)):
-            yield Fault((*_TAGS, name), *found)
+def tag_values(view: ProjectFileView) -> Iterator[Fault]:
+    """Values of tags that are too long, or with invalid characters."""
+    for name, value in view.tags().items():
+        if isinstance(value, str) and (problem := _tag_problem(value, f"the tag `{shorten(name)}`", _LONGEST_VALUE)):
+            yield Fault((*_TAGS, name), *problem)
 
 
-def number_of_tags(outline: ProjectFileView) -> Iterator[Fault]:
+def number_of_tags(view: ProjectFileView) -> Iterator[Fault]:
     """More tags than a resource can have."""
-    if (found := len(outline.tags())) > _MOST_TAGS:
-        message = (
-            f"`tags` has {found} items, expected at most {_MOST_TAGS}: AWS takes 50, and {_OWN_TAGS} are handoff's own"
-        )
+    if (number := len(view.tags())) > _MOST_TAGS:
+        limit = f"AWS takes 50, and {_OWN_TAGS} are handoff's own"
+        message = f"`tags` has {number} items, expected at most {_MOST_TAGS}: {limit}"
         yield Fault(_TAGS, message, "take some out", on_key=True)
 
 
-def _bad_tag(name: str) -> tuple[str, str] | None:
-    reserved = next((prefix for prefix in _RESERVED if name.lower().startswith(prefix)), None)
-    if reserved:
-        whose = "AWS" if reserved == "aws:" else "handoff"
-        rest = shorten(name[len(reserved) :]) or "team"
-        return f"the tag `{shorten(name)}` begins with {reserved}, which is {whose}'s own", f"for example: {rest}"
-    if not name.strip():
-        return "a tag without a name, expected a name", PROJECT_FILE.at(_TAGS).hint
-    return _bad_text(name, f"the name of the tag `{shorten(name)}`", _LONGEST_KEY)
-
-
-def _bad_text(text: str, what: str, longest: int) -> tuple[str, str] | None:
+def _tag_problem(text: str, what: str, longest: int) -> tuple[str, str] | None:
     if len(text) > longest:
         return f"{what} is {len(text)} characters long, expected at most {longest}", "shorten it"
     if found := _NO_TAG.search(text):

@@ -1,72 +1,72 @@
-"""A fault of a project file, and the file of any shape that the rules look at."""
+"""A fault of a project file, and the view of a file that the rules read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from handoff_kit.project.problem import Problem
 from handoff_kit.project.yaml_reader import Data, KeyPath, YamlFile
 
-_ITEM_DEPTH = 2  # the trail of a stage is ("commands", number), that of a schedule ("schedules", number)
+_ITEM_DEPTH = 2  # the key path of a stage is ("commands", number), that of a schedule ("schedules", number)
 _ITEMS = {"commands": "stage", "schedules": "schedule"}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A problem whose place is still a trail of keys."""
+    """A problem at a key path, before it has line and column."""
 
-    trail: KeyPath
+    key_path: KeyPath
     message: str
     hint: str
     on_key: bool = False
     offset: int | None = None
 
     def follows(self, earlier: Fault) -> bool:
-        """Whether it lies inside of what another fault is about."""
-        return earlier.trail == self.trail[: len(earlier.trail)]
+        """Whether its key path is at or below that of an earlier fault."""
+        return earlier.key_path == self.key_path[: len(earlier.key_path)]
 
-    def placed(self, source: YamlFile) -> Problem:
+    def locate(self, source: YamlFile) -> Problem:
         """The problem, with line and column."""
         if self.on_key:
-            return source.at_key(self.trail, self.message, self.hint)
-        return source.at_value(self.trail, self.message, self.hint, self.offset)
+            return source.at_key(self.key_path, self.message, self.hint)
+        return source.at_value(self.key_path, self.message, self.hint, self.offset)
 
 
-def label(trail: KeyPath) -> str:
-    """What a trail leads to, in a message."""
-    if len(trail) == _ITEM_DEPTH and trail[0] in _ITEMS and isinstance(trail[1], int):
-        return f"{_ITEMS[str(trail[0])]} {trail[1] + 1}"
-    if trail and isinstance(trail[-1], int):
-        return f"item {trail[-1] + 1} of `{trail[-2]}`"
-    return f"`{trail[-1]}`" if trail else "the file"
+def duplicate(view: ProjectFileView, key_path: KeyPath, first: KeyPath, text: str) -> Fault:
+    """The fault of a value that repeats an earlier one; `text` shows it in the message."""
+    line = view.source.line(first)
+    return Fault(key_path, f"{text} is given a second time, the first is on line {line}", "keep one of the two")
+
+
+def label(key_path: KeyPath) -> str:
+    """A key path in a message: stage 2, item 1 of `args`, `cpu`."""
+    if len(key_path) == _ITEM_DEPTH and key_path[0] in _ITEMS and isinstance(key_path[1], int):
+        return f"{_ITEMS[str(key_path[0])]} {key_path[1] + 1}"
+    if key_path and isinstance(key_path[-1], int):
+        return f"item {key_path[-1] + 1} of `{key_path[-2]}`"
+    return f"`{key_path[-1]}`" if key_path else "the file"
 
 
 @dataclass(frozen=True)
 class ProjectFileView:
-    """The parts of a file, each with its trail, as far as they have the shape they should."""
+    """The parts of a file with their key paths; parts of the wrong type are left out."""
 
     source: YamlFile
 
     def top(self, key: str) -> Data:
-        """A value at the left margin."""
         return mapping(self.source.data).get(key)
 
     def venvs(self) -> dict[str, Data]:
-        """What is declared under `venvs`."""
         return mapping(self.top("venvs"))
 
     def image(self) -> dict[str, Data]:
-        """What stands under `image`."""
         return mapping(self.top("image"))
 
     def deploy(self) -> dict[str, Data]:
-        """What stands under `deploy`."""
         return mapping(self.top("deploy"))
 
     def tags(self) -> dict[str, Data]:
-        """The tags under `deploy`."""
         return mapping(self.deploy().get("tags"))
 
     def stages(self) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
@@ -83,9 +83,9 @@ class ProjectFileView:
 
     def stage_texts(self, key: str) -> Iterator[tuple[KeyPath, str]]:
         """The stages' values of a key, where they are texts."""
-        for trail, stage in self.stages():
+        for key_path, stage in self.stages():
             if isinstance(value := stage.get(key), str):
-                yield (*trail, key), value
+                yield (*key_path, key), value
 
     def image_texts(self, *keys: str) -> Iterator[tuple[KeyPath, str]]:
         """The image's values of these keys, where they are texts, and the texts in those that are lists."""
@@ -102,40 +102,33 @@ class ProjectFileView:
     def envs(self) -> Iterator[tuple[KeyPath, Data]]:
         """The project's `envs` and those of every stage."""
         yield ("envs",), self.top("envs")
-        for trail, stage in self.stages():
-            yield (*trail, "envs"), stage.get("envs")
+        for key_path, stage in self.stages():
+            yield (*key_path, "envs"), stage.get("envs")
 
     def env_items(self) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
         """Every item of an `envs` in list form."""
-        for trail, envs in self.envs():
-            yield from _mappings(trail, envs)
+        for key_path, envs in self.envs():
+            yield from _mappings(key_path, envs)
 
     def scalars(self) -> Iterator[tuple[KeyPath, str | None]]:
         """Everything that is neither a mapping nor a list."""
-        for trail in self.source.marks:
-            data = self.value(trail)
+        for key_path in self.source.marks:
+            data = self.source.value(key_path)
             if not isinstance(data, (dict, list)):
-                yield trail, data
-
-    def value(self, trail: KeyPath) -> Data:
-        """What stands at a trail."""
-        data: Any = self.source.data
-        for step in trail:
-            data = data[step]
-        return data  # type: ignore[no-any-return]  # a trail leads through containers only
+                yield key_path, data
 
 
-def _mappings(trail: KeyPath, data: Data) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
-    return (((*trail, number), item) for number, item in enumerate(items(data)) if isinstance(item, dict))
+def _mappings(key_path: KeyPath, data: Data) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
+    return (((*key_path, number), item) for number, item in enumerate(items(data)) if isinstance(item, dict))
 
 
-def _texts(trail: KeyPath, data: dict[str, Data], *keys: str) -> Iterator[tuple[KeyPath, str]]:
+def _texts(key_path: KeyPath, data: dict[str, Data], *keys: str) -> Iterator[tuple[KeyPath, str]]:
     for key in keys:
         if isinstance(value := data.get(key), str):
-            yield (*trail, key), value
+            yield (*key_path, key), value
         for number, item in enumerate(items(value)):
             if isinstance(item, str):
-                yield (*trail, key, number), item
+                yield (*key_path, key, number), item
 
 
 def mapping(data: Data) -> dict[str, Data]:

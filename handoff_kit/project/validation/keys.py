@@ -1,4 +1,4 @@
-"""Keys that nobody knows, or that belong elsewhere."""
+"""Rules for keys: unknown, or in the wrong mapping."""
 
 from __future__ import annotations
 
@@ -23,49 +23,43 @@ _NO_KEYS = {
 }
 
 
-def unknown(outline: ProjectFileView) -> Iterator[Fault]:
-    """Keys that may not stand where they stand."""
-    for trail, data in _mappings(outline):
-        known = PROJECT_FILE.at(trail).keys
-        yield from (_fault((*trail, key), _hint(key, known)) for key in mapping(data) if key not in known)
-    for trail, item in outline.env_items():
+def unknown_keys(view: ProjectFileView) -> Iterator[Fault]:
+    """Keys that their mapping does not have."""
+    mappings: list[tuple[KeyPath, Data]] = [((), view.source.data)]
+    mappings += [((part,), view.top(part)) for part in _PARTS]
+    mappings += [*view.stages(), *view.statements(), *view.schedules()]
+    for key_path, data in mappings:
+        known = PROJECT_FILE.at(key_path).keys
+        yield from (_fault((*key_path, key), _hint(key, known)) for key in mapping(data) if key not in known)
+    for key_path, item in view.env_items():
         for key in (key for key in item if key not in EnvItem.model_fields):
-            meant = did_you_mean(key, EnvItem.model_fields)
-            hint = f"did you mean `{meant}`?" if meant else f"write it like this: - {{key: {key}, value: ...}}"
-            yield _fault((*trail, key), hint)
+            nearest = did_you_mean(key, EnvItem.model_fields)
+            hint = f"did you mean `{nearest}`?" if nearest else f"write it like this: - {{key: {key}, value: ...}}"
+            yield _fault((*key_path, key), hint)
 
 
-def is_misspelt(data: Mapping[str, Data], trail: KeyPath, *meant: str) -> bool:
-    """Whether a mapping holds an unknown key that stands for one of these."""
-    known = PROJECT_FILE.at(trail).keys
-    return any(_nearest(key, known) in meant for key in data if key not in known)
+def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> bool:
+    """Whether a mapping holds an unknown key that is probably one of `names`."""
+    known = PROJECT_FILE.at(key_path).keys
+    return any(_nearest(key, known) in names for key in data if key not in known)
 
 
-def _mappings(outline: ProjectFileView) -> Iterator[tuple[KeyPath, Data]]:
-    """Every mapping whose keys are known."""
-    yield (), outline.source.data
-    yield from (((part,), outline.top(part)) for part in _PARTS)
-    yield from outline.stages()
-    yield from outline.statements()
-    yield from outline.schedules()
-
-
-def _fault(trail: KeyPath, hint: str) -> Fault:
-    of = f" of {label(trail[:-1])}" if trail[:-1] else ""
-    return Fault(trail, f"`{trail[-1]}` is not a known key{of}", hint, on_key=True)
+def _fault(key_path: KeyPath, hint: str) -> Fault:
+    of = f" of {label(key_path[:-1])}" if key_path[:-1] else ""
+    return Fault(key_path, f"`{key_path[-1]}` is not a known key{of}", hint, on_key=True)
 
 
 def _hint(key: str, known: Mapping[str, Declaration]) -> str:
     if key in _NO_KEYS and known is _STATEMENT:
         return _NO_KEYS[key]
-    meant = _nearest(key, known)
-    if place := _place(key):
-        return f"`{key}` {place}" + (f"; or did you mean `{meant}`?" if meant else "")
-    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"
+    nearest = _nearest(key, known)
+    if location := _location(key):
+        return f"`{key}` {location}" + (f"; or did you mean `{nearest}`?" if nearest else "")
+    return f"did you mean `{nearest}`?" if nearest else f"known here: {', '.join(known)}"
 
 
-def _place(key: str) -> str:
-    """Where a key that stands elsewhere is known; nothing when nowhere."""
+def _location(key: str) -> str:
+    """The mapping that a key belongs to; empty for a key unknown everywhere."""
     if key in PROJECT_FILE.keys:
         return "belongs to the whole project, at the left margin"
     if key in _STAGE:
@@ -78,6 +72,6 @@ def _place(key: str) -> str:
 
 
 def _nearest(key: str, known: Mapping[str, Declaration]) -> str | None:
-    """The key that was most likely meant: by another word for it, or by its spelling."""
+    """The known key nearest to a key: by its synonyms, then by its spelling."""
     word = key.lower().replace("-", "_")
     return next((name for name, each in known.items() if word in each.key.synonyms), None) or did_you_mean(key, known)

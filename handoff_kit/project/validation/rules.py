@@ -17,7 +17,7 @@ from handoff_kit.project.validation.fault import Fault, ProjectFileView
 from handoff_kit.project.yaml_reader import YamlFile
 
 _FIRST: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
-    keys.unknown,
+    keys.unknown_keys,
     shapes.missing_values,
     fargate.unfilled_placeholders,
     fargate.impossible_sizes,
@@ -30,6 +30,7 @@ _THEN: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
     stages.command_lines,
     stages.var_names,
     stages.env_names,
+    stages.env_items,
     stages.declared_venvs,
     stages.stage_venvs,
     stages.installs,
@@ -41,6 +42,7 @@ _THEN: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
     image.steps,
     image.services,
     image.patterns,
+    image.ineffective_includes,
     image.ineffective_keys,
     fargate.contradicting_platforms,
     fargate.tag_names,
@@ -64,23 +66,14 @@ _THEN: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
 
 
 def find_problems(source: YamlFile, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
-    """Every problem in the order of the file: what reading found, and what the rules find."""
-    faults = _faults(ProjectFileView(source), errors)
+    """The problems of the reader and of the rules, in the order of the file."""
+    view = ProjectFileView(source)
+    faults: list[Fault] = []
+    for found in (*(rule(view) for rule in _FIRST), shapes.type_errors(view, errors), *(rule(view) for rule in _THEN)):
+        faults += [fault for fault in found if not any(fault.follows(earlier) for earlier in faults)]
     if not faults and not source.problems:
         faults = [shapes.other_error(source, error) for error in errors]
-    found = [fault.placed(source) for fault in faults]
-    taken = {(problem.line, problem.column) for problem in source.problems}
-    own = [problem for problem in found if (problem.line, problem.column) not in taken]
-    return tuple(sorted(dict.fromkeys([*source.problems, *own])))
-
-
-def _faults(outline: ProjectFileView, errors: Sequence[ErrorDetails]) -> list[Fault]:
-    """What the rules find, in their order, without what follows from a fault found before."""
-    faults: list[Fault] = []
-    for found in (
-        *(rule(outline) for rule in _FIRST),
-        shapes.type_errors(outline, errors),
-        *(rule(outline) for rule in _THEN),
-    ):
-        faults += [fault for fault in found if not any(fault.follows(earlier) for earlier in faults)]
-    return faults
+    known = {(problem.line, problem.column) for problem in source.problems}
+    problems = [fault.locate(source) for fault in faults]
+    problems = [problem for problem in problems if (problem.line, problem.column) not in known]
+    return tuple(sorted({*source.problems, *problems}))

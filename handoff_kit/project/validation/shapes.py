@@ -1,4 +1,4 @@
-"""Values that are missing, or of another form than the declaration of their key."""
+"""Rules for values: missing, or invalid for the declaration of their key."""
 
 from __future__ import annotations
 
@@ -19,97 +19,90 @@ _SHAPE_ERRORS = frozenset(
 )
 
 
-def missing_values(outline: ProjectFileView) -> Iterator[Fault]:
+def missing_values(view: ProjectFileView) -> Iterator[Fault]:
     """Keys without a value."""
-    for trail, value in outline.scalars():
+    for key_path, value in view.scalars():
         if value is None:
+            message = f"{label(key_path)} has no value, expected {PROJECT_FILE.at(key_path).key.expected}"
             hint = 'write a value, or take the line out; for an empty text write two quotes: ""'
-            yield Fault(trail, f"{label(trail)} has no value, expected {PROJECT_FILE.at(trail).key.expected}", hint)
+            yield Fault(key_path, message, hint)
 
 
-def type_errors(outline: ProjectFileView, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
-    """What the models complain of: a list for a text, a word that is none of the known ones."""
+def type_errors(view: ProjectFileView, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
+    """The models' errors of type and choice: a list for a text, an unknown word."""
     for error in errors:
         is_env_list = error["loc"][-1] == "envs" and isinstance(error["input"], list)
         if error["type"] in _SHAPE_ERRORS and not is_env_list:
-            yield _unexpected(_trail(outline.source, error), error["input"])
+            yield _unexpected(_key_path(view.source, error), error["input"])
 
 
-def malformed_texts(outline: ProjectFileView) -> Iterator[Fault]:
+def malformed_texts(view: ProjectFileView) -> Iterator[Fault]:
     """Texts that do not match the pattern of their type."""
-    for trail, value in outline.scalars():
-        declared = PROJECT_FILE.at(trail)
+    for key_path, value in view.scalars():
+        declared = PROJECT_FILE.at(key_path)
         declared = declared.items or declared
         if value is not None and not declared.accepts(value):
-            yield _unexpected(trail, value, declared)
+            yield _unexpected(key_path, value, declared)
 
 
 def other_error(source: YamlFile, error: ErrorDetails) -> Fault:
-    """A complaint of the models that no rule knows."""
-    return Fault(
-        _trail(source, error), error["msg"].lower(), "docs/reference/project-file.md lists the keys and their values"
-    )
+    """An error of the models that no rule covers."""
+    hint = "docs/reference/project-file.md lists the keys and their values"
+    return Fault(_key_path(source, error), error["msg"].lower(), hint)
 
 
-def invalid_characters(outline: ProjectFileView) -> Iterator[Fault]:
+def invalid_characters(view: ProjectFileView) -> Iterator[Fault]:
     """Characters that no argument, variable or file can hold; YAML's escapes can write them."""
-    for trail, value in outline.scalars():
+    for key_path, value in view.scalars():
         if found := re.search("[\0\ud800-\udfff]", value or ""):
             code = f"U+{ord(found.group()):04X}"
-            message = f"{label(trail)} holds the character {code}, which no program can be given"
-            yield Fault(trail, message, "take the escape out")
+            message = f"{label(key_path)} holds the character {code}, which no program can be given"
+            yield Fault(key_path, message, "take the escape out")
 
 
-def unquoted_scalars(outline: ProjectFileView) -> Iterator[Fault]:
-    """A bare yes, true or 7 where only a text makes sense."""
-    for trail, value, declared in _texts(outline):
-        if (kind := outline.source.kind(trail)) != "text":
-            message = f"{label(trail)} is a {kind}, {value}; expected {declared.key.expected}"
-            yield Fault(trail, message, _quoting(trail, value, declared))
+def unquoted_scalars(view: ProjectFileView) -> Iterator[Fault]:
+    """An unquoted yes, true or 7 where a text is expected."""
+    for key_path, value, declared in _texts(view):
+        if (kind := view.source.kind(key_path)) != "text":
+            message = f"{label(key_path)} is a {kind}, {value}; expected {declared.key.expected}"
+            key = f"{key_path[-1]}: " if isinstance(key_path[-1], str) else ""
+            hint = f'if it really is called so, put it into quotes: {key}"{value}"'
+            if key_path[-1] == "shell":
+                hint = 'write the line itself: shell: "grep foo | sort", in place of command'
+            elif key_path[0] == "image" and not {"exclude", "include"} & set(key_path):
+                hint = declared.hint
+            yield Fault(key_path, message, hint)
 
 
-def empty_texts(outline: ProjectFileView) -> Iterator[Fault]:
+def empty_texts(view: ProjectFileView) -> Iterator[Fault]:
     """Blank texts where a program, a line, a venv or a part of the image is expected."""
-    for trail, value, declared in _texts(outline):
-        if not value.strip() and trail[0] != "venvs":  # stages.declared_venvs checks requirements
-            yield Fault(trail, f"{label(trail)} is empty, expected {declared.key.expected}", declared.hint)
+    for key_path, value, declared in _texts(view):
+        if not value.strip() and key_path[0] != "venvs":  # stages.declared_venvs checks requirements
+            yield Fault(key_path, f"{label(key_path)} is empty, expected {declared.key.expected}", declared.hint)
 
 
-def _texts(outline: ProjectFileView) -> Iterator[tuple[KeyPath, str, Declaration]]:
-    for trail, value in outline.scalars():
-        declared = PROJECT_FILE.at(trail)
+def _texts(view: ProjectFileView) -> Iterator[tuple[KeyPath, str, Declaration]]:
+    for key_path, value in view.scalars():
+        declared = PROJECT_FILE.at(key_path)
         if value is not None and declared.key.is_text:
-            yield trail, value, declared
+            yield key_path, value, declared
 
 
-def _trail(source: YamlFile, error: ErrorDetails) -> KeyPath:
-    """Where in the file; what a model says of the kind of an item is no key of it."""
-    trail: KeyPath = ()
+def _key_path(source: YamlFile, error: ErrorDetails) -> KeyPath:
+    """The key path of an error; steps in `loc` that name a type of pydantic's unions are left out."""
+    key_path: KeyPath = ()
     for step in error["loc"]:
-        if (*trail, step) in source.marks:
-            trail = (*trail, step)
-    return trail
+        if (*key_path, step) in source.marks:
+            key_path = (*key_path, step)
+    return key_path
 
 
-def _unexpected(trail: KeyPath, found: object, declared: Declaration | None = None) -> Fault:
-    declared = declared or PROJECT_FILE.at(trail)
-    message = f"{label(trail)} is {describe_value(found)}, expected {declared.key.expected}"
-    return Fault(trail, message, _suggestion(found, declared) or declared.hint)
-
-
-def _suggestion(found: object, declared: Declaration) -> str | None:
-    if not isinstance(found, str):
-        return None
-    if declared.key.suggest and (suggestion := declared.key.suggest(found)):
-        return suggestion
-    meant = did_you_mean(found, declared.choices)
-    return f"did you mean `{meant}`?" if meant else None
-
-
-def _quoting(trail: KeyPath, value: str, declared: Declaration) -> str:
-    if trail[-1] == "shell":
-        return 'write the line itself: shell: "grep foo | sort", in place of command'
-    if trail[0] == "image" and not {"exclude", "include"} & set(trail):
-        return declared.hint
-    key = f"{trail[-1]}: " if isinstance(trail[-1], str) else ""
-    return f'if it really is called so, put it into quotes: {key}"{value}"'
+def _unexpected(key_path: KeyPath, value: object, declared: Declaration | None = None) -> Fault:
+    declared = declared or PROJECT_FILE.at(key_path)
+    message = f"{label(key_path)} is {describe_value(value)}, expected {declared.key.expected}"
+    hint = None
+    if isinstance(value, str):
+        hint = declared.key.suggest(value) if declared.key.suggest else None
+        if not hint and (choice := did_you_mean(value, declared.choices)):
+            hint = f"did you mean `{choice}`?"
+    return Fault(key_path, message, hint or declared.hint)

@@ -117,7 +117,7 @@ class Terminal(io.StringIO):
 def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001  # a column of a table
     shown = io.StringIO()
     try:
-        console.confirm("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), shown=shown)
+        console.confirm("remove it", "invoke state.clear", yes=False, answers=Terminal(answer), stream=shown)
         went_on, refused = True, None
     except HandoffError as error:
         went_on, refused = False, (error.exit_code, error.message)
@@ -227,8 +227,8 @@ def test_what_is_no_run(name: str) -> None:
 
 
 def test_a_run_that_did_not_start_is_shown(tmp_path: Path) -> None:
-    place = ProjectPaths("shop", tmp_path)
-    kept = place.directory / ".artifacts"
+    paths = ProjectPaths("shop", tmp_path)
+    kept = paths.directory / ".artifacts"
     kept.mkdir(parents=True)
     (kept / "run.json").write_text(
         '{"run_id": "R1", "project": "shop", "environment": "dev", "trigger": "local", "attempt": 1,'
@@ -237,7 +237,7 @@ def test_a_run_that_did_not_start_is_shown(tmp_path: Path) -> None:
         ' "culprit": "nope", "params_version": null, "image_digest": null,'
         ' "state": {"before": null, "after": null, "replaced": false}}'
     )
-    assert format_run(local_run(place, "R1"), 5) == (
+    assert format_run(local_run(paths, "R1"), 5) == (
         "run       R1\n"
         "project   shop (dev)\n"
         "started   2026-01-01T00:00:00.000Z, by local, attempt 1\n"

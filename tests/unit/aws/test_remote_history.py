@@ -103,14 +103,14 @@ def test_what_is_no_line_is_passed_over() -> None:
 
 
 def test_days_here_are_read_from_the_index(tmp_path: Path) -> None:
-    place = ProjectPaths("shop", tmp_path)
-    assert list_runs(local_history(place, print), HistoryQuery()) == []
-    index = place.directory / ".artifacts/history"
+    paths = ProjectPaths("shop", tmp_path)
+    assert list_runs(local_history(paths, print), HistoryQuery()) == []
+    index = paths.directory / ".artifacts/history"
     index.mkdir(parents=True)
     (index / "notes.jsonl").write_text("{}")
     for number in (3, 1, 2):
         (index / f"{day(number)}.jsonl").write_bytes(as_lines(line(number, 1)))
-    source = local_history(place, print)
+    source = local_history(paths, print)
     assert source.days == (day(1), day(2), day(3))
     assert [each["run_id"] for each in list_runs(source, HistoryQuery(last=2))] == ["1-1", "2-1"]
 

@@ -352,7 +352,7 @@ class StackOperator:
     """Deploys and deletes the stack NAME; `said` is what is printed, `pauses` how long it waited."""
 
     cloud: Cloud
-    clients: Session
+    session: Session
     said: list[str] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     now: float = 0.0
@@ -363,13 +363,13 @@ class StackOperator:
 
     def execute(self, step: DeployStack | None = None, *, dry: bool = False, yes: bool = True) -> bool:
         return deploy_stack.deploy_stack(
-            step or self.step(), self.clients, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
+            step or self.step(), self.session, dry=dry, yes=yes, say=self.said.append, policy=self.waiting
         )
 
     def remove(self, *, dry: bool = False, yes: bool = True) -> bool:
         step = DeleteStack(NAME, "invoke destroy --project shop")
         return deploy_stack.delete_stack(
-            step, self.clients, dry=dry, yes=yes, say=self.said.append, waiting=self.waiting
+            step, self.session, dry=dry, yes=yes, say=self.said.append, policy=self.waiting
         )
 
     @property
@@ -394,8 +394,8 @@ class StackOperator:
 def operator(real: Any) -> StackOperator:
     cloud = Cloud()
     said: list[str] = []
-    clients = Session(CloudSession(cloud, real), REGION, RetryHooks(said.append))
-    return StackOperator(cloud, clients, said)
+    session = Session(CloudSession(cloud, real), REGION, RetryHooks(said.append))
+    return StackOperator(cloud, session, said)
 
 
 @pytest.fixture
@@ -762,7 +762,7 @@ def test_what_only_a_person_can_decide(made: StackOperator, status: str, found: 
 
 @pytest.mark.parametrize("moment", ["CreateChangeSet", "ExecuteChangeSet"])
 def test_who_comes_second_compares_again(made: StackOperator, moment: str) -> None:
-    other = StackOperator(made.cloud, made.clients)
+    other = StackOperator(made.cloud, made.session)
 
     def quicker(operation: str) -> None:
         if operation == moment:
@@ -862,7 +862,7 @@ def test_killed_at_any_call_it_can_be_run_again(real: Any, begin: str, when: str
     """The same is deployed as without a kill, and no change set or stack under review stays."""
     for call in range(100):
         operator = StackOperator(Cloud(), Session(None, REGION, RetryHooks(print)))
-        operator.clients = Session(CloudSession(operator.cloud, real), REGION, RetryHooks(operator.said.append))
+        operator.session = Session(CloudSession(operator.cloud, real), REGION, RetryHooks(operator.said.append))
         _begin(operator, begin)
         left = [call]
 
@@ -943,6 +943,6 @@ def test_each_missing_permission_is_named(made: StackOperator, operation: str) -
 
 def test_a_template_in_json_is_compared_too(made: StackOperator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cloud, "get_template", lambda _self, **_: {"TemplateBody": json.dumps({"Resources": {}})})
-    found = describe_existing(made.clients, NAME, template=True)
+    found = describe_existing(made.session, NAME, template=True)
     assert found is not None
     assert found.template == '{"Resources": {}}'

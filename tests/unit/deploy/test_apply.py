@@ -57,7 +57,7 @@ def names(directory: Path) -> list[str]:
 
 
 def python(code: str, cwd: Path, *telling: str) -> RunCommand:
-    return RunCommand((sys.executable, "-c", code), cwd, "try it", telling=telling)
+    return RunCommand((sys.executable, "-c", code), cwd, "try it", causes=telling)
 
 
 def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def at_most(size: int) -> Iterator[None]:
 
 def test_a_directory_is_never_replaced_by_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
-    with pytest.raises(HandoffError, match="could not write taken: found what is no file"):
+    with pytest.raises(HandoffError, match="could not write taken: found a directory or a device"):
         messages_of(WriteFile(tmp_path / "taken", "x"), dry=False)
     assert names(tmp_path) == ["taken"]
 
@@ -284,12 +284,12 @@ def test_a_context_takes_the_place_of_a_file(tmp_path: Path) -> None:
     [
         pytest.param(
             lambda path: path.write_text("y"),
-            "error: s: changed while it was read\nhint: let it rest, and try again",
+            "error: s: changed while it was read\nhint: run it again once the file no longer changes",
             id="changed",
         ),
         pytest.param(
             lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
-            "error: s: changed while it was read\nhint: let it rest, and try again",
+            "error: s: changed while it was read\nhint: run it again once the file no longer changes",
             id="a link now",
         ),
         pytest.param(
@@ -328,7 +328,7 @@ def test_what_a_program_says_tells_where_why_and_what_to_do(tmp_path: Path) -> N
         (sys.executable, "-c", code),
         tmp_path,
         "build it",
-        telling=("not there", "no (space)", "step"),
+        causes=("not there", "no (space)", "step"),
         where=(r"step \d+ of (\w+)", r"step \d+"),
         hints=(("not there", "never"), ("space", "make room")),
     )

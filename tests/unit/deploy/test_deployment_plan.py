@@ -64,8 +64,8 @@ def make(tmp_path: Path) -> Callable[[str], DesiredProject]:
 
 
 def stack_of(desired: DesiredProject) -> Target:
-    clients = cast("Any", SimpleNamespace(region="eu-central-1"))
-    return Target("rates", "dev", desired.stack_name, BUCKET, "--project rates", clients)
+    session = cast("Any", SimpleNamespace(region="eu-central-1"))
+    return Target("rates", "dev", desired.stack_name, BUCKET, "--project rates", session)
 
 
 def current(
@@ -162,7 +162,7 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
     task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
     assert task == DeployStack(
         name="handoff-dev-rates",
-        file=desired.place.build / "task.yml",
+        file=desired.paths.build / "task.yml",
         template=desired.task_template,
         parameters={
             "Image": ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates"),
@@ -180,7 +180,7 @@ def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredPr
     steps = plan_project(desired, current(desired, pushed=False), build(), stack_of(desired))
     login = next(step for step in steps if isinstance(step, RunCommand) and "login" in step.argv)
     assert login.argv == ("docker", "login", "--username", "AWS", "--password-stdin", ECR)
-    assert login.given == "a-password-of-nobody"
+    assert login.stdin == "a-password-of-nobody"
     assert "a-password-of-nobody" not in repr((steps, build()))
 
 
@@ -250,7 +250,7 @@ def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
     places = checkout(tmp_path, a="commands: 1\n", b="commands: [{command: date}]\n", c="foo: 1\n")
     with pytest.raises(ProjectFileError) as raised:
         desired_projects(places, "dev", {})
-    assert [problem.where for problem in raised.value.problems] == [
+    assert [problem.display_path for problem in raised.value.problems] == [
         "projects/a/project.yml",
         *["projects/c/project.yml"] * 2,
     ]

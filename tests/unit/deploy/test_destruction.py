@@ -41,7 +41,7 @@ class Answering:
     def __init__(self, answer: dict[str, Any] | None) -> None:
         self.answer = answer
 
-    def call_unless(self, _codes: object, _service: str, _operation: str, **_request: object) -> dict[str, Any] | None:
+    def call(self, _service: str, _operation: str, **_request: object) -> dict[str, Any] | None:
         return self.answer
 
 
@@ -147,7 +147,7 @@ def test_what_goes_and_what_stays() -> None:
 
 
 def test_data_that_was_not_counted_to_the_end() -> None:
-    some = StoredObjects("b", "p/", (("k", "1"),), (("k", "u"),), 1, 10, whole=False)
+    some = StoredObjects("b", "p/", (("k", "1"),), (("k", "u"),), 1, 10, complete=False)
     assert some.description == "s3://b/p/: at least 1 object, 1 version, 10 bytes, 1 unfinished uploads"
 
 
@@ -209,7 +209,7 @@ REMOVE = ApiCalls((ApiCall("delete 2 versions below s3://b/p/", "s3", "delete_ob
 )
 def test_what_aws_keeps_is_told(answer: dict[str, Any] | None, expected: str | None) -> None:
     said: list[str] = []
-    target = replace(STACK, clients=cast("Any", Answering(answer)))
+    target = replace(STACK, session=cast("Any", Answering(answer)))
     if expected is None:
         apply((REMOVE,), target, ApplyOptions(said.append))
         assert said == ["delete 2 versions below s3://b/p/"]

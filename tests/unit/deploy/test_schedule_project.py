@@ -42,7 +42,7 @@ from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import DeployStack, WriteFile
 
 ROOT = Path(__file__).parents[3]
-PLACE = ProjectPaths("rates", ROOT)
+PATHS = ProjectPaths("rates", ROOT)
 CLIENTS = cast("Any", SimpleNamespace(region="eu-central-1"))
 STACK = Target("rates", "prod", "handoff-prod-rates", "our-bucket", "--project rates --environment prod", CLIENTS)
 NOW = datetime(2027, 3, 27, 12, tzinfo=timezone.utc)
@@ -157,9 +157,9 @@ def test_refused_flags(options: ScheduleOptions, message: str, hint: str) -> Non
 
 
 def test_a_file_without_schedules() -> None:
-    assert from_project(project(schedules=[{"rate": "1 hour"}]), PLACE, STACK) == (Schedule(rate="1 hour"),)
+    assert from_project(project(schedules=[{"rate": "1 hour"}]), PATHS, STACK) == (Schedule(rate="1 hour"),)
     with pytest.raises(ProjectError) as refused:
-        from_project(project(), PLACE, STACK)
+        from_project(project(), PATHS, STACK)
     assert str(refused.value) == (
         "error: projects/rates/project.yml: found no schedules, expected at least one\n"
         'hint: add schedules: [{name: nightly, cron: "0 2 * * *", timezone: Europe/Berlin}]; '
@@ -232,12 +232,12 @@ def test_what_may_be() -> None:
 
 
 def test_a_secret_is_refused(tmp_path: Path) -> None:
-    place = ProjectPaths("rates", tmp_path)
-    (place.directory / ".local").mkdir(parents=True)
-    (place.directory / ".local/tap.json").write_text(json.dumps({"token": "hunter2-secret"}))
-    check_secrets(place, project(), STACK, {"base": "EUR"})
+    paths = ProjectPaths("rates", tmp_path)
+    (paths.directory / ".local").mkdir(parents=True)
+    (paths.directory / ".local/tap.json").write_text(json.dumps({"token": "hunter2-secret"}))
+    check_secrets(paths, project(), STACK, {"base": "EUR"})
     with pytest.raises(ProjectError) as refused:
-        check_secrets(place, project(), STACK, {"base": "hunter2-secret"})
+        check_secrets(paths, project(), STACK, {"base": "hunter2-secret"})
     assert "looks like a secret" in refused.value.message
     assert "hunter2" not in str(refused.value)
 
@@ -249,7 +249,7 @@ NETWORK = TaskNetwork(CLUSTER, ("subnet-1", "subnet-2"), ("sg-1",), public_ip=Tr
 
 
 def desired(*schedules: Schedule, **more: Any) -> DesiredSchedules:
-    return DesiredSchedules(PLACE, project(**more), schedules, "invoke schedule --project rates")
+    return DesiredSchedules(PATHS, project(**more), schedules, "invoke schedule --project rates")
 
 
 def test_the_steps_that_deploy_them() -> None:

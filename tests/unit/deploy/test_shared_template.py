@@ -338,7 +338,7 @@ def test_more_rules_than_a_bucket_takes(tmp_path: Path) -> None:
         templates.render_shared_template(root, "dev")
     assert str(caught.value) == (
         "error: projects: found 250 projects, whose bucket needs 1,002 lifecycle rules, expected at most 1,000\n"
-        "hint: move some to another checkout, with an --environment and so a bucket of its own"
+        "hint: move some to another checkout with its own --environment, which has its own bucket"
     )
 
 
@@ -384,7 +384,7 @@ def test_a_template_that_is_no_text(tmp_path: Path) -> None:
     root = made(tmp_path, {})
     (root / "templates/shared.yml.j2").write_bytes(b"\xff")
     hint = "see what was changed: git diff -- templates/shared.yml.j2"
-    _assert_told(root, "templates/shared.yml.j2: found what is not UTF-8, expected a template", hint)
+    _assert_told(root, "templates/shared.yml.j2: found bytes that are not UTF-8, expected a template", hint)
 
 
 def _assert_told(root: Path, expected: str, hint: str) -> None:

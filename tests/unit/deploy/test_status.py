@@ -82,7 +82,7 @@ def test_nothing_is_there() -> None:
 def test_the_image(source: str, tag: str | None, expected: str) -> None:
     found = compared(
         StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": source}),
-        here=LocalProject(HERE.place, None, tag, DOCUMENT),
+        here=LocalProject(HERE.paths, None, tag, DOCUMENT),
     )
     assert (found.stack_status, found.image, found.deployed_tag, found.local_tag) == (
         "UPDATE_COMPLETE",
@@ -106,7 +106,7 @@ def test_the_image(source: str, tag: str | None, expected: str) -> None:
 def test_the_params(
     stored: ParamsVersion | None, document: dict[str, Any] | None, expected: tuple[str, int | None]
 ) -> None:
-    found = compared(TASK, here=LocalProject(HERE.place, None, "aaaaaaaaaaaa", document), stored=stored)
+    found = compared(TASK, here=LocalProject(HERE.paths, None, "aaaaaaaaaaaa", document), stored=stored)
     assert (found.params, found.params_version) == expected
 
 
@@ -119,7 +119,7 @@ def test_the_params(
     ],
 )
 def test_params_that_are_stored_only(files: list[Any], expected: tuple[str, tuple[str, ...]]) -> None:
-    here = LocalProject(HERE.place, None, "aaaaaaaaaaaa", {**DOCUMENT, "files": files})
+    here = LocalProject(HERE.paths, None, "aaaaaaaaaaaa", {**DOCUMENT, "files": files})
     account = AccountSnapshot({NAME: TASK}, {f"{NAME}__params": UP_TO_DATE})
     found = compare_project(here, STACK, None, account, NOW, read_params=lambda _: DOCUMENT)
     assert (found.params, found.stored_only, found.is_out_of_date) == (*expected, expected[0] == "out of date")
@@ -246,7 +246,7 @@ def test_json() -> None:
             [compared(TASK, stored=ParamsVersion(1, "0" * 32))], "invoke deploy --project shop", id="out of date"
         ),
         pytest.param(
-            [compared(TASK, here=LocalProject(HERE.place, problems=("x",)))], "invoke check --project shop", id="broken"
+            [compared(TASK, here=LocalProject(HERE.paths, problems=("x",)))], "invoke check --project shop", id="broken"
         ),
     ],
 )

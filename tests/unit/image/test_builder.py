@@ -103,7 +103,7 @@ def test_a_builder_that_works(
             {"docker": UNREACHABLE},
             "docker does not work: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker "
             "daemon running?",
-            START + "to ask elsewhere, set DOCKER_HOST",
+            START + "for docker on another host set DOCKER_HOST",
             id="not running",
         ),
         pytest.param(
@@ -119,7 +119,7 @@ def test_a_builder_that_works(
             {"docker": UNREACHABLE, "podman": PODMAN_IS_FINE},
             "docker does not work: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker "
             "daemon running?",
-            START + "to ask elsewhere, set DOCKER_HOST",
+            START + "for docker on another host set DOCKER_HOST",
             id="the asked one is broken",
         ),
         pytest.param(
@@ -141,14 +141,14 @@ def test_a_builder_that_works(
             "docker",
             {"docker": Answer(124, "", "no answer within 60 seconds")},
             "docker does not work: no answer within 60 seconds",
-            START + "to ask elsewhere, set DOCKER_HOST",
+            START + "for docker on another host set DOCKER_HOST",
             id="no answer",
         ),
         pytest.param(
             "docker",
             {"docker": Answer(1, "", "")},
-            "docker does not work: it said nothing",
-            START + "to ask elsewhere, set DOCKER_HOST",
+            "docker does not work: it printed nothing",
+            START + "for docker on another host set DOCKER_HOST",
             id="not a word",
         ),
     ],
@@ -164,7 +164,7 @@ def test_no_builder_that_works(asked: str | None, answers: Mapping[str, Answer],
 def test_where_docker_was_asked_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///gone.sock")
     which, asking = answering(docker=UNREACHABLE)
-    with pytest.raises(ImageError, match=r"asked at DOCKER_HOST=unix:///gone\.sock$"):
+    with pytest.raises(ImageError, match=r"tried DOCKER_HOST=unix:///gone\.sock$"):
         find_builder(None, which, asking)
 
 

@@ -125,27 +125,27 @@ EMPTY = ("empty", "sub/empty/deeper", ".hidden")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPaths:
+def paths(tmp_path: Path) -> ProjectPaths:
     return rubbish(tmp_path / "a")
 
 
 def rubbish(root: Path) -> ProjectPaths:
     """A project full of all that may lie about; whatever is to stay out holds the canary."""
-    place = ProjectPaths("shop", root)
+    paths = ProjectPaths("shop", root)
     kept = {name: text.encode() for name, text in KEPT.items()}
     secret = {name: f"{CANARY} {name}\n".encode() for name in LEFT_OUT if ".." not in name}
     for name, content in {**kept, **secret, "project.yml": TEXT.encode()}.items():
-        write(place.directory / name, content)
+        write(paths.directory / name, content)
     for name in ("tap", "b"):
-        write(place.lock(name), f"# {name}\n".encode())
+        write(paths.lock(name), f"# {name}\n".encode())
     for name in EMPTY:
-        (place.directory / name).mkdir(parents=True)
+        (paths.directory / name).mkdir(parents=True)
     for name, target in LINKS.items():
-        (place.directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (place.directory / name).symlink_to(target)
+        (paths.directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (paths.directory / name).symlink_to(target)
     for name, mode in {"impl.py": 0o755, "env": 0o2711, "a.env": 0o600, "deep/est": 0o477, "sub": 0o2770}.items():
-        (place.directory / name).chmod(mode)
-    return place
+        (paths.directory / name).chmod(mode)
+    return paths
 
 
 def write(path: Path, content: bytes) -> None:
@@ -153,22 +153,22 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def found(place: ProjectPaths) -> tuple[Entry, ...]:
-    return context_entries(place, project(place))
+def found(paths: ProjectPaths) -> tuple[Entry, ...]:
+    return context_entries(paths, project(paths))
 
 
-def project(place: ProjectPaths) -> Project:
-    return load_project(place.file, place.shown)
+def project(paths: ProjectPaths) -> Project:
+    return load_project(paths.file, paths.display_path)
 
 
-def word(place: ProjectPaths) -> str:
-    return context_digest("FROM a\n", "linux/amd64", found(place))
+def word(paths: ProjectPaths) -> str:
+    return context_digest("FROM a\n", "linux/amd64", found(paths))
 
 
 # what enters
 
 
-def test_exactly_what_is_needed_enters(place: ProjectPaths) -> None:
+def test_exactly_what_is_needed_enters(paths: ProjectPaths) -> None:
     files = [f"project/{name}" for name in KEPT] + ["locks/tap.txt", "locks/b.txt", *OURS]
     links = [f"project/{name}" for name in LINKS]
     directories = {
@@ -177,13 +177,13 @@ def test_exactly_what_is_needed_enters(place: ProjectPaths) -> None:
         for parent in Path(name).parents
     }
     directories |= {"project/module", "project/envs", *ALWAYS}
-    assert [entry.path for entry in found(place)] == sorted([*files, *links, *(directories - {"."})])
+    assert [entry.path for entry in found(paths)] == sorted([*files, *links, *(directories - {"."})])
 
 
-def test_each_is_what_it_was(place: ProjectPaths) -> None:
-    by_path = {entry.path: entry for entry in found(place)}
+def test_each_is_what_it_was(paths: ProjectPaths) -> None:
+    by_path = {entry.path: entry for entry in found(paths)}
     for name, text in KEPT.items():
-        path = place.directory / name
+        path = paths.directory / name
         mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
         assert by_path[f"project/{name}"] == Entry(
             f"project/{name}", mode, path, None, len(text.encode()), sha256_of(path)
@@ -195,29 +195,29 @@ def test_each_is_what_it_was(place: ProjectPaths) -> None:
     assert executable == {"project/impl.py", "project/env"}
 
 
-def test_a_lock_is_that_of_its_venv(place: ProjectPaths) -> None:
-    by_path = {entry.path: entry.source for entry in found(place)}
-    assert (by_path["locks/tap.txt"], by_path["locks/b.txt"]) == (place.lock("tap"), place.lock("b"))
+def test_a_lock_is_that_of_its_venv(paths: ProjectPaths) -> None:
+    by_path = {entry.path: entry.source for entry in found(paths)}
+    assert (by_path["locks/tap.txt"], by_path["locks/b.txt"]) == (paths.lock("tap"), paths.lock("b"))
 
 
-def test_no_secret_enters(place: ProjectPaths, tmp_path: Path) -> None:
+def test_no_secret_enters(paths: ProjectPaths, tmp_path: Path) -> None:
     """Neither by a path nor in a file nor behind a link, in the entries and in what is written of them."""
-    apply((WriteContext(tmp_path / "context", found(place)),), None, ApplyOptions(lambda _: None))
-    assert CANARY not in repr(found(place))
+    apply((WriteContext(tmp_path / "context", found(paths)),), None, ApplyOptions(lambda _: None))
+    assert CANARY not in repr(found(paths))
     written = [path for path in (tmp_path / "context").rglob("*") if path.is_file()]
     assert len(written) > len(KEPT)
     assert [path for path in written if CANARY.encode() in path.read_bytes()] == []
-    assert [entry.path for entry in found(place) if entry.source and CANARY in entry.source.read_text()] == []
+    assert [entry.path for entry in found(paths) if entry.source and CANARY in entry.source.read_text()] == []
 
 
 def test_a_project_of_one_file(tmp_path: Path) -> None:
-    place = ProjectPaths("shop", tmp_path)
-    write(place.file, b"commands: [{command: a}]\n")
-    assert [entry.path for entry in found(place)] == sorted([*ALWAYS, *OURS])
+    paths = ProjectPaths("shop", tmp_path)
+    write(paths.file, b"commands: [{command: a}]\n")
+    assert [entry.path for entry in found(paths)] == sorted([*ALWAYS, *OURS])
 
 
-def test_everything_ours_enters_but_what_python_made(place: ProjectPaths) -> None:
-    entered = {entry.path for entry in found(place)}
+def test_everything_ours_enters_but_what_python_made(paths: ProjectPaths) -> None:
+    entered = {entry.path for entry in found(paths)}
     for top, directory in (("handoff_runtime", context.RUNTIME), ("builder", context.PARTS)):
         ours = {path.relative_to(directory) for path in directory.rglob("*") if "__pycache__" not in path.parts}
         assert {f"{top}/{path}" for path in ours} == {path for path in entered if path.startswith(f"{top}/")}
@@ -232,12 +232,12 @@ def test_another_content_of_the_same_size_has_another_time(tmp_path: Path) -> No
     assert Entry("a", 0o755).time == FIRST_TIME
 
 
-def test_whether_a_path_enters_is_what_entries_say(place: ProjectPaths) -> None:
-    entered = {entry.path.removeprefix("project/") for entry in found(place) if entry.path.startswith("project/")}
+def test_whether_a_path_enters_is_what_entries_say(paths: ProjectPaths) -> None:
+    entered = {entry.path.removeprefix("project/") for entry in found(paths) if entry.path.startswith("project/")}
     for name in (*KEPT, *LINKS, *EMPTY, *LEFT_OUT):
         if ".." not in name:
-            assert context.enters_image(place, project(place), name) is (name in entered), name
-    assert context.enters_image(place, project(place), ".")
+            assert context.enters_image(paths, project(paths), name) is (name in entered), name
+    assert context.enters_image(paths, project(paths), ".")
 
 
 @pytest.mark.parametrize(
@@ -252,11 +252,11 @@ def test_whether_a_path_enters_is_what_entries_say(place: ProjectPaths) -> None:
     ],
 )
 def test_a_link_out_of_the_project_is_refused(tmp_path: Path, name: str, target: str) -> None:
-    place = plain(tmp_path)
-    (place.directory / name).parent.mkdir(exist_ok=True)
-    (place.directory / name).symlink_to(target)
+    paths = plain(tmp_path)
+    (paths.directory / name).parent.mkdir(exist_ok=True)
+    (paths.directory / name).symlink_to(target)
     with pytest.raises(ProjectError) as caught:
-        found(place)
+        found(paths)
     assert str(caught.value) == (
         f"error: projects/shop/{name}: found a link to {target}, expected one that stays inside the project\n"
         f"hint: put a copy in its place, or leave it out: image: {{exclude: [{name}]}}"
@@ -264,27 +264,27 @@ def test_a_link_out_of_the_project_is_refused(tmp_path: Path, name: str, target:
 
 
 def test_a_link_out_of_the_project_can_be_left_out(tmp_path: Path) -> None:
-    place = plain(tmp_path)
-    (place.directory / "link").symlink_to("/etc/passwd")
-    place.file.write_text("commands: [{command: a}]\nimage: {exclude: [link]}\n")
-    assert "project/link" not in [entry.path for entry in found(place)]
+    paths = plain(tmp_path)
+    (paths.directory / "link").symlink_to("/etc/passwd")
+    paths.file.write_text("commands: [{command: a}]\nimage: {exclude: [link]}\n")
+    assert "project/link" not in [entry.path for entry in found(paths)]
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    place = plain(tmp_path)
-    os.mkfifo(place.directory / "pipe")
+    paths = plain(tmp_path)
+    os.mkfifo(paths.directory / "pipe")
     with pytest.raises(ProjectError) as caught:
-        found(place)
+        found(paths)
     assert caught.value.message == ("error: projects/shop/pipe: expected a file or a directory".removeprefix("error: "))
 
 
 def test_a_lock_that_is_not_there(tmp_path: Path) -> None:
-    place = plain(tmp_path)
-    place.file.write_text("venvs: {a: [b]}\ncommands: [{command: a, venv: a}]\n")
+    paths = plain(tmp_path)
+    paths.file.write_text("venvs: {a: [b]}\ncommands: [{command: a, venv: a}]\n")
     with pytest.raises(
         ProjectError, match=r"projects/shop/locks/a\.txt: No such file or directory, expected a readable file"
     ):
-        found(place)
+        found(paths)
 
 
 @pytest.mark.parametrize(
@@ -296,21 +296,21 @@ def test_a_lock_that_is_not_there(tmp_path: Path) -> None:
 )
 def test_what_one_may_not_read_is_told(name: str, expected: str) -> None:
     with as_nobody() as root:
-        place = plain(root)
-        closed = place.directory / name
+        paths = plain(root)
+        closed = paths.directory / name
         closed.write_text("") if closed.suffix else closed.mkdir()
         closed.chmod(0)
         with unprivileged(), pytest.raises(ProjectError) as caught:
-            found(place)
+            found(paths)
         assert caught.value.message == f"projects/shop/{expected}"
         closed.chmod(0o700)
 
 
 def plain(root: Path) -> ProjectPaths:
-    place = ProjectPaths("shop", root)
-    write(place.file, b"commands: [{command: a}]\n")
-    write(place.directory / "sub/x", b"x")
-    return place
+    paths = ProjectPaths("shop", root)
+    write(paths.file, b"commands: [{command: a}]\n")
+    write(paths.directory / "sub/x", b"x")
+    return paths
 
 
 @contextmanager
@@ -370,26 +370,26 @@ def mirror(source: Path, target: Path) -> None:
 
 
 def rewrite(name: str, text: str) -> Callable[[ProjectPaths], Any]:
-    return lambda place: (place.directory / name).write_text(text)
+    return lambda paths: (paths.directory / name).write_text(text)
 
 
 CHANGES = [
     pytest.param(rewrite("impl.py", "pass\n"), id="a file's content"),
     pytest.param(rewrite("data/x.csv", "1"), id="a newline less"),
     pytest.param(rewrite("new", ""), id="an empty file more"),
-    pytest.param(lambda place: (place.directory / "new").mkdir(), id="an empty directory more"),
-    pytest.param(lambda place: (place.directory / "empty").rmdir(), id="an empty directory less"),
-    pytest.param(lambda place: (place.directory / "deep/est").unlink(), id="a file less"),
-    pytest.param(lambda place: (place.directory / "env").rename(place.directory / "env2"), id="a name"),
-    pytest.param(lambda place: (place.directory / "env").chmod(0o644), id="no longer executable"),
-    pytest.param(lambda place: (place.directory / "a.env").chmod(0o700), id="executable"),
-    pytest.param(lambda place: relink(place, "to-a-file", "a.env"), id="where a link leads"),
-    pytest.param(lambda place: turn_into_a_file(place, "to-a-file"), id="a file instead of a link"),
-    pytest.param(lambda place: place.lock("tap").write_text("# other\n"), id="a lock"),
-    pytest.param(lambda place: place.file.write_text(TEXT.replace("*.log", "*.lag")), id="what is left out"),
+    pytest.param(lambda paths: (paths.directory / "new").mkdir(), id="an empty directory more"),
+    pytest.param(lambda paths: (paths.directory / "empty").rmdir(), id="an empty directory less"),
+    pytest.param(lambda paths: (paths.directory / "deep/est").unlink(), id="a file less"),
+    pytest.param(lambda paths: (paths.directory / "env").rename(paths.directory / "env2"), id="a name"),
+    pytest.param(lambda paths: (paths.directory / "env").chmod(0o644), id="no longer executable"),
+    pytest.param(lambda paths: (paths.directory / "a.env").chmod(0o700), id="executable"),
+    pytest.param(lambda paths: relink(paths, "to-a-file", "a.env"), id="where a link leads"),
+    pytest.param(lambda paths: turn_into_a_file(paths, "to-a-file"), id="a file instead of a link"),
+    pytest.param(lambda paths: paths.lock("tap").write_text("# other\n"), id="a lock"),
+    pytest.param(lambda paths: paths.file.write_text(TEXT.replace("*.log", "*.lag")), id="what is left out"),
 ]
 NO_CHANGES = [
-    pytest.param(lambda place: place.file.write_text(TEXT + "vars: {a: b}\nmeter: bytes\n"), id="the project file"),
+    pytest.param(lambda paths: paths.file.write_text(TEXT + "vars: {a: b}\nmeter: bytes\n"), id="the project file"),
     pytest.param(rewrite(".local/tap.json", "new"), id="config"),
     pytest.param(rewrite(".env.prod", "new"), id="an environment file"),
     pytest.param(rewrite("files/x.csv", "new"), id="files that are mounted"),
@@ -398,41 +398,41 @@ NO_CHANGES = [
     pytest.param(rewrite("venv/tap/bin/python", "new"), id="a venv made here"),
     pytest.param(rewrite("notebooks/new.ipynb", "new"), id="what the project leaves out"),
     pytest.param(rewrite("Dockerfile.j2", "new"), id="the template: its result is an input of its own"),
-    pytest.param(lambda place: (place.directory / "impl.py").touch(), id="a time"),
-    pytest.param(lambda place: (place.directory / "a.env").chmod(0o664), id="who may write"),
+    pytest.param(lambda paths: (paths.directory / "impl.py").touch(), id="a time"),
+    pytest.param(lambda paths: (paths.directory / "a.env").chmod(0o664), id="who may write"),
 ]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_change_changes_the_digest(place: ProjectPaths, change: Callable[[ProjectPaths], Any]) -> None:
-    before = word(place)
-    change(place)
-    assert word(place) != before
+def test_each_change_changes_the_digest(paths: ProjectPaths, change: Callable[[ProjectPaths], Any]) -> None:
+    before = word(paths)
+    change(paths)
+    assert word(paths) != before
 
 
 @pytest.mark.parametrize("change", NO_CHANGES)
 def test_what_the_image_has_not_does_not_change_the_digest(
-    place: ProjectPaths, change: Callable[[ProjectPaths], Any]
+    paths: ProjectPaths, change: Callable[[ProjectPaths], Any]
 ) -> None:
-    before = word(place)
-    change(place)
-    assert word(place) == before
+    before = word(paths)
+    change(paths)
+    assert word(paths) == before
 
 
-def relink(place: ProjectPaths, name: str, target: str) -> None:
-    (place.directory / name).unlink()
-    (place.directory / name).symlink_to(target)
+def relink(paths: ProjectPaths, name: str, target: str) -> None:
+    (paths.directory / name).unlink()
+    (paths.directory / name).symlink_to(target)
 
 
-def turn_into_a_file(place: ProjectPaths, name: str) -> None:
+def turn_into_a_file(paths: ProjectPaths, name: str) -> None:
     """One that holds just what the link held: where it leads."""
-    target = (place.directory / name).readlink()
-    (place.directory / name).unlink()
-    (place.directory / name).write_text(str(target))
+    target = (paths.directory / name).readlink()
+    (paths.directory / name).unlink()
+    (paths.directory / name).write_text(str(target))
 
 
-def test_dockerfile_and_platform_are_inputs_too(place: ProjectPaths) -> None:
-    made = found(place)
+def test_dockerfile_and_platform_are_inputs_too(paths: ProjectPaths) -> None:
+    made = found(paths)
     words = {
         context_digest(text, platform, made) for text in ("FROM a\n", "FROM b\n") for platform in ("", "linux/arm64")
     }
@@ -440,29 +440,29 @@ def test_dockerfile_and_platform_are_inputs_too(place: ProjectPaths) -> None:
 
 
 @pytest.mark.parametrize("part", ["RUNTIME", "PARTS"])
-def test_a_change_of_ours_changes_the_digest(place: ProjectPaths, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    copy = place.root / part
+def test_a_change_of_ours_changes_the_digest(paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    copy = paths.root / part
     shutil.copytree(getattr(context, part), copy)
-    before = word(place)
+    before = word(paths)
     monkeypatch.setattr(context, part, copy)
-    assert word(place) == before
+    assert word(paths) == before
     next(copy.glob("*.py")).write_text("")
-    assert word(place) != before
+    assert word(paths) != before
 
 
 def test_a_digest_is_one_word_whatever_the_names(tmp_path: Path) -> None:
-    place = plain(tmp_path)
-    (place.directory / os.fsdecode(b"no-utf-8-\xff")).write_text("")
-    assert len(word(place)) == 64
-    assert json.dumps([entry.path for entry in found(place)])
+    paths = plain(tmp_path)
+    (paths.directory / os.fsdecode(b"no-utf-8-\xff")).write_text("")
+    assert len(word(paths)) == 64
+    assert json.dumps([entry.path for entry in found(paths)])
 
 
 # how large it would be
 
 
 def test_only_what_would_enter_of_the_project_counts(tmp_path: Path) -> None:
-    place = plain(tmp_path)
+    paths = plain(tmp_path)
     for name, size in {"a": 1000, ".local/b": 1, "files/c": 2, "venv/d": 4}.items():
-        write(place.directory / name, b"x" * size)
-    (place.directory / "link").symlink_to("a")
-    assert context.project_size(place, project(place)) == 1000 + len("x") + len("a")
+        write(paths.directory / name, b"x" * size)
+    (paths.directory / "link").symlink_to("a")
+    assert context.project_size(paths, project(paths)) == 1000 + len("x") + len("a")

@@ -113,27 +113,27 @@ def test_no_credential(tmp_path: Path, name: str, content: str) -> None:
 
 def project(tmp_path: Path, image: str) -> tuple[ProjectPaths, Project]:
     """A project with all of it: what is secret below `a`, what is public below `b`."""
-    place = ProjectPaths("shop", tmp_path)
+    paths = ProjectPaths("shop", tmp_path)
     for top, files in (("a", SECRET), ("b", PUBLIC)):
         for name, content in files.items():
-            write(place.directory / top, name, content)
-    write(place.directory, "project.yml", f"commands: [{{command: a}}]\nimage: {image}\n")
-    (place.directory / "id_rsa").symlink_to("a/id_rsa")
-    return place, load_project(place.file, place.shown)
+            write(paths.directory / top, name, content)
+    write(paths.directory, "project.yml", f"commands: [{{command: a}}]\nimage: {image}\n")
+    (paths.directory / "id_rsa").symlink_to("a/id_rsa")
+    return paths, load_project(paths.file, paths.display_path)
 
 
-def entered(place: ProjectPaths, loaded: Project) -> set[str]:
-    found = (entry for entry in context.context_entries(place, loaded) if entry.source or entry.target)
+def entered(paths: ProjectPaths, loaded: Project) -> set[str]:
+    found = (entry for entry in context.context_entries(paths, loaded) if entry.source or entry.target)
     return {entry.path.removeprefix("project/") for entry in found if entry.path.startswith("project/")}
 
 
 def test_credentials_stay_out_and_are_named(tmp_path: Path) -> None:
-    place, loaded = project(tmp_path, "{}")
-    assert entered(place, loaded) == {f"b/{name}" for name in PUBLIC}
+    paths, loaded = project(tmp_path, "{}")
+    assert entered(paths, loaded) == {f"b/{name}" for name in PUBLIC}
     whole = {"a/.aws", "a/home/.aws", "a/.ssh", "a/.kube", "a/.config/gcloud", "a/.azure"}
     alone = {f"a/{name}" for name in SECRET if not f"a/{name}".startswith(tuple(f"{each}/" for each in whole))}
-    assert set(context.credential_files(place, loaded)) == whole | alone | {"id_rsa"}
-    (note,) = checks.credential_problems(place, loaded)
+    assert set(context.credential_files(paths, loaded)) == whole | alone | {"id_rsa"}
+    (note,) = checks.credential_problems(paths, loaded)
     assert (note.fatal, note.message.startswith("projects/shop: left out of the image, ")) == (False, True)
     assert "a/.aws, a/.azure, a/.config/gcloud, a/.dlt/secrets.toml, " in note.message
     assert note.message.endswith(f" and {len(whole | alone) + 1 - checks.MAX_LISTED} more")
@@ -153,17 +153,17 @@ def test_credentials_stay_out_and_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_include_insists(tmp_path: Path, include: str, expected: set[str]) -> None:
-    place, loaded = project(tmp_path, f'{{include: ["{include}"]}}')
-    assert entered(place, loaded) - {f"b/{name}" for name in PUBLIC} == expected
+    paths, loaded = project(tmp_path, f'{{include: ["{include}"]}}')
+    assert entered(paths, loaded) - {f"b/{name}" for name in PUBLIC} == expected
 
 
 def test_exclude_has_the_last_word(tmp_path: Path) -> None:
-    place, loaded = project(tmp_path, "{include: [a], exclude: [a/.netrc, b]}")
-    assert entered(place, loaded) == {f"a/{name}" for name in SECRET} - {"a/.netrc"}
-    assert context.credential_files(place, loaded) == ("id_rsa",)
+    paths, loaded = project(tmp_path, "{include: [a], exclude: [a/.netrc, b]}")
+    assert entered(paths, loaded) == {f"a/{name}" for name in SECRET} - {"a/.netrc"}
+    assert context.credential_files(paths, loaded) == ("id_rsa",)
 
 
 def test_whether_a_path_enters(tmp_path: Path) -> None:
-    place, loaded = project(tmp_path, "{include: [a/.aws/config]}")
+    paths, loaded = project(tmp_path, "{include: [a/.aws/config]}")
     names = ("a/.aws/config", "a/.aws/credentials", "a/.aws", "a/.ssh/config", "b/ca-bundle.pem", "a/server.pem")
-    assert [context.enters_image(place, loaded, name) for name in names] == [True, False, True, False, True, False]
+    assert [context.enters_image(paths, loaded, name) for name in names] == [True, False, True, False, True, False]

@@ -63,21 +63,21 @@ image: {services: [dynamodb, s3]}
 
 def made(root: Path, text: str, template: str | None = None, own: str | None = None) -> ProjectPaths:
     """A checkout with one project; its template is ours unless another is given."""
-    place = ProjectPaths("shop", root)
-    place.directory.mkdir(parents=True)
-    place.file.write_text(text, encoding="utf-8")
+    paths = ProjectPaths("shop", root)
+    paths.directory.mkdir(parents=True)
+    paths.file.write_text(text, encoding="utf-8")
     (root / "Dockerfile.j2").write_text(TEMPLATE.read_text() if template is None else template, encoding="utf-8")
     if own is not None:
-        (place.directory / "Dockerfile.j2").write_text(own, encoding="utf-8")
-    return place
+        (paths.directory / "Dockerfile.j2").write_text(own, encoding="utf-8")
+    return paths
 
 
-def rendered(place: ProjectPaths, **image: Any) -> str:
-    return dockerfile.render_dockerfile(place, project_of(place, **image))
+def rendered(paths: ProjectPaths, **image: Any) -> str:
+    return dockerfile.render_dockerfile(paths, project_of(paths, **image))
 
 
-def project_of(place: ProjectPaths, **image: Any) -> Project:
-    loaded = load_project(place.file, place.shown)
+def project_of(paths: ProjectPaths, **image: Any) -> Project:
+    loaded = load_project(paths.file, paths.display_path)
     return loaded.model_copy(update={"image": loaded.image.model_copy(update=image)})
 
 
@@ -325,11 +325,11 @@ OWN = "projects/shop/Dockerfile.j2"
     ],
 )
 def test_a_project_s_own_template_that_is_wrong(tmp_path: Path, own: str, expected: str | None) -> None:
-    place = made(tmp_path, SERVICED, own=own)
+    paths = made(tmp_path, SERVICED, own=own)
     if expected is None:
-        assert rendered(place)
+        assert rendered(paths)
     else:
-        assert_told(place, OWN + expected)
+        assert_told(paths, OWN + expected)
 
 
 def test_our_template_that_is_wrong(tmp_path: Path) -> None:
@@ -344,41 +344,41 @@ def test_our_template_is_blamed_for_its_own_also_where_a_project_extends_it(tmp_
 
 
 def test_no_template_at_all(tmp_path: Path) -> None:
-    place = made(tmp_path, SERVICED)
+    paths = made(tmp_path, SERVICED)
     (tmp_path / "Dockerfile.j2").unlink()
-    assert_told(place, "Dockerfile.j2: found no template Dockerfile.j2")
+    assert_told(paths, "Dockerfile.j2: found no template Dockerfile.j2")
 
 
 def test_a_template_that_is_no_text(tmp_path: Path) -> None:
-    place = made(tmp_path / "a", SERVICED)
-    (place.directory / "Dockerfile.j2").write_bytes(b"FROM \xff\n")
-    assert_told(place, OWN + ": found what is not UTF-8, expected a template")
+    paths = made(tmp_path / "a", SERVICED)
+    (paths.directory / "Dockerfile.j2").write_bytes(b"FROM \xff\n")
+    assert_told(paths, OWN + ": found bytes that are not UTF-8, expected a template")
     ours = made(tmp_path / "b", SERVICED)
     (ours.root / "Dockerfile.j2").write_bytes(b"FROM \xff\n")
-    assert_told(ours, "Dockerfile.j2: found what is not UTF-8, expected a template")
+    assert_told(ours, "Dockerfile.j2: found bytes that are not UTF-8, expected a template")
 
 
 def test_a_template_one_may_not_read() -> None:
     """Root may read everything: for this long we are not root, in a directory that everyone can look into."""
     root = Path(tempfile.mkdtemp(prefix="handoff-"))
-    place = made(root, SERVICED, own=EXTENDS)
-    rendered(place)
+    paths = made(root, SERVICED, own=EXTENDS)
+    rendered(paths)
     before = os.geteuid()
     try:
         root.chmod(0o755)
-        (place.directory / "Dockerfile.j2").chmod(0)
+        (paths.directory / "Dockerfile.j2").chmod(0)
         if before == 0:
             os.seteuid(65_534)
-        assert_told(place, OWN + ": Permission denied, expected a readable template")
+        assert_told(paths, OWN + ": Permission denied, expected a readable template")
     finally:
         os.seteuid(before)
         shutil.rmtree(root)
 
 
-def assert_told(place: ProjectPaths, expected: str) -> None:
+def assert_told(paths: ProjectPaths, expected: str) -> None:
     """One line (where `*` stands for anything), a hint, exit code 70, and nothing of what went on inside."""
     with pytest.raises(RenderError) as caught:
-        rendered(place)
+        rendered(paths)
     pattern = re.escape(f"error: {expected}{HINT}").replace(r"\*", ".*")
     assert re.fullmatch(pattern, str(caught.value)), str(caught.value)
     assert caught.value.exit_code == 70

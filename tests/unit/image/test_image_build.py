@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[3]
-PLACE = ProjectPaths("Word_Count", Path("/team"))
-MADE = build.ImageSource(PLACE, "FROM a\n", (Entry("project", 0o755),), "linux/amd64")
+PATHS = ProjectPaths("Word_Count", Path("/team"))
+MADE = build.ImageSource(PATHS, "FROM a\n", (Entry("project", 0o755),), "linux/amd64")
 CURRENT = {"Id": "sha256:1", "Config": {"Labels": {"handoff.context": MADE.digest}}}
 HASH = "--hash=sha256:" + "0" * 64
 
@@ -180,7 +180,7 @@ def test_a_build() -> None:
             ),
             Path("/team"),
             f"build image {MADE.reference}",
-            telling=build.CAUSES,
+            causes=build.CAUSES,
             where=build.WHERE,
             hints=build.HINTS,
         ),
@@ -219,20 +219,20 @@ def test_rendering_writes_what_a_build_is_made_from() -> None:
 
 
 def shop(root: Path, lock: str | None) -> ProjectPaths:
-    place = ProjectPaths("shop", root)
-    place.locks.mkdir(parents=True)
-    place.file.write_text("venvs: {tap: [a]}\ncommands: [{command: a, venv: tap}]\n")
+    paths = ProjectPaths("shop", root)
+    paths.locks.mkdir(parents=True)
+    paths.file.write_text("venvs: {tap: [a]}\ncommands: [{command: a, venv: tap}]\n")
     (root / "Dockerfile.j2").write_text("FROM {{ image.base }}")
     if lock is not None:
-        place.lock("tap").write_text(lock)
-    return place
+        paths.lock("tap").write_text(lock)
+    return paths
 
 
 def test_the_source_of_an_image(tmp_path: Path) -> None:
-    place = shop(tmp_path, locks.lock_text(("a",), f"a==1 {HASH}", "x"))
-    project = load_project(place.file, place.shown)
-    made = build.image_source(place, project, "linux/amd64")
-    assert made == build.ImageSource(place, "FROM python:3.11-slim\n", context_entries(place, project), "linux/amd64")
+    paths = shop(tmp_path, locks.lock_text(("a",), f"a==1 {HASH}", "x"))
+    project = load_project(paths.file, paths.display_path)
+    made = build.image_source(paths, project, "linux/amd64")
+    assert made == build.ImageSource(paths, "FROM python:3.11-slim\n", context_entries(paths, project), "linux/amd64")
 
 
 @pytest.mark.parametrize(
@@ -259,9 +259,9 @@ def test_the_source_of_an_image(tmp_path: Path) -> None:
     ],
 )
 def test_a_lock_that_would_stop_the_build_is_told_before(tmp_path: Path, lock: str | None, expected: str) -> None:
-    place = shop(tmp_path, lock)
+    paths = shop(tmp_path, lock)
     with pytest.raises(ProjectError) as caught:
-        build.image_source(place, load_project(place.file, place.shown), "")
+        build.image_source(paths, load_project(paths.file, paths.display_path), "")
     assert str(caught.value) == expected
 
 
@@ -277,23 +277,23 @@ def test_a_lock_that_would_stop_the_build_is_told_before(tmp_path: Path, lock: s
 )
 def test_what_a_venv_installs_from_a_directory_must_enter(tmp_path: Path, path: str, expected: str | None) -> None:
     wanted = f"a @ ./{path}"
-    place = shop(tmp_path, locks.lock_text((wanted,), wanted, "x"))
-    place.file.write_text(f"venvs: {{tap: ['{wanted}']}}\ncommands: [{{command: a, venv: tap}}]\n")
+    paths = shop(tmp_path, locks.lock_text((wanted,), wanted, "x"))
+    paths.file.write_text(f"venvs: {{tap: ['{wanted}']}}\ncommands: [{{command: a, venv: tap}}]\n")
     for name in ("my-tap", "files/my-tap", ".local/my-tap"):
-        (place.directory / name).mkdir(parents=True)
-    project = load_project(place.file, place.shown)
+        (paths.directory / name).mkdir(parents=True)
+    project = load_project(paths.file, paths.display_path)
     if expected is None:
-        assert build.image_source(place, project, "").dockerfile
+        assert build.image_source(paths, project, "").dockerfile
         return
     with pytest.raises(ProjectError) as caught:
-        build.image_source(place, project, "")
+        build.image_source(paths, project, "")
     assert caught.value.message == f"projects/shop/project.yml: venv tap installs {path}, {expected}"
 
 
 @pytest.mark.parametrize("name", ["elements", "word-count"])
 def test_the_samples_can_be_built(name: str) -> None:
-    place = ProjectPaths(name, ROOT)
-    assert build.image_source(place, load_project(place.file, place.shown), "linux/amd64").reference.startswith(
+    paths = ProjectPaths(name, ROOT)
+    assert build.image_source(paths, load_project(paths.file, paths.display_path), "linux/amd64").reference.startswith(
         f"handoff-{name}:"
     )
 
@@ -452,7 +452,7 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
     teller: Any, argv: str, said: str, expected: str, hint: str | None
 ) -> None:
     saying, tail = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS), teller(argv, said)
-    result = saying.of(tail)
+    result = saying.failure(tail)
     if expected.startswith("*"):
         middle, _, end = expected[1:].partition("*")
         assert middle in result
@@ -501,4 +501,4 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
 )
 def test_a_build_that_could_not_begin(said: str, expected: str, hint: str | None) -> None:
     saying = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS)
-    assert (saying.of(said), saying.hint(said)) == (expected, hint)
+    assert (saying.failure(said), saying.hint(said)) == (expected, hint)

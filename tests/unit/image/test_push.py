@@ -15,7 +15,7 @@ from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.steps import RunCommand
 
-PLACE = ProjectPaths("shop", Path("/team"))
+PATHS = ProjectPaths("shop", Path("/team"))
 TARGET = "127.0.0.1:5000/team/shop:1"
 DIGEST = "sha256:" + "0" * 64
 
@@ -104,7 +104,7 @@ def test_a_tag_that_is_none(tag: str) -> None:
     ],
 )
 def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
-    name, sent = push.plan_push(builder(kind), "handoff-shop:c0ffee", TARGET, PLACE)
+    name, sent = push.plan_push(builder(kind), "handoff-shop:c0ffee", TARGET, PATHS)
     assert name == RunCommand(
         (kind, "tag", "handoff-shop:c0ffee", TARGET), Path("/team"), f"name handoff-shop:c0ffee {TARGET}"
     )
@@ -142,13 +142,13 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
         pytest.param(
             'Get "https://127.0.0.1:5000/v2/": http: server gave HTTP response to HTTPS client\n',
             ": server gave HTTP response to HTTPS client",
-            "a registry without TLS is to be named as such in the builder's settings",
+            "add a registry without TLS to the insecure registries of the builder",
             id="no TLS",
         ),
         pytest.param(
             "Get https://127.0.0.1:5000/v2/: dial tcp 127.0.0.1:5000: connect: connection refused\n",
             ": dial tcp 127.0.0.1:5000: connect: connection refused",
-            "is its name right, and does this machine reach it?",
+            "check the name of the registry, and that this machine can reach it",
             id="nobody there",
         ),
         pytest.param(
@@ -167,10 +167,10 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
     ],
 )
 def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) -> None:
-    sent = push.plan_push(builder("docker"), "a", TARGET, PLACE)[1]
+    sent = push.plan_push(builder("docker"), "a", TARGET, PATHS)[1]
     assert isinstance(sent, RunCommand)
-    saying = OutputPatterns(sent.telling, sent.where, sent.hints)
-    assert (saying.of(said), saying.hint(said)) == (cause, hint)
+    saying = OutputPatterns(sent.causes, sent.where, sent.hints)
+    assert (saying.failure(said), saying.hint(said)) == (cause, hint)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) 
     ],
 )
 def test_where_to_sign_in(target: str, expected: str) -> None:
-    sent = push.plan_push(builder("docker"), "a", target, PLACE)[1]
+    sent = push.plan_push(builder("docker"), "a", target, PATHS)[1]
     assert isinstance(sent, RunCommand)
     assert OutputPatterns(hints=sent.hints).hint("denied: x") == expected
 
@@ -201,20 +201,20 @@ def test_where_to_sign_in(target: str, expected: str) -> None:
     ],
 )
 def test_docker_s_digest(digests: list[str], expected: str) -> None:
-    assert push.pushed_digest(builder("docker", {"RepoDigests": digests}), TARGET, PLACE) == expected
+    assert push.pushed_digest(builder("docker", {"RepoDigests": digests}), TARGET, PATHS) == expected
 
 
 @pytest.mark.parametrize("found", [None, {}, {"RepoDigests": None}, {"RepoDigests": ["other/shop@sha256:1"]}])
 def test_docker_tells_no_digest(found: dict[str, Any] | None) -> None:
     with pytest.raises(ImageError) as caught:
-        push.pushed_digest(builder("docker", found), TARGET, PLACE)
+        push.pushed_digest(builder("docker", found), TARGET, PATHS)
     assert str(caught.value) == (
         f"error: {TARGET}: pushed, but docker has no digest of it\nhint: docker images --digests"
     )
 
 
 def test_podman_s_digest(tmp_path: Path) -> None:
-    place = ProjectPaths("shop", tmp_path)
-    place.build.mkdir(parents=True)
-    (place.build / "pushed-digest").write_text(f"{DIGEST}\n")
-    assert push.pushed_digest(builder("podman"), TARGET, place) == DIGEST
+    paths = ProjectPaths("shop", tmp_path)
+    paths.build.mkdir(parents=True)
+    (paths.build / "pushed-digest").write_text(f"{DIGEST}\n")
+    assert push.pushed_digest(builder("podman"), TARGET, paths) == DIGEST

@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectPaths:
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectPaths:
     """A project in a repository of its own, all of it committed."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    place = ProjectPaths("shop", tmp_path / "team")
-    for path in (place.file, place.root / "README.md"):
+    paths = ProjectPaths("shop", tmp_path / "team")
+    for path in (paths.file, paths.root / "README.md"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("a\n")
-    (place.root / ".gitignore").write_text(".local/\n")
-    git(place, "init", "--quiet")
-    git(place, "add", ".")
-    git(place, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "a")
-    return place
+    (paths.root / ".gitignore").write_text(".local/\n")
+    git(paths, "init", "--quiet")
+    git(paths, "add", ".")
+    git(paths, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "a")
+    return paths
 
 
-def git(place: ProjectPaths, *words: str) -> str:
-    argv = ("git", "-C", str(place.root), *words)
+def git(paths: ProjectPaths, *words: str) -> str:
+    argv = ("git", "-C", str(paths.root), *words)
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def edit(name: str) -> Callable[[ProjectPaths], None]:
-    def change(place: ProjectPaths) -> None:
-        path = place.root / name
+    def change(paths: ProjectPaths) -> None:
+        path = paths.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("b\n")
 
@@ -55,31 +55,31 @@ def edit(name: str) -> Callable[[ProjectPaths], None]:
         pytest.param(lambda _: None, "", id="as committed"),
         pytest.param(edit("projects/shop/project.yml"), "+changed", id="a file changed"),
         pytest.param(edit("projects/shop/new"), "+changed", id="a file more"),
-        pytest.param(lambda place: place.file.unlink(), "+changed", id="a file less"),
+        pytest.param(lambda paths: paths.file.unlink(), "+changed", id="a file less"),
         pytest.param(edit("projects/shop/.local/tap.json"), "", id="what git never sees"),
         pytest.param(edit("README.md"), "", id="outside of the project"),
         pytest.param(edit("projects/other/project.yml"), "", id="another project"),
     ],
 )
 def test_the_commit_and_whether_the_project_is_as_it_says(
-    place: ProjectPaths, change: Callable[[ProjectPaths], None], mark: str
+    paths: ProjectPaths, change: Callable[[ProjectPaths], None], mark: str
 ) -> None:
-    change(place)
-    assert git_revision(place, ask) == git(place, "rev-parse", "HEAD") + mark
+    change(paths)
+    assert git_revision(paths, ask) == git(paths, "rev-parse", "HEAD") + mark
 
 
 def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    place = ProjectPaths("shop", tmp_path / "team")
-    place.directory.mkdir(parents=True)
-    assert git_revision(place, ask) == ""
+    paths = ProjectPaths("shop", tmp_path / "team")
+    paths.directory.mkdir(parents=True)
+    assert git_revision(paths, ask) == ""
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:
-    place = ProjectPaths("shop", tmp_path)
-    place.directory.mkdir(parents=True)
-    git(place, "init", "--quiet")
-    assert git_revision(place, ask) == ""
+    paths = ProjectPaths("shop", tmp_path)
+    paths.directory.mkdir(parents=True)
+    git(paths, "init", "--quiet")
+    assert git_revision(paths, ask) == ""
 
 
 def test_without_git(tmp_path: Path) -> None:

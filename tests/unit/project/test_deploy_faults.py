@@ -72,7 +72,7 @@ SHAPES = [
             "2:39: `storage` is a mapping, expected a number of GiB, 20 to 200 | write it like this: storage: 50",
             f"2:53: `spot` is a list, expected {FLAG} | write it like this: spot: true",
             "2:66: `tags` is `a`, expected a mapping of names and texts | write it like this: tags: {team: data}",
-            f"2:74: `vpc` is a list, expected the id of a VPC, vpc- {DIGITS} | aws ec2 describe-vpcs --query 'Vpcs[].VpcId' tells them",
+            f"2:74: `vpc` is a list, expected the id of a VPC, vpc- {DIGITS} | list them: aws ec2 describe-vpcs --query 'Vpcs[].VpcId'",
             f"2:79: `alerts` has no value, expected the ARN of an SNS topic | {NO_VALUE}",
         ],
         id="wrong types",
@@ -94,8 +94,8 @@ SHAPES = [
             '2:19: `cluster` is a number, 7; expected the name of an ECS cluster, or its ARN | if it really is called so, put it into quotes: cluster: "7"',
             "2:30: `bucket` is a number, 123; expected the name of a bucket, 3 to 63 lower-case letters, digits, - and . | "
             'if it really is called so, put it into quotes: bucket: "123"',
-            f"2:40: `vpc` is an empty text, expected the id of a VPC, vpc- {DIGITS} | aws ec2 describe-vpcs --query 'Vpcs[].VpcId' tells them",
-            "2:52: `alerts` is an empty text, expected the ARN of an SNS topic | aws sns list-topics tells them",
+            f"2:40: `vpc` is an empty text, expected the id of a VPC, vpc- {DIGITS} | list them: aws ec2 describe-vpcs --query 'Vpcs[].VpcId'",
+            "2:52: `alerts` is an empty text, expected the ARN of an SNS topic | list them: aws sns list-topics",
         ],
         id="numbers and empty texts",
     ),
@@ -444,7 +444,7 @@ POLICIES = [
     ),
     pytest.param(
         "[{Sid: A, Action: 'a:b', Resource: '*'}, {Sid: A, Action: 'a:b', Resource: '*'}]",
-        ["2:67: the statement `A` is there already, on line 2 | give it a name of its own: Sid: A2"],
+        ["2:67: the statement `A` is there already, on line 2 | give it another name: Sid: A2"],
         id="one name",
     ),
 ]
@@ -487,7 +487,7 @@ NETWORKS = [
         f"vpc: vpc-0a1b2c3d\n  {SUBNETS}\n  security_groups: [sg-0a1b2c3d]",
         [
             "5:3: found `security_groups` beside `vpc`, expected one of them | "
-            "with vpc the project gets a security group of its own; with security_groups it takes yours"
+            "with vpc handoff creates a security group; with security_groups it uses yours"
         ],
         id="vpc and security groups",
     ),
@@ -516,7 +516,7 @@ NETWORKS = [
         [
             f"3:8: `vpc` is `VPC-0A1B2C3D`, expected the id of a VPC, vpc- {DIGITS} | did you mean `vpc-0a1b2c3d`?",
             f"4:13: item 1 of `subnets` is `subnet-123`, expected the id of a subnet, subnet- {DIGITS} | "
-            "aws ec2 describe-subnets --query 'Subnets[].[VpcId,SubnetId]' tells them",
+            "list them: aws ec2 describe-subnets --query 'Subnets[].[VpcId,SubnetId]'",
             f"4:25: item 2 of `subnets` is `vpc-0a1b2c3d`, expected the id of a subnet, subnet- {DIGITS} | that belongs to `vpc`",
         ],
         id="ids",
@@ -525,14 +525,14 @@ NETWORKS = [
         "security_groups: [default]",
         [
             f"3:21: item 1 of `security_groups` is `default`, expected the id of a security group, sg- {DIGITS} | "
-            "aws ec2 describe-security-groups --query 'SecurityGroups[].[VpcId,GroupName,GroupId]' tells them"
+            "list them: aws ec2 describe-security-groups --query 'SecurityGroups[].[VpcId,GroupName,GroupId]'"
         ],
         id="a group by its name",
     ),
     pytest.param(
         "cluster: my cluster\n  alerts: oncall",
         [
-            "3:12: `cluster` is `my cluster`, expected the name of an ECS cluster, or its ARN | aws ecs list-clusters tells them",
+            "3:12: `cluster` is `my cluster`, expected the name of an ECS cluster, or its ARN | list them: aws ecs list-clusters",
             "4:11: `alerts` is `oncall`, expected the ARN of an SNS topic | write the whole ARN: arn:aws:sns:REGION:ACCOUNT:oncall",
         ],
         id="cluster and topic",
@@ -551,9 +551,9 @@ def test_networks(deploy: str, problems: list[str]) -> None:
         pytest.param("s3://our-data/x/", "did you mean `our-data`?", id="an address"),
         pytest.param("arn:aws:s3:::our-data", "did you mean `our-data`?", id="an ARN"),
         pytest.param("Our_Data", "did you mean `our-data`?", id="capitals"),
-        pytest.param("ab", "aws s3 ls tells them", id="too short"),
-        pytest.param("a..b", "aws s3 ls tells them", id="two dots"),
-        pytest.param("10.0.0.1", "aws s3 ls tells them", id="an address of the network"),
+        pytest.param("ab", "list them: aws s3 ls", id="too short"),
+        pytest.param("a..b", "list them: aws s3 ls", id="two dots"),
+        pytest.param("10.0.0.1", "list them: aws s3 ls", id="an address of the network"),
         pytest.param("-abc-", "did you mean `abc`?", id="dashes"),
     ],
 )

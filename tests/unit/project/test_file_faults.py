@@ -408,7 +408,7 @@ REFUSED = [
         "- {command: a, venv: ./venv/v, installs: pip install x}\n",
         [
             (
-                "3:16: `installs` stands without `venv`, expected the venv to install into | "
+                "3:16: found `installs` without `venv`, expected the venv to install into | "
                 "name the venv on this stage too: venv: ./venv/proc_01"
             ),
             (

@@ -11,7 +11,7 @@ from handoff_kit.project.model import Image
 
 SHOWN = "projects/foo/project.yml"
 STAGES = "commands: [{command: a}]\nimage:"
-DOCKERFILE = "put it into the project's own Dockerfile.j2, which extends ours: docs/concepts/images.md tells how"
+DOCKERFILE = "put it into the project's own Dockerfile.j2, which extends ours: see docs/concepts/images.md"
 
 KEYS = [
     pytest.param("{bas: a}", ["2:9: `bas` is not a known key of `image` | did you mean `base`?"], id="misspelt"),
@@ -388,7 +388,7 @@ EXAMPLE = "for example: exclude: [notebooks]"
         pytest.param(
             "**/*.csv",
             "holds **, which does not go deeper than * here",
-            "a directory stands for all in it; else write one pattern for each depth: [a/*.csv, a/*/*.csv]",
+            "a directory covers everything in it; else write one pattern for each depth: [a/*.csv, a/*/*.csv]",
             id="any depth",
         ),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.project.load import load_project, validate_project
-from handoff_kit.project.model import Image, Project, Stage, Venv, find_placeholders
+from handoff_kit.project.model import Image, Project, Stage, Venv
 from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.yaml_reader import parse_yaml
 
@@ -163,22 +163,6 @@ def test_original_form() -> None:
 )
 def test_good(text: str) -> None:
     assert isinstance(_project(text), Project)
-
-
-def test_placeholders() -> None:
-    project = _project(
-        'envs: {A: "{{ a }}{{b}}"}\n'
-        "commands:\n"
-        "  - {command: x, args: '{{ a }} {{ a }} {{ a b }}', envs: {B: '{{ c }}'}}\n"
-        "  - {shell: 'echo {{ d }}'}\n"
-    )
-    assert find_placeholders(project) == (
-        ("a", "envs.A"),
-        ("b", "envs.A"),
-        ("a", "commands 1: args"),
-        ("c", "commands 1: envs.B"),
-        ("d", "commands 2: shell"),
-    )
 
 
 def test_error_says_everything_and_ends_with_2() -> None:

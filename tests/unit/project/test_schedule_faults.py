@@ -156,8 +156,8 @@ NAMES = [
     pytest.param(
         "[{name: a, rate: 1 day}, {name: b, rate: 1 day}, {name: a, rate: 1 day}, {name: B, rate: 1 day}]",
         [
-            "2:68: `a` is the name of schedule 1 too, expected one of its own | for example: name: a-2",
-            "2:92: `B` is the name of schedule 2 too, expected one of its own | for example: name: B-2",
+            "2:68: `a` is the name of schedule 1 too, expected a unique name | for example: name: a-2",
+            "2:92: `B` is the name of schedule 2 too, expected a unique name | for example: name: B-2",
         ],
         id="twice",
     ),
@@ -165,8 +165,8 @@ NAMES = [
         "[{rate: 1 day}, {rate: 2 days}, {name: default, rate: 1 day}]",
         [
             "2:28: schedule 2 has no name, and schedule 1 is called `default`, as it would be | "
-            "give it a name of its own: name: nightly",
-            "2:51: `default` is the name of schedule 1 too, expected one of its own | for example: name: default-2",
+            "give it a name: name: nightly",
+            "2:51: `default` is the name of schedule 1 too, expected a unique name | for example: name: default-2",
         ],
         id="two without",
     ),

@@ -43,11 +43,13 @@ def test_pipes_are_named_where_no_shell_has_pipefail(
     (tmp_path / "bin").mkdir()
     for name, program in programs.items():
         (tmp_path / "bin" / name).symlink_to(shutil.which(program) or program)
-    place = ProjectPaths("shop", tmp_path)
-    place.directory.mkdir(parents=True)
-    place.file.write_text(LINES)
+    paths = ProjectPaths("shop", tmp_path)
+    paths.directory.mkdir(parents=True)
+    paths.file.write_text(LINES)
     problems = list(
-        shell_lines.unguarded_pipes(place, load_project(place.file, place.shown), {"PATH": str(tmp_path / "bin")})
+        shell_lines.unguarded_pipes(
+            paths, load_project(paths.file, paths.display_path), {"PATH": str(tmp_path / "bin")}
+        )
     )
     assert [(each.line, each.column) for each in problems] == found
-    assert {(each.where, each.message) for each in problems} <= {(place.shown, MESSAGE)}
+    assert {(each.display_path, each.message) for each in problems} <= {(paths.display_path, MESSAGE)}

@@ -39,15 +39,15 @@ def builder(kind: Any = "docker", *, rootless: bool = False, image: dict[str, An
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPaths:
-    place = ProjectPaths("shop", tmp_path)
-    place.directory.mkdir(parents=True)
-    return place
+def paths(tmp_path: Path) -> ProjectPaths:
+    paths = ProjectPaths("shop", tmp_path)
+    paths.directory.mkdir(parents=True)
+    return paths
 
 
-def words(worker: Builder, place: ProjectPaths, environ: dict[str, str] | None = None, **asked: Any) -> tuple[str, ...]:
+def words(worker: Builder, paths: ProjectPaths, environ: dict[str, str] | None = None, **asked: Any) -> tuple[str, ...]:
     """The argv, with its name, which is random, written as NAME."""
-    made = create_container(worker, IMAGE, place, environ=environ or {}, caller=CALLER, **asked)
+    made = create_container(worker, IMAGE, paths, environ=environ or {}, caller=CALLER, **asked)
     assert made.argv.count(made.name) == 1
     return tuple("NAME" if word == made.name else word for word in made.argv)
 
@@ -56,17 +56,17 @@ def values(argv: Sequence[str], option: str) -> list[str]:
     return [argv[at + 1] for at, word in enumerate(argv) if word == option]
 
 
-def mounts(place: ProjectPaths, *more: str) -> tuple[str, ...]:
-    kept = (f"type=bind,source={place.directory / name},target=/app/{name}" for name in (".artifacts", ".env"))
+def mounts(paths: ProjectPaths, *more: str) -> tuple[str, ...]:
+    kept = (f"type=bind,source={paths.directory / name},target=/app/{name}" for name in (".artifacts", ".env"))
     return tuple(word for mount in (*kept, *more) for word in ("--mount", mount))
 
 
-def test_the_words_that_start_it(place: ProjectPaths) -> None:
-    assert words(builder(), place) == (
+def test_the_words_that_start_it(paths: ProjectPaths) -> None:
+    assert words(builder(), paths) == (
         *("docker", "run", "--rm", "--interactive", "--name", "NAME", "--label", "handoff.run=shop"),
         *SAFE.split(),
         *("--user", "1000:100", "--stop-timeout", "30"),
-        *mounts(place),
+        *mounts(paths),
         *("--env", "IMAGE_DIGEST=sha256:1", IMAGE),
     )
 
@@ -81,12 +81,12 @@ def test_the_words_that_start_it(place: ProjectPaths) -> None:
     ],
 )
 def test_artifacts_are_the_caller_s(
-    place: ProjectPaths,
+    paths: ProjectPaths,
     kind: str,
     rootless: bool,  # noqa: FBT001  # a table
     expected: list[str],
 ) -> None:
-    argv = words(builder(kind, rootless=rootless), place)
+    argv = words(builder(kind, rootless=rootless), paths)
     begin = argv.index(expected[0])
     assert list(argv[begin : begin + len(expected)]) == expected
     assert argv[0] == kind
@@ -94,9 +94,9 @@ def test_artifacts_are_the_caller_s(
     assert ("--userns" in argv) is (expected[0] == "--userns")
 
 
-def test_nothing_of_the_caller_s_environment_gets_in_but_what_is_named(place: ProjectPaths) -> None:
+def test_nothing_of_the_caller_s_environment_gets_in_but_what_is_named(paths: ProjectPaths) -> None:
     environ = {"STOP_TIMEOUT": "7", "TRIGGER": "cron", "AWS_SECRET_ACCESS_KEY": "hunter2", "PATH": "/bin"}
-    argv = words(builder(), place, environ)
+    argv = words(builder(), paths, environ)
     assert values(argv, "--env") == ["STOP_TIMEOUT=7", "TRIGGER=cron", "IMAGE_DIGEST=sha256:1"]
     assert values(argv, "--stop-timeout") == ["7"]
     assert "hunter2" not in " ".join(argv)
@@ -106,14 +106,14 @@ def test_nothing_of_the_caller_s_environment_gets_in_but_what_is_named(place: Pr
     ("text", "expected"),
     [("", "30"), ("7", "7"), ("2.5", "3"), ("1", "2"), ("600", "120")],
 )
-def test_it_is_given_the_time_that_the_runtime_takes_to_stop(place: ProjectPaths, text: str, expected: str) -> None:
+def test_it_is_given_the_time_that_the_runtime_takes_to_stop(paths: ProjectPaths, text: str, expected: str) -> None:
     """Whole seconds, which is all that docker knows, and no less than the runtime counts with."""
-    assert values(words(builder(), place, {"STOP_TIMEOUT": text}), "--stop-timeout") == [expected]
+    assert values(words(builder(), paths, {"STOP_TIMEOUT": text}), "--stop-timeout") == [expected]
 
 
-def test_a_time_that_is_none_is_told_by_us(place: ProjectPaths) -> None:
+def test_a_time_that_is_none_is_told_by_us(paths: ProjectPaths) -> None:
     with pytest.raises(HandoffError, match=r"^error: STOP_TIMEOUT: 'soon' found, seconds from 2 to 120 expected"):
-        words(builder(), place, {"STOP_TIMEOUT": "soon"})
+        words(builder(), paths, {"STOP_TIMEOUT": "soon"})
 
 
 @pytest.mark.parametrize(
@@ -123,29 +123,29 @@ def test_a_time_that_is_none_is_told_by_us(place: ProjectPaths) -> None:
         pytest.param({"Id": "abc"}, "IMAGE_DIGEST=sha256:abc", id="podman"),
     ],
 )
-def test_the_run_knows_its_image(place: ProjectPaths, image: dict[str, Any], expected: str) -> None:
-    assert values(words(builder(image=image), place), "--env") == [expected]
+def test_the_run_knows_its_image(paths: ProjectPaths, image: dict[str, Any], expected: str) -> None:
+    assert values(words(builder(image=image), paths), "--env") == [expected]
 
 
-def test_an_image_that_went_away_meanwhile(place: ProjectPaths) -> None:
+def test_an_image_that_went_away_meanwhile(paths: ProjectPaths) -> None:
     gone = Builder("docker", "", lambda _: Answer(1, "[]", "No such image"))
-    assert values(words(gone, place), "--env") == ["IMAGE_DIGEST="]
+    assert values(words(gone, paths), "--env") == ["IMAGE_DIGEST="]
 
 
-def test_files_are_mounted_where_there_are_some(place: ProjectPaths) -> None:
-    (place.directory / "files").mkdir()
-    files = f"type=bind,source={place.directory / 'files'},target=/app/files,readonly"
-    assert values(words(builder(), place), "--mount") == list(mounts(place, files)[1::2])
+def test_files_are_mounted_where_there_are_some(paths: ProjectPaths) -> None:
+    (paths.directory / "files").mkdir()
+    files = f"type=bind,source={paths.directory / 'files'},target=/app/files,readonly"
+    assert values(words(builder(), paths), "--mount") == list(mounts(paths, files)[1::2])
 
 
 @pytest.mark.parametrize("name", ["a,b", 'a"b', "a b", 'a","b', "ü", "a\nb"])
 def test_a_path_may_hold_whatever_a_path_may_hold(tmp_path: Path, name: str) -> None:
     """A mount is a line of CSV; read as one, it says what was meant."""
-    place = ProjectPaths("shop", tmp_path / name)
-    place.directory.mkdir(parents=True)
-    result = [next(csv.reader(io.StringIO(mount))) for mount in values(words(builder(), place), "--mount")]
+    paths = ProjectPaths("shop", tmp_path / name)
+    paths.directory.mkdir(parents=True)
+    result = [next(csv.reader(io.StringIO(mount))) for mount in values(words(builder(), paths), "--mount")]
     assert result == [
-        ["type=bind", f"source={place.directory / kept}", f"target=/app/{kept}"] for kept in (".artifacts", ".env")
+        ["type=bind", f"source={paths.directory / kept}", f"target=/app/{kept}"] for kept in (".artifacts", ".env")
     ]
 
 
@@ -157,9 +157,9 @@ def test_a_link_is_mounted_as_what_it_leads_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", ["1", "512m", "2G", "100000000", "7k", "9b"])
-def test_a_memory_limit(place: ProjectPaths, asked: str) -> None:
+def test_a_memory_limit(paths: ProjectPaths, asked: str) -> None:
     assert containers.parse_memory(asked) == asked
-    assert values(words(builder(), place, memory=asked), "--memory") == [asked]
+    assert values(words(builder(), paths, memory=asked), "--memory") == [asked]
 
 
 def test_no_memory_limit() -> None:
@@ -184,10 +184,10 @@ def test_no_amount_of_memory(asked: str) -> None:
         pytest.param("podman", {"CONTAINER_HOST": "tcp://10.0.0.1:8080"}, id="podman by tcp"),
     ],
 )
-def test_another_machine_is_refused(place: ProjectPaths, kind: str, environ: dict[str, str]) -> None:
+def test_another_machine_is_refused(paths: ProjectPaths, kind: str, environ: dict[str, str]) -> None:
     [(name, host)] = environ.items()
     with pytest.raises(ImageError) as caught:
-        words(builder(kind), place, environ)
+        words(builder(kind), paths, environ)
     assert str(caught.value) == (
         f"error: {kind} runs on another machine ({host}), but the artifacts are to be written on this one\n"
         f"hint: unset {name}"
@@ -203,28 +203,28 @@ def test_another_machine_is_refused(place: ProjectPaths, kind: str, environ: dic
         pytest.param("podman", {"DOCKER_HOST": "ssh://me@elsewhere"}, id="docker's, for podman"),
     ],
 )
-def test_this_machine_is_not(place: ProjectPaths, kind: str, environ: dict[str, str]) -> None:
-    assert words(builder(kind), place, environ)
+def test_this_machine_is_not(paths: ProjectPaths, kind: str, environ: dict[str, str]) -> None:
+    assert words(builder(kind), paths, environ)
 
 
-def test_each_run_has_a_container_of_its_own(place: ProjectPaths) -> None:
-    names = {create_container(builder(), IMAGE, place, environ={}, caller=CALLER).name for _ in range(3)}
+def test_each_run_has_a_container_of_its_own(paths: ProjectPaths) -> None:
+    names = {create_container(builder(), IMAGE, paths, environ={}, caller=CALLER).name for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith("handoff-run-shop-") for name in names)
 
 
-def test_what_is_mounted_is_made_before(place: ProjectPaths) -> None:
+def test_what_is_mounted_is_made_before(paths: ProjectPaths) -> None:
     """Or docker would make it, and it would be root's."""
     before = os.umask(0o022)
     try:
-        containers.create_mounts(place)
-        (place.directory / ".artifacts/state").write_text("kept")
-        containers.create_mounts(place)
+        containers.create_mounts(paths)
+        (paths.directory / ".artifacts/state").write_text("kept")
+        containers.create_mounts(paths)
     finally:
         os.umask(before)
-    modes = {path.name: stat.filemode(path.stat().st_mode) for path in place.directory.iterdir()}
+    modes = {path.name: stat.filemode(path.stat().st_mode) for path in paths.directory.iterdir()}
     assert modes == {".artifacts": "drwxr-xr-x", ".env": "drwx------"}
-    assert (place.directory / ".artifacts/state").read_text() == "kept"
+    assert (paths.directory / ".artifacts/state").read_text() == "kept"
 
 
 def test_it_is_removed_with_its_volumes() -> None:

@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPaths:
+def paths(tmp_path: Path) -> ProjectPaths:
     return made(tmp_path, "shop", "commands: [{command: echo, args: '{{ name }} {{ today }}'}]\n")
 
 
 def made(root: Path, name: str, text: str) -> ProjectPaths:
-    place = ProjectPaths(name, root)
-    place.directory.mkdir(parents=True)
-    place.file.write_text(text)
-    return place
+    paths = ProjectPaths(name, root)
+    paths.directory.mkdir(parents=True)
+    paths.file.write_text(text)
+    return paths
 
 
-def plan(place: ProjectPaths, **asked: Any) -> LocalRun:
+def plan(paths: ProjectPaths, **asked: Any) -> LocalRun:
     usual: dict[str, Any] = {"environment": "dev", "data": {"name": "a"}, "command": "run", "params": None}
-    return local_run.plan_run(place, **{**usual, "meter": None, "log_format": "text", **asked})
+    return local_run.plan_run(paths, **{**usual, "meter": None, "log_format": "text", **asked})
 
 
-def test_the_words_the_runtime_is_started_by(place: ProjectPaths) -> None:
-    argv = plan(place, data={"name": "é b"}, meter="off").argv(7)
+def test_the_words_the_runtime_is_started_by(paths: ProjectPaths) -> None:
+    argv = plan(paths, data={"name": "é b"}, meter="off").argv(7)
     words = ("run", "--data", "-", "--params", "-", "--meter", "off", "--log-format", "text")
     assert argv == (sys.executable, START, *words, "--progress-fd", "7")
 
 
-def test_default_is_another_name_of_run(place: ProjectPaths) -> None:
-    assert plan(place, command="default") == plan(place)
+def test_default_is_another_name_of_run(paths: ProjectPaths) -> None:
+    assert plan(paths, command="default") == plan(paths)
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_default_is_another_name_of_run(place: ProjectPaths) -> None:
         ),
     ],
 )
-def test_data_the_runtime_would_refuse(place: ProjectPaths, data: dict[str, str], message: str) -> None:
+def test_data_the_runtime_would_refuse(paths: ProjectPaths, data: dict[str, str], message: str) -> None:
     with pytest.raises(ProjectError, match=message):
-        plan(place, data=data)
+        plan(paths, data=data)
 
 
-def test_params_are_run_as_they_were_written(place: ProjectPaths, tmp_path: Path) -> None:
-    text = to_json(load_params_document(place, "prod"))
+def test_params_are_run_as_they_were_written(paths: ProjectPaths, tmp_path: Path) -> None:
+    text = to_json(load_params_document(paths, "prod"))
     (tmp_path / "p.json").write_text(text)
-    place.file.write_text("commands: [")
-    assert plan(place, params=tmp_path / "p.json").params == text
+    paths.file.write_text("commands: [")
+    assert plan(paths, params=tmp_path / "p.json").params == text
 
 
 @pytest.mark.parametrize(
@@ -85,30 +85,30 @@ def test_params_are_run_as_they_were_written(place: ProjectPaths, tmp_path: Path
         pytest.param(b'{"format": 1}', r"^error: pipeline\.pipeline: nothing found", id="no pipeline"),
     ],
 )
-def test_params_that_are_none(place: ProjectPaths, tmp_path: Path, content: bytes, message: str) -> None:
+def test_params_that_are_none(paths: ProjectPaths, tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "p.json").write_bytes(content)
     with pytest.raises(ProjectError, match=message):
-        plan(place, params=tmp_path / "p.json")
+        plan(paths, params=tmp_path / "p.json")
 
 
 def test_a_venv_that_is_not_ready_is_told_before_a_run_only(tmp_path: Path) -> None:
-    place = made(tmp_path, "shop", "venvs: {tap: [x], b: [y]}\ncommands: [{command: x, venv: tap}]\n")
+    paths = made(tmp_path, "shop", "venvs: {tap: [x], b: [y]}\ncommands: [{command: x, venv: tap}]\n")
     with pytest.raises(ProjectError) as caught:
-        plan(place)
+        plan(paths)
     assert str(caught.value) == (
         "error: projects/shop: virtual environment tap is missing, b is missing\nhint: invoke install --project shop"
     )
-    assert plan(place, command="show_commands").command == "show_commands"
+    assert plan(paths, command="show_commands").command == "show_commands"
     inside = Container("c", ("docker", "run", "image"))
-    assert plan(place, container=inside).container == inside, "the image has its own"
+    assert plan(paths, container=inside).container == inside, "the image has its own"
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [pytest.param({}, "name", id="missing"), pytest.param({"vars": {"name": "a"}}, None, id="by vars")],
 )
-def test_what_every_run_has_to_give(place: ProjectPaths, data: dict[str, Any], expected: str | None) -> None:
-    document = load_params_document(place, "dev")
+def test_what_every_run_has_to_give(paths: ProjectPaths, data: dict[str, Any], expected: str | None) -> None:
+    document = load_params_document(paths, "dev")
     document["pipeline"] |= data
     assert local_run.missing_placeholder(document) == expected
 
@@ -134,7 +134,7 @@ RUNTIME = (sys.executable, START)
 
 
 def run_contained(
-    place: ProjectPaths, argv: tuple[str, ...], *, dry: bool = False, events: str = ""
+    paths: ProjectPaths, argv: tuple[str, ...], *, dry: bool = False, events: str = ""
 ) -> tuple[int, list[str], list[Sequence[str]]]:
     """Its exit code, what was said, and what the builder was asked."""
     said: list[str] = []
@@ -144,26 +144,26 @@ def run_contained(
         asked.append(words[1:])
         return Answer(0, events, "")
 
-    planned = plan(place, container=Container("handoff-run-shop-1", argv))
+    planned = plan(paths, container=Container("handoff-run-shop-1", argv))
     builder = Builder("docker", "linux/amd64", ask)
-    code = local_run.run_in_container(planned, builder, place, {**os.environ, "CI": "1"}, dry=dry, say=said.append)
+    code = local_run.run_in_container(planned, builder, paths, {**os.environ, "CI": "1"}, dry=dry, say=said.append)
     return code, said, asked
 
 
 REMOVED = ("rm", "--force", "--volumes", "handoff-run-shop-1")
 
 
-def test_a_run_in_a_container_leaves_artifacts_and_no_container(place: ProjectPaths) -> None:
-    code, _, asked = run_contained(place, RUNTIME)
+def test_a_run_in_a_container_leaves_artifacts_and_no_container(paths: ProjectPaths) -> None:
+    code, _, asked = run_contained(paths, RUNTIME)
     assert (code, asked) == (0, [REMOVED])
-    assert (place.directory / ".artifacts/state").read_text().startswith("a ")
+    assert (paths.directory / ".artifacts/state").read_text().startswith("a ")
 
 
-def test_dry_makes_no_place_and_asks_nobody(place: ProjectPaths) -> None:
-    code, said, asked = run_contained(place, (*RUNTIME, "handoff-shop:c0ffee"), dry=True)
+def test_dry_makes_no_place_and_asks_nobody(paths: ProjectPaths) -> None:
+    code, said, asked = run_contained(paths, (*RUNTIME, "handoff-shop:c0ffee"), dry=True)
     assert (code, asked) == (0, [])
     assert said[0].startswith("would run, in a container of handoff-shop:c0ffee:\necho a ")
-    assert sorted(path.name for path in place.directory.iterdir()) == ["project.yml"]
+    assert sorted(path.name for path in paths.directory.iterdir()) == ["project.yml"]
 
 
 @pytest.mark.parametrize(
@@ -180,35 +180,35 @@ def test_dry_makes_no_place_and_asks_nobody(place: ProjectPaths) -> None:
         pytest.param("exit 0", "oom\n", [], id="no harm done"),
     ],
 )
-def test_what_ended_a_container_is_told(place: ProjectPaths, script: str, events: str, expected: list[str]) -> None:
-    code, said, asked = run_contained(place, ("sh", "-c", f"read params; {script}"), events=events)
+def test_what_ended_a_container_is_told(paths: ProjectPaths, script: str, events: str, expected: list[str]) -> None:
+    code, said, asked = run_contained(paths, ("sh", "-c", f"read params; {script}"), events=events)
     assert (code, said) == (int(script.split()[1]), expected)
     assert asked[-1] == REMOVED
 
 
-def test_a_container_is_removed_whatever_happens(place: ProjectPaths) -> None:
+def test_a_container_is_removed_whatever_happens(paths: ProjectPaths) -> None:
     asked: list[Sequence[str]] = []
 
     def ask(words: Sequence[str]) -> Answer:
         asked.append(words[1:])
         return Answer(0, "", "")
 
-    planned = plan(place, container=Container("handoff-run-shop-1", ("no-such-program",)))
+    planned = plan(paths, container=Container("handoff-run-shop-1", ("no-such-program",)))
     with pytest.raises(CommandError):
         local_run.run_in_container(
-            planned, Builder("docker", "", ask), place, os.environ, dry=False, say=lambda _: None
+            planned, Builder("docker", "", ask), paths, os.environ, dry=False, say=lambda _: None
         )
     assert asked == [REMOVED]
 
 
-def test_a_runtime_that_was_killed_is_run_again_as_it_was(place: ProjectPaths) -> None:
+def test_a_runtime_that_was_killed_is_run_again_as_it_was(paths: ProjectPaths) -> None:
     """By the record that it left, which says that it is still running."""
     names = ("ended_at", "seconds", "exit", "culprit", "reason", "params_version", "image_digest")
     texts = {"run_id": "R1", "project": "shop", "environment": "dev", "command": "run", "trigger": "local"}
     more = {"attempt": 1, "started_at": "2026-01-01T00:00:00.000Z", "stages": [], "state": {"replaced": False}}
     record = json.dumps({**dict.fromkeys(names), **texts, **more, "outcome": "running"})
     script = f"read params; echo '{record}' > .artifacts/run.json; exit 137"
-    _, said, _ = run_contained(place, ("sh", "-c", script), events="oom\n")
+    _, said, _ = run_contained(paths, ("sh", "-c", script), events="oom\n")
     assert said == [
         "the runtime was killed before it recorded how the run ended\n"
         "next: invoke run-local --container --project shop",

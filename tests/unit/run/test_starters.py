@@ -70,12 +70,12 @@ def test_a_starter_s_files(starter: str, expected: list[tuple[str, int]]) -> Non
 
 @pytest.mark.parametrize("starter", list_starters())
 def test_a_new_project_loads_and_knows_its_name(tmp_path: Path, starter: str) -> None:
-    place = made(tmp_path, starter)
-    text = place.file.read_text()
+    paths = made(tmp_path, starter)
+    text = paths.file.read_text()
     assert text.startswith("# yaml-language-server: $schema=../../project.schema.json\n")
     assert "--project my-first" in text
-    assert load_project(place.file, place.shown).description
-    assert not [path for path in place.directory.rglob("*") if b"PROJECT_NAME" in content(path)]
+    assert load_project(paths.file, paths.display_path).description
+    assert not [path for path in paths.directory.rglob("*") if b"PROJECT_NAME" in content(path)]
 
 
 def content(path: Path) -> bytes:
@@ -83,10 +83,15 @@ def content(path: Path) -> bytes:
 
 
 def test_a_new_singer_project_s_config_is_there_for_its_stages(tmp_path: Path) -> None:
-    place = made(tmp_path, "singer")
-    named = [word for stage in load_project(place.file, place.shown).stages for word in stage.args if "config/" in word]
+    paths = made(tmp_path, "singer")
+    named = [
+        word
+        for stage in load_project(paths.file, paths.display_path).stages
+        for word in stage.args
+        if "config/" in word
+    ]
     assert named == [".env/config/tap-config.json", ".env/config/target-config.json"]
-    assert all(json.loads((place.local / Path(word).name).read_text()) for word in named)
+    assert all(json.loads((paths.local / Path(word).name).read_text()) for word in named)
 
 
 @pytest.mark.parametrize(
@@ -102,22 +107,22 @@ def test_a_new_singer_project_s_config_is_there_for_its_stages(tmp_path: Path) -
 )
 def test_a_new_project_runs_with_nothing_installed(tmp_path: Path, starter: str, expected: str) -> None:
     """As a shell would run it; the runtime's own tests run it as handoff does."""
-    place = made(tmp_path, starter)
-    (place.directory / ".artifacts").mkdir()
-    project = load_project(place.file, place.shown)
+    paths = made(tmp_path, starter)
+    (paths.directory / ".artifacts").mkdir()
+    project = load_project(paths.file, paths.display_path)
     stages = (stage.shell or shlex.join((stage.command or "", *stage.args)) for stage in project.stages)
     line = " | ".join(stages)
     for name, value in project.vars.items():
         line = line.replace(f"{{{{ {name} }}}}", value)
     shell = ["/bin/sh", "-ec", line]
-    ended = subprocess.run(shell, cwd=place.directory, capture_output=True, text=True, check=True)
+    ended = subprocess.run(shell, cwd=paths.directory, capture_output=True, text=True, check=True)
     assert ended.stdout == expected
 
 
 def test_the_python_starter_s_function_runs(tmp_path: Path) -> None:
-    place = made(tmp_path, "python")
+    paths = made(tmp_path, "python")
     code = "import impl; impl.describe({'pipeline': {'stages': [{'name': 'cat'}]}}, {'name': 'you'})"
-    env = {**os.environ, "PYTHONPATH": str(place.directory), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "PYTHONPATH": str(paths.directory), "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert ran.stdout == "hello, you\nstage: cat\n"
 

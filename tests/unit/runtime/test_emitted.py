@@ -26,7 +26,7 @@ class Shelf:
         self.refusals = 0
         self.effects = RetryHooks(self.said.append)
 
-    def call_unless(self, *_call: object, Body: FileSlice, **request: Any) -> dict[str, str]:  # noqa: N803  # S3's name
+    def call(self, *_call: object, Body: FileSlice, **request: Any) -> dict[str, str]:  # noqa: N803  # S3's name
         if self.refusals:
             self.refusals -= 1
             raise StoreError("not now", "later")

@@ -137,7 +137,7 @@ def test_the_files_of_a_directory(tmp_path: Path) -> None:
 
 
 def test_a_file_that_becomes_a_link_after_the_look_is_not_sent(tmp_path: Path) -> None:
-    """What is open counts, not what a name led to before; clients are never reached."""
+    """What is open counts, not what a name led to before; the session is never reached."""
     (tmp_path / "secret").write_text("hunter2")
     here = tmp_path / "here"
     here.mkdir()
@@ -163,7 +163,7 @@ class OneObject:
         time = datetime.fromtimestamp(0, timezone.utc)
         return [{"Contents": [{"Key": "s/a", "Size": 1, "ETag": '"x"', "LastModified": time}]}]
 
-    def call_unless(self, *_call: object, **_request: str) -> None:
+    def call(self, *_call: object, **_request: str) -> None:
         raise StoreError("refused")
 
 

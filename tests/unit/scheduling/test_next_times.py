@@ -19,7 +19,7 @@ def after(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+00:00")
 
 
-def minutes_of(found: NextTimes) -> tuple[list[str], list[str], list[str]]:
+def wall_times(found: NextTimes) -> tuple[list[str], list[str], list[str]]:
     moments = (found.times, found.skipped, found.repeated)
     times, skipped, repeated = ([one.isoformat(timespec="minutes") for one in these] for these in moments)
     return times, skipped, repeated
@@ -152,7 +152,7 @@ def test_around_changes_of_clocks(
     cron: str, zone: str, begin: str, times: list[str], skipped: list[str], repeated: list[str]
 ) -> None:
     form = Schedule(cron=cron, timezone=zone).expression
-    assert minutes_of(next_times(form, zone, after(begin), 3)) == (times, skipped, repeated)
+    assert wall_times(next_times(form, zone, after(begin), 3)) == (times, skipped, repeated)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_around_changes_of_clocks(
 )
 def test_once(begin: str, times: list[str], repeated: list[str]) -> None:
     form = Schedule(at="2027-10-31 02:30", timezone=BERLIN).expression
-    assert minutes_of(next_times(form, BERLIN, after(begin))) == (times, [], repeated)
+    assert wall_times(next_times(form, BERLIN, after(begin))) == (times, [], repeated)
 
 
 def test_a_rate_counts_from_when_it_was_made() -> None:

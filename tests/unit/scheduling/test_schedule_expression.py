@@ -1,4 +1,4 @@
-"""When a project runs: what people write, and what AWS is given; what nobody can keep is told with the nearest right form."""
+"""Expressions of schedules: what EventBridge Scheduler receives, and the hint for each invalid one."""
 
 from __future__ import annotations
 

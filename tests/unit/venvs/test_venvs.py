@@ -27,7 +27,7 @@ from handoff_kit.venvs.install import (
 
 ROOT = Path(__file__).parents[3]
 HASH = "--hash=sha256:" + "0" * 64
-PLACE = ProjectPaths("shop", Path("/team"))
+PATHS = ProjectPaths("shop", Path("/team"))
 TAP = Venv("tap", "venv/tap", ("Tap.A", "b>=2"))
 PINS = f"b==2.1 ; python_version < '3.11' \\\n    {HASH}\ntap-a==1.0 \\\n    {HASH} \\\n    {HASH}"
 LOCK = locks.lock_text(TAP.requirements, PINS, "3.10")
@@ -101,7 +101,7 @@ def test_a_lock_edited_wrongly_is_refused(pins: str, expected: str) -> None:
 
 
 def plan(state: VenvState, installer: Installer = UV, *, upgrade: bool = False) -> tuple[Step, ...]:
-    return plan_install(PLACE, (TAP,), {"tap": state}, installer, upgrade=upgrade)
+    return plan_install(PATHS, (TAP,), {"tap": state}, installer, upgrade=upgrade)
 
 
 def shape(steps: tuple[Step, ...]) -> list[str]:
@@ -181,7 +181,7 @@ def test_uv_s_plan() -> None:
             ),
             cwd,
             "install venv tap of project shop",
-            telling=locks.FAILURES,
+            causes=locks.FAILURES,
         ),
         StampVenv(cwd / "venv/tap", lock, "3.12"),
     )
@@ -199,7 +199,7 @@ def test_uv_s_plan() -> None:
 )
 def test_hashes_are_required_of_all_that_has_one(requirement: str, required: bool) -> None:  # noqa: FBT001
     venv = Venv("tap", "venv/tap", (requirement,))
-    install = plan_install(PLACE, (venv,), {"tap": ABSENT}, UV)[2]
+    install = plan_install(PATHS, (venv,), {"tap": ABSENT}, UV)[2]
     assert isinstance(install, RunCommand)
     assert ("--require-hashes" in install.argv) is required
 
@@ -222,33 +222,33 @@ def test_hashes_are_required_of_all_that_has_one(requirement: str, required: boo
 def test_no_address_of_an_index_and_no_password_gets_into_a_lock(requirement: str, expected: str) -> None:
     venv = Venv("tap", "venv/tap", ("a", requirement))
     with pytest.raises(ProjectError) as caught:
-        plan_install(PLACE, (venv,), {"tap": ABSENT}, UV)
+        plan_install(PATHS, (venv,), {"tap": ABSENT}, UV)
     assert caught.value.message == f"projects/shop/project.yml: venv tap: {expected}"
     assert "secret" not in str(caught.value)
 
 
 def test_states_are_read_from_disk(tmp_path: Path) -> None:
-    place = ProjectPaths("shop", tmp_path)
-    directory = place.directory / "venv/tap"
-    assert read_venv_state(place, TAP) == ABSENT
-    assert venv_status(place, TAP) == "missing"
+    paths = ProjectPaths("shop", tmp_path)
+    directory = paths.directory / "venv/tap"
+    assert read_venv_state(paths, TAP) == ABSENT
+    assert venv_status(paths, TAP) == "missing"
     (directory / "bin").mkdir(parents=True)
     (directory / "bin/python").symlink_to(tmp_path / "gone")
-    assert read_venv_state(place, TAP) == replace(ABSENT, directory=True)
-    assert venv_status(place, TAP) == "missing"
+    assert read_venv_state(paths, TAP) == replace(ABSENT, directory=True)
+    assert venv_status(paths, TAP) == "missing"
     (tmp_path / "gone").write_text("")
-    place.locks.mkdir()
-    place.lock("tap").write_text(LOCK)
-    assert venv_status(place, TAP) == "stale"
+    paths.locks.mkdir()
+    paths.lock("tap").write_text(LOCK)
+    assert venv_status(paths, TAP) == "stale"
     stamp = stamp_text(LOCK, directory, PYTHON)
     (directory / STAMP).write_text(stamp)
-    assert read_venv_state(place, TAP) == VenvState(LOCK, stamp, directory=True, interpreter=True)
-    assert venv_status(place, TAP) == "ready"
-    assert venv_status(place, replace(TAP, requirements=("b",))) == "stale"
+    assert read_venv_state(paths, TAP) == VenvState(LOCK, stamp, directory=True, interpreter=True)
+    assert venv_status(paths, TAP) == "ready"
+    assert venv_status(paths, replace(TAP, requirements=("b",))) == "stale"
 
 
 def test_an_environment_no_longer_declared_is_left_alone() -> None:
-    assert plan_install(PLACE, (), {}, UV) == ()
+    assert plan_install(PATHS, (), {}, UV) == ()
 
 
 def test_uv_is_started_by_its_path() -> None:
@@ -258,9 +258,9 @@ def test_uv_is_started_by_its_path() -> None:
 
 @pytest.mark.parametrize("name", ["elements", "word-count"])
 def test_the_samples_locks_are_current_and_hold_no_address(name: str) -> None:
-    place = ProjectPaths(name, ROOT)
-    for venv in load_project(place.file, place.shown).venvs:
-        text = place.lock(venv.name).read_text()
+    paths = ProjectPaths(name, ROOT)
+    for venv in load_project(paths.file, paths.display_path).venvs:
+        text = paths.lock(venv.name).read_text()
         assert locks.is_current(text, venv.requirements)
-        locks.check_lock(text, venv.requirements, place.shown, "")
+        locks.check_lock(text, venv.requirements, paths.display_path, "")
         assert "://" not in text

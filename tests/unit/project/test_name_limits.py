@@ -1,4 +1,4 @@
-"""What AWS would not take of a project's names: told before anything is sent there."""
+"""Names of a project that AWS would refuse, found before anything is sent."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_every_allowed_name_is_taken_without_schedules() -> None:
 )
 def test_a_group_of_schedules(name: str, over: int) -> None:
     stack = f"handoff-{LONGEST_ENVIRONMENT}-{name}"
-    result = limits.NameProblem(
+    problem = limits.NameProblem(
         f"the name of a group of schedules would be {stack}, {len(stack)} characters; AWS takes at most 64",
         f"call the project or the environment by a name that is shorter by {over}",
     )
-    assert limits.name_problems(name, LONGEST_ENVIRONMENT, _project(SCHEDULES)) == ((result,) if over else ())
+    assert limits.name_problems(name, LONGEST_ENVIRONMENT, _project(SCHEDULES)) == ((problem,) if over else ())
 
 
 STACK = 128 * "s"
@@ -72,7 +72,7 @@ def test_a_long_stack_is_told_everything_it_is_too_long_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "text", "expected"),
+    ("environment", "text", "problems"),
     [
         pytest.param(26 * "e", "", (), id="63 characters"),
         pytest.param(
@@ -89,8 +89,8 @@ def test_a_long_stack_is_told_everything_it_is_too_long_for() -> None:
         pytest.param(27 * "e", "deploy: {bucket: ours}", (), id="a bucket of its own"),
     ],
 )
-def test_a_bucket(environment: str, text: str, expected: tuple[limits.NameProblem, ...]) -> None:
-    assert limits.name_problems("a", environment, _project(text)) == expected
+def test_a_bucket(environment: str, text: str, problems: tuple[limits.NameProblem, ...]) -> None:
+    assert limits.name_problems("a", environment, _project(text)) == problems
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_a_bucket(environment: str, text: str, expected: tuple[limits.NameProble
 )
 def test_projects_that_would_be_one(name: str, other: str, what: str) -> None:
     known = ("x", *sorted((name, other)))
-    (result,) = [found for found in limits.name_problems(name, "dev", _project(), known) if what in found.message]
-    assert result == (
+    (problem,) = [found for found in limits.name_problems(name, "dev", _project(), known) if what in found.message]
+    assert problem == (
         f"the projects {name} and {other} would share {what} in AWS, expected names that differ there too",
         f"rename one: git mv projects/{name} projects/{name}2",
     )

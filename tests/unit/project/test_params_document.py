@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> ProjectPaths:
-    place = ProjectPaths("shop", tmp_path)
-    place.directory.mkdir(parents=True)
-    place.file.write_text("commands: [{command: cat}]\n")
-    return place
+def paths(tmp_path: Path) -> ProjectPaths:
+    paths = ProjectPaths("shop", tmp_path)
+    paths.directory.mkdir(parents=True)
+    paths.file.write_text("commands: [{command: cat}]\n")
+    return paths
 
 
-def local(place: ProjectPaths, **files: bytes) -> None:
+def local(paths: ProjectPaths, **files: bytes) -> None:
     for name, content in files.items():
-        path = place.local / name.replace("__", "/")
+        path = paths.local / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
 
-def test_config_is_sorted_and_whole(place: ProjectPaths) -> None:
-    local(place, z=b"1\r\n", a__b=b"{{ x }}", a__c="\N{SNOWMAN}".encode())
-    (place.local / ".gitkeep").touch()
-    (place.local / "empty").touch()
-    document = params.load_params_document(place, "dev")
+def test_config_is_sorted_and_whole(paths: ProjectPaths) -> None:
+    local(paths, z=b"1\r\n", a__b=b"{{ x }}", a__c="\N{SNOWMAN}".encode())
+    (paths.local / ".gitkeep").touch()
+    (paths.local / "empty").touch()
+    document = params.load_params_document(paths, "dev")
     assert [(file["name"], file["value"]) for file in document["files"]] == [
         ("a/b", "{{ x }}"),
         ("a/c", "\N{SNOWMAN}"),
@@ -44,9 +44,9 @@ def test_config_is_sorted_and_whole(place: ProjectPaths) -> None:
     ]
 
 
-def test_the_runtime_reads_what_we_write(place: ProjectPaths) -> None:
-    local(place, a=b"1")
-    document = params.load_params_document(place, "prod")
+def test_the_runtime_reads_what_we_write(paths: ProjectPaths) -> None:
+    local(paths, a=b"1")
+    document = params.load_params_document(paths, "prod")
     text = params.to_json(document)
     read = parse_params(text.encode(), "test")
     assert (read.document, read.pipeline.environment) == (document, "prod")
@@ -55,22 +55,22 @@ def test_the_runtime_reads_what_we_write(place: ProjectPaths) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"ok\xe9"])
-def test_config_that_is_no_text(place: ProjectPaths, content: bytes) -> None:
-    local(place, key=content)
+def test_config_that_is_no_text(paths: ProjectPaths, content: bytes) -> None:
+    local(paths, key=content)
     at = content.index(content[-1:])
     message = rf"^error: projects/shop/\.local/key: found a byte that is no UTF-8 \(at {at}\), expected a text file\n"
     with pytest.raises(ProjectError, match=message):
-        params.load_params_document(place, "dev")
+        params.load_params_document(paths, "dev")
 
 
 @pytest.mark.parametrize("name", params.RESERVED)
-def test_a_function_must_not_hide_a_command_of_ours(place: ProjectPaths, name: str) -> None:
-    (place.directory / "impl.py").write_text(f"def mine(p, d): ...\ndef {name}(p, d): ...\n")
+def test_a_function_must_not_hide_a_command_of_ours(paths: ProjectPaths, name: str) -> None:
+    (paths.directory / "impl.py").write_text(f"def mine(p, d): ...\ndef {name}(p, d): ...\n")
     with pytest.raises(ProjectError, match=rf"^error: projects/shop/impl\.py: found a function '{name}'"):
-        params.check_functions(place)
+        params.check_functions(paths)
 
 
-def test_functions_are_the_public_ones(place: ProjectPaths) -> None:
-    assert params.function_names(place) == ()
-    (place.directory / "impl.py").write_text("import os\ndef mine(p, d): ...\ndef _mine(p, d): ...\nclass A: ...\n")
-    assert params.function_names(place) == ("mine",)
+def test_functions_are_the_public_ones(paths: ProjectPaths) -> None:
+    assert params.function_names(paths) == ()
+    (paths.directory / "impl.py").write_text("import os\ndef mine(p, d): ...\ndef _mine(p, d): ...\nclass A: ...\n")
+    assert params.function_names(paths) == ("mine",)

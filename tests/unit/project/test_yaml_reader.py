@@ -83,7 +83,7 @@ def test_kind_of_unquoted_scalars() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "error"),
     [
         pytest.param("", "the file is empty, expected at least commands", id="empty"),
         pytest.param("# nothing\n\n", "the file is empty, expected at least commands", id="only comments"),
@@ -102,7 +102,9 @@ def test_kind_of_unquoted_scalars() -> None:
         ),
         pytest.param("a: b: c\n", "1:5: found a colon where no key can be", id="two colons"),
         pytest.param(
-            "commands\n  - command: x\n", "1:1: `commands` stands alone, expected a key and a colon", id="no colon"
+            "commands\n  - command: x\n",
+            "1:1: `commands` is alone on its line, expected a key and a colon",
+            id="no colon",
         ),
         pytest.param("a: 'x\nb: c\n", "1:4: the quote that opens here is never closed", id="open quote"),
         pytest.param(
@@ -118,7 +120,7 @@ def test_kind_of_unquoted_scalars() -> None:
         pytest.param(
             "a:\n  - b: c\n   d: e\n", "3:4: this line does not line up with those above it", id="indentation"
         ),
-        pytest.param("a: *.csv\n", "1:4: *.csv is an alias of nothing: no &.csv stands above it", id="unknown alias"),
+        pytest.param("a: *.csv\n", "1:4: *.csv is an alias of nothing: there is no &.csv above it", id="unknown alias"),
         pytest.param("a: %Y\n", "1:4: a value cannot begin with % in YAML", id="percent"),
         pytest.param(
             'a: "\\q"\n', "1:6: a backslash in double quotes begins an escape that YAML does not know", id="escape"
@@ -135,14 +137,14 @@ def test_kind_of_unquoted_scalars() -> None:
         pytest.param("[" * 5000, "values are nested too deep, expected about five levels", id="too deep"),
     ],
 )
-def test_unreadable(text: str, expected: str) -> None:
+def test_unreadable(text: str, error: str) -> None:
     source = parse_yaml(text, SHOWN)
     assert source.data is None
-    assert [str(problem).splitlines()[0] for problem in source.problems] == [_error(expected)]
+    assert [str(problem).splitlines()[0] for problem in source.problems] == [_line(error)]
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "problems"),
     [
         pytest.param(
             "a: 1\nb: 2\na: 3\nb: {c: 1, c: 2}\na: 4\n",
@@ -174,10 +176,10 @@ def test_unreadable(text: str, expected: str) -> None:
         pytest.param("<<: b\n", ["1:1: << merges something that is no mapping"], id="merge of a text"),
     ],
 )
-def test_every_fault_of_a_readable_file(text: str, expected: list[str]) -> None:
+def test_every_fault_of_a_readable_file(text: str, problems: list[str]) -> None:
     source = parse_yaml(text, SHOWN)
     assert source.data is not None
-    assert [str(problem).splitlines()[0] for problem in source.problems] == [_error(line) for line in expected]
+    assert [str(problem).splitlines()[0] for problem in source.problems] == [_line(line) for line in problems]
 
 
 def test_a_billion_laughs_end_soon() -> None:
@@ -203,7 +205,7 @@ def _nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "expected"),
+    ("make", "error"),
     [
         pytest.param(_nothing, ": there is no such file, expected a project file", id="missing"),
         pytest.param(lambda path: path.mkdir(), ": found a directory, expected a file", id="directory"),
@@ -224,10 +226,10 @@ def _nothing(path: Path) -> None:
         ),
     ],
 )
-def test_unreadable_file(tmp_path: Path, make: Any, expected: str) -> None:
+def test_unreadable_file(tmp_path: Path, make: Any, error: str) -> None:
     make(tmp_path / "project.yml")
     source = read_yaml(tmp_path / "project.yml", SHOWN)
-    assert (source.data, str(source.problems[0]).splitlines()[0]) == (None, f"error: {SHOWN}{expected}")
+    assert (source.data, str(source.problems[0]).splitlines()[0]) == (None, f"error: {SHOWN}{error}")
 
 
 def test_problem_prints_two_lines() -> None:
@@ -235,5 +237,5 @@ def test_problem_prints_two_lines() -> None:
     assert str(problem) == f"error: {SHOWN}:7:5: `comand` is not a known key\nhint: did you mean `command`?"
 
 
-def _error(message: str) -> str:
-    return f"error: {SHOWN}:{message}" if message[0].isdigit() else f"error: {SHOWN}: {message}"
+def _line(error: str) -> str:
+    return f"error: {SHOWN}:{error}" if error[0].isdigit() else f"error: {SHOWN}: {error}"
