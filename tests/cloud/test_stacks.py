@@ -277,31 +277,31 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("there", [False, True], ids=["nothing there", "one there"])
-def test_killed_at_any_call_it_can_be_run_again(
-    operator: StackOperator, monkeypatch: pytest.MonkeyPatch, when: str, *, there: bool
-) -> None:
-    real = operator.session._call  # noqa: SLF001  # where every call passes
-    left = [0]
+def test_killed_at_any_call_it_can_be_run_again(operator: StackOperator, when: str, *, there: bool) -> None:
+    calls_left = [sys.maxsize]
 
-    def kill(*call: Any) -> Any:
-        left[0] -= 1
-        if left[0] < 0:
+    def count(**_: Any) -> None:
+        calls_left[0] -= 1
+        if calls_left[0] < 0:
             raise Killed
-        answer = real(*call)
-        if left[0] == 0 and when == "after":
-            raise Killed
-        return answer
 
+    def cut(**_: Any) -> None:
+        if calls_left[0] == 0 and when == "after":
+            raise Killed
+
+    events = operator.session.client("cloudformation").meta.events
+    events.register("before-call", count)
+    events.register("after-call", cut)
     for number in range(1, 60):
+        calls_left[0] = sys.maxsize
         operator.remove()
         if there:
             operator.execute(operator.step())
-        left[0] = number
-        monkeypatch.setattr(operator.session, "_call", kill)
+        calls_left[0] = number
         try:
             operator.execute(operator.step(TWO))
         except Killed:
-            monkeypatch.setattr(operator.session, "_call", real)
+            calls_left[0] = sys.maxsize
             operator.execute(operator.step(TWO))
             assert (operator.stack.template, operator.resources["queues"]) == (TWO, ["20"])
         else:
