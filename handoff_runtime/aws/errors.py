@@ -252,7 +252,7 @@ def _unanswered(error: Exception, call: Call) -> StoreError:
 
 def boto3_missing(error: ImportError) -> StoreError:
     """An image made for runs without AWS, or a Python without our dependency."""
-    message = f"{error.name}: not installed for {sys.executable}, expected for what lies in AWS"
+    message = f"{error.name}: not installed for {sys.executable}, expected for the store in AWS"
     return StoreError(message, "in project.yml: image: {store: aws}, then: invoke build; elsewhere: pip install boto3")
 
 

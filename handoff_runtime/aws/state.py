@@ -61,7 +61,7 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
             os.close(fd)
     if etag is None:
         message = f"{place}: another run stored a newer state since this one began; this run's state is not stored"
-        raise StoreError(message, "it lies under runs/ of this run; see who it was: invoke history")
+        raise StoreError(message, "this run's state is below its runs/; the other run: invoke history")
     return StoredState(etag, size, says)
 
 

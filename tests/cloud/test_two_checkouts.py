@@ -56,9 +56,7 @@ def test_two_checkouts(checkout: Checkout, account: Account, tmp_path: Path) -> 
     assert stored(account) == (1, FILES)
 
     result = invoke(clone, account, "deploy", "--yes")
-    assert (
-        "2 stored config files that are not here: a.json, b.json; to remove them there: add --prune\n" in result.stderr
-    )
+    assert "note: a push keeps 2 stored config files that are not here: a.json, b.json\n" in result.stderr
     assert "no changes: the deployment is up to date\n" in result.stderr
     assert stored(account) == (1, FILES)
     assert seen_by_a_run(clone, account) == ["a.json", "b.json"]

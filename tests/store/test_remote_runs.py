@@ -192,7 +192,7 @@ def test_a_python_without_boto3_is_told(stack: Stack) -> None:
     assert (done.exit, done.stderr.splitlines()) == (
         69,
         [
-            f"error: boto3: not installed for {PYTHON}, expected for what lies in AWS",
+            f"error: boto3: not installed for {PYTHON}, expected for the store in AWS",
             "hint: in project.yml: image: {store: aws}, then: invoke build; elsewhere: pip install boto3",
         ],
     )

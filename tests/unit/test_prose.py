@@ -10,7 +10,6 @@ from doubles.sources import SOURCES, literals_of
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 GOLDENS = sorted([*ROOT.glob("tests/golden/help/*.txt"), *ROOT.glob("tests/golden/refusals/*.txt")])
-EXCEPTIONS = Path(__file__).with_name("prose_exceptions.txt")  # a text a line; it may only shrink
 AVOID = (
     "told",
     "tells",
@@ -44,15 +43,11 @@ def test_the_docs_avoid_them() -> None:
 
 
 def test_help_and_refusals_avoid_them() -> None:
-    assert [
-        f"{_shown(path)}: {line}" for path in GOLDENS for line in found_in_golden(path) if line not in _excepted()
-    ] == []
+    assert [f"{_shown(path)}: {line}" for path in GOLDENS for line in found_in_golden(path)] == []
 
 
 def test_messages_avoid_them() -> None:
-    assert [
-        f"{_shown(path)}: {text}" for path in SOURCES for text in found_in_source(path) if text not in _excepted()
-    ] == []
+    assert [f"{_shown(path)}: {text}" for path in SOURCES for text in found_in_source(path)] == []
 
 
 def found_in_page(page: Path) -> list[str]:
@@ -68,10 +63,6 @@ def found_in_golden(path: Path) -> list[str]:
 
 def found_in_source(path: Path) -> list[str]:
     return [text for text in map(_one_line, literals_of(path)) if FOUND.search(text)]
-
-
-def _excepted() -> frozenset[str]:
-    return frozenset(EXCEPTIONS.read_text(encoding="utf-8").splitlines()) if EXCEPTIONS.exists() else frozenset()
 
 
 def _one_line(text: str) -> str:
