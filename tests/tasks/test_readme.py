@@ -142,7 +142,7 @@ def stable(text: str) -> list[str]:
         (r"\b[0-9a-f]{32,64}\b", "DIGEST"),
         (r"\d+\.\d+( MB| kB| s)?", "FIGURE"),
         (r"\(\d+ B, replaced\)", "(SIZE, replaced)"),  # of a path in it
-        (r"\b\d{3} B$", "SIZE"),
+        (r"(?m)\b\d{3} B$", "SIZE"),
     )
     return transcript.without(differing, text)
 
