@@ -36,7 +36,9 @@ def stable(text: str) -> str:
 
 
 def last(result: InvokeResult, count: int) -> list[str]:
-    return stable(result.stderr).splitlines()[-count:]
+    """The last lines without states of the task, which may come before or after the last lines of its log."""
+    lines = stable(result.stderr).splitlines()
+    return [line for line in lines if not line.startswith(("DEPROVISIONING ", "STOPPED "))][-count:]
 
 
 @pytest.mark.network
