@@ -13,7 +13,7 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.image import build as building
 from handoff_kit.image.build import ImageSource
 from handoff_kit.paths import ProjectPaths, project_names
-from handoff_kit.project import name_limits as limits
+from handoff_kit.project import name_limits
 from handoff_kit.project import params_document as params
 from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Project
@@ -69,7 +69,7 @@ def desired_projects(
     desired = []
     for paths in project_paths:
         project = loaded[paths.name]
-        limits.check_names(paths, environment, project, names)
+        name_limits.check_names(paths, environment, project, names)
         if project.image.store != "aws":
             found = f"found image: {{store: {project.image.store}}}"
             message = f"{paths.display_path}: {found}, expected aws: runs on Fargate need it"

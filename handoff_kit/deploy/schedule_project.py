@@ -25,8 +25,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import name_limits as limits
-from handoff_kit.project import params_document as documents
+from handoff_kit.project import name_limits, params_document
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import SCHEDULE_NAME, is_name, matches
 from handoff_kit.project.schedule_settings import Schedule
@@ -174,7 +173,7 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
 
 def check_secrets(paths: ProjectPaths, project: Project, target: Target, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
-    files = documents.params_document(paths, project, target.environment)["files"] if data else ()
+    files = params_document.params_document(paths, project, target.environment)["files"] if data else ()
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
     check_data(data, paths.name, config)
 
@@ -200,7 +199,7 @@ def plan_schedules(
     """The steps that make the schedule stack hold these schedules and no others."""
     paths, deploy = desired.paths, desired.project.deploy
     project = desired.project.model_copy(update={"schedules": desired.schedules})
-    for message, hint in limits.stack_name_problems(target.name, target.environment, project):
+    for message, hint in name_limits.stack_name_problems(target.name, target.environment, project):
         raise ProjectError(f"{paths.display_path}: {message}", hint)
     file, name = paths.build / "schedule.yml", resource_names.schedule_stack(target.name)
     tags = {**deploy.tags, **resource_names.owner_tags(paths.name, target.environment)}

@@ -22,7 +22,7 @@ from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_ta
 from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
 from handoff_kit.errors import ProjectError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import params_document as documents
+from handoff_kit.project import params_document
 from handoff_kit.project.model import Project
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.params import ConfigFile
@@ -54,7 +54,7 @@ class RunFlags:
 
 def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    files = documents.params_document(paths, loaded, environment)["files"]
+    files = params_document.params_document(paths, loaded, environment)["files"]
     config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
     check_data(words.data, paths.name, config)
     envs = parse_env(words.envs, paths.name, config, loaded.envs)

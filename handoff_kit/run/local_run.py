@@ -23,7 +23,7 @@ from handoff_kit.errors import ProjectError, translate_runtime_errors
 from handoff_kit.image.builder import Builder
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import load as projects
-from handoff_kit.project import params_document as documents
+from handoff_kit.project import params_document
 from handoff_kit.project.model import Project
 from handoff_kit.resource_names import OWNER_VARIABLE
 from handoff_kit.run import container as containers
@@ -46,7 +46,7 @@ NOT_LINKED = (".artifacts", ".env", "files")
 
 def list_commands(paths: ProjectPaths) -> tuple[str, ...]:
     """The values of --command: the built-in commands, and the project's functions."""
-    return (*documents.RESERVED, *documents.function_names(paths))
+    return (*params_document.RESERVED, *params_document.function_names(paths))
 
 
 def plan_run(
@@ -64,14 +64,14 @@ def plan_run(
     """A run with local params; ProjectError for mistakes that are known before the runtime starts."""
     command = RUN if command == "default" else command
     if params:
-        document = documents.read_params_file(params, paths)
+        document = params_document.read_params_file(params, paths)
     else:
         loaded = projects.load_project(paths.file, paths.display_path)
-        documents.check_functions(paths)
+        params_document.check_functions(paths)
         if command == RUN and container is None:
             _check_venvs(paths, loaded)
-        document = documents.params_document(paths, loaded, environment)
-    text = documents.to_json(document)
+        document = params_document.params_document(paths, loaded, environment)
+    text = params_document.to_json(document)
     _fill_placeholders(text, command, data)
     return LocalRun(paths.directory, text, command, data, meter, log_format, container, no_state=no_state)
 
@@ -87,7 +87,7 @@ def preview(document: str, command: str, data: Mapping[str, Any], environ: Mappi
 def missing_placeholder(document: Mapping[str, Any]) -> str | None:
     """The first placeholder of a params document that only --var or --data can fill."""
     try:
-        _fill_placeholders(documents.to_json(document), RUN, {})
+        _fill_placeholders(params_document.to_json(document), RUN, {})
     except ProjectError as error:
         match = placeholders.PLACEHOLDER.search(error.message)
         if match is None:

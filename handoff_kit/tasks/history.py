@@ -86,14 +86,14 @@ def show_run(
         parse_count,
         stored_run,
     )
-    from handoff_kit.project import params_document as documents
+    from handoff_kit.project import params_document
 
     count = parse_count("--lines", lines) or LOG_LINES
     source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
     name = run or newest_run(source, environment_filter, flags)
     paths = options.find_project(c, project)
     recorded = stored_run(source.target, name) if source.target else local_run(paths, name)
-    print_data(documents.to_json(recorded.record)) if json else print_output(format_run(recorded, count))
+    print_data(params_document.to_json(recorded.record)) if json else print_output(format_run(recorded, count))
     print_progress(f"next: {command_after_run(recorded, paths, flags, remote=remote)}")
 
 

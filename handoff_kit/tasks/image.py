@@ -25,13 +25,13 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
     """
     from handoff_kit.image import build as building
-    from handoff_kit.project import params_document as documents
+    from handoff_kit.project import params_document
     from handoff_kit.project.params_document import to_json
     from handoff_kit.steps import WriteFile
 
     paths, loaded = options.load_project(c, project)
     name = options.parse_environment(environment, os.environ)
-    pipeline = documents.render_pipeline(paths, loaded, name)
+    pipeline = params_document.render_pipeline(paths, loaded, name)
     source = building.image_source(paths, loaded, options.parse_platform(platform) or loaded.image.platform or "")
     steps = (
         WriteFile(paths.build / "pipeline.json", to_json(pipeline)),

@@ -26,16 +26,15 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image.checks import find_image_problems
     from handoff_kit.paths import project_names
-    from handoff_kit.project import name_limits as limits
+    from handoff_kit.project import name_limits, shell_lines
     from handoff_kit.project import params_document as params
     from handoff_kit.project import params_document as render
-    from handoff_kit.project import shell_lines
     from handoff_kit.run import local_run
     from handoff_kit.venvs.install import venv_status
 
     name = options.parse_environment(environment, os.environ)
     paths, loaded = options.load_project(c, project)
-    limits.check_names(paths, name, loaded, project_names(paths.root))
+    name_limits.check_names(paths, name, loaded, project_names(paths.root))
     params.check_functions(paths)
     missing = local_run.missing_placeholder(params.params_document(paths, loaded, name))
     print_progress(f"{paths.display_path}: no problem found")

@@ -18,11 +18,13 @@ VERSION = "Number of a stored version as `invoke params.history` prints it, e.g.
 @command("make", help={"output": "File to write, with mode 600, e.g. params.json; default: print to stdout"})
 def make_params(c: Context, project: str = "", output: str = "", environment: str = "") -> None:
     """Print or write the params document: the pipeline, and the sensitive config of .local in plain text."""
-    from handoff_kit.project import params_document as documents
+    from handoff_kit.project import params_document
     from handoff_kit.steps import WriteFile
 
     paths = options.find_project(c, project)
-    text = documents.to_json(documents.load_params_document(paths, options.parse_environment(environment, os.environ)))
+    text = params_document.to_json(
+        params_document.load_params_document(paths, options.parse_environment(environment, os.environ))
+    )
     if output:
         apply(c, [WriteFile(Path.cwd() / output, text, 0o600)])
         finish(c, 1, f"invoke run-local --project {paths.name} --params {shlex.quote(output)}")
@@ -38,14 +40,14 @@ def push_params(
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
     from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
-    from handoff_kit.project import params_document as documents
+    from handoff_kit.project import params_document
 
     paths, loaded = options.load_project(c, project)
     if params:
-        document = documents.read_params_file(Path.cwd() / params, paths)
+        document = params_document.read_params_file(Path.cwd() / params, paths)
     else:
-        documents.check_functions(paths)
-        document = documents.params_document(paths, loaded, options.parse_environment(environment, os.environ))
+        params_document.check_functions(paths)
+        document = params_document.params_document(paths, loaded, options.parse_environment(environment, os.environ))
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(target)
     plan = plan_push(target, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
@@ -70,13 +72,13 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
     """Write the stored config files to .local with mode 600, without printing their values."""
     from handoff_kit.aws.history import parse_count
     from handoff_kit.aws.params import get_params
-    from handoff_kit.project import params_document as documents
+    from handoff_kit.project import params_document
 
     number = parse_count("--version", version)
     paths, target = options.find_target(c, project, environment, bucket=False)
     stored = get_params(target, number)
     again = f"invoke params.pull{f' --version {number}' if number else ''} {target.options}"
-    steps, equal = documents.plan_pull(paths, stored.params.files, again, force=force)
+    steps, equal = params_document.plan_pull(paths, stored.params.files, again, force=force)
     apply(c, steps)
     if equal:
         print_progress(f"already up to date: {', '.join(equal)}")
@@ -90,12 +92,12 @@ def dump_params(c: Context, project: str = "", reveal: bool = False, version: st
     """Print the stored params document, the values of config files masked."""
     from handoff_kit.aws.history import parse_count
     from handoff_kit.aws.params import get_params, mask_document
-    from handoff_kit.project import params_document as documents
+    from handoff_kit.project import params_document
 
     number = parse_count("--version", version)
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = get_params(target, number)
-    print_data(documents.to_json(stored.document if reveal else mask_document(stored.params)))
+    print_data(params_document.to_json(stored.document if reveal else mask_document(stored.params)))
     print_progress(f"parameter {target.parameter}, version {stored.version}\nnext: invoke params.diff {target.options}")
 
 
@@ -103,13 +105,13 @@ def dump_params(c: Context, project: str = "", reveal: bool = False, version: st
 def diff_params(c: Context, project: str = "", environment: str = "") -> None:
     """Print the differences between stored and local params: keys, short hashes of values, stored-only files."""
     from handoff_kit.aws.params import compare_params, format_params_diff, get_params
-    from handoff_kit.project import params_document as documents
+    from handoff_kit.project import params_document
 
     name = options.parse_environment(environment, os.environ)
-    local = documents.load_params_document(options.find_project(c, project), name)
+    local = params_document.load_params_document(options.find_project(c, project), name)
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = get_params(target)
-    merged = documents.merge(local, stored.document)
+    merged = params_document.merge(local, stored.document)
     differences = compare_params(stored.document, merged.document)
     print_output(format_params_diff(differences, merged.kept))
     if not differences and not merged.kept:
