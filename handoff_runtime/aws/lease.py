@@ -29,6 +29,10 @@ LONGEST = 86_400.0  # seconds that a lease may claim to last
 REFUSED = ("412", "409", "NoSuchKey")
 
 
+class LeaseLostError(StoreError):
+    """Another run has the lease."""
+
+
 class Lease(NamedTuple):
     """A lease that is ours: where it is, what it says, the ETag of our last put, and when that began (monotonic)."""
 
@@ -165,7 +169,7 @@ def _renew(session: Session, lease: Lease, *, released: bool) -> Lease:
         return lease._replace(claim=claim, etag=found.etag, renewed=time.monotonic() - found.age - 1)
     by = f"run {found.claim.get('run_id', '?')} has it" if found else "it is gone"
     message = f"s3://{lease.bucket}/{lease.key}: the lease of this run is lost: {by}"
-    raise StoreError(message, "another run took over since our heartbeats stayed away; see: invoke history")
+    raise LeaseLostError(message, "another run took over since our heartbeats stayed away; see: invoke history")
 
 
 def _put(session: Session, lease: Lease) -> Lease | None:
@@ -218,35 +222,50 @@ def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
 
 
 class Heartbeat:
-    """Heartbeats in a thread, which calls `lost` once when another run has the lease, or it cannot be renewed.
+    """Heartbeats in a thread; `lost` is called once, when another run has the lease or it is about to run out.
 
-    Its session should have a patience well below the lease, so that a store that stays away is noticed in time.
+    A second thread keeps the time, since a renewal may hang for longer than the lease lasts: it reports one interval
+    of heartbeats before the end, so that the run can stop while the lease is still its own.
     """
 
     def __init__(self, session: Session, lease: Lease, lost: Callable[[StoreError], None]) -> None:
         import threading
 
         self._session, self.lease, self._lost = session, lease, lost
+        self._interval = float(lease.claim["heartbeat_seconds"])
+        self._failure: StoreError | None = None  # of the last renewal
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
-        self._thread.start()
+        self._reporting = threading.Lock()
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._renew, self._keep_time)]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> Lease:
         """Beat no more; the lease as it is, to be released."""
         self._ended.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         return self.lease
 
-    def _run(self) -> None:
-        pause = self.lease.claim["heartbeat_seconds"]
-        while not self._ended.wait(pause):
+    def _renew(self) -> None:
+        while not self._ended.wait(self._interval):
             try:
-                self.lease = renew(self._session, self.lease)
-            except StoreError as error:
-                lost = "is lost" in error.message
-                if not lost:  # the store stayed away, and may be back before the lease is over
-                    left = self.lease.left
-                    self._session.effects.say(f"heartbeat: {error.message}; {left:.0f} s of the lease are left")
-                if lost or self.lease.left <= pause:
-                    self._lost(error)
-                    return
+                self.lease, self._failure = renew(self._session, self.lease), None
+            except LeaseLostError as error:
+                self._report(error)
+            except StoreError as error:  # the store stayed away, and may be back before the lease is over
+                self._failure, left = error, self.lease.left
+                self._session.effects.say(f"heartbeat: {error.message}; {left:.0f} s of the lease are left")
+
+    def _keep_time(self) -> None:
+        while not self._ended.wait(max(0.0, self.lease.left - self._interval)):
+            if (left := self.lease.left) <= self._interval:
+                place = f"s3://{self.lease.bucket}/{self.lease.key}"
+                silence = StoreError(f"{place}: no answer to the heartbeats; {left:.0f} s of the lease are left")
+                self._report(self._failure or silence)
+
+    def _report(self, error: StoreError) -> None:
+        with self._reporting:
+            if not self._ended.is_set():
+                self._ended.set()
+                self._lost(error)

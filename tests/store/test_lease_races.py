@@ -99,10 +99,10 @@ def test_a_dead_holder_is_taken_over_whatever_the_clocks(moto_bucket: MotoBucket
 
 def test_a_holder_that_beats_lives(moto_bucket: MotoBucket) -> None:
     session, lost = moto_bucket.session(), list[StoreError]()
-    heart = Heartbeat(session, acquired(moto_bucket, session, "run-1", heartbeat=0.3, lease=1), lost.append)
-    until = time.monotonic() + 3.5
+    heart = Heartbeat(session, acquired(moto_bucket, session, "run-1", heartbeat=0.4, lease=2), lost.append)
+    until = time.monotonic() + 4.5
     while time.monotonic() < until:
-        assert isinstance(leases.acquire(session, moto_bucket.bucket, moto_bucket.stack, "run-2", lease=1), HeldLease)
+        assert isinstance(leases.acquire(session, moto_bucket.bucket, moto_bucket.stack, "run-2", lease=2), HeldLease)
         time.sleep(0.2)
     leases.release(session, heart.stop())
     assert lost == []
@@ -143,14 +143,30 @@ def test_a_lease_that_was_taken_over_is_told_to_the_run(moto_bucket: MotoBucket)
     ]
 
 
-def test_a_store_that_stays_away_ends_the_run_before_its_lease_is_over(moto_bucket: MotoBucket, proxy: Proxy) -> None:
-    session, reported = moto_bucket.session(proxy, patience=0.2, pause=time.sleep), threading.Event()
-    lease = acquired(moto_bucket, session, "run-1", heartbeat=0.3, lease=6)
-    proxy.fault("answer", method="PUT", status=503, code="ServiceUnavailable")
-    heart = Heartbeat(session, lease, lambda _: reported.set())
+@pytest.mark.parametrize(
+    ("fault", "patience", "heard"),
+    [
+        pytest.param({"kind": "answer", "status": 503}, 0.1, "S3 PutObject answered 503", id="refuses"),
+        pytest.param({"kind": "answer", "status": 503}, 5, "no answer to the heartbeats", id="refuses for longer"),
+        pytest.param({"kind": "wait", "seconds": 6}, 5, "no answer to the heartbeats", id="hangs"),
+    ],
+)
+def test_a_store_that_stays_away_ends_the_run_before_its_lease_is_over(
+    moto_bucket: MotoBucket, proxy: Proxy, fault: dict[str, Any], patience: float, heard: str
+) -> None:
+    """Also when one renewal takes longer than the lease lasts."""
+    session, lost = moto_bucket.session(proxy, patience=patience, pause=time.sleep), list[tuple[float, StoreError]]()
+    lease, reported = acquired(moto_bucket, session, "run-1", heartbeat=1.5, lease=4), threading.Event()
+    proxy.fault(method="PUT", **fault)
+
+    def end(error: StoreError) -> None:
+        lost.append((lease.left, error))
+        reported.set()
+
+    heart = Heartbeat(session, lease, end)
     assert reported.wait(15)
-    assert heart.stop().left > 0
-    assert any(line.startswith("heartbeat: s3://") for line in moto_bucket.said)
+    heart.stop()
+    assert [(left > 0, heard in error.message) for left, error in lost] == [(True, True)]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3], ids=["acquire", "beat", "release"])
