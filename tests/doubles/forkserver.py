@@ -1,6 +1,6 @@
 """`invoke` as a process of its own that need not load libraries first: forked from one that has, as often as is asked.
 
-To import boto3, pydantic and rich takes longer than what most tasks do. What handoff itself is made of is imported by
+To import boto3, pydantic, rich and handoff_kit takes longer than what most tasks do; a checkout's tasks.py is imported by
 the task's own process. As a script this is the server: a connection takes a line of JSON, and answers with an exit code.
 """
 
@@ -10,6 +10,7 @@ import atexit
 import gc
 import json
 import os
+import pkgutil
 import runpy
 import select
 import shutil
@@ -32,6 +33,7 @@ LIBRARIES = (
     "boto3", "botocore.httpsession", "cronsim", "email.mime.text", "http.server", "invoke.main", "jinja2.ext", "packaging.requirements",
     "pydantic", "pydantic.root_model", "rich.console", "rich.live", "rich.progress", "rich.table", "ruamel.yaml", "zoneinfo",
 )  # fmt: skip
+ROOT = str(Path(__file__).parents[2])
 SERVICES = ("cloudformation", "ec2", "ecr", "ecs", "logs", "s3", "scheduler", "ssm", "stepfunctions", "sts")
 
 
@@ -121,7 +123,23 @@ def become_invoke(request: Any) -> None:
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX")
     sys.path[:1] = ["", *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv[1:] = request["words"]
-    runpy.run_module("invoke", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("invoke", run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        exit_codes.extend([error.code] if isinstance(error.code, int) else [])
+        raise
+    exit_codes.append(0)
+
+
+exit_codes: list[int] = []
+
+
+def end_at_once() -> None:
+    """Spare the teardown of all modules, once everything else that is to be done at an exit is done."""
+    if exit_codes:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_codes[0])
 
 
 def remember_models() -> None:
@@ -133,10 +151,16 @@ def remember_models() -> None:
 
 
 def preload() -> None:
-    """Libraries, and what botocore knows of services."""
-    for name in LIBRARIES:
-        __import__(name)
+    """Libraries, handoff_kit, and what botocore knows of services."""
+    atexit.register(end_at_once)
+    sys.path.insert(0, ROOT)
     import boto3  # noqa: PLC0415  # by a test this module is imported for its class alone
+
+    import handoff_kit  # noqa: PLC0415
+
+    for name in (*LIBRARIES, *(found.name for found in pkgutil.walk_packages(handoff_kit.__path__, "handoff_kit."))):
+        __import__(name)
+    del sys.path[0]
 
     remember_models()
     for service in SERVICES:
