@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from doubles.forkserver import ForkServer
 from doubles.runtime_project import PYTHON
 from handoff_runtime import params, s3_keys
 
@@ -50,9 +51,12 @@ class Stack:
     def start(
         self, *argv: str, project: Project | None = None, env: Mapping[str, str] | None = None, **start: Any
     ) -> Running:
-        """Start the runtime in a container of its own, if none is given."""
+        """Start the runtime, forked from a process that has boto3 loaded, in a container of its own if none is given."""
         where = project or self.container()
-        return where.start(*argv, source=(), env={**self.environ, **(env or {})}, **start)
+        return where.start(
+            *argv,
+            **{"source": (), "launch": ForkServer.running().start, "env": {**self.environ, **(env or {})}, **start},
+        )
 
     def run(self, *argv: str, **start: Any) -> Finished:
         """The same to its end."""
@@ -62,13 +66,17 @@ class Stack:
     def hurried(
         *, heartbeat: float = 20, lease: float = 90, look: float = 2, apart: float = 30, attempts: int = 8
     ) -> tuple[str, ...]:
-        """The runtime with other constants (nobody waits ninety seconds in a test)."""
+        """The runtime with other constants (nobody waits ninety seconds in a test).
+
+        A lease of a negative time is over for others as soon as its run is killed; to the run itself a minute is left.
+        """
         code = (
             "import runpy\n"
             "from handoff_runtime.aws import lease, retry, state\n"
             f"retry.ATTEMPTS = {attempts}\n"
             f"lease.acquire.__kwdefaults__.update(heartbeat={heartbeat}, lease={lease})\n"
             f"state.LOOK, state.APART = {look}, {apart}\n"
+            f"{'lease.Lease.left = 60.0' if lease < 0 else ''}\n"
             "runpy.run_module('handoff_runtime', run_name='__main__', alter_sys=True)"
         )
         return (PYTHON, "-c", code)
