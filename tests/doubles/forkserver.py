@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -52,22 +53,27 @@ class ForkedProcess:
     stdout: IO[bytes] | None
     stderr: IO[bytes] | None
     returncode: int | None = field(default=None, init=False)
+    hearing: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def poll(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
-        with suppress(TimeoutError):
-            return self.wait(0.0001)
-        return None
+        with self.hearing:  # others may send it signals while one waits
+            if self.returncode is None and select.select([self.connection], [], [], 0)[0]:
+                self.returncode = int(self.connection.recv(16))
+                self.connection.close()
+            return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: float = 900.0) -> int:
         """The exit code, once there is one."""
-        if self.returncode is None:
-            self.connection.settimeout(timeout)
-            self.returncode = int(self.connection.recv(16))
-            self.connection.close()
-        return self.returncode
+        end, pause = time.monotonic() + timeout, 0.001
+        while (code := self.poll()) is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"waited {timeout} s for the end of process {self.pid}")
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)
+        return code
 
-    def communicate(self, timeout: float | None = None) -> tuple[bytes | None, bytes | None]:
+    def communicate(self, timeout: float = 900.0) -> tuple[bytes | None, bytes | None]:
         """What it writes until both ends are closed."""
         if self.stdin:
             self.stdin.close()
