@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import shutil
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from handoff_runtime.aws.upload import UploadTarget
 from handoff_runtime.errors import HandoffError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from doubles.fault_proxy import Proxy
@@ -348,18 +346,6 @@ def test_no_endpoint(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     gone = replace(moto_bucket, endpoint="http://127.0.0.1:9")
     with pytest.raises(StoreError, match=r"S3 ListObjectsV2 got no connection .*http://127.0.0.1:9/"):
         transfer.fetch(gone.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is not permitted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.mark.parametrize("names", [["large"], [f"f{number}" for number in range(30)]], ids=["one file", "many"])
