@@ -63,16 +63,17 @@ class Checkout:
         return {**kept, **paths, "STOP_TIMEOUT": "4", **(env or {})}
 
     def start(
-        self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None, **popen: Any
+        self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None, terminal: bool = False, **popen: Any
     ) -> subprocess.Popen[bytes]:
-        """Start invoke; its signals are as a shell in the foreground would leave them.
+        """Start invoke, with `terminal` on the one that is its standard input; its signals are as a shell in the foreground would leave them.
 
         It is forked from a process that has its libraries, unless something steers Python itself, or the new process.
         """
         command, where, environ = [sys.executable, "-m", "invoke", *words], self.root / cwd, self.environment(env)
         if popen.keys() <= STREAMS and not any(name.startswith(OF_PYTHON) for name in env or ()):
-            forked: Any = ForkServer.running().start(command, where, environ, **popen)
+            forked: Any = ForkServer.running().start(command, where, environ, terminal=terminal, **popen)
             return cast("subprocess.Popen[bytes]", forked)  # whose methods it has
+        assert not terminal, "a terminal is only given to what is forked"
         started = {"stdin": subprocess.DEVNULL, "preexec_fn": heed_interrupts, **popen}
         return subprocess.Popen(command, cwd=where, env=environ, **started)
 

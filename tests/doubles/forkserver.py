@@ -9,6 +9,7 @@ arguments, which are Python's, it is what a shell starts in the place of Python.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import json
 import os
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -154,8 +156,12 @@ class ForkServer:
         stdin: Any = subprocess.DEVNULL,
         stdout: Any = None,
         stderr: Any = None,
+        terminal: bool = False,
     ) -> ForkedProcess:
-        """Start `python FILE`, `python -c CODE` or `python -m MODULE`, with arguments, as `subprocess.Popen` does."""
+        """Start `python FILE`, `python -c CODE` or `python -m MODULE`, with arguments, as `subprocess.Popen` does.
+
+        With `terminal`, standard input is the terminal of a session of its own.
+        """
         assert command[0] == sys.executable
         ours: list[IO[bytes] | None] = [None] * 3
         theirs, opened = list[int](), list[int]()
@@ -170,7 +176,7 @@ class ForkServer:
             theirs.append(opened[-1] if wanted in CREATED else given if isinstance(given, int) else given.fileno())
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.address))
-        request = {"argv": command[1:], "directory": str(cwd), "env": dict(env)}
+        request = {"argv": command[1:], "directory": str(cwd), "env": dict(env), "terminal": terminal}
         socket.send_fds(connection, [b"\0"], theirs)
         connection.sendall(json.dumps(request).encode() + b"\n")
         for fd in opened:
@@ -223,6 +229,9 @@ def become_python(request: Any) -> None:
     for number, fd in enumerate(request["fds"]):
         os.dup2(fd, number)
         os.close(fd)
+    if request["terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     time.tzset()
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX")
