@@ -1,7 +1,7 @@
-"""`invoke` as a process of its own that need not load libraries first: forked from one that has, as often as is asked.
+"""`invoke` as a process of its own that need not import anything first: forked from one that has, as often as is asked.
 
-To import boto3, pydantic and rich takes longer than what most tasks do. What handoff itself is made of is imported by
-the task's own process. As a script this is the server: a connection takes a line of JSON, and answers with an exit code.
+To import boto3, pydantic, rich and the modules of handoff takes longer than what most tasks do. As a script this is
+the server: a connection takes a line of JSON, and answers with an exit code.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import atexit
 import gc
 import json
 import os
+import pkgutil
 import runpy
 import select
 import shutil
@@ -32,6 +33,9 @@ LIBRARIES = (
     "boto3", "botocore.httpsession", "cronsim", "email.mime.text", "http.server", "invoke.main", "jinja2.ext", "packaging.requirements",
     "pydantic", "pydantic.root_model", "rich.console", "rich.live", "rich.progress", "rich.table", "ruamel.yaml", "zoneinfo",
 )  # fmt: skip
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("handoff_runtime", "handoff_kit")
+NOT_IMPORTED = ("handoff_runtime.__main__", "handoff_runtime.start", "handoff_kit.starters")  # programs
 SERVICES = ("cloudformation", "ec2", "ecr", "ecs", "logs", "s3", "scheduler", "ssm", "stepfunctions", "sts")
 
 
@@ -133,9 +137,15 @@ def remember_models() -> None:
 
 
 def preload() -> None:
-    """Libraries, and what botocore knows of services."""
+    """Libraries, what botocore knows of services, and the modules of handoff."""
+    sys.path.insert(0, str(ROOT))
     for name in LIBRARIES:
         __import__(name)
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
+            if not module.name.startswith(NOT_IMPORTED):
+                __import__(module.name)
+    del sys.path[0]
     import boto3  # noqa: PLC0415  # by a test this module is imported for its class alone
 
     remember_models()
