@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -192,9 +193,10 @@ def ecr(
     state = find_names()
     if isinstance(state, str):
         pytest.skip(state)
-    with serve_ecr(
-        fargate.moto_proxy, tmp_path_factory.mktemp("ecr"), state, [new_account() for _ in range(POOL)]
-    ) as made:
+    session = tmp_path_factory.getbasetemp()
+    storage = (session.parent if "PYTEST_XDIST_WORKER" in os.environ else session) / "layers"  # of all workers
+    accounts = [new_account() for _ in range(POOL)]
+    with serve_ecr(fargate.moto_proxy, tmp_path_factory.mktemp("ecr"), storage, state, accounts) as made:
         yield made
 
 

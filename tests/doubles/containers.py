@@ -301,11 +301,13 @@ def remove_podman(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def serve_registry(directory: Path, *, login: bool = False) -> Iterator[str]:
-    """A registry, its address; with `login`, only SOMEONE with PASSWORD may do anything."""
+def serve_registry(directory: Path, *, login: bool = False, storage: Path | None = None) -> Iterator[str]:
+    """A registry, its address; with `login`, only SOMEONE with PASSWORD may do anything. Several may share a storage."""
     address = f"127.0.0.1:{free_port()}"
     config = directory / "config.yml"
-    config.write_text(json.dumps(_registry(directory, address, login=login)))  # JSON is YAML
+    config.write_text(
+        json.dumps(_registry(directory, address, storage or directory / "data", login=login))
+    )  # JSON is YAML
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
         try:
@@ -317,12 +319,12 @@ def serve_registry(directory: Path, *, login: bool = False) -> Iterator[str]:
             process.wait()
 
 
-def _registry(directory: Path, address: str, *, login: bool) -> dict[str, Any]:
+def _registry(directory: Path, address: str, storage: Path, *, login: bool) -> dict[str, Any]:
     users = directory / "htpasswd"
     users.write_text(HTPASSWD)
-    storage = {"filesystem": {"rootdirectory": str(directory / "data")}, "delete": {"enabled": True}}
+    stored = {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}}
     auth = {"auth": {"htpasswd": {"realm": "test", "path": str(users)}}} if login else {}
-    return {"version": 0.1, "storage": storage, "http": {"addr": address}, **auth}
+    return {"version": 0.1, "storage": stored, "http": {"addr": address}, **auth}
 
 
 def free_port() -> int:

@@ -39,6 +39,8 @@ SECURE, PLAIN = 443, 80
 DOMAIN = f"dkr.ecr.{REGION}.amazonaws.com"
 TARGET = "AmazonEC2ContainerRegistry_V20150921"
 MANIFEST = re.compile(r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/?]+)")
+LAYER = re.compile(r"/v2/(?P<name>.+)/blobs/(?P<digest>sha256:[0-9a-f]{64})")
+LARGE_LAYER = 10_000_000  # bytes; docker looks for smaller ones only where it has pushed them itself
 NAME = re.compile(r"/v2/(?P<name>.+?)/(manifests|blobs|tags)/")
 PASSED = ("content-type", "accept", "content-range", "range")
 RETURNED = ("content-type", "docker-content-digest", "docker-upload-uuid", "range", "content-range", "etag")
@@ -50,6 +52,7 @@ class Registry:
 
     moto_proxy: MotoProxy
     behind: str
+    storage: Path
     accounts: list[str]
     cuts: Counter[str] = field(default_factory=Counter)
     denials: Counter[str] = field(default_factory=Counter)
@@ -104,6 +107,18 @@ class Registry:
             image["imageSizeInBytes"] = self._size(request.account, image["repositoryName"], image["imageDigest"])
         return said
 
+    def share_layer(self, account: str, name: str, digest: str) -> None:
+        """Have a repository hold a large layer that any other has, in the way the registry stores it.
+
+        docker looks for such a layer before it compresses and sends it, which takes seconds for that of a base image.
+        """
+        stored, number = self.storage / "docker/registry/v2", digest.removeprefix("sha256:")
+        layer = stored / "blobs/sha256" / number[:2] / number / "data"
+        if layer.exists() and layer.stat().st_size > LARGE_LAYER:
+            link = stored / "repositories" / account / name / "_layers/sha256" / number / "link"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.write_text(digest)
+
     def _size(self, account: str, name: str, digest: str) -> int:
         asked = {"repositoryName": name, "imageIds": [{"imageDigest": digest}]}
         manifest = json.loads(self.ask(account, "BatchGetImage", **asked)["images"][0]["imageManifest"])
@@ -147,7 +162,9 @@ class _Handler(Handler):
     def _pass_on(self) -> None:
         self._check_login()
         self._check_repository()
-        manifest = MANIFEST.fullmatch(self.path)
+        manifest, layer = MANIFEST.fullmatch(self.path), LAYER.fullmatch(self.path)
+        if layer and self.command == "HEAD":
+            self.registry.share_layer(self.account, layer["name"], layer["digest"])
         if manifest and self.command in ("GET", "HEAD"):
             self._check_there(manifest["name"], manifest["reference"])
         body = self.read_body() if manifest else b""
@@ -231,12 +248,14 @@ def find_names() -> Path | str:
 
 
 @contextlib.contextmanager
-def serve_ecr(moto_proxy: MotoProxy, directory: Path, state: Path, accounts: list[str]) -> Iterator[Registry]:
-    """The registry of some accounts, where docker finds it."""
+def serve_ecr(
+    moto_proxy: MotoProxy, directory: Path, storage: Path, state: Path, accounts: list[str]
+) -> Iterator[Registry]:
+    """The registry of some accounts, where docker finds it; others may share its storage."""
     hosts = tuple(f"{account}.{DOMAIN}" for account in accounts)
     certificate = _certificate(directory)
-    with serve_registry(directory) as behind:
-        registry = Registry(moto_proxy, behind, accounts)
+    with serve_registry(directory, storage=storage) as behind:
+        registry = Registry(moto_proxy, behind, storage, accounts)
         moto_proxy.register("ecr", {"DescribeImages": registry.describe_images})
         handler = type("Handler", (_Handler,), {"registry": registry})
         with contextlib.ExitStack() as stack:

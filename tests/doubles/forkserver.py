@@ -1,9 +1,8 @@
 """Python as a process of its own that need not load libraries first: forked from one that has, as often as is asked.
 
-To import boto3, pydantic, rich and handoff_kit, and to read botocore's models, takes longer than what most tasks and runs
-do. What is started imports a checkout's tasks.py, and the runtime's `__main__`, itself. As a script this is the server: a
-connection takes a line of JSON with three descriptors, and answers with a process id and, at its end, an exit code. With
-arguments, which are Python's, it is what a shell starts in the place of Python.
+To import boto3, pydantic, rich and the modules of handoff, and to read botocore's models, takes longer than what most
+tasks and runs do. As a script this is the server: a connection takes a line of JSON with three descriptors, and answers
+with a process id and, at its end, an exit code. With arguments, which are Python's, it is what a shell starts instead.
 """
 
 from __future__ import annotations
@@ -41,7 +40,9 @@ LIBRARIES = (
     "pydantic", "pydantic.root_model", "rich.console", "rich.live", "rich.progress", "rich.table", "ruamel.yaml", "zoneinfo",
 )  # fmt: skip
 CREATED = (subprocess.PIPE, subprocess.DEVNULL)
-ROOT = str(Path(__file__).parents[2])
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("handoff_runtime", "handoff_kit")
+NOT_IMPORTED = ("handoff_runtime.__main__", "handoff_runtime.start", "handoff_kit.starters")  # programs
 SERVICES = ("cloudformation", "ec2", "ecr", "ecs", "logs", "s3", "scheduler", "ssm", "stepfunctions", "sts")
 
 
@@ -274,16 +275,17 @@ def remember_models() -> None:
 
 
 def preload() -> None:
-    """Libraries, handoff_kit, and what botocore knows of services."""
+    """Libraries, what botocore knows of services, and the modules of handoff."""
     atexit.register(end_at_once)
-    sys.path.insert(0, ROOT)
-    import boto3  # noqa: PLC0415  # by a test this module is imported for its class alone
-
-    import handoff_kit  # noqa: PLC0415
-
-    for name in (*LIBRARIES, *(found.name for found in pkgutil.walk_packages(handoff_kit.__path__, "handoff_kit."))):
+    sys.path.insert(0, str(ROOT))
+    for name in LIBRARIES:
         __import__(name)
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
+            if not module.name.startswith(NOT_IMPORTED):
+                __import__(module.name)
     del sys.path[0]
+    import boto3  # noqa: PLC0415  # by a test this module is imported for its class alone
 
     remember_models()
     for service in SERVICES:
