@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from doubles.forkserver import ForkServer
+from doubles.forkserver import INVOKE, ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ class Checkout:
     def invoke(self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None) -> InvokeResult:
         """Run invoke to its end, forked from a process that has its libraries where nothing steers Python itself."""
         if not any(name.startswith(OF_PYTHON) for name in env or ()):
-            code, out, err = ForkServer.running().run(words, self.root / cwd, self.environment(env), PATIENCE)
+            code, out, err = ForkServer.running().run(INVOKE, words, self.root / cwd, self.environment(env), PATIENCE)
             return InvokeResult(code, out.decode(), err.decode())
         with self.start(*words, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             stdout, stderr = process.communicate(timeout=PATIENCE)

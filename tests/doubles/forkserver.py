@@ -1,4 +1,4 @@
-"""`invoke` as a process of its own that need not import anything first: forked from one that has, as often as is asked.
+"""`invoke`, or the runtime, as a process that need not import anything first: forked from one that has.
 
 To import boto3, pydantic, rich and the modules of handoff takes longer than what most tasks do. As a script this is
 the server: a connection takes a line of JSON, and answers with an exit code.
@@ -35,8 +35,21 @@ LIBRARIES = (
 )  # fmt: skip
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("handoff_runtime", "handoff_kit")
+INVOKE, RUNTIME = "invoke", str(ROOT / "handoff_runtime/start.py")
 NOT_IMPORTED = ("handoff_runtime.__main__", "handoff_runtime.start", "handoff_kit.starters")  # programs
-SERVICES = ("cloudformation", "ec2", "ecr", "ecs", "logs", "s3", "scheduler", "ssm", "stepfunctions", "sts")
+SERVICES = (
+    "cloudformation",
+    "ec2",
+    "ecr",
+    "ecs",
+    "logs",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "ssm",
+    "stepfunctions",
+    "sts",
+)
 
 
 @dataclass(frozen=True)
@@ -66,13 +79,13 @@ class ForkServer:
         shutil.rmtree(self.address.parent)
 
     def run(
-        self, words: Sequence[str], directory: Path, env: Mapping[str, str], seconds: float
+        self, program: str, words: Sequence[str], directory: Path, env: Mapping[str, str], seconds: float
     ) -> tuple[int, bytes, bytes]:
-        """The exit code, stdout and stderr of `invoke` with these words."""
+        """The exit code, stdout and stderr of a program, INVOKE or RUNTIME, with these words."""
         with tempfile.TemporaryDirectory() as said, socket.socket(socket.AF_UNIX) as asked:
             asked.settimeout(seconds)
             asked.connect(str(self.address))
-            request = {"words": words, "directory": str(directory), "env": dict(env), "said": said}
+            request = {"program": program, "words": words, "directory": str(directory), "env": dict(env), "said": said}
             asked.sendall(json.dumps(request).encode() + b"\n")
             code = int(asked.recv(16))
             return code, Path(said, "stdout").read_bytes(), Path(said, "stderr").read_bytes()
@@ -108,8 +121,8 @@ def answer(connection: socket.socket) -> Any:
         os._exit(0)
 
 
-def become_invoke(request: Any) -> None:
-    """What `python -m invoke` would be with these words, in this directory, with this environment."""
+def become(request: Any) -> None:
+    """What `python -m invoke`, or `python start.py`, would be with these words, in this directory, with this environment."""
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["env"])
@@ -123,9 +136,15 @@ def become_invoke(request: Any) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     time.tzset()
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX")
-    sys.path[:1] = ["", *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    sys.argv[1:] = request["words"]
-    runpy.run_module("invoke", run_name="__main__", alter_sys=True)
+    paths = [*filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    if request["program"] == INVOKE:
+        sys.path[:1] = ["", *paths]
+        sys.argv[1:] = request["words"]
+        runpy.run_module("invoke", run_name="__main__", alter_sys=True)
+    else:
+        sys.path[:1] = paths
+        sys.argv[:] = [RUNTIME, *request["words"]]
+        runpy.run_path(RUNTIME, run_name="__main__")
 
 
 def remember_models() -> None:
@@ -157,4 +176,4 @@ def preload() -> None:
 
 if __name__ == "__main__":
     preload()
-    become_invoke(serve(sys.argv[1]))
+    become(serve(sys.argv[1]))

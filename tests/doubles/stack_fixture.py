@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doubles.runtime_project import PYTHON
+from doubles.forkserver import RUNTIME, ForkServer
+from doubles.runtime_project import PATIENCE, PYTHON, environment
 from handoff_runtime import params, s3_keys
 
 if TYPE_CHECKING:
@@ -54,9 +56,16 @@ class Stack:
         where = project or self.container()
         return where.start(*argv, source=(), env={**self.environ, **(env or {})}, **start)
 
-    def run(self, *argv: str, **start: Any) -> Finished:
-        """The same to its end."""
-        return self.start(*argv, **start).finish()
+    def run(
+        self, *argv: str, project: Project | None = None, env: Mapping[str, str] | None = None, **start: Any
+    ) -> Finished:
+        """The same to its end; forked from a process that has boto3, where nothing else than `env` is given."""
+        if start:
+            return self.start(*argv, project=project, env=env, **start).finish()
+        where, begun = project or self.container(), time.monotonic()
+        variables = {**environment(), **self.environ, **(env or {})}
+        code, out, err = ForkServer.running().run(RUNTIME, argv, where.directory, variables, PATIENCE)
+        return where.finished(code, out, err, time.monotonic() - begun)
 
     @staticmethod
     def hurried(
@@ -78,6 +87,11 @@ class Stack:
         """For a process of this stack; keys that are found nowhere else, since they are starred."""
         keys_of_nobody = {"AWS_ACCESS_KEY_ID": "a-name-of-nobody", "AWS_SECRET_ACCESS_KEY": "a-key-of-nobody"}
         return {**self.moto_bucket.environ, **keys_of_nobody}
+
+    def expire_lease(self) -> None:
+        """Let the lease of a run that was killed be over (nobody waits ninety seconds in a test)."""
+        if self.lock:
+            self.put(".lock", json.dumps({**self.lock, "lease_seconds": -60}).encode())
 
     # what lies there
 

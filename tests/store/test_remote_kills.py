@@ -61,12 +61,14 @@ class Chain:
         where = self.workspace()
         endpoint = endpoint or self.stack.moto_bucket.endpoint
         env = {**environment(), **self.stack.environ, "AWS_ENDPOINT_URL": endpoint}
-        pid = self.process_tree.start(where, env, lease=-60, look=0.02, apart=0.02)
+        pid = self.process_tree.start(where, env, look=0.02, apart=0.02)
         if until:
             until(pid)
             os.kill(pid, signal.SIGKILL)
         code = self.process_tree.wait()
         time.sleep(settle)
+        if code:
+            self.stack.expire_lease()
         self.end(code, where, step)
 
     def end(self, code: int, where: Path, step: int) -> None:
