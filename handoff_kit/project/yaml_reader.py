@@ -69,9 +69,36 @@ class YamlFile:
             data = data[step]  # type: ignore[index]  # a key_path leads through containers only
         return data
 
-    def kind(self, key_path: KeyPath) -> Kind:
-        """What an unquoted scalar would be to a YAML reader."""
-        return self.marks[key_path].kind
+    def find(self, *key_path: str | int) -> Data:
+        """The value at a key path; None where there is none."""
+        return self.value(key_path) if key_path in self.marks else None
+
+    def mapping(self, *key_path: str | int) -> dict[str, Data]:
+        """The mapping at a key path; an empty one where there is none."""
+        return data if isinstance(data := self.find(*key_path), dict) else {}
+
+    def mappings(self, *key_path: str | int) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
+        """The mappings in the list at a key path."""
+        data = self.find(*key_path)
+        for number, item in enumerate(data if isinstance(data, list) else ()):
+            if isinstance(item, dict):
+                yield (*key_path, number), item
+
+    def texts(self, *key_path: str | int) -> Iterator[tuple[KeyPath, str]]:
+        """The text at a key path, or the texts in the list there."""
+        data = self.find(*key_path)
+        if isinstance(data, str):
+            yield key_path, data
+        for number, item in enumerate(data if isinstance(data, list) else ()):
+            if isinstance(item, str):
+                yield (*key_path, number), item
+
+    def scalars(self) -> Iterator[tuple[KeyPath, str | None]]:
+        """Everything that is neither a mapping nor a list."""
+        for key_path in self.marks:
+            data = self.value(key_path)
+            if not isinstance(data, (dict, list)):
+                yield key_path, data
 
     def line(self, key_path: KeyPath) -> int:
         """The line a value begins on."""

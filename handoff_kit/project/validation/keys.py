@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from handoff_kit.project.fields import Declaration, EnvItem
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, label, mapping
-from handoff_kit.project.yaml_reader import Data, KeyPath
+from handoff_kit.project.validation.fault import Fault, label
+from handoff_kit.project.yaml_reader import Data, KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
 
 _PARTS = {name: part.keys for name, part in PROJECT_FILE.keys.items() if part.keys}
@@ -23,19 +23,29 @@ _NO_KEYS = {
 }
 
 
-def unknown_keys(view: ProjectFileView) -> Iterator[Fault]:
+def unknown_keys(source: YamlFile) -> Iterator[Fault]:
     """Keys that their mapping does not have."""
-    mappings: list[tuple[KeyPath, Data]] = [((), view.source.data)]
-    mappings += [((part,), view.top(part)) for part in _PARTS]
-    mappings += [*view.stages(), *view.statements(), *view.schedules()]
+    mappings: list[tuple[KeyPath, dict[str, Data]]] = [((), source.mapping())]
+    mappings += [((part,), source.mapping(part)) for part in _PARTS]
+    mappings += [*source.mappings("commands"), *source.mappings("deploy", "policies"), *source.mappings("schedules")]
     for key_path, data in mappings:
         known = PROJECT_FILE.at(key_path).keys
-        yield from (_unknown_key((*key_path, key), _hint(key, known)) for key in mapping(data) if key not in known)
-    for key_path, item in view.env_items():
+        yield from (_unknown_key((*key_path, key), _hint(key, known)) for key in data if key not in known)
+    for key_path, item in env_mappings(source):
         for key in (key for key in item if key not in EnvItem.model_fields):
             nearest = did_you_mean(key, EnvItem.model_fields)
             hint = f"did you mean `{nearest}`?" if nearest else f"write it like this: - {{key: {key}, value: ...}}"
             yield _unknown_key((*key_path, key), hint)
+
+
+def env_paths(source: YamlFile) -> list[KeyPath]:
+    """The key paths of the project's `envs` and of those of every stage."""
+    return [("envs",), *((*key_path, "envs") for key_path, _ in source.mappings("commands"))]
+
+
+def env_mappings(source: YamlFile) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
+    """Every item of an `envs` in list form."""
+    return (item for key_path in env_paths(source) for item in source.mappings(*key_path))
 
 
 def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> bool:
