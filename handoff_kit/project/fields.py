@@ -30,7 +30,7 @@ from pydantic_core import CoreSchema, PydanticUndefined
 
 from handoff_kit.project import suggestions
 from handoff_kit.project.fargate_sizes import MEMORIES
-from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, matches
+from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, matches
 from handoff_kit.project.shell_words import split_words
 
 _QUOTES = "put it into quotes"
@@ -131,8 +131,8 @@ def declaration_of(annotation: Any, metadata: Sequence[object] = (), outer: Key 
     if origin is Annotated:
         return declaration_of(arguments[0], (*annotation.__metadata__, *metadata), outer)
     inner = _declaration_inside(annotation, origin, arguments)
-    own = (each for each in metadata if isinstance(each, Key))
-    key = merge_keys(_SIMPLE.get(annotation, inner.key), *own)
+    keys = [_SIMPLE.get(annotation, inner.key), *(each for each in metadata if isinstance(each, Key))]
+    key = Key(**{part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))})
     if not (key.hint or key.example):
         key = replace(key, hint=outer.hint, example=outer.example)
     if origin in {tuple, list} and not key.written:
@@ -199,12 +199,6 @@ def declare(
     return info
 
 
-def merge_keys(*keys: Key) -> Key:
-    """One key with each attribute of the last key that sets it."""
-    attributes = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
-    return Key(**attributes)
-
-
 def integer(least: int, most: int) -> Form:
     return Form(lambda value: _among(value, range(least, most + 1)), Annotated[int, Field(ge=least, le=most)])
 
@@ -244,10 +238,6 @@ def as_retention(value: object) -> object:
     """The number of days in `90d` or `90`, where CloudWatch Logs knows it; None for ever."""
     days = _as_days(value)
     return days if days is None or days in RETENTIONS else value
-
-
-def as_count(value: object) -> object:
-    return int(value) if isinstance(value, str) and matches(STATES, value) else value
 
 
 def _as_flag(value: object) -> object:

@@ -17,12 +17,12 @@ from handoff_kit.project.fields import (
     Line,
     Text,
     TextMapping,
-    as_count,
     as_directory,
     as_requirements,
     as_words,
     declaration_of,
     declare,
+    integer,
     venv_name_of,
 )
 from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
@@ -127,7 +127,7 @@ class Image(BaseModel, extra="forbid", frozen=True):
         (),
         "a list of Debian packages",
         example="packages: [jq, git]",
-        suggest=suggestions.package_list("packages"),
+        suggest=suggestions.list_of("packages", suggestions.packages_in),
         description="Debian packages that the stages need, as `apt-get install` takes them.",
         examples=[["jq", "postgresql-client=15+248"]],
     )
@@ -135,7 +135,7 @@ class Image(BaseModel, extra="forbid", frozen=True):
         (),
         "a list of Debian packages",
         example="build_packages: [gcc, git]",
-        suggest=suggestions.package_list("build_packages"),
+        suggest=suggestions.list_of("build_packages", suggestions.packages_in),
         description="Debian packages needed only while the venvs are made (a compiler, `git`, headers). They do "
         "not stay in the image.",
         examples=[["gcc", "libc6-dev", "git"]],
@@ -147,7 +147,7 @@ class Image(BaseModel, extra="forbid", frozen=True):
         "a list of lines for the shell",
         example='steps: ["mkdir /opt/data"]',
         written="list of lines for `sh`",
-        suggest=suggestions.list_of_one("steps"),
+        suggest=suggestions.list_of("steps", suggestions.one_line),
         description="Further build steps: lines for `sh`, run as root in the image after its packages, each its own "
         "layer. They must not hold a secret: everyone who has the image can read them.",
         examples=[["ln -s /usr/bin/mawk /usr/local/bin/awk"]],
@@ -171,7 +171,7 @@ class Image(BaseModel, extra="forbid", frozen=True):
         (),
         "a list of AWS services",
         written="list of names",
-        suggest=suggestions.list_of_words("services"),
+        suggest=suggestions.list_of("services"),
         description="AWS services, as boto3 names them, that functions in `impl.py` use. Those that handoff "
         "itself needs are always there; the rest of boto3's data is left out.",
         examples=[["dynamodb"]],
@@ -179,7 +179,7 @@ class Image(BaseModel, extra="forbid", frozen=True):
     exclude: tuple[Annotated[Line, Key("a pattern")], ...] = declare(
         (),
         "a list of patterns",
-        suggest=suggestions.list_of_words("exclude"),
+        suggest=suggestions.list_of("exclude"),
         description="Files of the project to leave out of the image, as glob patterns relative to the "
         "project; a directory covers everything in it.",
         examples=[["notebooks", "data/*.parquet"]],
@@ -187,7 +187,7 @@ class Image(BaseModel, extra="forbid", frozen=True):
     include: tuple[Annotated[Line, Key("a pattern")], ...] = declare(
         (),
         "a list of patterns",
-        suggest=suggestions.list_of_words("include"),
+        suggest=suggestions.list_of("include"),
         description="Files that are to be in the image although they look like credentials (`.aws`, `.netrc`, private "
         "keys, `.env` files), which are left out otherwise: patterns like those of `exclude`.",
         examples=[["certificates/client.pem"]],
@@ -218,7 +218,8 @@ class Keep(BaseModel, extra="forbid", frozen=True):
         f"a number, 1 to {MAX_STATES}",
         example="states: 50",
         parse=Form(
-            as_count, Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)]
+            integer(1, MAX_STATES).parse,
+            Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)],
         ),
         suggest=suggestions.states,
         description=f"How many earlier states stay, the newest ones, 1 to {MAX_STATES}; `invoke state.restore` brings "

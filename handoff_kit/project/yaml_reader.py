@@ -1,6 +1,6 @@
 """Read a YAML file: every scalar as text, every value with its position, every problem at once.
 
-In goes a path; out comes a `Source`: plain data (mappings, lists, text and None), a mark for each value in
+In goes a path; out comes a `YamlFile`: plain data (mappings, lists, text and None), a mark for each value in
 it, and the problems found on the way. YAML 1.2's own guesses (1.10 is a number, 0123 is 123) never happen,
 because the node graph is walked here and no constructor runs.
 """
@@ -112,8 +112,8 @@ def read_yaml(path: Path, display_path: str) -> YamlFile:
     """Read and parse a file; errors become problems of the result."""
     try:
         text = _read_text(path)
-    except UnreadableError as fault:
-        return _unreadable(display_path, "", fault.problem(display_path))
+    except UnreadableError as error:
+        return _unreadable(display_path, error)
     return parse_yaml(text, display_path)
 
 
@@ -122,17 +122,17 @@ def parse_yaml(text: str, display_path: str) -> YamlFile:
     try:
         walk = _Walk(display_path, text)
         data = walk.value(_root(text), (), 0)
-    except UnreadableError as fault:
-        return _unreadable(display_path, text, fault.problem(display_path))
+    except UnreadableError as error:
+        return _unreadable(display_path, error)
     except RecursionError:
-        return _unreadable(display_path, text, Problem(display_path, 0, 0, *_TOO_DEEP))
+        return _unreadable(display_path, UnreadableError(*_TOO_DEEP))
     if not isinstance(data, dict):  # root promised a mapping
         raise TypeError(type(data))
     return YamlFile(display_path, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
 
 
-def _unreadable(display_path: str, text: str, problem: Problem) -> YamlFile:
-    return YamlFile(display_path, text, None, {}, (problem,))
+def _unreadable(display_path: str, error: UnreadableError) -> YamlFile:
+    return YamlFile(display_path, "", None, {}, (Problem(display_path, *error.position, error.message, error.hint),))
 
 
 def _read_text(path: Path) -> str:

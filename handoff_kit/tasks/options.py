@@ -48,13 +48,9 @@ def find_project(c: Context, project: str) -> ProjectPaths:
 
 def all_projects(c: Context) -> tuple[ProjectPaths, ...]:
     """Every project under projects/; at least one, else ProjectError."""
-    from handoff_kit.paths import ProjectPaths, project_names
+    from handoff_kit import paths
 
-    root = project_root(c)
-    projects = tuple(ProjectPaths(name, root) for name in project_names(root))
-    if not projects:
-        raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
-    return projects
+    return paths.all_projects(project_root(c))
 
 
 def load_project(c: Context, project: str) -> tuple[ProjectPaths, Project]:

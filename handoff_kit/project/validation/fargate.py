@@ -10,9 +10,8 @@ from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, format_size, forma
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.problem import describe_value, shorten
 from handoff_kit.project.suggestions import MEBIBYTES, amount, nearest_number
-from handoff_kit.project.validation.fault import Fault, label
+from handoff_kit.project.validation.fault import Fault, unfilled
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
-from handoff_runtime.placeholders import PLACEHOLDER
 
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256
 _OWN_TAGS = 2  # handoff:project and handoff:environment
@@ -29,16 +28,9 @@ def unfilled_placeholders(source: YamlFile) -> Iterator[Fault]:
     for key_path in source.marks:
         if key_path[:1] in {("deploy",), ("schedules",)} and key_path[2:3] != ("data",):
             if isinstance(key_path[-1], str):
-                yield from _unfilled(key_path, key_path[-1], on_key=True)
+                yield from unfilled(key_path, key_path[-1], "before a run", on_key=True)
             if isinstance(value := source.value(key_path), str):
-                yield from _unfilled(key_path, value, on_key=False)
-
-
-def _unfilled(key_path: KeyPath, text: str, *, on_key: bool) -> Iterator[Fault]:
-    if found := PLACEHOLDER.search(text):
-        message = f"{label(key_path)} holds {found.group()}, which nothing fills before a run"
-        hint = "write the value itself; placeholders are filled when the pipeline runs"
-        yield Fault(key_path, message, hint, on_key=on_key)
+                yield from unfilled(key_path, value, "before a run")
 
 
 def contradicting_platforms(source: YamlFile) -> Iterator[Fault]:

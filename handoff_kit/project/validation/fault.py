@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handoff_kit.project.problem import Problem
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
+from handoff_runtime.placeholders import PLACEHOLDER
 
 _ITEM_DEPTH = 2  # the key path of a stage is ("commands", number), that of a schedule ("schedules", number)
 _ITEMS = {"commands": "stage", "schedules": "schedule"}
@@ -36,6 +38,14 @@ def duplicate(source: YamlFile, key_path: KeyPath, first: KeyPath, text: str) ->
     """The fault of a value that repeats an earlier one; `text` shows it in the message."""
     line = source.line(first)
     return Fault(key_path, f"{text} is given a second time, the first is on line {line}", "keep one of the two")
+
+
+def unfilled(key_path: KeyPath, text: str, when: str, *, on_key: bool = False) -> Iterator[Fault]:
+    """The fault of a text with a placeholder, `when` it is read."""
+    if found := PLACEHOLDER.search(text):
+        message = f"{label(key_path)} holds {found.group()}, which nothing fills {when}"
+        hint = "write the value itself; placeholders are filled when the pipeline runs"
+        yield Fault(key_path, message, hint, on_key=on_key)
 
 
 def label(key_path: KeyPath) -> str:

@@ -10,9 +10,8 @@ from handoff_kit.paths import NEVER_IN_IMAGE, OUTSIDE_IMAGE
 from handoff_kit.project.patterns import BASE, PACKAGE, SERVICE, matches
 from handoff_kit.project.problem import quote, shorten
 from handoff_kit.project.suggestions import packages_in
-from handoff_kit.project.validation.fault import Fault, label
+from handoff_kit.project.validation.fault import Fault, label, unfilled
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
-from handoff_runtime.placeholders import PLACEHOLDER
 
 _EXAMPLE = "python:3.12-slim"
 _TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
@@ -33,9 +32,7 @@ _INSTRUCTION = re.compile(
 def unfilled_placeholders(source: YamlFile) -> Iterator[Fault]:
     """Placeholders, which are filled only in a run."""
     for key_path, value in _texts(source, *_TEXTS):
-        if found := PLACEHOLDER.search(value):
-            message = f"{label(key_path)} holds {found.group()}, which nothing fills while the image is made"
-            yield Fault(key_path, message, "write the value itself; placeholders are filled when the pipeline runs")
+        yield from unfilled(key_path, value, "while the image is made")
 
 
 def padded_names(source: YamlFile) -> Iterator[Fault]:
