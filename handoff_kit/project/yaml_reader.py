@@ -58,20 +58,19 @@ class YamlFile:
 
     def at_value(self, key_path: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
         """A problem with a value, or with the character `offset` of its text."""
-        start, value = self.marks[key_path].value, self.value(key_path)
+        start, value = self.marks[key_path].value, self.find(*key_path)
         if offset is not None and isinstance(value, str):
             start = _locate_in_scalar(self.text, start, value, offset)
         return self._at(start, message, hint)
 
-    def value(self, key_path: KeyPath) -> Data:
-        data: Data = self.data
-        for step in key_path:
-            data = data[step]  # type: ignore[index]  # a key_path leads through containers only
-        return data
-
     def find(self, *key_path: str | int) -> Data:
         """The value at a key path; None where there is none."""
-        return self.value(key_path) if key_path in self.marks else None
+        if key_path not in self.marks:
+            return None
+        data: Data = self.data
+        for step in key_path:
+            data = data[step]  # type: ignore[index]  # a key path with a mark leads through containers only
+        return data
 
     def mapping(self, *key_path: str | int) -> dict[str, Data]:
         """The mapping at a key path; an empty one where there is none."""
@@ -96,7 +95,7 @@ class YamlFile:
     def scalars(self) -> Iterator[tuple[KeyPath, str | None]]:
         """Everything that is neither a mapping nor a list."""
         for key_path in self.marks:
-            data = self.value(key_path)
+            data = self.find(*key_path)
             if not isinstance(data, (dict, list)):
                 yield key_path, data
 

@@ -29,7 +29,7 @@ def unfilled_placeholders(source: YamlFile) -> Iterator[Fault]:
         if key_path[:1] in {("deploy",), ("schedules",)} and key_path[2:3] != ("data",):
             if isinstance(key_path[-1], str):
                 yield from unfilled(key_path, key_path[-1], "before a run", on_key=True)
-            if isinstance(value := source.value(key_path), str):
+            if isinstance(value := source.find(*key_path), str):
                 yield from unfilled(key_path, value, "before a run")
 
 
