@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ def run_pipeline(planned: LocalRun, paths: ProjectPaths, environ: Mapping[str, s
 
         if refresh:
             return live.StageTable(live.create_console(environ, terminal=True))
-        return live.StageLines(say, live.PLAIN_EVERY if text else NEVER)
+        return nullcontext(live.StageLines(say, live.PLAIN_EVERY if text else NEVER))
 
     exit_code = run_runtime(planned, environ, create_view, piped=refresh)
     after, record = read_last_record(planned)
