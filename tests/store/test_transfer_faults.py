@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from doubles.fault_proxy import Proxy
     from doubles.moto_bucket import MotoBucket
 
+    from handoff_runtime.aws.session import Session
+    from handoff_runtime.aws.transfer import Place
+
 pytestmark = pytest.mark.takes(60)
 
 
@@ -54,6 +57,11 @@ def written(directory: Path, content: dict[str, bytes]) -> Path:
     return directory
 
 
+def put(session: Session, directory: str, place: Place) -> None:
+    """Store what changed of a directory; what is there and not here stays."""
+    transfer.store(session, transfer.plan(session, transfer.list_files(directory, print), place).send, place)
+
+
 def some(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
@@ -71,11 +79,8 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_put_is_fetched(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     session, here = moto_bucket.session(), written(tmp_path / "here", {**MANY, "empty": b""})
-    assert transfer.put(session, str(here), moto_bucket.place("s/")) == (41, sum(map(len, MANY.values())))
-    assert transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there")) == (
-        41,
-        sum(map(len, MANY.values())),
-    )
+    put(session, str(here), moto_bucket.place("s/"))
+    transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there"))
     assert tree(tmp_path / "there") == tree(here)
     assert moto_bucket.said == []
 
@@ -84,13 +89,13 @@ def test_what_is_put_is_fetched(moto_bucket: MotoBucket, tmp_path: Path) -> None
 @pytest.mark.usefixtures("small_parts")
 def test_sizes_around_the_ranges(moto_bucket: MotoBucket, tmp_path: Path, size: int) -> None:
     moto_bucket.put("s/x", some(size))
-    assert transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out")) == (1, size)
+    transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": some(size)}
 
 
 def test_odd_keys_there_and_back(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     here = written(tmp_path / "here", {name: name.encode() for name in ODD_KEYS if name != "..."})
-    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s p/ä/"))
+    put(moto_bucket.session(), str(here), moto_bucket.place("s p/ä/"))
     assert sorted(moto_bucket.keys()) == sorted(f"s p/ä/{name}" for name in ODD_KEYS if name != "...")
     transfer.fetch(moto_bucket.session(), moto_bucket.place("s p/ä/"), str(tmp_path / "there"))
     assert tree(tmp_path / "there") == tree(here)
@@ -117,9 +122,10 @@ def test_a_symbolic_link_leads_nothing_out_of_the_directory(moto_bucket: MotoBuc
 
 
 def test_a_listing_that_is_cut_is_asked_for_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
+    put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     proxy.fault("cut", path="list-type", after=1000, times=2)
-    assert transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out")).files == len(MANY)
+    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+    assert tree(tmp_path / "out") == MANY
     assert len(moto_bucket.said) == 2
 
 
@@ -143,7 +149,7 @@ def test_only_what_changed_is_sent_and_no_head_is_asked_for(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
 ) -> None:
     here = written(tmp_path / "here", {**MANY, "large": some(17 * MB)})
-    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
+    put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
     written(here, {"d0/f0": b"other", "new": b"new"})
     (here / "d1/f1").unlink()
     session = moto_bucket.session(proxy)
@@ -180,7 +186,7 @@ def test_every_nth_call_fails(
     few = dict(list(MANY.items())[:12])
     session, here = moto_bucket.session(proxy), written(tmp_path / "here", few)
     proxy.fault("answer", every=every, status=status, code=code)
-    transfer.put(session, str(here), moto_bucket.place("s/"))
+    put(session, str(here), moto_bucket.place("s/"))
     transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there"))
     assert tree(tmp_path / "there") == few
     assert len(moto_bucket.said) == proxy.faults[0].done
@@ -242,7 +248,7 @@ def test_a_download_that_never_moves_is_told(moto_bucket: MotoBucket, proxy: Pro
 def test_a_cut_upload_is_sent_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int) -> None:
     here = written(tmp_path / "here", {"x": some(size)})
     proxy.fault("cut-upload", method="PUT", after=50_000, times=2)
-    transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
+    put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
     assert moto_bucket.get("s/x") == some(size)
     assert len(moto_bucket.said) == 2
 
@@ -251,7 +257,7 @@ def test_an_upload_that_fails_leaves_no_parts(moto_bucket: MotoBucket, proxy: Pr
     here = written(tmp_path / "here", {"x": some(20 * MB)})
     proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied")
     with pytest.raises(StoreError, match="s3:PutObject"):
-        transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
+        put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
     assert moto_bucket.boto("s3").list_multipart_uploads(Bucket=moto_bucket.bucket).get("Uploads", []) == []
 
 
@@ -260,7 +266,7 @@ def test_an_upload_that_fails_leaves_no_parts(moto_bucket: MotoBucket, proxy: Pr
 def test_a_checksum_that_differs_once_is_healed(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int
 ) -> None:
-    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", {"x": some(size)})), moto_bucket.place("s/"))
+    put(moto_bucket.session(), str(written(tmp_path / "here", {"x": some(size)})), moto_bucket.place("s/"))
     proxy.fault("spoil", method="GET", path="/s/x", times=1)
     transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
     assert tree(tmp_path / "out") == {"x": some(size)}
@@ -293,7 +299,7 @@ def test_an_upload_that_arrives_damaged_is_sent_again(
     """S3 refuses it by its Content-MD5; moto takes it, and its ETag tells."""
     here = written(tmp_path / "here", {"x": some(size)})
     proxy.fault("spoil-upload", method="PUT", times=1)
-    transfer.put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
+    put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
     assert moto_bucket.get("s/x") == some(size)
     assert len(moto_bucket.said) == 1
 
@@ -301,7 +307,7 @@ def test_an_upload_that_arrives_damaged_is_sent_again(
 def test_one_key_that_is_denied_is_named_with_the_permission(
     moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
 ) -> None:
-    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
+    put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     proxy.fault("answer", method="GET", path="/s/d1/f7", status=403, code="AccessDenied")
     with pytest.raises(StoreError) as caught:
         transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
@@ -368,7 +374,7 @@ def test_a_disk_that_is_full_in_the_middle(
     moto_bucket: MotoBucket, small_disk: Path, tmp_path: Path, names: list[str]
 ) -> None:
     here = written(tmp_path / "here", {name: some(6 * MB // len(names)) for name in names})
-    transfer.put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
+    put(moto_bucket.session(), str(here), moto_bucket.place("s/"))
     with pytest.raises(StoreError, match=r"No space left on device \(while s3://.* was fetched\)") as caught:
         transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(small_disk / "out"))
     assert caught.value.hint == "make room, or give the task a larger disk"
@@ -397,7 +403,7 @@ def test_an_object_that_changes_while_it_is_fetched_is_fetched_anew(
 
 
 def test_a_fetch_that_is_told_to_stop_stops(moto_bucket: MotoBucket, tmp_path: Path) -> None:
-    transfer.put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
+    put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
     calls: list[int] = []
 
     def check() -> None:
