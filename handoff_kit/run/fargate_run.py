@@ -101,7 +101,7 @@ def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tup
 
     def check() -> None:
         if prompt.interrupted():
-            hint = f"if its answer was lost, a task may run anyway: {tasks.hints.invoke('status')}"
+            hint = f"if its answer was lost, a task may run anyway: {tasks.invoke('status')}"
             raise InterruptedRunError(prompt.exit_code, hint)
 
     session = tasks.target.session.with_options(pause=prompt.pause)
@@ -111,19 +111,17 @@ def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tup
 
 def describe_result(tasks: ProjectTasks, task: str, result: TaskResult | Detached) -> str:
     """The result in one sentence, a hint, and the next command."""
-    hints = tasks.hints
     if isinstance(result, Detached):
         return f"detached: task {task} continues\n{commands_for_running(tasks, task)}"
     if result.code == 0:
-        return f"task {task} {result.sentence}\nnext: {hints.invoke('artifacts.get')}"
+        return f"task {task} {result.sentence}\nnext: {tasks.invoke('artifacts.get')}"
     hint = f"hint: {result.hint}\n" if result.hint else ""
-    after = f"{hints.invoke('logs')} --run {task}" if result.ran else hints.invoke("status")
+    after = f"{tasks.invoke('logs')} --run {task}" if result.ran else tasks.invoke("status")
     return f"task {task} {result.sentence}\n{hint}next: {after}"
 
 
 def commands_for_running(tasks: ProjectTasks, task: str) -> str:
-    hints = tasks.hints
-    return f"to stop it: {hints.invoke('stop')} --task {task}\nnext: {hints.invoke('logs')} --run {task} --follow"
+    return f"to stop it: {tasks.invoke('stop')} --task {task}\nnext: {tasks.invoke('logs')} --run {task} --follow"
 
 
 def describe_stopped(task: str, result: TaskResult | Detached) -> str:
@@ -144,7 +142,7 @@ def tasks_to_stop(tasks: ProjectTasks, task: str) -> list[Task]:
     if not TASK_ID.fullmatch(task_id(task)):
         ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(tasks))
         expected = f"one that runs: {ids}" if ids else "the id of a task"
-        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", tasks.hints.invoke("status"))
+        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", tasks.invoke("status"))
     stoppable = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
     return [] if is_stopped(stoppable) else [stoppable]
 

@@ -16,20 +16,6 @@ from handoff_kit.resource_names import CONTAINER
 
 
 @dataclass(frozen=True)
-class Hints:
-    """`options` are the flags that name the project, `file` is its project file, `stop_timeout` in seconds."""
-
-    options: str
-    file: str
-    stack: str
-    public_ip: bool = True
-    stop_timeout: int = 30
-
-    def invoke(self, task: str) -> str:
-        return f"invoke {task} {self.options}"
-
-
-@dataclass(frozen=True)
 class TaskNetwork:
     """The ids that RunTask takes; `cluster` is an ARN."""
 
@@ -79,11 +65,12 @@ def resolve_network(
 
 @dataclass(frozen=True)
 class ProjectTasks:
-    """`cluster` is the name or the ARN of the cluster."""
+    """`cluster` is the name or the ARN of the cluster, `stop_timeout` in seconds."""
 
     target: Target
     cluster: str
-    hints: Hints
+    public_ip: bool = True
+    stop_timeout: int = 30
 
     @property
     def family(self) -> str:
@@ -93,15 +80,23 @@ class ProjectTasks:
     def log_group(self) -> str:
         return resource_names.log_group(self.target.name)
 
+    @property
+    def file(self) -> str:
+        """The project file, for messages."""
+        return f"projects/{self.target.project}/project.yml"
+
+    def invoke(self, task: str) -> str:
+        """A command for the project, for hints."""
+        return f"invoke {task} {self.target.options}"
+
     def log_stream(self, task: str) -> str:
         return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
 
 
 def tasks_of_project(target: Target, deploy: Deploy) -> ProjectTasks:
     """The tasks of a project, by names alone; nothing is called."""
-    file = f"projects/{target.project}/project.yml"
-    hints = Hints(target.options, file, target.name, deploy.public_ip, deploy.stop_timeout)
-    return ProjectTasks(target, deploy.cluster or resource_names.cluster(target.environment), hints)
+    cluster = deploy.cluster or resource_names.cluster(target.environment)
+    return ProjectTasks(target, cluster, deploy.public_ip, deploy.stop_timeout)
 
 
 def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:

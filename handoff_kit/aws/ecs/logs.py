@@ -68,7 +68,7 @@ def find_stream(tasks: ProjectTasks, run: str) -> str:
     first = next(events, None)
     if first is None:
         where = f"run {run}: found in no stream of log group {tasks.log_group}"
-        raise AWSError(f"{where}, expected the id of a run on Fargate", tasks.hints.invoke("history --remote"))
+        raise AWSError(f"{where}, expected the id of a run on Fargate", tasks.invoke("history --remote"))
     return str(first["logStreamName"])
 
 
@@ -92,7 +92,7 @@ def _newest_stream(tasks: ProjectTasks) -> str:
 def _no_log_error(tasks: ProjectTasks, stream: str = "") -> AWSError:
     what = f"no stream {stream}" if stream else "no log"
     where = f"log group {tasks.log_group}: found {what}, expected the log of a run"
-    invoke = tasks.hints.invoke
+    invoke = tasks.invoke
     return AWSError(where, f"start one: {invoke('run')}; not deployed yet: {invoke('deploy')}")
 
 

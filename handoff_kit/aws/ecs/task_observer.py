@@ -92,8 +92,7 @@ def _killed_run(tasks: ProjectTasks, run: str, facts: str) -> StoredRun:
 
 
 def _hint_for_record(tasks: ProjectTasks, run: str) -> str:
-    hints = tasks.hints
-    return f"see its record: invoke history.show --remote --run {run} {hints.options}"
+    return f"see its record: invoke history.show --remote --run {run} {tasks.target.options}"
 
 
 @dataclass(frozen=True)
@@ -162,6 +161,5 @@ class TaskObserver:
 
 
 def hint_for_running_task(tasks: ProjectTasks, task: str) -> str:
-    hints = tasks.hints
-    logs, stop = f"{hints.invoke('logs')} --run {task} --follow", f"{hints.invoke('stop')} --task {task}"
-    return f"see what runs: {hints.invoke('status')}; its log: {logs}; to stop it: {stop}"
+    logs, stop = f"{tasks.invoke('logs')} --run {task} --follow", f"{tasks.invoke('stop')} --task {task}"
+    return f"see what runs: {tasks.invoke('status')}; its log: {logs}; to stop it: {stop}"
