@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from handoff_kit import command
 from handoff_kit.aws.target import Target
+from handoff_kit.command import run_command
 from handoff_kit.errors import AWSError, CommandError, translate_store_errors
 from handoff_kit.image.context import sha256_of
 from handoff_kit.steps import (
@@ -163,10 +163,7 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            patterns = command.OutputPatterns(step.causes, step.where, step.hints)
-            command.run_command(
-                step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, patterns=patterns, stdin=step.stdin
-            )
+            run_command(step.argv, cwd=step.cwd, purpose=step.purpose, patterns=step.patterns, stdin=step.stdin)
         case LockRequirements():
             _lock_requirements(step, say)
         case StampVenv():
@@ -213,10 +210,10 @@ def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
         message = (
             f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
         )
-        return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.again}")
+        return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.command}")
     if step.data and target.bucket and (run := lock_holder(target)):
         message = f"project {target.project}: run {run} is running, expected none"
-        return AWSError(message, f"wait until it ends (90 s, where it was killed); then: {step.again}")
+        return AWSError(message, f"wait until it ends (90 s, where it was killed); then: {step.command}")
     return None
 
 
@@ -327,8 +324,6 @@ def _resolve(step: LockRequirements, python: str) -> None:
             shutil.copyfile(step.lock, output)
         argv = (*step.argv, "--python-version", python, "--output-file", str(output))
         stdin = "".join(f"{text}\n" for text in step.requirements)
-        command.run_command(
-            argv, cwd=step.cwd, purpose=step.purpose, patterns=command.OutputPatterns(locks.FAILURES), stdin=stdin
-        )
+        run_command(argv, cwd=step.cwd, purpose=step.purpose, patterns=locks.FAILURES, stdin=stdin)
         pins = output.read_text(encoding="utf-8")
     _write(step.lock, locks.lock_text(step.requirements, pins, python), 0o644)

@@ -236,8 +236,8 @@ def newest_run(source: HistorySource, environment: str | None, options: str) -> 
     """The id of the last run; AWSError where there is none."""
     runs = list_runs(source, HistoryQuery(environment=environment, last=1))
     if not runs:
-        again = options.removeprefix("--remote ")
-        raise AWSError("history: found no run", f"run the project: invoke run-local {again}")
+        command = options.removeprefix("--remote ")
+        raise AWSError("history: found no run", f"run the project: invoke run-local {command}")
     return str(runs[0]["run_id"])
 
 

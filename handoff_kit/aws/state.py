@@ -106,7 +106,7 @@ def text_to_edit(state: State | None) -> bytes:
     return state.content if state else EMPTY_STATE
 
 
-def check_state(text: bytes, mode: str, where: str, again: str) -> None:
+def check_state(text: bytes, mode: str, where: str, command: str) -> None:
     """Refuse a state that a run could not read: an empty one, or for `state: singer` one that is no JSON object."""
     if not text.strip():
         raise ProjectError(f"{where}: found nothing, expected a state", "to delete the state: invoke state.clear")
@@ -118,14 +118,14 @@ def check_state(text: bytes, mode: str, where: str, again: str) -> None:
     except (ValueError, RecursionError) as error:
         problem = f"no JSON ({error})"
     if problem:
-        hint = f"correct it, then: {again}"
+        hint = f"correct it, then: {command}"
         raise ProjectError(f"{where}: found {problem}, expected a JSON object (state: singer)", hint)
 
 
 def plan_put_state(
-    target: Target, content: bytes, replaced: State | None, what: str, again: str = ""
+    target: Target, content: bytes, replaced: State | None, what: str, command: str = ""
 ) -> tuple[ApiCall, ...]:
-    """The call that replaces the state `replaced`, or creates one; `again` is the command to run after a conflict."""
+    """The call that replaces the state `replaced`, or creates one; `command` is the command to run after a conflict."""
     if replaced and replaced.content == content:
         return ()
     condition = {"IfMatch": replaced.etag} if replaced else {"IfNoneMatch": "*"}
@@ -134,7 +134,7 @@ def plan_put_state(
         "Metadata": {checksum.SHA256: hashlib.sha256(content).hexdigest()},
     }
     request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name), "Body": content, **checks, **condition}
-    return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(target, again)),)
+    return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(target, command)),)
 
 
 def plan_restore_state(target: Target, version: State, replaced: State | None) -> tuple[ApiCall, ...]:
@@ -163,9 +163,9 @@ def command_after_clear(target: Target, state: State) -> str:
     return f"invoke state.restore --version {state.version} {target.options}"
 
 
-def _conflict(target: Target, again: str = "") -> Conflict:
+def _conflict(target: Target, command: str = "") -> Conflict:
     message = f"{state_url(target)}: changed since it was read, probably by a run; nothing was replaced"
-    then = f", then: {again}" if again else ""
+    then = f", then: {command}" if command else ""
     return Conflict(message, f"see what is there now: invoke state.show {target.options}{then}")
 
 

@@ -55,7 +55,7 @@ def shared_target(session: Session, environment: str, account: str) -> Target:
 
 def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
     """Delete the shared stack, and with `data` its bucket; returns how many steps changed something, or would."""
-    inventory, again = read_shared_inventory(target, data=data), destroy_command(target, data=data)
+    inventory, command = read_shared_inventory(target, data=data), destroy_command(target, data=data)
     if inventory.projects:
         count = plural(len(inventory.projects), "project")
         what = f"found stacks of {count} in environment {target.environment} ({', '.join(inventory.projects)})"
@@ -70,11 +70,11 @@ def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
     steps = plan_shared_deletion(inventory, target, data=data)
     if steps and not options.dry:
         lost = " and the data of all its projects" if data else ""
-        confirm(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
+        confirm(f"destroy what environment {target.environment} shares{lost}", command, yes=options.yes)
     done = apply(steps, target, replace(options, yes=True))
     if steps and not options.dry:
         now = read_shared_inventory(target, data=data)
-        verify_deletion(_deleted(now, data=data), _kept(now, data=data), again, options.say)
+        verify_deletion(_deleted(now, data=data), _kept(now, data=data), command, options.say)
     return done
 
 

@@ -58,12 +58,12 @@ class ScheduleOptions:
 
 @dataclass(frozen=True)
 class DesiredSchedules:
-    """The schedules of a project after the deployment; `again` is the command that repeats it."""
+    """The schedules of a project after the deployment; `command` is the command that repeats it."""
 
     paths: ProjectPaths
     project: Project
     schedules: tuple[Schedule, ...]
-    again: str
+    command: str
 
 
 def from_options(options: ScheduleOptions) -> Schedule | None:
@@ -204,22 +204,22 @@ def plan_schedules(
     file, name = paths.build / "schedule.yml", resource_names.schedule_stack(target.name)
     tags = {**deploy.tags, **resource_names.owner_tags(paths.name, target.environment)}
     text = render_schedule_template(paths.root, paths.name, desired.schedules, deploy, target.name, target.environment)
-    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.again, target.bucket))
+    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.command, target.bucket))
 
 
 def delete_schedules(paths: ProjectPaths, project: Project, target: Target, name: str, options: ApplyOptions) -> int:
     """Delete the schedule of a name, or all; how many steps changed something."""
-    deployed, again = _schedule_stack(target), f"invoke unschedule {target.options}"
+    deployed, command = _schedule_stack(target), f"invoke unschedule {target.options}"
     if name and not deployed:
         message = f"project {target.project}: no schedule is deployed, expected {name}"
         raise AWSError(message, f"invoke schedule.list {target.options}")
     if name and deployed:
-        again = f"{again} --name {name}"
+        command = f"{command} --name {name}"
         remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
         if remaining:
-            desired = DesiredSchedules(paths, project, remaining, again)
+            desired = DesiredSchedules(paths, project, remaining, command)
             return apply(plan_schedules(desired, deployed.parameters, target), target, options)
-    return apply((DeleteStack(resource_names.schedule_stack(target.name), again),), target, options)
+    return apply((DeleteStack(resource_names.schedule_stack(target.name), command),), target, options)
 
 
 def _schedule_stack(target: Target) -> StackDescription | None:

@@ -42,21 +42,21 @@ def check_image(paths: ProjectPaths, project: Project) -> None:
 
 def _lock_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """Every venv of the image is created from its lock."""
-    again = f"invoke install --project {paths.name}"
+    command = f"invoke install --project {paths.name}"
     for venv in project.venvs:
         lock = paths.lock(venv.name)
         path = lock.relative_to(paths.root).as_posix()
         if not lock.is_file():
-            yield ImageProblem(f"{path}: not found, expected the lock of venv {venv.name}", again)
+            yield ImageProblem(f"{path}: not found, expected the lock of venv {venv.name}", command)
             continue
         text = lock.read_text(encoding="utf-8", errors="replace")
         if not locks.is_current(text, venv.requirements):
-            yield ImageProblem(f"{path}: resolved from other requirements than venv {venv.name} has now", again)
+            yield ImageProblem(f"{path}: resolved from other requirements than venv {venv.name} has now", command)
             continue
         try:
-            locks.check_lock(text, venv.requirements, path, f"rm {path} && {again}")
+            locks.check_lock(text, venv.requirements, path, f"rm {path} && {command}")
         except ProjectError as error:
-            yield ImageProblem(error.message, error.hint or again)
+            yield ImageProblem(error.message, error.hint or command)
 
 
 def _venv_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:

@@ -139,8 +139,8 @@ def _plan_venv(
         return
     else:
         path = lock.relative_to(paths.root).as_posix()
-        again = f"rm {path} && invoke install --project {paths.name}"
-        locks.check_lock(state.lock or "", venv.requirements, path, again)
+        command = f"rm {path} && invoke install --project {paths.name}"
+        locks.check_lock(state.lock or "", venv.requirements, path, command)
     if state.directory:
         yield RemoveTree(directory)
     create = (installer.uv, "venv", "--quiet", "--no-project", "--python", installer.interpreter, venv.directory)
@@ -149,7 +149,7 @@ def _plan_venv(
     # Hashes are checked wherever there are some; they cannot be required of a repository.
     hashes = () if any(map(locks.is_unhashed, venv.requirements)) else ("--require-hashes",)
     argv = (*install, *hashes, "-r", lock.relative_to(cwd).as_posix())
-    yield RunCommand(argv, cwd, f"install {purpose}", causes=locks.FAILURES)
+    yield RunCommand(argv, cwd, f"install {purpose}", locks.FAILURES)
     yield StampVenv(directory, lock, installer.python)
 
 

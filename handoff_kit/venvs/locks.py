@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ProjectError
 
 TITLE = "# Exact versions of one virtual environment. Made by `invoke install`: commit it, do not edit it."
@@ -21,14 +22,16 @@ _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w,. -]+\])? *@ *")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
-FAILURES = (
-    r"Hash mismatch for `[^`]+`",
-    r"no trusted hash was provided for:\s+.+",  # uv folds its lines where COLUMNS is set
-    r"must have a hash, but none were provided for:\s+.+",
-    r"must be pinned upfront with `==`, but found:\s+.+",
-    r"Because .+",
-    r"Failed to (?:build|download|fetch) `[^`]+`",
-    r"Failed to fetch: .+",
+FAILURES = OutputPatterns(
+    causes=(
+        r"Hash mismatch for `[^`]+`",
+        r"no trusted hash was provided for:\s+.+",  # uv folds its lines where COLUMNS is set
+        r"must have a hash, but none were provided for:\s+.+",
+        r"must be pinned upfront with `==`, but found:\s+.+",
+        r"Because .+",
+        r"Failed to (?:build|download|fetch) `[^`]+`",
+        r"Failed to fetch: .+",
+    )
 )
 """Patterns of the lines in which uv names the cause of a failure."""
 

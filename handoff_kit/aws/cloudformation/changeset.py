@@ -13,7 +13,7 @@ from handoff_kit.aws.cloudformation.diff import Action, StackChange
 from handoff_kit.aws.cloudformation.failure import hint_for
 from handoff_kit.aws.cloudformation.stack import CLOUDFORMATION, StackDescription, describe_stack
 from handoff_kit.aws.cloudformation.template import template_argument
-from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext
+from handoff_kit.aws.cloudformation.wait import PollPolicy, StackOperation
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import DeployStack
 from handoff_runtime.aws.session import Session
@@ -52,10 +52,10 @@ class ConcurrentUpdate:
 
 
 def create_change_set(
-    step: DeployStack, parameters: Mapping[str, str], context: StackContext, *, creates: bool
+    step: DeployStack, parameters: Mapping[str, str], operation: StackOperation, *, creates: bool
 ) -> ChangeSet | ConcurrentUpdate | None:
     """Create a change set and wait for it; None where it would change nothing, and then it is deleted."""
-    session, name = context.session, f"{NAME_PREFIX}{uuid.uuid4().hex}"
+    session, name = operation.session, f"{NAME_PREFIX}{uuid.uuid4().hex}"
     request = {
         "ChangeSetType": "CREATE" if creates else "UPDATE",
         "Capabilities": ["CAPABILITY_IAM"],
@@ -66,7 +66,7 @@ def create_change_set(
     }
     try:
         change_set, stack = _request_creation(session, step.name, name, request)
-        description = _wait_until_created(session, step.name, change_set, context.policy)
+        description = _wait_until_created(session, step.name, change_set, operation.policy)
     except StoreError as error:
         with suppress(StoreError, AWSError):  # the first error is the one to report
             _delete_by_id(session, step.name, name, creates=creates)
@@ -74,7 +74,7 @@ def create_change_set(
             return ConcurrentUpdate()
         if invalid := INVALID_TEMPLATE.search(error.message):
             message = f"stack {step.name}: CloudFormation rejected {step.file.name}: {invalid[1]}; nothing was changed"
-            raise AWSError(message, hint_for(invalid[1], step.name, step.again)) from None
+            raise AWSError(message, hint_for(invalid[1], step.name, step.command)) from None
         raise
     except BaseException:
         _delete_by_id(session, step.name, name, creates=creates)
@@ -91,7 +91,7 @@ def create_change_set(
         return None
     why = "; ".join(reasons) or reason or description["Status"]
     message = f"stack {step.name}: CloudFormation rejected the change set: {why}; nothing was changed"
-    raise AWSError(message, hint_for(why, step.name, step.again))
+    raise AWSError(message, hint_for(why, step.name, step.command))
 
 
 def _request_creation(session: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:

@@ -103,7 +103,7 @@ def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
 
 
 def resolve_images(
-    parameters: Mapping[str, str | ImageTag | ExistingBucket], session: Session, *, dry: bool = False, again: str = ""
+    parameters: Mapping[str, str | ImageTag | ExistingBucket], session: Session, *, dry: bool = False, command: str = ""
 ) -> dict[str, str | ExistingBucket]:
     """The parameters with images by their digests; with `dry` an image need not be pushed yet."""
     values: dict[str, str | ExistingBucket] = {}
@@ -116,12 +116,12 @@ def resolve_images(
             values[name] = f"{value.uri}:{value.tag} (by its digest once pushed)"
         else:
             message = f"image {value.uri}:{value.tag}: not found in ECR"
-            raise AWSError(message, f"push it: {again}" if again else None)
+            raise AWSError(message, f"push it: {command}" if command else None)
     return values
 
 
 def resolve_buckets(
-    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, session: Session, again: str
+    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, session: Session, command: str
 ) -> dict[str, str]:
     """The parameters as texts: an ExistingBucket as yes or no, of which a deployed `stack` keeps its value."""
     texts: dict[str, str] = {}
@@ -137,5 +137,5 @@ def resolve_buckets(
         else:
             message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
             use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"
-            raise AWSError(message, f"{use}, then: {again}")
+            raise AWSError(message, f"{use}, then: {command}")
     return texts

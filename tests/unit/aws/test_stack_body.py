@@ -27,7 +27,7 @@ class Calls:
 
 def step(size: int, bucket: str = "b") -> DeployStack:
     return DeployStack(
-        "shop", Path("build/shop/task.yml"), "x" * size, again="invoke deploy --project shop", bucket=bucket
+        "shop", Path("build/shop/task.yml"), "x" * size, command="invoke deploy --project shop", bucket=bucket
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import push
 from handoff_kit.image.builder import Answer, Builder
@@ -169,7 +168,7 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
 def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) -> None:
     sent = push.plan_push(builder("docker"), "a", TARGET, PATHS)[1]
     assert isinstance(sent, RunCommand)
-    saying = OutputPatterns(sent.causes, sent.where, sent.hints)
+    saying = sent.patterns
     assert (saying.failure(said), saying.hint(said)) == (cause, hint)
 
 
@@ -186,7 +185,7 @@ def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) 
 def test_where_to_sign_in(target: str, expected: str) -> None:
     sent = push.plan_push(builder("docker"), "a", target, PATHS)[1]
     assert isinstance(sent, RunCommand)
-    assert OutputPatterns(hints=sent.hints).hint("denied: x") == expected
+    assert sent.patterns.hint("denied: x") == expected
 
 
 @pytest.mark.parametrize(
