@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from handoff_kit.aws.target import Target
 from handoff_kit.command import run_command
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, CommandError, translate_store_errors
 from handoff_kit.image.context import sha256_of
 from handoff_kit.steps import (
@@ -44,8 +45,6 @@ from handoff_runtime.aws.session import Session
 from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_name
-
-Say = Callable[[str], None]
 
 CONDITION_FAILED = ("412", "404", "409")
 """How S3 answers a conditional call whose condition no longer holds: changed, deleted, or being changed."""

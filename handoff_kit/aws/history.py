@@ -15,19 +15,18 @@ from typing import Any
 from handoff_kit.aws.artifacts import check_run_id, run_prefix
 from handoff_kit.aws.objects import list_objects
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.text import count, duration, table
 from handoff_runtime import containment, damage, s3_keys
-from handoff_runtime import history as index
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
+from handoff_runtime.history import index_line, start_day
 from handoff_runtime.supervisor.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
 HistoryLine = Mapping[str, Any]
-Say = Callable[[str], None]
-
 DEFAULT_RUNS = 20
 READS_AT_ONCE = 16
 RUN_COLUMNS = ("START", "TRIGGER", "OUTCOME", "CULPRIT", "DURATION", "ROWS", "ATTEMPT", "STATE", "RUN")
@@ -107,8 +106,8 @@ def _history_of_last_run(paths: ProjectPaths, say: Say) -> HistorySource:
     if record is None:
         say(f"note: projects/{paths.name}/.artifacts/run.json: this record cannot be read ({problem}): skipped")
         return HistorySource((), lambda _: [])
-    line = index.index_line(record)
-    return HistorySource((index.start_day(record),), lambda _: [line], None, "", say)
+    line = index_line(record)
+    return HistorySource((start_day(record),), lambda _: [line], None, "", say)
 
 
 def stored_history(target: Target, say: Say) -> HistorySource:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.target import Target
-from handoff_kit.console import confirm
+from handoff_kit.console import Say, confirm
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
-from handoff_kit.project import params_document as documents
+from handoff_kit.project import params_document
 from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.steps import ApiCall, StoreParams
 from handoff_kit.text import table, timestamp
@@ -30,8 +30,6 @@ from handoff_runtime.params import (
     required_tier,
 )
 from handoff_runtime.terminal import safe_name
-
-Say = Callable[[str], None]
 
 NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
 UNREADABLE = ("AccessDeniedException",)
@@ -166,7 +164,7 @@ def plan_push(
             document, base, _put_parameter(target, document, base, advanced=advanced), damaged=base, advanced=advanced
         )
     base_document = stored.document
-    merged = documents.merge(document, base_document, documents.item_names(base_document) if prune else ())
+    merged = params_document.merge(document, base_document, params_document.item_names(base_document) if prune else ())
     same = merged.document == base_document
     change = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
     return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
@@ -235,7 +233,7 @@ def _merge_others(push: StoreParams, target: Target, version: int, say: Say) -> 
     kept: list[str] = []
     for number in range(newest.version if newest else version - 1, push.base, -1):
         say(f"note: version {number} of parameter {target.parameter} was stored by another push in between")
-        merged = documents.merge(document, get_params(target, number).document, push.removed)
+        merged = params_document.merge(document, get_params(target, number).document, push.removed)
         document, kept = merged.document, [*kept, *merged.kept]
     if kept:
         say(f"note: kept {_config_files(kept)}")

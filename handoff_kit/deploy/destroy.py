@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, running_error
-from handoff_kit.aws import buckets as contents
-from handoff_kit.aws import ecr
+from handoff_kit.aws.buckets import plan_object_deletion
+from handoff_kit.aws.ecr import plan_image_deletion
 from handoff_kit.aws.params import check_params_owner
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
-from handoff_kit.console import confirm
+from handoff_kit.console import Say, confirm
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import ApiCall, ApiCalls, CheckNoRunningTasks, DeleteStack, Step
 from handoff_kit.text import plural
 from handoff_runtime.aws.session import SSM
 from handoff_runtime.terminal import safe_name
-
-Say = Callable[[str], None]
 
 
 def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyOptions) -> int:
@@ -54,7 +52,7 @@ def plan_deletion(target: Target, inventory: Inventory, cluster: str, *, data: b
     """The steps in an order that can be repeated after each: what starts tasks, the tasks, images, data last."""
     command, name = destroy_command(target, data=data), target.name
     # ECR deletes no repository that holds an image
-    image_deletion = ecr.plan_image_deletion(inventory.images) if inventory.images else ()
+    image_deletion = plan_image_deletion(inventory.images) if inventory.images else ()
     call = ApiCall(f"delete parameter {target.parameter}", SSM, "delete_parameter", {"Name": target.parameter})
     return (
         *((DeleteStack(resource_names.schedule_stack(name), command),) if inventory.schedule_stack else ()),
@@ -64,7 +62,7 @@ def plan_deletion(target: Target, inventory: Inventory, cluster: str, *, data: b
             if inventory.registry_stack
             else ()
         ),
-        *(contents.plan_object_deletion(inventory.data) if data and inventory.data else ()),
+        *(plan_object_deletion(inventory.data) if data and inventory.data else ()),
         *((ApiCalls((call,)),) if data and inventory.params_version is not None else ()),
     )
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws import buckets as contents
-from handoff_kit.aws.buckets import StoredObjects, is_created_by
+from handoff_kit.aws.buckets import StoredObjects, is_created_by, plan_object_deletion, read_stored_objects
 from handoff_kit.aws.cloudformation.stack import (
     ABSENT_STATUSES,
     CLOUDFORMATION,
@@ -88,7 +87,7 @@ def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
         check_owner(stack, {ENVIRONMENT: target.environment})
     others = [each for each in stacks if each.tags.get(ENVIRONMENT) == target.environment and each.name != name]
     projects = tuple(sorted({each.tags.get(PROJECT, each.name) for each in others}))
-    bucket = contents.read_stored_objects(session, target.bucket, "", complete=data)
+    bucket = read_stored_objects(session, target.bucket, "", complete=data)
     is_own = bucket is not None and _has_own_bucket(target, stack)
     # `destroy --project` keeps the params and the data of a project, or neither
     stack_names = {key.partition("/")[0] for key, _ in bucket.versions if "/" in key} if bucket else set()
@@ -113,7 +112,7 @@ def plan_shared_deletion(inventory: SharedInventory, target: Target, *, data: bo
     )
     params = (ApiCalls(calls),) if calls else ()
     bucket = ApiCall(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
-    return (*params, *contents.plan_object_deletion(inventory.bucket), *stack, ApiCalls((bucket,)))
+    return (*params, *plan_object_deletion(inventory.bucket), *stack, ApiCalls((bucket,)))
 
 
 def _deleted(inventory: SharedInventory, *, data: bool) -> tuple[str, ...]:

@@ -15,9 +15,9 @@ from handoff_kit.aws.params import plan_push
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.image import build as building
-from handoff_kit.image import push as pushing
+from handoff_kit.image.build import plan_build
 from handoff_kit.image.builder import Builder
+from handoff_kit.image.push import plan_image_push, plan_login
 from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, Step, WriteFile
 
 
@@ -91,7 +91,7 @@ def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Ta
     """Build the image where it does not exist, sign in, push."""
     source, builder = desired.image_source, build.builder
     platform = None if source.platform == builder.platform else source.platform
-    steps = building.plan_build(
+    steps = plan_build(
         source,
         builder,
         build.existing,
@@ -104,6 +104,6 @@ def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Ta
     name, command = f"{uri}:{desired.image_tag}", deploy_command(target)
     return (
         *steps,
-        pushing.plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
-        *pushing.plan_push(builder, source.reference, name, desired.paths, command),
+        plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
+        *plan_image_push(builder, source.reference, name, desired.paths, command),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from handoff_kit.aws.ecs.cluster import TaskNetwork, describe_network
 from handoff_kit.aws.ecs.overrides import MAX_OVERRIDES, check_data
 from handoff_kit.aws.ecs.secret_detection import config_mask
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
@@ -119,7 +120,7 @@ def desired_schedules(
     schedule: Schedule | None,
     *,
     now: datetime,
-    say: Callable[[str], None],
+    say: Say,
 ) -> DesiredSchedules:
     """The deployed schedules and `schedule`, that of the options; without it those of the project file alone."""
     check_secrets(paths, project, target, options.data)

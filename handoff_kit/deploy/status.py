@@ -17,9 +17,9 @@ from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket,
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
-from handoff_kit.image import build as building
+from handoff_kit.image.build import TAG_LENGTH, image_source
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import params_document as documents
+from handoff_kit.project import params_document
 from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project
 from handoff_kit.scheduling.next_times import next_times
@@ -189,9 +189,9 @@ def _read_local(paths: ProjectPaths, environment: str) -> LocalProject:
     project = _attempt(problems, lambda: load_project(paths.file, paths.display_path))
     if project is None:
         return LocalProject(paths, problems=tuple(problems))
-    source = _attempt(problems, lambda: building.image_source(paths, project, project.deploy.platform))
-    tag = source.digest[: building.TAG_LENGTH] if source else None
-    document = _attempt(problems, lambda: documents.params_document(paths, project, environment))
+    source = _attempt(problems, lambda: image_source(paths, project, project.deploy.platform))
+    tag = source.digest[:TAG_LENGTH] if source else None
+    document = _attempt(problems, lambda: params_document.params_document(paths, project, environment))
     return LocalProject(paths, project, tag, document, tuple(problems))
 
 
@@ -338,7 +338,7 @@ def _compare_params(
     document = read_params(target) if state == OUT_OF_DATE else None
     if document is None:
         return state, stored.version, ()
-    merged = documents.merge(local.params_document, document)
+    merged = params_document.merge(local.params_document, document)
     return STORED_ONLY if merged.document == document else OUT_OF_DATE, stored.version, merged.kept
 
 

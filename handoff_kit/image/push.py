@@ -60,7 +60,9 @@ def plan_login(builder: Builder, host: str, password: str, paths: ProjectPaths) 
     return RunCommand(argv, paths.root, f"sign in to {host}", OutputPatterns(CAUSES), password)
 
 
-def plan_push(builder: Builder, image: str, target: str, paths: ProjectPaths, command: str = "") -> tuple[Step, ...]:
+def plan_image_push(
+    builder: Builder, image: str, target: str, paths: ProjectPaths, command: str = ""
+) -> tuple[Step, ...]:
     """The steps that name the image for the registry, and push it; `command` is the command that signed in to ECR."""
     # The registry is the first part of a name, where that is a host (distribution/reference)
     first, slash, _ = target.partition("/")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,14 +20,13 @@ from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
+from handoff_kit.console import Say
 from handoff_kit.errors import ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document
 from handoff_kit.project.model import Project
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.params import ConfigFile
-
-Say = Callable[[str], None]
 
 MAX_DATA_SHOWN = 200  # characters of --data
 
@@ -83,7 +82,7 @@ def start_detached(tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, s
 
 
 def run_attached(
-    tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Callable[[str], None]
+    tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Say
 ) -> tuple[str, TaskResult | Detached, int]:
     """Start a task and watch it to its end: its id, the result, and the exit code."""
     prompt = InterruptPrompt()

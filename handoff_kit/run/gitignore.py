@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from handoff_kit.image import builder
 from handoff_kit.image.builder import Ask
-from handoff_kit.image.builder import ask as run
 from handoff_kit.paths import ProjectPaths
 from handoff_runtime.terminal import safe_name
 
@@ -27,7 +27,7 @@ NEGATED = re.compile(r":\d+:!")
 MAX_LISTED = 3
 
 
-def private_file_notes(paths: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
+def private_file_notes(paths: ProjectPaths, ask: Ask = builder.ask) -> tuple[str, ...]:
     """Notes on private files that git tracks or would add; none without git or outside of a repository.
 
     Files that the team's `.gitignore` re-includes (`!.local/`) are left out.

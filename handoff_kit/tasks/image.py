@@ -134,7 +134,7 @@ def push(c: Context, project: str = "", repository: str = "", tag: str = "", bui
     paths, repository = options.find_project(c, project), pushing.check_repository(repository)
     image_builder, image = options.find_image(paths, builder)
     target = pushing.registry_reference(repository, tag or image.rpartition(":")[2])
-    steps = pushing.plan_push(image_builder, image, target, paths)
+    steps = pushing.plan_image_push(image_builder, image, target, paths)
     apply(c, steps)
     if not c.config.run.dry:
         digest = pushing.pushed_digest(image_builder, target, paths)

@@ -5,12 +5,13 @@ A stack operation that was interrupted is continued by the same command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from handoff_kit.aws.cloudformation.changeset import (
     ChangeSet,
-    ConcurrentUpdate,
+    ConcurrentUpdateError,
     create_change_set,
     delete_change_set,
     execute_change_set,
@@ -33,13 +34,11 @@ from handoff_kit.aws.cloudformation.stack import (
 )
 from handoff_kit.aws.cloudformation.template import check_size
 from handoff_kit.aws.cloudformation.wait import PollPolicy, StackOperation, detach_on_interrupt, follow_events
-from handoff_kit.console import confirm
+from handoff_kit.console import Say, confirm
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import DeleteStack, DeployStack, ExistingBucket
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
-
-Say = Callable[[str], None]
 
 ATTEMPTS = 5  # of comparing once more after another process has updated the stack
 STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
@@ -63,9 +62,8 @@ def deploy_stack(
         if dry:
             return _preview(step, values, session, say)
         for _ in range(ATTEMPTS):
-            changed = _create_or_update(step, values, StackOperation(session, say, policy, yes, step.command))
-            if changed is not None:
-                return changed
+            with suppress(ConcurrentUpdateError):
+                return _create_or_update(step, values, StackOperation(session, say, policy, yes, step.command))
             say(f"stack {step.name}: updated by another process; comparing again")
     message = f"stack {step.name}: updated by another process during each of {ATTEMPTS} attempts"
     raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.command}")
@@ -89,8 +87,8 @@ def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], sess
 
 def _create_or_update(
     step: DeployStack, parameters: Mapping[str, str | ExistingBucket], operation: StackOperation
-) -> bool | None:
-    """Whether the stack was changed; None where another process updates it."""
+) -> bool:
+    """Whether the stack was changed."""
     stack = prepare_for_update(step, operation)
     if stack and stack.bucket not in ("", step.bucket, step.moved_from):
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
@@ -103,14 +101,13 @@ def _create_or_update(
     if change_set is None:
         operation.say(f"stack {step.name} is up to date")
         return False
-    if isinstance(change_set, ConcurrentUpdate):
-        return None
-    change_set = replace(change_set, differences=merge_changes(change_set.differences, changes))
-    return _confirm_and_execute(step, change_set, operation)
+    _confirm_and_execute(
+        step, replace(change_set, differences=merge_changes(change_set.differences, changes)), operation
+    )
+    return True
 
 
-def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, operation: StackOperation) -> bool | None:
-    """True once the operation has succeeded; None where another process updates the stack."""
+def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, operation: StackOperation) -> None:
     what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
     try:
         _print_changes(what, change_set.differences, operation.say)
@@ -122,18 +119,14 @@ def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, operation: St
         raise
     with detach_on_interrupt(step.name, operation, updates=not change_set.creates):
         try:
-            executed = execute_change_set(change_set, operation.session)
-        except StoreError:
+            execute_change_set(change_set, operation.session)
+        except (StoreError, ConcurrentUpdateError):
             delete_change_set(change_set, operation.session)
             raise
-        if not executed:
-            delete_change_set(change_set, operation.session)
-            return None
         result = follow_events(change_set.stack, marker, operation)
     if result.status not in SUCCEEDED:
         raise operation_error(step.name, result, step.command)
     operation.say(f"stack {step.name}: {'created' if change_set.creates else 'updated'} in {result.seconds:.0f} s")
-    return True
 
 
 def _print_changes(what: str, changes: Sequence[StackChange], say: Say) -> None:

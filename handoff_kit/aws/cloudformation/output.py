@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
@@ -17,7 +16,7 @@ from rich.table import Table
 from handoff_kit import console, live
 from handoff_kit.aws.cloudformation.diff import DATA_RESOURCES, Action, StackChange, is_resource
 from handoff_kit.aws.cloudformation.events import StackEvent
-from handoff_kit.console import View
+from handoff_kit.console import Say, View
 from handoff_runtime.terminal import safe_name
 
 ACTION_MARKS: dict[Action, str] = {"add": "+", "change": "~", "replace": "~", "may replace": "~", "remove": "-"}
@@ -31,7 +30,6 @@ ACTION_VERBS: dict[Action, str] = {
 }
 MAX_NAMED = 4  # of the properties of one resource, and of the resources that a warning names
 OUTPUT = "output"
-Say = Callable[[str], None]
 STATUS_STYLES = {"COMPLETE": "green", "FAILED": "red", "PROGRESS": "cyan", "SKIPPED": "yellow"}
 REFRESHES_A_SECOND = 2
 OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
@@ -100,9 +98,7 @@ class EventLines:
     def __enter__(self) -> EventLines:  # noqa: PYI034  # typing.Self is of 3.11
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """A line stays printed."""
 
     def update(self, items: Iterable[StackEvent]) -> None:
@@ -132,9 +128,7 @@ class EventTable:
         self._live.start()
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # the terminal was closed
             self._live.stop()
 

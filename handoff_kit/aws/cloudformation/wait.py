@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent, events_since
 from handoff_kit.aws.cloudformation.output import event_view
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_stack
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, CommandError
 from handoff_runtime import waits
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
-
-Say = Callable[[str], None]
 
 INTERRUPTED = 130
 SLOWDOWN = 1.25
@@ -57,13 +56,7 @@ def follow_events(stack: StackDescription, marker: str, operation: StackOperatio
     """Show the events of a stack after the one with the id `marker`, until its operation has ended."""
     start = operation.policy.clock()
     try:
-        events = _show_until_ended(stack, marker, operation)
-        last = _last_of_stack(events)
-        if last is None:  # an operation without events; the stack has the last word
-            current = describe_stack(operation.session, stack.id)
-            status = current.status if current else "DELETE_COMPLETE"
-        else:
-            status = last.status
+        status, events = _show_until_ended(stack, marker, operation)
     except StoreError as error:
         message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
         raise AWSError(message, _hint_to_wait_again(stack.name, operation)) from None
@@ -81,7 +74,8 @@ def detach_on_interrupt(name: str, operation: StackOperation, *, updates: bool =
         raise CommandError(message, INTERRUPTED, f"{_hint_to_wait_again(name, operation)}{cancel}") from None
 
 
-def _show_until_ended(stack: StackDescription, marker: str, operation: StackOperation) -> list[StackEvent]:
+def _show_until_ended(stack: StackDescription, marker: str, operation: StackOperation) -> tuple[str, list[StackEvent]]:
+    """The status at the end, and the events."""
     events: list[StackEvent] = []
     quiet = absent = 0
     with event_view(stack.name, operation.say) as view:
@@ -90,7 +84,7 @@ def _show_until_ended(stack: StackDescription, marker: str, operation: StackOper
             view.update(new)
             events += new
             quiet = 0 if new else quiet + 1
-            last = _last_of_stack(events)
+            last = next((event for event in reversed(events) if event.of_stack), None)
             if quiet <= QUIET_POLLS and (last is None or last.in_progress):
                 continue
             current = describe_stack(operation.session, stack.id)
@@ -99,14 +93,11 @@ def _show_until_ended(stack: StackDescription, marker: str, operation: StackOper
             # says so, or where it stays absent
             is_deleted = absent > QUIET_POLLS or (last is not None and last.status == "DELETE_COMPLETE")
             if not current.is_changing if current else is_deleted:
-                return events
+                # an operation without events: the stack has the last word
+                return last.status if last else current.status if current else "DELETE_COMPLETE", events
     minutes = operation.policy.patience / 60
     message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; handoff stops waiting"
     raise AWSError(message, _hint_to_wait_again(stack.name, operation))
-
-
-def _last_of_stack(events: list[StackEvent]) -> StackEvent | None:
-    return next((event for event in reversed(events) if event.of_stack), None)
 
 
 def _hint_to_wait_again(name: str, operation: StackOperation) -> str:

@@ -16,9 +16,8 @@ from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF, Absence, TaskObserver
 from handoff_kit.aws.ecs.tasks import TASK_ID, newest_task, task_id
 from handoff_kit.aws.history import parse_since
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
-
-Put = Callable[[str], None]
 
 RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-")
 CLOCK_SKEW = 10 * 60  # seconds that the clocks of a container and of CloudWatch may differ, and more
@@ -31,8 +30,8 @@ NEWEST_STREAMS = 50
 class LogSink:
     """Print log lines (`put`) and progress (`say`), pause, read the clock."""
 
-    put: Put
-    say: Callable[[str], None]
+    put: Say
+    say: Say
     pause: Callable[[float], None]
     clock: Callable[[], float] = time.monotonic
     absence: Absence = BRIEF
@@ -96,7 +95,7 @@ def _no_log_error(tasks: ProjectTasks, stream: str = "") -> AWSError:
     return AWSError(where, f"start one: {invoke('run')}; not deployed yet: {invoke('deploy')}")
 
 
-def print_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, put: Put) -> int:
+def print_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, put: Say) -> int:
     """Print the lines; the number of lines."""
     count = 0
     last: list[LogEvent] = []

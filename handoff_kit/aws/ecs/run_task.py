@@ -12,6 +12,7 @@ from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
 from handoff_kit.aws.ecs.overrides import RunOptions, build_overrides
 from handoff_kit.aws.ecs.stop_reasons import fill_advice, match_start_failure
 from handoff_kit.aws.ecs.tasks import ECS
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 
 STARTED_BY = "handoff-run"
@@ -52,7 +53,7 @@ def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> 
 class TaskHooks:
     """Print a line, pause, read the clock, and raise where a signal came (`check`)."""
 
-    say: Callable[[str], None]
+    say: Say
     pause: Callable[[float], None]
     clock: Callable[[], float]
     check: Callable[[], None]

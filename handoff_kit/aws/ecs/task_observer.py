@@ -17,6 +17,7 @@ from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.log_stream import LogTail, first_messages
 from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
 from handoff_kit.aws.ecs.tasks import Task, describe_task
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_runtime import damage, s3_keys
 from handoff_runtime.aws import lease
@@ -113,7 +114,7 @@ class TaskObserver:
 
     tasks: ProjectTasks
     task: str
-    say: Callable[[str], None]
+    say: Say
     clock: Callable[[], float]
     absence: Absence = PATIENT
     _since: float | None = field(default=None, init=False)

@@ -23,6 +23,7 @@ from handoff_kit.aws.ecs.stop_reasons import (
 )
 from handoff_kit.aws.ecs.task_observer import PATIENT, Absence, TaskObserver, find_stored_run, hint_for_running_task
 from handoff_kit.aws.ecs.tasks import Task, stop_task, task_id
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 from handoff_runtime.aws import errors
 from handoff_runtime.supervisor.signals import STOPPING, Signals
@@ -120,7 +121,7 @@ class TaskWatch:
     arn: str
     hooks: TaskHooks
     prompt: InterruptPrompt
-    show: Callable[[str], None] | None
+    show: Say | None
     timeouts: Timeouts = Timeouts()
     state: str = ""
     slow: bool = False

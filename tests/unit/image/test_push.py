@@ -103,7 +103,7 @@ def test_a_tag_that_is_none(tag: str) -> None:
     ],
 )
 def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
-    name, sent = push.plan_push(builder(kind), "handoff-shop:c0ffee", TARGET, PATHS)
+    name, sent = push.plan_image_push(builder(kind), "handoff-shop:c0ffee", TARGET, PATHS)
     assert name == RunCommand(
         (kind, "tag", "handoff-shop:c0ffee", TARGET), Path("/team"), f"name handoff-shop:c0ffee {TARGET}"
     )
@@ -166,7 +166,7 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
     ],
 )
 def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) -> None:
-    sent = push.plan_push(builder("docker"), "a", TARGET, PATHS)[1]
+    sent = push.plan_image_push(builder("docker"), "a", TARGET, PATHS)[1]
     assert isinstance(sent, RunCommand)
     saying = sent.patterns
     assert (saying.failure(said), saying.hint(said)) == (cause, hint)
@@ -183,7 +183,7 @@ def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) 
     ],
 )
 def test_where_to_sign_in(target: str, expected: str) -> None:
-    sent = push.plan_push(builder("docker"), "a", target, PATHS)[1]
+    sent = push.plan_image_push(builder("docker"), "a", target, PATHS)[1]
     assert isinstance(sent, RunCommand)
     assert sent.patterns.hint("denied: x") == expected
 
