@@ -82,7 +82,8 @@ def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -
                 for line in lines:
                     options.say(f"would {line}")
             elif lines:
-                _perform(step, target, options.say, cleanup)
+                with translate_store_errors():
+                    _perform(step, target, options.say, cleanup)
             changes += bool(lines) and not isinstance(step, WriteFile)
     return changes
 
@@ -170,17 +171,13 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
             _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
         case ApiCalls():
             session = _required(target).session
-            with translate_store_errors():
-                for call, _ in zip(
-                    step.calls, map_concurrently(lambda call: _call(call, session), step.calls), strict=True
-                ):
-                    say(call.description)
+            answers = map_concurrently(lambda call: _call(call, session), step.calls)
+            for call, _ in zip(step.calls, answers, strict=True):
+                say(call.description)
         case UploadFiles():
-            with translate_store_errors():
-                transfer.store(_required(target).session, step.files, Place(step.bucket, step.prefix))
+            transfer.store(_required(target).session, step.files, Place(step.bucket, step.prefix))
         case DeleteObjects():
-            with translate_store_errors():
-                transfer.remove(_required(target).session, step.bucket, step.keys)
+            transfer.remove(_required(target).session, step.bucket, step.keys)
         case StoreParams():
             from handoff_kit.aws.params import push_params
 
@@ -220,7 +217,7 @@ def _call(call: ApiCall, session: Session) -> None:
     allowed = CONDITION_FAILED if call.race else ALREADY_GONE
     answer = session.call(call.service, call.operation, allow=allowed, **call.request)
     if answer is None and call.race:
-        raise AWSError(call.race.message, call.race.hint)
+        raise call.race
     # S3 and ECR report in an answer of status 200 what they did not delete
     errors = [(error.get("Code", ""), f"{error.get('Key')} not deleted") for error in (answer or {}).get("Errors", ())]
     for failure in (answer or {}).get("failures", ()):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit.command import OutputPatterns
+from handoff_kit.errors import AWSError
 from handoff_runtime.aws.transfer import LocalFile
 
 
@@ -133,22 +134,14 @@ class DeleteStack:
 
 
 @dataclass(frozen=True)
-class Conflict:
-    """The error of a conditional call whose condition no longer holds."""
-
-    message: str
-    hint: str
-
-
-@dataclass(frozen=True)
 class ApiCall:
-    """A call by boto3's names; `description` never shows the contents; with a `race` the call is conditional."""
+    """A call by boto3's names; `description` never shows the contents; `race` is the error of a conditional call."""
 
     description: str
     service: str
     operation: str
     request: Mapping[str, object] = field(repr=False)
-    race: Conflict | None = None
+    race: AWSError | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from difflib import get_close_matches
 
@@ -28,6 +29,11 @@ def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> tuple[s
         ).rstrip()
         for row in rows
     )
+
+
+def json_lines(values: Iterable[Mapping[str, object]]) -> str:
+    """One JSON object a line."""
+    return "".join(f"{json.dumps(value, ensure_ascii=False)}\n" for value in values)
 
 
 def timestamp(moment: datetime | float) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from handoff_kit.aws.artifacts import check_run_id, run_prefix
-from handoff_kit.aws.objects import list_objects
+from handoff_kit.aws.buckets import list_objects
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, ProjectError
@@ -64,9 +63,6 @@ class HistoryQuery:
     failed: bool = False
     since: str = ""
     last: int | None = DEFAULT_RUNS
-
-    def of(self, environment: str | None) -> HistoryQuery:
-        return replace(self, environment=environment)
 
     def matches(self, line: HistoryLine) -> bool:
         """Whether a run is one of the query, but for the number of runs."""
@@ -193,10 +189,6 @@ def command_after_history(runs: Sequence[HistoryLine], source: HistorySource, op
         return f"next: invoke history.show --run {shlex.quote(safe_name(runs[0]['run_id']))} {options}"
     command = f"history {options}" if source.days else f"run-local {options.removeprefix('--remote ')}"
     return f"no run found\nnext: invoke {command}"
-
-
-def runs_as_json(runs: Iterable[HistoryLine]) -> str:
-    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in runs)
 
 
 def parse_count(flag: str, text: str) -> int | None:

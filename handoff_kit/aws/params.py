@@ -71,12 +71,30 @@ def get_params(target: Target, version: int | None = None) -> StoredParams:
     raise AWSError(message, hint if version else f"store them: {hint}")
 
 
-def find_params(target: Target, version: int | None = None) -> StoredParams | None:
+def find_params(
+    target: Target, version: int | None = None, absent: tuple[str, ...] = NO_PARAMETER
+) -> StoredParams | None:
     """The stored document, or None; ProjectError for that of another project."""
-    stored = _get_parameter(target, NO_PARAMETER, version)
-    if stored and stored.params.pipeline.project != target.project:
-        raise _other_project_error(target, stored.params.pipeline.project)
-    return stored
+    name = target.parameter if version is None else f"{target.parameter}:{version}"
+    answer = target.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
+    if answer is None:
+        return None
+    where = f"parameter {target.parameter}"
+    with translate_store_errors():
+        content = decode_params(answer["Parameter"]["Value"])
+        document = damage.parse(content, damage.ANY).value
+        if document is None or "pipeline" not in document:
+            hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
+            raise AWSError(f"{where}: found no params document", hint)
+        if document.get("format") != FORMAT:
+            message = f"{where}: found params of format {document.get('format')!r}, expected {FORMAT}"
+            raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
+        params = parse_params(content, where)
+    if (owner := params.pipeline.project) != target.project:
+        message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of"
+        hint = f"unset {STACK_VARIABLE}, or name its project: --project {owner}"
+        raise ProjectError(f"{message} {target.project!r}", hint)
+    return StoredParams(answer["Parameter"]["Version"], params)
 
 
 def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:
@@ -93,34 +111,7 @@ def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | No
 
 def check_params_owner(target: Target) -> None:
     """Refuse a stack whose params, if they may be read, are another project's."""
-    stored = _get_parameter(target, NO_PARAMETER + UNREADABLE, None)
-    if stored and stored.params.pipeline.project != target.project:
-        raise _other_project_error(target, stored.params.pipeline.project)
-
-
-def _get_parameter(target: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
-    name = target.parameter if version is None else f"{target.parameter}:{version}"
-    answer = target.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
-    if answer is None:
-        return None
-    where = f"parameter {target.parameter}"
-    with translate_store_errors():
-        content = decode_params(answer["Parameter"]["Value"])
-        document = damage.parse(content, damage.ANY).value
-        if document is None or "pipeline" not in document:
-            hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
-            raise AWSError(f"{where}: found no params document", hint)
-        if document.get("format") != FORMAT:
-            message = f"{where}: found params of format {document.get('format')!r}, expected {FORMAT}"
-            raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
-        return StoredParams(answer["Parameter"]["Version"], parse_params(content, where))
-
-
-def _other_project_error(target: Target, project: str) -> ProjectError:
-    message = (
-        f"{STACK_VARIABLE}: {target.name} is the stack of project {project!r}, expected that of {target.project!r}"
-    )
-    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
+    find_params(target, absent=NO_PARAMETER + UNREADABLE)
 
 
 def params_fingerprint(document: Mapping[str, Any], stack: str) -> str:
@@ -158,16 +149,15 @@ def plan_push(
     prune: bool = False,
 ) -> StoreParams:
     """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
-    if stored is None or not isinstance(stored, StoredParams):
+    if not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
-        return StoreParams(
-            document, base, _put_parameter(target, document, base, advanced=advanced), damaged=base, advanced=advanced
-        )
+        change = _put_parameter(target, document, base, advanced=advanced)
+        return StoreParams(document, base, change, damaged=base, advanced=advanced)
     base_document = stored.document
     merged = params_document.merge(document, base_document, params_document.item_names(base_document) if prune else ())
     same = merged.document == base_document
-    change = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
-    return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
+    update = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
+    return StoreParams(merged.document, stored.version, update, merged.kept, merged.removed, advanced=advanced)
 
 
 def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:

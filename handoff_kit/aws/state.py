@@ -11,7 +11,7 @@ from pathlib import Path
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.steps import ApiCall, Conflict
+from handoff_kit.steps import ApiCall
 from handoff_kit.text import count, table, timestamp
 from handoff_runtime import s3_keys
 from handoff_runtime.aws import checksum, lease
@@ -163,10 +163,10 @@ def command_after_clear(target: Target, state: State) -> str:
     return f"invoke state.restore --version {state.version} {target.options}"
 
 
-def _conflict(target: Target, command: str = "") -> Conflict:
+def _conflict(target: Target, command: str = "") -> AWSError:
     message = f"{state_url(target)}: changed since it was read, probably by a run; nothing was replaced"
     then = f", then: {command}" if command else ""
-    return Conflict(message, f"see what is there now: invoke state.show {target.options}{then}")
+    return AWSError(message, f"see what is there now: invoke state.show {target.options}{then}")
 
 
 def run_in_progress(target: Target) -> str | None:

@@ -44,10 +44,6 @@ from handoff_runtime.errors import HandoffError
 INTERRUPTED = 128 + signal.SIGINT
 
 
-class NotDeployedError(HandoffError):
-    """Some of several projects were not deployed; the reason of each was printed when it failed."""
-
-
 @dataclass(frozen=True)
 class DeployContext:
     """Session, account and options of a deployment of any number of projects.
@@ -94,7 +90,7 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
     if failed:
         target = context.target(next(desired for desired in projects if desired.paths.name == failed[0]))
         message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
-        raise NotDeployedError(message, deploy_command(target))
+        raise HandoffError(message, deploy_command(target))
     return changed
 
 

@@ -20,13 +20,13 @@ from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
 from handoff_kit.aws.ecs.cluster import TaskNetwork, describe_network
 from handoff_kit.aws.ecs.overrides import MAX_OVERRIDES, check_data
-from handoff_kit.aws.ecs.secret_detection import config_mask
+from handoff_kit.aws.ecs.secret_detection import project_mask
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import name_limits, params_document
+from handoff_kit.project import name_limits
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import SCHEDULE_NAME, is_name, matches
 from handoff_kit.project.schedule_settings import Schedule
@@ -35,7 +35,6 @@ from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.steps import DeleteStack, DeployStack, WriteFile
 from handoff_kit.text import did_you_mean
-from handoff_runtime.params import ConfigFile
 
 
 @dataclass(frozen=True)
@@ -174,9 +173,8 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
 
 def check_secrets(paths: ProjectPaths, project: Project, target: Target, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
-    files = params_document.params_document(paths, project, target.environment)["files"] if data else ()
-    config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
-    check_data(data, paths.name, config)
+    if data:
+        check_data(data, paths.name, project_mask(paths, project, target.environment))
 
 
 def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:

@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from handoff_kit import resource_names
-from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
 from handoff_kit.aws.ecs.cluster import tasks_of_project
 from handoff_kit.aws.ecs.tasks import list_running_tasks, task_id
+from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
 from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
@@ -22,7 +22,6 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document
 from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project
-from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.text import timestamp
 from handoff_runtime import s3_keys
 from handoff_runtime.aws import lease
@@ -291,10 +290,7 @@ def compare_project(
     task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule_stack(target.name))
     deployed_tag = task.outputs.get("Source") if task else None
     params, params_version, stored_only = _compare_params(local, target, account, read_params)
-    schedules = []
-    for entry in deployed_summaries(schedule) if schedule else ():
-        coming = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
-        schedules.append(ScheduleStatus(entry, coming[0] if coming else None))
+    summaries = deployed_summaries(schedule) if schedule else ()
     return ProjectStatus(
         target.project,
         target.environment,
@@ -306,7 +302,7 @@ def compare_project(
         local.image_tag,
         params,
         params_version,
-        tuple(schedules),
+        tuple(ScheduleStatus(entry, entry.next_time(now)) for entry in summaries),
         None if isinstance(lock, str) else _last_run(lock),
         isinstance(lock, str),
         local.problems,
@@ -354,7 +350,7 @@ def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
 def _read_detail(local: LocalProject, target: Target) -> ProjectDetail:
     """What may not be read is unknown, with the reason."""
     try:
-        plan = files.compare_files(target, local.paths)
+        plan = compare_files(target, local.paths)
     except AWSError as error:
         compared = f"{UNKNOWN}: {error.message}"
     else:

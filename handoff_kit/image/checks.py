@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
@@ -27,9 +27,7 @@ class ImageProblem:
 
 
 def find_image_problems(paths: ProjectPaths, project: Project) -> tuple[ImageProblem, ...]:
-    rules: tuple[Callable[[ProjectPaths, Project], Iterator[ImageProblem]], ...] = (
-        *(_lock_problems, _venv_problems, _file_problems, credential_problems),
-    )
+    rules = (_lock_problems, _venv_problems, _file_problems, credential_problems)
     return tuple(problem for rule in rules for problem in rule(paths, project))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
@@ -64,13 +63,9 @@ def render_dockerfile(paths: ProjectPaths, project: Project) -> str:
         environment = jinja.new_environment(ChoiceLoader([DictLoader(templates), FileSystemLoader(paths.root)]))
         text = environment.get_template(OWN if templates else NAME).render(values)
     except Exception as error:  # noqa: BLE001  # a template is a program: which can raise anything
-        raise _render_error(paths, own_template, error) from None
+        name, line = jinja.error_location(error)
+        is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own_template.is_file())
+        where = f"projects/{paths.name}/{NAME}" if is_own else name or NAME
+        message = f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}"
+        raise RenderError(message, "docs/concepts/images.md lists the blocks and values") from None
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _render_error(paths: ProjectPaths, own_template: Path, error: Exception) -> RenderError:
-    name, line = jinja.error_location(error)
-    is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own_template.is_file())
-    where = f"projects/{paths.name}/{NAME}" if is_own else name or NAME
-    hint = "docs/concepts/images.md lists the blocks and values"
-    return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}", hint)

@@ -15,28 +15,17 @@ from typing import Any
 from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
 from handoff_kit.aws.ecs.run_task import TaskHooks, run_task_request, start_task
-from handoff_kit.aws.ecs.secret_detection import config_mask
+from handoff_kit.aws.ecs.secret_detection import project_mask
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
 from handoff_kit.console import Say
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import params_document
 from handoff_kit.project.model import Project
-from handoff_runtime.errors import HandoffError
-from handoff_runtime.params import ConfigFile
 
 MAX_DATA_SHOWN = 200  # characters of --data
-
-
-class InterruptedRunError(HandoffError):
-    """A signal came before there was a task that could be left or stopped."""
-
-    def __init__(self, exit_code: int, hint: str) -> None:
-        super().__init__("interrupted before a task was started", hint)
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -53,8 +42,7 @@ class RunFlags:
 
 def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    files = params_document.params_document(paths, loaded, environment)["files"]
-    config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
+    config = project_mask(paths, loaded, environment)
     check_data(words.data, paths.name, config)
     envs = parse_env(words.envs, paths.name, config, loaded.envs)
     own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
@@ -101,7 +89,7 @@ def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tup
     def check() -> None:
         if prompt.interrupted():
             hint = f"if its answer was lost, a task may run anyway: {tasks.invoke('status')}"
-            raise InterruptedRunError(prompt.exit_code, hint)
+            raise CommandError("interrupted before a task was started", prompt.exit_code, hint)
 
     session = tasks.target.session.with_options(pause=prompt.pause)
     tasks = replace(tasks, target=replace(tasks.target, session=session))

@@ -45,17 +45,15 @@ def list_runs(
         command_after_history,
         parse_count,
         parse_since,
-        runs_as_json,
         runs_table,
     )
+    from handoff_kit.text import json_lines
 
     started_since = parse_since(since, datetime.now(timezone.utc))
-    query = HistoryQuery(
-        None, failed, started_since, parse_count("--last", last) or (None if started_since else DEFAULT_RUNS)
-    )
+    count = parse_count("--last", last) or (None if started_since else DEFAULT_RUNS)
     source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
-    runs = history.list_runs(source, query.of(environment_filter))
-    print_data(runs_as_json(runs)) if json else print_output(runs_table(runs))
+    runs = history.list_runs(source, HistoryQuery(environment_filter, failed, started_since, count))
+    print_data(json_lines(runs)) if json else print_output(runs_table(runs))
     print_progress(command_after_history(runs, source, flags))
 
 

@@ -111,10 +111,9 @@ def plan_install(
     upgrade: bool = False,
 ) -> tuple[Step, ...]:
     """The steps that make every environment ready; empty if all are."""
-    steps: list[Step] = []
-    for venv in venvs:
-        steps += _plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade)
-    return tuple(steps)
+    return tuple(
+        step for venv in venvs for step in _plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade)
+    )
 
 
 def _plan_venv(

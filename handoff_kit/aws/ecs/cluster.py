@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
+from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
@@ -103,7 +103,9 @@ def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
     """The network a new task is started in; AWSError where the project is not deployed."""
     task = describe_existing(target.session, target.name)
     if task is None or "TaskDefinition" not in task.outputs:
-        raise not_deployed_error(target, task)
+        where = f"in status {task.status}, without a task" if task else f"none in {describe_location(target.session)}"
+        message = f"stack {target.name}: found {where}, expected the project deployed"
+        raise AWSError(message, f"invoke deploy {target.options}")
     shared_name = resource_names.shared_stack(target.environment)
     shared = describe_existing(target.session, shared_name) if needs_shared_stack(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
@@ -113,10 +115,3 @@ def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
         message = f"stack {shared_name}: found no subnets, expected those of the shared network"
         raise AWSError(message, f"invoke deploy {target.options}")
     return network
-
-
-def not_deployed_error(target: Target, task: StackDescription | None = None) -> AWSError:
-    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(target.session)}"
-    return AWSError(
-        f"stack {target.name}: found {where}, expected the project deployed", f"invoke deploy {target.options}"
-    )
