@@ -97,9 +97,9 @@ class DeployStack:
     name: str
     file: Path
     template: str = field(repr=False)
-    parameters: Mapping[str, str | ImageTag | ExistingBucket] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    command: str = ""
+    parameters: Mapping[str, str | ImageTag | ExistingBucket]
+    tags: Mapping[str, str]
+    command: str
     bucket: str = ""
     moved_from: str = ""
 
@@ -130,7 +130,7 @@ class DeleteStack:
     """Deletes a CloudFormation stack, if there is one; `command` is the command that repeats the deletion."""
 
     name: str
-    command: str = ""
+    command: str
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from handoff_runtime.params import (
 from handoff_runtime.terminal import safe_name
 
 NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
-UNREADABLE = ("AccessDeniedException",)
 SCRYPT_COST, SCRYPT_BLOCKS, SCRYPT_LENGTH = 2**13, 8, 16  # 8 MiB, 20 ms
 _PREFIX = "Params of a handoff project, fingerprint "
 _DESCRIPTION = re.compile(re.escape(_PREFIX) + r"([0-9a-f]{32})")
@@ -41,7 +40,6 @@ LEAF_SEPARATOR = ": "
 HEAD = ("VERSION", "STORED", "BY", "TIER")
 PAGE_SIZE = 50
 PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
-PARAMETER_EXISTS = ("ParameterAlreadyExists",)
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | No
 
 def check_params_owner(target: Target) -> None:
     """Refuse a stack whose params, if they may be read, are another project's."""
-    find_params(target, absent=NO_PARAMETER + UNREADABLE)
+    find_params(target, absent=(*NO_PARAMETER, "AccessDeniedException"))
 
 
 def params_fingerprint(document: Mapping[str, Any], stack: str) -> str:
@@ -206,7 +204,8 @@ def push_params(push: StoreParams, target: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        answer = target.call(push.change.service, push.change.operation, allow=PARAMETER_EXISTS, **push.change.request)
+        allowed = ("ParameterAlreadyExists",)
+        answer = target.call(push.change.service, push.change.operation, allow=allowed, **push.change.request)
         if answer:
             say(push.change.description)
         push = _merge_others(push, target, int(answer["Version"]) if answer else 0, say)

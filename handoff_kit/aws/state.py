@@ -22,7 +22,6 @@ UNVERSIONED = "null"
 NO_KEY = ("NoSuchKey",)  # not 404, which a missing bucket answers too
 NO_VERSION = (*NO_KEY, "NoSuchVersion", "InvalidArgument", "MethodNotAllowed", "405")  # 405: a delete marker
 SINGER = "singer"
-EMPTY_STATE = b"{}\n"
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,9 @@ class State:
 
 def find_state(target: Target, version: str = "") -> State | None:
     """The current state, or one version of it; None where there is none."""
-    request = {
-        "Bucket": target.bucket,
-        "Key": s3_keys.state(target.name),
-        **({"VersionId": version} if version else {}),
-    }
+    request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name)}
+    if version:
+        request["VersionId"] = version
     answer = target.call(S3, "get_object", allow=NO_VERSION if version else NO_KEY, **request)
     if answer is None:
         return None
@@ -53,11 +50,9 @@ def get_state(target: Target, version: str = "") -> State:
     """The current state, or one version of it; AWSError where there is none."""
     if state := find_state(target, version):
         return state
-    raise (
-        AWSError(f"{state_url(target)}: no version {version} found", _history_command(target))
-        if version
-        else no_state_error(target)
-    )
+    if not version:
+        raise no_state_error(target)
+    raise AWSError(f"{state_url(target)}: no version {version} found", _history_command(target))
 
 
 def no_state_error(target: Target) -> AWSError:
@@ -103,7 +98,7 @@ def draft_path(paths: ProjectPaths) -> Path:
 
 
 def text_to_edit(state: State | None) -> bytes:
-    return state.content if state else EMPTY_STATE
+    return state.content if state else b"{}\n"
 
 
 def check_state(text: bytes, mode: str, where: str, command: str) -> None:

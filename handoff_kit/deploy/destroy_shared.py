@@ -10,12 +10,10 @@ from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.buckets import StoredObjects, is_created_by, plan_object_deletion, read_stored_objects
 from handoff_kit.aws.cloudformation.stack import (
-    ABSENT_STATUSES,
     CLOUDFORMATION,
     StackDescription,
-    check_owner,
     describe_all,
-    describe_stack,
+    describe_owned,
 )
 from handoff_kit.aws.target import Target
 from handoff_kit.console import confirm
@@ -81,10 +79,7 @@ def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
     """All objects of the bucket are counted only with `data`."""
     session, name = target.session, target.name
     stacks = describe_all(session)
-    stack = describe_stack(session, name)
-    stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
-    if stack and stack.status not in ABSENT_STATUSES:
-        check_owner(stack, {ENVIRONMENT: target.environment})
+    stack = describe_owned(session, name, {ENVIRONMENT: target.environment})
     others = [each for each in stacks if each.tags.get(ENVIRONMENT) == target.environment and each.name != name]
     projects = tuple(sorted({each.tags.get(PROJECT, each.name) for each in others}))
     bucket = read_stored_objects(session, target.bucket, "", complete=data)

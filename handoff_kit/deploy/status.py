@@ -130,12 +130,8 @@ def read_statuses(
         message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
     account = _read_account(session, f"{resource_names.shared_stack(environment)}-")
-    _check_owner(
-        project_paths[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
-    )
-    local_projects = [_read_local(paths, environment) for paths in project_paths]
-    targets, notes = _targets(local_projects, environment, environ, session, account)
-    return _statuses(local_projects, targets, account, notes)
+    _, _, statuses, notes = _compare_projects(project_paths, environment, environ, session, account)
+    return statuses, notes
 
 
 def read_status(
@@ -144,13 +140,9 @@ def read_status(
     """The status of one project with its files and tasks, and notes on what could not be read."""
     name = target_by_name(paths, environment, environ, session, "").name
     account = _read_account(session, name, (name, resource_names.schedule_stack(name)))
-    _check_owner(paths, environment, environ, account.stacks.get(name))
-    local = _read_local(paths, environment)
-    targets, notes = _targets([local], environment, environ, session, account)
-    (status,), notes = _statuses([local], targets, account, notes)
-    if status.stack_status is None:
-        return status, ProjectDetail("none", ()), notes
-    return status, _read_detail(local, targets[0]), notes
+    (local,), (target,), (status,), notes = _compare_projects([paths], environment, environ, session, account)
+    detail = ProjectDetail("none", ()) if status.stack_status is None else _read_detail(local, target)
+    return status, detail, notes
 
 
 def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
@@ -172,14 +164,6 @@ def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()
     except AWSError as error:
         return AccountSnapshot(by_name, notes=(str(error),))
     return AccountSnapshot(by_name, params)
-
-
-def _check_owner(
-    paths: ProjectPaths, environment: str, environ: Mapping[str, str], stack: StackDescription | None
-) -> None:
-    """Refuse a STACK_NAME of another project."""
-    if stack and resource_names.stack_from_environment(environ):
-        check_owner(stack, resource_names.owner_tags(paths.name, environment))
 
 
 def _read_local(paths: ProjectPaths, environment: str) -> LocalProject:
@@ -234,9 +218,18 @@ def _targets(
     return targets, tuple(notes)
 
 
-def _statuses(
-    projects: Sequence[LocalProject], targets: Sequence[Target], account: AccountSnapshot, notes: Sequence[str]
-) -> tuple[list[ProjectStatus], tuple[str, ...]]:
+def _compare_projects(
+    project_paths: Sequence[ProjectPaths],
+    environment: str,
+    environ: Mapping[str, str],
+    session: Session,
+    account: AccountSnapshot,
+) -> tuple[list[LocalProject], list[Target], list[ProjectStatus], tuple[str, ...]]:
+    """The projects, local and in AWS, their status, and notes; a STACK_NAME of another project is refused."""
+    if stack := account.stacks.get(resource_names.stack_from_environment(environ) or ""):
+        check_owner(stack, resource_names.owner_tags(project_paths[0].name, environment))
+    projects = [_read_local(paths, environment) for paths in project_paths]
+    targets, notes = _targets(projects, environment, environ, session, account)
     now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
     unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
@@ -249,7 +242,8 @@ def _statuses(
         zip(projects, targets, locks, strict=True),
         FINGERPRINTS_AT_ONCE,
     )
-    return list(statuses), tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
+    all_notes = tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
+    return projects, targets, list(statuses), all_notes
 
 
 def _read_locks(targets: Sequence[Target], account: AccountSnapshot) -> list[Lock]:

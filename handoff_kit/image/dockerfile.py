@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
@@ -26,23 +25,17 @@ _APT_GET = (
 )
 
 
-@dataclass(frozen=True)
-class BuiltVenv:
-    """A virtual environment as the builder makes it; `paths` are directories of the project that it installs."""
-
-    name: str
-    directory: str
-    options: list[str]
-    paths: list[str]
-
-
 def render_dockerfile(paths: ProjectPaths, project: Project) -> str:
     """The Dockerfile of a project; RenderError names the template and its line."""
-    venvs = []
-    for venv in project.venvs:
-        hashed = not any(map(locks.is_unhashed, venv.requirements))
-        local = list(filter(None, map(locks.local_path, venv.requirements)))
-        venvs.append(BuiltVenv(venv.name, venv.directory, ["--require-hashes"] if hashed else [], local))
+    venvs = [
+        {
+            "name": venv.name,
+            "directory": venv.directory,
+            "options": list(locks.hash_options(venv.requirements)),
+            "paths": list(filter(None, map(locks.local_path, venv.requirements))),  # of the project, to be installed
+        }
+        for venv in project.venvs
+    ]
     try:
         kit_version = version("handoff-kit")
     except PackageNotFoundError:

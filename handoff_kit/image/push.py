@@ -11,7 +11,6 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step
 
-DIGEST_FILE = "pushed-digest"
 TAKEN = "another image has this tag, which is immutable: pass another --tag, or deploy again, which uses that image"
 PUSHING = (
     "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, "
@@ -97,4 +96,4 @@ def pushed_digest(builder: Builder, target: str, paths: ProjectPaths) -> str:
 
 
 def _digest_file(paths: ProjectPaths) -> str:
-    return (paths.build / DIGEST_FILE).relative_to(paths.root).as_posix()
+    return (paths.build / "pushed-digest").relative_to(paths.root).as_posix()

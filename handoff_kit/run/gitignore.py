@@ -12,15 +12,14 @@ from handoff_kit.paths import ProjectPaths
 from handoff_runtime.terminal import safe_name
 
 PRIVATE = (".local", ".env", ".artifacts")
-GITIGNORE = "".join(
-    f"{line}\n"
-    for line in (
-        "# Credentials and artifacts of runs, not for git.",
-        *(f"/{name}" for name in PRIVATE),
-        "/venv",
-        "__pycache__/",
-    )
-)
+GITIGNORE = """\
+# Credentials and artifacts of runs, not for git.
+/.local
+/.env
+/.artifacts
+/venv
+__pycache__/
+"""
 PROBE = "probe"  # a pattern like `.local/` matches a directory that does not exist yet by a path inside
 NOT_IGNORED = "::"
 NEGATED = re.compile(r":\d+:!")

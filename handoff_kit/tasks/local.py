@@ -161,9 +161,9 @@ def _container(paths: ProjectPaths, memory: str, builder: str) -> tuple[Builder,
 
     limit = containers.parse_memory(memory)
     image_builder, image = options.find_image(paths, builder)
-    caller = containers.Caller(os.getuid(), os.getgid())
+    user = f"{os.getuid()}:{os.getgid()}"
     return image_builder, containers.create_container(
-        image_builder, image, paths, environ=os.environ, caller=caller, memory=limit
+        image_builder, image, paths, environ=os.environ, user=user, memory=limit
     )
 
 

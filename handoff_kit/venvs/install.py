@@ -145,9 +145,7 @@ def _plan_venv(
     create = (installer.uv, "venv", "--quiet", "--no-project", "--python", installer.interpreter, venv.directory)
     yield RunCommand(create, cwd, f"create {purpose}")
     install = (installer.uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", venv.directory)
-    # Hashes are checked wherever there are some; they cannot be required of a repository.
-    hashes = () if any(map(locks.is_unhashed, venv.requirements)) else ("--require-hashes",)
-    argv = (*install, *hashes, "-r", lock.relative_to(cwd).as_posix())
+    argv = (*install, *locks.hash_options(venv.requirements), "-r", lock.relative_to(cwd).as_posix())
     yield RunCommand(argv, cwd, f"install {purpose}", locks.FAILURES)
     yield StampVenv(directory, lock, installer.python)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ProjectError
@@ -58,6 +58,11 @@ def is_current(text: str | None, requirements: Sequence[str]) -> bool:
 def is_unhashed(requirement: str) -> bool:
     """Whether it is a repository or a directory, for which pip cannot require a hash."""
     return _UNHASHED.search(requirement) is not None
+
+
+def hash_options(requirements: Iterable[str]) -> tuple[str, ...]:
+    """Options of an installation: hashes are checked wherever there are some, but a repository has none to require."""
+    return () if any(map(is_unhashed, requirements)) else ("--require-hashes",)
 
 
 def local_path(requirement: str) -> str | None:

@@ -30,7 +30,6 @@ CONCURRENT_UPDATE = re.compile(
 )
 INVALID_TEMPLATE = re.compile(r"answered 400 ValidationError.*? \((.+)\)$", re.DOTALL)
 NOT_EXECUTABLE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
-ALREADY_EXECUTED = "TokenAlreadyExistsException"
 ACTIONS: dict[str, Action] = {"Add": "add", "Import": "add", "Remove": "remove"}
 REPLACEMENTS: dict[str, Action] = {"True": "replace", "Conditional": "may replace"}
 
@@ -147,7 +146,7 @@ def execute_change_set(change_set: ChangeSet, session: Session) -> None:
     """Execute a change set; ConcurrentUpdateError where another process has updated the stack: then it is obsolete."""
     named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.id}
     request = {"ClientRequestToken": change_set.name, "RetainExceptOnCreate": True}
-    codes = (*NOT_EXECUTABLE, ALREADY_EXECUTED)
+    codes = (*NOT_EXECUTABLE, "TokenAlreadyExistsException")
     if session.call(CLOUDFORMATION, "execute_change_set", allow=codes, **named, **request) is not None:
         return
     stack = describe_stack(session, change_set.stack.id)  # it may have been executed, and the answer lost

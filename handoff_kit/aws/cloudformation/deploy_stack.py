@@ -45,7 +45,6 @@ STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 """In these statuses DescribeStacks and GetTemplate describe the result of the last update."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 POLL_POLICY = PollPolicy()
-DEPLOY_COMMAND = "invoke deploy"
 GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
 FAILED_ROLLBACK = "UPDATE_ROLLBACK_FAILED"
 UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_ROLLBACK_FAILED")
@@ -58,7 +57,7 @@ def deploy_stack(
     """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
     with translate_store_errors():
         check_size(step)
-        values = resolve_images(step.parameters, session, dry=dry, command=step.command)
+        values = resolve_images(step.parameters, session, step.command, dry=dry)
         if dry:
             return _preview(step, values, session, say)
         for _ in range(ATTEMPTS):
@@ -92,7 +91,7 @@ def _create_or_update(
     stack = prepare_for_update(step, operation)
     if stack and stack.bucket not in ("", step.bucket, step.moved_from):
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
-        raise AWSError(message, f"compare again: {step.command}" if step.command else None)
+        raise AWSError(message, f"compare again: {step.command}")
     values = resolve_buckets(parameters, stack, operation.session, step.command)
     changes = diff_stack(stack, step, values)
     change_set = None
@@ -101,9 +100,8 @@ def _create_or_update(
     if change_set is None:
         operation.say(f"stack {step.name} is up to date")
         return False
-    _confirm_and_execute(
-        step, replace(change_set, differences=merge_changes(change_set.differences, changes)), operation
-    )
+    changes = merge_changes(change_set.differences, changes)
+    _confirm_and_execute(step, replace(change_set, differences=changes), operation)
     return True
 
 
@@ -112,7 +110,7 @@ def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, operation: St
     try:
         _print_changes(what, change_set.differences, operation.say)
         counts = count_changes(change_set.differences, creates=change_set.creates)
-        confirm(f"{what} ({counts})", step.command or DEPLOY_COMMAND, yes=operation.yes)
+        confirm(f"{what} ({counts})", step.command, yes=operation.yes)
         marker = newest_event(operation.session, change_set.stack.id)
     except BaseException:
         delete_change_set(change_set, operation.session)
@@ -152,7 +150,7 @@ def delete_stack(
             message = f"stack {stack.name}: has no tags of handoff, expected a stack that handoff created"
             raise AWSError(message, f"see its tags: aws cloudformation describe-stacks --stack-name {stack.name}")
         if not stack.status.startswith("DELETE_"):
-            confirm(f"delete stack {step.name} and all its resources", step.command or DEPLOY_COMMAND, yes=yes)
+            confirm(f"delete stack {step.name} and all its resources", step.command, yes=yes)
         if is_reviewed_only:
             session.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
         else:
@@ -237,7 +235,7 @@ def _continue_rollback(stack: StackDescription, operation: StackOperation) -> No
     culprit = first_failure(reversed(events_since(operation.session, stack.id, "")))
     cause = f" ({culprit.kind} {culprit.name}: {culprit.reason})" if culprit else ""
     operation.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
-    confirm(f"continue the rollback of stack {stack.name}", operation.command or DEPLOY_COMMAND, yes=operation.yes)
+    confirm(f"continue the rollback of stack {stack.name}", operation.command, yes=operation.yes)
     with detach_on_interrupt(stack.name, operation):
         marker = newest_event(operation.session, stack.id)
         operation.session.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
@@ -246,8 +244,8 @@ def _continue_rollback(stack: StackDescription, operation: StackOperation) -> No
         first = first_failure(result.events)
         message = describe_failure(stack.name, first) if first else f"stack {stack.name}: {describe_obstacle(stack)}"
         skip = f" --resources-to-skip {first.name}" if first else ""
-        command = f"aws cloudformation continue-update-rollback --stack-name {stack.name}{skip}"
-        hint = f"skip that resource: {command}; then: {operation.command}"
+        skipping = f"aws cloudformation continue-update-rollback --stack-name {stack.name}{skip}"
+        hint = f"skip that resource: {skipping}; then: {operation.command}"
         raise AWSError(f"{message}; the earlier update is still not rolled back", hint)
 
 
@@ -257,6 +255,6 @@ def _delete_failed_creation(stack: StackDescription, operation: StackOperation) 
     resources = (resource for page in pages for resource in page["StackResourceSummaries"])
     left = [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] not in GONE_RESOURCES]
     what = f"stack {stack.name}, whose creation failed ({', '.join(left) or 'it has no resources'})"
-    confirm(f"delete {what}", operation.command or DEPLOY_COMMAND, yes=operation.yes)
+    confirm(f"delete {what}", operation.command, yes=operation.yes)
     operation.say(f"delete {what}")
     delete_and_wait(stack, operation)

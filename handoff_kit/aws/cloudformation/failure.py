@@ -59,8 +59,7 @@ def describe_failure(name: str, culprit: StackEvent) -> str:
 def hint_for(reason: str, name: str, command: str, culprit: StackEvent | None = None) -> str:
     """What to do about a known reason, and the command to run again."""
     see = f"see all events: aws cloudformation describe-stack-events --stack-name {name}"
-    what = _fix_for(reason, name, culprit) or see
-    return f"{what}; then: {command}" if command else what
+    return f"{_fix_for(reason, name, culprit) or see}; then: {command}"
 
 
 def _fix_for(reason: str, name: str, culprit: StackEvent | None) -> str | None:

@@ -59,7 +59,7 @@ def follow_events(stack: StackDescription, marker: str, operation: StackOperatio
         status, events = _show_until_ended(stack, marker, operation)
     except StoreError as error:
         message = f"{error.message}; CloudFormation continues with stack {stack.name}, handoff stops waiting"
-        raise AWSError(message, _hint_to_wait_again(stack.name, operation)) from None
+        raise AWSError(message, f"to wait again: {operation.command}") from None
     return OperationResult(status, tuple(events), operation.policy.clock() - start)
 
 
@@ -71,7 +71,7 @@ def detach_on_interrupt(name: str, operation: StackOperation, *, updates: bool =
     except KeyboardInterrupt:
         message = f"stack {name}: interrupted; CloudFormation continues, handoff stops waiting"
         cancel = f"; to cancel it: aws cloudformation cancel-update-stack --stack-name {name}" if updates else ""
-        raise CommandError(message, INTERRUPTED, f"{_hint_to_wait_again(name, operation)}{cancel}") from None
+        raise CommandError(message, INTERRUPTED, f"to wait again: {operation.command}{cancel}") from None
 
 
 def _show_until_ended(stack: StackDescription, marker: str, operation: StackOperation) -> tuple[str, list[StackEvent]]:
@@ -97,9 +97,4 @@ def _show_until_ended(stack: StackDescription, marker: str, operation: StackOper
                 return last.status if last else current.status if current else "DELETE_COMPLETE", events
     minutes = operation.policy.patience / 60
     message = f"stack {stack.name}: still being changed after {minutes:,.0f} minutes; handoff stops waiting"
-    raise AWSError(message, _hint_to_wait_again(stack.name, operation))
-
-
-def _hint_to_wait_again(name: str, operation: StackOperation) -> str:
-    look = f"aws cloudformation describe-stack-events --stack-name {name}"
-    return f"to wait again: {operation.command}" if operation.command else f"to see its events: {look}"
+    raise AWSError(message, f"to wait again: {operation.command}")

@@ -15,7 +15,6 @@ from handoff_kit.aws.ecs.tasks import ECS
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 
-STARTED_BY = "handoff-run"
 RETRY_WAITS = (5.0, 15.0, 30.0, 60.0)
 """Seconds between attempts."""
 RETRYABLE = re.compile(r"[Cc]apacity is|RESOURCE|Rate exceeded|[Tt]hrottl|limit on the number of|AGENT")
@@ -43,7 +42,7 @@ def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> 
         **network.capacity,
         "networkConfiguration": network.configuration,
         "overrides": build_overrides(options),
-        "startedBy": STARTED_BY,
+        "startedBy": "handoff-run",
         "propagateTags": "TASK_DEFINITION",
         "enableECSManagedTags": True,
     }

@@ -34,7 +34,6 @@ QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watchi
 RUNNING = "RUNNING"
 STARTING_STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING")
 MAX_STARTS = 3
-STOP_REASON = "stopped by invoke"
 
 
 @dataclass
@@ -230,7 +229,7 @@ class TaskWatch:
         """Stop the task once; where ECS does not know it yet, as soon as it does."""
         if self.stop_requested_at is not None:
             return
-        if stop_task(self.tasks, self.arn, STOP_REASON):
+        if stop_task(self.tasks, self.arn, "stopped by invoke"):
             self.stop_requested_at, self.to_stop = self.hooks.clock(), False
             self.hooks.say(f"stop requested; it has {self.tasks.stop_timeout} s")
         elif not self.to_stop:
