@@ -53,6 +53,11 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def join_first(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: a, b and 3 more."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def size(number: int | None) -> str:
     """Bytes in the largest unit of a thousand that leaves a digit before the point: 84.0 kB; a dash for None."""
     if number is None:

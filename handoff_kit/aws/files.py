@@ -8,6 +8,7 @@ from handoff_kit.errors import translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.params_document import LEFT_OUT
 from handoff_kit.steps import DeleteObjects, UploadFiles
+from handoff_kit.text import join_first
 from handoff_runtime import s3_keys
 from handoff_runtime.aws import transfer
 from handoff_runtime.aws.transfer import Place, UploadPlan
@@ -41,9 +42,8 @@ def plan_files_push(
         deletion = DeleteObjects(target.bucket, tuple(item.key for item in plan.gone))
         return UploadFiles(target.bucket, prefix, plan.send, notes), deletion
     if plan.gone:
-        names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
-        more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
-        note = f"note: {count} stored file{'s are' if count > 1 else ' is'} not here any more: {names}{more}"
+        names = join_first([safe_name(item.path) for item in plan.gone], MOST_NAMES)
+        note = f"note: {count} stored file{'s are' if count > 1 else ' is'} not here any more: {names}"
         notes = (*notes, note, f"hint: to delete them: invoke files.push --prune {target.options}")
     return (UploadFiles(target.bucket, prefix, plan.send, notes),)
 

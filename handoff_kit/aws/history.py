@@ -227,8 +227,8 @@ def newest_run(source: HistorySource, environment: str | None, options: str) -> 
     """The id of the last run; AWSError where there is none."""
     runs = list_runs(source, HistoryQuery(environment=environment, last=1))
     if not runs:
-        command = options.removeprefix("--remote ")
-        raise AWSError("history: found no run", f"run the project: invoke run-local {command}")
+        hint = f"run the project: invoke run-local {options.removeprefix('--remote ')}"
+        raise AWSError("history: found no run", hint)
     return str(runs[0]["run_id"])
 
 

@@ -9,6 +9,7 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
+from handoff_kit.text import join_first
 from handoff_kit.venvs import locks
 from handoff_runtime.terminal import safe_name
 
@@ -96,8 +97,7 @@ def credential_problems(paths: ProjectPaths, project: Project) -> Iterator[Image
     """Files that stay out of the image because they look like credentials."""
     names = context.credential_files(paths, project)
     if names:
-        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-        listed = ", ".join(map(safe_name, names[:MAX_LISTED])) + more
+        listed = join_first([*map(safe_name, names)], MAX_LISTED)
         message = f"projects/{paths.name}: left out of the image, because they look like credentials: {listed}"
         hint = "config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}"
         yield ImageProblem(message, hint, fatal=False)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from handoff_kit.image import builder
 from handoff_kit.image.builder import Ask
 from handoff_kit.paths import ProjectPaths
+from handoff_kit.text import join_first
 from handoff_runtime.terminal import safe_name
 
 PRIVATE = (".local", ".env", ".artifacts")
@@ -40,11 +41,10 @@ def private_file_notes(paths: ProjectPaths, ask: Ask = builder.ask) -> tuple[str
     exposed = [name for name, rule in rules.items() if rule == NOT_IGNORED * 2]
     notes, where = [], f"projects/{paths.name}"
     if tracked:
-        names = ", ".join(f"{where}/{safe_name(path)}" for path in tracked[:MAX_LISTED])
-        more = f" and {len(tracked) - MAX_LISTED} more" if len(tracked) > MAX_LISTED else ""
+        names = join_first([f"{where}/{safe_name(path)}" for path in tracked], MAX_LISTED)
         directories = sorted({f"{where}/{path.split('/')[0]}" for path in tracked})
         remove = shlex.join(["git", "rm", "-r", "--cached", *directories])
-        note = f"note: git tracks {names}{more}: everyone with the repository can read it"
+        note = f"note: git tracks {names}: everyone with the repository can read it"
         notes.append(f"{note}\nhint: {remove}; then rotate every secret in it: the history of the repository keeps it")
     if exposed:
         lines = shlex.join([f"/{name}" for name in exposed])

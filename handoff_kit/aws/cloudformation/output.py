@@ -17,6 +17,7 @@ from handoff_kit import console, live
 from handoff_kit.aws.cloudformation.diff import DATA_RESOURCES, Action, StackChange, is_resource
 from handoff_kit.aws.cloudformation.events import StackEvent
 from handoff_kit.console import Say, View
+from handoff_kit.text import join_first
 from handoff_runtime.terminal import safe_name
 
 ACTION_MARKS: dict[Action, str] = {"add": "+", "change": "~", "replace": "~", "may replace": "~", "remove": "-"}
@@ -40,8 +41,7 @@ def change_lines(changes: Sequence[StackChange]) -> tuple[str, ...]:
     """One line each: + created, ~ updated, - deleted, then name, type and properties in columns."""
     rows = []
     for one in _without_outputs(changes):
-        more = f" and {len(one.properties) - MAX_NAMED} more" if len(one.properties) > MAX_NAMED else ""
-        properties = ", ".join(one.properties[:MAX_NAMED]) + more
+        properties = join_first(one.properties, MAX_NAMED)
         last = " ".join(filter(None, (properties, REPLACEMENT_NOTES.get(one.action))))
         rows.append((f"{ACTION_MARKS[one.action]} {safe_name(one.name)}", safe_name(one.kind), last))
     names, kinds = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
@@ -79,8 +79,7 @@ def change_warnings(changes: Sequence[StackChange]) -> tuple[str, ...]:
             end = end if one.retained else f", and the {data} in it are lost"
             notes.append(f"warning: {resource} {'is' if is_certain else 'may be'} replaced by an empty one{end}")
     if names:
-        shown = ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-        notes.append(f"warning: {shown} {'is' if len(names) == 1 else 'are'} deleted")
+        notes.append(f"warning: {join_first(names, MAX_NAMED)} {'is' if len(names) == 1 else 'are'} deleted")
     return tuple(notes)
 
 
