@@ -8,13 +8,14 @@ interruption takes it up, while data of any other origin is never overwritten. T
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import CopyProjectData
 from handoff_runtime import damage, s3_keys
@@ -25,8 +26,6 @@ from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.aws.transfer import Place
 from handoff_runtime.aws.upload import UploadTarget, put_in_parts
 from handoff_runtime.errors import StoreError
-
-Say = Callable[[str], None]
 
 MARKER = ".moving"
 IN_PARTS = 256 << 20

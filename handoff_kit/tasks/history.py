@@ -37,14 +37,22 @@ def list_runs(
 ) -> None:
     """Print past runs, newest first: time, trigger, outcome, culprit, duration, rows, state."""
     from handoff_kit.aws import history
+    from handoff_kit.aws.history import (
+        DEFAULT_RUNS,
+        HistoryQuery,
+        command_after_history,
+        parse_count,
+        parse_since,
+        runs_table,
+    )
+    from handoff_kit.text import json_lines
 
-    started_since = history.parse_since(since, options.utc_now())
-    most = history.parse_count("--last", last) or (None if started_since else history.DEFAULT_RUNS)
-    query = history.HistoryQuery(None, failed, started_since, most)
+    started_since = parse_since(since, options.utc_now())
+    count = parse_count("--last", last) or (None if started_since else DEFAULT_RUNS)
     source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
-    runs = history.list_runs(source, query.of(environment_filter))
-    print_data(history.runs_as_json(runs)) if json else print_output(history.runs_table(runs))
-    print_progress(history.command_after_history(runs, source, flags))
+    runs = history.list_runs(source, HistoryQuery(environment_filter, failed, started_since, count))
+    print_data(json_lines(runs)) if json else print_output(runs_table(runs))
+    print_progress(command_after_history(runs, source, flags))
 
 
 @command(

@@ -125,13 +125,13 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
 def push(c: Context, project: str = "", repository: str = "", tag: str = "", builder: str = "") -> None:
     """Push the project's image to a registry. Prints its name there, digest, size and the seconds it took."""
     from handoff_kit.image.build import image_line
-    from handoff_kit.image.push import check_repository, plan_push, pushed_digest, registry_reference
+    from handoff_kit.image.push import check_repository, plan_image_push, pushed_digest, registry_reference
 
     started = time.monotonic()
     paths, repository = options.find_project(c, project), check_repository(repository)
     image_builder, image = options.find_image(paths, builder)
     target = registry_reference(repository, tag or image.rpartition(":")[2])
-    steps = plan_push(image_builder, image, target, paths)
+    steps = plan_image_push(image_builder, image, target, paths)
     apply(c, steps)
     if not c.config.run.dry:
         digest = pushed_digest(image_builder, target, paths)

@@ -155,12 +155,12 @@ def run_local(
 
 
 def _container(paths: ProjectPaths, memory: str, builder: str) -> tuple[Builder, Container]:
-    from handoff_kit.run.container import Caller, create_container, parse_memory
+    from handoff_kit.run.container import create_container, parse_memory
 
     limit = parse_memory(memory)
     image_builder, image = options.find_image(paths, builder)
-    caller = Caller(os.getuid(), os.getgid())
-    return image_builder, create_container(image_builder, image, paths, environ=os.environ, caller=caller, memory=limit)
+    user = f"{os.getuid()}:{os.getgid()}"
+    return image_builder, create_container(image_builder, image, paths, environ=os.environ, user=user, memory=limit)
 
 
 @command(

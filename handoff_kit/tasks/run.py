@@ -104,17 +104,17 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
     if not running and task:
         print_progress(f"task {task_id(task)} has ended")
     elif not running:
-        example = f"{tasks.hints.invoke('stop')} --task ID"
+        example = f"{tasks.invoke('stop')} --task ID"
         print_progress(f"no task of {tasks.family} runs; one just started may not be listed yet: {example}")
     elif len(running) > 1 and not dry:
         question = f"stop {len(running)} tasks of project {tasks.target.project}"
-        confirm(question, f"invoke stop {tasks.hints.options}", yes=yes)
+        confirm(question, f"invoke stop {tasks.target.options}", yes=yes)
     for each in running:
         print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
     if running and not dry:
         for stopped, result in stop_and_wait(tasks, running, print_progress):
             print_progress(describe_stopped(stopped, result))
-    finish(c, len(running), tasks.hints.invoke("logs"))
+    finish(c, len(running), tasks.invoke("logs"))
 
 
 @command(
@@ -158,4 +158,4 @@ def logs(
             print_progress("\nstopped following; the task keeps running")
     elif not print_logs(tasks, query, form, show):
         print_progress(f"no line found{f' since {since}' if since else ''}")
-    print_progress(f"next: {tasks.hints.invoke('status')}")
+    print_progress(f"next: {tasks.invoke('status')}")
