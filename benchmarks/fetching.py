@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 # What handoff_runtime.aws.store.AwsStore.fetch does for the files.
 FETCH = """
 import os, sys
-from handoff_runtime import keys, workspace
+from handoff_runtime import s3_keys, workspace
 from handoff_runtime.aws import session, transfer
 from handoff_runtime.aws.transfer import Place
 connected = session.connect(os.environ, lambda line: print(line, file=sys.stderr))
-place = Place(os.environ["S3_BUCKET_NAME"], keys.files(os.environ["STACK_NAME"]))
+place = Place(os.environ["S3_BUCKET_NAME"], s3_keys.files(os.environ["STACK_NAME"]))
 os.makedirs(workspace.FILES)
 transfer.fetch(connected, place, workspace.FILES)
 """

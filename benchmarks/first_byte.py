@@ -68,7 +68,7 @@ def _run(bench: Bench, image: str) -> tuple[str, ...]:
     """The words by which `run-local --container` starts it; removed once it has ended."""
     paths = ProjectPaths(named(PROJECT), bench.root)
     container.create_mounts(paths)
-    caller = container.Caller(os.getuid(), os.getgid())
-    made = container.create_container(builder.find_builder("docker"), image, paths, environ={}, caller=caller)
+    user = f"{os.getuid()}:{os.getgid()}"
+    made = container.create_container(builder.find_builder("docker"), image, paths, environ={}, user=user)
     docker, run, *rest = made.argv
     return (docker, run, "--rm", *rest)

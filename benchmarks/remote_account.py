@@ -29,7 +29,8 @@ import os, sys
 from handoff_runtime.aws import session, transfer
 from handoff_runtime.aws.transfer import Place
 connected = session.connect(os.environ, print)
-transfer.put(connected, sys.argv[1], Place(os.environ["S3_BUCKET_NAME"], sys.argv[2]))
+place = Place(os.environ["S3_BUCKET_NAME"], sys.argv[2])
+transfer.store(connected, list(transfer.list_files(sys.argv[1], print)), place)
 """
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from handoff_kit import command
 from handoff_kit.aws.target import Target
+from handoff_kit.command import run_command
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, CommandError, translate_store_errors
 from handoff_kit.image.context import sha256_of
 from handoff_kit.steps import (
@@ -44,8 +45,6 @@ from handoff_runtime.aws.session import Session
 from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_name
-
-Say = Callable[[str], None]
 
 CONDITION_FAILED = ("412", "404", "409")
 """How S3 answers a conditional call whose condition no longer holds: changed, deleted, or being changed."""
@@ -83,7 +82,8 @@ def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -
                 for line in lines:
                     options.say(f"would {line}")
             elif lines:
-                _perform(step, target, options.say, cleanup)
+                with translate_store_errors():
+                    _perform(step, target, options.say, cleanup)
             changes += bool(lines) and not isinstance(step, WriteFile)
     return changes
 
@@ -163,10 +163,7 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            patterns = command.OutputPatterns(step.causes, step.where, step.hints)
-            command.run_command(
-                step.argv, cwd=step.cwd, purpose=step.purpose, env=step.env, patterns=patterns, stdin=step.stdin
-            )
+            run_command(step.argv, cwd=step.cwd, purpose=step.purpose, patterns=step.patterns, stdin=step.stdin)
         case LockRequirements():
             _lock_requirements(step, say)
         case StampVenv():
@@ -174,17 +171,13 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
             _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
         case ApiCalls():
             session = _required(target).session
-            with translate_store_errors():
-                for call, _ in zip(
-                    step.calls, map_concurrently(lambda call: _call(call, session), step.calls), strict=True
-                ):
-                    say(call.description)
+            answers = map_concurrently(lambda call: _call(call, session), step.calls)
+            for call, _ in zip(step.calls, answers, strict=True):
+                say(call.description)
         case UploadFiles():
-            with translate_store_errors():
-                transfer.store(_required(target).session, step.files, Place(step.bucket, step.prefix))
+            transfer.store(_required(target).session, step.files, Place(step.bucket, step.prefix))
         case DeleteObjects():
-            with translate_store_errors():
-                transfer.remove(_required(target).session, step.bucket, step.keys)
+            transfer.remove(_required(target).session, step.bucket, step.keys)
         case StoreParams():
             from handoff_kit.aws.params import push_params
 
@@ -213,10 +206,10 @@ def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
         message = (
             f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
         )
-        return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.again}")
+        return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.command}")
     if step.data and target.bucket and (run := lock_holder(target)):
         message = f"project {target.project}: run {run} is running, expected none"
-        return AWSError(message, f"wait until it ends (90 s, where it was killed); then: {step.again}")
+        return AWSError(message, f"wait until it ends (90 s, where it was killed); then: {step.command}")
     return None
 
 
@@ -224,7 +217,7 @@ def _call(call: ApiCall, session: Session) -> None:
     allowed = CONDITION_FAILED if call.race else ALREADY_GONE
     answer = session.call(call.service, call.operation, allow=allowed, **call.request)
     if answer is None and call.race:
-        raise AWSError(call.race.message, call.race.hint)
+        raise call.race
     # S3 and ECR report in an answer of status 200 what they did not delete
     errors = [(error.get("Code", ""), f"{error.get('Key')} not deleted") for error in (answer or {}).get("Errors", ())]
     for failure in (answer or {}).get("failures", ()):
@@ -327,8 +320,6 @@ def _resolve(step: LockRequirements, python: str) -> None:
             shutil.copyfile(step.lock, output)
         argv = (*step.argv, "--python-version", python, "--output-file", str(output))
         stdin = "".join(f"{text}\n" for text in step.requirements)
-        command.run_command(
-            argv, cwd=step.cwd, purpose=step.purpose, patterns=command.OutputPatterns(locks.FAILURES), stdin=stdin
-        )
+        run_command(argv, cwd=step.cwd, purpose=step.purpose, patterns=locks.FAILURES, stdin=stdin)
         pins = output.read_text(encoding="utf-8")
     _write(step.lock, locks.lock_text(step.requirements, pins, python), 0o644)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +21,18 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # ECMA-48, select graphic rendition
 
 @dataclass(frozen=True)
 class OutputPatterns:
-    """Patterns of a program's output to repeat in an error: its cause, the part that failed, and a hint for each."""
+    """Patterns of a program's output that name the cause of a failure and the part that failed.
+
+    The error repeats the first match of each. `hints` are pairs of a pattern and the hint for a match.
+    """
 
     causes: Sequence[str] = ()
-    where: Sequence[str] = ()
+    failed_parts: Sequence[str] = ()
     hints: Sequence[tuple[str, str]] = ()
 
     def failure(self, output: str) -> str:
         """The failed part and the cause, each after a colon, as the end of a message."""
-        return _first_match(self.where, output) + _first_match(self.causes, output)
+        return _first_match(self.failed_parts, output) + _first_match(self.causes, output)
 
     def hint(self, output: str) -> str | None:
         """The hint of the first pattern that matches."""
@@ -49,8 +51,7 @@ def run_command(
     *,
     cwd: Path,
     purpose: str,
-    env: Mapping[str, str] | None = None,
-    patterns: OutputPatterns | None = None,
+    patterns: OutputPatterns,
     stdin: str | None = None,
 ) -> None:
     """Run a program with its output copied to stderr; CommandError if it cannot start or does not exit with 0."""
@@ -58,7 +59,6 @@ def run_command(
         process = subprocess.Popen(
             argv,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -75,7 +75,7 @@ def run_command(
             last_lines.append(line)
     if process.returncode:
         output = COLOUR.sub("", b"".join(last_lines).decode(errors="replace"))
-        status, patterns = process.returncode, patterns or OutputPatterns()
+        status = process.returncode
         ended = f"exit {status}" if status > 0 else f"signal {-status}"
         message = f"could not {purpose}: {argv[0]} ended with {ended}{patterns.failure(output)}"
         repeat = f"to repeat it: cd {shlex.quote(str(cwd))} && {shlex.join(argv)}"

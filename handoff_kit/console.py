@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, TextIO, TypeVar
 
 from handoff_kit.errors import ProjectError
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_bytes, safe_text
 
+Say = Callable[[str], None]
+"""Prints a line of progress; print_progress, or the double of a test."""
 Items_contra = TypeVar("Items_contra", contravariant=True)
 
 STDERR = 2

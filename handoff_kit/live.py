@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
@@ -66,9 +65,7 @@ class StageTable:
     def __enter__(self) -> StageTable:  # noqa: PYI034  # typing.Self is of 3.11
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # the terminal was closed
             self._live.stop()
 
@@ -120,14 +117,6 @@ class StageLines:
     ) -> None:
         self._say, self._every, self._monotonic, self._clock = say, interval, monotonic, clock
         self._due = monotonic() + interval
-
-    def __enter__(self) -> StageLines:  # noqa: PYI034
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
-        """Nothing to remove: lines stay printed."""
 
     def log(self, text: str) -> None:
         """Not called: the log goes to stderr directly."""

@@ -73,12 +73,18 @@ def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, 
     projects, directory = (root / "projects").resolve(), cwd.resolve()
     if projects in directory.parents and (project := directory.relative_to(projects).parts[0]) in existing:
         return ProjectPaths(project, root)
-    if not existing:
-        raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
-    if len(existing) > 1:
-        hint = f"for example: --project {existing[0]}, or export HANDOFF_PROJECT={existing[0]}"
+    only, *others = all_projects(root)
+    if others:
+        hint = f"for example: --project {only.name}, or export HANDOFF_PROJECT={only.name}"
         raise ProjectError(f"--project is required: one of {', '.join(existing)}", hint)
-    return ProjectPaths(existing[0], root)
+    return only
+
+
+def all_projects(root: Path) -> tuple[ProjectPaths, ...]:
+    """Every project under projects/; at least one, else ProjectError."""
+    if names := project_names(root):
+        return tuple(ProjectPaths(name, root) for name in names)
+    raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
 
 
 def check_project_name(name: str) -> str:

@@ -49,6 +49,10 @@ def shared_stack(environment: str) -> str:
     return f"handoff-{environment}"
 
 
+cluster = topic = shared_stack
+"""The ECS cluster of an environment, and the SNS topic of its alarms."""
+
+
 def registry_stack(stack: str) -> str:
     """The stack of a project's image repository."""
     return f"{stack}-registry"
@@ -74,19 +78,13 @@ def domain(region: str) -> str:
     return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
 
 
-def cluster(environment: str) -> str:
-    """The ECS cluster of an environment."""
-    return shared_stack(environment)
-
-
-def topic(environment: str) -> str:
-    """The SNS topic of an environment's alarms."""
-    return shared_stack(environment)
-
-
 def family(stack: str) -> str:
     """The family of a project's task definitions; without a revision it means the newest active one."""
     return stack
+
+
+schedule_group = state_machine = family
+"""The group of a project's schedules in EventBridge Scheduler, and the state machine that a schedule starts."""
 
 
 def log_group(stack: str) -> str:
@@ -104,16 +102,6 @@ def role_path(stack: str) -> str:
     return f"/handoff/{stack}/"
 
 
-def schedule_group(stack: str) -> str:
-    """The group of a project's schedules in EventBridge Scheduler."""
-    return stack
-
-
-def state_machine(stack: str) -> str:
-    """The state machine that a schedule starts."""
-    return stack
-
-
 def dead_letters(stack: str) -> str:
     """The dead-letter queue of a project's schedules."""
     return f"{stack}-missed"
@@ -126,21 +114,16 @@ def bucket(environment: str, account: str, region: str) -> str:
 
 def stack_from_environment(environ: Mapping[str, str]) -> str | None:
     """The stack that STACK_NAME names, if any."""
-    name = environ.get(STACK_VARIABLE, "")
-    if name and not _STACK.fullmatch(name):
-        raise ProjectError(f"{STACK_VARIABLE}: found {name!r}, expected {_STACK_EXPECTED}", f"unset {STACK_VARIABLE}")
-    return name or None
+    return _read_variable(environ, STACK_VARIABLE, _STACK, _STACK_EXPECTED, f"unset {STACK_VARIABLE}")
 
 
 def bucket_from_environment(environ: Mapping[str, str]) -> NamedBucket | None:
     """The bucket that S3_BUCKET_NAME names, else S3_BUCKET."""
     variable = next((each for each in BUCKET_VARIABLES if environ.get(each)), "")
-    name = environ.get(variable, "")
-    if name and not _BUCKET.fullmatch(name):
-        message = f"{variable}: found {name!r}, expected {_BUCKET_EXPECTED}"
-        corrected = name.removeprefix("s3://").partition("/")[0].lower().replace("_", "-").strip("-.")
-        example = corrected if _BUCKET.fullmatch(corrected) else "my-bucket"
-        raise ProjectError(message, f"for example: export {variable}={example}")
+    found = environ.get(variable, "")
+    corrected = found.removeprefix("s3://").partition("/")[0].lower().replace("_", "-").strip("-.")
+    example = corrected if _BUCKET.fullmatch(corrected) else "my-bucket"
+    name = _read_variable(environ, variable, _BUCKET, _BUCKET_EXPECTED, f"for example: export {variable}={example}")
     return NamedBucket(name, variable) if name else None
 
 
@@ -153,8 +136,14 @@ def named_bucket(environ: Mapping[str, str], project_bucket: str | None, file: s
 
 def bucket_owner_from_environment(environ: Mapping[str, str]) -> str | None:
     """The account that S3_BUCKET_OWNER names as the owner of the bucket, if any."""
-    account = environ.get(OWNER_VARIABLE, "")
-    if account and not _ACCOUNT.fullmatch(account):
-        message = f"{OWNER_VARIABLE}: found {account!r}, expected an account, twelve digits"
-        raise ProjectError(message, f"unset {OWNER_VARIABLE}, for a bucket of your own account")
-    return account or None
+    hint = f"unset {OWNER_VARIABLE}, for a bucket of your own account"
+    return _read_variable(environ, OWNER_VARIABLE, _ACCOUNT, "an account, twelve digits", hint)
+
+
+def _read_variable(
+    environ: Mapping[str, str], variable: str, pattern: re.Pattern[str], expected: str, hint: str
+) -> str | None:
+    value = environ.get(variable, "")
+    if value and not pattern.fullmatch(value):
+        raise ProjectError(f"{variable}: found {value!r}, expected {expected}", hint)
+    return value or None

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from handoff_kit.command import OutputPatterns
+from handoff_kit.errors import AWSError
 from handoff_runtime.aws.transfer import LocalFile
 
 
@@ -36,19 +38,14 @@ class RemoveTree:
 class RunCommand:
     """Runs a program; a non-zero exit ends the plan.
 
-    `env` is added to the environment; `purpose` completes the sentence "could not ..."; `stdin` is never printed.
-    `causes` and `where` are patterns of the cause of a failure, and of the part that failed, in the program's output:
-    the error repeats the first match of each. `hints` are pairs of a pattern and the hint for a match; without a match
-    the hint repeats the command.
+    `purpose` completes the sentence "could not ..."; `stdin` is never printed. `patterns` are those of its output;
+    where none of their hints fits, the hint of the error is to repeat the command.
     """
 
     argv: tuple[str, ...]
     cwd: Path
     purpose: str
-    env: Mapping[str, str] = field(default_factory=dict)
-    causes: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
-    hints: tuple[tuple[str, str], ...] = ()
+    patterns: OutputPatterns = field(default_factory=OutputPatterns)
     stdin: str | None = field(default=None, repr=False)
 
 
@@ -91,7 +88,7 @@ class StampVenv:
 class DeployStack:
     """Creates or updates a CloudFormation stack, if it differs from `template`, `parameters` and `tags`.
 
-    `file` holds `template` on disk; `again` is the command that repeats the deployment.
+    `file` holds `template` on disk; `command` is the command that repeats the deployment.
     An ImageTag is resolved to its digest, and an ExistingBucket to yes or no, when the step is performed.
     `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
     refused, unless that is `moved_from`.
@@ -100,9 +97,9 @@ class DeployStack:
     name: str
     file: Path
     template: str = field(repr=False)
-    parameters: Mapping[str, str | ImageTag | ExistingBucket] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    again: str = ""
+    parameters: Mapping[str, str | ImageTag | ExistingBucket]
+    tags: Mapping[str, str]
+    command: str
     bucket: str = ""
     moved_from: str = ""
 
@@ -130,29 +127,21 @@ class ExistingBucket:
 
 @dataclass(frozen=True)
 class DeleteStack:
-    """Deletes a CloudFormation stack, if there is one; `again` is the command that repeats the deletion."""
+    """Deletes a CloudFormation stack, if there is one; `command` is the command that repeats the deletion."""
 
     name: str
-    again: str = ""
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """The error of a conditional call whose condition no longer holds."""
-
-    message: str
-    hint: str
+    command: str
 
 
 @dataclass(frozen=True)
 class ApiCall:
-    """A call by boto3's names; `description` never shows the contents; with a `race` the call is conditional."""
+    """A call by boto3's names; `description` never shows the contents; `race` is the error of a conditional call."""
 
     description: str
     service: str
     operation: str
     request: Mapping[str, object] = field(repr=False)
-    race: Conflict | None = None
+    race: AWSError | None = None
 
 
 @dataclass(frozen=True)
@@ -216,7 +205,7 @@ class CheckNoRunningTasks:
     """
 
     cluster: str
-    again: str
+    command: str
     data: bool = False
 
 

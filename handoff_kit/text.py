@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from difflib import get_close_matches
 
@@ -30,6 +31,11 @@ def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> tuple[s
     )
 
 
+def json_lines(values: Iterable[Mapping[str, object]]) -> str:
+    """One JSON object a line."""
+    return "".join(f"{json.dumps(value, ensure_ascii=False)}\n" for value in values)
+
+
 def timestamp(moment: datetime | float) -> str:
     """UTC to the second, as --since takes it."""
     if isinstance(moment, (int, float)):
@@ -45,6 +51,11 @@ def count(number: int | None) -> str:
 def plural(number: int, noun: str) -> str:
     """1 row, 1,200 rows."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def join_first(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: a, b and 3 more."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def size(number: int | None) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from handoff_kit.aws.objects import list_objects, place_below
+from handoff_kit.aws.buckets import list_objects
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.steps import DeleteObjects
 from handoff_runtime import s3_keys
 from handoff_runtime.aws import transfer
-from handoff_runtime.aws.transfer import Item
+from handoff_runtime.aws.transfer import Item, Place
 from handoff_runtime.terminal import safe_name
 
 CURRENT = "current"
@@ -53,7 +53,7 @@ def download_directory(paths: ProjectPaths, run: str) -> Path:
 def download_artifacts(target: Target, run: str, directory: Path) -> None:
     """Download all artifacts into a directory; AWSError unless each arrives complete and with its checksum."""
     with translate_store_errors():
-        transfer.fetch(target.session, place_below(target, artifacts_prefix(target, run)), str(directory))
+        transfer.fetch(target.session, Place(target.bucket, artifacts_prefix(target, run)), str(directory))
 
 
 def current_artifacts(target: Target) -> list[Item]:

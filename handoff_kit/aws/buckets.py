@@ -1,16 +1,20 @@
-"""A bucket: whether it exists, and which stack created it."""
+"""Buckets: whether one exists, which stack created it, the objects in it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.resource_names import BUCKET_MARK
 from handoff_kit.steps import ApiCall, ApiCalls
-from handoff_kit.text import plural
+from handoff_kit.text import count, plural, table, timestamp
+from handoff_runtime.aws import transfer
 from handoff_runtime.aws.session import S3, Session
+from handoff_runtime.aws.transfer import Item, Place
 
 NO_BUCKET = ("404", "NoSuchBucket")
 UNTAGGED = ("NoSuchTagSet", "NoSuchBucket")
@@ -41,6 +45,18 @@ def is_created_by(session: Session, bucket: str, stack: str) -> bool:
         answer = session.call(S3, "get_bucket_tagging", allow=UNTAGGED, Bucket=bucket) or {}
     tags = {one["Key"]: one["Value"] for one in answer.get("TagSet", ())}
     return stack in (tags.get(CREATED_BY), tags.get(BUCKET_MARK))
+
+
+def list_objects(target: Target, prefix: str) -> list[Item]:
+    """The objects below a prefix of the project's bucket."""
+    with translate_store_errors():
+        return list(transfer.list_items(target.session, Place(target.bucket, prefix)))
+
+
+def objects_table(items: Iterable[Item]) -> str:
+    """Path, bytes and date of each object; empty where there is none."""
+    rows = [(item.path, count(item.size), timestamp(item.modified)) for item in items]
+    return table(("PATH", "BYTES", "STORED"), rows, right=("BYTES",)) if rows else ""
 
 
 VERSIONS_PER_CALL = 1000

@@ -23,7 +23,6 @@ def image_digest(session: Session, repository: str, tag: str) -> str | None:
     return str(answer["imageDetails"][0]["imageDigest"]) if answer and answer["imageDetails"] else None
 
 
-NO_REPOSITORY = ("RepositoryNotFoundException",)
 IMAGES_PER_CALL = 100
 """Amazon ECR API Reference, BatchDeleteImage."""
 LISTS = ("index", "manifest.list")
@@ -47,7 +46,7 @@ class StoredImages:
 def read_images(target: Target, repository: str) -> StoredImages | None:
     """None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
-    pages = list(target.pages(ECR, "describe_images", allow=NO_REPOSITORY, **request))
+    pages = list(target.pages(ECR, "describe_images", allow=("RepositoryNotFoundException",), **request))
     if not pages:
         return None
     images = [image for page in pages for image in page["imageDetails"]]

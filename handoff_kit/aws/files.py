@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from handoff_kit.aws.objects import place_below, table_below
+from handoff_kit.aws.buckets import list_objects, objects_table
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.params_document import LEFT_OUT
 from handoff_kit.steps import DeleteObjects, UploadFiles
+from handoff_kit.text import join_first
 from handoff_runtime import s3_keys
 from handoff_runtime.aws import transfer
-from handoff_runtime.aws.transfer import LocalFile, UploadPlan
+from handoff_runtime.aws.transfer import Place, UploadPlan
 from handoff_runtime.terminal import safe_name
 
 DIRECTORY = "files"
 MOST_NAMES = 5  # in a note
 
 
-def compare_files(target: Target, paths: ProjectPaths) -> UploadPlan:
-    """The local files against those stored."""
-    local, notes = _list_local_files(paths)
-    with translate_store_errors():
-        return transfer.plan(target.session, local, place_below(target, s3_keys.files(target.name)))._replace(
-            notes=notes
-        )
+def compare_files(target: Target, paths: ProjectPaths, *, has_bucket: bool = True) -> UploadPlan:
+    """The local files against those stored, and notes of links that lead out of their directory.
 
-
-def plan_first_upload(paths: ProjectPaths) -> UploadPlan:
-    """All local files are to be uploaded, since there is no bucket yet to compare them with."""
-    local, notes = _list_local_files(paths)
-    return UploadPlan(tuple(local), (), (), notes)
-
-
-def _list_local_files(paths: ProjectPaths) -> tuple[list[LocalFile], tuple[str, ...]]:
-    """The local files, and notes of the links that lead out of their directory."""
+    Before there is a bucket, all local files are to be uploaded.
+    """
     notes: list[str] = []
     with translate_store_errors():
-        found = list(transfer.list_files(str(paths.directory / DIRECTORY), notes.append))
-    return [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT], tuple(notes)
+        found = transfer.list_files(str(paths.directory / DIRECTORY), notes.append)
+        local = [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT]
+        plan = UploadPlan(tuple(local), (), ())
+        if has_bucket:
+            plan = transfer.plan(target.session, local, Place(target.bucket, s3_keys.files(target.name)))
+    return plan._replace(notes=tuple(notes))
 
 
 def plan_files_push(
@@ -49,9 +42,8 @@ def plan_files_push(
         deletion = DeleteObjects(target.bucket, tuple(item.key for item in plan.gone))
         return UploadFiles(target.bucket, prefix, plan.send, notes), deletion
     if plan.gone:
-        names = ", ".join(safe_name(item.path) for item in plan.gone[:MOST_NAMES])
-        more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
-        note = f"note: {count} stored file{'s are' if count > 1 else ' is'} not here any more: {names}{more}"
+        names = join_first([safe_name(item.path) for item in plan.gone], MOST_NAMES)
+        note = f"note: {count} stored file{'s are' if count > 1 else ' is'} not here any more: {names}"
         notes = (*notes, note, f"hint: to delete them: invoke files.push --prune {target.options}")
     return (UploadFiles(target.bucket, prefix, plan.send, notes),)
 
@@ -64,4 +56,4 @@ def no_upload_note(plan: UploadPlan, paths: ProjectPaths) -> str:
 
 def files_table(target: Target) -> str:
     """The stored files: path, bytes, when each was stored."""
-    return table_below(target, s3_keys.files(target.name))
+    return objects_table(list_objects(target, s3_keys.files(target.name)))

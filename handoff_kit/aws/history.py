@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from handoff_kit.aws.artifacts import check_run_id, run_prefix
-from handoff_kit.aws.objects import list_objects
+from handoff_kit.aws.buckets import list_objects
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.text import count, duration, table
 from handoff_runtime import containment, damage, s3_keys
-from handoff_runtime import history as index
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
+from handoff_runtime.history import index_line, start_day
 from handoff_runtime.supervisor.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
 HistoryLine = Mapping[str, Any]
-Say = Callable[[str], None]
-
 DEFAULT_RUNS = 20
 READS_AT_ONCE = 16
 RUN_COLUMNS = ("START", "TRIGGER", "OUTCOME", "CULPRIT", "DURATION", "ROWS", "ATTEMPT", "STATE", "RUN")
@@ -65,9 +63,6 @@ class HistoryQuery:
     failed: bool = False
     since: str = ""
     last: int | None = DEFAULT_RUNS
-
-    def of(self, environment: str | None) -> HistoryQuery:
-        return replace(self, environment=environment)
 
     def matches(self, line: HistoryLine) -> bool:
         """Whether a run is one of the query, but for the number of runs."""
@@ -107,8 +102,8 @@ def _history_of_last_run(paths: ProjectPaths, say: Say) -> HistorySource:
     if record is None:
         say(f"note: projects/{paths.name}/.artifacts/run.json: this record cannot be read ({problem}): skipped")
         return HistorySource((), lambda _: [])
-    line = index.index_line(record)
-    return HistorySource((index.start_day(record),), lambda _: [line], None, "", say)
+    line = index_line(record)
+    return HistorySource((start_day(record),), lambda _: [line], None, "", say)
 
 
 def stored_history(target: Target, say: Say) -> HistorySource:
@@ -196,10 +191,6 @@ def command_after_history(runs: Sequence[HistoryLine], source: HistorySource, op
     return f"no run found\nnext: invoke {command}"
 
 
-def runs_as_json(runs: Iterable[HistoryLine]) -> str:
-    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in runs)
-
-
 def parse_count(flag: str, text: str) -> int | None:
     """A positive number; None for an empty text."""
     if not text:
@@ -236,8 +227,8 @@ def newest_run(source: HistorySource, environment: str | None, options: str) -> 
     """The id of the last run; AWSError where there is none."""
     runs = list_runs(source, HistoryQuery(environment=environment, last=1))
     if not runs:
-        again = options.removeprefix("--remote ")
-        raise AWSError("history: found no run", f"run the project: invoke run-local {again}")
+        hint = f"run the project: invoke run-local {options.removeprefix('--remote ')}"
+        raise AWSError("history: found no run", hint)
     return str(runs[0]["run_id"])
 
 

@@ -8,29 +8,28 @@ interruption takes it up, while data of any other origin is never overwritten. T
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import CopyProjectData
 from handoff_runtime import damage, s3_keys
 from handoff_runtime.aws import lease, transfer
-from handoff_runtime.aws.checksum import SHA256
+from handoff_runtime.aws.checksum import MOST_PARTS, stored_sha256
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.aws.transfer import Place
+from handoff_runtime.aws.upload import UploadTarget, put_in_parts
 from handoff_runtime.errors import StoreError
-
-Say = Callable[[str], None]
 
 MARKER = ".moving"
 IN_PARTS = 256 << 20
 """Larger objects are copied in parts of this size: S3 copies at most 5 GB in one call, and slowly."""
-MOST_PARTS = 10_000
 ROUNDS = 5  # of comparing the two buckets
 HEART_PATIENCE = 40.0
 PROGRESS = 1000
@@ -150,19 +149,14 @@ def _copy_object(target: Target, source: str, key: str, original: ObjectSummary,
     """Copy an object, unless `copy` is that of an earlier try; the ETag of the copy."""
     session, bucket = target.session, target.bucket
     if copy and copy.size == original.size:
-        sha256 = _sha256(session, source, key)
-        if sha256 and sha256 == _sha256(session, bucket, key):
+        sha256 = stored_sha256(session, source, key)
+        if sha256 and sha256 == stored_sha256(session, bucket, key):
             return copy.etag
     origin = {"CopySource": {"Bucket": source, "Key": key}, "CopySourceIfMatch": original.etag}
     if original.size > IN_PARTS:
         return _copy_in_parts(session, bucket, key, original.size, origin)
     answer = session.call(S3, "copy_object", Bucket=bucket, Key=key, **origin)
     return str(answer["CopyObjectResult"]["ETag"])
-
-
-def _sha256(session: Session, bucket: str, key: str) -> str:
-    head = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=key)
-    return str(head.get("Metadata", {}).get(SHA256, "")) if head else ""
 
 
 def _copy_in_parts(session: Session, bucket: str, key: str, size: int, origin: Mapping[str, Any]) -> str:
@@ -173,20 +167,13 @@ def _copy_in_parts(session: Session, bucket: str, key: str, size: int, origin: M
     more = {name: head[name] for name in ("Metadata", "ContentType") if head.get(name)}
     if tags:
         more["Tagging"] = urlencode({one["Key"]: one["Value"] for one in tags})
-    upload = session.call(S3, "create_multipart_upload", Bucket=bucket, Key=key, **more)["UploadId"]
-    target = {"Bucket": bucket, "Key": key, "UploadId": upload}
     part_size = max(IN_PARTS, -(-size // MOST_PARTS))
 
-    def copy(start: int) -> dict[str, Any]:
-        number, end = start // part_size + 1, min(start + part_size, size) - 1
-        given = {**target, **origin, "PartNumber": number, "CopySourceRange": f"bytes={start}-{end}"}
-        answer = session.call(S3, "upload_part_copy", **given)
-        return {"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]}
+    def copy(part: Mapping[str, Any]) -> str:
+        end = part["PartNumber"] * part_size
+        copied = f"bytes={end - part_size}-{min(end, size) - 1}"
+        answer = session.call(S3, "upload_part_copy", **part, **origin, CopySourceRange=copied)
+        return str(answer["CopyPartResult"]["ETag"])
 
-    try:
-        parts = [copy(start) for start in range(0, size, part_size)]
-        answer = session.call(S3, "complete_multipart_upload", **target, MultipartUpload={"Parts": parts})
-    except BaseException:
-        session.call(S3, "abort_multipart_upload", allow=("NoSuchUpload",), **target)
-        raise
-    return str(answer["ETag"])
+    target, parts = UploadTarget(bucket, key), -(-size // part_size)
+    return str(put_in_parts(session, target, parts, copy, workers=1, **more)["ETag"])

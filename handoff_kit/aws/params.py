@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit.aws.target import Target
-from handoff_kit.console import confirm
+from handoff_kit.console import Say, confirm
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
-from handoff_kit.project import params_document as documents
+from handoff_kit.project import params_document
 from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.steps import ApiCall, StoreParams
 from handoff_kit.text import table, timestamp
@@ -31,10 +31,7 @@ from handoff_runtime.params import (
 )
 from handoff_runtime.terminal import safe_name
 
-Say = Callable[[str], None]
-
 NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
-UNREADABLE = ("AccessDeniedException",)
 SCRYPT_COST, SCRYPT_BLOCKS, SCRYPT_LENGTH = 2**13, 8, 16  # 8 MiB, 20 ms
 _PREFIX = "Params of a handoff project, fingerprint "
 _DESCRIPTION = re.compile(re.escape(_PREFIX) + r"([0-9a-f]{32})")
@@ -43,7 +40,6 @@ LEAF_SEPARATOR = ": "
 HEAD = ("VERSION", "STORED", "BY", "TIER")
 PAGE_SIZE = 50
 PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
-PARAMETER_EXISTS = ("ParameterAlreadyExists",)
 
 
 @dataclass(frozen=True)
@@ -73,12 +69,30 @@ def get_params(target: Target, version: int | None = None) -> StoredParams:
     raise AWSError(message, hint if version else f"store them: {hint}")
 
 
-def find_params(target: Target, version: int | None = None) -> StoredParams | None:
+def find_params(
+    target: Target, version: int | None = None, absent: tuple[str, ...] = NO_PARAMETER
+) -> StoredParams | None:
     """The stored document, or None; ProjectError for that of another project."""
-    stored = _get_parameter(target, NO_PARAMETER, version)
-    if stored and stored.params.pipeline.project != target.project:
-        raise _other_project_error(target, stored.params.pipeline.project)
-    return stored
+    name = target.parameter if version is None else f"{target.parameter}:{version}"
+    answer = target.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
+    if answer is None:
+        return None
+    where = f"parameter {target.parameter}"
+    with translate_store_errors():
+        content = decode_params(answer["Parameter"]["Value"])
+        document = damage.parse(content, damage.ANY).value
+        if document is None or "pipeline" not in document:
+            hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
+            raise AWSError(f"{where}: found no params document", hint)
+        if document.get("format") != FORMAT:
+            message = f"{where}: found params of format {document.get('format')!r}, expected {FORMAT}"
+            raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
+        params = parse_params(content, where)
+    if (owner := params.pipeline.project) != target.project:
+        message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of"
+        hint = f"unset {STACK_VARIABLE}, or name its project: --project {owner}"
+        raise ProjectError(f"{message} {target.project!r}", hint)
+    return StoredParams(answer["Parameter"]["Version"], params)
 
 
 def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:
@@ -95,34 +109,7 @@ def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | No
 
 def check_params_owner(target: Target) -> None:
     """Refuse a stack whose params, if they may be read, are another project's."""
-    stored = _get_parameter(target, NO_PARAMETER + UNREADABLE, None)
-    if stored and stored.params.pipeline.project != target.project:
-        raise _other_project_error(target, stored.params.pipeline.project)
-
-
-def _get_parameter(target: Target, absent: tuple[str, ...], version: int | None) -> StoredParams | None:
-    name = target.parameter if version is None else f"{target.parameter}:{version}"
-    answer = target.call(SSM, "get_parameter", allow=absent, Name=name, WithDecryption=True)
-    if answer is None:
-        return None
-    where = f"parameter {target.parameter}"
-    with translate_store_errors():
-        content = decode_params(answer["Parameter"]["Value"])
-        document = damage.parse(content, damage.ANY).value
-        if document is None or "pipeline" not in document:
-            hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
-            raise AWSError(f"{where}: found no params document", hint)
-        if document.get("format") != FORMAT:
-            message = f"{where}: found params of format {document.get('format')!r}, expected {FORMAT}"
-            raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
-        return StoredParams(answer["Parameter"]["Version"], parse_params(content, where))
-
-
-def _other_project_error(target: Target, project: str) -> ProjectError:
-    message = (
-        f"{STACK_VARIABLE}: {target.name} is the stack of project {project!r}, expected that of {target.project!r}"
-    )
-    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {project}")
+    find_params(target, absent=(*NO_PARAMETER, "AccessDeniedException"))
 
 
 def params_fingerprint(document: Mapping[str, Any], stack: str) -> str:
@@ -160,16 +147,15 @@ def plan_push(
     prune: bool = False,
 ) -> StoreParams:
     """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
-    if stored is None or not isinstance(stored, StoredParams):
+    if not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
-        return StoreParams(
-            document, base, _put_parameter(target, document, base, advanced=advanced), damaged=base, advanced=advanced
-        )
+        change = _put_parameter(target, document, base, advanced=advanced)
+        return StoreParams(document, base, change, damaged=base, advanced=advanced)
     base_document = stored.document
-    merged = documents.merge(document, base_document, documents.item_names(base_document) if prune else ())
+    merged = params_document.merge(document, base_document, params_document.item_names(base_document) if prune else ())
     same = merged.document == base_document
-    change = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
-    return StoreParams(merged.document, stored.version, change, merged.kept, merged.removed, advanced=advanced)
+    update = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
+    return StoreParams(merged.document, stored.version, update, merged.kept, merged.removed, advanced=advanced)
 
 
 def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
@@ -218,7 +204,8 @@ def push_params(push: StoreParams, target: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        answer = target.call(push.change.service, push.change.operation, allow=PARAMETER_EXISTS, **push.change.request)
+        allowed = ("ParameterAlreadyExists",)
+        answer = target.call(push.change.service, push.change.operation, allow=allowed, **push.change.request)
         if answer:
             say(push.change.description)
         push = _merge_others(push, target, int(answer["Version"]) if answer else 0, say)
@@ -235,7 +222,7 @@ def _merge_others(push: StoreParams, target: Target, version: int, say: Say) -> 
     kept: list[str] = []
     for number in range(newest.version if newest else version - 1, push.base, -1):
         say(f"note: version {number} of parameter {target.parameter} was stored by another push in between")
-        merged = documents.merge(document, get_params(target, number).document, push.removed)
+        merged = params_document.merge(document, get_params(target, number).document, push.removed)
         document, kept = merged.document, [*kept, *merged.kept]
     if kept:
         say(f"note: kept {_config_files(kept)}")

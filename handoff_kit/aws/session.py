@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.params import check_params_owner
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.resource_names import NamedBucket
 from handoff_runtime.aws.session import Session, connect
-
-Say = Callable[[str], None]
 
 
 def open_session(environ: Mapping[str, str], say: Say) -> Session:

@@ -11,7 +11,7 @@ from pathlib import Path
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.steps import ApiCall, Conflict
+from handoff_kit.steps import ApiCall
 from handoff_kit.text import count, table, timestamp
 from handoff_runtime import s3_keys
 from handoff_runtime.aws import checksum, lease
@@ -22,7 +22,6 @@ UNVERSIONED = "null"
 NO_KEY = ("NoSuchKey",)  # not 404, which a missing bucket answers too
 NO_VERSION = (*NO_KEY, "NoSuchVersion", "InvalidArgument", "MethodNotAllowed", "405")  # 405: a delete marker
 SINGER = "singer"
-EMPTY_STATE = b"{}\n"
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,9 @@ class State:
 
 def find_state(target: Target, version: str = "") -> State | None:
     """The current state, or one version of it; None where there is none."""
-    request = {
-        "Bucket": target.bucket,
-        "Key": s3_keys.state(target.name),
-        **({"VersionId": version} if version else {}),
-    }
+    request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name)}
+    if version:
+        request["VersionId"] = version
     answer = target.call(S3, "get_object", allow=NO_VERSION if version else NO_KEY, **request)
     if answer is None:
         return None
@@ -53,11 +50,9 @@ def get_state(target: Target, version: str = "") -> State:
     """The current state, or one version of it; AWSError where there is none."""
     if state := find_state(target, version):
         return state
-    raise (
-        AWSError(f"{state_url(target)}: no version {version} found", _history_command(target))
-        if version
-        else no_state_error(target)
-    )
+    if not version:
+        raise no_state_error(target)
+    raise AWSError(f"{state_url(target)}: no version {version} found", _history_command(target))
 
 
 def no_state_error(target: Target) -> AWSError:
@@ -103,10 +98,10 @@ def draft_path(paths: ProjectPaths) -> Path:
 
 
 def text_to_edit(state: State | None) -> bytes:
-    return state.content if state else EMPTY_STATE
+    return state.content if state else b"{}\n"
 
 
-def check_state(text: bytes, mode: str, where: str, again: str) -> None:
+def check_state(text: bytes, mode: str, where: str, command: str) -> None:
     """Refuse a state that a run could not read: an empty one, or for `state: singer` one that is no JSON object."""
     if not text.strip():
         raise ProjectError(f"{where}: found nothing, expected a state", "to delete the state: invoke state.clear")
@@ -118,14 +113,14 @@ def check_state(text: bytes, mode: str, where: str, again: str) -> None:
     except (ValueError, RecursionError) as error:
         problem = f"no JSON ({error})"
     if problem:
-        hint = f"correct it, then: {again}"
+        hint = f"correct it, then: {command}"
         raise ProjectError(f"{where}: found {problem}, expected a JSON object (state: singer)", hint)
 
 
 def plan_put_state(
-    target: Target, content: bytes, replaced: State | None, what: str, again: str = ""
+    target: Target, content: bytes, replaced: State | None, what: str, command: str = ""
 ) -> tuple[ApiCall, ...]:
-    """The call that replaces the state `replaced`, or creates one; `again` is the command to run after a conflict."""
+    """The call that replaces the state `replaced`, or creates one; `command` is the command to run after a conflict."""
     if replaced and replaced.content == content:
         return ()
     condition = {"IfMatch": replaced.etag} if replaced else {"IfNoneMatch": "*"}
@@ -134,7 +129,7 @@ def plan_put_state(
         "Metadata": {checksum.SHA256: hashlib.sha256(content).hexdigest()},
     }
     request = {"Bucket": target.bucket, "Key": s3_keys.state(target.name), "Body": content, **checks, **condition}
-    return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(target, again)),)
+    return (ApiCall(f"{what} ({len(content):,} bytes)", S3, "put_object", request, _conflict(target, command)),)
 
 
 def plan_restore_state(target: Target, version: State, replaced: State | None) -> tuple[ApiCall, ...]:
@@ -163,10 +158,10 @@ def command_after_clear(target: Target, state: State) -> str:
     return f"invoke state.restore --version {state.version} {target.options}"
 
 
-def _conflict(target: Target, again: str = "") -> Conflict:
+def _conflict(target: Target, command: str = "") -> AWSError:
     message = f"{state_url(target)}: changed since it was read, probably by a run; nothing was replaced"
-    then = f", then: {again}" if again else ""
-    return Conflict(message, f"see what is there now: invoke state.show {target.options}{then}")
+    then = f", then: {command}" if command else ""
+    return AWSError(message, f"see what is there now: invoke state.show {target.options}{then}")
 
 
 def run_in_progress(target: Target) -> str | None:

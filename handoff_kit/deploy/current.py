@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
-from handoff_kit.aws import files
 from handoff_kit.aws.buckets import bucket_exists
 from handoff_kit.aws.ecr import image_digest
+from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.move_bucket import plan_move
 from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params
 from handoff_kit.aws.target import Target
@@ -43,6 +43,6 @@ def read_current(desired: DesiredProject, target: Target, account: str, deployed
         target.session.region,
         image is not None,
         find_replaceable_params(target),
-        files.compare_files(target, desired.paths) if has_bucket else files.plan_first_upload(desired.paths),
+        compare_files(target, desired.paths, has_bucket=has_bucket),
         plan_move(target, deployed_bucket, bucket_exists=has_bucket) if moves else None,
     )

@@ -21,13 +21,12 @@ from dataclasses import dataclass
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws import session
 from handoff_kit.aws.buckets import bucket_exists
 from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.aws.cloudformation.template import MAX_BYTES
 from handoff_kit.aws.ecr import ECR
 from handoff_kit.aws.params import check_params_owner, confirm_push
-from handoff_kit.aws.session import note_on_bucket, target_by_name
+from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
@@ -42,10 +41,6 @@ from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import HandoffError
 
 INTERRUPTED = 128 + signal.SIGINT
-
-
-class NotDeployedError(HandoffError):
-    """Some of several projects were not deployed; the reason of each was printed when it failed."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +74,9 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
     if resource_names.stack_from_environment(context.environ):
         check_params_owner(context.target(projects[0]))
     if len(projects) == 1:
-        target, deployed_bucket = _choose_bucket(projects[0], context)
+        target, current_bucket = _choose_bucket(projects[0], context)
         changed = _deploy_shared(projects, shared, context)
-        return changed + _deploy_project(projects[0], target, deployed_bucket, context)
+        return changed + _deploy_project(projects[0], target, current_bucket, context)
     changed, failed = _deploy_shared(projects, shared, context), list[str]()
     for desired in projects:
         try:
@@ -94,7 +89,7 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
     if failed:
         target = context.target(next(desired for desired in projects if desired.paths.name == failed[0]))
         message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
-        raise NotDeployedError(message, deploy_command(target))
+        raise HandoffError(message, deploy_command(target))
     return changed
 
 
@@ -105,7 +100,7 @@ def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Tar
     would be left behind.
     """
     target, say = context.target(desired), context.options.say
-    current = session.deployed_bucket(describe_existing(target.session, target.name), target)
+    current = deployed_bucket(describe_existing(target.session, target.name), target)
     if context.move_bucket and current in ("", target.bucket):
         where = f"it is deployed with bucket {current}" if current else "it is not deployed"
         say(f"note: {target.project}: nothing to move, {where}")
@@ -135,11 +130,11 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
     return apply(plan_shared(shared, desired, target, account, at_once=at_once), target, context.options)
 
 
-def _deploy_project(desired: DesiredProject, target: Target, deployed_bucket: str, context: DeployContext) -> int:
+def _deploy_project(desired: DesiredProject, target: Target, current_bucket: str, context: DeployContext) -> int:
     options = context.options
     where = f"stack {target.name}, account {context.account}, region {target.session.region}"
     options.say(f"{desired.paths.name}: {where}")
-    current = read_current(desired, target, context.account, deployed_bucket)
+    current = read_current(desired, target, context.account, current_bucket)
     build = None if current.is_image_pushed else _prepare_build(desired, target, context)
     steps = plan_project(desired, current, build, target, prune=context.prune)
     for step in steps:

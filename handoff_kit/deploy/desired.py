@@ -10,11 +10,9 @@ from handoff_kit import resource_names
 from handoff_kit.aws.ecs.cluster import needs_shared_stack
 from handoff_kit.deploy import templates
 from handoff_kit.errors import ProjectError
-from handoff_kit.image import build as building
-from handoff_kit.image.build import ImageSource
+from handoff_kit.image.build import TAG_LENGTH, ImageSource, image_source
 from handoff_kit.paths import ProjectPaths, project_names
-from handoff_kit.project import name_limits
-from handoff_kit.project import params_document as params
+from handoff_kit.project import name_limits, params_document
 from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Project
 
@@ -36,7 +34,7 @@ class DesiredProject:
     @property
     def image_tag(self) -> str:
         """The beginning of the digest of the image source."""
-        return self.image_source.digest[: building.TAG_LENGTH]
+        return self.image_source.digest[:TAG_LENGTH]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -74,7 +72,7 @@ def desired_projects(
             found = f"found image: {{store: {project.image.store}}}"
             message = f"{paths.display_path}: {found}, expected aws: runs on Fargate need it"
             raise ProjectError(message, "take `store` out of the keys of `image`")
-        params.check_functions(paths)
+        params_document.check_functions(paths)
         stack = resource_names.stack_from_environment(environ) or resource_names.stack_name(paths.name, environment)
         desired.append(
             DesiredProject(
@@ -82,10 +80,10 @@ def desired_projects(
                 project,
                 environment,
                 stack,
-                building.image_source(paths, project, project.deploy.platform),
+                image_source(paths, project, project.deploy.platform),
                 templates.render_registry_template(paths.root, paths.name, stack, environment),
                 templates.render_task_template(paths.root, paths.name, project, stack, environment),
-                params.params_document(paths, project, environment),
+                params_document.params_document(paths, project, environment),
                 needs_shared_stack(project.deploy, bucket=bool(resource_names.bucket_from_environment(environ))),
             )
         )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, running_error
-from handoff_kit.aws import buckets as contents
-from handoff_kit.aws import ecr
+from handoff_kit.aws.buckets import plan_object_deletion
+from handoff_kit.aws.ecr import plan_image_deletion
 from handoff_kit.aws.params import check_params_owner
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
-from handoff_kit.console import confirm
+from handoff_kit.console import Say, confirm
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, read_inventory, remaining_lines
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import ApiCall, ApiCalls, CheckNoRunningTasks, DeleteStack, Step
@@ -20,20 +20,18 @@ from handoff_kit.text import plural
 from handoff_runtime.aws.session import SSM
 from handoff_runtime.terminal import safe_name
 
-Say = Callable[[str], None]
-
 
 def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyOptions) -> int:
     """Delete the stacks of a project, and with `data` its data; returns how many steps changed something, or would."""
     check_params_owner(target)
-    inventory, again = read_inventory(target, complete=data), destroy_command(target, data=data)
+    inventory, command = read_inventory(target, complete=data), destroy_command(target, data=data)
     deleted, kept = deleted_lines(target, inventory, data=data), kept_lines(target, inventory, data=data)
     where = f"{target.environment} ({describe_location(target.session)})" if not deleted else target.environment
     print_inventory(deleted, kept, f"project {target.project} in {where}", options.say)
     steps = plan_deletion(target, inventory, cluster, data=data)
     if not steps:
         return 0
-    if error := running_error(CheckNoRunningTasks(cluster, again, data), target):
+    if error := running_error(CheckNoRunningTasks(cluster, command, data), target):
         if not options.dry:
             raise error
         options.say(f"note: {error.message}")
@@ -41,30 +39,30 @@ def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyO
         stacks = plural(sum(isinstance(step, DeleteStack) for step in steps), "stack")
         what = f"{stacks}{' and all of its data' if data else ''}"
         question = f"destroy project {target.project} in environment {target.environment} ({what})"
-        confirm(question, again, yes=options.yes)
+        confirm(question, command, yes=options.yes)
     done = apply(steps, target, replace(options, yes=True))
     if not options.dry:
         now = read_inventory(target, complete=False)
         remaining = remaining_lines(target, inventory, now, data=data)
-        verify_deletion(remaining, kept_lines(target, now, data=data), again, options.say)
+        verify_deletion(remaining, kept_lines(target, now, data=data), command, options.say)
     return done
 
 
 def plan_deletion(target: Target, inventory: Inventory, cluster: str, *, data: bool) -> tuple[Step, ...]:
     """The steps in an order that can be repeated after each: what starts tasks, the tasks, images, data last."""
-    again, name = destroy_command(target, data=data), target.name
+    command, name = destroy_command(target, data=data), target.name
     # ECR deletes no repository that holds an image
-    image_deletion = ecr.plan_image_deletion(inventory.images) if inventory.images else ()
+    image_deletion = plan_image_deletion(inventory.images) if inventory.images else ()
     call = ApiCall(f"delete parameter {target.parameter}", SSM, "delete_parameter", {"Name": target.parameter})
     return (
-        *((DeleteStack(resource_names.schedule_stack(name), again),) if inventory.schedule_stack else ()),
-        *((CheckNoRunningTasks(cluster, again, data), DeleteStack(name, again)) if inventory.task_stack else ()),
+        *((DeleteStack(resource_names.schedule_stack(name), command),) if inventory.schedule_stack else ()),
+        *((CheckNoRunningTasks(cluster, command, data), DeleteStack(name, command)) if inventory.task_stack else ()),
         *(
-            (*image_deletion, DeleteStack(resource_names.registry_stack(name), again))
+            (*image_deletion, DeleteStack(resource_names.registry_stack(name), command))
             if inventory.registry_stack
             else ()
         ),
-        *(contents.plan_object_deletion(inventory.data) if data and inventory.data else ()),
+        *(plan_object_deletion(inventory.data) if data and inventory.data else ()),
         *((ApiCalls((call,)),) if data and inventory.params_version is not None else ()),
     )
 
@@ -82,10 +80,10 @@ def print_inventory(deleted: Sequence[str], kept: Sequence[str], what: str, say:
     _print_list("keep", kept, say)
 
 
-def verify_deletion(remaining: Sequence[str], kept: Sequence[str], again: str, say: Say) -> None:
+def verify_deletion(remaining: Sequence[str], kept: Sequence[str], command: str, say: Say) -> None:
     """Print what is kept, from an inventory read after the deletion; AWSError if anything else remains."""
     if remaining:
-        raise AWSError(f"destroy: not deleted: {'; '.join(remaining)}", f"run it again: {again}")
+        raise AWSError(f"destroy: not deleted: {'; '.join(remaining)}", f"run it again: {command}")
     if kept:
         _print_list("verified, only this is kept", kept, say)
     else:

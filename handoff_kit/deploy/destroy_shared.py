@@ -8,15 +8,12 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws import buckets as contents
-from handoff_kit.aws.buckets import StoredObjects, is_created_by
+from handoff_kit.aws.buckets import StoredObjects, is_created_by, plan_object_deletion, read_stored_objects
 from handoff_kit.aws.cloudformation.stack import (
-    ABSENT_STATUSES,
     CLOUDFORMATION,
     StackDescription,
-    check_owner,
     describe_all,
-    describe_stack,
+    describe_owned,
 )
 from handoff_kit.aws.target import Target
 from handoff_kit.console import confirm
@@ -55,7 +52,7 @@ def shared_target(session: Session, environment: str, account: str) -> Target:
 
 def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
     """Delete the shared stack, and with `data` its bucket; returns how many steps changed something, or would."""
-    inventory, again = read_shared_inventory(target, data=data), destroy_command(target, data=data)
+    inventory, command = read_shared_inventory(target, data=data), destroy_command(target, data=data)
     if inventory.projects:
         count = plural(len(inventory.projects), "project")
         what = f"found stacks of {count} in environment {target.environment} ({', '.join(inventory.projects)})"
@@ -70,11 +67,11 @@ def destroy_shared(target: Target, *, data: bool, options: ApplyOptions) -> int:
     steps = plan_shared_deletion(inventory, target, data=data)
     if steps and not options.dry:
         lost = " and the data of all its projects" if data else ""
-        confirm(f"destroy what environment {target.environment} shares{lost}", again, yes=options.yes)
+        confirm(f"destroy what environment {target.environment} shares{lost}", command, yes=options.yes)
     done = apply(steps, target, replace(options, yes=True))
     if steps and not options.dry:
         now = read_shared_inventory(target, data=data)
-        verify_deletion(_deleted(now, data=data), _kept(now, data=data), again, options.say)
+        verify_deletion(_deleted(now, data=data), _kept(now, data=data), command, options.say)
     return done
 
 
@@ -82,13 +79,10 @@ def read_shared_inventory(target: Target, *, data: bool) -> SharedInventory:
     """All objects of the bucket are counted only with `data`."""
     session, name = target.session, target.name
     stacks = describe_all(session)
-    stack = describe_stack(session, name)
-    stack = None if stack is None or stack.status == "DELETE_COMPLETE" else stack
-    if stack and stack.status not in ABSENT_STATUSES:
-        check_owner(stack, {ENVIRONMENT: target.environment})
+    stack = describe_owned(session, name, {ENVIRONMENT: target.environment})
     others = [each for each in stacks if each.tags.get(ENVIRONMENT) == target.environment and each.name != name]
     projects = tuple(sorted({each.tags.get(PROJECT, each.name) for each in others}))
-    bucket = contents.read_stored_objects(session, target.bucket, "", complete=data)
+    bucket = read_stored_objects(session, target.bucket, "", complete=data)
     is_own = bucket is not None and _has_own_bucket(target, stack)
     # `destroy --project` keeps the params and the data of a project, or neither
     stack_names = {key.partition("/")[0] for key, _ in bucket.versions if "/" in key} if bucket else set()
@@ -113,7 +107,7 @@ def plan_shared_deletion(inventory: SharedInventory, target: Target, *, data: bo
     )
     params = (ApiCalls(calls),) if calls else ()
     bucket = ApiCall(f"delete bucket {target.bucket}", S3, "delete_bucket", {"Bucket": target.bucket})
-    return (*params, *contents.plan_object_deletion(inventory.bucket), *stack, ApiCalls((bucket,)))
+    return (*params, *plan_object_deletion(inventory.bucket), *stack, ApiCalls((bucket,)))
 
 
 def _deleted(inventory: SharedInventory, *, data: bool) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from handoff_kit import resource_names
 from handoff_kit.aws import buckets, ecr
 from handoff_kit.aws.buckets import StoredObjects
-from handoff_kit.aws.cloudformation.stack import ABSENT_STATUSES, StackDescription, check_owner, describe_stack
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_owned
 from handoff_kit.aws.ecr import StoredImages
 from handoff_kit.aws.target import Target
 from handoff_runtime.aws.session import SSM
@@ -31,10 +31,10 @@ class Inventory:
 
 def read_inventory(target: Target, *, complete: bool) -> Inventory:
     """Data is counted to the end only if `complete`. AWSError where a stack of these names belongs to another owner."""
-    name = target.name
-    schedule_stack = _stack(target, resource_names.schedule_stack(name))
-    task_stack = _stack(target, name)
-    registry_stack = _stack(target, resource_names.registry_stack(name))
+    name, tags = target.name, resource_names.owner_tags(target.project, target.environment)
+    schedule_stack = describe_owned(target.session, resource_names.schedule_stack(name), tags)
+    task_stack = describe_owned(target.session, name, tags)
+    registry_stack = describe_owned(target.session, resource_names.registry_stack(name), tags)
     images = ecr.read_images(target, resource_names.repository(name))
     log_group = resource_names.log_group(name)
     page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=log_group)
@@ -93,12 +93,3 @@ def _data_lines(target: Target, inventory: Inventory) -> tuple[str, ...]:
         else "",
     )
     return tuple(filter(None, lines))
-
-
-def _stack(target: Target, name: str) -> StackDescription | None:
-    stack = describe_stack(target.session, name)
-    if stack is None or stack.status == "DELETE_COMPLETE":
-        return None
-    if stack.status not in ABSENT_STATUSES:  # a stack that was only ever reviewed has no tags yet
-        check_owner(stack, resource_names.owner_tags(target.project, target.environment))
-    return stack

@@ -15,9 +15,9 @@ from handoff_kit.aws.params import plan_push
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.image import build as building
-from handoff_kit.image import push as pushing
+from handoff_kit.image.build import plan_build
 from handoff_kit.image.builder import Builder
+from handoff_kit.image.push import plan_image_push, plan_login
 from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, Step, WriteFile
 
 
@@ -57,10 +57,10 @@ def plan_project(
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
-    again, tags, directory = deploy_command(target), desired.tags, desired.paths.build
+    command, tags, directory = deploy_command(target), desired.tags, desired.paths.build
     name = resource_names.registry_stack(target.name)
     file, template = directory / "registry.yml", desired.registry_template
-    registry = (WriteFile(file, template), DeployStack(name, file, template, {}, tags, again, target.bucket))
+    registry = (WriteFile(file, template), DeployStack(name, file, template, {}, tags, command, target.bucket))
 
     repository = resource_names.repository(target.name)
     uri = resource_names.repository_uri(repository, current.account, current.region)
@@ -68,7 +68,7 @@ def plan_project(
     parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
     moved_from = current.move.source if current.move else ""
     file, template = directory / "task.yml", desired.task_template
-    stack = DeployStack(target.name, file, template, parameters, tags, again, target.bucket, moved_from)
+    stack = DeployStack(target.name, file, template, parameters, tags, command, target.bucket, moved_from)
 
     advanced = desired.project.params.tier == "advanced"
     push = plan_push(target, desired.params_document, current.params, advanced=advanced, prune=prune)
@@ -91,7 +91,7 @@ def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Ta
     """Build the image where it does not exist, sign in, push."""
     source, builder = desired.image_source, build.builder
     platform = None if source.platform == builder.platform else source.platform
-    steps = building.plan_build(
+    steps = plan_build(
         source,
         builder,
         build.existing,
@@ -101,9 +101,9 @@ def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Ta
         settings=build.settings,
         no_cache=False,
     )
-    name, again = f"{uri}:{desired.image_tag}", deploy_command(target)
+    name, command = f"{uri}:{desired.image_tag}", deploy_command(target)
     return (
         *steps,
-        pushing.plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
-        *pushing.plan_push(builder, source.reference, name, desired.paths, again),
+        plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
+        *plan_image_push(builder, source.reference, name, desired.paths, command),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summa
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.scheduling.expression import is_rate, rate_interval
 from handoff_kit.scheduling.next_times import NextTimes, next_times
-from handoff_kit.text import table, timestamp
+from handoff_kit.text import json_lines, table, timestamp
 from handoff_runtime.state import NONE
 
 _COUNT = 5
@@ -110,10 +109,9 @@ def list_schedules(
         if project not in ("", of_project) or environment not in ("", within):
             continue
         for schedule in deployed_summaries(stack):
-            coming = next_times(schedule.expression, schedule.timezone, now, 1).times
-            over = not coming and not is_rate(schedule.expression)
+            next_time = schedule.next_time(now)
+            over = not next_time and not is_rate(schedule.expression)
             state = "disabled" if not schedule.enabled else "over" if over else "enabled"
-            next_time = coming[0] if coming and schedule.enabled else None
             state = state if stack.is_sound else stack.status
             listed.append(ListedSchedule(of_project, within, schedule, next_time, state))
     return tuple(sorted(listed, key=lambda each: (each.project, each.environment, each.summary.name)))
@@ -147,18 +145,19 @@ def _format_wait(wait: timedelta) -> str:
 
 def schedules_json(schedules: Iterable[ListedSchedule]) -> str:
     """One JSON object a line."""
-    lines = []
-    for listed in schedules:
-        expression = listed.summary.expression
-        values = {
+    return json_lines(
+        {
             "project": listed.project,
             "environment": listed.environment,
-            "name": listed.summary.name,
-            "expression": expression,
-            "timezone": listed.summary.timezone,
+            "name": schedule.name,
+            "expression": schedule.expression,
+            "timezone": schedule.timezone,
             "next": timestamp(listed.next) if listed.next else None,
-            "every_seconds": int(rate_interval(expression).total_seconds()) if is_rate(expression) else None,
+            "every_seconds": int(rate_interval(schedule.expression).total_seconds())
+            if is_rate(schedule.expression)
+            else None,
             "state": listed.state,
         }
-        lines.append(json.dumps(values, ensure_ascii=False) + "\n")
-    return "".join(lines)
+        for listed in schedules
+        for schedule in (listed.summary,)
+    )

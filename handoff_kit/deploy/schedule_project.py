@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,12 +20,13 @@ from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
 from handoff_kit.aws.ecs.cluster import TaskNetwork, describe_network
 from handoff_kit.aws.ecs.overrides import MAX_OVERRIDES, check_data
-from handoff_kit.aws.ecs.secret_detection import config_mask
+from handoff_kit.aws.ecs.secret_detection import project_mask
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import name_limits, params_document
+from handoff_kit.project import name_limits
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import SCHEDULE_NAME, is_name, matches
 from handoff_kit.project.schedule_settings import Schedule
@@ -34,7 +35,6 @@ from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.steps import DeleteStack, DeployStack, WriteFile
 from handoff_kit.text import did_you_mean
-from handoff_runtime.params import ConfigFile
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class ScheduleOptions:
 
 @dataclass(frozen=True)
 class DesiredSchedules:
-    """The schedules of a project after the deployment; `again` is the command that repeats it."""
+    """The schedules of a project after the deployment; `command` is the command that repeats it."""
 
     paths: ProjectPaths
     project: Project
     schedules: tuple[Schedule, ...]
-    again: str
+    command: str
 
 
 def from_options(options: ScheduleOptions) -> Schedule | None:
@@ -119,7 +119,7 @@ def desired_schedules(
     schedule: Schedule | None,
     *,
     now: datetime,
-    say: Callable[[str], None],
+    say: Say,
 ) -> DesiredSchedules:
     """The deployed schedules and `schedule`, that of the options; without it those of the project file alone."""
     check_secrets(paths, project, target, options.data)
@@ -173,9 +173,8 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
 
 def check_secrets(paths: ProjectPaths, project: Project, target: Target, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
-    files = params_document.params_document(paths, project, target.environment)["files"] if data else ()
-    config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
-    check_data(data, paths.name, config)
+    if data:
+        check_data(data, paths.name, project_mask(paths, project, target.environment))
 
 
 def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:
@@ -204,22 +203,22 @@ def plan_schedules(
     file, name = paths.build / "schedule.yml", resource_names.schedule_stack(target.name)
     tags = {**deploy.tags, **resource_names.owner_tags(paths.name, target.environment)}
     text = render_schedule_template(paths.root, paths.name, desired.schedules, deploy, target.name, target.environment)
-    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.again, target.bucket))
+    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.command, target.bucket))
 
 
 def delete_schedules(paths: ProjectPaths, project: Project, target: Target, name: str, options: ApplyOptions) -> int:
     """Delete the schedule of a name, or all; how many steps changed something."""
-    deployed, again = _schedule_stack(target), f"invoke unschedule {target.options}"
+    deployed, command = _schedule_stack(target), f"invoke unschedule {target.options}"
     if name and not deployed:
         message = f"project {target.project}: no schedule is deployed, expected {name}"
         raise AWSError(message, f"invoke schedule.list {target.options}")
     if name and deployed:
-        again = f"{again} --name {name}"
+        command = f"{command} --name {name}"
         remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
         if remaining:
-            desired = DesiredSchedules(paths, project, remaining, again)
+            desired = DesiredSchedules(paths, project, remaining, command)
             return apply(plan_schedules(desired, deployed.parameters, target), target, options)
-    return apply((DeleteStack(resource_names.schedule_stack(target.name), again),), target, options)
+    return apply((DeleteStack(resource_names.schedule_stack(target.name), command),), target, options)
 
 
 def _schedule_stack(target: Target) -> StackDescription | None:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from handoff_kit.aws.cloudformation.template import parse_template, template_sec
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule
+from handoff_kit.scheduling.next_times import next_times
 
 _METADATA = "Schedules"
 _MAX_OUTPUT = 1024  # bytes of one output
@@ -40,6 +42,11 @@ class ScheduleSummary:
     @property
     def enabled(self) -> bool:
         return self.state == "ENABLED"
+
+    def next_time(self, now: datetime) -> datetime | None:
+        """None where it is disabled or over, or a rate, which counts from its creation."""
+        times = next_times(self.expression, self.timezone, now, 1).times if self.enabled else ()
+        return times[0] if times else None
 
 
 def render_schedule_template(  # noqa: PLR0917  # like the other templates of a project

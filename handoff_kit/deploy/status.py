@@ -8,21 +8,20 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from handoff_kit import resource_names
-from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
 from handoff_kit.aws.ecs.cluster import tasks_of_project
 from handoff_kit.aws.ecs.tasks import list_running_tasks, task_id
+from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
 from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
-from handoff_kit.image import build as building
+from handoff_kit.image.build import TAG_LENGTH, image_source
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import params_document as documents
+from handoff_kit.project import params_document
 from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project
-from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.text import timestamp
 from handoff_runtime import s3_keys
 from handoff_runtime.aws import lease
@@ -131,12 +130,8 @@ def read_statuses(
         message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
     account = _read_account(session, f"{resource_names.shared_stack(environment)}-")
-    _check_owner(
-        project_paths[0], environment, environ, account.stacks.get(resource_names.stack_from_environment(environ) or "")
-    )
-    local_projects = [_read_local(paths, environment) for paths in project_paths]
-    targets, notes = _targets(local_projects, environment, environ, session, account)
-    return _statuses(local_projects, targets, account, notes)
+    _, _, statuses, notes = _compare_projects(project_paths, environment, environ, session, account)
+    return statuses, notes
 
 
 def read_status(
@@ -145,13 +140,9 @@ def read_status(
     """The status of one project with its files and tasks, and notes on what could not be read."""
     name = target_by_name(paths, environment, environ, session, "").name
     account = _read_account(session, name, (name, resource_names.schedule_stack(name)))
-    _check_owner(paths, environment, environ, account.stacks.get(name))
-    local = _read_local(paths, environment)
-    targets, notes = _targets([local], environment, environ, session, account)
-    (status,), notes = _statuses([local], targets, account, notes)
-    if status.stack_status is None:
-        return status, ProjectDetail("none", ()), notes
-    return status, _read_detail(local, targets[0]), notes
+    (local,), (target,), (status,), notes = _compare_projects([paths], environment, environ, session, account)
+    detail = ProjectDetail("none", ()) if status.stack_status is None else _read_detail(local, target)
+    return status, detail, notes
 
 
 def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
@@ -175,23 +166,15 @@ def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()
     return AccountSnapshot(by_name, params)
 
 
-def _check_owner(
-    paths: ProjectPaths, environment: str, environ: Mapping[str, str], stack: StackDescription | None
-) -> None:
-    """Refuse a STACK_NAME of another project."""
-    if stack and resource_names.stack_from_environment(environ):
-        check_owner(stack, resource_names.owner_tags(paths.name, environment))
-
-
 def _read_local(paths: ProjectPaths, environment: str) -> LocalProject:
     """Errors become problems of the project, so that the other projects are shown."""
     problems: list[str] = []
     project = _attempt(problems, lambda: load_project(paths.file, paths.display_path))
     if project is None:
         return LocalProject(paths, problems=tuple(problems))
-    source = _attempt(problems, lambda: building.image_source(paths, project, project.deploy.platform))
-    tag = source.digest[: building.TAG_LENGTH] if source else None
-    document = _attempt(problems, lambda: documents.params_document(paths, project, environment))
+    source = _attempt(problems, lambda: image_source(paths, project, project.deploy.platform))
+    tag = source.digest[:TAG_LENGTH] if source else None
+    document = _attempt(problems, lambda: params_document.params_document(paths, project, environment))
     return LocalProject(paths, project, tag, document, tuple(problems))
 
 
@@ -235,9 +218,18 @@ def _targets(
     return targets, tuple(notes)
 
 
-def _statuses(
-    projects: Sequence[LocalProject], targets: Sequence[Target], account: AccountSnapshot, notes: Sequence[str]
-) -> tuple[list[ProjectStatus], tuple[str, ...]]:
+def _compare_projects(
+    project_paths: Sequence[ProjectPaths],
+    environment: str,
+    environ: Mapping[str, str],
+    session: Session,
+    account: AccountSnapshot,
+) -> tuple[list[LocalProject], list[Target], list[ProjectStatus], tuple[str, ...]]:
+    """The projects, local and in AWS, their status, and notes; a STACK_NAME of another project is refused."""
+    if stack := account.stacks.get(resource_names.stack_from_environment(environ) or ""):
+        check_owner(stack, resource_names.owner_tags(project_paths[0].name, environment))
+    projects = [_read_local(paths, environment) for paths in project_paths]
+    targets, notes = _targets(projects, environment, environ, session, account)
     now, locks = datetime.now(timezone.utc), _read_locks(targets, account)
     unreadable = [lock for lock in locks if isinstance(lock, str) and lock]
     damaged = [
@@ -250,7 +242,8 @@ def _statuses(
         zip(projects, targets, locks, strict=True),
         FINGERPRINTS_AT_ONCE,
     )
-    return list(statuses), tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
+    all_notes = tuple(dict.fromkeys((*account.notes, *unreadable[:1], *damaged, *notes)))
+    return projects, targets, list(statuses), all_notes
 
 
 def _read_locks(targets: Sequence[Target], account: AccountSnapshot) -> list[Lock]:
@@ -291,10 +284,7 @@ def compare_project(
     task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule_stack(target.name))
     deployed_tag = task.outputs.get("Source") if task else None
     params, params_version, stored_only = _compare_params(local, target, account, read_params)
-    schedules = []
-    for entry in deployed_summaries(schedule) if schedule else ():
-        coming = next_times(entry.expression, entry.timezone, now, 1).times if entry.enabled else ()
-        schedules.append(ScheduleStatus(entry, coming[0] if coming else None))
+    summaries = deployed_summaries(schedule) if schedule else ()
     return ProjectStatus(
         target.project,
         target.environment,
@@ -306,7 +296,7 @@ def compare_project(
         local.image_tag,
         params,
         params_version,
-        tuple(schedules),
+        tuple(ScheduleStatus(entry, entry.next_time(now)) for entry in summaries),
         None if isinstance(lock, str) else _last_run(lock),
         isinstance(lock, str),
         local.problems,
@@ -338,7 +328,7 @@ def _compare_params(
     document = read_params(target) if state == OUT_OF_DATE else None
     if document is None:
         return state, stored.version, ()
-    merged = documents.merge(local.params_document, document)
+    merged = params_document.merge(local.params_document, document)
     return STORED_ONLY if merged.document == document else OUT_OF_DATE, stored.version, merged.kept
 
 
@@ -354,7 +344,7 @@ def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
 def _read_detail(local: LocalProject, target: Target) -> ProjectDetail:
     """What may not be read is unknown, with the reason."""
     try:
-        plan = files.compare_files(target, local.paths)
+        plan = compare_files(target, local.paths)
     except AWSError as error:
         compared = f"{UNKNOWN}: {error.message}"
     else:

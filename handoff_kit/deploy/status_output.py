@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import Any
 
 from handoff_kit.deploy.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus
-from handoff_kit.text import duration, table, timestamp
+from handoff_kit.text import duration, json_lines, table, timestamp
 from handoff_runtime.terminal import safe_name
 
 MINUTES = len("2026-01-31T06:00")
@@ -85,7 +84,7 @@ def _page_lines(status: ProjectStatus, detail: ProjectDetail) -> Iterator[tuple[
 def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None = None) -> str:
     """One JSON object a line."""
     more = {"files": detail.files, "tasks": list(detail.tasks)} if detail else {}
-    lines = []
+    values = []
     for status in statuses:
         following = status.next_schedule
         schedules = [
@@ -99,7 +98,7 @@ def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None 
             for schedule in status.schedules
         ]
         params = {"state": status.params, "version": status.params_version, "stored_only": list(status.stored_only)}
-        values = {
+        value = {
             "project": status.project,
             "environment": status.environment,
             "stack": {"name": status.stack, "status": status.stack_status},
@@ -110,8 +109,8 @@ def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None 
             "last_run": dict(status.last_run) if status.last_run else None,
             "problems": list(status.problems),
         }
-        lines.append(f"{json.dumps({**values, **more}, ensure_ascii=False)}\n")
-    return "".join(lines)
+        values.append({**value, **more})
+    return json_lines(values)
 
 
 def next_command(statuses: Sequence[ProjectStatus]) -> str:

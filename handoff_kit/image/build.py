@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from handoff_kit import text
+from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import checks, context, dockerfile
 from handoff_kit.image.builder import Ask, Builder
@@ -24,32 +25,37 @@ PROJECT = "handoff.project"
 REVISION = "org.opencontainers.image.revision"
 TAG_LENGTH = 12
 ID_LENGTH = 12
-# Which RUN failed, in the words of the old builder, BuildKit (twice) and podman
 _FAILED = r"(?:The command '|executor failed running \[|process \"|(?:at|building at) STEP \"RUN )[^\n]*"
-WHERE = (
-    _FAILED + r"--python[ \",]+(?:python[ \",]+)?(?!/opt|python[ \",])([^ \"',\]]+)",
-    _FAILED + r"(apt-get)",
-    _FAILED,
-)
-CAUSES = (
-    *locks.FAILURES,
-    r"(DO NOT MATCH THE HASHES)[^\n]*\n +(\S+)(?= from )",  # pip, which installs uv
-    r"No matching distribution found for .+",
-    r"Git executable not found",
-    r"E: (?:Unable to locate package|Package|Version) .+",
-    r"image\.services: .+",
-    r"BuildKit is enabled but the buildx component is missing or broken",
-    r"exec(?: user process caused: exec)? format error",
-    r"pull access denied for \S+",
-    r"manifest for \S+ not found",
-    r"no space left on device",
-    r"(?:lookup|dial tcp) \S+.*: .+",
-)
-HINTS = (
-    (r"Git executable not found", "install git in the builder: image: {build_packages: [git]}"),
-    (r"buildx component is missing", "install docker's buildx plugin, or unset DOCKER_BUILDKIT"),
-    (r"exec format error", "this machine does not run that platform; emulation does: https://docs.docker.com/go/qemu"),
-    (r"No space left on device|no space left on device", "make room: docker system prune, or podman system prune"),
+FAILURES = OutputPatterns(
+    causes=(
+        *locks.FAILURES.causes,
+        r"(DO NOT MATCH THE HASHES)[^\n]*\n +(\S+)(?= from )",  # pip, which installs uv
+        r"No matching distribution found for .+",
+        r"Git executable not found",
+        r"E: (?:Unable to locate package|Package|Version) .+",
+        r"image\.services: .+",
+        r"BuildKit is enabled but the buildx component is missing or broken",
+        r"exec(?: user process caused: exec)? format error",
+        r"pull access denied for \S+",
+        r"manifest for \S+ not found",
+        r"no space left on device",
+        r"(?:lookup|dial tcp) \S+.*: .+",
+    ),
+    # the RUN that failed, in the words of the old builder, BuildKit (twice) and podman
+    failed_parts=(
+        _FAILED + r"--python[ \",]+(?:python[ \",]+)?(?!/opt|python[ \",])([^ \"',\]]+)",
+        _FAILED + r"(apt-get)",
+        _FAILED,
+    ),
+    hints=(
+        (r"Git executable not found", "install git in the builder: image: {build_packages: [git]}"),
+        (r"buildx component is missing", "install docker's buildx plugin, or unset DOCKER_BUILDKIT"),
+        (
+            r"exec format error",
+            "this machine does not run that platform; emulation does: https://docs.docker.com/go/qemu",
+        ),
+        (r"No space left on device|no space left on device", "make room: docker system prune, or podman system prune"),
+    ),
 )
 
 
@@ -124,7 +130,7 @@ def plan_build(
     build = source.paths.build.relative_to(source.paths.root).as_posix()
     argv = (builder.kind, "build", "--force-rm", "--tag", reference, *options)
     argv += ("--file", f"{build}/Dockerfile", f"{build}/context")
-    run = RunCommand(argv, source.paths.root, f"build image {reference}", causes=CAUSES, where=WHERE, hints=HINTS)
+    run = RunCommand(argv, source.paths.root, f"build image {reference}", FAILURES)
     return (*plan_render(source), run)
 
 

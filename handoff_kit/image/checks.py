@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
+from handoff_kit.text import join_first
 from handoff_kit.venvs import locks
 from handoff_runtime.terminal import safe_name
 
@@ -27,9 +28,7 @@ class ImageProblem:
 
 
 def find_image_problems(paths: ProjectPaths, project: Project) -> tuple[ImageProblem, ...]:
-    rules: tuple[Callable[[ProjectPaths, Project], Iterator[ImageProblem]], ...] = (
-        *(_lock_problems, _venv_problems, _file_problems, credential_problems),
-    )
+    rules = (_lock_problems, _venv_problems, _file_problems, credential_problems)
     return tuple(problem for rule in rules for problem in rule(paths, project))
 
 
@@ -42,21 +41,21 @@ def check_image(paths: ProjectPaths, project: Project) -> None:
 
 def _lock_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
     """Every venv of the image is created from its lock."""
-    again = f"invoke install --project {paths.name}"
+    command = f"invoke install --project {paths.name}"
     for venv in project.venvs:
         lock = paths.lock(venv.name)
         path = lock.relative_to(paths.root).as_posix()
         if not lock.is_file():
-            yield ImageProblem(f"{path}: not found, expected the lock of venv {venv.name}", again)
+            yield ImageProblem(f"{path}: not found, expected the lock of venv {venv.name}", command)
             continue
         text = lock.read_text(encoding="utf-8", errors="replace")
         if not locks.is_current(text, venv.requirements):
-            yield ImageProblem(f"{path}: resolved from other requirements than venv {venv.name} has now", again)
+            yield ImageProblem(f"{path}: resolved from other requirements than venv {venv.name} has now", command)
             continue
         try:
-            locks.check_lock(text, venv.requirements, path, f"rm {path} && {again}")
+            locks.check_lock(text, venv.requirements, path, f"rm {path} && {command}")
         except ProjectError as error:
-            yield ImageProblem(error.message, error.hint or again)
+            yield ImageProblem(error.message, error.hint or command)
 
 
 def _venv_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
@@ -98,8 +97,7 @@ def credential_problems(paths: ProjectPaths, project: Project) -> Iterator[Image
     """Files that stay out of the image because they look like credentials."""
     names = context.credential_files(paths, project)
     if names:
-        more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-        listed = ", ".join(map(safe_name, names[:MAX_LISTED])) + more
+        listed = join_first([*map(safe_name, names)], MAX_LISTED)
         message = f"projects/{paths.name}: left out of the image, because they look like credentials: {listed}"
         hint = "config with secrets belongs into .local; to have a file in the image: image: {include: [PATH]}"
         yield ImageProblem(message, hint, fatal=False)

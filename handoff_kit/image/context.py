@@ -30,7 +30,6 @@ from handoff_kit.steps import Entry
 
 NEVER_DIRECTORIES = (".env", ".env.*")  # files of these names are credentials
 USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
-VENV_MARK = "pyvenv.cfg"
 PARTS = Path(__file__).with_name("parts")
 RUNTIME = Path(handoff_runtime.__file__).parent
 VOLUMES = (".artifacts", ".env")
@@ -126,7 +125,7 @@ def _stays_out(path: Path, name: str, project: Project) -> bool:
         if relative.match(pattern) and len(relative.parts) == len(PurePosixPath(pattern).parts):
             return True
     try:
-        return (path / VENV_MARK).is_file()
+        return (path / "pyvenv.cfg").is_file()
     except OSError:  # unreadable: an error where it is read
         return False
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
@@ -27,23 +25,17 @@ _APT_GET = (
 )
 
 
-@dataclass(frozen=True)
-class BuiltVenv:
-    """A virtual environment as the builder makes it; `paths` are directories of the project that it installs."""
-
-    name: str
-    directory: str
-    options: list[str]
-    paths: list[str]
-
-
 def render_dockerfile(paths: ProjectPaths, project: Project) -> str:
     """The Dockerfile of a project; RenderError names the template and its line."""
-    venvs = []
-    for venv in project.venvs:
-        hashed = not any(map(locks.is_unhashed, venv.requirements))
-        local = list(filter(None, map(locks.local_path, venv.requirements)))
-        venvs.append(BuiltVenv(venv.name, venv.directory, ["--require-hashes"] if hashed else [], local))
+    venvs = [
+        {
+            "name": venv.name,
+            "directory": venv.directory,
+            "options": list(locks.hash_options(venv.requirements)),
+            "paths": list(filter(None, map(locks.local_path, venv.requirements))),  # of the project, to be installed
+        }
+        for venv in project.venvs
+    ]
     try:
         kit_version = version("handoff-kit")
     except PackageNotFoundError:
@@ -64,13 +56,9 @@ def render_dockerfile(paths: ProjectPaths, project: Project) -> str:
         environment = jinja.new_environment(ChoiceLoader([DictLoader(templates), FileSystemLoader(paths.root)]))
         text = environment.get_template(OWN if templates else NAME).render(values)
     except Exception as error:  # noqa: BLE001  # a template is a program: which can raise anything
-        raise _render_error(paths, own_template, error) from None
+        name, line = jinja.error_location(error)
+        is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own_template.is_file())
+        where = f"projects/{paths.name}/{NAME}" if is_own else name or NAME
+        message = f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}"
+        raise RenderError(message, "docs/concepts/images.md lists the blocks and values") from None
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _render_error(paths: ProjectPaths, own_template: Path, error: Exception) -> RenderError:
-    name, line = jinja.error_location(error)
-    is_own = name in (OWN, jinja.IN_MEMORY) or (not name and own_template.is_file())
-    where = f"projects/{paths.name}/{NAME}" if is_own else name or NAME
-    hint = "docs/concepts/images.md lists the blocks and values"
-    return RenderError(f"{where}{f':{line}' if line else ''}: {jinja.error_reason(error)}", hint)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
+from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image.builder import Builder
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.patterns import BASE
 from handoff_kit.steps import RunCommand, Step
 
-DIGEST_FILE = "pushed-digest"
 TAKEN = "another image has this tag, which is immutable: pass another --tag, or deploy again, which uses that image"
 PUSHING = (
     "allow it to the role or user that deploys: ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, "
@@ -56,26 +56,28 @@ def plan_login(builder: Builder, host: str, password: str, paths: ProjectPaths) 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
     """
     argv = (builder.kind, "login", "--username", "AWS", "--password-stdin", host)
-    return RunCommand(argv, paths.root, f"sign in to {host}", causes=CAUSES, stdin=password)
+    return RunCommand(argv, paths.root, f"sign in to {host}", OutputPatterns(CAUSES), password)
 
 
-def plan_push(builder: Builder, image: str, target: str, paths: ProjectPaths, again: str = "") -> tuple[Step, ...]:
-    """The steps that name the image for the registry, and push it; `again` is the command that signed in to ECR."""
+def plan_image_push(
+    builder: Builder, image: str, target: str, paths: ProjectPaths, command: str = ""
+) -> tuple[Step, ...]:
+    """The steps that name the image for the registry, and push it; `command` is the command that signed in to ECR."""
     # The registry is the first part of a name, where that is a host (distribution/reference)
     first, slash, _ = target.partition("/")
     host = first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""
     digest_file = ("--digestfile", _digest_file(paths)) if builder.kind == "podman" else ()
     hints = (
-        (_REFUSED, f"{PUSHING}; then: {again}" if again else f"sign in: {builder.kind} login {host}".rstrip()),
+        (_REFUSED, f"{PUSHING}; then: {command}" if command else f"sign in: {builder.kind} login {host}".rstrip()),
         (r"tag is immutable|tag invalid", TAKEN),
         (r"HTTP response to HTTPS client", "add a registry without TLS to the insecure registries of the builder"),
         (r"lookup|dial tcp", "check the name of the registry, and that this machine can reach it"),
-        *(((r"", f"uploaded layers are not sent again: {again}"),) if again else ()),
+        *(((r"", f"uploaded layers are not sent again: {command}"),) if command else ()),
     )
     push = (builder.kind, "push", *digest_file, target)
     return (
         RunCommand((builder.kind, "tag", image, target), paths.root, f"name {image} {target}"),
-        RunCommand(push, paths.root, f"push {target}", causes=CAUSES, hints=hints),
+        RunCommand(push, paths.root, f"push {target}", OutputPatterns(CAUSES, hints=hints)),
     )
 
 
@@ -94,4 +96,4 @@ def pushed_digest(builder: Builder, target: str, paths: ProjectPaths) -> str:
 
 
 def _digest_file(paths: ProjectPaths) -> str:
-    return (paths.build / DIGEST_FILE).relative_to(paths.root).as_posix()
+    return (paths.build / "pushed-digest").relative_to(paths.root).as_posix()

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StringConstraints, Tag
+from pydantic import BaseModel, Discriminator, Field, StrictInt, StringConstraints, Tag
 
 from handoff_kit.project import patterns, suggestions
 from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories_of
-from handoff_kit.project.fields import Flag, Form, Key, Text, as_list, as_memory, as_retention, integer, number_of
+from handoff_kit.project.fields import (
+    Flag,
+    Form,
+    Key,
+    Text,
+    as_list,
+    as_memory,
+    as_retention,
+    declare,
+    integer,
+    number_of,
+)
 
 PLATFORMS = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 """The platform of the image, by architecture."""
@@ -28,60 +39,45 @@ _Resource: TypeAlias = Annotated[
 ]
 
 
-class Statement(BaseModel):
+class Statement(BaseModel, extra="forbid", frozen=True):
     """A statement of an IAM policy, by IAM's own names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    Sid: Annotated[
-        str | None,
-        StringConstraints(pattern=patterns.SID),
-        Key(
-            "letters and digits",
-            example="Sid: ReadsTables",
-            written="letters and digits",
-            suggest=suggestions.statement_id,
-        ),
-    ] = Field(None, description="The statement's name, unique in the project.", examples=["ReadsTables"])
-    Effect: Annotated[Literal["Allow", "Deny"], Key(hint="leave it out to allow")] = Field(
-        "Allow", description="Whether it allows or denies.", examples=["Deny"]
+    Sid: str | None = declare(
+        None,
+        "letters and digits",
+        pattern=patterns.SID,
+        written="letters and digits",
+        suggest=suggestions.statement_id,
+        description="The statement's name, unique in the project.",
+        examples=["ReadsTables"],
     )
-    Action: Annotated[
-        tuple[_Action, ...],
-        Key(
-            "an action, or a list of them",
-            example='Action: "s3:GetObject"',
-            written="text, or a list of texts",
-            parse=Form(as_list, _Action | Annotated[list[_Action], Field(min_length=1)]),
-        ),
-    ] = Field(
+    Effect: Literal["Allow", "Deny"] = declare(
+        "Allow", hint="leave it out to allow", description="Whether it allows or denies.", examples=["Deny"]
+    )
+    Action: tuple[_Action, ...] = declare(
+        expected="an action, or a list of them",
         min_length=1,
+        example='Action: "s3:GetObject"',
+        written="text, or a list of texts",
+        parse=Form(as_list, _Action | Annotated[list[_Action], Field(min_length=1)]),
         description="The actions, one or a list, as `SERVICE:NAME`; `*` matches any part of the name.",
         examples=["dynamodb:GetItem", ["s3:GetObject", "s3:PutObject"]],
     )
-    Resource: Annotated[
-        tuple[_Resource, ...],
-        Key(
-            "an ARN, or a list of them",
-            example='Resource: "arn:aws:s3:::BUCKET/*"',
-            written="text, or a list of texts",
-            parse=Form(as_list, _Resource | Annotated[list[_Resource], Field(min_length=1)]),
-        ),
-    ] = Field(
+    Resource: tuple[_Resource, ...] = declare(
+        expected="an ARN, or a list of them",
         min_length=1,
+        example='Resource: "arn:aws:s3:::BUCKET/*"',
+        written="text, or a list of texts",
+        parse=Form(as_list, _Resource | Annotated[list[_Resource], Field(min_length=1)]),
         description="The ARNs of what it is about, one or a list, or `*`. `${AWS::AccountId}`, `${AWS::Region}` and "
         "`${AWS::Partition}` are filled by CloudFormation.",
         examples=["arn:aws:dynamodb:*:${AWS::AccountId}:table/rates"],
     )
-    Condition: Annotated[
-        dict[str, Annotated[dict[str, _ConditionValue], Key("a mapping of keys and values")]],
-        Key(
-            "a mapping of operators",
-            example=_CONDITION,
-            written="mapping: operator to a mapping of key to text, or to a list of texts",
-        ),
-    ] = Field(
+    Condition: dict[str, Annotated[dict[str, _ConditionValue], Key("a mapping of keys and values")]] = declare(
+        expected="a mapping of operators",
         default_factory=dict,
+        example=_CONDITION,
+        written="mapping: operator to a mapping of key to text, or to a list of texts",
         description="When it holds: operator, key, and a value or a list.",
         examples=[{"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}],
     )
@@ -116,128 +112,95 @@ _SecurityGroup: TypeAlias = Annotated[
 ]
 
 
-class Deploy(BaseModel):
+class Deploy(BaseModel, extra="forbid", frozen=True):
     """How the project runs on Fargate: how large, with what permissions, and where."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cpu: Annotated[
-        StrictInt,
-        Key(
-            f"{', '.join(map(str, CPUS[:-1]))} or {CPUS[-1]}",
-            example="cpu: 256; 1024 are one vCPU",
-            parse=number_of(CPUS),
-            suggest=suggestions.cpu,
-        ),
-    ] = Field(
+    cpu: StrictInt = declare(
         _CPU,
+        f"{', '.join(map(str, CPUS[:-1]))} or {CPUS[-1]}",
+        example="cpu: 256; 1024 are one vCPU",
+        parse=number_of(CPUS),
+        suggest=suggestions.cpu,
         description="CPU units of a task: 256, 512, 1024, 2048, 4096, 8192 or 16384. 1024 are one vCPU.",
         examples=[1024],
     )
-    memory: Annotated[
-        StrictInt,
-        Key(
-            "a size that Fargate has, in MiB or GB",
-            example="memory: 2GB",
-            written="MiB, or GB",
-            default="the least that goes with `cpu`",
-            parse=Form(as_memory, Literal[MEMORIES] | Annotated[str, StringConstraints(pattern=patterns.MEMORY)]),
-            synonyms=("mem", "ram"),
-        ),
-    ] = Field(
+    memory: StrictInt = declare(
+        expected="a size that Fargate has, in MiB or GB",
         default_factory=lambda valid: (memories_of(valid.get("cpu", _CPU)) or memories_of(_CPU))[0],
+        example="memory: 2GB",
+        written="MiB, or GB",
+        default_text="the least that goes with `cpu`",
+        parse=Form(as_memory, Literal[MEMORIES] | Annotated[str, StringConstraints(pattern=patterns.MEMORY)]),
+        synonyms=("mem", "ram"),
         description="Memory of a task in MiB, or in GB. Which sizes there are depends on `cpu`.",
         examples=[2048, "2GB"],
     )
-    storage: Annotated[
-        StrictInt,
-        Key(
-            f"a number of GiB, {patterns.MIN_STORAGE} to {patterns.MAX_STORAGE}",
-            example="storage: 50",
-            written="GiB",
-            parse=integer(patterns.MIN_STORAGE, patterns.MAX_STORAGE),
-            suggest=suggestions.storage,
-            synonyms=("disk", "ephemeral_storage", "ephemeralstorage"),
-        ),
-    ] = Field(
+    storage: StrictInt = declare(
         patterns.MIN_STORAGE,
+        f"a number of GiB, {patterns.MIN_STORAGE} to {patterns.MAX_STORAGE}",
+        written="GiB",
+        parse=integer(patterns.MIN_STORAGE, patterns.MAX_STORAGE),
+        suggest=suggestions.storage,
+        synonyms=("disk", "ephemeral_storage", "ephemeralstorage"),
         description=f"Ephemeral storage of a task in GiB, {patterns.MIN_STORAGE} to {patterns.MAX_STORAGE}. The first "
         f"{patterns.MIN_STORAGE} cost nothing.",
         examples=[50],
     )
-    architecture: Annotated[
-        Literal["x86_64", "arm64"],
-        Key(
-            hint="arm64 is cheaper; x86_64 runs what is built for no other",
-            default="that of `platform`, else `x86_64`",
-            suggest=suggestions.architecture,
-            synonyms=("arch", "processor"),
-        ),
-    ] = Field(
+    architecture: Literal["x86_64", "arm64"] = declare(
         "x86_64",
+        hint="arm64 is cheaper; x86_64 runs what is built for no other",
+        default_text="that of `platform`, else `x86_64`",
+        suggest=suggestions.architecture,
+        synonyms=("arch", "processor"),
         description="The processor to run on; `arm64` is cheaper. The image is built for it.",
         examples=["arm64"],
     )
-    spot: Annotated[Flag, Key(example="spot: true")] = Field(
+    spot: Flag = Field(
         default=False,
         description="Whether to run on Fargate Spot: much cheaper, but AWS may stop a task at any time, with two "
         "minutes' notice; a schedule then starts it again.",
         examples=[True],
     )
-    log_retention: Annotated[
-        StrictInt | None,
-        Key(
-            f"days that CloudWatch Logs knows, or {patterns.FOREVER}",
-            example="log_retention: 90d",
-            written=f"days, or `{patterns.FOREVER}`",
-            default="`90d`",
-            parse=Form(
-                as_retention,
-                Literal[patterns.RETENTIONS] | Annotated[str, StringConstraints(pattern=patterns.RETENTION)],
-            ),
-            suggest=suggestions.retention,
-            synonyms=("retention", "logs"),
-        ),
-    ] = Field(
+    log_retention: StrictInt | None = declare(
         90,
+        f"days that CloudWatch Logs knows, or {patterns.FOREVER}",
+        example="log_retention: 90d",
+        written=f"days, or `{patterns.FOREVER}`",
+        default_text="`90d`",
+        parse=Form(
+            as_retention,
+            Literal[patterns.RETENTIONS] | Annotated[str, StringConstraints(pattern=patterns.RETENTION)],
+        ),
+        suggest=suggestions.retention,
+        synonyms=("retention", "logs"),
         description="How long CloudWatch Logs keeps the log: days, of the numbers it knows (1, 3, 5, 7, 14, 30, 60, "
         "90, 120, 150, 180, 365, 400, 545, 731, and so on up to 3653), as `30d` or `30`, or `forever`.",
         examples=["30d"],
     )
-    stop_timeout: Annotated[
-        StrictInt,
-        Key(
-            f"a number of seconds, {patterns.MIN_STOP} to {patterns.MAX_STOP}",
-            example="stop_timeout: 30",
-            written="seconds",
-            parse=integer(patterns.MIN_STOP, patterns.MAX_STOP),
-            suggest=suggestions.stop_timeout,
-            synonyms=("grace", "timeout"),
-        ),
-    ] = Field(
+    stop_timeout: StrictInt = declare(
         30,
+        f"a number of seconds, {patterns.MIN_STOP} to {patterns.MAX_STOP}",
+        example="stop_timeout: 30",
+        written="seconds",
+        parse=integer(patterns.MIN_STOP, patterns.MAX_STOP),
+        suggest=suggestions.stop_timeout,
+        synonyms=("grace", "timeout"),
         description=f"Seconds between a task's stop signal and its kill, {patterns.MIN_STOP} to {patterns.MAX_STOP}.",
         examples=[120],
     )
-    tags: Annotated[
-        dict[str, Text],
-        Key("a mapping of names and texts", example="tags: {team: data}", written="mapping: name to text"),
-    ] = Field(
+    tags: dict[str, Text] = declare(
+        expected="a mapping of names and texts",
         default_factory=dict,
+        written="mapping: name to text",
         description="Tags of everything in AWS that is the project's alone, and of its tasks.",
         examples=[{"team": "data"}],
     )
-    policies: Annotated[
-        tuple[Policy, ...],
-        Key(
-            "a list of ARNs and statements",
-            hint=f"begin each with a dash: - {_STATEMENT}",
-            written="list of ARNs and statements",
-            suggest=suggestions.list_of_ids("policies"),
-            synonyms=("permissions", "statements", "role"),
-        ),
-    ] = Field(
+    policies: tuple[Policy, ...] = declare(
         (),
+        "a list of ARNs and statements",
+        hint=f"begin each with a dash: - {_STATEMENT}",
+        suggest=suggestions.list_of_ids("policies"),
+        synonyms=("permissions", "statements", "role"),
         description="What the task may do besides reading its own params and using its own part of the bucket: ARNs "
         "of managed policies, and statements.",
         examples=[
@@ -247,103 +210,83 @@ class Deploy(BaseModel):
             ]
         ],
     )
-    vpc: Annotated[
-        str | None,
-        StringConstraints(pattern=patterns.VPC),
-        Key(
-            f"the id of a VPC, vpc- {_DIGITS}",
-            hint="list them: aws ec2 describe-vpcs --query 'Vpcs[].VpcId'",
-            written="id",
-            suggest=suggestions.resource_id("vpc"),
-        ),
-    ] = Field(
+    vpc: str | None = declare(
         None,
+        f"the id of a VPC, vpc- {_DIGITS}",
+        pattern=patterns.VPC,
+        hint="list them: aws ec2 describe-vpcs --query 'Vpcs[].VpcId'",
+        written="id",
+        suggest=suggestions.resource_id("vpc"),
         description="The VPC of your own `subnets`: the project gets its own security group in it, which lets nothing "
         "in.",
         examples=["vpc-0a1b2c3d"],
     )
-    subnets: Annotated[
-        tuple[_Subnet, ...],
-        Field(min_length=1, max_length=patterns.MAX_SUBNETS),
-        Key(
-            "a list of subnets",
-            example="subnets: [subnet-0a1b2c3d, subnet-4e5f6a7b]",
-            written="list of ids",
-            default="the shared ones",
-            suggest=suggestions.list_of_ids("subnets"),
-        ),
-    ] = Field(
+    subnets: tuple[_Subnet, ...] = declare(
         (),
+        "a list of subnets",
+        min_length=1,
+        max_length=patterns.MAX_SUBNETS,
+        written="list of ids",
+        default_text="the shared ones",
+        suggest=suggestions.list_of_ids("subnets"),
         description="Subnets of your own instead of the shared ones. `vpc` or `security_groups` goes with them.",
         examples=[["subnet-0a1b2c3d", "subnet-4e5f6a7b"]],
     )
-    security_groups: Annotated[
-        tuple[_SecurityGroup, ...],
-        Field(min_length=1, max_length=patterns.MAX_GROUPS),
-        Key(
-            "a list of security groups",
-            example="security_groups: [sg-0a1b2c3d]",
-            written="list of ids",
-            default="the shared ones",
-            suggest=suggestions.list_of_ids("security_groups"),
-        ),
-    ] = Field(
+    security_groups: tuple[_SecurityGroup, ...] = declare(
         (),
+        "a list of security groups",
+        min_length=1,
+        max_length=patterns.MAX_GROUPS,
+        written="list of ids",
+        default_text="the shared ones",
+        suggest=suggestions.list_of_ids("security_groups"),
         description="Security groups of your own, instead of the shared one or one that is made in `vpc`.",
         examples=[["sg-0a1b2c3d"]],
     )
-    public_ip: Annotated[Flag, Key(example="public_ip: false")] = Field(
+    public_ip: Flag = Field(
         default=True,
         description="Whether a task gets a public address, without which it needs a NAT gateway or endpoints to reach "
         "AWS. The security group lets nothing in by it.",
         examples=[False],
     )
-    cluster: Annotated[
-        str | None,
-        StringConstraints(pattern=patterns.CLUSTER),
-        Key(
-            "the name of an ECS cluster, or its ARN",
-            hint="list them: aws ecs list-clusters",
-            written="name or ARN",
-            default="the shared one",
-            suggest=suggestions.cluster,
-            is_text=True,
-        ),
-    ] = Field(
-        None, description="An ECS cluster of your own instead of the shared one, by name or ARN.", examples=["batch"]
-    )
-    bucket: Annotated[
-        str | None,
-        StringConstraints(pattern=patterns.BUCKET, min_length=patterns.MIN_BUCKET, max_length=patterns.MAX_BUCKET),
-        Key(
-            "the name of a bucket, 3 to 63 lower-case letters, digits, - and .",
-            hint="list them: aws s3 ls",
-            written="name",
-            default="the shared one",
-            suggest=suggestions.bucket,
-            is_valid=patterns.is_bucket,
-            is_text=True,
-        ),
-    ] = Field(
+    cluster: str | None = declare(
         None,
+        "the name of an ECS cluster, or its ARN",
+        pattern=patterns.CLUSTER,
+        hint="list them: aws ecs list-clusters",
+        written="name or ARN",
+        default_text="the shared one",
+        suggest=suggestions.cluster,
+        is_text=True,
+        description="An ECS cluster of your own instead of the shared one, by name or ARN.",
+        examples=["batch"],
+    )
+    bucket: str | None = declare(
+        None,
+        "the name of a bucket, 3 to 63 lower-case letters, digits, - and .",
+        pattern=patterns.BUCKET,
+        min_length=patterns.MIN_BUCKET,
+        max_length=patterns.MAX_BUCKET,
+        hint="list them: aws s3 ls",
+        written="name",
+        default_text="the shared one",
+        suggest=suggestions.bucket,
+        is_valid=patterns.is_bucket,
+        is_text=True,
         description="A bucket of your own instead of the shared one. It should keep versions; `keep` has no effect on "
         "it. The environment variable `S3_BUCKET_NAME` goes before it. A project that is deployed moves to another "
         "bucket by `invoke deploy --move-bucket` only.",
         examples=["our-data"],
     )
-    alerts: Annotated[
-        str | None,
-        StringConstraints(pattern=patterns.TOPIC_ARN),
-        Key(
-            "the ARN of an SNS topic",
-            hint="list them: aws sns list-topics",
-            written="ARN",
-            default="the shared one",
-            suggest=suggestions.resource_id("alerts"),
-            synonyms=("sns", "topic", "alarms"),
-        ),
-    ] = Field(
+    alerts: str | None = declare(
         None,
+        "the ARN of an SNS topic",
+        pattern=patterns.TOPIC_ARN,
+        hint="list them: aws sns list-topics",
+        written="ARN",
+        default_text="the shared one",
+        suggest=suggestions.resource_id("alerts"),
+        synonyms=("sns", "topic", "alarms"),
         description="The ARN of an SNS topic of your own that alarms go to, instead of the shared one.",
         examples=["arn:aws:sns:eu-central-1:123456789012:oncall"],
     )

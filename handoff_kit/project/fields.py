@@ -1,11 +1,12 @@
 """The declaration of a key of the project file, and the types that several keys share.
 
-A key is declared once, where its model has it: `cpu: Annotated[StrictInt, Key(...)] = Field(256, description=...)`.
+A key is declared once, where its model has it: `cpu: StrictInt = declare(256, "a number", description=...)`.
 Validation, schema and reference read that declaration (`declaration_of`).
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -17,7 +18,6 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_ar
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     StrictBool,
@@ -25,16 +25,18 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticUndefined
 
 from handoff_kit.project import suggestions
 from handoff_kit.project.fargate_sizes import MEMORIES
-from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, STATES, matches
+from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, matches
 from handoff_kit.project.shell_words import split_words
 
 _QUOTES = "put it into quotes"
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _WHOLE = re.compile("0|[1-9][0-9]{0,5}")
+_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
 _PIP = re.compile(r"\s*(?:python3?\s+-m\s+)?pip3?\s+install\s(?P<rest>.*)", re.DOTALL)
 
 
@@ -57,12 +59,12 @@ class Key:
     expected: str = ""
     """The valid values, after `expected`: `expected a number of seconds, 2 to 120`."""
     example: str = ""
-    """A line that is right, for the hint."""
+    """A line that is right, for the hint; without one, the first of the field's examples."""
     hint: str = ""
     """Instead of `write it like this:` and the example."""
     written: str = ""
-    """In the reference: the form of the value."""
-    default: str = ""
+    """In the reference: the form of the value; of a list `expected` says it."""
+    default_text: str = ""
     """In the reference: the default."""
     parse: Form | None = None
     suggest: Callable[[str], str | None] | None = None
@@ -129,10 +131,12 @@ def declaration_of(annotation: Any, metadata: Sequence[object] = (), outer: Key 
     if origin is Annotated:
         return declaration_of(arguments[0], (*annotation.__metadata__, *metadata), outer)
     inner = _declaration_inside(annotation, origin, arguments)
-    own = (each for each in metadata if isinstance(each, Key))
-    key = merge_keys(_SIMPLE.get(annotation, inner.key), *own)
+    keys = [_SIMPLE.get(annotation, inner.key), *(each for each in metadata if isinstance(each, Key))]
+    key = Key(**{part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))})
     if not (key.hint or key.example):
         key = replace(key, hint=outer.hint, example=outer.example)
+    if origin in {tuple, list} and not key.written:
+        key = replace(key, written=key.expected.removeprefix("a "))
     patterns = [str(pattern) for each in metadata if (pattern := getattr(each, "pattern", None))]
     items = declaration_of(arguments[1 if origin is dict else 0], (), key) if origin in {tuple, list, dict} else None
     return replace(inner, key=key, pattern=patterns[-1] if patterns else inner.pattern, items=items)
@@ -149,17 +153,50 @@ def _declaration_inside(annotation: Any, origin: object, arguments: Sequence[Any
         return Declaration(Key(f"{', '.join(first)} or {last}", written=written), choices=tuple(arguments))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         keys = {
-            info.alias or name: declaration_of(info.annotation, info.metadata)
+            (key := info.alias or name): declaration_of(info.annotation, info.metadata, _example_of(key, info))
             for name, info in annotation.model_fields.items()
         }
-        return Declaration(Key("a mapping", written="mapping", default="the defaults of its keys"), keys=keys)
+        return Declaration(Key("a mapping", written="mapping", default_text="the defaults of its keys"), keys=keys)
     return Declaration(Key())
 
 
-def merge_keys(*keys: Key) -> Key:
-    """One key with each attribute of the last key that sets it."""
-    attributes = {part.name: value for key in keys for part in fields(Key) if (value := getattr(key, part.name))}
-    return Key(**attributes)
+def _example_of(name: str, info: FieldInfo) -> Key:
+    """The hint of a field that names none: a line with the first of its examples."""
+    return Key(example=f"{name}: {to_flow(info.examples[0])}") if info.examples else Key()
+
+
+def to_flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
+    """A value as one line of YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {to_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(to_flow(item) for item in value) + "]"
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
+
+
+def declare(
+    default: Any = PydanticUndefined,  # noqa: ANN401  # of the key's type
+    expected: str = "",
+    *,
+    description: str,
+    examples: list[Any],
+    example: str = "",
+    hint: str = "",
+    written: str = "",
+    default_text: str = "",
+    parse: Form | None = None,
+    suggest: Callable[[str], str | None] | None = None,
+    is_valid: Callable[[str], bool] | None = None,
+    synonyms: tuple[str, ...] = (),
+    is_text: bool = False,
+    **constraints: Any,  # noqa: ANN401  # of several types
+) -> Any:  # noqa: ANN401  # as pydantic's Field, for the type of the key
+    """A key of a model: pydantic's Field with a Key. `constraints` are further arguments of Field."""
+    info = Field(default, description=description, examples=examples, **constraints)
+    info.metadata.append(
+        Key(expected, example, hint, written, default_text, parse, suggest, is_valid, synonyms, is_text)
+    )
+    return info
 
 
 def integer(least: int, most: int) -> Form:
@@ -201,10 +238,6 @@ def as_retention(value: object) -> object:
     """The number of days in `90d` or `90`, where CloudWatch Logs knows it; None for ever."""
     days = _as_days(value)
     return days if days is None or days in RETENTIONS else value
-
-
-def as_count(value: object) -> object:
-    return int(value) if isinstance(value, str) and matches(STATES, value) else value
 
 
 def _as_flag(value: object) -> object:
@@ -254,10 +287,8 @@ def venv_name_of(directory: str) -> str:
     return PurePosixPath(directory).name.lstrip(".-")
 
 
-class EnvItem(BaseModel):
+class EnvItem(BaseModel, extra="forbid", frozen=True):
     """One environment variable in the list form of `envs`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: Annotated[str, Field(pattern=NAME, description="The variable's name.")]
     value: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, StringConstraints, ValidationInfo
 
 from handoff_kit.project import suggestions
 from handoff_kit.project.deploy_settings import PLATFORMS, Deploy
@@ -17,11 +17,12 @@ from handoff_kit.project.fields import (
     Line,
     Text,
     TextMapping,
-    as_count,
     as_directory,
     as_requirements,
     as_words,
     declaration_of,
+    declare,
+    integer,
     venv_name_of,
 )
 from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
@@ -37,78 +38,66 @@ Package = Annotated[str, StringConstraints(pattern=PACKAGE), Key("a Debian packa
 Service = Annotated[str, StringConstraints(pattern=SERVICE), Key("an AWS service as boto3 names it", is_text=True)]
 
 
-class Stage(BaseModel):
+class Stage(
+    BaseModel,
+    extra="forbid",
+    frozen=True,
+    json_schema_extra={
+        "oneOf": [{"required": ["command"]}, {"required": ["shell"]}],
+        "dependentRequired": {"args": ["command"], "installs": ["venv"]},
+    },
+):
     """One command of the pipeline: its stdin is the stage before, its stdout the stage after."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        json_schema_extra={
-            "oneOf": [{"required": ["command"]}, {"required": ["shell"]}],
-            "dependentRequired": {"args": ["command"], "installs": ["venv"]},
-        },
-    )
-
-    command: Annotated[
-        str | None,
-        Key("the program to run", example="- command: cat", default="one of `command` and `shell`", is_text=True),
-    ] = Field(
+    command: str | None = declare(
         None,
+        "the program to run",
         min_length=1,
+        example="- command: cat",
+        default_text="one of `command` and `shell`",
+        is_text=True,
         description="The program to run: a name found in the stage's venv or on PATH, or a path inside the "
         "project. No shell comes between. `collector_stats` is built in: it passes its input on, byte for "
         "byte, and writes the number of rows to `.artifacts/collector_stats.json`.",
         examples=["tap-jsonl"],
     )
-    shell: Annotated[
-        str | None,
-        Key("a line for the shell", example='- shell: "grep foo | sort"', default="one of the two", is_text=True),
-    ] = Field(
+    shell: str | None = declare(
         None,
+        "a line for the shell",
         min_length=1,
+        example='- shell: "grep foo | sort"',
+        default_text="one of the two",
+        is_text=True,
         description="Instead of `command`: a line for `sh -eu`, with pipes, redirections, variables and globs. A part "
         "of a pipe that fails fails the stage, where bash or another shell with pipefail is there.",
         examples=["grep foo | sort > .artifacts/sorted"],
     )
-    args: Annotated[
-        tuple[Annotated[Text, Key("one word")], ...],
-        Key(
-            "a text or a list of words",
-            example='args: "--config tap.json"',
-            written="text, or a list of words",
-            parse=Form(as_words, Text | list[Text]),
-        ),
-    ] = Field(
+    args: tuple[Annotated[Text, Key("one word")], ...] = declare(
         (),
+        "a text or a list of words",
+        example='args: "--config tap.json"',
+        written="text, or a list of words",
+        parse=Form(as_words, Text | list[Text]),
         description="The words after the command: one text, split at blanks as a shell would (quotes keep "
         "words together), or a list with one word an item. Placeholders are filled within a word.",
         examples=["--config .env/config/tap.json", ["--name", "two words"]],
     )
-    venv: Annotated[
-        str | None,
-        Key(
-            "a name declared under venvs, or a path",
-            example="venv: tap",
-            written="name or path",
-            parse=Form(as_directory, str),
-            is_text=True,
-        ),
-    ] = Field(
+    venv: str | None = declare(
         None,
+        "a name declared under venvs, or a path",
+        written="name or path",
+        parse=Form(as_directory, str),
+        is_text=True,
         description="The virtual environment to run in: a name declared under `venvs`, or the path of one "
         "inside the project.",
         examples=["tap", "./venv/proc_01"],
     )
-    installs: Annotated[
-        tuple[Annotated[str, Key("a pip install line")], ...],
-        Key(
-            "a list of pip install lines",
-            example='installs: ["pip install tap-jsonl"]',
-            written="list of texts",
-            parse=Form(as_requirements, list[str]),
-        ),
-    ] = Field(
+    installs: tuple[Annotated[str, Key("a pip install line")], ...] = declare(
         (),
+        "a list of pip install lines",
+        example='installs: ["pip install tap-jsonl"]',
+        written="list of texts",
+        parse=Form(as_requirements, list[str]),
         description="The original form of `venvs`: what to install into the venv whose path the stage "
         "names, as `pip install` lines without options.",
         examples=[["pip install tap-exchangeratesapi"]],
@@ -120,170 +109,131 @@ class Stage(BaseModel):
     )
 
 
-class Image(BaseModel):
+class Image(BaseModel, extra="forbid", frozen=True):
     """What the project's image is made of, besides its venvs and files."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    base: Annotated[
-        str, Key("an image", example="base: python:3.12-slim", written="name of an image", is_text=True)
-    ] = Field(
+    base: str = declare(
         "python:3.11-slim",
+        "an image",
         pattern=BASE,
+        example="base: python:3.12-slim",
+        written="name of an image",
+        is_text=True,
         description="The image to build on: any with Python and pip, and with Debian's apt-get where packages are "
         "named. For builds that can be repeated to the byte, name it by its digest too.",
         examples=["python:3.12-slim", "python:3.11-slim@sha256:" + 64 * "0"],
     )
-    packages: Annotated[
-        tuple[Package, ...],
-        Key(
-            "a list of Debian packages",
-            example="packages: [jq, git]",
-            written="list of Debian packages",
-            suggest=suggestions.package_list("packages"),
-        ),
-    ] = Field(
+    packages: tuple[Package, ...] = declare(
         (),
+        "a list of Debian packages",
+        example="packages: [jq, git]",
+        suggest=suggestions.list_of("packages", suggestions.packages_in),
         description="Debian packages that the stages need, as `apt-get install` takes them.",
         examples=[["jq", "postgresql-client=15+248"]],
     )
-    build_packages: Annotated[
-        tuple[Package, ...],
-        Key(
-            "a list of Debian packages",
-            example="build_packages: [gcc, git]",
-            written="list of Debian packages",
-            suggest=suggestions.package_list("build_packages"),
-        ),
-    ] = Field(
+    build_packages: tuple[Package, ...] = declare(
         (),
+        "a list of Debian packages",
+        example="build_packages: [gcc, git]",
+        suggest=suggestions.list_of("build_packages", suggestions.packages_in),
         description="Debian packages needed only while the venvs are made (a compiler, `git`, headers). They do "
         "not stay in the image.",
         examples=[["gcc", "libc6-dev", "git"]],
     )
-    steps: Annotated[
-        tuple[Annotated[Line, Key("a line for the shell", hint='write it in quotes: steps: ["mkdir /opt/data"]')], ...],
-        Key(
-            "a list of lines for the shell",
-            example='steps: ["mkdir /opt/data"]',
-            written="list of lines for `sh`",
-            suggest=suggestions.list_of_one("steps"),
-        ),
-    ] = Field(
+    steps: tuple[
+        Annotated[Line, Key("a line for the shell", hint='write it in quotes: steps: ["mkdir /opt/data"]')], ...
+    ] = declare(
         (),
+        "a list of lines for the shell",
+        example='steps: ["mkdir /opt/data"]',
+        written="list of lines for `sh`",
+        suggest=suggestions.list_of("steps", suggestions.one_line),
         description="Further build steps: lines for `sh`, run as root in the image after its packages, each its own "
         "layer. They must not hold a secret: everyone who has the image can read them.",
         examples=[["ln -s /usr/bin/mawk /usr/local/bin/awk"]],
     )
-    platform: Annotated[
-        Literal["linux/amd64", "linux/arm64"] | None,
-        Key(
-            hint="leave it out to build for the machine that builds",
-            default="the builder's own",
-            suggest=suggestions.platform,
-        ),
-    ] = Field(
+    platform: Literal["linux/amd64", "linux/arm64"] | None = declare(
         None,
+        hint="leave it out to build for the machine that builds",
+        default_text="the builder's own",
+        suggest=suggestions.platform,
         description="The platform to build for. Without it: that of the builder, or what `--platform` says.",
         examples=["linux/arm64"],
     )
-    store: Annotated[
-        Literal["aws", "none"], Key(hint="aws takes boto3 along; none is for images that never run on AWS")
-    ] = Field(
+    store: Literal["aws", "none"] = declare(
         "aws",
+        hint="aws takes boto3 along; none is for images that never run on AWS",
         description="Where the image can find its params and keep its state: `aws` takes boto3 along, with `none` "
         "the image serves `invoke run-local --container` alone and is 9 MB smaller.",
         examples=["none"],
     )
-    services: Annotated[
-        tuple[Service, ...],
-        Key(
-            "a list of AWS services",
-            example="services: [dynamodb]",
-            written="list of names",
-            suggest=suggestions.list_of_words("services"),
-        ),
-    ] = Field(
+    services: tuple[Service, ...] = declare(
         (),
+        "a list of AWS services",
+        written="list of names",
+        suggest=suggestions.list_of("services"),
         description="AWS services, as boto3 names them, that functions in `impl.py` use. Those that handoff "
         "itself needs are always there; the rest of boto3's data is left out.",
         examples=[["dynamodb"]],
     )
-    exclude: Annotated[
-        tuple[Annotated[Line, Key("a pattern")], ...],
-        Key(
-            "a list of patterns",
-            example='exclude: [notebooks, "data/*.parquet"]',
-            written="list of patterns",
-            suggest=suggestions.list_of_words("exclude"),
-        ),
-    ] = Field(
+    exclude: tuple[Annotated[Line, Key("a pattern")], ...] = declare(
         (),
+        "a list of patterns",
+        suggest=suggestions.list_of("exclude"),
         description="Files of the project to leave out of the image, as glob patterns relative to the "
         "project; a directory covers everything in it.",
         examples=[["notebooks", "data/*.parquet"]],
     )
-    include: Annotated[
-        tuple[Annotated[Line, Key("a pattern")], ...],
-        Key(
-            "a list of patterns",
-            example="include: [certificates/client.pem]",
-            written="list of patterns",
-            suggest=suggestions.list_of_words("include"),
-        ),
-    ] = Field(
+    include: tuple[Annotated[Line, Key("a pattern")], ...] = declare(
         (),
+        "a list of patterns",
+        suggest=suggestions.list_of("include"),
         description="Files that are to be in the image although they look like credentials (`.aws`, `.netrc`, private "
         "keys, `.env` files), which are left out otherwise: patterns like those of `exclude`.",
         examples=[["certificates/client.pem"]],
     )
 
 
-class Keep(BaseModel):
+class Keep(BaseModel, extra="forbid", frozen=True):
     """How long the bucket keeps what runs leave there; days, or None for ever."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    runs: Annotated[Days, Key(example="runs: 90d", default="`90d`")] = Field(
+    runs: Days = declare(
         90,
+        example="runs: 90d",
+        default_text="`90d`",
         description="How long record, log and artifacts of a run stay, and its line in the history: days, as `90d` or "
         "`90`, or `forever`.",
         examples=["365d"],
     )
-    artifacts: Annotated[Days, Key(example="artifacts: 30d", default="`30d`")] = Field(
+    artifacts: Days = declare(
         30,
+        example="artifacts: 30d",
+        default_text="`30d`",
         description="How long earlier versions of files in `.artifacts` (earlier states too) and of pushed files "
         "stay after they were replaced or removed. The newest version of each stays in any case.",
         examples=["7d"],
     )
-    states: Annotated[
-        StrictInt,
-        Key(
-            f"a number, 1 to {MAX_STATES}",
-            example="states: 50",
-            parse=Form(
-                as_count, Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)]
-            ),
-            suggest=suggestions.states,
-        ),
-    ] = Field(
+    states: StrictInt = declare(
         50,
+        f"a number, 1 to {MAX_STATES}",
+        example="states: 50",
+        parse=Form(
+            integer(1, MAX_STATES).parse,
+            Annotated[int, Field(ge=1, le=MAX_STATES)] | Annotated[str, StringConstraints(pattern=STATES)],
+        ),
+        suggest=suggestions.states,
         description=f"How many earlier states stay, the newest ones, 1 to {MAX_STATES}; `invoke state.restore` brings "
         "one back. Those of the last day stay all, and none stays longer than `artifacts` says.",
         examples=[10],
     )
 
 
-class Params(BaseModel):
+class Params(BaseModel, extra="forbid", frozen=True):
     """How the params document is stored in Parameter Store."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tier: Annotated[
-        Literal["standard", "advanced"],
-        Key(hint="standard holds 4,096 bytes and is free, advanced holds 8,192 and is charged for"),
-    ] = Field(
+    tier: Literal["standard", "advanced"] = declare(
         "standard",
+        hint="standard holds 4,096 bytes and is free, advanced holds 8,192 and is charged for",
         description="The dearest tier that may be used: `standard` holds 4,096 bytes and is free, `advanced` holds "
         "8,192 and is charged for. It is used only when the document, compressed, needs it; a parameter that was "
         "once in the advanced tier stays there.",
@@ -309,15 +259,13 @@ def _match_platform(deploy: Deploy, info: ValidationInfo) -> Deploy:
     return deploy.model_copy(update={"architecture": architecture})
 
 
-class Project(BaseModel):
+class Project(BaseModel, extra="forbid", frozen=True):
     """What a project file says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: Text = Field(
         "", description="What the pipeline does, in a line.", examples=["Daily exchange rates, to CSV"]
     )
-    vars: Annotated[TextMapping, Key(example="vars: {base: JPY}")] = Field(
+    vars: TextMapping = Field(
         default_factory=dict,
         description="Defaults of the placeholders `{{ name }}`; `--data` and `--var` override them.",
         examples=[{"base": "JPY"}],
@@ -328,98 +276,83 @@ class Project(BaseModel):
         "Values are taken as they are written, and may hold placeholders.",
         examples=[{"TZ": "UTC"}, [{"key": "TZ", "value": "UTC"}]],
     )
-    declared: Annotated[
-        dict[VenvName, Requirements],
-        Key(
-            "a mapping of names and requirements",
-            example="venvs: {tap: [tap-jsonl]}",
-            written="mapping: name to a list of requirements",
-        ),
-    ] = Field(
+    declared: dict[VenvName, Requirements] = declare(
+        expected="a mapping of names and requirements",
         default_factory=dict,
         alias="venvs",
+        example="venvs: {tap: [tap-jsonl]}",
+        written="mapping: name to a list of requirements",
         description="Virtual environments that `invoke install` makes in `venv/NAME`, each with its "
         "requirements, written as for pip.",
         examples=[{"tap": ["tap-jsonl"], "target": ["target-csv>=0.3"]}],
     )
-    stages: Annotated[
-        tuple[Annotated[Stage, Key("a stage, a mapping", example="- command: cat", suggest=suggestions.stage)], ...],
-        Key(
-            "a list of stages",
-            hint='begin every stage with a dash: - command: cat; a line for the shell is - shell: "..."',
-            written="list of stages",
-        ),
-    ] = Field(
+    stages: tuple[
+        Annotated[Stage, Key("a stage, a mapping", example="- command: cat", suggest=suggestions.stage)], ...
+    ] = declare(
+        expected="a list of stages",
         alias="commands",
         min_length=1,
+        hint='begin every stage with a dash: - command: cat; a line for the shell is - shell: "..."',
         description="The pipeline: its stages from first to last, all started at once and joined by pipes.",
         examples=[[{"command": "cat", "args": "data.txt"}, {"command": "wc", "args": "-l"}]],
     )
-    state: Annotated[
-        Literal["all", "singer", "none"] | None,
-        Key(
-            hint="state: all keeps the last stage's whole output, singer its last state, none nothing",
-            default="`singer` or `all`",
-        ),
-    ] = Field(
+    state: Literal["all", "singer", "none"] | None = declare(
         None,
+        hint="state: all keeps the last stage's whole output, singer its last state, none nothing",
+        default_text="`singer` or `all`",
         description="What a run keeps in `.artifacts/state` from the last stage's output: `all` of it, the last state "
         "line of a `singer` target, or `none`, for a program whose output is no state (dbt). Default: `singer` where a "
         "stage is given the file (`--state .artifacts/state`), else `all`; `invoke check` prints which was chosen.",
         examples=["singer", "none"],
     )
-    meter: Annotated[Literal["rows", "bytes", "off"], Key(hint="leave it out to count rows")] = Field(
-        "rows", description="What is counted between the stages.", examples=["bytes"]
+    meter: Literal["rows", "bytes", "off"] = declare(
+        "rows", hint="leave it out to count rows", description="What is counted between the stages.", examples=["bytes"]
     )
 
-    overlap: Annotated[Literal["fail", "skip", "wait"], Key(hint="leave it out to fail")] = Field(
+    overlap: Literal["fail", "skip", "wait"] = declare(
         "fail",
+        hint="leave it out to fail",
         description="What happens to a run that begins while another run of the project is active: it fails "
         "(exit 75), is skipped (exit 0, recorded in the history), or waits until the other has ended.",
         examples=["skip"],
     )
-    image: Annotated[
-        Image, Key(example="image: {base: python:3.12-slim, packages: [jq]}", suggest=suggestions.image)
-    ] = Field(
+    image: Image = declare(
         default_factory=Image,
+        example="image: {base: python:3.12-slim, packages: [jq]}",
+        suggest=suggestions.image,
         description="What `invoke build` makes the image of.",
         examples=[{"base": "python:3.12-slim", "packages": ["jq"]}],
     )
-    keep: Annotated[
-        Keep,
-        Key(example="keep: {runs: 90d, artifacts: 30d, states: 50}", suggest=suggestions.keep),
-    ] = Field(
+    keep: Keep = declare(
         default_factory=Keep,
+        example="keep: {runs: 90d, artifacts: 30d, states: 50}",
+        suggest=suggestions.keep,
         description="How long the bucket in AWS keeps what runs leave there. Its lifecycle rules see to it, a day or "
         "two late; nothing here is removed by them.",
         examples=[{"runs": "365d", "artifacts": "7d"}],
     )
-    params: Annotated[Params, Key(example="params: {tier: standard}", suggest=suggestions.params)] = Field(
+    params: Params = declare(
         default_factory=Params,
+        example="params: {tier: standard}",
+        suggest=suggestions.params,
         description="How the params document is stored in AWS.",
         examples=[{"tier": "advanced"}],
     )
-    deploy: Annotated[Deploy, AfterValidator(_match_platform), Key(example="deploy: {cpu: 1024, memory: 2GB}")] = Field(
+    deploy: Annotated[Deploy, AfterValidator(_match_platform)] = declare(
         default_factory=Deploy,
         validate_default=True,
+        example="deploy: {cpu: 1024, memory: 2GB}",
         description="How the project runs on AWS Fargate: how large, with what permissions, and where.",
         examples=[{"cpu": 1024, "memory": "2GB", "spot": True}],
     )
-    schedules: Annotated[
-        tuple[
-            Annotated[
-                Schedule, Key("a schedule, a mapping", example='- cron: "0 2 * * *"', suggest=suggestions.schedule)
-            ],
-            ...,
-        ],
-        Key(
-            "a list of schedules",
-            hint='begin each with a dash: - cron: "0 2 * * *"',
-            written="list of schedules",
-            suggest=suggestions.schedules,
-        ),
-    ] = Field(
+    schedules: tuple[
+        Annotated[Schedule, Key("a schedule, a mapping", example='- cron: "0 2 * * *"', suggest=suggestions.schedule)],
+        ...,
+    ] = declare(
         (),
+        "a list of schedules",
+        hint='begin each with a dash: - cron: "0 2 * * *"',
+        suggest=suggestions.schedules,
         description="When the project runs. `invoke schedule` creates the schedules in AWS.",
         examples=[[{"name": "nightly", "cron": "0 2 * * *", "timezone": "Europe/Berlin"}]],
     )

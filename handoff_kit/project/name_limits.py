@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-from handoff_kit import resource_names as names
+from handoff_kit import resource_names
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.problem import Problem, ProjectFileError
@@ -25,7 +25,7 @@ class NameProblem(NamedTuple):
 
 def name_problems(name: str, environment: str, project: Project, known: Iterable[str] = ()) -> tuple[NameProblem, ...]:
     """The names that AWS would refuse for a project, beside other projects with the names in `known`."""
-    problems = [*stack_name_problems(names.stack_name(name, environment), environment, project)]
+    problems = [*stack_name_problems(resource_names.stack_name(name, environment), environment, project)]
     resources = _exclusive_resources(name, environment)
     for other in known:
         shared = [text for key, text in resources.items() if key in _exclusive_resources(other, environment)]
@@ -58,30 +58,30 @@ def _limits(stack: str, environment: str, project: Project) -> Iterator[tuple[st
 
     https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html, each service's API reference.
     """
-    yield "a CloudFormation stack", names.registry_stack(stack), 128
-    yield "an ECR repository", names.repository(stack), 256
+    yield "a CloudFormation stack", resource_names.registry_stack(stack), 128
+    yield "an ECR repository", resource_names.repository(stack), 256
     yield "a parameter", s3_keys.parameter(stack), 1011
-    yield "a family of task definitions", names.family(stack), 255
-    yield "a log group", names.log_group(stack), 512
-    yield "an IAM path", names.role_path(stack), 512
+    yield "a family of task definitions", resource_names.family(stack), 255
+    yield "a log group", resource_names.log_group(stack), 512
+    yield "an IAM path", resource_names.role_path(stack), 512
     if not project.deploy.bucket:
-        yield "a bucket", names.bucket(environment, _ACCOUNT, _LONGEST_REGION), 63
+        yield "a bucket", resource_names.bucket(environment, _ACCOUNT, _LONGEST_REGION), 63
     if not project.deploy.cluster:
-        yield "an ECS cluster", names.cluster(environment), 255
+        yield "an ECS cluster", resource_names.cluster(environment), 255
     if not project.deploy.alerts:
-        yield "an SNS topic", names.topic(environment), 256
+        yield "an SNS topic", resource_names.topic(environment), 256
     if project.schedules:
-        yield "a group of schedules", names.schedule_group(stack), 64
-        yield "a state machine", names.state_machine(stack), 80
-        yield "an SQS queue", names.dead_letters(stack), 80
+        yield "a group of schedules", resource_names.schedule_group(stack), 64
+        yield "a state machine", resource_names.state_machine(stack), 80
+        yield "an SQS queue", resource_names.dead_letters(stack), 80
 
 
 @cache
 def _exclusive_resources(name: str, environment: str) -> dict[tuple[str, str], str]:
     """The resources that only one project may have, by their kind and their name as AWS compares it."""
-    stack = names.stack_name(name, environment)
-    repository = names.repository(stack)
-    stacks = (stack, names.registry_stack(stack), names.schedule_stack(stack))
+    stack = resource_names.stack_name(name, environment)
+    repository = resource_names.repository(stack)
+    stacks = (stack, resource_names.registry_stack(stack), resource_names.schedule_stack(stack))
     return {
         **{("stack", each.lower()): f"the stack {each}" for each in stacks},
         ("repository", repository): f"the repository {repository}",

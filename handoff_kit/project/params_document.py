@@ -26,8 +26,6 @@ from handoff_runtime.workspace import STATE
 FORMAT = 1
 RESERVED = ("run", "default", "show_commands")
 LEFT_OUT = frozenset({".DS_Store", ".gitkeep", ".gitignore"})
-SECTIONS = ("files",)
-"""The lists of the document whose items, objects with "name" and "value", are not in git: a push merges each."""
 
 _ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
 _SHELL_SYNTAX = frozenset({"!", "case", "exec", "export", "for", "if", "set", "trap", "until", "while"})
@@ -36,7 +34,7 @@ _SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
 
 @dataclass(frozen=True)
 class MergedDocument:
-    """The document a push stores, and the names of stored items that are absent locally: kept or removed."""
+    """The document a push stores, and the names of stored files that are absent locally: kept or removed."""
 
     document: Mapping[str, Any]
     kept: tuple[str, ...] = ()
@@ -44,28 +42,21 @@ class MergedDocument:
 
 
 def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collection[str] = ()) -> MergedDocument:
-    """The local document with the stored items that are absent locally, except those named in `remove`."""
-    sections = {}
-    for section in SECTIONS:
-        local_names = {item["name"] for item in local.get(section, ())}
-        sections[section] = [item for item in stored.get(section, ()) if item["name"] not in local_names]
-    names = [item["name"] for items in sections.values() for item in items]
-    kept = {section: [item for item in items if item["name"] not in remove] for section, items in sections.items()}
-    added = {
-        section: sorted([*local.get(section, ()), *items], key=lambda item: item["name"].split("/"))
-        for section, items in kept.items()
-        if items or section in local
-    }
-    return MergedDocument(
-        {**local, **added},
-        tuple(name for name in names if name not in remove),
-        tuple(name for name in names if name in remove),
-    )
+    """The local document with the stored files that are absent locally, except those named in `remove`.
+
+    Files, objects with "name" and "value", are not in git: a push keeps those of other machines.
+    """
+    files = {item["name"]: item for item in local.get("files", ())}
+    absent = {item["name"]: item for item in stored.get("files", ()) if item["name"] not in files}
+    kept = {name: item for name, item in absent.items() if name not in remove}
+    merged = sorted({**files, **kept}.values(), key=lambda item: item["name"].split("/"))
+    document = {**local, "files": merged} if kept or "files" in local else local
+    return MergedDocument(document, tuple(kept), tuple(name for name in absent if name in remove))
 
 
 def item_names(document: Mapping[str, Any]) -> frozenset[str]:
-    """The names of all items of a document that a push merges."""
-    return frozenset(item["name"] for section in SECTIONS for item in document.get(section, ()))
+    """The names of the files in a document."""
+    return frozenset(item["name"] for item in document.get("files", ()))
 
 
 def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any]:

@@ -43,9 +43,6 @@ class UnreadableError(Exception):
         self.hint = hint
         self.position = position
 
-    def problem(self, display_path: str) -> Problem:
-        return Problem(display_path, *self.position, self.message, self.hint)
-
 
 def describe_value(value: object) -> str:
     """A value as text for a message: a shortened text, a mapping, a list or nothing."""

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from handoff_kit.project.deploy_settings import Deploy, Statement
-from handoff_kit.project.fields import Declaration, declaration_of
+from handoff_kit.project.fields import Declaration, declaration_of, to_flow
 from handoff_kit.project.model import Image, Keep, Params, Project, Stage
 from handoff_kit.project.schedule_settings import Schedule
 
 BEGIN = "<!-- reference -->"
 END = "<!-- /reference -->"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "project-file.md"
-
-_PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
 
 
 def reference() -> str:
@@ -52,24 +48,15 @@ def _section(title: str, model: type[BaseModel]) -> Iterator[str]:
         yield f"| `{name}` | {declared.key.written} | {_default(declared, keys[name])} |"
     yield ""
     for name, info in keys.items():
-        examples = [f"{name}: {_flow(example)}" for example in info.examples or ()]
+        examples = [f"{name}: {to_flow(example)}" for example in info.examples or ()]
         yield from (f"**`{name}`**: {info.description}", "", "```yaml", "\n# or\n".join(examples), "```", "")
 
 
 def _default(declared: Declaration, info: FieldInfo) -> str:
-    if declared.key.default or info.is_required():
-        return declared.key.default or "required"
+    if declared.key.default_text or info.is_required():
+        return declared.key.default_text or "required"
     is_nothing = info.default in {None, "", ()} or info.default_factory
     return "none" if is_nothing else f"`{json.dumps(info.default).strip(chr(34))}`"
-
-
-def _flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
-    """A value as one line of YAML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 if __name__ == "__main__":

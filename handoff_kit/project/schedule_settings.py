@@ -2,101 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import BaseModel, Field, StrictInt
 
 from handoff_kit.project import suggestions
-from handoff_kit.project.fields import Flag, Key, TextMapping, integer
+from handoff_kit.project.fields import Flag, TextMapping, declare, integer
 from handoff_kit.project.patterns import MAX_WINDOW, SCHEDULE_NAME
 from handoff_kit.scheduling.expression import KINDS, Kind, translate
 
 
-class Schedule(BaseModel):
+class Schedule(
+    BaseModel, extra="forbid", frozen=True, json_schema_extra={"oneOf": [{"required": [key]} for key in KINDS]}
+):
     """When the project runs; exactly one of `cron`, `rate` and `at`."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"oneOf": [{"required": [key]} for key in KINDS]}
-    )
-
-    name: Annotated[
-        str,
-        StringConstraints(pattern=SCHEDULE_NAME),
-        Key("letters, digits, -, _ and ., at most 64", example="name: nightly", is_text=True),
-    ] = Field(
+    name: str = declare(
         "default",
+        "letters, digits, -, _ and ., at most 64",
+        pattern=SCHEDULE_NAME,
+        is_text=True,
         description="The schedule's name, unique in the project: at most 64 letters, digits, `-`, `_` and `.`.",
         examples=["nightly"],
     )
-    cron: Annotated[
-        str | None,
-        Key(
-            "five or six fields of cron",
-            example='cron: "0 2 * * *"',
-            default="one of `cron`, `rate` and `at`",
-            synonyms=("when", "expression", "schedule"),
-        ),
-    ] = Field(
+    cron: str | None = declare(
         None,
+        "five or six fields of cron",
         min_length=1,
+        default_text="one of `cron`, `rate` and `at`",
+        synonyms=("when", "expression", "schedule"),
         description="When, as five fields of cron (minute, hour, day, month, weekday), or six as AWS writes them, or "
         "`@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.",
         examples=["0 2 * * *", "@daily", "0 2 ? * MON-FRI *"],
     )
-    rate: Annotated[
-        str | None,
-        Key(
-            "a number of minutes, hours or days",
-            example="rate: 15 minutes",
-            default="one of the three",
-            synonyms=("every", "interval"),
-        ),
-    ] = Field(
+    rate: str | None = declare(
         None,
+        "a number of minutes, hours or days",
         min_length=1,
+        example="rate: 15 minutes",
+        default_text="one of the three",
+        synonyms=("every", "interval"),
         description="How often: a number of minutes, hours or days, counted from when `invoke schedule` created it.",
         examples=["15 minutes"],
     )
-    at: Annotated[
-        str | None,
-        Key("a time", example='at: "2027-01-31T06:00:00"', default="one of the three", synonyms=("once", "time")),
-    ] = Field(
-        None, min_length=1, description="Once: a time of `timezone`, to the second.", examples=["2027-01-31T06:00:00"]
-    )
-    timezone: Annotated[
-        str,
-        Key(
-            "the IANA name of a time zone",
-            example="timezone: Europe/Berlin",
-            written="name of a time zone",
-            synonyms=("tz", "zone"),
-        ),
-    ] = Field(
-        "UTC",
+    at: str | None = declare(
+        None,
+        "a time",
         min_length=1,
+        default_text="one of the three",
+        synonyms=("once", "time"),
+        description="Once: a time of `timezone`, to the second.",
+        examples=["2027-01-31T06:00:00"],
+    )
+    timezone: str = declare(
+        "UTC",
+        "the IANA name of a time zone",
+        min_length=1,
+        written="name of a time zone",
+        synonyms=("tz", "zone"),
         description="The time zone of `cron` and `at`, by its IANA name.",
         examples=["Europe/Berlin"],
     )
-    data: Annotated[TextMapping, Key(example="data: {base: EUR}", synonyms=("input", "vars"))] = Field(
+    data: TextMapping = declare(
         default_factory=dict,
+        synonyms=("input", "vars"),
         description="The data of its runs: values for placeholders, as `--data` gives them.",
         examples=[{"base": "EUR"}],
     )
-    enabled: Annotated[Flag, Key(example="enabled: false")] = Field(
+    enabled: Flag = Field(
         default=True, description="Whether it starts runs; with `false` it exists but is inactive.", examples=[False]
     )
-    window: Annotated[
-        StrictInt,
-        Key(
-            f"a number of minutes, 0 to {MAX_WINDOW}",
-            example="window: 15",
-            written="minutes",
-            parse=integer(0, MAX_WINDOW),
-            suggest=suggestions.window,
-            synonyms=("flexible_window", "jitter"),
-        ),
-    ] = Field(
+    window: StrictInt = declare(
         0,
+        f"a number of minutes, 0 to {MAX_WINDOW}",
+        written="minutes",
+        parse=integer(0, MAX_WINDOW),
+        suggest=suggestions.window,
+        synonyms=("flexible_window", "jitter"),
         description="Minutes within which a run may begin late, so that not all begin at once: 0 (none) to "
         f"{MAX_WINDOW}.",
         examples=[15],

@@ -19,8 +19,10 @@ _GB = 1024
 _VCPU = 1024
 _MOST_VCPUS = 16
 _WITHOUT_END = ("all", "always", "ever", "infinite", "infinity", "inf", "unlimited", "-1")
-_YES = ("1", "y", "t", "enabled", "spot", "fargate_spot")
-_NO = ("0", "n", "f", "disabled", "never", "fargate")
+_FLAGS = {
+    **dict.fromkeys(("1", "y", "t", "enabled", "spot", "fargate_spot"), "true"),
+    **dict.fromkeys(("0", "n", "f", "disabled", "never", "fargate"), "false"),
+}
 _NO_WINDOW = ("off", "no", "none", "false", "never")
 _SECONDS = {
     **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1),
@@ -94,10 +96,12 @@ def _is_without_end(text: str) -> bool:
     return text.strip().lower() in _WITHOUT_END or bool(did_you_mean(text.strip(), [FOREVER]))
 
 
-def flag(text: str) -> str | None:
-    word = text.strip().lower()
-    value = "true" if word in _YES else "false" if word in _NO else None
-    return value and _did_you_mean(value)
+def _one_of(values: Mapping[str, str]) -> Callable[[str], str | None]:
+    """For a choice: the value of another word for it."""
+    return lambda text: (value := values.get(text.strip().lower())) and _did_you_mean(value)
+
+
+flag, platform, architecture = _one_of(_FLAGS), _one_of(_PLATFORMS), _one_of(_ARCHITECTURES)
 
 
 def days(text: str) -> str | None:
@@ -195,16 +199,6 @@ def storage(text: str) -> str | None:
     return _did_you_mean(ceil(gibibytes))
 
 
-def architecture(text: str) -> str | None:
-    value = _ARCHITECTURES.get(text.strip().lower())
-    return value and _did_you_mean(value)
-
-
-def platform(text: str) -> str | None:
-    value = _PLATFORMS.get(text.lower())
-    return value and _did_you_mean(value)
-
-
 def image(text: str) -> str | None:
     is_base = matches(patterns.BASE, text) and re.search("[:/]", text)
     return f"write it like this: image: {{base: {text}}}" if is_base else None
@@ -217,29 +211,23 @@ def packages_in(text: str) -> tuple[str, ...]:
     return words if all(matches(patterns.PACKAGE, word) for word in words) else ()
 
 
-def package_list(key: str) -> Callable[[str], str | None]:
-    """For a list of Debian packages."""
-    return lambda text: _as_list(key, packages_in(text))
+def list_of(key: str, split: Callable[[str], Sequence[str]] = _WORD.findall) -> Callable[[str], str | None]:
+    """For a list given as a text; by default it is split at blanks and commas."""
+
+    def suggest(text: str) -> str | None:
+        written = [item if re.fullmatch(r"\w[\w./+=-]*", item) else quote(item) for item in split(text)]
+        return f"write it as a list: {key}: [{', '.join(written)}]" if written else None
+
+    return suggest
 
 
-def list_of_words(key: str) -> Callable[[str], str | None]:
-    """For a list of words; a text is split at blanks and commas."""
-    return lambda text: _as_list(key, _WORD.findall(text))
-
-
-def list_of_one(key: str) -> Callable[[str], str | None]:
-    """For a list of lines."""
-    return lambda text: _as_list(key, [text] if text.strip() else ())
+def one_line(text: str) -> tuple[str, ...]:
+    return (text,) if text.strip() else ()
 
 
 def list_of_ids(key: str) -> Callable[[str], str | None]:
     """For a list of ids or ARNs, which need no quotes."""
     return lambda text: f"write it as a list: {key}: [{', '.join(_WORD.findall(text))}]" if text.strip() else None
-
-
-def _as_list(key: str, texts: Sequence[str]) -> str | None:
-    written = (text if re.fullmatch(r"\w[\w./+=-]*", text) else quote(text) for text in texts)
-    return f"write it as a list: {key}: [{', '.join(written)}]" if texts else None
 
 
 def stage(text: str) -> str:

@@ -1,6 +1,6 @@
 """Read a YAML file: every scalar as text, every value with its position, every problem at once.
 
-In goes a path; out comes a `Source`: plain data (mappings, lists, text and None), a mark for each value in
+In goes a path; out comes a `YamlFile`: plain data (mappings, lists, text and None), a mark for each value in
 it, and the problems found on the way. YAML 1.2's own guesses (1.10 is a number, 0123 is 123) never happen,
 because the node graph is walked here and no constructor runs.
 """
@@ -58,20 +58,46 @@ class YamlFile:
 
     def at_value(self, key_path: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
         """A problem with a value, or with the character `offset` of its text."""
-        start, value = self.marks[key_path].value, self.value(key_path)
+        start, value = self.marks[key_path].value, self.find(*key_path)
         if offset is not None and isinstance(value, str):
             start = _locate_in_scalar(self.text, start, value, offset)
         return self._at(start, message, hint)
 
-    def value(self, key_path: KeyPath) -> Data:
+    def find(self, *key_path: str | int) -> Data:
+        """The value at a key path; None where there is none."""
+        if key_path not in self.marks:
+            return None
         data: Data = self.data
         for step in key_path:
-            data = data[step]  # type: ignore[index]  # a key_path leads through containers only
+            data = data[step]  # type: ignore[index]  # a key path with a mark leads through containers only
         return data
 
-    def kind(self, key_path: KeyPath) -> Kind:
-        """What an unquoted scalar would be to a YAML reader."""
-        return self.marks[key_path].kind
+    def mapping(self, *key_path: str | int) -> dict[str, Data]:
+        """The mapping at a key path; an empty one where there is none."""
+        return data if isinstance(data := self.find(*key_path), dict) else {}
+
+    def mappings(self, *key_path: str | int) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
+        """The mappings in the list at a key path."""
+        data = self.find(*key_path)
+        for number, item in enumerate(data if isinstance(data, list) else ()):
+            if isinstance(item, dict):
+                yield (*key_path, number), item
+
+    def texts(self, *key_path: str | int) -> Iterator[tuple[KeyPath, str]]:
+        """The text at a key path, or the texts in the list there."""
+        data = self.find(*key_path)
+        if isinstance(data, str):
+            yield key_path, data
+        for number, item in enumerate(data if isinstance(data, list) else ()):
+            if isinstance(item, str):
+                yield (*key_path, number), item
+
+    def scalars(self) -> Iterator[tuple[KeyPath, str | None]]:
+        """Everything that is neither a mapping nor a list."""
+        for key_path in self.marks:
+            data = self.find(*key_path)
+            if not isinstance(data, (dict, list)):
+                yield key_path, data
 
     def line(self, key_path: KeyPath) -> int:
         """The line a value begins on."""
@@ -85,8 +111,8 @@ def read_yaml(path: Path, display_path: str) -> YamlFile:
     """Read and parse a file; errors become problems of the result."""
     try:
         text = _read_text(path)
-    except UnreadableError as fault:
-        return _unreadable(display_path, "", fault.problem(display_path))
+    except UnreadableError as error:
+        return _unreadable(display_path, error)
     return parse_yaml(text, display_path)
 
 
@@ -95,17 +121,17 @@ def parse_yaml(text: str, display_path: str) -> YamlFile:
     try:
         walk = _Walk(display_path, text)
         data = walk.value(_root(text), (), 0)
-    except UnreadableError as fault:
-        return _unreadable(display_path, text, fault.problem(display_path))
+    except UnreadableError as error:
+        return _unreadable(display_path, error)
     except RecursionError:
-        return _unreadable(display_path, text, Problem(display_path, 0, 0, *_TOO_DEEP))
+        return _unreadable(display_path, UnreadableError(*_TOO_DEEP))
     if not isinstance(data, dict):  # root promised a mapping
         raise TypeError(type(data))
     return YamlFile(display_path, text, data, walk.marks, tuple(dict.fromkeys(walk.problems)))
 
 
-def _unreadable(display_path: str, text: str, problem: Problem) -> YamlFile:
-    return YamlFile(display_path, text, None, {}, (problem,))
+def _unreadable(display_path: str, error: UnreadableError) -> YamlFile:
+    return YamlFile(display_path, "", None, {}, (Problem(display_path, *error.position, error.message, error.hint),))
 
 
 def _read_text(path: Path) -> str:

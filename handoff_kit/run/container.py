@@ -8,8 +8,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from handoff_kit.errors import ImageError, ProjectError
@@ -25,14 +24,6 @@ FORWARDED_VARIABLES = ("STOP_TIMEOUT", "TRIGGER")
 _MEMORY = re.compile(r"[1-9][0-9]*[bkmg]?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Caller:
-    """The user who will own the artifacts."""
-
-    uid: int
-    gid: int
-
-
 def parse_memory(text: str) -> str | None:
     """The value of --memory as docker takes it; None for no limit."""
     if not text or _MEMORY.fullmatch(text):
@@ -46,10 +37,13 @@ def create_container(
     paths: ProjectPaths,
     *,
     environ: Mapping[str, str],
-    caller: Caller,
+    user: str,
     memory: str | None = None,
 ) -> Container:
-    """The container of a run: its permissions, mounts and environment variables; ImageError for a remote builder."""
+    """The container of a run: its permissions, mounts and environment variables; ImageError for a remote builder.
+
+    `user` (UID:GID) will own the artifacts.
+    """
     host_variable = "DOCKER_HOST" if builder.kind == "docker" else "CONTAINER_HOST"
     host = environ.get(host_variable, "")
     if host.startswith(("ssh:", "tcp:")):
@@ -61,11 +55,15 @@ def create_container(
     variables = {name: environ[name] for name in FORWARDED_VARIABLES if name in environ}
     description = builder.image(image)
     variables["IMAGE_DIGEST"] = f"sha256:{description['Id'].removeprefix('sha256:')}" if description else ""
+    rootless = builder.is_rootless
+    if rootless and builder.kind == "docker":
+        user = "0:0"  # its root is this user
     name = f"{PREFIX}{paths.name}-{secrets.token_hex(4)}"
     options = (
         *("--rm", "--interactive", "--name", name, "--label", f"{LABEL}={paths.name}"),
         *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
-        *_user(builder, caller),
+        *(("--userns", "keep-id") if rootless and builder.kind == "podman" else ()),
+        *("--user", user),
         *("--stop-timeout", str(math.ceil(grace_seconds(environ)))),
         *(("--memory", memory) if memory else ()),
         *(word for mount in mounts for word in ("--mount", mount)),
@@ -90,15 +88,6 @@ def was_out_of_memory(builder: Builder, name: str, since: float) -> bool:
 def remove_container(builder: Builder, name: str) -> None:
     """Stop the container if it still runs, and remove it with its volumes."""
     builder.ask((builder.kind, "rm", "--force", "--volumes", name))
-
-
-def _user(builder: Builder, caller: Caller) -> Iterator[str]:
-    """The options that run as the caller; rootless docker maps its root to the caller."""
-    rootless = builder.is_rootless
-    if rootless and builder.kind == "podman":
-        yield from ("--userns", "keep-id")
-    mapped = rootless and builder.kind == "docker"
-    yield from ("--user", "0:0" if mapped else f"{caller.uid}:{caller.gid}")
 
 
 def _mount(source: Path, target: str, *more: str) -> str:

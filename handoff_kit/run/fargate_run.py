@@ -8,36 +8,24 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
 from handoff_kit.aws.ecs.run_task import TaskHooks, run_task_request, start_task
-from handoff_kit.aws.ecs.secret_detection import config_mask
+from handoff_kit.aws.ecs.secret_detection import project_mask
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
-from handoff_kit.errors import ProjectError
+from handoff_kit.console import Say
+from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import params_document
 from handoff_kit.project.model import Project
-from handoff_runtime.errors import HandoffError
-from handoff_runtime.params import ConfigFile
-
-Say = Callable[[str], None]
 
 MAX_DATA_SHOWN = 200  # characters of --data
-
-
-class InterruptedRunError(HandoffError):
-    """A signal came before there was a task that could be left or stopped."""
-
-    def __init__(self, exit_code: int, hint: str) -> None:
-        super().__init__("interrupted before a task was started", hint)
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -54,8 +42,7 @@ class RunFlags:
 
 def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    files = params_document.params_document(paths, loaded, environment)["files"]
-    config = config_mask(ConfigFile(file["name"], file["value"]) for file in files)
+    config = project_mask(paths, loaded, environment)
     check_data(words.data, paths.name, config)
     envs = parse_env(words.envs, paths.name, config, loaded.envs)
     own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
@@ -83,7 +70,7 @@ def start_detached(tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, s
 
 
 def run_attached(
-    tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Callable[[str], None]
+    tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Say
 ) -> tuple[str, TaskResult | Detached, int]:
     """Start a task and watch it to its end: its id, the result, and the exit code."""
     prompt = InterruptPrompt()
@@ -101,8 +88,8 @@ def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tup
 
     def check() -> None:
         if prompt.interrupted():
-            hint = f"if its answer was lost, a task may run anyway: {tasks.hints.invoke('status')}"
-            raise InterruptedRunError(prompt.exit_code, hint)
+            hint = f"if its answer was lost, a task may run anyway: {tasks.invoke('status')}"
+            raise CommandError("interrupted before a task was started", prompt.exit_code, hint)
 
     session = tasks.target.session.with_options(pause=prompt.pause)
     tasks = replace(tasks, target=replace(tasks.target, session=session))
@@ -111,19 +98,17 @@ def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tup
 
 def describe_result(tasks: ProjectTasks, task: str, result: TaskResult | Detached) -> str:
     """The result in one sentence, a hint, and the next command."""
-    hints = tasks.hints
     if isinstance(result, Detached):
         return f"detached: task {task} continues\n{commands_for_running(tasks, task)}"
     if result.code == 0:
-        return f"task {task} {result.sentence}\nnext: {hints.invoke('artifacts.get')}"
+        return f"task {task} {result.sentence}\nnext: {tasks.invoke('artifacts.get')}"
     hint = f"hint: {result.hint}\n" if result.hint else ""
-    after = f"{hints.invoke('logs')} --run {task}" if result.ran else hints.invoke("status")
+    after = f"{tasks.invoke('logs')} --run {task}" if result.ran else tasks.invoke("status")
     return f"task {task} {result.sentence}\n{hint}next: {after}"
 
 
 def commands_for_running(tasks: ProjectTasks, task: str) -> str:
-    hints = tasks.hints
-    return f"to stop it: {hints.invoke('stop')} --task {task}\nnext: {hints.invoke('logs')} --run {task} --follow"
+    return f"to stop it: {tasks.invoke('stop')} --task {task}\nnext: {tasks.invoke('logs')} --run {task} --follow"
 
 
 def describe_stopped(task: str, result: TaskResult | Detached) -> str:
@@ -144,7 +129,7 @@ def tasks_to_stop(tasks: ProjectTasks, task: str) -> list[Task]:
     if not TASK_ID.fullmatch(task_id(task)):
         ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(tasks))
         expected = f"one that runs: {ids}" if ids else "the id of a task"
-        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", tasks.hints.invoke("status"))
+        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", tasks.invoke("status"))
     stoppable = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
     return [] if is_stopped(stoppable) else [stoppable]
 

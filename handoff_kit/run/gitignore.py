@@ -6,28 +6,28 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from handoff_kit.image import builder
 from handoff_kit.image.builder import Ask
-from handoff_kit.image.builder import ask as run
 from handoff_kit.paths import ProjectPaths
+from handoff_kit.text import join_first
 from handoff_runtime.terminal import safe_name
 
 PRIVATE = (".local", ".env", ".artifacts")
-GITIGNORE = "".join(
-    f"{line}\n"
-    for line in (
-        "# Credentials and artifacts of runs, not for git.",
-        *(f"/{name}" for name in PRIVATE),
-        "/venv",
-        "__pycache__/",
-    )
-)
+GITIGNORE = """\
+# Credentials and artifacts of runs, not for git.
+/.local
+/.env
+/.artifacts
+/venv
+__pycache__/
+"""
 PROBE = "probe"  # a pattern like `.local/` matches a directory that does not exist yet by a path inside
 NOT_IGNORED = "::"
 NEGATED = re.compile(r":\d+:!")
 MAX_LISTED = 3
 
 
-def private_file_notes(paths: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
+def private_file_notes(paths: ProjectPaths, ask: Ask = builder.ask) -> tuple[str, ...]:
     """Notes on private files that git tracks or would add; none without git or outside of a repository.
 
     Files that the team's `.gitignore` re-includes (`!.local/`) are left out.
@@ -41,11 +41,10 @@ def private_file_notes(paths: ProjectPaths, ask: Ask = run) -> tuple[str, ...]:
     exposed = [name for name, rule in rules.items() if rule == NOT_IGNORED * 2]
     notes, where = [], f"projects/{paths.name}"
     if tracked:
-        names = ", ".join(f"{where}/{safe_name(path)}" for path in tracked[:MAX_LISTED])
-        more = f" and {len(tracked) - MAX_LISTED} more" if len(tracked) > MAX_LISTED else ""
+        names = join_first([f"{where}/{safe_name(path)}" for path in tracked], MAX_LISTED)
         directories = sorted({f"{where}/{path.split('/')[0]}" for path in tracked})
         remove = shlex.join(["git", "rm", "-r", "--cached", *directories])
-        note = f"note: git tracks {names}{more}: everyone with the repository can read it"
+        note = f"note: git tracks {names}: everyone with the repository can read it"
         notes.append(f"{note}\nhint: {remove}; then rotate every secret in it: the history of the repository keeps it")
     if exposed:
         lines = shlex.join([f"/{name}" for name in exposed])

@@ -12,29 +12,28 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from handoff_kit import console
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.errors import ProjectError, translate_runtime_errors
 from handoff_kit.image.builder import Builder
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import load as projects
 from handoff_kit.project import params_document
+from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project
 from handoff_kit.resource_names import OWNER_VARIABLE
-from handoff_kit.run import container as containers
+from handoff_kit.run.container import create_mounts, remove_container, was_out_of_memory
 from handoff_kit.run.runtime_process import Container, LocalRun, RunView, read_last_record, run_runtime
 from handoff_kit.venvs.install import venv_status
 from handoff_runtime import functions, placeholders
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.params import Params, parse_params
 from handoff_runtime.pipeline import Pipeline
-
-Say = Callable[[str], None]
 
 RUN = "run"
 SHOW = "show_commands"
@@ -66,7 +65,7 @@ def plan_run(
     if params:
         document = params_document.read_params_file(params, paths)
     else:
-        loaded = projects.load_project(paths.file, paths.display_path)
+        loaded = load_project(paths.file, paths.display_path)
         params_document.check_functions(paths)
         if command == RUN and container is None:
             _check_venvs(paths, loaded)
@@ -132,7 +131,7 @@ def run_pipeline(planned: LocalRun, paths: ProjectPaths, environ: Mapping[str, s
 
         if refresh:
             return live.StageTable(live.create_console(environ, terminal=True))
-        return live.StageLines(say, live.PLAIN_EVERY if text else NEVER)
+        return nullcontext(live.StageLines(say, live.PLAIN_EVERY if text else NEVER))
 
     exit_code = run_runtime(planned, environ, create_view, piped=refresh)
     after, record = read_last_record(planned)
@@ -157,15 +156,15 @@ def run_in_container(
     """Run in a container and remove it at the end; print a hint if it ran out of memory."""
     if dry or planned.container is None:
         return run_pipeline(planned, paths, environ, dry=dry, say=say)
-    containers.create_mounts(paths)
+    create_mounts(paths)
     name, started = planned.container.name, time.time()
     try:
         exit_code = run_pipeline(planned, paths, environ, dry=dry, say=say)
-        if exit_code == KILLED and containers.was_out_of_memory(builder, name, started):
+        if exit_code == KILLED and was_out_of_memory(builder, name, started):
             say(f"the container ran out of memory; give it more: {_again(planned, paths)} --memory 1g")
         return exit_code
     finally:
-        containers.remove_container(builder, name)
+        remove_container(builder, name)
 
 
 def run_with_remote_data(
@@ -178,7 +177,7 @@ def run_with_remote_data(
     say: Say,
 ) -> int:
     """Run with the params, files and state in AWS, and the virtual environments of this machine."""
-    _check_venvs(paths, projects.load_project(paths.file, paths.display_path))
+    _check_venvs(paths, load_project(paths.file, paths.display_path))
     store_variables = {
         "STACK_NAME": target.name,
         "S3_BUCKET_NAME": target.bucket,

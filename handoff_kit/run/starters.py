@@ -12,7 +12,6 @@ from handoff_kit.text import did_you_mean
 
 TEMPLATES = Path(__file__).parents[1] / "starters"
 PLACEHOLDER = "PROJECT_NAME"
-SENSITIVE = ".local"
 
 
 def list_starters() -> tuple[str, ...]:
@@ -37,5 +36,5 @@ def plan_new(root: Path, name: str, starter: str) -> tuple[Step, ...]:
     for path in sources:
         relative = path.relative_to(template)
         text = path.read_text(encoding="utf-8").replace(PLACEHOLDER, paths.name)
-        files.append(WriteFile(paths.directory / relative, text, 0o600 if SENSITIVE in relative.parts else 0o644))
+        files.append(WriteFile(paths.directory / relative, text, 0o600 if ".local" in relative.parts else 0o644))
     return tuple(files)

@@ -73,7 +73,7 @@ def get_artifacts(c: Context, project: str = "", run: str = "", output: str = ""
 def list_artifacts(c: Context, project: str = "", run: str = "", environment: str = "") -> None:
     """Print the artifacts of a run in S3: path, bytes, time stored."""
     from handoff_kit.aws import artifacts
-    from handoff_kit.aws.objects import objects_table
+    from handoff_kit.aws.buckets import objects_table
 
     _, target = options.find_target(c, project, environment)
     objects = artifacts.find_artifacts(target, run)

@@ -10,7 +10,7 @@ from invoke.context import Context
 from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.errors import ProjectError
 from handoff_kit.tasks import options
-from handoff_kit.tasks.task import command, finish
+from handoff_kit.tasks.task import apply_options, command, finish
 
 if TYPE_CHECKING:
     from handoff_kit.paths import ProjectPaths
@@ -35,7 +35,6 @@ def deploy(
     yes: bool = False,
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
-    from handoff_kit.apply import ApplyOptions
     from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deploy import deploy_project
     from handoff_kit.deploy.desired import desired_projects, desired_shared
@@ -55,7 +54,7 @@ def deploy(
         account_of(session),
         os.environ,
         lambda: options.find_builder(builder),
-        ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes),
+        apply_options(c, yes=yes),
         prune=prune,
         move_bucket=move_bucket,
     )
@@ -84,19 +83,17 @@ def destroy(
 ) -> None:
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
     from handoff_kit import resource_names
-    from handoff_kit.apply import ApplyOptions
     from handoff_kit.aws.session import account_of, open_session, target_from_project
     from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
 
     name = options.parse_environment(environment, os.environ)
-    apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
     if shared and project:
         raise ProjectError("--shared and --project exclude each other", "leave out --project")
     if shared:
         session = open_session(os.environ, print_progress)
         target = shared_target(session, name, account_of(session))
-        changes = destroy_shared(target, data=data, options=apply_options)
+        changes = destroy_shared(target, data=data, options=apply_options(c, yes=yes))
         finish(c, changes, "invoke deploy --project NAME")
         return
     paths, settings = _deployed_project(c, project)
@@ -105,7 +102,7 @@ def destroy(
     cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
     if settings is None:
         print_progress(f"note: found no {paths.display_path}; using the default names of its resources")
-    changes = destroy_project(target, cluster, data=data, options=apply_options)
+    changes = destroy_project(target, cluster, data=data, options=apply_options(c, yes=yes))
     finish(c, changes, f"invoke deploy {target.options}")
 
 

@@ -36,8 +36,6 @@ def list_runs(
     environment: str = "",
 ) -> None:
     """Print past runs, newest first: time, trigger, outcome, culprit, duration, rows, state."""
-    from datetime import datetime, timezone
-
     from handoff_kit.aws import history
     from handoff_kit.aws.history import (
         DEFAULT_RUNS,
@@ -45,17 +43,15 @@ def list_runs(
         command_after_history,
         parse_count,
         parse_since,
-        runs_as_json,
         runs_table,
     )
+    from handoff_kit.text import json_lines
 
-    started_since = parse_since(since, datetime.now(timezone.utc))
-    query = HistoryQuery(
-        None, failed, started_since, parse_count("--last", last) or (None if started_since else DEFAULT_RUNS)
-    )
+    started_since = parse_since(since, options.utc_now())
+    count = parse_count("--last", last) or (None if started_since else DEFAULT_RUNS)
     source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
-    runs = history.list_runs(source, query.of(environment_filter))
-    print_data(runs_as_json(runs)) if json else print_output(runs_table(runs))
+    runs = history.list_runs(source, HistoryQuery(environment_filter, failed, started_since, count))
+    print_data(json_lines(runs)) if json else print_output(runs_table(runs))
     print_progress(command_after_history(runs, source, flags))
 
 
@@ -77,24 +73,16 @@ def show_run(
     environment: str = "",
 ) -> None:
     """Print one run: outcome, stages, the last lines of its log."""
-    from handoff_kit.aws.history import (
-        LOG_LINES,
-        command_after_run,
-        format_run,
-        local_run,
-        newest_run,
-        parse_count,
-        stored_run,
-    )
-    from handoff_kit.project import params_document
+    from handoff_kit.aws import history
+    from handoff_kit.project.params_document import to_json
 
-    count = parse_count("--lines", lines) or LOG_LINES
+    count = history.parse_count("--lines", lines) or history.LOG_LINES
     source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
-    name = run or newest_run(source, environment_filter, flags)
+    name = run or history.newest_run(source, environment_filter, flags)
     paths = options.find_project(c, project)
-    recorded = stored_run(source.target, name) if source.target else local_run(paths, name)
-    print_data(params_document.to_json(recorded.record)) if json else print_output(format_run(recorded, count))
-    print_progress(f"next: {command_after_run(recorded, paths, flags, remote=remote)}")
+    recorded = history.stored_run(source.target, name) if source.target else history.local_run(paths, name)
+    print_data(to_json(recorded.record)) if json else print_output(history.format_run(recorded, count))
+    print_progress(f"next: {history.command_after_run(recorded, paths, flags, remote=remote)}")
 
 
 def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[HistorySource, str, str | None]:

@@ -24,19 +24,18 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
 
     Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
     """
-    from handoff_kit.image import build as building
-    from handoff_kit.project import params_document
-    from handoff_kit.project.params_document import to_json
+    from handoff_kit.image.build import image_source, plan_render
+    from handoff_kit.project.params_document import render_pipeline, to_json
     from handoff_kit.steps import WriteFile
 
     paths, loaded = options.load_project(c, project)
     name = options.parse_environment(environment, os.environ)
-    pipeline = params_document.render_pipeline(paths, loaded, name)
-    source = building.image_source(paths, loaded, options.parse_platform(platform) or loaded.image.platform or "")
+    pipeline = render_pipeline(paths, loaded, name)
+    source = image_source(paths, loaded, options.parse_platform(platform) or loaded.image.platform or "")
     steps = (
         WriteFile(paths.build / "pipeline.json", to_json(pipeline)),
         *_plan_templates(paths, loaded, name),
-        *building.plan_render(source),
+        *plan_render(source),
     )
     options.warn_of_credentials(paths, loaded)
     apply(c, steps)
@@ -74,23 +73,23 @@ def build(
     c: Context, project: str = "", tag: str = "", platform: str = "", no_cache: bool = False, builder: str = ""
 ) -> None:
     """Build the project's image if it is out of date. Prints its name, id, size and the seconds it took."""
-    from handoff_kit.image import build as building
-    from handoff_kit.image import dockerfile
+    from handoff_kit.image.build import check_tag, git_revision, image_line, image_source, plan_build
+    from handoff_kit.image.dockerfile import INDEX_SETTINGS
 
     started = time.monotonic()
     paths, loaded = options.load_project(c, project)
     image_builder = options.find_builder(builder)
     chosen = options.parse_platform(platform) or loaded.image.platform
-    source = building.image_source(paths, loaded, chosen or image_builder.platform)
-    reference = building.check_tag(tag) if tag else source.reference
-    steps = building.plan_build(
+    source = image_source(paths, loaded, chosen or image_builder.platform)
+    reference = check_tag(tag) if tag else source.reference
+    steps = plan_build(
         source,
         image_builder,
         image_builder.image(reference),
         reference=reference,
         platform=chosen,
-        revision=building.git_revision(paths, image_builder.ask),
-        settings=[name for name in dockerfile.INDEX_SETTINGS if name in os.environ],
+        revision=git_revision(paths, image_builder.ask),
+        settings=[name for name in INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
     )
     if not steps:
@@ -99,24 +98,22 @@ def build(
     options.warn_of_credentials(paths, loaded)
     apply(c, steps)
     if not c.config.run.dry:
-        print_output(building.image_line(image_builder, reference, time.monotonic() - started))
+        print_output(image_line(image_builder, reference, time.monotonic() - started))
     finish(c, len(steps), f"invoke run-local --container --project {paths.name}")
 
 
 @command(help={"project": "Name of the only project to list, e.g. word-count; default: every project"})
 def images(c: Context, project: str = "", builder: str = "") -> None:
     """Print the images of projects: name, id, size, age, platform, source revision."""
-    from datetime import datetime, timezone
-
-    from handoff_kit.image import build as building
+    from handoff_kit.image.build import images_table, list_images
     from handoff_kit.paths import check_project_name
 
-    existing = building.list_images(options.find_builder(builder), check_project_name(project) if project else None)
+    existing = list_images(options.find_builder(builder), check_project_name(project) if project else None)
     if not existing:
         print_progress(f"no image of {f'project {project}' if project else 'any project'}")
         print_progress("next: invoke build" + (f" --project {project}" if project else ""))
         return
-    print_output(building.images_table(existing, datetime.now(timezone.utc)))
+    print_output(images_table(existing, options.utc_now()))
 
 
 @command(
@@ -127,16 +124,16 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
 )
 def push(c: Context, project: str = "", repository: str = "", tag: str = "", builder: str = "") -> None:
     """Push the project's image to a registry. Prints its name there, digest, size and the seconds it took."""
-    from handoff_kit.image import build as building
-    from handoff_kit.image import push as pushing
+    from handoff_kit.image.build import image_line
+    from handoff_kit.image.push import check_repository, plan_image_push, pushed_digest, registry_reference
 
     started = time.monotonic()
-    paths, repository = options.find_project(c, project), pushing.check_repository(repository)
+    paths, repository = options.find_project(c, project), check_repository(repository)
     image_builder, image = options.find_image(paths, builder)
-    target = pushing.registry_reference(repository, tag or image.rpartition(":")[2])
-    steps = pushing.plan_push(image_builder, image, target, paths)
+    target = registry_reference(repository, tag or image.rpartition(":")[2])
+    steps = plan_image_push(image_builder, image, target, paths)
     apply(c, steps)
     if not c.config.run.dry:
-        digest = pushing.pushed_digest(image_builder, target, paths)
-        print_output(building.image_line(image_builder, target, time.monotonic() - started, digest))
+        digest = pushed_digest(image_builder, target, paths)
+        print_output(image_line(image_builder, target, time.monotonic() - started, digest))
     finish(c, len(steps), f"docker run {repository}@DIGEST show_commands --params FILE")

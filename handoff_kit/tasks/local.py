@@ -26,21 +26,19 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image.checks import find_image_problems
     from handoff_kit.paths import project_names
-    from handoff_kit.project import name_limits, shell_lines
-    from handoff_kit.project import params_document as params
-    from handoff_kit.project import params_document as render
+    from handoff_kit.project import name_limits, params_document, shell_lines
     from handoff_kit.run import local_run
     from handoff_kit.venvs.install import venv_status
 
     name = options.parse_environment(environment, os.environ)
     paths, loaded = options.load_project(c, project)
     name_limits.check_names(paths, name, loaded, project_names(paths.root))
-    params.check_functions(paths)
-    missing = local_run.missing_placeholder(params.params_document(paths, loaded, name))
+    params_document.check_functions(paths)
+    missing = local_run.missing_placeholder(params_document.params_document(paths, loaded, name))
     print_progress(f"{paths.display_path}: no problem found")
-    if chosen := render.state_choice(loaded):
+    if chosen := params_document.state_choice(loaded):
         print_progress(chosen)
-    if warning := shared_state_warning(loaded.schedules, render.state_mode(loaded)):
+    if warning := shared_state_warning(loaded.schedules, params_document.state_mode(loaded)):
         print_progress(warning)
     for pipe in shell_lines.unguarded_pipes(paths, loaded, os.environ):
         print_progress(f"note: {pipe.display_path}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
@@ -60,11 +58,11 @@ def show_commands(
     c: Context, project: str = "", data: str = "", var: list[str] | None = None, environment: str = ""
 ) -> None:
     """Print the pipeline that would run, one stage per line, secrets masked."""
-    from handoff_kit.project import params_document as params
+    from handoff_kit.project.params_document import load_params_document, to_json
     from handoff_kit.run import local_run
 
-    paths = options.find_project(c, project)
-    document = params.to_json(params.load_params_document(paths, options.parse_environment(environment, os.environ)))
+    paths, name = options.find_project(c, project), options.parse_environment(environment, os.environ)
+    document = to_json(load_params_document(paths, name))
     print_output(local_run.preview(document, "run", options.parse_data(data, var or []), os.environ))
 
 
@@ -117,7 +115,7 @@ def run_local(
     no_state: bool = False,
 ) -> None:
     """Run a project's pipeline on this machine: directly, in a container of its image, or with the data in AWS."""
-    from handoff_kit.run import local_run as running
+    from handoff_kit.run import local_run
     from handoff_runtime.pipeline import METERS
 
     paths = options.find_project(c, project)
@@ -128,8 +126,8 @@ def run_local(
         if is_set and remote:
             raise ProjectError(f"--remote and {flag} exclude each other", f"leave out {flag}")
     arguments: dict[str, Any] = {
-        "command": options.parse_choice("--command", command, running.list_commands(paths), running.FUNCTION_HINT)
-        or running.RUN,
+        "command": options.parse_choice("--command", command, local_run.list_commands(paths), local_run.FUNCTION_HINT)
+        or local_run.RUN,
         "data": options.parse_data(data, var or []),
         "meter": options.parse_choice("--meter", meter, METERS),
         "log_format": options.parse_choice("--log-format", log_format, options.LOG_FORMATS) or "text",
@@ -138,10 +136,10 @@ def run_local(
     dry = c.config.run.dry
     if remote:
         _, target = options.find_target(c, paths.name, environment)
-        exit_code = running.run_with_remote_data(paths, target, arguments, os.environ, dry=dry, say=print_progress)
+        exit_code = local_run.run_with_remote_data(paths, target, arguments, os.environ, dry=dry, say=print_progress)
     else:
         inside = _container(paths, memory, builder) if container else None
-        planned = running.plan_run(
+        planned = local_run.plan_run(
             paths,
             **arguments,
             environment=options.parse_environment(environment, os.environ),
@@ -149,22 +147,20 @@ def run_local(
             container=inside[1] if inside else None,
         )
         if inside:
-            exit_code = running.run_in_container(planned, inside[0], paths, os.environ, dry=dry, say=print_progress)
+            exit_code = local_run.run_in_container(planned, inside[0], paths, os.environ, dry=dry, say=print_progress)
         else:
-            exit_code = running.run_pipeline(planned, paths, os.environ, dry=dry, say=print_progress)
+            exit_code = local_run.run_pipeline(planned, paths, os.environ, dry=dry, say=print_progress)
     if exit_code:
         raise Exit(code=exit_code)
 
 
 def _container(paths: ProjectPaths, memory: str, builder: str) -> tuple[Builder, Container]:
-    from handoff_kit.run import container as containers
+    from handoff_kit.run.container import create_container, parse_memory
 
-    limit = containers.parse_memory(memory)
+    limit = parse_memory(memory)
     image_builder, image = options.find_image(paths, builder)
-    caller = containers.Caller(os.getuid(), os.getgid())
-    return image_builder, containers.create_container(
-        image_builder, image, paths, environ=os.environ, caller=caller, memory=limit
-    )
+    user = f"{os.getuid()}:{os.getgid()}"
+    return image_builder, create_container(image_builder, image, paths, environ=os.environ, user=user, memory=limit)
 
 
 @command(

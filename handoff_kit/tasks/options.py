@@ -14,6 +14,8 @@ from handoff_kit.console import print_progress
 from handoff_kit.errors import ProjectError, translate_runtime_errors
 
 if TYPE_CHECKING:  # these take long to import
+    from datetime import datetime
+
     from handoff_kit.aws.target import Target
     from handoff_kit.image.builder import Builder
     from handoff_kit.paths import ProjectPaths
@@ -23,6 +25,13 @@ LOG_FORMATS = ("text", "json")
 PLATFORMS = ("linux/amd64", "linux/arm64")
 LONGEST_ENVIRONMENT = 20
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+
+
+def utc_now() -> datetime:
+    """The current time."""
+    from datetime import datetime, timezone
+
+    return datetime.now(timezone.utc)
 
 
 def project_root(c: Context) -> Path:
@@ -39,34 +48,37 @@ def find_project(c: Context, project: str) -> ProjectPaths:
 
 def all_projects(c: Context) -> tuple[ProjectPaths, ...]:
     """Every project under projects/; at least one, else ProjectError."""
-    from handoff_kit.paths import ProjectPaths, project_names
+    from handoff_kit import paths
 
-    root = project_root(c)
-    projects = tuple(ProjectPaths(name, root) for name in project_names(root))
-    if not projects:
-        raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
-    return projects
+    return paths.all_projects(project_root(c))
 
 
 def load_project(c: Context, project: str) -> tuple[ProjectPaths, Project]:
     """The project and its validated project file."""
-    from handoff_kit.project import load as projects
+    from handoff_kit.project import load
 
     paths = find_project(c, project)
-    return paths, projects.load_project(paths.file, paths.display_path)
+    return paths, load.load_project(paths.file, paths.display_path)
+
+
+def load_target(c: Context, project: str, environment: str) -> tuple[ProjectPaths, Project, Target]:
+    """The project, its validated project file, and its target: stack, bucket and session in AWS."""
+    from handoff_kit.aws.session import target_from_project
+
+    paths, loaded = load_project(c, project)
+    name = parse_environment(environment, os.environ)
+    return paths, loaded, target_from_project(paths, name, os.environ, print_progress, own=loaded.deploy.bucket)
 
 
 def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPaths, Target]:
-    """The project, and its target: stack, bucket and session in AWS."""
+    """The project and its target; without `bucket` the project file is not read."""
     from handoff_kit.aws.session import target_from_project
 
     if bucket:
-        paths, loaded = load_project(c, project)
-        project_bucket = loaded.deploy.bucket
-    else:
-        paths, project_bucket = find_project(c, project), None
-    name = parse_environment(environment, os.environ)
-    return paths, target_from_project(paths, name, os.environ, print_progress, bucket=bucket, own=project_bucket)
+        paths, _, target = load_target(c, project, environment)
+        return paths, target
+    paths, name = find_project(c, project), parse_environment(environment, os.environ)
+    return paths, target_from_project(paths, name, os.environ, print_progress, bucket=False)
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
@@ -115,9 +127,9 @@ def parse_platform(text: str) -> str | None:
 
 def find_builder(text: str) -> Builder:
     """The builder that works; prints a note if it is not the first choice."""
-    from handoff_kit.image import builder as builders
+    from handoff_kit.image import builder
 
-    image_builder = builders.find_builder(parse_choice("--builder", text, builders.CHOICES))
+    image_builder = builder.find_builder(parse_choice("--builder", text, builder.CHOICES))
     if image_builder.note:
         print_progress(f"note: {image_builder.note}")
     return image_builder
@@ -125,14 +137,13 @@ def find_builder(text: str) -> Builder:
 
 def find_image(paths: ProjectPaths, builder: str) -> tuple[Builder, str]:
     """The builder and the project's image, which must be built and up to date."""
-    from handoff_kit.image import build
-    from handoff_kit.project import load as projects
+    from handoff_kit.image.build import built_image, image_source
+    from handoff_kit.project import load
 
-    loaded = projects.load_project(paths.file, paths.display_path)
+    loaded = load.load_project(paths.file, paths.display_path)
     image_builder = find_builder(builder)
-    return image_builder, build.built_image(
-        build.image_source(paths, loaded, loaded.image.platform or image_builder.platform), image_builder
-    )
+    source = image_source(paths, loaded, loaded.image.platform or image_builder.platform)
+    return image_builder, built_image(source, image_builder)
 
 
 def warn_of_git(paths: ProjectPaths) -> None:

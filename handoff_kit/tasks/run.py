@@ -44,38 +44,30 @@ def run(
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
     from handoff_kit.aws.ecs.cluster import describe_network
     from handoff_kit.aws.ecs.overrides import TaskSize
-    from handoff_kit.run import local_run
-    from handoff_kit.run.fargate_run import (
-        RunFlags,
-        commands_for_running,
-        describe_result,
-        describe_start,
-        run_attached,
-        start_detached,
-        validate_options,
-    )
+    from handoff_kit.run import fargate_run, local_run
 
     paths, loaded = options.load_project(c, project)
     chosen = options.parse_choice("--command", command, local_run.list_commands(paths), local_run.FUNCTION_HINT)
-    flags = RunFlags(chosen or local_run.RUN, options.parse_data(data, var or []), env or [], cpu, memory, no_state)
-    overrides = validate_options(paths, loaded, options.parse_environment(environment, os.environ), flags)
+    values = options.parse_data(data, var or [])
+    flags = fargate_run.RunFlags(chosen or local_run.RUN, values, env or [], cpu, memory, no_state)
+    overrides = fargate_run.validate_options(paths, loaded, options.parse_environment(environment, os.environ), flags)
     tasks = _project_tasks(paths, loaded, environment)
     network = describe_network(tasks.target, loaded.deploy)
-    summary = describe_start(tasks, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
+    summary = fargate_run.describe_start(tasks, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started = start_detached(tasks, network, overrides, print_progress)
+        started = fargate_run.start_detached(tasks, network, overrides, print_progress)
         print_output(f"{started}\n")
-        print_progress(commands_for_running(tasks, started))
+        print_progress(fargate_run.commands_for_running(tasks, started))
         return
-    started, result, exit_code = run_attached(
+    started, result, exit_code = fargate_run.run_attached(
         tasks, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
     )
-    print_progress(describe_result(tasks, started, result))
+    print_progress(fargate_run.describe_result(tasks, started, result))
     if exit_code:
         raise Exit(code=exit_code)
 
@@ -89,11 +81,10 @@ def _project_tasks(paths: ProjectPaths, loaded: Project, environment: str) -> Pr
     name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
     if resource_names.named_bucket(os.environ, own, paths.display_path):  # a note if it is deployed with another one
         target = target_from_project(paths, name, os.environ, print_progress, own=own)
-        return tasks_of_project(target, loaded.deploy)
-    session = open_session(os.environ, print_progress)
-    target = target_by_name(paths, name, os.environ, session, "")
-    if resource_names.stack_from_environment(os.environ):
-        check_params_owner(target)
+    else:
+        target = target_by_name(paths, name, os.environ, open_session(os.environ, print_progress), "")
+        if resource_names.stack_from_environment(os.environ):
+            check_params_owner(target)
     return tasks_of_project(target, loaded.deploy)
 
 
@@ -113,17 +104,17 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
     if not running and task:
         print_progress(f"task {task_id(task)} has ended")
     elif not running:
-        example = f"{tasks.hints.invoke('stop')} --task ID"
+        example = f"{tasks.invoke('stop')} --task ID"
         print_progress(f"no task of {tasks.family} runs; one just started may not be listed yet: {example}")
     elif len(running) > 1 and not dry:
         question = f"stop {len(running)} tasks of project {tasks.target.project}"
-        confirm(question, f"invoke stop {tasks.hints.options}", yes=yes)
+        confirm(question, f"invoke stop {tasks.target.options}", yes=yes)
     for each in running:
         print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
     if running and not dry:
         for stopped, result in stop_and_wait(tasks, running, print_progress):
             print_progress(describe_stopped(stopped, result))
-    finish(c, len(running), tasks.hints.invoke("logs"))
+    finish(c, len(running), tasks.invoke("logs"))
 
 
 @command(
@@ -167,4 +158,4 @@ def logs(
             print_progress("\nstopped following; the task keeps running")
     elif not print_logs(tasks, query, form, show):
         print_progress(f"no line found{f' since {since}' if since else ''}")
-    print_progress(f"next: {tasks.hints.invoke('status')}")
+    print_progress(f"next: {tasks.invoke('status')}")

@@ -8,7 +8,7 @@ from invoke.context import Context
 
 from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import options
-from handoff_kit.tasks.task import command, finish
+from handoff_kit.tasks.task import apply_options, command, finish
 
 
 @command(
@@ -40,29 +40,21 @@ def put_schedules(
     yes: bool = False,
 ) -> None:
     """Create, update and delete a project's schedules until they match project.yml, and print the next runs."""
-    from datetime import datetime
-    from datetime import timezone as timezones
-
-    from handoff_kit.apply import ApplyOptions
-    from handoff_kit.aws.session import target_from_project
     from handoff_kit.deploy import schedule_output, schedule_project
-    from handoff_kit.project import params_document as render
+    from handoff_kit.project.params_document import state_mode
 
     schedule_options = schedule_project.ScheduleOptions(name, cron, rate, at, timezone, options.parse_data(data, ()))
     schedule = schedule_project.from_options(schedule_options)
-    paths, loaded = options.load_project(c, project)
-    within = options.parse_environment(environment, os.environ)
-    target = target_from_project(paths, within, os.environ, print_progress, own=loaded.deploy.bucket)
-    now = datetime.now(timezones.utc)
+    paths, loaded, target = options.load_target(c, project, environment)
+    now = options.utc_now()
     desired = schedule_project.desired_schedules(
         paths, loaded, target, schedule_options, schedule, now=now, say=print_progress
     )
-    apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
-    changes = schedule_project.deploy_schedules(desired, target, apply_options)
+    changes = schedule_project.deploy_schedules(desired, target, apply_options(c, yes=yes))
     print_output(schedule_output.next_times_table(desired.schedules, now))
     for note in schedule_output.schedule_notes(desired.schedules, now):
         print_progress(note)
-    if warning := schedule_output.shared_state_warning(desired.schedules, render.state_mode(loaded)):
+    if warning := schedule_output.shared_state_warning(desired.schedules, state_mode(loaded)):
         print_progress(warning)
     finish(c, changes, f"invoke schedule.list {target.options}")
 
@@ -70,15 +62,10 @@ def put_schedules(
 @command(help={"name": "Name of the schedule to delete, e.g. nightly; default: all schedules of the project"})
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
     """Delete a project's schedules, or one of them; tasks that are running continue."""
-    from handoff_kit.apply import ApplyOptions
-    from handoff_kit.aws.session import target_from_project
-    from handoff_kit.deploy import schedule_project
+    from handoff_kit.deploy.schedule_project import delete_schedules
 
-    paths, loaded = options.load_project(c, project)
-    within = options.parse_environment(environment, os.environ)
-    target = target_from_project(paths, within, os.environ, print_progress, own=loaded.deploy.bucket)
-    apply_options = ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes)
-    changes = schedule_project.delete_schedules(paths, loaded, target, name, apply_options)
+    paths, loaded, target = options.load_target(c, project, environment)
+    changes = delete_schedules(paths, loaded, target, name, apply_options(c, yes=yes))
     finish(c, changes, f"invoke schedule.list {target.options}")
 
 
@@ -91,8 +78,6 @@ def unschedule(c: Context, project: str = "", name: str = "", environment: str =
 )
 def list_schedules(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
     """Print the deployed schedules of every project: expression, time zone, next run."""
-    from datetime import datetime, timezone
-
     from handoff_kit.aws.cloudformation.stack import describe_all
     from handoff_kit.aws.session import open_session
     from handoff_kit.deploy import schedule_output
@@ -100,7 +85,7 @@ def list_schedules(c: Context, project: str = "", environment: str = "", json: b
 
     chosen = check_project_name(project) if project else ""
     within = options.parse_environment(environment, os.environ) if environment else ""
-    now, session = datetime.now(timezone.utc), open_session(os.environ, print_progress)
+    now, session = options.utc_now(), open_session(os.environ, print_progress)
     schedules = schedule_output.list_schedules(describe_all(session), now, project=chosen, environment=within)
     if json:
         print_data(schedule_output.schedules_json(schedules))

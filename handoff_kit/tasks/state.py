@@ -46,12 +46,11 @@ def list_states(c: Context, project: str = "", environment: str = "") -> None:
 def edit_state(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
     """Edit the stored state; refused if a run stores another state at the same time."""
     from handoff_kit.aws.state import check_state, draft_path, find_state, plan_put_state, state_url, text_to_edit
-    from handoff_kit.project import params_document as render
+    from handoff_kit.project.params_document import state_mode
     from handoff_kit.steps import ApiCalls
     from handoff_kit.tasks import editor
 
-    _, loaded = options.load_project(c, project)
-    paths, target = options.find_target(c, project, environment)
+    paths, loaded, target = options.load_target(c, project, environment)
     before = find_state(target)
     _warn_of_run(target)
     edit = editor.Edit(Path.cwd(), file, draft_path(paths), f"invoke state.edit {target.options}")
@@ -60,7 +59,7 @@ def edit_state(c: Context, project: str = "", file: str = "", environment: str =
         finish(c, 1, "")
         return
     content = editor.read_new_text(edit, text_to_edit(before), os.environ)
-    check_state(content, render.state_mode(loaded), edit.display_path, edit.retry_command)
+    check_state(content, state_mode(loaded), edit.display_path, edit.retry_command)
     changes = plan_put_state(target, content, before, f"store {state_url(target)}", edit.retry_command)
     apply(c, [ApiCalls(changes)], target)
     if not changes:

@@ -16,6 +16,7 @@ from handoff_runtime.errors import HandoffError
 from handoff_runtime.terminal import safe_text
 
 if TYPE_CHECKING:
+    from handoff_kit.apply import ApplyOptions
     from handoff_kit.aws.target import Target
     from handoff_kit.steps import Step
 
@@ -75,9 +76,16 @@ def exit_on_error() -> Iterator[None]:
 
 def apply(c: Context, steps: Sequence[Step], target: Target | None = None) -> int:
     """Apply the steps, or with --dry print them; how many changed something in AWS."""
-    from handoff_kit.apply import ApplyOptions, apply
+    from handoff_kit.apply import apply
 
-    return apply(steps, target, ApplyOptions(print_progress, dry=c.config.run.dry, rewrite=target is None))
+    return apply(steps, target, apply_options(c, rewrite=target is None))
+
+
+def apply_options(c: Context, *, yes: bool = False, rewrite: bool = False) -> ApplyOptions:
+    """How to apply a plan: as printed by --dry, or after a confirmation that --yes gives."""
+    from handoff_kit.apply import ApplyOptions
+
+    return ApplyOptions(print_progress, dry=c.config.run.dry, yes=yes, rewrite=rewrite)
 
 
 def finish(c: Context, changes: int, after: str) -> None:

@@ -111,10 +111,9 @@ def plan_install(
     upgrade: bool = False,
 ) -> tuple[Step, ...]:
     """The steps that make every environment ready; empty if all are."""
-    steps: list[Step] = []
-    for venv in venvs:
-        steps += _plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade)
-    return tuple(steps)
+    return tuple(
+        step for venv in venvs for step in _plan_venv(paths, venv, states[venv.name], installer, upgrade=upgrade)
+    )
 
 
 def _plan_venv(
@@ -139,17 +138,15 @@ def _plan_venv(
         return
     else:
         path = lock.relative_to(paths.root).as_posix()
-        again = f"rm {path} && invoke install --project {paths.name}"
-        locks.check_lock(state.lock or "", venv.requirements, path, again)
+        command = f"rm {path} && invoke install --project {paths.name}"
+        locks.check_lock(state.lock or "", venv.requirements, path, command)
     if state.directory:
         yield RemoveTree(directory)
     create = (installer.uv, "venv", "--quiet", "--no-project", "--python", installer.interpreter, venv.directory)
     yield RunCommand(create, cwd, f"create {purpose}")
     install = (installer.uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", venv.directory)
-    # Hashes are checked wherever there are some; they cannot be required of a repository.
-    hashes = () if any(map(locks.is_unhashed, venv.requirements)) else ("--require-hashes",)
-    argv = (*install, *hashes, "-r", lock.relative_to(cwd).as_posix())
-    yield RunCommand(argv, cwd, f"install {purpose}", causes=locks.FAILURES)
+    argv = (*install, *locks.hash_options(venv.requirements), "-r", lock.relative_to(cwd).as_posix())
+    yield RunCommand(argv, cwd, f"install {purpose}", locks.FAILURES)
     yield StampVenv(directory, lock, installer.python)
 
 

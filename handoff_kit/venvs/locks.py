@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ProjectError
 
 TITLE = "# Exact versions of one virtual environment. Made by `invoke install`: commit it, do not edit it."
@@ -21,14 +22,16 @@ _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w,. -]+\])? *@ *")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
-FAILURES = (
-    r"Hash mismatch for `[^`]+`",
-    r"no trusted hash was provided for:\s+.+",  # uv folds its lines where COLUMNS is set
-    r"must have a hash, but none were provided for:\s+.+",
-    r"must be pinned upfront with `==`, but found:\s+.+",
-    r"Because .+",
-    r"Failed to (?:build|download|fetch) `[^`]+`",
-    r"Failed to fetch: .+",
+FAILURES = OutputPatterns(
+    causes=(
+        r"Hash mismatch for `[^`]+`",
+        r"no trusted hash was provided for:\s+.+",  # uv folds its lines where COLUMNS is set
+        r"must have a hash, but none were provided for:\s+.+",
+        r"must be pinned upfront with `==`, but found:\s+.+",
+        r"Because .+",
+        r"Failed to (?:build|download|fetch) `[^`]+`",
+        r"Failed to fetch: .+",
+    )
 )
 """Patterns of the lines in which uv names the cause of a failure."""
 
@@ -55,6 +58,11 @@ def is_current(text: str | None, requirements: Sequence[str]) -> bool:
 def is_unhashed(requirement: str) -> bool:
     """Whether it is a repository or a directory, for which pip cannot require a hash."""
     return _UNHASHED.search(requirement) is not None
+
+
+def hash_options(requirements: Iterable[str]) -> tuple[str, ...]:
+    """Options of an installation: hashes are checked wherever there are some, but a repository has none to require."""
+    return () if any(map(is_unhashed, requirements)) else ("--require-hashes",)
 
 
 def local_path(requirement: str) -> str | None:

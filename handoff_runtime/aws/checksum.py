@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 
+from handoff_runtime.aws.session import S3
 from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from handoff_runtime.aws.session import Session
 
 BLOCK = 1 << 18
 PART = 8 << 20
@@ -41,9 +44,9 @@ def expected_checksum(answer: Mapping[str, Any]) -> ExpectedChecksum:
                     return ExpectedChecksum(kind, binascii.a2b_base64(value).hex())
                 except binascii.Error:
                     return ExpectedChecksum(kind, value)
-    etag = MD5.fullmatch(answer.get("ETag", ""))
-    is_md5 = etag and not etag.group(2) and not is_encrypted(answer)
-    return ExpectedChecksum("md5", etag.group(1)) if etag and is_md5 else ExpectedChecksum("", "")
+    if (etag := MD5.fullmatch(answer.get("ETag", ""))) and not etag[2] and not is_encrypted(answer):
+        return ExpectedChecksum("md5", etag[1])
+    return ExpectedChecksum("", "")
 
 
 def is_encrypted(answer: Mapping[str, Any]) -> bool:
@@ -57,8 +60,14 @@ def has_other_etag(answer: Mapping[str, Any], content: FileContent) -> bool:
     return bool(MD5.fullmatch(etag)) and not is_encrypted(answer) and etag != content.etag
 
 
+def stored_sha256(session: Session, bucket: str, key: str) -> str:
+    """The SHA-256 that our own put left beside an object; empty where there is none, or no object."""
+    head = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=key)
+    return str(head.get("Metadata", {}).get(SHA256, "")) if head else ""
+
+
 class RunningChecksum:
-    """A checksum that grows with what it is fed."""
+    """A checksum that grows with what it is fed; of an empty kind, which has none, nothing is read."""
 
     def __init__(self, kind: str) -> None:
         import hashlib
@@ -66,19 +75,15 @@ class RunningChecksum:
         self._kind, self._crc = kind, 0
         self._hash = hashlib.new(kind, usedforsecurity=False) if kind not in ("", "crc32") else None
 
-    def feed(self, block: bytes) -> None:
-        """Go on with these bytes."""
-        if self._hash is not None:
-            self._hash.update(block)
-        elif self._kind:
-            import zlib
-
-            self._crc = zlib.crc32(block, self._crc)
-
     def feed_file(self, fd: int, start: int, end: int) -> None:
-        """Go on with these bytes of a file, where there is a checksum to compute."""
+        """Go on with these bytes of a file."""
+        import zlib
+
         while self._kind and start < end and (block := os.pread(fd, min(BLOCK, end - start), start)):
-            self.feed(block)
+            if self._hash is not None:
+                self._hash.update(block)
+            else:
+                self._crc = zlib.crc32(block, self._crc)
             start += len(block)
 
     @property
@@ -115,12 +120,12 @@ def read_content(fd: int, *, whole: bool = False) -> FileContent:
 
     size = os.fstat(fd).st_size
     step = max(size, 1) if whole else part_size(size)
-    sha, parts = RunningChecksum("sha256"), []
+    sha, parts = hashlib.sha256(), []
     for start in range(0, max(size, 1), step):
         md5 = hashlib.md5(usedforsecurity=False)
         for at in range(start, min(start + step, size), BLOCK):
             block = os.pread(fd, min(BLOCK, start + step - at), at)
-            sha.feed(block)
+            sha.update(block)
             md5.update(block)
         parts.append(md5.digest())
-    return FileContent(size, sha.value, tuple(parts))
+    return FileContent(size, sha.hexdigest(), tuple(parts))

@@ -16,7 +16,7 @@ from handoff_runtime.terminal import safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator
     from typing import Any
 
     from handoff_runtime.aws.session import Session
@@ -31,7 +31,7 @@ WAS_CHANGED = "changed while it was fetched"
 
 
 class StoredObject(NamedTuple):
-    """An object; size and ETag as listed, or -1 and nothing."""
+    """An object; size and ETag as listed or fetched, else -1 and nothing."""
 
     bucket: str
     key: str
@@ -42,20 +42,8 @@ class StoredObject(NamedTuple):
         return f"s3://{self.bucket}/{safe_name(self.key)}"
 
 
-class Downloaded(NamedTuple):
-    """What has come: bytes, and the ETag and metadata it had."""
-
-    size: int
-    etag: str
-    metadata: Mapping[str, str]
-
-
-class FetchedRange(NamedTuple):
-    """A range that is in the file, and S3's first answer for it."""
-
-    answer: Mapping[str, Any]
-    start: int
-    end: int
+class WrongContentError(Exception):
+    """An object that changed while it was read, or arrived damaged."""
 
 
 class Download(NamedTuple):
@@ -66,8 +54,8 @@ class Download(NamedTuple):
     fd: int
 
 
-def download(session: Session, source: StoredObject, beside: str, path: str) -> Downloaded:
-    """Fetch an object into `beside`, and rename that to `path` once it is whole and right."""
+def download(session: Session, source: StoredObject, beside: str, path: str) -> StoredObject:
+    """Fetch an object into `beside`, and rename that to `path` once it is whole and right; which one it was."""
     import errno
 
     try:
@@ -88,28 +76,40 @@ def download(session: Session, source: StoredObject, beside: str, path: str) -> 
     return got
 
 
-def _fetch_until_right(session: Session, source: StoredObject, beside: str) -> Downloaded:
-    from contextlib import closing
-
+def _fetch_until_right(session: Session, source: StoredObject, beside: str) -> StoredObject:
     wrong, current = "", source
     for attempt in range(1, TRIES + 1):
         containment.remove_tree(beside)
         fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            with closing(_fetch_ranges(Download(session, current, fd))) as pieces:
-                got = _check(fd, pieces)
+            return _fetch_and_check(Download(session, current, fd))
+        except WrongContentError as error:
+            wrong, current = str(error), source._replace(size=-1, etag="")
+            session.effects.say(f"{source}: {wrong}; fetch {attempt} of {TRIES}")
         finally:
             os.close(fd)
-        if isinstance(got, Downloaded):
-            return got
-        wrong, current = got, source._replace(size=-1, etag="")
-        session.effects.say(f"{source}: {wrong}; fetch {attempt} of {TRIES}")
     hint = "nobody may store it during a run" if wrong == WAS_CHANGED else "store it again from where it came"
     raise StoreError(f"{source}: {wrong}, {TRIES} times", hint)
 
 
-def _fetch_ranges(sink: Download) -> Generator[FetchedRange | None]:
-    """The ranges of the object in their order, each when it has come; a small one in a single call."""
+def _fetch_and_check(sink: Download) -> StoredObject:
+    """Fetch the object; each range of it is checked when it is complete, while others arrive."""
+    from contextlib import closing
+
+    with closing(_fetch_ranges(sink)) as answers:
+        first = next(answers)
+        known = checksum.expected_checksum(first)
+        running, end = RunningChecksum(known.kind), 0
+        for answer in chain([first], answers):
+            start, end = end, end + answer["ContentLength"]
+            running.feed_file(sink.fd, start, end)
+    if running.value != known.value:
+        raise WrongContentError(f"its {known.kind} is {running.value}, expected {known.value}")
+    return sink.source._replace(size=end, etag=first["ETag"])
+
+
+def _fetch_ranges(sink: Download) -> Generator[Any]:
+    """The first answer for each range, in order, each when all of it has come; a small object in a single call."""
     size = sink.source.size
     if size < LARGE:
         yield _fetch_range(sink)
@@ -118,34 +118,15 @@ def _fetch_ranges(sink: Download) -> Generator[FetchedRange | None]:
     yield from map_concurrently(lambda start: _fetch_range(sink, start, min(start + RANGE, size)), starts, WORKERS)
 
 
-def _check(fd: int, pieces: Iterator[FetchedRange | None]) -> Downloaded | str:
-    """What has come, or what is wrong with it; each range is checked when it is complete, while others arrive."""
-    first = next(pieces)
-    if first is None:
-        return WAS_CHANGED
-    known, end = checksum.expected_checksum(first.answer), 0
-    running = RunningChecksum(known.kind)
-    for piece in chain([first], pieces):
-        if piece is None:
-            return WAS_CHANGED
-        running.feed_file(fd, piece.start, piece.end)
-        end = piece.end
-    if running.value != known.value:
-        return f"its {known.kind} is {running.value}, expected {known.value}"
-    return Downloaded(end, first.answer["ETag"], first.answer.get("Metadata", {}))
-
-
-def _fetch_range(sink: Download, start: int = 0, end: int = -1) -> FetchedRange | None:
-    """One range (without an end: all of it), gone on with after each cut; None when the object has changed."""
-    first, at, idle = _get(sink, start, end, sink.source.etag if end >= 0 else ""), start, 0
-    if first is None:
-        return None
-    answer, end = first, start + first["ContentLength"]
-    while answer is not None:
+def _fetch_range(sink: Download, start: int = 0, end: int = -1) -> Any:
+    """One range (without an end: all of it), gone on with after each cut; S3's first answer for it."""
+    first = answer = _get(sink, start, end, sink.source.etag if end >= 0 else "")
+    at, idle, end = start, 0, start + first["ContentLength"]
+    while True:
         before = at
         at, cut = _copy(sink, answer.pop("Body"), at)
         if at >= end:
-            return FetchedRange(first, start, at)
+            return first
         idle = 0 if at > before else idle + 1
         say = f"S3 GetObject: {safe_name(sink.source.key)}: {cut} after {at - start:,} of {end - start:,} bytes"
         if idle >= retry.ATTEMPTS:
@@ -154,15 +135,16 @@ def _fetch_range(sink: Download, start: int = 0, end: int = -1) -> FetchedRange 
         effects.say(f"{say}; going on from there in {wait:.1f} s")
         effects.pause(wait)
         answer = _get(sink, at, end, first["ETag"])
-    return None
 
 
-def _get(sink: Download, start: int, end: int, etag: str) -> Any | None:
-    """Ask for a range of the object as it was with this ETag."""
+def _get(sink: Download, start: int, end: int, etag: str) -> Any:
+    """Ask for a range of the object as it was with this ETag; without one, for all of it."""
     request = {"Bucket": sink.source.bucket, "Key": sink.source.key}
     if etag:
         request |= {"Range": f"bytes={start}-{end - 1}", "IfMatch": etag}
-    return sink.session.call(S3, "get_object", allow=CHANGED, **request)
+    if answer := sink.session.call(S3, "get_object", allow=CHANGED, **request):
+        return answer
+    raise WrongContentError(WAS_CHANGED)
 
 
 def _copy(sink: Download, body: Any, at: int) -> tuple[int, str]:

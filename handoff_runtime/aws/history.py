@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handoff_runtime import damage, history, s3_keys
 from handoff_runtime.aws import retry
-from handoff_runtime.aws.checksum import SHA256
+from handoff_runtime.aws.checksum import stored_sha256
 from handoff_runtime.aws.session import S3
 from handoff_runtime.errors import StoreError
 
@@ -52,15 +52,10 @@ def record_killed_runs(session: Session, bucket: str, stack: str, entries: Seque
         replaced = bool(record and record["state"]["replaced"])
         if replaced:  # perhaps it did not: is the state that the run left the one that is stored?
             own = f"{s3_keys.run(stack, str(entry['run_id']))}artifacts/{s3_keys.STATE}"
-            replaced = _sha256(session, bucket, own) == _sha256(session, bucket, s3_keys.state(stack))
+            replaced = stored_sha256(session, bucket, own) == stored_sha256(session, bucket, s3_keys.state(stack))
         if record and (record["outcome"] == "running" or replaced != record["state"]["replaced"]):
             state = {**record["state"], "replaced": False}
             record = {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
             session.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.encode_record(record))
         line = history.summary(record) if record else {**entry, "outcome": "killed", "reason": REASON}
         append_line(session, bucket, s3_keys.history(stack, history.start_day(line)), history.encode_line(line))
-
-
-def _sha256(session: Session, bucket: str, key: str) -> str | None:
-    found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=key)
-    return found.get("Metadata", {}).get(SHA256) if found else None

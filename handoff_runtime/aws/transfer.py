@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import count
 
 from handoff_runtime import containment, s3_keys
 from handoff_runtime.aws import checksum
 from handoff_runtime.aws.concurrency import map_concurrently
-from handoff_runtime.aws.download import Downloaded, StoredObject, download
+from handoff_runtime.aws.download import StoredObject, download
 from handoff_runtime.aws.session import S3
-from handoff_runtime.aws.upload import UploadTarget, upload
+from handoff_runtime.aws.upload import UploadTarget, open_to_store, upload
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from handoff_runtime.aws.session import Session
 
+    Sized = TypeVar("Sized", "LocalFile", "Item")
 
 BESIDE = ".handoff-fetching"
 LARGE = 64 << 20  # such files go one after another, each in several calls at a time
 MOST_KEYS = 1000  # of one DeleteObjects
-
-
-class TransferResult(NamedTuple):
-    """What went over: files and bytes."""
-
-    files: int
-    bytes: int
 
 
 class LocalFile(NamedTuple):
@@ -55,11 +50,11 @@ class UploadPlan(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def fetch(session: Session, place: Place, directory: str, *, skip: Collection[str] = ()) -> TransferResult:
+def fetch(session: Session, place: Place, directory: str, *, skip: Collection[str] = ()) -> None:
     """Fetch all below a place into a directory, but the paths in `skip`; StoreError unless all came whole and right."""
     found = [item for item in list_items(session, place) if item.path not in skip]
     if not found:
-        return TransferResult(0, 0)
+        return
     root = os.path.realpath(directory)
     beside = os.path.join(directory, BESIDE)  # in which files wait until they are whole
     try:
@@ -68,27 +63,33 @@ def fetch(session: Session, place: Place, directory: str, *, skip: Collection[st
     except OSError as error:
         raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
 
-    def fetch_one(numbered: tuple[int, Item]) -> Downloaded:
-        number, item = numbered
+    numbers = count()
+
+    def fetch_one(item: Item) -> None:
         source, path = StoredObject(place.bucket, item.key, item.size, item.etag), os.path.join(root, item.path)
         if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path):
             message = f"{os.path.join(directory, item.path)}: a symbolic link found on the way to it"
             raise StoreError(f"{message}, a directory expected", "remove it")
-        return download(session, source, os.path.join(beside, str(number)), os.path.join(directory, item.path))
+        download(session, source, os.path.join(beside, str(next(numbers))), os.path.join(directory, item.path))
 
     try:
-        numbered = list(enumerate(found))
-        got = list(map_concurrently(fetch_one, (one for one in numbered if one[1].size < LARGE)))
-        got += map(fetch_one, (one for one in numbered if one[1].size >= LARGE))
+        _for_each(fetch_one, found)
     finally:
         try:
             os.rmdir(beside)
         except OSError:
             pass
-    return TransferResult(len(got), sum(one.size for one in got))
 
 
-def list_files(directory: str, say: Callable[[str], None], *, skip: Collection[str] = ()) -> Iterator[LocalFile]:
+def _for_each(work: Callable[[Sized], object], of: Collection[Sized]) -> None:
+    """Several at a time, but a large one alone, which makes several calls at a time itself."""
+    list(map_concurrently(work, (one for one in of if one.size < LARGE)))
+    for one in of:
+        if one.size >= LARGE:
+            work(one)
+
+
+def list_files(directory: str, say: Callable[[str], None]) -> Iterator[LocalFile]:
     """The files below a directory in order of their paths; links to files count as files, pipes and sockets do not.
 
     Of a link that leads out of the directory it is said where it leads.
@@ -100,8 +101,6 @@ def list_files(directory: str, say: Callable[[str], None], *, skip: Collection[s
         for name in sorted([*names, *links]):
             file = os.path.join(parent, name)
             path = os.path.relpath(file, directory)
-            if path in skip:
-                continue
             if os.path.islink(file) and (place := containment.target_outside(file, root)):
                 say(containment.outside_note(file, place, root))
                 continue
@@ -127,47 +126,28 @@ def plan(session: Session, local: Iterable[LocalFile], place: Place) -> UploadPl
         item = stored.get(file.path)
         if item is None or item.size != file.size:
             return False
-        try:
-            fd = containment.open_file(file.file, file.within)
-        except OSError as error:
-            raise StoreError(f"{file.file}: {error.strerror}, a file to store expected") from None
-        try:
-            content = checksum.read_content(fd)
-        finally:
-            os.close(fd)
-        if content.etag == item.etag:
-            return True
-        head = session.call(S3, "head_object", allow=("404",), Bucket=place.bucket, Key=item.key)
-        return head is not None and head.get("Metadata", {}).get(checksum.SHA256) == content.sha256
+        with open_to_store(file.file, file.within) as opened:
+            content = checksum.read_content(opened.fileno())
+        return content.etag == item.etag or content.sha256 == checksum.stored_sha256(session, place.bucket, item.key)
 
-    same = list(map_concurrently(is_same, known))
-    names = {file.path for file in known}
+    same = {file.path: unchanged for file, unchanged in zip(known, map_concurrently(is_same, known), strict=True)}
     return UploadPlan(
-        tuple(file for file, unchanged in zip(known, same, strict=True) if not unchanged),
-        tuple(file for file, unchanged in zip(known, same, strict=True) if unchanged),
-        tuple(item for path, item in stored.items() if path not in names),
+        tuple(file for file in known if not same[file.path]),
+        tuple(file for file in known if same[file.path]),
+        tuple(item for path, item in stored.items() if path not in same),
     )
 
 
-def store(session: Session, send: Sequence[LocalFile], place: Place) -> TransferResult:
+def store(session: Session, send: Collection[LocalFile], place: Place) -> None:
     """Send these files."""
 
-    def one(file: LocalFile) -> int:
+    def send_one(file: LocalFile) -> None:
         upload(session, file.file, UploadTarget(place.bucket, f"{place.prefix}{file.path}"), file.within)
-        return file.size
 
-    sizes = [*map_concurrently(one, (file for file in send if file.size < LARGE))]
-    sizes += map(one, (file for file in send if file.size >= LARGE))
-    return TransferResult(len(sizes), sum(sizes))
+    _for_each(send_one, send)
 
 
-def put(session: Session, directory: str, place: Place, *, skip: Collection[str] = ()) -> TransferResult:
-    """Store what changed of a directory; what is there and not here stays."""
-    here = list_files(directory, session.effects.say, skip=skip)
-    return store(session, plan(session, here, place).send, place)
-
-
-def remove(session: Session, bucket: str, keys: Sequence[str]) -> int:
+def remove(session: Session, bucket: str, keys: Sequence[str]) -> None:
     """Delete keys, a thousand a call; StoreError that names those that stay."""
     for start in range(0, len(keys), MOST_KEYS):
         some = [{"Key": key} for key in keys[start : start + MOST_KEYS]]
@@ -176,7 +156,6 @@ def remove(session: Session, bucket: str, keys: Sequence[str]) -> int:
             key, code = errors[0]["Key"], errors[0]["Code"]
             message = f"s3://{bucket}/{key}: not deleted ({code}), nor {len(errors) - 1} others"
             raise StoreError(message, f"the permission s3:DeleteObject on arn:aws:s3:::{bucket}/{key} is needed")
-    return len(keys)
 
 
 class Place(NamedTuple):
@@ -184,9 +163,6 @@ class Place(NamedTuple):
 
     bucket: str
     prefix: str
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}"
 
 
 class Item(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 
 from handoff_runtime import containment
 from handoff_runtime.aws import checksum
@@ -15,8 +16,8 @@ from handoff_runtime.terminal import safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, BinaryIO
 
     from handoff_runtime.aws.session import Session
 
@@ -67,11 +68,12 @@ class FileSlice:
         return self._at
 
 
-class OpenFile(NamedTuple):
-    """An open file, and what it held when it was read."""
-
-    fd: int
-    content: FileContent
+def open_to_store(path: str, within: str | None) -> BinaryIO:
+    """A regular file, opened through no link that leads out of `within` (a real path)."""
+    try:
+        return open(containment.open_file(path, within), "rb")
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
 
 
 def upload(session: Session, path: str, target: UploadTarget, within: str | None = None) -> str | None:
@@ -79,77 +81,76 @@ def upload(session: Session, path: str, target: UploadTarget, within: str | None
 
     No link is followed out of `within` (a real path).
     """
-    try:
-        fd = containment.open_file(path, within)
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
-    try:
+    with open_to_store(path, within) as file:
         for attempt in range(1, TRIES + 1):
-            file = OpenFile(fd, checksum.read_content(fd, whole=target.whole))
-            put = _put_object if target.whole or file.content.size < LARGE else _put_parts
-            answer = put(session, file, target)
-            if answer is None or not checksum.has_other_etag(answer, file.content):
+            content = checksum.read_content(file.fileno(), whole=target.whole)
+            put = _put_object if target.whole or content.size < LARGE else _put_parts
+            answer = put(session, file.fileno(), content, target)
+            if answer is None or not checksum.has_other_etag(answer, content):
                 return answer and str(answer["ETag"])
-            session.effects.say(
-                f"{target}: arrived as {answer['ETag']}, sent {file.content.etag}; put {attempt} of {TRIES}"
-            )
+            session.effects.say(f"{target}: arrived as {answer['ETag']}, sent {content.etag}; put {attempt} of {TRIES}")
             target = target._replace(condition={"IfMatch": answer["ETag"]} if target.condition else {})
-    finally:
-        os.close(fd)
     raise StoreError(f"{target}: what arrived is not {path}, {TRIES} times", "run it again when nothing writes to it")
 
 
-def _put_object(session: Session, file: OpenFile, target: UploadTarget) -> Any | None:
-    content = file.content
+def _put_object(session: Session, fd: int, content: FileContent, target: UploadTarget) -> Any:
     return session.call(
         S3,
         "put_object",
         allow=LOST if target.condition else (),
         Bucket=target.bucket,
         Key=target.key,
-        Body=FileSlice(file.fd, 0, content.size),
-        ContentMD5=_base64(content.parts[0]),
+        Body=FileSlice(fd, 0, content.size),
+        ContentMD5=b64encode(content.parts[0]).decode(),
         Metadata={SHA256: content.sha256},
         **target.condition,
     )
 
 
-def _put_parts(session: Session, file: OpenFile, target: UploadTarget) -> Any | None:
-    """Send the parts, several at a time; what was sent is thrown away when one cannot be."""
+def _put_parts(session: Session, fd: int, content: FileContent, target: UploadTarget) -> Any:
+    step = checksum.part_size(content.size)
+
+    def put_part(part: Mapping[str, Any]) -> str:
+        end = part["PartNumber"] * step
+        md5 = b64encode(content.parts[part["PartNumber"] - 1]).decode()
+        body = FileSlice(fd, end - step, min(end, content.size))
+        return str(session.call(S3, "upload_part", **part, Body=body, ContentMD5=md5)["ETag"])
+
+    return put_in_parts(session, target, len(content.parts), put_part, Metadata={SHA256: content.sha256})
+
+
+def put_in_parts(
+    session: Session,
+    target: UploadTarget,
+    count: int,
+    put_part: Callable[[Mapping[str, Any]], str],
+    *,
+    workers: int = WORKERS,
+    **more: Any,
+) -> Any:
+    """Create an object of parts, several at a time; `put_part` sends the part of a request, and returns its ETag.
+
+    What was sent is thrown away when a part cannot be, or the condition of the target does not hold: parts nobody
+    completes cost money until a lifecycle rule finds them.
+    """
     place = {"Bucket": target.bucket, "Key": target.key}
-    begun = session.call(S3, "create_multipart_upload", **place, Metadata={SHA256: file.content.sha256})
-    place["UploadId"] = begun["UploadId"]
-    step, size = checksum.part_size(file.content.size), file.content.size
+    place["UploadId"] = session.call(S3, "create_multipart_upload", **place, **more)["UploadId"]
 
-    def put_part(number: int) -> dict[str, Any]:
-        body = FileSlice(file.fd, (number - 1) * step, min(number * step, size))
-        md5 = _base64(file.content.parts[number - 1])
-        answer = session.call(S3, "upload_part", **place, PartNumber=number, Body=body, ContentMD5=md5)
-        return {"PartNumber": number, "ETag": answer["ETag"]}
+    def put(number: int) -> dict[str, Any]:
+        part = {"PartNumber": number}
+        return {**part, "ETag": put_part({**place, **part})}
 
+    complete = None
     try:
-        done = {"Parts": list(map_concurrently(put_part, range(1, len(file.content.parts) + 1), WORKERS))}
+        done = {"Parts": list(map_concurrently(put, range(1, count + 1), workers))}
         codes = LOST if target.condition else ()
         complete = session.call(
             S3, "complete_multipart_upload", allow=codes, **place, MultipartUpload=done, **target.condition
         )
-    except BaseException:
-        _abandon(session, place)
-        raise
-    if complete is None:
-        _abandon(session, place)
+    finally:
+        if complete is None:
+            try:
+                session.call(S3, "abort_multipart_upload", allow=("NoSuchUpload",), **place)
+            except StoreError as error:
+                session.effects.say(f"{error.message}; parts of an upload are left there")
     return complete
-
-
-def _abandon(session: Session, place: Mapping[str, str]) -> None:
-    """Parts nobody completes cost money until a lifecycle rule finds them."""
-    try:
-        session.call(S3, "abort_multipart_upload", **place)
-    except StoreError as error:
-        session.effects.say(f"{error.message}; parts of an upload are left there")
-
-
-def _base64(binary: bytes) -> str:
-    import binascii
-
-    return binascii.b2a_base64(binary, newline=False).decode()

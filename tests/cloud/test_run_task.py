@@ -19,7 +19,7 @@ from doubles.fault_proxy import Proxy
 from doubles.moto_bucket import HURRIED
 from doubles.stub_project import MotoProject, new_name
 
-from handoff_kit.aws.ecs.cluster import Hints, ProjectTasks
+from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.log_stream import LogFormatter
 from handoff_kit.aws.ecs.logs import LogQuery, LogSink, follow_logs
 from handoff_kit.aws.ecs.run_task import TaskHooks, start_task
@@ -508,8 +508,7 @@ def test_a_signal_before_there_is_a_task(shop: MotoProject, ecs: Ecs) -> None:
 def cluster_of(shop: MotoProject) -> ProjectTasks:
     """The tasks of the shop's project, for a test that calls us itself."""
     stack = Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", shop.aws.session())
-    known = Hints(stack.options, f"projects/{shop.name}/project.yml", shop.stack, stop_timeout=0)
-    return ProjectTasks(stack, CLUSTER, known)
+    return ProjectTasks(stack, CLUSTER, stop_timeout=0)
 
 
 def watched(

@@ -43,7 +43,19 @@ CREATED = (subprocess.PIPE, subprocess.DEVNULL)
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("handoff_runtime", "handoff_kit")
 NOT_IMPORTED = ("handoff_runtime.__main__", "handoff_runtime.start", "handoff_kit.starters")  # programs
-SERVICES = ("cloudformation", "ec2", "ecr", "ecs", "logs", "s3", "scheduler", "ssm", "stepfunctions", "sts")
+SERVICES = (
+    "cloudformation",
+    "ec2",
+    "ecr",
+    "ecs",
+    "logs",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "ssm",
+    "stepfunctions",
+    "sts",
+)
 
 
 @dataclass(eq=False)

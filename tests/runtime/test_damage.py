@@ -17,12 +17,12 @@ from handoff_kit.aws.history import (
     list_runs,
     local_history,
     local_run,
-    runs_as_json,
     runs_table,
 )
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as documents
 from handoff_kit.run.runtime_process import LocalRun, read_last_record
+from handoff_kit.text import json_lines
 from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def test_the_history_of_a_damaged_index(paths: ProjectPaths, damage: str) -> Non
     found = list_runs(local_history(paths, said.append), HistoryQuery())
     assert "after" in [line["run_id"] for line in found]
     runs_table(found).encode("utf-8", "backslashreplace")
-    runs_as_json(found)
+    json_lines(found)
     assert all(note.startswith(f"note: projects/sample/.artifacts/history/{DAY}.jsonl: line ") for note in said)
     assert len(said) == (damage not in (*WHOLE, "empty", "no stages", "other stages", "no state", "another state"))
 

@@ -58,7 +58,7 @@ class Chain:
         """One run, killed when `until` (told its pid) returns, if it has not ended by then; a look at what there is."""
         where = self.workspace()
         env = {"AWS_ENDPOINT_URL": endpoint or self.stack.moto_bucket.endpoint}
-        python = self.stack.hurried(lease=-60, look=0.02, apart=0.02)
+        python = self.stack.hurried(look=0.02, apart=0.02)
         with (where / "said").open("wb") as said:
             process = self.stack.start(project=Project(where), env=env, python=python, stdout=said, stderr=said).process
         if until:
@@ -66,6 +66,8 @@ class Chain:
             os.kill(process.pid, signal.SIGKILL)
         code = process.wait()
         time.sleep(settle)
+        if code:
+            self.stack.expire_lease()
         self.end(code, where, step)
 
     def end(self, code: int, where: Path, step: int) -> None:

@@ -306,10 +306,11 @@ def test_a_store_that_does_not_answer_does_not_outlast_the_grace_time(stack: Sta
 
 
 def test_whoever_comes_after_a_killed_run_tells_that_it_was(stack: Stack) -> None:
-    running = stack.push("touch running; sleep 60").start("-d", '{"run_id": "run-1"}', python=stack.hurried(lease=-60))
+    running = stack.push("touch running; sleep 60").start("-d", '{"run_id": "run-1"}')
     running.wait_for("running")
     running.process.kill()
     running.process.wait()
+    stack.expire_lease()
     assert stack.push("echo 8").run("-d", '{"run_id": "run-2"}').exit == 0
     result = stack.history_fields("run_id", "outcome", "exit", "ended_at", "state_replaced", "trigger")
     assert result[0] == ("run-1", "killed", None, None, False, "local")
@@ -333,13 +334,14 @@ def test_a_run_killed_while_storing_says_it_replaced_the_state_only_if_it_did(
     stack.put(".artifacts/state", b"7\n")
     stack.push("touch ran; until [ -e go ]; do sleep 0.02; done; echo 8")
     env = {"AWS_ENDPOINT_URL": proxy.url}
-    running = stack.start("-d", '{"run_id": "run-1"}', env=env, python=stack.hurried(lease=-60))
+    running = stack.start("-d", '{"run_id": "run-1"}', env=env)
     running.wait_for("ran")
     wait = proxy.fault("answer", method="PUT", path=path)
     running.project.write("go", "")
     until(lambda: wait.seen or running.process.poll() is not None)
     running.process.kill()
     running.process.wait()
+    stack.expire_lease()
     before = stack.state
     assert stack.push("sh -c 'exit 3'").run("-d", '{"run_id": "run-2"}').exit == 3
     replaced = outcomes == "succeeded"
@@ -356,10 +358,11 @@ def test_a_run_killed_while_storing_says_it_replaced_the_state_only_if_it_did(
 
 def test_a_state_emitted_before_a_kill_is_kept(stack: Stack) -> None:
     stack.put(".artifacts/state", b'{"at": 0}\n')
-    running = stack.push(EMIT, state="singer").start(python=stack.hurried(lease=-60, look=0.1, apart=0.3))
+    running = stack.push(EMIT, state="singer").start(python=stack.hurried(look=0.1, apart=0.3))
     until(lambda: json.loads(stack.state or b"{}")["at"] >= 12 or running.process.poll() is not None, "a later state")
     running.process.kill()
     running.process.wait()
+    stack.expire_lease()
     kept = stack.state or b""
     until(lambda: not running.left(), "the stages' end")
     again = stack.push("cp .artifacts/state .artifacts/begun; echo '{\"at\": 99}'", state="singer").run()

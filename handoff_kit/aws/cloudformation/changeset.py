@@ -13,11 +13,11 @@ from handoff_kit.aws.cloudformation.diff import Action, StackChange
 from handoff_kit.aws.cloudformation.failure import hint_for
 from handoff_kit.aws.cloudformation.stack import CLOUDFORMATION, StackDescription, describe_stack
 from handoff_kit.aws.cloudformation.template import template_argument
-from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext
+from handoff_kit.aws.cloudformation.wait import PollPolicy, StackOperation
 from handoff_kit.errors import AWSError
 from handoff_kit.steps import DeployStack
 from handoff_runtime.aws.session import Session
-from handoff_runtime.errors import StoreError
+from handoff_runtime.errors import HandoffError, StoreError
 
 NAME_PREFIX = "handoff-"
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
@@ -30,7 +30,6 @@ CONCURRENT_UPDATE = re.compile(
 )
 INVALID_TEMPLATE = re.compile(r"answered 400 ValidationError.*? \((.+)\)$", re.DOTALL)
 NOT_EXECUTABLE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
-ALREADY_EXECUTED = "TokenAlreadyExistsException"
 ACTIONS: dict[str, Action] = {"Add": "add", "Import": "add", "Remove": "remove"}
 REPLACEMENTS: dict[str, Action] = {"True": "replace", "Conditional": "may replace"}
 
@@ -46,16 +45,18 @@ class ChangeSet:
     differences: tuple[StackChange, ...]
 
 
-@dataclass(frozen=True)
-class ConcurrentUpdate:
+class ConcurrentUpdateError(HandoffError):
     """Another process updates the stack, or has updated it since it was described."""
 
 
 def create_change_set(
-    step: DeployStack, parameters: Mapping[str, str], context: StackContext, *, creates: bool
-) -> ChangeSet | ConcurrentUpdate | None:
-    """Create a change set and wait for it; None where it would change nothing, and then it is deleted."""
-    session, name = context.session, f"{NAME_PREFIX}{uuid.uuid4().hex}"
+    step: DeployStack, parameters: Mapping[str, str], operation: StackOperation, *, creates: bool
+) -> ChangeSet | None:
+    """Create a change set and wait for it; None where it would change nothing, and then it is deleted.
+
+    ConcurrentUpdateError where the stack is no longer as it was described.
+    """
+    session, name = operation.session, f"{NAME_PREFIX}{uuid.uuid4().hex}"
     request = {
         "ChangeSetType": "CREATE" if creates else "UPDATE",
         "Capabilities": ["CAPABILITY_IAM"],
@@ -66,15 +67,15 @@ def create_change_set(
     }
     try:
         change_set, stack = _request_creation(session, step.name, name, request)
-        description = _wait_until_created(session, step.name, change_set, context.policy)
+        description = _wait_until_created(session, step.name, change_set, operation.policy)
     except StoreError as error:
         with suppress(StoreError, AWSError):  # the first error is the one to report
             _delete_by_id(session, step.name, name, creates=creates)
         if CONCURRENT_UPDATE.search(error.message):
-            return ConcurrentUpdate()
+            raise ConcurrentUpdateError(error.message) from None
         if invalid := INVALID_TEMPLATE.search(error.message):
             message = f"stack {step.name}: CloudFormation rejected {step.file.name}: {invalid[1]}; nothing was changed"
-            raise AWSError(message, hint_for(invalid[1], step.name, step.again)) from None
+            raise AWSError(message, hint_for(invalid[1], step.name, step.command)) from None
         raise
     except BaseException:
         _delete_by_id(session, step.name, name, creates=creates)
@@ -91,7 +92,7 @@ def create_change_set(
         return None
     why = "; ".join(reasons) or reason or description["Status"]
     message = f"stack {step.name}: CloudFormation rejected the change set: {why}; nothing was changed"
-    raise AWSError(message, hint_for(why, step.name, step.again))
+    raise AWSError(message, hint_for(why, step.name, step.command))
 
 
 def _request_creation(session: Session, stack: str, name: str, request: Mapping[str, Any]) -> tuple[str, str]:
@@ -141,15 +142,16 @@ def parse_change(change: Mapping[str, Any]) -> StackChange:
     return StackChange(action, change["LogicalResourceId"], change["ResourceType"], properties, retained)
 
 
-def execute_change_set(change_set: ChangeSet, session: Session) -> bool:
-    """Execute a change set; False where another process has updated the stack, which makes it obsolete."""
+def execute_change_set(change_set: ChangeSet, session: Session) -> None:
+    """Execute a change set; ConcurrentUpdateError where another process has updated the stack: then it is obsolete."""
     named = {"StackName": change_set.stack.name, "ChangeSetName": change_set.id}
     request = {"ClientRequestToken": change_set.name, "RetainExceptOnCreate": True}
-    codes = (*NOT_EXECUTABLE, ALREADY_EXECUTED)
+    codes = (*NOT_EXECUTABLE, "TokenAlreadyExistsException")
     if session.call(CLOUDFORMATION, "execute_change_set", allow=codes, **named, **request) is not None:
-        return True
+        return
     stack = describe_stack(session, change_set.stack.id)  # it may have been executed, and the answer lost
-    return stack is not None and stack.change_set == change_set.id
+    if stack is None or stack.change_set != change_set.id:
+        raise ConcurrentUpdateError(f"change set {change_set.name} is obsolete")
 
 
 def delete_change_set(change_set: ChangeSet, session: Session) -> None:

@@ -5,12 +5,13 @@ A stack operation that was interrupted is continued by the same command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from handoff_kit.aws.cloudformation.changeset import (
     ChangeSet,
-    ConcurrentUpdate,
+    ConcurrentUpdateError,
     create_change_set,
     delete_change_set,
     execute_change_set,
@@ -32,21 +33,18 @@ from handoff_kit.aws.cloudformation.stack import (
     resolve_images,
 )
 from handoff_kit.aws.cloudformation.template import check_size
-from handoff_kit.aws.cloudformation.wait import PollPolicy, StackContext, detach_on_interrupt, follow_events
-from handoff_kit.console import confirm
+from handoff_kit.aws.cloudformation.wait import PollPolicy, StackOperation, detach_on_interrupt, follow_events
+from handoff_kit.console import Say, confirm
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import DeleteStack, DeployStack, ExistingBucket
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
-
-Say = Callable[[str], None]
 
 ATTEMPTS = 5  # of comparing once more after another process has updated the stack
 STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 """In these statuses DescribeStacks and GetTemplate describe the result of the last update."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 POLL_POLICY = PollPolicy()
-DEPLOY_COMMAND = "invoke deploy"
 GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
 FAILED_ROLLBACK = "UPDATE_ROLLBACK_FAILED"
 UNRECOVERABLE = ("CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "IMPORT_ROLLBACK_FAILED")
@@ -59,16 +57,15 @@ def deploy_stack(
     """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
     with translate_store_errors():
         check_size(step)
-        values = resolve_images(step.parameters, session, dry=dry, again=step.again)
+        values = resolve_images(step.parameters, session, step.command, dry=dry)
         if dry:
             return _preview(step, values, session, say)
         for _ in range(ATTEMPTS):
-            changed = _create_or_update(step, values, StackContext(session, say, policy, yes, step.again))
-            if changed is not None:
-                return changed
+            with suppress(ConcurrentUpdateError):
+                return _create_or_update(step, values, StackOperation(session, say, policy, yes, step.command))
             say(f"stack {step.name}: updated by another process; comparing again")
     message = f"stack {step.name}: updated by another process during each of {ATTEMPTS} attempts"
-    raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.again}")
+    raise AWSError(f"{message}; nothing was changed", f"when it has finished: {step.command}")
 
 
 def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], session: Session, say: Say) -> bool:
@@ -79,7 +76,7 @@ def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], sess
             say(f"note: stack {step.name} {obstacle}")
         if stack.status == FAILED_CREATION:
             stack = None
-    changes = diff_stack(stack, step, resolve_buckets(values, stack, session, step.again))
+    changes = diff_stack(stack, step, resolve_buckets(values, stack, session, step.command))
     if stack and not changes:
         say(f"stack {step.name} is up to date")
         return False
@@ -88,52 +85,46 @@ def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], sess
 
 
 def _create_or_update(
-    step: DeployStack, parameters: Mapping[str, str | ExistingBucket], context: StackContext
-) -> bool | None:
-    """Whether the stack was changed; None where another process updates it."""
-    stack = prepare_for_update(step, context)
+    step: DeployStack, parameters: Mapping[str, str | ExistingBucket], operation: StackOperation
+) -> bool:
+    """Whether the stack was changed."""
+    stack = prepare_for_update(step, operation)
     if stack and stack.bucket not in ("", step.bucket, step.moved_from):
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
-        raise AWSError(message, f"compare again: {step.again}" if step.again else None)
-    values = resolve_buckets(parameters, stack, context.session, step.again)
+        raise AWSError(message, f"compare again: {step.command}")
+    values = resolve_buckets(parameters, stack, operation.session, step.command)
     changes = diff_stack(stack, step, values)
     change_set = None
     if changes or stack is None or stack.status not in STABLE_STATUSES:
-        change_set = create_change_set(step, values, context, creates=stack is None)
+        change_set = create_change_set(step, values, operation, creates=stack is None)
     if change_set is None:
-        context.say(f"stack {step.name} is up to date")
+        operation.say(f"stack {step.name} is up to date")
         return False
-    if isinstance(change_set, ConcurrentUpdate):
-        return None
-    change_set = replace(change_set, differences=merge_changes(change_set.differences, changes))
-    return _confirm_and_execute(step, change_set, context)
+    changes = merge_changes(change_set.differences, changes)
+    _confirm_and_execute(step, replace(change_set, differences=changes), operation)
+    return True
 
 
-def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, context: StackContext) -> bool | None:
-    """True once the operation has succeeded; None where another process updates the stack."""
+def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, operation: StackOperation) -> None:
     what = f"{'create' if change_set.creates else 'update'} stack {step.name}"
     try:
-        _print_changes(what, change_set.differences, context.say)
+        _print_changes(what, change_set.differences, operation.say)
         counts = count_changes(change_set.differences, creates=change_set.creates)
-        confirm(f"{what} ({counts})", step.again or DEPLOY_COMMAND, yes=context.yes)
-        marker = newest_event(context.session, change_set.stack.id)
+        confirm(f"{what} ({counts})", step.command, yes=operation.yes)
+        marker = newest_event(operation.session, change_set.stack.id)
     except BaseException:
-        delete_change_set(change_set, context.session)
+        delete_change_set(change_set, operation.session)
         raise
-    with detach_on_interrupt(step.name, context, updates=not change_set.creates):
+    with detach_on_interrupt(step.name, operation, updates=not change_set.creates):
         try:
-            executed = execute_change_set(change_set, context.session)
-        except StoreError:
-            delete_change_set(change_set, context.session)
+            execute_change_set(change_set, operation.session)
+        except (StoreError, ConcurrentUpdateError):
+            delete_change_set(change_set, operation.session)
             raise
-        if not executed:
-            delete_change_set(change_set, context.session)
-            return None
-        result = follow_events(change_set.stack, marker, context)
+        result = follow_events(change_set.stack, marker, operation)
     if result.status not in SUCCEEDED:
-        raise operation_error(step.name, result, step.again)
-    context.say(f"stack {step.name}: {'created' if change_set.creates else 'updated'} in {result.seconds:.0f} s")
-    return True
+        raise operation_error(step.name, result, step.command)
+    operation.say(f"stack {step.name}: {'created' if change_set.creates else 'updated'} in {result.seconds:.0f} s")
 
 
 def _print_changes(what: str, changes: Sequence[StackChange], say: Say) -> None:
@@ -159,41 +150,41 @@ def delete_stack(
             message = f"stack {stack.name}: has no tags of handoff, expected a stack that handoff created"
             raise AWSError(message, f"see its tags: aws cloudformation describe-stacks --stack-name {stack.name}")
         if not stack.status.startswith("DELETE_"):
-            confirm(f"delete stack {step.name} and all its resources", step.again or DEPLOY_COMMAND, yes=yes)
+            confirm(f"delete stack {step.name} and all its resources", step.command, yes=yes)
         if is_reviewed_only:
             session.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
         else:
-            context = StackContext(session, say, policy, yes, step.again)
+            operation = StackOperation(session, say, policy, yes, step.command)
             if stack.is_changing:
-                wait_until_stable(stack, context)
+                wait_until_stable(stack, operation)
                 now = describe_stack(session, stack.id)
                 if now is None or now.status == "DELETE_COMPLETE":
                     return True
             say(f"delete stack {step.name}")
-            delete_and_wait(stack, context)
+            delete_and_wait(stack, operation)
         say(f"stack {step.name}: deleted")
     return True
 
 
-def prepare_for_update(step: DeployStack, context: StackContext) -> StackDescription | None:
+def prepare_for_update(step: DeployStack, operation: StackOperation) -> StackDescription | None:
     """The stack once it can be updated, None where it is to be created; AWSError where a person must act first."""
-    stack = describe_existing(context.session, step.name, template=True)
+    stack = describe_existing(operation.session, step.name, template=True)
     while stack and not _is_ready(stack):
         check_owner(stack, step.tags)
         if stack.is_changing:
-            wait_until_stable(stack, context)
+            wait_until_stable(stack, operation)
         elif stack.status == FAILED_ROLLBACK:
-            _continue_rollback(stack, context)
+            _continue_rollback(stack, operation)
         elif stack.status == FAILED_CREATION:
-            _delete_failed_creation(stack, context)
+            _delete_failed_creation(stack, operation)
         else:
             name = f"--stack-name {stack.name}"
             wait = f"aws cloudformation wait stack-delete-complete {name}"
             hint = f"delete it: aws cloudformation delete-stack {name} && {wait}"
             if stack.status == "IMPORT_ROLLBACK_FAILED":
                 hint = f"see why: aws cloudformation describe-stack-events {name}"
-            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", f"{hint}; then: {context.again}")
-        stack = describe_existing(context.session, step.name, template=True)
+            raise AWSError(f"stack {stack.name}: {describe_obstacle(stack)}", f"{hint}; then: {operation.command}")
+        stack = describe_existing(operation.session, step.name, template=True)
     if stack:
         check_owner(stack, step.tags)
     return stack
@@ -218,52 +209,52 @@ def describe_obstacle(stack: StackDescription) -> str:
     return table.get(stack.status, "" if _is_ready(stack) else f"cannot be updated ({status})")
 
 
-def wait_until_stable(stack: StackDescription, context: StackContext) -> None:
+def wait_until_stable(stack: StackDescription, operation: StackOperation) -> None:
     """Wait for the operation of another process."""
-    context.say(
+    operation.say(
         f"stack {stack.name} {describe_obstacle(stack)}; waiting for its end (Ctrl-C stops waiting, not the operation)"
     )
-    with detach_on_interrupt(stack.name, context):
-        follow_events(stack, event_before_operation(context.session, stack.id), context)
+    with detach_on_interrupt(stack.name, operation):
+        follow_events(stack, event_before_operation(operation.session, stack.id), operation)
 
 
-def delete_and_wait(stack: StackDescription, context: StackContext) -> None:
+def delete_and_wait(stack: StackDescription, operation: StackOperation) -> None:
     """Delete a stack and wait; AWSError where a resource remains that is not retained on purpose."""
-    with detach_on_interrupt(stack.name, context):
-        marker = newest_event(context.session, stack.id)
-        context.session.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
-        result = follow_events(stack, marker, context)
+    with detach_on_interrupt(stack.name, operation):
+        marker = newest_event(operation.session, stack.id)
+        operation.session.call(CLOUDFORMATION, "delete_stack", StackName=stack.id)
+        result = follow_events(stack, marker, operation)
     if result.status != "DELETE_COMPLETE":
-        raise operation_error(stack.name, result, context.again)
+        raise operation_error(stack.name, result, operation.command)
     for event in result.events:
         if event.status == "DELETE_SKIPPED":
-            context.say(f"retained: {event.kind} {event.physical or event.name}")
+            operation.say(f"retained: {event.kind} {event.physical or event.name}")
 
 
-def _continue_rollback(stack: StackDescription, context: StackContext) -> None:
-    culprit = first_failure(reversed(events_since(context.session, stack.id, "")))
+def _continue_rollback(stack: StackDescription, operation: StackOperation) -> None:
+    culprit = first_failure(reversed(events_since(operation.session, stack.id, "")))
     cause = f" ({culprit.kind} {culprit.name}: {culprit.reason})" if culprit else ""
-    context.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
-    confirm(f"continue the rollback of stack {stack.name}", context.again or DEPLOY_COMMAND, yes=context.yes)
-    with detach_on_interrupt(stack.name, context):
-        marker = newest_event(context.session, stack.id)
-        context.session.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
-        result = follow_events(stack, marker, context)
+    operation.say(f"stack {stack.name}: {describe_obstacle(stack)}{cause}")
+    confirm(f"continue the rollback of stack {stack.name}", operation.command, yes=operation.yes)
+    with detach_on_interrupt(stack.name, operation):
+        marker = newest_event(operation.session, stack.id)
+        operation.session.call(CLOUDFORMATION, "continue_update_rollback", StackName=stack.id)
+        result = follow_events(stack, marker, operation)
     if result.status != "UPDATE_ROLLBACK_COMPLETE":
         first = first_failure(result.events)
         message = describe_failure(stack.name, first) if first else f"stack {stack.name}: {describe_obstacle(stack)}"
         skip = f" --resources-to-skip {first.name}" if first else ""
-        command = f"aws cloudformation continue-update-rollback --stack-name {stack.name}{skip}"
-        hint = f"skip that resource: {command}; then: {context.again}"
+        skipping = f"aws cloudformation continue-update-rollback --stack-name {stack.name}{skip}"
+        hint = f"skip that resource: {skipping}; then: {operation.command}"
         raise AWSError(f"{message}; the earlier update is still not rolled back", hint)
 
 
-def _delete_failed_creation(stack: StackDescription, context: StackContext) -> None:
+def _delete_failed_creation(stack: StackDescription, operation: StackOperation) -> None:
     """Delete a stack whose creation was rolled back: it has no resources, but CloudFormation does not update it."""
-    pages = context.session.pages(CLOUDFORMATION, "list_stack_resources", StackName=stack.id)
+    pages = operation.session.pages(CLOUDFORMATION, "list_stack_resources", StackName=stack.id)
     resources = (resource for page in pages for resource in page["StackResourceSummaries"])
     left = [one["LogicalResourceId"] for one in resources if one["ResourceStatus"] not in GONE_RESOURCES]
     what = f"stack {stack.name}, whose creation failed ({', '.join(left) or 'it has no resources'})"
-    confirm(f"delete {what}", context.again or DEPLOY_COMMAND, yes=context.yes)
-    context.say(f"delete {what}")
-    delete_and_wait(stack, context)
+    confirm(f"delete {what}", operation.command, yes=operation.yes)
+    operation.say(f"delete {what}")
+    delete_and_wait(stack, operation)

@@ -26,7 +26,6 @@ OTHER_KINDS = ("parameter", "output", "tag", "template")
 """The kinds of differences other than resources."""
 MAX_TEXT = 48
 RETAINING_POLICIES = ("Retain", "RetainExceptOnCreate", "Snapshot")
-IGNORED = ("DependsOn",)
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 DATA_RESOURCES = {
     "AWS::ECR::Repository": "images",
@@ -182,7 +181,7 @@ def _comparable(resource: Any) -> Any:  # noqa: ANN401  # any part of a template
     """A resource's properties and its other attributes, on one level."""
     if not isinstance(resource, dict):
         return resource
-    others = {name: one for name, one in resource.items() if name not in ("Properties", *IGNORED)}
+    others = {name: one for name, one in resource.items() if name not in ("Properties", "DependsOn")}
     return {**others, **template_section(resource, "Properties")}
 
 

@@ -27,7 +27,7 @@ _INVALID = re.compile(r"invalid|validation (?:failed|error)|ValidationException|
 _PROTECTED = re.compile(r"TerminationProtection", re.IGNORECASE)
 
 
-def operation_error(name: str, result: OperationResult, again: str) -> AWSError:
+def operation_error(name: str, result: OperationResult, command: str) -> AWSError:
     culprit = first_failure(result.events)
     what = describe_failure(name, culprit) if culprit else f"stack {name}: {result.status.lower().replace('_', ' ')}"
     outcome = OUTCOMES.get(result.status, "")
@@ -37,7 +37,7 @@ def operation_error(name: str, result: OperationResult, again: str) -> AWSError:
         why = f": {second.kind} {second.name}: {_without_service(second.reason)}" if second else ""
         outcome = f"the rollback failed too{why}"
     reason = culprit.reason if culprit else ""
-    return AWSError("; ".join(filter(None, (what, outcome))), hint_for(reason, name, again, culprit))
+    return AWSError("; ".join(filter(None, (what, outcome))), hint_for(reason, name, command, culprit))
 
 
 def first_failure(events: Iterable[StackEvent]) -> StackEvent | None:
@@ -56,11 +56,10 @@ def describe_failure(name: str, culprit: StackEvent) -> str:
     return f"stack {name}: {what} could not be {done}: {_without_service(culprit.reason) or 'no reason given'}"
 
 
-def hint_for(reason: str, name: str, again: str, culprit: StackEvent | None = None) -> str:
+def hint_for(reason: str, name: str, command: str, culprit: StackEvent | None = None) -> str:
     """What to do about a known reason, and the command to run again."""
     see = f"see all events: aws cloudformation describe-stack-events --stack-name {name}"
-    what = _fix_for(reason, name, culprit) or see
-    return f"{what}; then: {again}" if again else what
+    return f"{_fix_for(reason, name, culprit) or see}; then: {command}"
 
 
 def _fix_for(reason: str, name: str, culprit: StackEvent | None) -> str | None:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
@@ -17,7 +16,8 @@ from rich.table import Table
 from handoff_kit import console, live
 from handoff_kit.aws.cloudformation.diff import DATA_RESOURCES, Action, StackChange, is_resource
 from handoff_kit.aws.cloudformation.events import StackEvent
-from handoff_kit.console import View
+from handoff_kit.console import Say, View
+from handoff_kit.text import join_first
 from handoff_runtime.terminal import safe_name
 
 ACTION_MARKS: dict[Action, str] = {"add": "+", "change": "~", "replace": "~", "may replace": "~", "remove": "-"}
@@ -31,7 +31,6 @@ ACTION_VERBS: dict[Action, str] = {
 }
 MAX_NAMED = 4  # of the properties of one resource, and of the resources that a warning names
 OUTPUT = "output"
-Say = Callable[[str], None]
 STATUS_STYLES = {"COMPLETE": "green", "FAILED": "red", "PROGRESS": "cyan", "SKIPPED": "yellow"}
 REFRESHES_A_SECOND = 2
 OTHER_LINES = 3  # of the screen: the head, what is above, the cursor
@@ -42,8 +41,7 @@ def change_lines(changes: Sequence[StackChange]) -> tuple[str, ...]:
     """One line each: + created, ~ updated, - deleted, then name, type and properties in columns."""
     rows = []
     for one in _without_outputs(changes):
-        more = f" and {len(one.properties) - MAX_NAMED} more" if len(one.properties) > MAX_NAMED else ""
-        properties = ", ".join(one.properties[:MAX_NAMED]) + more
+        properties = join_first(one.properties, MAX_NAMED)
         last = " ".join(filter(None, (properties, REPLACEMENT_NOTES.get(one.action))))
         rows.append((f"{ACTION_MARKS[one.action]} {safe_name(one.name)}", safe_name(one.kind), last))
     names, kinds = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
@@ -81,8 +79,7 @@ def change_warnings(changes: Sequence[StackChange]) -> tuple[str, ...]:
             end = end if one.retained else f", and the {data} in it are lost"
             notes.append(f"warning: {resource} {'is' if is_certain else 'may be'} replaced by an empty one{end}")
     if names:
-        shown = ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-        notes.append(f"warning: {shown} {'is' if len(names) == 1 else 'are'} deleted")
+        notes.append(f"warning: {join_first(names, MAX_NAMED)} {'is' if len(names) == 1 else 'are'} deleted")
     return tuple(notes)
 
 
@@ -100,9 +97,7 @@ class EventLines:
     def __enter__(self) -> EventLines:  # noqa: PYI034  # typing.Self is of 3.11
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """A line stays printed."""
 
     def update(self, items: Iterable[StackEvent]) -> None:
@@ -132,9 +127,7 @@ class EventTable:
         self._live.start()
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # the terminal was closed
             self._live.stop()
 

@@ -70,6 +70,16 @@ def describe_stack(session: Session, name: str) -> StackDescription | None:
     return parse_stack(answer["Stacks"][0]) if answer and answer["Stacks"] else None
 
 
+def describe_owned(session: Session, name: str, tags: Mapping[str, str]) -> StackDescription | None:
+    """A stack that is not deleted, by name; AWSError for one of another owner. One in review has no tags yet."""
+    stack = describe_stack(session, name)
+    if stack is None or stack.status == "DELETE_COMPLETE":
+        return None
+    if stack.status not in ABSENT_STATUSES:
+        check_owner(stack, tags)
+    return stack
+
+
 def describe_all(session: Session) -> tuple[StackDescription, ...]:
     """Every stack of the account and region, without templates; one call for a hundred or so."""
     with translate_store_errors():
@@ -103,7 +113,7 @@ def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
 
 
 def resolve_images(
-    parameters: Mapping[str, str | ImageTag | ExistingBucket], session: Session, *, dry: bool = False, again: str = ""
+    parameters: Mapping[str, str | ImageTag | ExistingBucket], session: Session, command: str, *, dry: bool = False
 ) -> dict[str, str | ExistingBucket]:
     """The parameters with images by their digests; with `dry` an image need not be pushed yet."""
     values: dict[str, str | ExistingBucket] = {}
@@ -115,13 +125,12 @@ def resolve_images(
         elif dry:
             values[name] = f"{value.uri}:{value.tag} (by its digest once pushed)"
         else:
-            message = f"image {value.uri}:{value.tag}: not found in ECR"
-            raise AWSError(message, f"push it: {again}" if again else None)
+            raise AWSError(f"image {value.uri}:{value.tag}: not found in ECR", f"push it: {command}")
     return values
 
 
 def resolve_buckets(
-    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, session: Session, again: str
+    values: Mapping[str, str | ExistingBucket], stack: StackDescription | None, session: Session, command: str
 ) -> dict[str, str]:
     """The parameters as texts: an ExistingBucket as yes or no, of which a deployed `stack` keeps its value."""
     texts: dict[str, str] = {}
@@ -137,5 +146,5 @@ def resolve_buckets(
         else:
             message = f"bucket {value.bucket}: exists already, and stack {value.stack} did not create it"
             use = f"to use it: deploy: {{bucket: {value.bucket}}} in project.yml; to have one created: delete it"
-            raise AWSError(message, f"{use}, then: {again}")
+            raise AWSError(message, f"{use}, then: {command}")
     return texts

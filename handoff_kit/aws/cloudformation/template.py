@@ -101,7 +101,7 @@ def check_size(step: DeployStack) -> None:
         raise ProjectError(message, "move some of the projects to another checkout, with another --environment")
     if size > MAX_BYTES and not step.bucket:
         message = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES:,} without a bucket to hold it"
-        raise AWSError(message, f"name a bucket: S3_BUCKET_NAME=NAME {step.again}")
+        raise AWSError(message, f"name a bucket: S3_BUCKET_NAME=NAME {step.command}")
 
 
 def template_argument(step: DeployStack, session: Session) -> dict[str, str]:

@@ -7,26 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
+from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.resource_names import CONTAINER
-
-
-@dataclass(frozen=True)
-class Hints:
-    """`options` are the flags that name the project, `file` is its project file, `stop_timeout` in seconds."""
-
-    options: str
-    file: str
-    stack: str
-    public_ip: bool = True
-    stop_timeout: int = 30
-
-    def invoke(self, task: str) -> str:
-        return f"invoke {task} {self.options}"
 
 
 @dataclass(frozen=True)
@@ -79,11 +65,12 @@ def resolve_network(
 
 @dataclass(frozen=True)
 class ProjectTasks:
-    """`cluster` is the name or the ARN of the cluster."""
+    """`cluster` is the name or the ARN of the cluster, `stop_timeout` in seconds."""
 
     target: Target
     cluster: str
-    hints: Hints
+    public_ip: bool = True
+    stop_timeout: int = 30
 
     @property
     def family(self) -> str:
@@ -93,22 +80,32 @@ class ProjectTasks:
     def log_group(self) -> str:
         return resource_names.log_group(self.target.name)
 
+    @property
+    def file(self) -> str:
+        """The project file, for messages."""
+        return f"projects/{self.target.project}/project.yml"
+
+    def invoke(self, task: str) -> str:
+        """A command for the project, for hints."""
+        return f"invoke {task} {self.target.options}"
+
     def log_stream(self, task: str) -> str:
         return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
 
 
 def tasks_of_project(target: Target, deploy: Deploy) -> ProjectTasks:
     """The tasks of a project, by names alone; nothing is called."""
-    file = f"projects/{target.project}/project.yml"
-    hints = Hints(target.options, file, target.name, deploy.public_ip, deploy.stop_timeout)
-    return ProjectTasks(target, deploy.cluster or resource_names.cluster(target.environment), hints)
+    cluster = deploy.cluster or resource_names.cluster(target.environment)
+    return ProjectTasks(target, cluster, deploy.public_ip, deploy.stop_timeout)
 
 
 def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
     """The network a new task is started in; AWSError where the project is not deployed."""
     task = describe_existing(target.session, target.name)
     if task is None or "TaskDefinition" not in task.outputs:
-        raise not_deployed_error(target, task)
+        where = f"in status {task.status}, without a task" if task else f"none in {describe_location(target.session)}"
+        message = f"stack {target.name}: found {where}, expected the project deployed"
+        raise AWSError(message, f"invoke deploy {target.options}")
     shared_name = resource_names.shared_stack(target.environment)
     shared = describe_existing(target.session, shared_name) if needs_shared_stack(deploy, bucket=True) else None
     clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
@@ -118,10 +115,3 @@ def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
         message = f"stack {shared_name}: found no subnets, expected those of the shared network"
         raise AWSError(message, f"invoke deploy {target.options}")
     return network
-
-
-def not_deployed_error(target: Target, task: StackDescription | None = None) -> AWSError:
-    where = f"in status {task.status}, without a task" if task else f"none in {describe_location(target.session)}"
-    return AWSError(
-        f"stack {target.name}: found {where}, expected the project deployed", f"invoke deploy {target.options}"
-    )

@@ -43,15 +43,12 @@ class LogTail:
         """The events since the last call; none where the stream does not exist yet."""
         events: list[LogEvent] = []
         for _ in range(MOST_PAGES):
-            request: dict[str, Any] = {
-                "logGroupName": self.group,
-                "logStreamName": self.stream,
-                **start_time(self.since),
-            }
+            request: dict[str, Any] = {"logGroupName": self.group, "logStreamName": self.stream, "startFromHead": True}
+            request |= start_time(self.since)
             if self.token:  # GetLogEvents has no paginator: at the end it returns the token of the request
-                request |= {"nextToken": self.token, "startFromHead": True}
-            else:
-                request |= {"startFromHead": self.last is None, **({"limit": self.last} if self.last else {})}
+                request["nextToken"] = self.token
+            elif self.last is not None:
+                request |= {"startFromHead": False, "limit": self.last}
             page = self.target.call(LOGS, "get_log_events", allow=NO_LOG, **request)
             if page is None:
                 break

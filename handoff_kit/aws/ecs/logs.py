@@ -16,9 +16,8 @@ from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF, Absence, TaskObserver
 from handoff_kit.aws.ecs.tasks import TASK_ID, newest_task, task_id
 from handoff_kit.aws.history import parse_since
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
-
-Put = Callable[[str], None]
 
 RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-")
 CLOCK_SKEW = 10 * 60  # seconds that the clocks of a container and of CloudWatch may differ, and more
@@ -31,8 +30,8 @@ NEWEST_STREAMS = 50
 class LogSink:
     """Print log lines (`put`) and progress (`say`), pause, read the clock."""
 
-    put: Put
-    say: Callable[[str], None]
+    put: Say
+    say: Say
     pause: Callable[[float], None]
     clock: Callable[[], float] = time.monotonic
     absence: Absence = BRIEF
@@ -68,7 +67,7 @@ def find_stream(tasks: ProjectTasks, run: str) -> str:
     first = next(events, None)
     if first is None:
         where = f"run {run}: found in no stream of log group {tasks.log_group}"
-        raise AWSError(f"{where}, expected the id of a run on Fargate", tasks.hints.invoke("history --remote"))
+        raise AWSError(f"{where}, expected the id of a run on Fargate", tasks.invoke("history --remote"))
     return str(first["logStreamName"])
 
 
@@ -92,11 +91,11 @@ def _newest_stream(tasks: ProjectTasks) -> str:
 def _no_log_error(tasks: ProjectTasks, stream: str = "") -> AWSError:
     what = f"no stream {stream}" if stream else "no log"
     where = f"log group {tasks.log_group}: found {what}, expected the log of a run"
-    invoke = tasks.hints.invoke
+    invoke = tasks.invoke
     return AWSError(where, f"start one: {invoke('run')}; not deployed yet: {invoke('deploy')}")
 
 
-def print_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, put: Put) -> int:
+def print_logs(tasks: ProjectTasks, query: LogQuery, form: LogFormatter, put: Say) -> int:
     """Print the lines; the number of lines."""
     count = 0
     last: list[LogEvent] = []

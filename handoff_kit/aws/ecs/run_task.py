@@ -10,11 +10,11 @@ from typing import Any
 
 from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
 from handoff_kit.aws.ecs.overrides import RunOptions, build_overrides
-from handoff_kit.aws.ecs.stop_reasons import match_start_failure
+from handoff_kit.aws.ecs.stop_reasons import fill_advice, match_start_failure
 from handoff_kit.aws.ecs.tasks import ECS
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 
-STARTED_BY = "handoff-run"
 RETRY_WAITS = (5.0, 15.0, 30.0, 60.0)
 """Seconds between attempts."""
 RETRYABLE = re.compile(r"[Cc]apacity is|RESOURCE|Rate exceeded|[Tt]hrottl|limit on the number of|AGENT")
@@ -42,7 +42,7 @@ def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> 
         **network.capacity,
         "networkConfiguration": network.configuration,
         "overrides": build_overrides(options),
-        "startedBy": STARTED_BY,
+        "startedBy": "handoff-run",
         "propagateTags": "TASK_DEFINITION",
         "enableECSManagedTags": True,
     }
@@ -52,7 +52,7 @@ def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> 
 class TaskHooks:
     """Print a line, pause, read the clock, and raise where a signal came (`check`)."""
 
-    say: Callable[[str], None]
+    say: Say
     pause: Callable[[float], None]
     clock: Callable[[], float]
     check: Callable[[], None]
@@ -66,7 +66,7 @@ def start_task(tasks: ProjectTasks, request: Mapping[str, Any], hooks: TaskHooks
             return arn
         if wait is None or not RETRYABLE.search(why):
             times = f", {len(RETRY_WAITS) + 1} times" if wait is None else ""
-            hint = match_start_failure(why).hint(tasks.hints)
+            hint = fill_advice(match_start_failure(why).advice, tasks)
             raise _with_advice(tasks, AWSError(f"task of {tasks.family}: not started{times}: {why}", hint))
         hooks.say(f"not started: {why}; retry in {wait:.0f} s")
         hooks.pause(wait)
@@ -81,9 +81,8 @@ def _try_to_start(tasks: ProjectTasks, request: Mapping[str, Any]) -> tuple[str,
     except AWSError as error:
         is_retryable = RETRYABLE.search(error.message)
         if error.passing and not is_retryable:  # no answer: it may have started one
-            hints = tasks.hints
-            look = f"a task may have started anyway: {hints.invoke('status')}"
-            raise AWSError(error.message, f"{look}; if none runs: {hints.invoke('run')}") from None
+            look = f"a task may have started anyway: {tasks.invoke('status')}"
+            raise AWSError(error.message, f"{look}; if none runs: {tasks.invoke('run')}") from None
         if RETRIED in error.message or not is_retryable:
             raise _with_advice(tasks, error) from None
         return "", error.message
@@ -95,7 +94,5 @@ def _try_to_start(tasks: ProjectTasks, request: Mapping[str, Any]) -> tuple[str,
 
 def _with_advice(tasks: ProjectTasks, error: AWSError) -> AWSError:
     """The error, with the hint of REFUSALS where one fits."""
-    hints = tasks.hints
-    words = {"deploy": hints.invoke("deploy"), "file": hints.file, "stack": hints.stack}
-    todo = next((todo for pattern, todo in REFUSALS if re.search(pattern, error.message)), None)
-    return AWSError(error.message, todo.format(**words) if todo else error.hint)
+    advice = next((advice for pattern, advice in REFUSALS if re.search(pattern, error.message)), None)
+    return AWSError(error.message, fill_advice(advice, tasks) if advice else error.hint)

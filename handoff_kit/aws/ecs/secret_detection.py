@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from handoff_kit.paths import ProjectPaths
+from handoff_kit.project import params_document
+from handoff_kit.project.model import Project
 from handoff_runtime import masking, secret_rules, secret_values
 from handoff_runtime.masking import Mask
 from handoff_runtime.params import ConfigFile
@@ -16,6 +19,12 @@ SHORTEST_VALUE = 8  # a shorter value of .local is a part of many innocent texts
 
 def config_mask(files: Iterable[ConfigFile]) -> Mask:
     return masking.build_mask(files, ())
+
+
+def project_mask(paths: ProjectPaths, project: Project, environment: str) -> Mask:
+    """The mask of the values in a project's config files."""
+    files = params_document.params_document(paths, project, environment)["files"]
+    return config_mask(ConfigFile(file["name"], file["value"]) for file in files)
 
 
 def secret_by_name(name: str, value: str) -> str | None:

@@ -10,27 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handoff_kit.aws.ecs.cluster import Hints
+from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.project.fargate_sizes import next_larger
 from handoff_kit.resource_names import CONTAINER
 
-STOPPED, STOPPED_STATUSES = "STOPPED", ("STOPPED", "DEPROVISIONING")
-KILLED, SEGMENTATION, TERMINATED = 137, 139, 143
-FAILED = 1
-SPOT_INTERRUPTION, USER_INITIATED, TERMINATION_NOTICE, FAILED_TO_START = (
-    "SpotInterruption",
-    "UserInitiated",
-    "TerminationNotice",
-    "TaskFailedToStart",
-)
+STOPPED, DEPROVISIONING = "STOPPED", "DEPROVISIONING"
+FAILED, KILLED = 1, 137
+FAILED_TO_START = "TaskFailedToStart"
 OUT_OF_MEMORY = ("OutOfMemory", "memory usage", "killed for memory")
 _NO_ROUTE = (
     r"i/o timeout|RequestError|RequestCanceled|dial tcp|no route|connection (refused|timed out)|no such host|"
     r"deadline exceeded|network configuration"
 )
 _DENIED = r"AccessDenied|not authorized|403 Forbidden|\b401\b|access denied|no basic auth"
-NETWORK_ADVICE = "network"
-_UNREACHABLE = "its subnet cannot reach {}"
 
 
 @dataclass(frozen=True)
@@ -49,9 +41,9 @@ class TaskResult:
 
 def is_stopped(task: Mapping[str, Any]) -> bool:
     """Whether it is STOPPED, or its containers are and only its network interface is still attached."""
-    if task["lastStatus"] == STOPPED:
-        return True
-    return task["lastStatus"] in STOPPED_STATUSES and bool(task.get("stopCode")) and exit_code(task) is not None
+    if task["lastStatus"] == DEPROVISIONING:
+        return bool(task.get("stopCode")) and exit_code(task) is not None
+    return bool(task["lastStatus"] == STOPPED)
 
 
 def exit_code(task: Mapping[str, Any]) -> int | None:
@@ -65,18 +57,18 @@ def has_started(task: Mapping[str, Any]) -> bool:
     return exit_code(task) is not None or bool(task.get("startedAt"))
 
 
-def explain_stop(task: Mapping[str, Any], hints: Hints, last_line: str = "") -> TaskResult:
+def explain_stop(task: Mapping[str, Any], tasks: ProjectTasks, last_line: str = "") -> TaskResult:
     """The result; `last_line` is that of the runtime, where its log was read."""
     code = exit_code(task)
     if code is not None:
-        return _explain_exit(code, task, hints, last_line)
+        return _explain_exit(code, task, tasks, last_line)
     why = _stop_reason(task)
     if has_started(task):
         reason = ": ".join(filter(None, (last_line, why))) or "no reason given"
-        return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {hints.invoke('logs')}")
+        return TaskResult(FAILED, f"stopped without an exit code: {reason}", f"see its log: {tasks.invoke('logs')}")
     failure = match_start_failure(f"{task.get('stopCode', '')} {why}")
-    words = f"{failure.sentence}: {why}" if why else failure.sentence
-    return TaskResult(FAILED, words, failure.hint(hints), failure.retryable, ran=False)
+    sentence = ": ".join(filter(None, ("never started", failure.reason, why)))
+    return TaskResult(FAILED, sentence, fill_advice(failure.advice, tasks), failure.retryable, ran=False)
 
 
 def _container(task: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,66 +82,73 @@ def _stop_reason(task: Mapping[str, Any]) -> str:
     return " ".join(" ".join(dict.fromkeys(filter(None, texts))).split())
 
 
-def _explain_exit(code: int, task: Mapping[str, Any], hints: Hints, last_line: str) -> TaskResult:
+def _explain_exit(code: int, task: Mapping[str, Any], tasks: ProjectTasks, last_line: str) -> TaskResult:
     stop, why = task.get("stopCode", ""), f"{_stop_reason(task)} {last_line}"
     if code == 0:
         return TaskResult(0, "succeeded (exit 0)")
     if code == KILLED and any(word in why for word in OUT_OF_MEMORY):
-        return _out_of_memory(task, hints)
-    if stop == SPOT_INTERRUPTION:
-        hint = (
-            f"start it again: {hints.invoke('run')}; to pay for no interruption: {hints.file}, deploy: {{spot: false}}"
-        )
-        return TaskResult(code, f"was interrupted: AWS took the Spot capacity back (exit {code})", hint)
-    if stop == TERMINATION_NOTICE:
-        return TaskResult(
-            code, f"was stopped by AWS for maintenance (exit {code})", f"start it again: {hints.invoke('run')}"
-        )
-    if stop == USER_INITIATED:
+        return _out_of_memory(task, tasks)
+    if stop == "SpotInterruption":
+        sentence = "was interrupted: AWS took the Spot capacity back"
+        advice = "start it again: {run}; to pay for no interruption: {file}, deploy: {{spot: false}}"
+    elif stop == "TerminationNotice":
+        sentence, advice = "was stopped by AWS for maintenance", "start it again: {run}"
+    elif stop == "UserInitiated":
         reason = " ".join(str(task.get("stoppedReason") or "no reason given").split())
-        stopped = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
-        hint = f"see what it had done: {hints.invoke('logs')}"
+        sentence = f"was {reason}" if reason.startswith("stopped ") else f"was stopped: {reason}"
+        advice = "see what it had done: {logs}"
         if code == KILLED:
-            stopped += f"; it had not ended {hints.stop_timeout} s after SIGTERM, and was killed"
-            hint = f"give it longer: {hints.file}, deploy: {{stop_timeout: 120}}"
-        return TaskResult(code, f"{stopped} (exit {code})", hint)
-    words, hint = _explain_exit_code(code, hints, last_line.partition(": ")[2])
-    return TaskResult(code, f"{words} (exit {code})", hint)
+            sentence += f"; it had not ended {tasks.stop_timeout} s after SIGTERM, and was killed"
+            advice = "give it longer: {file}, deploy: {{stop_timeout: 120}}"
+    elif code in EXIT_CODES:
+        sentence, advice = EXIT_CODES[code]
+    else:
+        reason, signal = last_line.partition(": ")[2], code - 128
+        sentence = f"failed: a program was ended by signal {signal}" if signal > 0 else "failed"
+        sentence, advice = f"failed: {reason}" if reason else sentence, _LOG
+    return TaskResult(code, f"{sentence} (exit {code})", fill_advice(advice, tasks))
 
 
-def _out_of_memory(task: Mapping[str, Any], hints: Hints) -> TaskResult:
+def _out_of_memory(task: Mapping[str, Any], tasks: ProjectTasks) -> TaskResult:
     cpu, memory = int(task.get("cpu") or 0), int(task.get("memory") or 0)
     words = f"ran out of memory: it needed more than its {memory:,} MiB (exit {KILLED})"
     size = next_larger(cpu, memory)
     if size is None:
         return TaskResult(KILLED, words, "that is Fargate's largest size; have the stages work in smaller pieces")
     line = f"deploy: {{cpu: {size[0]}, memory: {size[1]}}}"
-    once = f"for one run: {hints.invoke('run')} --cpu {size[0]} --memory {size[1]}"
-    return TaskResult(KILLED, words, f"{once}; for all: {hints.file}, {line}, then: {hints.invoke('deploy')}")
+    once = f"for one run: {tasks.invoke('run')} --cpu {size[0]} --memory {size[1]}"
+    return TaskResult(KILLED, words, f"{once}; for all: {tasks.file}, {line}, then: {tasks.invoke('deploy')}")
 
 
-def _explain_exit_code(code: int, hints: Hints, reason: str) -> tuple[str, str]:
-    """The exit codes of the runtime (docs/reference/exit-codes.md), else what a stage ended with."""
-    logs = f"see its log: {hints.invoke('logs')}"
-    push = f"{hints.invoke('params.push')}, then: {hints.invoke('run')}"
-    signal = code - 128
-    table = {
-        64: ("failed: --data or --command is wrong", f"{logs}; see the options: invoke run --help"),
-        69: ("failed: its params, files, artifacts or state could not be read or stored", logs),
-        75: ("did nothing: another run of the project is under way", f"see which: {hints.invoke('status')}"),
-        78: ("failed: its params are invalid", f"{hints.invoke('check')}, then: {push}"),
-        124: ("failed: a stage or the run took too long", logs),
-        126: ("failed: a command cannot be executed", logs),
-        127: ("failed: a command is not in the image", f"{logs}; once corrected: {hints.invoke('deploy')}"),
-        KILLED: ("was killed (SIGKILL)", f"{logs}; if it mentions memory: {hints.file}, deploy: {{memory: ...}}"),
-        SEGMENTATION: ("failed: a program crashed (SIGSEGV)", f"{logs}; a library may be built for another processor"),
-        TERMINATED: ("was stopped (SIGTERM)", logs),
-    }
-    if code in table:
-        return table[code]
-    if reason:
-        return f"failed: {reason}", logs
-    return ("failed" if signal <= 0 else f"failed: a program was ended by signal {signal}", logs)
+def fill_advice(advice: str, tasks: ProjectTasks) -> str:
+    """Advice with its placeholders filled: commands, the project file, the stack, a way out of the network."""
+    network = (
+        f"{tasks.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "
+        "(public_ip gives the address), and security groups must let HTTPS out"
+        if tasks.public_ip
+        else f"{tasks.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
+        f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {tasks.invoke('deploy')}"
+    )
+    commands = {name: tasks.invoke(name) for name in ("check", "deploy", "logs", "run", "status")}
+    return advice.format(
+        **commands, push=tasks.invoke("params.push"), file=tasks.file, stack=tasks.target.name, network=network
+    )
+
+
+_LOG = "see its log: {logs}"
+EXIT_CODES = {
+    64: ("failed: --data or --command is wrong", f"{_LOG}; see the options: invoke run --help"),
+    69: ("failed: its params, files, artifacts or state could not be read or stored", _LOG),
+    75: ("did nothing: another run of the project is under way", "see which: {status}"),
+    78: ("failed: its params are invalid", "{check}, then: {push}, then: {run}"),
+    124: ("failed: a stage or the run took too long", _LOG),
+    126: ("failed: a command cannot be executed", _LOG),
+    127: ("failed: a command is not in the image", f"{_LOG}; once corrected: {{deploy}}"),
+    KILLED: ("was killed (SIGKILL)", f"{_LOG}; if it mentions memory: {{file}}, deploy: {{{{memory: ...}}}}"),
+    139: ("failed: a program crashed (SIGSEGV)", f"{_LOG}; a library may be built for another processor"),
+    143: ("was stopped (SIGTERM)", _LOG),
+}
+"""The exit codes of the runtime (docs/reference/exit-codes.md), and those of a signal: sentence and advice."""
 
 
 @dataclass(frozen=True)
@@ -158,26 +157,12 @@ class StartFailure:
 
     pattern: str
     reason: str
-    advice: str = ""
+    advice: str
     retryable: bool = False
 
-    @property
-    def sentence(self) -> str:
-        return f"never started: {self.reason}" if self.reason else "never started"
 
-    def hint(self, hints: Hints) -> str:
-        if self.advice == NETWORK_ADVICE and hints.public_ip:
-            return (
-                f"{hints.file}: deploy: {{subnets: [...]}} must be subnets with a route to an internet gateway "
-                "(public_ip gives the address), and security groups must let HTTPS out"
-            )
-        if self.advice == NETWORK_ADVICE:
-            return (
-                f"{hints.file}: deploy: {{public_ip: true}} with a route to an internet gateway, or subnets with a NAT "
-                f"gateway, or endpoints for ECR, S3, Logs and SSM in the VPC; then: {hints.invoke('deploy')}"
-            )
-        words = {"deploy": hints.invoke("deploy"), "run": hints.invoke("run"), "file": hints.file, "stack": hints.stack}
-        return self.advice.format(**words)
+def _no_route(pattern: str, service: str) -> StartFailure:
+    return StartFailure(rf"{pattern}.*({_NO_ROUTE})", f"its subnet cannot reach {service}", "{network}", retryable=True)
 
 
 START_FAILURES = (
@@ -188,12 +173,7 @@ START_FAILURES = (
         retryable=True,
     ),
     StartFailure(
-        r"CannotPullContainer.*([Mm]anifest does not contain|no match(ing)? .*platform|exec format)",
-        "its image is built for another processor",
-        "{file}: deploy: {{architecture: ...}} as the image is built, then: {deploy}",
-    ),
-    StartFailure(
-        r"exec format error",
+        r"CannotPullContainer.*([Mm]anifest does not contain|no match(ing)? .*platform|exec format)|exec format error",
         "its image is built for another processor",
         "{file}: deploy: {{architecture: ...}} as the image is built, then: {deploy}",
     ),
@@ -202,12 +182,7 @@ START_FAILURES = (
         "its image does not fit on its disk",
         "{file}: deploy: {{storage: 50}}, then: {deploy}",
     ),
-    StartFailure(
-        rf"CannotPullContainer.*({_NO_ROUTE})",
-        _UNREACHABLE.format("the registry of its image (ECR)"),
-        NETWORK_ADVICE,
-        retryable=True,
-    ),
+    _no_route(r"CannotPullContainer", "the registry of its image (ECR)"),
     StartFailure(
         rf"CannotPullContainer.*({_DENIED})",
         "it may not pull its image",
@@ -226,30 +201,15 @@ START_FAILURES = (
         "its log group does not exist",
         "{deploy}",
     ),
-    StartFailure(
-        rf"ResourceInitialization.*(logger|log driver|logging driver|Cloudwatch|log stream).*({_NO_ROUTE})",
-        _UNREACHABLE.format("CloudWatch Logs"),
-        NETWORK_ADVICE,
-        retryable=True,
-    ),
-    StartFailure(
-        rf"ResourceInitialization.*\becr\b.*({_NO_ROUTE})",
-        _UNREACHABLE.format("the registry of its image (ECR)"),
-        NETWORK_ADVICE,
-        retryable=True,
-    ),
-    StartFailure(
-        rf"ResourceInitialization.*(ssm|secretsmanager|secrets? manager).*({_NO_ROUTE})",
-        _UNREACHABLE.format("Parameter Store or Secrets Manager"),
-        NETWORK_ADVICE,
-        retryable=True,
-    ),
+    _no_route(r"ResourceInitialization.*(logger|log driver|logging driver|Cloudwatch|log stream)", "CloudWatch Logs"),
+    _no_route(r"ResourceInitialization.*\becr\b", "the registry of its image (ECR)"),
+    _no_route(r"ResourceInitialization.*(ssm|secretsmanager|secrets? manager)", "Parameter Store or Secrets Manager"),
     StartFailure(
         rf"ResourceInitialization.*({_DENIED})",
         "its execution role lacks a permission",
         "the role was changed, or a policy of the organization forbids it; create it again: {deploy}",
     ),
-    StartFailure(rf"ResourceInitialization.*({_NO_ROUTE})", _UNREACHABLE.format("AWS"), NETWORK_ADVICE, retryable=True),
+    _no_route(r"ResourceInitialization", "AWS"),
     StartFailure(
         r"unable to assume the role|assume role", "ECS may not take on its roles", "create them again: {deploy}"
     ),

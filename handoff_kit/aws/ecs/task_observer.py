@@ -17,6 +17,7 @@ from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.log_stream import LogTail, first_messages
 from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
 from handoff_kit.aws.ecs.tasks import Task, describe_task
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_runtime import damage, s3_keys
 from handoff_runtime.aws import lease
@@ -92,8 +93,7 @@ def _killed_run(tasks: ProjectTasks, run: str, facts: str) -> StoredRun:
 
 
 def _hint_for_record(tasks: ProjectTasks, run: str) -> str:
-    hints = tasks.hints
-    return f"see its record: invoke history.show --remote --run {run} {hints.options}"
+    return f"see its record: invoke history.show --remote --run {run} {tasks.target.options}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class TaskObserver:
 
     tasks: ProjectTasks
     task: str
-    say: Callable[[str], None]
+    say: Say
     clock: Callable[[], float]
     absence: Absence = PATIENT
     _since: float | None = field(default=None, init=False)
@@ -162,6 +162,5 @@ class TaskObserver:
 
 
 def hint_for_running_task(tasks: ProjectTasks, task: str) -> str:
-    hints = tasks.hints
-    logs, stop = f"{hints.invoke('logs')} --run {task} --follow", f"{hints.invoke('stop')} --task {task}"
-    return f"see what runs: {hints.invoke('status')}; its log: {logs}; to stop it: {stop}"
+    logs, stop = f"{tasks.invoke('logs')} --run {task} --follow", f"{tasks.invoke('stop')} --task {task}"
+    return f"see what runs: {tasks.invoke('status')}; its log: {logs}; to stop it: {stop}"

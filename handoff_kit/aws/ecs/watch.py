@@ -23,6 +23,7 @@ from handoff_kit.aws.ecs.stop_reasons import (
 )
 from handoff_kit.aws.ecs.task_observer import PATIENT, Absence, TaskObserver, find_stored_run, hint_for_running_task
 from handoff_kit.aws.ecs.tasks import Task, stop_task, task_id
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 from handoff_runtime.aws import errors
 from handoff_runtime.supervisor.signals import STOPPING, Signals
@@ -33,7 +34,6 @@ QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watchi
 RUNNING = "RUNNING"
 STARTING_STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING")
 MAX_STARTS = 3
-STOP_REASON = "stopped by invoke"
 
 
 @dataclass
@@ -120,7 +120,7 @@ class TaskWatch:
     arn: str
     hooks: TaskHooks
     prompt: InterruptPrompt
-    show: Callable[[str], None] | None
+    show: Say | None
     timeouts: Timeouts = Timeouts()
     state: str = ""
     slow: bool = False
@@ -194,15 +194,14 @@ class TaskWatch:
                 self.hooks.say(f"still {self.state} after {waited:.0f} s; {self._hint_for_slow_start()}")
         if self.stop_requested_at is not None:
             waited = self.hooks.clock() - self.stop_requested_at
-            if waited > self.tasks.hints.stop_timeout + self.timeouts.stopping:
+            if waited > self.tasks.stop_timeout + self.timeouts.stopping:
                 message = f"task {task_id(self.arn)}: still {self.state} {waited:.0f} s after its stop was requested"
-                raise AWSError(message, self.tasks.hints.invoke("status"))
+                raise AWSError(message, self.tasks.invoke("status"))
 
     def _hint_for_slow_start(self) -> str:
-        hints = self.tasks.hints
         internet = "a route to the internet (public_ip, or a NAT gateway)"
-        route = internet if hints.public_ip else "a NAT gateway or endpoints"
-        return f"if it stays so: do its subnets have {route}, and how large is its image? {hints.invoke('status')}"
+        route = internet if self.tasks.public_ip else "a NAT gateway or endpoints"
+        return f"if it stays so: do its subnets have {route}, and how large is its image? {self.tasks.invoke('status')}"
 
     def _drain(self, task: Task, tail: LogTail, form: LogFormatter) -> None:
         """Read what is logged after the end: to the last line of the runtime, or until the log is quiet."""
@@ -221,8 +220,8 @@ class TaskWatch:
         """The result; `retryable` only where nobody stopped the task, and its container has not started."""
         if has_started(task) and exit_code(task) is None:
             stored = find_stored_run(self.tasks, task_id(self.arn)).ending
-            return stored or explain_stop(task, self.tasks.hints, last_line)
-        result = explain_stop(task, self.tasks.hints, last_line)
+            return stored or explain_stop(task, self.tasks, last_line)
+        result = explain_stop(task, self.tasks, last_line)
         retryable = result.retryable and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
         return replace(result, retryable=retryable and not has_started(task))
 
@@ -230,9 +229,9 @@ class TaskWatch:
         """Stop the task once; where ECS does not know it yet, as soon as it does."""
         if self.stop_requested_at is not None:
             return
-        if stop_task(self.tasks, self.arn, STOP_REASON):
+        if stop_task(self.tasks, self.arn, "stopped by invoke"):
             self.stop_requested_at, self.to_stop = self.hooks.clock(), False
-            self.hooks.say(f"stop requested; it has {self.tasks.hints.stop_timeout} s")
+            self.hooks.say(f"stop requested; it has {self.tasks.stop_timeout} s")
         elif not self.to_stop:
             self.to_stop = True
             self.hooks.say("ECS does not know the task at present; it is stopped as soon as it does")
@@ -248,7 +247,7 @@ def run_and_watch(
         try:
             result = watch(arn).wait()
         except AWSError:
-            stop = f"{tasks.hints.invoke('stop')} --task {task_id(arn)}"
+            stop = f"{tasks.invoke('stop')} --task {task_id(arn)}"
             hooks.say(f"task {task_id(arn)} is no longer watched, and may still run; to stop it: {stop}")
             raise
         if isinstance(result, Detached) or not result.retryable or attempt == MAX_STARTS:

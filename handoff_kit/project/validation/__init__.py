@@ -1,7 +1,7 @@
 """Validation of a project file: the rules, and the problems they find.
 
 rules           every rule, in order, and the problems they find
-fault           a problem before it has line and column; the view of a file that the rules read
+fault           a problem before it has line and column: what a rule yields
 keys            unknown and misplaced keys
 shapes          values that are missing, or of another form than the declaration of their key
 stages          commands, words, variables, virtual environments, requirements

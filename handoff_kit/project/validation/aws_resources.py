@@ -7,31 +7,31 @@ from collections.abc import Iterator
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.patterns import MAX_GROUPS, MAX_MANAGED, MAX_SUBNETS, POLICY_ARN, matches
 from handoff_kit.project.problem import describe_value, shorten
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, duplicate, items, label
+from handoff_kit.project.validation.fault import Fault, duplicate, label
 from handoff_kit.project.validation.keys import is_misspelt
-from handoff_kit.project.yaml_reader import KeyPath
+from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 
 _SUBNETS = PROJECT_FILE.at(("deploy", "subnets")).key.example
 _NEEDED = ("Action", "Resource")
 _MOST = {"subnets": MAX_SUBNETS, "security_groups": MAX_GROUPS}
 
 
-def managed_policies(view: ProjectFileView) -> Iterator[Fault]:
+def managed_policies(source: YamlFile) -> Iterator[Fault]:
     """ARNs of managed policies that are repeated, or more than a role can have."""
     first: dict[str, KeyPath] = {}
-    for key_path, value in view.deploy_texts("policies"):
+    for key_path, value in source.texts("deploy", "policies"):
         if not matches(POLICY_ARN, value):
             continue
         if (earlier := first.setdefault(value, key_path)) != key_path:
-            yield duplicate(view, key_path, earlier, f"`{shorten(value, 80)}`")
+            yield duplicate(source, key_path, earlier, f"`{shorten(value, 80)}`")
         elif len(first) == MAX_MANAGED + 1:
             message = f"`policies` names more than {MAX_MANAGED} managed policies, and a role can have no more"
             yield Fault(key_path, message, "write what the task really needs of them as statements")
 
 
-def incomplete_statements(view: ProjectFileView) -> Iterator[Fault]:
+def incomplete_statements(source: YamlFile) -> Iterator[Fault]:
     """Statements without Action or Resource."""
-    for key_path, statement in view.statements():
+    for key_path, statement in source.mappings("deploy", "policies"):
         for key in _NEEDED:
             declared = PROJECT_FILE.at((*key_path, key))
             if key not in statement and not is_misspelt(statement, key_path, key):
@@ -41,36 +41,36 @@ def incomplete_statements(view: ProjectFileView) -> Iterator[Fault]:
                 yield Fault((*key_path, key), f"`{key}` is an empty list, expected at least one", declared.hint)
 
 
-def statement_ids(view: ProjectFileView) -> Iterator[Fault]:
+def statement_ids(source: YamlFile) -> Iterator[Fault]:
     """Statements with a repeated Sid."""
     first: dict[str, KeyPath] = {}
-    for key_path, statement in view.statements():
+    for key_path, statement in source.mappings("deploy", "policies"):
         id_path = (*key_path, "Sid")
         if isinstance(name := statement.get("Sid"), str) and (earlier := first.setdefault(name, id_path)) != id_path:
-            message = f"the statement `{shorten(name)}` is there already, on line {view.source.line(earlier)}"
+            message = f"the statement `{shorten(name)}` is there already, on line {source.line(earlier)}"
             yield Fault(id_path, message, f"give it another name: Sid: {shorten(name)}2")
 
 
-def network_counts(view: ProjectFileView) -> Iterator[Fault]:
+def network_counts(source: YamlFile) -> Iterator[Fault]:
     """Lists that are empty, too long, or with a repeated item."""
     for key, most in _MOST.items():
-        value = view.deploy().get(key)
         key_path: KeyPath = ("deploy", key)
+        value = source.find(*key_path)
         if value == []:
             message = f"`{key}` is an empty list, expected at least one"
             yield Fault(key_path, message, "take the line out for the shared ones")
-        elif len(items(value)) > most:
-            message = f"`{key}` has {len(items(value))} items, expected at most {most}: a task takes no more"
+        elif isinstance(value, list) and len(value) > most:
+            message = f"`{key}` has {len(value)} items, expected at most {most}: a task takes no more"
             yield Fault(key_path, message, "take some out", on_key=True)
         first: dict[str, KeyPath] = {}
-        for item_path, text in view.deploy_texts(key):
+        for item_path, text in source.texts("deploy", key):
             if (earlier := first.setdefault(text, item_path)) != item_path:
-                yield duplicate(view, item_path, earlier, describe_value(text))
+                yield duplicate(source, item_path, earlier, describe_value(text))
 
 
-def network_combinations(view: ProjectFileView) -> Iterator[Fault]:
+def network_combinations(source: YamlFile) -> Iterator[Fault]:
     """Invalid combinations of VPC, subnets and security groups."""
-    deploy = view.deploy()
+    deploy = source.mapping("deploy")
     if "vpc" in deploy and "security_groups" in deploy:
         message = "found `security_groups` beside `vpc`, expected one of them"
         hint = "with vpc handoff creates a security group; with security_groups it uses yours"

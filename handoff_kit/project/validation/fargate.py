@@ -10,9 +10,8 @@ from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, format_size, forma
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.problem import describe_value, shorten
 from handoff_kit.project.suggestions import MEBIBYTES, amount, nearest_number
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, label
-from handoff_kit.project.yaml_reader import KeyPath
-from handoff_runtime.placeholders import PLACEHOLDER
+from handoff_kit.project.validation.fault import Fault, unfilled
+from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256
 _OWN_TAGS = 2  # handoff:project and handoff:environment
@@ -24,26 +23,19 @@ _GB = 1024
 _CPU, _MEMORY, _TAGS = ("deploy", "cpu"), ("deploy", "memory"), ("deploy", "tags")
 
 
-def unfilled_placeholders(view: ProjectFileView) -> Iterator[Fault]:
+def unfilled_placeholders(source: YamlFile) -> Iterator[Fault]:
     """Placeholders under `deploy` and `schedules`, except in `data`."""
-    for key_path in view.source.marks:
+    for key_path in source.marks:
         if key_path[:1] in {("deploy",), ("schedules",)} and key_path[2:3] != ("data",):
             if isinstance(key_path[-1], str):
-                yield from _unfilled(key_path, key_path[-1], on_key=True)
-            if isinstance(value := view.source.value(key_path), str):
-                yield from _unfilled(key_path, value, on_key=False)
+                yield from unfilled(key_path, key_path[-1], "before a run", on_key=True)
+            if isinstance(value := source.find(*key_path), str):
+                yield from unfilled(key_path, value, "before a run")
 
 
-def _unfilled(key_path: KeyPath, text: str, *, on_key: bool) -> Iterator[Fault]:
-    if found := PLACEHOLDER.search(text):
-        message = f"{label(key_path)} holds {found.group()}, which nothing fills before a run"
-        hint = "write the value itself; placeholders are filled when the pipeline runs"
-        yield Fault(key_path, message, hint, on_key=on_key)
-
-
-def contradicting_platforms(view: ProjectFileView) -> Iterator[Fault]:
+def contradicting_platforms(source: YamlFile) -> Iterator[Fault]:
     """An architecture that differs from the image's platform."""
-    architecture, platform = view.deploy().get("architecture"), view.image().get("platform")
+    architecture, platform = source.find("deploy", "architecture"), source.find("image", "platform")
     expected = next((name for name, each in PLATFORMS.items() if each == platform), None)
     if expected and architecture in PLATFORMS and architecture != expected:
         message = f"`architecture` is `{architecture}`, but the image is built for {platform}; expected `{expected}`"
@@ -51,9 +43,9 @@ def contradicting_platforms(view: ProjectFileView) -> Iterator[Fault]:
         yield Fault(("deploy", "architecture"), message, hint)
 
 
-def impossible_sizes(view: ProjectFileView) -> Iterator[Fault]:
+def impossible_sizes(source: YamlFile) -> Iterator[Fault]:
     """Memory that is invalid for the cpu."""
-    deploy = view.deploy()
+    deploy = source.mapping("deploy")
     memory = deploy.get("memory")
     if not isinstance(memory, str):
         return
@@ -80,10 +72,10 @@ def _suggested_memory(text: str, possible: Sequence[int]) -> str | None:
     return f"the nearest is `{format_size(nearest)}`{other}"
 
 
-def tag_names(view: ProjectFileView) -> Iterator[Fault]:
+def tag_names(source: YamlFile) -> Iterator[Fault]:
     """Names of tags that are reserved, too long, with invalid characters, or equal but for their case."""
     lower: dict[str, str] = {}
-    for name in view.tags():
+    for name in source.mapping(*_TAGS):
         key_path: KeyPath = (*_TAGS, name)
         if prefix := next((prefix for prefix in _RESERVED if name.lower().startswith(prefix)), None):
             owner = "AWS" if prefix == "aws:" else "handoff"
@@ -99,16 +91,16 @@ def tag_names(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, message, "keep one of the two", on_key=True)
 
 
-def tag_values(view: ProjectFileView) -> Iterator[Fault]:
+def tag_values(source: YamlFile) -> Iterator[Fault]:
     """Values of tags that are too long, or with invalid characters."""
-    for name, value in view.tags().items():
+    for name, value in source.mapping(*_TAGS).items():
         if isinstance(value, str) and (problem := _tag_problem(value, f"the tag `{shorten(name)}`", _LONGEST_VALUE)):
             yield Fault((*_TAGS, name), *problem)
 
 
-def number_of_tags(view: ProjectFileView) -> Iterator[Fault]:
+def number_of_tags(source: YamlFile) -> Iterator[Fault]:
     """More tags than a resource can have."""
-    if (number := len(view.tags())) > _MOST_TAGS:
+    if (number := len(source.mapping(*_TAGS))) > _MOST_TAGS:
         limit = f"AWS takes 50, and {_OWN_TAGS} are handoff's own"
         message = f"`tags` has {number} items, expected at most {_MOST_TAGS}: {limit}"
         yield Fault(_TAGS, message, "take some out", on_key=True)

@@ -10,8 +10,8 @@ from handoff_kit.paths import NEVER_IN_IMAGE, OUTSIDE_IMAGE
 from handoff_kit.project.patterns import BASE, PACKAGE, SERVICE, matches
 from handoff_kit.project.problem import quote, shorten
 from handoff_kit.project.suggestions import packages_in
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, label
-from handoff_runtime.placeholders import PLACEHOLDER
+from handoff_kit.project.validation.fault import Fault, label, unfilled
+from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 
 _EXAMPLE = "python:3.12-slim"
 _TEXTS = ("base", "packages", "build_packages", "steps", "services", "exclude", "include")
@@ -29,25 +29,23 @@ _INSTRUCTION = re.compile(
 )
 
 
-def unfilled_placeholders(view: ProjectFileView) -> Iterator[Fault]:
+def unfilled_placeholders(source: YamlFile) -> Iterator[Fault]:
     """Placeholders, which are filled only in a run."""
-    for key_path, value in view.image_texts(*_TEXTS):
-        if found := PLACEHOLDER.search(value):
-            message = f"{label(key_path)} holds {found.group()}, which nothing fills while the image is made"
-            yield Fault(key_path, message, "write the value itself; placeholders are filled when the pipeline runs")
+    for key_path, value in _texts(source, *_TEXTS):
+        yield from unfilled(key_path, value, "while the image is made")
 
 
-def padded_names(view: ProjectFileView) -> Iterator[Fault]:
+def padded_names(source: YamlFile) -> Iterator[Fault]:
     """Blanks around a name, which quotes keep."""
-    for key_path, value in view.image_texts(*(key for key in _TEXTS if key != "steps")):
+    for key_path, value in _texts(source, *(key for key in _TEXTS if key != "steps")):
         if value != value.strip():
             message = f"{label(key_path)} begins or ends with a blank, expected `{shorten(value)}` alone"
             yield Fault(key_path, message, "take the blank out of the quotes")
 
 
-def bases(view: ProjectFileView) -> Iterator[Fault]:
+def bases(source: YamlFile) -> Iterator[Fault]:
     """A base that is not the name of an image, or has no Python."""
-    for key_path, value in view.image_texts("base"):
+    for key_path, value in _texts(source, "base"):
         name, at, _ = value.partition("@")
         image = _suggested_image(value)
         hint = f"write it like this: base: {image or _EXAMPLE}"
@@ -67,9 +65,9 @@ def bases(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, f"`base` is `{shorten(value)}`, expected an image, as NAME:TAG", hint)
 
 
-def packages(view: ProjectFileView) -> Iterator[Fault]:
+def packages(source: YamlFile) -> Iterator[Fault]:
     """Texts that are not the name of one Debian package."""
-    for key_path, value in view.image_texts("packages", "build_packages"):
+    for key_path, value in _texts(source, "packages", "build_packages"):
         key, text = key_path[1], shorten(value)
         if matches(PACKAGE, value):
             continue
@@ -90,9 +88,9 @@ def packages(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, message, hint)
 
 
-def steps(view: ProjectFileView) -> Iterator[Fault]:
+def steps(source: YamlFile) -> Iterator[Fault]:
     """Lines of a Dockerfile where a line for the shell is expected."""
-    for key_path, value in view.image_texts("steps"):
+    for key_path, value in _texts(source, "steps"):
         if found := _INSTRUCTION.fullmatch(value):
             instruction, rest = found[1], found[2]
             hint = _OWN
@@ -106,9 +104,9 @@ def steps(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, message, f"leave sudo out: - {quote(found[1])}")
 
 
-def services(view: ProjectFileView) -> Iterator[Fault]:
+def services(source: YamlFile) -> Iterator[Fault]:
     """Texts that are not the name of a service in boto3."""
-    for key_path, value in view.image_texts("services"):
+    for key_path, value in _texts(source, "services"):
         if not matches(SERVICE, value):
             name = re.sub(r"^(?:amazon|aws)\W+", "", value.lower())
             message = f"`{shorten(value)}` is not a service, expected its name in boto3: lower case, digits and -"
@@ -116,9 +114,9 @@ def services(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, message, hint)
 
 
-def patterns(view: ProjectFileView) -> Iterator[Fault]:
+def patterns(source: YamlFile) -> Iterator[Fault]:
     """Patterns that match nothing, or everything, or files outside the project."""
-    for key_path, value in view.image_texts("exclude", "include"):
+    for key_path, value in _texts(source, "exclude", "include"):
         key, text, parts = str(key_path[1]), shorten(value), PurePosixPath(value).parts
         example = f"for example: {key}: [{_EXAMPLES[key]}]"
         if value.startswith("!"):
@@ -140,9 +138,9 @@ def patterns(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, f"`{text}` is the whole project, expected a part of it", example)
 
 
-def ineffective_includes(view: ProjectFileView) -> Iterator[Fault]:
+def ineffective_includes(source: YamlFile) -> Iterator[Fault]:
     """Patterns under `include` for files that enter no image in any case."""
-    for key_path, value in view.image_texts("include"):
+    for key_path, value in _texts(source, "include"):
         parts = PurePosixPath(value).parts
         names = [part for part in parts if part in NEVER_IN_IMAGE]
         names += [part for part in parts[:1] if part in {*OUTSIDE_IMAGE, ".env"}]
@@ -151,9 +149,9 @@ def ineffective_includes(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, f"`{shorten(value)}` names {names[0]}, which enters no image", hint)
 
 
-def ineffective_keys(view: ProjectFileView) -> Iterator[Fault]:
+def ineffective_keys(source: YamlFile) -> Iterator[Fault]:
     """Keys that have no effect, or cannot work, because of other keys of `image`."""
-    image = view.image()
+    image = source.mapping("image")
     if image.get("store") == "none" and image.get("services"):
         message = "found `services` beside `store: none`, which takes no boto3 along"
         yield Fault(("image", "services"), message, "take one of the two out", on_key=True)
@@ -162,6 +160,10 @@ def ineffective_keys(view: ProjectFileView) -> Iterator[Fault]:
             if image.get(key):
                 message = f"found `{key}` beside the base {shorten(base)}, which has no apt-get"
                 yield Fault(("image", key), message, f"build on Debian: base: {_EXAMPLE}", on_key=True)
+
+
+def _texts(source: YamlFile, *keys: str) -> Iterator[tuple[KeyPath, str]]:
+    return (found for key in keys for found in source.texts("image", key))
 
 
 def _suggested_image(value: str) -> str:

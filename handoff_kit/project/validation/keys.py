@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from handoff_kit.project.fields import Declaration, EnvItem
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, label, mapping
-from handoff_kit.project.yaml_reader import Data, KeyPath
+from handoff_kit.project.validation.fault import Fault, label
+from handoff_kit.project.yaml_reader import Data, KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
 
 _PARTS = {name: part.keys for name, part in PROJECT_FILE.keys.items() if part.keys}
-_STAGE = PROJECT_FILE.at(("commands", 0)).keys
-_SCHEDULE = PROJECT_FILE.at(("schedules", 0)).keys
 _STATEMENT = PROJECT_FILE.at(("deploy", "policies", 0)).keys
-_ANYWHERE = ("name", "data")  # what a schedule has, but other things might have too
+_ANYWHERE = {"name", "data"}  # what a schedule has, but other things might have too
+_PLACES: dict[str, Collection[str]] = {
+    "belongs to the whole project, at the left margin": PROJECT_FILE.keys,
+    "belongs to a stage, under commands": PROJECT_FILE.at(("commands", 0)).keys,
+    "belongs to a schedule, under schedules": PROJECT_FILE.at(("schedules", 0)).keys.keys() - _ANYWHERE,
+    "belongs to a statement, under policies": _STATEMENT,
+    **{f"belongs under {part}": known for part, known in _PARTS.items()},
+}
 _NO_KEYS = {
     "NotAction": "say what it may do instead, as Action",
     "NotResource": "say what it is about instead, as Resource",
@@ -23,19 +28,29 @@ _NO_KEYS = {
 }
 
 
-def unknown_keys(view: ProjectFileView) -> Iterator[Fault]:
+def unknown_keys(source: YamlFile) -> Iterator[Fault]:
     """Keys that their mapping does not have."""
-    mappings: list[tuple[KeyPath, Data]] = [((), view.source.data)]
-    mappings += [((part,), view.top(part)) for part in _PARTS]
-    mappings += [*view.stages(), *view.statements(), *view.schedules()]
+    mappings: list[tuple[KeyPath, dict[str, Data]]] = [((), source.mapping())]
+    mappings += [((part,), source.mapping(part)) for part in _PARTS]
+    mappings += [*source.mappings("commands"), *source.mappings("deploy", "policies"), *source.mappings("schedules")]
     for key_path, data in mappings:
         known = PROJECT_FILE.at(key_path).keys
-        yield from (_unknown_key((*key_path, key), _hint(key, known)) for key in mapping(data) if key not in known)
-    for key_path, item in view.env_items():
+        yield from (_unknown_key((*key_path, key), _hint(key, known)) for key in data if key not in known)
+    for key_path, item in env_mappings(source):
         for key in (key for key in item if key not in EnvItem.model_fields):
             nearest = did_you_mean(key, EnvItem.model_fields)
             hint = f"did you mean `{nearest}`?" if nearest else f"write it like this: - {{key: {key}, value: ...}}"
             yield _unknown_key((*key_path, key), hint)
+
+
+def env_paths(source: YamlFile) -> list[KeyPath]:
+    """The key paths of the project's `envs` and of those of every stage."""
+    return [("envs",), *((*key_path, "envs") for key_path, _ in source.mappings("commands"))]
+
+
+def env_mappings(source: YamlFile) -> Iterator[tuple[KeyPath, dict[str, Data]]]:
+    """Every item of an `envs` in list form."""
+    return (item for key_path in env_paths(source) for item in source.mappings(*key_path))
 
 
 def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> bool:
@@ -53,22 +68,9 @@ def _hint(key: str, known: Mapping[str, Declaration]) -> str:
     if key in _NO_KEYS and known is _STATEMENT:
         return _NO_KEYS[key]
     nearest = _nearest(key, known)
-    if location := _location(key):
-        return f"`{key}` {location}" + (f"; or did you mean `{nearest}`?" if nearest else "")
+    if places := [place for place, keys in _PLACES.items() if key in keys]:
+        return f"`{key}` {places[0]}" + (f"; or did you mean `{nearest}`?" if nearest else "")
     return f"did you mean `{nearest}`?" if nearest else f"known here: {', '.join(known)}"
-
-
-def _location(key: str) -> str:
-    """The mapping that a key belongs to; empty for a key unknown everywhere."""
-    if key in PROJECT_FILE.keys:
-        return "belongs to the whole project, at the left margin"
-    if key in _STAGE:
-        return "belongs to a stage, under commands"
-    if key in _SCHEDULE and key not in _ANYWHERE:
-        return "belongs to a schedule, under schedules"
-    if key in _STATEMENT:
-        return "belongs to a statement, under policies"
-    return next((f"belongs under {part}" for part, known in _PARTS.items() if key in known), "")
 
 
 def _nearest(key: str, known: Mapping[str, Declaration]) -> str | None:

@@ -8,21 +8,24 @@ an earlier rule found is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeAlias
 
 from pydantic_core import ErrorDetails
 
 from handoff_kit.project.problem import Problem
 from handoff_kit.project.validation import aws_resources, fargate, image, keys, schedules, shapes, stages
-from handoff_kit.project.validation.fault import Fault, ProjectFileView
+from handoff_kit.project.validation.fault import Fault
 from handoff_kit.project.yaml_reader import YamlFile
 
-_FIRST: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
+Rule: TypeAlias = Callable[[YamlFile], Iterator[Fault]]
+_FIRST: tuple[Rule, ...] = (
     keys.unknown_keys,
     shapes.missing_values,
     fargate.unfilled_placeholders,
     fargate.impossible_sizes,
 )
-_THEN: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
+_THEN: tuple[Rule, ...] = (
     shapes.invalid_characters,
     shapes.unquoted_scalars,
     shapes.empty_texts,
@@ -67,10 +70,10 @@ _THEN: tuple[Callable[[ProjectFileView], Iterator[Fault]], ...] = (
 
 def find_problems(source: YamlFile, errors: Sequence[ErrorDetails]) -> tuple[Problem, ...]:
     """The problems of the reader and of the rules, in the order of the file."""
-    view = ProjectFileView(source)
     faults: list[Fault] = []
-    for found in (*(rule(view) for rule in _FIRST), shapes.type_errors(view, errors), *(rule(view) for rule in _THEN)):
-        faults += [fault for fault in found if not any(fault.follows(earlier) for earlier in faults)]
+    rules: tuple[Rule, ...] = (*_FIRST, partial(shapes.type_errors, errors=errors), *_THEN)
+    for rule in rules:
+        faults += [fault for fault in rule(source) if not any(fault.follows(earlier) for earlier in faults)]
     if not faults and not source.problems:
         faults = [shapes.other_error(source, error) for error in errors]
     known = {(problem.line, problem.column) for problem in source.problems}

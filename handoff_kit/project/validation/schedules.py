@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.patterns import SCHEDULE_NAME, matches
 from handoff_kit.project.problem import describe_value
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, label, mapping
+from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.validation.keys import is_misspelt
 from handoff_kit.project.validation.stages import bad_name
+from handoff_kit.project.yaml_reader import YamlFile
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.timezones import timezone_problem
 
@@ -19,18 +20,18 @@ _LONGEST_NAME = 64
 _UNNAMED = "default"
 
 
-def several_times(view: ProjectFileView) -> Iterator[Fault]:
+def several_times(source: YamlFile) -> Iterator[Fault]:
     """Schedules with more than one of cron, rate and at."""
-    for key_path, schedule in view.schedules():
+    for key_path, schedule in source.mappings("schedules"):
         kinds = [kind for kind in KINDS if kind in schedule]
         for other in kinds[1:]:
             message = f"found both `{kinds[0]}` and `{other}`, expected one of them"
             yield Fault((*key_path, other), message, "make two schedules of it, each with a name", on_key=True)
 
 
-def names(view: ProjectFileView) -> Iterator[Fault]:
+def names(source: YamlFile) -> Iterator[Fault]:
     """Invalid names of schedules."""
-    for schedule_path, schedule in view.schedules():
+    for schedule_path, schedule in source.mappings("schedules"):
         key_path = (*schedule_path, "name")
         name = schedule.get("name")
         if isinstance(name, str) and not matches(SCHEDULE_NAME, name):
@@ -40,9 +41,9 @@ def names(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, message, f"for example: name: {legal or 'nightly'}")
 
 
-def expressions(view: ProjectFileView) -> Iterator[Fault]:
+def expressions(source: YamlFile) -> Iterator[Fault]:
     """Invalid expressions and time zones; in an invalid zone, the expression is read in UTC."""
-    for key_path, schedule in view.schedules():
+    for key_path, schedule in source.mappings("schedules"):
         zone = schedule.get("timezone")
         zone_problem = isinstance(zone, str) and timezone_problem(zone)
         if zone_problem:
@@ -53,25 +54,25 @@ def expressions(view: ProjectFileView) -> Iterator[Fault]:
                 yield Fault((*key_path, kind), f"`{kind}`: {problem[0]}", problem[1])
 
 
-def data_names(view: ProjectFileView) -> Iterator[Fault]:
+def data_names(source: YamlFile) -> Iterator[Fault]:
     """Names under `data` that are invalid for placeholders."""
-    for key_path, schedule in view.schedules():
-        for name in mapping(schedule.get("data")):
+    for key_path, _ in source.mappings("schedules"):
+        for name in source.mapping(*key_path, "data"):
             yield from bad_name((*key_path, "data", name), name, "a placeholder's name", on_key=True)
 
 
-def without_time(view: ProjectFileView) -> Iterator[Fault]:
+def without_time(source: YamlFile) -> Iterator[Fault]:
     """Schedules without cron, rate and at."""
-    for key_path, schedule in view.schedules():
+    for key_path, schedule in source.mappings("schedules"):
         if not schedule.keys() & set(KINDS) and not is_misspelt(schedule, key_path, *KINDS):
             message = f"{label(key_path)} has neither `cron`, `rate` nor `at`, expected one of them"
             yield Fault(key_path, message, f"for example, every night at two: {_CRON}")
 
 
-def repeated_names(view: ProjectFileView) -> Iterator[Fault]:
+def repeated_names(source: YamlFile) -> Iterator[Fault]:
     """Repeated names of schedules."""
     first: dict[str, int] = {}
-    for key_path, schedule in view.schedules():
+    for key_path, schedule in source.mappings("schedules"):
         name, number = schedule.get("name", _UNNAMED), int(key_path[1])
         if not isinstance(name, str) or not matches(SCHEDULE_NAME, name):
             continue

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from handoff_kit.project.fields import Declaration
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.problem import describe_value
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, label
+from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
 
@@ -19,26 +19,26 @@ _SHAPE_ERRORS = frozenset(
 )
 
 
-def missing_values(view: ProjectFileView) -> Iterator[Fault]:
+def missing_values(source: YamlFile) -> Iterator[Fault]:
     """Keys without a value."""
-    for key_path, value in view.scalars():
+    for key_path, value in source.scalars():
         if value is None:
             message = f"{label(key_path)} has no value, expected {PROJECT_FILE.at(key_path).key.expected}"
             hint = 'write a value, or take the line out; for an empty text write two quotes: ""'
             yield Fault(key_path, message, hint)
 
 
-def type_errors(view: ProjectFileView, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
+def type_errors(source: YamlFile, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
     """The models' errors of type and choice: a list for a text, an unknown word."""
     for error in errors:
         is_env_list = error["loc"][-1] == "envs" and isinstance(error["input"], list)
         if error["type"] in _SHAPE_ERRORS and not is_env_list:
-            yield _unexpected(_key_path(view.source, error), error["input"])
+            yield _unexpected(_key_path(source, error), error["input"])
 
 
-def malformed_texts(view: ProjectFileView) -> Iterator[Fault]:
+def malformed_texts(source: YamlFile) -> Iterator[Fault]:
     """Texts that do not match the pattern of their type."""
-    for key_path, value in view.scalars():
+    for key_path, value in source.scalars():
         declared = PROJECT_FILE.at(key_path)
         declared = declared.items or declared
         if value is not None and not declared.accepts(value):
@@ -51,19 +51,19 @@ def other_error(source: YamlFile, error: ErrorDetails) -> Fault:
     return Fault(_key_path(source, error), error["msg"].lower(), hint)
 
 
-def invalid_characters(view: ProjectFileView) -> Iterator[Fault]:
+def invalid_characters(source: YamlFile) -> Iterator[Fault]:
     """Characters that no argument, variable or file can hold; YAML's escapes can write them."""
-    for key_path, value in view.scalars():
+    for key_path, value in source.scalars():
         if found := re.search("[\0\ud800-\udfff]", value or ""):
             code = f"U+{ord(found.group()):04X}"
             message = f"{label(key_path)} holds the character {code}, which no program can be given"
             yield Fault(key_path, message, "take the escape out")
 
 
-def unquoted_scalars(view: ProjectFileView) -> Iterator[Fault]:
+def unquoted_scalars(source: YamlFile) -> Iterator[Fault]:
     """An unquoted yes, true or 7 where a text is expected."""
-    for key_path, value, declared in _texts(view):
-        if (kind := view.source.kind(key_path)) != "text":
+    for key_path, value, declared in _texts(source):
+        if (kind := source.marks[key_path].kind) != "text":
             message = f"{label(key_path)} is a {kind}, {value}; expected {declared.key.expected}"
             key = f"{key_path[-1]}: " if isinstance(key_path[-1], str) else ""
             hint = f'if it really is called so, put it into quotes: {key}"{value}"'
@@ -74,15 +74,15 @@ def unquoted_scalars(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, message, hint)
 
 
-def empty_texts(view: ProjectFileView) -> Iterator[Fault]:
+def empty_texts(source: YamlFile) -> Iterator[Fault]:
     """Blank texts where a program, a line, a venv or a part of the image is expected."""
-    for key_path, value, declared in _texts(view):
+    for key_path, value, declared in _texts(source):
         if not value.strip() and key_path[0] != "venvs":  # stages.declared_venvs checks requirements
             yield Fault(key_path, f"{label(key_path)} is empty, expected {declared.key.expected}", declared.hint)
 
 
-def _texts(view: ProjectFileView) -> Iterator[tuple[KeyPath, str, Declaration]]:
-    for key_path, value in view.scalars():
+def _texts(source: YamlFile) -> Iterator[tuple[KeyPath, str, Declaration]]:
+    for key_path, value in source.scalars():
         declared = PROJECT_FILE.at(key_path)
         if value is not None and declared.key.is_text:
             yield key_path, value, declared

@@ -9,12 +9,11 @@ from pathlib import PurePosixPath
 from handoff_kit.project.fields import EnvItem, as_directory, requirements_of, venv_name_of
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.patterns import COLLECTOR_STATS, VENV_NAME, is_name, matches
-from handoff_kit.project.problem import describe_value, shorten
-from handoff_kit.project.problem import quote as quoted
+from handoff_kit.project.problem import describe_value, quote, shorten
 from handoff_kit.project.shell_words import JSON, split_words
-from handoff_kit.project.validation.fault import Fault, ProjectFileView, duplicate, items, label, mapping
-from handoff_kit.project.validation.keys import is_misspelt
-from handoff_kit.project.yaml_reader import KeyPath
+from handoff_kit.project.validation.fault import Fault, duplicate, label
+from handoff_kit.project.validation.keys import env_mappings, env_paths, is_misspelt
+from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
 from handoff_runtime.placeholders import PLACEHOLDER
 
@@ -28,9 +27,9 @@ _PLAIN = re.compile(
 )
 
 
-def incomplete_stages(view: ProjectFileView) -> Iterator[Fault]:
+def incomplete_stages(source: YamlFile) -> Iterator[Fault]:
     """Stages without command and shell, with both, or with args that have no effect."""
-    for key_path, stage in view.stages():
+    for key_path, stage in source.mappings("commands"):
         if "command" in stage and "shell" in stage:
             hint = "keep shell for a line with pipes or redirections, command for one program"
             yield Fault(
@@ -50,18 +49,18 @@ def incomplete_stages(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault((*key_path, "args"), message, "take the line out", on_key=True)
 
 
-def missing_stages(view: ProjectFileView) -> Iterator[Fault]:
+def missing_stages(source: YamlFile) -> Iterator[Fault]:
     """A file without stages."""
-    data = mapping(view.source.data)
+    data = source.mapping()
     if "commands" not in data and not is_misspelt(data, (), "commands"):
         yield Fault((), "there is no `commands`, expected the stages of the pipeline", _SMALLEST)
     elif data.get("commands") == []:
         yield Fault(("commands",), "`commands` is an empty list, expected at least one stage", _SMALLEST)
 
 
-def unquoted_operators(view: ProjectFileView) -> Iterator[Fault]:
+def unquoted_operators(source: YamlFile) -> Iterator[Fault]:
     """Unquoted operators of a shell in `args`, and quotes that are never closed."""
-    for stage_path, stage in view.stages():
+    for stage_path, stage in source.mappings("commands"):
         line, key_path = stage.get("args"), (*stage_path, "args")
         if not isinstance(line, str) or "shell" in stage:
             continue
@@ -69,11 +68,11 @@ def unquoted_operators(view: ProjectFileView) -> Iterator[Fault]:
         for offset, text in words.operators:
             yield Fault(key_path, *_operator_problem(text), offset=offset)
         if words.open_quote:
-            offset, quote = words.open_quote
-            other = "'" if quote == '"' else '"'
-            message = f"the quote {quote} in `args` is never closed, expected whole words"
+            offset, sign = words.open_quote
+            other = "'" if sign == '"' else '"'
+            message = f"the quote {sign} in `args` is never closed, expected whole words"
             hint = f"close it, or write the word as an item: args: [{other}...{other}]"
-            if quote == "\\":
+            if sign == "\\":
                 message, hint = "a backslash ends `args`, expected whole words", "put it into quotes"
             yield Fault(key_path, message, hint, offset=offset)
 
@@ -91,41 +90,42 @@ def _operator_problem(text: str) -> tuple[str, str]:
     return message, f"write {_AS_SHELL}, or quote it to mean the character itself: '{shorten(text)}'"
 
 
-def command_lines(view: ProjectFileView) -> Iterator[Fault]:
+def command_lines(source: YamlFile) -> Iterator[Fault]:
     """Commands that are more than the name of a program."""
-    for key_path, value in view.stage_texts("command"):
+    for key_path, value in _stage_texts(source, "command"):
         bare = PLACEHOLDER.sub("x", value)
         if any(text not in "*?" for _, text in split_words(bare).operators):
-            hint = f"write it as a line for the shell: - shell: {quoted(value)}"
+            hint = f"write it as a line for the shell: - shell: {quote(value)}"
             yield Fault(key_path, f"`command` holds a shell's signs: {shorten(value)}; expected one program", hint)
         elif re.search(r"\s", bare.strip()):
             program, _, rest = value.strip().partition(" ")
-            hint = f"put the rest into args: command: {program}, args: {quoted(rest.strip())}"
+            hint = f"put the rest into args: command: {program}, args: {quote(rest.strip())}"
             yield Fault(key_path, f"`command` is more than one word: {shorten(value)}; expected one program", hint)
 
 
-def var_names(view: ProjectFileView) -> Iterator[Fault]:
+def var_names(source: YamlFile) -> Iterator[Fault]:
     """Names under `vars` that are invalid for placeholders."""
-    for name in mapping(view.top("vars")):
+    for name in source.mapping("vars"):
         yield from bad_name(("vars", name), name, "a placeholder's name", on_key=True)
 
 
-def env_names(view: ProjectFileView) -> Iterator[Fault]:
+def env_names(source: YamlFile) -> Iterator[Fault]:
     """Invalid names in the mapping form of `envs`, and items of its list form that are no mappings."""
-    for key_path, envs in view.envs():
-        for name in mapping(envs):
+    for key_path in env_paths(source):
+        envs = source.find(*key_path)
+        for name in source.mapping(*key_path):
             yield from bad_name((*key_path, name), name, _AN_ENV, on_key=True)
-        for number, item in enumerate(items(envs)):
+        for number, item in enumerate(envs if isinstance(envs, list) else ()):
             if not isinstance(item, dict):
                 message = f"item {number + 1} of `envs` is {describe_value(item)}, expected a key and a value"
                 yield Fault((*key_path, number), message, _AS_ITEM)
 
 
-def env_items(view: ProjectFileView) -> Iterator[Fault]:
+def env_items(source: YamlFile) -> Iterator[Fault]:
     """Items in the list form of `envs`: without key or value, with an invalid name, or repeated."""
     known = EnvItem.model_fields
     first: dict[tuple[KeyPath, str], KeyPath] = {}
-    for key_path, item in view.env_items():
+    for key_path, item in env_mappings(source):
         for key in known:
             if key not in item and item.keys() <= known.keys():
                 yield Fault(key_path, f"{label(key_path)} has no `{key}`, expected both key and value", _AS_ITEM)
@@ -136,7 +136,7 @@ def env_items(view: ProjectFileView) -> Iterator[Fault]:
         if isinstance(name := item.get("key"), str):
             yield from bad_name((*key_path, "key"), name, _AN_ENV, on_key=False)
             if (earlier := first.setdefault((key_path[:-1], name), key_path)) != key_path:
-                yield duplicate(view, (*key_path, "key"), earlier, f"`{name}`")
+                yield duplicate(source, (*key_path, "key"), earlier, f"`{name}`")
 
 
 def bad_name(key_path: KeyPath, name: str, what: str, *, on_key: bool) -> Iterator[Fault]:
@@ -149,23 +149,23 @@ def bad_name(key_path: KeyPath, name: str, what: str, *, on_key: bool) -> Iterat
     yield Fault(key_path, message, hint, on_key=on_key)
 
 
-def declared_venvs(view: ProjectFileView) -> Iterator[Fault]:
+def declared_venvs(source: YamlFile) -> Iterator[Fault]:
     """Names and requirements under `venvs`."""
-    for name, requirements in view.venvs().items():
+    for name, requirements in source.mapping("venvs").items():
         if not matches(VENV_NAME, name):
             message = f"`{shorten(name)}` is not a venv's name, expected letters, digits, _, . and -"
             yield Fault(("venvs", name), message, "for example: venvs: {tap: [tap-jsonl]}", on_key=True)
         if requirements == []:
             hint = "name at least one requirement, or take this venv out"
             yield Fault(("venvs", name), f"`{name}` is an empty list, expected requirements", hint)
-    for key_path, word in view.requirements():
-        yield from bad_requirement(key_path, word)
+        for key_path, word in source.texts("venvs", name):
+            yield from bad_requirement(key_path, word)
 
 
-def stage_venvs(view: ProjectFileView) -> Iterator[Fault]:
+def stage_venvs(source: YamlFile) -> Iterator[Fault]:
     """Venvs of stages that are undeclared, or invalid paths."""
-    known = tuple(view.venvs())
-    for key_path, value in view.stage_texts("venv"):
+    known = tuple(source.mapping("venvs"))
+    for key_path, value in _stage_texts(source, "venv"):
         if "/" in value:
             yield from _bad_path(key_path, value)
         elif value not in known:
@@ -177,10 +177,10 @@ def stage_venvs(view: ProjectFileView) -> Iterator[Fault]:
             yield Fault(key_path, f"the venv `{shorten(value)}` is not declared, expected {expected} or a path", hint)
 
 
-def installs(view: ProjectFileView) -> Iterator[Fault]:
+def installs(source: YamlFile) -> Iterator[Fault]:
     """Invalid `installs`, and those whose venv has other requirements."""
-    declared = {f"venv/{name}": name for name in view.venvs()}
-    for stage_path, stage in view.stages():
+    declared = {f"venv/{name}": name for name in source.mapping("venvs")}
+    for stage_path, stage in source.mappings("commands"):
         key_path, directory = (*stage_path, "installs"), as_directory(stage.get("venv"))
         if not stage.get("installs"):
             continue
@@ -192,15 +192,14 @@ def installs(view: ProjectFileView) -> Iterator[Fault]:
         elif isinstance(directory, str) and directory in declared:
             message = f"`installs` and `venvs` both say what goes into {directory}, expected one of them"
             yield Fault(key_path, message, f"move the packages to venvs: {declared[directory]}: [...]", on_key=True)
-        for number, line in enumerate(items(stage["installs"])):
-            if isinstance(line, str):
-                yield from bad_install((*key_path, number), line)
+        for line_path, line in source.texts(*key_path):
+            yield from bad_install(line_path, line)
 
 
-def clashing_venvs(view: ProjectFileView) -> Iterator[Fault]:
+def clashing_venvs(source: YamlFile) -> Iterator[Fault]:
     """Two directories whose venvs would have one name, and so one lock."""
-    first = {name: f"venv/{name}" for name in view.venvs()}
-    for key_path, stage in view.stages():
+    first = {name: f"venv/{name}" for name in source.mapping("venvs")}
+    for key_path, stage in source.mappings("commands"):
         directory = as_directory(stage.get("venv"))
         if isinstance(directory, str) and stage.get("installs"):
             name = venv_name_of(directory)
@@ -208,6 +207,10 @@ def clashing_venvs(view: ProjectFileView) -> Iterator[Fault]:
                 message = f"{directory} and {first[name]} would both be the venv `{name}`, expected different names"
                 example = directory if "/" in directory else f"./{directory}"
                 yield Fault((*key_path, "venv"), message, f"for example: venv: {example}_2")
+
+
+def _stage_texts(source: YamlFile, key: str) -> Iterator[tuple[KeyPath, str]]:
+    return (found for key_path, _ in source.mappings("commands") for found in source.texts(*key_path, key))
 
 
 def _bad_path(key_path: KeyPath, value: str) -> Iterator[Fault]:

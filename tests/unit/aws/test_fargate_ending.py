@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from handoff_kit.aws.ecs.cluster import Hints
+from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, exit_code, explain_stop, is_stopped
+from handoff_kit.aws.target import Target
 
-KNOWN = Hints("--project shop", "projects/shop/project.yml", "handoff-dev-shop")
-PRIVATE = Hints("--project shop", "projects/shop/project.yml", "handoff-dev-shop", public_ip=False)
+TARGET = Target("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", cast("Any", None))
+KNOWN = ProjectTasks(TARGET, "handoff-dev")
+PRIVATE = ProjectTasks(TARGET, "handoff-dev", public_ip=False)
 LOGS = "see its log: invoke logs --project shop"
 GATEWAY = (
     "projects/shop/project.yml: deploy: {subnets: [...]} must be subnets with a route to an internet gateway (public_ip "

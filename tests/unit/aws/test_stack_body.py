@@ -26,9 +26,7 @@ class Calls:
 
 
 def step(size: int, bucket: str = "b") -> DeployStack:
-    return DeployStack(
-        "shop", Path("build/shop/task.yml"), "x" * size, again="invoke deploy --project shop", bucket=bucket
-    )
+    return DeployStack("shop", Path("build/shop/task.yml"), "x" * size, {}, {}, "invoke deploy --project shop", bucket)
 
 
 def test_what_fits_goes_with_the_call() -> None:

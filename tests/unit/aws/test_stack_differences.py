@@ -29,7 +29,7 @@ def found(
 
 
 def wanted(text: str, tags: Mapping[str, str] | None = None) -> DeployStack:
-    return DeployStack("x", Path("x.yml"), text, {}, tags or {})
+    return DeployStack("x", Path("x.yml"), text, {}, tags or {}, "invoke deploy")
 
 
 def resources(*lines: str) -> str:

@@ -140,4 +140,3 @@ def test_one_sentence(events: list[StackEvent], expected: str) -> None:
 def test_advice(reason: str, expected: str) -> None:
     culprit = of("A", "CREATE_FAILED", reason, "handoff-dev-1")
     assert hint_for(reason, "x", AGAIN, culprit) == f"{expected}; then: {AGAIN}"
-    assert hint_for(reason, "x", "", culprit) == expected

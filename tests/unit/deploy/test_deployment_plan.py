@@ -170,7 +170,7 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
             "Bucket": BUCKET,
         },
         tags={"handoff:project": "rates", "handoff:environment": "dev"},
-        again="invoke deploy --project rates",
+        command="invoke deploy --project rates",
         bucket=BUCKET,
     )
 

@@ -93,7 +93,7 @@ def test_what_is_done_and_when(found: Inventory, everything: bool, expected: lis
 
 def test_every_step_says_how_to_do_it_again() -> None:
     steps = plan_deletion(STACK, EVERYTHING, "c", data=True)
-    assert {one.again for one in steps if isinstance(one, DeleteStack)} == {f"{AGAIN} --data"}
+    assert {one.command for one in steps if isinstance(one, DeleteStack)} == {f"{AGAIN} --data"}
 
 
 def test_an_image_that_names_others_goes_before_them() -> None:

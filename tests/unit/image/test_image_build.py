@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import build
 from handoff_kit.image.builder import Answer, Builder
@@ -180,9 +179,7 @@ def test_a_build() -> None:
             ),
             Path("/team"),
             f"build image {MADE.reference}",
-            causes=build.CAUSES,
-            where=build.WHERE,
-            hints=build.HINTS,
+            build.FAILURES,
         ),
     )
 
@@ -451,8 +448,8 @@ TELLERS = [old, buildkit_20, buildkit, podman, podman_3]
 def test_a_failed_build_tells_where_and_why(  # one output of each builder for each thing that fails
     teller: Any, argv: str, said: str, expected: str, hint: str | None
 ) -> None:
-    saying, tail = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS), teller(argv, said)
-    result = saying.failure(tail)
+    tail = teller(argv, said)
+    result = build.FAILURES.failure(tail)
     if expected.startswith("*"):
         middle, _, end = expected[1:].partition("*")
         assert middle in result
@@ -460,7 +457,7 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
         assert "\n" not in result
     else:
         assert result == expected
-    assert saying.hint(tail) == hint
+    assert build.FAILURES.hint(tail) == hint
 
 
 @pytest.mark.parametrize(
@@ -500,5 +497,4 @@ def test_a_failed_build_tells_where_and_why(  # one output of each builder for e
     ],
 )
 def test_a_build_that_could_not_begin(said: str, expected: str, hint: str | None) -> None:
-    saying = OutputPatterns(build.CAUSES, build.WHERE, build.HINTS)
-    assert (saying.failure(said), saying.hint(said)) == (expected, hint)
+    assert (build.FAILURES.failure(said), build.FAILURES.hint(said)) == (expected, hint)

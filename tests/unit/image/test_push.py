@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import push
 from handoff_kit.image.builder import Answer, Builder
@@ -104,7 +103,7 @@ def test_a_tag_that_is_none(tag: str) -> None:
     ],
 )
 def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
-    name, sent = push.plan_push(builder(kind), "handoff-shop:c0ffee", TARGET, PATHS)
+    name, sent = push.plan_image_push(builder(kind), "handoff-shop:c0ffee", TARGET, PATHS)
     assert name == RunCommand(
         (kind, "tag", "handoff-shop:c0ffee", TARGET), Path("/team"), f"name handoff-shop:c0ffee {TARGET}"
     )
@@ -167,9 +166,9 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
     ],
 )
 def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) -> None:
-    sent = push.plan_push(builder("docker"), "a", TARGET, PATHS)[1]
+    sent = push.plan_image_push(builder("docker"), "a", TARGET, PATHS)[1]
     assert isinstance(sent, RunCommand)
-    saying = OutputPatterns(sent.causes, sent.where, sent.hints)
+    saying = sent.patterns
     assert (saying.failure(said), saying.hint(said)) == (cause, hint)
 
 
@@ -184,9 +183,9 @@ def test_what_is_told_of_a_failed_push(said: str, cause: str, hint: str | None) 
     ],
 )
 def test_where_to_sign_in(target: str, expected: str) -> None:
-    sent = push.plan_push(builder("docker"), "a", target, PATHS)[1]
+    sent = push.plan_image_push(builder("docker"), "a", target, PATHS)[1]
     assert isinstance(sent, RunCommand)
-    assert OutputPatterns(hints=sent.hints).hint("denied: x") == expected
+    assert sent.patterns.hint("denied: x") == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import name_limits as limits
+from handoff_kit.project import name_limits
 from handoff_kit.project.load import validate_project
 from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.yaml_reader import parse_yaml
@@ -23,7 +23,7 @@ SCHEDULES = "schedules: [{rate: 1 hour}]"
 
 
 def test_every_allowed_name_is_taken_without_schedules() -> None:
-    assert limits.name_problems(LONG, LONGEST_ENVIRONMENT, _project()) == ()
+    assert name_limits.name_problems(LONG, LONGEST_ENVIRONMENT, _project()) == ()
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_every_allowed_name_is_taken_without_schedules() -> None:
 )
 def test_a_group_of_schedules(name: str, over: int) -> None:
     stack = f"handoff-{LONGEST_ENVIRONMENT}-{name}"
-    problem = limits.NameProblem(
+    problem = name_limits.NameProblem(
         f"the name of a group of schedules would be {stack}, {len(stack)} characters; AWS takes at most 64",
         f"call the project or the environment by a name that is shorter by {over}",
     )
-    assert limits.name_problems(name, LONGEST_ENVIRONMENT, _project(SCHEDULES)) == ((problem,) if over else ())
+    assert name_limits.name_problems(name, LONGEST_ENVIRONMENT, _project(SCHEDULES)) == ((problem,) if over else ())
 
 
 STACK = 128 * "s"
@@ -59,15 +59,15 @@ STACK = 128 * "s"
     ],
 )
 def test_a_stack_that_is_called_otherwise(length: int, whats: list[str]) -> None:
-    found = limits.stack_name_problems(STACK[:length], "dev", _project(SCHEDULES))
+    found = name_limits.stack_name_problems(STACK[:length], "dev", _project(SCHEDULES))
     assert [obstacle.message.removeprefix("the name of ").partition(" would be ")[0] for obstacle in found] == whats
-    assert [obstacle.message for obstacle in limits.stack_name_problems(STACK[:length], "dev", _project())] == [
+    assert [obstacle.message for obstacle in name_limits.stack_name_problems(STACK[:length], "dev", _project())] == [
         obstacle.message for obstacle in found if whats[0] == "a CloudFormation stack" and obstacle is found[0]
     ]
 
 
 def test_a_long_stack_is_told_everything_it_is_too_long_for() -> None:
-    found = limits.stack_name_problems(1200 * "s", "dev", _project())
+    found = name_limits.stack_name_problems(1200 * "s", "dev", _project())
     assert [obstacle.hint.rpartition(" ")[2] for obstacle in found] == ["1081", "944", "197", "945", "697", "698"]
 
 
@@ -79,7 +79,7 @@ def test_a_long_stack_is_told_everything_it_is_too_long_for() -> None:
             27 * "e",
             "",
             (
-                limits.NameProblem(
+                name_limits.NameProblem(
                     f"the name of a bucket would be handoff-{27 * 'e'}-000000000000-us-isof-south-1, 64 characters; AWS takes at most 63",
                     "call the environment by a name that is shorter by 1",
                 ),
@@ -89,8 +89,8 @@ def test_a_long_stack_is_told_everything_it_is_too_long_for() -> None:
         pytest.param(27 * "e", "deploy: {bucket: ours}", (), id="a bucket of its own"),
     ],
 )
-def test_a_bucket(environment: str, text: str, problems: tuple[limits.NameProblem, ...]) -> None:
-    assert limits.name_problems("a", environment, _project(text)) == problems
+def test_a_bucket(environment: str, text: str, problems: tuple[name_limits.NameProblem, ...]) -> None:
+    assert name_limits.name_problems("a", environment, _project(text)) == problems
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_bucket(environment: str, text: str, problems: tuple[limits.NameProble
 )
 def test_projects_that_would_be_one(name: str, other: str, what: str) -> None:
     known = ("x", *sorted((name, other)))
-    (problem,) = [found for found in limits.name_problems(name, "dev", _project(), known) if what in found.message]
+    (problem,) = [found for found in name_limits.name_problems(name, "dev", _project(), known) if what in found.message]
     assert problem == (
         f"the projects {name} and {other} would share {what} in AWS, expected names that differ there too",
         f"rename one: git mv projects/{name} projects/{name}2",
@@ -114,13 +114,13 @@ def test_projects_that_would_be_one(name: str, other: str, what: str) -> None:
 
 @pytest.mark.parametrize("other", ["ab", "a-b2", "b-a", "a-registry-b"])
 def test_projects_that_stay_apart(other: str) -> None:
-    assert limits.name_problems("a-b", "dev", _project(), ("a-b", other)) == ()
+    assert name_limits.name_problems("a-b", "dev", _project(), ("a-b", other)) == ()
 
 
 def test_all_are_refused_at_once(tmp_path: Path) -> None:
     place = ProjectPaths(LONG, tmp_path)
     with pytest.raises(ProjectFileError) as caught:
-        limits.check_names(place, LONGEST_ENVIRONMENT, _project(SCHEDULES), (LONG, LONG.upper()))
+        name_limits.check_names(place, LONGEST_ENVIRONMENT, _project(SCHEDULES), (LONG, LONG.upper()))
     lines = str(caught.value).splitlines()
     assert (caught.value.exit_code, [line.partition(": ")[0] for line in lines]) == (
         2,
@@ -135,7 +135,7 @@ def test_all_are_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_nothing_is_refused_where_nothing_is_wrong(tmp_path: Path) -> None:
-    limits.check_names(ProjectPaths("a", tmp_path), "dev", _project(SCHEDULES), ("a", "b"))
+    name_limits.check_names(ProjectPaths("a", tmp_path), "dev", _project(SCHEDULES), ("a", "b"))
 
 
 def _project(text: str = "") -> Project:

@@ -9,7 +9,7 @@ import pytest
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project import params_document as params
+from handoff_kit.project import params_document
 from handoff_runtime.params import ConfigFile, parse_params
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_config_is_sorted_and_whole(paths: ProjectPaths) -> None:
     local(paths, z=b"1\r\n", a__b=b"{{ x }}", a__c="\N{SNOWMAN}".encode())
     (paths.local / ".gitkeep").touch()
     (paths.local / "empty").touch()
-    document = params.load_params_document(paths, "dev")
+    document = params_document.load_params_document(paths, "dev")
     assert [(file["name"], file["value"]) for file in document["files"]] == [
         ("a/b", "{{ x }}"),
         ("a/c", "\N{SNOWMAN}"),
@@ -46,12 +46,12 @@ def test_config_is_sorted_and_whole(paths: ProjectPaths) -> None:
 
 def test_the_runtime_reads_what_we_write(paths: ProjectPaths) -> None:
     local(paths, a=b"1")
-    document = params.load_params_document(paths, "prod")
-    text = params.to_json(document)
+    document = params_document.load_params_document(paths, "prod")
+    text = params_document.to_json(document)
     read = parse_params(text.encode(), "test")
     assert (read.document, read.pipeline.environment) == (document, "prod")
     assert read.files == (ConfigFile("a", "1"),)
-    assert text == params.to_json(json.loads(text))
+    assert text == params_document.to_json(json.loads(text))
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"ok\xe9"])
@@ -60,17 +60,17 @@ def test_config_that_is_no_text(paths: ProjectPaths, content: bytes) -> None:
     at = content.index(content[-1:])
     message = rf"^error: projects/shop/\.local/key: found a byte that is no UTF-8 \(at {at}\), expected a text file\n"
     with pytest.raises(ProjectError, match=message):
-        params.load_params_document(paths, "dev")
+        params_document.load_params_document(paths, "dev")
 
 
-@pytest.mark.parametrize("name", params.RESERVED)
+@pytest.mark.parametrize("name", params_document.RESERVED)
 def test_a_function_must_not_hide_a_command_of_ours(paths: ProjectPaths, name: str) -> None:
     (paths.directory / "impl.py").write_text(f"def mine(p, d): ...\ndef {name}(p, d): ...\n")
     with pytest.raises(ProjectError, match=rf"^error: projects/shop/impl\.py: found a function '{name}'"):
-        params.check_functions(paths)
+        params_document.check_functions(paths)
 
 
 def test_functions_are_the_public_ones(paths: ProjectPaths) -> None:
-    assert params.function_names(paths) == ()
+    assert params_document.function_names(paths) == ()
     (paths.directory / "impl.py").write_text("import os\ndef mine(p, d): ...\ndef _mine(p, d): ...\nclass A: ...\n")
-    assert params.function_names(paths) == ("mine",)
+    assert params_document.function_names(paths) == ("mine",)

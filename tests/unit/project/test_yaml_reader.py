@@ -78,7 +78,7 @@ def test_place_of_a_character(text: str, place: tuple[int, int]) -> None:
 
 def test_kind_of_unquoted_scalars() -> None:
     source = parse_yaml("a: [yes, 'yes', 7, '7', 1.5, On, text, !!str no, 2026-01-01]", SHOWN)
-    kinds = [source.kind(("a", number)) for number in range(9)]
+    kinds = [source.marks["a", number].kind for number in range(9)]
     assert kinds == ["boolean", "text", "number", "text", "number", "boolean", "text", "text", "text"]
 
 

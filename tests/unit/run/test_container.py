@@ -15,7 +15,7 @@ from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.run import container as containers
-from handoff_kit.run.container import Caller, create_container
+from handoff_kit.run.container import create_container
 from handoff_runtime.errors import HandoffError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMAGE = "handoff-shop:c0ffee"
-CALLER = Caller(1000, 100)
+USER = "1000:100"
 SAFE = "--read-only --cap-drop ALL --security-opt no-new-privileges --security-opt label=disable"
 
 
@@ -47,7 +47,7 @@ def paths(tmp_path: Path) -> ProjectPaths:
 
 def words(worker: Builder, paths: ProjectPaths, environ: dict[str, str] | None = None, **asked: Any) -> tuple[str, ...]:
     """The argv, with its name, which is random, written as NAME."""
-    made = create_container(worker, IMAGE, paths, environ=environ or {}, caller=CALLER, **asked)
+    made = create_container(worker, IMAGE, paths, environ=environ or {}, user=USER, **asked)
     assert made.argv.count(made.name) == 1
     return tuple("NAME" if word == made.name else word for word in made.argv)
 
@@ -208,7 +208,7 @@ def test_this_machine_is_not(paths: ProjectPaths, kind: str, environ: dict[str, 
 
 
 def test_each_run_has_a_container_of_its_own(paths: ProjectPaths) -> None:
-    names = {create_container(builder(), IMAGE, paths, environ={}, caller=CALLER).name for _ in range(3)}
+    names = {create_container(builder(), IMAGE, paths, environ={}, user=USER).name for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith("handoff-run-shop-") for name in names)
 

@@ -181,7 +181,7 @@ def test_uv_s_plan() -> None:
             ),
             cwd,
             "install venv tap of project shop",
-            causes=locks.FAILURES,
+            patterns=locks.FAILURES,
         ),
         StampVenv(cwd / "venv/tap", lock, "3.12"),
     )
