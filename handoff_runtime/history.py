@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from handoff_runtime import containment, damage
+from handoff_runtime import stored_json, symlinks
 from handoff_runtime.workspace import ARTIFACTS, RECORD, unwritable_error
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ def append_killed_run() -> list[str]:
     Returns notes of a record that cannot be read: this run replaces it, and the history says nothing of that one.
     """
     try:
-        record, wrong = damage.parse(containment.read_file(RECORD, os.path.realpath(ARTIFACTS)), damage.RECORD)
+        record, wrong = stored_json.parse(symlinks.read_file(RECORD, os.path.realpath(ARTIFACTS)), stored_json.RECORD)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -90,8 +90,8 @@ def append_run(record: Mapping[str, Any], kept_runs: int = KEPT_RUNS) -> None:
     try:
         os.makedirs(directory, exist_ok=True)
         for old in sorted(os.listdir(RUNS))[:-kept_runs]:
-            containment.remove_tree(f"{RUNS}/{old}")
-        containment.remove_tree(f"{directory}/run.json")
+            symlinks.remove_tree(f"{RUNS}/{old}")
+        symlinks.remove_tree(f"{directory}/run.json")
         os.link(RECORD, f"{directory}/run.json")  # every run writes a new record, so this one does not change
     except OSError as error:
         raise unwritable_error(str(error.filename or RUNS), error) from None
@@ -102,7 +102,7 @@ def append_line(record: Mapping[str, Any]) -> None:
     path, added = f"{INDEX}/{start_day(record)}.jsonl", index_line(record)
     try:
         os.makedirs(INDEX, exist_ok=True)
-        index = containment.open_to_append(path)
+        index = symlinks.open_to_append(path)
         try:
             size = os.fstat(index).st_size
             # Half of a line, of a run that was killed, must not take ours with it.

@@ -28,7 +28,7 @@ from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.params import Params
 from handoff_runtime.pipeline import Pipeline
-from handoff_runtime.supervisor import kernel, orphans, outcome, process
+from handoff_runtime.supervisor import orphans, outcome, process, syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.oom import OomDetector
 from handoff_runtime.supervisor.outcome import Outcome
@@ -221,7 +221,7 @@ def run_stages(
 
         stdin = functions.open_arguments(context.params.document, request.data)
     stdout = workspace.create_file(workspace.STDOUT)
-    kernel.adopt_orphans()
+    syscalls.adopt_orphans()
     poller, watchdog = EventLoop(), Watchdog(lock, len(commands))
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import CopyProjectData
-from handoff_runtime import damage, s3_keys
+from handoff_runtime import s3_keys, stored_json
 from handoff_runtime.aws import lease, transfer
 from handoff_runtime.aws.checksum import SHA256
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -107,7 +107,7 @@ def _check_target(target: Target, source: str, objects: Mapping[str, ObjectSumma
     if not objects:
         return
     marker = target.session.read(target.bucket, f"{target.name}/{MARKER}")
-    if marker and damage.parse(marker[0], damage.ANY).value == {"from": source}:
+    if marker and stored_json.parse(marker[0], stored_json.ANY).value == {"from": source}:
         return
     place = f"s3://{target.bucket}/{target.name}/"
     message = f"{place}: found {len(objects):,} objects of project {target.project} from before, expected none"

@@ -16,7 +16,7 @@ from handoff_kit.project import params_document as documents
 from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.steps import ApiCall, StoreParams
 from handoff_kit.text import table, timestamp
-from handoff_runtime import damage, masking
+from handoff_runtime import masking, stored_json
 from handoff_runtime.aws.session import SSM
 from handoff_runtime.masking import STARS
 from handoff_runtime.params import (
@@ -108,7 +108,7 @@ def _get_parameter(target: Target, absent: tuple[str, ...], version: int | None)
     where = f"parameter {target.parameter}"
     with translate_store_errors():
         content = decode_params(answer["Parameter"]["Value"])
-        document = damage.parse(content, damage.ANY).value
+        document = stored_json.parse(content, stored_json.ANY).value
         if document is None or "pipeline" not in document:
             hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
             raise AWSError(f"{where}: found no params document", hint)

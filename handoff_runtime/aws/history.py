@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handoff_runtime import damage, history, s3_keys
+from handoff_runtime import history, s3_keys, stored_json
 from handoff_runtime.aws import retry
 from handoff_runtime.aws.checksum import SHA256
 from handoff_runtime.aws.session import S3
@@ -44,7 +44,7 @@ def record_killed_runs(session: Session, bucket: str, stack: str, entries: Seque
     for entry in entries:
         key = f"{s3_keys.run(stack, str(entry['run_id']))}run.json"
         found = session.read(bucket, key)
-        record, wrong = damage.parse(found[0], damage.RECORD) if found else damage.Parsed(None)
+        record, wrong = stored_json.parse(found[0], stored_json.RECORD) if found else stored_json.Parsed(None)
         if wrong:
             session.effects.say(
                 f"note: s3://{bucket}/{key}: the record of a killed run cannot be read ({wrong}), skipped"

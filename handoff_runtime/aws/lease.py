@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 
-from handoff_runtime import damage, s3_keys
+from handoff_runtime import s3_keys, stored_json
 from handoff_runtime.aws.session import S3
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
@@ -191,19 +191,19 @@ def _lease_of(found: StoredLease) -> float:
 
 
 def _is_lease(seconds: Any) -> bool:
-    return damage.is_number(seconds) and bool(seconds <= LONGEST)
+    return stored_json.is_number(seconds) and bool(seconds <= LONGEST)
 
 
-CLAIM = damage.Shape(
+CLAIM = stored_json.Shape(
     {
         "run_id": s3_keys.is_run_id,
-        "holder": damage.is_text,
-        "entry": damage.optional(damage.object_of(damage.ENTRY)),
-        "heartbeat_seconds": damage.is_number,
+        "holder": stored_json.is_text,
+        "entry": stored_json.optional(stored_json.object_of(stored_json.ENTRY)),
+        "heartbeat_seconds": stored_json.is_number,
         "lease_seconds": _is_lease,
-        "released": damage.is_flag,
-        "beat": damage.is_count,
-        "dead": damage.list_of(damage.ENTRY),
+        "released": stored_json.is_flag,
+        "beat": stored_json.is_count,
+        "dead": stored_json.list_of(stored_json.ENTRY),
     },
     frozenset({"run_id", "holder", "released"}),
 )
@@ -211,13 +211,13 @@ CLAIM = damage.Shape(
 
 def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
     """What a lock says, without what is odd, and what that is; where it says nothing it lives as long as ours would."""
-    found, wrong = damage.parse(content, damage.ANY)
-    if found is None or not (wrong := damage.find_damage(found, CLAIM)):
+    found, wrong = stored_json.parse(content, stored_json.ANY)
+    if found is None or not (wrong := stored_json.find_damage(found, CLAIM)):
         return found or {}, wrong
-    odd = damage.invalid_fields(found, CLAIM)
+    odd = stored_json.invalid_fields(found, CLAIM)
     claim = {name: value for name, value in found.items() if name not in odd}
     if isinstance(dead := found.get("dead"), list):
-        claim["dead"] = [entry for entry in dead if not damage.find_damage(entry, damage.ENTRY)]
+        claim["dead"] = [entry for entry in dead if not stored_json.find_damage(entry, stored_json.ENTRY)]
     return claim, wrong
 
 

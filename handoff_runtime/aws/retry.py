@@ -11,7 +11,7 @@ import time
 from handoff_runtime.aws import errors
 from handoff_runtime.aws.errors import THROTTLED
 from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.waits import shortened
+from handoff_runtime.polling import interval
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def delay(attempt: int, *, throttled: bool = False) -> float:
     import random
 
     longest = min(LONGEST, SHORTEST * (4 if throttled else 1) * 2.0 ** (attempt - 1))
-    return shortened(longest * random.uniform(0.5, 1))  # noqa: S311  # no secret
+    return interval(longest * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
 
 def is_transient(error: Exception) -> bool:

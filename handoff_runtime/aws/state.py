@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime import containment, s3_keys, state, workspace
+from handoff_runtime import s3_keys, state, symlinks, workspace
 from handoff_runtime.aws.checksum import SHA256, read_content
 from handoff_runtime.aws.download import StoredObject, download
 from handoff_runtime.aws.session import S3
@@ -53,7 +53,7 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
     etag = upload(session, path, target, _within(path))
     if etag is None:  # unless what is stored is this very content: our own put, whose answer was lost
         found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=s3_keys.state(stack))
-        fd = containment.open_file(path, _within(path))
+        fd = symlinks.open_file(path, _within(path))
         try:
             if found and found.get("Metadata", {}).get(SHA256) == read_content(fd).sha256:
                 etag = str(found["ETag"])
@@ -68,7 +68,7 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
 def has_content(path: str) -> bool:
     """Whether a state says anything: more than spaces or an empty object."""
     try:
-        with open(containment.open_file(path, _within(path)), "rb") as file:
+        with open(symlinks.open_file(path, _within(path)), "rb") as file:
             return file.read(SHORT).strip() not in EMPTY or os.fstat(file.fileno()).st_size > SHORT
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a state to store expected") from None

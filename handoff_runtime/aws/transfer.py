@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from handoff_runtime import containment, s3_keys
+from handoff_runtime import s3_keys, symlinks
 from handoff_runtime.aws import checksum
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.download import Downloaded, StoredObject, download
@@ -63,7 +63,7 @@ def fetch(session: Session, place: Place, directory: str, *, skip: Collection[st
     root = os.path.realpath(directory)
     beside = os.path.join(directory, BESIDE)  # in which files wait until they are whole
     try:
-        containment.remove_tree(beside)  # what a killed run left
+        symlinks.remove_tree(beside)  # what a killed run left
         os.makedirs(beside)
     except OSError as error:
         raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
@@ -102,8 +102,8 @@ def list_files(directory: str, say: Callable[[str], None], *, skip: Collection[s
             path = os.path.relpath(file, directory)
             if path in skip:
                 continue
-            if os.path.islink(file) and (place := containment.target_outside(file, root)):
-                say(containment.outside_note(file, place, root))
+            if os.path.islink(file) and (place := symlinks.target_outside(file, root)):
+                say(symlinks.outside_note(file, place, root))
                 continue
             try:
                 found = os.stat(file)
@@ -128,7 +128,7 @@ def plan(session: Session, local: Iterable[LocalFile], place: Place) -> UploadPl
         if item is None or item.size != file.size:
             return False
         try:
-            fd = containment.open_file(file.file, file.within)
+            fd = symlinks.open_file(file.file, file.within)
         except OSError as error:
             raise StoreError(f"{file.file}: {error.strerror}, a file to store expected") from None
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from handoff_runtime import containment
+from handoff_runtime import symlinks
 from handoff_runtime.aws import checksum
 from handoff_runtime.aws.checksum import PART, SHA256, FileContent
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -80,7 +80,7 @@ def upload(session: Session, path: str, target: UploadTarget, within: str | None
     No link is followed out of `within` (a real path).
     """
     try:
-        fd = containment.open_file(path, within)
+        fd = symlinks.open_file(path, within)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
     try:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
-from handoff_runtime.supervisor.kernel import pipe
+from handoff_runtime.supervisor.syscalls import pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from handoff_runtime.supervisor.kernel import Call
+    from handoff_runtime.supervisor.syscalls import Call
 
 NEWLINE = 10
 INLINE_LIMIT = 8 << 20

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime.supervisor import kernel
+from handoff_runtime.supervisor import syscalls
 from handoff_runtime.supervisor.event_loop import IN, OUT, EventLoop
-from handoff_runtime.supervisor.kernel import PIPE_SIZE, Calls
 from handoff_runtime.supervisor.line_count import NEWLINE, LineCounter
+from handoff_runtime.supervisor.syscalls import PIPE_SIZE, Calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ class Link:
     def left_over(self) -> bytes:
         """What the reader left in the pipes; call it once the reader has ended."""
         if self._left_over is not None:
-            self._unread += kernel.read_available(self._left_over)
+            self._unread += syscalls.read_available(self._left_over)
             os.close(self._left_over)
             self._left_over = None
         return self._unread
@@ -261,7 +261,8 @@ class Link:
     def _close_sink(self) -> None:
         """Let the reader have its end of file; what it does not read then is seen by an end of our own."""
         if self._sink >= 0:
-            self._left_over = kernel.reopen_for_reading(self._sink) if self._read_whole and self.left is None else None
+            if self._read_whole and self.left is None:
+                self._left_over = syscalls.reopen_for_reading(self._sink)
             self._poller.ignore(self._sink)
             os.close(self._sink)
             self._sink = -1
@@ -300,7 +301,7 @@ class Link:
     def _reader_left(self) -> None:
         if self._read_whole:
             self._unread = (
-                kernel.read_available(self._sink) + bytes(self._mover.held) + kernel.read_available(self._source)
+                syscalls.read_available(self._sink) + bytes(self._mover.held) + syscalls.read_available(self._source)
             )
             if not self._unread:  # the writer will show whether that was all
                 self.deserted, self.idle_since = True, time.monotonic()
@@ -313,6 +314,6 @@ class Link:
         self.close()
 
     def _writer_shows(self, _events: int) -> None:
-        self._unread += kernel.read_available(self._source)
+        self._unread += syscalls.read_available(self._source)
         self.left = time.monotonic() if self._unread else None
         self.close()

@@ -12,9 +12,8 @@ import time
 from handoff_runtime.errors import StartError
 from handoff_runtime.log import Log
 from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.supervisor import kernel, process
+from handoff_runtime.supervisor import process, syscalls
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
-from handoff_runtime.supervisor.kernel import pipe
 from handoff_runtime.supervisor.meter import Link, create_mover
 from handoff_runtime.supervisor.orphans import Orphans
 from handoff_runtime.supervisor.outcome import StageExit
@@ -23,6 +22,7 @@ from handoff_runtime.supervisor.shutdown import Shutdown
 from handoff_runtime.supervisor.signals import STOPPING, Signals
 from handoff_runtime.supervisor.stage import RunningStage
 from handoff_runtime.supervisor.stderr import Stderr
+from handoff_runtime.supervisor.syscalls import pipe
 from handoff_runtime.supervisor.watchdog import Watchdog
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ class Supervisor:
         report: Report | None,
     ) -> None:
         self._settings, self._poller, self._signals = settings, poller, signals
-        self._calls = None if settings.meter == "off" else kernel.find_calls()
+        self._calls = None if settings.meter == "off" else syscalls.find_calls()
         self._watchdog, self._log, self._report = watchdog, log, report
         self._stages: list[RunningStage] = []
         self._stderr = Stderr(self._stages, poller, log)

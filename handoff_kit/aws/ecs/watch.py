@@ -25,8 +25,8 @@ from handoff_kit.aws.ecs.task_observer import PATIENT, Absence, TaskObserver, fi
 from handoff_kit.aws.ecs.tasks import Task, stop_task, task_id
 from handoff_kit.errors import AWSError
 from handoff_runtime.aws import errors
+from handoff_runtime.polling import interval
 from handoff_runtime.supervisor.signals import STOPPING, Signals
-from handoff_runtime.waits import shortened
 
 Answer = Literal["detach", "stop"]
 QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watching (Enter)? "
@@ -47,7 +47,7 @@ class InterruptPrompt:
     def pause(self, seconds: float) -> None:
         """Wait for so long, or until a signal comes."""
         if not self.number:
-            select.select([self.signals.fd], [], [], shortened(seconds))
+            select.select([self.signals.fd], [], [], interval(seconds))
 
     def interrupted(self) -> bool:
         """Whether a signal has come that is not answered yet."""

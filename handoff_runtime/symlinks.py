@@ -1,4 +1,4 @@
-"""Files that a stage may have replaced by anything: opened without waiting, and never through a link that leads out.
+"""Files that a stage may have replaced by anything: opened without waiting, never through a symlink that leads out.
 
 A name may become another between a look and an open(2), so the look is at what is open: the kernel says where that is.
 """

@@ -1,4 +1,4 @@
-"""JSON objects that handoff wrote, and that may be damaged since: cut, overwritten, or of another shape.
+"""Reads JSON objects that handoff stored, and checks their shape: they may be cut, overwritten or of another version.
 
 What cannot be read is named, skipped, and never ends or blocks a run. (A state is the user's: it has no part in this.)
 """
