@@ -169,7 +169,7 @@ def _load_and_run(line: CommandLine, environ: Mapping[str, str]) -> int:
             data = placeholders.parse_data(line.data)
         except UsageError:
             data = {}
-        return _fail(error, masking.mask_for_run(params, params.pipeline, environ, data).inserted(error.for_log()))
+        return _fail(error, masking.mask_for_run(params, params.pipeline, environ, data).mask_message(error.for_log()))
 
 
 def _run(line: CommandLine, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:

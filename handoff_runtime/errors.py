@@ -9,7 +9,7 @@ MARKED = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 
 
 def mark_inserted(text: object) -> str:
-    """A text from outside, marked as such in a message of ours: masking looks at nothing else of it (Mask.inserted)."""
+    """A text from outside, marked as such in a message of ours: `Mask.mask_message` looks at nothing else of it."""
     return f"{OPEN}{str(text).replace(OPEN, '').replace(CLOSE, '')}{CLOSE}"
 
 

@@ -57,7 +57,7 @@ class Log:
 
     def say(self, text: str) -> None:
         """A line of our own; what it inserts (`errors.mark_inserted`) is masked."""
-        line = self._mask.inserted(text).encode("utf-8", "surrogateescape")
+        line = self._mask.mask_message(text).encode("utf-8", "surrogateescape")
         self._emit(OURS, terminal.safe_bytes(line + b"\n"))
 
     def feed(self, stage: str, data: bytes) -> None:
@@ -67,7 +67,7 @@ class Log:
         if not end and len(data) > LINE_LIMIT:
             end = self._safe_cut(data)
         if end:
-            self._emit(stage, self._shown(data[:end]))
+            self._emit(stage, self._mask_block(data[:end]))
         if end < len(data):
             self._partial[stage] = data[end:]
 
@@ -75,7 +75,7 @@ class Log:
         """The stage writes no more: pass on its last line, newline or not."""
         rest = self._partial.pop(stage, b"")
         if rest:
-            self._emit(stage, self._shown(rest))
+            self._emit(stage, self._mask_block(rest))
 
     def flush(self, _events: int = 0) -> None:
         """Write what can be written without blocking."""
@@ -106,11 +106,11 @@ class Log:
             before, cut = cut, min([cut, *(start for start in starts if start >= 0)])
         return cut
 
-    def _shown(self, data: bytes) -> bytes:
+    def _mask_block(self, data: bytes) -> bytes:
         """What a stage wrote, masked and safe to print; most stages write nothing that needs a closer look."""
         if data.isascii() and not terminal.has_controls(data):
-            return self._mask.starred(data)
-        return terminal.safe_bytes(self._mask.lines(data))
+            return self._mask.mask_bytes(data)
+        return terminal.safe_bytes(self._mask.mask_lines(data))
 
     def _emit(self, stage: str, block: bytes) -> None:
         """A masked block of whole lines, tagged at once: a line at a time would be ten times slower."""

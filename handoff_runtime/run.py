@@ -9,7 +9,7 @@
 | fetch | the store | `.env/config`, `.env/files`, `.artifacts` and the state in the working directory |
 | start | the state | `.artifacts/run.json`, which says `running`; `{}` as state where a tap needs one |
 | supervise | commands, signals, time | how each stage ended; `.artifacts/stdout.log` and `stderr.log` |
-| judge | how each stage ended | the outcome: succeeded, failed or stopped, and the stage to blame |
+| describe_result | how each stage ended | the outcome, of `outcome.decide`; the stage to blame, and why |
 | keep_state | the outcome, `stdout.log` | the state in the working directory, where the run earned it |
 | store | outcome, artifacts, state | what the next run begins with, the state last |
 | record | outcome, figures | run.json, a line in the history, the last line of the log; the exit code |
@@ -76,7 +76,7 @@ class RunContext(NamedTuple):
     pipeline: Pipeline
     environ: Mapping[str, str]
     settings: SupervisorSettings
-    begun: record.RunStart
+    run_start: record.RunStart
     mask: Mask
     reads_state: bool  # whether a stage is given the state file
 
@@ -91,7 +91,7 @@ def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals
     try:
         lock = acquire(context, signals, store)
     except overlap.RunDeclined as declined:
-        not_begun = {**record.start_record(context.begun, None, environ), **declined.fields}
+        not_begun = {**record.start_record(context.run_start, None, environ), **declined.fields}
         store.append_history(context.masked(not_begun))
         return declined.exit_code
     try:
@@ -142,7 +142,7 @@ def acquire(context: RunContext, signals: Signals, store: Store) -> int:
     """Take the working directory, then the project where other machines see it; the descriptor of the former's lock."""
     mode, log = context.pipeline.overlap, _open_log(context, os.open(os.devnull, os.O_WRONLY))
     lock = overlap.acquire(mode, workspace.lock_directory, signals, log.say)
-    document = context.masked(record.start_record(context.begun, None, context.environ))
+    document = context.masked(record.start_record(context.run_start, None, context.environ))
     overlap.acquire(mode, lambda: store.acquire(document, _inserting(log)), signals, log.say)
     return lock
 
@@ -169,7 +169,7 @@ def start(context: RunContext, log: Log) -> tuple[dict[str, Any], bool]:
     before = state.snapshot()
     if before and not before.bytes:
         log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
-    document = record.start_record(context.begun, before, context.environ)
+    document = record.start_record(context.run_start, before, context.environ)
     record.write_record(document, context.mask)
     if context.request.no_state:
         state.set_aside()
@@ -178,9 +178,9 @@ def start(context: RunContext, log: Log) -> tuple[dict[str, Any], bool]:
 
 def supervise(context: RunContext, signals: Signals, store: Store, log: Log, lock: int) -> record.RunEnd:
     """Run the stages while the store keeps the project ours; a project that another run took over is a failure."""
-    store.begin(context.pipeline.state)
+    store.begin_stages(context.pipeline.state)
     ended = execute(context, signals, log, lock)
-    error = store.settle()
+    error = store.end_stages()
     return _failed(ended, error) if error else ended
 
 
@@ -193,7 +193,7 @@ def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> recor
     try:
         commands = [process.find_command(stage, context.environ) for stage in stages]
         memory = OomDetector()
-        ended = judge(context, run_stages(context, commands, signals, log, lock), memory)
+        ended = describe_result(context, run_stages(context, commands, signals, log, lock), memory)
     except HandoffError as error:
         log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
@@ -226,7 +226,8 @@ def run_stages(
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:
         orphans.watch_lifeline(poller, signals)
-    log.say(f"run {context.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
+    names = " | ".join(stage.name for stage in pipeline.stages)
+    log.say(f"run {context.run_start.run_id} of {pipeline.project}: {names}")
     try:
         execution = Supervisor(context.settings, poller, signals, watchdog, log, progress.write if progress else None)
         return execution.run(commands, stdin, stdout)
@@ -236,7 +237,7 @@ def run_stages(
         watchdog.stop()
 
 
-def judge(context: RunContext, result: PipelineResult, memory: OomDetector) -> record.RunEnd:
+def describe_result(context: RunContext, result: PipelineResult, memory: OomDetector) -> record.RunEnd:
     """Decide the outcome from how each stage ended, and say why in words."""
     endings = [figures.ending for figures in result.figures if figures.ending]
     judged = outcome.decide(endings, result.signal)
@@ -265,7 +266,7 @@ def keep_state(context: RunContext, ended: record.RunEnd, log: Log) -> tuple[rec
             _refuse_unreadable(context)
         replaced = state.replace_state(mode, succeeded=succeeded)
         if mode == state.SINGER and not replaced and (line := state.first_other_line()):
-            name, shown = context.pipeline.stages[-1].name, _shown(context, line)
+            name, shown = context.pipeline.stages[-1].name, _mask_line(context, line)
             log.say(f"warning: state unchanged: stage {name} wrote no state to its stdout; its first line: {shown}")
     except StoreError as error:
         log.say(error.for_log())
@@ -278,7 +279,7 @@ def record_run(
 ) -> int:
     """Write the record, store what the run left, and say how it went; the exit code."""
     now = time.time()
-    seconds = now - context.begun.started_at
+    seconds = now - context.run_start.started_at
     exit_code = ended.outcome.exit
     try:
         final = record.end_record(document, ended, now, seconds, state.snapshot(), replaced=replaced)
@@ -334,7 +335,7 @@ def _refuse_unreadable(context: RunContext) -> None:
     """Refuse an output that a stage given the state file could not read in the next run."""
     if found := state.find_invalid_json():
         number, line = found
-        shown = _shown(context, line)
+        shown = _mask_line(context, line)
         what = mark_inserted(shown) if shown else "nothing"
         message = f"{workspace.STDOUT}:{number}: found {what}, expected one JSON document"
         why = f"a stage is given {workspace.STATE}, which was not replaced"
@@ -342,7 +343,7 @@ def _refuse_unreadable(context: RunContext) -> None:
         raise StoreError(f"{message}: {why}", hint)
 
 
-def _shown(context: RunContext, line: bytes) -> str:
+def _mask_line(context: RunContext, line: bytes) -> str:
     """A line of output as it may stand in a message: masked first, since a secret that is cut is not found."""
-    shown = context.mask.text(line.decode("utf-8", "replace"))
+    shown = context.mask.mask_text(line.decode("utf-8", "replace"))
     return f"{shown[:LONGEST_LINE]}..." if len(shown) > LONGEST_LINE else shown

@@ -33,8 +33,8 @@ def render_lines(pipeline: Pipeline, hidden: Mask) -> str:
     """One stage a line, each but the last ending in ` |`."""
     shown: list[str] = []
     for stage in pipeline.stages:
-        words = [hidden.text(word) for word in record.display_words(stage)]
-        envs = [f"{name}={quote(hidden.text(value))}" for name, value in stage.envs.items()]
+        words = [hidden.mask_text(word) for word in record.display_words(stage)]
+        envs = [f"{name}={quote(hidden.mask_text(value))}" for name, value in stage.envs.items()]
         if stage.venv and "/" not in words[0]:
             words[0] = f"{stage.venv}/bin/{words[0]}"
         shown.append(" ".join([*envs, *map(quote, words)]))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         """Where a run finds its params, files and state, and leaves its artifacts, state and record.
 
         A run calls the methods in this order, some of them only if it gets there. All may raise StoreError but
-        `begin`, `settle` and `release`.
+        `begin_stages`, `end_stages` and `release`.
         """
 
         grace_share: float  # of the grace time, for the stages to end in; the store needs the rest
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
         def fetch(self, say: Callable[[str], None], /, *, with_state: bool) -> None:
             """Bring files, artifacts and state into the working directory; `RunDeclined` when a signal stops it."""
 
-        def begin(self, state_mode: str, /) -> None:
+        def begin_stages(self, state_mode: str, /) -> None:
             """Leave signals to the run; keep the lease and the stored state up to date while the stages run."""
 
-        def settle(self) -> StoreError | None:
-            """End what `begin` started; the error if another run has taken the project over."""
+        def end_stages(self) -> StoreError | None:
+            """End what `begin_stages` started; the error if another run has taken the project over."""
 
         def store(self, record: Mapping[str, Any], /) -> None:
             """Store the artifacts, the record, and its line in the history."""
@@ -92,10 +92,10 @@ class LocalStore:
     def fetch(self, _say: Callable[[str], None], /, *, with_state: bool) -> None:
         pass
 
-    def begin(self, _state_mode: str, /) -> None:
+    def begin_stages(self, _state_mode: str, /) -> None:
         pass
 
-    def settle(self) -> None:
+    def end_stages(self) -> None:
         pass
 
     def store(self, _record: Mapping[str, Any], /) -> None:

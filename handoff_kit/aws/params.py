@@ -263,7 +263,7 @@ def mask_document(params: Params) -> dict[str, Any]:
         except (ValueError, RecursionError):
             value = STARS
         files.append({"name": file.name, "value": value})
-    return {**params.document, "pipeline": hidden.value(params.document["pipeline"]), "files": files}
+    return {**params.document, "pipeline": hidden.mask_value(params.document["pipeline"]), "files": files}
 
 
 def _stars_for(value: object) -> object:

@@ -137,7 +137,7 @@ def read_lease(session: Session, bucket: str, stack: str) -> StoredLease | None:
 
 def is_free(found: StoredLease) -> bool:
     """Whether nobody holds it: released, or dead for longer than `lease_seconds` (times are whole seconds)."""
-    return bool(found.claim.get("released")) or found.age > _lease_of(found) + 1
+    return bool(found.claim.get("released")) or found.age > _lease_seconds(found) + 1
 
 
 def renew(session: Session, lease: Lease) -> Lease:
@@ -181,16 +181,16 @@ def _put(session: Session, lease: Lease) -> Lease | None:
 
 
 def _held(found: StoredLease) -> HeldLease:
-    left = max(0.0, _lease_of(found) + 1 - found.age)
+    left = max(0.0, _lease_seconds(found) + 1 - found.age)
     return HeldLease(str(found.claim.get("run_id", "?")), str(found.claim.get("holder", "?")), found.age, left)
 
 
-def _lease_of(found: StoredLease) -> float:
+def _lease_seconds(found: StoredLease) -> float:
     seconds = found.claim.get("lease_seconds")
-    return LEASE if seconds is None or not _is_lease(seconds) else float(seconds)
+    return LEASE if seconds is None or not _is_lease_seconds(seconds) else float(seconds)
 
 
-def _is_lease(seconds: Any) -> bool:
+def _is_lease_seconds(seconds: Any) -> bool:
     return stored_json.is_number(seconds) and bool(seconds <= LONGEST)
 
 
@@ -200,7 +200,7 @@ CLAIM = stored_json.Shape(
         "holder": stored_json.is_text,
         "entry": stored_json.optional(stored_json.object_of(stored_json.ENTRY)),
         "heartbeat_seconds": stored_json.is_number,
-        "lease_seconds": _is_lease,
+        "lease_seconds": _is_lease_seconds,
         "released": stored_json.is_flag,
         "beat": stored_json.is_count,
         "dead": stored_json.list_of(stored_json.ENTRY),

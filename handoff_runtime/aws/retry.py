@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 8
 PATIENCE = 60.0  # seconds from the first failure of a call
 SHORTEST, LONGEST = 0.2, 8.0
-AGAIN = (429, 500, 502, 503, 504)
-CODES = (
+RETRIED_STATUSES = (429, 500, 502, 503, 504)
+RETRIED_CODES = (
     *THROTTLED,
     "ConditionalRequestConflict",
     "IncompleteBody",
@@ -62,11 +62,11 @@ class Pace:
     def __init__(self, effects: RetryHooks) -> None:
         self._effects, self._until = effects, 0.0
 
-    def slow(self, seconds: float) -> None:
+    def slow_down(self, seconds: float) -> None:
         """Have no call begin for so long."""
         self._until = max(self._until, time.monotonic() + seconds)
 
-    def keep(self) -> None:
+    def wait(self) -> None:
         """Wait until a call may begin."""
         self._effects.check()
         if (left := self._until - time.monotonic()) > 0:
@@ -88,7 +88,7 @@ def attach(client: Any, effects: RetryHooks, pace: Pace) -> None:
         if attempt >= ATTEMPTS or time.monotonic() - began + wait > effects.patience:
             return None
         if failure.throttled:
-            pace.slow(wait)
+            pace.slow_down(wait)
         effects.check()
         title = f"{operation.service_model.service_id} {operation.name}"
         effects.say(f"{title}: {failure.found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
@@ -111,7 +111,8 @@ def is_transient(error: Exception) -> bool:
     """Whether a call failed, after all its tries, by what another one may not meet: the network, or a busy service."""
     response = getattr(error, "response", None) or {}
     http, text = errors.http_status(error), str(response.get("Error", {}).get("Message", ""))
-    return is_network_error(error) or http in AGAIN or errors.error_code(error) in CODES or RATE_EXCEEDED in text
+    is_busy = http in RETRIED_STATUSES or errors.error_code(error) in RETRIED_CODES or RATE_EXCEEDED in text
+    return is_busy or is_network_error(error)
 
 
 def _failure(response: Any, caught: Exception | None) -> Failure | None:
@@ -123,7 +124,7 @@ def _failure(response: Any, caught: Exception | None) -> Failure | None:
     http, parsed = response
     error = parsed.get("Error", {}) if isinstance(parsed, dict) else {}
     code, exceeded = str(error.get("Code", "")), RATE_EXCEEDED in str(error.get("Message", ""))
-    if http.status_code not in AGAIN and code not in CODES and not exceeded:
+    if http.status_code not in RETRIED_STATUSES and code not in RETRIED_CODES and not exceeded:
         return None
     found = f"{http.status_code} {code}".rstrip() if code != str(http.status_code) else code
     return Failure(found, exceeded or code in THROTTLED or http.status_code in (429, 503))

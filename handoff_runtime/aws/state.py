@@ -79,8 +79,8 @@ def _within(path: str) -> str:
     return os.path.realpath(os.path.dirname(path))
 
 
-LOOK, APART = 2.0, 30.0  # seconds between two looks, and between two puts
-BESIDE = f"{workspace.STATE}.emitted"
+INTERVAL, PUT_INTERVAL = 2.0, 30.0  # seconds between two looks, and between two puts
+CHECKPOINT = f"{workspace.STATE}.emitted"
 
 
 class StateCheckpoints:
@@ -93,14 +93,15 @@ class StateCheckpoints:
         stack: str,
         base: StoredState | None,
         *,
-        look: float | None = None,
-        apart: float | None = None,
+        interval: float | None = None,
+        put_interval: float | None = None,
     ) -> None:
         import threading
 
         self.base = base
         self._session, self._bucket, self._stack = session, bucket, stack
-        self._look, self._apart = LOOK if look is None else look, APART if apart is None else apart
+        self._interval = INTERVAL if interval is None else interval
+        self._put_interval = PUT_INTERVAL if put_interval is None else put_interval
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emitted", daemon=True)
         self._thread.start()
@@ -112,19 +113,19 @@ class StateCheckpoints:
         return self.base
 
     def _run(self) -> None:
-        last, put_at = b"", -self._apart
-        while not self._ended.wait(self._look):
+        last, put_at = b"", -self._put_interval
+        while not self._ended.wait(self._interval):
             try:
                 value = state.last_emitted()
-                if not value or value == last or time.monotonic() - put_at < self._apart:
+                if not value or value == last or time.monotonic() - put_at < self._put_interval:
                     continue
                 put_at = time.monotonic()
-                with open(workspace.create_file(BESIDE), "wb") as file:
+                with open(workspace.create_file(CHECKPOINT), "wb") as file:
                     file.write(value)
                 try:
-                    self.base = replace_state(self._session, self._bucket, self._stack, BESIDE, self.base)
+                    self.base = replace_state(self._session, self._bucket, self._stack, CHECKPOINT, self.base)
                 finally:
-                    os.unlink(BESIDE)
+                    os.unlink(CHECKPOINT)
                 last = value
             except (OSError, StoreError) as error:
                 self._session.effects.say(f"state not stored yet: {getattr(error, 'message', error)}")

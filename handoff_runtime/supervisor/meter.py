@@ -88,7 +88,7 @@ class TeeSplice:
         self._source, self._sink, self._calls = source, sink, calls
         self._rows = LineCounter(poller, calls.tee)
         self._bytes = Splice(source, sink, calls)
-        self._shown = 0
+        self._teed = 0
 
     @property
     def rows(self) -> int | None:
@@ -105,14 +105,14 @@ class TeeSplice:
         if self._rows.count is None:
             return self._step_uncounted()
         try:
-            showing = self._shown > 0 or self._show()
+            showing = self._teed > 0 or self._tee()
         except BrokenPipeError:
             self._rows.mark_unknown()
             return self._step_uncounted()
         if not showing:
             return 0
         moved = self._move()
-        self.waits = self._sink if self._shown else self._source
+        self.waits = self._sink if self._teed else self._source
         return moved
 
     def finish(self) -> None:
@@ -124,33 +124,33 @@ class TeeSplice:
         if self.waits != self._rows.fd:
             self._rows.refresh()
 
-    def _show(self) -> bool:
+    def _tee(self) -> bool:
         """Show what waits at the source; when blocked on a source that is ready it is the counter that is full."""
         try:
-            self._shown = self._calls.tee(self._source, self._rows.fd, PIPE_SIZE)
+            self._teed = self._calls.tee(self._source, self._rows.fd, PIPE_SIZE)
         except BlockingIOError:
             self.waits = self._rows.fd if self.waits == self._source else self._source
             return False
-        self.ended = self._shown == 0
-        self._rows.arrived(self._shown)
+        self.ended = self._teed == 0
+        self._rows.count_teed(self._teed)
         return not self.ended
 
     def _move(self) -> int:
         """Move what was shown; while `wc` counts, and that only newlines, look at the last byte alone."""
-        before, external = self._shown, self._rows.external
+        before, external = self._teed, self._rows.external
         try:
-            if external and self._shown > 1:
-                self._splice(self._shown - 1)
-            if external and self._shown == 1:
-                self._rows.last_byte(self._source)
-            if self._shown == 1 or not external:
-                self._splice(self._shown)
+            if external and self._teed > 1:
+                self._splice(self._teed - 1)
+            if external and self._teed == 1:
+                self._rows.tee_last_byte(self._source)
+            if self._teed == 1 or not external:
+                self._splice(self._teed)
         except BlockingIOError:
             pass
-        return before - self._shown
+        return before - self._teed
 
     def _splice(self, count: int) -> None:
-        self._shown -= self._calls.splice(self._source, self._sink, count)
+        self._teed -= self._calls.splice(self._source, self._sink, count)
 
     def _step_uncounted(self) -> int:
         moved = self._bytes.step()
@@ -210,7 +210,7 @@ def create_mover(meter: str, source: int, sink: int, calls: Calls | None, poller
 class Link:
     """A metered link between two stages: the bytes and rows so far, and who has left.
 
-    `left` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
+    `reader_left_at` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
     wait for its writer, None while there is something to move.
     With `read_whole` the reader is to read all. What it leaves in the pipes is counted, and a writer of which it left
     nothing is not cut off: it may be about to end.
@@ -220,7 +220,7 @@ class Link:
         self.bytes, self.open, self.deserted = 0, True, False
         self._read_whole, self._unread = read_whole, b""
         self._left_over: int | None = None
-        self.left: float | None = None
+        self.reader_left_at: float | None = None
         self.idle_since: float | None = time.monotonic()
         self._source, self._sink, self._mover, self._poller = source, sink, mover, poller
         self._waits = source
@@ -261,7 +261,7 @@ class Link:
     def _close_sink(self) -> None:
         """Let the reader have its end of file; what it does not read then is seen by an end of our own."""
         if self._sink >= 0:
-            if self._read_whole and self.left is None:
+            if self._read_whole and self.reader_left_at is None:
                 self._left_over = syscalls.reopen_for_reading(self._sink)
             self._poller.ignore(self._sink)
             os.close(self._sink)
@@ -310,10 +310,10 @@ class Link:
                 self._waits = self._source
                 self._poller.watch(self._source, IN, self._writer_shows)
                 return
-        self.left = time.monotonic()
+        self.reader_left_at = time.monotonic()
         self.close()
 
     def _writer_shows(self, _events: int) -> None:
         self._unread += syscalls.read_available(self._source)
-        self.left = time.monotonic() if self._unread else None
+        self.reader_left_at = time.monotonic() if self._unread else None
         self.close()

@@ -1,4 +1,4 @@
-"""Leftovers: processes that outlive their stage, in its group or adopted by us; we never hang on them."""
+"""Orphans: processes that outlive their stage, in its group or adopted by us; we never hang on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Sending = tuple[Callable[[int, int], None], int]
+    SignalTarget = tuple[Callable[[int, int], None], int]
 
 
 QUIET_LINK = 5.0  # a process left behind may go on writing; silent so long, it is ended
@@ -75,8 +75,8 @@ class Orphans:
         reap()
         patience = min(2.0, self._grace * 0.1)
         begun = time.monotonic()
-        terminated: set[Sending] = set()
-        while (left := self._left()) and (waited := time.monotonic() - begun) < 2 * patience:
+        terminated: set[SignalTarget] = set()
+        while (left := self._remaining()) and (waited := time.monotonic() - begun) < 2 * patience:
             for send, number in left - terminated if waited < patience else left:
                 send(number, signal.SIGTERM if waited < patience else signal.SIGKILL)
             terminated |= left
@@ -98,7 +98,7 @@ class Orphans:
         if stage.group_left:
             watchdogs.signal_group(stage.pid, number)
 
-    def _left(self) -> set[Sending]:
+    def _remaining(self) -> set[SignalTarget]:
         for stage in self._stages:
             self.forget_empty_group(stage)
         groups = {(watchdogs.signal_group, stage.pid) for stage in self._stages if stage.group_left}

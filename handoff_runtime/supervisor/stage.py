@@ -44,7 +44,7 @@ class RunningStage:
     def unread(self) -> bool:
         """Whether nobody reads its stdout any more."""
         if self.link is not None:
-            return self.link.left is not None
+            return self.link.reader_left_at is not None
         if self.stdout_copy < 0:
             return False
         poll = select.poll()  # while we hold it too, it has no end of file (poll(2))

@@ -182,11 +182,11 @@ class Supervisor:
         if self._settings.read_whole and len(self._stages) > 1:  # nobody reads any more
             *_, before, last = self._stages
             last.unread_input = before.unread_output(self._settings.meter)
-        self._show()
+        self._report_figures()
         self._poller.ignore(self._signals.fd)
         self._poller.ignore(self._log.fd)
 
-    def _show(self) -> None:
+    def _report_figures(self) -> None:
         if self._report is not None:
             self._report(self.figures())
 
@@ -199,7 +199,7 @@ class Supervisor:
         if self._ticks % REFRESH_EVERY == 0 and self._report is not None:
             for link in self._links():
                 link.refresh()
-        self._show()
+        self._report_figures()
         for stage in self._stages:
             if not stage.running:
                 self._orphans.check(stage)

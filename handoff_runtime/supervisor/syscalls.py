@@ -7,7 +7,7 @@ import os
 from errno import EINTR
 
 from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.supervisor.signals import FIRST
+from handoff_runtime.supervisor.signals import FIRST_PID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def find_calls() -> Calls | None:
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent ends, so that they can be found (prctl(2))."""
-    if os.getpid() == FIRST:  # they are given to the first process anyway
+    if os.getpid() == FIRST_PID:  # they are given to the first process anyway
         return
     try:
         import ctypes

@@ -133,7 +133,7 @@ class TaskWatch:
         try:
             return self._poll_until_ended()
         except AWSError as error:
-            if not (error.passing or error.hint == errors.AGAIN):
+            if not (error.passing or error.hint == errors.RUN_AGAIN):
                 raise
             raise AWSError(error.message, hint_for_running_task(self.tasks, task_id(self.arn))) from None
 

@@ -89,7 +89,7 @@ def test_every_byte_passes_and_every_row_is_counted(meter: str, calls: Calls | N
     while not linked.link.done:
         linked.turn()
     rows = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
-    assert (bytes(got) == data, linked.link.bytes, linked.link.left) == (True, len(data), None)
+    assert (bytes(got) == data, linked.link.bytes, linked.link.reader_left_at) == (True, len(data), None)
     assert linked.link.rows == (rows if meter == "rows" else None)
     linked.close()
 
@@ -99,7 +99,7 @@ def test_a_reader_that_leaves_is_noticed_though_nothing_is_written(meter: str, c
     linked = Linked(meter, calls)
     os.close(linked.read)
     linked.turn()
-    assert (linked.link.left is not None, linked.link.open) == (True, False)
+    assert (linked.link.reader_left_at is not None, linked.link.open) == (True, False)
     with pytest.raises(BrokenPipeError):
         os.write(linked.write, b"x")
     linked.close()
@@ -114,7 +114,7 @@ def test_a_reader_that_leaves_while_the_link_is_full_is_noticed(meter: str, call
     assert (linked.link.open, linked.link.idle_since) == (True, None)
     os.close(linked.read)
     linked.turn()
-    assert (linked.link.left is not None, linked.link.open) == (True, False)
+    assert (linked.link.reader_left_at is not None, linked.link.open) == (True, False)
     while not linked.link.done:
         linked.turn()
     linked.close()
@@ -255,7 +255,7 @@ def test_what_a_reader_leaves_is_known(  # a table
     if not ended_before:
         os.close(linked.write)
         linked.turn()
-    assert (linked.link.left_over(), linked.link.left is not None) == left
+    assert (linked.link.left_over(), linked.link.reader_left_at is not None) == left
     while not linked.link.done:
         linked.turn()
 

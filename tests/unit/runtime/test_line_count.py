@@ -42,10 +42,10 @@ class Fed:
                 except BlockingIOError:
                     continue
             assert shown == len(part)
-            self.rows.arrived(shown)
+            self.rows.count_teed(shown)
             os.read(self._read, len(part) - 1)
             if self.rows.external:
-                self.rows.last_byte(self._read)
+                self.rows.tee_last_byte(self._read)
             os.read(self._read, 1)
 
     def total(self) -> int | None:
