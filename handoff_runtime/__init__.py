@@ -2,7 +2,7 @@
 
 __main__.py      the command line: chooses the store, turns errors into exit codes; start.py starts it by its path
 run.py           one run, stage by stage; start reading here
-store.py         the protocol of a store, and the local one; aws/store.py is the one in AWS
+store.py         what a run calls of its store, and what that does without AWS; aws/store.py is the store in AWS
 params.py        the params document: read, checked, packed into a parameter
 pipeline.py      stages and links of a pipeline; placeholders.py fills `{{ name }}`; functions.py calls impl.py
 supervisor/      the processes of a run

@@ -20,29 +20,14 @@ if TYPE_CHECKING:
 INDEX = f"{ARTIFACTS}/history"
 RUNS = f"{ARTIFACTS}/runs"
 KEPT_RUNS = 200
-FIELDS = (
-    "run_id",
-    "environment",
-    "command",
-    "trigger",
-    "started_at",
-    "ended_at",
-    "seconds",
-    "outcome",
-    "exit",
-    "culprit",
-    "reason",
-    "attempt",
-    "params_version",
-    "image_digest",
-)
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
     """The entry of a run in the index: a summary of its record, and how many rows reached the last stage."""
     stages = record["stages"]
     rows = stages[-1].get("rows_in") if stages else None
-    return {**{name: record[name] for name in FIELDS}, "rows": rows, "state_replaced": record["state"]["replaced"]}
+    fields = {name: record[name] for name in stored_json.SUMMARY}
+    return {**fields, "rows": rows, "state_replaced": record["state"]["replaced"]}
 
 
 def index_line(record: Mapping[str, Any]) -> bytes:

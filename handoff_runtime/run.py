@@ -116,12 +116,11 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         rule = f"at most {s3_keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
         shown = mark_inserted(repr(run_id)) if len(run_id) <= s3_keys.LONGEST_ID else f"of {len(run_id)} characters"
         raise UsageError(f"data: run_id {shown} found, {rule} expected")
-    known = placeholders.known_values(data, whole, placeholders.RunNames(run_id, whole.project, whole.environment, due))
     if request.command != RUN:
         from handoff_runtime import functions
 
         whole = functions.function_pipeline(whole, request.command)
-    pipeline = placeholders.fill_pipeline(whole, known)
+    pipeline = placeholders.fill_pipeline(whole, data, run_id, due)
     read_whole = pipeline.state == state.SINGER
     if request.no_state:
         pipeline = pipeline._replace(state=state.NONE)

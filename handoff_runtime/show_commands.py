@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 import time
 
 from handoff_runtime import masking, placeholders, record
@@ -15,17 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
-
 
 def render_commands(params: Params, data: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """The pipeline of these params with its placeholders filled, one stage a line."""
-    whole = params.pipeline
     due = placeholders.scheduled_at(data, time.time())
-    known = placeholders.known_values(
-        data, whole, placeholders.RunNames("RUN_ID", whole.project, whole.environment, due)
-    )
-    pipeline = placeholders.fill_pipeline(whole, known)
+    pipeline = placeholders.fill_pipeline(params.pipeline, data, "RUN_ID", due)
     return render_lines(pipeline, masking.mask_for_run(params, pipeline, environ, data))
 
 
@@ -34,13 +28,8 @@ def render_lines(pipeline: Pipeline, hidden: Mask) -> str:
     shown: list[str] = []
     for stage in pipeline.stages:
         words = [hidden.mask_text(word) for word in record.display_words(stage)]
-        envs = [f"{name}={quote(hidden.mask_text(value))}" for name, value in stage.envs.items()]
+        envs = [f"{name}={shlex.quote(hidden.mask_text(value))}" for name, value in stage.envs.items()]
         if stage.venv and "/" not in words[0]:
             words[0] = f"{stage.venv}/bin/{words[0]}"
-        shown.append(" ".join([*envs, *map(quote, words)]))
+        shown.append(" ".join([*envs, *map(shlex.quote, words)]))
     return " |\n".join(shown) + "\n"
-
-
-def quote(word: str) -> str:
-    """The word as a POSIX shell would need it written."""
-    return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "'\"'\"'") + "'"

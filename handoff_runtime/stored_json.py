@@ -104,7 +104,7 @@ def list_of(shape: Shape) -> Check:
     return lambda value: isinstance(value, list) and not any(find_damage(item, shape) for item in value)
 
 
-_SUMMARY: Mapping[str, Check] = {
+SUMMARY: Mapping[str, Check] = {
     "run_id": s3_keys.is_run_id,
     "environment": is_text,
     "command": is_text,
@@ -141,14 +141,14 @@ _STATE = Shape(
     frozenset({"replaced"}),
 )
 _RECORD: Mapping[str, Check] = {
-    **_SUMMARY,
+    **SUMMARY,
     "project": is_text,
     "stages": list_of(_STAGE),
     "state": object_of(_STATE),
 }
 RECORD = Shape(_RECORD, frozenset(_RECORD))
 ENTRY = Shape(
-    {**_SUMMARY, "rows": optional(is_count), "state_replaced": is_flag}, frozenset({"run_id", "started_at", "outcome"})
+    {**SUMMARY, "rows": optional(is_count), "state_replaced": is_flag}, frozenset({"run_id", "started_at", "outcome"})
 )
 LINE = Shape(ENTRY.fields, frozenset({"run_id", "started_at"}))
 PROGRESS = Shape({"stages": list_of(_STAGE)}, frozenset({"stages"}))

@@ -92,7 +92,7 @@ def _hold_lease(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreE
     stored = lease.read_lease(session, source.bucket, source.name)
     before = stored.claim if stored else {}
     taken = lease.acquire(session, source.bucket, source.name, f"move-of-{source.project}")
-    if isinstance(taken, lease.HeldLease):
+    if isinstance(taken, lease.StoredLease):
         message = f"bucket {source.bucket}: a run of project {source.project} is in progress: {taken}"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {source.options}")
     heart = lease.Heartbeat(session.with_options(patience=HEART_PATIENCE), taken, lost.append)

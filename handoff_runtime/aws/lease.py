@@ -48,25 +48,27 @@ class Lease(NamedTuple):
         return float(self.renewed + self.claim["lease_seconds"] - time.monotonic())
 
 
-class HeldLease(NamedTuple):
-    """A lease that is another's: run and process, seconds since its last heartbeat, and until it counts as dead."""
-
-    run_id: str
-    holder: str
-    age: float
-    left: float
-
-    def __str__(self) -> str:
-        return f"run {self.run_id} holds it ({self.holder}, last heartbeat {self.age:.0f} s ago)"
-
-
 class StoredLease(NamedTuple):
-    """The lock as it is stored: what it says, its ETag, and its age by the server's clock."""
+    """The lock as it is stored, by whichever run: what it says, its ETag, and its age by the server's clock."""
 
     claim: Mapping[str, Any]
     etag: str
     age: float
     damage: str = ""
+
+    @property
+    def run_id(self) -> str:
+        """The run that has or had it."""
+        return str(self.claim.get("run_id", "?"))
+
+    @property
+    def left(self) -> float:
+        """Seconds until it counts as dead (times are whole seconds)."""
+        return _lease_seconds(self) + 1 - self.age
+
+    def __str__(self) -> str:
+        holder = self.claim.get("holder", "?")
+        return f"run {self.run_id} holds it ({holder}, last heartbeat {self.age:.0f} s ago)"
 
 
 def acquire(
@@ -78,7 +80,7 @@ def acquire(
     entry: Mapping[str, Any] | None = None,
     heartbeat: float = HEARTBEAT,
     lease: float = LEASE,
-) -> Lease | HeldLease:
+) -> Lease | StoredLease:
     """Take the lease of a project where it is free, released, or its holder dead; else who holds it.
 
     `entry` is the line of this run in the history should it be killed; the entries of runs that were, and of which
@@ -102,7 +104,7 @@ def acquire(
         if found and found.claim.get("holder") == claim["holder"]:  # our put, whose answer was lost
             return Lease(bucket, key, found.claim, found.etag, time.monotonic() - found.age - 1)
         if found and not is_free(found):
-            return _held(found)
+            return found
         dead: list[Mapping[str, Any]] = []  # of whom the history is still to say that they were killed
         if found:
             died = found.claim.get("entry") if not found.claim.get("released") else None
@@ -112,12 +114,12 @@ def acquire(
             if found.damage:
                 session.effects.say(f"note: s3://{bucket}/{key}: damaged ({found.damage}); replaced")
             if not found.claim.get("released"):
-                run, age = found.claim.get("run_id", "?"), found.age
-                session.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
+                ago = f"{found.age:.0f} s ago"
+                session.effects.say(f"took over from run {found.run_id}, whose last heartbeat was {ago}")
         if taken:
             return taken
     if (found := read_lease(session, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
-        return _held(found)
+        return found
     raise StoreError(f"s3://{bucket}/{key}: changed {TRIES} times while it was to be taken", "run it again")
 
 
@@ -136,8 +138,8 @@ def read_lease(session: Session, bucket: str, stack: str) -> StoredLease | None:
 
 
 def is_free(found: StoredLease) -> bool:
-    """Whether nobody holds it: released, or dead for longer than `lease_seconds` (times are whole seconds)."""
-    return bool(found.claim.get("released")) or found.age > _lease_seconds(found) + 1
+    """Whether nobody holds it: released, or its holder dead."""
+    return bool(found.claim.get("released")) or found.left < 0
 
 
 def renew(session: Session, lease: Lease) -> Lease:
@@ -167,7 +169,7 @@ def _renew(session: Session, lease: Lease, *, released: bool) -> Lease:
     found = read_lease(session, lease.bucket, lease.key.rpartition("/")[0])
     if found and found.claim == claim:  # our own put, whose answer was lost
         return lease._replace(claim=claim, etag=found.etag, renewed=time.monotonic() - found.age - 1)
-    by = f"run {found.claim.get('run_id', '?')} has it" if found else "it is gone"
+    by = f"run {found.run_id} has it" if found else "it is gone"
     message = f"s3://{lease.bucket}/{lease.key}: the lease of this run is lost: {by}"
     raise LeaseLostError(message, "another run took over since our heartbeats stayed away; see: invoke history")
 
@@ -178,11 +180,6 @@ def _put(session: Session, lease: Lease) -> Lease | None:
     body, began = json.dumps(lease.claim).encode(), time.monotonic()
     answer = session.call(S3, "put_object", allow=REFUSED, Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
-
-
-def _held(found: StoredLease) -> HeldLease:
-    left = max(0.0, _lease_seconds(found) + 1 - found.age)
-    return HeldLease(str(found.claim.get("run_id", "?")), str(found.claim.get("holder", "?")), found.age, left)
 
 
 def _lease_seconds(found: StoredLease) -> float:

@@ -17,6 +17,7 @@ from handoff_runtime.aws.state import CHECKPOINT, StateCheckpoints
 from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import BusyError, StoreError, UsageError
 from handoff_runtime.overlap import RunDeclined
+from handoff_runtime.store import Store
 from handoff_runtime.supervisor import outcome
 from handoff_runtime.supervisor.shutdown import STAGES_SHARE, STORE_SHARE, grace_seconds
 from handoff_runtime.supervisor.signals import STOPPING
@@ -43,15 +44,15 @@ HEARTBEAT_PATIENCE = 20.0  # seconds a heartbeat is tried for, well below the le
 LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
 
 
-class AwsStore:
-    """The store of one run of a project; its methods are those of `store.Store`.
+class AwsStore(Store):
+    """The store of one run of a project.
 
     Until `begin_stages` a stopping signal ends what is under way (`RunDeclined`). From then on signals are the
     run's, and it stores within the grace time.
     """
 
     grace_share = STAGES_SHARE
-    local_files: str | None = None
+    local_files = None
 
     def __init__(self, environ: Mapping[str, str], signals: Signals, say: Callable[[str], None]) -> None:
         stack, bucket = environ.get("STACK_NAME", ""), environ.get("S3_BUCKET_NAME") or environ.get("S3_BUCKET", "")
@@ -89,7 +90,7 @@ class AwsStore:
         """Take the lease for the run of a record; BusyError where another run has it."""
         self._record, self._say, entry = record, say, history.summary(record)
         taken = lease.acquire(self._session, self.bucket, self.stack, str(record["run_id"]), entry=entry)
-        if isinstance(taken, lease.HeldLease):
+        if isinstance(taken, lease.StoredLease):
             raise BusyError(f"{self.stack}: another run of this project is under way: {taken}", "wait for it")
         self._lease = taken
 

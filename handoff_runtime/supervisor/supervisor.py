@@ -146,8 +146,8 @@ class Supervisor:
         if self._settings.meter == "off":
             return source
         read, sink = pipe()
-        moves = create_mover(self._settings.meter, source, sink, self._calls, self._poller)
-        stage.link = Link(source, sink, moves, self._poller, read_whole=read_whole)
+        mover = create_mover(self._settings.meter, source, sink, self._calls, self._poller)
+        stage.link = Link(mover, self._poller, read_whole=read_whole)
         return read
 
     def _start_stage(self, index: int, command: Command, stdin: int, stdout: int, *, linked: bool) -> RunningStage:

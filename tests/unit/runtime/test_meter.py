@@ -38,7 +38,7 @@ class Linked:
         for fd in (self.write, self.read):
             os.set_blocking(fd, False)
         self.mover = create_mover(meter, self.source, self.sink, calls, self.poller)
-        self.link = Link(self.source, self.sink, self.mover, self.poller, read_whole=read_whole)
+        self.link = Link(self.mover, self.poller, read_whole=read_whole)
 
     def turn(self) -> None:
         """Let the link work, and come back soon whatever happens."""
