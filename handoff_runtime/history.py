@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 
 from handoff_runtime import stored_json, symlinks
+from handoff_runtime.annotations import Any
 from handoff_runtime.workspace import ARTIFACTS, RECORD, unwritable_error
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 INDEX = f"{ARTIFACTS}/history"
 RUNS = f"{ARTIFACTS}/runs"

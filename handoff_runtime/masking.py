@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from handoff_runtime import secret_rules, secret_values, terminal
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import MARKED
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
-
-    from handoff_runtime.params import ConfigFile, Params
-    from handoff_runtime.pipeline import Pipeline
+from handoff_runtime.params import ConfigFile, Params
+from handoff_runtime.pipeline import Pipeline
 
 STARS = "***"
 UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os.path
 import sys
+from collections.abc import Collection, Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from typing import Any
 
 FORMAT = 1
 METERS = ("rows", "bytes", "off")

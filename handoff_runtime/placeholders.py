@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError, UsageError, mark_inserted
-from handoff_runtime.pipeline import can_be_argument
+from handoff_runtime.pipeline import Pipeline, Stage, can_be_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
-    from typing import Any
 
-    from handoff_runtime.pipeline import Pipeline, Stage
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLACEHOLDER = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")

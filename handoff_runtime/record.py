@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping, Sequence
 
 from handoff_runtime import workspace
+from handoff_runtime.annotations import Any
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Pipeline, Stage
@@ -17,12 +19,6 @@ from handoff_runtime.state import Snapshot
 from handoff_runtime.supervisor.outcome import Outcome
 from handoff_runtime.supervisor.supervisor import StageFigures
 from handoff_runtime.workspace import RECORD
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
 
 FORMAT = 1
 

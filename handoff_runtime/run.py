@@ -20,14 +20,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 from handoff_runtime import history, masking, overlap, placeholders, record, s3_keys, state, workspace
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, mark_inserted
 from handoff_runtime.log import OURS, Log
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.params import Params
 from handoff_runtime.pipeline import Pipeline
+from handoff_runtime.store import Store
 from handoff_runtime.supervisor import orphans, outcome, process, syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.oom import OomDetector
@@ -38,13 +41,6 @@ from handoff_runtime.supervisor.shutdown import grace_seconds
 from handoff_runtime.supervisor.signals import STOPPING, Signals
 from handoff_runtime.supervisor.supervisor import PipelineResult, StageFigures, Supervisor, SupervisorSettings
 from handoff_runtime.supervisor.watchdog import Watchdog
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
-
-    from handoff_runtime.store import Store
 
 RUN = "run"
 LOG_FD = 2

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from handoff_runtime.secret_rules import (
     A_DSN,
@@ -29,10 +30,6 @@ from handoff_runtime.secret_rules import (
     secrecy,
     split,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 SHORTEST = 4  # a shorter value would turn half of every log into stars
 SHORTEST_NUMBER = 6  # the same, of a number whose key says nothing; of a part of a value

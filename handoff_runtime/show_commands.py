@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Mapping
 
 from handoff_runtime import masking, placeholders, record
+from handoff_runtime.annotations import Any
 from handoff_runtime.masking import Mask
 from handoff_runtime.params import Params
 from handoff_runtime.pipeline import Pipeline
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 
 def render_commands(params: Params, data: Mapping[str, Any], environ: Mapping[str, str]) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping, Sequence
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import StoreError, mark_inserted
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT, create_file, open_output
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
 
 BLOCK = 1 << 18
 SEED = b"{}\n"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from handoff_runtime import history
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    from handoff_runtime.errors import StoreError
+from handoff_runtime.annotations import Any
+from handoff_runtime.errors import StoreError
 
 
 class Store:

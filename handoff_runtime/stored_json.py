@@ -6,16 +6,13 @@ What cannot be read is named, skipped, and never ends or blocks a run. (A state 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 
 from handoff_runtime import s3_keys
+from handoff_runtime.annotations import Any
 from handoff_runtime.namedtuple import NamedTuple
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    Check = Callable[[Any], bool]
+Check = Callable[[Any], bool]
 
 LARGEST = 1e15  # of a number that is a count, seconds or bytes
 STAMP = "0000-00-00T00:00:00.000Z"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Iterable
+from io import BufferedReader
 
 from handoff_runtime import symlinks
 from handoff_runtime.errors import BusyError, StoreError, mark_inserted
 from handoff_runtime.params import ConfigFile
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import BinaryIO
 
 ARTIFACTS = ".artifacts"
 CONFIG = ".env/config"
@@ -87,7 +84,7 @@ def unwritable_error(path: str, error: OSError) -> StoreError:
     return StoreError(message, hint)
 
 
-def open_output(path: str) -> BinaryIO:
+def open_output(path: str) -> BufferedReader:
     """Open what stages have left in a directory; OSError where it is no file, or a link out of that directory."""
     return open(symlinks.open_file(path, os.path.realpath(os.path.dirname(path) or ".")), "rb")
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.terminal import safe_name
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 
 class Call(NamedTuple):

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from handoff_runtime import history, s3_keys, stored_json
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import retry
 from handoff_runtime.aws.checksum import SHA256
-from handoff_runtime.aws.session import S3
+from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.errors import StoreError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
-    from handoff_runtime.aws.session import Session
-
 
 TRIES = 12
 LOST = ("412", "409", "NoSuchKey")

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Mapping
 
 from handoff_runtime import s3_keys, stored_json
-from handoff_runtime.aws.session import S3
+from handoff_runtime.annotations import Any
+from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    from handoff_runtime.aws.session import Session
 
 HEARTBEAT, LEASE = 20.0, 90.0
 TRIES = 5  # of reading and putting, while others do the same

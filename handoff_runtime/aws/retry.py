@@ -7,16 +7,13 @@ and then is throttled. Here one that is throttled has all other calls wait too, 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import errors
 from handoff_runtime.aws.errors import THROTTLED
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.polling import interval
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 ATTEMPTS = 8
 PATIENCE = 60.0  # seconds from the first failure of a call

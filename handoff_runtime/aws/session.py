@@ -7,15 +7,13 @@ AWS_PROFILE, SSO, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_CA_BUNDLE
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import errors, retry
 from handoff_runtime.aws.errors import Call
 from handoff_runtime.aws.retry import RetryHooks
 from handoff_runtime.errors import StoreError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from typing import Any
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32

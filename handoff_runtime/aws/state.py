@@ -8,15 +8,10 @@ import time
 from handoff_runtime import s3_keys, state, symlinks, workspace
 from handoff_runtime.aws.checksum import SHA256, read_content
 from handoff_runtime.aws.download import StoredObject, download
-from handoff_runtime.aws.session import S3
+from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.aws.upload import MOST_AT_ONCE, UploadTarget, upload
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from handoff_runtime.aws.session import Session
-
 
 EMPTY = (b"", b"{}")  # what says nothing of where a run came to, spaces aside
 SHORT = 64

@@ -7,32 +7,30 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
 
 from handoff_runtime import history, s3_keys, workspace
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import lease, params, references, retry, state, transfer
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.history import append_line, record_killed_runs
-from handoff_runtime.aws.session import S3, connect
-from handoff_runtime.aws.state import CHECKPOINT, StateCheckpoints
+from handoff_runtime.aws.session import S3, Session, connect
+from handoff_runtime.aws.state import CHECKPOINT, StateCheckpoints, StoredState
 from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import BusyError, StoreError, UsageError
 from handoff_runtime.overlap import RunDeclined
+from handoff_runtime.params import Params
 from handoff_runtime.store import Store
 from handoff_runtime.supervisor import outcome
 from handoff_runtime.supervisor.shutdown import STAGES_SHARE, STORE_SHARE, grace_seconds
-from handoff_runtime.supervisor.signals import STOPPING
+from handoff_runtime.supervisor.signals import STOPPING, Signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, TypeVar
-
-    from handoff_runtime.aws.session import Session
-    from handoff_runtime.aws.state import StoredState
-    from handoff_runtime.params import Params
-    from handoff_runtime.supervisor.signals import Signals
+    from typing import TypeVar
 
     Result = TypeVar("Result")
+
 
 # Files of the run itself, which the next one does not begin with.
 RUN_FILES = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (

@@ -9,11 +9,7 @@ from __future__ import annotations
 import os
 
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
-from handoff_runtime.supervisor.syscalls import pipe
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from handoff_runtime.supervisor.syscalls import Call
+from handoff_runtime.supervisor.syscalls import Call, pipe
 
 NEWLINE = 10
 INLINE_LIMIT = 8 << 20

@@ -6,11 +6,9 @@ what is mounted begins at our own group; so the mount itself is looked at too.
 
 from __future__ import annotations
 
-from handoff_runtime.namedtuple import NamedTuple
+from collections.abc import Iterator
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from handoff_runtime.namedtuple import NamedTuple
 
 UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
 NO_LIMIT = 1 << 62  # what version 1 says where there is none is a little below 2 to the 63rd

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable, Sequence
 
 from handoff_runtime.log import Log
 from handoff_runtime.supervisor import watchdog as watchdogs
@@ -14,12 +15,7 @@ from handoff_runtime.supervisor.stage import RunningStage
 from handoff_runtime.supervisor.stderr import Stderr
 from handoff_runtime.supervisor.watchdog import Watchdog
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    SignalTarget = tuple[Callable[[int, int], None], int]
-
+SignalTarget = tuple[Callable[[int, int], None], int]
 
 QUIET_LINK = 5.0  # a process left behind may go on writing; silent so long, it is ended
 QUIET_STDERR = 1.0

@@ -7,12 +7,9 @@ is the cause and what follows from it is a consequence.
 from __future__ import annotations
 
 import signal as signals
+from collections.abc import Sequence
 
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 OK, FAILED, CONSEQUENCE, NOT_NEEDED, STOPPED = "ok", "failed", "consequence", "not needed", "stopped"
 EXIT_KILLED = 128 + signals.SIGKILL

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FIRST_PID = 1  # the pid of a container's first process

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Sequence
 
 from handoff_runtime.errors import StartError
 from handoff_runtime.log import Log
@@ -25,11 +26,7 @@ from handoff_runtime.supervisor.stderr import Stderr
 from handoff_runtime.supervisor.syscalls import pipe
 from handoff_runtime.supervisor.watchdog import Watchdog
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Report = Callable[[Sequence["StageFigures"]], None]
+Report = Callable[[Sequence["StageFigures"]], None]
 
 TICK = 0.25
 REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link
