@@ -41,14 +41,8 @@ COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAN
 --lifeline     with --params -: the params are the first line; when standard input ends, the run is stopped
 --no-state     neither read nor replace the state; a stage that reads it gets {}   [$HANDOFF_NO_STATE=1]
 """
-FLAGS = {
-    "-d": "data",
-    "--data": "data",
-    "--params": "params",
-    "--meter": "meter",
-    "--log-format": "log_format",
-}
-FLAGS["--progress-fd"] = "progress_fd"
+FLAGS = {f"--{name.replace('_', '-')}": name for name in ("data", "params", "meter", "log_format", "progress_fd")}
+FLAGS["-d"] = "data"
 LIFELINE, NO_STATE = "--lifeline", "--no-state"
 FORMATS = ("text", "json")
 STDERR = 2

@@ -37,11 +37,6 @@ def encode_line(entry: Mapping[str, Any]) -> bytes:
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
 
 
-def encode_record(record: Mapping[str, Any]) -> bytes:
-    """The record as `run.json` holds it."""
-    return json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
-
-
 def start_day(record: Mapping[str, Any]) -> str:
     """The day whose index a run belongs to: that of its start, UTC."""
     return str(record["started_at"])[:10]

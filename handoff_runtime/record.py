@@ -119,15 +119,19 @@ def end_record(
 
 
 def write_record(record: Mapping[str, Any], mask: Mask) -> None:
-    """Put the record in its place, whole, with every secret starred and half characters escaped."""
+    """Put the record in its place, whole, with every secret starred."""
     beside = f"{RECORD}.new"
     try:
-        with open(workspace.create_file(beside), "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(mask_record(record, mask), file, indent=2, ensure_ascii=False)
-            file.write("\n")
+        with open(workspace.create_file(beside), "wb") as file:
+            file.write(encode_record(mask_record(record, mask)))
         os.replace(beside, RECORD)
     except OSError as error:
         raise workspace.unwritable_error(RECORD, error) from None
+
+
+def encode_record(record: Mapping[str, Any]) -> bytes:
+    """The record as run.json holds it; half characters are escaped."""
+    return json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def mask_record(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:

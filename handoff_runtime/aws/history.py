@@ -10,6 +10,7 @@ from handoff_runtime.aws import retry
 from handoff_runtime.aws.checksum import SHA256
 from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.errors import StoreError
+from handoff_runtime.record import encode_record
 
 TRIES = 12
 LOST = ("412", "409", "NoSuchKey")
@@ -51,7 +52,7 @@ def record_killed_runs(session: Session, bucket: str, stack: str, entries: Seque
         if record and (record["outcome"] == "running" or replaced != record["state"]["replaced"]):
             state = {**record["state"], "replaced": False}
             record = {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
-            session.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.encode_record(record))
+            session.call(S3, "put_object", Bucket=bucket, Key=key, Body=encode_record(record))
         line = history.summary(record) if record else {**entry, "outcome": "killed", "reason": REASON}
         append_line(session, bucket, s3_keys.history(stack, history.start_day(line)), history.encode_line(line))
 

@@ -7,7 +7,7 @@ and then is throttled. Here one that is throttled has all other calls wait too, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from handoff_runtime.annotations import Any
 from handoff_runtime.aws import errors
@@ -46,13 +46,6 @@ class RetryHooks(NamedTuple):
     patience: float = PATIENCE
 
 
-class Failure(NamedTuple):
-    """How a try went wrong, and whether by throttling, which wants a longer wait."""
-
-    found: str
-    throttled: bool = False
-
-
 class Pace:
     """Until when calls shall wait since one was throttled."""
 
@@ -81,14 +74,15 @@ def attach(client: Any, effects: RetryHooks, pace: Pace) -> None:
             return None
         attempt, operation = event["attempts"], event["operation"]
         began = event["request_dict"]["context"].setdefault(SINCE, time.monotonic())
-        wait = delay(attempt, throttled=failure.throttled)
+        found, throttled = failure
+        wait = delay(attempt, throttled=throttled)
         if attempt >= ATTEMPTS or time.monotonic() - began + wait > effects.patience:
             return None
-        if failure.throttled:
+        if throttled:
             pace.slow_down(wait)
         effects.check()
         title = f"{operation.service_model.service_id} {operation.name}"
-        effects.say(f"{title}: {failure.found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
+        effects.say(f"{title}: {found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
         effects.pause(wait)
         effects.check()
         return 0
@@ -107,24 +101,28 @@ def delay(attempt: int, *, throttled: bool = False) -> float:
 def is_transient(error: Exception) -> bool:
     """Whether a call failed, after all its tries, by what another one may not meet: the network, or a busy service."""
     response = getattr(error, "response", None) or {}
-    http, text = errors.http_status(error), str(response.get("Error", {}).get("Message", ""))
-    is_busy = http in RETRIED_STATUSES or errors.error_code(error) in RETRIED_CODES or RATE_EXCEEDED in text
-    return is_busy or is_network_error(error)
+    return _is_busy(errors.http_status(error), response.get("Error", {})) or is_network_error(error)
 
 
-def _failure(response: Any, caught: Exception | None) -> Failure | None:
-    """What went wrong, where another try may go right."""
+def _is_busy(status: int, error: Mapping[str, Any]) -> bool:
+    code, text = error.get("Code"), str(error.get("Message"))
+    return status in RETRIED_STATUSES or code in RETRIED_CODES or RATE_EXCEEDED in text
+
+
+def _failure(response: Any, caught: Exception | None) -> tuple[str, bool] | None:
+    """What went wrong, and whether by throttling, which wants a longer wait; None where another try is no use."""
     if caught is not None:
-        return Failure(type(caught).__name__) if is_network_error(caught) else None
+        return (type(caught).__name__, False) if is_network_error(caught) else None
     if response is None:
         return None
     http, parsed = response
     error = parsed.get("Error", {}) if isinstance(parsed, dict) else {}
-    code, exceeded = str(error.get("Code", "")), RATE_EXCEEDED in str(error.get("Message", ""))
-    if http.status_code not in RETRIED_STATUSES and code not in RETRIED_CODES and not exceeded:
+    if not _is_busy(http.status_code, error):
         return None
+    code = str(error.get("Code", ""))
     found = f"{http.status_code} {code}".rstrip() if code != str(http.status_code) else code
-    return Failure(found, exceeded or code in THROTTLED or http.status_code in (429, 503))
+    throttled = RATE_EXCEEDED in str(error.get("Message")) or code in THROTTLED or http.status_code in (429, 503)
+    return found, throttled
 
 
 def is_network_error(error: Exception) -> bool:

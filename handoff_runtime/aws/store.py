@@ -20,6 +20,7 @@ from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import BusyError, StoreError, UsageError
 from handoff_runtime.overlap import RunDeclined
 from handoff_runtime.params import Params
+from handoff_runtime.record import encode_record
 from handoff_runtime.store import Store
 from handoff_runtime.supervisor import outcome
 from handoff_runtime.supervisor.shutdown import STAGES_SHARE, STORE_SHARE, grace_seconds
@@ -200,7 +201,7 @@ class AwsStore(Store):
 
     def _put_record(self, session: Session, record: Mapping[str, Any]) -> None:
         key = f"{s3_keys.run(self.stack, str(record['run_id']))}run.json"
-        session.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=history.encode_record(record))
+        session.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=encode_record(record))
 
     def _append(self, record: Mapping[str, Any]) -> None:
         append_line(
@@ -232,25 +233,21 @@ class AwsStore(Store):
 
     def _in_thread(self, work: Callable[[], Result], check: Callable[[], None]) -> Result:
         """Do it in a thread, and leave that behind when `check` raises: an answer may stay away for long."""
-        import threading
+        from concurrent.futures import Future, wait
+        from threading import Thread
 
-        results: list[Result] = []
-        errors: list[BaseException] = []
-        done = threading.Event()
+        done: Future[Result] = Future()
 
         def do() -> None:
             try:
-                results.append(work())
+                done.set_result(work())
             except BaseException as error:  # noqa: BLE001  # raised again by who waits
-                errors.append(error)
-            done.set()
+                done.set_exception(error)
 
-        threading.Thread(target=do, name="store", daemon=True).start()
-        while not done.wait(LOOK):
+        Thread(target=do, name="store", daemon=True).start()
+        while wait([done], LOOK).not_done:
             check()
-        for error in errors:
-            raise error
-        return results[0]
+        return done.result()
 
     def _check(self) -> None:
         """Before each call, and while an answer stays away: whether to go on with what has not begun."""
