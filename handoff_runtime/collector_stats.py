@@ -83,15 +83,15 @@ def copy(source: int, sink: int, count: Count) -> None:
 
 def write_stats(rows: int) -> None:
     """Leave the count where the author finds it."""
-    beside = f"{STATS}.new"
+    temporary = f"{STATS}.new"
     try:
         os.makedirs(os.path.dirname(STATS), exist_ok=True)
-        if os.path.lexists(beside):
-            os.unlink(beside)  # whatever it is: it is not waited for, nor written through
-        with open(beside, "x", encoding="ascii") as file:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)  # whatever it is: it is not waited for, nor written through
+        with open(temporary, "x", encoding="ascii") as file:
             json.dump({"rows_read": rows}, file)
             file.write("\n")
-        os.replace(beside, STATS)
+        os.replace(temporary, STATS)
     except OSError as error:
         place = error.filename2 or error.filename or STATS
         sys.exit(f"error: {place}: {error.strerror}\nhint: remove what is in its place: rm -r {place}")

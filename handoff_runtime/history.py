@@ -79,7 +79,7 @@ def append_line(record: Mapping[str, Any]) -> None:
     path, added = f"{INDEX}/{start_day(record)}.jsonl", index_line(record)
     try:
         os.makedirs(INDEX, exist_ok=True)
-        index = symlinks.open_to_append(path)
+        index = symlinks.open_file(path, flags=symlinks.APPEND)
         try:
             size = os.fstat(index).st_size
             # Half of a line, of a run that was killed, must not take ours with it.

@@ -120,11 +120,11 @@ def end_record(
 
 def write_record(record: Mapping[str, Any], mask: Mask) -> None:
     """Put the record in its place, whole, with every secret starred."""
-    beside = f"{RECORD}.new"
+    temporary = f"{RECORD}.new"
     try:
-        with open(workspace.create_file(beside), "wb") as file:
+        with open(workspace.create_file(temporary), "wb") as file:
             file.write(encode_record(mask_record(record, mask)))
-        os.replace(beside, RECORD)
+        os.replace(temporary, RECORD)
     except OSError as error:
         raise workspace.unwritable_error(RECORD, error) from None
 

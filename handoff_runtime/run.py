@@ -25,11 +25,11 @@ from collections.abc import Callable, Mapping, Sequence
 from handoff_runtime import history, masking, overlap, placeholders, record, s3_keys, state, workspace
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, mark_inserted
-from handoff_runtime.log import OURS, Log
+from handoff_runtime.log import Log
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.params import Params
-from handoff_runtime.pipeline import Pipeline
+from handoff_runtime.pipeline import RUNTIME_NAME, Pipeline
 from handoff_runtime.store import Store
 from handoff_runtime.supervisor import orphans, outcome, process, syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
@@ -105,7 +105,7 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
     """Give the run an id, and fill its placeholders."""
     now, data = time.time(), request.data
     whole = params.pipeline._replace(meter=request.meter or params.pipeline.meter)
-    due = placeholders.scheduled_at(data, now)
+    scheduled_at = placeholders.scheduled_at(data, now)
     new_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
     run_id = str(data.get("run_id") or new_id)
     if not s3_keys.is_run_id(run_id):  # it names directories, and keys in S3
@@ -116,7 +116,7 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         from handoff_runtime import functions
 
         whole = functions.function_pipeline(whole, request.command)
-    pipeline = placeholders.fill_pipeline(whole, data, run_id, due)
+    pipeline = placeholders.fill_pipeline(whole, data, run_id, scheduled_at)
     read_whole = pipeline.state == state.SINGER
     if request.no_state:
         pipeline = pipeline._replace(state=state.NONE)
@@ -127,7 +127,7 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         pipeline,
         environ,
         SupervisorSettings(pipeline.meter, grace_seconds(environ) * grace_share, read_whole=read_whole),
-        record.RunStart(run_id, request.command, trigger, due.timestamp(), now, data, pipeline),
+        record.RunStart(run_id, request.command, trigger, scheduled_at.timestamp(), now, data, pipeline),
         masking.mask_for_run(params, pipeline, environ, data),
         any(state.reads_state(stage.argv, stage.envs) for stage in pipeline.stages),
     )
@@ -313,7 +313,7 @@ def store_run(context: RunContext, final: Mapping[str, Any], log: Log, store: St
 
 
 def _open_log(context: RunContext, copy: int) -> Log:
-    width = max(len(name) for name in (OURS, *(stage.name for stage in context.pipeline.stages)))
+    width = max(len(name) for name in (RUNTIME_NAME, *(stage.name for stage in context.pipeline.stages)))
     return Log(LOG_FD, context.request.log_format, context.mask, width, copy)
 
 

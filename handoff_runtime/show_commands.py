@@ -15,8 +15,8 @@ from handoff_runtime.pipeline import Pipeline
 
 def render_commands(params: Params, data: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     """The pipeline of these params with its placeholders filled, one stage a line."""
-    due = placeholders.scheduled_at(data, time.time())
-    pipeline = placeholders.fill_pipeline(params.pipeline, data, "RUN_ID", due)
+    scheduled_at = placeholders.scheduled_at(data, time.time())
+    pipeline = placeholders.fill_pipeline(params.pipeline, data, "RUN_ID", scheduled_at)
     return render_lines(pipeline, masking.mask_for_run(params, pipeline, environ, data))
 
 

@@ -40,9 +40,8 @@ def snapshot() -> Snapshot | None:
 
     size = crc = 0
     try:
-        with open_output(STATE) as file:
-            while block := file.read(BLOCK):
-                size, crc = size + len(block), zlib.crc32(block, crc)
+        for block in _read_blocks(STATE):
+            size, crc = size + len(block), zlib.crc32(block, crc)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -148,18 +147,18 @@ def replace_state(mode: str, *, succeeded: bool) -> bool:
 
 
 def _replace(first: bytes, rest: Iterator[bytes]) -> None:
-    """Write beside, flush to the disk, rename over, flush the name: never a mix (rename(2), fsync(2))."""
-    beside = f"{STATE}.new"
+    """Write a temporary file, flush it to the disk, rename over, flush the name: never a mix (rename(2), fsync(2))."""
+    temporary = f"{STATE}.new"
     try:
-        with open(create_file(beside), "wb") as file:
+        with open(create_file(temporary), "wb") as file:
             file.write(first)
             file.writelines(rest)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(beside, STATE)
+        os.rename(temporary, STATE)
     except OSError:
-        if os.path.lexists(beside):
-            os.unlink(beside)
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
         raise
     directory = os.open(ARTIFACTS, os.O_RDONLY)
     try:

@@ -55,13 +55,13 @@ def find_damage(found: object, shape: Shape) -> str:
     if not isinstance(found, dict):
         return f"{KINDS.get(type(found), 'a number')} found, an object expected"
     missing = [name for name in sorted(shape.required) if name not in found]
-    odd = invalid_fields(found, shape)
-    return f"no {missing[0]} found" if missing else f"an odd value of {odd[0]} found" if odd else ""
+    invalid = invalid_fields(found, shape)
+    return f"no {missing[0]} found" if missing else f"an odd value of {invalid[0]} found" if invalid else ""
 
 
 def invalid_fields(found: Mapping[str, object], shape: Shape) -> list[str]:
     """The fields whose values are not as they should be."""
-    return [name for name, fits in shape.fields.items() if name in found and not fits(found[name])]
+    return [name for name, check in shape.fields.items() if name in found and not check(found[name])]
 
 
 def is_text(value: object) -> bool:
@@ -89,8 +89,8 @@ def is_stamp(value: object) -> bool:
     )
 
 
-def optional(fits: Check) -> Check:
-    return lambda value: value is None or fits(value)
+def optional(check: Check) -> Check:
+    return lambda value: value is None or check(value)
 
 
 def object_of(shape: Shape) -> Check:

@@ -206,8 +206,8 @@ def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
     found, wrong = stored_json.parse(content, stored_json.ANY)
     if found is None or not (wrong := stored_json.find_damage(found, CLAIM)):
         return found or {}, wrong
-    odd = stored_json.invalid_fields(found, CLAIM)
-    claim = {name: value for name, value in found.items() if name not in odd}
+    invalid = stored_json.invalid_fields(found, CLAIM)
+    claim = {name: value for name, value in found.items() if name not in invalid}
     if isinstance(dead := found.get("dead"), list):
         claim["dead"] = [entry for entry in dead if not stored_json.find_damage(entry, stored_json.ENTRY)]
     return claim, wrong

@@ -17,7 +17,7 @@ from handoff_runtime.errors import StoreError
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
-READING, ABSENT = ("get_object", "head_object"), ("NoSuchKey", "404")
+READ_OPERATIONS, NOT_FOUND_CODES = ("get_object", "head_object"), ("NoSuchKey", "404")
 S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
 OWNER_VARIABLE = "S3_BUCKET_OWNER"
 
@@ -132,7 +132,7 @@ class Session:
         except ClientError as error:
             if errors.error_code(error) in codes or str(errors.http_status(error)) in codes:
                 return None
-            if operation in READING and set(ABSENT) & set(codes) and self._is_absent(error, request):
+            if operation in READ_OPERATIONS and set(NOT_FOUND_CODES) & set(codes) and self._is_absent(error, request):
                 return None
             raise _store_error(error, self._describe_call(client, operation, request)) from None
         except (BotoCoreError, ResponseParserError) as error:  # the latter: an error page of something between
