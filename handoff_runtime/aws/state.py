@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime import s3_keys, state, symlinks, workspace
+from handoff_runtime import s3_keys, state, workspace
 from handoff_runtime.aws.checksum import SHA256, read_content
 from handoff_runtime.aws.download import StoredObject, download
 from handoff_runtime.aws.session import S3, Session
@@ -45,15 +45,12 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
     condition = {"IfMatch": base.etag} if base else {"IfNoneMatch": "*"}
     size = os.stat(path).st_size
     target = UploadTarget(bucket, s3_keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
-    etag = upload(session, path, target, _within(path))
+    etag = upload(session, path, target, os.path.realpath(os.path.dirname(path)))
     if etag is None:  # unless what is stored is this very content: our own put, whose answer was lost
         found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=s3_keys.state(stack))
-        fd = symlinks.open_file(path, _within(path))
-        try:
-            if found and found.get("Metadata", {}).get(SHA256) == read_content(fd).sha256:
+        with workspace.open_output(path) as file:
+            if found and found.get("Metadata", {}).get(SHA256) == read_content(file.fileno()).sha256:
                 etag = str(found["ETag"])
-        finally:
-            os.close(fd)
     if etag is None:
         message = f"{place}: another run stored a newer state since this one began; this run's state is not stored"
         raise StoreError(message, "this run's state is below its runs/; the other run: invoke history")
@@ -63,15 +60,10 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
 def has_content(path: str) -> bool:
     """Whether a state says anything: more than spaces or an empty object."""
     try:
-        with open(symlinks.open_file(path, _within(path)), "rb") as file:
+        with workspace.open_output(path) as file:
             return file.read(SHORT).strip() not in EMPTY or os.fstat(file.fileno()).st_size > SHORT
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a state to store expected") from None
-
-
-def _within(path: str) -> str:
-    """No link may lead out of the directory a state lies in."""
-    return os.path.realpath(os.path.dirname(path))
 
 
 INTERVAL, PUT_INTERVAL = 2.0, 30.0  # seconds between two looks, and between two puts
