@@ -69,7 +69,10 @@ def child(asked: Mapping[str, Any]) -> None:
     constants = asked["constants"]
     defaults = lease.acquire.__kwdefaults__ or {}
     defaults.update({name: constants[name] for name in ("lease", "heartbeat") if name in constants})
-    state.LOOK, state.APART = constants.get("look", state.LOOK), constants.get("apart", state.APART)
+    state.INTERVAL, state.PUT_INTERVAL = (
+        constants.get("look", state.INTERVAL),
+        constants.get("apart", state.PUT_INTERVAL),
+    )
     sys.argv[1:] = asked["argv"]
     runpy.run_module("handoff_runtime", run_name="__main__", alter_sys=True)
 
