@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import stat
+from collections.abc import Mapping
 
 from handoff_runtime.errors import StartError, mark_inserted
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Stage
 from handoff_runtime.supervisor import watchdog
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 

@@ -72,7 +72,7 @@ class Stack:
             "from handoff_runtime.aws import lease, retry, state\n"
             f"retry.ATTEMPTS = {attempts}\n"
             f"lease.acquire.__kwdefaults__.update(heartbeat={heartbeat}, lease={lease})\n"
-            f"state.LOOK, state.APART = {look}, {apart}\n"
+            f"state.INTERVAL, state.PUT_INTERVAL = {look}, {apart}\n"
             "runpy.run_module('handoff_runtime', run_name='__main__', alter_sys=True)"
         )
         return (PYTHON, "-c", code)
