@@ -29,7 +29,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Under xdist, remove what the workers built in docker once the last of them has ended."""
+    """Under xdist, remove what the workers built in docker once the last of them has ended.
+
+    A signal that `nohup`, or a shell in the background, leaves ignored would not end what the tests send it to.
+    """
+    for number in HANDLED:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if not getattr(config.option, "numprocesses", None) or hasattr(config, "workerinput"):
         return
     from doubles.containers import LABELS, Engine, find_docker  # noqa: PLC0415  # no other run needs it here
