@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from doubles.runtime_project import Project
 
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import CommandError, ProjectError
@@ -24,6 +26,7 @@ from handoff_kit.venvs.install import (
     PYTHON,
     Installer,
     find_installer,
+    lock_installation,
     plan_install,
     read_venv_state,
     venv_status,
@@ -31,6 +34,8 @@ from handoff_kit.venvs.install import (
 from handoff_kit.venvs.locks import TITLE
 
 if TYPE_CHECKING:
+    from doubles.checkout import Checkout
+
     from handoff_kit.steps import Step
 
 pytestmark = pytest.mark.takes(150)
@@ -86,6 +91,10 @@ class Workshop:
         _, pins = self.lock.read_text().split("\n\n")
         return [line.split()[0] for line in pins.splitlines() if not line.startswith(" ")]
 
+    def versions(self) -> list[str]:
+        """What lies in venv/."""
+        return sorted(path.name for path in self.directory.parent.iterdir())
+
     def says(self, program: str) -> str:
         ran = subprocess.run([self.directory / "bin" / program], capture_output=True, text=True, check=True)
         return ran.stdout.strip()
@@ -137,7 +146,7 @@ def test_a_fresh_clone_installs_what_the_lock_says(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     workshop.install("mytap")
     lock = workshop.lock.read_text()
-    shutil.rmtree(workshop.directory)
+    shutil.rmtree(workshop.directory.parent)
     workshop.publish("mytap", "1.1")
     workshop.install("mytap")
     assert (workshop.says("mytap"), workshop.lock.read_text()) == ("mytap 1.0", lock)
@@ -150,6 +159,61 @@ def test_upgrade_takes_the_newest(workshop: Workshop) -> None:
     workshop.install("mytap", upgrade=True)
     assert (workshop.pins(), workshop.says("mytap")) == (["mytap==1.1"], "mytap 1.1")
     assert workshop.plan("mytap") == ()
+
+
+def test_an_upgrade_takes_nothing_from_a_run(workshop: Workshop) -> None:
+    """What a stage imports later is of the version that it began with; the next installation removes that one."""
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.publish("mytap", "1.1")
+    code = "open('go').read(); import mytap, sys; mytap.main(); print(sys.prefix)"
+    project = Project(workshop.paths.directory)
+    project.params({"argv": ["python", "-c", code], "venv": "venv/tap"}, {"argv": ["cat"], "venv": "venv/tap"})
+    os.mkfifo(project.path("go"))
+    run = project.start()
+    with project.path("go").open("w"):  # once the stage has begun
+        workshop.install("mytap", upgrade=True)
+        assert (workshop.says("mytap"), workshop.versions()) == ("mytap 1.1", [".tap.1", ".tap.2", "tap"])
+    assert run.finish().exit == 0
+    assert project.output().decode() == f"mytap 1.0\n{project.path('venv/.tap.1')}\n"
+    workshop.publish("mytap", "1.2")
+    workshop.install("mytap", upgrade=True)
+    assert (workshop.says("mytap"), workshop.versions()) == ("mytap 1.2", [".tap.3", "tap"])
+
+
+def test_an_upgrade_that_fails_leaves_all_as_it_was(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.publish("mytap", "1.1")
+    apply(workshop.plan("mytap", upgrade=True)[:-1], None, ApplyOptions(lambda _: None))
+    assert (workshop.pins(), workshop.says("mytap")) == (["mytap==1.0"], "mytap 1.0")
+    assert venv_status(workshop.paths, tap("mytap")) == "ready"
+    workshop.install("mytap", upgrade=True)
+    assert (workshop.pins(), workshop.says("mytap")) == (["mytap==1.1"], "mytap 1.1")
+    assert workshop.versions() == [".tap.3", "tap"]
+
+
+def test_a_directory_in_the_place_of_the_link_is_replaced(workshop: Workshop) -> None:
+    """As another program, or an earlier handoff, has created it."""
+    (workshop.directory / "bin").mkdir(parents=True)
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    assert (workshop.says("mytap"), workshop.versions()) == ("mytap 1.0", [".tap.1", "tap"])
+
+
+def test_two_installations_at_once_take_turns(workshop: Workshop, checkout: Checkout) -> None:
+    workshop.publish("mytap", "1.0")
+    paths = ProjectPaths("shop", checkout.root)
+    checkout.project("shop", "venvs: {tap: [mytap]}\ncommands: [{command: mytap, venv: tap}]\n")
+    words = ("install", "--project", "shop")
+    with lock_installation(paths, lambda _: None):
+        both = [checkout.start(*words, stderr=subprocess.PIPE) for _ in range(2)]
+        first = [process.stderr.readline().decode() for process in both if process.stderr]
+    ends = sorted(process.communicate(timeout=60)[1].decode() for process in both)
+    assert first == ["waiting: another `invoke install` of project shop is running\n"] * 2
+    assert [process.returncode for process in both] == [0, 0]
+    assert ends[0].splitlines()[0] == "1 virtual environment up to date"
+    assert ends[1].splitlines()[-2] == "switch projects/shop/venv/tap to .tap.1"
 
 
 def test_a_changed_requirement_is_resolved_anew(workshop: Workshop) -> None:
@@ -174,10 +238,10 @@ def test_uv_keeps_the_versions_that_still_fit(workshop: Workshop) -> None:
 def test_an_installation_killed_in_the_middle_is_done_again(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     apply(workshop.plan("mytap")[:-1], None, ApplyOptions(lambda _: None))
-    assert workshop.says("mytap") == "mytap 1.0"
-    assert venv_status(workshop.paths, tap("mytap")) == "stale"
+    assert venv_status(workshop.paths, tap("mytap")) == "missing"
     workshop.install("mytap")
     assert venv_status(workshop.paths, tap("mytap")) == "ready"
+    assert workshop.versions() == [".tap.2", "tap"]
 
 
 def test_a_moved_project_is_installed_again(workshop: Workshop) -> None:
@@ -199,6 +263,7 @@ def test_a_file_of_another_hash_is_refused_and_named(workshop: Workshop, capfd: 
     assert (caught.value.hint or "").startswith(f"to repeat it: cd {workshop.paths.directory} && ")
     assert right in capfd.readouterr().err
     assert venv_status(workshop.paths, tap("mytap")) == "stale"
+    assert workshop.says("mytap") == "mytap 1.0"
 
 
 def test_a_version_missing_from_the_lock_is_named(workshop: Workshop) -> None:
