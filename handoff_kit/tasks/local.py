@@ -73,6 +73,7 @@ def show_commands(
 def install(c: Context, project: str = "", upgrade: bool = False) -> None:
     """Install the project's virtual environments from their locks, if anything changed."""
     from handoff_kit import text
+    from handoff_kit.venvs.indexes import pass_indexes_to_uv, pip_files
     from handoff_kit.venvs.install import find_installer, lock_installation, plan_install, read_venv_state
 
     paths, loaded = options.load_project(c, project)
@@ -84,6 +85,8 @@ def install(c: Context, project: str = "", upgrade: bool = False) -> None:
             print_progress("nothing to install: the project declares no virtual environment")
         elif not steps:
             print_progress(f"{text.plural(len(loaded.venvs), 'virtual environment')} up to date")
+        else:
+            pass_indexes_to_uv(os.environ, print_progress, files=pip_files(os.environ))
         apply(c, steps)
     finish(c, len(steps), f"invoke run-local --project {paths.name}")
 

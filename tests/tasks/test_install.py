@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from doubles.http_server import Handler, serve
 from doubles.runtime_project import Project
 
 from handoff_kit.apply import ApplyOptions, apply
@@ -214,6 +215,48 @@ def test_two_installations_at_once_take_turns(workshop: Workshop, checkout: Chec
     assert [process.returncode for process in both] == [0, 0]
     assert ends[0].splitlines()[0] == "1 virtual environment up to date"
     assert ends[1].splitlines()[-2] == "switch projects/shop/venv/tap to .tap.1"
+
+
+class IndexHandler(Handler):
+    """A package index (PEP 503) of the files in `wheels`, which answers only with the password; `seen` are the paths."""
+
+    wheels: Path
+    seen: list[str]
+
+    def answer_request(self) -> None:
+        self.seen.append(self.path)
+        if self.headers.get("Authorization") != f"Basic {base64.b64encode(b'me:secret').decode()}":
+            self.send(401, b"", {"WWW-Authenticate": "Basic"})
+        elif (wheel := self.wheels / self.path.rpartition("/")[2]).is_file():
+            self.send(200, wheel.read_bytes(), {})
+        else:
+            links = "".join(f'<a href="/{wheel.name}">{wheel.name}</a>' for wheel in self.wheels.glob("*.whl"))
+            self.send(200, links.encode(), {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize("source", ["PIP_INDEX_URL", "PIP_CONFIG_FILE"])
+def test_a_private_index_of_pip_is_asked_by_uv(
+    source: str, checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv looked the name up on PyPI, where anybody may have taken it."""
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    workshop = Workshop(ProjectPaths("shop", checkout.root), tmp_path, find_installer())
+    workshop.publish("mytap", "1.0")
+    checkout.project("shop", "venvs: {tap: [mytap]}\ncommands: [{command: mytap, venv: tap}]\n")
+    seen, conf = list[str](), tmp_path / "pip.conf"
+    with serve(IndexHandler, wheels=tmp_path, seen=seen) as address:
+        index = f"{address.replace('://', '://me:secret@')}/simple"
+        conf.write_text(f"[global]\nindex-url = {index}\nextra-index-url = {index}\n")
+        given = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": str(conf)}[source]
+        places = {"UV_CACHE_DIR": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+        result = checkout.invoke("install", "--project", "shop", env={source: given, **places})
+    assert result.exit == 0, result.stderr
+    assert workshop.says("mytap") == "mytap 1.0"
+    assert "/simple/mytap/" in seen
+    where = source if source == "PIP_INDEX_URL" else str(conf)
+    assert result.stderr.splitlines()[0] == f"note: package indexes of {where}, passed on to uv: 127.0.0.1"
+    assert "secret" not in result.stderr + workshop.lock.read_text()
 
 
 def test_a_changed_requirement_is_resolved_anew(workshop: Workshop) -> None:
