@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from side import SideError
 
-from handoff_runtime import history, params, s3_keys
+from handoff_runtime import history, params, s3_keys, stored_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ def _record(started: datetime) -> dict[str, Any]:
         "params_version": "17",
         "image_digest": f"sha256:{'0123456789abcdef' * 4}",
     }
-    empty = dict.fromkeys(name for name in history.FIELDS if name not in told)
+    empty = dict.fromkeys(name for name in stored_json.SUMMARY if name not in told)
     return {**told, **empty, "stages": [{"rows_in": 118_000}], "state": {"replaced": True}}
 
 

@@ -41,17 +41,12 @@ COMMAND        run (default), show_commands, or a function of impl.py   [$COMMAN
 --lifeline     with --params -: the params are the first line; when standard input ends, the run is stopped
 --no-state     neither read nor replace the state; a stage that reads it gets {}   [$HANDOFF_NO_STATE=1]
 """
-FLAGS = {
-    "-d": "data",
-    "--data": "data",
-    "--params": "params",
-    "--meter": "meter",
-    "--log-format": "log_format",
-}
-FLAGS["--progress-fd"] = "progress_fd"
+FLAGS = {f"--{name.replace('_', '-')}": name for name in ("data", "params", "meter", "log_format", "progress_fd")}
+FLAGS["-d"] = "data"
 LIFELINE, NO_STATE = "--lifeline", "--no-state"
 FORMATS = ("text", "json")
 STDERR = 2
+REFERENCES = ("ssm:", "secretsmanager:")  # values in AWS, which a run without its store has too
 
 
 class CommandLine(NamedTuple):
@@ -65,6 +60,16 @@ class CommandLine(NamedTuple):
     progress_fd: int | None
     lifeline: bool = False
     no_state: bool = False
+
+    def say(self, text: str) -> None:
+        """Write a line before there is a log, and so a mask: no such line holds a value."""
+        import json
+        import time
+
+        if self.log_format == "json":
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            text = json.dumps({"time": now, "stage": "handoff", "message": text})
+        _print(text)
 
 
 def parse_command_line(argv: Sequence[str], environ: Mapping[str, str], *, terminal: bool) -> CommandLine:
@@ -142,23 +147,21 @@ def _load_and_run(line: CommandLine, environ: Mapping[str, str]) -> int:
         from handoff_runtime.overlap import RunDeclined
 
         signals = Signals()
-        store = remote = AwsStore(environ, signals, lambda text: _say(line.log_format, text))
+        store = remote = AwsStore(environ, signals, line.say)
         try:
             params = store.load_params()
         except RunDeclined as declined:
             return declined.exit_code
         environ = {**environ, **remote.origin}
     else:
-        from handoff_runtime.store import LocalStore
+        from handoff_runtime.params import load_params
+        from handoff_runtime.store import Store
 
-        store = LocalStore(
-            line.params,
-            environ,
-            lambda text: _say(line.log_format, text),
-            whole=not line.lifeline,
-            resolve=line.command != "show_commands",
-        )
-        params = store.load_params()
+        store, params = Store(), load_params(line.params, whole=not line.lifeline)
+        if line.command != "show_commands" and any(mark in file.value for file in params.files for mark in REFERENCES):
+            from handoff_runtime.aws import references
+
+            params = references.resolve_locally(params, environ, line.say)
         signals = Signals()  # not before: until then a signal ends a process that waits for standard input
     try:
         return _run(line, params, environ, signals, store)
@@ -169,7 +172,7 @@ def _load_and_run(line: CommandLine, environ: Mapping[str, str]) -> int:
             data = placeholders.parse_data(line.data)
         except UsageError:
             data = {}
-        return _fail(error, masking.mask_for_run(params, params.pipeline, environ, data).inserted(error.for_log()))
+        return _fail(error, masking.mask_for_run(params, params.pipeline, environ, data).mask_message(error.for_log()))
 
 
 def _run(line: CommandLine, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
@@ -195,17 +198,6 @@ def _run(line: CommandLine, params: Params, environ: Mapping[str, str], signals:
         line.command, data, line.meter, line.log_format, line.progress_fd, line.lifeline, line.no_state
     )
     return run.run(request, params, environ, signals, store)
-
-
-def _say(log_format: str, text: str) -> None:
-    """Write a line before there is a log, and so a mask: no such line holds a value."""
-    import json
-    import time
-
-    if log_format == "json":
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        text = json.dumps({"time": now, "stage": "handoff", "message": text})
-    _print(text)
 
 
 def _fail(error: HandoffError, text: str) -> int:

@@ -19,42 +19,6 @@ OTHER_STARTS = tuple(
 STATS = ".artifacts/collector_stats.json"
 
 
-class LineCount:
-    """Counts lines; a last one without its newline counts."""
-
-    def __init__(self) -> None:
-        self._newlines, self._last = 0, b"\n"
-
-    def add(self, block: bytes) -> None:
-        """Count one block of the input."""
-        self._newlines += block.count(b"\n")
-        self._last = block[-1:] or self._last
-
-    def total(self) -> int:
-        """Lines in all."""
-        return self._newlines + (self._last != b"\n")
-
-
-class RecordCount:
-    """Counts RECORD messages, one JSON object a line (Singer specification)."""
-
-    def __init__(self) -> None:
-        self._records, self._rest = 0, [b""]
-
-    def add(self, block: bytes) -> None:
-        """Count one block of the input; a line may come in many blocks."""
-        if b"\n" not in block:
-            self._rest.append(block)
-            return
-        lines = (b"".join(self._rest) + block).split(b"\n")
-        self._rest = [lines.pop()]
-        self._records += sum(map(is_record, lines))
-
-    def total(self) -> int:
-        """Records in all."""
-        return self._records + is_record(b"".join(self._rest))
-
-
 def is_record(line: bytes) -> bool:
     """Whether a line is a RECORD; most tell it by how they begin, the rest is parsed."""
     if line.startswith(RECORD_STARTS):
@@ -71,61 +35,63 @@ def message_type(line: bytes) -> object:
     return message.get("type") if isinstance(message, dict) else None
 
 
+def is_singer(head: bytes) -> bool:
+    """Whether the first line of an input is a Singer message."""
+    return head.startswith(RECORD_STARTS + OTHER_STARTS) or message_type(head.split(b"\n", 1)[0]) in MESSAGES
+
+
 class Count:
-    """The rows of an input, whichever kind it turns out to be."""
+    """The rows of an input: of Singer messages, one JSON object a line, the RECORDs; of anything else the lines."""
 
     def __init__(self) -> None:
-        self._head = b""
-        self._counter: LineCount | RecordCount | None = None
+        self._rows, self._rest = 0, [b""]  # the latter of a line that has not ended
+        self._singer: bool | None = None  # until there is a first line
 
     def add(self, block: bytes) -> None:
-        """Count one block; the first line decides what a row is."""
-        if self._counter is None:
-            self._head, block = self._head + block, self._head + block
-            if b"\n" not in self._head and len(self._head) < BLOCK:
+        """Count one block of the input; a line may come in many blocks."""
+        if self._singer is None:
+            block = b"".join([*self._rest, block])
+            self._rest = [block]
+            if b"\n" not in block and len(block) < BLOCK:
                 return
-            self._counter = counter_for(self._head)
-        self._counter.add(block)
+            self._singer, self._rest = is_singer(block), [b""]
+        if not self._singer:
+            self._rows += block.count(b"\n")
+            self._rest = [block[-1:]]
+        elif b"\n" in block:
+            lines = (b"".join(self._rest) + block).split(b"\n")
+            self._rest = [lines.pop()]
+            self._rows += sum(map(is_record, lines))
+        else:
+            self._rest.append(block)
 
     def total(self) -> int:
-        """Rows so far."""
-        if self._counter is None:
-            self._counter = counter_for(self._head)
-            self._counter.add(self._head)
-        return self._counter.total()
-
-
-def counter_for(head: bytes) -> LineCount | RecordCount:
-    """The counter that fits how the input begins."""
-    singer = head.startswith(RECORD_STARTS + OTHER_STARTS) or message_type(head.split(b"\n", 1)[0]) in MESSAGES
-    return RecordCount() if singer else LineCount()
+        """Rows so far; a last line without its newline counts."""
+        rest = b"".join(self._rest)
+        singer = is_singer(rest) if self._singer is None else self._singer
+        return self._rows + (is_record(rest) if singer else rest not in (b"", b"\n"))
 
 
 def copy(source: int, sink: int, count: Count) -> None:
     """Copy source to sink, and count what was read; BrokenPipeError when nobody reads any more."""
     while block := os.read(source, BLOCK):
         count.add(block)
-        write_all(sink, block)
-
-
-def write_all(sink: int, block: bytes) -> None:
-    """Write the whole block (write(2) may write less)."""
-    view = memoryview(block)
-    while view:
-        view = view[os.write(sink, view) :]
+        view = memoryview(block)
+        while view:  # write(2) may write less
+            view = view[os.write(sink, view) :]
 
 
 def write_stats(rows: int) -> None:
     """Leave the count where the author finds it."""
-    beside = f"{STATS}.new"
+    temporary = f"{STATS}.new"
     try:
         os.makedirs(os.path.dirname(STATS), exist_ok=True)
-        if os.path.lexists(beside):
-            os.unlink(beside)  # whatever it is: it is not waited for, nor written through
-        with open(beside, "x", encoding="ascii") as file:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)  # whatever it is: it is not waited for, nor written through
+        with open(temporary, "x", encoding="ascii") as file:
             json.dump({"rows_read": rows}, file)
             file.write("\n")
-        os.replace(beside, STATS)
+        os.replace(temporary, STATS)
     except OSError as error:
         place = error.filename2 or error.filename or STATS
         sys.exit(f"error: {place}: {error.strerror}\nhint: remove what is in its place: rm -r {place}")
@@ -133,14 +99,13 @@ def write_stats(rows: int) -> None:
 
 def main() -> int:
     """Copy standard input to standard output; 141, a shell's word for SIGPIPE, when our reader has gone."""
-    count = Count()
+    count, status = Count(), 0
     try:
         copy(0, 1, count)
     except BrokenPipeError:
-        write_stats(count.total())
-        return 141
+        status = 141
     write_stats(count.total())
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ MARKED = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 
 
 def mark_inserted(text: object) -> str:
-    """A text from outside, marked as such in a message of ours: masking looks at nothing else of it (Mask.inserted)."""
+    """A text from outside, marked as such in a message of ours: `Mask.mask_message` looks at nothing else of it."""
     return f"{OPEN}{str(text).replace(OPEN, '').replace(CLOSE, '')}{CLOSE}"
 
 
@@ -29,13 +29,13 @@ class HandoffError(Exception):
 
     def for_log(self) -> str:
         """The lines for a log, which masks what is marked in them."""
-        return "\n".join([f"error: {self.marked}", *([f"hint: {self.hint}"] if self.hint else [])])
+        return self._lines(self.marked)
 
     def __str__(self) -> str:
-        lines = [f"error: {self.message}"]
-        if self.hint:
-            lines.append(f"hint: {self.hint}")
-        return "\n".join(lines)
+        return self._lines(self.message)
+
+    def _lines(self, message: str) -> str:
+        return f"error: {message}" + (f"\nhint: {self.hint}" if self.hint else "")
 
 
 class UsageError(HandoffError):

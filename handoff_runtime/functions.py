@@ -14,14 +14,11 @@ if __name__ == "__main__":  # as a script: our own directory is no place to impo
 
 import ast
 import json
+from collections.abc import Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.pipeline import Pipeline, Stage, stage_name
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 IMPL = "impl.py"
 

@@ -8,41 +8,23 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 
-from handoff_runtime import containment, damage
+from handoff_runtime import stored_json, symlinks
+from handoff_runtime.annotations import Any
 from handoff_runtime.workspace import ARTIFACTS, RECORD, unwritable_error
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 INDEX = f"{ARTIFACTS}/history"
 RUNS = f"{ARTIFACTS}/runs"
 KEPT_RUNS = 200
-FIELDS = (
-    "run_id",
-    "environment",
-    "command",
-    "trigger",
-    "started_at",
-    "ended_at",
-    "seconds",
-    "outcome",
-    "exit",
-    "culprit",
-    "reason",
-    "attempt",
-    "params_version",
-    "image_digest",
-)
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
     """The entry of a run in the index: a summary of its record, and how many rows reached the last stage."""
     stages = record["stages"]
     rows = stages[-1].get("rows_in") if stages else None
-    return {**{name: record[name] for name in FIELDS}, "rows": rows, "state_replaced": record["state"]["replaced"]}
+    fields = {name: record[name] for name in stored_json.SUMMARY}
+    return {**fields, "rows": rows, "state_replaced": record["state"]["replaced"]}
 
 
 def index_line(record: Mapping[str, Any]) -> bytes:
@@ -53,11 +35,6 @@ def index_line(record: Mapping[str, Any]) -> bytes:
 def encode_line(entry: Mapping[str, Any]) -> bytes:
     """An entry as a line of JSON."""
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
-
-
-def encode_record(record: Mapping[str, Any]) -> bytes:
-    """The record as `run.json` holds it."""
-    return json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def start_day(record: Mapping[str, Any]) -> str:
@@ -71,7 +48,7 @@ def append_killed_run() -> list[str]:
     Returns notes of a record that cannot be read: this run replaces it, and the history says nothing of that one.
     """
     try:
-        record, wrong = damage.parse(containment.read_file(RECORD, os.path.realpath(ARTIFACTS)), damage.RECORD)
+        record, wrong = stored_json.parse(symlinks.read_file(RECORD, os.path.realpath(ARTIFACTS)), stored_json.RECORD)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -90,8 +67,8 @@ def append_run(record: Mapping[str, Any], kept_runs: int = KEPT_RUNS) -> None:
     try:
         os.makedirs(directory, exist_ok=True)
         for old in sorted(os.listdir(RUNS))[:-kept_runs]:
-            containment.remove_tree(f"{RUNS}/{old}")
-        containment.remove_tree(f"{directory}/run.json")
+            symlinks.remove_tree(f"{RUNS}/{old}")
+        symlinks.remove_tree(f"{directory}/run.json")
         os.link(RECORD, f"{directory}/run.json")  # every run writes a new record, so this one does not change
     except OSError as error:
         raise unwritable_error(str(error.filename or RUNS), error) from None
@@ -102,7 +79,7 @@ def append_line(record: Mapping[str, Any]) -> None:
     path, added = f"{INDEX}/{start_day(record)}.jsonl", index_line(record)
     try:
         os.makedirs(INDEX, exist_ok=True)
-        index = containment.open_to_append(path)
+        index = symlinks.open_file(path, flags=symlinks.APPEND)
         try:
             size = os.fstat(index).st_size
             # Half of a line, of a run that was killed, must not take ours with it.

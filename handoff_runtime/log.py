@@ -13,12 +13,11 @@ import time
 
 from handoff_runtime import terminal
 from handoff_runtime.masking import Mask
-from handoff_runtime.pipeline import RESERVED
+from handoff_runtime.pipeline import RUNTIME_NAME
 
-OURS = RESERVED
 ESCAPE, RESET = b"\x1b", b"\x1b[0m"  # a stage's colours end with its line: it may not hide what others write
 LINE_LIMIT = 1 << 18
-HELD_LIMIT = 1 << 20
+PENDING_LIMIT = 1 << 20
 FILE_LIMIT = 1 << 30
 CUT = b"... the log goes on; this file does not grow beyond 1 GiB\n"
 LONGEST_CHAIN = 100  # of secrets that overlap one another; `aaaa` in a line of nothing but `a` has no end
@@ -34,31 +33,31 @@ class Log:
         form: str,
         mask: Mask,
         width: int = 0,
-        copy: int | None = None,
+        file: int | None = None,
         *,
         file_limit: int = FILE_LIMIT,
     ) -> None:
-        self.fd, self._form, self._mask, self._width, self._copy = fd, form, mask, width, copy
+        self.fd, self._form, self._mask, self._width, self._file = fd, form, mask, width, file
         self._file_limit = file_limit
         self._partial: dict[str, bytes] = {}
-        self._held = bytearray()
-        self._kept = 0
+        self._pending = bytearray()
+        self._written = 0
         self._broken = False
 
     @property
     def full(self) -> bool:
         """Whether to read no more from the stages for now."""
-        return len(self._held) > HELD_LIMIT
+        return len(self._pending) > PENDING_LIMIT
 
     @property
     def waiting(self) -> bool:
         """Whether something is held that could not be written yet."""
-        return bool(self._held) and not self._broken
+        return bool(self._pending) and not self._broken
 
     def say(self, text: str) -> None:
         """A line of our own; what it inserts (`errors.mark_inserted`) is masked."""
-        line = self._mask.inserted(text).encode("utf-8", "surrogateescape")
-        self._emit(OURS, terminal.safe_bytes(line + b"\n"))
+        line = self._mask.mask_message(text).encode("utf-8", "surrogateescape")
+        self._emit(RUNTIME_NAME, terminal.safe_bytes(line + b"\n"))
 
     def feed(self, stage: str, data: bytes) -> None:
         """What a stage wrote to its stderr; whole lines are passed on, and pieces of endless ones."""
@@ -67,7 +66,7 @@ class Log:
         if not end and len(data) > LINE_LIMIT:
             end = self._safe_cut(data)
         if end:
-            self._emit(stage, self._shown(data[:end]))
+            self._emit(stage, self._mask_block(data[:end]))
         if end < len(data):
             self._partial[stage] = data[end:]
 
@@ -75,7 +74,7 @@ class Log:
         """The stage writes no more: pass on its last line, newline or not."""
         rest = self._partial.pop(stage, b"")
         if rest:
-            self._emit(stage, self._shown(rest))
+            self._emit(stage, self._mask_block(rest))
 
     def flush(self, _events: int = 0) -> None:
         """Write what can be written without blocking."""
@@ -90,10 +89,10 @@ class Log:
 
     def _write(self, count: int) -> None:
         try:
-            del self._held[: os.write(self.fd, self._held[:count])]
+            del self._pending[: os.write(self.fd, self._pending[:count])]
         except OSError:  # nobody reads our stderr any more; the run goes on, its log is in the file
             self._broken = True
-            self._held.clear()
+            self._pending.clear()
 
     def _safe_cut(self, data: bytes) -> int:
         """Where to cut a line so that no secret is cut in two; 0 where that is not known yet."""
@@ -106,11 +105,11 @@ class Log:
             before, cut = cut, min([cut, *(start for start in starts if start >= 0)])
         return cut
 
-    def _shown(self, data: bytes) -> bytes:
+    def _mask_block(self, data: bytes) -> bytes:
         """What a stage wrote, masked and safe to print; most stages write nothing that needs a closer look."""
         if data.isascii() and not terminal.has_controls(data):
-            return self._mask.starred(data)
-        return terminal.safe_bytes(self._mask.lines(data))
+            return self._mask.mask_bytes(data)
+        return terminal.safe_bytes(self._mask.mask_lines(data))
 
     def _emit(self, stage: str, block: bytes) -> None:
         """A masked block of whole lines, tagged at once: a line at a time would be ten times slower."""
@@ -120,16 +119,16 @@ class Log:
         now = time.time()
         tag = f"{time.strftime('%H:%M:%S', time.localtime(now))} {stage:<{self._width}} | ".encode()
         text = b"".join([tag + line + b"\n" for line in lines])
-        self._kept += len(text)
+        self._written += len(text)
         try:
-            if self._copy is not None:  # a stage gone mad must not fill the disk
-                os.write(self._copy, text if self._kept <= self._file_limit else CUT)
+            if self._file is not None:  # a stage gone mad must not fill the disk
+                os.write(self._file, text if self._written <= self._file_limit else CUT)
         except OSError:
-            self._copy = None  # a full disk must not end a run that does not need it
-        if self._kept > self._file_limit:
-            self._copy = None
+            self._file = None  # a full disk must not end a run that does not need it
+        if self._written > self._file_limit:
+            self._file = None
         if not self._broken:
-            self._held += text if self._form == "text" else self._json(stage, lines, now)
+            self._pending += text if self._form == "text" else self._json(stage, lines, now)
             self.flush()
 
     def _json(self, stage: str, lines: list[bytes], now: float) -> bytes:

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from handoff_runtime import secret_rules, secret_values, terminal
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import MARKED
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
-
-    from handoff_runtime.params import ConfigFile, Params
-    from handoff_runtime.pipeline import Pipeline
+from handoff_runtime.params import ConfigFile, Params
+from handoff_runtime.pipeline import Pipeline
 
 STARS = "***"
 UNRESERVED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -50,50 +46,50 @@ class Mask(NamedTuple):
         """Bytes of the longest form: so much of a cut line must be held back."""
         return len(self.encoded[0]) if self.encoded else 0
 
-    def text(self, text: str) -> str:
+    def mask_text(self, text: str) -> str:
         """The text with every secret starred."""
         for form in self.forms:
             if form in text:
                 text = text.replace(form, STARS)
         return text
 
-    def inserted(self, text: str) -> str:
+    def mask_message(self, text: str) -> str:
         """A message of ours: what it inserts (`errors.mark_inserted`) is starred, its own words never are."""
-        return MARKED.sub(lambda match: self.text(match[1]), text)
+        return MARKED.sub(lambda match: self.mask_text(match[1]), text)
 
-    def lines(self, data: bytes) -> bytes:
+    def mask_lines(self, data: bytes) -> bytes:
         """Lines with every secret starred; a line that splits one by colours or controls loses these."""
-        found = self.starred(data)
+        found = self.mask_bytes(data)
         if self.encoded and terminal.has_controls(found):
             lines = found.split(b"\n")
             for index, line in enumerate(lines):
                 plain = UNSEEN.sub(b"", line.removesuffix(b"\r"))
-                if (starred := self.starred(plain)) != plain:
+                if (starred := self.mask_bytes(plain)) != plain:
                     lines[index] = starred
             return b"\n".join(lines)
         return found
 
-    def starred(self, data: bytes) -> bytes:
+    def mask_bytes(self, data: bytes) -> bytes:
         """The bytes with every secret starred that nothing splits."""
         for form in self.encoded:
             if form in data:
                 data = data.replace(form, STARS.encode())
         return data
 
-    def data(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def mask_data(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data of a run; a value whose key says it is secret is starred however short it is."""
         secret = {key for key, value in data.items() if secret_rules.secrecy(key) == secret_rules.SECRET}
-        return {self.text(key): STARS if key in secret else self.value(value) for key, value in data.items()}
+        return {self.mask_text(key): STARS if key in secret else self.mask_value(value) for key, value in data.items()}
 
-    def value(self, value: object) -> object:
+    def mask_value(self, value: object) -> object:
         """A JSON value with every text in it starred."""
         if isinstance(value, str):
-            return self.text(value)
+            return self.mask_text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+            return {self.mask_text(str(key)): self.mask_value(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.value(item) for item in value]
-        harmless = value is None or isinstance(value, bool) or self.text(str(value)) == str(value)
+            return [self.mask_value(item) for item in value]
+        harmless = value is None or isinstance(value, bool) or self.mask_text(str(value)) == str(value)
         return value if harmless else STARS
 
 

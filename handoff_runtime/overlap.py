@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import BusyError
 from handoff_runtime.supervisor import outcome
 from handoff_runtime.supervisor.signals import STOPPING, Signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     Lock = TypeVar("Lock")
+
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two looks
 

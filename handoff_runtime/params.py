@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 
 from handoff_runtime import pipeline as pipelines
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError, StoreError, UsageError
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Pipeline
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
 
 FORMAT = 1
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os.path
 import sys
+from collections.abc import Collection, Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from typing import Any
 
 FORMAT = 1
 METERS = ("rows", "bytes", "off")
 STATES = ("all", "singer", "none")
 OVERLAPS = ("fail", "skip", "wait")
-RESERVED = "handoff"  # what the log calls the runtime; alarms and `invoke run` believe what it says
+RUNTIME_NAME = "handoff"  # what the log calls the runtime; alarms and `invoke run` believe what it says
 BUILTINS = {"collector_stats": "collector_stats.py"}
+RENDER_AGAIN = "render the project with the kit of this runtime's version: `invoke render`"
 
 
 class Stage(NamedTuple):
@@ -54,10 +52,7 @@ def parse(document: object) -> Pipeline:
     """Read a pipeline document (format 1); PipelineError names the first part that is not as expected."""
     whole = _mapping(document, "pipeline")
     if whole.get("format") != FORMAT:
-        raise PipelineError(
-            f"pipeline: format {whole.get('format')!r} found, {FORMAT} expected",
-            "render the project with the kit of this runtime's version: `invoke render`",
-        )
+        raise PipelineError(f"pipeline: format {whole.get('format')!r} found, {FORMAT} expected", RENDER_AGAIN)
     found = whole.get("stages")
     if not isinstance(found, list) or not found:
         raise PipelineError(f"pipeline.stages: {_kind(found)} found, a list of at least one stage expected")
@@ -82,10 +77,8 @@ def _stage(found: object, where: str) -> Stage:
     argv, label = _command(whole, where)
     venv, name = whole.get("venv"), _text(whole.get("name"), f"{where}.name")
     if not is_stage_name(name):
-        raise PipelineError(
-            f"pipeline.{where}.name: {name!r} found, a name in one line, without |, and other than {RESERVED} expected",
-            "render the project with the kit of this runtime's version: `invoke render`",
-        )
+        rule = f"a name in one line, without |, and other than {RUNTIME_NAME}"
+        raise PipelineError(f"pipeline.{where}.name: {name!r} found, {rule} expected", RENDER_AGAIN)
     return Stage(
         name=name,
         argv=argv,
@@ -143,7 +136,7 @@ def can_be_argument(text: str) -> bool:
 
 def is_stage_name(name: str) -> bool:
     """Whether the log can show a stage by this name: in one line, and never as the runtime."""
-    return name.isprintable() and "|" not in name and name.strip().casefold() not in ("", RESERVED)
+    return name.isprintable() and "|" not in name and name.strip().casefold() not in ("", RUNTIME_NAME)
 
 
 def stage_name(wish: str, taken: Collection[str] = ()) -> str:

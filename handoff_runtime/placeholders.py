@@ -7,30 +7,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError, UsageError, mark_inserted
-from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.pipeline import can_be_argument
+from handoff_runtime.pipeline import Pipeline, Stage, can_be_argument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
-    from typing import Any
 
-    from handoff_runtime.pipeline import Pipeline, Stage
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLACEHOLDER = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
-
-
-class RunNames(NamedTuple):
-    """What the built-in names are derived from; `scheduled_at` is in UTC."""
-
-    run_id: str
-    project: str
-    environment: str
-    scheduled_at: datetime
 
 
 def parse_data(text: str, where: str = "DATA") -> dict[str, Any]:
@@ -48,9 +37,12 @@ _KINDS = {list: "list", str: "text", int: "number", float: "number", bool: "bool
 _EXAMPLE = """write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'"""
 
 
-def known_values(data: Mapping[str, Any], pipeline: Pipeline, run: RunNames) -> dict[str, str]:
-    """Every known name and its text; env values may use data, vars and built-ins, not one another."""
-    builtins, given = _builtins(data, run), dict(pipeline.vars)
+def known_values(data: Mapping[str, Any], pipeline: Pipeline, run_id: str, scheduled_at: datetime) -> dict[str, str]:
+    """Every known name and its text; env values may use data, vars and built-ins, not one another.
+
+    `scheduled_at` is in UTC.
+    """
+    builtins, given = _builtins(data, pipeline, run_id, scheduled_at), dict(pipeline.vars)
     for name, value in data.items():
         text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
         if not can_be_argument(text):  # NUL or lone surrogates (execve(2))
@@ -77,8 +69,9 @@ def fill_text(text: str, known: Mapping[str, str], where: str) -> str:
     return PLACEHOLDER.sub(value, text) if "{{" in text else text
 
 
-def fill_pipeline(pipeline: Pipeline, known: Mapping[str, str]) -> Pipeline:
+def fill_pipeline(pipeline: Pipeline, data: Mapping[str, Any], run_id: str, scheduled_at: datetime) -> Pipeline:
     """The same pipeline without placeholders; each stage's envs hold the shared ones too."""
+    known = known_values(data, pipeline, run_id, scheduled_at)
     shared = {name: fill_text(text, known, f"envs.{name}") for name, text in pipeline.envs.items()}
     stages: list[Stage] = []
     for stage in pipeline.stages:
@@ -89,20 +82,20 @@ def fill_pipeline(pipeline: Pipeline, known: Mapping[str, str]) -> Pipeline:
     return pipeline._replace(envs=shared, stages=tuple(stages))
 
 
-def _builtins(data: Mapping[str, Any], run: RunNames) -> dict[str, str]:
+def _builtins(data: Mapping[str, Any], pipeline: Pipeline, run_id: str, scheduled_at: datetime) -> dict[str, str]:
     from datetime import timedelta
 
-    today = run.scheduled_at.date()
+    today = scheduled_at.date()
     try:
-        start, end = time_window(data, run.scheduled_at)
+        start, end = time_window(data, scheduled_at)
         yesterday = today - timedelta(days=1)
     except OverflowError:
         raise UsageError("data: a time window that leaves the years 1 to 9999 found, a nearer one expected") from None
     return {
-        "run_id": run.run_id,
-        "project": run.project,
-        "environment": run.environment,
-        "scheduled_at": _iso(run.scheduled_at),
+        "run_id": run_id,
+        "project": pipeline.project,
+        "environment": pipeline.environment,
+        "scheduled_at": _iso(scheduled_at),
         "start_at": _iso(start),
         "end_at": _iso(end),
         "today": today.isoformat(),

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping, Sequence
 
 from handoff_runtime import workspace
+from handoff_runtime.annotations import Any
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Pipeline, Stage
@@ -17,12 +19,6 @@ from handoff_runtime.state import Snapshot
 from handoff_runtime.supervisor.outcome import Outcome
 from handoff_runtime.supervisor.supervisor import StageFigures
 from handoff_runtime.workspace import RECORD
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
 
 FORMAT = 1
 
@@ -48,32 +44,32 @@ class RunEnd(NamedTuple):
     figures: Sequence[StageFigures] = ()
 
 
-def start_record(begun: RunStart, state_before: Snapshot | None, environ: Mapping[str, str]) -> dict[str, Any]:
+def start_record(run_start: RunStart, state_before: Snapshot | None, environ: Mapping[str, str]) -> dict[str, Any]:
     """The record of a run that has begun."""
     return {
         "format": FORMAT,
-        "run_id": begun.run_id,
-        "project": begun.pipeline.project,
-        "environment": begun.pipeline.environment,
-        "command": begun.command,
-        "trigger": begun.trigger,
+        "run_id": run_start.run_id,
+        "project": run_start.pipeline.project,
+        "environment": run_start.pipeline.environment,
+        "command": run_start.command,
+        "trigger": run_start.trigger,
         "attempt": 1,
-        "scheduled_at": timestamp(begun.scheduled_at),
-        "started_at": timestamp(begun.started_at),
+        "scheduled_at": timestamp(run_start.scheduled_at),
+        "started_at": timestamp(run_start.started_at),
         "ended_at": None,
         "seconds": None,
         "outcome": "running",
         "exit": None,
         "culprit": None,
         "reason": None,
-        "data": dict(begun.data),
+        "data": dict(run_start.data),
         "params_version": environ.get("PARAMS_VERSION"),
         "params_sha256": environ.get("PARAMS_SHA256"),
         "image_digest": environ.get("IMAGE_DIGEST"),
-        "meter": begun.pipeline.meter,
-        "stages": [{"name": stage.name, "argv": display_words(stage)} for stage in begun.pipeline.stages],
+        "meter": run_start.pipeline.meter,
+        "stages": [{"name": stage.name, "argv": display_words(stage)} for stage in run_start.pipeline.stages],
         "state": {
-            "mode": begun.pipeline.state,
+            "mode": run_start.pipeline.state,
             "before": _snapshot(state_before),
             "after": None,
             "replaced": False,
@@ -123,21 +119,25 @@ def end_record(
 
 
 def write_record(record: Mapping[str, Any], mask: Mask) -> None:
-    """Put the record in its place, whole, with every secret starred and half characters escaped."""
-    beside = f"{RECORD}.new"
+    """Put the record in its place, whole, with every secret starred."""
+    temporary = f"{RECORD}.new"
     try:
-        with open(workspace.create_file(beside), "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(mask_record(record, mask), file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        os.replace(beside, RECORD)
+        with open(workspace.create_file(temporary), "wb") as file:
+            file.write(encode_record(mask_record(record, mask)))
+        os.replace(temporary, RECORD)
     except OSError as error:
         raise workspace.unwritable_error(RECORD, error) from None
 
 
+def encode_record(record: Mapping[str, Any]) -> bytes:
+    """The record as run.json holds it; half characters are escaped."""
+    return json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+
+
 def mask_record(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
     """The record with its free texts masked; its ids, figures and own words must stay as the log has them."""
-    texts = {"data": mask.data(record["data"]), "reason": record["reason"] and mask.inserted(record["reason"])}
-    stages = [{**stage, "argv": mask.value(stage["argv"])} for stage in record["stages"]]
+    texts = {"data": mask.mask_data(record["data"]), "reason": record["reason"] and mask.mask_message(record["reason"])}
+    stages = [{**stage, "argv": mask.mask_value(stage["argv"])} for stage in record["stages"]]
     return {**record, **texts, "stages": stages}
 
 

@@ -9,7 +9,7 @@
 | fetch | the store | `.env/config`, `.env/files`, `.artifacts` and the state in the working directory |
 | start | the state | `.artifacts/run.json`, which says `running`; `{}` as state where a tap needs one |
 | supervise | commands, signals, time | how each stage ended; `.artifacts/stdout.log` and `stderr.log` |
-| judge | how each stage ended | the outcome: succeeded, failed or stopped, and the stage to blame |
+| describe_result | how each stage ended | the outcome, of `outcome.decide`; the stage to blame, and why |
 | keep_state | the outcome, `stdout.log` | the state in the working directory, where the run earned it |
 | store | outcome, artifacts, state | what the next run begins with, the state last |
 | record | outcome, figures | run.json, a line in the history, the last line of the log; the exit code |
@@ -20,15 +20,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 from handoff_runtime import history, masking, overlap, placeholders, record, s3_keys, state, workspace
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, mark_inserted
-from handoff_runtime.log import OURS, Log
+from handoff_runtime.log import Log
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.params import Params
-from handoff_runtime.pipeline import Pipeline
-from handoff_runtime.supervisor import kernel, orphans, outcome, process
+from handoff_runtime.pipeline import RUNTIME_NAME, Pipeline
+from handoff_runtime.store import Store
+from handoff_runtime.supervisor import orphans, outcome, process, syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.oom import OomDetector
 from handoff_runtime.supervisor.outcome import Outcome
@@ -38,13 +41,6 @@ from handoff_runtime.supervisor.shutdown import grace_seconds
 from handoff_runtime.supervisor.signals import STOPPING, Signals
 from handoff_runtime.supervisor.supervisor import PipelineResult, StageFigures, Supervisor, SupervisorSettings
 from handoff_runtime.supervisor.watchdog import Watchdog
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
-
-    from handoff_runtime.store import Store
 
 RUN = "run"
 LOG_FD = 2
@@ -76,7 +72,7 @@ class RunContext(NamedTuple):
     pipeline: Pipeline
     environ: Mapping[str, str]
     settings: SupervisorSettings
-    begun: record.RunStart
+    run_start: record.RunStart
     mask: Mask
     reads_state: bool  # whether a stage is given the state file
 
@@ -91,7 +87,7 @@ def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals
     try:
         lock = acquire(context, signals, store)
     except overlap.RunDeclined as declined:
-        not_begun = {**record.start_record(context.begun, None, environ), **declined.fields}
+        not_begun = {**record.start_record(context.run_start, None, environ), **declined.fields}
         store.append_history(context.masked(not_begun))
         return declined.exit_code
     try:
@@ -109,19 +105,18 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
     """Give the run an id, and fill its placeholders."""
     now, data = time.time(), request.data
     whole = params.pipeline._replace(meter=request.meter or params.pipeline.meter)
-    due = placeholders.scheduled_at(data, now)
+    scheduled_at = placeholders.scheduled_at(data, now)
     new_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
     run_id = str(data.get("run_id") or new_id)
     if not s3_keys.is_run_id(run_id):  # it names directories, and keys in S3
         rule = f"at most {s3_keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
         shown = mark_inserted(repr(run_id)) if len(run_id) <= s3_keys.LONGEST_ID else f"of {len(run_id)} characters"
         raise UsageError(f"data: run_id {shown} found, {rule} expected")
-    known = placeholders.known_values(data, whole, placeholders.RunNames(run_id, whole.project, whole.environment, due))
     if request.command != RUN:
         from handoff_runtime import functions
 
         whole = functions.function_pipeline(whole, request.command)
-    pipeline = placeholders.fill_pipeline(whole, known)
+    pipeline = placeholders.fill_pipeline(whole, data, run_id, scheduled_at)
     read_whole = pipeline.state == state.SINGER
     if request.no_state:
         pipeline = pipeline._replace(state=state.NONE)
@@ -132,7 +127,7 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         pipeline,
         environ,
         SupervisorSettings(pipeline.meter, grace_seconds(environ) * grace_share, read_whole=read_whole),
-        record.RunStart(run_id, request.command, trigger, due.timestamp(), now, data, pipeline),
+        record.RunStart(run_id, request.command, trigger, scheduled_at.timestamp(), now, data, pipeline),
         masking.mask_for_run(params, pipeline, environ, data),
         any(state.reads_state(stage.argv, stage.envs) for stage in pipeline.stages),
     )
@@ -142,7 +137,7 @@ def acquire(context: RunContext, signals: Signals, store: Store) -> int:
     """Take the working directory, then the project where other machines see it; the descriptor of the former's lock."""
     mode, log = context.pipeline.overlap, _open_log(context, os.open(os.devnull, os.O_WRONLY))
     lock = overlap.acquire(mode, workspace.lock_directory, signals, log.say)
-    document = context.masked(record.start_record(context.begun, None, context.environ))
+    document = context.masked(record.start_record(context.run_start, None, context.environ))
     overlap.acquire(mode, lambda: store.acquire(document, _inserting(log)), signals, log.say)
     return lock
 
@@ -169,7 +164,7 @@ def start(context: RunContext, log: Log) -> tuple[dict[str, Any], bool]:
     before = state.snapshot()
     if before and not before.bytes:
         log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
-    document = record.start_record(context.begun, before, context.environ)
+    document = record.start_record(context.run_start, before, context.environ)
     record.write_record(document, context.mask)
     if context.request.no_state:
         state.set_aside()
@@ -178,9 +173,9 @@ def start(context: RunContext, log: Log) -> tuple[dict[str, Any], bool]:
 
 def supervise(context: RunContext, signals: Signals, store: Store, log: Log, lock: int) -> record.RunEnd:
     """Run the stages while the store keeps the project ours; a project that another run took over is a failure."""
-    store.begin(context.pipeline.state)
+    store.begin_stages(context.pipeline.state)
     ended = execute(context, signals, log, lock)
-    error = store.settle()
+    error = store.end_stages()
     return _failed(ended, error) if error else ended
 
 
@@ -193,7 +188,7 @@ def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> recor
     try:
         commands = [process.find_command(stage, context.environ) for stage in stages]
         memory = OomDetector()
-        ended = judge(context, run_stages(context, commands, signals, log, lock), memory)
+        ended = describe_result(context, run_stages(context, commands, signals, log, lock), memory)
     except HandoffError as error:
         log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
@@ -221,12 +216,13 @@ def run_stages(
 
         stdin = functions.open_arguments(context.params.document, request.data)
     stdout = workspace.create_file(workspace.STDOUT)
-    kernel.adopt_orphans()
+    syscalls.adopt_orphans()
     poller, watchdog = EventLoop(), Watchdog(lock, len(commands))
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:
         orphans.watch_lifeline(poller, signals)
-    log.say(f"run {context.begun.run_id} of {pipeline.project}: {' | '.join(stage.name for stage in pipeline.stages)}")
+    names = " | ".join(stage.name for stage in pipeline.stages)
+    log.say(f"run {context.run_start.run_id} of {pipeline.project}: {names}")
     try:
         execution = Supervisor(context.settings, poller, signals, watchdog, log, progress.write if progress else None)
         return execution.run(commands, stdin, stdout)
@@ -236,7 +232,7 @@ def run_stages(
         watchdog.stop()
 
 
-def judge(context: RunContext, result: PipelineResult, memory: OomDetector) -> record.RunEnd:
+def describe_result(context: RunContext, result: PipelineResult, memory: OomDetector) -> record.RunEnd:
     """Decide the outcome from how each stage ended, and say why in words."""
     endings = [figures.ending for figures in result.figures if figures.ending]
     judged = outcome.decide(endings, result.signal)
@@ -265,7 +261,7 @@ def keep_state(context: RunContext, ended: record.RunEnd, log: Log) -> tuple[rec
             _refuse_unreadable(context)
         replaced = state.replace_state(mode, succeeded=succeeded)
         if mode == state.SINGER and not replaced and (line := state.first_other_line()):
-            name, shown = context.pipeline.stages[-1].name, _shown(context, line)
+            name, shown = context.pipeline.stages[-1].name, _mask_line(context, line)
             log.say(f"warning: state unchanged: stage {name} wrote no state to its stdout; its first line: {shown}")
     except StoreError as error:
         log.say(error.for_log())
@@ -278,7 +274,7 @@ def record_run(
 ) -> int:
     """Write the record, store what the run left, and say how it went; the exit code."""
     now = time.time()
-    seconds = now - context.begun.started_at
+    seconds = now - context.run_start.started_at
     exit_code = ended.outcome.exit
     try:
         final = record.end_record(document, ended, now, seconds, state.snapshot(), replaced=replaced)
@@ -317,7 +313,7 @@ def store_run(context: RunContext, final: Mapping[str, Any], log: Log, store: St
 
 
 def _open_log(context: RunContext, copy: int) -> Log:
-    width = max(len(name) for name in (OURS, *(stage.name for stage in context.pipeline.stages)))
+    width = max(len(name) for name in (RUNTIME_NAME, *(stage.name for stage in context.pipeline.stages)))
     return Log(LOG_FD, context.request.log_format, context.mask, width, copy)
 
 
@@ -334,7 +330,7 @@ def _refuse_unreadable(context: RunContext) -> None:
     """Refuse an output that a stage given the state file could not read in the next run."""
     if found := state.find_invalid_json():
         number, line = found
-        shown = _shown(context, line)
+        shown = _mask_line(context, line)
         what = mark_inserted(shown) if shown else "nothing"
         message = f"{workspace.STDOUT}:{number}: found {what}, expected one JSON document"
         why = f"a stage is given {workspace.STATE}, which was not replaced"
@@ -342,7 +338,7 @@ def _refuse_unreadable(context: RunContext) -> None:
         raise StoreError(f"{message}: {why}", hint)
 
 
-def _shown(context: RunContext, line: bytes) -> str:
+def _mask_line(context: RunContext, line: bytes) -> str:
     """A line of output as it may stand in a message: masked first, since a secret that is cut is not found."""
-    shown = context.mask.text(line.decode("utf-8", "replace"))
+    shown = context.mask.mask_text(line.decode("utf-8", "replace"))
     return f"{shown[:LONGEST_LINE]}..." if len(shown) > LONGEST_LINE else shown

@@ -7,10 +7,7 @@ of forms one of the marks must be in a text before its pattern is tried. No patt
 from __future__ import annotations
 
 import re
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
 SECRET, HARMLESS, UNKNOWN = "secret", "harmless", "unknown"
 

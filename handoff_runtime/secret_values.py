@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from handoff_runtime.secret_rules import (
     A_DSN,
@@ -29,10 +30,6 @@ from handoff_runtime.secret_rules import (
     secrecy,
     split,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
 
 SHORTEST = 4  # a shorter value would turn half of every log into stars
 SHORTEST_NUMBER = 6  # the same, of a number whose key says nothing; of a part of a value
@@ -87,7 +84,7 @@ def in_file(name: str, text: str) -> Iterator[str]:
     key = "" if secrecy(key) == HARMLESS else key
     text = text.strip(BLANK)
     if secrecy(key) == SECRET and "\n" not in text and text[:1] not in ("{", "["):
-        yield from _whole(key, text)
+        yield from _in_secret_value(key, text)
     secrets = _in_json(key, text, sensitive=True, depth=0)
     yield from _in_lines(key, text, sensitive=True, depth=0) if secrets is None else secrets
 
@@ -111,7 +108,7 @@ def in_words(words: Iterable[str]) -> Iterator[str]:
         if before in USER_FLAGS or word.startswith("-u"):
             user, _, password = word.removeprefix("-u").partition(":")
             if user and not password.startswith("//") and not password.isdecimal():  # a URL, a uid:gid
-                yield from _worth(password)
+                yield from _if_long_enough(password)
         if flag and not re.match(r"--?[a-z][a-z-]*(=|$)", word):
             yield from _in_text(flag, word, sensitive=False, depth=0)
         name, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
@@ -168,47 +165,47 @@ def _in_text(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[st
     if "\n" in text or "\r" in text:
         yield from _in_lines(key, text, sensitive=below, depth=depth + 1)
         return
-    yield from _parts(text)
+    yield from _in_credentials(text)
     if said == SECRET:
-        yield from _whole(key, text)
+        yield from _in_secret_value(key, text)
         return
     if sensitive and said == UNKNOWN and not is_harmless(text):
-        yield from _worth(text)
+        yield from _if_long_enough(text)
     if depth < DEEPEST and any(mark in text for mark in "=:-") and may_name_secret(text):
         yield from _in_pairs(text, sensitive=False, depth=depth)
 
 
-def _parts(text: str) -> Iterator[str]:
+def _in_credentials(text: str) -> Iterator[str]:
     """The parts of a text with the form of a credential; of `user:password` the password, as it is and decoded."""
     for kind, found in find_credentials(text):
         separator = ":" if ":" in found else "/" if kind in (A_DSN, AN_ORACLE_URL) else "\0"
         _, _, password = found.partition(separator)
-        yield from _worth(password or found)
+        yield from _if_long_enough(password or found)
         if not password:
             yield from (part for part in found.split("/")[1:] if len(part) >= SHORTEST_NUMBER)
         if "%" in password:  # without percent-encoding (RFC 3986)
             code = re.compile(rb"%([0-9A-Fa-f]{2})")
             plain = code.sub(lambda found: bytes([int(found[1], 16)]), as_bytes(password))
-            yield from _worth(plain.decode("utf-8", "surrogateescape"))
+            yield from _if_long_enough(plain.decode("utf-8", "surrogateescape"))
 
 
-def _whole(key: str, text: str) -> Iterator[str]:
+def _in_secret_value(key: str, text: str) -> Iterator[str]:
     """All of a text whose key says it is secret, and what comes behind `Bearer` or `user:`, or is a part of a URL."""
     if is_placeholder(key, text):
         return
-    yield from _worth(text)
+    yield from _if_long_enough(text)
     user, _, password = text.partition(":")
     if len(password) >= SHORTEST_NUMBER and not password.startswith(("//", " ")) and re.fullmatch(r"[\w.@+-]+", user):
         yield password
     first, _, rest = text.partition(" ")
     if first.lower() in SCHEMES:
-        yield from _worth(rest)
+        yield from _if_long_enough(rest)
     if "://" in text:
         parts = re.split(r"[/?&=#]", text.partition("://")[2])[1:]
         yield from (part for part in parts if len(part) >= SHORTEST_TOKEN and not (part.isalpha() and part.islower()))
 
 
-def _worth(text: str) -> Iterator[str]:
+def _if_long_enough(text: str) -> Iterator[str]:
     text = text.strip()
     if len(text) >= SHORTEST and text.lower() not in ("true", "false", "null", "none"):
         yield text
@@ -246,7 +243,7 @@ def _in_line(outer: list[tuple[int, str]], line: str, *, sensitive: bool, depth:
             yield from secrets
             return
     if sensitive and (row := re.fullmatch(PGPASS, line)):
-        yield from _worth(row["value"].replace("\\:", ":").replace("\\\\", "\\"))
+        yield from _if_long_enough(row["value"].replace("\\:", ":").replace("\\\\", "\\"))
         return
     plural = next((name for _, name in outer if PLURALS.intersection(split(name)[-1:])), "")
     if plural and (whole := re.fullmatch(LINE, line)):
@@ -302,7 +299,7 @@ def _in_item(key: str, line: str, *, sensitive: bool, depth: int) -> Iterator[st
 def _in_pairs(line: str, *, sensitive: bool, depth: int) -> Iterator[str]:
     """The secrets of the keys and values in a line, in whatever format."""
     if (whole := re.fullmatch(LINE, line)) and secrecy(whole["key"]) == SECRET:
-        yield from (secret for text in _readings(whole["value"]) for secret in _whole(whole["key"], text))
+        yield from (secret for text in _readings(whole["value"]) for secret in _in_secret_value(whole["key"], text))
     for match in re.finditer(PAIR, line):
         key, value = match["key"], match["value"]
         for reading in _readings(value):
@@ -311,7 +308,7 @@ def _in_pairs(line: str, *, sensitive: bool, depth: int) -> Iterator[str]:
             yield from _in_rest(key, line[match.start("value") : match.start("value") + LONGEST_REST + 1])
     for match in re.finditer(OPTION, line):
         if secrecy(match["key"]) == SECRET:
-            yield from _whole(match["key"], match["value"].strip("\"'"))
+            yield from _in_secret_value(match["key"], match["value"].strip("\"'"))
     for match in re.finditer(BRACED, line):
         yield from _in_text(match["key"], match["value"].replace("}}", "}"), sensitive=sensitive, depth=depth + 1)
     for match in re.finditer(ELEMENT, line):
@@ -325,9 +322,9 @@ def _in_rest(key: str, rest: str) -> Iterator[str]:
     """What else the unquoted value of a secret key may be: its first word, or all of a line that is not too long."""
     first = rest.split(maxsplit=1)[0]
     if len(first) >= SHORTEST_NUMBER:
-        yield from (secret for text in _readings(first) for secret in _whole(key, text))
+        yield from (secret for text in _readings(first) for secret in _in_secret_value(key, text))
     if len(rest) <= LONGEST_REST:
-        yield from (secret for text in _readings(rest) for secret in _whole(key, text))
+        yield from (secret for text in _readings(rest) for secret in _in_secret_value(key, text))
 
 
 def _readings(text: str) -> dict[str, None]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Mapping, Sequence
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import StoreError, mark_inserted
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.workspace import ARTIFACTS, STATE, STDOUT, create_file, open_output
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
 
 BLOCK = 1 << 18
 SEED = b"{}\n"
@@ -43,9 +40,8 @@ def snapshot() -> Snapshot | None:
 
     size = crc = 0
     try:
-        with open_output(STATE) as file:
-            while block := file.read(BLOCK):
-                size, crc = size + len(block), zlib.crc32(block, crc)
+        for block in _read_blocks(STATE):
+            size, crc = size + len(block), zlib.crc32(block, crc)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -151,18 +147,18 @@ def replace_state(mode: str, *, succeeded: bool) -> bool:
 
 
 def _replace(first: bytes, rest: Iterator[bytes]) -> None:
-    """Write beside, flush to the disk, rename over, flush the name: never a mix (rename(2), fsync(2))."""
-    beside = f"{STATE}.new"
+    """Write a temporary file, flush it to the disk, rename over, flush the name: never a mix (rename(2), fsync(2))."""
+    temporary = f"{STATE}.new"
     try:
-        with open(create_file(beside), "wb") as file:
+        with open(create_file(temporary), "wb") as file:
             file.write(first)
             file.writelines(rest)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(beside, STATE)
+        os.rename(temporary, STATE)
     except OSError:
-        if os.path.lexists(beside):
-            os.unlink(beside)
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
         raise
     directory = os.open(ARTIFACTS, os.O_RDONLY)
     try:

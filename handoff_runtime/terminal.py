@@ -8,10 +8,7 @@ What begins no complete sequence is shown as `cat -v` shows it, so nothing after
 from __future__ import annotations
 
 import re
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from re import Match
+from re import Match
 
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1
 _SGR = r"\[[0-9;:]{0,64}m"

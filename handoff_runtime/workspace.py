@@ -5,15 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Iterable
+from io import BufferedReader
 
-from handoff_runtime import containment
+from handoff_runtime import symlinks
 from handoff_runtime.errors import BusyError, StoreError, mark_inserted
 from handoff_runtime.params import ConfigFile
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import BinaryIO
 
 ARTIFACTS = ".artifacts"
 CONFIG = ".env/config"
@@ -87,9 +84,9 @@ def unwritable_error(path: str, error: OSError) -> StoreError:
     return StoreError(message, hint)
 
 
-def open_output(path: str) -> BinaryIO:
+def open_output(path: str) -> BufferedReader:
     """Open what stages have left in a directory; OSError where it is no file, or a link out of that directory."""
-    return open(containment.open_file(path, os.path.realpath(os.path.dirname(path) or ".")), "rb")
+    return open(symlinks.open_file(path, os.path.realpath(os.path.dirname(path) or ".")), "rb")
 
 
 def create_file(path: str) -> int:
@@ -151,8 +148,8 @@ def _copy(files: str) -> list[str]:
 def _unfit(path: str, root: str) -> str | None:
     """Why a path below `files` is not copied."""
     if os.path.islink(path):
-        if place := containment.target_outside(path, root):
-            return containment.outside_note(path, place, root)
+        if place := symlinks.target_outside(path, root):
+            return symlinks.outside_note(path, place, root)
         parent, target = os.path.dirname(path), os.path.realpath(path)
         while parent and os.path.realpath(parent) != target:
             parent = os.path.dirname(parent)
@@ -166,8 +163,8 @@ def _unfit(path: str, root: str) -> str | None:
 def _clear(path: str) -> None:
     """Remove what an earlier run left; a link on the way to it that leads out of the project is not followed."""
     for place in (os.path.dirname(path), path):
-        if os.path.islink(place) and (place == path or containment.target_outside(place, os.path.realpath("."))):
+        if os.path.islink(place) and (place == path or symlinks.target_outside(place, os.path.realpath("."))):
             raise NotADirectoryError(errno.ENOTDIR, "a symbolic link found", place)
     if os.path.exists(path) and not os.path.isdir(path):
         raise NotADirectoryError(errno.ENOTDIR, "a file found", path)
-    containment.remove_tree(path)
+    symlinks.remove_tree(path)

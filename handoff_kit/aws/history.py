@@ -18,7 +18,7 @@ from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.text import count, duration, table
-from handoff_runtime import containment, damage, s3_keys
+from handoff_runtime import s3_keys, stored_json, symlinks
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
 from handoff_runtime.history import index_line, start_day
@@ -83,7 +83,7 @@ def local_history(paths: ProjectPaths, say: Say) -> HistorySource:
 
     def read(day: str) -> bytes:
         try:
-            return containment.read_file(str(directory / f"{day}{SUFFIX}"))
+            return symlinks.read_file(str(directory / f"{day}{SUFFIX}"))
         except OSError as error:
             say(f"note: {where}{day}{SUFFIX}: {error.strerror}, a file of lines expected: skipped")
             return b""
@@ -93,8 +93,8 @@ def local_history(paths: ProjectPaths, say: Say) -> HistorySource:
 
 def _history_of_last_run(paths: ProjectPaths, say: Say) -> HistorySource:
     try:
-        content = containment.read_file(str(paths.directory / ".artifacts/run.json"))
-        record, problem = damage.parse(content, damage.RECORD)
+        content = symlinks.read_file(str(paths.directory / ".artifacts/run.json"))
+        record, problem = stored_json.parse(content, stored_json.RECORD)
     except FileNotFoundError:
         return HistorySource((), lambda _: [])
     except OSError as error:
@@ -151,7 +151,7 @@ def _parse_lines(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
     """The lines that are complete; a run killed while it wrote may have left a part of one."""
     skipped: list[tuple[int, str]] = []
     for number, text in enumerate(content.split(b"\n"), 1):
-        line, problem = damage.parse(text, damage.LINE) if text.strip() else (None, "")
+        line, problem = stored_json.parse(text, stored_json.LINE) if text.strip() else (None, "")
         if line is not None:
             yield line
         elif problem:
@@ -249,7 +249,7 @@ def local_run(paths: ProjectPaths, run: str) -> RecordedRun:
 
 def _read_file(path: Path) -> bytes | None:
     try:
-        return containment.read_file(str(path))
+        return symlinks.read_file(str(path))
     except FileNotFoundError:
         return None
     except OSError:
@@ -285,8 +285,8 @@ def _damaged_record(where: str, problem: str, remove: str, options: str) -> AWSE
     return AWSError(f"{where}: this record cannot be read ({problem})", hint)
 
 
-def _parse_record(content: bytes | None) -> damage.Parsed:
-    return damage.Parsed(None) if content is None else damage.parse(content, damage.RECORD)
+def _parse_record(content: bytes | None) -> stored_json.Parsed:
+    return stored_json.Parsed(None) if content is None else stored_json.parse(content, stored_json.RECORD)
 
 
 def _end_of_log(log: bytes | None) -> str:

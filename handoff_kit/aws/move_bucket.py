@@ -18,7 +18,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import CopyProjectData
-from handoff_runtime import damage, s3_keys
+from handoff_runtime import s3_keys, stored_json
 from handoff_runtime.aws import lease, transfer
 from handoff_runtime.aws.checksum import MOST_PARTS, stored_sha256
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -91,7 +91,7 @@ def _hold_lease(source: Target) -> Iterator[tuple[Mapping[str, Any], list[StoreE
     stored = lease.read_lease(session, source.bucket, source.name)
     before = stored.claim if stored else {}
     taken = lease.acquire(session, source.bucket, source.name, f"move-of-{source.project}")
-    if isinstance(taken, lease.HeldLease):
+    if isinstance(taken, lease.StoredLease):
         message = f"bucket {source.bucket}: a run of project {source.project} is in progress: {taken}"
         raise AWSError(message, f"when it is over: invoke deploy --move-bucket {source.options}")
     heart = lease.Heartbeat(session.with_options(patience=HEART_PATIENCE), taken, lost.append)
@@ -106,7 +106,7 @@ def _check_target(target: Target, source: str, objects: Mapping[str, ObjectSumma
     if not objects:
         return
     marker = target.session.read(target.bucket, f"{target.name}/{MARKER}")
-    if marker and damage.parse(marker[0], damage.ANY).value == {"from": source}:
+    if marker and stored_json.parse(marker[0], stored_json.ANY).value == {"from": source}:
         return
     place = f"s3://{target.bucket}/{target.name}/"
     message = f"{place}: found {len(objects):,} objects of project {target.project} from before, expected none"

@@ -16,7 +16,7 @@ from handoff_kit.project import params_document
 from handoff_kit.resource_names import STACK_VARIABLE
 from handoff_kit.steps import ApiCall, StoreParams
 from handoff_kit.text import table, timestamp
-from handoff_runtime import damage, masking
+from handoff_runtime import masking, stored_json
 from handoff_runtime.aws.session import SSM
 from handoff_runtime.masking import STARS
 from handoff_runtime.params import (
@@ -80,7 +80,7 @@ def find_params(
     where = f"parameter {target.parameter}"
     with translate_store_errors():
         content = decode_params(answer["Parameter"]["Value"])
-        document = damage.parse(content, damage.ANY).value
+        document = stored_json.parse(content, stored_json.ANY).value
         if document is None or "pipeline" not in document:
             hint = f"see who stored it: aws ssm get-parameter-history --name {target.parameter}"
             raise AWSError(f"{where}: found no params document", hint)
@@ -250,7 +250,7 @@ def mask_document(params: Params) -> dict[str, Any]:
         except (ValueError, RecursionError):
             value = STARS
         files.append({"name": file.name, "value": value})
-    return {**params.document, "pipeline": hidden.value(params.document["pipeline"]), "files": files}
+    return {**params.document, "pipeline": hidden.mask_value(params.document["pipeline"]), "files": files}
 
 
 def _stars_for(value: object) -> object:

@@ -100,10 +100,8 @@ def _fill_placeholders(document: str, command: str, data: Mapping[str, Any]) -> 
     with translate_runtime_errors():
         params = parse_params(document.encode(), "params")
         chosen = params.pipeline if command in (RUN, SHOW) else functions.function_pipeline(params.pipeline, command)
-        run = placeholders.RunNames(
-            "RUN_ID", chosen.project, chosen.environment, placeholders.scheduled_at(data, time.time())
-        )
-        return params, placeholders.fill_pipeline(chosen, placeholders.known_values(data, chosen, run))
+        due = placeholders.scheduled_at(data, time.time())
+        return params, placeholders.fill_pipeline(chosen, data, "RUN_ID", due)
 
 
 def _check_venvs(paths: ProjectPaths, loaded: Project) -> None:

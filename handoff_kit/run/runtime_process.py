@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import handoff_runtime
 from handoff_kit.console import View
 from handoff_kit.errors import CommandError
-from handoff_runtime import containment, damage
+from handoff_runtime import stored_json, symlinks
 from handoff_runtime.supervisor.outcome import exit_code
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -121,7 +121,7 @@ def read_last_record(planned: LocalRun) -> tuple[object, Mapping[str, Any]]:
     path = planned.artifacts / "run.json"
     try:
         status = path.stat()
-        record = damage.parse(containment.read_file(str(path)), damage.RECORD).value
+        record = stored_json.parse(symlinks.read_file(str(path)), stored_json.RECORD).value
     except OSError:
         return None, {}
     return (status.st_ino, status.st_mtime_ns), record or {}
@@ -216,7 +216,7 @@ def _watch(
     """Show progress and log until both are closed; calls `on_first_output` after FIRST_OUTPUT seconds at the latest."""
 
     def show_progress(lines: list[bytes]) -> None:
-        record = damage.parse(lines[-1], damage.PROGRESS).value  # a line the pipe had no room for is cut short
+        record = stored_json.parse(lines[-1], stored_json.PROGRESS).value  # cut short where the pipe had no room
         if record is not None:
             view.update(record["stages"])
 

@@ -143,7 +143,7 @@ def logs(
     from handoff_kit.aws.ecs.log_stream import LogFormatter
     from handoff_kit.aws.ecs.logs import LogQuery, LogSink, find_stream, follow_logs, print_logs, since_seconds
     from handoff_kit.aws.history import parse_count
-    from handoff_runtime import waits
+    from handoff_runtime import polling
 
     count = parse_count("--lines", lines)
     moment = since_seconds(since)
@@ -153,7 +153,7 @@ def logs(
     form, show = LogFormatter(json), print_data if json else print_output
     if follow:
         try:
-            follow_logs(tasks, query, form, LogSink(show, print_progress, waits.sleep), on=not run)
+            follow_logs(tasks, query, form, LogSink(show, print_progress, polling.sleep), on=not run)
         except KeyboardInterrupt:
             print_progress("\nstopped following; the task keeps running")
     elif not print_logs(tasks, query, form, show):

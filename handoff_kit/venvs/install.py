@@ -32,7 +32,7 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Venv
 from handoff_kit.steps import LockRequirements, RunCommand, Step, SwitchVenv
 from handoff_kit.venvs import locks
-from handoff_runtime import containment
+from handoff_runtime import symlinks
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.supervisor.process import STAMP
 
@@ -95,7 +95,7 @@ def _versions(link: Path) -> Iterator[tuple[int, Path]]:
 def _read_text(path: Path) -> str | None:
     """The text of a lock or a stamp; None if there is no such file."""
     try:
-        return containment.read_file(str(path)).decode("utf-8", errors="replace")
+        return symlinks.read_file(str(path)).decode("utf-8", errors="replace")
     except PermissionError as error:
         raise ProjectError(f"{path}: {error.strerror}, expected a readable file") from None
     except OSError:

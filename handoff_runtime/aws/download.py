@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from itertools import chain
 
-from handoff_runtime import containment
+from handoff_runtime import symlinks
 from handoff_runtime.aws import checksum, retry
 from handoff_runtime.aws.checksum import RunningChecksum
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -79,7 +79,7 @@ def download(session: Session, source: StoredObject, beside: str, path: str) -> 
 def _fetch_until_right(session: Session, source: StoredObject, beside: str) -> StoredObject:
     wrong, current = "", source
     for attempt in range(1, TRIES + 1):
-        containment.remove_tree(beside)
+        symlinks.remove_tree(beside)
         fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             return _fetch_and_check(Download(session, current, fd))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.terminal import safe_name
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 
 class Call(NamedTuple):
@@ -63,7 +60,7 @@ PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403", "UnauthorizedOperation")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
-UNKNOWN_KEYS = (
+REJECTED_CREDENTIALS = (
     "AuthFailure",
     "IncompleteSignature",
     "InvalidAccessKeyId",
@@ -75,7 +72,7 @@ UNKNOWN_KEYS = (
     "UnrecognizedClientException",
 )
 SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture")
-ELSEWHERE = ("301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect")
+WRONG_REGION = ("301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect")
 THROTTLED = (
     "EC2ThrottledException",
     "LimitExceededException",
@@ -92,17 +89,17 @@ THROTTLED = (
     "TooManyUpdates",
 )
 DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")
-NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
+NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
 UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "SSLError", "ProxyConnectionError")
-NETWORK = "look at the network, AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY"
-AGAIN = "run it again"
-LOGIN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity shows who you are"
-KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
+CHECK_NETWORK = "look at the network, AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY"
+RUN_AGAIN = "run it again"
+SIGN_IN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity shows who you are"
+SET_KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
 NAME_BUCKET = "set S3_BUCKET_NAME to the bucket of this environment"
 OTHER_OWNER = (
     "for a bucket of another account: S3_BUCKET_NAME=(one of yours), or on purpose S3_BUCKET_OWNER=(its account)"
 )
-PUSH = "store the params: invoke params.push"
+PUSH_PARAMS = "store the params: invoke params.push"
 
 
 def error_for(error: Exception, call: Call) -> StoreError:
@@ -181,8 +178,8 @@ def _refused(response: Mapping[str, Any], call: Call) -> StoreError:
         return StoreError(f"{_subject(call)} throttled ({found}), still after {attempts} attempts", hint)
     tries = f", still after {attempts} attempts" if attempts > 1 else ""
     status_and_code = " ".join(dict.fromkeys([str(answered.get("HTTPStatusCode", "")), found])).strip()
-    told_so = f" ({text})" if text else ""
-    return StoreError(f"{_subject(call)} answered {status_and_code}{tries}{told_so}", AGAIN)
+    detail = f" ({text})" if text else ""
+    return StoreError(f"{_subject(call)} answered {status_and_code}{tries}{detail}", RUN_AGAIN)
 
 
 def _rejected(found: str, text: str, call: Call) -> StoreError | None:
@@ -190,10 +187,10 @@ def _rejected(found: str, text: str, call: Call) -> StoreError | None:
     place, region = request_subject(call), call.region or "(none)"
     skewed = found in SKEWED or "Signature expired" in text
     table = (
-        (found in EXPIRED, f"the credentials have expired ({found}), valid ones expected", LOGIN),
+        (found in EXPIRED, f"the credentials have expired ({found}), valid ones expected", SIGN_IN),
         (skewed, f"this machine's clock is wrong ({found}), the time of AWS expected", "set the clock"),
-        (found in UNKNOWN_KEYS, f"credentials that AWS does not accept found ({found})", KEYS),
-        (found in ELSEWHERE, f"not in region {region} ({found})", "set AWS_REGION to the bucket's"),
+        (found in REJECTED_CREDENTIALS, f"credentials that AWS does not accept found ({found})", SET_KEYS),
+        (found in WRONG_REGION, f"not in region {region} ({found})", "set AWS_REGION to the bucket's"),
         (
             found in DAMAGED,
             f"what arrived is not what was sent ({found})",
@@ -226,7 +223,7 @@ def _missing(found: str, call: Call) -> StoreError | None:
         start = str(call.request.get("Key", "")).rpartition("/")[0]
         return StoreError(f"{place}: no such key found", f"see what is there: aws s3 ls s3://{bucket}/{start}/")
     if found in ("ParameterNotFound", "ParameterVersionNotFound"):
-        return StoreError(f"{place}: no such parameter found in region {call.region}", PUSH)
+        return StoreError(f"{place}: no such parameter found in region {call.region}", PUSH_PARAMS)
     if found == "ResourceNotFoundException" and "SecretId" in call.request:
         return StoreError(
             f"{place}: not found in region {call.region}", "see what is there: aws secretsmanager list-secrets"
@@ -240,12 +237,12 @@ def _unanswered(error: Exception, call: Call) -> StoreError:
     if name == "NoRegionError":
         return region_missing()
     table = (
-        (name in NO_KEYS, f"{place}: no credentials found ({found})", KEYS),
+        (name in NO_CREDENTIALS, f"{place}: no credentials found ({found})", SET_KEYS),
         (name == "ProfileNotFound", f"AWS_PROFILE: {found}", "see which there are: aws configure list-profiles"),
-        ("SSO" in name or "Token" in name, f"{place}: the sign-in is missing or has expired ({found})", LOGIN),
-        (name in UNREACHABLE, f"{_subject(call)} got no connection ({found})", NETWORK),
+        ("SSO" in name or "Token" in name, f"{place}: the sign-in is missing or has expired ({found})", SIGN_IN),
+        (name in UNREACHABLE, f"{_subject(call)} got no connection ({found})", CHECK_NETWORK),
         (name == "ParamValidationError", f"{place}: {found}", NAME_BUCKET if "Bucket" in call.request else None),
-        (True, f"{_subject(call)} got no whole answer ({found})", AGAIN),
+        (True, f"{_subject(call)} got no whole answer ({found})", RUN_AGAIN),
     )
     return next(StoreError(message, hint) for applies, message, hint in table if applies)
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from handoff_runtime import damage, history, s3_keys
+from collections.abc import Mapping, Sequence
+
+from handoff_runtime import history, s3_keys, stored_json
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import retry
 from handoff_runtime.aws.checksum import stored_sha256
-from handoff_runtime.aws.session import S3
+from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.errors import StoreError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
-    from handoff_runtime.aws.session import Session
-
+from handoff_runtime.record import encode_record
 
 TRIES = 12
 LOST = ("412", "409", "NoSuchKey")
@@ -44,7 +40,7 @@ def record_killed_runs(session: Session, bucket: str, stack: str, entries: Seque
     for entry in entries:
         key = f"{s3_keys.run(stack, str(entry['run_id']))}run.json"
         found = session.read(bucket, key)
-        record, wrong = damage.parse(found[0], damage.RECORD) if found else damage.Parsed(None)
+        record, wrong = stored_json.parse(found[0], stored_json.RECORD) if found else stored_json.Parsed(None)
         if wrong:
             session.effects.say(
                 f"note: s3://{bucket}/{key}: the record of a killed run cannot be read ({wrong}), skipped"
@@ -56,6 +52,6 @@ def record_killed_runs(session: Session, bucket: str, stack: str, entries: Seque
         if record and (record["outcome"] == "running" or replaced != record["state"]["replaced"]):
             state = {**record["state"], "replaced": False}
             record = {**record, "outcome": "killed", "exit": None, "reason": REASON, "state": state}
-            session.call(S3, "put_object", Bucket=bucket, Key=key, Body=history.encode_record(record))
+            session.call(S3, "put_object", Bucket=bucket, Key=key, Body=encode_record(record))
         line = history.summary(record) if record else {**entry, "outcome": "killed", "reason": REASON}
         append_line(session, bucket, s3_keys.history(stack, history.start_day(line)), history.encode_line(line))

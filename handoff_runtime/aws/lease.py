@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Mapping
 
-from handoff_runtime import damage, s3_keys
-from handoff_runtime.aws.session import S3
+from handoff_runtime import s3_keys, stored_json
+from handoff_runtime.annotations import Any
+from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    from handoff_runtime.aws.session import Session
 
 HEARTBEAT, LEASE = 20.0, 90.0
 TRIES = 5  # of reading and putting, while others do the same
@@ -48,25 +43,27 @@ class Lease(NamedTuple):
         return float(self.renewed + self.claim["lease_seconds"] - time.monotonic())
 
 
-class HeldLease(NamedTuple):
-    """A lease that is another's: run and process, seconds since its last heartbeat, and until it counts as dead."""
-
-    run_id: str
-    holder: str
-    age: float
-    left: float
-
-    def __str__(self) -> str:
-        return f"run {self.run_id} holds it ({self.holder}, last heartbeat {self.age:.0f} s ago)"
-
-
 class StoredLease(NamedTuple):
-    """The lock as it is stored: what it says, its ETag, and its age by the server's clock."""
+    """The lock as it is stored, by whichever run: what it says, its ETag, and its age by the server's clock."""
 
     claim: Mapping[str, Any]
     etag: str
     age: float
     damage: str = ""
+
+    @property
+    def run_id(self) -> str:
+        """The run that has or had it."""
+        return str(self.claim.get("run_id", "?"))
+
+    @property
+    def left(self) -> float:
+        """Seconds until it counts as dead (times are whole seconds)."""
+        return _lease_seconds(self) + 1 - self.age
+
+    def __str__(self) -> str:
+        holder = self.claim.get("holder", "?")
+        return f"run {self.run_id} holds it ({holder}, last heartbeat {self.age:.0f} s ago)"
 
 
 def acquire(
@@ -78,7 +75,7 @@ def acquire(
     entry: Mapping[str, Any] | None = None,
     heartbeat: float = HEARTBEAT,
     lease: float = LEASE,
-) -> Lease | HeldLease:
+) -> Lease | StoredLease:
     """Take the lease of a project where it is free, released, or its holder dead; else who holds it.
 
     `entry` is the line of this run in the history should it be killed; the entries of runs that were, and of which
@@ -102,7 +99,7 @@ def acquire(
         if found and found.claim.get("holder") == claim["holder"]:  # our put, whose answer was lost
             return Lease(bucket, key, found.claim, found.etag, time.monotonic() - found.age - 1)
         if found and not is_free(found):
-            return _held(found)
+            return found
         dead: list[Mapping[str, Any]] = []  # of whom the history is still to say that they were killed
         if found:
             died = found.claim.get("entry") if not found.claim.get("released") else None
@@ -112,12 +109,12 @@ def acquire(
             if found.damage:
                 session.effects.say(f"note: s3://{bucket}/{key}: damaged ({found.damage}); replaced")
             if not found.claim.get("released"):
-                run, age = found.claim.get("run_id", "?"), found.age
-                session.effects.say(f"took over from run {run}, whose last heartbeat was {age:.0f} s ago")
+                ago = f"{found.age:.0f} s ago"
+                session.effects.say(f"took over from run {found.run_id}, whose last heartbeat was {ago}")
         if taken:
             return taken
     if (found := read_lease(session, bucket, stack)) and found.claim.get("holder") != claim["holder"]:
-        return _held(found)
+        return found
     raise StoreError(f"s3://{bucket}/{key}: changed {TRIES} times while it was to be taken", "run it again")
 
 
@@ -136,8 +133,8 @@ def read_lease(session: Session, bucket: str, stack: str) -> StoredLease | None:
 
 
 def is_free(found: StoredLease) -> bool:
-    """Whether nobody holds it: released, or dead for longer than `lease_seconds` (times are whole seconds)."""
-    return bool(found.claim.get("released")) or found.age > _lease_of(found) + 1
+    """Whether nobody holds it: released, or its holder dead."""
+    return bool(found.claim.get("released")) or found.left < 0
 
 
 def renew(session: Session, lease: Lease) -> Lease:
@@ -167,7 +164,7 @@ def _renew(session: Session, lease: Lease, *, released: bool) -> Lease:
     found = read_lease(session, lease.bucket, lease.key.rpartition("/")[0])
     if found and found.claim == claim:  # our own put, whose answer was lost
         return lease._replace(claim=claim, etag=found.etag, renewed=time.monotonic() - found.age - 1)
-    by = f"run {found.claim.get('run_id', '?')} has it" if found else "it is gone"
+    by = f"run {found.run_id} has it" if found else "it is gone"
     message = f"s3://{lease.bucket}/{lease.key}: the lease of this run is lost: {by}"
     raise LeaseLostError(message, "another run took over since our heartbeats stayed away; see: invoke history")
 
@@ -180,30 +177,25 @@ def _put(session: Session, lease: Lease) -> Lease | None:
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
 
 
-def _held(found: StoredLease) -> HeldLease:
-    left = max(0.0, _lease_of(found) + 1 - found.age)
-    return HeldLease(str(found.claim.get("run_id", "?")), str(found.claim.get("holder", "?")), found.age, left)
-
-
-def _lease_of(found: StoredLease) -> float:
+def _lease_seconds(found: StoredLease) -> float:
     seconds = found.claim.get("lease_seconds")
-    return LEASE if seconds is None or not _is_lease(seconds) else float(seconds)
+    return LEASE if seconds is None or not _is_lease_seconds(seconds) else float(seconds)
 
 
-def _is_lease(seconds: Any) -> bool:
-    return damage.is_number(seconds) and bool(seconds <= LONGEST)
+def _is_lease_seconds(seconds: Any) -> bool:
+    return stored_json.is_number(seconds) and bool(seconds <= LONGEST)
 
 
-CLAIM = damage.Shape(
+CLAIM = stored_json.Shape(
     {
         "run_id": s3_keys.is_run_id,
-        "holder": damage.is_text,
-        "entry": damage.optional(damage.object_of(damage.ENTRY)),
-        "heartbeat_seconds": damage.is_number,
-        "lease_seconds": _is_lease,
-        "released": damage.is_flag,
-        "beat": damage.is_count,
-        "dead": damage.list_of(damage.ENTRY),
+        "holder": stored_json.is_text,
+        "entry": stored_json.optional(stored_json.object_of(stored_json.ENTRY)),
+        "heartbeat_seconds": stored_json.is_number,
+        "lease_seconds": _is_lease_seconds,
+        "released": stored_json.is_flag,
+        "beat": stored_json.is_count,
+        "dead": stored_json.list_of(stored_json.ENTRY),
     },
     frozenset({"run_id", "holder", "released"}),
 )
@@ -211,13 +203,13 @@ CLAIM = damage.Shape(
 
 def _read_claim(content: bytes) -> tuple[Mapping[str, Any], str]:
     """What a lock says, without what is odd, and what that is; where it says nothing it lives as long as ours would."""
-    found, wrong = damage.parse(content, damage.ANY)
-    if found is None or not (wrong := damage.find_damage(found, CLAIM)):
+    found, wrong = stored_json.parse(content, stored_json.ANY)
+    if found is None or not (wrong := stored_json.find_damage(found, CLAIM)):
         return found or {}, wrong
-    odd = damage.invalid_fields(found, CLAIM)
-    claim = {name: value for name, value in found.items() if name not in odd}
+    invalid = stored_json.invalid_fields(found, CLAIM)
+    claim = {name: value for name, value in found.items() if name not in invalid}
     if isinstance(dead := found.get("dead"), list):
-        claim["dead"] = [entry for entry in dead if not damage.find_damage(entry, damage.ENTRY)]
+        claim["dead"] = [entry for entry in dead if not stored_json.find_damage(entry, stored_json.ENTRY)]
     return claim, wrong
 
 

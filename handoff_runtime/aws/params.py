@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 
 from handoff_runtime import s3_keys
-from handoff_runtime.aws.session import SSM
+from handoff_runtime.aws.session import SSM, Session
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.params import FORMAT, OTHER_KIT, Params, decode_params, parse_params
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from handoff_runtime.aws.session import Session
 
 
 class LoadedParams(NamedTuple):

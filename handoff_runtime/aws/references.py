@@ -12,18 +12,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator, Mapping
 
-from handoff_runtime.aws.session import SECRETS, SSM, connect
+from handoff_runtime.annotations import Any
+from handoff_runtime.aws.session import SECRETS, SSM, Session, connect
 from handoff_runtime.errors import HandoffError, StoreError
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
-
-    from handoff_runtime.aws.session import Session
-    from handoff_runtime.params import ConfigFile, Params
+from handoff_runtime.params import ConfigFile, Params
 
 PARAMETER = re.compile(r"ssm:(/[\w.\-/]+(?::[\w.\-]+)?)", re.ASCII)
 SECRET = re.compile(r"secretsmanager:([\w/+=.@:\-]+)(?:#(.+))?", re.ASCII)

@@ -7,22 +7,19 @@ and then is throttled. Here one that is throttled has all other calls wait too, 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import errors
 from handoff_runtime.aws.errors import THROTTLED
 from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.waits import shortened
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+from handoff_runtime.polling import interval
 
 ATTEMPTS = 8
 PATIENCE = 60.0  # seconds from the first failure of a call
 SHORTEST, LONGEST = 0.2, 8.0
-AGAIN = (429, 500, 502, 503, 504)
-CODES = (
+RETRIED_STATUSES = (429, 500, 502, 503, 504)
+RETRIED_CODES = (
     *THROTTLED,
     "ConditionalRequestConflict",
     "IncompleteBody",
@@ -49,24 +46,17 @@ class RetryHooks(NamedTuple):
     patience: float = PATIENCE
 
 
-class Failure(NamedTuple):
-    """How a try went wrong, and whether by throttling, which wants a longer wait."""
-
-    found: str
-    throttled: bool = False
-
-
 class Pace:
     """Until when calls shall wait since one was throttled."""
 
     def __init__(self, effects: RetryHooks) -> None:
         self._effects, self._until = effects, 0.0
 
-    def slow(self, seconds: float) -> None:
+    def slow_down(self, seconds: float) -> None:
         """Have no call begin for so long."""
         self._until = max(self._until, time.monotonic() + seconds)
 
-    def keep(self) -> None:
+    def wait(self) -> None:
         """Wait until a call may begin."""
         self._effects.check()
         if (left := self._until - time.monotonic()) > 0:
@@ -84,14 +74,15 @@ def attach(client: Any, effects: RetryHooks, pace: Pace) -> None:
             return None
         attempt, operation = event["attempts"], event["operation"]
         began = event["request_dict"]["context"].setdefault(SINCE, time.monotonic())
-        wait = delay(attempt, throttled=failure.throttled)
+        found, throttled = failure
+        wait = delay(attempt, throttled=throttled)
         if attempt >= ATTEMPTS or time.monotonic() - began + wait > effects.patience:
             return None
-        if failure.throttled:
-            pace.slow(wait)
+        if throttled:
+            pace.slow_down(wait)
         effects.check()
         title = f"{operation.service_model.service_id} {operation.name}"
-        effects.say(f"{title}: {failure.found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
+        effects.say(f"{title}: {found}; attempt {attempt + 1} of {ATTEMPTS} in {wait:.1f} s")
         effects.pause(wait)
         effects.check()
         return 0
@@ -104,29 +95,34 @@ def delay(attempt: int, *, throttled: bool = False) -> float:
     import random
 
     longest = min(LONGEST, SHORTEST * (4 if throttled else 1) * 2.0 ** (attempt - 1))
-    return shortened(longest * random.uniform(0.5, 1))  # noqa: S311  # no secret
+    return interval(longest * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
 
 def is_transient(error: Exception) -> bool:
     """Whether a call failed, after all its tries, by what another one may not meet: the network, or a busy service."""
     response = getattr(error, "response", None) or {}
-    http, text = errors.http_status(error), str(response.get("Error", {}).get("Message", ""))
-    return is_network_error(error) or http in AGAIN or errors.error_code(error) in CODES or RATE_EXCEEDED in text
+    return _is_busy(errors.http_status(error), response.get("Error", {})) or is_network_error(error)
 
 
-def _failure(response: Any, caught: Exception | None) -> Failure | None:
-    """What went wrong, where another try may go right."""
+def _is_busy(status: int, error: Mapping[str, Any]) -> bool:
+    code, text = error.get("Code"), str(error.get("Message"))
+    return status in RETRIED_STATUSES or code in RETRIED_CODES or RATE_EXCEEDED in text
+
+
+def _failure(response: Any, caught: Exception | None) -> tuple[str, bool] | None:
+    """What went wrong, and whether by throttling, which wants a longer wait; None where another try is no use."""
     if caught is not None:
-        return Failure(type(caught).__name__) if is_network_error(caught) else None
+        return (type(caught).__name__, False) if is_network_error(caught) else None
     if response is None:
         return None
     http, parsed = response
     error = parsed.get("Error", {}) if isinstance(parsed, dict) else {}
-    code, exceeded = str(error.get("Code", "")), RATE_EXCEEDED in str(error.get("Message", ""))
-    if http.status_code not in AGAIN and code not in CODES and not exceeded:
+    if not _is_busy(http.status_code, error):
         return None
+    code = str(error.get("Code", ""))
     found = f"{http.status_code} {code}".rstrip() if code != str(http.status_code) else code
-    return Failure(found, exceeded or code in THROTTLED or http.status_code in (429, 503))
+    throttled = RATE_EXCEEDED in str(error.get("Message")) or code in THROTTLED or http.status_code in (429, 503)
+    return found, throttled
 
 
 def is_network_error(error: Exception) -> bool:

@@ -7,19 +7,17 @@ AWS_PROFILE, SSO, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_CA_BUNDLE
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import errors, retry
 from handoff_runtime.aws.errors import Call
 from handoff_runtime.aws.retry import RetryHooks
 from handoff_runtime.errors import StoreError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from typing import Any
-
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
-READING, ABSENT = ("get_object", "head_object"), ("NoSuchKey", "404")
+READ_OPERATIONS, NOT_FOUND_CODES = ("get_object", "head_object"), ("NoSuchKey", "404")
 S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
 OWNER_VARIABLE = "S3_BUCKET_OWNER"
 
@@ -33,7 +31,7 @@ class Identity:
     def __init__(self, owner: str | None) -> None:
         import threading
 
-        self.making, self.asking = threading.Lock(), threading.Lock()
+        self.client_lock, self.account_lock = threading.Lock(), threading.Lock()
         self.owner, self.account = owner, ""
 
 
@@ -42,7 +40,7 @@ class Session:
 
     def __init__(self, session: Any, region: str, effects: RetryHooks, identity: Identity | None = None) -> None:
         self._session, self.region, self.effects = session, region, effects
-        self._made: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
         self._pace = retry.Pace(effects)
         self._identity = identity or Identity("")
 
@@ -54,28 +52,28 @@ class Session:
         """The client of a service (`s3`, `ssm`, `secretsmanager`, ...)."""
         from botocore.exceptions import BotoCoreError
 
-        with self._identity.making:  # a session makes one at a time
-            if service in self._made:
-                return self._made[service]
+        with self._identity.client_lock:  # a session makes one at a time
+            if service in self._clients:
+                return self._clients[service]
             try:
                 client = self._session.client(service, region_name=self.region, config=_config())
             except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
                 raise errors.error_for(error, Call(service, "client", {}, self.region)) from None
             retry.attach(client, self.effects, self._pace)
             if service == S3:
-                client.meta.events.register("before-call.s3.GetObject", _ask_for_checksum)
+                client.meta.events.register("before-call.s3.GetObject", _request_checksum)
                 client.meta.events.register("provide-client-params.s3", self._expect_owner)
-            self._made[service] = client
+            self._clients[service] = client
         return client
 
     def close(self) -> None:
         """Close their connections."""
-        for client in self._made.values():
+        for client in self._clients.values():
             client.close()
 
     def account(self) -> str:
         """The account of the credentials, twelve digits; STS is called once."""
-        with self._identity.asking:
+        with self._identity.account_lock:
             if not self._identity.account:
                 self._identity.account = str(self.call(STS, "get_caller_identity")["Account"])
         return self._identity.account
@@ -128,19 +126,19 @@ class Session:
         from botocore.parsers import ResponseParserError
 
         client = self.client(service)
-        self._pace.keep()
+        self._pace.wait()
         try:
             return (method or getattr(client, operation))(**request)
         except ClientError as error:
             if errors.error_code(error) in codes or str(errors.http_status(error)) in codes:
                 return None
-            if operation in READING and set(ABSENT) & set(codes) and self._hidden(error, request):
+            if operation in READ_OPERATIONS and set(NOT_FOUND_CODES) & set(codes) and self._is_absent(error, request):
                 return None
-            raise _failed(error, self._named(client, operation, request)) from None
+            raise _store_error(error, self._describe_call(client, operation, request)) from None
         except (BotoCoreError, ResponseParserError) as error:  # the latter: an error page of something between
-            raise _failed(error, self._named(client, operation, request)) from None
+            raise _store_error(error, self._describe_call(client, operation, request)) from None
 
-    def _hidden(self, error: Exception, request: Mapping[str, Any]) -> bool:
+    def _is_absent(self, error: Exception, request: Mapping[str, Any]) -> bool:
         """Whether a key that may not be read is not there: S3 says so only to who may list the whole bucket.
 
         A task's role may list below its own prefix, which is no part of a request for one key:
@@ -155,7 +153,7 @@ class Session:
             return False
         return not listed or bool(listed[0]["Key"] != key)
 
-    def _named(self, client: Any, operation: str, request: Mapping[str, Any]) -> Call:
+    def _describe_call(self, client: Any, operation: str, request: Mapping[str, Any]) -> Call:
         meta = client.meta
         name = meta.method_to_api_mapping.get(operation, operation)
         if "Bucket" in request:
@@ -171,14 +169,14 @@ class Session:
         return {**params, **dict.fromkeys(missing, owner)} if owner else None
 
 
-def _failed(error: Exception, call: Call) -> StoreError:
+def _store_error(error: Exception, call: Call) -> StoreError:
     """The error of a call, with whether it may pass."""
     found = errors.error_for(error, call)
     found.passing = retry.is_transient(error)
     return found
 
 
-def _ask_for_checksum(params: Any, **_event: Any) -> None:
+def _request_checksum(params: Any, **_event: Any) -> None:
     """Have S3 tell its checksum; as a parameter it would make botocore count it too."""
     params["headers"]["x-amz-checksum-mode"] = "ENABLED"
 

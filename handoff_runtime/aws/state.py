@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime import containment, s3_keys, state, workspace
+from handoff_runtime import s3_keys, state, workspace
 from handoff_runtime.aws.checksum import SHA256, read_content
 from handoff_runtime.aws.download import StoredObject, download
-from handoff_runtime.aws.session import S3
+from handoff_runtime.aws.session import S3, Session
 from handoff_runtime.aws.upload import MOST_AT_ONCE, UploadTarget, upload
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from handoff_runtime.aws.session import Session
-
 
 EMPTY = (b"", b"{}")  # what says nothing of where a run came to, spaces aside
 SHORT = 64
@@ -50,15 +45,12 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
     condition = {"IfMatch": base.etag} if base else {"IfNoneMatch": "*"}
     size = os.stat(path).st_size
     target = UploadTarget(bucket, s3_keys.state(stack), condition, whole=size <= MOST_AT_ONCE)
-    etag = upload(session, path, target, _within(path))
+    etag = upload(session, path, target, os.path.realpath(os.path.dirname(path)))
     if etag is None:  # unless what is stored is this very content: our own put, whose answer was lost
         found = session.call(S3, "head_object", allow=("404",), Bucket=bucket, Key=s3_keys.state(stack))
-        fd = containment.open_file(path, _within(path))
-        try:
-            if found and found.get("Metadata", {}).get(SHA256) == read_content(fd).sha256:
+        with workspace.open_output(path) as file:
+            if found and found.get("Metadata", {}).get(SHA256) == read_content(file.fileno()).sha256:
                 etag = str(found["ETag"])
-        finally:
-            os.close(fd)
     if etag is None:
         message = f"{place}: another run stored a newer state since this one began; this run's state is not stored"
         raise StoreError(message, "this run's state is below its runs/; the other run: invoke history")
@@ -68,19 +60,14 @@ def replace_state(session: Session, bucket: str, stack: str, path: str, base: St
 def has_content(path: str) -> bool:
     """Whether a state says anything: more than spaces or an empty object."""
     try:
-        with open(containment.open_file(path, _within(path)), "rb") as file:
+        with workspace.open_output(path) as file:
             return file.read(SHORT).strip() not in EMPTY or os.fstat(file.fileno()).st_size > SHORT
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a state to store expected") from None
 
 
-def _within(path: str) -> str:
-    """No link may lead out of the directory a state lies in."""
-    return os.path.realpath(os.path.dirname(path))
-
-
-LOOK, APART = 2.0, 30.0  # seconds between two looks, and between two puts
-BESIDE = f"{workspace.STATE}.emitted"
+INTERVAL, PUT_INTERVAL = 2.0, 30.0  # seconds between two looks, and between two puts
+CHECKPOINT = f"{workspace.STATE}.emitted"
 
 
 class StateCheckpoints:
@@ -93,14 +80,15 @@ class StateCheckpoints:
         stack: str,
         base: StoredState | None,
         *,
-        look: float | None = None,
-        apart: float | None = None,
+        interval: float | None = None,
+        put_interval: float | None = None,
     ) -> None:
         import threading
 
         self.base = base
         self._session, self._bucket, self._stack = session, bucket, stack
-        self._look, self._apart = LOOK if look is None else look, APART if apart is None else apart
+        self._interval = INTERVAL if interval is None else interval
+        self._put_interval = PUT_INTERVAL if put_interval is None else put_interval
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emitted", daemon=True)
         self._thread.start()
@@ -112,19 +100,19 @@ class StateCheckpoints:
         return self.base
 
     def _run(self) -> None:
-        last, put_at = b"", -self._apart
-        while not self._ended.wait(self._look):
+        last, put_at = b"", -self._put_interval
+        while not self._ended.wait(self._interval):
             try:
                 value = state.last_emitted()
-                if not value or value == last or time.monotonic() - put_at < self._apart:
+                if not value or value == last or time.monotonic() - put_at < self._put_interval:
                     continue
                 put_at = time.monotonic()
-                with open(workspace.create_file(BESIDE), "wb") as file:
+                with open(workspace.create_file(CHECKPOINT), "wb") as file:
                     file.write(value)
                 try:
-                    self.base = replace_state(self._session, self._bucket, self._stack, BESIDE, self.base)
+                    self.base = replace_state(self._session, self._bucket, self._stack, CHECKPOINT, self.base)
                 finally:
-                    os.unlink(BESIDE)
+                    os.unlink(CHECKPOINT)
                 last = value
             except (OSError, StoreError) as error:
                 self._session.effects.say(f"state not stored yet: {getattr(error, 'message', error)}")

@@ -7,51 +7,51 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
 
 from handoff_runtime import history, s3_keys, workspace
+from handoff_runtime.annotations import Any
 from handoff_runtime.aws import lease, params, references, retry, state, transfer
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.history import append_line, record_killed_runs
-from handoff_runtime.aws.session import S3, connect
-from handoff_runtime.aws.state import BESIDE, StateCheckpoints
+from handoff_runtime.aws.session import S3, Session, connect
+from handoff_runtime.aws.state import CHECKPOINT, StateCheckpoints, StoredState
 from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import BusyError, StoreError, UsageError
 from handoff_runtime.overlap import RunDeclined
+from handoff_runtime.params import Params
+from handoff_runtime.record import encode_record
+from handoff_runtime.store import Store
 from handoff_runtime.supervisor import outcome
 from handoff_runtime.supervisor.shutdown import STAGES_SHARE, STORE_SHARE, grace_seconds
-from handoff_runtime.supervisor.signals import STOPPING
+from handoff_runtime.supervisor.signals import STOPPING, Signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, TypeVar
-
-    from handoff_runtime.aws.session import Session
-    from handoff_runtime.aws.state import StoredState
-    from handoff_runtime.params import Params
-    from handoff_runtime.supervisor.signals import Signals
+    from typing import TypeVar
 
     Result = TypeVar("Result")
 
+
 # Files of the run itself, which the next one does not begin with.
-OF_THE_RUN = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (
-    workspace.LOCK, workspace.RECORD, workspace.STDERR, workspace.STDOUT, BESIDE, f"{workspace.RECORD}.new",
+RUN_FILES = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (
+    workspace.LOCK, workspace.RECORD, workspace.STDERR, workspace.STDOUT, CHECKPOINT, f"{workspace.RECORD}.new",
 ))  # fmt: skip
-NEVER_STORED = frozenset(os.path.basename(path) for path in (workspace.LOCK, BESIDE))
-IN_PLACES_OF_THEIR_OWN = frozenset(os.path.basename(path) for path in (history.INDEX, history.RUNS))
-HEART_PATIENCE = 20.0  # seconds a heartbeat is tried for, well below the lease
+NEVER_STORED = frozenset(os.path.basename(path) for path in (workspace.LOCK, CHECKPOINT))
+HISTORY_DIRECTORIES = frozenset(os.path.basename(path) for path in (history.INDEX, history.RUNS))
+HEARTBEAT_PATIENCE = 20.0  # seconds a heartbeat is tried for, well below the lease
 LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
 
 
-class AwsStore:
-    """The store of one run of a project; its methods are those of `store.Store`.
+class AwsStore(Store):
+    """The store of one run of a project.
 
-    Until `begin` a stopping signal ends what is under way (`RunDeclined`). From then on signals are the run's, and it
-    stores within the grace time.
+    Until `begin_stages` a stopping signal ends what is under way (`RunDeclined`). From then on signals are the
+    run's, and it stores within the grace time.
     """
 
     grace_share = STAGES_SHARE
-    local_files: str | None = None
+    local_files = None
 
     def __init__(self, environ: Mapping[str, str], signals: Signals, say: Callable[[str], None]) -> None:
         stack, bucket = environ.get("STACK_NAME", ""), environ.get("S3_BUCKET_NAME") or environ.get("S3_BUCKET", "")
@@ -68,16 +68,16 @@ class AwsStore:
         # `_say` is another one at each stage of the run.
         self._session = connect(environ, lambda line: self._say(line), check=self._check)  # noqa: PLW0108
         # For what is stored whether or not a signal stopped the rest.
-        self._patient = self._session.with_options(patience=HEART_PATIENCE, check=retry.no_check)
+        self._patient = self._session.with_options(patience=HEARTBEAT_PATIENCE, check=retry.no_check)
         self._record: Mapping[str, Any] = {}
         self._entry: Mapping[str, Any] | None = None  # the last line of this run in the history
         self._lease: lease.Lease | None = None
-        self._heart: lease.Heartbeat | None = None
-        self._recorded_dead = False
+        self._heartbeat: lease.Heartbeat | None = None
+        self._killed_recorded = False
         self._base: StoredState | None = None
-        self._emitted: StateCheckpoints | None = None
+        self._checkpoints: StateCheckpoints | None = None
         self._error: StoreError | None = None  # the lease was lost
-        self._base_error: StoreError | None = None  # which state is stored is not known
+        self._unknown_state: StoreError | None = None  # which state is stored is not known
 
     def load_params(self) -> Params:
         """Load the params, their references resolved; `origin` says which they are."""
@@ -89,7 +89,7 @@ class AwsStore:
         """Take the lease for the run of a record; BusyError where another run has it."""
         self._record, self._say, entry = record, say, history.summary(record)
         taken = lease.acquire(self._session, self.bucket, self.stack, str(record["run_id"]), entry=entry)
-        if isinstance(taken, lease.HeldLease):
+        if isinstance(taken, lease.StoredLease):
             raise BusyError(f"{self.stack}: another run of this project is under way: {taken}", "wait for it")
         self._lease = taken
 
@@ -104,38 +104,38 @@ class AwsStore:
         def record_start() -> None:
             if self._lease:
                 record_killed_runs(self._session, self.bucket, self.stack, self._lease.claim.get("dead", ()))
-                self._recorded_dead = True
+                self._killed_recorded = True
             self._put_record(self._session, self._record)
 
         def bring() -> None:
             os.makedirs(workspace.FILES, exist_ok=True)
             transfer.fetch(self._session, Place(self.bucket, s3_keys.files(self.stack)), workspace.FILES)
             artifacts = Place(self.bucket, s3_keys.artifacts(self.stack))
-            transfer.fetch(self._session, artifacts, workspace.ARTIFACTS, skip={*OF_THE_RUN, s3_keys.STATE})
+            transfer.fetch(self._session, artifacts, workspace.ARTIFACTS, skip={*RUN_FILES, s3_keys.STATE})
             if with_state:
                 self._base = state.fetch_state(self._session, self.bucket, self.stack, workspace.STATE)
 
         if self._lease:
-            self._heart = lease.Heartbeat(self._patient, self._lease, lost)
+            self._heartbeat = lease.Heartbeat(self._patient, self._lease, lost)
         self._interruptible(lambda: list(map_concurrently(lambda part: part(), (record_start, bring))))
 
-    def begin(self, state_mode: str, /) -> None:
+    def begin_stages(self, state_mode: str, /) -> None:
         """Leave signals and the log to the run; store what a Singer target emits as it comes."""
         self._begun, self._say_now, self._lines = True, self._say, list[str]()
         self._say = self._lines.append
         if state_mode == "singer":
-            self._emitted = StateCheckpoints(self._patient, self.bucket, self.stack, self._base)
+            self._checkpoints = StateCheckpoints(self._patient, self.bucket, self.stack, self._base)
 
-    def settle(self) -> StoreError | None:
+    def end_stages(self) -> StoreError | None:
         """Know which state is stored, and say what had to wait; the error of a lost lease.
 
         Where the store does not say in time which state it has, nothing replaces it.
         """
-        if self._emitted:
+        if self._checkpoints:
             try:
-                self._base = self._within_grace(self._emitted.stop)
+                self._base = self._within_grace(self._checkpoints.stop)
             except StoreError as error:
-                self._base_error = error
+                self._unknown_state = error
         self._say = self._say_now
         while self._lines:
             self._say(self._lines.pop(0))
@@ -154,12 +154,12 @@ class AwsStore:
             here = [
                 file
                 for file in left
-                if file.path not in NEVER_STORED and file.path.split("/", 1)[0] not in IN_PLACES_OF_THEIR_OWN
+                if file.path not in NEVER_STORED and file.path.split("/", 1)[0] not in HISTORY_DIRECTORIES
             ]
             session, artifacts = self._steady(), Place(self.bucket, s3_keys.artifacts(self.stack))
             run = s3_keys.run(self.stack, str(record["run_id"]))
             transfer.store(session, here, Place(self.bucket, f"{run}artifacts/"))
-            shared = [file for file in here if file.path not in {*OF_THE_RUN, s3_keys.STATE} and not self._error]
+            shared = [file for file in here if file.path not in {*RUN_FILES, s3_keys.STATE} and not self._error]
             transfer.store(session, transfer.plan(session, shared, artifacts).send, artifacts)
             self._put_record(session, record)
             self._append(record)
@@ -168,7 +168,7 @@ class AwsStore:
 
     def store_state(self) -> None:
         """Replace the stored state, unless another run has; StoreError then, or when the lease is lost."""
-        if error := self._error or self._base_error:
+        if error := self._error or self._unknown_state:
             raise error
         self._within_grace(
             lambda: state.replace_state(self._session, self.bucket, self.stack, workspace.STATE, self._base)
@@ -190,10 +190,10 @@ class AwsStore:
     def release(self) -> None:
         """Give the lease back."""
         try:
-            if self._heart:
-                self._lease = self._within_grace(self._heart.stop)
+            if self._heartbeat:
+                self._lease = self._within_grace(self._heartbeat.stop)
             if (held := self._lease) and not self._error:
-                dead, entry = self._recorded_dead, self._entry
+                dead, entry = self._killed_recorded, self._entry
                 self._within_grace(lambda: lease.release(self._patient, held, recorded_dead=dead, entry=entry))
         except StoreError as error:
             self._session.effects.say(f"{error.message}; the lease is not given back")
@@ -201,7 +201,7 @@ class AwsStore:
 
     def _put_record(self, session: Session, record: Mapping[str, Any]) -> None:
         key = f"{s3_keys.run(self.stack, str(record['run_id']))}run.json"
-        session.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=history.encode_record(record))
+        session.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=encode_record(record))
 
     def _append(self, record: Mapping[str, Any]) -> None:
         append_line(
@@ -233,25 +233,21 @@ class AwsStore:
 
     def _in_thread(self, work: Callable[[], Result], check: Callable[[], None]) -> Result:
         """Do it in a thread, and leave that behind when `check` raises: an answer may stay away for long."""
-        import threading
+        from concurrent.futures import Future, wait
+        from threading import Thread
 
-        results: list[Result] = []
-        errors: list[BaseException] = []
-        done = threading.Event()
+        done: Future[Result] = Future()
 
         def do() -> None:
             try:
-                results.append(work())
+                done.set_result(work())
             except BaseException as error:  # noqa: BLE001  # raised again by who waits
-                errors.append(error)
-            done.set()
+                done.set_exception(error)
 
-        threading.Thread(target=do, name="store", daemon=True).start()
-        while not done.wait(LOOK):
+        Thread(target=do, name="store", daemon=True).start()
+        while wait([done], LOOK).not_done:
             check()
-        for error in errors:
-            raise error
-        return results[0]
+        return done.result()
 
     def _check(self) -> None:
         """Before each call, and while an answer stays away: whether to go on with what has not begun."""

@@ -6,7 +6,7 @@ import os
 import stat
 from itertools import count
 
-from handoff_runtime import containment, s3_keys
+from handoff_runtime import s3_keys, symlinks
 from handoff_runtime.aws import checksum
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.download import StoredObject, download
@@ -58,7 +58,7 @@ def fetch(session: Session, place: Place, directory: str, *, skip: Collection[st
     root = os.path.realpath(directory)
     beside = os.path.join(directory, BESIDE)  # in which files wait until they are whole
     try:
-        containment.remove_tree(beside)  # what a killed run left
+        symlinks.remove_tree(beside)  # what a killed run left
         os.makedirs(beside)
     except OSError as error:
         raise StoreError(f"{beside}: {error.strerror}, a directory one can write to expected") from None
@@ -101,8 +101,8 @@ def list_files(directory: str, say: Callable[[str], None]) -> Iterator[LocalFile
         for name in sorted([*names, *links]):
             file = os.path.join(parent, name)
             path = os.path.relpath(file, directory)
-            if os.path.islink(file) and (place := containment.target_outside(file, root)):
-                say(containment.outside_note(file, place, root))
+            if os.path.islink(file) and (place := symlinks.target_outside(file, root)):
+                say(symlinks.outside_note(file, place, root))
                 continue
             try:
                 found = os.stat(file)

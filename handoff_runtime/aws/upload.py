@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 
-from handoff_runtime import containment
+from handoff_runtime import symlinks
 from handoff_runtime.aws import checksum
 from handoff_runtime.aws.checksum import PART, SHA256, FileContent
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -71,7 +71,7 @@ class FileSlice:
 def open_to_store(path: str, within: str | None) -> BinaryIO:
     """A regular file, opened through no link that leads out of `within` (a real path)."""
     try:
-        return open(containment.open_file(path, within), "rb")
+        return open(symlinks.open_file(path, within), "rb")
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}, a file to store expected") from None
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import heapq
 import select
 import time
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 IN, OUT, ERR = select.POLLIN, select.POLLOUT, select.POLLERR
 

@@ -9,11 +9,7 @@ from __future__ import annotations
 import os
 
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
-from handoff_runtime.supervisor.kernel import pipe
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from handoff_runtime.supervisor.kernel import Call
+from handoff_runtime.supervisor.syscalls import Call, pipe
 
 NEWLINE = 10
 INLINE_LIMIT = 8 << 20
@@ -42,7 +38,7 @@ class LineCounter:
         """Nothing is being counted any more."""
         return self.fd < 0 and not self._answers
 
-    def arrived(self, count: int) -> None:
+    def count_teed(self, count: int) -> None:
         """So many bytes were teed into `fd`."""
         if self.external:
             return
@@ -53,9 +49,9 @@ class LineCounter:
             self._last = self._buffer[size - 1]
             count -= size
         if self._seen >= INLINE_LIMIT:
-            self._hand_over()
+            self._start_wc()
 
-    def last_byte(self, source: int) -> None:
+    def tee_last_byte(self, source: int) -> None:
         """Note the byte that waits at the head of `source`: it may be the last one of all."""
         try:
             self._tee(source, self._last_write, 1)
@@ -72,7 +68,7 @@ class LineCounter:
         if self.external and self.fd >= 0:
             os.close(self.fd)
             self._read, self.fd = pipe()
-            self._hand_over()
+            self._start_wc()
 
     def finish(self) -> None:
         """Nothing more will come."""
@@ -98,7 +94,7 @@ class LineCounter:
         except BlockingIOError:
             pass  # nothing since the last look
 
-    def _hand_over(self) -> None:
+    def _start_wc(self) -> None:
         """Give the pipe to a `wc -l`; where there is none we go on ourselves."""
         answer, its_answer = os.pipe()
         try:
@@ -118,11 +114,11 @@ class LineCounter:
             os.close(self._read)
             self.external = True
             self._answers[answer] = b""
-            self._poller.watch(answer, IN, lambda _events: self._answered(answer))
+            self._poller.watch(answer, IN, lambda _events: self._read_answer(answer))
         finally:
             os.close(its_answer)
 
-    def _answered(self, answer: int) -> None:
+    def _read_answer(self, answer: int) -> None:
         text = os.read(answer, 64)
         if text:
             self._answers[answer] += text

@@ -10,151 +10,100 @@ from __future__ import annotations
 import os
 import time
 
-from handoff_runtime.supervisor import kernel
+from handoff_runtime.supervisor import syscalls
 from handoff_runtime.supervisor.event_loop import IN, OUT, EventLoop
-from handoff_runtime.supervisor.kernel import PIPE_SIZE, Calls
 from handoff_runtime.supervisor.line_count import NEWLINE, LineCounter
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Mover(Protocol):
-        """Moves data from a source to a sink, a step at a time, never blocking.
-
-        `waits` is the descriptor to wait for before the next step; `ended` once the source has ended; `held` is
-        what was taken from the source and is not in the sink yet.
-        """
-
-        waits: int
-        ended: bool
-        held: bytes | memoryview
-
-        def step(self) -> int:
-            """Move what can be moved and return how many bytes; BrokenPipeError when the reader has gone."""
-
-        def finish(self) -> None:
-            """Let go of what is the mover's own."""
-
-        def refresh(self) -> None:
-            """Bring the count of rows up to date."""
-
-        @property
-        def rows(self) -> int | None:
-            """Rows so far; None when they are not counted."""
-
-        @property
-        def counted(self) -> bool:
-            """Whether the count is final."""
-
+from handoff_runtime.supervisor.syscalls import PIPE_SIZE, Calls
 
 CHUNK = 1 << 16
 
 
 class Splice:
-    """Counts bytes: moves pages from pipe to pipe."""
+    """Counts bytes, and rows where there is a counter: shows the pages to it, then moves them from pipe to pipe.
 
-    rows = None
-    counted = True
+    `waits` is the descriptor to wait for before the next step; `ended` once the source has ended; `held` is what was
+    taken from the source and is not in the sink yet.
+    """
 
-    def __init__(self, source: int, sink: int, calls: Calls) -> None:
-        self.held: bytes | memoryview = b""
+    held = b""
+
+    def __init__(self, source: int, sink: int, calls: Calls, counter: LineCounter | None) -> None:
         self.waits, self.ended = source, False
-        self._source, self._sink, self._splice = source, sink, calls.splice
-
-    def step(self) -> int:
-        """Move a pipeful; when blocked on a source that is ready it is the sink that is full."""
-        try:
-            moved = self._splice(self._source, self._sink, PIPE_SIZE)
-        except BlockingIOError:
-            self.waits = self._sink if self.waits == self._source else self._source
-            return 0
-        self.waits, self.ended = self._source, moved == 0
-        return moved
-
-    def finish(self) -> None:
-        """Nothing is ours."""
-
-    def refresh(self) -> None:
-        """Nothing is counted elsewhere."""
-
-
-class TeeSplice:
-    """Counts rows and bytes: shows the pages to a counter, then moves them."""
-
-    def __init__(self, source: int, sink: int, calls: Calls, poller: EventLoop) -> None:
-        self.held: bytes | memoryview = b""
-        self.waits, self.ended = source, False
-        self._source, self._sink, self._calls = source, sink, calls
-        self._rows = LineCounter(poller, calls.tee)
-        self._bytes = Splice(source, sink, calls)
-        self._shown = 0
+        self.source, self.sink, self._calls, self._counter = source, sink, calls, counter
+        self._teed = 0
 
     @property
     def rows(self) -> int | None:
-        """Rows so far."""
-        return self._rows.count
+        """Rows so far; None when they are not counted."""
+        return self._counter.count if self._counter else None
 
     @property
     def counted(self) -> bool:
-        """Whether every counter has answered."""
-        return self._rows.done
+        """Whether the count is final."""
+        return self._counter is None or self._counter.done
 
     def step(self) -> int:
-        """Show what has come, if nothing shown is left to be moved; then move what was shown."""
-        if self._rows.count is None:
-            return self._step_uncounted()
+        """Move what can be moved and return how many bytes; BrokenPipeError when the reader has gone."""
+        counter = self._counter
+        if counter is None or counter.count is None:
+            return self._move_uncounted()
         try:
-            showing = self._shown > 0 or self._show()
+            teed = self._teed > 0 or self._tee(counter)
         except BrokenPipeError:
-            self._rows.mark_unknown()
-            return self._step_uncounted()
-        if not showing:
+            counter.mark_unknown()
+            return self._move_uncounted()
+        if not teed:
             return 0
-        moved = self._move()
-        self.waits = self._sink if self._shown else self._source
+        moved = self._move(counter)
+        self.waits = self.sink if self._teed else self.source
         return moved
 
     def finish(self) -> None:
         """Close the counter's pipe; its number comes later."""
-        self._rows.finish()
+        if self._counter:
+            self._counter.finish()
 
     def refresh(self) -> None:
         """Have the counter give its number, unless we wait for it: its descriptor must stay what it is."""
-        if self.waits != self._rows.fd:
-            self._rows.refresh()
+        if self._counter and self.waits != self._counter.fd:
+            self._counter.refresh()
 
-    def _show(self) -> bool:
+    def _tee(self, counter: LineCounter) -> bool:
         """Show what waits at the source; when blocked on a source that is ready it is the counter that is full."""
         try:
-            self._shown = self._calls.tee(self._source, self._rows.fd, PIPE_SIZE)
+            self._teed = self._calls.tee(self.source, counter.fd, PIPE_SIZE)
         except BlockingIOError:
-            self.waits = self._rows.fd if self.waits == self._source else self._source
+            self.waits = counter.fd if self.waits == self.source else self.source
             return False
-        self.ended = self._shown == 0
-        self._rows.arrived(self._shown)
+        self.ended = self._teed == 0
+        counter.count_teed(self._teed)
         return not self.ended
 
-    def _move(self) -> int:
+    def _move(self, counter: LineCounter) -> int:
         """Move what was shown; while `wc` counts, and that only newlines, look at the last byte alone."""
-        before, external = self._shown, self._rows.external
+        before, external = self._teed, counter.external
         try:
-            if external and self._shown > 1:
-                self._splice(self._shown - 1)
-            if external and self._shown == 1:
-                self._rows.last_byte(self._source)
-            if self._shown == 1 or not external:
-                self._splice(self._shown)
+            if external and self._teed > 1:
+                self._splice(self._teed - 1)
+            if external and self._teed == 1:
+                counter.tee_last_byte(self.source)
+            if self._teed == 1 or not external:
+                self._splice(self._teed)
         except BlockingIOError:
             pass
-        return before - self._shown
+        return before - self._teed
 
     def _splice(self, count: int) -> None:
-        self._shown -= self._calls.splice(self._source, self._sink, count)
+        self._teed -= self._calls.splice(self.source, self.sink, count)
 
-    def _step_uncounted(self) -> int:
-        moved = self._bytes.step()
-        self.waits, self.ended = self._bytes.waits, self._bytes.ended
+    def _move_uncounted(self) -> int:
+        """Move a pipeful; when blocked on a source that is ready it is the sink that is full."""
+        try:
+            moved = self._calls.splice(self.source, self.sink, PIPE_SIZE)
+        except BlockingIOError:
+            self.waits = self.sink if self.waits == self.source else self.source
+            return 0
+        self.waits, self.ended = self.source, moved == 0
         return moved
 
 
@@ -166,7 +115,7 @@ class Copy:
     def __init__(self, source: int, sink: int, *, count_rows: bool) -> None:
         self.waits, self.ended = source, False
         self.rows: int | None = 0 if count_rows else None
-        self._source, self._sink = source, sink
+        self.source, self.sink = source, sink
         self.held: bytes | memoryview = b""
         self._last = NEWLINE
         os.set_blocking(sink, False)
@@ -174,7 +123,7 @@ class Copy:
     def step(self) -> int:
         """Read a chunk if none is held; write what the sink takes of it."""
         if not self.held:
-            chunk = os.read(self._source, CHUNK)
+            chunk = os.read(self.source, CHUNK)
             self.ended = not chunk
             if self.ended:
                 return 0
@@ -183,11 +132,11 @@ class Copy:
                 self._last = chunk[-1]
             self.held = memoryview(chunk)
         try:
-            moved = os.write(self._sink, self.held)
+            moved = os.write(self.sink, self.held)
         except BlockingIOError:
             moved = 0
         self.held = self.held[moved:]
-        self.waits = self._sink if self.held else self._source
+        self.waits = self.sink if self.held else self.source
         return moved
 
     def finish(self) -> None:
@@ -200,30 +149,30 @@ class Copy:
         """The count is always up to date."""
 
 
-def create_mover(meter: str, source: int, sink: int, calls: Calls | None, poller: EventLoop) -> Mover:
+def create_mover(meter: str, source: int, sink: int, calls: Calls | None, poller: EventLoop) -> Splice | Copy:
     """The mover for this meter mode (`rows` or `bytes`) and what the kernel offers."""
     if calls is None:
         return Copy(source, sink, count_rows=meter == "rows")
-    return TeeSplice(source, sink, calls, poller) if meter == "rows" else Splice(source, sink, calls)
+    return Splice(source, sink, calls, LineCounter(poller, calls.tee) if meter == "rows" else None)
 
 
 class Link:
     """A metered link between two stages: the bytes and rows so far, and who has left.
 
-    `left` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
+    `reader_left_at` is when the reader was found gone (seconds, monotonic); `idle_since` is when the link began to
     wait for its writer, None while there is something to move.
     With `read_whole` the reader is to read all. What it leaves in the pipes is counted, and a writer of which it left
     nothing is not cut off: it may be about to end.
     """
 
-    def __init__(self, source: int, sink: int, mover: Mover, poller: EventLoop, *, read_whole: bool = False) -> None:
+    def __init__(self, mover: Splice | Copy, poller: EventLoop, *, read_whole: bool = False) -> None:
         self.bytes, self.open, self.deserted = 0, True, False
         self._read_whole, self._unread = read_whole, b""
         self._left_over: int | None = None
-        self.left: float | None = None
+        self.reader_left_at: float | None = None
         self.idle_since: float | None = time.monotonic()
-        self._source, self._sink, self._mover, self._poller = source, sink, mover, poller
-        self._waits = source
+        self._source, self._sink, self._mover, self._poller = mover.source, mover.sink, mover, poller
+        self._waits = mover.source
         self._watch()
 
     @property
@@ -253,7 +202,7 @@ class Link:
     def left_over(self) -> bytes:
         """What the reader left in the pipes; call it once the reader has ended."""
         if self._left_over is not None:
-            self._unread += kernel.read_available(self._left_over)
+            self._unread += syscalls.read_available(self._left_over)
             os.close(self._left_over)
             self._left_over = None
         return self._unread
@@ -261,7 +210,8 @@ class Link:
     def _close_sink(self) -> None:
         """Let the reader have its end of file; what it does not read then is seen by an end of our own."""
         if self._sink >= 0:
-            self._left_over = kernel.reopen_for_reading(self._sink) if self._read_whole and self.left is None else None
+            if self._read_whole and self.reader_left_at is None:
+                self._left_over = syscalls.reopen_for_reading(self._sink)
             self._poller.ignore(self._sink)
             os.close(self._sink)
             self._sink = -1
@@ -300,7 +250,7 @@ class Link:
     def _reader_left(self) -> None:
         if self._read_whole:
             self._unread = (
-                kernel.read_available(self._sink) + bytes(self._mover.held) + kernel.read_available(self._source)
+                syscalls.read_available(self._sink) + bytes(self._mover.held) + syscalls.read_available(self._source)
             )
             if not self._unread:  # the writer will show whether that was all
                 self.deserted, self.idle_since = True, time.monotonic()
@@ -309,10 +259,10 @@ class Link:
                 self._waits = self._source
                 self._poller.watch(self._source, IN, self._writer_shows)
                 return
-        self.left = time.monotonic()
+        self.reader_left_at = time.monotonic()
         self.close()
 
     def _writer_shows(self, _events: int) -> None:
-        self._unread += kernel.read_available(self._source)
-        self.left = time.monotonic() if self._unread else None
+        self._unread += syscalls.read_available(self._source)
+        self.reader_left_at = time.monotonic() if self._unread else None
         self.close()

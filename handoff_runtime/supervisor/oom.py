@@ -6,11 +6,9 @@ what is mounted begins at our own group; so the mount itself is looked at too.
 
 from __future__ import annotations
 
-from handoff_runtime.namedtuple import NamedTuple
+from collections.abc import Iterator
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from handoff_runtime.namedtuple import NamedTuple
 
 UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
 NO_LIMIT = 1 << 62  # what version 1 says where there is none is a little below 2 to the 63rd
@@ -58,24 +56,17 @@ def format_size(count: int) -> str:
 
 def _counter(root: str) -> tuple[str, int | None]:
     """The file that counts the kills in our group, and how many it has counted."""
-    for version, directory in _directories(root):
-        path = f"{directory}/{version.counter}"
-        kills = _kills(path)
-        if kills is not None:
-            return path, kills
-    return "", None
+    paths = (f"{directory}/{version.counter}" for version, directory in _directories(root))
+    return next(((path, kills) for path in paths if (kills := _kills(path)) is not None), ("", None))
 
 
 def _directories(root: str) -> Iterator[tuple[_Version, str]]:
     """Where our group's files may be, from our own upwards."""
     lines = _read(f"{root}/proc/self/cgroup").splitlines()  # like `4:memory:/docker/0123`
+    groups = [line.split(":", 2)[1:] for line in lines if line.count(":") > 1]
     for version in (_ONE, _TWO):
-        path = ""
-        for line in lines:
-            controllers, colon, group = line.partition(":")[2].partition(":")
-            if colon and version.controller in controllers.split(","):
-                path = group.rstrip("/")
-                break
+        path = next((path for controllers, path in groups if version.controller in controllers.split(",")), "")
+        path = path.rstrip("/")
         while path:
             yield version, f"{root}{version.mount}{path}"
             path = path.rpartition("/")[0]

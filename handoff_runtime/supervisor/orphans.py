@@ -1,10 +1,11 @@
-"""Leftovers: processes that outlive their stage, in its group or adopted by us; we never hang on them."""
+"""Orphans: processes that outlive their stage, in its group or adopted by us; we never hang on them."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from collections.abc import Callable, Sequence
 
 from handoff_runtime.log import Log
 from handoff_runtime.supervisor import watchdog as watchdogs
@@ -14,12 +15,7 @@ from handoff_runtime.supervisor.stage import RunningStage
 from handoff_runtime.supervisor.stderr import Stderr
 from handoff_runtime.supervisor.watchdog import Watchdog
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Sending = tuple[Callable[[int, int], None], int]
-
+SignalTarget = tuple[Callable[[int, int], None], int]
 
 QUIET_LINK = 5.0  # a process left behind may go on writing; silent so long, it is ended
 QUIET_STDERR = 1.0
@@ -75,8 +71,8 @@ class Orphans:
         reap()
         patience = min(2.0, self._grace * 0.1)
         begun = time.monotonic()
-        terminated: set[Sending] = set()
-        while (left := self._left()) and (waited := time.monotonic() - begun) < 2 * patience:
+        terminated: set[SignalTarget] = set()
+        while (left := self._remaining()) and (waited := time.monotonic() - begun) < 2 * patience:
             for send, number in left - terminated if waited < patience else left:
                 send(number, signal.SIGTERM if waited < patience else signal.SIGKILL)
             terminated |= left
@@ -98,7 +94,7 @@ class Orphans:
         if stage.group_left:
             watchdogs.signal_group(stage.pid, number)
 
-    def _left(self) -> set[Sending]:
+    def _remaining(self) -> set[SignalTarget]:
         for stage in self._stages:
             self.forget_empty_group(stage)
         groups = {(watchdogs.signal_group, stage.pid) for stage in self._stages if stage.group_left}

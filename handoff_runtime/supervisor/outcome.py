@@ -7,12 +7,9 @@ is the cause and what follows from it is a consequence.
 from __future__ import annotations
 
 import signal as signals
+from collections.abc import Sequence
 
 from handoff_runtime.namedtuple import NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 OK, FAILED, CONSEQUENCE, NOT_NEEDED, STOPPED = "ok", "failed", "consequence", "not needed", "stopped"
 EXIT_KILLED = 128 + signals.SIGKILL
@@ -31,14 +28,14 @@ class StageExit(NamedTuple):
     """How one stage ended.
 
     `status` as in subprocess (negative: the signal); `ended` in seconds of one clock;
-    `stopped` when we had stopped it before it ended; `left` when its reader had gone before it ended;
+    `stopped` when we had stopped it before it ended; `reader_left` when its reader had gone before it ended;
     `unread` when it ended before its input did, of a stage that is to read all of it.
     """
 
     status: int
     ended: float
     stopped: bool = False
-    left: bool = False
+    reader_left: bool = False
     unread: UnreadInput | None = None
 
 
@@ -101,6 +98,6 @@ def _verdict(ending: StageExit, *, last: bool, readers_fine: bool) -> str:
         return FAILED if ending.unread and not ending.stopped else OK
     if ending.stopped:
         return NOT_NEEDED if readers_fine and not last else STOPPED
-    if not last and ending.left:
+    if not last and ending.reader_left:
         return NOT_NEEDED if readers_fine else CONSEQUENCE
     return FAILED

@@ -6,15 +6,12 @@ import fcntl
 import os
 import signal
 import stat
+from collections.abc import Mapping
 
 from handoff_runtime.errors import StartError, mark_inserted
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Stage
 from handoff_runtime.supervisor import watchdog
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 STAMP = "handoff.json"  # in an environment that `invoke install` has completed

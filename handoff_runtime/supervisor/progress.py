@@ -9,14 +9,11 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
 
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.signals import Signals
 from handoff_runtime.supervisor.supervisor import StageFigures
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Progress:

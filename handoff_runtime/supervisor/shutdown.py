@@ -8,17 +8,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Mapping, Sequence
 
 from handoff_runtime.errors import UsageError
 from handoff_runtime.log import Log
 from handoff_runtime.supervisor import process, watchdog
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.stage import RunningStage
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
 
 LOOK = 0.1  # seconds between two looks at a stage whose reader has left
 NOT_NEEDED_AFTER = 10  # such looks in a row: time to notice by EPIPE that nobody reads any more

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-FIRST = 1  # the pid of a container's first process
+FIRST_PID = 1  # the pid of a container's first process
 
 
 def end_on_signal() -> None:
@@ -20,7 +17,7 @@ def end_on_signal() -> None:
     What the first process of a container does not catch the kernel keeps from it (pid_namespaces(7)); so
     there we catch, and end with the exit code a shell would tell.
     """
-    if os.getpid() != FIRST:
+    if os.getpid() != FIRST_PID:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         return
 

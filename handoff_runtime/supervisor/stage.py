@@ -6,7 +6,7 @@ import os
 import select
 import time
 
-from handoff_runtime.supervisor import kernel
+from handoff_runtime.supervisor import syscalls
 from handoff_runtime.supervisor.meter import Link
 from handoff_runtime.supervisor.outcome import StageExit, UnreadInput
 from handoff_runtime.supervisor.process import Command, Usage
@@ -44,7 +44,7 @@ class RunningStage:
     def unread(self) -> bool:
         """Whether nobody reads its stdout any more."""
         if self.link is not None:
-            return self.link.left is not None
+            return self.link.reader_left_at is not None
         if self.stdout_copy < 0:
             return False
         poll = select.poll()  # while we hold it too, it has no end of file (poll(2))
@@ -68,7 +68,7 @@ class RunningStage:
         if self.link is not None:
             data = self.link.left_over()
         elif self.left_over is not None:
-            data = kernel.read_available(self.left_over)
+            data = syscalls.read_available(self.left_over)
             os.close(self.left_over)
             self.left_over = None
         more = self.stopped_unread or (self.reader_left and self.status != 0)
@@ -80,6 +80,6 @@ class RunningStage:
     def close_stdout_copy(self) -> None:
         """Let the reader have its end of file."""
         if self.stdout_copy >= 0:
-            self.left_over = kernel.reopen_for_reading(self.stdout_copy) if self.read_whole else None
+            self.left_over = syscalls.reopen_for_reading(self.stdout_copy) if self.read_whole else None
             os.close(self.stdout_copy)
             self.stdout_copy = -1

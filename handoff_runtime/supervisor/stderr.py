@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 from handoff_runtime.log import Log
 from handoff_runtime.supervisor.event_loop import IN, OUT, EventLoop
 from handoff_runtime.supervisor.stage import RunningStage
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 READ_SIZE = 1 << 16
 

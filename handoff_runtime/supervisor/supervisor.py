@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Sequence
 
 from handoff_runtime.errors import StartError
 from handoff_runtime.log import Log
 from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.supervisor import kernel, process
+from handoff_runtime.supervisor import process, syscalls
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
-from handoff_runtime.supervisor.kernel import pipe
 from handoff_runtime.supervisor.meter import Link, create_mover
 from handoff_runtime.supervisor.orphans import Orphans
 from handoff_runtime.supervisor.outcome import StageExit
@@ -23,13 +23,10 @@ from handoff_runtime.supervisor.shutdown import Shutdown
 from handoff_runtime.supervisor.signals import STOPPING, Signals
 from handoff_runtime.supervisor.stage import RunningStage
 from handoff_runtime.supervisor.stderr import Stderr
+from handoff_runtime.supervisor.syscalls import pipe
 from handoff_runtime.supervisor.watchdog import Watchdog
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Report = Callable[[Sequence["StageFigures"]], None]
+Report = Callable[[Sequence["StageFigures"]], None]
 
 TICK = 0.25
 REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link
@@ -81,7 +78,7 @@ class Supervisor:
         report: Report | None,
     ) -> None:
         self._settings, self._poller, self._signals = settings, poller, signals
-        self._calls = None if settings.meter == "off" else kernel.find_calls()
+        self._calls = None if settings.meter == "off" else syscalls.find_calls()
         self._watchdog, self._log, self._report = watchdog, log, report
         self._stages: list[RunningStage] = []
         self._stderr = Stderr(self._stages, poller, log)
@@ -146,8 +143,8 @@ class Supervisor:
         if self._settings.meter == "off":
             return source
         read, sink = pipe()
-        moves = create_mover(self._settings.meter, source, sink, self._calls, self._poller)
-        stage.link = Link(source, sink, moves, self._poller, read_whole=read_whole)
+        mover = create_mover(self._settings.meter, source, sink, self._calls, self._poller)
+        stage.link = Link(mover, self._poller, read_whole=read_whole)
         return read
 
     def _start_stage(self, index: int, command: Command, stdin: int, stdout: int, *, linked: bool) -> RunningStage:
@@ -182,11 +179,11 @@ class Supervisor:
         if self._settings.read_whole and len(self._stages) > 1:  # nobody reads any more
             *_, before, last = self._stages
             last.unread_input = before.unread_output(self._settings.meter)
-        self._show()
+        self._report_figures()
         self._poller.ignore(self._signals.fd)
         self._poller.ignore(self._log.fd)
 
-    def _show(self) -> None:
+    def _report_figures(self) -> None:
         if self._report is not None:
             self._report(self.figures())
 
@@ -199,7 +196,7 @@ class Supervisor:
         if self._ticks % REFRESH_EVERY == 0 and self._report is not None:
             for link in self._links():
                 link.refresh()
-        self._show()
+        self._report_figures()
         for stage in self._stages:
             if not stage.running:
                 self._orphans.check(stage)

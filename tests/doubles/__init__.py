@@ -31,8 +31,7 @@ HTTP
 
 Processes, files and texts
     containers          docker and podman, and what is in an image
-    forkserver          `invoke` forked from a process that has its libraries loaded
-    process_tree        the runtime forked from a process that has boto3 loaded
+    forkserver          Python, for `invoke` and the runtime, forked from a process that has their libraries loaded
     terminal            a pseudo-terminal and its screen
     transcript          commands of a page of the docs, run again and compared
     damages             damages of a file that handoff writes

@@ -8,18 +8,20 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from doubles.forkserver import INVOKE, ForkServer
+from doubles.forkserver import ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
+STREAMS = {"stdin", "stdout", "stderr"}
 OF_PYTHON = ("PYTHON", "LANG", "LC_")
 LEFT_OUT = (
     "HANDOFF_",
@@ -73,24 +75,27 @@ class Checkout:
         return {**kept, **paths, "STOP_TIMEOUT": "4", **(env or {})}
 
     def start(
-        self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None, **popen: Any
+        self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None, terminal: bool = False, **popen: Any
     ) -> subprocess.Popen[bytes]:
-        """Start invoke; its signals are as a shell in the foreground would leave them."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "invoke", *words],
-            cwd=self.root / cwd,
-            env=self.environment(env),
-            **{"stdin": subprocess.DEVNULL, "preexec_fn": heed_interrupts, **popen},
-        )
+        """Start invoke, with `terminal` on the one that is its standard input; its signals are as a shell in the foreground would leave them.
+
+        It is forked from a process that has its libraries, unless something steers Python itself, or the new process.
+        """
+        command, where, environ = [sys.executable, "-m", "invoke", *words], self.root / cwd, self.environment(env)
+        if popen.keys() <= STREAMS and not any(name.startswith(OF_PYTHON) for name in env or ()):
+            forked: Any = ForkServer.running().start(command, where, environ, terminal=terminal, **popen)
+            return cast("subprocess.Popen[bytes]", forked)  # whose methods it has
+        assert not terminal, "a terminal is only given to what is forked"
+        started = {"stdin": subprocess.DEVNULL, "preexec_fn": heed_interrupts, **popen}
+        return subprocess.Popen(command, cwd=where, env=environ, **started)
 
     def invoke(self, *words: str, cwd: str = ".", env: Mapping[str, str] | None = None) -> InvokeResult:
-        """Run invoke to its end, forked from a process that has its libraries where nothing steers Python itself."""
-        if not any(name.startswith(OF_PYTHON) for name in env or ()):
-            code, out, err = ForkServer.running().run(INVOKE, words, self.root / cwd, self.environment(env), PATIENCE)
-            return InvokeResult(code, out.decode(), err.decode())
-        with self.start(*words, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            stdout, stderr = process.communicate(timeout=PATIENCE)
-        return InvokeResult(process.returncode, stdout.decode(), stderr.decode())
+        """Run invoke to its end."""
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            code = self.start(*words, cwd=cwd, env=env, stdout=stdout, stderr=stderr).wait(PATIENCE)
+            for file in (stdout, stderr):
+                file.seek(0)
+            return InvokeResult(code, stdout.read().decode(), stderr.read().decode())
 
     def tree(self) -> dict[str, tuple[int, bytes]]:
         """Everything that lies there: mode and content of each path."""

@@ -1,30 +1,36 @@
-"""`invoke`, or the runtime, as a process that need not import anything first: forked from one that has.
+"""Python as a process of its own that need not load libraries first: forked from one that has, as often as is asked.
 
-To import boto3, pydantic, rich and the modules of handoff takes longer than what most tasks do. As a script this is
-the server: a connection takes a line of JSON, and answers with an exit code.
+To import boto3, pydantic, rich and the modules of handoff, and to read botocore's models, takes longer than what most
+tasks and runs do. As a script this is the server: a connection takes a line of JSON with three descriptors, and answers
+with a process id and, at its end, an exit code. With arguments, which are Python's, it is what a shell starts instead.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import json
 import os
 import pkgutil
 import runpy
 import select
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +39,9 @@ LIBRARIES = (
     "boto3", "botocore.httpsession", "cronsim", "email.mime.text", "http.server", "invoke.main", "jinja2.ext", "packaging.requirements",
     "pydantic", "pydantic.root_model", "rich.console", "rich.live", "rich.progress", "rich.table", "ruamel.yaml", "zoneinfo",
 )  # fmt: skip
+CREATED = (subprocess.PIPE, subprocess.DEVNULL)
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("handoff_runtime", "handoff_kit")
-INVOKE, RUNTIME = "invoke", str(ROOT / "handoff_runtime/start.py")
 NOT_IMPORTED = ("handoff_runtime.__main__", "handoff_runtime.start", "handoff_kit.starters")  # programs
 SERVICES = (
     "cloudformation",
@@ -52,12 +58,82 @@ SERVICES = (
 )
 
 
+@dataclass(eq=False)
+class ForkedProcess:
+    """What was started, with the methods of `subprocess.Popen`; it is a zombie until its end is known here."""
+
+    pid: int
+    connection: socket.socket
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+    returncode: int | None = field(default=None, init=False)
+    hearing: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        with self.hearing:  # others may send it signals while one waits
+            if self.returncode is None and select.select([self.connection], [], [], 0)[0]:
+                self.returncode = int(self.connection.recv(16))
+                self.connection.close()
+            return self.returncode
+
+    def wait(self, timeout: float = 900.0) -> int:
+        """The exit code, once there is one."""
+        end, pause = time.monotonic() + timeout, 0.001
+        while (code := self.poll()) is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"waited {timeout} s for the end of process {self.pid}")
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)
+        return code
+
+    def communicate(self, timeout: float = 900.0) -> tuple[bytes | None, bytes | None]:
+        """What it writes until both ends are closed."""
+        if self.stdin:
+            self.stdin.close()
+        with ThreadPoolExecutor(2) as pool:
+            stdout, stderr = pool.map(read_all, (self.stdout, self.stderr), timeout=timeout)
+        self.wait(timeout)
+        return stdout, stderr
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it has not ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send it SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> ForkedProcess:  # noqa: PYI034  # Python 3.10 has no Self
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close its streams, and wait."""
+        for stream in filter(None, (self.stdin, self.stdout, self.stderr)):
+            stream.close()
+        self.wait()
+
+
+def read_all(stream: IO[bytes] | None) -> bytes | None:
+    """What is written until the other end is closed."""
+    if stream is None:
+        return None
+    with stream:
+        return stream.read()
+
+
 @dataclass(frozen=True)
 class ForkServer:
     """One that runs until its standard input is closed."""
 
     address: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     @cache
@@ -75,20 +151,50 @@ class ForkServer:
 
     def end(self) -> None:
         """Leave nothing of it."""
+        assert self.process
         self.process.communicate()
         shutil.rmtree(self.address.parent)
 
-    def run(
-        self, program: str, words: Sequence[str], directory: Path, env: Mapping[str, str], seconds: float
-    ) -> tuple[int, bytes, bytes]:
-        """The exit code, stdout and stderr of a program, INVOKE or RUNTIME, with these words."""
-        with tempfile.TemporaryDirectory() as said, socket.socket(socket.AF_UNIX) as asked:
-            asked.settimeout(seconds)
-            asked.connect(str(self.address))
-            request = {"program": program, "words": words, "directory": str(directory), "env": dict(env), "said": said}
-            asked.sendall(json.dumps(request).encode() + b"\n")
-            code = int(asked.recv(16))
-            return code, Path(said, "stdout").read_bytes(), Path(said, "stderr").read_bytes()
+    @property
+    def python(self) -> str:
+        """What a shell is to start in the place of Python."""
+        return shlex.join([sys.executable, "-I", "-S", __file__, str(self.address)])
+
+    def start(
+        self,
+        command: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        *,
+        stdin: Any = subprocess.DEVNULL,
+        stdout: Any = None,
+        stderr: Any = None,
+        terminal: bool = False,
+    ) -> ForkedProcess:
+        """Start `python FILE`, `python -c CODE` or `python -m MODULE`, with arguments, as `subprocess.Popen` does.
+
+        With `terminal`, standard input is the terminal of a session of its own.
+        """
+        assert command[0] == sys.executable
+        ours: list[IO[bytes] | None] = [None] * 3
+        theirs, opened = list[int](), list[int]()
+        for number, wanted in enumerate((stdin, stdout, stderr)):
+            if wanted == subprocess.PIPE:
+                read, write = os.pipe()
+                ours[number] = os.fdopen(read, "rb") if number else os.fdopen(write, "wb")
+                opened.append(write if number else read)
+            elif wanted == subprocess.DEVNULL:
+                opened.append(os.open(os.devnull, os.O_RDWR))
+            given = number if wanted is None else wanted
+            theirs.append(opened[-1] if wanted in CREATED else given if isinstance(given, int) else given.fileno())
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.address))
+        request = {"argv": command[1:], "directory": str(cwd), "env": dict(env), "terminal": terminal}
+        socket.send_fds(connection, [b"\0"], theirs)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        for fd in opened:
+            os.close(fd)
+        return ForkedProcess(int(connection.recv(16)), connection, *ours)
 
 
 def serve(address: str) -> Any:
@@ -110,41 +216,66 @@ def serve(address: str) -> Any:
 
 
 def answer(connection: socket.socket) -> Any:
-    """Fork the task, and say how it ended."""
+    """Fork what is to be started, and say how it ended; it stays a zombie until whoever started it has heard that."""
     with connection:
+        _, fds, _, _ = socket.recv_fds(connection, 1, 3)
         request = json.loads(connection.makefile("r").readline())
         if (pid := os.fork()) == 0:
-            return request
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        with suppress(OSError):  # whoever asked has given up
-            connection.sendall(str(code).encode())
+            return {**request, "fds": fds}
+        for fd in fds:
+            os.close(fd)
+        with suppress(OSError):  # whoever started it has given up
+            connection.sendall(b"%16d" % pid)
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            assert ended
+            code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+            connection.sendall(b"%16d" % code)
+            connection.recv(1)
         os._exit(0)
 
 
-def become(request: Any) -> None:
-    """What `python -m invoke`, or `python start.py`, would be with these words, in this directory, with this environment."""
+def become_python(request: Any) -> None:
+    """What `python` would be with these words, in this directory, with this environment."""
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["env"])
-    files = [os.open(os.devnull, os.O_RDONLY)]
-    files += [
-        os.open(f"{request['said']}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND) for name in ("stdout", "stderr")
-    ]
-    for number, file in enumerate(files):
-        os.dup2(file, number)
-        os.close(file)
+    for number, fd in enumerate(request["fds"]):
+        os.dup2(fd, number)
+        os.close(fd)
+    if request["terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     time.tzset()
     sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX")
-    paths = [*filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    if request["program"] == INVOKE:
-        sys.path[:1] = ["", *paths]
-        sys.argv[1:] = request["words"]
-        runpy.run_module("invoke", run_name="__main__", alter_sys=True)
-    else:
-        sys.path[:1] = paths
-        sys.argv[:] = [RUNTIME, *request["words"]]
-        runpy.run_path(RUNTIME, run_name="__main__")
+    how, *words = request["argv"]
+    first = "" if how in ("-c", "-m") else os.path.dirname(how)  # noqa: PTH120  # as Python writes it
+    sys.path[:1] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    try:
+        if how == "-m":
+            sys.argv[1:] = words[1:]
+            runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+        elif how == "-c":
+            sys.argv[:] = ["-c", *words[1:]]
+            exec(compile(words[0], "<string>", "exec", dont_inherit=True), {"__name__": "__main__"})  # noqa: S102
+        else:
+            sys.argv[:] = [how, *words]
+            runpy.run_path(how, run_name="__main__")
+    except SystemExit as error:
+        exit_codes.extend([error.code] if isinstance(error.code, int) else [])
+        raise
+    exit_codes.append(0)
+
+
+exit_codes: list[int] = []
+
+
+def end_at_once() -> None:
+    """Spare the teardown of all modules, once everything else that is to be done at an exit is done."""
+    if exit_codes:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_codes[0])
 
 
 def remember_models() -> None:
@@ -157,6 +288,7 @@ def remember_models() -> None:
 
 def preload() -> None:
     """Libraries, what botocore knows of services, and the modules of handoff."""
+    atexit.register(end_at_once)
     sys.path.insert(0, str(ROOT))
     for name in LIBRARIES:
         __import__(name)
@@ -174,6 +306,15 @@ def preload() -> None:
     gc.freeze()
 
 
+def main(address: str, *words: str) -> None:
+    """Be the server, or what has it start Python with these words."""
+    if not words:
+        preload()
+        become_python(serve(address))
+        return
+    code = ForkServer(Path(address)).start([sys.executable, *words], Path.cwd(), os.environ, stdin=None).wait()
+    sys.exit(code if code >= 0 else 128 - code)
+
+
 if __name__ == "__main__":
-    preload()
-    become(serve(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """The HTTP servers of the tests: a handler that writes whole answers, a server in a thread, and requests passed on.
 
-Not `http.py`: forkserver.py and process_tree.py run as scripts from this directory and import the standard library's.
+Not `http.py`: forkserver.py runs as a script from this directory and imports the standard library's.
 """
 
 from __future__ import annotations

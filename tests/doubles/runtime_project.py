@@ -62,7 +62,7 @@ class Running:
     """The runtime while it runs."""
 
     project: Project
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes]  # or a ForkedProcess, which has its methods
     mark: str
     begun: float = field(default_factory=time.monotonic)
 
@@ -140,16 +140,18 @@ class Project:
         python: Sequence[str] = (PYTHON, START),
         before: str | None = None,
         source: Sequence[str] | None = None,
+        launch: Callable[..., Any] = subprocess.Popen,
         **popen: Any,
     ) -> Running:
         """Start the runtime; `before` is a shell's way to start it, with `"$@"` for the command.
 
-        `source` are the words that say where the params are, if not in their file.
+        `source` are the words that say where the params are, if not in their file. What `launch` forks bears no mark
+        itself: its stages do.
         """
         mark = uuid.uuid4().hex
         command = [*python, *(("--params", str(self.params_file)) if source is None else source), *argv]
         command = ["sh", "-c", before, "sh", *command] if before else command
-        process = subprocess.Popen(
+        process = launch(
             command,
             cwd=self.directory,
             env={**environment(), MARK: mark, **(env or {})},

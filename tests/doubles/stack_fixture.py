@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doubles.forkserver import RUNTIME, ForkServer
-from doubles.runtime_project import PATIENCE, PYTHON, environment
+from doubles.forkserver import ForkServer
+from doubles.runtime_project import PYTHON
 from handoff_runtime import params, s3_keys
 
 if TYPE_CHECKING:
@@ -52,20 +51,16 @@ class Stack:
     def start(
         self, *argv: str, project: Project | None = None, env: Mapping[str, str] | None = None, **start: Any
     ) -> Running:
-        """Start the runtime in a container of its own, if none is given."""
+        """Start the runtime, forked from a process that has boto3 loaded, in a container of its own if none is given."""
         where = project or self.container()
-        return where.start(*argv, source=(), env={**self.environ, **(env or {})}, **start)
+        return where.start(
+            *argv,
+            **{"source": (), "launch": ForkServer.running().start, "env": {**self.environ, **(env or {})}, **start},
+        )
 
-    def run(
-        self, *argv: str, project: Project | None = None, env: Mapping[str, str] | None = None, **start: Any
-    ) -> Finished:
-        """The same to its end; forked from a process that has boto3, where nothing else than `env` is given."""
-        if start:
-            return self.start(*argv, project=project, env=env, **start).finish()
-        where, begun = project or self.container(), time.monotonic()
-        variables = {**environment(), **self.environ, **(env or {})}
-        code, out, err = ForkServer.running().run(RUNTIME, argv, where.directory, variables, PATIENCE)
-        return where.finished(code, out, err, time.monotonic() - begun)
+    def run(self, *argv: str, **start: Any) -> Finished:
+        """The same to its end."""
+        return self.start(*argv, **start).finish()
 
     @staticmethod
     def hurried(
@@ -77,7 +72,7 @@ class Stack:
             "from handoff_runtime.aws import lease, retry, state\n"
             f"retry.ATTEMPTS = {attempts}\n"
             f"lease.acquire.__kwdefaults__.update(heartbeat={heartbeat}, lease={lease})\n"
-            f"state.LOOK, state.APART = {look}, {apart}\n"
+            f"state.INTERVAL, state.PUT_INTERVAL = {look}, {apart}\n"
             "runpy.run_module('handoff_runtime', run_name='__main__', alter_sys=True)"
         )
         return (PYTHON, "-c", code)

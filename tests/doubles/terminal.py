@@ -11,9 +11,9 @@ import struct
 import termios
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from doubles.checkout import PATIENCE, heed_interrupts
+from doubles.checkout import PATIENCE
 
 if TYPE_CHECKING:
     import subprocess
@@ -120,14 +120,7 @@ def show(checkout: Checkout, *words: str, width: int = 100, env: Mapping[str, st
     """Start invoke on a terminal that is its own, as a shell in a window would."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    popen: dict[str, Any] = {"start_new_session": True, "preexec_fn": _own_terminal}
-    popen |= {"stdin": slave, "stdout": slave, "stderr": slave}
-    process = checkout.start(*words, env={"TERM": "xterm-256color", **(env or {})}, **popen)
+    environ = {"TERM": "xterm-256color", **(env or {})}
+    process = checkout.start(*words, env=environ, terminal=True, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     return Shown(process, master, width)
-
-
-def _own_terminal() -> None:
-    """Its Ctrl-C goes to the process group in its foreground, which is ours."""
-    heed_interrupts()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

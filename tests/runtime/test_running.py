@@ -13,7 +13,9 @@ import pytest
 from doubles.runtime_project import PYTHON, ROOT, START, Project, script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from doubles.runtime_project import Finished, Running, StageSpec
 
 pytestmark = pytest.mark.takes(50)
 
@@ -112,7 +114,18 @@ def test_collector_stats_copies_and_counts(project: Project) -> None:
 # early ends
 
 
-@pytest.mark.parametrize("meter", METERS)
+def under_each_meter(
+    projects: Callable[[str], Project], stages: Sequence[StageSpec], look: Callable[[Running, Finished], object]
+) -> dict[str, object]:
+    """What is to be seen of a pipeline under each meter. All run at once, since most wait; each has an old state."""
+    started = {}
+    for meter in METERS:
+        project = projects(meter)
+        project.keep(b"old")
+        started[meter] = project.params(*stages, meter=meter).start()
+    return {meter: look(running, running.finish()) for meter, running in started.items()}
+
+
 @pytest.mark.parametrize(
     "writer",
     [
@@ -121,18 +134,14 @@ def test_collector_stats_copies_and_counts(project: Project) -> None:
         pytest.param(script("while True: print('y')"), id="isolated"),
     ],
 )
-def test_a_reader_that_has_enough_is_success(project: Project, meter: str, writer: list[str]) -> None:
-    done = project.params(writer, "head -n 1", meter=meter).run()
-    assert (done.exit, done.record["outcome"], done.verdicts, done.state) == (
-        0,
-        "succeeded",
-        ["not needed", "ok"],
-        b"y\n",
-    )
-    assert done.seconds < 3
+def test_a_reader_that_has_enough_is_success(projects: Callable[[str], Project], writer: list[str]) -> None:
+    def look(_running: Running, done: Finished) -> object:
+        return done.exit, done.record["outcome"], done.verdicts, done.state, done.seconds < 3
+
+    expected = (0, "succeeded", ["not needed", "ok"], b"y\n", True)
+    assert under_each_meter(projects, (writer, "head -n 1"), look) == dict.fromkeys(METERS, expected)
 
 
-@pytest.mark.parametrize("meter", METERS)
 @pytest.mark.parametrize(
     "stages",
     [
@@ -141,55 +150,57 @@ def test_a_reader_that_has_enough_is_success(project: Project, meter: str, write
         pytest.param(("tail -f /dev/null | cat", "true"), id="idle inside a line"),
     ],
 )
-def test_an_idle_writer_nobody_reads_is_stopped(project: Project, meter: str, stages: tuple[str, ...]) -> None:
-    project.keep(b"old")
-    running = project.params(*stages, meter=meter).start()
-    done = running.finish()
-    assert (done.exit, done.verdicts, done.state) == (0, [*["not needed"] * (len(stages) - 1), "ok"], b"old")
-    assert done.seconds < 1.5 * len(stages)
-    assert running.left() == []
+def test_an_idle_writer_nobody_reads_is_stopped(projects: Callable[[str], Project], stages: tuple[str, ...]) -> None:
+    def look(running: Running, done: Finished) -> object:
+        return done.exit, done.verdicts, done.state, done.seconds < 1.5 * len(stages), running.left()
+
+    verdicts, left = [*["not needed"] * (len(stages) - 1), "ok"], list[str]()
+    expected = (0, verdicts, b"old", True, left)
+    assert under_each_meter(projects, stages, look) == dict.fromkeys(METERS, expected)
 
 
-@pytest.mark.parametrize("meter", METERS)
 @pytest.mark.parametrize("writer", ["yes", "sleep 60"])
-def test_a_reader_that_ends_early_with_3_has_failed(project: Project, meter: str, writer: str) -> None:
-    project.keep(b"old")
-    done = project.params(writer, "test $$ -gt 1 && exit 3", meter=meter).run()
-    assert done.verdicts in (["consequence", "failed"], ["stopped", "failed"])
-    assert (done.exit, done.record["culprit"], done.state) == (3, "test", b"old")
-    assert done.record["reason"] == "stage test ended with exit 3"
-    assert done.seconds < 3
+def test_a_reader_that_ends_early_with_3_has_failed(projects: Callable[[str], Project], writer: str) -> None:
+    def look(_running: Running, done: Finished) -> object:
+        assert done.verdicts in (["consequence", "failed"], ["stopped", "failed"])
+        return done.exit, done.record["culprit"], done.record["reason"], done.state, done.seconds < 3
+
+    expected = (3, "test", "stage test ended with exit 3", b"old", True)
+    stages = (writer, "test $$ -gt 1 && exit 3")
+    assert under_each_meter(projects, stages, look) == dict.fromkeys(METERS, expected)
 
 
-FINISHING = "exec >&-; until [ -e eof ]; do sleep 0.02; done; sleep 1.3; touch committed"
+FINISHING = "exec >&-; until [ -e eof ]; do sleep 0.02; done; sleep 1.3; echo whole > made"
 
 
-@pytest.mark.parametrize("meter", METERS)
-def test_a_stage_that_has_closed_its_output_may_finish_its_work(project: Project, meter: str) -> None:
-    done = project.params(FINISHING, "cat; touch eof", meter=meter).run()
-    assert (done.exit, done.verdicts, project.path("committed").exists()) == (0, ["ok", "ok"], True)
-
-
-@pytest.mark.parametrize("meter", METERS)
 @pytest.mark.parametrize(
-    "writer",
+    ("writer", "reader"),
     [
-        pytest.param("{ sleep 2; echo whole; } > made", id="by the shell"),
-        pytest.param("sh -c 'sleep 2; echo whole' > made", id="by its child"),
-        pytest.param("for part in 1 2 3; do sleep 0.7 > made; done; echo whole > made", id="one file after another"),
-        pytest.param("sh -c 'sleep 2; echo whole' | cat > made", id="by the last of a pipe"),
+        pytest.param("{ sleep 2; echo whole; } > made", "true", id="by the shell"),
+        pytest.param("sh -c 'sleep 2; echo whole' > made", "true", id="by its child"),
+        pytest.param(
+            "for part in 1 2 3; do sleep 0.7 > made; done; echo whole > made", "true", id="one file after another"
+        ),
+        pytest.param("sh -c 'sleep 2; echo whole' | cat > made", "true", id="by the last of a pipe"),
+        pytest.param(FINISHING, "cat; touch eof", id="with its output closed"),
     ],
 )
-def test_a_stage_that_writes_a_file_may_finish_it(project: Project, meter: str, writer: str) -> None:
+def test_a_stage_that_writes_a_file_may_finish_it(projects: Callable[[str], Project], writer: str, reader: str) -> None:
     """It writes nothing that its reader could miss, and half a file would be lost without a word."""
-    done = project.params(writer, "true", meter=meter).run()
-    assert (done.exit, done.verdicts, project.path("made").read_text()) == (0, ["ok", "ok"], "whole\n")
+
+    def look(running: Running, done: Finished) -> object:
+        return done.exit, done.verdicts, running.project.path("made").read_text()
+
+    expected = (0, ["ok", "ok"], "whole\n")
+    assert under_each_meter(projects, (writer, reader), look) == dict.fromkeys(METERS, expected)
 
 
-@pytest.mark.parametrize("meter", METERS)
-def test_a_stage_that_has_written_its_file_and_waits_is_stopped(project: Project, meter: str) -> None:
-    done = project.params("sleep 1.5 > made; sleep 60", "true", meter=meter).run()
-    assert (done.exit, done.verdicts, 2 < done.seconds < 6) == (0, ["not needed", "ok"], True)
+def test_a_stage_that_has_written_its_file_and_waits_is_stopped(projects: Callable[[str], Project]) -> None:
+    def look(_running: Running, done: Finished) -> object:
+        return done.exit, done.verdicts, 2 < done.seconds < 6
+
+    stages = ("sleep 1.5 > made; sleep 60", "true")
+    assert under_each_meter(projects, stages, look) == dict.fromkeys(METERS, (0, ["not needed", "ok"], True))
 
 
 # what it is started with

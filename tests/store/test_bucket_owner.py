@@ -34,24 +34,36 @@ def theirs(moto_bucket: MotoBucket) -> Iterator[Proxy]:
         yield proxy
 
 
+class SentError(Exception):
+    """A call with these parameters would be sent."""
+
+
 def test_every_operation_that_can_expect_an_owner_does(moto_bucket: MotoBucket) -> None:
     """All that S3 has, also those that nobody calls yet; an owner that the caller gives stays."""
     client = session.connect(os.environ, moto_bucket.said.append, owner=OURS).client("s3")
+
+    def refuse(params: dict[str, str], **_: object) -> None:
+        raise SentError(params)
+
+    client.meta.events.register_first("before-parameter-build.s3", refuse)
+
+    def sent(method: str, given: dict[str, str]) -> dict[str, str]:
+        with pytest.raises(SentError) as caught:
+            getattr(client, method)(**given)
+        return {key: value for key, value in caught.value.args[0].items() if key in {*given, *EXPECTING}}
+
     expected: dict[str, dict[str, str]] = {}
     found: dict[str, dict[str, str]] = {}
-    for name in client.meta.service_model.operation_names:
-        model = client.meta.service_model.operation_model(name)
-        taken = model.input_shape.members if model.input_shape else {}
+    for method, name in client.meta.method_to_api_mapping.items():
+        shape = client.meta.service_model.operation_model(name).input_shape
+        taken = shape.members if shape else {}
         given = {key: "x" for key in ("Bucket", "CopySource") if key in taken}
-        own = [key for key in EXPECTING if key in taken]
-        expected[name] = {**given, **dict.fromkeys(own, OURS)}
-        result = client._emit_api_params(dict(given), model, {})  # noqa: SLF001  # what a call does first
-        found[name] = {key: result[key] for key in (*given, *EXPECTING) if key in result}
+        expected[name] = {**given, **dict.fromkeys((key for key in EXPECTING if key in taken), OURS)}
+        found[name] = sent(method, given)
     assert found == expected
     assert found["CopyObject"]["ExpectedSourceBucketOwner"] == OURS
-    model = client.meta.service_model.operation_model("GetObject")
     given = {"Bucket": "x", "ExpectedBucketOwner": THEIRS}
-    assert client._emit_api_params(given, model, {}) == given  # noqa: SLF001
+    assert sent("get_object", given) == given
 
 
 def test_a_run_in_a_container_expects_the_account_of_its_stack(stack: Stack) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from handoff_runtime.aws import lease as leases
 from handoff_runtime.aws.history import append_line
-from handoff_runtime.aws.lease import Heartbeat, HeldLease, Lease
+from handoff_runtime.aws.lease import Heartbeat, Lease, StoredLease
 from handoff_runtime.errors import StoreError
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def test_a_free_lease_is_ours_until_it_is_released(moto_bucket: MotoBucket) -> N
     session = moto_bucket.session()
     first = acquired(moto_bucket, session, "run-1")
     held = leases.acquire(session, moto_bucket.bucket, moto_bucket.stack, "run-2")
-    assert isinstance(held, HeldLease)
-    assert (held.run_id, held.holder) == ("run-1", first.claim["holder"])
+    assert isinstance(held, StoredLease)
+    assert (held.run_id, held.claim["holder"]) == ("run-1", first.claim["holder"])
     leases.release(session, leases.renew(session, first))
     assert acquired(moto_bucket, session, "run-2").claim["run_id"] == "run-2"
     assert moto_bucket.said == []
@@ -58,7 +58,7 @@ def test_of_two_that_race_one_wins(moto_bucket: MotoBucket, before: str, trials:
         make(session, moto_bucket, stack, before)
         barrier = threading.Barrier(4)
 
-        def race(number: int, stack: str = stack, barrier: threading.Barrier = barrier) -> Lease | HeldLease:
+        def race(number: int, stack: str = stack, barrier: threading.Barrier = barrier) -> Lease | StoredLease:
             barrier.wait()
             return leases.acquire(session, moto_bucket.bucket, stack, f"run-{number}")
 
@@ -66,7 +66,7 @@ def test_of_two_that_race_one_wins(moto_bucket: MotoBucket, before: str, trials:
             got = list(pool.map(race, range(4)))
         winners = [one.claim["run_id"] for one in got if isinstance(one, Lease)]
         assert len(winners) == 1
-        assert {one.run_id for one in got if isinstance(one, HeldLease)} == set(winners)
+        assert {one.run_id for one in got if isinstance(one, StoredLease)} == set(winners)
 
 
 def make(session: Session, moto_bucket: MotoBucket, stack: str, before: str) -> None:
@@ -85,7 +85,7 @@ def test_a_dead_holder_is_taken_over_whatever_the_clocks(moto_bucket: MotoBucket
     proxy.fault("clock", seconds=off)
     dead = acquired(moto_bucket, session, "run-1", lease=1)
     held = leases.acquire(session, moto_bucket.bucket, moto_bucket.stack, "run-2", lease=1)
-    assert isinstance(held, HeldLease)
+    assert isinstance(held, StoredLease)
     assert held.left <= 2
     time.sleep(3.1)
     ours = acquired(moto_bucket, session, "run-2", lease=1)
@@ -102,7 +102,7 @@ def test_a_holder_that_beats_lives(moto_bucket: MotoBucket) -> None:
     heart = Heartbeat(session, acquired(moto_bucket, session, "run-1", heartbeat=0.4, lease=2), lost.append)
     until = time.monotonic() + 4.5
     while time.monotonic() < until:
-        assert isinstance(leases.acquire(session, moto_bucket.bucket, moto_bucket.stack, "run-2", lease=2), HeldLease)
+        assert isinstance(leases.acquire(session, moto_bucket.bucket, moto_bucket.stack, "run-2", lease=2), StoredLease)
         time.sleep(0.2)
     leases.release(session, heart.stop())
     assert lost == []
@@ -194,7 +194,7 @@ def test_a_lease_that_is_another_s_is_not_released(moto_bucket: MotoBucket) -> N
 def test_a_lock_that_says_nothing_lives_as_long_as_ours_would(moto_bucket: MotoBucket, content: bytes) -> None:
     moto_bucket.put(f"{moto_bucket.stack}/.lock", content)
     held = leases.acquire(moto_bucket.session(), moto_bucket.bucket, moto_bucket.stack, "run-1")
-    assert isinstance(held, HeldLease)
+    assert isinstance(held, StoredLease)
     assert (held.run_id, 80 < held.left <= 91) == ("?", True)
 
 
@@ -202,7 +202,7 @@ def test_a_lock_that_is_cut_while_it_is_read(moto_bucket: MotoBucket, proxy: Pro
     acquired(moto_bucket, moto_bucket.session(), "run-1")
     proxy.fault("cut", method="GET", after=10, times=2)
     assert isinstance(
-        leases.acquire(moto_bucket.session(proxy), moto_bucket.bucket, moto_bucket.stack, "run-2"), HeldLease
+        leases.acquire(moto_bucket.session(proxy), moto_bucket.bucket, moto_bucket.stack, "run-2"), StoredLease
     )
     assert len(moto_bucket.said) == 2
 

@@ -85,7 +85,7 @@ def taken_over(stack: Stack, kit_stack: Target, monkeypatch: pytest.MonkeyPatch)
     says_length = b"lease_seconds" in (stack.get(".lock") or b"")
     monkeypatch.setattr(lease, "LEASE", 90.0)
     held = says_length or isinstance(
-        lease.acquire(session, moto_bucket.bucket, moto_bucket.stack, "new"), lease.HeldLease
+        lease.acquire(session, moto_bucket.bucket, moto_bucket.stack, "new"), lease.StoredLease
     )
     monkeypatch.setattr(lease, "LEASE", -60.0)
     taken = lease.acquire(session, moto_bucket.bucket, moto_bucket.stack, "new")

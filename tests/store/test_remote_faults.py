@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from doubles.runtime_project import Project, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from doubles.fault_proxy import Proxy
@@ -139,18 +136,6 @@ def test_what_is_missing(stack: Stack, operation: str) -> None:
 def test_what_is_not_set(stack: Stack, name: str, code: int, error: str) -> None:
     done = stack.run(env={name: ""})
     assert (done.exit, done.stderr.startswith(error)) == (code, True)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is not permitted here")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_a_disk_that_is_full_while_fetching(stack: Stack, small_disk: Path) -> None:

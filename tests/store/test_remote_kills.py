@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from doubles.fault_proxy import Proxy
-from doubles.process_tree import ProcessTree
-from doubles.runtime_project import environment
+from doubles.runtime_project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +41,6 @@ class Chain:
     """Runs of one stack, one after another, each in a workspace of its own; what each begins with is `at`."""
 
     stack: Stack
-    process_tree: ProcessTree
     directory: Path
     at: int = 0
     number: int = 0
@@ -59,20 +57,21 @@ class Chain:
     ) -> None:
         """One run, killed when `until` (told its pid) returns, if it has not ended by then; a look at what there is."""
         where = self.workspace()
-        endpoint = endpoint or self.stack.moto_bucket.endpoint
-        env = {**environment(), **self.stack.environ, "AWS_ENDPOINT_URL": endpoint}
-        pid = self.process_tree.start(where, env, look=0.02, apart=0.02)
+        env = {"AWS_ENDPOINT_URL": endpoint or self.stack.moto_bucket.endpoint}
+        python = self.stack.hurried(look=0.02, apart=0.02)
+        with (where / "said").open("wb") as said:
+            process = self.stack.start(project=Project(where), env=env, python=python, stdout=said, stderr=said).process
         if until:
-            until(pid)
-            os.kill(pid, signal.SIGKILL)
-        code = self.process_tree.wait()
+            until(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+        code = process.wait()
         time.sleep(settle)
         if code:
             self.stack.expire_lease()
         self.end(code, where, step)
 
     def end(self, code: int, where: Path, step: int) -> None:
-        said = (where / "said").read_text() if (where / "said").exists() else ""  # killed before it began
+        said = (where / "said").read_text()
         assert code in (0, -signal.SIGKILL), said
         self.killed += code != 0
         now = self.counted()
@@ -118,16 +117,15 @@ def timed(chain: Chain, step: int) -> float:
 
 def killed_at_random(stack: Stack, directory: Path, trials: int, step: int) -> int:
     """So many runs killed at moments by chance; every twentieth is left alone and must work. How many were killed."""
-    with ProcessTree.opened() as process_tree:
-        chain = Chain(stack, process_tree, directory)
-        chain.run(step=step)
-        by_chance = random.Random(stack.moto_bucket.stack)
-        usual = min(timed(chain, step) for _ in range(2))
-        while chain.killed < trials:
-            chain.run(partial(slept, by_chance.uniform(0, usual)), step)
-            if chain.number % 20 == 0:
-                usual = min(usual, timed(chain, step))
-        chain.run(step=step)
+    chain = Chain(stack, directory)
+    chain.run(step=step)
+    by_chance = random.Random(stack.moto_bucket.stack)
+    usual = min(timed(chain, step) for _ in range(2))
+    while chain.killed < trials:
+        chain.run(partial(slept, by_chance.uniform(0, usual)), step)
+        if chain.number % 20 == 0:
+            usual = min(usual, timed(chain, step))
+    chain.run(step=step)
     result = {path.split("/")[0] for path in stack.below("runs/") if path.endswith("/run.json")}
     lines = {line["run_id"]: line["outcome"] for line in stack.history()}
     assert {run: outcome for run, outcome in lines.items() if run not in result and outcome != "killed"} == {}
@@ -171,16 +169,15 @@ def running(pid: int) -> bool:
 def test_a_run_killed_while_any_one_call_is_under_way(stack: Stack, tmp_path: Path, trials: float) -> None:
     """The call arrives all the same, later: one after another (or every so many), from the first of a run to its last."""
     stack.push(COUNT)
-    with ProcessTree.opened() as process_tree:
-        chain = Chain(stack, process_tree, tmp_path / "runs")
-        chain.run()
-        for number in itertools.count(1, max(1, round(1 / trials))):
-            before = chain.killed
-            with Proxy.to(stack.moto_bucket.endpoint) as proxy:
-                killed = threading.Event()
-                call = proxy.fault("pass", every=number, times=1, then=killed.wait)
-                chain.run(partial(kill_at, call, killed), endpoint=proxy.url, settle=0.1)
-            if chain.killed == before:
-                break
-        chain.run()
+    chain = Chain(stack, tmp_path / "runs")
+    chain.run()
+    for number in itertools.count(1, max(1, round(1 / trials))):
+        before = chain.killed
+        with Proxy.to(stack.moto_bucket.endpoint) as proxy:
+            killed = threading.Event()
+            call = proxy.fault("pass", every=number, times=1, then=killed.wait)
+            chain.run(partial(kill_at, call, killed), endpoint=proxy.url, settle=0.1)
+        if chain.killed == before:
+            break
+    chain.run()
     assert number > 12

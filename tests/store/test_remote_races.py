@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.process_tree import ProcessTree
-from doubles.runtime_project import environment, until
+from doubles.runtime_project import Project, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,33 +85,25 @@ def test_who_waits_can_be_told_to_stop(stack: Stack, number: int, code: int) -> 
 def test_of_fifty_races_each_has_one_winner(stack: Stack, tmp_path: Path, trials: float, *, waits: bool) -> None:
     """Two at the same moment; who loses is refused, or runs after the other has ended: then both count."""
     stack.push(f"until [ -e ../ended ]; do sleep 0.01; done; {COUNT}" if waits else COUNT, overlap="fail")
-    env = {**environment(), **stack.environ}
     expected = 0
-    with ProcessTree.opened() as one, ProcessTree.opened() as two:
-        for trial in range(max(5, round(trials * 25))):
-            ended = raced(one, two, tmp_path / str(trial), env)
-            expected += ended.count(0)
-            assert sorted(ended) in ([[0, 75]] if waits else [[0, 75], [0, 0]])
-            assert stack.state == f"{expected}\n".encode()
+    for trial in range(max(5, round(trials * 25))):
+        ended = raced(stack, tmp_path / str(trial))
+        expected += ended.count(0)
+        assert sorted(ended) in ([[0, 75]] if waits else [[0, 75], [0, 0]])
+        assert stack.state == f"{expected}\n".encode()
     assert len(stack.history_fields("outcome")) == expected
 
 
-def raced(one: ProcessTree, two: ProcessTree, directory: Path, env: dict[str, str]) -> list[int]:
-    codes: list[int] = []
-
-    def run(process_tree: ProcessTree, name: str) -> None:
+def raced(stack: Stack, directory: Path) -> list[int]:
+    def run(name: str) -> int:
         where = directory / name
         where.mkdir(parents=True)
-        process_tree.start(where, env)
-        codes.append(process_tree.wait())
+        code = stack.start(project=Project(where), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).process.wait()
         (directory / "ended").touch()
+        return code
 
-    threads = [threading.Thread(target=run, args=each) for each in ((one, "a"), (two, "b"))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return codes
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(run, "ab"))
 
 
 @pytest.mark.parametrize("before", [None, b"7\n"], ids=["none before", "one before"])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from doubles import transcript
 from doubles.checkout import ROOT, InvokeResult
+from doubles.forkserver import ForkServer
 from doubles.moto_bucket import REGION
 from doubles.stub_project import ACCOUNT, PROJECT, SECRET
 from doubles.terminal import show
@@ -1028,7 +1029,8 @@ def test_the_page_shows_what_happens(checkout: Checkout, moto_bucket: MotoBucket
 
     def run(command: str, shown: str) -> str:
         typed = VERSION.sub(lambda found: real_versions[found.group()], command)
-        typed = typed.replace("uv run python", sys.executable).replace("uv run invoke", f"{sys.executable} -m invoke")
+        python = ForkServer.running().python
+        typed = typed.replace("uv run python", python).replace("uv run invoke", f"{python} -m invoke")
         done = subprocess.run(
             ["sh", "-c", typed],
             cwd=checkout.root,

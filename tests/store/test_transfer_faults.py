@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
-import shutil
+import re
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,6 @@ from handoff_runtime.aws.upload import UploadTarget
 from handoff_runtime.errors import HandoffError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from doubles.fault_proxy import Proxy
@@ -69,6 +68,30 @@ def some(size: int, seed: int = 1) -> bytes:
 MANY = {f"d{number % 3}/f{number}": some(100 + number, number) for number in range(40)}
 
 
+@dataclass(frozen=True)
+class Transfers:
+    """Files from `here` to a bucket, below s/, and from there to `out`; a proxy between."""
+
+    moto_bucket: MotoBucket
+    proxy: Proxy
+    directory: Path
+
+    def put(self, content: dict[str, bytes]) -> Path:
+        here = written(self.directory / "here", content)
+        put(self.moto_bucket.session(self.proxy), str(here), self.moto_bucket.place("s/"))
+        return here
+
+    def fetch(self, **effects: Any) -> dict[str, bytes]:
+        out, session = self.directory / "out", self.moto_bucket.session(self.proxy, **effects)
+        transfer.fetch(session, self.moto_bucket.place("s/"), str(out))
+        return tree(out)
+
+
+@pytest.fixture
+def transfers(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> Transfers:
+    return Transfers(moto_bucket, proxy, tmp_path)
+
+
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is large is smaller, so that tests are fast."""
@@ -87,10 +110,9 @@ def test_what_is_put_is_fetched(moto_bucket: MotoBucket, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("size", [0, 1, 2 * MB - 1, 2 * MB, 2 * MB + 1, 5 * MB + 17])
 @pytest.mark.usefixtures("small_parts")
-def test_sizes_around_the_ranges(moto_bucket: MotoBucket, tmp_path: Path, size: int) -> None:
-    moto_bucket.put("s/x", some(size))
-    transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {"x": some(size)}
+def test_sizes_around_the_ranges(transfers: Transfers, size: int) -> None:
+    transfers.moto_bucket.put("s/x", some(size))
+    assert transfers.fetch() == {"x": some(size)}
 
 
 def test_odd_keys_there_and_back(moto_bucket: MotoBucket, tmp_path: Path) -> None:
@@ -121,27 +143,23 @@ def test_a_symbolic_link_leads_nothing_out_of_the_directory(moto_bucket: MotoBuc
     assert tree(tmp_path) == {}
 
 
-def test_a_listing_that_is_cut_is_asked_for_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
-    proxy.fault("cut", path="list-type", after=1000, times=2)
-    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == MANY
-    assert len(moto_bucket.said) == 2
+def test_a_listing_that_is_cut_is_asked_for_again(transfers: Transfers) -> None:
+    transfers.put(MANY)
+    transfers.proxy.fault("cut", path="list-type", after=1000, times=2)
+    assert (transfers.fetch(), len(transfers.moto_bucket.said)) == (MANY, 2)
 
 
-def test_folders_that_consoles_draw_are_left_out(moto_bucket: MotoBucket, tmp_path: Path) -> None:
-    moto_bucket.put("s/", b"")
-    moto_bucket.put("s/folder/", b"")
-    moto_bucket.put("s/folder/x", b"x")
-    transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {"folder/x": b"x"}
+def test_folders_that_consoles_draw_are_left_out(transfers: Transfers) -> None:
+    for key, content in {"s/": b"", "s/folder/": b"", "s/folder/x": b"x"}.items():
+        transfers.moto_bucket.put(key, content)
+    assert transfers.fetch() == {"folder/x": b"x"}
 
 
-def test_a_key_that_is_the_directory_of_another_is_told(moto_bucket: MotoBucket, tmp_path: Path) -> None:
-    moto_bucket.put("s/a", b"x")
-    moto_bucket.put("s/a/b", b"x")
+def test_a_key_that_is_the_directory_of_another_is_told(transfers: Transfers) -> None:
+    for key in ("s/a", "s/a/b"):
+        transfers.moto_bucket.put(key, b"x")
     with pytest.raises(StoreError, match=r"(Not a directory|Is a directory|File exists)") as caught:
-        transfer.fetch(moto_bucket.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfers.fetch()
     assert caught.value.hint == "one key is the directory of another: remove one of the two"
 
 
@@ -180,148 +198,148 @@ def test_an_etag_that_tells_nothing_is_asked_about(moto_bucket: MotoBucket, prox
     ("status", "code"),
     [(500, "InternalError"), (503, "ServiceUnavailable"), (503, "SlowDown"), (429, "TooManyRequestsException")],
 )
-def test_every_nth_call_fails(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, every: int, status: int, code: str
-) -> None:
+def test_every_nth_call_fails(transfers: Transfers, every: int, status: int, code: str) -> None:
     few = dict(list(MANY.items())[:12])
-    session, here = moto_bucket.session(proxy), written(tmp_path / "here", few)
-    proxy.fault("answer", every=every, status=status, code=code)
-    put(session, str(here), moto_bucket.place("s/"))
-    transfer.fetch(session, moto_bucket.place("s/"), str(tmp_path / "there"))
-    assert tree(tmp_path / "there") == few
-    assert len(moto_bucket.said) == proxy.faults[0].done
-    assert all(f": {status} {code}; attempt " in line and line.startswith("S3 ") for line in moto_bucket.said)
+    fault = transfers.proxy.fault("answer", every=every, status=status, code=code)
+    transfers.put(few)
+    assert transfers.fetch() == few
+    assert len(transfers.moto_bucket.said) == fault.done
+    assert all(f": {status} {code}; attempt " in line and line.startswith("S3 ") for line in transfers.moto_bucket.said)
 
 
-def test_a_service_that_stays_away_is_told_after_a_while(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    proxy.fault("answer", status=503, code="ServiceUnavailable")
+SPOILT = {"kind": "spoil", "method": "GET", "path": "/s/x"}
+FAILURES = [
+    pytest.param(
+        {"kind": "answer", "status": 503, "code": "ServiceUnavailable"},
+        {},
+        r"s3://BUCKET/s/: S3 ListObjectsV2 answered 503 ServiceUnavailable, still after 8 attempts \(by the proxy\)",
+        8,
+        id="away",
+    ),
+    pytest.param(
+        {"kind": "answer", "status": 403, "code": "AccessDenied"},
+        {},
+        "s3://BUCKET/s/: AccessDenied found, the permission s3:ListBucket on arn:aws:s3:::BUCKET expected",
+        1,
+        id="no listing",
+    ),
+    *(
+        pytest.param({"kind": "answer", "status": status, "code": code}, {}, f"s3://BUCKET/s/: {message}", 1, id=code)
+        for code, status, message in (
+            ("ExpiredToken", 400, r"the credentials have expired \(ExpiredToken\), valid ones expected"),
+            ("InvalidAccessKeyId", 403, r"credentials that AWS does not accept found \(InvalidAccessKeyId\)"),
+            ("SignatureDoesNotMatch", 403, r"credentials that AWS does not accept found \(SignatureDoesNotMatch\)"),
+            (
+                "RequestTimeTooSkewed",
+                403,
+                r"this machine's clock is wrong \(RequestTimeTooSkewed\), the time of AWS expected",
+            ),
+        )
+    ),
+    pytest.param(
+        {"kind": "cut", "method": "GET", "path": "/s/x", "after": 0},
+        {},
+        r".*0 of 1,000 bytes, and nothing more in 8 attempts.*",
+        9,
+        id="it never moves",
+    ),
+    *(
+        pytest.param(SPOILT, stored, rf".*/s/x: its {kind} is \w+, expected \w+, 3 times.*", 4, id=name)
+        for stored, kind, name in (
+            ({"Metadata": {"sha256": "0" * 64}}, "sha256", "a checksum of ours differs"),
+            ({"ChecksumAlgorithm": "SHA256"}, "sha256", "s3 sha256"),
+            ({"ChecksumAlgorithm": "SHA1"}, "sha1", "s3 sha1"),
+            ({"ChecksumAlgorithm": "CRC32"}, "crc32", "s3 crc32"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "stored", "message", "calls"), FAILURES)
+def test_a_fetch_that_fails_is_told_and_leaves_nothing(
+    transfers: Transfers, fault: dict[str, Any], stored: dict[str, Any], message: str, calls: int
+) -> None:
+    transfers.moto_bucket.put("s/x", some(1000), **stored)
+    transfers.proxy.fault(**fault)
     with pytest.raises(StoreError) as caught:
-        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    message = f"s3://{moto_bucket.bucket}/s/: S3 ListObjectsV2 answered 503 ServiceUnavailable, still after 8 attempts (by the proxy)"
-    assert (caught.value.exit_code, caught.value.message) == (69, message)
-    assert [line.partition("attempt ")[2].partition(" in ")[0] for line in moto_bucket.said] == [
-        f"{n} of 8" for n in range(2, 9)
-    ]
+        transfers.fetch()
+    result = caught.value.message.replace(transfers.moto_bucket.bucket, "BUCKET")
+    assert re.fullmatch(message, result), result
+    assert (caught.value.exit_code, len(transfers.proxy.calls), tree(transfers.directory)) == (69, calls, {})
 
 
-def test_patience_ends_before_the_attempts_do(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    proxy.fault("answer", status=500)
+def test_every_attempt_is_told(transfers: Transfers) -> None:
+    transfers.proxy.fault("answer", status=503, code="ServiceUnavailable")
+    with pytest.raises(StoreError):
+        transfers.fetch()
+    said = [line.partition("attempt ")[2].partition(" in ")[0] for line in transfers.moto_bucket.said]
+    assert said == [f"{n} of 8" for n in range(2, 9)]
+
+
+def test_patience_ends_before_the_attempts_do(transfers: Transfers) -> None:
+    transfers.proxy.fault("answer", status=500)
     with pytest.raises(StoreError, match=r"500 InternalError \(by the proxy\)"):
-        transfer.fetch(moto_bucket.session(proxy, patience=0.05), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert (len(proxy.calls), moto_bucket.said) == (1, [])
+        transfers.fetch(patience=0.05)
+    assert (len(transfers.proxy.calls), transfers.moto_bucket.said) == (1, [])
 
 
 @pytest.mark.parametrize("after", [0, 1, 70_000, 400_000])
 @pytest.mark.parametrize("size", [1_000_001, 3 * MB - 5])
 @pytest.mark.usefixtures("small_parts")
-def test_a_cut_download_goes_on_where_it_was_cut(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int, after: int
-) -> None:
-    content = some(size)
-    moto_bucket.put("s/x", content)
-    proxy.fault("cut", method="GET", path="/s/x", after=after, times=2)
-    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {"x": content}
-    going_on = [line for line in moto_bucket.said if "going on from there" in line]
-    assert len(going_on) == 2
+def test_a_cut_download_goes_on_where_it_was_cut(transfers: Transfers, size: int, after: int) -> None:
+    transfers.moto_bucket.put("s/x", some(size))
+    transfers.proxy.fault("cut", method="GET", path="/s/x", after=after, times=2)
+    assert transfers.fetch() == {"x": some(size)}
+    assert len([line for line in transfers.moto_bucket.said if "going on from there" in line]) == 2
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_a_download_cut_again_and_again_comes_as_long_as_it_moves(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
+def test_a_download_cut_again_and_again_comes_as_long_as_it_moves(transfers: Transfers) -> None:
+    transfers.moto_bucket.put("s/x", some(MB))
+    transfers.proxy.fault("cut", method="GET", path="/s/x", after=40_000)
+    assert transfers.fetch() == {"x": some(MB)}
+
+
+@pytest.mark.parametrize("size", [1000, 20 * MB])
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [
+        pytest.param({"kind": "cut-upload", "after": 500}, 2, id="cut"),
+        pytest.param({"kind": "spoil-upload"}, 1, id="damaged: S3 refuses it by its Content-MD5, and moto by its ETag"),
+    ],
+)
+def test_an_upload_that_does_not_arrive_whole_is_sent_again(
+    transfers: Transfers, fault: dict[str, Any], times: int, size: int
 ) -> None:
-    moto_bucket.put("s/x", some(MB))
-    proxy.fault("cut", method="GET", path="/s/x", after=40_000)
-    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {"x": some(MB)}
+    transfers.proxy.fault(method="PUT", times=times, **fault)
+    transfers.put({"x": some(size)})
+    assert (transfers.moto_bucket.get("s/x") == some(size), len(transfers.moto_bucket.said)) == (True, times)
 
 
-def test_a_download_that_never_moves_is_told(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    moto_bucket.put("s/x", some(1000))
-    proxy.fault("cut", method="GET", path="/s/x", after=0)
-    with pytest.raises(StoreError, match=r"0 of 1,000 bytes, and nothing more in 8 attempts"):
-        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {}
-
-
-@pytest.mark.parametrize("size", [100_000, 20 * MB])
-def test_a_cut_upload_is_sent_again(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int) -> None:
-    here = written(tmp_path / "here", {"x": some(size)})
-    proxy.fault("cut-upload", method="PUT", after=50_000, times=2)
-    put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
-    assert moto_bucket.get("s/x") == some(size)
-    assert len(moto_bucket.said) == 2
-
-
-def test_an_upload_that_fails_leaves_no_parts(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    here = written(tmp_path / "here", {"x": some(20 * MB)})
-    proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied")
+def test_an_upload_that_fails_leaves_no_parts(transfers: Transfers) -> None:
+    transfers.proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied")
     with pytest.raises(StoreError, match="s3:PutObject"):
-        put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
-    assert moto_bucket.boto("s3").list_multipart_uploads(Bucket=moto_bucket.bucket).get("Uploads", []) == []
+        transfers.put({"x": some(20 * MB)})
+    bucket = transfers.moto_bucket.bucket
+    assert transfers.moto_bucket.boto("s3").list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
 
 
 @pytest.mark.parametrize("size", [100_000, 3 * MB])
 @pytest.mark.usefixtures("small_parts")
-def test_a_checksum_that_differs_once_is_healed(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int
-) -> None:
-    put(moto_bucket.session(), str(written(tmp_path / "here", {"x": some(size)})), moto_bucket.place("s/"))
-    proxy.fault("spoil", method="GET", path="/s/x", times=1)
-    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {"x": some(size)}
-    assert len(moto_bucket.said) == 1
+def test_a_checksum_that_differs_once_is_healed(transfers: Transfers, size: int) -> None:
+    transfers.put({"x": some(size)})
+    transfers.proxy.fault("spoil", method="GET", path="/s/x", times=1)
+    assert (transfers.fetch() == {"x": some(size)}, len(transfers.moto_bucket.said)) == (True, 1)
 
 
-@pytest.mark.parametrize(
-    ("more", "kind"),
-    [
-        pytest.param({"Metadata": {"sha256": "0" * 64}}, "sha256", id="ours"),
-        pytest.param({"ChecksumAlgorithm": "SHA256"}, "sha256", id="s3 sha256"),
-        pytest.param({"ChecksumAlgorithm": "SHA1"}, "sha1", id="s3 sha1"),
-        pytest.param({"ChecksumAlgorithm": "CRC32"}, "crc32", id="s3 crc32"),
-    ],
-)
-def test_a_checksum_that_always_differs_is_told_and_nothing_is_left(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, more: dict[str, object], kind: str
-) -> None:
-    moto_bucket.put("s/x", some(1000), **more)
-    proxy.fault("spoil", method="GET", path="/s/x")
-    with pytest.raises(StoreError, match=rf"/s/x: its {kind} is \w+, expected \w+, 3 times"):
-        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {}
-
-
-@pytest.mark.parametrize("size", [1000, 20 * MB])
-def test_an_upload_that_arrives_damaged_is_sent_again(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, size: int
-) -> None:
-    """S3 refuses it by its Content-MD5; moto takes it, and its ETag tells."""
-    here = written(tmp_path / "here", {"x": some(size)})
-    proxy.fault("spoil-upload", method="PUT", times=1)
-    put(moto_bucket.session(proxy), str(here), moto_bucket.place("s/"))
-    assert moto_bucket.get("s/x") == some(size)
-    assert len(moto_bucket.said) == 1
-
-
-def test_one_key_that_is_denied_is_named_with_the_permission(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
-) -> None:
-    put(moto_bucket.session(), str(written(tmp_path / "here", MANY)), moto_bucket.place("s/"))
-    proxy.fault("answer", method="GET", path="/s/d1/f7", status=403, code="AccessDenied")
+def test_one_key_that_is_denied_is_named_with_the_permission(transfers: Transfers) -> None:
+    transfers.put(MANY)
+    transfers.proxy.fault("answer", method="GET", path="/s/d1/f7", status=403, code="AccessDenied")
     with pytest.raises(StoreError) as caught:
-        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    where = f"s3://{moto_bucket.bucket}/s/d1/f7"
-    expected = f"{where}: AccessDenied found, the permission s3:GetObject on arn:aws:s3:::{moto_bucket.bucket}/s/d1/f7 expected"
-    assert caught.value.message == expected
-
-
-def test_listing_that_is_denied_names_the_permission_on_the_bucket(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path
-) -> None:
-    proxy.fault("answer", status=403, code="AccessDenied")
-    with pytest.raises(StoreError, match=f"the permission s3:ListBucket on arn:aws:s3:::{moto_bucket.bucket} expected"):
-        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
+        transfers.fetch()
+    assert caught.value.message.replace(transfers.moto_bucket.bucket, "BUCKET") == (
+        "s3://BUCKET/s/d1/f7: AccessDenied found, the permission s3:GetObject on arn:aws:s3:::BUCKET/s/d1/f7 expected"
+    )
 
 
 def test_a_bucket_that_is_missing(moto_bucket: MotoBucket, tmp_path: Path) -> None:
@@ -332,40 +350,10 @@ def test_a_bucket_that_is_missing(moto_bucket: MotoBucket, tmp_path: Path) -> No
     assert (caught.value.message, caught.value.hint) == ("bucket no-such-bucket-here: no such bucket found", hint)
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "expected"),
-    [
-        ("ExpiredToken", 400, "the credentials have expired (ExpiredToken), valid ones expected"),
-        ("InvalidAccessKeyId", 403, "credentials that AWS does not accept found (InvalidAccessKeyId)"),
-        ("SignatureDoesNotMatch", 403, "credentials that AWS does not accept found (SignatureDoesNotMatch)"),
-        ("RequestTimeTooSkewed", 403, "this machine's clock is wrong (RequestTimeTooSkewed), the time of AWS expected"),
-    ],
-)
-def test_credentials(
-    moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path, code: str, status: int, expected: str
-) -> None:
-    proxy.fault("answer", status=status, code=code)
-    with pytest.raises(StoreError) as caught:
-        transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert (caught.value.message, len(proxy.calls)) == (f"s3://{moto_bucket.bucket}/s/: {expected}", 1)
-
-
 def test_no_endpoint(moto_bucket: MotoBucket, tmp_path: Path) -> None:
     gone = replace(moto_bucket, endpoint="http://127.0.0.1:9")
     with pytest.raises(StoreError, match=r"S3 ListObjectsV2 got no connection .*http://127.0.0.1:9/"):
         transfer.fetch(gone.session(), moto_bucket.place("s/"), str(tmp_path / "out"))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is not permitted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.mark.parametrize("names", [["large"], [f"f{number}" for number in range(30)]], ids=["one file", "many"])
@@ -416,11 +404,10 @@ def test_a_fetch_that_is_told_to_stop_stops(moto_bucket: MotoBucket, tmp_path: P
     assert len(tree(tmp_path / "out")) < len(MANY)
 
 
-def test_a_slow_answer_is_waited_for(moto_bucket: MotoBucket, proxy: Proxy, tmp_path: Path) -> None:
-    moto_bucket.put("s/x", b"x")
-    proxy.fault("wait", seconds=0.5)
-    transfer.fetch(moto_bucket.session(proxy), moto_bucket.place("s/"), str(tmp_path / "out"))
-    assert tree(tmp_path / "out") == {"x": b"x"}
+def test_a_slow_answer_is_waited_for(transfers: Transfers) -> None:
+    transfers.moto_bucket.put("s/x", b"x")
+    transfers.proxy.fault("wait", seconds=0.5)
+    assert transfers.fetch() == {"x": b"x"}
 
 
 def test_a_large_artifact_goes_up_and_down_in_flat_memory(moto_bucket: MotoBucket, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from handoff_kit.aws.cloudformation.output import event_view
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_stack
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, CommandError
-from handoff_runtime import waits
+from handoff_runtime import polling
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
 
@@ -25,7 +25,7 @@ QUIET_POLLS = 6  # polls without an event, after which DescribeStacks is called
 class PollPolicy:
     """How to wait: seconds before the second poll, between later ones, and until handoff stops waiting."""
 
-    pause: Callable[[float], None] = waits.sleep
+    pause: Callable[[float], None] = polling.sleep
     clock: Callable[[], float] = time.monotonic
     shortest: float = 2.0
     longest: float = 5.0

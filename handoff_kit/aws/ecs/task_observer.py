@@ -19,7 +19,7 @@ from handoff_kit.aws.ecs.stop_reasons import FAILED, TaskResult
 from handoff_kit.aws.ecs.tasks import Task, describe_task
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, translate_store_errors
-from handoff_runtime import damage, s3_keys
+from handoff_runtime import s3_keys, stored_json
 from handoff_runtime.aws import lease
 
 RUN_LINE = re.compile(r"run (\S+) of ")
@@ -49,7 +49,7 @@ def find_stored_run(tasks: ProjectTasks, task: str) -> StoredRun:
         return StoredRun(f"its log names run {run}, and stack {tasks.target.name} does not exist to name its bucket")
     with translate_store_errors():
         answer = tasks.target.session.read(bucket, f"{s3_keys.run(tasks.target.name, run)}run.json")
-        record = (answer and damage.parse(answer[0], damage.ANY).value) or {}
+        record = (answer and stored_json.parse(answer[0], stored_json.ANY).value) or {}
         lock = lease.read_lease(tasks.target.session, bucket, tasks.target.name)
     if stored := _stored_run(tasks, run, record, lock):
         return stored

@@ -26,8 +26,8 @@ from handoff_kit.aws.ecs.tasks import Task, stop_task, task_id
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 from handoff_runtime.aws import errors
+from handoff_runtime.polling import interval
 from handoff_runtime.supervisor.signals import STOPPING, Signals
-from handoff_runtime.waits import shortened
 
 Answer = Literal["detach", "stop"]
 QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watching (Enter)? "
@@ -47,7 +47,7 @@ class InterruptPrompt:
     def pause(self, seconds: float) -> None:
         """Wait for so long, or until a signal comes."""
         if not self.number:
-            select.select([self.signals.fd], [], [], shortened(seconds))
+            select.select([self.signals.fd], [], [], interval(seconds))
 
     def interrupted(self) -> bool:
         """Whether a signal has come that is not answered yet."""
@@ -133,7 +133,7 @@ class TaskWatch:
         try:
             return self._poll_until_ended()
         except AWSError as error:
-            if not (error.passing or error.hint == errors.AGAIN):
+            if not (error.passing or error.hint == errors.RUN_AGAIN):
                 raise
             raise AWSError(error.message, hint_for_running_task(self.tasks, task_id(self.arn))) from None
 

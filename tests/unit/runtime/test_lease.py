@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handoff_runtime.aws import lease as leases
-from handoff_runtime.aws.lease import HeldLease, Lease, StoredLease
+from handoff_runtime.aws.lease import Lease, StoredLease
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,10 @@ def test_free(claim: dict[str, Any], age: float, expected: bool) -> None:  # noq
 
 
 def test_who_holds_it_is_told() -> None:
-    assert str(HeldLease("r1", "host:7:ab", 12.4, 60)) == "run r1 holds it (host:7:ab, last heartbeat 12 s ago)"
+    assert (
+        str(StoredLease({"run_id": "r1", "holder": "host:7:ab"}, '"x"', 12.4))
+        == "run r1 holds it (host:7:ab, last heartbeat 12 s ago)"
+    )
 
 
 def test_what_is_left_is_counted_by_our_own_clock() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_runtime.errors import mark_inserted
-from handoff_runtime.log import HELD_LIMIT, LINE_LIMIT, Log
+from handoff_runtime.log import LINE_LIMIT, PENDING_LIMIT, Log
 from handoff_runtime.masking import Mask, build_mask
 from handoff_runtime.params import ConfigFile
 
@@ -97,7 +97,7 @@ def test_a_slow_reader_is_held_for_and_then_not_read_for() -> None:
         got += os.read(read, 1 << 16)
         log.flush()
     got += os.read(read, 1 << 16)
-    assert (log.full, got.count(b"\n") % 64, len(got) > HELD_LIMIT) == (False, 1, True)
+    assert (log.full, got.count(b"\n") % 64, len(got) > PENDING_LIMIT) == (False, 1, True)
     os.close(read)
     log.feed("tap", b"nobody reads\n")
     assert (log.waiting, log.full) == (False, False)

@@ -54,7 +54,7 @@ def test_the_values_of_a_file_are_secret(text: str, secrets: set[str]) -> None:
     ],
 )
 def test_an_environment_variable_is_secret_by_its_name(name: str, secret: bool) -> None:  # noqa: FBT001
-    assert hiding(environ={name: "value-1"}).text("<value-1>") == ("<***>" if secret else "<value-1>")
+    assert hiding(environ={name: "value-1"}).mask_text("<value-1>") == ("<***>" if secret else "<value-1>")
 
 
 FORMS = [
@@ -74,18 +74,18 @@ FORMS = [
 @pytest.mark.parametrize(("secret", "expected"), FORMS)
 def test_a_secret_is_hidden_in_every_form(secret: str, expected: str) -> None:
     hidden = hiding(json.dumps(secret))
-    texts = hidden.text(f"x{expected}y{expected}"), hidden.lines(f"x{expected}y{expected}".encode()).decode()
+    texts = hidden.mask_text(f"x{expected}y{expected}"), hidden.mask_lines(f"x{expected}y{expected}".encode()).decode()
     assert texts[0] == texts[1]
     assert "***" in texts[0]
     assert not any(part in texts[0] for part in ("plain", "a/b", "a%2", "\\c", "schl", "\\u003", "so"))
 
 
 def test_letters_of_a_secret_are_not_changed_with_its_code() -> None:
-    assert hiding('"Secret"').text("secret Secret") == "secret ***"
+    assert hiding('"Secret"').mask_text("secret Secret") == "secret ***"
 
 
 def test_the_longest_is_hidden_first() -> None:
-    assert hiding('["secret", "secret-and-more"]').text("secret-and-more secret") == "*** ***"
+    assert hiding('["secret", "secret-and-more"]').mask_text("secret-and-more secret") == "*** ***"
 
 
 def test_the_longest_form_is_known_in_bytes() -> None:
@@ -95,7 +95,7 @@ def test_the_longest_form_is_known_in_bytes() -> None:
 def test_values_are_hidden_in_texts_keys_and_numbers() -> None:
     hidden = hiding('{"a": "secret", "n": 1234567}')
     value = {"a secret": ["secret", ("x", None, True, 1234567, 12.5)], "n": 5}
-    assert hidden.value(value) == {"a ***": ["***", ["x", None, True, "***", 12.5]], "n": 5}
+    assert hidden.mask_value(value) == {"a ***": ["***", ["x", None, True, "***", 12.5]], "n": 5}
 
 
 def test_names_of_a_run_stay_readable() -> None:
@@ -104,6 +104,6 @@ def test_names_of_a_run_stay_readable() -> None:
     words = ["sample", "production", "tap-x", ".artifacts/out", "./.env/config/a.json", "other"]
     params = Params(pipeline, (ConfigFile("a.json", json.dumps(words)),), {})
     hidden = mask_for_run(params, pipeline, {"MY_PASSWORD": "password-1"}, {"api_key": "data-1"})
-    assert hidden.text(" ".join([*words, "token-1", "secret-1", "password-1", "data-1"])) == (
+    assert hidden.mask_text(" ".join([*words, "token-1", "secret-1", "password-1", "data-1"])) == (
         "sample production tap-x .artifacts/out ./.env/config/a.json *** *** *** *** ***"
     )

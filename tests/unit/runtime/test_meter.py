@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_runtime.supervisor import kernel
+from handoff_runtime.supervisor import syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.line_count import INLINE_LIMIT
 from handoff_runtime.supervisor.meter import Copy, Link, create_mover
@@ -17,9 +17,9 @@ from handoff_runtime.supervisor.meter import Copy, Link, create_mover
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handoff_runtime.supervisor.kernel import Calls
+    from handoff_runtime.supervisor.syscalls import Calls
 
-CALLS = kernel.find_calls()
+CALLS = syscalls.find_calls()
 MOVERS = [
     pytest.param("rows", CALLS, id="tee and splice"),
     pytest.param("bytes", CALLS, id="splice"),
@@ -33,12 +33,12 @@ class Linked:
 
     def __init__(self, meter: str, calls: Calls | None, *, read_whole: bool = False) -> None:
         self.poller = EventLoop()
-        self.source, self.write = kernel.pipe()
-        self.read, self.sink = kernel.pipe()
+        self.source, self.write = syscalls.pipe()
+        self.read, self.sink = syscalls.pipe()
         for fd in (self.write, self.read):
             os.set_blocking(fd, False)
         self.mover = create_mover(meter, self.source, self.sink, calls, self.poller)
-        self.link = Link(self.source, self.sink, self.mover, self.poller, read_whole=read_whole)
+        self.link = Link(self.mover, self.poller, read_whole=read_whole)
 
     def turn(self) -> None:
         """Let the link work, and come back soon whatever happens."""
@@ -89,7 +89,7 @@ def test_every_byte_passes_and_every_row_is_counted(meter: str, calls: Calls | N
     while not linked.link.done:
         linked.turn()
     rows = data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
-    assert (bytes(got) == data, linked.link.bytes, linked.link.left) == (True, len(data), None)
+    assert (bytes(got) == data, linked.link.bytes, linked.link.reader_left_at) == (True, len(data), None)
     assert linked.link.rows == (rows if meter == "rows" else None)
     linked.close()
 
@@ -99,7 +99,7 @@ def test_a_reader_that_leaves_is_noticed_though_nothing_is_written(meter: str, c
     linked = Linked(meter, calls)
     os.close(linked.read)
     linked.turn()
-    assert (linked.link.left is not None, linked.link.open) == (True, False)
+    assert (linked.link.reader_left_at is not None, linked.link.open) == (True, False)
     with pytest.raises(BrokenPipeError):
         os.write(linked.write, b"x")
     linked.close()
@@ -114,7 +114,7 @@ def test_a_reader_that_leaves_while_the_link_is_full_is_noticed(meter: str, call
     assert (linked.link.open, linked.link.idle_since) == (True, None)
     os.close(linked.read)
     linked.turn()
-    assert (linked.link.left is not None, linked.link.open) == (True, False)
+    assert (linked.link.reader_left_at is not None, linked.link.open) == (True, False)
     while not linked.link.done:
         linked.turn()
     linked.close()
@@ -167,8 +167,8 @@ def test_a_counter_that_is_waited_for_is_not_replaced(monkeypatch: pytest.Monkey
 
 def test_where_the_calls_are_missing_a_copy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "splice", raising=False)
-    assert kernel.find_calls() is None
-    linked = Linked("rows", kernel.find_calls())
+    assert syscalls.find_calls() is None
+    linked = Linked("rows", syscalls.find_calls())
     assert isinstance(linked.mover, Copy)
     linked.link.close()
     linked.close()
@@ -180,13 +180,13 @@ def test_where_the_calls_are_forbidden_a_copy_does_it(monkeypatch: pytest.Monkey
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "splice", forbidden)
-    assert kernel.find_calls() is None
+    assert syscalls.find_calls() is None
 
 
 @pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
 def test_the_calls_never_block() -> None:
     assert CALLS is not None
-    (read, write), (other, sink) = kernel.pipe(), kernel.pipe()
+    (read, write), (other, sink) = syscalls.pipe(), syscalls.pipe()
     for call in CALLS:
         with pytest.raises(BlockingIOError):
             call(read, sink, 1)
@@ -199,7 +199,7 @@ def test_the_calls_never_block() -> None:
 @pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
 def test_a_signal_in_the_middle_of_a_call_is_no_error() -> None:
     assert CALLS is not None
-    (read, write), (other, sink) = kernel.pipe(), kernel.pipe()
+    (read, write), (other, sink) = syscalls.pipe(), syscalls.pipe()
     heard: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda number, _frame: heard.append(number))
     signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
@@ -255,7 +255,7 @@ def test_what_a_reader_leaves_is_known(  # a table
     if not ended_before:
         os.close(linked.write)
         linked.turn()
-    assert (linked.link.left_over(), linked.link.left is not None) == left
+    assert (linked.link.left_over(), linked.link.reader_left_at is not None) == left
     while not linked.link.done:
         linked.turn()
 

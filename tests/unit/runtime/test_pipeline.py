@@ -10,8 +10,7 @@ import pytest
 
 from handoff_runtime import collector_stats
 from handoff_runtime.errors import PipelineError
-from handoff_runtime.log import OURS
-from handoff_runtime.pipeline import RESERVED, Pipeline, Stage, can_be_argument, parse, stage_name
+from handoff_runtime.pipeline import Pipeline, Stage, can_be_argument, parse, stage_name
 
 TAP = {"name": "tap", "argv": ["tap", "-x"], "venv": "venv/tap", "envs": {"A": "b"}}
 
@@ -157,7 +156,3 @@ def test_the_name_of_a_stage(wish: str, taken: list[str], expected: str) -> None
     name = stage_name(wish, taken)
     assert name == expected
     assert parse(document(stages=[{**TAP, "name": name}])).stages[0].name == name
-
-
-def test_the_reserved_name_is_the_log_s() -> None:
-    assert RESERVED == OURS

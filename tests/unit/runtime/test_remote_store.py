@@ -82,13 +82,13 @@ def test_a_signal_ends_a_wait_that_has_no_end(store: AwsStore, number: int, code
 
 
 def test_signals_are_left_to_a_run_that_began(store: AwsStore, signals: Signals) -> None:
-    store.begin("all")
+    store.begin_stages("all")
     os.kill(os.getpid(), signal.SIGTERM)
-    assert (store.settle(), bytes(signals.take())) == (None, bytes([signal.SIGTERM]))
+    assert (store.end_stages(), bytes(signals.take())) == (None, bytes([signal.SIGTERM]))
 
 
 def test_what_a_run_leaves_is_given_up_when_the_grace_time_is_over(store: AwsStore) -> None:
-    store.begin("all")
+    store.begin_stages("all")
     began = time.monotonic()
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(StoreError, match="before the time to stop was over"):
@@ -109,14 +109,14 @@ def test_what_the_store_says_while_stages_run_waits(
     Path(".artifacts/stdout.log").write_text('{"at": 1}\n')
     lines: list[str] = []
     store = AwsStore(NAMES, signals, lines.append)
-    store.begin("singer")
+    store.begin_stages("singer")
     until = time.monotonic() + 30
     while not Path(".artifacts/state.emitted").exists() and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(1)
     before = list(lines)
     os.kill(os.getpid(), signal.SIGTERM)
-    assert store.settle() is None
+    assert store.end_stages() is None
     assert (before, "S3 PutObject: EndpointConnectionError; attempt 2 of 8" in lines[0]) == ([], True)
     with pytest.raises(StoreError, match="before the time to stop was over"):  # which state is stored is not known
         store.store_state()

@@ -10,7 +10,7 @@ from handoff_runtime.masking import Mask
 from handoff_runtime.params import Params
 from handoff_runtime.pipeline import Pipeline, Stage
 from handoff_runtime.record import RunStart
-from handoff_runtime.run import RunContext, RunRequest, judge
+from handoff_runtime.run import RunContext, RunRequest, describe_result
 from handoff_runtime.supervisor.oom import OomDetector
 from handoff_runtime.supervisor.outcome import StageExit
 from handoff_runtime.supervisor.supervisor import PipelineResult, StageFigures, SupervisorSettings
@@ -51,5 +51,5 @@ def test_a_failed_stage_is_described(tmp_path: Path, status: int, kills: int, wo
     memory = OomDetector(str(tmp_path))
     (group / "memory.events").write_text(f"oom_kill {kills}\n")
     figures = StageFigures("tap", 0.0, 1.0, StageExit(status, 1.0), None, None, None, None, None)
-    ended = judge(CONTEXT, PipelineResult((figures,), None), memory)
+    ended = describe_result(CONTEXT, PipelineResult((figures,), None), memory)
     assert (ended.culprit, ended.reason) == ("tap", f"stage tap {words}")

@@ -1,4 +1,4 @@
-"""Files that a stage may have replaced by anything: opened without waiting, and never through a link that leads out.
+"""Files that a stage may have replaced by anything: opened without waiting, never through a symlink that leads out.
 
 A name may become another between a look and an open(2), so the look is at what is open: the kernel says where that is.
 """
@@ -9,7 +9,8 @@ import errno
 import os
 import stat
 
-APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+READ = os.O_RDONLY | os.O_NOCTTY
+APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW  # a new one where there is none
 KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -19,9 +20,9 @@ KINDS = (
 )
 
 
-def open_file(path: str, within: str | None = None) -> int:
-    """Open a regular file to read it; OSError for all else, and where a link leads out of `within` (a real path)."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+def open_file(path: str, within: str | None = None, flags: int = READ) -> int:
+    """Open a regular file; OSError for all else, and where a link leads out of `within` (a real path)."""
+    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
     if error := _unfit(fd, path, within):
         os.close(fd)
         raise error
@@ -44,15 +45,6 @@ def _unfit(fd: int, path: str, within: str | None) -> OSError | None:
             errno.ELOOP, f"a link to {display_path(place)} found, which is outside of {display_path(within)}", path
         )
     return None
-
-
-def open_to_append(path: str) -> int:
-    """Open a regular file to read it and to add to its end, a new one where there is none; no link is followed."""
-    fd = os.open(path, APPENDING, 0o644)
-    if error := _unfit(fd, path, None):
-        os.close(fd)
-        raise error
-    return fd
 
 
 def read_file(path: str, within: str | None = None) -> bytes:

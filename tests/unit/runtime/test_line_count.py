@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_runtime.supervisor import kernel
+from handoff_runtime.supervisor import syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.line_count import INLINE_LIMIT, LineCounter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CALLS = kernel.find_calls()
+CALLS = syscalls.find_calls()
 pytestmark = pytest.mark.skipif(CALLS is None, reason="needs splice(2) and tee(2)")
 CHUNK = b"row\n" * (1 << 14)
 
@@ -27,7 +27,7 @@ class Fed:
         self.poller = EventLoop()
         self.poller.after(60, lambda: pytest.fail("waited a minute"))
         self.rows = LineCounter(self.poller, CALLS.tee)
-        self._read, self._write = kernel.pipe()
+        self._read, self._write = syscalls.pipe()
 
     def feed(self, data: bytes) -> None:
         """Show it, and look at its last byte."""
@@ -42,10 +42,10 @@ class Fed:
                 except BlockingIOError:
                     continue
             assert shown == len(part)
-            self.rows.arrived(shown)
+            self.rows.count_teed(shown)
             os.read(self._read, len(part) - 1)
             if self.rows.external:
-                self.rows.last_byte(self._read)
+                self.rows.tee_last_byte(self._read)
             os.read(self._read, 1)
 
     def total(self) -> int | None:

@@ -1,4 +1,4 @@
-"""JSON objects that handoff wrote, and that may be damaged since: cut, overwritten, or of another shape.
+"""Reads JSON objects that handoff stored, and checks their shape: they may be cut, overwritten or of another version.
 
 What cannot be read is named, skipped, and never ends or blocks a run. (A state is the user's: it has no part in this.)
 """
@@ -6,16 +6,13 @@ What cannot be read is named, skipped, and never ends or blocks a run. (A state 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 
 from handoff_runtime import s3_keys
+from handoff_runtime.annotations import Any
 from handoff_runtime.namedtuple import NamedTuple
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    Check = Callable[[Any], bool]
+Check = Callable[[Any], bool]
 
 LARGEST = 1e15  # of a number that is a count, seconds or bytes
 STAMP = "0000-00-00T00:00:00.000Z"
@@ -58,13 +55,13 @@ def find_damage(found: object, shape: Shape) -> str:
     if not isinstance(found, dict):
         return f"{KINDS.get(type(found), 'a number')} found, an object expected"
     missing = [name for name in sorted(shape.required) if name not in found]
-    odd = invalid_fields(found, shape)
-    return f"no {missing[0]} found" if missing else f"an odd value of {odd[0]} found" if odd else ""
+    invalid = invalid_fields(found, shape)
+    return f"no {missing[0]} found" if missing else f"an odd value of {invalid[0]} found" if invalid else ""
 
 
 def invalid_fields(found: Mapping[str, object], shape: Shape) -> list[str]:
     """The fields whose values are not as they should be."""
-    return [name for name, fits in shape.fields.items() if name in found and not fits(found[name])]
+    return [name for name, check in shape.fields.items() if name in found and not check(found[name])]
 
 
 def is_text(value: object) -> bool:
@@ -92,8 +89,8 @@ def is_stamp(value: object) -> bool:
     )
 
 
-def optional(fits: Check) -> Check:
-    return lambda value: value is None or fits(value)
+def optional(check: Check) -> Check:
+    return lambda value: value is None or check(value)
 
 
 def object_of(shape: Shape) -> Check:
@@ -104,7 +101,7 @@ def list_of(shape: Shape) -> Check:
     return lambda value: isinstance(value, list) and not any(find_damage(item, shape) for item in value)
 
 
-_SUMMARY: Mapping[str, Check] = {
+SUMMARY: Mapping[str, Check] = {
     "run_id": s3_keys.is_run_id,
     "environment": is_text,
     "command": is_text,
@@ -141,14 +138,14 @@ _STATE = Shape(
     frozenset({"replaced"}),
 )
 _RECORD: Mapping[str, Check] = {
-    **_SUMMARY,
+    **SUMMARY,
     "project": is_text,
     "stages": list_of(_STAGE),
     "state": object_of(_STATE),
 }
 RECORD = Shape(_RECORD, frozenset(_RECORD))
 ENTRY = Shape(
-    {**_SUMMARY, "rows": optional(is_count), "state_replaced": is_flag}, frozenset({"run_id", "started_at", "outcome"})
+    {**SUMMARY, "rows": optional(is_count), "state_replaced": is_flag}, frozenset({"run_id", "started_at", "outcome"})
 )
 LINE = Shape(ENTRY.fields, frozenset({"run_id", "started_at"}))
 PROGRESS = Shape({"stages": list_of(_STAGE)}, frozenset({"stages"}))

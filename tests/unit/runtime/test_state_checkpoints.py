@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from handoff_runtime.aws.retry import RetryHooks
-from handoff_runtime.aws.state import BESIDE, StateCheckpoints, StoredState
+from handoff_runtime.aws.state import CHECKPOINT, StateCheckpoints, StoredState
 from handoff_runtime.errors import StoreError
 from handoff_runtime.workspace import STDOUT
 
@@ -53,7 +53,7 @@ def until_said(shelf: Shelf, count: int) -> None:
 
 
 def looking(shelf: Shelf, base: StoredState | None = None, apart: float = 0.0) -> StateCheckpoints:
-    return StateCheckpoints(cast("Any", shelf), "bucket", "stack", base, look=0.01, apart=apart)
+    return StateCheckpoints(cast("Any", shelf), "bucket", "stack", base, interval=0.01, put_interval=apart)
 
 
 def test_each_new_state_replaces_the_one_before(shelf: Shelf) -> None:
@@ -65,7 +65,7 @@ def test_each_new_state_replaces_the_one_before(shelf: Shelf) -> None:
     time.sleep(0.05)
     assert looks.stop() == StoredState("etag-2", 10, full=True)
     assert shelf.put_there == [('{"at": 2}', "etag-0"), ('{"at": 3}', "etag-1")]
-    assert (Path(BESIDE).exists(), shelf.said) == (False, [])
+    assert (Path(CHECKPOINT).exists(), shelf.said) == (False, [])
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", '{"at": 1}', "words\n", '{"type": "RECORD", "record": {}}\n'])
@@ -92,4 +92,4 @@ def test_a_store_that_refuses_is_asked_again(shelf: Shelf) -> None:
     until_said(shelf, 1)
     assert (looks.stop(), shelf.put_there) == (StoredState("etag-1", 10, full=True), [('{"at": 1}', None)])
     assert shelf.said == ["state not stored yet: not now"] * 2
-    assert not Path(BESIDE).exists()
+    assert not Path(CHECKPOINT).exists()

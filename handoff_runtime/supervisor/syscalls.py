@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from errno import EINTR
 
 from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.supervisor.signals import FIRST
+from handoff_runtime.supervisor.signals import FIRST_PID
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Call = Callable[[int, int, int], int]
+Call = Callable[[int, int, int], int]
 
 PIPE_SIZE = 1 << 20
 _F_SETPIPE_SZ = 1031
@@ -84,7 +81,7 @@ def find_calls() -> Calls | None:
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent ends, so that they can be found (prctl(2))."""
-    if os.getpid() == FIRST:  # they are given to the first process anyway
+    if os.getpid() == FIRST_PID:  # they are given to the first process anyway
         return
     try:
         import ctypes

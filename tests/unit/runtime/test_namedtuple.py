@@ -20,7 +20,7 @@ def test_a_value_is_a_tuple_with_names() -> None:
 
 def test_a_value_has_defaults_and_is_replaced_never_changed() -> None:
     ending = StageExit(1, 2.0)
-    changed = ending._replace(left=True)
+    changed = ending._replace(reader_left=True)
     assert (ending, changed, type(changed)) == ((1, 2.0, False, False, None), (1, 2.0, False, True, None), StageExit)
     with pytest.raises(AttributeError):
         ending.status = 3  # type: ignore[misc]  # that it cannot is what is tested

@@ -10,7 +10,6 @@ import pytest
 from handoff_runtime.errors import PipelineError, UsageError
 from handoff_runtime.pipeline import Pipeline, Stage
 from handoff_runtime.placeholders import (
-    RunNames,
     fill_pipeline,
     fill_text,
     known_values,
@@ -20,7 +19,7 @@ from handoff_runtime.placeholders import (
 )
 
 DUE = datetime(2026, 3, 1, 4, 5, 6, tzinfo=timezone.utc)
-RUN = RunNames("r-1", "sample", "dev", DUE)
+RUN = ("r-1", DUE)
 BUILT_IN = {
     "run_id": "r-1",
     "project": "sample",
@@ -77,7 +76,7 @@ def test_data_come_before_vars_before_envs_before_what_is_built_in() -> None:
     whole = pipeline(
         vars={"a": "var", "b": "var", "today": "var"}, envs={"a": "env", "b": "env", "c": "env", "yesterday": "env"}
     )
-    assert known_values({"a": "data", "run_id": "mine"}, whole, RUN) == {
+    assert known_values({"a": "data", "run_id": "mine"}, whole, *RUN) == {
         **BUILT_IN,
         "a": "data",
         "b": "var",
@@ -90,12 +89,12 @@ def test_data_come_before_vars_before_envs_before_what_is_built_in() -> None:
 
 def test_envs_use_data_vars_and_built_ins_but_not_one_another() -> None:
     whole = pipeline(vars={"a": "A"}, envs={"X": "{{ a }} {{ today }}", "Y": "{{ d }}"})
-    assert {key: value for key, value in known_values({"d": 1}, whole, RUN).items() if key in "XY"} == {
+    assert {key: value for key, value in known_values({"d": 1}, whole, *RUN).items() if key in "XY"} == {
         "X": "A 2026-03-01",
         "Y": "1",
     }
     with pytest.raises(PipelineError, match=r"envs\.Y: placeholder \{\{ X \}\} found"):
-        known_values({}, pipeline(envs={"X": "1", "Y": "{{ X }}"}), RUN)
+        known_values({}, pipeline(envs={"X": "1", "Y": "{{ X }}"}), *RUN)
 
 
 @pytest.mark.parametrize(
@@ -111,22 +110,20 @@ def test_envs_use_data_vars_and_built_ins_but_not_one_another() -> None:
     ],
 )
 def test_what_is_no_text_is_filled_in_as_json(value: object, text: str) -> None:
-    assert known_values({"v": value}, pipeline(), RUN)["v"] == text
+    assert known_values({"v": value}, pipeline(), *RUN)["v"] == text
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\ud800", ["\udc80"]])
 def test_what_can_be_no_argument_is_refused(value: object) -> None:
     with pytest.raises(UsageError, match=r"data\.v: .* found, a text that can be an argument of a command expected"):
-        known_values({"v": value}, pipeline(), RUN)
+        known_values({"v": value}, pipeline(), *RUN)
 
 
 def test_a_pipeline_is_filled_in_every_word_and_env() -> None:
     stage = Stage("tap", ("tap", "{{ a }}", "-{{ a }}-"), "tap", "venv/tap", {"OWN": "{{ a }}", "X": "own"})
     whole = pipeline(vars={"a": "A B"}, envs={"X": "{{ a }}", "Z": "z"}, stages=(stage,))
     expected = Stage("tap", ("tap", "A B", "-A B-"), "tap", "venv/tap", {"X": "own", "Z": "z", "OWN": "A B"})
-    assert fill_pipeline(whole, known_values({}, whole, RUN)) == whole._replace(
-        envs={"X": "A B", "Z": "z"}, stages=(expected,)
-    )
+    assert fill_pipeline(whole, {}, *RUN) == whole._replace(envs={"X": "A B", "Z": "z"}, stages=(expected,))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +181,7 @@ def test_what_is_no_time_is_refused(text: object) -> None:
 )
 def test_a_window_beyond_all_years_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="leaves the years 1 to 9999"):
-        known_values(data, pipeline(), RUN)
+        known_values(data, pipeline(), *RUN)
 
 
 def test_a_run_is_due_when_data_say_so_or_now() -> None:

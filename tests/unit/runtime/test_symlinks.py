@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handoff_runtime import containment, workspace
+from handoff_runtime import symlinks, workspace
 from handoff_runtime.errors import StoreError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ KINDS: dict[str, tuple[Callable[[str], object], str]] = {
 def opened(path: str) -> str | None:
     """Why it is not opened."""
     try:
-        assert containment.read_file(path, os.path.realpath("in")) == b"file"
+        assert symlinks.read_file(path, os.path.realpath("in")) == b"file"
     except OSError as error:
         return error.strerror
     return None
