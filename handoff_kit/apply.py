@@ -29,21 +29,22 @@ from handoff_kit.steps import (
     LockRequirements,
     RemoveTree,
     RunCommand,
-    StampVenv,
     Step,
     StoreParams,
+    SwitchVenv,
     UploadFiles,
     WriteContext,
     WriteFile,
 )
 from handoff_kit.text import plural
 from handoff_kit.venvs import locks
-from handoff_kit.venvs.install import STAMP, stamp_text
+from handoff_kit.venvs.install import stamp_text, switch_venv
 from handoff_runtime.aws import transfer
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import Session
 from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import HandoffError
+from handoff_runtime.supervisor.process import STAMP
 from handoff_runtime.terminal import safe_name
 
 CONDITION_FAILED = ("412", "404", "409")
@@ -118,8 +119,8 @@ def describe(step: Step) -> tuple[str, ...]:
         case LockRequirements():
             requirements = ", ".join(step.requirements) or "nothing"
             return (f"resolve {requirements} into {_display(step.lock)}: {shlex.join(step.argv)}",)
-        case StampVenv():
-            return (f"mark {_display(step.directory)} as ready",)
+        case SwitchVenv():
+            return (f"switch {_display(step.link)} to {step.version.name}",)
         case DeployStack():
             return (f"deploy stack {step.name}",)
         case DeleteStack():
@@ -166,9 +167,12 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
             run_command(step.argv, cwd=step.cwd, purpose=step.purpose, patterns=step.patterns, stdin=step.stdin)
         case LockRequirements():
             _lock_requirements(step, say)
-        case StampVenv():
-            lock = step.lock.read_text(encoding="utf-8")
-            _write(step.directory / STAMP, stamp_text(lock, step.directory, step.python), 0o644)
+        case SwitchVenv():
+            lock = step.resolved.read_text(encoding="utf-8")
+            _write(step.version / STAMP, stamp_text(lock, step.link, step.python), 0o644)
+            if step.resolved != step.lock:
+                _write(step.lock, lock, 0o644)
+            switch_venv(step.link, step.version)
         case ApiCalls():
             session = _required(target).session
             answers = map_concurrently(lambda call: _call(call, session), step.calls)

@@ -15,6 +15,8 @@ NEVER_IN_IMAGE = (".artifacts", ".git", ".hg", ".local", ".svn")
 """Names that an image has at no depth of a project: secrets, and what runs and version control write."""
 OUTSIDE_IMAGE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
 """Paths of a project that are no part of /app: they reach a run by another way, or serve a build."""
+EDITOR_FILES = ("*~", ".*.sw[a-p]", ".#*", "#*#")
+"""Backups, swap files and locks of editors (vim, Emacs, nano): of no use to a run, and they hold what is edited."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 

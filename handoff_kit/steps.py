@@ -1,6 +1,6 @@
 """The steps of a plan: frozen values without behaviour, which `apply.py` describes and performs.
 
-On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements StampVenv.
+On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements SwitchVenv.
 In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData CheckNoRunningTasks.
 """
 
@@ -76,12 +76,17 @@ class LockRequirements:
 
 
 @dataclass(frozen=True)
-class StampVenv:
-    """Marks a virtual environment as complete; comes last, so an interrupted installation has no mark."""
+class SwitchVenv:
+    """Makes `link` lead to a new version of a virtual environment, complete from here on and installed from `resolved`.
 
-    directory: Path
+    `resolved` becomes the lock where it is not. Comes last: an interrupted installation leaves all as it was.
+    """
+
+    link: Path
+    version: Path
     lock: Path
     python: str
+    resolved: Path
 
 
 @dataclass(frozen=True)
@@ -215,7 +220,7 @@ Step = (
     | RemoveTree
     | RunCommand
     | LockRequirements
-    | StampVenv
+    | SwitchVenv
     | DeployStack
     | DeleteStack
     | ApiCalls

@@ -69,9 +69,18 @@ def append_run(record: Mapping[str, Any], kept_runs: int = KEPT_RUNS) -> None:
         for old in sorted(os.listdir(RUNS))[:-kept_runs]:
             symlinks.remove_tree(f"{RUNS}/{old}")
         symlinks.remove_tree(f"{directory}/run.json")
-        os.link(RECORD, f"{directory}/run.json")  # every run writes a new record, so this one does not change
+        _link_or_copy(RECORD, f"{directory}/run.json")
     except OSError as error:
         raise unwritable_error(str(error.filename or RUNS), error) from None
+
+
+def _link_or_copy(path: str, name: str) -> None:
+    """Give a record a second name: every run writes a new one, so this one does not change."""
+    try:
+        os.link(path, name)
+    except OSError:  # a file system without hard links (FAT, some of networks and containers)
+        with open(name, "xb") as copy:
+            copy.write(symlinks.read_file(path))
 
 
 def append_line(record: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -163,6 +164,9 @@ def _replace(first: bytes, rest: Iterator[bytes]) -> None:
     directory = os.open(ARTIFACTS, os.O_RDONLY)
     try:
         os.fsync(directory)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that does so for files only
+            raise
     finally:
         os.close(directory)
 

@@ -13,8 +13,9 @@ from handoff_runtime.errors import BusyError, StoreError, mark_inserted
 from handoff_runtime.params import ConfigFile
 
 ARTIFACTS = ".artifacts"
-CONFIG = ".env/config"
-FILES = ".env/files"
+ENV = ".env"
+CONFIG = f"{ENV}/config"
+FILES = f"{ENV}/files"
 STATE = f"{ARTIFACTS}/state"
 STDOUT = f"{ARTIFACTS}/stdout.log"
 STDERR = f"{ARTIFACTS}/stderr.log"
@@ -33,7 +34,7 @@ def lock_directory() -> int:
         raise unwritable_error(str(error.filename or ARTIFACTS), error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         holder = os.read(lock, 32).decode("ascii", "replace").strip()
         os.close(lock)
         message = f"{ARTIFACTS}: another run of this project is under way"
@@ -42,6 +43,10 @@ def lock_directory() -> int:
         if holder == FIRST_PROCESS:
             raise BusyError(f"{message} (in a container)", "wait for it, or stop it: docker ps names it") from None
         raise BusyError(f"{message} (process {holder})", f"wait for it, or stop it: kill {holder}") from None
+    except OSError as error:  # a file system without locks
+        os.close(lock)
+        message = f"{LOCK}: {mark_inserted(error.strerror)}, a file system with locks (flock) expected"
+        raise StoreError(message) from None
     try:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
@@ -68,20 +73,27 @@ def prepare(config: Iterable[ConfigFile], files: str | None = "files") -> list[s
         finally:
             os.umask(old)
         _clear(FILES)
-        return _copy(files) if files and os.path.isdir(files) else []
+        if not files or not os.path.lexists(files):
+            return []
+        return _copy(files) if os.path.isdir(files) else [f"note: {files}: no directory found there: left out"]
     except OSError as error:
         raise unwritable_error(error.filename or ".env", error) from None
 
 
 def unwritable_error(path: str, error: OSError) -> StoreError:
     """A place of ours that cannot be written; what is in the way of it is the user's to remove."""
-    message, hint = f"{path}: {mark_inserted(error.strerror)}, a place one can write to expected", None
+    message = f"{path}: {mark_inserted(error.strerror or str(error))}, a place one can write to expected"
+    parts = path.split("/")
+    places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+    in_the_way = next((place for place in places if os.path.lexists(place) and not os.path.isdir(place)), "")
+    if in_the_way == ENV and os.path.isfile(ENV):  # a file of variables (dotenv): its values may be nowhere else
+        hint = f"keep it as config, which a run has as {CONFIG}/env: mkdir -p .local && mv -n {ENV} .local/env"
+        return StoreError(message, hint)
     if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO):
-        parts = path.split("/")
-        places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
-        in_the_way = next((place for place in places if os.path.lexists(place) and not os.path.isdir(place)), path)
-        hint = f"remove what is in its place: rm -r {in_the_way}"
-    return StoreError(message, hint)
+        in_the_way = in_the_way or path
+    elif error.errno != errno.ENOENT:
+        in_the_way = ""
+    return StoreError(message, f"remove what is in its place: rm -r {in_the_way}" if in_the_way else None)
 
 
 def open_output(path: str) -> BufferedReader:

@@ -6,7 +6,7 @@ from handoff_kit.aws.buckets import list_objects, objects_table
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import translate_store_errors
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project.params_document import LEFT_OUT
+from handoff_kit.project.params_document import is_left_out
 from handoff_kit.steps import DeleteObjects, UploadFiles
 from handoff_kit.text import join_first
 from handoff_runtime import s3_keys
@@ -26,7 +26,7 @@ def compare_files(target: Target, paths: ProjectPaths, *, has_bucket: bool = Tru
     notes: list[str] = []
     with translate_store_errors():
         found = transfer.list_files(str(paths.directory / DIRECTORY), notes.append)
-        local = [file for file in found if file.path.rpartition("/")[2] not in LEFT_OUT]
+        local = [file for file in found if not is_left_out(file.path.rpartition("/")[2])]
         plan = UploadPlan(tuple(local), (), ())
         if has_bucket:
             plan = transfer.plan(target.session, local, Place(target.bucket, s3_keys.files(target.name)))

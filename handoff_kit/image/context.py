@@ -24,12 +24,12 @@ from pathlib import Path, PurePosixPath
 import handoff_runtime
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.credentials import is_credential
-from handoff_kit.paths import NEVER_IN_IMAGE, OUTSIDE_IMAGE, ProjectPaths
+from handoff_kit.paths import EDITOR_FILES, NEVER_IN_IMAGE, OUTSIDE_IMAGE, ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.steps import Entry
 
 NEVER_DIRECTORIES = (".env", ".env.*")  # files of these names are credentials
-USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]")
+USELESS = (".DS_Store", ".gitignore", ".venv", "__pycache__", "*.py[co]", *EDITOR_FILES)
 PARTS = Path(__file__).with_name("parts")
 RUNTIME = Path(handoff_runtime.__file__).parent
 VOLUMES = (".artifacts", ".env")

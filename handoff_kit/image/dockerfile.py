@@ -11,14 +11,14 @@ from handoff_kit import jinja
 from handoff_kit.errors import RenderError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
-from handoff_kit.venvs import locks
+from handoff_kit.venvs import indexes, locks
 
 NAME = "Dockerfile.j2"
 OWN = "the project's own"
 # Services that the runtime calls: its store, and for runs on this machine the sign-in.
 SERVICES = ("s3", "secretsmanager", "signin", "ssm", "sso", "sso-oidc", "sts")
 # Package indexes are settings of the machine: the builder stages get them, the image does not.
-INDEX_SETTINGS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL")
+INDEX_SETTINGS = (*indexes.PIP.values(), *indexes.UV)
 _APT_GET = (
     'apt-get update && apt-get install --yes --no-install-recommends "$@"'
     " && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from handoff_kit.errors import ProjectError, translate_runtime_errors
-from handoff_kit.paths import ProjectPaths
+from handoff_kit.paths import EDITOR_FILES, ProjectPaths
 from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project, Stage
 from handoff_kit.project.patterns import COLLECTOR_STATS
@@ -21,11 +23,12 @@ from handoff_runtime.errors import HandoffError
 from handoff_runtime.params import ConfigFile, parse_params
 from handoff_runtime.pipeline import stage_name
 from handoff_runtime.placeholders import PLACEHOLDER
+from handoff_runtime.terminal import safe_name
 from handoff_runtime.workspace import STATE
 
 FORMAT = 1
 RESERVED = ("run", "default", "show_commands")
-LEFT_OUT = frozenset({".DS_Store", ".gitkeep", ".gitignore"})
+LEFT_OUT = (".DS_Store", ".gitkeep", ".gitignore", *EDITOR_FILES)
 
 _ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
 _SHELL_SYNTAX = frozenset({"!", "case", "exec", "export", "for", "if", "set", "trap", "until", "while"})
@@ -66,9 +69,40 @@ def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any
 
 def params_document(paths: ProjectPaths, project: Project, environment: str) -> dict[str, Any]:
     pipeline = render_pipeline(paths, project, environment)
-    config = sorted(path for path in paths.local.rglob("*") if path.is_file() and path.name not in LEFT_OUT)
+    config = sorted(_config_files(paths, paths.local)) if os.path.lexists(paths.local) else []
     files = [{"name": path.relative_to(paths.local).as_posix(), "value": _read_text(paths, path)} for path in config]
     return {"format": FORMAT, "pipeline": pipeline, "files": files}
+
+
+def is_left_out(name: str) -> bool:
+    """Whether a file of this name is left out of config and files."""
+    return any(fnmatchcase(name, pattern) for pattern in LEFT_OUT)
+
+
+def _config_files(paths: ProjectPaths, directory: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """The files below a directory of `.local`, links followed; ProjectError for what is neither file nor directory."""
+    place = os.path.realpath(directory)
+    if place in above:
+        raise _config_error(paths, directory, "found a link to a directory that it is in, expected none", remove=True)
+    try:
+        children = [(path, path.is_dir(), path.is_file()) for path in directory.iterdir()]
+    except OSError as error:
+        raise _config_error(paths, directory, f"{error.strerror}, expected a readable directory") from None
+    for path, is_directory, is_file in children:
+        if is_left_out(path.name):
+            continue
+        if is_directory:
+            yield from _config_files(paths, path, (*above, place))
+        elif is_file:
+            yield path
+        else:
+            found = f"a link to {path.readlink()}, which leads nowhere" if path.is_symlink() else "a pipe or a device"
+            raise _config_error(paths, path, f"found {found}, expected a text file", remove=True)
+
+
+def _config_error(paths: ProjectPaths, path: Path, problem: str, *, remove: bool = False) -> ProjectError:
+    place = path.relative_to(paths.root).as_posix()
+    return ProjectError(f"{safe_name(place)}: {problem}", f"remove it: rm {shlex.quote(place)}" if remove else None)
 
 
 def render_pipeline(paths: ProjectPaths, project: Project, environment: str) -> dict[str, Any]:

@@ -74,8 +74,13 @@ def create_container(
 
 def create_mounts(paths: ProjectPaths) -> None:
     """Create the directories to mount; the builder would create them as root."""
-    (paths.directory / ".artifacts").mkdir(exist_ok=True)
-    (paths.directory / ".env").mkdir(mode=0o700, exist_ok=True)
+    try:
+        (paths.directory / ".artifacts").mkdir(exist_ok=True)
+        (paths.directory / ".env").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        place = f"projects/{paths.name}/{Path(error.filename).name}"
+        hint = f"see what it is: ls -ld {place}; config belongs into projects/{paths.name}/.local"
+        raise ProjectError(f"{place}: {error.strerror}, expected a directory", hint) from None
 
 
 def was_out_of_memory(builder: Builder, name: str, since: float) -> bool:

@@ -6,9 +6,9 @@ must not mix with those of other runs.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -30,7 +30,7 @@ from handoff_kit.resource_names import OWNER_VARIABLE
 from handoff_kit.run.container import create_mounts, remove_container, was_out_of_memory
 from handoff_kit.run.runtime_process import Container, LocalRun, RunView, read_last_record, run_runtime
 from handoff_kit.venvs.install import venv_status
-from handoff_runtime import functions, placeholders
+from handoff_runtime import functions, placeholders, symlinks, workspace
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.params import Params, parse_params
 from handoff_runtime.pipeline import Pipeline
@@ -194,13 +194,23 @@ def run_with_remote_data(
 
 
 def _link_project(paths: ProjectPaths, directory: Path) -> None:
-    """Replace the directory by links to the project's files, except those that a run writes."""
+    """Replace what is in the directory by links to the project's files, except those that a run writes.
+
+    While a run holds its lock, all stays as it is: the runtime then fails, skips or waits, as `overlap` has it.
+    """
+    lock = directory / workspace.LOCK
     try:
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        for path in sorted(paths.directory.iterdir()):
-            if path.name not in NOT_LINKED:
-                (directory / path.name).symlink_to(path)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("ab") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in (*directory.iterdir(), *lock.parent.iterdir()):
+                if path not in (lock.parent, lock):
+                    symlinks.remove_tree(str(path))
+            for path in sorted(paths.directory.iterdir()):
+                if path.name not in NOT_LINKED:
+                    (directory / path.name).symlink_to(path)
+    except BlockingIOError:
+        return
     except OSError as error:
         raise HandoffError(f"could not create {directory}: {error.strerror}") from error
 

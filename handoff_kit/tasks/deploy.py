@@ -53,7 +53,7 @@ def deploy(
         session,
         account_of(session),
         os.environ,
-        lambda: options.find_builder(builder),
+        lambda: options.find_image_builder(builder),
         apply_options(c, yes=yes),
         prune=prune,
         move_bucket=move_bucket,

@@ -78,7 +78,7 @@ def build(
 
     started = time.monotonic()
     paths, loaded = options.load_project(c, project)
-    image_builder = options.find_builder(builder)
+    image_builder = options.find_image_builder(builder)
     chosen = options.parse_platform(platform) or loaded.image.platform
     source = image_source(paths, loaded, chosen or image_builder.platform)
     reference = check_tag(tag) if tag else source.reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,16 +73,21 @@ def show_commands(
 def install(c: Context, project: str = "", upgrade: bool = False) -> None:
     """Install the project's virtual environments from their locks, if anything changed."""
     from handoff_kit import text
-    from handoff_kit.venvs.install import find_installer, plan_install, read_venv_state
+    from handoff_kit.venvs.indexes import pass_indexes_to_uv, pip_files
+    from handoff_kit.venvs.install import find_installer, lock_installation, plan_install, read_venv_state
 
     paths, loaded = options.load_project(c, project)
-    states = {venv.name: read_venv_state(paths, venv) for venv in loaded.venvs}
-    steps = plan_install(paths, loaded.venvs, states, find_installer(), upgrade=upgrade)
-    if not loaded.venvs:
-        print_progress("nothing to install: the project declares no virtual environment")
-    elif not steps:
-        print_progress(f"{text.plural(len(loaded.venvs), 'virtual environment')} up to date")
-    apply(c, steps)
+    dry = c.config.run.dry or not loaded.venvs
+    with nullcontext() if dry else lock_installation(paths, print_progress):
+        states = {venv.name: read_venv_state(paths, venv) for venv in loaded.venvs}
+        steps = plan_install(paths, loaded.venvs, states, find_installer(), upgrade=upgrade)
+        if not loaded.venvs:
+            print_progress("nothing to install: the project declares no virtual environment")
+        elif not steps:
+            print_progress(f"{text.plural(len(loaded.venvs), 'virtual environment')} up to date")
+        else:
+            pass_indexes_to_uv(os.environ, print_progress, files=pip_files(os.environ))
+        apply(c, steps)
     finish(c, len(steps), f"invoke run-local --project {paths.name}")
 
 

@@ -135,6 +135,15 @@ def find_builder(text: str) -> Builder:
     return image_builder
 
 
+def find_image_builder(text: str) -> Builder:
+    """The builder for an image, whose builder stages get the indexes that pip's variables name, for uv too."""
+    from handoff_kit.venvs.indexes import pass_indexes_to_uv
+
+    image_builder = find_builder(text)
+    pass_indexes_to_uv(os.environ, print_progress)
+    return image_builder
+
+
 def find_image(paths: ProjectPaths, builder: str) -> tuple[Builder, str]:
     """The builder and the project's image, which must be built and up to date."""
     from handoff_kit.image.build import built_image, image_source

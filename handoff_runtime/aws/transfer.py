@@ -90,9 +90,9 @@ def _for_each(work: Callable[[Sized], object], of: Collection[Sized]) -> None:
 
 
 def list_files(directory: str, say: Callable[[str], None]) -> Iterator[LocalFile]:
-    """The files below a directory in order of their paths; links to files count as files, pipes and sockets do not.
+    """The files below a directory in order of their paths; links to files count as files.
 
-    Of a link that leads out of the directory it is said where it leads.
+    What else there is (pipes, linked directories, links that lead nowhere or out of the directory) is said.
     """
     root = os.path.realpath(directory)
     for parent, directories, names in os.walk(directory):
@@ -106,15 +106,19 @@ def list_files(directory: str, say: Callable[[str], None]) -> Iterator[LocalFile
                 continue
             try:
                 found = os.stat(file)
+                is_file, is_directory = stat.S_ISREG(found.st_mode), stat.S_ISDIR(found.st_mode)
             except OSError:
+                is_file = is_directory = False
+            if not is_file:
+                if os.path.lexists(file):  # else it has gone since
+                    say(f"note: {file}: {'a link to a directory' if is_directory else 'no file found there'}: left out")
                 continue
-            if stat.S_ISREG(found.st_mode):
-                try:
-                    path.encode()
-                except UnicodeEncodeError:
-                    message = f"{path!r}: a name that is not UTF-8 found, one that can be a key expected"
-                    raise StoreError(message, "rename it") from None
-                yield LocalFile(path, file, found.st_size, root)
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                message = f"{path!r}: a name that is not UTF-8 found, one that can be a key expected"
+                raise StoreError(message, "rename it") from None
+            yield LocalFile(path, file, found.st_size, root)
 
 
 def plan(session: Session, local: Iterable[LocalFile], place: Place) -> UploadPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
@@ -13,6 +14,7 @@ from handoff_runtime.pipeline import Stage
 from handoff_runtime.supervisor import watchdog
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+STAMP = "handoff.json"  # in an environment that `invoke install` has completed
 
 
 class Command(NamedTuple):
@@ -35,7 +37,7 @@ def find_command(stage: Stage, environ: Mapping[str, str]) -> Command:
     """Find the stage's command before anything runs; StartError 127 or 126 as POSIX shells have it."""
     own = {**environ, **stage.envs}
     if stage.venv:  # as `activate` would set it
-        venv = os.path.abspath(stage.venv)
+        venv = _hold_venv(stage.venv)
         own.pop("PYTHONHOME", None)
         own["VIRTUAL_ENV"] = venv
         own["PATH"] = os.pathsep.join([os.path.join(venv, "bin"), own.get("PATH", os.defpath)])
@@ -45,6 +47,27 @@ def find_command(stage: Stage, environ: Mapping[str, str]) -> Command:
     path = _find(stage, places)
     _check_interpreter(stage, path)
     return Command(stage.name, path, stage.argv, own)
+
+
+_held: dict[str, int] = {}
+
+
+def _hold_venv(path: str) -> str:
+    """Where an environment really is: `invoke install` leads the link to another one while this one is in use.
+
+    It removes none whose stamp is locked, here until we end. The link may change before the lock, so look again.
+    """
+    place = os.path.realpath(path)
+    while True:
+        if place not in _held:
+            try:
+                _held[place] = os.open(os.path.join(place, STAMP), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                fcntl.flock(_held[place], fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:  # of another origin, being removed, or on a file system without locks
+                pass
+        before, place = place, os.path.realpath(path)
+        if place == before:
+            return place
 
 
 def _shell(stage: Stage, places: str) -> tuple[str, tuple[str, ...]]:

@@ -23,7 +23,19 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
 STREAMS = {"stdin", "stdout", "stderr"}
 OF_PYTHON = ("PYTHON", "LANG", "LC_")
-LEFT_OUT = ("HANDOFF_", "COMMAND", "DATA", "CI", "NO_COLOR", "FORCE_", "COLUMNS", "LOG_FORMAT", "PYTHON", "INVOKE_")
+LEFT_OUT = (
+    "HANDOFF_",
+    "COMMAND",
+    "DATA",
+    "CI",
+    "NO_COLOR",
+    "FORCE_",
+    "COLUMNS",
+    "LOG_FORMAT",
+    "PYTHON",
+    "INVOKE_",
+    "PIP_",
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Checkout:
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """Ours, without what would change what invoke does."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
-        paths = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(self.cache)}
+        paths = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(self.cache), "PIP_CONFIG_FILE": os.devnull}
         return {**kept, **paths, "STOP_TIMEOUT": "4", **(env or {})}
 
     def start(

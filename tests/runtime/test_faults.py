@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.runtime_project import Finished, Project, script
+from doubles.runtime_project import PYTHON, START, Finished, Project, script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -255,6 +255,41 @@ def test_a_place_of_ours_that_is_taken_is_named(project: Project, place: str, ki
     kept = project.path("elsewhere/inside" if kind == "link" else place if kind == "file" else f"{place}/inside")
     assert kept.read_text() == "precious"
     assert not with_record or (project.record() or {"outcome": "failed"})["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "number", "refused", "expected"),
+    [
+        pytest.param("os", "link", "EPERM", "True", (0, b"hi\n"), id="hard links"),
+        pytest.param("os", "fsync", "EINVAL", "stat.S_ISDIR(os.stat(given[0]).st_mode)", (0, b"hi\n"), id="fsync"),
+        pytest.param("fcntl", "flock", "ENOLCK", "True", (69, None), id="locks"),
+    ],
+)
+def test_a_file_system_that_lacks_something(
+    project: Project, module: str, call: str, number: str, refused: str, expected: tuple[int, bytes | None]
+) -> None:
+    """As FAT, and some of networks and of containers, lack hard links, fsync(2) of a directory, or flock(2)."""
+    code = f"""
+import errno, fcntl, os, runpy, stat
+made = {module}.{call}
+def refuse(*given, **named):
+    if {refused}:
+        raise OSError(errno.{number}, os.strerror(errno.{number}))
+    return made(*given, **named)
+{module}.{call} = refuse
+runpy.run_path({START!r}, run_name="__main__")
+"""
+    done = project.params("echo hi").run(python=(PYTHON, "-c", code))
+    assert (done.exit, done.state) == expected, done.stderr
+    if done.exit:
+        message = "error: .artifacts/.lock: No locks available, a file system with locks (flock) expected\n"
+        assert (done.stderr, done.record) == (message, None)
+    else:
+        kept = project.path(f".artifacts/runs/{done.record['run_id']}/run.json")
+        assert (done.record["outcome"], kept.read_bytes()) == (
+            "succeeded",
+            project.path(".artifacts/run.json").read_bytes(),
+        )
 
 
 def test_a_stage_that_removes_our_files_is_a_failed_run(project: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from doubles.http_server import Handler, serve
+from doubles.runtime_project import Project
 
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import CommandError, ProjectError
@@ -24,6 +27,7 @@ from handoff_kit.venvs.install import (
     PYTHON,
     Installer,
     find_installer,
+    lock_installation,
     plan_install,
     read_venv_state,
     venv_status,
@@ -31,6 +35,8 @@ from handoff_kit.venvs.install import (
 from handoff_kit.venvs.locks import TITLE
 
 if TYPE_CHECKING:
+    from doubles.checkout import Checkout
+
     from handoff_kit.steps import Step
 
 pytestmark = pytest.mark.takes(150)
@@ -86,6 +92,10 @@ class Workshop:
         _, pins = self.lock.read_text().split("\n\n")
         return [line.split()[0] for line in pins.splitlines() if not line.startswith(" ")]
 
+    def versions(self) -> list[str]:
+        """What lies in venv/."""
+        return sorted(path.name for path in self.directory.parent.iterdir())
+
     def says(self, program: str) -> str:
         ran = subprocess.run([self.directory / "bin" / program], capture_output=True, text=True, check=True)
         return ran.stdout.strip()
@@ -137,7 +147,7 @@ def test_a_fresh_clone_installs_what_the_lock_says(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     workshop.install("mytap")
     lock = workshop.lock.read_text()
-    shutil.rmtree(workshop.directory)
+    shutil.rmtree(workshop.directory.parent)
     workshop.publish("mytap", "1.1")
     workshop.install("mytap")
     assert (workshop.says("mytap"), workshop.lock.read_text()) == ("mytap 1.0", lock)
@@ -150,6 +160,103 @@ def test_upgrade_takes_the_newest(workshop: Workshop) -> None:
     workshop.install("mytap", upgrade=True)
     assert (workshop.pins(), workshop.says("mytap")) == (["mytap==1.1"], "mytap 1.1")
     assert workshop.plan("mytap") == ()
+
+
+def test_an_upgrade_takes_nothing_from_a_run(workshop: Workshop) -> None:
+    """What a stage imports later is of the version that it began with; the next installation removes that one."""
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.publish("mytap", "1.1")
+    code = "open('go').read(); import mytap, sys; mytap.main(); print(sys.prefix)"
+    project = Project(workshop.paths.directory)
+    project.params({"argv": ["python", "-c", code], "venv": "venv/tap"}, {"argv": ["cat"], "venv": "venv/tap"})
+    os.mkfifo(project.path("go"))
+    run = project.start()
+    with project.path("go").open("w"):  # once the stage has begun
+        workshop.install("mytap", upgrade=True)
+        assert (workshop.says("mytap"), workshop.versions()) == ("mytap 1.1", [".tap.1", ".tap.2", "tap"])
+    assert run.finish().exit == 0
+    assert project.output().decode() == f"mytap 1.0\n{project.path('venv/.tap.1')}\n"
+    workshop.publish("mytap", "1.2")
+    workshop.install("mytap", upgrade=True)
+    assert (workshop.says("mytap"), workshop.versions()) == ("mytap 1.2", [".tap.3", "tap"])
+
+
+def test_an_upgrade_that_fails_leaves_all_as_it_was(workshop: Workshop) -> None:
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    workshop.publish("mytap", "1.1")
+    apply(workshop.plan("mytap", upgrade=True)[:-1], None, ApplyOptions(lambda _: None))
+    assert (workshop.pins(), workshop.says("mytap")) == (["mytap==1.0"], "mytap 1.0")
+    assert venv_status(workshop.paths, tap("mytap")) == "ready"
+    workshop.install("mytap", upgrade=True)
+    assert (workshop.pins(), workshop.says("mytap")) == (["mytap==1.1"], "mytap 1.1")
+    assert workshop.versions() == [".tap.3", "tap"]
+
+
+def test_a_directory_in_the_place_of_the_link_is_replaced(workshop: Workshop) -> None:
+    """As another program, or an earlier handoff, has created it."""
+    (workshop.directory / "bin").mkdir(parents=True)
+    workshop.publish("mytap", "1.0")
+    workshop.install("mytap")
+    assert (workshop.says("mytap"), workshop.versions()) == ("mytap 1.0", [".tap.1", "tap"])
+
+
+def test_two_installations_at_once_take_turns(workshop: Workshop, checkout: Checkout) -> None:
+    workshop.publish("mytap", "1.0")
+    paths = ProjectPaths("shop", checkout.root)
+    checkout.project("shop", "venvs: {tap: [mytap]}\ncommands: [{command: mytap, venv: tap}]\n")
+    words = ("install", "--project", "shop")
+    with lock_installation(paths, lambda _: None):
+        both = [checkout.start(*words, stderr=subprocess.PIPE) for _ in range(2)]
+        first = [process.stderr.readline().decode() for process in both if process.stderr]
+    ends = sorted(process.communicate(timeout=60)[1].decode() for process in both)
+    assert first == ["waiting: another `invoke install` of project shop is running\n"] * 2
+    assert [process.returncode for process in both] == [0, 0]
+    assert ends[0].splitlines()[0] == "1 virtual environment up to date"
+    assert ends[1].splitlines()[-2] == "switch projects/shop/venv/tap to .tap.1"
+
+
+class IndexHandler(Handler):
+    """A package index (PEP 503) of the files in `wheels`, which answers only with the password; `seen` are the paths."""
+
+    wheels: Path
+    seen: list[str]
+
+    def answer_request(self) -> None:
+        self.seen.append(self.path)
+        if self.headers.get("Authorization") != f"Basic {base64.b64encode(b'me:secret').decode()}":
+            self.send(401, b"", {"WWW-Authenticate": "Basic"})
+        elif (wheel := self.wheels / self.path.rpartition("/")[2]).is_file():
+            self.send(200, wheel.read_bytes(), {})
+        else:
+            links = "".join(f'<a href="/{wheel.name}">{wheel.name}</a>' for wheel in self.wheels.glob("*.whl"))
+            self.send(200, links.encode(), {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize("source", ["PIP_INDEX_URL", "PIP_CONFIG_FILE"])
+def test_a_private_index_of_pip_is_asked_by_uv(
+    source: str, checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv looked the name up on PyPI, where anybody may have taken it."""
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    workshop = Workshop(ProjectPaths("shop", checkout.root), tmp_path, find_installer())
+    workshop.publish("mytap", "1.0")
+    checkout.project("shop", "venvs: {tap: [mytap]}\ncommands: [{command: mytap, venv: tap}]\n")
+    seen, conf = list[str](), tmp_path / "pip.conf"
+    with serve(IndexHandler, wheels=tmp_path, seen=seen) as address:
+        index = f"{address.replace('://', '://me:secret@')}/simple"
+        conf.write_text(f"[global]\nindex-url = {index}\nextra-index-url = {index}\n")
+        given = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": str(conf)}[source]
+        places = {"UV_CACHE_DIR": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+        result = checkout.invoke("install", "--project", "shop", env={source: given, **places})
+    assert result.exit == 0, result.stderr
+    assert workshop.says("mytap") == "mytap 1.0"
+    assert "/simple/mytap/" in seen
+    where = source if source == "PIP_INDEX_URL" else str(conf)
+    assert result.stderr.splitlines()[0] == f"note: package indexes of {where}, passed on to uv: 127.0.0.1"
+    assert "secret" not in result.stderr + workshop.lock.read_text()
 
 
 def test_a_changed_requirement_is_resolved_anew(workshop: Workshop) -> None:
@@ -174,10 +281,10 @@ def test_uv_keeps_the_versions_that_still_fit(workshop: Workshop) -> None:
 def test_an_installation_killed_in_the_middle_is_done_again(workshop: Workshop) -> None:
     workshop.publish("mytap", "1.0")
     apply(workshop.plan("mytap")[:-1], None, ApplyOptions(lambda _: None))
-    assert workshop.says("mytap") == "mytap 1.0"
-    assert venv_status(workshop.paths, tap("mytap")) == "stale"
+    assert venv_status(workshop.paths, tap("mytap")) == "missing"
     workshop.install("mytap")
     assert venv_status(workshop.paths, tap("mytap")) == "ready"
+    assert workshop.versions() == [".tap.2", "tap"]
 
 
 def test_a_moved_project_is_installed_again(workshop: Workshop) -> None:
@@ -199,6 +306,7 @@ def test_a_file_of_another_hash_is_refused_and_named(workshop: Workshop, capfd: 
     assert (caught.value.hint or "").startswith(f"to repeat it: cd {workshop.paths.directory} && ")
     assert right in capfd.readouterr().err
     assert venv_status(workshop.paths, tap("mytap")) == "stale"
+    assert workshop.says("mytap") == "mytap 1.0"
 
 
 def test_a_version_missing_from_the_lock_is_named(workshop: Workshop) -> None:

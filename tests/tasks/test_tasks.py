@@ -151,7 +151,7 @@ def test_dry_install_says_each_step(checkout: Checkout) -> None:
     result = checkout.invoke("--dry", "install", "--project", "venv")
     lines = result.stderr.splitlines()
     assert (result.exit, result.stdout, lines[-1]) == (0, "", "nothing was done: --dry")
-    assert lines[-2] == "would mark projects/venv/venv/tap as ready"
+    assert lines[-2] == "would switch projects/venv/venv/tap to .tap.1"
     assert all(line.startswith("would ") for line in lines[:-1])
     assert checkout.tree() == before
 

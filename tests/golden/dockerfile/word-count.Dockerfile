@@ -8,6 +8,7 @@ FROM python:3.11-slim AS builder
 ARG PIP_INDEX_URL=""
 ARG PIP_EXTRA_INDEX_URL=""
 ARG UV_DEFAULT_INDEX=""
+ARG UV_EXTRA_INDEX_URL=""
 ARG UV_INDEX=""
 ARG UV_INDEX_URL=""
 COPY builder/uv.txt /builder/

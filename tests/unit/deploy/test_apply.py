@@ -27,9 +27,9 @@ from handoff_kit.steps import (
     LockRequirements,
     RemoveTree,
     RunCommand,
-    StampVenv,
     Step,
     StoreParams,
+    SwitchVenv,
     UploadFiles,
     WriteContext,
     WriteFile,
@@ -75,7 +75,13 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
             purpose="lock it",
             pythons=("3.10",),
         ),
-        StampVenv(tmp_path / "venv/tap", tmp_path / "locks/tap.txt", "3.10"),
+        SwitchVenv(
+            tmp_path / "venv/tap",
+            tmp_path / "venv/.tap.1",
+            tmp_path / "locks/tap.txt",
+            "3.10",
+            tmp_path / "locks/tap.txt",
+        ),
         WriteContext(
             tmp_path / "build/x/context",
             (
@@ -91,7 +97,7 @@ def test_a_dry_plan_tells_every_step_and_does_none(tmp_path: Path) -> None:
         "would remove old",
         "would run touch 'a file' (in old)",
         "would resolve tap-a, b>=2 into locks/tap.txt: uv pip compile -",
-        "would mark venv/tap as ready",
+        "would switch venv/tap to .tap.1",
         "would write build/x/context/ (2 files, 1,234 bytes)",
     ]
     assert names(tmp_path) == ["old"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,74 @@ def test_the_runtime_reads_what_we_write(paths: ProjectPaths) -> None:
     assert (read.document, read.pipeline.environment) == (document, "prod")
     assert read.files == (ConfigFile("a", "1"),)
     assert text == params_document.to_json(json.loads(text))
+
+
+def test_files_of_editors_are_no_config(paths: ProjectPaths) -> None:
+    local(paths, **dict.fromkeys(("tap.json~", ".tap.json.swp", "a__.b.swo", "#tap.json#", ".DS_Store"), b"\xff"))
+    local(paths, **{"tap.json": b"{}", "a.swp": b"1"})
+    (paths.local / ".#tap.json").symlink_to("me@example.com.123")
+    assert params_document.item_names(params_document.load_params_document(paths, "dev")) == {"tap.json", "a.swp"}
+
+
+def test_linked_directories_are_config(paths: ProjectPaths) -> None:
+    """One config for several projects."""
+    (paths.root / "shared").mkdir()
+    (paths.root / "shared/key").write_text("1")
+    local(paths, a=b"2")
+    (paths.local / "b").symlink_to("../../../shared")
+    (paths.local / "c").symlink_to("b")
+    assert params_document.load_params_document(paths, "dev")["files"] == [
+        {"name": "a", "value": "2"},
+        {"name": "b/key", "value": "1"},
+        {"name": "c/key", "value": "1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "hint"),
+    [
+        pytest.param(
+            "ln -s gone .local/x.json",
+            ".local/x.json: found a link to gone, which leads nowhere, expected a text file",
+            "remove it: rm projects/shop/.local/x.json",
+            id="dangling link",
+        ),
+        pytest.param(
+            "ln -s x .local/x",
+            ".local/x: found a link to x, which leads nowhere, expected a text file",
+            "remove it: rm projects/shop/.local/x",
+            id="loop",
+        ),
+        pytest.param(
+            "mkdir .local/a && ln -s ../../.local '.local/a/b c'",
+            ".local/a/b c: found a link to a directory that it is in, expected none",
+            "remove it: rm 'projects/shop/.local/a/b c'",
+            id="loop of directories",
+        ),
+        pytest.param(
+            "mkfifo .local/x",
+            ".local/x: found a pipe or a device, expected a text file",
+            "remove it: rm projects/shop/.local/x",
+            id="pipe",
+        ),
+        pytest.param(
+            "rmdir .local && echo > .local", ".local: Not a directory, expected a readable directory", None, id="file"
+        ),
+        pytest.param(
+            "rmdir .local && ln -s gone .local",
+            ".local: No such file or directory, expected a readable directory",
+            None,
+            id="directory gone",
+        ),
+    ],
+)
+def test_what_is_no_config_is_refused(paths: ProjectPaths, command: str, message: str, hint: str | None) -> None:
+    """It was left out without a word, and the run went on without its config."""
+    paths.local.mkdir()
+    subprocess.run(["sh", "-c", command], cwd=paths.directory, check=True)
+    with pytest.raises(ProjectError) as caught:
+        params_document.load_params_document(paths, "dev")
+    assert (caught.value.message, caught.value.hint) == (f"projects/shop/{message}", hint)
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"ok\xe9"])

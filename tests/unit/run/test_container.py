@@ -227,6 +227,15 @@ def test_what_is_mounted_is_made_before(paths: ProjectPaths) -> None:
     assert (paths.directory / ".artifacts/state").read_text() == "kept"
 
 
+def test_a_file_in_the_place_of_a_mount_is_named(paths: ProjectPaths) -> None:
+    paths.directory.mkdir(parents=True, exist_ok=True)
+    (paths.directory / ".env").write_text("TOKEN=x\n")
+    with pytest.raises(ProjectError, match=r"projects/shop/\.env: File exists, expected a directory") as caught:
+        containers.create_mounts(paths)
+    hint = "see what it is: ls -ld projects/shop/.env; config belongs into projects/shop/.local"
+    assert caught.value.hint == hint
+
+
 def test_it_is_removed_with_its_volumes() -> None:
     asked: list[Sequence[str]] = []
 

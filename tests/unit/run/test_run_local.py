@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -214,3 +216,28 @@ def test_a_runtime_that_was_killed_is_run_again_as_it_was(paths: ProjectPaths) -
         "next: invoke run-local --container --project shop",
         "the container ran out of memory; give it more: invoke run-local --container --project shop --memory 1g",
     ]
+
+
+def test_a_run_with_remote_data_leaves_the_directory_of_another_one(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock went with the directory, and its config, files and artifacts too."""
+    monkeypatch.setattr(local_run, "run_pipeline", lambda *_given, **_named: 0)
+    target: Any = SimpleNamespace(name="handoff-dev-shop", bucket="b", bucket_owner="1", parameter="p")
+    arguments: dict[str, Any] = {"command": "run", "data": {}, "meter": None, "log_format": "text", "no_state": False}
+    directory = paths.build / "remote"
+
+    def run() -> list[str]:
+        local_run.run_with_remote_data(paths, target, arguments, {}, dry=False, say=lambda _: None)
+        return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*"))
+
+    fresh = [".artifacts", ".artifacts/.lock", "project.yml"]
+    assert run() == fresh
+    left = (".artifacts/state", ".env/config/tap.json", "gone.py")
+    for name in left:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).touch()
+    with (directory / ".artifacts/.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run() == sorted([*fresh, *left, ".env", ".env/config"])
+    assert run() == fresh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import subprocess
@@ -40,6 +41,29 @@ def test_a_command_is_found_in_its_venv_first() -> None:
     venv = str(Path("venv/tap").resolve())
     path = f"{venv}/bin:{environ['PATH']}"
     assert found == process.Command("tap", expected, ("tap", "-x"), {"PATH": path, "A": "2", "VIRTUAL_ENV": venv})
+
+
+def test_an_installed_environment_is_the_version_that_the_link_leads_to_once_it_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An installation that switches the link just before may have removed the version that was found first."""
+    expected = program("venv/.tap.2/bin/tap")
+    for name in ("venv/.tap.1", "venv/.tap.2"):
+        program(f"{name}/{process.STAMP}", "{}")
+    link, flock = Path("venv/tap"), fcntl.flock
+    link.symlink_to(".tap.1")
+
+    def switch(fd: int, operation: int) -> None:
+        link.unlink()
+        link.symlink_to(".tap.2")
+        flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", switch)
+    assert process.find_command(stage("tap", venv="venv/tap"), {}).path == expected
+    stamp = os.open(f"venv/.tap.2/{process.STAMP}", os.O_RDWR)
+    with pytest.raises(BlockingIOError):
+        flock(stamp, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(stamp)
 
 
 def test_a_command_is_found_on_the_path_of_the_stage() -> None:

@@ -124,6 +124,7 @@ def test_the_files_of_a_directory(tmp_path: Path) -> None:
     (tmp_path / "broken").symlink_to("nowhere")
     (tmp_path / "link").symlink_to("b")
     (tmp_path / "away").symlink_to("/etc")
+    (tmp_path / "linked").symlink_to("a")
     with socket.socket(socket.AF_UNIX) as unix:
         here = Path.cwd()
         os.chdir(tmp_path)
@@ -133,7 +134,13 @@ def test_the_files_of_a_directory(tmp_path: Path) -> None:
     found = list(transfer.list_files(str(tmp_path), said.append))
     assert [file.path for file in found] == ["b", "link", "a/z", "a/ä b"]
     assert {file.size for file in found} == {1}
-    assert said == [f"note: {tmp_path}/away: a link to /etc, which is outside of {tmp_path}: left out"]
+    assert said == [
+        f"note: {tmp_path}/away: a link to /etc, which is outside of {tmp_path}: left out",
+        f"note: {tmp_path}/broken: no file found there: left out",
+        f"note: {tmp_path}/linked: a link to a directory: left out",
+        f"note: {tmp_path}/pipe: no file found there: left out",
+        f"note: {tmp_path}/socket: no file found there: left out",
+    ]
 
 
 def test_a_file_that_becomes_a_link_after_the_look_is_not_sent(tmp_path: Path) -> None:

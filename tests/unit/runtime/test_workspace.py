@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,45 @@ def test_files_that_cannot_be_written_are_named(files: list[str], message: str) 
     mask = os.umask(0o022)
     os.umask(mask)
     assert mask != 0o077
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "hint"),
+    [
+        pytest.param(
+            "echo TOKEN=x > .env",
+            ".env/config: Not a directory",
+            "keep it as config, which a run has as .env/config/env: mkdir -p .local && mv -n .env .local/env",
+            id="dotenv",
+        ),
+        pytest.param(
+            "mkfifo .env", ".env/config: Not a directory", "remove what is in its place: rm -r .env", id="pipe"
+        ),
+        pytest.param(
+            "ln -s gone .env",
+            ".env/config: No such file or directory",
+            "remove what is in its place: rm -r .env",
+            id="dangling link",
+        ),
+        pytest.param(
+            "mkdir .env && echo > .env/config",
+            ".env/config: a file found",
+            "remove what is in its place: rm -r .env/config",
+            id="file in it",
+        ),
+    ],
+)
+def test_what_is_in_the_way_of_config_is_named(command: str, message: str, hint: str) -> None:
+    subprocess.run(["sh", "-c", command], check=True)
+    with pytest.raises(StoreError) as caught:
+        workspace.prepare([])
+    assert (caught.value.message, caught.value.hint) == (f"{message}, a place one can write to expected", hint)
+
+
+@pytest.mark.parametrize("command", ["ln -s gone files", "ln -s files files", "mkfifo files", "echo > files"])
+def test_files_that_are_no_directory_are_noted(command: str) -> None:
+    subprocess.run(["sh", "-c", command], check=True)
+    assert workspace.prepare([]) == ["note: files: no directory found there: left out"]
 
 
 def test_a_fresh_file_leaves_the_old_one_to_its_readers() -> None:

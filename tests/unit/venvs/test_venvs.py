@@ -11,11 +11,10 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Venv
-from handoff_kit.steps import LockRequirements, RemoveTree, RunCommand, StampVenv, Step
+from handoff_kit.steps import LockRequirements, RunCommand, Step, SwitchVenv
 from handoff_kit.venvs import locks
 from handoff_kit.venvs.install import (
     PYTHON,
-    STAMP,
     Installer,
     VenvState,
     find_installer,
@@ -24,6 +23,7 @@ from handoff_kit.venvs.install import (
     stamp_text,
     venv_status,
 )
+from handoff_runtime.supervisor.process import STAMP
 
 ROOT = Path(__file__).parents[3]
 HASH = "--hash=sha256:" + "0" * 64
@@ -32,8 +32,8 @@ TAP = Venv("tap", "venv/tap", ("Tap.A", "b>=2"))
 PINS = f"b==2.1 ; python_version < '3.11' \\\n    {HASH}\ntap-a==1.0 \\\n    {HASH} \\\n    {HASH}"
 LOCK = locks.lock_text(TAP.requirements, PINS, "3.10")
 UV = Installer("uv", "/python", "3.12")
-ABSENT = VenvState(None, None, directory=False, interpreter=False)
-READY = VenvState(LOCK, stamp_text(LOCK, Path("/team/projects/shop/venv/tap"), "3.12"), True, True)  # noqa: FBT003
+ABSENT = VenvState(None, None, interpreter=False)
+READY = VenvState(LOCK, stamp_text(LOCK, Path("/team/projects/shop/venv/tap"), "3.12"), interpreter=True, number=3)
 
 
 def test_a_lock_says_what_it_was_made_from() -> None:
@@ -110,7 +110,7 @@ def shape(steps: tuple[Step, ...]) -> list[str]:
 
 
 OTHER_LOCK = locks.lock_text(("Tap.A",), PINS, "3.10")
-NEW = ["create", "install", "StampVenv"]
+NEW = ["create", "install", "SwitchVenv"]
 
 
 @pytest.mark.parametrize(
@@ -119,22 +119,22 @@ NEW = ["create", "install", "StampVenv"]
         pytest.param(READY, False, [], id="ready"),
         pytest.param(ABSENT, False, ["LockRequirements", *NEW], id="nothing there"),
         pytest.param(replace(ABSENT, lock=LOCK), False, NEW, id="only the lock"),
-        pytest.param(replace(READY, stamp=None), False, ["RemoveTree", *NEW], id="killed in the middle"),
-        pytest.param(replace(READY, stamp="{"), False, ["RemoveTree", *NEW], id="unreadable stamp"),
-        pytest.param(replace(READY, interpreter=False), False, ["RemoveTree", *NEW], id="python gone"),
+        pytest.param(replace(READY, stamp=None), False, NEW, id="killed in the middle"),
+        pytest.param(replace(READY, stamp="{"), False, NEW, id="unreadable stamp"),
+        pytest.param(replace(READY, interpreter=False), False, NEW, id="python gone"),
         pytest.param(
             replace(READY, lock=OTHER_LOCK),
             False,
-            ["LockRequirements", "RemoveTree", *NEW],
+            ["LockRequirements", *NEW],
             id="requirements changed",
         ),
         pytest.param(
             replace(READY, lock=LOCK.replace("3.10", "3.11")),
             False,
-            ["RemoveTree", *NEW],
+            NEW,
             id="lock changed",
         ),
-        pytest.param(READY, True, ["LockRequirements", "RemoveTree", *NEW], id="upgrade"),
+        pytest.param(READY, True, ["LockRequirements", *NEW], id="upgrade"),
     ],
 )
 def test_the_plan_is_what_is_missing(state: VenvState, upgrade: bool, expected: list[str]) -> None:  # noqa: FBT001
@@ -142,9 +142,9 @@ def test_the_plan_is_what_is_missing(state: VenvState, upgrade: bool, expected: 
 
 
 def test_another_python_or_directory_creates_it_again() -> None:
-    assert shape(plan(READY, replace(UV, python="3.13"))) == ["RemoveTree", *NEW]
+    assert shape(plan(READY, replace(UV, python="3.13"))) == NEW
     moved = plan_install(ProjectPaths("shop", Path("/moved")), (TAP,), {"tap": READY}, UV)
-    assert shape(moved) == ["RemoveTree", *NEW]
+    assert shape(moved) == NEW
 
 
 def test_uv_s_plan() -> None:
@@ -160,9 +160,8 @@ def test_uv_s_plan() -> None:
             "lock venv tap of project shop",
             ("3.10", "3.12"),
         ),
-        RemoveTree(cwd / "venv/tap"),
         RunCommand(
-            ("uv", "venv", "--quiet", "--no-project", "--python", "/python", "venv/tap"),
+            ("uv", "venv", "--quiet", "--no-project", "--prompt", "tap", "--python", "/python", "venv/.tap.3"),
             cwd,
             "create venv tap of project shop",
         ),
@@ -174,7 +173,7 @@ def test_uv_s_plan() -> None:
                 "--quiet",
                 "--compile-bytecode",
                 "--python",
-                "venv/tap",
+                "venv/.tap.3",
                 "--require-hashes",
                 "-r",
                 "locks/tap.txt",
@@ -183,8 +182,19 @@ def test_uv_s_plan() -> None:
             "install venv tap of project shop",
             patterns=locks.FAILURES,
         ),
-        StampVenv(cwd / "venv/tap", lock, "3.12"),
+        SwitchVenv(cwd / "venv/tap", cwd / "venv/.tap.3", lock, "3.12", lock),
     )
+
+
+def test_an_upgrade_leaves_a_ready_environment_its_lock() -> None:
+    """Until the new one is complete: a run that begins while it is installed finds nothing stale."""
+    lock, *_, install, switch = plan(READY, upgrade=True)
+    directory = Path("/team/projects/shop/venv")
+    resolved = directory / ".tap.3.txt"
+    assert isinstance(lock, LockRequirements)
+    assert isinstance(install, RunCommand)
+    assert (lock.lock, install.argv[-2:]) == (resolved, ("-r", "venv/.tap.3.txt"))
+    assert switch == SwitchVenv(directory / "tap", directory / ".tap.3", PATHS.lock("tap"), "3.12", resolved)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +244,7 @@ def test_states_are_read_from_disk(tmp_path: Path) -> None:
     assert venv_status(paths, TAP) == "missing"
     (directory / "bin").mkdir(parents=True)
     (directory / "bin/python").symlink_to(tmp_path / "gone")
-    assert read_venv_state(paths, TAP) == replace(ABSENT, directory=True)
+    assert read_venv_state(paths, TAP) == ABSENT
     assert venv_status(paths, TAP) == "missing"
     (tmp_path / "gone").write_text("")
     paths.locks.mkdir()
@@ -242,9 +252,12 @@ def test_states_are_read_from_disk(tmp_path: Path) -> None:
     assert venv_status(paths, TAP) == "stale"
     stamp = stamp_text(LOCK, directory, PYTHON)
     (directory / STAMP).write_text(stamp)
-    assert read_venv_state(paths, TAP) == VenvState(LOCK, stamp, directory=True, interpreter=True)
+    assert read_venv_state(paths, TAP) == VenvState(LOCK, stamp, interpreter=True)
     assert venv_status(paths, TAP) == "ready"
     assert venv_status(paths, replace(TAP, requirements=("b",))) == "stale"
+    for name in (".tap.1", ".tap.9", ".tap.10.txt", ".tap.x", ".tap.a.11", "tap.12", ".tap.13.removed"):
+        (directory.parent / name).mkdir()
+    assert read_venv_state(paths, TAP).number == 11
 
 
 def test_an_environment_no_longer_declared_is_left_alone() -> None:
