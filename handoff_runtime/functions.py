@@ -15,6 +15,7 @@ if __name__ == "__main__":  # as a script: our own directory is no place to impo
 import ast
 import json
 
+from handoff_runtime import exact_json
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.pipeline import Pipeline, Stage, stage_name
 
@@ -53,7 +54,7 @@ def open_arguments(params: Mapping[str, Any], data: Mapping[str, Any]) -> int:
     import tempfile
 
     with tempfile.TemporaryFile() as file:
-        file.write(json.dumps({"params": params, "data": data}).encode())
+        file.write(exact_json.dumps({"params": params, "data": data}).encode())
         file.flush()
         file.seek(0)
         return os.dup(file.fileno())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from handoff_runtime import containment, damage
+from handoff_runtime import containment, damage, exact_json
 from handoff_runtime.workspace import ARTIFACTS, RECORD, unwritable_error
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ def encode_line(entry: Mapping[str, Any]) -> bytes:
 
 def encode_record(record: Mapping[str, Any]) -> bytes:
     """The record as `run.json` holds it."""
-    return json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+    return exact_json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def start_day(record: Mapping[str, Any]) -> str:

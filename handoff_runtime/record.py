@@ -5,11 +5,10 @@ It lies in `.artifacts/run.json` from the start, as `running`, so that a run tha
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
-from handoff_runtime import workspace
+from handoff_runtime import exact_json, workspace
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Pipeline, Stage
@@ -127,8 +126,7 @@ def write_record(record: Mapping[str, Any], mask: Mask) -> None:
     beside = f"{RECORD}.new"
     try:
         with open(workspace.create_file(beside), "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(mask_record(record, mask), file, indent=2, ensure_ascii=False)
-            file.write("\n")
+            file.write(exact_json.dumps(mask_record(record, mask), indent=2, ensure_ascii=False) + "\n")
         os.replace(beside, RECORD)
     except OSError as error:
         raise workspace.unwritable_error(RECORD, error) from None
