@@ -16,6 +16,7 @@ from handoff_kit.project.validation.keys import env_mappings, env_paths, is_miss
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
 from handoff_runtime.placeholders import PLACEHOLDER
+from handoff_runtime.secret_rules import find_credentials
 
 _SMALLEST = 'write it like this: commands: [{command: echo, args: "hello"}]'
 _AS_SHELL = "shell: in place of command and args"
@@ -24,6 +25,10 @@ _AS_ITEM = "write it like this: - {key: TZ, value: UTC}"
 _NO_VENVS = (".env", ".local", ".artifacts", "files")
 _PLAIN = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[a-z0-9,_-]+\])?(?:(?:==|>=|<=|~=|!=|<|>)[0-9]+(?:\.[0-9]+)*(?:,|$))*"
+)
+_ADDRESS = re.compile(
+    r"(?:(?:-e|--editable)[ =]\s*)?(?P<address>(?:[a-z]+\+)?(?:https?|ssh|git|file)://\S+|file:\S+|\.{1,2}|[^\s@:]*/[^\s:]*"
+    r"|(?P<user>[\w.-]+@[\w-]+(?:\.[\w-]+)+):(?!/)\S+|(?P<file>[^\s@:]+\.(?:whl|tar\.gz|zip)))"
 )
 
 
@@ -163,8 +168,9 @@ def declared_venvs(source: YamlFile) -> Iterator[Fault]:
 
 
 def stage_venvs(source: YamlFile) -> Iterator[Fault]:
-    """Venvs of stages that are undeclared, or invalid paths."""
-    known = tuple(source.mapping("venvs"))
+    """Venvs of stages that are undeclared, or invalid paths; `installs` declares the venv of its stage."""
+    filled = [stage["venv"] for _, stage in source.mappings("commands") if stage.get("installs") and "venv" in stage]
+    known = (*source.mapping("venvs"), *(name for name in filled if isinstance(name, str) and matches(VENV_NAME, name)))
     for key_path, value in _stage_texts(source, "venv"):
         if "/" in value:
             yield from _bad_path(key_path, value)
@@ -227,14 +233,21 @@ def _bad_path(key_path: KeyPath, value: str) -> Iterator[Fault]:
         yield Fault(key_path, f"{message} a path of letters, digits, _, . and -", "for example: venv: ./venv/tap")
 
 
-def bad_requirement(key_path: KeyPath, word: str) -> Iterator[Fault]:
-    """A text that is not a requirement."""
-    if word.lstrip().startswith("-"):
+def bad_requirement(key_path: KeyPath, word: str, line: str = "{}") -> Iterator[Fault]:
+    """A text that is not a requirement, or one with a password, which a committed lock would hold; `line` holds it."""
+    address = _ADDRESS.fullmatch(word.strip())
+    if address and (address["user"] or address["file"] or not _is_requirement(word)):  # `git@host:path` looks like one
+        message = f"`{shorten(word)}` names no package, expected NAME @ and its address"
+        yield Fault(key_path, message, f"write it like this: {line.format(_direct_reference(address))}")
+    elif word.lstrip().startswith("-"):
         message = f"found the pip option {shorten(word)}, expected a requirement"
         yield Fault(key_path, message, "name packages only: tap-jsonl, or tap-jsonl>=1.2")
     elif not _is_requirement(word):
         message = f"`{shorten(word)}` is not a requirement, expected a package as pip writes it"
         yield Fault(key_path, message, 'for example: tap-jsonl, or "tap-jsonl>=1.2,<2"')
+    elif any(find_credentials(word)):
+        message = f"found a password in the address {shorten(word.rpartition(' ')[2], 80)}, expected none"
+        yield Fault(key_path, message, "let git ask for it: a credential helper, or an ssh address")
 
 
 def bad_install(key_path: KeyPath, line: str) -> Iterator[Fault]:
@@ -249,7 +262,26 @@ def bad_install(key_path: KeyPath, line: str) -> Iterator[Fault]:
         yield Fault(key_path, message, hint)
     else:
         for word in words:
-            yield from bad_requirement(key_path, word)
+            yield from bad_requirement(key_path, word, "pip install '{}'")
+
+
+def _direct_reference(found: re.Match[str]) -> str:
+    """`NAME @ ADDRESS` for an address alone, without credentials.
+
+    The name is guessed: `egg` of the fragment, or the last part of the path without version and ending.
+    """
+    address, _, fragment = found["address"].partition("#")
+    address = re.sub(r"://(?!git@)[^/@]*@", "://", address.partition("?")[0])
+    if found["user"]:
+        address = f"git+ssh://{found['user']}/{address.partition(':')[2]}"
+    elif "://" not in address and not re.match(r"[./]|file:", address):
+        address = f"git+https://{address}" if re.match(r"[\w-]+(\.[\w-]+)+/", address) else f"./{address}"
+    folder = re.search(r"subdirectory=([^&]+)", fragment)
+    path = folder[1] if folder else re.sub(r".*?://[^/]*|@.*", "", address)
+    egg = re.search(r"egg=([\w.-]+)", fragment)
+    name = egg[1] if egg else re.split(r"\.git$|\.whl$|\.tar\b|\.zip$|-\d", path.rstrip("/").rpartition("/")[2])[0]
+    name = name if matches(VENV_NAME, name) else "NAME"
+    return f"{name} @ {address}" + (f"#{folder[0]}" if folder else "")
 
 
 def _is_requirement(word: str) -> bool:
