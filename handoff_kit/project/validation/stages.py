@@ -15,8 +15,8 @@ from handoff_kit.project.validation.fault import Fault, duplicate, label
 from handoff_kit.project.validation.keys import env_mappings, env_paths, is_misspelt
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
+from handoff_runtime import secret_values
 from handoff_runtime.placeholders import PLACEHOLDER
-from handoff_runtime.secret_rules import find_credentials
 
 _SMALLEST = 'write it like this: commands: [{command: echo, args: "hello"}]'
 _AS_SHELL = "shell: in place of command and args"
@@ -26,6 +26,7 @@ _NO_VENVS = (".env", ".local", ".artifacts", "files")
 _PLAIN = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[a-z0-9,_-]+\])?(?:(?:==|>=|<=|~=|!=|<|>)[0-9]+(?:\.[0-9]+)*(?:,|$))*"
 )
+_LONGEST_LINE = 200
 _ADDRESS = re.compile(
     r"(?:(?:-e|--editable)[ =]\s*)?(?P<address>(?:[a-z]+\+)?(?:https?|ssh|git|file)://\S+|file:\S+|\.{1,2}|[^\s@:]*/[^\s:]*"
     r"|(?P<user>[\w.-]+@[\w-]+(?:\.[\w-]+)+):(?!/)\S+|(?P<file>[^\s@:]+\.(?:whl|tar\.gz|zip)))"
@@ -100,11 +101,11 @@ def command_lines(source: YamlFile) -> Iterator[Fault]:
     for key_path, value in _stage_texts(source, "command"):
         bare = PLACEHOLDER.sub("x", value)
         if any(text not in "*?" for _, text in split_words(bare).operators):
-            hint = f"write it as a line for the shell: - shell: {quote(value)}"
+            hint = f"write it as a line for the shell: - shell: {quote(value, _LONGEST_LINE)}"
             yield Fault(key_path, f"`command` holds a shell's signs: {shorten(value)}; expected one program", hint)
         elif re.search(r"\s", bare.strip()):
             program, _, rest = value.strip().partition(" ")
-            hint = f"put the rest into args: command: {program}, args: {quote(rest.strip())}"
+            hint = f"put the rest into args: command: {program}, args: {quote(rest.strip(), _LONGEST_LINE)}"
             yield Fault(key_path, f"`command` is more than one word: {shorten(value)}; expected one program", hint)
 
 
@@ -245,8 +246,8 @@ def bad_requirement(key_path: KeyPath, word: str, line: str = "{}") -> Iterator[
     elif not _is_requirement(word):
         message = f"`{shorten(word)}` is not a requirement, expected a package as pip writes it"
         yield Fault(key_path, message, 'for example: tap-jsonl, or "tap-jsonl>=1.2,<2"')
-    elif any(find_credentials(word)):
-        message = f"found a password in the address {shorten(word.rpartition(' ')[2], 80)}, expected none"
+    elif "://" in word and _without_credentials(word) != word:
+        message = f"found a credential in the address {shorten(word.rpartition(' ')[2], 80)}, expected none"
         yield Fault(key_path, message, "let git ask for it: a credential helper, or an ssh address")
 
 
@@ -271,17 +272,23 @@ def _direct_reference(found: re.Match[str]) -> str:
     The name is guessed: `egg` of the fragment, or the last part of the path without version and ending.
     """
     address, _, fragment = found["address"].partition("#")
-    address = re.sub(r"://(?!git@)[^/@]*@", "://", address.partition("?")[0])
+    address = _without_credentials(address)
     if found["user"]:
         address = f"git+ssh://{found['user']}/{address.partition(':')[2]}"
     elif "://" not in address and not re.match(r"[./]|file:", address):
         address = f"git+https://{address}" if re.match(r"[\w-]+(\.[\w-]+)+/", address) else f"./{address}"
     folder = re.search(r"subdirectory=([^&]+)", fragment)
-    path = folder[1] if folder else re.sub(r".*?://[^/]*|@.*", "", address)
+    path = folder[1] if folder else re.sub(r".*?://[^/]*|[@?].*", "", address)
     egg = re.search(r"egg=([\w.-]+)", fragment)
     name = egg[1] if egg else re.split(r"\.git$|\.whl$|\.tar\b|\.zip$|-\d", path.rstrip("/").rpartition("/")[2])[0]
     name = name if matches(VENV_NAME, name) else "NAME"
     return f"{name} @ {address}" + (f"#{folder[0]}" if folder else "")
+
+
+def _without_credentials(address: str) -> str:
+    """A URL without password, a query with a secret, and the user of https: that is a token, or else a variable."""
+    bare = re.sub(r"(https?://)(?!\$\{\w+\}@)[^/@\s]*@|(://[^/@:\s]*):[^/@\s]*(?=@)", r"\1\2", address)
+    return bare.partition("?")[0] if any(secret_values.in_words([bare.rpartition("?")[2]])) else bare
 
 
 def _is_requirement(word: str) -> bool:

@@ -81,6 +81,8 @@ def test_a_command_given_as_a_text(line: str, stage: str) -> None:
         ("git+https://me:hunter2@example.com/a/tap-x.git@v1", "tap-x @ git+https://example.com/a/tap-x.git@v1"),
         ("git+https://hunter2@example.com/tap-x.git@b/c", "tap-x @ git+https://example.com/tap-x.git@b/c"),
         ("git+ssh://git@example.com/a/tap-x.git#egg=my-tap", "my-tap @ git+ssh://git@example.com/a/tap-x.git"),
+        ("git+ssh://me:hunter2@example.com/a/tap-x.git", "tap-x @ git+ssh://me@example.com/a/tap-x.git"),
+        ("https://example.com/tap-x.zip?raw=true", "tap-x @ https://example.com/tap-x.zip?raw=true"),
         ("git@example.com:a/tap-x.git", "tap-x @ git+ssh://git@example.com/a/tap-x.git"),
         ("example.com/a/tap-x", "tap-x @ git+https://example.com/a/tap-x"),
         (
@@ -88,7 +90,7 @@ def test_a_command_given_as_a_text(line: str, stage: str) -> None:
             "b @ git+https://example.com/all#subdirectory=taps/b",
         ),
         (
-            "https://example.com/tap_x-1.0-py3-none-any.whl?t=hunter2",
+            "https://example.com/tap_x-1.0-py3-none-any.whl?token=hunter2",
             "tap_x @ https://example.com/tap_x-1.0-py3-none-any.whl",
         ),
         ("https://example.com/tap-x-1.0.tar.gz", "tap-x @ https://example.com/tap-x-1.0.tar.gz"),
@@ -123,7 +125,15 @@ def test_an_address_without_a_name(written: str, meant: str) -> None:
     [
         (
             "a @ git+https://me:hunter2@example.com/a",
-            "found a password in the address git+https://***@example.com/a, expected none",
+            "found a credential in the address git+https://***@example.com/a, expected none",
+        ),
+        (
+            "a @ git+https://hunter2@example.com/a",
+            "found a credential in the address git+https://***@example.com/a, expected none",
+        ),
+        (
+            "a @ https://example.com/a.zip?token=hunter2",
+            "found a credential in the address https://example.com/a.zip?***, expected none",
         ),
         (
             "--index-url https://hunter2@example.com/s",
@@ -139,6 +149,20 @@ def test_a_credential_is_refused_and_not_repeated(written: str, shown: str) -> N
     (found,) = problems_of_file(f"venvs: {{tap: ['{written}']}}\n{STAGE}")
     assert found.partition(": ")[2].startswith(shown)
     assert "hunter2" not in found
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "a @ git+ssh://me@example.com/tap-token@v1",
+        "a @ https://example.com:8080/a.zip?raw=true&ref=password-rules",
+        "a @ git+https://${TOKEN}@example.com/a",
+        "password-rules==1.2.3",
+        "tap-token[s3]>=1; python_version < '4'",
+    ],
+)
+def test_what_is_no_credential_is_accepted(requirement: str) -> None:
+    assert problems_of_file(f'venvs: {{tap: ["{requirement}"]}}\n{STAGE}') == []
 
 
 def test_a_venv_by_its_name_alone_is_that_of_its_installs() -> None:
