@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.text import did_you_mean
@@ -18,6 +19,7 @@ OUTSIDE_IMAGE = ("Dockerfile.j2", "files", "locks", "project.yml", "venv")
 EDITOR_FILES = ("*~", ".*.sw[a-p]", ".#*", "#*#")
 """Backups, swap files and locks of editors (vim, Emacs, nano): of no use to a run, and they hold what is edited."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_MISNAMED = re.compile(r"projects?\.ya?ml", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,15 @@ def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, 
         expected = f", expected one of {', '.join(existing)}" if existing else ""
         suggestion = did_you_mean(name, existing)
         hint = f"did you mean: --project {suggestion}" if suggestion else f"create it: invoke new --project {name}"
+        hint = _rename_hint(root, name) or hint
         raise ProjectError(f"found no project {name!r} under projects/{expected}", hint)
     projects, directory = (root / "projects").resolve(), cwd.resolve()
-    if projects in directory.parents and (project := directory.relative_to(projects).parts[0]) in existing:
-        return ProjectPaths(project, root)
+    if projects in directory.parents:
+        project = directory.relative_to(projects).parts[0]
+        if project in existing:
+            return ProjectPaths(project, root)
+        if hint := _rename_hint(root, project):
+            raise ProjectError(f"found no project {project!r} under projects/", hint)
     only, *others = all_projects(root)
     if others:
         hint = f"for example: --project {only.name}, or export HANDOFF_PROJECT={only.name}"
@@ -86,7 +93,8 @@ def all_projects(root: Path) -> tuple[ProjectPaths, ...]:
     """Every project under projects/; at least one, else ProjectError."""
     if names := project_names(root):
         return tuple(ProjectPaths(name, root) for name in names)
-    raise ProjectError("found no project under projects/", "create one: invoke new --project NAME")
+    hint = _rename_hint(root, "*") or "create one: invoke new --project NAME"
+    raise ProjectError("found no project under projects/", hint)
 
 
 def check_project_name(name: str) -> str:
@@ -94,7 +102,8 @@ def check_project_name(name: str) -> str:
     if _NAME.fullmatch(name) and len(name) <= MAX_LENGTH:
         return name
     rule = f"letters, digits, _ and -, beginning with a letter or digit, at most {MAX_LENGTH} characters"
-    legal = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:MAX_LENGTH]
+    *_, last = ("", *(part for part in PurePosixPath(name).parts if not _MISNAMED.fullmatch(part)))
+    legal = re.sub(r"[^A-Za-z0-9_-]+", "-", last).strip("-_")[:MAX_LENGTH]
     hint = f"for example: --project {legal}" if legal else "invoke --list shows the tasks and their flags"
     raise ProjectError(f"project name: found {name!r}, expected {rule}", hint)
 
@@ -103,3 +112,13 @@ def project_names(root: Path) -> tuple[str, ...]:
     """The names of the directories under projects/ that hold a project file, sorted."""
     files = (root / "projects").glob("*/project.yml")
     return tuple(sorted(name for file in files if _NAME.fullmatch(name := file.parent.name)))
+
+
+def _rename_hint(root: Path, pattern: str) -> str:
+    """The command that renames a file meant as the project file: project.yaml, or the original's .local/project.yml."""
+    for directory in (root / "projects").glob(pattern):
+        for file in sorted((*directory.glob("*"), *directory.glob(".local/*"))):
+            if _MISNAMED.fullmatch(file.name):
+                words = [path.relative_to(root).as_posix() for path in (file, directory / "project.yml")]
+                return f"rename it: mv {shlex.join(words)}"
+    return ""

@@ -11,6 +11,7 @@ from handoff_runtime.terminal import safe_name
 
 UNITS = ("B", "kB", "MB", "GB", "TB")  # SI
 _MINUTE, _HOUR = 60, 3600
+MOST_BEGUN = 3  # choices that begin with a word; of more, it says nothing of which is meant
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> str:
@@ -86,7 +87,15 @@ def clock(seconds: float) -> str:
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that a misspelt word most likely means."""
-    by_form = {choice.lower().replace("-", "_"): choice for choice in choices}
-    matches = get_close_matches(word.lower().replace("-", "_"), by_form, 1, 0.6)
+    """The choice that a misspelt word most likely means; those that begin with the word come first."""
+    by_form = {_form(choice): choice for choice in choices}
+    form = _form(word)
+    begun = [choice for choice in by_form if form and choice.startswith(form)]
+    if 0 < len(begun) <= MOST_BEGUN:
+        return by_form[get_close_matches(form, begun, 1, 0.0)[0]]
+    matches = get_close_matches(form, by_form, 1, 0.6)
     return by_form[matches[0]] if matches else None
+
+
+def _form(word: str) -> str:
+    return word.lower().lstrip("-").replace("-", "_")

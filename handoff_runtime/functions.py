@@ -16,6 +16,7 @@ import ast
 import json
 from collections.abc import Mapping
 
+from handoff_runtime import exact_json
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.pipeline import Pipeline, Stage, stage_name
@@ -50,7 +51,7 @@ def open_arguments(params: Mapping[str, Any], data: Mapping[str, Any]) -> int:
     import tempfile
 
     with tempfile.TemporaryFile() as file:
-        file.write(json.dumps({"params": params, "data": data}).encode())
+        file.write(exact_json.dumps({"params": params, "data": data}).encode())
         file.flush()
         file.seek(0)
         return os.dup(file.fileno())

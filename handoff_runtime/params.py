@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 
+from handoff_runtime import exact_json
 from handoff_runtime import pipeline as pipelines
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError, StoreError, UsageError
@@ -53,7 +53,7 @@ def load_params(path: str | None, *, whole: bool = True) -> Params:
 def parse_params(content: bytes, where: str) -> Params:
     """Read a params document (format 1)."""
     try:
-        document = json.loads(content.decode("utf-8"))
+        document = exact_json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise PipelineError(
             f"{where}: not a params document ({error})", "write one: `invoke params --output FILE`"
@@ -90,11 +90,11 @@ OTHER_KIT = (
 
 def encode_params(document: Mapping[str, Any]) -> str:
     """The text to be stored: plain where it is short enough, else the shorter of the compressed forms."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    text = exact_json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode()
     except UnicodeEncodeError:  # from a file that was no UTF-8
-        text = json.dumps(document, separators=(",", ":"))
+        text = exact_json.dumps(document, separators=(",", ":"))
     plain = text.replace("{{", "{\\u007b")
     if len(plain.encode()) <= STANDARD:
         return plain

@@ -5,10 +5,10 @@ A name is looked up in data, then vars, then envs, then the built-ins. Anything 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
+from handoff_runtime import exact_json
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError, UsageError, mark_inserted
 from handoff_runtime.pipeline import Pipeline, Stage, can_be_argument
@@ -18,22 +18,52 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+DEEPEST = 100  # levels of lists and objects in data: what walks them calls itself for each
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLACEHOLDER = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}")
 
 
 def parse_data(text: str, where: str = "DATA") -> dict[str, Any]:
-    """Read the JSON object given with --data or in DATA; an empty text is an empty object."""
+    """Read the JSON object given with --data or in DATA; an empty text is an empty object.
+
+    Numbers keep their texts (`exact_json`). What other programs read otherwise is refused: NaN, a name given twice.
+    """
+
+    def refuse_constant(constant: str) -> None:
+        raise UsageError(f"{where}: {constant} found, which is no JSON", f'write it as a text: "{constant}"')
+
+    def refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = mark_inserted(repr(next(name for name in names if names.count(name) > 1)))
+            raise UsageError(f"{where}: the name {twice} found twice, each name once expected", "keep one of the two")
+        return found
+
     try:
-        data = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError) as error:  # the text itself may hold a secret
+        hooks = {"parse_constant": refuse_constant, "object_pairs_hook": refuse_repeated}
+        data = exact_json.loads(text, **hooks) if text.strip() else {}
+    except ValueError as error:  # the text itself may hold a secret
         raise UsageError(f"{where}: text that is no JSON found, a JSON object expected ({error})", _EXAMPLE) from None
+    except RecursionError:
+        raise _too_deep(where) from None
     if not isinstance(data, dict):
-        raise UsageError(f"{where}: a JSON {_KINDS[type(data)]} found, a JSON object expected", _EXAMPLE)
+        raise UsageError(f"{where}: a JSON {_KINDS.get(type(data), 'number')} found, a JSON object expected", _EXAMPLE)
+    if _is_deeper(data, DEEPEST):
+        raise _too_deep(where)
     return data
 
 
-_KINDS = {list: "list", str: "text", int: "number", float: "number", bool: "boolean", type(None): "null"}
+def _is_deeper(value: object, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(inner) and (not levels or any(_is_deeper(item, levels - 1) for item in inner))
+
+
+def _too_deep(where: str) -> UsageError:
+    hint = "put a document into a file: projects/NAME/files/"
+    return UsageError(f"{where}: values nested deeper than {DEEPEST} levels found, flatter ones expected", hint)
+
+
+_KINDS = {list: "list", str: "text", bool: "boolean", type(None): "null"}
 _EXAMPLE = """write it like this: --data '{"start_at": "2026-01-01T00:00:00"}'"""
 
 
@@ -44,7 +74,7 @@ def known_values(data: Mapping[str, Any], pipeline: Pipeline, run_id: str, sched
     """
     builtins, given = _builtins(data, pipeline, run_id, scheduled_at), dict(pipeline.vars)
     for name, value in data.items():
-        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        text = value if isinstance(value, str) else exact_json.dumps(value, separators=(",", ":"), ensure_ascii=False)
         if not can_be_argument(text):  # NUL or lone surrogates (execve(2))
             found = mark_inserted(repr(value))
             raise UsageError(f"data.{name}: {found} found, a text that can be an argument of a command expected")

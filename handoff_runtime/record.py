@@ -5,12 +5,11 @@ It lies in `.artifacts/run.json` from the start, as `running`, so that a run tha
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
 
-from handoff_runtime import workspace
+from handoff_runtime import exact_json, workspace
 from handoff_runtime.annotations import Any
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
@@ -131,7 +130,7 @@ def write_record(record: Mapping[str, Any], mask: Mask) -> None:
 
 def encode_record(record: Mapping[str, Any]) -> bytes:
     """The record as run.json holds it; half characters are escaped."""
-    return json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+    return exact_json.dumps(record, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def mask_record(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:

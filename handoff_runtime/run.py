@@ -47,6 +47,14 @@ LOG_FD = 2
 LONGEST_LINE = 200  # characters of a stage's output in a message
 LAST_LINES, LAST_BYTES = 20, 1 << 14  # of the stdout of a stage that failed without a word on stderr
 DRAIN = 5.0
+_OLD_SETUPTOOLS = "its package needs an older setuptools: add `setuptools<81` to its venv, then: invoke install"
+_OLD_PYTHON = "its package is for Python 3.9 or earlier: take another one; for target-csv: meltanolabs-target-csv"
+OLD_PACKAGES = {
+    b"No module named 'pkg_resources'": _OLD_SETUPTOOLS,  # not in a venv, and not in setuptools from 82 on
+    b"No module named 'distutils'": _OLD_SETUPTOOLS,  # gone from Python 3.12
+    b"module 'collections' has no attribute": _OLD_PYTHON,  # MutableMapping and others, gone from Python 3.10
+    b"from 'collections' (": _OLD_PYTHON,
+}
 
 
 class RunRequest(NamedTuple):
@@ -199,9 +207,20 @@ def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> recor
         log.say(f"stage {name} failed without a word on stderr; its stdout ({workspace.STDOUT}) ends like this:")
         log.feed(name, output)
         log.end(name)
+    if ended.culprit and (hint := _hint_of_old_package()):
+        log.say(f"hint: stage {ended.culprit}: {hint}")
     if ended.outcome.exit == outcome.EXIT_UNREAD:
         log.say("hint: a target must read its input to the end; for one that need not, write `state: all`")
     return ended
+
+
+def _hint_of_old_package() -> str:
+    """The remedy for a package that the end of the log shows to be written for an older Python, or nothing."""
+    try:
+        last = workspace.tail(workspace.STDERR, LAST_LINES, LAST_BYTES)
+    except StoreError:  # a stage may have removed it
+        return ""
+    return next((hint for text, hint in OLD_PACKAGES.items() if text in last), "")
 
 
 def run_stages(

@@ -11,10 +11,10 @@ of one file at worst; the table of docs/concepts/masking.md is what counts.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from handoff_runtime import exact_json
 from handoff_runtime.secret_rules import (
     A_DSN,
     AN_ORACLE_URL,
@@ -120,7 +120,7 @@ def in_words(words: Iterable[str]) -> Iterator[str]:
 def _in_json(key: str, text: str, *, sensitive: bool, depth: int) -> list[str] | None:
     """The secrets of a text that is JSON; None where it is none, or nested deeper than can be read."""
     try:
-        return list(_in_tree(key, json.loads(text), sensitive=sensitive, depth=depth))
+        return list(_in_tree(key, exact_json.loads(text), sensitive=sensitive, depth=depth))
     except (ValueError, RecursionError):
         return None
 
@@ -143,10 +143,11 @@ def _in_tree(key: str, value: object, *, sensitive: bool, depth: int) -> Iterato
     elif isinstance(value, str):
         yield from _in_text(key, value, sensitive=sensitive, depth=depth)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        text, said = str(value), secrecy(key)
-        unnamed = sensitive and said == UNKNOWN and len(text) >= SHORTEST_NUMBER
-        if len(text) >= SHORTEST and (said == SECRET or unnamed):
-            yield text
+        said = secrecy(key)
+        for text in {str(value), str(value + 0)}:  # as the file has it, and as a program in Python prints it
+            unnamed = sensitive and said == UNKNOWN and len(text) >= SHORTEST_NUMBER
+            if len(text) >= SHORTEST and (said == SECRET or unnamed):
+                yield text
 
 
 def _in_text(key: str, text: str, *, sensitive: bool, depth: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from handoff_runtime import exact_json
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import StoreError, mark_inserted
 from handoff_runtime.namedtuple import NamedTuple
@@ -234,14 +235,14 @@ def _state_value(line: bytes) -> bytes | None:
     A target prints the bare value; a tap's message wraps it in a STATE (Singer specification).
     """
     try:
-        found = json.loads(line.decode())  # not of bytes: those may be UTF-16, which the next tap would not read
+        found = exact_json.loads(line.decode())  # not of bytes: those may be UTF-16, which the next tap would not read
     except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None
     if found.get("type") == "STATE":
         value = found.get("value")
-        return _as_line(json.dumps(value).encode(), value) if isinstance(value, dict) else None
+        return _as_line(exact_json.dumps(value).encode(), value) if isinstance(value, dict) else None
     bookmarks = "bookmarks" in found or "currently_syncing" in found
     return _as_line(line.rstrip(b"\n"), found) if bookmarks or not _is_other(found) else None
 

@@ -5,10 +5,9 @@ What cannot be read is named, skipped, and never ends or blocks a run. (A state 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
-from handoff_runtime import s3_keys
+from handoff_runtime import exact_json, s3_keys
 from handoff_runtime.annotations import Any
 from handoff_runtime.namedtuple import NamedTuple
 
@@ -41,7 +40,7 @@ def parse(content: bytes, shape: Shape) -> Parsed:
         raise ValueError(f"{constant} found")
 
     try:
-        found = json.loads(content.decode(), parse_constant=refuse)
+        found = exact_json.loads(content.decode(), parse_constant=refuse)
     except RecursionError:
         return Parsed(None, "nested too deeply")
     except ValueError as error:

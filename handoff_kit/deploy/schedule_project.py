@@ -35,6 +35,7 @@ from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
 from handoff_kit.steps import DeleteStack, DeployStack, WriteFile
 from handoff_kit.text import did_you_mean
+from handoff_runtime import exact_json
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ScheduleOptions:
     def typed(self) -> str:
         """The options for a shell."""
         texts = {name: getattr(self, name) for name in ("name", "cron", "rate", "at", "timezone")}
-        texts["data"] = json.dumps(dict(self.data), ensure_ascii=False) if self.data else ""
+        texts["data"] = exact_json.dumps(dict(self.data), ensure_ascii=False) if self.data else ""
         return "".join(f" --{name} {shlex.quote(text)}" for name, text in texts.items() if text)
 
 
@@ -97,7 +98,7 @@ def _data_texts(data: Mapping[str, Any]) -> dict[str, str]:
             message = f"--data: found the name {name!r}, expected letters, digits and _"
             raise ProjectError(message, "for example: base_2")
     return {
-        name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        name: value if isinstance(value, str) else exact_json.dumps(value, separators=(",", ":"))
         for name, value in data.items()
     }
 

@@ -312,6 +312,7 @@ Envs: TypeAlias = Annotated[
     Key(
         "a mapping of names and texts",
         example="envs: {TZ: UTC}",
+        synonyms=("environment", "environment_variables"),
         written="mapping: name to text; or a list of `key` and `value`",
         parse=Form(_as_mapping, dict[Name, Text] | list[EnvItem]),
     ),

@@ -55,6 +55,7 @@ class Stage(
         min_length=1,
         example="- command: cat",
         default_text="one of `command` and `shell`",
+        synonyms=("program", "executable"),
         is_text=True,
         description="The program to run: a name found in the stage's venv or on PATH, or a path inside the "
         "project. No shell comes between. `collector_stats` is built in: it passes its input on, byte for "
@@ -67,6 +68,7 @@ class Stage(
         min_length=1,
         example='- shell: "grep foo | sort"',
         default_text="one of the two",
+        synonyms=("run", "script", "bash", "sh"),
         is_text=True,
         description="Instead of `command`: a line for `sh -eu`, with pipes, redirections, variables and globs. A part "
         "of a pipe that fails fails the stage, where bash or another shell with pipefail is there.",
@@ -78,6 +80,7 @@ class Stage(
         example='args: "--config tap.json"',
         written="text, or a list of words",
         parse=Form(as_words, Text | list[Text]),
+        synonyms=("arguments", "parameters", "options"),
         description="The words after the command: one text, split at blanks as a shell would (quotes keep "
         "words together), or a list with one word an item. Placeholders are filled within a word.",
         examples=["--config .env/config/tap.json", ["--name", "two words"]],
@@ -87,9 +90,10 @@ class Stage(
         "a name declared under venvs, or a path",
         written="name or path",
         parse=Form(as_directory, str),
+        synonyms=("virtualenv", "virtual_env"),
         is_text=True,
-        description="The virtual environment to run in: a name declared under `venvs`, or the path of one "
-        "inside the project.",
+        description="The virtual environment to run in: a name declared under `venvs` or filled by `installs`, or the "
+        "path of one inside the project.",
         examples=["tap", "./venv/proc_01"],
     )
     installs: tuple[Annotated[str, Key("a pip install line")], ...] = declare(
@@ -98,9 +102,11 @@ class Stage(
         example='installs: ["pip install tap-jsonl"]',
         written="list of texts",
         parse=Form(as_requirements, list[str]),
-        description="The original form of `venvs`: what to install into the venv whose path the stage "
-        "names, as `pip install` lines without options.",
-        examples=[["pip install tap-exchangeratesapi"]],
+        suggest=suggestions.list_of("installs", suggestions.one_line),
+        synonyms=("requirements", "packages", "pip"),
+        description="The original form of `venvs`: what to install into the venv that the stage names, "
+        "as `pip install` lines without options.",
+        examples=[["pip install tap-jsonfile"]],
     )
     envs: Envs = Field(
         default_factory=dict,
@@ -265,8 +271,9 @@ class Project(BaseModel, extra="forbid", frozen=True):
     description: Text = Field(
         "", description="What the pipeline does, in a line.", examples=["Daily exchange rates, to CSV"]
     )
-    vars: TextMapping = Field(
+    vars: TextMapping = declare(
         default_factory=dict,
+        synonyms=("variables", "defaults"),
         description="Defaults of the placeholders `{{ name }}`; `--data` and `--var` override them.",
         examples=[{"base": "JPY"}],
     )
@@ -281,10 +288,11 @@ class Project(BaseModel, extra="forbid", frozen=True):
         default_factory=dict,
         alias="venvs",
         example="venvs: {tap: [tap-jsonl]}",
+        synonyms=("virtualenvs", "requirements"),
         written="mapping: name to a list of requirements",
         description="Virtual environments that `invoke install` makes in `venv/NAME`, each with its "
-        "requirements, written as for pip.",
-        examples=[{"tap": ["tap-jsonl"], "target": ["target-csv>=0.3"]}],
+        "requirements, written as for pip; one from git, an archive or a directory as `NAME @ ADDRESS`.",
+        examples=[{"tap": ["tap-jsonfile"], "target": ["target-jsonl>=0.1"]}],
     )
     stages: tuple[
         Annotated[Stage, Key("a stage, a mapping", example="- command: cat", suggest=suggestions.stage)], ...
@@ -293,6 +301,8 @@ class Project(BaseModel, extra="forbid", frozen=True):
         alias="commands",
         min_length=1,
         hint='begin every stage with a dash: - command: cat; a line for the shell is - shell: "..."',
+        suggest=suggestions.stages,
+        synonyms=("stages", "steps", "pipeline", "tasks", "jobs"),
         description="The pipeline: its stages from first to last, all started at once and joined by pipes.",
         examples=[[{"command": "cat", "args": "data.txt"}, {"command": "wc", "args": "-l"}]],
     )

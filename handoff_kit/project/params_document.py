@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -18,7 +17,7 @@ from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project, Stage
 from handoff_kit.project.patterns import COLLECTOR_STATS
 from handoff_kit.steps import WriteFile
-from handoff_runtime import functions, state
+from handoff_runtime import exact_json, functions, state
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.params import ConfigFile, parse_params
 from handoff_runtime.pipeline import stage_name
@@ -111,7 +110,7 @@ def render_pipeline(paths: ProjectPaths, project: Project, environment: str) -> 
 
 def to_json(params: Mapping[str, Any]) -> str:
     """The document as text, byte for byte the same for equal documents."""
-    return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
+    return exact_json.dumps(params, indent=2, ensure_ascii=False) + "\n"
 
 
 def function_names(paths: ProjectPaths) -> tuple[str, ...]:

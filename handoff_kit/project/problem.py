@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,11 +53,16 @@ def describe_value(value: object) -> str:
 
 
 def shorten(text: str, width: int = 40) -> str:
-    """A text as one line of at most `width` characters."""
-    line = " ".join(text.split())
+    """A text as one line of at most `width` characters, without the credentials in its URLs."""
+    line = " ".join(hide_credentials(text).split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
-def quote(text: str) -> str:
+def hide_credentials(text: str) -> str:
+    """A text with *** for user, password and query of its URLs; `git`, the user of ssh addresses, stays."""
+    return re.sub(r"(://[^\s?]*\?)[^\s#'\"]+", r"\1***", re.sub(r"://(?!git@)[^/@\s]+@", "://***@", text))
+
+
+def quote(text: str, width: int = 40) -> str:
     """A shortened text in double quotes; in single quotes if it holds double ones."""
-    return f"'{shorten(text)}'" if '"' in text else f'"{shorten(text)}"'
+    return f"'{shorten(text, width)}'" if '"' in text else f'"{shorten(text, width)}"'

@@ -10,6 +10,7 @@ from handoff_kit.project import patterns
 from handoff_kit.project.fargate_sizes import CPUS
 from handoff_kit.project.patterns import FOREVER, is_bucket, matches
 from handoff_kit.project.problem import quote, shorten
+from handoff_kit.project.shell_words import split_words
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.text import did_you_mean
 from handoff_runtime.placeholders import PLACEHOLDER
@@ -54,6 +55,7 @@ _ARCHITECTURES = {
     **dict.fromkeys((*_ARM, "armv8", "graviton", "linux/arm64"), "arm64"),
     **dict.fromkeys((*_INTEL, "amd64", "linux/amd64"), "x86_64"),
 }
+_LONGEST_LINE = 200
 _WORD = re.compile(r"[^\s,]+")
 _INSTALL = re.compile(r"\s*(?:sudo\s+)?(?:apt(?:-get)?\s.*?\binstall\s)?(.*)", re.DOTALL)
 _BUCKET_SCHEME = re.compile("^(s3://|arn:aws[a-z-]*:s3:::)")
@@ -231,7 +233,21 @@ def list_of_ids(key: str) -> Callable[[str], str | None]:
 
 
 def stage(text: str) -> str:
-    return f"write it like this: - command: {shorten(text)}"
+    return f"write it like this: - {_stage_of(text)}"
+
+
+def stages(text: str) -> str | None:
+    return f"write it like this: commands: [{_stage_of(text)}]" if text.strip() else None
+
+
+def _stage_of(text: str) -> str:
+    """A command line as a stage: by the shell where it holds signs of one, else a program and its args."""
+    program, _, rest = text.strip().partition(" ")
+    line, args = quote(text.strip(), _LONGEST_LINE), quote(rest.strip(), _LONGEST_LINE)
+    words = split_words(text)
+    if words.operators or words.open_quote:
+        return f"{{shell: {line}}}"
+    return f"{{command: {shorten(program)}, args: {args}}}" if rest else f"command: {shorten(program)}"
 
 
 def schedules(text: str) -> str | None:

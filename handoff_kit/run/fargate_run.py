@@ -5,7 +5,6 @@ Reads the project's files; what calls ECS gets values.
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from handoff_kit.console import Say
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
+from handoff_runtime import exact_json
 
 MAX_DATA_SHOWN = 200  # characters of --data
 
@@ -52,7 +52,7 @@ def validate_options(paths: ProjectPaths, loaded: Project, environment: str, wor
 def describe_start(tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, own: TaskSize) -> str:
     """One sentence about the task to start, without the values of variables."""
     where = "Fargate Spot" if network.spot else "Fargate"
-    data = json.dumps(dict(run.data), ensure_ascii=False)
+    data = exact_json.dumps(dict(run.data), ensure_ascii=False)
     parts = [
         f"{where}, {(run.size or own).description}",
         *([f"command {run.command}"] if run.command != "run" else []),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import selectors
 import signal
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 import handoff_runtime
 from handoff_kit.console import View
 from handoff_kit.errors import CommandError
-from handoff_runtime import stored_json, symlinks
+from handoff_runtime import exact_json, stored_json, symlinks
 from handoff_runtime.supervisor.outcome import exit_code
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -65,8 +64,8 @@ class LocalRun:
     @property
     def stdin(self) -> str:
         """The data in a line, then the params; these in a line too for a container, whose stdin stays open."""
-        params = f"{json.dumps(json.loads(self.params))}\n" if self.container else self.params
-        return f"{json.dumps(self.data)}\n{params}"
+        params = f"{exact_json.dumps(exact_json.loads(self.params))}\n" if self.container else self.params
+        return f"{exact_json.dumps(self.data)}\n{params}"
 
     @property
     def artifacts(self) -> Path:

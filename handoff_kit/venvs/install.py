@@ -137,7 +137,6 @@ def plan_install(
 def _plan_venv(
     paths: ProjectPaths, venv: Venv, state: VenvState, installer: Installer, *, upgrade: bool
 ) -> Iterator[Step]:
-    _check_requirements(paths, venv)
     cwd, lock, link = paths.directory, paths.lock(venv.name), paths.directory / venv.directory
     version = link.with_name(f".{link.name}.{state.number}")
     ready, resolved = venv_status(paths, venv, state, installer.python) == "ready", lock
@@ -169,19 +168,6 @@ def _plan_venv(
     argv = (*install, *locks.hash_options(venv.requirements), "-r", resolved.relative_to(cwd).as_posix())
     yield RunCommand(argv, cwd, f"install {purpose}", locks.FAILURES)
     yield SwitchVenv(link, version, lock, installer.python, resolved)
-
-
-def _check_requirements(paths: ProjectPaths, venv: Venv) -> None:
-    """Refuse options and passwords, which would become part of a committed file."""
-    for text in venv.requirements:
-        where = f"{paths.display_path}: venv {venv.name}"
-        if text.startswith("-"):
-            hint = "an index is a setting of the machine: export UV_DEFAULT_INDEX=https://..."
-            option = text.split("=")[0].split()[0]
-            raise ProjectError(f"{where}: found the option {option!r}, expected a requirement", hint)
-        if re.search(r"://[^/@\s]*:[^/@\s]*@", text):
-            hint = "let git ask for it: a credential helper, or an ssh address"
-            raise ProjectError(f"{where}: found a password in an address, expected none", hint)
 
 
 @contextmanager

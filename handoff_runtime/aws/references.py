@@ -10,10 +10,10 @@ would want a permission on all secrets of the account.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from handoff_runtime import exact_json
 from handoff_runtime.annotations import Any
 from handoff_runtime.aws.session import SECRETS, SSM, Session, connect
 from handoff_runtime.errors import HandoffError, StoreError
@@ -93,7 +93,7 @@ def _fill(text: str, values: Mapping[Reference, str]) -> str:
         return values[whole]
     known = {key: parse_reference(value) for key, value in _object(text).items() if isinstance(value, str)}
     new = {key: values[found] for key, found in known.items() if found}
-    return json.dumps({**_object(text), **new}, ensure_ascii=False, indent=2) if new else text
+    return exact_json.dumps({**_object(text), **new}, ensure_ascii=False, indent=2) if new else text
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _object(text: str) -> dict[str, Any]:
     if "ssm:" not in text and "secretsmanager:" not in text:
         return {}
     try:
-        found = json.loads(text)
+        found = exact_json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -136,12 +136,12 @@ def _key_of(secret: str | Missing, key: str) -> str | Missing:
     if not key or isinstance(secret, Missing):
         return secret
     try:
-        found = json.loads(secret)
+        found = exact_json.loads(secret)
     except (ValueError, RecursionError):
         return Missing("the secret is no JSON object")
     if not isinstance(found, dict) or key not in found:
         return Missing(f"the secret has no key {key}")
-    return found[key] if isinstance(found[key], str) else json.dumps(found[key])
+    return found[key] if isinstance(found[key], str) else exact_json.dumps(found[key])
 
 
 def _why(error: HandoffError) -> str:

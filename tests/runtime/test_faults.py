@@ -299,6 +299,25 @@ def test_a_stage_that_removes_our_files_is_a_failed_run(project: Project) -> Non
     assert (done.exit, "Traceback" in done.stderr, done.record["outcome"], done.state) == (69, False, "failed", None)
 
 
+OLD_SETUPTOOLS = "its package needs an older setuptools: add `setuptools<81` to its venv, then: invoke install"
+OLD_PYTHON = "its package is for Python 3.9 or earlier: take another one; for target-csv: meltanolabs-target-csv"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "hints"),
+    [
+        pytest.param("ModuleNotFoundError: No module named 'pkg_resources'", 1, [OLD_SETUPTOOLS], id="pkg_resources"),
+        pytest.param("AttributeError: module 'collections' has no attribute 'X'", 1, [OLD_PYTHON], id="collections"),
+        pytest.param("ModuleNotFoundError: No module named 'pkg_resources'", 0, [], id="a success"),
+        pytest.param("ModuleNotFoundError: No module named 'tap_x'", 1, [], id="another module"),
+    ],
+)
+def test_a_package_for_an_older_python_is_explained(project: Project, words: str, code: int, hints: list[str]) -> None:
+    done = project.params(f'echo "{words}" >&2; exit {code}').run()
+    found = [line for line in done.said("handoff") if "hint: " in line]
+    assert (done.exit, found) == (code, [f"hint: stage {done.record['culprit']}: {hint}" for hint in hints])
+
+
 # what is asked
 
 

@@ -234,6 +234,26 @@ ENVIRONMENT_RULE = "letters, digits and -, beginning with a letter or digit, at 
             id="a misspelt flag",
         ),
         pytest.param(
+            ["deploy", "--env", "prod"], "deploy: unknown flag --env", "did you mean: --environment", id="a prefix"
+        ),
+        pytest.param(["deploy", "-y"], "deploy: unknown flag -y", "see: invoke deploy --help", id="never --yes"),
+        pytest.param(
+            ["deploy", "--ye"], "deploy: unknown flag --ye", "see: invoke deploy --help", id="nor from a prefix"
+        ),
+        pytest.param(["logs", "-f"], "logs: unknown flag -f", "did you mean: --follow", id="-f, invoke's --config"),
+        pytest.param(
+            ["deploy", "-e", "prod"], "deploy: unknown flag -e", "did you mean: --environment", id="-e, invoke's --echo"
+        ),
+        pytest.param(
+            ["check", "--dry-run"], "check: unknown flag --dry-run", "did you mean: --dry", id="invoke's --dry"
+        ),
+        pytest.param(
+            ["run-local", "--container=yes"],
+            "run-local: --container takes no value, found 'yes'",
+            "write it alone: --container",
+            id="a value of a flag without one",
+        ),
+        pytest.param(
             ["run-local", "--project"],
             "--project needs a value",
             "invoke run-local --help",

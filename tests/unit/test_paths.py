@@ -58,7 +58,19 @@ RULE = "expected letters, digits, _ and -, beginning with a letter or digit, at 
             ["foo"], "a b", f"error: project name: found 'a b', {RULE}\nhint: for example: --project a-b", id="blank"
         ),
         pytest.param(
-            ["foo"], "a/b", f"error: project name: found 'a/b', {RULE}\nhint: for example: --project a-b", id="slash"
+            ["foo"], "a/b", f"error: project name: found 'a/b', {RULE}\nhint: for example: --project b", id="slash"
+        ),
+        pytest.param(
+            ["foo"],
+            "projects/foo/",
+            f"error: project name: found 'projects/foo/', {RULE}\nhint: for example: --project foo",
+            id="directory",
+        ),
+        pytest.param(
+            ["foo"],
+            "projects/foo/project.yml",
+            f"error: project name: found 'projects/foo/project.yml', {RULE}\nhint: for example: --project foo",
+            id="file",
         ),
         pytest.param(
             ["foo"],
@@ -114,10 +126,41 @@ def test_not_found(tmp_path: Path, existing: list[str], asked: str | None, expec
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("vnev", "venv"), ("comand", "command"), ("Args", "args"), ("zzz", None)],
+    [
+        ("vnev", "venv"),
+        ("comand", "command"),
+        ("Args", "args"),
+        ("env", "envs"),
+        ("com", "command"),
+        ("--arg", "args"),
+        ("zzz", None),
+        ("--", None),
+    ],
 )
 def test_nearest(word: str, meant: str | None) -> None:
-    assert did_you_mean(word, ["command", "args", "venv"]) == meant
+    assert did_you_mean(word, ["command", "args", "venv", "envs"]) == meant
+
+
+@pytest.mark.parametrize("file", ["project.yaml", "Project.yml", "projects.YAML", ".local/project.yml"])
+@pytest.mark.parametrize(
+    ("asked", "cwd", "existing", "message"),
+    [
+        ("rates", ".", ["foo"], "found no project 'rates' under projects/, expected one of foo"),
+        (None, ".", [], "found no project under projects/"),
+        (None, "projects/rates", ["foo", "bar"], "found no project 'rates' under projects/"),
+    ],
+)
+def test_a_file_of_another_name_is_named(
+    tmp_path: Path, file: str, asked: str | None, cwd: str, existing: list[str], message: str
+) -> None:
+    _projects(tmp_path, existing)
+    path = tmp_path / "projects/rates" / file
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(ProjectError) as caught:
+        find_project(tmp_path, asked, tmp_path / cwd, {})
+    rename = f"rename it: mv projects/rates/{file} projects/rates/project.yml"
+    assert (caught.value.message, caught.value.hint) == (message, rename)
 
 
 def _projects(root: Path, names: list[str]) -> None:

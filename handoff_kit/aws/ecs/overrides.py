@@ -12,6 +12,7 @@ from handoff_kit.errors import ProjectError
 from handoff_kit.project.fargate_sizes import CPUS, format_sizes, memories_of
 from handoff_kit.project.fields import parse_mebibytes
 from handoff_kit.resource_names import CONTAINER
+from handoff_runtime import exact_json
 from handoff_runtime.masking import Mask
 from handoff_runtime.placeholders import NAME
 
@@ -147,7 +148,7 @@ def build_overrides(options: RunOptions) -> dict[str, Any]:
     if options.no_state:
         values["HANDOFF_NO_STATE"] = "1"
     if options.data:
-        values["DATA"] = json.dumps(dict(options.data), ensure_ascii=False, separators=(",", ":"))
+        values["DATA"] = exact_json.dumps(dict(options.data), ensure_ascii=False, separators=(",", ":"))
     container = {"name": CONTAINER, "environment": [{"name": name, "value": text} for name, text in values.items()]}
     size = {"cpu": str(options.size.cpu), "memory": str(options.size.memory)} if options.size else {}
     result = {"containerOverrides": [container], **size}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -9,11 +10,12 @@ from pydantic_core import ErrorDetails
 
 from handoff_kit.project.fields import Declaration
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.problem import describe_value
+from handoff_kit.project.problem import describe_value, quote
 from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
 
+_LONGEST_TEXT = 200
 _SHAPE_ERRORS = frozenset(
     {"string_type", "int_type", "bool_type", "tuple_type", "list_type", "dict_type", "model_type", "literal_error"}
 )
@@ -105,4 +107,8 @@ def _unexpected(key_path: KeyPath, value: object, declared: Declaration | None =
         hint = declared.key.suggest(value) if declared.key.suggest else None
         if not hint and (choice := did_you_mean(value, declared.choices)):
             hint = f"did you mean `{choice}`?"
+    elif declared.key.expected == "a text":
+        words = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+        text = ", ".join(words) if words == value else json.dumps(value, ensure_ascii=False)
+        hint = f"write it as one text: {key_path[-1]}: {quote(text, _LONGEST_TEXT)}"
     return Fault(key_path, message, hint or declared.hint)

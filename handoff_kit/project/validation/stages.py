@@ -15,6 +15,7 @@ from handoff_kit.project.validation.fault import Fault, duplicate, label
 from handoff_kit.project.validation.keys import env_mappings, env_paths, is_misspelt
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
+from handoff_runtime import secret_values
 from handoff_runtime.placeholders import PLACEHOLDER
 
 _SMALLEST = 'write it like this: commands: [{command: echo, args: "hello"}]'
@@ -24,6 +25,11 @@ _AS_ITEM = "write it like this: - {key: TZ, value: UTC}"
 _NO_VENVS = (".env", ".local", ".artifacts", "files")
 _PLAIN = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[a-z0-9,_-]+\])?(?:(?:==|>=|<=|~=|!=|<|>)[0-9]+(?:\.[0-9]+)*(?:,|$))*"
+)
+_LONGEST_LINE = 200
+_ADDRESS = re.compile(
+    r"(?:(?:-e|--editable)[ =]\s*)?(?P<address>(?:[a-z]+\+)?(?:https?|ssh|git|file)://\S+|file:\S+|\.{1,2}|[^\s@:]*/[^\s:]*"
+    r"|(?P<user>[\w.-]+@[\w-]+(?:\.[\w-]+)+):(?!/)\S+|(?P<file>[^\s@:]+\.(?:whl|tar\.gz|zip)))"
 )
 
 
@@ -95,11 +101,11 @@ def command_lines(source: YamlFile) -> Iterator[Fault]:
     for key_path, value in _stage_texts(source, "command"):
         bare = PLACEHOLDER.sub("x", value)
         if any(text not in "*?" for _, text in split_words(bare).operators):
-            hint = f"write it as a line for the shell: - shell: {quote(value)}"
+            hint = f"write it as a line for the shell: - shell: {quote(value, _LONGEST_LINE)}"
             yield Fault(key_path, f"`command` holds a shell's signs: {shorten(value)}; expected one program", hint)
         elif re.search(r"\s", bare.strip()):
             program, _, rest = value.strip().partition(" ")
-            hint = f"put the rest into args: command: {program}, args: {quote(rest.strip())}"
+            hint = f"put the rest into args: command: {program}, args: {quote(rest.strip(), _LONGEST_LINE)}"
             yield Fault(key_path, f"`command` is more than one word: {shorten(value)}; expected one program", hint)
 
 
@@ -163,8 +169,9 @@ def declared_venvs(source: YamlFile) -> Iterator[Fault]:
 
 
 def stage_venvs(source: YamlFile) -> Iterator[Fault]:
-    """Venvs of stages that are undeclared, or invalid paths."""
-    known = tuple(source.mapping("venvs"))
+    """Venvs of stages that are undeclared, or invalid paths; `installs` declares the venv of its stage."""
+    filled = [stage["venv"] for _, stage in source.mappings("commands") if stage.get("installs") and "venv" in stage]
+    known = (*source.mapping("venvs"), *(name for name in filled if isinstance(name, str) and matches(VENV_NAME, name)))
     for key_path, value in _stage_texts(source, "venv"):
         if "/" in value:
             yield from _bad_path(key_path, value)
@@ -227,14 +234,21 @@ def _bad_path(key_path: KeyPath, value: str) -> Iterator[Fault]:
         yield Fault(key_path, f"{message} a path of letters, digits, _, . and -", "for example: venv: ./venv/tap")
 
 
-def bad_requirement(key_path: KeyPath, word: str) -> Iterator[Fault]:
-    """A text that is not a requirement."""
-    if word.lstrip().startswith("-"):
+def bad_requirement(key_path: KeyPath, word: str, line: str = "{}") -> Iterator[Fault]:
+    """A text that is not a requirement, or one with a password, which a committed lock would hold; `line` holds it."""
+    address = _ADDRESS.fullmatch(word.strip())
+    if address and (address["user"] or address["file"] or not _is_requirement(word)):  # `git@host:path` looks like one
+        message = f"`{shorten(word)}` names no package, expected NAME @ and its address"
+        yield Fault(key_path, message, f"write it like this: {line.format(_direct_reference(address))}")
+    elif word.lstrip().startswith("-"):
         message = f"found the pip option {shorten(word)}, expected a requirement"
         yield Fault(key_path, message, "name packages only: tap-jsonl, or tap-jsonl>=1.2")
     elif not _is_requirement(word):
         message = f"`{shorten(word)}` is not a requirement, expected a package as pip writes it"
         yield Fault(key_path, message, 'for example: tap-jsonl, or "tap-jsonl>=1.2,<2"')
+    elif "://" in word and _without_credentials(word) != word:
+        message = f"found a credential in the address {shorten(word.rpartition(' ')[2], 80)}, expected none"
+        yield Fault(key_path, message, "let git ask for it: a credential helper, or an ssh address")
 
 
 def bad_install(key_path: KeyPath, line: str) -> Iterator[Fault]:
@@ -249,7 +263,32 @@ def bad_install(key_path: KeyPath, line: str) -> Iterator[Fault]:
         yield Fault(key_path, message, hint)
     else:
         for word in words:
-            yield from bad_requirement(key_path, word)
+            yield from bad_requirement(key_path, word, "pip install '{}'")
+
+
+def _direct_reference(found: re.Match[str]) -> str:
+    """`NAME @ ADDRESS` for an address alone, without credentials.
+
+    The name is guessed: `egg` of the fragment, or the last part of the path without version and ending.
+    """
+    address, _, fragment = found["address"].partition("#")
+    address = _without_credentials(address)
+    if found["user"]:
+        address = f"git+ssh://{found['user']}/{address.partition(':')[2]}"
+    elif "://" not in address and not re.match(r"[./]|file:", address):
+        address = f"git+https://{address}" if re.match(r"[\w-]+(\.[\w-]+)+/", address) else f"./{address}"
+    folder = re.search(r"subdirectory=([^&]+)", fragment)
+    path = folder[1] if folder else re.sub(r".*?://[^/]*|[@?].*", "", address)
+    egg = re.search(r"egg=([\w.-]+)", fragment)
+    name = egg[1] if egg else re.split(r"\.git$|\.whl$|\.tar\b|\.zip$|-\d", path.rstrip("/").rpartition("/")[2])[0]
+    name = name if matches(VENV_NAME, name) else "NAME"
+    return f"{name} @ {address}" + (f"#{folder[0]}" if folder else "")
+
+
+def _without_credentials(address: str) -> str:
+    """A URL without password, a query with a secret, and the user of https: that is a token, or else a variable."""
+    bare = re.sub(r"(https?://)(?!\$\{\w+\}@)[^/@\s]*@|(://[^/@:\s]*):[^/@\s]*(?=@)", r"\1\2", address)
+    return bare.partition("?")[0] if any(secret_values.in_words([bare.rpartition("?")[2]])) else bare
 
 
 def _is_requirement(word: str) -> bool:

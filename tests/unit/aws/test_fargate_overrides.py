@@ -12,6 +12,7 @@ from handoff_kit.aws.ecs.run_task import run_task_request
 from handoff_kit.aws.ecs.secret_detection import config_mask
 from handoff_kit.errors import ProjectError
 from handoff_runtime.params import ConfigFile
+from handoff_runtime.placeholders import parse_data
 
 CONFIG = config_mask([ConfigFile("tap.json", '{"token": "hunter2-secret", "user": "ann", "region": "eu-central-1"}')])
 NETWORK = TaskNetwork(
@@ -30,7 +31,7 @@ def refused(*pairs: str, own: tuple[str, ...] = ()) -> ProjectError:
 
 
 def test_the_request() -> None:
-    asked = RunOptions("mine", {"a": [1, "ü"]}, {"LEVEL": "debug"}, TaskSize(512, 1024))
+    asked = RunOptions("mine", parse_data('{"a": [1.10, "ü"]}'), {"LEVEL": "debug"}, TaskSize(512, 1024))
     assert run_task_request(NETWORK, "handoff-dev-shop", asked) == {
         "cluster": NETWORK.cluster,
         "taskDefinition": "handoff-dev-shop",
@@ -47,7 +48,7 @@ def test_the_request() -> None:
                         {"name": "COMMAND", "value": "mine"},
                         {"name": "TRIGGER", "value": "run"},
                         {"name": "LEVEL", "value": "debug"},
-                        {"name": "DATA", "value": '{"a":[1,"ü"]}'},
+                        {"name": "DATA", "value": '{"a":[1.10,"ü"]}'},
                     ],
                 }
             ],

@@ -40,6 +40,7 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import DeployStack, WriteFile
+from handoff_runtime.placeholders import parse_data
 
 ROOT = Path(__file__).parents[3]
 PATHS = ProjectPaths("rates", ROOT)
@@ -69,13 +70,13 @@ def project(**more: Any) -> Project:
                 name="x",
                 at="2027-04-01T06:00:00",
                 timezone="Asia/Tokyo",
-                data={"a": "1", "b": [1, {"c": None}], "d": 2.5},
+                data=parse_data('{"a": "1", "b": [1e400, {"c": null}], "d": 2.50}'),
             ),
             Schedule(
                 name="x",
                 at="2027-04-01T06:00:00",
                 timezone="Asia/Tokyo",
-                data={"a": "1", "b": '[1,{"c":null}]', "d": "2.5"},
+                data={"a": "1", "b": '[1e400,{"c":null}]', "d": "2.50"},
             ),
             id="everything",
         ),

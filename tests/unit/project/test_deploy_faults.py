@@ -329,7 +329,7 @@ TAGS = [
         ["5:5: the tags `team` and `Team` differ in their case only, which IAM does not see | keep one of the two"],
         id="case",
     ),
-    pytest.param("a: [b]", ["4:8: `a` is a list, expected a text | put it into quotes"], id="a list"),
+    pytest.param("a: [b]", ['4:8: `a` is a list, expected a text | write it as one text: a: "b"'], id="a list"),
     pytest.param("a:", [f"4:5: `a` has no value, expected a text | {NO_VALUE}"], id="nothing"),
 ]
 

@@ -133,7 +133,7 @@ REFUSED = [
         [
             (
                 "1:11: `commands` is `cat | wc`, expected a list of stages | "
-                'begin every stage with a dash: - command: cat; a line for the shell is - shell: "..."'
+                'write it like this: commands: [{shell: "cat | wc"}]'
             )
         ],
         id="commands as text",
@@ -146,7 +146,7 @@ REFUSED = [
     pytest.param(
         "description: [a]\nstate: sinegr\nmeter: [rows]\nvenvs: {a: b}\ncommands: [{command: [a], args: {a: b}}]",
         [
-            "1:14: `description` is a list, expected a text | put it into quotes",
+            '1:14: `description` is a list, expected a text | write it as one text: description: "a"',
             "2:8: `state` is `sinegr`, expected all, singer or none | did you mean `singer`?",
             "3:8: `meter` is a list, expected rows, bytes or off | leave it out to count rows",
             "4:12: `a` is `b`, expected a list of requirements | write it like this: venvs: {tap: [tap-jsonl]}",
@@ -437,7 +437,7 @@ REFUSED = [
             ),
             (
                 "7:42: `installs` is `pip install x`, expected a list of pip install lines | "
-                'write it like this: installs: ["pip install tap-jsonl"]'
+                'write it as a list: installs: ["pip install x"]'
             ),
         ],
         id="installs",

@@ -109,7 +109,7 @@ ORIGINAL = """
 commands:
   - command: "tap-exchangeratesapi"
     args: "--config ./.env/config/tap-config.json --state ./.artifacts/state"
-    venv: "./venv/proc_01"
+    venv: "proc_01"
     installs: ["pip install tap-exchangeratesapi", "python -m pip install 'requests>=2'"]
   - command: "./impl/collector_stats.py"
     venv: "./venv/root"

@@ -101,7 +101,7 @@ SHAPES = [
         "[{cron: '0 2 * * *', data: {a-b: 1, c: [d], e: }}]",
         [
             "2:40: `a-b` is not a placeholder's name, expected letters, digits and _, not beginning with a digit | for example: a_b",
-            "2:51: `c` is a list, expected a text | put it into quotes",
+            '2:51: `c` is a list, expected a text | write it as one text: c: "d"',
             f"2:56: `e` has no value, expected a text | {NO_VALUE}",
         ],
         id="data",

@@ -56,6 +56,12 @@ def test_examples_of_the_docs(example: str) -> None:
     assert _verdicts(example) == (True, True)
 
 
+def test_the_first_singer_example_of_the_docs_is_the_sample_that_runs() -> None:
+    first = next(parse_yaml(example, "page").data for example in _examples() if "venvs:" in example)
+    sample = (ROOT / "projects" / "elements" / "project.yml").read_text()
+    assert first == parse_yaml(sample, "project.yml").data
+
+
 @pytest.mark.parametrize(
     ("text", "good"),
     [

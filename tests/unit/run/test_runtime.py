@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handoff_kit.errors import CommandError
+from handoff_kit.project.params_document import to_json
 from handoff_kit.run.runtime_process import START, Container, LineBuffer, LocalRun, read_last_record, run_runtime
+from handoff_runtime import exact_json
+from handoff_runtime.placeholders import parse_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,6 +157,16 @@ def test_data_reaches_the_runtime_by_its_standard_input(tmp_path: Path) -> None:
     _, record = read_last_record(run_)
     assert "hunter22" not in " ".join(run_.argv(1))
     assert record["data"] == {"api_token": "***", "long": "x" * 200_000}
+
+
+def test_the_numbers_of_data_keep_their_texts_in_command_and_record(tmp_path: Path) -> None:
+    data = parse_data('{"rate": 1.10, "ids": [12345678901234567890.123, 1e400, -0]}')
+    run_ = replace(asked(tmp_path, "echo '{{ rate }} {{ ids }}'"), data=data)
+    assert run_runtime(run_, os.environ, Noted, piped=True) == 0
+    _, record = read_last_record(run_)
+    assert (run_.artifacts / "stdout.log").read_text() == "1.10 [12345678901234567890.123,1e400,-0]\n"
+    assert exact_json.dumps(record["data"]) == '{"rate": 1.10, "ids": [12345678901234567890.123, 1e400, -0]}'
+    assert '"rate": 1.10,' in to_json(record)
 
 
 # in a container: here its words start the runtime without one

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handoff_runtime import exact_json
 from handoff_runtime.errors import PipelineError, UsageError
 from handoff_runtime.pipeline import Pipeline, Stage
 from handoff_runtime.placeholders import (
@@ -193,7 +194,60 @@ def test_data_are_a_json_object_or_nothing() -> None:
     assert [parse_data(text) for text in ("", " \n", "{}", '{"a": [1]}')] == [{}, {}, {}, {"a": [1]}]
 
 
-@pytest.mark.parametrize("text", ["[", "1", "[]", '"a"', "{'a': 1}", "[" * 100_000, "9" * 5000])
+NUMBERS = {
+    "a decimal": "1.10",
+    "many digits": "12345678901234567890.123",
+    "beyond a float": "1e400",
+    "an exponent": "-1E+05",
+    "a negative zero": "-0",
+    "a whole number": "12345678901234567890",
+}
+
+
+@pytest.mark.parametrize("number", [pytest.param(number, id=name) for name, number in NUMBERS.items()])
+def test_a_number_keeps_its_text(number: str) -> None:
+    data = parse_data(f'{{"a": {number}, "b": [{{"c": {number}}}]}}')
+    filled = known_values(data, pipeline(), *RUN)
+    assert (filled["a"], filled["b"], exact_json.dumps(data)) == (
+        number,
+        f'[{{"c":{number}}}]',
+        f'{{"a": {number}, "b": [{{"c": {number}}}]}}',
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param('{"a": NaN}', "--data: NaN found, which is no JSON", id="NaN"),
+        pytest.param('{"a": [-Infinity]}', "--data: -Infinity found, which is no JSON", id="infinity"),
+        pytest.param(
+            '{"a": 1, "b": 2, "a": 1}', "--data: the name 'a' found twice, each name once expected", id="a name twice"
+        ),
+        pytest.param(
+            '{"b": [{"a": 1, "a": 2}]}', "--data: the name 'a' found twice, each name once expected", id="twice inside"
+        ),
+        *(
+            pytest.param(
+                f'{{"a": {"[" * levels}{"]" * levels}}}',
+                "--data: values nested deeper than 100 levels found, flatter ones expected",
+                id=f"{levels} levels",
+            )
+            for levels in (101, 600, 100_000)
+        ),
+    ],
+)
+def test_data_that_programs_read_differently_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_data(text, "--data")
+    assert caught.value.message == message
+
+
+def test_a_hundred_levels_of_data_are_read() -> None:
+    text = f'{{"a": {"[" * 100}{"]" * 100}}}'
+    assert exact_json.dumps(parse_data(text)) == text
+
+
+@pytest.mark.parametrize("text", ["[", "1", "1.5", "[]", '"a"', "{'a': 1}", "9" * 5000])
 def test_other_data_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^error: --data: .* found, a JSON object expected"):
         parse_data(text, "--data")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
 from handoff_runtime.aws import references
 from handoff_runtime.aws.references import Reference
+from handoff_runtime.params import ConfigFile, Params
+from handoff_runtime.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from handoff_runtime.aws.session import Session
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/db-AbCdEf"
 
@@ -36,6 +44,14 @@ ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/db-AbCdEf"
 )
 def test_read(text: str, expected: Reference | None) -> None:
     assert references.parse_reference(text) == expected
+
+
+def test_the_numbers_beside_a_reference_keep_their_texts() -> None:
+    file = ConfigFile("a.json", '{"id": "secretsmanager:a#id", "rate": 1.10}')
+    secrets = SimpleNamespace(call=lambda *_, **__: {"SecretString": '{"id": 12345678901234567890.123}'})
+    params = Params(Pipeline("p", "dev", {}, {}, "all", "rows", ()), (file,), {})
+    resolved = references.resolve(cast("Session", secrets), params)
+    assert resolved.files[0].value == '{\n  "id": "12345678901234567890.123",\n  "rate": 1.10\n}'
 
 
 def test_a_reference_is_told_as_it_was_written() -> None:

@@ -73,6 +73,11 @@ FIRST, LONG = b'{"a": 1}\n', b'{"a": "' + b"x" * (BLOCK * 2 + 17) + b'"}\n'
         pytest.param(FIRST + b'[1]\n2\nnull\n"x"\n{\n', FIRST, id="no objects"),
         pytest.param(FIRST + b"\xff\xfe\n", FIRST, id="no text"),
         pytest.param(FIRST + b'{"type": "STATE", "value": {"b": [2]}}\n', b'{"b": [2]}\n', id="a STATE message"),
+        pytest.param(
+            b'{"type": "STATE", "value": {"b": [1.10, 12345678901234567890.123]}}\n',
+            b'{"b": [1.10, 12345678901234567890.123]}\n',
+            id="the numbers of a STATE message",
+        ),
         pytest.param(FIRST + b'{"type": "STATE", "value": {}}\n', FIRST, id="an empty STATE"),
         pytest.param(FIRST + b'{"type": "STATE"}\n{"type": "STATE", "value": 3}\n', FIRST, id="a STATE of nothing"),
         pytest.param(FIRST + b'{"type": "RECORD", "record": {}}\n{"type": "SCHEMA"}\n', FIRST, id="other messages"),

@@ -214,29 +214,6 @@ def test_hashes_are_required_of_all_that_has_one(requirement: str, required: boo
     assert ("--require-hashes" in install.argv) is required
 
 
-@pytest.mark.parametrize(
-    ("requirement", "expected"),
-    [
-        pytest.param(
-            "--index-url https://me:secret@example.com/simple",
-            "found the option '--index-url', expected a requirement",
-            id="option",
-        ),
-        pytest.param(
-            "a @ git+https://me:secret@example.com/a",
-            "found a password in an address, expected none",
-            id="password",
-        ),
-    ],
-)
-def test_no_address_of_an_index_and_no_password_gets_into_a_lock(requirement: str, expected: str) -> None:
-    venv = Venv("tap", "venv/tap", ("a", requirement))
-    with pytest.raises(ProjectError) as caught:
-        plan_install(PATHS, (venv,), {"tap": ABSENT}, UV)
-    assert caught.value.message == f"projects/shop/project.yml: venv tap: {expected}"
-    assert "secret" not in str(caught.value)
-
-
 def test_states_are_read_from_disk(tmp_path: Path) -> None:
     paths = ProjectPaths("shop", tmp_path)
     directory = paths.directory / "venv/tap"
