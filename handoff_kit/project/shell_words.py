@@ -13,12 +13,13 @@ class ShellWords:
     """The words of a line, in which nothing means anything to a shell.
 
     `operators` are the unquoted characters to which a shell would give a meaning, `open_quote` is where a
-    quote opens that is never closed; both as (offset, text).
+    quote opens that is never closed; both as (offset, text). `escaped_blanks` are offsets of backslashes.
     """
 
     words: tuple[str, ...]
     operators: tuple[tuple[int, str], ...] = ()
     open_quote: tuple[int, str] | None = None
+    escaped_blanks: tuple[int, ...] = ()
 
 
 JSON = '{"'
@@ -27,6 +28,7 @@ _ITEM = rf"""(?:{PLACEHOLDER.pattern}|{_QUOTED}|\\.|[^{{}},\s'"\\])*"""
 _PIECE = re.compile(
     rf"""
     (?P<blank>[ \t\r\n]+)
+    | (?P<joined>\\\n)
     | (?P<placeholder>{PLACEHOLDER.pattern})
     | '(?P<single>[^']*)'
     | "(?P<double>(?:[^"\\]|\\.)*)"
@@ -47,18 +49,23 @@ def split_words(line: str) -> ShellWords:
     """Split a line into words; a placeholder with blanks in it stays whole."""
     words: list[str] = []
     operators: list[tuple[int, str]] = []
+    escaped_blanks: list[int] = []
     ended = True
     for piece in _PIECE.finditer(line):
         kind, text = piece.lastgroup or "", piece.group()
+        if kind == "joined":
+            continue
         if kind == "open":
             return ShellWords(tuple(words), tuple(operators), (piece.start(), text))
         if kind in {"json", "operator"} or (kind == "tilde" and ended):
             operators.append((piece.start(), JSON if kind == "json" else text))
         if kind == "double":
-            text = re.sub(r'\\(["\\])', r"\1", piece[kind])
+            text = re.sub(r'\\(?:\n|(["\\]))', r"\1", piece[kind])
         elif kind in {"single", "escaped"}:
             text = piece[kind]
+        if kind == "escaped" and text.isspace():
+            escaped_blanks.append(piece.start())
         if kind != "blank":
             words[len(words) - (not ended) :] = [("" if ended else words[-1]) + text]
         ended = kind == "blank"
-    return ShellWords(tuple(words), tuple(operators))
+    return ShellWords(tuple(words), tuple(operators), escaped_blanks=tuple(escaped_blanks))

@@ -58,10 +58,14 @@ class YamlFile:
 
     def at_value(self, key_path: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
         """A problem with a value, or with the character `offset` of its text."""
+        return self._at(self.index(key_path, offset), message, hint)
+
+    def index(self, key_path: KeyPath, offset: int | None = None) -> int:
+        """The offset in the text of a value, or of the character `offset` of a scalar."""
         start, value = self.marks[key_path].value, self.find(*key_path)
-        if offset is not None and isinstance(value, str):
-            start = _locate_in_scalar(self.text, start, value, offset)
-        return self._at(start, message, hint)
+        if offset is None or not isinstance(value, str):
+            return start
+        return _locate_in_scalar(self.text, start, value, offset)
 
     def find(self, *key_path: str | int) -> Data:
         """The value at a key path; None where there is none."""

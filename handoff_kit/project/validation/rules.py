@@ -30,6 +30,7 @@ _THEN: tuple[Rule, ...] = (
     shapes.unquoted_scalars,
     shapes.empty_texts,
     stages.unquoted_operators,
+    stages.backslashes_at_line_ends,
     stages.command_lines,
     stages.var_names,
     stages.env_names,

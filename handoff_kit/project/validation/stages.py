@@ -22,6 +22,7 @@ _AS_SHELL = "shell: in place of command and args"
 _AN_ENV = "an environment variable's name"
 _AS_ITEM = "write it like this: - {key: TZ, value: UTC}"
 _NO_VENVS = (".env", ".local", ".artifacts", "files")
+_LINE_END = re.compile(r"\\+([ \t]*)\n")
 _PLAIN = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[a-z0-9,_-]+\])?(?:(?:==|>=|<=|~=|!=|<|>)[0-9]+(?:\.[0-9]+)*(?:,|$))*"
 )
@@ -73,8 +74,20 @@ def unquoted_operators(source: YamlFile) -> Iterator[Fault]:
             message = f"the quote {sign} in `args` is never closed, expected whole words"
             hint = f"close it, or write the word as an item: args: [{other}...{other}]"
             if sign == "\\":
-                message, hint = "a backslash ends `args`, expected whole words", "put it into quotes"
+                message, hint = "a backslash ends `args`, expected whole words", "take it out, or put it into quotes"
             yield Fault(key_path, message, hint, offset=offset)
+
+
+def backslashes_at_line_ends(source: YamlFile) -> Iterator[Fault]:
+    """Backslashes that end a line and keep a blank: YAML has joined the lines, or a blank follows on the line."""
+    for key in ("args", "shell"):
+        for key_path, line in _stage_texts(source, key):
+            words = split_words(line if key_path[-1] == key else "")
+            for offset in words.escaped_blanks:
+                if found := _LINE_END.match(source.text, source.index(key_path, offset)):
+                    message = f"the backslash at this line's end puts a blank into a word of `{key}`"
+                    hint = "take out the blank after it" if found[1] else "take it out: YAML joins these lines"
+                    yield Fault(key_path, message, hint, offset=offset)
 
 
 def _operator_problem(text: str) -> tuple[str, str]:

@@ -58,6 +58,38 @@ def test_operators(args: str, column: int, found: str, hint: str) -> None:
     assert problems_of_file(text) == [f"4:{column}: {message} | {hint}"]
 
 
+KEEPS_A_BLANK = "the backslash at this line's end puts a blank into a word of"
+
+
+@pytest.mark.parametrize(
+    ("stage", "problems"),
+    [
+        pytest.param("command: x\n  args: |\n    a \\\n    --b\n", [], id="literal"),
+        pytest.param('command: x\n  args: "a \\\n    --b"\n', [], id="double quotes"),
+        pytest.param("command: x\n  args: a\\ b \\\\ c\n", [], id="inside a line"),
+        pytest.param(
+            "command: x\n  args: >\n    a \\\n    --b\n", ["4:7", "take it out: YAML joins these lines"], id="folded"
+        ),
+        pytest.param(
+            "command: x\n  args: a \\\n    --b\n", ["3:11", "take it out: YAML joins these lines"], id="plain"
+        ),
+        pytest.param(
+            "command: x\n  args: 'a \\\n    --b'\n", ["3:12", "take it out: YAML joins these lines"], id="quotes"
+        ),
+        pytest.param("command: x\n  args: |\n    a \\ \n    --b\n", ["4:7", "take out the blank after it"], id="blank"),
+        pytest.param("shell: |\n    a \\\n    --b\n", [], id="literal shell"),
+        pytest.param(
+            "shell: >\n    a \\\n    --b\n", ["3:7", "take it out: YAML joins these lines"], id="folded shell"
+        ),
+        pytest.param("shell: |\n    a \\ \n    --b\n", ["3:7", "take out the blank after it"], id="blank in shell"),
+    ],
+)
+def test_backslashes_at_line_ends(stage: str, problems: list[str]) -> None:
+    key = "shell" if stage.startswith("shell") else "args"
+    expected = [f"{problems[0]}: {KEEPS_A_BLANK} `{key}` | {problems[1]}"] if problems else []
+    assert problems_of_file(f"commands:\n- {stage}") == expected
+
+
 def test_json_without_quotes() -> None:
     message = "found JSON without quotes around it in `args`, which takes its own quotes off"
     hint = """write it as one item of a list: args: [--config, '{"a": 1}']"""
@@ -264,7 +296,7 @@ REFUSED = [
                 "3:11: the quote ' in `args` is never closed, expected whole words | "
                 'close it, or write the word as an item: args: ["..."]'
             ),
-            "5:11: a backslash ends `args`, expected whole words | put it into quotes",
+            "5:11: a backslash ends `args`, expected whole words | take it out, or put it into quotes",
             "7:13: item 2 of `args` is a list, expected one word | put it into quotes",
         ],
         id="args",
