@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
+from handoff_kit.project.patterns import INVISIBLE
+
+_INVISIBLE = re.compile(f"[{INVISIBLE}\ud800-\udfff]")
 
 
 @dataclass(frozen=True, order=True)
@@ -52,8 +56,8 @@ def describe_value(value: object) -> str:
 
 
 def shorten(text: str, width: int = 40) -> str:
-    """A text as one line of at most `width` characters."""
-    line = " ".join(text.split())
+    """A text as one line of at most `width` characters, with escapes for those that cannot be seen."""
+    line = " ".join(_INVISIBLE.sub(lambda found: f"\\u{ord(found.group()):04x}", text).split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 

@@ -103,6 +103,18 @@ class YamlFile:
             if not isinstance(data, (dict, list)):
                 yield key_path, data
 
+    def comment(self, key_path: KeyPath) -> str:
+        """What YAML took for a comment, with the blanks before it, after a value without quotes, or after none."""
+        value, pattern, start = self.find(*key_path), r"([ \t]+#.*)", self.marks[key_path].value
+        if isinstance(value, str) and value and self.text[start] not in "'\"|>":
+            start = self.index(key_path, len(value) - 1) + 1
+        elif value is None:
+            pattern = r"[^#:\n]*:([ \t]+#.*)"
+        else:
+            return ""
+        found = re.compile(pattern).match(self.text, start)
+        return found[1] if found else ""
+
     def line(self, key_path: KeyPath) -> int:
         """The line a value begins on."""
         return _locate(self.text, self.marks[key_path].value)[0]
