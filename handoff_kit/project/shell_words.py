@@ -57,10 +57,8 @@ def split_words(line: str) -> ShellWords:
     escaped_blanks: list[int] = []
     lookalikes: list[int] = []
     ended = True
-    for piece in _PIECE.finditer(line):
+    for piece in (piece for piece in _PIECE.finditer(line) if piece.lastgroup != "joined"):
         kind, text = piece.lastgroup or "", piece.group()
-        if kind == "joined":
-            continue
         if kind == "open":
             return ShellWords(tuple(map("".join, words)), tuple(operators), (piece.start(), text))
         if kind in {"json", "operator"} or (kind == "tilde" and ended):
@@ -74,8 +72,7 @@ def split_words(line: str) -> ShellWords:
         if kind == "escaped" and text.isspace():
             escaped_blanks.append(piece.start())
         if kind != "blank":
-            if ended:
-                words.append([])
+            words += [[]] if ended else []
             words[-1].append(text)
         ended = kind == "blank"
     return ShellWords(tuple(map("".join, words)), tuple(operators), None, tuple(escaped_blanks), tuple(lookalikes))

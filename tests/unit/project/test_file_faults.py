@@ -149,6 +149,21 @@ def test_what_cannot_be_seen_is_shown(text: str, problems: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param('{"\\ud800": 1}', "1:2: `\\ud800` is not a known key", id="top"),
+        pytest.param(
+            'commands: [{command: a}]\ndeploy: {policies: [{Action: "*", Resource: "*", Condition: {"\\ud800": {a: b}}}]}',
+            "2:62: `\\ud800` holds the character U+D800, which no program can be given",
+            id="condition",
+        ),
+    ],
+)
+def test_keys_with_half_a_character(text: str, problem: str) -> None:
+    assert problem in [line.partition(" |")[0] for line in problems_of_file(text)]
+
+
+@pytest.mark.parametrize(
     ("stages", "problems"),
     [
         pytest.param(
