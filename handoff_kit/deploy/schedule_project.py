@@ -8,7 +8,6 @@ delete_schedules             one schedule, or the whole stack
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +18,17 @@ from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
 from handoff_kit.aws.ecs.cluster import TaskNetwork, describe_network
-from handoff_kit.aws.ecs.overrides import MAX_OVERRIDES, check_data
+from handoff_kit.aws.ecs.overrides import check_data
 from handoff_kit.aws.ecs.secret_detection import project_mask
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
-from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, deployed_schedules, render_schedule_template
+from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import name_limits
 from handoff_kit.project.model import Project
-from handoff_kit.project.patterns import SCHEDULE_NAME, is_name, matches
-from handoff_kit.project.schedule_settings import Schedule
+from handoff_kit.project.patterns import MAX_OVERRIDES, SCHEDULE_NAME, is_name, matches
+from handoff_kit.project.schedule_settings import Schedule, overrides_length
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
@@ -154,10 +153,7 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
     """Refuse schedules that RunTask would, and those that never run; one that is over may stay deployed."""
     for schedule in schedules:
         where = f"schedule {schedule.name}"
-        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
-        data = json.dumps({**schedule.data, **SCHEDULER_DATA}, ensure_ascii=False)
-        container = {"name": resource_names.CONTAINER, "environment": [{"name": "DATA", "value": data}]}
-        if (length := len(json.dumps({"containerOverrides": [container]}))) > MAX_OVERRIDES:
+        if (length := overrides_length(schedule.data)) > MAX_OVERRIDES:
             message = f"{where}: data: found {length:,} characters with all overrides of a run"
             hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
             raise ProjectError(f"{message}, expected at most {MAX_OVERRIDES:,}", hint)

@@ -20,14 +20,11 @@ from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy
-from handoff_kit.project.schedule_settings import Schedule
+from handoff_kit.project.schedule_settings import SCHEDULER_DATA, Schedule
 from handoff_kit.scheduling.next_times import next_times
 
 _METADATA = "Schedules"
 _MAX_OUTPUT = 1024  # bytes of one output
-SCHEDULER_DATA = {"scheduled_at": "<aws.scheduler.scheduled-time>", "trigger": "schedule"}
-"""The data of each run besides that of the project file. EventBridge Scheduler fills in the time:
-https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html"""
 
 
 @dataclass(frozen=True)

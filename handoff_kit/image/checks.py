@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from handoff_kit.errors import ProjectError
 from handoff_kit.image import context
+from handoff_kit.image.context import VOLUMES
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
+from handoff_kit.project.shell_words import split_words
 from handoff_kit.text import join_first
 from handoff_kit.venvs import locks
 from handoff_runtime.terminal import safe_name
 
 LARGE = 500_000_000  # bytes; ECR and a task's start get slow long before their limits
 DOCKERIGNORE = ".dockerignore"
+_PARTS = re.compile(r"[=<>|;&()\s]+")
+_AVAILABLE = {
+    ".local": "name it as a run has it: .env/config/{rest}",
+    "files": "name it as a run has it: .env/files/{rest}",
+}
 MAX_LISTED = 10  # credential files
 
 
@@ -28,7 +38,7 @@ class ImageProblem:
 
 
 def find_image_problems(paths: ProjectPaths, project: Project) -> tuple[ImageProblem, ...]:
-    rules = (_lock_problems, _venv_problems, _file_problems, credential_problems)
+    rules = (_lock_problems, _venv_problems, _path_problems, _file_problems, credential_problems)
     return tuple(problem for rule in rules for problem in rule(paths, project))
 
 
@@ -79,6 +89,36 @@ def _venv_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProbl
         if not has_git and any("git+" in requirement for requirement in venv.requirements):
             message = f"{paths.display_path}: venv {venv.name} installs from a git repository; the builder has no git"
             hint = "install it, unless the base has it: image: {build_packages: [git]}"
+            yield ImageProblem(message, hint, fatal=False)
+
+
+def _path_problems(paths: ProjectPaths, project: Project) -> Iterator[ImageProblem]:
+    """Files of this machine that stages name and an image does not have."""
+    venvs = {stage.venv.partition("/")[0] for stage in project.stages if stage.venv}
+    for number, stage in enumerate(project.stages, 1):
+        words = split_words(stage.shell).words if stage.shell else (stage.command or "", *stage.args)
+        moves = "cd" in words or "pushd" in words
+        for path in dict.fromkeys(part for word in words for part in _PARTS.split(word)):
+            if not path or path == ".." or moves or not os.path.lexists(paths.directory / path):
+                continue
+            place = Path(os.path.normpath(paths.directory / path))
+            name = os.path.relpath(place, paths.directory)
+            top, _, rest = name.partition("/")
+            if path.startswith("/") and not place.is_relative_to(paths.root):
+                continue  # of the system, which the base of the image may have too
+            if top == "..":
+                hint = f"copy it to projects/{paths.name}/, and name it so: {place.name}"
+            elif path.startswith("/"):
+                hint = f"name it by its path in the project: {name}"
+            elif (
+                ("/" not in path and place.is_dir())
+                or top in {".", *VOLUMES, *venvs}
+                or context.enters_image(paths, project, name)
+            ):
+                continue
+            else:
+                hint = _AVAILABLE.get(top, "docs/concepts/images.md lists what never enters").format(rest=rest)
+            message = f"{paths.display_path}: stage {number} names {safe_name(path)}, which an image does not have"
             yield ImageProblem(message, hint, fatal=False)
 
 

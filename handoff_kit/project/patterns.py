@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+# Blanks that are none to a shell, and characters without a width
+INVISIBLE = "\u00a0\u00ad\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 COLLECTOR_STATS = "collector_stats"
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 VENV_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
@@ -44,6 +46,10 @@ SUBNET = r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$"
 SECURITY_GROUP = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$"
 MAX_SUBNETS, MAX_GROUPS = 16, 5  # ECS API Reference, AwsVpcConfiguration
 MAX_MANAGED = 10  # IAM: managed policies of a role
+# IAM, quotas: characters of a role's inline policies, blanks not counted; and those of handoff's own, at least
+MAX_INLINE, OWN_INLINE = 10_240, 850
+# Amazon ECS API Reference, TaskOverride: characters of all overrides of a run as JSON
+MAX_OVERRIDES = 8192
 # EventBridge Scheduler, CreateSchedule
 SCHEDULE_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
+from handoff_kit.project.patterns import INVISIBLE
+
+_INVISIBLE = re.compile(f"[{INVISIBLE}\ud800-\udfff]")
 
 
 @dataclass(frozen=True, order=True)
@@ -53,8 +56,9 @@ def describe_value(value: object) -> str:
 
 
 def shorten(text: str, width: int = 40) -> str:
-    """A text as one line of at most `width` characters, without the credentials in its URLs."""
-    line = " ".join(hide_credentials(text).split())
+    """A text as one line of at most `width` characters: no credentials of its URLs, escapes for what cannot be seen."""
+    visible = _INVISIBLE.sub(lambda found: f"\u{ord(found.group()):04x}", hide_credentials(text))
+    line = " ".join(visible.split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 

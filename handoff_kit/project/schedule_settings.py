@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from pydantic import BaseModel, Field, StrictInt
 
 from handoff_kit.project import suggestions
 from handoff_kit.project.fields import Flag, TextMapping, declare, integer
 from handoff_kit.project.patterns import MAX_WINDOW, SCHEDULE_NAME
+from handoff_kit.resource_names import CONTAINER
 from handoff_kit.scheduling.expression import KINDS, Kind, translate
+
+SCHEDULER_DATA = {"scheduled_at": "<aws.scheduler.scheduled-time>", "trigger": "schedule"}
+"""The data of each run besides that of the project file. EventBridge Scheduler fills in the time:
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html"""
+
+
+def overrides_length(data: Mapping[str, object]) -> int:
+    """The characters of all overrides of a run with these data, as ECS counts them."""
+    text = json.dumps({**data, **SCHEDULER_DATA}, ensure_ascii=False)
+    container = {"name": CONTAINER, "environment": [{"name": "DATA", "value": text}]}
+    return len(json.dumps({"containerOverrides": [container]}))
 
 
 class Schedule(

@@ -58,10 +58,14 @@ class YamlFile:
 
     def at_value(self, key_path: KeyPath, message: str, hint: str, offset: int | None = None) -> Problem:
         """A problem with a value, or with the character `offset` of its text."""
+        return self._at(self.index(key_path, offset), message, hint)
+
+    def index(self, key_path: KeyPath, offset: int | None = None) -> int:
+        """The offset in the text of a value, or of the character `offset` of a scalar."""
         start, value = self.marks[key_path].value, self.find(*key_path)
-        if offset is not None and isinstance(value, str):
-            start = _locate_in_scalar(self.text, start, value, offset)
-        return self._at(start, message, hint)
+        if offset is None or not isinstance(value, str):
+            return start
+        return _locate_in_scalar(self.text, start, value, offset)
 
     def find(self, *key_path: str | int) -> Data:
         """The value at a key path; None where there is none."""
@@ -98,6 +102,18 @@ class YamlFile:
             data = self.find(*key_path)
             if not isinstance(data, (dict, list)):
                 yield key_path, data
+
+    def comment(self, key_path: KeyPath) -> str:
+        """What YAML took for a comment, with the blanks before it, after a value without quotes, or after none."""
+        value, pattern, start = self.find(*key_path), r"([ \t]+#.*)", self.marks[key_path].value
+        if isinstance(value, str) and value and self.text[start] not in "'\"|>":
+            start = self.index(key_path, len(value) - 1) + 1
+        elif value is None:
+            pattern = r"[^#:\n]*:([ \t]+#.*)"
+        else:
+            return ""
+        found = re.compile(pattern).match(self.text, start)
+        return found[1] if found else ""
 
     def line(self, key_path: KeyPath) -> int:
         """The line a value begins on."""

@@ -27,7 +27,7 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     from handoff_kit.deploy.schedule_output import shared_state_warning
     from handoff_kit.image.checks import find_image_problems
     from handoff_kit.paths import project_names
-    from handoff_kit.project import name_limits, params_document, shell_lines
+    from handoff_kit.project import name_limits, notes, params_document, shell_lines
     from handoff_kit.run import local_run
     from handoff_kit.venvs.install import venv_status
 
@@ -35,14 +35,16 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     paths, loaded = options.load_project(c, project)
     name_limits.check_names(paths, name, loaded, project_names(paths.root))
     params_document.check_functions(paths)
-    missing = local_run.missing_placeholder(params_document.params_document(paths, loaded, name))
+    document = params_document.params_document(paths, loaded, name)
+    missing = local_run.missing_placeholder(document)
     print_progress(f"{paths.display_path}: no problem found")
     if chosen := params_document.state_choice(loaded):
         print_progress(chosen)
     if warning := shared_state_warning(loaded.schedules, params_document.state_mode(loaded)):
         print_progress(warning)
-    for pipe in shell_lines.unguarded_pipes(paths, loaded, os.environ):
-        print_progress(f"note: {pipe.display_path}:{pipe.line}:{pipe.column}: {pipe.message}\nhint: {pipe.hint}")
+    pipes = shell_lines.unguarded_pipes(paths, loaded, os.environ)
+    for note in (*notes.find_notes(paths, loaded, document, os.environ), *pipes):
+        print_progress(str(note).replace("error", "note", 1))
     for problem in find_image_problems(paths, loaded):
         print_progress(f"note: for an image: {problem.message}\nhint: {problem.hint}")
     options.warn_of_git(paths)

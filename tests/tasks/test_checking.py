@@ -64,3 +64,34 @@ def test_credentials_are_named_by_check_and_render(checkout: Checkout) -> None:
     (directory / "project.yml").write_text(f"{STAGES}\nimage: {{include: [.netrc]}}\n")
     assert "credentials" not in checkout.invoke("render").stderr
     assert sorted(path.name for path in rendered.iterdir()) == [".netrc", "data.csv"]
+
+
+def test_what_probably_means_something_else_is_noted(checkout: Checkout) -> None:
+    text = """
+commands:
+  - command: cat
+    args: ../../README.md --color #fff
+  - command: colector_stats
+envs: {TOKEN: "${MY_TOKEN}"}
+state: none
+"""
+    checkout.project("plain", text, {".gitignore": "/.local\n/.env\n/.artifacts\n", ".local/a.json": "{"})
+    (checkout.root / "README.md").write_text("")
+    assert checkout.invoke("check") == InvokeResult(
+        0,
+        "",
+        f"""\
+{SHOWN}: no problem found
+note: {SHOWN}:4:11: YAML takes "#fff" for a comment, so `args` ends before it
+hint: put the whole value into quotes; or write a blank after the # of a comment
+note: {SHOWN}:5:14: found no program colector_stats in the project, its venv or on PATH
+hint: did you mean `collector_stats`?
+note: {SHOWN}:6:15: `TOKEN` holds ${{MY_TOKEN}}, which no shell fills
+hint: {{{{ MY_TOKEN }}}} is filled from data or vars; a secret belongs into a file of .local
+note: projects/plain/.local/a.json:1:2: this is no JSON: expecting property name enclosed in double quotes
+hint: correct it; for another format, choose a name that does not end in .json
+note: for an image: {SHOWN}: stage 1 names ../../README.md, which an image does not have
+hint: copy it to projects/plain/, and name it so: README.md
+next: invoke run-local --project plain
+""",
+    )

@@ -11,13 +11,12 @@ from handoff_kit.aws.ecs.secret_detection import config_mask, secret_by_key, sec
 from handoff_kit.errors import ProjectError
 from handoff_kit.project.fargate_sizes import CPUS, format_sizes, memories_of
 from handoff_kit.project.fields import parse_mebibytes
+from handoff_kit.project.patterns import MAX_OVERRIDES
 from handoff_kit.resource_names import CONTAINER
 from handoff_runtime import exact_json
 from handoff_runtime.masking import Mask
 from handoff_runtime.placeholders import NAME
 
-MAX_OVERRIDES = 8192
-"""Amazon ECS API Reference, TaskOverride: characters of all overrides as JSON."""
 TRIGGER = "run"
 RESERVED_NAMES = {
     "DATA": "use --data or --var",

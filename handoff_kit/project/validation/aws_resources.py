@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
+from handoff_kit.project.fields import as_list
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.patterns import MAX_GROUPS, MAX_MANAGED, MAX_SUBNETS, POLICY_ARN, matches
+from handoff_kit.project.patterns import (
+    MAX_GROUPS,
+    MAX_INLINE,
+    MAX_MANAGED,
+    MAX_SUBNETS,
+    OWN_INLINE,
+    POLICY_ARN,
+    matches,
+)
 from handoff_kit.project.problem import describe_value, shorten
 from handoff_kit.project.validation.fault import Fault, duplicate, label
 from handoff_kit.project.validation.keys import is_misspelt
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
+from handoff_kit.text import plural
 
 _SUBNETS = PROJECT_FILE.at(("deploy", "subnets")).key.example
 _NEEDED = ("Action", "Resource")
+_SHORTEST = {"AccountId": 12 * "0", "Partition": "aws", "Region": "us-east-1"}
 _MOST = {"subnets": MAX_SUBNETS, "security_groups": MAX_GROUPS}
 
 
@@ -49,6 +62,21 @@ def statement_ids(source: YamlFile) -> Iterator[Fault]:
         if isinstance(name := statement.get("Sid"), str) and (earlier := first.setdefault(name, id_path)) != id_path:
             message = f"the statement `{shorten(name)}` is there already, on line {source.line(earlier)}"
             yield Fault(id_path, message, f"give it another name: Sid: {shorten(name)}2")
+
+
+def inline_policies(source: YamlFile) -> Iterator[Fault]:
+    """Statements that are too long for the role of a task, even with the shortest names of resources."""
+    statements = [statement for _, statement in source.mappings("deploy", "policies")]
+    lists = [{key: as_list(statement[key]) for key in _NEEDED if key in statement} for statement in statements]
+    rendered = [{"Effect": "Allow", **each, **own} for each, own in zip(statements, lists, strict=True)]
+    text = json.dumps(rendered, ensure_ascii=False)
+    for name, filled in _SHORTEST.items():
+        text = text.replace(f"${{AWS::{name}}}", filled)
+    if (length := len(re.sub(r"\s", "", text))) > (most := MAX_INLINE - OWN_INLINE):
+        found = f"{plural(len(statements), 'statement')} of {length:,} characters in `policies`"
+        message = f"found {found}, expected at most {most:,}: the role of a task takes no more"
+        hint = "write one statement with lists of actions and resources; or a policy in IAM, and its ARN here"
+        yield Fault(("deploy", "policies"), message, hint, on_key=True)
 
 
 def network_counts(source: YamlFile) -> Iterator[Fault]:

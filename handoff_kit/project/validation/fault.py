@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handoff_kit.project.problem import Problem
+from handoff_kit.project.problem import Problem, shorten
 from handoff_kit.project.yaml_reader import KeyPath, YamlFile
 from handoff_runtime.placeholders import PLACEHOLDER
 
@@ -54,4 +54,4 @@ def label(key_path: KeyPath) -> str:
         return f"{_ITEMS[str(key_path[0])]} {key_path[1] + 1}"
     if key_path and isinstance(key_path[-1], int):
         return f"item {key_path[-1] + 1} of `{key_path[-2]}`"
-    return f"`{key_path[-1]}`" if key_path else "the file"
+    return f"`{shorten(str(key_path[-1]))}`" if key_path else "the file"

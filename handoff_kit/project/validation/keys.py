@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from handoff_kit.project.fields import Declaration, EnvItem
 from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.problem import shorten
 from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.yaml_reader import Data, KeyPath, YamlFile
 from handoff_kit.text import did_you_mean
@@ -61,7 +62,7 @@ def is_misspelt(data: Mapping[str, Data], key_path: KeyPath, *names: str) -> boo
 
 def _unknown_key(key_path: KeyPath, hint: str) -> Fault:
     of = f" of {label(key_path[:-1])}" if key_path[:-1] else ""
-    return Fault(key_path, f"`{key_path[-1]}` is not a known key{of}", hint, on_key=True)
+    return Fault(key_path, f"`{shorten(str(key_path[-1]))}` is not a known key{of}", hint, on_key=True)
 
 
 def _hint(key: str, known: Mapping[str, Declaration]) -> str:

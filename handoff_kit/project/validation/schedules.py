@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.patterns import SCHEDULE_NAME, matches
+from handoff_kit.project.patterns import MAX_OVERRIDES, SCHEDULE_NAME, matches
 from handoff_kit.project.problem import describe_value
+from handoff_kit.project.schedule_settings import overrides_length
 from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.validation.keys import is_misspelt
 from handoff_kit.project.validation.stages import bad_name
 from handoff_kit.project.yaml_reader import YamlFile
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.timezones import timezone_problem
+from handoff_runtime.errors import UsageError
+from handoff_runtime.placeholders import time_window
 
 _CRON = 'cron: "0 2 * * *"'
 _LONGEST_NAME = 64
+_LATER = datetime(5000, 1, 1, tzinfo=timezone.utc)
+_WINDOW = 'for example: data: {start_offset_days: "-7", duration_days: "7"}'
 _UNNAMED = "default"
 
 
@@ -59,6 +65,35 @@ def data_names(source: YamlFile) -> Iterator[Fault]:
     for key_path, _ in source.mappings("schedules"):
         for name in source.mapping(*key_path, "data"):
             yield from bad_name((*key_path, "data", name), name, "a placeholder's name", on_key=True)
+
+
+def data_lengths(source: YamlFile) -> Iterator[Fault]:
+    """Data that a run on Fargate cannot be given, because they are too long."""
+    for key_path, _ in source.mappings("schedules"):
+        if (length := overrides_length(source.mapping(*key_path, "data"))) > MAX_OVERRIDES:
+            message = f"found {length:,} characters with all overrides of a run, expected at most {MAX_OVERRIDES:,}"
+            yield Fault((*key_path, "data"), f"`data`: {message}", "put what is long into a file below files/")
+
+
+def time_windows(source: YamlFile) -> Iterator[Fault]:
+    """Data that leave no run a time window, neither now nor in future."""
+    for key_path, _ in source.mappings("schedules"):
+        data = {name: text for name, text in source.mapping(*key_path, "data").items() if isinstance(text, str)}
+        problems = [_window_problem(data, moment) for moment in (datetime.now(timezone.utc), _LATER)]
+        if all(problems) and (problem := problems[0]):
+            where, _, message = problem.partition(": ")
+            place = where.split(".")
+            yield Fault((*key_path, *place), f"`{place[-1]}`: {message}", _WINDOW)
+
+
+def _window_problem(data: Mapping[str, str], moment: datetime) -> str:
+    try:
+        time_window(data, moment)
+    except UsageError as error:
+        return error.message
+    except OverflowError:
+        return "data: a time window that leaves the years 1 to 9999 found, a nearer one expected"
+    return ""
 
 
 def without_time(source: YamlFile) -> Iterator[Fault]:

@@ -27,13 +27,15 @@ def missing_values(source: YamlFile) -> Iterator[Fault]:
         if value is None:
             message = f"{label(key_path)} has no value, expected {PROJECT_FILE.at(key_path).key.expected}"
             hint = 'write a value, or take the line out; for an empty text write two quotes: ""'
+            if (comment := source.comment(key_path)) and re.match(r"\s+#\S", comment):
+                hint = f"a # begins a comment in YAML, so put it into quotes: {key_path[-1]}: {quote(comment.strip())}"
             yield Fault(key_path, message, hint)
 
 
 def type_errors(source: YamlFile, errors: Sequence[ErrorDetails]) -> Iterator[Fault]:
     """The models' errors of type and choice: a list for a text, an unknown word."""
     for error in errors:
-        is_env_list = error["loc"][-1] == "envs" and isinstance(error["input"], list)
+        is_env_list = error["loc"][-1:] == ("envs",) and isinstance(error["input"], list)
         if error["type"] in _SHAPE_ERRORS and not is_env_list:
             yield _unexpected(_key_path(source, error), error["input"])
 
@@ -55,11 +57,12 @@ def other_error(source: YamlFile, error: ErrorDetails) -> Fault:
 
 def invalid_characters(source: YamlFile) -> Iterator[Fault]:
     """Characters that no argument, variable or file can hold; YAML's escapes can write them."""
-    for key_path, value in source.scalars():
-        if found := re.search("[\0\ud800-\udfff]", value or ""):
-            code = f"U+{ord(found.group()):04X}"
-            message = f"{label(key_path)} holds the character {code}, which no program can be given"
-            yield Fault(key_path, message, "take the escape out")
+    for key_path in source.marks:
+        for text, on_key in ((source.find(*key_path), False), (key_path[-1] if key_path else "", True)):
+            if isinstance(text, str) and (found := re.search("[\0\ud800-\udfff]", text)):
+                code = f"U+{ord(found.group()):04X}"
+                message = f"{label(key_path)} holds the character {code}, which no program can be given"
+                yield Fault(key_path, message, "take the escape out", on_key=on_key)
 
 
 def unquoted_scalars(source: YamlFile) -> Iterator[Fault]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from handoff_kit.project.fields import EnvItem, as_directory, requirements_of, venv_name_of
 from handoff_kit.project.model import PROJECT_FILE
-from handoff_kit.project.patterns import COLLECTOR_STATS, VENV_NAME, is_name, matches
+from handoff_kit.project.patterns import COLLECTOR_STATS, INVISIBLE, VENV_NAME, is_name, matches
 from handoff_kit.project.problem import describe_value, quote, shorten
 from handoff_kit.project.shell_words import JSON, split_words
 from handoff_kit.project.validation.fault import Fault, duplicate, label
@@ -23,6 +24,9 @@ _AS_SHELL = "shell: in place of command and args"
 _AN_ENV = "an environment variable's name"
 _AS_ITEM = "write it like this: - {key: TZ, value: UTC}"
 _NO_VENVS = (".env", ".local", ".artifacts", "files")
+MOST_OF_A_LINE = 20  # faults of one kind; the place of each is looked for from the line's start
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_LINE_END = re.compile(r"\\+([ \t]*)\n")
 _PLAIN = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[a-z0-9,_-]+\])?(?:(?:==|>=|<=|~=|!=|<|>)[0-9]+(?:\.[0-9]+)*(?:,|$))*"
 )
@@ -71,16 +75,58 @@ def unquoted_operators(source: YamlFile) -> Iterator[Fault]:
         if not isinstance(line, str) or "shell" in stage:
             continue
         words = split_words(line)
-        for offset, text in words.operators:
+        for offset, text in words.operators[:MOST_OF_A_LINE]:
             yield Fault(key_path, *_operator_problem(text), offset=offset)
         if words.open_quote:
             offset, sign = words.open_quote
             other = "'" if sign == '"' else '"'
             message = f"the quote {sign} in `args` is never closed, expected whole words"
             hint = f"close it, or write the word as an item: args: [{other}...{other}]"
-            if sign == "\\":
-                message, hint = "a backslash ends `args`, expected whole words", "put it into quotes"
+            if comment := source.comment(key_path):
+                hint = f"YAML takes {quote(comment.strip())} for a comment; put all of `args` into quotes"
+            elif sign == "\\":
+                message, hint = "a backslash ends `args`, expected whole words", "take it out, or put it into quotes"
             yield Fault(key_path, message, hint, offset=offset)
+
+
+def cut_shell_lines(source: YamlFile) -> Iterator[Fault]:
+    """Lines for the shell whose quotes YAML cut at a `#`."""
+    for key_path, line in _stage_texts(source, "shell"):
+        if (comment := source.comment(key_path)) and split_words(line).open_quote:
+            message = f"YAML takes {quote(comment.strip())} for a comment, inside the quotes of `shell`"
+            yield Fault(key_path, message, "write the line below a sign: shell: |")
+
+
+def lookalikes(source: YamlFile) -> Iterator[Fault]:
+    """Unquoted characters in `command` and `args` that look like a blank, a dash or a quote."""
+    for key in ("command", "args"):
+        for key_path, text in _stage_texts(source, key):
+            words = split_words(text if key_path[-1] == key else "")
+            yield from (lookalike(key_path, key, text, offset) for offset in words.lookalikes[:MOST_OF_A_LINE])
+
+
+def lookalike(key_path: KeyPath, key: str, text: str, offset: int) -> Fault:
+    """The fault of a character that looks like another."""
+    sign = text[offset]
+    looks = "a blank" if re.match(f"[{INVISIBLE}]", sign) else "a dash" if sign in _DASHES else "a quote"
+    name = unicodedata.name(sign, "a character").lower()
+    message = f"found U+{ord(sign):04X} ({name}) in `{key}`, which looks like {looks} and is none"
+    hint = "type it again on the keyboard"
+    if key_path[-1] in {"args", "shell"}:
+        hint += ", or put it into quotes to mean it"
+    return Fault(key_path, message, hint, offset=offset)
+
+
+def backslashes_at_line_ends(source: YamlFile) -> Iterator[Fault]:
+    """Backslashes that end a line and keep a blank: YAML has joined the lines, or a blank follows on the line."""
+    for key in ("args", "shell"):
+        for key_path, line in _stage_texts(source, key):
+            words = split_words(line if key_path[-1] == key else "")
+            for offset in words.escaped_blanks[:MOST_OF_A_LINE]:
+                if found := _LINE_END.match(source.text, source.index(key_path, offset)):
+                    message = f"the backslash at this line's end puts a blank into a word of `{key}`"
+                    hint = "take out the blank after it" if found[1] else "take it out: YAML joins these lines"
+                    yield Fault(key_path, message, hint, offset=offset)
 
 
 def _operator_problem(text: str) -> tuple[str, str]:

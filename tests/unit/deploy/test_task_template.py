@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from jinja2 import Environment
 
 from handoff_kit.deploy import templates
 from handoff_kit.project.model import Project
+from handoff_kit.project.patterns import OWN_INLINE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +67,15 @@ def container(deploy: dict[str, Any]) -> dict[str, Any]:
 
 def arn(rest: str) -> dict[str, str]:
     return {"Sub": f"arn:${{AWS::Partition}}:{rest}"}
+
+
+def inline_characters(policies: list[dict[str, Any]]) -> int:
+    """The characters that IAM counts of inline policies, with short names in place of references."""
+    text = json.dumps([policy["PolicyDocument"] for policy in policies], separators=(",", ":"))
+    text = re.sub(r'\{"(?:Sub|Ref)":("(?:[^"\\]|\\.)*")\}', r"\1", text)
+    for name, filled in {"Partition": "aws", "Region": "us-east-1", "AccountId": 12 * "1"}.items():
+        text = text.replace(f"${{AWS::{name}}}", filled).replace(f'"AWS::{name}"', f'"{filled}"')
+    return len(text.replace("${Bucket}", "bbb")) - 2
 
 
 # what is rendered
@@ -336,3 +347,8 @@ def test_a_template_is_read_once_for_all_projects(tmp_path: Path, monkeypatch: p
         templates.render_task_template(root, name, loaded, f"handoff-dev-{name}", "dev") for name in ("a", "b", "c")
     }
     assert (len(texts), compiled) == (3, ["task.yml.j2"])
+
+
+def test_check_knows_how_long_our_own_policies_are_at_least() -> None:
+    role = understood(rendered({}, "a", "b"))["Resources"]["TaskRole"]["Properties"]
+    assert 0 <= inline_characters(role["Policies"]) - OWN_INLINE < 100

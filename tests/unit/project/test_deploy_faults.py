@@ -652,6 +652,26 @@ def test_what_is_right(text: str, deploy: Deploy) -> None:
     assert load_text(text).deploy == deploy
 
 
+@pytest.mark.parametrize(
+    ("count", "problems"),
+    [
+        pytest.param(
+            120,
+            [
+                "3:3: found 120 statements of 9,601 characters in `policies`, expected at most 9,390: "
+                "the role of a task takes no more | "
+                "write one statement with lists of actions and resources; or a policy in IAM, and its ARN here"
+            ],
+            id="120",
+        ),
+        pytest.param(115, [], id="115"),
+    ],
+)
+def test_statements_longer_than_a_role_takes(count: int, problems: list[str]) -> None:
+    statements = "".join(f'\n  - {{Action: "s3:GetObject", Resource: "arn:aws:s3:::a{n:03}/*"}}' for n in range(count))
+    assert problems_of(f"deploy:\n  policies:{statements}") == problems
+
+
 def test_a_whole_deploy() -> None:
     with pytest.raises(ProjectFileError, match="holds '\\?'"):
         load_text(WHOLE)

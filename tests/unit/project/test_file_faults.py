@@ -6,7 +6,7 @@ import random
 import re
 
 import pytest
-from doubles.project_text import problems_of_file
+from doubles.project_text import problems_of, problems_of_file
 
 SHELL_INSTEAD = "write shell: in place of command and args, or quote it to mean the character itself: "
 
@@ -56,6 +56,154 @@ def test_operators(args: str, column: int, found: str, hint: str) -> None:
     text = f"commands:\n- command: x\n  args: >-\n          {args}"
     message = f"found an unquoted {found} in `args`, which means nothing without a shell"
     assert problems_of_file(text) == [f"4:{column}: {message} | {hint}"]
+
+
+KEEPS_A_BLANK = "the backslash at this line's end puts a blank into a word of"
+
+
+@pytest.mark.parametrize(
+    ("stage", "problems"),
+    [
+        pytest.param("command: x\n  args: |\n    a \\\n    --b\n", [], id="literal"),
+        pytest.param('command: x\n  args: "a \\\n    --b"\n', [], id="double quotes"),
+        pytest.param("command: x\n  args: a\\ b \\\\ c\n", [], id="inside a line"),
+        pytest.param(
+            "command: x\n  args: >\n    a \\\n    --b\n", ["4:7", "take it out: YAML joins these lines"], id="folded"
+        ),
+        pytest.param(
+            "command: x\n  args: a \\\n    --b\n", ["3:11", "take it out: YAML joins these lines"], id="plain"
+        ),
+        pytest.param(
+            "command: x\n  args: 'a \\\n    --b'\n", ["3:12", "take it out: YAML joins these lines"], id="quotes"
+        ),
+        pytest.param("command: x\n  args: |\n    a \\ \n    --b\n", ["4:7", "take out the blank after it"], id="blank"),
+        pytest.param("shell: |\n    a \\\n    --b\n", [], id="literal shell"),
+        pytest.param(
+            "shell: >\n    a \\\n    --b\n", ["3:7", "take it out: YAML joins these lines"], id="folded shell"
+        ),
+        pytest.param("shell: |\n    a \\ \n    --b\n", ["3:7", "take out the blank after it"], id="blank in shell"),
+    ],
+)
+def test_backslashes_at_line_ends(stage: str, problems: list[str]) -> None:
+    key = "shell" if stage.startswith("shell") else "args"
+    expected = [f"{problems[0]}: {KEEPS_A_BLANK} `{key}` | {problems[1]}"] if problems else []
+    assert problems_of_file(f"commands:\n- {stage}") == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "column", "found"),
+    [
+        pytest.param(
+            "a\u00a0b", 12, "U+00A0 (no-break space) in `args`, which looks like a blank", id="no-break space"
+        ),
+        pytest.param("a\u200b b", 12, "U+200B (zero width space) in `args`, which looks like a blank", id="zero width"),
+        pytest.param("a \u2013-b", 13, "U+2013 (en dash) in `args`, which looks like a dash", id="dash"),
+        pytest.param("\u2212x", 11, "U+2212 (minus sign) in `args`, which looks like a dash", id="minus"),
+        pytest.param(
+            "\u201ca b\u201d", 11, "U+201C (left double quotation mark) in `args`, which looks like a quote", id="quote"
+        ),
+        pytest.param(
+            "--a=\u2018b\u2019",
+            15,
+            "U+2018 (left single quotation mark) in `args`, which looks like a quote",
+            id="quote after =",
+        ),
+    ],
+)
+def test_lookalikes(args: str, column: int, found: str) -> None:
+    hint = "type it again on the keyboard, or put it into quotes to mean it"
+    text = f"commands:\n- command: x\n  args: >-\n          {args}"
+    assert problems_of_file(text) == [f"4:{column}: found {found} and is none | {hint}"]
+
+
+def test_a_lookalike_in_command() -> None:
+    message = "found U+00A0 (no-break space) in `command`, which looks like a blank and is none"
+    assert problems_of_file("commands: [{command: cat\u00a0x}]") == [f"1:25: {message} | type it again on the keyboard"]
+
+
+def test_lookalikes_in_quotes_and_within_words_are_texts() -> None:
+    args = "'a\u00a0b' '\u2014c' \\\u2014d e\u2014f \u2014 don\u2019t"
+    assert problems_of_file(f"commands:\n- command: x\n  args: >-\n    {args}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        pytest.param("meter\u200b: rows", "2:1: `meter\\u200b` is not a known key | did you mean `meter`?", id="key"),
+        pytest.param(
+            "venvs: {a: ['b\u00a0>=1']}",
+            "2:13: `b\\u00a0>=1` is not a requirement, expected a package as pip writes it | "
+            'for example: tap-jsonl, or "tap-jsonl>=1.2,<2"',
+            id="requirement",
+        ),
+        pytest.param(
+            "deploy: {cpu: '1024\ufeff'}",
+            "2:15: `cpu` is `1024\\ufeff`, expected 256, 512, 1024, 2048, 4096, 8192 or 16384 | "
+            "write it like this: cpu: 256; 1024 are one vCPU",
+            id="number",
+        ),
+    ],
+)
+def test_what_cannot_be_seen_is_shown(text: str, problems: str) -> None:
+    assert problems_of(text) == [problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param('{"\\ud800": 1}', "1:2: `\\ud800` is not a known key", id="top"),
+        pytest.param(
+            'commands: [{command: a}]\ndeploy: {policies: [{Action: "*", Resource: "*", Condition: {"\\ud800": {a: b}}}]}',
+            "2:62: `\\ud800` holds the character U+D800, which no program can be given",
+            id="condition",
+        ),
+    ],
+)
+def test_keys_with_half_a_character(text: str, problem: str) -> None:
+    assert problem in [line.partition(" |")[0] for line in problems_of_file(text)]
+
+
+@pytest.mark.parametrize(
+    ("stages", "problems"),
+    [
+        pytest.param(
+            "- command: a\n  args: #fff --more",
+            [
+                "3:3: `args` has no value, expected a text or a list of words | "
+                'a # begins a comment in YAML, so put it into quotes: args: "#fff --more"'
+            ],
+            id="nothing left",
+        ),
+        pytest.param(
+            "- command: a\n  args: # later",
+            [
+                "3:3: `args` has no value, expected a text or a list of words | "
+                'write a value, or take the line out; for an empty text write two quotes: ""'
+            ],
+            id="a comment",
+        ),
+        pytest.param(
+            "- command: a\n  args: b 'c # d' e",
+            [
+                "3:11: the quote ' in `args` is never closed, expected whole words | "
+                """YAML takes "# d' e" for a comment; put all of `args` into quotes"""
+            ],
+            id="cut in quotes",
+        ),
+        pytest.param(
+            '- shell: a "b # c" d',
+            [
+                "2:10: YAML takes '# c\" d' for a comment, inside the quotes of `shell` | "
+                "write the line below a sign: shell: |"
+            ],
+            id="shell cut in quotes",
+        ),
+        pytest.param('- shell: |\n    a "b # c" d', [], id="below a sign"),
+        pytest.param("- shell: a 'b#c' # d's", [], id="whole quotes"),
+    ],
+)
+def test_values_that_yaml_cuts_at_a_comment(stages: str, problems: list[str]) -> None:
+    assert problems_of_file(f"commands:\n{stages}\n") == problems
 
 
 def test_json_without_quotes() -> None:
@@ -264,7 +412,7 @@ REFUSED = [
                 "3:11: the quote ' in `args` is never closed, expected whole words | "
                 'close it, or write the word as an item: args: ["..."]'
             ),
-            "5:11: a backslash ends `args`, expected whole words | put it into quotes",
+            "5:11: a backslash ends `args`, expected whole words | take it out, or put it into quotes",
             "7:13: item 2 of `args` is a list, expected one word | put it into quotes",
         ],
         id="args",

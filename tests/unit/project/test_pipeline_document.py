@@ -110,9 +110,7 @@ def test_what_becomes_of_the_output_where_the_file_does_not_say(text: str, mode:
         pytest.param(
             "[{command: ./Handoff}, {command: 'bin/handoff '}]", ["Handoff-2", "handoff-2"], id="looks like it"
         ),
-        pytest.param(
-            '[{command: "handoff\\u200b"}, {command: "handoff\\u00a0"}]', ["handoff_", "handoff_-2"], id="unseen"
-        ),
+        pytest.param('[{shell: "handoff\\u200b"}, {shell: "handoff\\u2060"}]', ["handoff_", "handoff_-2"], id="unseen"),
         pytest.param('[{shell: "\\e[2Jtap x"}, {command: ./grün}]', ["_[2Jtap", "grün"], id="an escape, and a letter"),
     ],
 )

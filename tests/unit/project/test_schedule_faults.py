@@ -333,6 +333,51 @@ def test_what_is_right(text: str, schedules: tuple[Schedule, ...]) -> None:
     assert load_text(text).schedules == schedules
 
 
+WINDOW = 'for example: data: {start_offset_days: "-7", duration_days: "7"}'
+
+
+@pytest.mark.parametrize(
+    ("data", "problems"),
+    [
+        pytest.param(
+            f"{{a: {8100 * 'b'}}}",
+            [
+                "2:33: `data`: found 8,287 characters with all overrides of a run, expected at most 8,192 | "
+                "put what is long into a file below files/"
+            ],
+            id="long",
+        ),
+        pytest.param(f"{{a: {8000 * 'b'}}}", [], id="not too long"),
+        pytest.param(
+            "{start_at: 2026-02-01, end_at: 2026-01-01}",
+            [
+                "2:33: `data`: start_at 2026-02-01T00:00:00Z and end_at 2026-01-01T00:00:00Z found, "
+                f"a start before the end expected | {WINDOW}"
+            ],
+            id="start after end",
+        ),
+        pytest.param(
+            "{start_at: soon}",
+            [
+                "2:44: `start_at`: 'soon' found, a time like 2026-01-31T00:00:00 or 2026-01-31T00:00:00Z expected | "
+                + WINDOW
+            ],
+            id="no time",
+        ),
+        pytest.param(
+            "{start_offset_days: -9999999}",
+            [f"2:33: `data`: a time window that leaves the years 1 to 9999 found, a nearer one expected | {WINDOW}"],
+            id="too far",
+        ),
+        pytest.param("{start_offset_days: -7, duration_days: 7}", [], id="a week"),
+        pytest.param("{start_at: 2999-01-01}", [], id="from later on"),
+        pytest.param("{end_at: 2999-01-01}", [], id="until later"),
+    ],
+)
+def test_data_that_no_run_can_have(data: str, problems: list[str]) -> None:
+    assert _problems(f"[{{rate: 1 day, data: {data}}}]") == problems
+
+
 def test_anything_is_told_in_our_words() -> None:
     chance = random.Random(9)
     letters = "0259*/,-?#LW@:T+ aA_.{}~"
