@@ -100,13 +100,27 @@ def test_a_run_leaves_state_record_and_logs(project: Project) -> None:
 
 
 def test_collector_stats_copies_and_counts(project: Project) -> None:
-    project.params(
-        script("import os; os.write(1, b'{\"type\": \"RECORD\"}\\n' * 3 + b'\\0\\xff')"), {"builtin": "collector_stats"}
-    )
-    done = project.run()
-    assert (done.exit, done.state) == (0, b'{"type": "RECORD"}\n' * 3 + b"\0\xff")
-    assert json.loads(project.path(".artifacts/collector_stats.json").read_text()) == {"rows_read": 3}
+    message = b'{"type": "RECORD", "stream": "a", "record": 1}\n'
+    project.write("input", message * 3 + b"\0\xff")
+    done = project.params("cat input", {"builtin": "collector_stats"}).run()
+    assert (done.exit, done.state) == (0, message * 3 + b"\0\xff")
+    stats = json.loads(project.path(".artifacts/collector_stats.json").read_text())
+    assert stats == {"rows_read": 3, "streams": {"a": 3}}
     assert done.record["stages"][1]["argv"] == ["collector_stats"]
+
+
+def test_each_collector_stats_has_a_file(project: Project) -> None:
+    builtin = {"builtin": "collector_stats"}
+    done = project.params("seq 3", builtin, "grep 2", builtin, builtin).run()
+    stats = {path.name: json.loads(path.read_text()) for path in project.path(".artifacts").glob("collector_stats*")}
+    assert (done.exit, stats) == (
+        0,
+        {
+            "collector_stats.json": {"rows_read": 3},
+            "collector_stats-2.json": {"rows_read": 1},
+            "collector_stats-3.json": {"rows_read": 1},
+        },
+    )
 
 
 # early ends
