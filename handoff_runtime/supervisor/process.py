@@ -12,6 +12,8 @@ from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Stage
 from handoff_runtime.supervisor import watchdog
 
+OF_ANOTHER_PYTHON = ("PYTHONHOME", "PYTHONPATH")  # they come before the packages of a venv
+
 
 class Command(NamedTuple):
     """What posix_spawn(3) is given: a path that was found, the words, the environment."""
@@ -31,10 +33,10 @@ class Usage(NamedTuple):
 
 def find_command(stage: Stage, environ: Mapping[str, str]) -> Command:
     """Find the stage's command before anything runs; StartError 127 or 126 as POSIX shells have it."""
-    own = {**environ, **stage.envs}
+    inherited = {name: value for name, value in environ.items() if not (stage.venv and name in OF_ANOTHER_PYTHON)}
+    own = {**inherited, **stage.envs}
     if stage.venv:  # as `activate` would set it
         venv = os.path.abspath(stage.venv)
-        own.pop("PYTHONHOME", None)
         own["VIRTUAL_ENV"] = venv
         own["PATH"] = os.pathsep.join([os.path.join(venv, "bin"), own.get("PATH", os.defpath)])
     places = own.get("PATH", os.defpath)

@@ -38,11 +38,23 @@ def stage(*argv: str, venv: str | None = None, **envs: str) -> Stage:
 def test_a_command_is_found_in_its_venv_first() -> None:
     expected = program("venv/tap/bin/tap")
     program("bin/tap")
-    environ = {"PATH": str(Path("bin").resolve()), "PYTHONHOME": "/x", "A": "1"}
+    environ = {"PATH": str(Path("bin").resolve()), "PYTHONHOME": "/x", "PYTHONPATH": "/y", "A": "1"}
     found = process.find_command(stage("tap", "-x", venv="venv/tap", A="2"), environ)
     venv = str(Path("venv/tap").resolve())
     path = f"{venv}/bin:{environ['PATH']}"
     assert found == process.Command("tap", expected, ("tap", "-x"), {"PATH": path, "A": "2", "VIRTUAL_ENV": venv})
+
+
+def test_a_stage_with_a_venv_has_the_pythonpath_of_its_envs() -> None:
+    program("venv/tap/bin/tap")
+    environ = {"PATH": "", "PYTHONPATH": "/caller", "PYTHONHOME": "/caller"}
+    found = process.find_command(stage("tap", venv="venv/tap", PYTHONPATH="lib"), environ).environ
+    assert {name: found.get(name) for name in ("PYTHONPATH", "PYTHONHOME")} == {"PYTHONPATH": "lib", "PYTHONHOME": None}
+
+
+def test_a_stage_without_venv_inherits_all() -> None:
+    environ = {"PATH": "/bin", "PYTHONPATH": "/caller", "PYTHONHOME": "/caller"}
+    assert process.find_command(stage("sh"), environ).environ == environ
 
 
 def test_a_command_is_found_on_the_path_of_the_stage() -> None:
