@@ -299,6 +299,32 @@ def test_a_safe_path_of_the_interpreter_is_respected(project: Project) -> None:
 # placeholders, environment, venv
 
 
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        pytest.param(("run", "-d", '{"word": "ö"}'), b"\xc3\xbc \xc3\xb6 \xe9\x8d\xb5\n\xc3\xa9\n", id="run"),
+        pytest.param(("own", "-d", '{"word": "ö"}'), "ö\n".encode(), id="function"),
+    ],
+)
+def test_a_locale_without_utf8_changes_nothing(project: Project, argv: tuple[str, ...], expected: bytes) -> None:
+    project.write("impl.py", "def own(params, data):\n    print(data['word'])\n")
+    stage = {
+        "argv": ["sh", "-c", 'echo "$1 $2 $KEY"; cat .env/config/*', "sh", "ü", "{{ word }}"],
+        "envs": {"KEY": "鍵"},
+    }
+    done = project.params(stage, files={"ä.txt": "é\n"}).run(*argv, env=ASCII)
+    assert (done.exit, project.output()) == (0, expected), done.stderr
+
+
+@pytest.mark.parametrize("env", [ASCII, {"PYTHONIOENCODING": "ascii"}], ids=["locale", "PYTHONIOENCODING"])
+def test_commands_are_shown_in_utf8(project: Project, env: dict[str, str]) -> None:
+    done = project.params(["echo", "ü"]).run("show_commands", env=env)
+    assert (done.exit, done.stdout, done.stderr) == (0, "echo 'ü'\n".encode(), "")
+
+
 def test_placeholders_are_filled_and_never_split(project: Project) -> None:
     project.params(
         [
