@@ -19,6 +19,7 @@ end_on_signal()  # before anything else is loaded
 from handoff_runtime.errors import HandoffError, UsageError, mark_inserted  # noqa: E402
 from handoff_runtime.namedtuple import NamedTuple  # noqa: E402
 from handoff_runtime.pipeline import METERS  # noqa: E402
+from handoff_runtime.utf8 import require_utf8  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +184,8 @@ def _run(line: CommandLine, params: Params, environ: Mapping[str, str], signals:
         from handoff_runtime import show_commands
         from handoff_runtime.terminal import safe_text
 
-        sys.stdout.write(safe_text(show_commands.render_commands(params, data, environ)))
+        text = safe_text(show_commands.render_commands(params, data, environ))
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # whatever PYTHONIOENCODING says
         return 0
     if line.command != run.RUN:
         from handoff_runtime import functions
@@ -216,6 +218,7 @@ def start() -> None:
 
     It ends at once: while the interpreter tidies up it would die of a late signal.
     """
+    require_utf8()
     while (fd := os.open(os.devnull, os.O_RDWR)) <= STDERR:
         pass  # started without 0, 1 or 2, which no pipe of ours may become
     os.close(fd)

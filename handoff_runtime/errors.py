@@ -16,7 +16,7 @@ def mark_inserted(text: object) -> str:
 class HandoffError(Exception):
     """An error for the user: what is wrong, in one line, and a hint with the fix.
 
-    `marked` is the message with its values marked; of one that marks none, all of it.
+    `marked` is the message with its values marked; of one that marks none, all of it. The hint may mark values too.
     """
 
     exit_code = 1
@@ -25,17 +25,19 @@ class HandoffError(Exception):
         self.message = MARKED.sub(r"\1", message)
         super().__init__(self.message)
         self.marked = message if message != self.message else mark_inserted(message)
-        self.hint = hint
+        self._marked_hint = hint
+        self.hint = hint and MARKED.sub(r"\1", hint)
 
     def for_log(self) -> str:
         """The lines for a log, which masks what is marked in them."""
-        return self._lines(self.marked)
+        return _lines(self.marked, self._marked_hint)
 
     def __str__(self) -> str:
-        return self._lines(self.message)
+        return _lines(self.message, self.hint)
 
-    def _lines(self, message: str) -> str:
-        return f"error: {message}" + (f"\nhint: {self.hint}" if self.hint else "")
+
+def _lines(message: str, hint: str | None) -> str:
+    return f"error: {message}" + (f"\nhint: {hint}" if hint else "")
 
 
 class UsageError(HandoffError):
@@ -67,7 +69,7 @@ class BusyError(HandoffError):
 
 
 class StartError(HandoffError):
-    """A stage's command is not there (127) or not executable (126), as POSIX shells tell it."""
+    """A stage's command or its interpreter is not there (127) or not executable (126), as POSIX shells tell it."""
 
     def __init__(self, stage: str, exit_code: int, message: str, hint: str | None = None) -> None:
         super().__init__(message, hint)

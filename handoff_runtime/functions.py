@@ -20,6 +20,7 @@ from handoff_runtime import exact_json
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.pipeline import Pipeline, Stage, stage_name
+from handoff_runtime.utf8 import require_utf8
 
 IMPL = "impl.py"
 
@@ -75,5 +76,6 @@ def call_function(name: str, params: Mapping[str, Any], data: Mapping[str, Any])
 
 
 if __name__ == "__main__":
+    require_utf8()
     arguments = json.load(sys.stdin)
     call_function(sys.argv[1], arguments["params"], arguments["data"])

@@ -6,6 +6,7 @@ terminal slows the stages as it would in a shell, but never the handling of sign
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import select
@@ -40,6 +41,8 @@ class Log:
         self.fd, self._form, self._mask, self._width, self._file = fd, form, mask, width, file
         self._file_limit = file_limit
         self._partial: dict[str, bytes] = {}
+        self._unfinished: set[str] = set()  # stages that are in the line they were in at the last `show_unfinished`
+        self._continued: set[str] = set()  # stages of whose line the beginning is shown
         self._pending = bytearray()
         self._written = 0
         self._broken = False
@@ -62,10 +65,14 @@ class Log:
     def feed(self, stage: str, data: bytes) -> None:
         """What a stage wrote to its stderr; whole lines are passed on, and pieces of endless ones."""
         data = self._partial.pop(stage, b"") + data
+        if stage in self._continued and (data := data.lstrip(b"\r")):
+            self._continued.discard(stage)
+            data = data.removeprefix(b"\n")
         end = data.rfind(b"\n") + 1
         if not end and len(data) > LINE_LIMIT:
-            end = self._safe_cut(data)
+            end = self._safe_cut(data, max(0, len(data) - self._mask.longest))
         if end:
+            self._unfinished.discard(stage)
             self._emit(stage, self._mask_block(data[:end]))
         if end < len(data):
             self._partial[stage] = data[end:]
@@ -75,6 +82,20 @@ class Log:
         rest = self._partial.pop(stage, b"")
         if rest:
             self._emit(stage, self._mask_block(rest))
+
+    def show_unfinished(self) -> None:
+        """Pass on lines begun before the last call: progress, which ends no line, or a word before a long wait."""
+        for stage in [stage for stage in self._partial if stage in self._unfinished]:
+            data = self._partial.pop(stage)
+            last = data[-3:]  # of a character, all bytes or none
+            whole = len(data) - len(last) + codecs.utf_8_decode(last, "ignore", False)[1]
+            cut = self._safe_cut(data, min(whole, self._mask.secret_begun(data)))
+            if shown := data[:cut].strip(b"\r"):
+                self._continued.add(stage)
+                self._emit(stage, self._mask_block(shown))
+            if data[cut:]:
+                self._partial[stage] = data[cut:]
+        self._unfinished = set(self._partial)
 
     def flush(self, _events: int = 0) -> None:
         """Write what can be written without blocking."""
@@ -94,9 +115,9 @@ class Log:
             self._broken = True
             self._pending.clear()
 
-    def _safe_cut(self, data: bytes) -> int:
-        """Where to cut a line so that no secret is cut in two; 0 where that is not known yet."""
-        cut, before, forms = max(0, len(data) - self._mask.longest), -1, self._mask.encoded
+    def _safe_cut(self, data: bytes, cut: int) -> int:
+        """Where to cut a line, at most there, so that no secret is cut in two; 0 where that is not known yet."""
+        before, forms = -1, self._mask.encoded
         for _ in range(LONGEST_CHAIN):
             if cut == before:
                 break

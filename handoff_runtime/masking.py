@@ -46,6 +46,22 @@ class Mask(NamedTuple):
         """Bytes of the longest form: so much of a cut line must be held back."""
         return len(self.encoded[0]) if self.encoded else 0
 
+    def secret_begun(self, data: bytes) -> int:
+        """Where a secret begins that the data may break off in; the length of the data where none does."""
+        plain, begun = UNSEEN.sub(b"", data), 0  # the latter in bytes from its end
+        for form in self.encoded:
+            tail = plain[max(0, len(plain) - len(form) + 1) :]
+            start = tail.find(form[:1])
+            while start >= 0 and not form.startswith(tail[start:]):
+                start = tail.find(form[:1], start + 1)
+            begun = max(begun, len(tail) - start if start >= 0 else 0)
+        end = len(data)
+        for unseen in reversed(list(UNSEEN.finditer(data))):
+            if end - unseen.end() >= begun:
+                break
+            begun, end = begun - (end - unseen.end()), unseen.start()
+        return end - begun
+
     def mask_text(self, text: str) -> str:
         """The text with every secret starred."""
         for form in self.forms:

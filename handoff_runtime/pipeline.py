@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
@@ -56,7 +56,7 @@ def parse(document: object) -> Pipeline:
     found = whole.get("stages")
     if not isinstance(found, list) or not found:
         raise PipelineError(f"pipeline.stages: {_kind(found)} found, a list of at least one stage expected")
-    stages = tuple(_stage(item, f"stages[{index}]") for index, item in enumerate(found))
+    stages = tuple(_stage(item, f"stages[{index}]", found[:index]) for index, item in enumerate(found))
     names = [stage.name for stage in stages]
     if len(set(names)) < len(names):
         raise PipelineError(f"pipeline.stages: names {names} found, each only once expected")
@@ -72,9 +72,9 @@ def parse(document: object) -> Pipeline:
     )
 
 
-def _stage(found: object, where: str) -> Stage:
+def _stage(found: object, where: str, before: Sequence[Mapping[str, Any]]) -> Stage:
     whole = _mapping(found, where)
-    argv, label = _command(whole, where)
+    argv, label = _command(whole, where, before)
     venv, name = whole.get("venv"), _text(whole.get("name"), f"{where}.name")
     if not is_stage_name(name):
         rule = f"a name in one line, without |, and other than {RUNTIME_NAME}"
@@ -89,7 +89,7 @@ def _stage(found: object, where: str) -> Stage:
     )
 
 
-def _command(whole: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], str]:
+def _command(whole: Mapping[str, Any], where: str, before: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], str]:
     kinds = [kind for kind in ("argv", "shell", "builtin") if whole.get(kind) is not None]
     if len(kinds) != 1:
         raise PipelineError(f"pipeline.{where}: {kinds or 'nothing'} found, one of argv, shell, builtin expected")
@@ -99,7 +99,9 @@ def _command(whole: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], str
     if kinds == ["builtin"]:
         name = _choice(whole["builtin"], tuple(BUILTINS), f"{where}.builtin")
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), BUILTINS[name])
-        return (sys.executable, "-I", "-S", script), name  # nothing of the project on its path, and a quick start
+        number = sum(stage.get("builtin") == name for stage in before) + 1
+        own = (f"-{number}",) if number > 1 else ()  # of the file it writes
+        return (sys.executable, "-I", "-S", script, *own), name  # nothing of the project on its path, a quick start
     words = whole["argv"]
     if not isinstance(words, list) or not words:
         raise PipelineError(f"pipeline.{where}.argv: {_kind(words)} found, a list of words expected")

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from handoff_runtime import exact_json
+from handoff_runtime import exact_json, symlinks
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import StoreError, mark_inserted
 from handoff_runtime.namedtuple import NamedTuple
@@ -44,9 +44,12 @@ def snapshot() -> Snapshot | None:
     try:
         for block in _read_blocks(STATE):
             size, crc = size + len(block), zlib.crc32(block, crc)
-    except FileNotFoundError:
-        return None
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            within = os.path.realpath(ARTIFACTS)
+            if not (place := symlinks.target_outside(STATE, within)):
+                return None
+            error = symlinks.outside_error(STATE, place, within)  # to nothing yet
         raise StoreError(
             f"{STATE}: {mark_inserted(error.strerror)}, a readable file expected",
             f"move it away, and put a state there: {STATE}",
@@ -104,7 +107,7 @@ def restore() -> None:
     try:
         if not os.path.lexists(ASIDE):
             return
-        if os.path.getsize(ASIDE):
+        if os.path.islink(ASIDE) or os.path.getsize(ASIDE):
             os.rename(ASIDE, STATE)
             return
         if os.path.lexists(STATE):
@@ -125,7 +128,7 @@ def remove_empty_state() -> None:
     except OSError:
         return
     if untouched:
-        os.unlink(STATE)
+        os.unlink(_place())
 
 
 def replace_state(mode: str, *, succeeded: bool) -> bool:
@@ -150,19 +153,20 @@ def replace_state(mode: str, *, succeeded: bool) -> bool:
 
 def _replace(first: bytes, rest: Iterator[bytes]) -> None:
     """Write a temporary file, flush it to the disk, rename over, flush the name: never a mix (rename(2), fsync(2))."""
-    temporary = f"{STATE}.new"
+    place = _place()
+    temporary = f"{place}.new"
     try:
         with open(create_file(temporary), "wb") as file:
             file.write(first)
             file.writelines(rest)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(temporary, STATE)
+        os.rename(temporary, place)
     except OSError:
         if os.path.lexists(temporary):
             os.unlink(temporary)
         raise
-    directory = os.open(ARTIFACTS, os.O_RDONLY)
+    directory = os.open(os.path.dirname(place), os.O_RDONLY)
     try:
         os.fsync(directory)
     except OSError as error:
@@ -170,6 +174,13 @@ def _replace(first: bytes, rest: Iterator[bytes]) -> None:
             raise
     finally:
         os.close(directory)
+
+
+def _place() -> str:
+    """The file of the state: a link to another artifact stays, one that a stage led out of there is replaced."""
+    if symlinks.target_outside(STATE, os.path.realpath(ARTIFACTS)):
+        return STATE
+    return symlinks.display_path(os.path.realpath(STATE))
 
 
 def last_emitted() -> bytes | None:

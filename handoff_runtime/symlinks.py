@@ -41,10 +41,14 @@ def _unfit(fd: int, path: str, within: str | None) -> OSError | None:
     except OSError:  # no /proc: where its path leads to now
         place = os.path.realpath(path)
     if not is_below(place, within):
-        return OSError(
-            errno.ELOOP, f"a link to {display_path(place)} found, which is outside of {display_path(within)}", path
-        )
+        return outside_error(path, place, within)
     return None
+
+
+def outside_error(path: str, place: str, within: str) -> OSError:
+    """Of a link that is not followed."""
+    found = f"a link to {display_path(place)} found, which is outside of {display_path(within)}"
+    return OSError(errno.ELOOP, found, path)
 
 
 def read_file(path: str, within: str | None = None) -> bytes:

@@ -57,7 +57,7 @@ def describe_value(value: object) -> str:
 
 def shorten(text: str, width: int = 40) -> str:
     """A text as one line of at most `width` characters: no credentials of its URLs, escapes for what cannot be seen."""
-    visible = _INVISIBLE.sub(lambda found: f"\u{ord(found.group()):04x}", hide_credentials(text))
+    visible = _INVISIBLE.sub(lambda found: f"\\u{ord(found.group()):04x}", hide_credentials(text))
     line = " ".join(visible.split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 

@@ -8,13 +8,13 @@ import signal
 import stat
 from collections.abc import Mapping
 
-from handoff_runtime.errors import StartError, mark_inserted
+from handoff_runtime.errors import mark_inserted
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Stage
 from handoff_runtime.supervisor import watchdog
 
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
 STAMP = "handoff.json"  # in an environment that `invoke install` has completed
+OF_ANOTHER_PYTHON = ("PYTHONHOME", "PYTHONPATH")  # they come before the packages of a venv
 
 
 class Command(NamedTuple):
@@ -35,17 +35,21 @@ class Usage(NamedTuple):
 
 def find_command(stage: Stage, environ: Mapping[str, str]) -> Command:
     """Find the stage's command before anything runs; StartError 127 or 126 as POSIX shells have it."""
-    own = {**environ, **stage.envs}
+    inherited = {name: value for name, value in environ.items() if not (stage.venv and name in OF_ANOTHER_PYTHON)}
+    own = {**inherited, **stage.envs}
     if stage.venv:  # as `activate` would set it
         venv = _hold_venv(stage.venv)
-        own.pop("PYTHONHOME", None)
         own["VIRTUAL_ENV"] = venv
         own["PATH"] = os.pathsep.join([os.path.join(venv, "bin"), own.get("PATH", os.defpath)])
     places = own.get("PATH", os.defpath)
     if stage.is_shell:
         return Command(stage.name, *_shell(stage, places), own)
     path = _find(stage, places)
-    _check_interpreter(stage, path)
+    if _may_lack_interpreter(path):
+        from handoff_runtime.supervisor import start_failure
+
+        if error := start_failure.bad_interpreter(stage.name, path):
+            raise error
     return Command(stage.name, path, stage.argv, own)
 
 
@@ -104,7 +108,9 @@ def start_process(command: Command, stdin: int, stdout: int, stderr: int) -> int
             setsigdef=signals,
         )
     except OSError as error:
-        raise _cannot_start(command.stage, command.argv[0], NOT_EXECUTABLE, error.strerror or str(error)) from None
+        from handoff_runtime.supervisor import start_failure
+
+        raise start_failure.refused(*command, error) from None
 
 
 def has_open(pid: int, fd: int) -> bool:
@@ -149,41 +155,29 @@ def _find(stage: Stage, path: str) -> str:
     for place in there:
         if _is_executable(place):
             return place
+    from handoff_runtime.supervisor import start_failure
+
     if there:
-        found = "a directory" if os.path.isdir(there[0]) else f"{mark_inserted(there[0])}, which is not executable"
-        raise _cannot_start(stage.name, name, NOT_EXECUTABLE, f"{found} found, an executable file expected")
+        raise start_failure.not_executable(stage.name, name, there[0])
     where = "PATH" if "/" not in name and not stage.venv else mark_inserted(os.getcwd() if "/" in name else stage.venv)
-    raise _cannot_start(stage.name, name, NOT_FOUND, f"not found in {where}")
+    raise start_failure.missing(stage.name, name, where)
 
 
 def _candidates(name: str, path: str) -> list[str]:
     return [os.path.join(place, name) for place in path.split(os.pathsep) if place]
 
 
-def _is_executable(place: str) -> bool:
+def _is_executable(place: str | bytes) -> bool:
     return os.path.isfile(place) and os.access(place, os.X_OK)
 
 
-def _check_interpreter(stage: Stage, path: str) -> None:
-    """For a script whose interpreter is gone (a venv that was moved) the kernel says that the script is missing."""
+def _may_lack_interpreter(path: str) -> bool:
+    """Whether this is a script that needs a closer look; most are none, or name a program that is there."""
     try:
         with open(path, "rb") as file:
             head = file.read(256)
     except OSError:  # a program may be executable and not readable
-        return
-    words = head[2:].split(b"\n")[0].split() if head.startswith(b"#!") else []
-    if words and not os.path.exists(words[0]):
-        interpreter = words[0].decode("utf-8", "replace")
-        raise _cannot_start(stage.name, path, NOT_FOUND, f"its interpreter {mark_inserted(interpreter)} is not there")
-
-
-def _cannot_start(stage: str, name: str, exit_code: int, why: str) -> StartError:
-    return StartError(
-        stage, exit_code, f"stage {stage}: cannot start {mark_inserted(repr(name))}: {why}", _HINTS[exit_code]
-    )
-
-
-_HINTS = {
-    NOT_FOUND: "install what the stage needs: `invoke install`; see what would run: `invoke show-commands`",
-    NOT_EXECUTABLE: "make it executable (`chmod +x FILE`), with a first line like `#!/usr/bin/env python3`",
-}
+        return False
+    line = head[2:].split(b"\n", 1)[0]
+    words = line.split()
+    return head.startswith(b"#!") and (b"\r" in line or not words or not _is_executable(words[0]))

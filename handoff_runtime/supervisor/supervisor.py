@@ -29,7 +29,7 @@ from handoff_runtime.supervisor.watchdog import Watchdog
 Report = Callable[[Sequence["StageFigures"]], None]
 
 TICK = 0.25
-REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link
+REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link; a line in two writes is to stay one
 
 
 class SupervisorSettings(NamedTuple):
@@ -191,10 +191,12 @@ class Supervisor:
         return [stage.link for stage in self._stages if stage.link is not None]
 
     def _tick(self) -> None:
-        """What is done every so often: figures, and a look at what ended stages left behind."""
+        """What is done every so often: figures, unfinished lines, and a look at what ended stages left behind."""
         self._ticks += 1
-        if self._ticks % REFRESH_EVERY == 0 and self._report is not None:
-            for link in self._links():
+        if self._ticks % REFRESH_EVERY == 0:
+            if not self._stderr.paused:  # else it is we who keep stages from ending their lines
+                self._log.show_unfinished()
+            for link in self._links() if self._report is not None else ():
                 link.refresh()
         self._report_figures()
         for stage in self._stages:

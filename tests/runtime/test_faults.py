@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.takes(50)
 
 INSTALL = "install what the stage needs: `invoke install`; see what would run: `invoke show-commands`"
-CHMOD = "make it executable (`chmod +x FILE`), with a first line like `#!/usr/bin/env python3`"
 
 
 def unharmed(project: Project, done: Finished) -> None:
@@ -36,14 +35,14 @@ def unharmed(project: Project, done: Finished) -> None:
             ["./plain"],
             126,
             "cannot start './plain': ./plain, which is not executable found, an executable file expected",
-            CHMOD,
+            "make it executable: chmod +x ./plain",
             id="not executable",
         ),
         pytest.param(
             ["./dir"],
             126,
             "cannot start './dir': a directory found, an executable file expected",
-            CHMOD,
+            "write the path of a program in it",
             id="directory",
         ),
         pytest.param(
@@ -57,7 +56,7 @@ def unharmed(project: Project, done: Finished) -> None:
             ["lost"],
             126,
             "cannot start 'lost': {path}/lost, which is not executable found, an executable file expected",
-            CHMOD,
+            "make it executable: chmod +x {path}/lost",
             id="not executable on PATH",
         ),
     ],
@@ -75,7 +74,7 @@ def test_a_command_that_cannot_start_is_named_before_anything_runs(
     name = os.path.basename(argv[0])  # noqa: PTH119  # a word
     reason = f"stage {name}: {why.format(here=project.directory, path=project.path('bin'))}"
     assert (done.exit, done.record["exit"], done.record["culprit"], done.record["reason"]) == (code, code, name, reason)
-    assert done.said("handoff")[:2] == [f"error: {reason}", f"hint: {hint}"]
+    assert done.said("handoff")[:2] == [f"error: {reason}", f"hint: {hint.format(path=project.path('bin'))}"]
     unharmed(project, done)
 
 
@@ -93,8 +92,16 @@ STUBBORN = script(
 @pytest.mark.parametrize(
     ("last", "why"),
     [
-        pytest.param(["./text"], "Exec format error", id="no program"),
-        pytest.param(["true", "x" * 200_000], "Argument list too long", id="argument too long"),
+        pytest.param(
+            ["./text"],
+            "Exec format error: no program found, and no first line that names an interpreter",
+            id="no program",
+        ),
+        pytest.param(
+            ["true", "x" * 200_000],
+            "Argument list too long: a word of 200,000 bytes found, at most 131,071 expected",
+            id="argument too long",
+        ),
     ],
 )
 def test_what_only_the_kernel_refuses_ends_the_stages_before_it(project: Project, last: list[str], why: str) -> None:

@@ -193,6 +193,15 @@ def test_json_lines_hold_time_stage_and_message(project: Project) -> None:
     assert done.said("printf") == ["one", "", 'é \ufffd "q"', "last"]
 
 
+def test_a_line_that_goes_on_is_shown_before_its_end(project: Project) -> None:
+    shell = "printf 'Connecting ... ' >&2; until [ -e go ]; do sleep 0.05; done; echo done >&2"
+    running = project.params(shell).start()
+    log = project.path(".artifacts/stderr.log")
+    until(lambda: log.exists() and "Connecting ... \n" in log.read_text(), "the unfinished line")
+    project.write("go", "")
+    assert running.finish().said("printf") == ["Connecting ... ", "done"]
+
+
 def test_text_lines_hold_clock_stage_and_message(project: Project) -> None:
     done = project.params(lines("one\\nlast"), "cat").run("--log-format=text")
     result = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in done.stderr.splitlines()]

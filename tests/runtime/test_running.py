@@ -102,13 +102,27 @@ def test_a_run_leaves_state_record_and_logs(project: Project) -> None:
 
 
 def test_collector_stats_copies_and_counts(project: Project) -> None:
-    project.params(
-        script("import os; os.write(1, b'{\"type\": \"RECORD\"}\\n' * 3 + b'\\0\\xff')"), {"builtin": "collector_stats"}
-    )
-    done = project.run()
-    assert (done.exit, done.state) == (0, b'{"type": "RECORD"}\n' * 3 + b"\0\xff")
-    assert json.loads(project.path(".artifacts/collector_stats.json").read_text()) == {"rows_read": 3}
+    message = b'{"type": "RECORD", "stream": "a", "record": 1}\n'
+    project.write("input", message * 3 + b"\0\xff")
+    done = project.params("cat input", {"builtin": "collector_stats"}).run()
+    assert (done.exit, done.state) == (0, message * 3 + b"\0\xff")
+    stats = json.loads(project.path(".artifacts/collector_stats.json").read_text())
+    assert stats == {"rows_read": 3, "streams": {"a": 3}}
     assert done.record["stages"][1]["argv"] == ["collector_stats"]
+
+
+def test_each_collector_stats_has_a_file(project: Project) -> None:
+    builtin = {"builtin": "collector_stats"}
+    done = project.params("seq 3", builtin, "grep 2", builtin, builtin).run()
+    stats = {path.name: json.loads(path.read_text()) for path in project.path(".artifacts").glob("collector_stats*")}
+    assert (done.exit, stats) == (
+        0,
+        {
+            "collector_stats.json": {"rows_read": 3},
+            "collector_stats-2.json": {"rows_read": 1},
+            "collector_stats-3.json": {"rows_read": 1},
+        },
+    )
 
 
 # early ends
@@ -294,6 +308,32 @@ def test_a_safe_path_of_the_interpreter_is_respected(project: Project) -> None:
 
 
 # placeholders, environment, venv
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        pytest.param(("run", "-d", '{"word": "ö"}'), b"\xc3\xbc \xc3\xb6 \xe9\x8d\xb5\n\xc3\xa9\n", id="run"),
+        pytest.param(("own", "-d", '{"word": "ö"}'), "ö\n".encode(), id="function"),
+    ],
+)
+def test_a_locale_without_utf8_changes_nothing(project: Project, argv: tuple[str, ...], expected: bytes) -> None:
+    project.write("impl.py", "def own(params, data):\n    print(data['word'])\n")
+    stage = {
+        "argv": ["sh", "-c", 'echo "$1 $2 $KEY"; cat .env/config/*', "sh", "ü", "{{ word }}"],
+        "envs": {"KEY": "鍵"},
+    }
+    done = project.params(stage, files={"ä.txt": "é\n"}).run(*argv, env=ASCII)
+    assert (done.exit, project.output()) == (0, expected), done.stderr
+
+
+@pytest.mark.parametrize("env", [ASCII, {"PYTHONIOENCODING": "ascii"}], ids=["locale", "PYTHONIOENCODING"])
+def test_commands_are_shown_in_utf8(project: Project, env: dict[str, str]) -> None:
+    done = project.params(["echo", "ü"]).run("show_commands", env=env)
+    assert (done.exit, done.stdout, done.stderr) == (0, "echo 'ü'\n".encode(), "")
 
 
 def test_placeholders_are_filled_and_never_split(project: Project) -> None:

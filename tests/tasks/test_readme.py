@@ -33,7 +33,7 @@ ASKING = ("deploy", "schedule")
 
 LEFT = {
     "word-count/.artifacts/state": "15",
-    "elements/.artifacts/collector_stats.json": '{"rows_read": 118}',
+    "elements/.artifacts/collector_stats.json": '{"rows_read": 118, "streams": {"elements": 118}}',
     "mine/.artifacts/state": "4",
 }
 
@@ -102,10 +102,10 @@ def test_a_project_comes_into_aws_as_the_page_tells(clone: Path, account: Accoun
     assert task_of_aws["containers"][0]["exitCode"] == 0
     bucket = f"handoff-dev-{account.number}-eu-central-1"
     left = account.objects(bucket, "handoff-dev-elements/.artifacts/")
-    assert json.loads(left["collector_stats.json"]) == {"rows_read": 118}
+    assert json.loads(left["collector_stats.json"]) == {"rows_read": 118, "streams": {"elements": 118}}
     assert account.fire("default").status == "SUCCEEDED"
     left = account.objects(bucket, "handoff-dev-elements/.artifacts/")
-    assert json.loads(left["collector_stats.json"]) == {"rows_read": 0}
+    assert json.loads(left["collector_stats.json"]) == {"rows_read": 0, "streams": {}}
 
 
 def test_what_is_shown_is_real(clone: Path) -> None:

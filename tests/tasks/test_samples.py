@@ -54,7 +54,7 @@ def test_the_elements_are_sent_once(checkout: Checkout) -> None:
         done(checkout, "run-local")
         counts.append(collected(directory))
         states.append((directory / ".artifacts/state").read_bytes())
-    assert counts == [{"rows_read": 118}, {"rows_read": 0}]
+    assert counts == [{"rows_read": 118, "streams": {"elements": 118}}, {"rows_read": 0, "streams": {}}]
     assert states[0] == states[1]
     assert len((directory / ".artifacts/elements.jsonl").read_text().splitlines()) == 118
 
@@ -82,9 +82,9 @@ def test_the_singer_starter_runs_by_following_what_is_said(checkout: Checkout) -
         following = done(checkout, *following.split()[1:])
         result.append(following.split()[1])
     assert result == ["invoke check --project mine", "install", "run-local", "projects/mine/.artifacts/state"]
-    assert collected(checkout.root / "projects/mine") == {"rows_read": 3}
+    assert collected(checkout.root / "projects/mine") == {"rows_read": 3, "streams": {"cities": 3}}
     done(checkout, "run-local")
-    assert collected(checkout.root / "projects/mine") == {"rows_read": 0}
+    assert collected(checkout.root / "projects/mine") == {"rows_read": 0, "streams": {}}
 
 
 def test_the_python_starter_s_function(checkout: Checkout) -> None:

@@ -536,9 +536,16 @@ def test_secrets_are_seen_nowhere(checkout: Checkout) -> None:
 # params and render
 
 
-def test_params_are_data_on_stdout(checkout: Checkout) -> None:
+@pytest.mark.parametrize(
+    "env",
+    [
+        pytest.param({"PYTHONIOENCODING": "ascii"}, id="output"),
+        pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="locale"),
+    ],
+)
+def test_params_are_data_on_stdout_in_utf8(checkout: Checkout, env: dict[str, str]) -> None:
     checkout.project("shop", SECRETIVE, {**CONFIG, ".local/more/é.txt": "ü\n"})
-    result = checkout.invoke("params", "--environment", "prod", env={"PYTHONIOENCODING": "ascii"})
+    result = checkout.invoke("params", "--environment", "prod", env=env)
     document = json.loads(result.stdout)
     assert (result.exit, result.stderr, document["pipeline"]["environment"]) == (0, "", "prod")
     assert document["files"] == [

@@ -61,6 +61,59 @@ def test_lines_are_put_together(tmp_path: Path, pieces: list[bytes], lines: list
     assert written.lines() == lines
 
 
+SHOW = None  # the time has come
+
+
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        pytest.param([b"Connecting ... ", SHOW], [], id="just begun"),
+        pytest.param([b"Connecting ... ", SHOW, SHOW], ["Connecting ... "], id="a line that goes on"),
+        pytest.param([b"x ... ", SHOW, SHOW, b"done\n"], ["x ... ", "done"], id="its end"),
+        pytest.param([b"x\n", SHOW, b"y", SHOW, b"z\nx", SHOW], ["x", "yz"], id="lines that end in time"),
+        pytest.param([b"10%\r", SHOW, b"20%\r", SHOW, b"30%\r"], ["10%^M20%"], id="progress"),
+        pytest.param([b"\r10%", SHOW, SHOW, b"\r20%", SHOW, SHOW, b"\n"], ["10%", "20%"], id="progress that begins so"),
+        pytest.param([b"10%", SHOW, SHOW, b"\r", b"\n", b"x\n"], ["10%", "x"], id="no empty line behind it"),
+        pytest.param([b"10%", SHOW, SHOW, b"\n\nx\n"], ["10%", "", "x"], id="an empty line of the stage"),
+        pytest.param([b"\r", SHOW, SHOW, b"x\n"], ["x"], id="nothing to see"),
+        pytest.param([b"its hunt", SHOW, SHOW, b"er22 is\n"], ["its ", "*** is"], id="a secret that goes on"),
+        pytest.param([b"hunter22", SHOW, SHOW, b"-longer\n"], ["***"], id="the longer one that goes on"),
+        pytest.param([b"hunter22-longer", SHOW, SHOW, b"x\n"], ["***", "x"], id="a whole secret"),
+        pytest.param([b"my hunter22-lo", SHOW, SHOW, b"st\n"], ["my ", "***-lost"], id="a secret in two that overlap"),
+        pytest.param(
+            [b"my hu\x1b[31mn", SHOW, SHOW, b"\x1b[0mter22\n"], ["my ", "***"], id="a secret that colours split"
+        ),
+        pytest.param(["caf\u00e9".encode()[:-1], SHOW, SHOW, b"\xa9\n"], ["caf", "\u00e9"], id="a character in two"),
+        pytest.param(["\u00e9".encode(), SHOW, SHOW, b"\n"], ["\u00e9"], id="a whole character"),
+    ],
+)
+def test_unfinished_lines_are_shown_in_time(tmp_path: Path, pieces: list[bytes | None], lines: list[str]) -> None:
+    written = Written(tmp_path, hiding("hunter22", "hunter22-longer"))
+    for piece in pieces:
+        if piece is None:
+            written.log.show_unfinished()
+        else:
+            written.log.feed("tap", piece)
+    assert written.lines() == lines
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_unfinished_line_shows_a_secret(tmp_path: Path, seed: int) -> None:
+    numbers = random.Random(seed)
+    written = Written(tmp_path, hiding(*SECRETS))
+    words = [b"hunter22", b"hunter22-longer", b"22-lo", b"hunter", b"2", b"\r", b"\x1b[1m", b" ", b"-"]
+    line = b"".join(numbers.choice(words) for _ in range(300))
+    while line:
+        size = numbers.randrange(1, 30)
+        written.log.feed("tap", line[:size])
+        written.log.show_unfinished()
+        line = line[size:]
+    written.log.end("tap")
+    pieces = written.lines()
+    plain = re.sub(r"\x1b\[\d*m|\^M", "", "".join(pieces))
+    assert (len(pieces) > 9, [secret for secret in SECRETS if secret in plain]) == (True, [])
+
+
 def test_stages_pieces_are_kept_apart(tmp_path: Path) -> None:
     written = Written(tmp_path, hiding())
     for stage, piece in (("a", b"1"), ("b", b"2"), ("a", b"3\n"), ("b", b"4\n")):

@@ -328,3 +328,41 @@ def test_a_state_nobody_can_read_is_an_error() -> None:
     with pytest.raises(StoreError, match=r"\.artifacts/state: a directory found, a readable file expected"):
         state.snapshot()
     assert stat.S_ISDIR(STATE.stat().st_mode)
+
+
+# links
+
+
+def test_a_link_to_another_artifact_stays() -> None:
+    Path(".artifacts/dir").mkdir()
+    Path(".artifacts/dir/mine").write_bytes(b"old")
+    STATE.symlink_to("dir/mine")
+    STDOUT.write_bytes(b"new")
+    assert state.replace_state("all", succeeded=True)
+    assert (str(STATE.readlink()), STATE.read_bytes()) == ("dir/mine", b"new")
+    assert sorted(os.listdir(".artifacts/dir")) == ["mine"]  # noqa: PTH208
+
+
+def test_a_link_to_a_state_that_is_not_there_yet_stays() -> None:
+    STATE.symlink_to("mine")
+    assert (state.snapshot(), state.create_empty_state("singer", given=True)) == (None, True)
+    state.remove_empty_state()
+    assert (str(STATE.readlink()), Path(".artifacts/mine").exists()) == ("mine", False)
+    state.set_aside()
+    assert state.create_empty_state("singer", given=True)
+    state.restore()
+    assert (str(STATE.readlink()), os.listdir(".artifacts")) == ("mine", ["state"])  # noqa: PTH208
+
+
+@pytest.mark.parametrize("content", [None, b"precious"])
+def test_a_link_that_leads_out_is_refused_before_a_run_and_replaced_after_it(content: bytes | None) -> None:
+    place = Path("precious")
+    if content:
+        place.write_bytes(content)
+    STATE.symlink_to("../precious")
+    with pytest.raises(StoreError) as caught:
+        state.snapshot()
+    why = "a link to precious found, which is outside of .artifacts, a readable file expected"
+    assert caught.value.message == f".artifacts/state: {why}"
+    assert kept("all", b"new") == b"new"
+    assert (STATE.is_symlink(), place.read_bytes() if place.exists() else None) == (False, content)
