@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from io import BufferedReader
 
 from handoff_runtime import symlinks
-from handoff_runtime.errors import BusyError, StoreError, mark_inserted
+from handoff_runtime.errors import SYSTEM_HINTS, BusyError, StoreError, mark_inserted
 from handoff_runtime.params import ConfigFile
 
 ARTIFACTS = ".artifacts"
@@ -19,6 +19,7 @@ STATE = f"{ARTIFACTS}/state"
 STDOUT = f"{ARTIFACTS}/stdout.log"
 STDERR = f"{ARTIFACTS}/stderr.log"
 RECORD = f"{ARTIFACTS}/run.json"
+RESERVED = f"{RECORD}.end"  # space for the last record of a run, while it goes on
 LOCK = f"{ARTIFACTS}/.lock"
 BLOCK = 1 << 18
 FIRST_PROCESS = "1"
@@ -75,7 +76,8 @@ def prepare(config: Iterable[ConfigFile], files: str | None = "files") -> list[s
 
 def unwritable_error(path: str, error: OSError) -> StoreError:
     """A place of ours that cannot be written; what is in the way of it is the user's to remove."""
-    message, hint = f"{path}: {mark_inserted(error.strerror)}, a place one can write to expected", None
+    message = f"{path}: {mark_inserted(error.strerror)}, a place one can write to expected"
+    hint = SYSTEM_HINTS.get(error.errno or 0)
     if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO):
         parts = path.split("/")
         places = ["/".join(parts[: count + 1]) for count in range(len(parts))]
@@ -100,14 +102,14 @@ def create_file(path: str) -> int:
 
 
 def tail(path: str, lines: int, most: int) -> bytes:
-    """The last lines of a file, as many as are whole in its last `most` bytes."""
+    """The last lines of what a stage wrote, as many as are whole in its last `most` bytes; none of what is gone."""
     try:
-        with open(path, "rb") as file:
+        with open_output(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - most))
             data = file.read(most)
-    except OSError as error:
-        raise StoreError(f"{path}: {mark_inserted(error.strerror)}, what the last stage wrote expected") from None
+    except OSError:
+        return b""
     whole = data if size <= most else data.partition(b"\n")[2]
     return b"\n".join(whole.removesuffix(b"\n").split(b"\n")[-lines:])
 
