@@ -40,7 +40,7 @@ from handoff_runtime.supervisor.progress import Progress
 from handoff_runtime.supervisor.shutdown import grace_seconds
 from handoff_runtime.supervisor.signals import STOPPING, Signals
 from handoff_runtime.supervisor.supervisor import PipelineResult, StageFigures, Supervisor, SupervisorSettings
-from handoff_runtime.supervisor.watchdog import Watchdog
+from handoff_runtime.supervisor.watchdog import MARK, Watchdog
 
 RUN = "run"
 LOG_FD = 2
@@ -228,7 +228,8 @@ def run_stages(
         stdin = functions.open_arguments(context.params.document, request.data)
     stdout = workspace.create_file(workspace.STDOUT)
     syscalls.adopt_orphans()
-    poller, watchdog = EventLoop(), Watchdog(lock, len(commands))
+    poller, watchdog = EventLoop(), Watchdog(lock, len(commands), context.environ)
+    commands = [each._replace(environ={**each.environ, MARK: watchdog.mark}) for each in commands]
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:
         orphans.watch_lifeline(poller, signals)

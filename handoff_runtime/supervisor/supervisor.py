@@ -153,7 +153,7 @@ class Supervisor:
         stderr, its_stderr = os.pipe()
         try:
             stage = RunningStage(index, command, stderr)
-            self._watchdog.expect(stderr)
+            self._watchdog.expect()
             stage.pid = process.start_process(command, stdin, stdout, its_stderr)
         except BaseException:
             os.close(stderr)

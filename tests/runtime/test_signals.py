@@ -158,6 +158,29 @@ def test_a_killed_runtime_leaves_nothing_running(project: Project) -> None:
     assert (project.state(), project.record()["outcome"]) == (b"old", "running")
 
 
+@pytest.mark.parametrize(
+    "daemon",
+    [
+        pytest.param("setsid sleep 60 &", id="a session of its own"),
+        pytest.param("(setsid sleep 60 >/dev/null 2>&1 &)", id="adopted"),
+        pytest.param("(setsid sh -c 'trap : TERM; sleep 60; sleep 60' >/dev/null 2>&1 &)", id="stubborn"),
+        pytest.param(
+            f"{PYTHON} {START} --params inner.json & until [ -e inner ]; do sleep 0.02; done", id="another run"
+        ),
+    ],
+)
+def test_a_killed_runtime_leaves_nothing_that_left_its_group(project: Project, daemon: str) -> None:
+    inner = project.params("touch inner; (setsid sleep 60 >/dev/null 2>&1 &); sleep 60").params_file.read_text()
+    project.write("elsewhere/inner.json", inner)
+    shell = f"cd elsewhere; {daemon}\ntouch ../running; sleep 60"
+    running = project.params(shell, "cat").start()
+    running.wait_for("running")
+    until(lambda: sum(line.startswith("sleep 60") for line in running.left()) >= 2)
+    running.send(signal.SIGKILL)
+    running.process.communicate()
+    until(lambda: not running.left(), "the processes to end", 8)
+
+
 def test_a_runtime_killed_in_the_middle_of_starting_leaves_nothing_running(
     projects: Callable[[str], Project], trials: float
 ) -> None:
