@@ -137,16 +137,11 @@ def write_record(record: Mapping[str, Any], mask: Mask) -> None:
             _write(reserved, encoded)
         os.replace(temporary, RECORD)
     except (OSError, StoreError) as error:
-        remove_reserved()
+        try:
+            os.unlink(RESERVED)  # and so give the space back
+        except OSError:
+            pass  # there is none
         raise workspace.unwritable_error(RECORD, error) if isinstance(error, OSError) else error from None
-
-
-def remove_reserved() -> None:
-    """Give the reserved space back."""
-    try:
-        symlinks.remove_tree(RESERVED)
-    except OSError:
-        pass  # the next run begins with it
 
 
 def _write(fd: int, content: bytes) -> None:
