@@ -44,7 +44,7 @@ def test_the_second_run_begins_with_what_the_first_left(stack: Stack) -> None:
     assert stack.get(".artifacts/seen") == b'some words\n{"token": "hunter2-secret"}'
     listed = stack.made[-1].path("listed").read_text().split()
     assert (listed, stack.lock["released"]) == (
-        ["counter", "run.json", "seen", "state", "stderr.log", "stdout.log"],
+        ["counter", "run.json", "run.json.end", "seen", "state", "stderr.log", "stdout.log"],
         True,
     )
 
