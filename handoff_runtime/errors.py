@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 OPEN, CLOSE = "\x02", "\x03"
@@ -46,6 +48,12 @@ class UsageError(HandoffError):
     exit_code = 64
 
 
+class ResourceError(HandoffError):
+    """The system has no descriptor, process or memory left for a run (sysexits.h EX_OSERR)."""
+
+    exit_code = 71
+
+
 class PipelineError(HandoffError):
     """The pipeline document is not one we can run (sysexits.h EX_CONFIG)."""
 
@@ -75,3 +83,23 @@ class StartError(HandoffError):
         super().__init__(message, hint)
         self.stage = stage
         self.exit_code = exit_code
+
+
+SYSTEM_HINTS = {
+    errno.EMFILE: "allow more open files: `ulimit -n 4096`",
+    errno.ENFILE: "all processes together have too many files open: `cat /proc/sys/fs/file-nr`",
+    errno.EAGAIN: "see how many processes and threads are allowed: `ulimit -u`; in a container, its limit of pids",
+    errno.ENOMEM: "see how much memory is free: `free -m`; and how much is allowed: `ulimit -v`",
+    errno.ENOSPC: "free some space, or some inodes: `df -h .; df -i .`",
+    errno.EDQUOT: "free some space, or raise your quota: `quota -s`",
+    errno.EFBIG: "allow larger files: `ulimit -f unlimited`",
+    errno.EROFS: "the file system is mounted read-only: `findmnt -T .`",
+}
+
+
+def resource_error(error: OSError | MemoryError) -> ResourceError:
+    """What the system refused a run in the middle of it, as an error for the user."""
+    number = getattr(error, "errno", None) or errno.ENOMEM
+    place = getattr(error, "filename", None)
+    message = f"the system refused what the run needs: {os.strerror(number)}"
+    return ResourceError(f"{message} ({mark_inserted(place)})" if place else message, SYSTEM_HINTS.get(number))

@@ -1,7 +1,7 @@
 """The history: a line for each run in the index of its day, and the record of each beside it.
 
-Here both lie in `.artifacts`. A run that was killed could not add its line; the next one finds its record, which
-says `running`, and adds the line in its stead.
+Here both lie in `.artifacts`. A run that was killed could not add its line, nor one that ended on a full disk; the next
+one finds its record, which says `running` or is not kept beside the index yet, and adds the line in its stead.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def start_day(record: Mapping[str, Any]) -> str:
     return str(record["started_at"])[:10]
 
 
-def append_killed_run() -> list[str]:
-    """Add the run before, if it was killed: who holds the lock knows that it does not go on any more.
+def append_missing_run() -> list[str]:
+    """Add the run before, if it was killed or had no space left: who holds the lock knows that it has ended.
 
     Returns notes of a record that cannot be read: this run replaces it, and the history says nothing of that one.
     """
@@ -57,6 +57,8 @@ def append_killed_run() -> list[str]:
         return [f"note: {RECORD}: the record of the run before cannot be read ({wrong}); this run replaces it"]
     if record["outcome"] == "running":
         append_run({**record, "outcome": "killed"})
+    elif not os.path.lexists(f"{RUNS}/{record['run_id']}/run.json"):
+        append_run(record)
     return []
 
 

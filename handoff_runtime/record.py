@@ -1,6 +1,7 @@
 """The record of a run: one JSON object that says what ran, how it ended and what it used.
 
-It lies in `.artifacts/run.json` from the start, as `running`, so that a run that was killed has a record too.
+It lies in `.artifacts/run.json` from the start, as `running`, so that a run that was killed has a record too. The space
+of the record at its end is reserved then, so that a run that fills the disk has one that says so.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from handoff_runtime import exact_json, workspace
+from handoff_runtime import exact_json, symlinks, workspace
 from handoff_runtime.annotations import Any
+from handoff_runtime.errors import StoreError
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.pipeline import Pipeline, Stage
 from handoff_runtime.state import Snapshot
 from handoff_runtime.supervisor.outcome import Outcome
 from handoff_runtime.supervisor.supervisor import StageFigures
-from handoff_runtime.workspace import RECORD
+from handoff_runtime.workspace import RECORD, RESERVED
 
 FORMAT = 1
+RESERVED_BYTES, RESERVED_PER_STAGE = 2048, 400  # for what the record at the end has more than that at the start
 
 
 class RunStart(NamedTuple):
@@ -118,14 +121,32 @@ def end_record(
 
 
 def write_record(record: Mapping[str, Any], mask: Mask) -> None:
-    """Put the record in its place, whole, with every secret starred."""
-    temporary = f"{RECORD}.new"
+    """Put the record in its place, whole, with every secret starred; one at the end, into the space reserved for it."""
+    encoded, temporary = encode_record(mask_record(record, mask)), f"{RECORD}.new"
     try:
-        with open(workspace.create_file(temporary), "wb") as file:
-            file.write(encode_record(mask_record(record, mask)))
+        if record["ended_at"] is None:
+            more = RESERVED_BYTES + RESERVED_PER_STAGE * len(record["stages"])
+            _write(workspace.create_file(RESERVED), b" " * (len(encoded) + more))
+            _write(workspace.create_file(temporary), encoded)
+        else:
+            try:
+                reserved, temporary = symlinks.open_file(RESERVED, flags=os.O_WRONLY | os.O_NOFOLLOW), RESERVED
+            except OSError:  # a stage has removed it, or this corrects a record
+                reserved = workspace.create_file(temporary)
+            _write(reserved, encoded)
         os.replace(temporary, RECORD)
-    except OSError as error:
-        raise workspace.unwritable_error(RECORD, error) from None
+    except (OSError, StoreError) as error:
+        try:
+            os.unlink(RESERVED)  # and so give the space back
+        except OSError:
+            pass  # there is none
+        raise workspace.unwritable_error(RECORD, error) if isinstance(error, OSError) else error from None
+
+
+def _write(fd: int, content: bytes) -> None:
+    with open(fd, "wb") as file:
+        file.write(content)
+        file.truncate()
 
 
 def encode_record(record: Mapping[str, Any]) -> bytes:

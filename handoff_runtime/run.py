@@ -24,14 +24,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from handoff_runtime import history, masking, overlap, placeholders, record, s3_keys, state, workspace
 from handoff_runtime.annotations import Any
-from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, mark_inserted
+from handoff_runtime.errors import HandoffError, StartError, StoreError, UsageError, mark_inserted, resource_error
 from handoff_runtime.log import Log
 from handoff_runtime.masking import Mask
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.params import Params
 from handoff_runtime.pipeline import RUNTIME_NAME, Pipeline
 from handoff_runtime.store import Store
-from handoff_runtime.supervisor import orphans, outcome, process, syscalls
+from handoff_runtime.supervisor import open_files, orphans, outcome, process, syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
 from handoff_runtime.supervisor.oom import OomDetector
 from handoff_runtime.supervisor.outcome import Outcome
@@ -40,7 +40,7 @@ from handoff_runtime.supervisor.progress import Progress
 from handoff_runtime.supervisor.shutdown import grace_seconds
 from handoff_runtime.supervisor.signals import STOPPING, Signals
 from handoff_runtime.supervisor.supervisor import PipelineResult, StageFigures, Supervisor, SupervisorSettings
-from handoff_runtime.supervisor.watchdog import Watchdog
+from handoff_runtime.supervisor.watchdog import MARK, Watchdog
 
 RUN = "run"
 LOG_FD = 2
@@ -100,7 +100,7 @@ def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals
         return declined.exit_code
     try:
         log, ended = fetch(context, store)
-        document, seeded = start(context, log)
+        document, seeded, ended = start(context, log, ended)
         ended, replaced = keep_state(context, ended or supervise(context, signals, store, log, lock), log)
         if seeded and not replaced:
             state.remove_empty_state()
@@ -153,7 +153,7 @@ def acquire(context: RunContext, signals: Signals, store: Store) -> int:
 def fetch(context: RunContext, store: Store) -> tuple[Log, record.RunEnd | None]:
     """Prepare the working directory; the log, and how the run ended where the store ended it."""
     state.restore()
-    notes = [*history.append_killed_run(), *workspace.prepare(context.params.files, store.local_files)]
+    notes = [*history.append_missing_run(), *workspace.prepare(context.params.files, store.local_files)]
     log = _open_log(context, workspace.create_file(workspace.STDERR))
     for note in notes:
         log.say(mark_inserted(note))
@@ -167,16 +167,25 @@ def fetch(context: RunContext, store: Store) -> tuple[Log, record.RunEnd | None]
     return log, None
 
 
-def start(context: RunContext, log: Log) -> tuple[dict[str, Any], bool]:
-    """Write the record of a run that begins, and give it a state; the record, and whether the state is an empty one."""
+def start(
+    context: RunContext, log: Log, ended: record.RunEnd | None
+) -> tuple[dict[str, Any], bool, record.RunEnd | None]:
+    """Write the record of a run that begins, and give it a state.
+
+    Returns the record, whether the state is an empty one, and how the run ended where it has.
+    """
     before = state.snapshot()
     if before and not before.bytes:
         log.say(f"note: {workspace.STATE} is empty, so this run begins without a state")
     document = record.start_record(context.run_start, before, context.environ)
     record.write_record(document, context.mask)
-    if context.request.no_state:
-        state.set_aside()
-    return document, state.create_empty_state(context.pipeline.state, given=context.reads_state)
+    try:
+        if context.request.no_state:
+            state.set_aside()
+        return document, state.create_empty_state(context.pipeline.state, given=context.reads_state), ended
+    except StoreError as error:
+        log.say(error.for_log())
+        return document, False, ended or record.RunEnd(Outcome("failed", error.exit_code, ()), reason=error.marked)
 
 
 def supervise(context: RunContext, signals: Signals, store: Store, log: Log, lock: int) -> record.RunEnd:
@@ -197,7 +206,8 @@ def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> recor
         commands = [process.find_command(stage, context.environ) for stage in stages]
         memory = OomDetector()
         ended = describe_result(context, run_stages(context, commands, signals, log, lock), memory)
-    except HandoffError as error:
+    except (HandoffError, OSError, MemoryError) as caught:
+        error = caught if isinstance(caught, HandoffError) else resource_error(caught)
         log.say(error.for_log())
         culprit = error.stage if isinstance(error, StartError) else None
         return record.RunEnd(Outcome("failed", error.exit_code, ()), culprit, error.marked)
@@ -228,6 +238,7 @@ def run_stages(
 ) -> PipelineResult:
     """Start the stages, watch them, and wait until nothing of them is left."""
     request, pipeline = context.request, context.pipeline
+    settings = context.settings._replace(open_files=open_files.raise_limit(len(commands), pipeline.meter))
     if request.command == RUN:  # nothing to read, so that a run is the same where there is no terminal
         stdin = os.open(os.devnull, os.O_RDONLY)
     else:
@@ -236,14 +247,15 @@ def run_stages(
         stdin = functions.open_arguments(context.params.document, request.data)
     stdout = workspace.create_file(workspace.STDOUT)
     syscalls.adopt_orphans()
-    poller, watchdog = EventLoop(), Watchdog(lock, len(commands))
+    poller, watchdog = EventLoop(), Watchdog(lock, len(commands), context.environ)
+    commands = [each._replace(environ={**each.environ, MARK: watchdog.mark}) for each in commands]
     progress = None if request.progress_fd is None else Progress(request.progress_fd, poller, signals)
     if request.lifeline:
         orphans.watch_lifeline(poller, signals)
     names = " | ".join(stage.name for stage in pipeline.stages)
     log.say(f"run {context.run_start.run_id} of {pipeline.project}: {names}")
     try:
-        execution = Supervisor(context.settings, poller, signals, watchdog, log, progress.write if progress else None)
+        execution = Supervisor(settings, poller, signals, watchdog, log, progress.write if progress else None)
         return execution.run(commands, stdin, stdout)
     finally:
         os.close(stdin)
@@ -298,7 +310,7 @@ def record_run(
     try:
         final = record.end_record(document, ended, now, seconds, state.snapshot(), replaced=replaced)
         record.write_record(final, context.mask)
-        history.append_run(context.masked(final))
+        append_run(context, final, log)
         if error := store_run(context, final, log, store):
             ended = ended if exit_code else _failed(ended, error)
             exit_code = exit_code or error.exit_code
@@ -309,6 +321,14 @@ def record_run(
     log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
     log.drain(DRAIN if ended.outcome.word != "stopped" else context.settings.grace * 0.1)
     return exit_code
+
+
+def append_run(context: RunContext, final: Mapping[str, Any], log: Log) -> None:
+    """Add the run to the history here; where that fails, as on a full disk, the next run does it (`history`)."""
+    try:
+        history.append_run(context.masked(final))
+    except StoreError as error:
+        log.say(f"{error.for_log().replace('error', 'note', 1)}\nnote: the next run adds this one to the history")
 
 
 def store_run(context: RunContext, final: Mapping[str, Any], log: Log, store: Store) -> StoreError | None:
@@ -323,7 +343,7 @@ def store_run(context: RunContext, final: Mapping[str, Any], log: Log, store: St
         corrected = {**final, **failed, "state": {**final["state"], "replaced": False}}
         try:
             record.write_record(corrected, context.mask)
-            history.append_run(context.masked(corrected))
+            append_run(context, corrected, log)
             store.record(context.masked(corrected))
         except StoreError as again:
             log.say(f"error: {again.marked}; the store's record of this run is not up to date")

@@ -125,10 +125,10 @@ def remove_empty_state() -> None:
     try:
         with open_output(STATE) as file:
             untouched = file.read(len(SEED) + 1) == SEED
+        if untouched:
+            os.unlink(_place())
     except OSError:
         return
-    if untouched:
-        os.unlink(_place())
 
 
 def replace_state(mode: str, *, succeeded: bool) -> bool:

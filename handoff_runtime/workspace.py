@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from io import BufferedReader
 
 from handoff_runtime import symlinks
-from handoff_runtime.errors import BusyError, StoreError, mark_inserted
+from handoff_runtime.errors import SYSTEM_HINTS, BusyError, StoreError, mark_inserted
 from handoff_runtime.params import ConfigFile
 
 ARTIFACTS = ".artifacts"
@@ -20,6 +20,7 @@ STATE = f"{ARTIFACTS}/state"
 STDOUT = f"{ARTIFACTS}/stdout.log"
 STDERR = f"{ARTIFACTS}/stderr.log"
 RECORD = f"{ARTIFACTS}/run.json"
+RESERVED = f"{ARTIFACTS}/.run.json"  # space for the last record of a run, while it goes on
 LOCK = f"{ARTIFACTS}/.lock"
 BLOCK = 1 << 18
 FIRST_PROCESS = "1"
@@ -93,7 +94,9 @@ def unwritable_error(path: str, error: OSError) -> StoreError:
         in_the_way = in_the_way or path
     elif error.errno != errno.ENOENT:
         in_the_way = ""
-    return StoreError(message, f"remove what is in its place: rm -r {in_the_way}" if in_the_way else None)
+    if in_the_way:
+        return StoreError(message, f"remove what is in its place: rm -r {in_the_way}")
+    return StoreError(message, SYSTEM_HINTS.get(error.errno or 0))
 
 
 def open_output(path: str) -> BufferedReader:
@@ -112,14 +115,14 @@ def create_file(path: str) -> int:
 
 
 def tail(path: str, lines: int, most: int) -> bytes:
-    """The last lines of a file, as many as are whole in its last `most` bytes."""
+    """The last lines of what a stage wrote, as many as are whole in its last `most` bytes; none of what is gone."""
     try:
-        with open(path, "rb") as file:
+        with open_output(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - most))
             data = file.read(most)
-    except OSError as error:
-        raise StoreError(f"{path}: {mark_inserted(error.strerror)}, what the last stage wrote expected") from None
+    except OSError:
+        return b""
     whole = data if size <= most else data.partition(b"\n")[2]
     return b"\n".join(whole.removesuffix(b"\n").split(b"\n")[-lines:])
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 # Files of the run itself, which the next one does not begin with.
 RUN_FILES = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (
-    workspace.LOCK, workspace.RECORD, workspace.STDERR, workspace.STDOUT, CHECKPOINT, f"{workspace.RECORD}.new",
+    workspace.LOCK, workspace.RECORD, workspace.STDERR, workspace.STDOUT, CHECKPOINT,
+    f"{workspace.RECORD}.new", workspace.RESERVED,
 ))  # fmt: skip
 NEVER_STORED = frozenset(os.path.basename(path) for path in (workspace.LOCK, CHECKPOINT))
 HISTORY_DIRECTORIES = frozenset(os.path.basename(path) for path in (history.INDEX, history.RUNS))

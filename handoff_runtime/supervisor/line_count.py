@@ -66,8 +66,12 @@ class LineCounter:
     def refresh(self) -> None:
         """Let the present `wc` tell its number, so that the count is up to date, and go on with another."""
         if self.external and self.fd >= 0:
+            try:
+                read, write = pipe()
+            except OSError:  # no descriptor left for now: this one goes on
+                return
             os.close(self.fd)
-            self._read, self.fd = pipe()
+            self._read, self.fd = read, write
             self._start_wc()
 
     def finish(self) -> None:
@@ -96,8 +100,9 @@ class LineCounter:
 
     def _start_wc(self) -> None:
         """Give the pipe to a `wc -l`; where there is none we go on ourselves."""
-        answer, its_answer = os.pipe()
+        answer = its_answer = -1
         try:
+            answer, its_answer = os.pipe()
             os.posix_spawnp(
                 "wc",
                 ["wc", "-l"],
@@ -106,7 +111,8 @@ class LineCounter:
                 setpgroup=0,  # so that no signal meant for a stage ends the count
             )
         except OSError:
-            os.close(answer)
+            if answer >= 0:
+                os.close(answer)
             if self.external:
                 self._read_last()
             self.external, self._seen = False, 0
@@ -116,7 +122,8 @@ class LineCounter:
             self._answers[answer] = b""
             self._poller.watch(answer, IN, lambda _events: self._read_answer(answer))
         finally:
-            os.close(its_answer)
+            if its_answer >= 0:
+                os.close(its_answer)
 
     def _read_answer(self, answer: int) -> None:
         text = os.read(answer, 64)

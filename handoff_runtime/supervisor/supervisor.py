@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from handoff_runtime.errors import StartError
 from handoff_runtime.log import Log
 from handoff_runtime.namedtuple import NamedTuple
-from handoff_runtime.supervisor import process, syscalls
+from handoff_runtime.supervisor import open_files, process, syscalls
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
 from handoff_runtime.supervisor.meter import Link, create_mover
 from handoff_runtime.supervisor.orphans import Orphans
@@ -35,12 +35,14 @@ REFRESH_EVERY = 4  # ticks: a fresh count of rows costs a process a link; a line
 class SupervisorSettings(NamedTuple):
     """How to execute: the meter mode, and the seconds from a stopping signal to the end.
 
-    With `read_whole` the last stage is to read its input to the end.
+    With `read_whole` the last stage is to read its input to the end; `open_files` are the stages' limits of open files,
+    where they are not ours.
     """
 
     meter: str
     grace: float
     read_whole: bool = False
+    open_files: tuple[int, int] | None = None
 
 
 class StageFigures(NamedTuple):
@@ -91,7 +93,7 @@ class Supervisor:
         self._poller.watch(self._signals.fd, IN, self._on_signals)
         try:
             self._start(commands, os.dup(stdin), stdout)
-        except StartError:
+        except (StartError, OSError, MemoryError):
             self._shutdown.abort()
             self._finish()
             raise
@@ -134,7 +136,7 @@ class Supervisor:
         try:
             stage = self._start_stage(index, command, stdin, write, linked=True)
             stage.read_whole = read_whole
-        except StartError:
+        except BaseException:
             os.close(source)
             raise
         finally:
@@ -151,18 +153,20 @@ class Supervisor:
         stderr, its_stderr = os.pipe()
         try:
             stage = RunningStage(index, command, stderr)
-            self._watchdog.expect(stderr)
+            self._watchdog.expect()
             stage.pid = process.start_process(command, stdin, stdout, its_stderr)
-        except StartError:
+        except BaseException:
             os.close(stderr)
             raise
         finally:
             os.close(its_stderr)
         self._watchdog.add(stage.pid)
-        if self._settings.meter == "off" and linked:
-            stage.stdout_copy = os.dup(stdout)
+        if self._settings.open_files:
+            open_files.set_limits(stage.pid, self._settings.open_files)
         self._stages.append(stage)
         self._stderr.listen(stage)
+        if self._settings.meter == "off" and linked:
+            stage.stdout_copy = os.dup(stdout)
         return stage
 
     # the loop

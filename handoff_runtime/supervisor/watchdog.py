@@ -3,6 +3,7 @@
 SIGKILL leaves no last word, but the watchdog sees that its parent is another. Which process groups it ends then, it
 reads from memory that it shares with the runtime since fork(2): no descriptor leads there, so a stage that writes into
 whatever its parent has open changes nothing. (Who may write into /proc/PID/mem may; they may send signals themselves.)
+What left its group (setsid) it knows by a mark in the environment, where the system shows that (proc(5)).
 """
 
 from __future__ import annotations
@@ -12,34 +13,41 @@ import os
 import select
 import signal
 import time
+from collections.abc import Mapping
 
+MARK = "HANDOFF_RUN"  # a stage of a run that is itself in a stage has the marks of both
 PATIENCE = 2.0
-STARTING = 0.5  # time in which a process that is being started has its descriptors
+STARTING = 0.5  # time in which a process that is being started has its environment
 LOOK = 1000  # milliseconds between two looks where the pipe says nothing
-OVER, EXPECTED, FIRST = 0, 1, 2  # of the numbers in the memory: a flag, an inode, then one group after another
+OVER, STARTS, FIRST = 0, 1, 2  # of the numbers in the memory: two flags, then one group after another
 
 
 class Watchdog:
-    """Knows the process groups that must not outlive us, at most `most`; holds `lock` as long as one does."""
+    """Knows the process groups that must not outlive us, at most `most`; holds `lock` as long as one does.
 
-    def __init__(self, lock: int, most: int) -> None:
+    `mark` is what the environment of every stage must have as MARK.
+    """
+
+    def __init__(self, lock: int, most: int, environ: Mapping[str, str]) -> None:
+        own, outer = f"{os.getpid()}-{os.urandom(4).hex()}", environ.get(MARK)
+        self.mark = f"{outer}:{own}" if outer else own
         self._numbers = memoryview(mmap.mmap(-1, (FIRST + most) * 8)).cast("q")
         read, self._write = os.pipe()
         runtime = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._write)
-            _watch(self._numbers, read, lock, runtime)
+            _watch(self._numbers, read, lock, runtime, own.encode())
         os.close(read)
 
-    def expect(self, stderr: int) -> None:
-        """A group is about to run whose first process will have this descriptor as its stderr."""
-        self._numbers[EXPECTED] = os.fstat(stderr).st_ino
+    def expect(self) -> None:
+        """A group is about to run."""
+        self._numbers[STARTS] = 1
 
     def add(self, group: int) -> None:
         """It is running, and this is its number."""
         self._numbers[self._index_of(0)] = group
-        self._numbers[EXPECTED] = 0
+        self._numbers[STARTS] = 0
 
     def remove(self, group: int) -> None:
         """Nothing of this group is left."""
@@ -58,7 +66,7 @@ class Watchdog:
         return self._numbers.tolist().index(number, FIRST)
 
 
-def _watch(numbers: memoryview[int], read: int, lock: int, runtime: int) -> None:
+def _watch(numbers: memoryview[int], read: int, lock: int, runtime: int, mark: bytes) -> None:
     """The watchdog's whole life; it keeps no descriptor but the pipe and the lock, so that nobody waits for it."""
     try:
         session = os.getsid(0)
@@ -69,12 +77,20 @@ def _watch(numbers: memoryview[int], read: int, lock: int, runtime: int) -> None
         os.dup2(lock, 1)
         os.closerange(2, 1024)
         _wait(numbers, runtime)
-        groups = {group for group in numbers[FIRST:] if group} | _groups_with_stderr(numbers[EXPECTED])
-        for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 0)):
+        groups = {group for group in numbers[FIRST:] if group}
+        if numbers[OVER] and not groups:
+            return
+        starts_until = time.monotonic() + STARTING * numbers[STARTS]
+        for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 1.0)):
             until = time.monotonic() + patience
             for group in groups:
                 signal_group(group, number, session)
-            while any(is_alive(group) for group in groups) and time.monotonic() < until:
+            outside = _signal_marked(mark, groups, number)
+            while time.monotonic() < until:
+                if not any(map(is_alive, groups)) and not any(_is_marked(pid, mark) for pid in outside):
+                    outside = _signal_marked(mark, groups, number)
+                    if not outside and time.monotonic() > starts_until:
+                        return
                 time.sleep(0.02)
     finally:
         os._exit(0)
@@ -101,18 +117,29 @@ def list_processes() -> list[int]:
         return []
 
 
-def _groups_with_stderr(inode: int) -> set[int]:
-    """The group of a stage that was being started when the runtime was killed, found by its stderr (proc(5))."""
-    until = time.monotonic() + STARTING
-    found: set[int] = set()
-    while inode and not found and time.monotonic() < until:
-        for pid in list_processes():
-            try:
-                if os.readlink(f"/proc/{pid}/fd/2") == f"pipe:[{inode}]" and os.getpgid(pid) == pid:
-                    found.add(pid)
-            except OSError:
-                continue
-    return found
+def _signal_marked(mark: bytes, groups: set[int], number: int) -> set[int]:
+    """Send a signal to what came from a stage and is in none of these groups, and wake it to hear it; the pids."""
+    outside = set[int]()
+    for pid in list_processes():
+        try:
+            if _is_marked(pid, mark) and os.getpgid(pid) not in groups:
+                os.kill(pid, number)
+                os.kill(pid, signal.SIGCONT)
+                outside.add(pid)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return outside
+
+
+def _is_marked(pid: int, mark: bytes) -> bool:
+    """Whether a process, in whatever session, has the mark (proc(5)); a zombie or another user's shows none."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environ, name = file.read(), f"{MARK}=".encode()
+    except OSError:
+        return False
+    values = (entry.removeprefix(name) for entry in environ.split(b"\0") if entry.startswith(name))
+    return mark in environ and any(mark in value.split(b":") for value in values)
 
 
 def signal_group(group: int, number: int, session: int | None = None) -> None:

@@ -38,6 +38,7 @@ OURS = (
     ".artifacts/.lock",
     ".artifacts/state.new",
     ".artifacts/run.json.new",
+    ".artifacts/.run.json",
     ".artifacts/collector_stats.json",
     ".artifacts/collector_stats.json.new",
     ".artifacts/stdout.log",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from doubles.runtime_project import PYTHON, START, Finished, Project, script
+
+from handoff_runtime.errors import SYSTEM_HINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,6 +202,15 @@ def test_a_stage_s_own_failure_is_told_before_a_full_disk(project: Project) -> N
     assert (done.exit, done.record["culprit"], done.state) == (4, "ulimit", b"old")
 
 
+def test_a_state_that_cannot_be_created_is_in_the_record(project: Project) -> None:
+    project.path(".artifacts").mkdir()
+    project.path(".artifacts/state").symlink_to("gone/state")
+    done = project.params("touch started", "cat", state="singer").run()
+    reason = ".artifacts/state: No such file or directory, a file one can write to expected"
+    assert (done.exit, done.record["outcome"], done.record["exit"], done.record["reason"]) == (69, "failed", 69, reason)
+    assert not project.path("started").exists()
+
+
 def test_a_full_disk_keeps_the_old_state(small_disk: Path) -> None:
     project = Project(small_disk)
     project.keep(b"old" * 1000)
@@ -220,11 +233,35 @@ def test_a_disk_that_is_full_from_the_start_is_an_error(small_disk: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_a_disk_that_fills_up_during_the_run_ends_without_a_traceback(small_disk: Path) -> None:
+@pytest.mark.parametrize(
+    ("fill", "code", "outcome"),
+    [
+        pytest.param("cat /dev/zero > filler || exit 5", 5, "failed", id="by a stage that fails"),
+        pytest.param("cat /dev/zero > filler || true", 0, "succeeded", id="by a stage that goes on"),
+        pytest.param("cat /dev/zero || exit 6", 6, "failed", id="by its output"),
+        pytest.param("mkdir filler; cd filler; seq 500 | xargs touch || exit 7", 7, "failed", id="inodes"),
+    ],
+)
+def test_the_record_and_the_history_say_how_a_run_ended_that_filled_the_disk(
+    small_disk: Path, fill: str, code: int, outcome: str
+) -> None:
     project = Project(small_disk)
     project.keep(b"old")
-    done = project.params("cat /dev/zero > filler || echo x >&2").run()
-    assert ("Traceback" in done.stderr, done.state, done.exit) == (False, b"old", 69 if done.exit else 0)
+    done = project.params(fill, state="none").run()
+    assert (done.exit, done.record["exit"], done.record["outcome"], done.state) == (code, code, outcome, b"old")
+    notes = [line for line in done.said("handoff") if line.startswith("note: ")]
+    assert notes[1:] == ["note: the next run adds this one to the history"] * bool(notes)
+    assert notes or "touch" not in fill  # of space, some was reserved
+    assert not list(project.path(".artifacts").glob("run.json.*"))
+    subprocess.run(["rm", "-r", "filler", ".artifacts/stdout.log"], cwd=small_disk, check=False)
+    again = project.params("true", state="none").run()
+    lines = [
+        json.loads(line) for path in small_disk.glob(".artifacts/history/*") for line in path.read_text().splitlines()
+    ]
+    assert (again.exit, [(line["run_id"], line["outcome"], line["exit"]) for line in lines]) == (
+        0,
+        [(done.record["run_id"], outcome, code), (again.record["run_id"], "succeeded", 0)],
+    )
 
 
 # places that are not what they should be
@@ -304,6 +341,74 @@ def test_a_stage_that_removes_our_files_is_a_failed_run(project: Project) -> Non
     assert (done.exit, "Traceback" in done.stderr, done.record) == (69, False, None)
     done = project.params("rm .artifacts/stdout.log; echo hi").run()
     assert (done.exit, "Traceback" in done.stderr, done.record["outcome"], done.state) == (69, False, "failed", None)
+    done = project.params("rm .artifacts/stdout.log; exit 4", meter="off").run()
+    assert (done.exit, done.record["outcome"], done.record["exit"]) == (4, "failed", 4)
+
+
+# what the system refuses
+
+
+@pytest.mark.parametrize(
+    ("stages", "meter", "limit", "found"),
+    [
+        pytest.param(40, "rows", "-S -n 256", [0, "succeeded", None, b"256\n"], id="soft"),
+        pytest.param(
+            40,
+            "rows",
+            "-n 256",
+            [71, "failed", "40 stages with `meter: rows` need up to 432 open files, the hard limit is 256", None],
+            id="hard",
+        ),
+        pytest.param(2, "rows", "-n 64", [0, "succeeded", None, b"64\n"], id="enough"),
+    ],
+)
+def test_a_run_that_needs_more_open_files_raises_its_limit_or_is_refused(
+    project: Project, stages: int, meter: str, limit: str, found: list[Any]
+) -> None:
+    shells = ("touch started; sleep 0.3; ulimit -S -n", *["cat"] * (stages - 1))
+    done = project.params(*shells, meter=meter).run(before=f'ulimit {limit}; exec "$@"')
+    assert [done.exit, done.record["outcome"], done.record["reason"], done.state] == found
+    assert project.path("started").exists() == (done.exit == 0)
+    if done.exit:
+        hint = "as root: `ulimit -n 432`; for a container: `--ulimit nofile=432`, or count nothing: `--meter off` needs 152"
+        assert done.said("handoff")[:2] == [f"error: {found[2]}", f"hint: {hint}"]
+
+
+REFUSING = """
+import errno, os, runpy, sys
+calls, real = iter(range(1, {number})), os.{call}
+def refuse(*given):
+    for _ in calls:
+        return real(*given)
+    raise OSError(errno.{why}, os.strerror(errno.{why}))
+os.{call} = refuse
+sys.argv = sys.argv[1:]
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "number", "why"),
+    [
+        pytest.param("fork", 1, "EAGAIN", id="fork of the watchdog"),
+        pytest.param("fork", 1, "ENOMEM", id="fork without memory"),
+        pytest.param("pipe", 2, "ENFILE", id="pipe of the watchdog"),
+        pytest.param("pipe", 5, "ENFILE", id="pipe of a link"),
+        pytest.param("pipe", 6, "EMFILE", id="stderr of a stage"),
+        pytest.param("pipe", 9, "ENFILE", id="pipe of a counter"),
+        pytest.param("pipe", 11, "ENFILE", id="of a later stage"),
+    ],
+)
+def test_a_call_that_the_system_refuses_is_a_failed_run(project: Project, call: str, number: int, why: str) -> None:
+    project.keep(b"old")
+    code = REFUSING.format(call=call, number=number, why=why)
+    running = project.params("yes", "cat", "cat").start(python=(PYTHON, "-c", code, START))
+    done = running.finish()
+    reason = f"the system refused what the run needs: {os.strerror(getattr(errno, why))}"
+    assert (done.exit, done.record["outcome"], done.record["exit"], done.record["reason"]) == (71, "failed", 71, reason)
+    assert (done.state, running.left(), "Traceback" in done.stderr) == (b"old", [], False)
+    assert f"hint: {SYSTEM_HINTS[getattr(errno, why)]}" in done.said("handoff")
 
 
 OLD_SETUPTOOLS = "its package needs an older setuptools: add `setuptools<81` to its venv, then: invoke install"

@@ -58,9 +58,17 @@ def test_what_is_stored_is_never_another_file(stack: Stack, shell: str) -> None:
 
 def test_a_link_of_the_last_run_is_not_written_through(project: Project) -> None:
     project.write("precious", "{}")
-    for name in ("state.new", "run.json", "run.json.new", "stdout.log", "stderr.log"):
+    for name in ("state.new", "run.json", "run.json.new", ".run.json", "stdout.log", "stderr.log"):
         project.path(".artifacts").mkdir(exist_ok=True)
         project.path(f".artifacts/{name}").symlink_to("../precious")
     done = project.params("echo new").run()
     assert (done.exit, done.state, project.path("precious").read_text()) == (0, b"new\n", "{}")
     assert [path.name for path in project.path(".artifacts").iterdir() if path.is_symlink()] == []
+
+
+@pytest.mark.parametrize("place", ["ln -s ../precious", "mkfifo", "mkdir", "true"])
+def test_a_stage_that_replaces_the_space_of_its_record_changes_nothing(project: Project, place: str) -> None:
+    project.write("precious", "{}")
+    done = project.params(f"rm .artifacts/.run.json; {place} .artifacts/.run.json").run()
+    found = (done.exit, done.record["outcome"], done.record["exit"], project.path("precious").read_text())
+    assert found == (0, "succeeded", 0, "{}")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from doubles.runtime_project import PYTHON, START, Finished, Project, Running, script, until
+from doubles.runtime_project import PYTHON, START, Project, Running, script, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.takes(80)
+pytestmark = pytest.mark.takes(50)
 
 TRICKLE = "touch running; i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 DRAIN = "cat > got; echo committed >> got; sleep 0.3; echo end"
@@ -158,6 +156,29 @@ def test_a_killed_runtime_leaves_nothing_running(project: Project) -> None:
     assert (project.state(), project.record()["outcome"]) == (b"old", "running")
 
 
+@pytest.mark.parametrize(
+    "daemon",
+    [
+        pytest.param("setsid sleep 60 &", id="a session of its own"),
+        pytest.param("(setsid sleep 60 >/dev/null 2>&1 &)", id="adopted"),
+        pytest.param("(setsid sh -c 'trap : TERM; sleep 60; sleep 60' >/dev/null 2>&1 &)", id="stubborn"),
+        pytest.param(
+            f"{PYTHON} {START} --params inner.json & until [ -e inner ]; do sleep 0.02; done", id="another run"
+        ),
+    ],
+)
+def test_a_killed_runtime_leaves_nothing_that_left_its_group(project: Project, daemon: str) -> None:
+    inner = project.params("touch inner; (setsid sleep 60 >/dev/null 2>&1 &); sleep 60").params_file.read_text()
+    project.write("elsewhere/inner.json", inner)
+    shell = f"cd elsewhere; {daemon}\ntouch ../running; sleep 60"
+    running = project.params(shell, "cat").start()
+    running.wait_for("running")
+    until(lambda: sum(line.startswith("sleep 60") for line in running.left()) >= 2)
+    running.send(signal.SIGKILL)
+    running.process.communicate()
+    until(lambda: not running.left(), "the processes to end", 8)
+
+
 def test_a_runtime_killed_in_the_middle_of_starting_leaves_nothing_running(
     projects: Callable[[str], Project], trials: float
 ) -> None:
@@ -235,71 +256,3 @@ def test_a_left_process_is_asked_once_before_it_is_killed(project: Project) -> N
     running = project.params(daemon).start(env={"STOP_TIMEOUT": "5"})
     done = running.finish()
     assert (done.exit, running.left(), project.path("told").read_text()) == (0, [], "x")
-
-
-# at random moments
-
-
-OLD, NEW = b"old\n" * 50_000, b"new\n" * 50_000
-WRITER = "for i in 1 2 3 4 5; do { yes new || true; } | head -n 10000; sleep 0.04; done"
-ENDLESS = f"touch running; {WRITER}; sleep 60"
-
-
-def tried(project: Project, number: int, delay: float, writer: str) -> tuple[Running, Finished]:
-    """One run that is sent a signal after this time, if it has not ended before; an endless one, after its begin."""
-    project.keep(OLD)
-    running = project.params(writer, "cat", "cat").start()
-    if writer == ENDLESS:
-        running.wait_for("running")
-    time.sleep(delay)
-    running.send(number)
-    return running, running.finish()
-
-
-def ending_of(number: int, running: Running, done: Finished) -> str:
-    """What happened, in a word; whatever is no tidy end is told at length."""
-    record = done.record or {"outcome": None, "exit": None, "ended_at": None}
-    if done.state not in (OLD, NEW):
-        return f"a state of {len(done.state or b'')} bytes"
-    if number == signal.SIGKILL:
-        until(lambda: not running.left(), "the stages to end", 5)
-        return "killed" if done.exit in (-number, 0) and not done.stderr.count("Error") else done.stderr
-    if left := running.left():
-        return f"left {left}"
-    if done.exit == 1 and done.stderr.rstrip(": \n").endswith("KeyboardInterrupt") and not done.record:
-        return "ended before it listened"  # by Python itself, before a line of ours is run
-    facts = (done.exit, record["outcome"], record["exit"], done.state == NEW, record["ended_at"] is not None)
-    words = {
-        (128 + number, "stopped", 128 + number, False, True): "stopped",
-        (0, "succeeded", 0, True, True): "succeeded",
-        (-number, None, None, False, False): "ended before it listened",
-    }
-    return words.get(facts, f"{facts} {done.stderr}")
-
-
-@pytest.mark.parametrize(
-    ("number", "most"),
-    [
-        pytest.param(signal.SIGTERM, 70, id="SIGTERM"),
-        pytest.param(signal.SIGINT, 70, id="SIGINT"),
-        pytest.param(signal.SIGKILL, 60, id="SIGKILL"),
-    ],
-)
-def test_a_signal_at_any_moment_leaves_the_old_state_or_the_new(
-    projects: Callable[[str], Project], number: int, most: int, trials: float
-) -> None:
-    """Every third run ends by its signal for certain."""
-    moments, count = random.Random(number), round(trials * most)
-    delays = [moments.uniform(0.0, 0.42) for _ in range(count)]
-
-    def trial(index: int) -> str:
-        writer = WRITER if index % 3 else ENDLESS
-        return ending_of(number, *tried(projects(f"trial-{index}"), number, delays[index], writer))
-
-    with ThreadPoolExecutor(8 if number == signal.SIGKILL else 4) as pool:  # a killed one's stages are waited for
-        found = Counter(pool.map(trial, range(count)))
-    if number == signal.SIGKILL:
-        assert found == {"killed": count}
-    else:
-        assert set(found) <= {"stopped", "succeeded", "ended before it listened"}
-        assert found["stopped"] >= count // 3

@@ -104,8 +104,15 @@ def test_the_oldest_records_go_and_every_line_stays() -> None:
 
 def test_a_run_that_was_killed_is_told_of_by_the_next() -> None:
     written(outcome="running", exit=None, ended_at=None, seconds=None)
-    history.append_killed_run()
+    history.append_missing_run()
     assert lines() == [{**ENTRY, "outcome": "killed", "exit": None, "ended_at": None, "seconds": None}]
+
+
+def test_a_run_that_had_no_space_for_its_line_is_told_of_by_the_next_once() -> None:
+    found = written()
+    history.append_missing_run()
+    history.append_missing_run()
+    assert (lines(), Path(f".artifacts/runs/{found['run_id']}/run.json").exists()) == ([ENTRY], True)
 
 
 @pytest.mark.parametrize(
@@ -116,13 +123,12 @@ def test_a_run_that_was_killed_is_told_of_by_the_next() -> None:
         pytest.param("[]", id="a list"),
         pytest.param("{", id="cut short"),
         pytest.param('{"outcome": "running"}', id="not ours"),
-        pytest.param(json.dumps(record()), id="ended well"),
     ],
 )
 def test_no_other_record_is_told_of(text: str | None) -> None:
     if text is not None:
         Path(workspace.RECORD).write_text(text)
-    history.append_killed_run()
+    history.append_missing_run()
     assert not Path(".artifacts/history").exists()
 
 
