@@ -130,13 +130,13 @@ def test_a_record_is_written_whole_without_secrets(tmp_path: Path, monkeypatch: 
     assert (json.loads(text), text[-2:], sorted(Path(".artifacts").iterdir())) == (
         expected,
         "}\n",
-        [Path(".artifacts/run.json"), Path(".artifacts/.run.json")],
+        [Path(".artifacts/.run.json"), Path(".artifacts/run.json")],
     )
 
 
 def test_a_record_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StoreError, match=r"\.artifacts/run\.json\.end: No such file or directory"):
+    with pytest.raises(StoreError, match=r"\.artifacts/\.run\.json: No such file or directory"):
         record.write_record(begun(), build_mask([], ()))
 
 
