@@ -29,6 +29,7 @@ LEFT_OUT = frozenset({".DS_Store", ".gitkeep", ".gitignore"})
 
 _ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
 _SHELL_SYNTAX = frozenset({"!", "case", "exec", "export", "for", "if", "set", "trap", "until", "while"})
+_HALVES = re.compile("[\ud800-\udfff]")
 _SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
 
 
@@ -76,8 +77,9 @@ def render_pipeline(paths: ProjectPaths, project: Project, environment: str) -> 
 
 
 def to_json(params: Mapping[str, Any]) -> str:
-    """The document as text, byte for byte the same for equal documents."""
-    return json.dumps(params, indent=2, ensure_ascii=False) + "\n"
+    """The document as text, byte for byte the same for equal documents; half a character makes it ASCII."""
+    text = json.dumps(params, indent=2, ensure_ascii=False) + "\n"
+    return text if not _HALVES.search(text) else json.dumps(params, indent=2) + "\n"
 
 
 def function_names(paths: ProjectPaths) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ _PIECE = re.compile(
         |\$\([^()]*\)?|\$\{{[^}}\s'"\\]*\}}?|\$[A-Za-z_][A-Za-z0-9_]*|\$[0-9@*\#?$!-]
         |\{{{_ITEM}(?:,{_ITEM})+\}})
     | (?P<tilde>~)
-    | (?P<letter>.)
+    | (?P<letters>\w+|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
