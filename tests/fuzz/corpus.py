@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handoff_kit.project.load import validate_project
 from handoff_kit.project.model import PROJECT_FILE
+from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.yaml_reader import Data, parse_yaml
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ class Corpus:
     def trees(self) -> tuple[dict[str, Data], ...]:
         """The project files that are YAML."""
         return tuple(data for text in self.projects if (data := parse_yaml(text, "x").data))
+
+    @cached_property
+    def valid(self) -> tuple[dict[str, Data], ...]:
+        """Those without a problem."""
+        return tuple(tree for text in self.projects if (tree := _valid(text)))
 
     @cached_property
     def values(self) -> dict[str, list[Data]]:
@@ -97,6 +104,15 @@ def read_corpus() -> Corpus:
         for path in _files(place, "impl.py")
     ]
     return Corpus(tuple(whole), tuple(functions))
+
+
+def _valid(text: str) -> dict[str, Data] | None:
+    source = parse_yaml(text, "x")
+    try:
+        validate_project(source)
+    except ProjectFileError:
+        return None
+    return source.data
 
 
 def _files(place: str, pattern: str) -> list[Path]:

@@ -31,6 +31,7 @@ from fuzz import mutator
 from fuzz.corpus import ROOT, Corpus, read_corpus
 from fuzz.mutator import PROJECT, Mutator
 
+from handoff_kit.aws.cloudformation.template import parse_template
 from handoff_kit.aws.params import compare_params, mask_document
 from handoff_kit.deploy import schedule_output, schedule_project, templates
 from handoff_kit.deploy.schedule_template import SCHEDULER_DATA, render_schedule_template
@@ -151,6 +152,8 @@ def render(checkout: Checkout, loaded: Project, document: Mapping[str, Any]) -> 
         texts.append(render_schedule_template(root, PROJECT, loaded.schedules, loaded.deploy, STACK, ENVIRONMENT))
     for each in texts:
         each.encode()  # as it is written
+    if not all(parse_template(each).get("Resources") for each in texts[2:]):
+        raise AcceptedError("a template is no YAML")
     context.project_size(paths, loaded)
     encode_params(document)
     data: dict[str, str] = {}

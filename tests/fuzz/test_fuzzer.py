@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fuzz import fuzzer
 
-SEED, INPUTS = 13, 250
+SEED, INPUTS = 13, 200
 
 
 def test_no_input_ends_in_a_traceback() -> None:
