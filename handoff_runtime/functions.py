@@ -32,11 +32,11 @@ def function_names(path: str = IMPL) -> tuple[str, ...]:
             tree = ast.parse(file.read(), IMPL)
     except FileNotFoundError:
         return ()
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        raise PipelineError(
-            f"{IMPL}{f':{line}' if line else ''}: {error.args[0]}", "mend it: it is no Python"
-        ) from None
+    except OSError as error:
+        raise PipelineError(f"{IMPL}: {error.strerror}, a file with functions expected", f"ls -ld {IMPL}") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the latter two: nested too deep
+        line, reason = getattr(error, "lineno", None), error.args[0] if error.args else "nested too deep"
+        raise PipelineError(f"{IMPL}{f':{line}' if line else ''}: {reason}", "mend it: it is no Python") from None
     return tuple(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_")
 
 

@@ -73,9 +73,17 @@ def _file(found: object) -> ConfigFile:
         raise PipelineError('params.files: objects with "name" and "value" expected')
     file = ConfigFile(found["name"], found["value"])
     parts = file.name.split("/")
-    if "\0" in file.name or any(part in ("", ".", "..") for part in parts):
+    if not _can_be_path(file.name) or any(part in ("", ".", "..") for part in parts):
         raise PipelineError(f"params.files: name {file.name!r} found, a path that stays below .env/config expected")
     return file
+
+
+def _can_be_path(name: str) -> bool:
+    """Whether a file can have this name: no NUL, and no half of a character but bytes that are no UTF-8 (PEP 383)."""
+    try:
+        return b"\0" not in name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 STANDARD, ADVANCED = 4096, 8192
@@ -130,10 +138,9 @@ def required_tier(document: Mapping[str, Any], text: str, *, advanced: bool) -> 
         return "Advanced"
     limit = ADVANCED if advanced else STANDARD
     message = f"params: {size:,} bytes when compressed, expected at most {limit:,}"
-    files = sorted(document.get("files", ()), key=lambda file: len(file["value"].encode()), reverse=True)
-    largest = (
-        f"; the largest file is .local/{files[0]['name']} ({len(files[0]['value'].encode()):,} bytes)" if files else ""
-    )
+    sizes = [(len(file["value"].encode("utf-8", "surrogatepass")), file["name"]) for file in document.get("files", ())]
+    length, name = max(sizes, key=lambda each: each[0], default=(0, ""))
+    largest = f"; the largest file is .local/{name} ({length:,} bytes)" if sizes else ""
     more = "" if advanced else "; or allow the advanced tier: params: {tier: advanced}"
     raise StoreError(f"{message}{largest}", f"put what is not secret into files/{more}")
 

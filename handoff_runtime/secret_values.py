@@ -39,7 +39,7 @@ LONGEST_REST = 1024  # of a line behind a key, which may all be its value
 BLANK = "\ufeff \t\r\n\f\v\0"
 USER_FLAGS = ("-u", "-U", "--user", "--proxy-user", "--userpwd")
 
-KEY = r"(?<![\w.$])(?<![\w.$]-)(?P<key>[A-Za-z_$][\w.$-]*)"
+KEY = r"(?<![\w.$])(?<![\w.$]-)(?P<key>[A-Za-z_$][\w.$-]{0,255})"  # bounded: after `--` a key may begin within a word
 # key: value, key=value, "key": "value", several in a line
 PAIR = (
     rf"""["']?{KEY}["']?\s*(?::?=>?(?![=~])|:(?=\s|$|["'\[{{])|(?<=["']):(?!//))\s*"""

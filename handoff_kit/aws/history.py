@@ -195,7 +195,7 @@ def parse_count(flag: str, text: str) -> int | None:
     """A positive number; None for an empty text."""
     if not text:
         return None
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,17}", text):
         raise ProjectError(f"{flag}: found {text!r}, expected a number from 1", f"for example: {flag} {DEFAULT_RUNS}")
     return int(text)
 
@@ -210,7 +210,8 @@ def parse_since(text: str, now: datetime) -> str:
         else:
             moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
         moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        moment = moment.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
+        return f"{moment.isoformat(timespec='milliseconds')}Z"
     except (ValueError, OverflowError):
         raise ProjectError(f"--since: found {text!r}, expected {SINCE_EXPECTED}", "for example: --since 7d") from None
 

@@ -34,6 +34,7 @@ from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, 
 from handoff_kit.project.shell_words import split_words
 
 _QUOTES = "put it into quotes"
+_PAIR = {"key", "value"}
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _WHOLE = re.compile("0|[1-9][0-9]{0,5}")
 _PLAIN = re.compile(r"[A-Za-z./][A-Za-z0-9_./>=-]*|[0-9]+(d|GB)")
@@ -254,9 +255,11 @@ def as_words(value: object) -> object:
 
 def _as_mapping(value: object) -> object:
     """The list form of envs, [{key: TZ, value: UTC}], as a mapping."""
-    if isinstance(value, list) and all(isinstance(item, dict) and item.keys() == {"key", "value"} for item in value):
-        return {item["key"]: item["value"] for item in value}
-    return value
+    if not isinstance(value, list):
+        return value
+    pairs = [(item["key"], item["value"]) for item in value if isinstance(item, dict) and item.keys() == _PAIR]
+    is_complete = len(pairs) == len(value) and all(isinstance(key, str) for key, _ in pairs)
+    return dict(pairs) if is_complete else value
 
 
 def as_directory(value: object) -> object:

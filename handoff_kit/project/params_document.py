@@ -31,6 +31,7 @@ LEFT_OUT = (".DS_Store", ".gitkeep", ".gitignore", *EDITOR_FILES)
 
 _ORIGINAL_SCRIPTS = frozenset({"scripts/python/collector_stats.py", "impl/collector_stats.py"})
 _SHELL_SYNTAX = frozenset({"!", "case", "exec", "export", "for", "if", "set", "trap", "until", "while"})
+_HALVES = re.compile("[\ud800-\udfff]")
 _SHELL_WORD = re.compile(r"[^\s'\"(){}|&;<>`]+")
 
 
@@ -109,8 +110,9 @@ def render_pipeline(paths: ProjectPaths, project: Project, environment: str) -> 
 
 
 def to_json(params: Mapping[str, Any]) -> str:
-    """The document as text, byte for byte the same for equal documents."""
-    return exact_json.dumps(params, indent=2, ensure_ascii=False) + "\n"
+    """The document as text, byte for byte the same for equal documents; half a character makes it ASCII."""
+    text = exact_json.dumps(params, indent=2, ensure_ascii=False) + "\n"
+    return text if not _HALVES.search(text) else exact_json.dumps(params, indent=2) + "\n"
 
 
 def function_names(paths: ProjectPaths) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ _PIECE = re.compile(
     | (?P<tilde>~)
     | (?P<invisible>[{INVISIBLE}])
     | (?P<typographic>[\u2010-\u2015\u2212](?=[\w\u2010-\u2015\u2212-])|[\u2018-\u201f])
-    | (?P<letter>.)
+    | (?P<letters>\w+|.)
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -36,6 +36,7 @@ _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT",
 _DAYS_OF_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of a leap year
 _ITEM = re.compile(r"(?P<first>\*|\w+)(-(?P<last>\w+))?(/(?P<step>\w+))?")
 _NUMBER = re.compile("[0-9]{1,4}")
+_MANY_DIGITS = 9  # more than any value has; Python reads no number of 5,000
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Field:
     def _suggest(self, word: str) -> str:
         """The nearest valid value; 24 and 60 are 0 of the next day or hour."""
         if word.isdecimal():
-            number, most = int(word), self.alias or self.high
+            number, most = int(word[:_MANY_DIGITS]), self.alias or self.high
             value = 0 if number == most + 1 and self.low == 0 else min(max(number, self.low), most)
             return f"did you mean `{value}`?"
         found = word[:3] if word[:3] in self.names else did_you_mean(word, self.names)

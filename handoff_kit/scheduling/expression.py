@@ -21,8 +21,10 @@ _UTC = timezone.utc
 _RATE = "expected a number of minutes, hours or days, like `15 minutes`"
 _RATE_EXAMPLE = "for example: 15 minutes"
 _AT = "expected a time of the schedule's timezone, like `2027-01-31T06:00:00`"
+_AT_EXAMPLE = "for example: 2027-01-31T06:00:00"
 _UNITS = ("minutes", "hours", "days")
 _MINUTES = {"minutes": 1, "hours": 60, "days": 1440}
+_MOST = 99_999
 _SHORT = {"m": "minutes", "min": "minutes", "mins": "minutes", "h": "hours", "hr": "hours", "hrs": "hours", "d": "days"}
 
 
@@ -69,10 +71,11 @@ def at_time(expression: str, timezone: str) -> datetime:
 
 def _rate(number: float, unit: str) -> str:
     """`1 hour`, `90 minutes`: a fraction becomes a whole number of a smaller unit."""
+    number = min(number, _MOST)  # of so many digits that it is infinite
     while number % 1 and unit != "minutes":
         smaller = _UNITS[_UNITS.index(unit) - 1]
         number, unit = number * _MINUTES[unit] / _MINUTES[smaller], smaller
-    whole = max(1, min(round(number), 99999))
+    whole = max(1, min(round(number), _MOST))
     return f"{whole} {unit.removesuffix('s') if whole == 1 else unit}"
 
 
@@ -100,7 +103,12 @@ def _translate_at(text: str, timezone: str) -> str:
         hint = "see that the day and the time are ones there are"
         raise ProjectError(f"found `{text}` ({error}), {_AT}", hint) from None
     moment = local.replace(tzinfo=zone_of(timezone))
-    if is_skipped(moment):
+    try:
+        skipped = is_skipped(moment)
+    except OverflowError:
+        found = f"found `{text}`, which in UTC is outside of the years 1 to 9999"
+        raise ProjectError(f"{found}, expected a nearer time", _AT_EXAMPLE) from None
+    if skipped:
         suggestion = _iso(moment.astimezone(_UTC).astimezone(moment.tzinfo))
         found = f"found `{text}`, which the clocks of {timezone} skip"
         raise ProjectError(f"{found}, expected a time that comes", f"did you mean `{suggestion}`?")
@@ -117,14 +125,16 @@ def _suggest_at(text: str, timezone: str) -> str:
     try:
         moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     except ValueError:
-        numbers = [int(part) for part in re.findall("[0-9]+", text)[:5]]
         try:
-            year, month, day, hour, minute = numbers
+            year, month, day, hour, minute = (int(part) for part in re.findall("[0-9]+", text)[:5])
             return f"did you mean `{_iso(datetime(year, month, day, hour, minute))}`?"  # noqa: DTZ001  # a wall clock
         except (ValueError, OverflowError):
-            return "for example: 2027-01-31T06:00:00"
+            return _AT_EXAMPLE
     if moment.tzinfo:
-        local = _iso(moment.astimezone(zone_of(timezone)))
+        try:
+            local = _iso(moment.astimezone(zone_of(timezone)))
+        except OverflowError:
+            return _AT_EXAMPLE
         return f"that is `{local}` in {timezone}, which is written without an offset"
     return f"did you mean `{_iso(moment)}`?"
 

@@ -64,6 +64,7 @@ def zone_of(name: str) -> ZoneInfo:
     return ZoneInfo(name if name in _timezones() else "UTC")
 
 
+@cache
 def _suggest(text: str) -> str:
     """The hint for an unknown name: the nearest zone, by its name or its city."""
     word = text.replace(" ", "_").lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -61,8 +62,9 @@ def find_stream(tasks: ProjectTasks, run: str) -> str:
         return tasks.log_stream(task)
     request: dict[str, Any] = {"logGroupName": tasks.log_group, "filterPattern": f'"{run}"'}
     if begun := RUN_ID.match(run):  # no need to search what was logged before
-        moment = datetime.strptime(begun[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
-        request |= start_time(moment.timestamp() - CLOCK_SKEW)
+        with suppress(ValueError):  # an id that no run of ours has
+            moment = datetime.strptime(begun[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+            request |= start_time(moment.timestamp() - CLOCK_SKEW)
     events = (event for page in _filter_events(tasks, request) for event in page)
     first = next(events, None)
     if first is None:

@@ -37,7 +37,7 @@ def contradicting_platforms(source: YamlFile) -> Iterator[Fault]:
     """An architecture that differs from the image's platform."""
     architecture, platform = source.find("deploy", "architecture"), source.find("image", "platform")
     expected = next((name for name, each in PLATFORMS.items() if each == platform), None)
-    if expected and architecture in PLATFORMS and architecture != expected:
+    if expected and architecture in tuple(PLATFORMS) and architecture != expected:
         message = f"`architecture` is `{architecture}`, but the image is built for {platform}; expected `{expected}`"
         hint = f"write architecture: {expected}, or take `platform` out of image"
         yield Fault(("deploy", "architecture"), message, hint)

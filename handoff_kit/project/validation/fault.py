@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from handoff_kit.project.problem import Problem, shorten
@@ -23,9 +23,9 @@ class Fault:
     on_key: bool = False
     offset: int | None = None
 
-    def follows(self, earlier: Fault) -> bool:
+    def follows(self, earlier: Container[KeyPath]) -> bool:
         """Whether its key path is at or below that of an earlier fault."""
-        return earlier.key_path == self.key_path[: len(earlier.key_path)]
+        return any(self.key_path[:length] in earlier for length in range(len(self.key_path) + 1))
 
     def locate(self, source: YamlFile) -> Problem:
         """The problem, with line and column."""

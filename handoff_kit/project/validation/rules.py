@@ -79,7 +79,8 @@ def find_problems(source: YamlFile, errors: Sequence[ErrorDetails]) -> tuple[Pro
     faults: list[Fault] = []
     rules: tuple[Rule, ...] = (*_FIRST, partial(shapes.type_errors, errors=errors), *_THEN)
     for rule in rules:
-        faults += [fault for fault in rule(source) if not any(fault.follows(earlier) for earlier in faults)]
+        earlier = {fault.key_path for fault in faults}
+        faults += [fault for fault in rule(source) if not fault.follows(earlier)]
     if not faults and not source.problems:
         faults = [shapes.other_error(source, error) for error in errors]
     known = {(problem.line, problem.column) for problem in source.problems}

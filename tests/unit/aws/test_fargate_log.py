@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from handoff_kit.aws.ecs.log_stream import LogFormatter
+from handoff_kit.aws.ecs.logs import find_stream
+from handoff_kit.errors import AWSError
 
 AT = 1_767_225_600_500  # 2026-01-01T00:00:00.500Z
 
@@ -66,3 +69,10 @@ def test_the_names_of_stages_are_as_wide_as_the_widest_so_far() -> None:
         "00:00:00 tap     | x\n00:00:00 a-long-name | y\n"
     )
     assert form.lines([event("tap", "z")]) == "00:00:00 tap         | z\n"
+
+
+def test_a_run_whose_id_is_no_time_is_searched_for() -> None:
+    tasks = Mock(log_group="group")
+    tasks.target.pages.return_value = [{"events": []}]
+    with pytest.raises(AWSError, match=r"^error: run 99999999T999999Z-abc: found in no stream of log group group"):
+        find_stream(tasks, "99999999T999999Z-abc")

@@ -123,6 +123,7 @@ def test_days_here_are_read_from_the_index(tmp_path: Path) -> None:
         pytest.param("2026-01-31T06:07", "2026-01-31T06:07:00.000Z", id="minute"),
         pytest.param("2026-01-31T06:07:08Z", "2026-01-31T06:07:08.000Z", id="as it is shown"),
         pytest.param("2026-01-31T06:07:08+02:00", "2026-01-31T04:07:08.000Z", id="of another zone"),
+        pytest.param("0001-01-01", "0001-01-01T00:00:00.000Z", id="the first year"),
         pytest.param("90m", "2026-11-24T10:30:00.000Z", id="minutes"),
         pytest.param("24h", "2026-11-23T12:00:00.000Z", id="hours"),
         pytest.param("7d", "2026-11-17T12:00:00.000Z", id="days"),
@@ -140,7 +141,7 @@ def test_no_moment(text: str) -> None:
     assert error.value.message == f"--since: found {text!r}, expected {SINCE_EXPECTED}"
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "all", "١"])  # noqa: RUF001  # a digit, but not ours
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "all", "١", "9" * 5000])  # noqa: RUF001  # a digit, but not ours
 def test_no_number(text: str) -> None:
     with pytest.raises(ProjectError) as error:
         parse_count("--last", text)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import random
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from doubles.project_text import problems_of, problems_of_file
+
+from handoff_kit.project.model import PROJECT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from handoff_kit.project.fields import Declaration
+    from handoff_kit.project.yaml_reader import KeyPath
 
 SHELL_INSTEAD = "write shell: in place of command and args, or quote it to mean the character itself: "
 
@@ -151,10 +160,10 @@ def test_what_cannot_be_seen_is_shown(text: str, problems: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param('{"\\ud800": 1}', "1:2: `\\ud800` is not a known key", id="top"),
+        pytest.param('{"\\ud800": 1}', "1:2: found a key that is no text, expected a name", id="top"),
         pytest.param(
             'commands: [{command: a}]\ndeploy: {policies: [{Action: "*", Resource: "*", Condition: {"\\ud800": {a: b}}}]}',
-            "2:62: `\\ud800` holds the character U+D800, which no program can be given",
+            "2:62: found a key that is no text, expected a name",
             id="condition",
         ),
     ],
@@ -211,6 +220,31 @@ def test_json_without_quotes() -> None:
     hint = """write it as one item of a list: args: [--config, '{"a": 1}']"""
     text = 'commands:\n- command: a\n  args: >-\n    --data {"b": 1}\n'
     assert problems_of_file(text) == [f"4:12: {message} | {hint}"]
+
+
+def keys_below(declared: Declaration, key_path: KeyPath = ()) -> Iterator[KeyPath]:
+    for key, inner in declared.keys.items():
+        yield (*key_path, key)
+        yield from keys_below(inner, (*key_path, key))
+        if inner.items:
+            yield from keys_below(inner.items, (*key_path, key, 0))
+
+
+@pytest.mark.parametrize("shape", ["[a]", "{a: b}", "[{a: [b]}]"])
+def test_any_shape_of_any_key_ends_in_problems(shape: str) -> None:
+    """Where another key gives the value a meaning, too: `platform` beside `architecture`."""
+    for key_path in keys_below(PROJECT_FILE):
+        value = shape
+        for step in reversed(key_path[1:]):
+            value = f"[{value}]" if step == 0 else f"{{{step}: {value}}}"
+        beside = {"commands": "commands: [{command: a}]", "image": "image: {platform: linux/arm64}"}
+        problems_of_file("\n".join({**beside, str(key_path[0]): f"{key_path[0]}: {value}"}.values()))
+
+
+def test_many_operators_of_a_line_are_cut_short() -> None:
+    """The place of each takes time with the length of the text."""
+    found = problems_of_file(f"commands:\n  - command: a\n    args: '{'| ' * 5000}'\n")
+    assert len(found) == 20
 
 
 def test_every_operator_of_a_line() -> None:
@@ -449,6 +483,19 @@ REFUSED = [
             "8:3: item 6 of `envs` is `foo`, expected a key and a value | write it like this: - {key: TZ, value: UTC}",
         ],
         id="envs as a list",
+    ),
+    pytest.param(
+        "envs: [{key: {a: b}, value: c}]\ncommands: [{command: a}]",
+        ["1:14: `key` is a mapping, expected a text | put it into quotes"],
+        id="a mapping for a key of envs",
+    ),
+    pytest.param(
+        """"\\ud800": a\nvars: {"\\udfff": b}\ncommands: [{command: a}]""",
+        [
+            "1:1: found a key that is no text, expected a name | write `name: value`",
+            "2:8: found a key that is no text, expected a name | write `name: value`",
+        ],
+        id="half a character for a key",
     ),
     pytest.param(
         "venvs:\n  -t: [a]\n  e: []\n  r: [x y, -r a.txt, '', 7]\ncommands: [{command: a}]\n",

@@ -123,6 +123,18 @@ def test_what_is_no_config_is_refused(paths: ProjectPaths, command: str, message
     assert (caught.value.message, caught.value.hint) == (f"projects/shop/{message}", hint)
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param({"name": "a", "value": '{"a": "\ud800abcdef"}'}, id="in a value"),
+        pytest.param({"name": "\udcff", "value": "é"}, id="in a name, of a file whose name is no UTF-8"),
+    ],
+)
+def test_half_a_character_is_written_as_an_escape(paths: ProjectPaths, file: dict[str, str]) -> None:
+    document = {**params_document.load_params_document(paths, "dev"), "files": [file]}
+    assert parse_params(params_document.to_json(document).encode(), "test").document == document
+
+
 @pytest.mark.parametrize("content", [b"\xff", b"ok\xe9"])
 def test_config_that_is_no_text(paths: ProjectPaths, content: bytes) -> None:
     local(paths, key=content)

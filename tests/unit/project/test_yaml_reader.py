@@ -134,7 +134,10 @@ def test_kind_of_unquoted_scalars() -> None:
             id="placeholder with text after it",
         ),
         pytest.param("a: &x [*x]\n", "1:7: an alias in here leads back to here", id="alias of itself"),
-        pytest.param("[" * 5000, "values are nested too deep, expected about five levels", id="too deep"),
+        pytest.param(
+            "a: " + "[" * 5000, "1:105: values are nested too deep, expected about five levels", id="brackets too deep"
+        ),
+        pytest.param("- " * 5000, "values are nested too deep, expected about five levels", id="dashes too deep"),
     ],
 )
 def test_unreadable(text: str, error: str) -> None:
@@ -189,7 +192,7 @@ def test_a_billion_laughs_end_soon() -> None:
     source = parse_yaml("\n".join(["a: &a [x, x, x]", *levels]), SHOWN)
     assert (
         source.problems[0].message
-        == "more than 20,000 values up to here, counting what aliases repeat; too many for a project file"
+        == "more than 5,000 values up to here, counting what aliases repeat; too many for a project file"
     )
 
 

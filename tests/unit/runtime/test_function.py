@@ -31,11 +31,27 @@ def test_no_impl_has_no_functions() -> None:
     assert functions.function_names() == ()
 
 
-def test_an_impl_that_is_no_python_is_named() -> None:
-    Path("impl.py").write_text("def one(:\n")
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        pytest.param("def one(:\n", ":1: invalid syntax", id="syntax"),
+        pytest.param(f"x = {'-' * 5000}1\n", ": ", id="nested too deep to parse"),
+        pytest.param(f"x = {'(' * 5000}1\n", ":1: too many nested parentheses", id="too many parentheses"),
+    ],
+)
+def test_an_impl_that_is_no_python_is_named(text: str, error: str) -> None:
+    Path("impl.py").write_text(text)
     with pytest.raises(PipelineError) as caught:
         functions.function_names()
-    assert str(caught.value) == "error: impl.py:1: invalid syntax\nhint: mend it: it is no Python"
+    message, hint = str(caught.value).splitlines()
+    assert (message[: len(error) + 14], hint) == (f"error: impl.py{error}", "hint: mend it: it is no Python")
+
+
+def test_an_impl_that_is_no_file_is_named() -> None:
+    Path("impl.py").mkdir()
+    with pytest.raises(PipelineError) as caught:
+        functions.function_names()
+    assert str(caught.value) == "error: impl.py: Is a directory, a file with functions expected\nhint: ls -ld impl.py"
 
 
 def test_a_function_is_a_pipeline_of_one_stage() -> None:

@@ -237,6 +237,7 @@ def test_the_page_shows_the_table() -> None:
         pytest.param("token=x1y2z3;" * 9_000, id="more secrets in a line"),
         pytest.param(f"a: {'/_' * 200}/X1!", id="nearly a path"),
         pytest.param("&a " * 30_000 + "x", id="tags"),
+        pytest.param("---Y" * 20_000, id="dashes within a word"),
         pytest.param("[" * 985 + "]" * 985, id="JSON as deep as can be read"),
         pytest.param('{"password": "abc\\ud800def"}', id="half a character"),
         pytest.param("id,token\n" + "".join(f"{n},tok{n}en\n" for n in range(4_000)), id="a table"),

@@ -43,6 +43,11 @@ def test_files_may_be_left_out() -> None:
             "params.files: name '../a' found, a path that stays below .env/config expected",
             id="outside",
         ),
+        pytest.param(
+            [{"name": "\ud800", "value": ""}],
+            "params.files: name '\\ud800' found, a path that stays below .env/config expected",
+            id="half a character",
+        ),
     ],
 )
 def test_files_that_are_none_are_refused(files: object, message: str) -> None:

@@ -73,7 +73,7 @@ def test_tiers(size: int, advanced: bool, expected: str) -> None:  # noqa: FBT00
 )
 def test_what_is_too_long_names_the_largest_file(size: int, advanced: bool, expected: str, more: bool) -> None:  # noqa: FBT001
     with pytest.raises(StoreError) as caught:
-        params.required_tier(document("short", "ä" * 600, "m" * 1000), "a" * size, advanced=advanced)
+        params.required_tier(document("short", "ä" * 600, "\ud800" * 100, "m" * 1000), "a" * size, advanced=advanced)
     assert caught.value.message == f"params: {expected}; the largest file is .local/f1.json (1,200 bytes)"
     assert ("tier: advanced" in str(caught.value.hint)) == more
 

@@ -21,6 +21,7 @@ EXAMPLE = "for example: 0 2 * * *, which is every day at 02:00"
 SIX = "expected minute hour day month weekday year, with ? for day or for weekday"
 OFTEN = "expected a number of minutes, hours or days, like `15 minutes`"
 ONCE = "expected a time of the schedule's timezone, like `2027-01-31T06:00:00`"
+FAR = "which in UTC is outside of the years 1 to 9999, expected a nearer time"
 ITEM = "expected *, a value, a range, or one of them with /STEP"
 
 
@@ -277,6 +278,12 @@ def test_cron(text: str, expected: str) -> None:
         pytest.param(
             "1, 2 * * * *", f"found 6 fields in `1, 2 * * * *`, {FIELDS}", "did you mean `1,2 * * * *`?", id="a blank"
         ),
+        pytest.param(
+            f"0 {'9' * 5000} * * *",
+            f"found hour `{'9' * 5000}` in `0 {'9' * 5000} * * *`, expected 0 to 23",
+            "did you mean `23`?",
+            id="more digits than Python reads",
+        ),
         pytest.param("0 0 0 0 0 0 0 0", f"found 8 fields in `0 0 0 0 0 0 0 0`, {FIELDS}", EXAMPLE, id="eight fields"),
     ],
 )
@@ -316,6 +323,8 @@ def test_rate(text: str, expected: str) -> None:
         pytest.param("0 minutes", "for example: 15 minutes", id="none"),
         pytest.param("-5 minutes", "for example: 15 minutes", id="less than none"),
         pytest.param("100000 minutes", "did you mean `99999 minutes`?", id="too many"),
+        pytest.param(f"{'9' * 400} minutes", "did you mean `99999 minutes`?", id="more than a float"),
+        pytest.param(f"{'9' * 400} weeks", "did you mean `99999 days`?", id="weeks of more than a float"),
         pytest.param("0 2 * * *", "for a time of day write cron, like `0 2 * * *`", id="a cron"),
         pytest.param("fast", "for example: 15 minutes", id="a word"),
     ],
@@ -375,12 +384,34 @@ def test_at(text: str, expected: str) -> None:
             "did you mean `2027-03-28T03:30:00`?",
             id="a time that the clocks skip",
         ),
+        pytest.param(
+            "0001-01-01T00:00:00",
+            f"found `0001-01-01T00:00:00`, {FAR}",
+            "for example: 2027-01-31T06:00:00",
+            id="before the first year of UTC",
+        ),
+        pytest.param(
+            "9999-12-31T23:59:59Z",
+            f"found `9999-12-31T23:59:59Z`, {ONCE}",
+            "for example: 2027-01-31T06:00:00",
+            id="an offset beyond the last year",
+        ),
+        pytest.param(
+            "9" * 5000, f"found `{'9' * 5000}`, {ONCE}", "for example: 2027-01-31T06:00:00", id="too many digits"
+        ),
         pytest.param("tomorrow", f"found `tomorrow`, {ONCE}", "for example: 2027-01-31T06:00:00", id="a word"),
         pytest.param("", f"found nothing, {ONCE}", "for example: 2027-01-31T06:00:00", id="nothing"),
     ],
 )
 def test_bad_at(text: str, message: str, hint: str) -> None:
     assert expression_problem("at", text, "Europe/Berlin") == (message, hint)
+
+
+def test_at_is_within_the_years_of_utc() -> None:
+    last = "9999-12-31T23:59:59"
+    problem = (f"found `{last}`, {FAR}", "for example: 2027-01-31T06:00:00")
+    found = {zone: expression_problem("at", last, zone) for zone in ("America/New_York", "UTC", "Asia/Tokyo")}
+    assert found == {"America/New_York": problem, "UTC": None, "Asia/Tokyo": None}
 
 
 # kinds, zones
