@@ -74,7 +74,12 @@ def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -
             if isinstance(step, DeployStack | DeleteStack):
                 changes += _apply_to_stack(step, _required(target).session, options)
                 continue
-            if isinstance(step, WriteFile) and not options.rewrite and _is_written(step):
+            if (
+                isinstance(step, WriteFile)
+                and not options.rewrite
+                and step.path.is_file()
+                and step.path.read_bytes() == step.text.encode()
+            ):
                 continue
             for note in _notes(step, target):
                 options.say(note)
@@ -87,10 +92,6 @@ def apply(steps: Iterable[Step], target: Target | None, options: ApplyOptions) -
                     _perform(step, target, options.say, cleanup)
             changes += bool(lines) and not isinstance(step, WriteFile)
     return changes
-
-
-def _is_written(step: WriteFile) -> bool:
-    return step.path.is_file() and step.path.read_bytes() == step.text.encode()
 
 
 def _apply_to_stack(step: DeployStack | DeleteStack, session: Session, options: ApplyOptions) -> bool:

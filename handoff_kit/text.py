@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 
 from handoff_runtime.terminal import safe_name
@@ -52,6 +52,23 @@ def count(number: int | None) -> str:
 def plural(number: int, noun: str) -> str:
     """1 row, 1,200 rows."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def age(passed: timedelta) -> str:
+    """In the largest unit of which there is one: 3 days, 1 hour."""
+    seconds = max(0, int(passed.total_seconds()))
+    units = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+    unit, word = next(((unit, word) for unit, word in units if seconds >= unit), (1, "second"))
+    return plural(seconds // unit, word)
+
+
+def wait(left: timedelta) -> str:
+    """In days or hours where there are two or more of them, else in minutes: in 3 d, in 90 m."""
+    minutes = int(left.total_seconds()) // 60
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes >= 2 * size:
+            return f"in {minutes // size} {unit}"
+    return f"in {minutes} m"
 
 
 def join_first(names: Sequence[str], most: int) -> str:

@@ -33,7 +33,9 @@ class Number(float):
 
 def loads(text: str, **hooks: Any) -> Any:
     """Read a JSON text; the arguments are those of `json.loads`."""
-    return json.loads(text, parse_float=Number, parse_int=_parse_int, **hooks)
+    return json.loads(
+        text, parse_float=Number, parse_int=lambda digits: Number(digits) if digits == "-0" else int(digits), **hooks
+    )
 
 
 def dumps(value: object, **form: Any) -> str:
@@ -48,7 +50,3 @@ def dumps(value: object, **form: Any) -> str:
         return f"{mark}{value.text}" if isinstance(value, Number) else value
 
     return re.sub(f'"{mark}([^"]*)"', r"\1", json.dumps(marked(value), **form))
-
-
-def _parse_int(text: str) -> float:
-    return Number(text) if text == "-0" else int(text)

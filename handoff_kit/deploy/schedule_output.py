@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.scheduling.expression import is_rate, rate_interval
 from handoff_kit.scheduling.next_times import NextTimes, next_times
-from handoff_kit.text import json_lines, table, timestamp
+from handoff_kit.text import json_lines, table, timestamp, wait
 from handoff_runtime.state import NONE
 
 _COUNT = 5
@@ -126,21 +126,12 @@ def schedules_table(schedules: Iterable[ListedSchedule], now: datetime) -> str:
         when = f"every {interval}" if interval else schedule.expression.partition("(")[2].removesuffix(")")
         if time:
             zone = _times_of(time)[1].partition(" ")[0]
-            following = f"{time:%a %Y-%m-%d %H:%M} {zone} ({_format_wait(time - now)})"
+            following = f"{time:%a %Y-%m-%d %H:%M} {zone} ({wait(time - now)})"
         else:
             following = f"within {interval}" if interval and listed.state == "enabled" else "-"
         names = (listed.project, listed.environment, schedule.name)
         rows.append((*names, when, schedule.timezone, following, listed.state))
     return table(head, rows)
-
-
-def _format_wait(wait: timedelta) -> str:
-    """In days or hours where there are two or more of them, else in minutes."""
-    minutes = int(wait.total_seconds()) // 60
-    for size, unit in ((1440, "d"), (60, "h")):
-        if minutes >= 2 * size:
-            return f"in {minutes // size} {unit}"
-    return f"in {minutes} m"
 
 
 def schedules_json(schedules: Iterable[ListedSchedule]) -> str:

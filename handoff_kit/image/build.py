@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 from handoff_kit import text
@@ -216,7 +216,7 @@ def images_table(images: Iterable[Image], now: datetime) -> str:
     for image in images:
         revision = image.revision[:ID_LENGTH] + ("+changed" if image.revision.endswith("+changed") else "")
         digest = image.id.removeprefix("sha256:")[:ID_LENGTH]
-        more = (digest, text.size(image.size), _format_age(now - image.created), image.platform, revision)
+        more = (digest, text.size(image.size), text.age(now - image.created), image.platform, revision)
         rows += [(image.project, name, *more) for name in image.names or ("<none>",)]
     return text.table(("PROJECT", "IMAGE", "ID", "SIZE", "AGE", "PLATFORM", "REVISION"), rows)
 
@@ -231,10 +231,3 @@ def image_line(builder: Builder, reference: str, seconds: float, digest: str | N
         )
     image = inspected_image(description)
     return f"{reference}  {digest or image.id}  {text.size(image.size)}  {seconds:.1f} s\n"
-
-
-def _format_age(age: timedelta) -> str:
-    seconds = max(0, int(age.total_seconds()))
-    units = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-    unit, word = next(((unit, word) for unit, word in units if seconds >= unit), (1, "second"))
-    return text.plural(seconds // unit, word)

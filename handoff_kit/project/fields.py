@@ -25,7 +25,6 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticUndefined
 
 from handoff_kit.project import suggestions
@@ -153,17 +152,13 @@ def _declaration_inside(annotation: Any, origin: object, arguments: Sequence[Any
         written = f"{', '.join(f'`{word}`' for word in first)} or `{last}`"
         return Declaration(Key(f"{', '.join(first)} or {last}", written=written), choices=tuple(arguments))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        keys = {
-            (key := info.alias or name): declaration_of(info.annotation, info.metadata, _example_of(key, info))
-            for name, info in annotation.model_fields.items()
-        }
+        keys = dict[str, Declaration]()
+        for name, info in annotation.model_fields.items():
+            key = info.alias or name
+            example = Key(example=f"{key}: {to_flow(info.examples[0])}") if info.examples else Key()
+            keys[key] = declaration_of(info.annotation, info.metadata, example)
         return Declaration(Key("a mapping", written="mapping", default_text="the defaults of its keys"), keys=keys)
     return Declaration(Key())
-
-
-def _example_of(name: str, info: FieldInfo) -> Key:
-    """The hint of a field that names none: a line with the first of its examples."""
-    return Key(example=f"{name}: {to_flow(info.examples[0])}") if info.examples else Key()
 
 
 def to_flow(value: Any) -> str:  # noqa: ANN401  # whatever an example holds
@@ -241,7 +236,7 @@ def as_retention(value: object) -> object:
     return days if days is None or days in RETENTIONS else value
 
 
-def _as_flag(value: object) -> object:
+def as_flag(value: object) -> object:
     return _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
 
 
@@ -321,7 +316,7 @@ Envs: TypeAlias = Annotated[
     ),
 ]
 Flag: TypeAlias = Annotated[
-    StrictBool, Key(parse=Form(_as_flag, bool | Literal["yes", "no", "on", "off"]), suggest=suggestions.flag)
+    StrictBool, Key(parse=Form(as_flag, bool | Literal["yes", "no", "on", "off"]), suggest=suggestions.flag)
 ]
 Days: TypeAlias = Annotated[
     StrictInt | None,

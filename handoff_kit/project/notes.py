@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeAlias
 
 from handoff_kit.paths import ProjectPaths
@@ -48,7 +48,7 @@ _PLACEHOLDERS = "write the value itself; placeholders are filled in commands, ar
 _PERMISSIONS = 'name what it needs: {Action: "s3:GetObject", Resource: "arn:aws:s3:::BUCKET/*"}'
 
 
-class _Checked(NamedTuple):
+class CheckedProject(NamedTuple):
     """A project, its params document, and the environment; `values` are the texts of envs, vars and data."""
 
     paths: ProjectPaths
@@ -59,7 +59,7 @@ class _Checked(NamedTuple):
     values: tuple[tuple[KeyPath, str], ...]
 
 
-_Rule: TypeAlias = Callable[[_Checked], Iterator[Fault]]
+Rule: TypeAlias = Callable[[CheckedProject], Iterator[Fault]]
 
 
 def find_notes(
@@ -67,7 +67,7 @@ def find_notes(
 ) -> tuple[Problem, ...]:
     """All notes: on the project file, in its order, then on the config and the size of the params document."""
     source = read_yaml(paths.file, paths.display_path)
-    checked = _Checked(paths, project, document, environ, source, tuple(_values(source)))
+    checked = CheckedProject(paths, project, document, environ, source, tuple(_values(source)))
     faults = [fault for rule in _RULES for fault in rule(checked)]
     return (*sorted({fault.locate(source) for fault in faults}), *_config_notes(checked), *_size_notes(checked))
 
@@ -87,7 +87,8 @@ def _words(source: YamlFile) -> Iterator[tuple[KeyPath, str]]:
             yield from source.texts(*key_path, key)
 
 
-def _cut_values(checked: _Checked) -> Iterator[Fault]:
+def cut_values(checked: CheckedProject) -> Iterator[Fault]:
+    """Values that YAML cuts at a comment."""
     for key_path, _ in (*_words(checked.source), *checked.values):
         # a comment has more blanks around its sign, as a rule; a colour or the name of a channel has none after it
         if re.match(r" #[^\s#]", comment := checked.source.comment(key_path)):
@@ -95,7 +96,8 @@ def _cut_values(checked: _Checked) -> Iterator[Fault]:
             yield Fault(key_path, message, "put the whole value into quotes; or write a blank after the # of a comment")
 
 
-def _lookalikes(checked: _Checked) -> Iterator[Fault]:
+def lookalikes(checked: CheckedProject) -> Iterator[Fault]:
+    """Characters that look like others, or cannot be seen."""
     for key_path, text in _words(checked.source):
         if key_path[-1] == "shell":
             words = split_words(text)
@@ -113,7 +115,8 @@ def _lookalikes(checked: _Checked) -> Iterator[Fault]:
             yield Fault(key_path, message, "type the value again")
 
 
-def _shell_variables(checked: _Checked) -> Iterator[Fault]:
+def shell_variables(checked: CheckedProject) -> Iterator[Fault]:
+    """`$NAME` where no shell fills it."""
     has_shell = any(stage.shell for stage in checked.project.stages)
     for key_path, text in checked.values:
         if (found := _VARIABLE.search(text)) and not (has_shell and "envs" not in key_path):
@@ -123,14 +126,16 @@ def _shell_variables(checked: _Checked) -> Iterator[Fault]:
             yield Fault(key_path, message, hint)
 
 
-def _ineffective_windows(checked: _Checked) -> Iterator[Fault]:
+def ineffective_windows(checked: CheckedProject) -> Iterator[Fault]:
+    """A time window in `vars`, where it moves none."""
     for name, example in _WINDOW.items():
         if name in checked.project.vars and name not in _placeholders(checked):
             hint = f'give it to a run: --var {name}={example}; or to a schedule: data: {{{name}: "{example}"}}'
             yield Fault(("vars", name), f"`{name}` in `vars` moves no time window; only data do", hint, on_key=True)
 
 
-def _unfilled_schedules(checked: _Checked) -> Iterator[Fault]:
+def unfilled_schedules(checked: CheckedProject) -> Iterator[Fault]:
+    """Schedules that give no value for a placeholder."""
     used = _placeholders(checked) - {*_BUILTINS, *checked.project.vars, *checked.project.envs}
     for number, schedule in enumerate(checked.project.schedules):
         for name in sorted(used - schedule.data.keys()) if schedule.enabled else ():
@@ -138,14 +143,15 @@ def _unfilled_schedules(checked: _Checked) -> Iterator[Fault]:
             yield Fault(("schedules", number), message, f'add data: {{{name}: "..."}}; or a default for all runs: vars')
 
 
-def _placeholders(checked: _Checked) -> set[str]:
+def _placeholders(checked: CheckedProject) -> set[str]:
     """The names that a run needs values for."""
     envs = (text for key_path, text in checked.values if "envs" in key_path)
     texts = (*(text for _, text in _words(checked.source)), *envs)
     return {found[1] for text in texts for found in PLACEHOLDER.finditer(text)}
 
 
-def _unknown_programs(checked: _Checked) -> Iterator[Fault]:
+def unknown_programs(checked: CheckedProject) -> Iterator[Fault]:
+    """A misspelt `collector_stats`."""
     directory, path = checked.paths.directory, checked.environ.get("PATH")
     for number, (stage, rendered) in enumerate(
         zip(checked.project.stages, checked.document["pipeline"]["stages"], strict=True)
@@ -160,7 +166,8 @@ def _unknown_programs(checked: _Checked) -> Iterator[Fault]:
             yield Fault(("commands", number, "command"), message, f"did you mean `{COLLECTOR_STATS}`?")
 
 
-def _missing_config(checked: _Checked) -> Iterator[Fault]:
+def missing_config(checked: CheckedProject) -> Iterator[Fault]:
+    """Files of `.env` that nothing brings there."""
     paths, faults, written = checked.paths, list[tuple[str, Fault]](), set[str]()
     for key_path, text in (*_words(checked.source), *checked.values):
         for found in _COPY.finditer(text):
@@ -171,7 +178,8 @@ def _missing_config(checked: _Checked) -> Iterator[Fault]:
                 written.add(shown)
             elif not os.path.exists(origin / name):  # noqa: PTH110  # Path.exists raises for a name that is too long
                 message = f"{label(key_path)} names {found.group()}, but there is no {shown}"
-                nearest = did_you_mean(name, _file_names(origin))
+                names = [path.relative_to(origin).as_posix() for path in origin.rglob("*") if path.is_file()]
+                nearest = did_you_mean(name, names)
                 hint = f"did you mean `.env/{kind}/{nearest}`?" if nearest else f"create it: {shown}"
                 if kind == "config" and not nearest:
                     hint += f"; or fetch the stored one: invoke params.pull --project {paths.name}"
@@ -179,11 +187,8 @@ def _missing_config(checked: _Checked) -> Iterator[Fault]:
     yield from (fault for shown, fault in faults if shown not in written)
 
 
-def _file_names(directory: Path) -> list[str]:
-    return [path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()]
-
-
-def _broad_policies(checked: _Checked) -> Iterator[Fault]:
+def broad_policies(checked: CheckedProject) -> Iterator[Fault]:
+    """Permissions for everything in the account."""
     for number, policy in enumerate(checked.project.deploy.policies):
         key_path = ("deploy", "policies", number)
         if isinstance(policy, str):
@@ -193,7 +198,8 @@ def _broad_policies(checked: _Checked) -> Iterator[Fault]:
             yield Fault(key_path, "this statement allows the task everything in the account", _PERMISSIONS)
 
 
-def _literal_references(checked: _Checked) -> Iterator[Fault]:
+def literal_references(checked: CheckedProject) -> Iterator[Fault]:
+    """References to secrets where nothing resolves them."""
     words = [(key_path, text) for key_path, text in _words(checked.source) if isinstance(key_path[-1], int)]
     for key_path, text in (*checked.values, *words):
         if _is_like_reference(text):
@@ -202,20 +208,20 @@ def _literal_references(checked: _Checked) -> Iterator[Fault]:
             yield Fault(key_path, message, hint)
 
 
-_RULES: tuple[_Rule, ...] = (
-    _cut_values,
-    _lookalikes,
-    _shell_variables,
-    _ineffective_windows,
-    _unfilled_schedules,
-    _unknown_programs,
-    _missing_config,
-    _broad_policies,
-    _literal_references,
+_RULES: tuple[Rule, ...] = (
+    cut_values,
+    lookalikes,
+    shell_variables,
+    ineffective_windows,
+    unfilled_schedules,
+    unknown_programs,
+    missing_config,
+    broad_policies,
+    literal_references,
 )
 
 
-def _config_notes(checked: _Checked) -> Iterator[Problem]:
+def _config_notes(checked: CheckedProject) -> Iterator[Problem]:
     """JSON of `.local` that is none, and references and placeholders in it that stay texts."""
     names = {*_BUILTINS, *checked.project.vars, *checked.project.envs}
     for file in checked.document["files"]:
@@ -241,7 +247,7 @@ def _config_notes(checked: _Checked) -> Iterator[Problem]:
                 yield Problem(shown, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), *problem)
 
 
-def _size_notes(checked: _Checked) -> Iterator[Problem]:
+def _size_notes(checked: CheckedProject) -> Iterator[Problem]:
     try:
         required_tier(
             checked.document, encode_params(checked.document), advanced=checked.project.params.tier == "advanced"

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from handoff_kit.project.deploy_settings import Deploy, Statement
-from handoff_kit.project.fields import Declaration, declaration_of, to_flow
+from handoff_kit.project.fields import declaration_of, to_flow
 from handoff_kit.project.model import Image, Keep, Params, Project, Stage
 from handoff_kit.project.schedule_settings import Schedule
 
@@ -45,18 +44,17 @@ def _section(title: str, model: type[BaseModel]) -> Iterator[str]:
     yield from (f"### {title}", "", "| key | written as | default |", "|---|---|---|")
     keys = {info.alias or name: info for name, info in model.model_fields.items()}
     for name, declared in declaration_of(model).keys.items():
-        yield f"| `{name}` | {declared.key.written} | {_default(declared, keys[name])} |"
+        info, default = keys[name], declared.key.default_text
+        if not default and info.is_required():
+            default = "required"
+        elif not default:
+            is_nothing = info.default in {None, "", ()} or info.default_factory
+            default = "none" if is_nothing else f"`{json.dumps(info.default).strip(chr(34))}`"
+        yield f"| `{name}` | {declared.key.written} | {default} |"
     yield ""
     for name, info in keys.items():
         examples = [f"{name}: {to_flow(example)}" for example in info.examples or ()]
         yield from (f"**`{name}`**: {info.description}", "", "```yaml", "\n# or\n".join(examples), "```", "")
-
-
-def _default(declared: Declaration, info: FieldInfo) -> str:
-    if declared.key.default_text or info.is_required():
-        return declared.key.default_text or "required"
-    is_nothing = info.default in {None, "", ()} or info.default_factory
-    return "none" if is_nothing else f"`{json.dumps(info.default).strip(chr(34))}`"
 
 
 if __name__ == "__main__":

@@ -214,21 +214,17 @@ def _compose(text: str) -> list[Node]:
     try:
         nodes = [node for node in yaml.compose_all(text) if node is not None]
     except ReaderError as error:
-        raise _unprintable(text, error) from error
+        found = re.search(re.escape(chr(error.character)), text) if isinstance(error.character, int) else None
+        position = _locate(text, found.start()) if found else (0, 0)
+        code = f"U+{error.character:04X}" if isinstance(error.character, int) else str(error.character)
+        hint = f'take it out, or write it as an escape in double quotes: "\\x{code[-2:].lower()}"'
+        raise UnreadableError(f"found the unprintable character {code}, expected text", hint, position) from error
     except MarkedYAMLError as error:
         raise explain_yaml_error(text, error) from error
     except (YAMLError, ValueError, AssertionError, NotImplementedError) as error:
         message = f"this is not YAML: {str(error).splitlines()[0]}"
         raise UnreadableError(message, "an editor with YAML support shows the place") from error
     return [node for node in nodes if not isinstance(node, ScalarNode) or node.style or node.value not in NULLS]
-
-
-def _unprintable(text: str, error: ReaderError) -> UnreadableError:
-    found = re.search(re.escape(chr(error.character)), text) if isinstance(error.character, int) else None
-    position = _locate(text, found.start()) if found else (0, 0)
-    code = f"U+{error.character:04X}" if isinstance(error.character, int) else str(error.character)
-    hint = f'take it out, or write it as an escape in double quotes: "\\x{code[-2:].lower()}"'
-    return UnreadableError(f"found the unprintable character {code}, expected text", hint, position)
 
 
 class _Scanner(Scanner):

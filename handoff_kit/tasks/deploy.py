@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
@@ -11,10 +10,6 @@ from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.errors import ProjectError
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply_options, command, finish
-
-if TYPE_CHECKING:
-    from handoff_kit.paths import ProjectPaths
-    from handoff_kit.project.deploy_settings import Deploy
 
 
 @command(
@@ -86,6 +81,7 @@ def destroy(
     from handoff_kit.aws.session import account_of, open_session, target_from_project
     from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
+    from handoff_kit.paths import ProjectPaths, check_project_name, project_names
 
     name = options.parse_environment(environment, os.environ)
     if shared and project:
@@ -96,7 +92,11 @@ def destroy(
         changes = destroy_shared(target, data=data, options=apply_options(c, yes=yes))
         finish(c, changes, "invoke deploy --project NAME")
         return
-    paths, settings = _deployed_project(c, project)
+    if project and check_project_name(project) not in project_names(options.project_root(c)):
+        paths, settings = ProjectPaths(project, options.project_root(c)), None  # its files are deleted
+    else:
+        paths, loaded = options.load_project(c, project)
+        settings = loaded.deploy
     project_bucket = settings.bucket if settings else None
     target = target_from_project(paths, name, os.environ, print_progress, own=project_bucket)
     cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
@@ -104,16 +104,6 @@ def destroy(
         print_progress(f"note: found no {paths.display_path}; using the default names of its resources")
     changes = destroy_project(target, cluster, data=data, options=apply_options(c, yes=yes))
     finish(c, changes, f"invoke deploy {target.options}")
-
-
-def _deployed_project(c: Context, project: str) -> tuple[ProjectPaths, Deploy | None]:
-    """The project and its deploy settings; None if its files are deleted."""
-    from handoff_kit.paths import ProjectPaths, check_project_name, project_names
-
-    if project and check_project_name(project) not in project_names(options.project_root(c)):
-        return ProjectPaths(project, options.project_root(c)), None
-    paths, loaded = options.load_project(c, project)
-    return paths, loaded.deploy
 
 
 @command(

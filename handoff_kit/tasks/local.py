@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -14,11 +14,6 @@ from handoff_kit.console import print_output, print_progress
 from handoff_kit.errors import ProjectError
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import COMMON_FLAGS, apply, command, finish
-
-if TYPE_CHECKING:
-    from handoff_kit.image.builder import Builder
-    from handoff_kit.paths import ProjectPaths
-    from handoff_kit.run.runtime_process import Container
 
 
 @command()
@@ -146,29 +141,28 @@ def run_local(
         _, target = options.find_target(c, paths.name, environment)
         exit_code = local_run.run_with_remote_data(paths, target, arguments, os.environ, dry=dry, say=print_progress)
     else:
-        inside = _container(paths, memory, builder) if container else None
+        inside = None
+        if container:
+            from handoff_kit.run.container import create_container, parse_memory
+
+            limit, user = parse_memory(memory), f"{os.getuid()}:{os.getgid()}"
+            image_builder, image = options.find_image(paths, builder)
+            inside = create_container(image_builder, image, paths, environ=os.environ, user=user, memory=limit)
         planned = local_run.plan_run(
             paths,
             **arguments,
             environment=options.parse_environment(environment, os.environ),
             params=Path.cwd() / params if params else None,
-            container=inside[1] if inside else None,
+            container=inside,
         )
         if inside:
-            exit_code = local_run.run_in_container(planned, inside[0], paths, os.environ, dry=dry, say=print_progress)
+            exit_code = local_run.run_in_container(
+                planned, image_builder, paths, os.environ, dry=dry, say=print_progress
+            )
         else:
             exit_code = local_run.run_pipeline(planned, paths, os.environ, dry=dry, say=print_progress)
     if exit_code:
         raise Exit(code=exit_code)
-
-
-def _container(paths: ProjectPaths, memory: str, builder: str) -> tuple[Builder, Container]:
-    from handoff_kit.run.container import create_container, parse_memory
-
-    limit = parse_memory(memory)
-    image_builder, image = options.find_image(paths, builder)
-    user = f"{os.getuid()}:{os.getgid()}"
-    return image_builder, create_container(image_builder, image, paths, environ=os.environ, user=user, memory=limit)
 
 
 @command(

@@ -35,7 +35,7 @@ def pass_indexes_to_uv(environ: MutableMapping[str, str], say: Say, *, files: tu
     addresses = [address for key in ("extra-index-url", "index-url") for address in found.get(key, ("", ""))[0].split()]
     if "index-url" not in found:
         addresses.append(PUBLIC)
-    addresses.sort(key=_is_public)
+    addresses.sort(key=lambda address: _host(address) in ("index.invalid", "other.invalid"))
     environ["UV_INDEX"], environ["UV_DEFAULT_INDEX"] = " ".join(addresses[:-1]), addresses[-1]
     sources = " and ".join(sorted({source for _, source in found.values()}))
     hosts = ", then ".join(dict.fromkeys(map(_host, addresses)))
@@ -85,10 +85,6 @@ def _names_index(path: Path) -> bool:
         return _UV_SETTING.search(path.read_text(encoding="utf-8")) is not None
     except (OSError, UnicodeDecodeError):  # uv says what is wrong with it
         return False
-
-
-def _is_public(address: str) -> bool:
-    return _host(address) in ("index.invalid", "other.invalid")
 
 
 def _host(address: str) -> str:

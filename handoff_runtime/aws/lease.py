@@ -59,7 +59,8 @@ class StoredLease(NamedTuple):
     @property
     def left(self) -> float:
         """Seconds until it counts as dead (times are whole seconds)."""
-        return _lease_seconds(self) + 1 - self.age
+        seconds: Any = self.claim.get("lease_seconds")
+        return (float(seconds) if _is_lease_seconds(seconds) else LEASE) + 1 - self.age
 
     def __str__(self) -> str:
         holder = self.claim.get("holder", "?")
@@ -175,11 +176,6 @@ def _put(session: Session, lease: Lease) -> Lease | None:
     body, began = json.dumps(lease.claim).encode(), time.monotonic()
     answer = session.call(S3, "put_object", allow=REFUSED, Bucket=lease.bucket, Key=lease.key, Body=body, **condition)
     return lease._replace(etag=answer["ETag"], renewed=began) if answer else None
-
-
-def _lease_seconds(found: StoredLease) -> float:
-    seconds = found.claim.get("lease_seconds")
-    return LEASE if seconds is None or not _is_lease_seconds(seconds) else float(seconds)
 
 
 def _is_lease_seconds(seconds: Any) -> bool:

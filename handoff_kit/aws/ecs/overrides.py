@@ -64,18 +64,14 @@ def parse_size(cpu: str, memory: str, own: TaskSize) -> TaskSize | None:
     if size.memory in memories_of(size.cpu):
         return size
     given = " and ".join(f"--{name} {text}" for name, text in (("cpu", cpu), ("memory", memory)) if text)
-    valid = format_sizes(memories_of(size.cpu))
-    message = f"{given}: found {size.description}, expected a memory for {size.cpu} CPU units: {valid}"
-    raise ProjectError(message, f"for example: {_nearest(size, keep_memory=bool(memory) and not cpu)}")
-
-
-def _nearest(size: TaskSize, *, keep_memory: bool) -> str:
-    """A valid size with that memory, else with that CPU and the next larger memory."""
-    cpu = next((cpu for cpu in CPUS if size.memory in memories_of(cpu)), None)
-    if keep_memory and cpu:
-        return f"--cpu {cpu} --memory {size.memory}"
     valid = memories_of(size.cpu)
-    return f"--cpu {size.cpu} --memory {next((one for one in valid if one >= size.memory), valid[-1])}"
+    message = f"{given}: found {size.description}, expected a memory for {size.cpu} CPU units: {format_sizes(valid)}"
+    smallest = next((each for each in CPUS if size.memory in memories_of(each)), None)
+    if smallest and memory and not cpu:
+        nearest = f"--cpu {smallest} --memory {size.memory}"
+    else:
+        nearest = f"--cpu {size.cpu} --memory {next((one for one in valid if one >= size.memory), valid[-1])}"
+    raise ProjectError(message, f"for example: {nearest}")
 
 
 @dataclass(frozen=True)
