@@ -74,5 +74,6 @@ def test_the_names_of_stages_are_as_wide_as_the_widest_so_far() -> None:
 def test_a_run_whose_id_is_no_time_is_searched_for() -> None:
     tasks = Mock(log_group="group")
     tasks.target.pages.return_value = [{"events": []}]
+    tasks.invoke.return_value = "invoke history --remote"
     with pytest.raises(AWSError, match=r"^error: run 99999999T999999Z-abc: found in no stream of log group group"):
         find_stream(tasks, "99999999T999999Z-abc")
