@@ -55,7 +55,8 @@ def _write(text: str) -> None:
     except UnicodeEncodeError:  # half of a surrogate pair, from a record for example
         data = text.encode("utf-8", "backslashreplace")
     try:
-        sys.stdout.buffer.write(data)
+        while data:  # with PYTHONUNBUFFERED one write takes a part of it
+            data = data[sys.stdout.buffer.write(data) :]
         sys.stdout.flush()
     except BrokenPipeError:
         redirect_to_devnull(sys.stdout)

@@ -141,7 +141,10 @@ class ForkServer:
         """The one of this process, started when it is first asked for."""
         address = Path(tempfile.mkdtemp(prefix="forkserver-"), "socket")
         process = subprocess.Popen(
-            [sys.executable, __file__, str(address)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, __file__, str(address)],
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         made = cls(address, process)
         atexit.register(made.end)

@@ -573,9 +573,10 @@ def test_params_of_another_project_are_refused(checkout: Checkout) -> None:
     assert checkout.invoke("run-local", "--project", "other", "--params", "p.json") == expected
 
 
-def test_params_nobody_reads_to_the_end(checkout: Checkout) -> None:
+@pytest.mark.parametrize("env", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+def test_params_nobody_reads_to_the_end(checkout: Checkout, env: dict[str, str]) -> None:
     checkout.project("shop", PLAIN, {".local/big.txt": "x" * 200_000})
-    with checkout.start("params", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with checkout.start("params", env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.read(1)
