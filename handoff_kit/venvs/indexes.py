@@ -1,8 +1,9 @@
 """Package indexes that are named for pip, passed on to uv, which reads its own settings only.
 
-uv would look a private name up on the public index, where anyone may have taken it (dependency confusion). It takes a
-package from the first index that has its name (`first-index`), so the order is: the extra indexes, then the one of
-`index-url`, and PyPI last, whichever of the two it is. pip has no order.
+uv would look a private name up on the public index, where anyone may have taken it (dependency confusion). The order
+is: the extra indexes, then the one of `index-url`, and PyPI last, whichever of the two it is. pip has no order, and
+takes the best version of all; here the first index that has a version that fits is taken (`unsafe-first-match`), since
+by uv's `first-index` an index that holds some old versions of a public package would hide the others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import configparser
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from handoff_kit.console import Say
 from handoff_kit.errors import ProjectError
 
 PIP = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_URL"}
+UV_STRATEGY = "UV_INDEX_STRATEGY"
 UV = ("UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL")
 PUBLIC = "https://index.invalid/simple"
 _UV_SETTING = re.compile(r"^\s*(\[\[index\]\]|(index|index-url|extra-index-url|no-index)\s*=)", re.MULTILINE)
@@ -30,13 +33,16 @@ def pass_indexes_to_uv(environ: MutableMapping[str, str], say: Say, *, files: tu
     Only the hosts are shown: passwords and tokens may be anywhere else in an address.
     """
     found = _pip_settings(environ, files)
-    if not found or any(environ.get(name) for name in UV) or any(map(_names_index, _uv_files(environ))):
+    files_of_uv = _uv_configuration(environ)
+    if not found or any(environ.get(name) for name in UV) or _UV_SETTING.search(files_of_uv):
         return
     addresses = [address for key in ("extra-index-url", "index-url") for address in found.get(key, ("", ""))[0].split()]
     if "index-url" not in found:
         addresses.append(PUBLIC)
     addresses.sort(key=lambda address: _host(address) in ("index.invalid", "other.invalid"))
     environ["UV_INDEX"], environ["UV_DEFAULT_INDEX"] = " ".join(addresses[:-1]), addresses[-1]
+    if "index-strategy" not in files_of_uv:
+        environ.setdefault(UV_STRATEGY, "unsafe-first-match")
     sources = " and ".join(sorted({source for _, source in found.values()}))
     hosts = ", then ".join(dict.fromkeys(map(_host, addresses)))
     say(f"note: package indexes of {sources}, passed on to uv: {hosts}")
@@ -71,20 +77,15 @@ def _pip_settings(environ: Mapping[str, str], files: tuple[Path, ...]) -> dict[s
     return found | {key: (value, name) for key, name in PIP.items() if (value := environ.get(name, "").strip())}
 
 
-def _uv_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """The configuration files that uv reads, but for those of a project."""
-    if named := environ.get("UV_CONFIG_FILE"):
-        yield Path(named)
-    else:
-        yield Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv/uv.toml"
-        yield Path("/etc/uv/uv.toml")
-
-
-def _names_index(path: Path) -> bool:
-    try:
-        return _UV_SETTING.search(path.read_text(encoding="utf-8")) is not None
-    except (OSError, UnicodeDecodeError):  # uv says what is wrong with it
-        return False
+def _uv_configuration(environ: Mapping[str, str]) -> str:
+    """The text of the configuration files that uv reads, but for those of a project."""
+    user = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv/uv.toml"
+    named = environ.get("UV_CONFIG_FILE")
+    texts = []
+    for path in (Path(named),) if named else (user, Path("/etc/uv/uv.toml")):
+        with suppress(OSError, UnicodeDecodeError):  # uv says what is wrong with it
+            texts.append(path.read_text(encoding="utf-8"))
+    return "\n".join(texts)
 
 
 def _host(address: str) -> str:

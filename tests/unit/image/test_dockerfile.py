@@ -275,7 +275,7 @@ def test_a_block_is_replaced(tmp_path: Path, block: str) -> None:
     found = rendered(made(tmp_path / "b", EVERYTHING, own=own), steps=STEPS).split("\n")
     assert found.count('RUN ["added"]') == 1
     assert set(found) - set(plain) == {'RUN ["added"]'}
-    assert {"builder": 11, "runtime": 5, "venvs": 18, "packages": 1, "steps": 4, "project": 1, "last": 0}[block] == len(
+    assert {"builder": 12, "runtime": 5, "venvs": 18, "packages": 1, "steps": 4, "project": 1, "last": 0}[block] == len(
         [line for line in set(plain) - set(found) if not line.startswith("#")]
     )
 

@@ -81,7 +81,8 @@ def test_indexes_of_pip_are_passed_on(
     file, messages, environ = tmp_path / "pip.conf", list[str](), {**pip, "XDG_CONFIG_HOME": str(tmp_path)}
     file.write_text(conf)
     pass_indexes_to_uv(environ, messages.append, files=(tmp_path / "absent", file))
-    assert {name: value for name, value in environ.items() if name.startswith("UV_")} == expected
+    strategy = {"UV_INDEX_STRATEGY": "unsafe-first-match"} if said else {}
+    assert {name: value for name, value in environ.items() if name.startswith("UV_")} == {**expected, **strategy}
     assert messages == ([f"note: package indexes of {said.format(conf=file)}"] if said else [])
 
 
@@ -99,6 +100,7 @@ def test_an_index_in_uv_s_own_file_wins(text: str, wins: bool, tmp_path: Path) -
     environ = {"PIP_INDEX_URL": MINE, "UV_CONFIG_FILE": str(tmp_path / "uv.toml")}
     pass_indexes_to_uv(environ, lambda _: None)
     assert ("UV_DEFAULT_INDEX" not in environ) is wins
+    assert "UV_INDEX_STRATEGY" not in environ  # the file names one, or an index
 
 
 @pytest.mark.parametrize(
