@@ -17,8 +17,8 @@ NAME = "Dockerfile.j2"
 OWN = "the project's own"
 # Services that the runtime calls: its store, and for runs on this machine the sign-in.
 SERVICES = ("s3", "secretsmanager", "signin", "ssm", "sso", "sso-oidc", "sts")
-# Package indexes are settings of the machine: the builder stages get them, the image does not.
-INDEX_SETTINGS = (*indexes.PIP.values(), *indexes.UV, indexes.UV_STRATEGY)
+# Package indexes are settings of the machine: the builder stages get them, the image does not. With their defaults.
+INDEX_SETTINGS = {**dict.fromkeys((*indexes.PIP.values(), *indexes.UV), ""), indexes.UV_STRATEGY: "first-index"}
 _APT_GET = (
     'apt-get update && apt-get install --yes --no-install-recommends "$@"'
     " && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log"

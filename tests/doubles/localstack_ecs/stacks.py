@@ -30,6 +30,8 @@ from localstack.services.cloudformation.v2 import entities, provider
 KEPT = ("template", "processed_template", "template_body", "resolved_parameters")
 GONE = (StackStatus.DELETE_COMPLETE, StackStatus.DELETE_IN_PROGRESS, StackStatus.DELETE_FAILED)
 executing, making = threading.Lock(), threading.Lock()
+UNENDED = (ExecutionStatus.AVAILABLE, ExecutionStatus.EXECUTE_IN_PROGRESS)
+begun = set()  # change sets that were asked to be executed
 keeping_nothing = set()  # change sets whose execution shall leave no new resource behind, retained or not
 
 
@@ -166,7 +168,13 @@ def _note(_chain, context, _response):
         keeping_nothing.add(found.change_set_id)
     with executing:
         if found and found.execution_status == ExecutionStatus.AVAILABLE:
-            _make_obsolete([one for one in state.change_sets.values() if one.stack is found.stack and one is not found])
+            others = [one for one in state.change_sets.values() if one.stack is found.stack and one is not found]
+            # LocalStack begins in a thread: one that was made before the stack is in progress would be executed as well
+            if any(one.change_set_id in begun and one.execution_status in UNENDED for one in others):
+                found.set_execution_status(ExecutionStatus.OBSOLETE)
+            else:
+                begun.add(found.change_set_id)
+                _make_obsolete(others)
 
 
 def _check_settled(stack):

@@ -11,7 +11,7 @@ ARG UV_DEFAULT_INDEX=""
 ARG UV_EXTRA_INDEX_URL=""
 ARG UV_INDEX=""
 ARG UV_INDEX_URL=""
-ARG UV_INDEX_STRATEGY=""
+ARG UV_INDEX_STRATEGY="first-index"
 COPY builder/uv.txt /builder/
 RUN ["python", "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--no-cache-dir", "--require-hashes", "--target", "/builder/uv", "-r", "/builder/uv.txt"]
 RUN ["sh", "-c", "apt-get update && apt-get install --yes --no-install-recommends \"$@\" && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log", "apt-get", "gcc", "g++", "git"]

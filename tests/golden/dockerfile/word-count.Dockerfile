@@ -11,7 +11,7 @@ ARG UV_DEFAULT_INDEX=""
 ARG UV_EXTRA_INDEX_URL=""
 ARG UV_INDEX=""
 ARG UV_INDEX_URL=""
-ARG UV_INDEX_STRATEGY=""
+ARG UV_INDEX_STRATEGY="first-index"
 COPY builder/uv.txt /builder/
 RUN ["python", "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--no-cache-dir", "--require-hashes", "--target", "/builder/uv", "-r", "/builder/uv.txt"]
 ENV UV_NO_CACHE="1" UV_PYTHON_DOWNLOADS="never" UV_LINK_MODE="copy" UV_NO_PROGRESS="1" PYC_INVALIDATION_MODE="UNCHECKED_HASH"

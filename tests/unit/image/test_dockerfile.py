@@ -228,7 +228,11 @@ def test_the_project_file_changes_nothing_but_what_it_says_of_the_image(tmp_path
 
 def test_the_address_of_an_index_is_named_never_written(everything: str) -> None:
     found = [rest for first, rest in instructions(everything) if first == "ARG"]
-    assert found == [*(f'{name}=""' for name in dockerfile.INDEX_SETTINGS), "REVISION", "CONTEXT"]
+    assert found == [
+        *(f'{name}="{default}"' for name, default in dockerfile.INDEX_SETTINGS.items()),
+        "REVISION",
+        "CONTEXT",
+    ]
     stages = everything.split("\nFROM ")
     assert [stage for stage in stages[2:] if "_INDEX" in stage] == []
 
