@@ -1,9 +1,9 @@
 """Package indexes that are named for pip, passed on to uv, which reads its own settings only.
 
 uv would look a private name up on the public index, where anyone may have taken it (dependency confusion). The order
-is: the extra indexes, then the one of `index-url`, and PyPI last, whichever of the two it is. pip has no order, and
-takes the best version of all; here the first index that has a version that fits is taken (`unsafe-first-match`), since
-by uv's `first-index` an index that holds some old versions of a public package would hide the others.
+is: the extra indexes, then the one of `index-url`, or PyPI without it. pip has no order, and takes the best version of
+all; here the first index that has a version that fits is taken (`unsafe-first-match`), since by uv's `first-index` an
+index that holds some old versions of a public package would hide the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from handoff_kit.errors import ProjectError
 PIP = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_URL"}
 UV_STRATEGY = "UV_INDEX_STRATEGY"
 UV = ("UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_INDEX_URL")
-PUBLIC = "https://index.invalid/simple"
 _UV_SETTING = re.compile(r"^\s*(\[\[index\]\]|(index|index-url|extra-index-url|no-index)\s*=)", re.MULTILINE)
 
 
@@ -36,15 +35,14 @@ def pass_indexes_to_uv(environ: MutableMapping[str, str], say: Say, *, files: tu
     files_of_uv = _uv_configuration(environ)
     if not found or any(environ.get(name) for name in UV) or _UV_SETTING.search(files_of_uv):
         return
-    addresses = [address for key in ("extra-index-url", "index-url") for address in found.get(key, ("", ""))[0].split()]
-    if "index-url" not in found:
-        addresses.append(PUBLIC)
-    addresses.sort(key=lambda address: _host(address) in ("index.invalid", "other.invalid"))
-    environ["UV_INDEX"], environ["UV_DEFAULT_INDEX"] = " ".join(addresses[:-1]), addresses[-1]
+    extra, default = (found.get(key, ("", ""))[0].split() for key in ("extra-index-url", "index-url"))
+    environ["UV_INDEX"] = " ".join(extra)
+    if default:
+        environ["UV_DEFAULT_INDEX"] = default[-1]
     if "index-strategy" not in files_of_uv:
         environ.setdefault(UV_STRATEGY, "unsafe-first-match")
     sources = " and ".join(sorted({source for _, source in found.values()}))
-    hosts = ", then ".join(dict.fromkeys(map(_host, addresses)))
+    hosts = ", then ".join(dict.fromkeys([*map(_host, extra + default), *([] if default else ["PyPI"])]))
     say(f"note: package indexes of {sources}, passed on to uv: {hosts}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handoff_kit.errors import ProjectError
-from handoff_kit.venvs.indexes import PUBLIC, pass_indexes_to_uv, pip_files
+from handoff_kit.venvs.indexes import pass_indexes_to_uv, pip_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,8 @@ MINE, MIRROR = "https://me:secret@mine.example.com/token/simple", "https://mirro
         pytest.param(
             {"PIP_EXTRA_INDEX_URL": MINE},
             "",
-            {"UV_INDEX": MINE, "UV_DEFAULT_INDEX": PUBLIC},
-            "PIP_EXTRA_INDEX_URL, passed on to uv: mine.example.com, then index.invalid",
+            {"UV_INDEX": MINE},
+            "PIP_EXTRA_INDEX_URL, passed on to uv: mine.example.com, then PyPI",
             id="extra",
         ),
         pytest.param(
@@ -42,14 +42,6 @@ MINE, MIRROR = "https://me:secret@mine.example.com/token/simple", "https://mirro
             "PIP_EXTRA_INDEX_URL and PIP_INDEX_URL, passed on to uv: "
             "mine.example.com, then a local directory, then mirror.example.com",
             id="extras before the index",
-        ),
-        pytest.param(
-            {"PIP_EXTRA_INDEX_URL": f"https://index.invalid/simple {MIRROR}", "PIP_INDEX_URL": MINE},
-            "",
-            {"UV_INDEX": f"{MIRROR} {MINE}", "UV_DEFAULT_INDEX": "https://index.invalid/simple"},
-            "PIP_EXTRA_INDEX_URL and PIP_INDEX_URL, passed on to uv: "
-            "mirror.example.com, then mine.example.com, then index.invalid",
-            id="PyPI last",
         ),
         pytest.param(
             {},
