@@ -1,4 +1,4 @@
-"""Notes on a valid project: what probably means something else than its author wanted.
+"""Notes on a valid project: what probably means something else than its author intended.
 
 A rule reads the project file as its author wrote it, or the config of `.local`, and yields notes. Nothing is refused
 for a note, so a rule is silent where the value could be meant.

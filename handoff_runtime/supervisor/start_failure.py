@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 
-from handoff_runtime.errors import StartError, mark_inserted
+from handoff_runtime.errors import SYSTEM_HINTS, StartError, mark_inserted
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 LONGEST_WORD = (1 << 17) - 1  # bytes, of a page of 4 KiB (MAX_ARG_STRLEN)
@@ -31,11 +31,10 @@ HEADS = (
     (b"", "no program found, and no first line that names an interpreter", SHEBANG),
 )
 HINTS = {
+    **SYSTEM_HINTS,
     errno.EACCES: "see who may execute it, and whether its file system may (noexec): ls -l FILE; findmnt -T FILE",
     errno.E2BIG: "put long values into a file: one in `.local/` is in `.env/config/` during a run, one in `files/` in"
     " `.env/files/`",
-    errno.EAGAIN: "no more processes may run: end others, or raise the limit (`ulimit -u`; `docker run --pids-limit`)",
-    errno.ENOMEM: "memory has run out: end other programs, or give the run more",
     errno.ETXTBSY: "another process writes to it: wait for that one; which it is: fuser -v FILE",
 }
 

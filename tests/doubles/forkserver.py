@@ -1,4 +1,4 @@
-"""Python as a process of its own that need not load libraries first: forked from one that has, as often as is asked.
+"""Python as a process of its own that need not load libraries first: forked from one that has.
 
 To import boto3, pydantic, rich and the modules of handoff, and to read botocore's models, takes longer than what most
 tasks and runs do. As a script this is the server: a connection takes a line of JSON with three descriptors, and answers
@@ -181,15 +181,15 @@ class ForkServer:
         assert command[0] == sys.executable
         ours: list[IO[bytes] | None] = [None] * 3
         theirs, opened = list[int](), list[int]()
-        for number, wanted in enumerate((stdin, stdout, stderr)):
-            if wanted == subprocess.PIPE:
+        for number, stream in enumerate((stdin, stdout, stderr)):
+            if stream == subprocess.PIPE:
                 read, write = os.pipe()
                 ours[number] = os.fdopen(read, "rb") if number else os.fdopen(write, "wb")
                 opened.append(write if number else read)
-            elif wanted == subprocess.DEVNULL:
+            elif stream == subprocess.DEVNULL:
                 opened.append(os.open(os.devnull, os.O_RDWR))
-            given = number if wanted is None else wanted
-            theirs.append(opened[-1] if wanted in CREATED else given if isinstance(given, int) else given.fileno())
+            given = number if stream is None else stream
+            theirs.append(opened[-1] if stream in CREATED else given if isinstance(given, int) else given.fileno())
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.address))
         request = {"argv": command[1:], "directory": str(cwd), "env": dict(env), "terminal": terminal}
@@ -219,7 +219,7 @@ def serve(address: str) -> Any:
 
 
 def answer(connection: socket.socket) -> Any:
-    """Fork what is to be started, and say how it ended; it stays a zombie until whoever started it has heard that."""
+    """Fork what is to be started, and say how it ended; it stays a zombie until its starter has heard that."""
     with connection:
         _, fds, _, _ = socket.recv_fds(connection, 1, 3)
         request = json.loads(connection.makefile("r").readline())
@@ -227,7 +227,7 @@ def answer(connection: socket.socket) -> Any:
             return {**request, "fds": fds}
         for fd in fds:
             os.close(fd)
-        with suppress(OSError):  # whoever started it has given up
+        with suppress(OSError):  # its starter has given up
             connection.sendall(b"%16d" % pid)
             ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
             assert ended

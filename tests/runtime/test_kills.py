@@ -59,7 +59,7 @@ class Kill:
 
 
 def killed(project: Project, kill: Kill) -> str:
-    """One run that is killed, and what became of it, in a word; what is no tidy end is told at length."""
+    """One run that is killed, and what became of it, in a word; what is no tidy end is described at length."""
     project.keep(OLD)
     project.path("running").unlink(missing_ok=True)
     before = (project.record() or {}).get("run_id")

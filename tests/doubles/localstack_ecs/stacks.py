@@ -31,7 +31,7 @@ KEPT = ("template", "processed_template", "template_body", "resolved_parameters"
 GONE = (StackStatus.DELETE_COMPLETE, StackStatus.DELETE_IN_PROGRESS, StackStatus.DELETE_FAILED)
 executing, making = threading.Lock(), threading.Lock()
 UNENDED = (ExecutionStatus.AVAILABLE, ExecutionStatus.EXECUTE_IN_PROGRESS)
-begun = set()  # change sets that were asked to be executed
+begun = set()  # change sets whose execution was requested
 keeping_nothing = set()  # change sets whose execution shall leave no new resource behind, retained or not
 
 
