@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cfnlint.api  # type: ignore[import-untyped]  # it has no types
 import pytest
+from cfnlint.core import get_rules  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = ROOT / "tests/golden/templates"
-CFN_LINT = Path(sys.executable).with_name("cfn-lint")
 CHECKOV = "checkov==3.3.30"  # in an environment of its own: it wants a certain boto3
 REGIONS = ("eu-central-1", "ap-southeast-2")
 
@@ -59,13 +60,16 @@ def understood(text: str) -> dict[str, Any]:
     return loaded
 
 
-def lint(text: str, directory: Path) -> tuple[str, str, int]:
-    """What cfn-lint says, its mere advice included."""
-    (directory / "template.yml").write_text(text, encoding="utf-8")
-    argv = (CFN_LINT, "--format", "parseable", "--regions", *REGIONS, "--include-checks", "I", "--", "template.yml")
-    bare = {"PATH": os.environ["PATH"], "HOME": str(directory)}
-    found = subprocess.run(argv, capture_output=True, text=True, cwd=directory, env=bare, check=False)
-    return found.stdout, found.stderr, found.returncode
+@functools.cache
+def lint_rules() -> Any:
+    """Every rule of cfn-lint, its mere advice included."""
+    return get_rules([], [], ["I"])
+
+
+def lint(text: str) -> list[str]:
+    """What cfn-lint finds."""
+    found = cfnlint.api.lint(text, lint_rules(), list(REGIONS))
+    return [f"{match.linenumber}: {match.rule.id} {match.message}" for match in found]
 
 
 def checkov(directory: Path) -> dict[str, list[tuple[str, str, str]]]:

@@ -5,13 +5,7 @@
 # hadolint global ignore=DL3008,DL3059
 
 FROM python:3.11-slim AS builder
-ARG PIP_INDEX_URL=""
-ARG PIP_EXTRA_INDEX_URL=""
-ARG UV_DEFAULT_INDEX=""
-ARG UV_EXTRA_INDEX_URL=""
-ARG UV_INDEX=""
-ARG UV_INDEX_URL=""
-ARG UV_INDEX_STRATEGY="first-index"
+ARG PIP_INDEX_URL="" PIP_EXTRA_INDEX_URL="" UV_DEFAULT_INDEX="" UV_EXTRA_INDEX_URL="" UV_INDEX="" UV_INDEX_URL="" UV_INDEX_STRATEGY="first-index"
 COPY builder/uv.txt /builder/
 RUN ["python", "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--no-cache-dir", "--require-hashes", "--target", "/builder/uv", "-r", "/builder/uv.txt"]
 ENV UV_NO_CACHE="1" UV_PYTHON_DOWNLOADS="never" UV_LINK_MODE="copy" UV_NO_PROGRESS="1" PYC_INVALIDATION_MODE="UNCHECKED_HASH"
@@ -50,8 +44,6 @@ ENV PATH="/opt/handoff/bin:$PATH" HOME="/tmp" LANG="C.UTF-8"
 VOLUME ["/app/.env", "/app/.artifacts", "/tmp"]
 USER 10001:10001
 STOPSIGNAL SIGTERM
-ARG REVISION
-ARG CONTEXT
-LABEL org.opencontainers.image.title="elements" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim"
-LABEL handoff.project="elements" handoff.version="VERSION" handoff.context="$CONTEXT"
+ARG REVISION CONTEXT
+LABEL org.opencontainers.image.title="elements" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim" handoff.project="elements" handoff.version="VERSION" handoff.context="$CONTEXT"
 ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

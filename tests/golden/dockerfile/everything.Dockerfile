@@ -5,13 +5,7 @@
 # hadolint global ignore=DL3008,DL3059
 
 FROM registry.example.com:5000/team/python:3.12-slim AS builder
-ARG PIP_INDEX_URL=""
-ARG PIP_EXTRA_INDEX_URL=""
-ARG UV_DEFAULT_INDEX=""
-ARG UV_EXTRA_INDEX_URL=""
-ARG UV_INDEX=""
-ARG UV_INDEX_URL=""
-ARG UV_INDEX_STRATEGY="first-index"
+ARG PIP_INDEX_URL="" PIP_EXTRA_INDEX_URL="" UV_DEFAULT_INDEX="" UV_EXTRA_INDEX_URL="" UV_INDEX="" UV_INDEX_URL="" UV_INDEX_STRATEGY="first-index"
 COPY builder/uv.txt /builder/
 RUN ["python", "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--no-cache-dir", "--require-hashes", "--target", "/builder/uv", "-r", "/builder/uv.txt"]
 RUN ["sh", "-c", "apt-get update && apt-get install --yes --no-install-recommends \"$@\" && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log", "apt-get", "gcc", "g++", "git"]
@@ -68,8 +62,6 @@ ENV PATH="/opt/handoff/bin:$PATH" HOME="/tmp" LANG="C.UTF-8"
 VOLUME ["/app/.env", "/app/.artifacts", "/tmp"]
 USER 10001:10001
 STOPSIGNAL SIGTERM
-ARG REVISION
-ARG CONTEXT
-LABEL org.opencontainers.image.title="shop" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="registry.example.com:5000/team/python:3.12-slim"
-LABEL handoff.project="shop" handoff.version="VERSION" handoff.context="$CONTEXT"
+ARG REVISION CONTEXT
+LABEL org.opencontainers.image.title="shop" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="registry.example.com:5000/team/python:3.12-slim" handoff.project="shop" handoff.version="VERSION" handoff.context="$CONTEXT"
 ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

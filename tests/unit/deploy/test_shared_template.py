@@ -61,7 +61,7 @@ def test_what_is_rendered(text: str) -> None:
 def test_cfn_lint_finds_nothing(root: Path | dict[str, str] | None, environment: str, tmp_path: Path) -> None:
     place = root if isinstance(root, Path) else made(tmp_path, PROJECTS if root is None else root)
     text = templates.render_shared_template(place, environment)
-    assert lint(text, tmp_path) == ("", "", 0)
+    assert lint(text) == []
 
 
 def test_the_same_files_make_the_same_text(tmp_path: Path) -> None:

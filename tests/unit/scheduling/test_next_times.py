@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import calendar
+import functools
 import random
 from datetime import date, datetime, timedelta, timezone
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -210,6 +212,7 @@ def is_due(moment: datetime, cron: str) -> bool:
 NAMES = {"SUN": 0, "MON": 1, "SAT": 6, "APR": 4, "OCT": 10}
 
 
+@functools.cache
 def _holds(text: str, value: int, low: int, high: int) -> bool:
     return any(_matches(item, value, low, high) for item in text.split(","))
 
@@ -226,6 +229,7 @@ def _matches(item: str, value: int, low: int, high: int) -> bool:
     return distance <= span and distance % int(step or 1) == 0
 
 
+@functools.cache
 def _is_day(found: date, text: str) -> bool:
     last = calendar.monthrange(found.year, found.month)[1]
     if text in ("L", "LW"):
@@ -242,6 +246,7 @@ def _near(found: date, day: int) -> date:
     return found.replace(day=min(working, key=lambda n: abs(n - day)))
 
 
+@functools.cache
 def _is_weekday(found: date, text: str) -> bool:
     number = found.isoweekday() % 7
     if text.endswith("L"):
@@ -254,19 +259,20 @@ def _is_weekday(found: date, text: str) -> bool:
     return _holds(text, number, 0, 6)
 
 
-def walked(cron: str, zone: str, begin: datetime) -> list[datetime]:
-    """Every minute of UTC, and what the clock shows then; what it shows a second time is left out."""
-    place, shown, found = ZoneInfo(zone), set[datetime](), list[datetime]()
-    earlier = begin - timedelta(hours=3)  # what it showed just before
-    for minute in range(int((begin + STRETCH - earlier) / timedelta(minutes=1)) + 1):
-        moment = earlier + timedelta(minutes=minute)
-        clock = moment.astimezone(place).replace(tzinfo=None, fold=0)
-        if clock in shown:
-            continue
-        shown.add(clock)
-        if moment > begin and is_due(clock, cron):
-            found.append(moment)
-    return found
+@functools.cache
+def clocks(zone: str, begin: datetime) -> list[tuple[datetime, datetime]]:
+    """Every minute of UTC with what the clock shows then; what it shows a second time is left out."""
+    place, earlier = ZoneInfo(zone), begin - timedelta(hours=3)  # what it showed just before
+    minutes = range(int((begin + STRETCH - earlier) / timedelta(minutes=1)) + 1)
+    shown: dict[datetime, datetime] = {}
+    for moment in (earlier + timedelta(minutes=minute) for minute in minutes):
+        shown.setdefault(moment.astimezone(place).replace(tzinfo=None, fold=0), moment)
+    return [(moment, clock) for clock, moment in shown.items() if moment > begin]
+
+
+def walked(cron: str, zone: str, begin: datetime, count: int) -> list[datetime]:
+    """The first minutes at which it is due."""
+    return list(islice((moment for moment, clock in clocks(zone, begin) if is_due(clock, cron)), count))
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -274,7 +280,7 @@ def test_like_a_walk_from_minute_to_minute(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(10):
         cron, zone, begin = some_cron(chance), chance.choice(ZONES), after(chance.choice(MOMENTS))
-        expected = walked(cron, zone, begin)[:40]
+        expected = walked(cron, zone, begin, 40)
         form = Schedule(cron=cron, timezone=zone).expression
         found = next_times(form, zone, begin, 40).times
         within = [one.astimezone(timezone.utc) for one in found if one <= begin + STRETCH]
