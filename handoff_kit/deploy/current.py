@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handoff_kit import resource_names
 from handoff_kit.aws.buckets import bucket_exists
-from handoff_kit.aws.ecr import image_digest
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.move_bucket import plan_move
-from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params
+from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params, plan_tagging, stored_key
+from handoff_kit.aws.session import deployed_bucket
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.desired import DesiredProject
 from handoff_kit.errors import AWSError
-from handoff_kit.steps import CopyProjectData
+from handoff_kit.steps import ApiCalls, CopyProjectData
 from handoff_runtime.aws.transfer import UploadPlan
 
 
 @dataclass(frozen=True)
 class CurrentState:
-    """What a plan depends on; `move` is the data to copy if the project moves from another bucket."""
+    """What a plan depends on; `move` is the data to copy if the project moves from another bucket.
+
+    `tagging` gives the stored params other tags.
+    """
 
     account: str
     region: str
-    is_image_pushed: bool
     params: StoredParams | DamagedParams | None
     files: UploadPlan
     move: CopyProjectData | None = None
+    tagging: ApiCalls | None = None
 
 
-def read_current(desired: DesiredProject, target: Target, account: str, deployed_bucket: str = "") -> CurrentState:
-    """Four calls, and one more for each thousand stored files; `deployed_bucket` is empty before the first deploy."""
-    moves = deployed_bucket not in ("", target.bucket)
-    has_bucket = deployed_bucket == target.bucket or bucket_exists(target.session, target.bucket, account)
+def read_current(
+    desired: DesiredProject, target: Target, account: str, stack: StackDescription | None = None
+) -> CurrentState:
+    """Three calls, one more for each thousand stored files, and one for a KMS key; `stack` is the task stack."""
+    current = deployed_bucket(stack, target)
+    moves = current not in ("", target.bucket)
+    has_bucket = current == target.bucket or bucket_exists(target.session, target.bucket, account)
     if not has_bucket and target.bucket != resource_names.bucket(desired.environment, account, target.session.region):
         message = f"bucket {target.bucket}: not found; deploy.bucket or S3_BUCKET_NAME names it"
         hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
         raise AWSError(message, hint)
-    image = image_digest(target.session, resource_names.repository(target.name), desired.image_tag)
+    stored = find_replaceable_params(target)
+    if isinstance(stored, StoredParams) and desired.project.deploy.kms_key:
+        stored = replace(stored, kms_key=stored_key(target))
     return CurrentState(
         account,
         target.session.region,
-        image is not None,
-        find_replaceable_params(target),
+        stored,
         compare_files(target, desired.paths, has_bucket=has_bucket),
-        plan_move(target, deployed_bucket, bucket_exists=has_bucket) if moves else None,
+        plan_move(target, current, bucket_exists=has_bucket) if moves else None,
+        plan_tagging(target, stack, desired.tags) if stored else None,
     )

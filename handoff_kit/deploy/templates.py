@@ -15,7 +15,7 @@ from handoff_kit import resource_names
 from handoff_kit.errors import ProjectError
 from handoff_kit.jinja import render_template
 from handoff_kit.paths import ProjectPaths, project_names
-from handoff_kit.project.deploy_settings import Statement
+from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Keep, Project
 from handoff_runtime import s3_keys
@@ -83,10 +83,24 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
         "own_group": deploy.vpc is not None and not deploy.security_groups,
         # the keys that a run may write; the files of a project are only read by it
         "written": (s3_keys.lease(stack), f"{s3_keys.artifacts(stack)}*", f"{runs}*", f"{s3_keys.history(stack)}*"),
+        "boundary": boundary_arn(deploy),
+        "kms_key": kms_key_arn(deploy),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
     return render_template(root, "task.yml.j2", values)
+
+
+def boundary_arn(deploy: Deploy) -> str:
+    """The ARN of the roles' permissions boundary, for Fn::Sub; empty where there is none."""
+    name, account = deploy.permissions_boundary or "", "${AWS::AccountId}"
+    return name if not name or name.startswith("arn:") else f"arn:${{AWS::Partition}}:iam::{account}:policy/{name}"
+
+
+def kms_key_arn(deploy: Deploy) -> str:
+    """The ARN of the project's own KMS key, for Fn::Sub; empty where it has none."""
+    key, place = deploy.kms_key or "", "${AWS::Region}:${AWS::AccountId}"
+    return key if not key or key.startswith("arn:") else f"arn:${{AWS::Partition}}:kms:{place}:key/{key}"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def push_params(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
-    from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
+    from handoff_kit.aws.params import confirm_push, find_replaceable_params, parameter_settings, plan_push
     from handoff_kit.project import params_document
 
     paths, loaded = options.load_project(c, project)
@@ -50,7 +50,14 @@ def push_params(
         document = params_document.params_document(paths, loaded, options.parse_environment(environment, os.environ))
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(target)
-    plan = plan_push(target, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
+    plan = plan_push(
+        target,
+        document,
+        stored,
+        advanced=loaded.params.tier == "advanced",
+        prune=prune,
+        parameter=parameter_settings(target, loaded.deploy),
+    )
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STACK = "handoff-prod-rates"
 PLAIN: dict[str, Any] = {}
+KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+KEY_ARN = f"arn:aws:kms:eu-central-1:123456789012:key/{KEY_ID}"
 ROLE_OF_TABLES = {
     "Sid": "Tables",
     "Effect": "Deny",
@@ -41,6 +43,8 @@ EVERYTHING: dict[str, Any] = {
         {"Action": "s3:GetObject", "Resource": "arn:${AWS::Partition}:s3:::rates/*"},
         ROLE_OF_TABLES,
     ],
+    "permissions_boundary": "developer-boundary",
+    "kms_key": KEY_ID,
     "vpc": "vpc-0a1b2c3d",
     "subnets": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
     "public_ip": "false",
@@ -120,7 +124,6 @@ def test_checkov_finds_only_what_is_explained(tmp_path: Path) -> None:
         ("shared.yml", "AlertTopic", "CKV_AWS_26"),
         ("shared.yml", "Bucket", "CKV_AWS_18"),
         ("shared.yml", "Cluster", "CKV_AWS_65"),
-        ("task-everything.yml", "LogGroup", "CKV_AWS_158"),
         ("task-everything.yml", "LogGroup", "CKV_AWS_66"),
         ("task.yml", "LogGroup", "CKV_AWS_158"),
     ]
@@ -187,11 +190,39 @@ def test_whose_roles_they_are(role: str) -> None:
     assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
 
 
+@pytest.mark.parametrize(
+    ("deploy", "boundary", "key"),
+    [
+        pytest.param({}, None, None, id="neither"),
+        pytest.param(
+            {"permissions_boundary": "dev/boundary", "kms_key": KEY_ID},
+            arn("iam::${AWS::AccountId}:policy/dev/boundary"),
+            arn(f"kms:${{AWS::Region}}:${{AWS::AccountId}}:key/{KEY_ID}"),
+            id="names",
+        ),
+        pytest.param(
+            {"permissions_boundary": "arn:aws:iam::123456789012:policy/b", "kms_key": KEY_ARN},
+            {"Sub": "arn:aws:iam::123456789012:policy/b"},
+            {"Sub": KEY_ARN},
+            id="ARNs",
+        ),
+    ],
+)
+def test_boundary_and_key_of_an_organization(deploy: dict[str, str], boundary: object, key: object) -> None:
+    found = understood(rendered(deploy))["Resources"]
+    roles = [one["Properties"] for one in found.values() if one["Type"] == "AWS::IAM::Role"]
+    assert [role.get("PermissionsBoundary") for role in roles] == [boundary] * len(roles)
+    assert found["LogGroup"]["Properties"].get("KmsKeyId") == key
+    statements = found["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [each["Resource"] for each in statements if each["Sid"] == "Key"] == ([key] if key else [])
+
+
 def test_permissions_of_a_project() -> None:
     role = resources(EVERYTHING)["TaskRole"]
     assert role["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"]
     own = {policy["PolicyName"]: policy["PolicyDocument"]["Statement"] for policy in role["Policies"]}
-    assert own["handoff"] == resources(PLAIN)["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    plain = resources(PLAIN)["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [each for each in own["handoff"] if each["Sid"] != "Key"] == plain
     place = "${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
     assert own["project"] == [
         {
@@ -327,6 +358,7 @@ def test_what_is_put_out() -> None:
         "TaskRoleArn": {"GetAtt": "TaskRole.Arn"},
         "Image": {"Ref": "Image"},
         "Source": {"Ref": "Source"},
+        "Base": {"Ref": "Base"},
         "Bucket": {"Ref": "Bucket"},
         "SecurityGroup": {"Ref": "SecurityGroup"},
     }

@@ -78,6 +78,8 @@ def test_whole_file(tmp_path: Path) -> None:
             "subnets": (),
             "security_groups": (),
             "public_ip": True,
+            "permissions_boundary": None,
+            "kms_key": None,
             "cluster": None,
             "bucket": None,
             "alerts": None,
