@@ -233,6 +233,12 @@ class Deploy(BaseModel, extra="forbid", frozen=True):
         "objects of a `bucket` of your own. Its policy must allow CloudWatch Logs to use it.",
         examples=["1234abcd-12ab-34cd-56ef-1234567890ab"],
     )
+    exec: Flag = Field(
+        default=False,
+        description="Whether `invoke exec` may open a shell in a running task (ECS Exec). The shell is root's, and can "
+        "read the params of the run.",
+        examples=[True],
+    )
     vpc: str | None = declare(
         None,
         f"the id of a VPC, vpc- {_DIGITS}",

@@ -24,6 +24,7 @@ class TaskNetwork:
     security_groups: tuple[str, ...]
     public_ip: bool
     spot: bool
+    exec: bool = False
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def resolve_network(
     subnets = deploy.subnets or tuple(filter(None, shared.get("Subnets", "").split(",")))
     cluster = deploy.cluster or name
     arn = cluster if cluster.startswith("arn:") else f"{clusters}{cluster}"
-    return TaskNetwork(arn, subnets, tuple(filter(None, groups)), deploy.public_ip, deploy.spot)
+    return TaskNetwork(arn, subnets, tuple(filter(None, groups)), deploy.public_ip, deploy.spot, deploy.exec)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ OWN = Deploy.model_validate(
         "public_ip": False,
         "cluster": "batch",
         "permissions_boundary": "developer-boundary",
+        "exec": True,
         "alerts": "arn:aws:sns:eu-central-1:123456789012:oncall",
     }
 )

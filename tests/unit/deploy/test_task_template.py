@@ -45,6 +45,7 @@ EVERYTHING: dict[str, Any] = {
     ],
     "permissions_boundary": "developer-boundary",
     "kms_key": KEY_ID,
+    "exec": "true",
     "vpc": "vpc-0a1b2c3d",
     "subnets": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
     "public_ip": "false",
@@ -217,12 +218,27 @@ def test_boundary_and_key_of_an_organization(deploy: dict[str, str], boundary: o
     assert [each["Resource"] for each in statements if each["Sid"] == "Key"] == ([key] if key else [])
 
 
+def test_room_and_channels_for_a_shell() -> None:
+    """The agent of ECS Exec writes below /var/lib/amazon and /var/log/amazon, and the root is read-only."""
+    plain, allowed = resources(PLAIN), resources({"exec": "true"})
+    mounts = [
+        {mount["ContainerPath"] for mount in found["TaskDefinition"]["ContainerDefinitions"][0]["MountPoints"]}
+        for found in (plain, allowed)
+    ]
+    assert mounts[1] - mounts[0] == {"/var/lib/amazon", "/var/log/amazon"}
+    statements = [found["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"] for found in (plain, allowed)]
+    (more,) = [statement for statement in statements[1] if statement not in statements[0]]
+    assert more["Action"] == [
+        f"ssmmessages:{verb}{what}Channel" for verb in ("Create", "Open") for what in ("Control", "Data")
+    ]
+
+
 def test_permissions_of_a_project() -> None:
     role = resources(EVERYTHING)["TaskRole"]
     assert role["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"]
     own = {policy["PolicyName"]: policy["PolicyDocument"]["Statement"] for policy in role["Policies"]}
     plain = resources(PLAIN)["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"]
-    assert [each for each in own["handoff"] if each["Sid"] != "Key"] == plain
+    assert [each for each in own["handoff"] if each["Sid"] not in {"Key", "Exec"}] == plain
     place = "${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
     assert own["project"] == [
         {
