@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from handoff_kit import resource_names
 from handoff_kit.aws.buckets import bucket_exists
-from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.move_bucket import plan_move
 from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params, plan_tagging, stored_key
@@ -22,7 +22,7 @@ from handoff_runtime.aws.transfer import UploadPlan
 class CurrentState:
     """What a plan depends on; `move` is the data to copy if the project moves from another bucket.
 
-    `tagging` gives the stored params other tags.
+    `tagging` gives the stored params other tags. `schedule_stack` has its template.
     """
 
     account: str
@@ -31,12 +31,16 @@ class CurrentState:
     files: UploadPlan
     move: CopyProjectData | None = None
     tagging: ApiCalls | None = None
+    schedule_stack: StackDescription | None = None
 
 
 def read_current(
     desired: DesiredProject, target: Target, account: str, stack: StackDescription | None = None
 ) -> CurrentState:
-    """Three calls, one more for each thousand stored files, and one for a KMS key; `stack` is the task stack."""
+    """Three calls, one more for each thousand stored files, one for a KMS key, and two where schedules are deployed.
+
+    `stack` is the deployed task stack.
+    """
     current = deployed_bucket(stack, target)
     moves = current not in ("", target.bucket)
     has_bucket = current == target.bucket or bucket_exists(target.session, target.bucket, account)
@@ -54,4 +58,5 @@ def read_current(
         compare_files(target, desired.paths, has_bucket=has_bucket),
         plan_move(target, current, bucket_exists=has_bucket) if moves else None,
         plan_tagging(target, stack, desired.tags) if stored else None,
+        describe_existing(target.session, resource_names.schedule_stack(target.name), template=True),
     )

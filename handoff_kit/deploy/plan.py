@@ -12,19 +12,25 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.aws import files
+from handoff_kit.aws.cloudformation.diff import diff_stack
+from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES
 from handoff_kit.aws.ecr import PushedImage
 from handoff_kit.aws.params import parameter_settings, plan_push
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
+from handoff_kit.deploy.schedule_project import DesiredSchedules, plan_schedules
+from handoff_kit.deploy.schedule_template import deployed_schedules
 from handoff_kit.image.build import BASE, BaseImage, is_image_current, label_of, plan_build
 from handoff_kit.image.builder import Builder
 from handoff_kit.image.push import plan_image_push
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.steps import (
     DeployStack,
     ExistingBucket,
     ImageTag,
     RegistryCredentials,
+    StackOutput,
     Step,
     WriteFile,
 )
@@ -79,7 +85,7 @@ def plan_project(
     *,
     prune: bool = False,
 ) -> tuple[Step, ...]:
-    """The steps of one project; its image is pushed already, or is built.
+    """The steps of one project; its image is pushed already, or is built. The schedules come last.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
@@ -92,11 +98,12 @@ def plan_project(
     uri = resource_names.repository_uri(repository, current.account, current.region)
     build = image if isinstance(image, ImageBuild) else None
     tag = _image_tag(desired, image) if isinstance(image, ImageBuild) else image.tag
-    parameters: dict[str, str | ImageTag] = {
+    parameters = {
         "Image": ImageTag(repository, tag, uri) if isinstance(image, ImageBuild) else f"{uri}@{image.digest}",
         "Source": desired.image_tag,
         "Base": base_of_tag(tag),
         "Bucket": target.bucket,
+        **shared_network(desired.project.deploy, desired.environment),
     }
     moved_from = current.move.source if current.move else ""
     file, template = directory / "task.yml", desired.task_template
@@ -119,7 +126,36 @@ def plan_project(
         *(WriteFile(file, template), stack),
         *((push,) if push.change or push.kept else ()),
         *files.plan_files_push(target, current.files),
+        *_plan_schedule_update(desired, current, target),
     )
+
+
+def _plan_schedule_update(
+    desired: DesiredProject, current: CurrentState, target: Target
+) -> tuple[WriteFile | DeployStack, ...]:
+    """The steps that bring deployed schedules up to date; none where no schedule is deployed.
+
+    Deployed schedules that the project file lacks stay: `invoke schedule` created them by its options.
+    """
+    stack, schedules = current.schedule_stack, desired.project.schedules
+    deployed = deployed_schedules(stack) if stack else None
+    if stack is None or not (schedules or deployed):
+        return ()
+    names = {schedule.name for schedule in schedules}
+    merged = (*schedules, *(schedule for schedule in deployed or () if schedule.name not in names))
+    written, step = plan_schedules(
+        DesiredSchedules(desired.paths, desired.project, merged, deploy_command(target)), target
+    )
+    is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})
+    return () if is_up_to_date else (written, step)
+
+
+def shared_network(deploy: Deploy, environment: str) -> dict[str, StackOutput]:
+    """The parameters of the task stack that the shared stack has the values of."""
+    shared = resource_names.shared_stack(environment)
+    own = {"Subnets": deploy.subnets, "SecurityGroups": deploy.security_groups or deploy.vpc}
+    outputs = {"Subnets": "Subnets", "SecurityGroups": "SecurityGroup"}
+    return {name: StackOutput(shared, outputs[name]) for name, found in own.items() if not found}
 
 
 def deploy_command(target: Target) -> str:
