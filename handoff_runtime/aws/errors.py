@@ -118,6 +118,10 @@ _EXECUTIONS = (
     "it is gone when its executions have ended; to stop them: aws stepfunctions list-executions --status-filter "
     "RUNNING --state-machine-arn ARN, and aws stepfunctions stop-execution --execution-arn ARN for each"
 )
+_MANAGED_RULE = (
+    "wait a minute for the new role; if it fails again, its permissions boundary must allow events:PutRule, "
+    "events:PutTargets and events:DescribeRule"
+)
 _KEY = (
     "see whether the KMS key is enabled and in this region, and whom its policy allows: "
     "aws kms describe-key --key-id KEY"
@@ -131,6 +135,11 @@ REASONS = (
     (r"explicit deny in an? resource-based policy", _RESOURCE),
     (r"with an explicit deny", "a statement denies it, which no other one outweighs: remove that statement"),
     (r"StateMachineDeleting|State ?machine is being deleted", _EXECUTIONS),
+    (r"not authorized to create managed-rule", _MANAGED_RULE),
+    (
+        r"authorized to assume the provided role|must allow .+ to assume the role",
+        "wait a minute: a new role is not known everywhere at once",
+    ),
     (r"QueueDeletedRecently|wait 60 seconds after deleting", "wait a minute after the deletion of that queue"),
     (
         r"conflicting (?:conditional )?operation|ConcurrentModification|OperationAborted",

@@ -187,6 +187,25 @@ def test_one_sentence(events: list[StackEvent], expected: str) -> None:
             id="a machine that is being deleted",
         ),
         pytest.param(
+            "'arn:aws:iam::1:role/x' is not authorized to create managed-rule. (Service: AWSStepFunctions; Status Code: "
+            "400; Error Code: AccessDeniedException)",
+            "wait a minute for the new role; if it fails again, its permissions boundary must allow events:PutRule, "
+            "events:PutTargets and events:DescribeRule",
+            id="a rule of Step Functions",
+        ),
+        pytest.param(
+            "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the "
+            "provided role. (Service: AWSStepFunctions; Status Code: 400; Error Code: AccessDeniedException)",
+            "wait a minute: a new role is not known everywhere at once",
+            id="a role that is new to Step Functions",
+        ),
+        pytest.param(
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role. (Service: Scheduler, "
+            "Status Code: 400)",
+            "wait a minute: a new role is not known everywhere at once",
+            id="a role that is new to Scheduler",
+        ),
+        pytest.param(
             "You must wait 60 seconds after deleting a queue before you can create another with the same name. (Service: "
             "AmazonSQS; Status Code: 400; Error Code: AWS.SimpleQueueService.QueueDeletedRecently)",
             "wait a minute after the deletion of that queue",
