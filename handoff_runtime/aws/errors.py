@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from handoff_runtime.annotations import Any
+from handoff_runtime.aws.partition import partition_of
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.terminal import safe_name
@@ -56,7 +57,6 @@ RESOURCES = {
     "logGroupName": "logs:{place}:log-group:{name}:*",
     "repositoryName": "ecr:{place}:repository/{name}",
 }
-PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403", "UnauthorizedOperation")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
@@ -145,8 +145,7 @@ def request_subject(call: Call) -> str:
 
 def required_permission(call: Call) -> str:
     """The action that must be allowed for a request, and on which resource."""
-    partition = next((name for start, name in PARTITIONS.items() if call.region.startswith(f"{start}-")), "aws")
-    arn, request = f"arn:{partition}:", call.request
+    arn, request = f"arn:{partition_of(call.region).name}:", call.request
     if call.service == "S3":
         action = S3_PERMISSIONS.get(call.operation, f"s3:{call.operation}")
         if any("VersionId" in one for one in (request, *request.get("Delete", {}).get("Objects", ()))):

@@ -35,6 +35,11 @@ def call(service: str, operation: str, region: str = "eu-central-1", **request: 
         (call("S3", "DeleteBucket", Bucket="b"), "s3:DeleteBucket on arn:aws:s3:::b"),
         (call("S3", "GetBucketTagging", Bucket="b"), "s3:GetBucketTagging on arn:aws:s3:::b"),
         (call("S3", "PutObject", "cn-north-1", Bucket="b", Key="k"), "s3:PutObject on arn:aws-cn:s3:::b/k"),
+        (call("S3", "PutObject", "us-isob-east-1", Bucket="b", Key="k"), "s3:PutObject on arn:aws-iso-b:s3:::b/k"),
+        (
+            call("SSM", "GetParameter", "eusc-de-east-1", Name="x"),
+            "ssm:GetParameter on arn:aws-eusc:ssm:eusc-de-east-1:*:parameter/x",
+        ),
         (call("SSM", "GetParameter", Name="x"), "ssm:GetParameter on arn:aws:ssm:eu-central-1:*:parameter/x"),
         (call("SSM", "GetParameter", Name="/x/y"), "ssm:GetParameter on arn:aws:ssm:eu-central-1:*:parameter/x/y"),
         (
