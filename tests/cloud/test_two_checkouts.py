@@ -1,4 +1,7 @@
-"""The life of a project from two checkouts: config files that one has and a fresh clone does not, on the testbed."""
+"""The life of a project from two checkouts: config files that one has and a fresh clone does not, on the testbed.
+
+The clone is also a repository with projects of its own in the same environment, one of which has errors.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from doubles.checkout import Checkout, make_checkout
+from doubles.moto_bucket import REGION
+
+from handoff_kit import resource_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +61,7 @@ def test_two_checkouts(checkout: Checkout, account: Account, tmp_path: Path) -> 
     invoke(checkout, account, "deploy", "--yes")
     assert stored(account) == (1, FILES)
 
+    clone.project("broken", "comands: [{command: date}]\n")
     result = invoke(clone, account, "deploy", "--yes")
     assert "note: a push keeps 2 stored config files that are not here: a.json, b.json\n" in result.stderr
     assert "no changes: the deployment is up to date\n" in result.stderr
@@ -86,3 +93,53 @@ def test_two_checkouts(checkout: Checkout, account: Account, tmp_path: Path) -> 
     invoke(clone, account, "deploy", "--prune", "--yes")
     assert stored(account) == (3, {"b.json": "{}", "c.json": "{}"})
     assert seen_by_a_run(clone, account) == ["b.json", "c.json"]
+
+    untagged(account)
+    result = invoke(clone, account, "deploy", "--yes")
+    versions = len(tags(account))
+    bucket = resource_names.bucket("dev", account.number, REGION)
+    assert result.stderr.splitlines()[1:] == [
+        "note: once stored versions have these tags, S3 deletes those that are older than `keep` says",
+        f"tag {versions} stored versions below s3://{bucket}/handoff-dev-reader/ with their retention"
+        " (keep: {runs: 90d, artifacts: 30d, states: 50})",
+        *result.stderr.splitlines()[3:],
+    ]
+    assert {tag for each in tags(account) for tag in each} == {
+        *(("keep", "90"), ("keep-old", "30"), ("keep-old", "1"), ("states", "50"))
+    }
+    assert {len(each) for each in tags(account)} == {1}
+    assert "no changes: the deployment is up to date\n" in invoke(clone, account, "deploy", "--yes").stderr
+
+    clone.project("writer", READS)
+    result = clone.invoke("deploy", "--all", "--yes", env=account.environ)
+    assert (result.exit, result.stderr.splitlines()[-2:]) == (
+        1,
+        ["error: 1 of 3 projects not deployed: broken", "hint: invoke deploy --project broken"],
+    )
+    assert "projects/broken/project.yml:1:1: `comands` is not a known key" in result.stderr
+    assert "stack handoff-dev:" not in result.stderr
+    assert {"handoff-dev-reader", "handoff-dev-writer"} <= account.stacks().keys()
+    assert "no changes: the deployment is up to date\n" in invoke(clone, account, "deploy", "--yes").stderr
+
+
+def tags(account: Account) -> list[list[tuple[str, str]]]:
+    """The tags of each stored version of the project."""
+    return [[(tag["Key"], tag["Value"]) for tag in tagging] for _, tagging in versions(account)]
+
+
+def versions(account: Account) -> list[tuple[dict[str, str], list[dict[str, str]]]]:
+    s3, bucket = account.boto("s3"), resource_names.bucket("dev", account.number, REGION)
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix="handoff-dev-reader/")
+    found = [one for page in pages for one in page["Versions"]]
+    places = [{"Bucket": bucket, "Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+    return [(place, s3.get_object_tagging(**place)["TagSet"]) for place in places]
+
+
+def untagged(account: Account) -> None:
+    """The project as an earlier handoff has deployed it."""
+    for place, _ in versions(account):
+        account.boto("s3").delete_object_tagging(**place)
+    ssm = account.boto("ssm")
+    document = json.loads(ssm.get_parameter(Name=PARAMETER, WithDecryption=True)["Parameter"]["Value"])
+    assert document["pipeline"].pop("keep") == {"runs": 90, "artifacts": 30, "states": 50}
+    ssm.put_parameter(Name=PARAMETER, Value=json.dumps(document), Type="SecureString", Overwrite=True)
