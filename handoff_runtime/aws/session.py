@@ -178,8 +178,9 @@ class Session:
         owner = self.bucket_owner() if missing else ""
         more = dict.fromkeys(missing, owner) if owner else {}
         if model.name in PUTS:
-            keep = self._identity.keep.get(params["Key"].partition("/")[0], Keep())
-            if tag := object_tag(params["Key"], keep):
+            key = str(params.get("Key", ""))
+            keep = self._identity.keep.get(key.partition("/")[0], Keep())
+            if tag := object_tag(key, keep):
                 more["Tagging"] = "=".join(tag)
                 if model.name == "CopyObject":
                     more["TaggingDirective"] = "REPLACE"
