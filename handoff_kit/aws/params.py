@@ -208,14 +208,10 @@ def push_notes(push: StoreParams, target: Target) -> Iterator[str]:
         yield f"hint: an earlier version has them: invoke params.history {target.options}"
 
 
-def new_references_note(
-    push: StoreParams, stored: StoredParams | DamagedParams | None, target: Target
-) -> Iterator[str]:
-    """What a push makes config refer to that the stored one does not: the role of the task is not granted it yet."""
+def new_references(document: Mapping[str, Any], stored: StoredParams | DamagedParams | None) -> str:
+    """What the config of a document refers to and that of the stored one does not, as a list; empty without any."""
     before = params_document.document_references(stored.document) if isinstance(stored, StoredParams) else frozenset()
-    if stored and (new := sorted(map(str, params_document.document_references(push.document) - before))):
-        yield f"note: the task may read {', '.join(new)} after the next deployment"
-        yield f"hint: invoke deploy {target.options}"
+    return ", ".join(sorted(map(str, params_document.document_references(document) - before)))
 
 
 def _in_stored_tier(push: StoreParams, target: Target) -> ApiCall | None:

@@ -23,7 +23,7 @@ from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, describe
 from handoff_kit.aws.cloudformation.stack import describe_existing
 from handoff_kit.aws.ecr import ECR
-from handoff_kit.aws.params import check_params_owner, confirm_push
+from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
 from handoff_kit.console import confirm
@@ -141,6 +141,9 @@ def _deploy_project(desired: DesiredProject, target: Target, current_bucket: str
     current = read_current(desired, target, context.account, current_bucket)
     build = None if current.is_image_pushed else _prepare_build(desired, target, context)
     steps = plan_project(desired, current, build, target, prune=context.prune)
+    documents = [step.document for step in steps if isinstance(step, StoreParams)]
+    if documents and (references := new_references(documents[-1], current.params)):
+        options.say(f"note: the role of the task is granted to read {references}")
     for step in () if options.dry else steps:
         if isinstance(step, StoreParams):  # ask before anything is changed
             confirm_push(step, f"invoke deploy --prune {target.options}", yes=options.yes)

@@ -43,7 +43,7 @@ def push_params(
         StoredParams,
         confirm_push,
         find_replaceable_params,
-        new_references_note,
+        new_references,
         plan_push,
     )
     from handoff_kit.project import params_document
@@ -67,8 +67,9 @@ def push_params(
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)
     changes = apply(c, [plan], target)
-    for note in new_references_note(plan, stored, target):
-        print_progress(note)
+    if stored and (references := new_references(plan.document, stored)):
+        print_progress(f"note: the task may read {references} after the next deployment")
+        print_progress(f"hint: invoke deploy {target.options}")
     if not changes and stored:
         print_progress(f"parameter {target.parameter} is up to date (version {stored.version})")
     after = "files.push" if (paths.directory / "files").is_dir() else "params.dump"

@@ -81,8 +81,6 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
     assert len(shared["Subnets"].split(",")) == 2
     s3 = aws_account.boto("s3")
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
-    rules = {one["ID"]: one for one in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
-    assert rules["keep-90"]["Filter"] == {"Tag": {"Key": "keep", "Value": "90"}}
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
     group = aws_account.boto("ec2").describe_security_groups(GroupIds=[shared["SecurityGroup"]])["SecurityGroups"][0]
     assert (group["IpPermissions"], group["VpcId"]) == ([], shared["Vpc"])
