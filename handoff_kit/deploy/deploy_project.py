@@ -139,7 +139,7 @@ def _deploy_project(desired: DesiredProject, target: Target, current_bucket: str
     options.say(f"{desired.paths.name}: {where}")
     target.session.set_keep(target.name, desired.keep)
     current = read_current(desired, target, context.account, current_bucket)
-    build = None if current.is_image_pushed else _prepare_build(desired, target, context)
+    build = None if current.image_digest else _prepare_build(desired, target, context)
     steps = plan_project(desired, current, build, target, prune=context.prune)
     documents = [step.document for step in steps if isinstance(step, StoreParams)]
     if documents and (references := new_references(documents[-1], current.params)):
