@@ -10,11 +10,12 @@ from handoff_kit.aws.cloudformation.stack import StackDescription, describe_exis
 from handoff_kit.aws.ecr import image_digest
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.move_bucket import plan_move
+from handoff_kit.aws.object_tags import plan_tagging
 from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.desired import DesiredProject
 from handoff_kit.errors import AWSError
-from handoff_kit.steps import CopyProjectData
+from handoff_kit.steps import CopyProjectData, TagVersions
 from handoff_runtime.aws.transfer import UploadPlan
 
 
@@ -22,7 +23,8 @@ from handoff_runtime.aws.transfer import UploadPlan
 class CurrentState:
     """What a plan depends on; `image_digest` is None where the image is not pushed yet.
 
-    `move` is the data to copy if the project moves from another bucket. `schedule_stack` has its template.
+    `move` is the data to copy if the project moves from another bucket. `schedule_stack` has its template. `tagging` is
+    of stored versions that have other tags than `keep` says, or none.
     """
 
     account: str
@@ -32,12 +34,14 @@ class CurrentState:
     files: UploadPlan
     move: CopyProjectData | None = None
     schedule_stack: StackDescription | None = None
+    tagging: TagVersions | None = None
 
 
 def read_current(desired: DesiredProject, target: Target, account: str, deployed_bucket: str = "") -> CurrentState:
     """Four calls, one more for each thousand stored files, and two where schedules are deployed.
 
-    `deployed_bucket` is empty before the first deploy.
+    `deployed_bucket` is empty before the first deploy. Where `keep` changed, one more for each thousand stored
+    versions; a move tags its copies itself.
     """
     moves = deployed_bucket not in ("", target.bucket)
     has_bucket = deployed_bucket == target.bucket or bucket_exists(target.session, target.bucket, account)
@@ -45,12 +49,14 @@ def read_current(desired: DesiredProject, target: Target, account: str, deployed
         message = f"bucket {target.bucket}: not found; deploy.bucket or S3_BUCKET_NAME names it"
         hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
         raise AWSError(message, hint)
+    stored = find_replaceable_params(target)
     return CurrentState(
         account,
         target.session.region,
         image_digest(target.session, resource_names.repository(target.name), desired.image_tag),
-        find_replaceable_params(target),
+        stored,
         compare_files(target, desired.paths, has_bucket=has_bucket),
         plan_move(target, deployed_bucket, bucket_exists=has_bucket) if moves else None,
         describe_existing(target.session, resource_names.schedule_stack(target.name), template=True),
+        plan_tagging(target, desired.keep, stored) if has_bucket and not moves else None,
     )

@@ -1,7 +1,7 @@
 """Deploy projects. The stages, with their input and output:
 
     desired.desired_projects   project files, environment     DesiredProject: templates, image source, params
-    desired.desired_shared     each DesiredProject            DesiredShared: template of the shared stack
+    desired.desired_shared     environment                    DesiredShared: template of the shared stack
     current.read_current       DesiredProject, Target         CurrentState: image, params, files; AWS is only read
     plan.plan_shared           DesiredShared                  steps (handoff_kit/steps.py) of the shared stack; pure
     plan.plan_project          DesiredProject, CurrentState   steps of one project; pure
@@ -20,14 +20,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from handoff_kit import resource_names
-from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws.buckets import bucket_exists
+from handoff_kit.apply import ApplyOptions, apply, describe
 from handoff_kit.aws.cloudformation.stack import describe_existing
-from handoff_kit.aws.cloudformation.template import MAX_BYTES
 from handoff_kit.aws.ecr import ECR
-from handoff_kit.aws.params import check_params_owner, confirm_push
+from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
+from handoff_kit.console import confirm
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan_project, plan_shared
@@ -36,7 +35,7 @@ from handoff_kit.image import dockerfile
 from handoff_kit.image.build import git_revision
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.steps import StoreParams
+from handoff_kit.steps import StoreParams, TagVersions
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import HandoffError
 
@@ -69,15 +68,20 @@ class DeployContext:
         return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.paths.display_path)
 
 
-def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """Deploy projects; returns how many steps changed something. A failed project does not stop the others."""
+def deploy_projects(
+    projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext, broken: Sequence[str] = ()
+) -> int:
+    """Deploy projects; returns how many steps changed something. A failed project does not stop the others.
+
+    `broken` names those whose files have errors; HandoffError at the end for them and for those that failed.
+    """
     if resource_names.stack_from_environment(context.environ):
         check_params_owner(context.target(projects[0]))
-    if len(projects) == 1:
+    if len(projects) == 1 and not broken:
         target, current_bucket = _choose_bucket(projects[0], context)
         changed = _deploy_shared(projects, shared, context)
         return changed + _deploy_project(projects[0], target, current_bucket, context)
-    changed, failed = _deploy_shared(projects, shared, context), list[str]()
+    changed, failed = _deploy_shared(projects, shared, context), list(broken)
     for desired in projects:
         try:
             changed += _deploy_project(desired, *_choose_bucket(desired, context), context)
@@ -87,8 +91,9 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
             context.options.say(str(error))
             failed.append(desired.paths.name)
     if failed:
-        target = context.target(next(desired for desired in projects if desired.paths.name == failed[0]))
-        message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
+        paths = dataclasses.replace(projects[0].paths, name=failed[0])
+        target = target_by_name(paths, shared.environment, context.environ, context.session, "")
+        message = f"{len(failed)} of {len(projects) + len(broken)} projects not deployed: {', '.join(failed)}"
         raise HandoffError(message, deploy_command(target))
     return changed
 
@@ -118,28 +123,33 @@ def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Tar
 
 
 def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """Deploy the shared stack, if a project needs it."""
+    """Deploy the shared stack, if a project needs it. Its template is the same for all projects."""
     desired = next((project for project in projects if project.needs_shared), None)
     if desired is None:
         return 0
     session, account = context.session, context.account
     bucket = resource_names.bucket(shared.environment, account, session.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
-    fits = len(shared.template.encode()) <= MAX_BYTES
-    at_once = fits or bucket_exists(session, bucket, account)
-    return apply(plan_shared(shared, desired, target, account, at_once=at_once), target, context.options)
+    return apply(plan_shared(shared, desired, target, account), target, context.options)
 
 
 def _deploy_project(desired: DesiredProject, target: Target, current_bucket: str, context: DeployContext) -> int:
     options = context.options
     where = f"stack {target.name}, account {context.account}, region {target.session.region}"
     options.say(f"{desired.paths.name}: {where}")
+    target.session.set_keep(target.name, desired.keep)
     current = read_current(desired, target, context.account, current_bucket)
     build = None if current.image_digest else _prepare_build(desired, target, context)
     steps = plan_project(desired, current, build, target, prune=context.prune)
-    for step in steps:
-        if isinstance(step, StoreParams) and not options.dry:  # ask before anything is changed
+    documents = [step.document for step in steps if isinstance(step, StoreParams)]
+    if documents and (references := new_references(documents[-1], current.params)):
+        options.say(f"note: the role of the task is granted to read {references}")
+    for step in () if options.dry else steps:
+        if isinstance(step, StoreParams):  # ask before anything is changed
             confirm_push(step, f"invoke deploy --prune {target.options}", yes=options.yes)
+        elif isinstance(step, TagVersions):
+            options.say("note: once stored versions have these tags, S3 deletes those that are older than `keep` says")
+            confirm(describe(step)[0], deploy_command(target), yes=options.yes)
     return apply(steps, target, options)
 
 

@@ -19,6 +19,7 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import COLLECTOR_STATS, INVISIBLE
 from handoff_kit.project.problem import Problem, quote, shorten
+from handoff_kit.project.retention import DAYS, STATES, on_ladder
 from handoff_kit.project.shell_words import split_words
 from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.validation.keys import env_mappings, env_paths
@@ -209,7 +210,18 @@ def literal_references(checked: CheckedProject) -> Iterator[Fault]:
             yield Fault(key_path, message, hint)
 
 
+def rounded_retention(checked: CheckedProject) -> Iterator[Fault]:
+    """Values of `keep` between two lifecycle rules of the bucket."""
+    declared, used = checked.project.keep, on_ladder(checked.project.keep)
+    for name, ladder in (("runs", DAYS), ("artifacts", DAYS), ("states", STATES)):
+        value, step = getattr(declared, name), getattr(used, name)
+        if value != step:
+            message = f"the bucket has no rule for {label(('keep', name))}: {value}, and takes the next one, {step}"
+            yield Fault(("keep", name), message, f"its rules: {', '.join(map(str, ladder))}")
+
+
 _RULES: tuple[Rule, ...] = (
+    rounded_retention,
     cut_values,
     lookalikes,
     shell_variables,

@@ -21,9 +21,11 @@ RUN = "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z
 def push_files(c: Context, project: str = "", prune: bool = False, environment: str = "") -> None:
     """Upload the changed files of the project's files/ to S3."""
     from handoff_kit.aws import files
+    from handoff_kit.aws.object_tags import use_stored_keep
 
     paths, _, target = options.load_target(c, project, environment)
     plan = files.compare_files(target, paths)
+    use_stored_keep(target)
     changes = apply(c, files.plan_files_push(target, plan, prune=prune), target)
     if not changes:
         print_progress(files.no_upload_note(plan, paths))

@@ -38,8 +38,16 @@ def deploy(
         raise ProjectError("--all and --project exclude each other", "leave out --project")
     name = options.parse_environment(environment, os.environ)
     project_paths = options.all_projects(c) if all else (options.find_project(c, project),)
-    projects = desired_projects(project_paths, name, os.environ)
-    shared = desired_shared(projects, name)
+    projects, errors = desired_projects(project_paths, name, os.environ)
+    if not all and errors:
+        raise errors.popitem()[1]
+    for error in errors.values():
+        print_progress(str(error))
+    if not projects:
+        raise ProjectError(
+            "no project can be deployed: each file has errors", "correct them, then: invoke deploy --all"
+        )
+    shared = desired_shared(projects[0].paths.root, name)
     for desired in projects:
         options.warn_of_git(desired.paths)
         options.warn_of_credentials(desired.paths, desired.project)
@@ -53,7 +61,7 @@ def deploy(
         prune=prune,
         move_bucket=move_bucket,
     )
-    changes = deploy_project.deploy_projects(projects, shared, context)
+    changes = deploy_project.deploy_projects(projects, shared, context, tuple(errors))
     if not changes:
         print_progress("no changes: the deployment is up to date")
     finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))

@@ -39,8 +39,15 @@ def push_params(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
-    from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
+    from handoff_kit.aws.params import (
+        StoredParams,
+        confirm_push,
+        find_replaceable_params,
+        new_references,
+        plan_push,
+    )
     from handoff_kit.project import params_document
+    from handoff_kit.project.retention import describe_keep, on_ladder
 
     paths, loaded = options.load_project(c, project)
     if params:
@@ -50,11 +57,19 @@ def push_params(
         document = params_document.params_document(paths, loaded, options.parse_environment(environment, os.environ))
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(target)
+    if isinstance(stored, StoredParams) and stored.params.pipeline.keep != (keep := on_ladder(loaded.keep)):
+        print_progress(
+            f"note: keep: {{{describe_keep(keep)}}} comes with the next deployment, which tags what is stored"
+        )
+        document = params_document.with_keep(document, stored.params.pipeline.keep)
     plan = plan_push(target, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)
     changes = apply(c, [plan], target)
+    if stored and (references := new_references(plan.document, stored)):
+        print_progress(f"note: the task may read {references} after the next deployment")
+        print_progress(f"hint: invoke deploy {target.options}")
     if not changes and stored:
         print_progress(f"parameter {target.parameter} is up to date (version {stored.version})")
     after = "files.push" if (paths.directory / "files").is_dir() else "params.dump"

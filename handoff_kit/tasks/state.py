@@ -47,6 +47,7 @@ def list_states(c: Context, project: str = "", environment: str = "") -> None:
 )
 def edit_state(c: Context, project: str = "", file: str = "", environment: str = "") -> None:
     """Edit the stored state; refused if a run stores another state at the same time."""
+    from handoff_kit.aws.object_tags import use_stored_keep
     from handoff_kit.aws.state import check_state, draft_path, find_state, plan_put_state, state_url, text_to_edit
     from handoff_kit.project.params_document import state_mode
     from handoff_kit.steps import ApiCalls
@@ -68,6 +69,7 @@ def edit_state(c: Context, project: str = "", file: str = "", environment: str =
         print_progress("note: the state is not checked, since `state` of the project file cannot be read")
     check_state(content, mode, edit.display_path, edit.retry_command)
     changes = plan_put_state(target, content, before, f"store {state_url(target)}", edit.retry_command)
+    use_stored_keep(target)
     apply(c, [ApiCalls(changes)], target)
     if not changes:
         print_progress("the state is unchanged")
@@ -78,6 +80,7 @@ def edit_state(c: Context, project: str = "", file: str = "", environment: str =
 @command("restore", operates=True, help={"version": f"{VERSION}required"})
 def restore_state(c: Context, project: str = "", version: str = "", environment: str = "") -> None:
     """Store an earlier version of the state as the newest; the versions between are kept."""
+    from handoff_kit.aws.object_tags import use_stored_keep
     from handoff_kit.aws.state import find_state, get_state, plan_restore_state, require_version
     from handoff_kit.steps import ApiCalls
 
@@ -85,6 +88,7 @@ def restore_state(c: Context, project: str = "", version: str = "", environment:
     restored = get_state(target, require_version(target, version))
     _warn_of_run(target)
     changes = plan_restore_state(target, restored, find_state(target))
+    use_stored_keep(target)
     apply(c, [ApiCalls(changes)], target)
     if not changes:
         print_progress(f"the state is already that of version {version}")

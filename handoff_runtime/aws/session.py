@@ -14,6 +14,7 @@ from handoff_runtime.aws import errors, retry
 from handoff_runtime.aws.errors import Call
 from handoff_runtime.aws.retry import RetryHooks
 from handoff_runtime.errors import StoreError
+from handoff_runtime.retention import Keep, object_tag
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
@@ -22,12 +23,14 @@ S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
 OWNER_VARIABLE = "S3_BUCKET_OWNER"
 PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 """In the order in which botocore reads them."""
+PUTS = ("PutObject", "CreateMultipartUpload", "CopyObject")  # what creates an object, or replaces one
 
 
 class Identity:
-    """What the clients of one session share: locks, the account of the credentials, and the owner of buckets.
+    """What the clients of one session share: locks, the account of the credentials, the owner of buckets, retention.
 
     `owner` is an account, empty for any, or None for the account of the credentials; `profile` that of a variable.
+    `keep` is that of stacks.
     """
 
     def __init__(self, owner: str | None, profile: str = "") -> None:
@@ -35,6 +38,7 @@ class Identity:
 
         self.client_lock, self.account_lock = threading.Lock(), threading.Lock()
         self.owner, self.account, self.profile = owner, "", profile
+        self.keep: dict[str, Keep] = {}
 
 
 class Session:
@@ -65,7 +69,7 @@ class Session:
             retry.attach(client, self.effects, self._pace)
             if service == S3:
                 client.meta.events.register("before-call.s3.GetObject", _request_checksum)
-                client.meta.events.register("provide-client-params.s3", self._expect_owner)
+                client.meta.events.register("provide-client-params.s3", self._complete)
             self._clients[service] = client
         return client
 
@@ -101,6 +105,10 @@ class Session:
     def bucket_owner(self) -> str:
         """The account that S3 is to expect of every bucket; empty for any."""
         return self.account() if self._identity.owner is None else self._identity.owner
+
+    def set_keep(self, stack: str, keep: Keep | None) -> None:
+        """How long what is stored for a stack from here on is kept; None is the default, as for stacks never set."""
+        self._identity.keep[stack] = keep or Keep()
 
     def call(self, service: str, operation: str, *, allow: Collection[str] = (), **request: Any) -> Any:
         """Call an operation by the name of boto3's method; StoreError when it stays refused.
@@ -181,13 +189,24 @@ class Session:
             request = {"ExpectedBucketOwner": self.bucket_owner(), **request}
         return Call(meta.service_model.service_id, name, request, meta.region_name or self.region)
 
-    def _expect_owner(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
-        """Have S3 refuse a bucket of another account, in every operation that can; what the caller gave stays."""
+    def _complete(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
+        """Have S3 refuse a bucket of another account, in every operation that can, and tag every object for retention.
+
+        What the caller gave stays.
+        """
         taken = model.input_shape.members if model.input_shape else ()
         owner_of = {"ExpectedBucketOwner": "Bucket", "ExpectedSourceBucketOwner": "CopySource"}
         missing = [name for name, of in owner_of.items() if name in taken and of in params and name not in params]
         owner = self.bucket_owner() if missing else ""
-        return {**params, **dict.fromkeys(missing, owner)} if owner else None
+        more = dict.fromkeys(missing, owner) if owner else {}
+        if model.name in PUTS:
+            key = str(params.get("Key", ""))
+            keep = self._identity.keep.get(key.partition("/")[0], Keep())
+            if tag := object_tag(key, keep):
+                more["Tagging"] = "=".join(tag)
+                if model.name == "CopyObject":
+                    more["TaggingDirective"] = "REPLACE"
+        return {**more, **params} if more else None
 
 
 def _store_error(error: Exception, call: Call) -> StoreError:

@@ -70,7 +70,83 @@ def test_params_alone_is_params_make(shop: MotoProject) -> None:
     assert result.stderr.splitlines()[-1] == "next: invoke run-local --project shop --params p.json"
 
 
+# what is stored, for retention
+
+
+KEPT = "keep: {artifacts: 5d, states: 20}\nstate: singer\ncommands: [{command: cat}]\n"
+
+
+def test_what_tasks_store_has_the_tags_of_the_stored_params(shop: MotoProject) -> None:
+    (shop.directory / "project.yml").write_text(KEPT, encoding="utf-8")
+    for words in (("params.push",), ("files.push",), ("state.edit", "--file", _text_file(shop, "{}"))):
+        assert shop.invoke(*words).exit == 0
+    assert _tags(shop) == {
+        ".artifacts/state": {"states": "20"},
+        ".env/files/a.csv": {"keep-old": "7"},
+        ".env/files/deep/ü b.csv": {"keep-old": "7"},
+    }
+    version = next(version for key, version in shop.stored()["objects"] if key.endswith("/state"))
+    shop.invoke("state.edit", "--file", _text_file(shop, '{"a": 1}'))
+    assert shop.raw("state.restore", "--version", version).exit == 0
+    assert _tags(shop)[".artifacts/state"] == {"states": "20"}
+
+
+def test_a_push_leaves_a_changed_keep_to_the_next_deployment(shop: MotoProject) -> None:
+    """Which tags what is stored, before runs go by it."""
+    shop.invoke("params.push")
+    (shop.directory / "project.yml").write_text(f"{KEPT}meter: off\n", encoding="utf-8")
+    result = shop.invoke("params.push")
+    note = (
+        "note: keep: {runs: 90d, artifacts: 7d, states: 20} comes with the next deployment, which tags what is stored"
+    )
+    assert result.stderr.splitlines()[0] == note
+    stored = json.loads(shop.raw("params.dump", "--reveal").stdout)["pipeline"]
+    assert (stored["meter"], stored["keep"]) == ("off", {"runs": 90, "artifacts": 30, "states": 50})
+
+
+def _text_file(shop: MotoProject, text: str) -> str:
+    path = shop.checkout.root / "text"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def _tags(shop: MotoProject) -> dict[str, dict[str, str]]:
+    """The tags of the newest version of each object."""
+    s3, bucket = shop.aws.boto("s3"), shop.aws.bucket
+    keys = shop.keys()
+    found = [s3.get_object_tagging(Bucket=bucket, Key=f"{shop.stack}/{key}")["TagSet"] for key in keys]
+    return {key: {tag["Key"]: tag["Value"] for tag in tags} for key, tags in zip(keys, found, strict=True)}
+
+
 # params
+
+
+def test_params_that_became_shorter_stay_in_the_advanced_tier(shop: MotoProject) -> None:
+    """AWS refuses to lower it; moto would not."""
+    shop.invoke("params.push")
+    ssm, name = shop.aws.boto("ssm"), f"{shop.stack}__params"
+    text = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    ssm.put_parameter(Name=name, Value=text, Type="SecureString", Tier="Advanced", Overwrite=True)
+    (shop.directory / ".local/note.txt").write_text("other words\n", encoding="utf-8")
+    dry = shop.invoke("--dry", "params.push")
+    notes = [
+        "note: parameter handoff-dev-shop__params stays in the advanced tier, since AWS refuses to move it back",
+        "hint: to move it back: docs/guide/config-and-state.md#back-to-the-standard-tier",
+    ]
+    assert dry.stderr.splitlines()[:2] == notes
+    result = shop.invoke("params.push")
+    shown = re.sub(r"\d+ bytes", "N bytes", result.stderr).splitlines()
+    assert shown[:3] == [*notes, "store parameter handoff-dev-shop__params (N bytes, plain, advanced tier)"]
+    found = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
+    assert [(one["Version"], one["Tier"]) for one in found] == [(3, "Advanced")]
+
+
+def test_a_push_says_that_a_new_reference_needs_a_deployment(shop: MotoProject) -> None:
+    shop.invoke("params.push")
+    (shop.directory / ".local/note.txt").write_text("ssm:/shop/token\n", encoding="utf-8")
+    notes = "note: the task may read ssm:/shop/token after the next deployment\nhint: invoke deploy --project shop\n"
+    assert notes in shop.invoke("params.push").stderr
+    assert "ssm:" not in shop.invoke("params.push").stderr
 
 
 def test_params_are_stored_once_and_told(shop: MotoProject) -> None:

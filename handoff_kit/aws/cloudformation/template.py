@@ -98,7 +98,7 @@ def check_size(step: DeployStack) -> None:
     if size > MAX_BYTES_BY_URL:
         limit = f"{MAX_BYTES_BY_URL:,}, CloudFormation's limit"
         message = f"{step.file.name}: found {size:,} bytes, expected at most {limit}"
-        raise ProjectError(message, "move some of the projects to another checkout, with another --environment")
+        raise ProjectError(message, "name less in it: schedules, or deploy.policies")
     if size > MAX_BYTES and not step.bucket:
         message = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES:,} without a bucket to hold it"
         raise AWSError(message, f"name a bucket: S3_BUCKET_NAME=NAME {step.command}")

@@ -60,7 +60,7 @@ def test_what_is_longer_goes_by_the_bucket(region: str, host: str) -> None:
         pytest.param(
             step(1_000_001),
             "error: task.yml: found 1,000,001 bytes, expected at most 1,000,000, CloudFormation's limit\n"
-            "hint: move some of the projects to another checkout, with another --environment",
+            "hint: name less in it: schedules, or deploy.policies",
             id="too long",
         ),
         pytest.param(
