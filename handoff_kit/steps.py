@@ -1,7 +1,8 @@
 """The steps of a plan: frozen values without behaviour, which `apply.py` describes and performs.
 
 On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements SwitchVenv.
-In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData CheckNoRunningTasks.
+In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData TagVersions
+CheckNoRunningTasks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import AWSError
 from handoff_runtime.aws.transfer import LocalFile
+from handoff_runtime.retention import Keep
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,16 @@ class CopyProjectData:
 
 
 @dataclass(frozen=True)
+class TagVersions:
+    """Tags every stored version below a prefix, the data of a project, for retention as `keep` says."""
+
+    bucket: str
+    prefix: str
+    versions: int
+    keep: Keep
+
+
+@dataclass(frozen=True)
 class CheckNoRunningTasks:
     """Ends the plan if a task of the project is running: a schedule may start one while the plan is confirmed.
 
@@ -260,6 +272,7 @@ Step = (
     | DeleteObjects
     | StoreParams
     | CopyProjectData
+    | TagVersions
     | CheckNoRunningTasks
 )
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
@@ -31,6 +31,7 @@ from handoff_runtime.params import (
     parse_params,
     required_tier,
 )
+from handoff_runtime.retention import Keep
 from handoff_runtime.terminal import safe_name
 
 NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
@@ -41,6 +42,8 @@ HASH_LENGTH = 8
 LEAF_SEPARATOR = ": "
 HEAD = ("VERSION", "STORED", "BY", "TIER")
 PAGE_SIZE = 50
+STANDARD, ADVANCED = "Standard", "Advanced"
+BACK_TO_STANDARD = "docs/guide/config-and-state.md#back-to-the-standard-tier"
 PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
 
 
@@ -119,7 +122,7 @@ def stored_key(target: Target) -> str | None:
     return str(found[0].get("KeyId", "")) if found else None
 
 
-def plan_tagging(target: Target, stack: StackDescription | None, tags: Mapping[str, str]) -> ApiCalls | None:
+def plan_parameter_tags(target: Target, stack: StackDescription | None, tags: Mapping[str, str]) -> ApiCalls | None:
     """The calls that tag a stored parameter as its task stack is tagged from now on; None where it is tagged so.
 
     Of a stack without the output `Base`, which 0.1 deployed, the parameter has no tags.
@@ -201,6 +204,13 @@ def plan_push(
     return StoreParams(merged.document, stored.version, update, kept, removed, advanced=advanced, parameter=parameter)
 
 
+def plan_push_of_keep(target: Target, push: StoreParams, keep: Keep) -> StoreParams:
+    """The push after another one, once what is stored has the tags of `keep`."""
+    document, base = params_document.with_keep(push.document, keep), push.base + bool(push.change)
+    change = _put_parameter(target, document, base, push.parameter, advanced=push.advanced)
+    return StoreParams(document, base, change, advanced=push.advanced, parameter=push.parameter)
+
+
 def _put_parameter(
     target: Target, document: Mapping[str, Any], base: int, parameter: ParameterSettings, *, advanced: bool
 ) -> ApiCall:
@@ -239,9 +249,33 @@ def push_notes(push: StoreParams, target: Target) -> Iterator[str]:
     if push.kept:
         yield f"note: a push keeps {_config_files(push.kept)}"
         yield f"hint: to write them here: invoke params.pull {target.options}; to remove them there: add --prune"
+    if _in_stored_tier(push, target):
+        yield f"note: parameter {target.parameter} stays in the advanced tier, since AWS refuses to move it back"
+        yield f"hint: to move it back: {BACK_TO_STANDARD}"
     if push.damaged:
         yield f"note: version {push.damaged} of parameter {target.parameter} is damaged; its config files are not kept"
         yield f"hint: an earlier version has them: invoke params.history {target.options}"
+
+
+def new_references(document: Mapping[str, Any], stored: StoredParams | DamagedParams | None) -> str:
+    """What the config of a document refers to and that of the stored one does not, as a list; empty without any."""
+    before = params_document.document_references(stored.document) if isinstance(stored, StoredParams) else frozenset()
+    return ", ".join(sorted(map(str, params_document.document_references(document) - before)))
+
+
+def _in_stored_tier(push: StoreParams, target: Target) -> ApiCall | None:
+    """The call that stores a document of the standard tier over one of the advanced tier; None where there is none.
+
+    Parameter Store refuses to move a parameter to a lower tier (API Reference, PutParameter).
+    """
+    if push.change is None or push.base == 0 or push.change.request.get("Tier") != STANDARD:
+        return None
+    filters = [{"Key": "Name", "Option": "Equals", "Values": [target.parameter]}]
+    answer = target.call(SSM, "describe_parameters", allow=("AccessDeniedException",), ParameterFilters=filters)
+    if not answer or [one.get("Tier") for one in answer["Parameters"]] != [ADVANCED]:
+        return None
+    description = push.change.description.replace("standard tier", "advanced tier")
+    return replace(push.change, description=description, request={**push.change.request, "Tier": ADVANCED})
 
 
 def push_params(push: StoreParams, target: Target, say: Say) -> None:
@@ -253,10 +287,10 @@ def push_params(push: StoreParams, target: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        allowed = ("ParameterAlreadyExists",)
-        answer = target.call(push.change.service, push.change.operation, allow=allowed, **push.change.request)
+        allowed, change = ("ParameterAlreadyExists",), _in_stored_tier(push, target) or push.change
+        answer = target.call(change.service, change.operation, allow=allowed, **change.request)
         if answer:
-            say(push.change.description)
+            say(change.description)
         push = _merge_others(push, target, int(answer["Version"]) if answer else 0, say)
     if push.change is None:
         return

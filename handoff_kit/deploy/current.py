@@ -9,12 +9,19 @@ from handoff_kit.aws.buckets import bucket_exists
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.move_bucket import plan_move
-from handoff_kit.aws.params import DamagedParams, StoredParams, find_replaceable_params, plan_tagging, stored_key
+from handoff_kit.aws.object_tags import plan_tagging
+from handoff_kit.aws.params import (
+    DamagedParams,
+    StoredParams,
+    find_replaceable_params,
+    plan_parameter_tags,
+    stored_key,
+)
 from handoff_kit.aws.session import deployed_bucket
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.desired import DesiredProject
 from handoff_kit.errors import AWSError
-from handoff_kit.steps import ApiCalls, CopyProjectData
+from handoff_kit.steps import ApiCalls, CopyProjectData, TagVersions
 from handoff_runtime.aws.transfer import UploadPlan
 
 
@@ -22,7 +29,8 @@ from handoff_runtime.aws.transfer import UploadPlan
 class CurrentState:
     """What a plan depends on; `move` is the data to copy if the project moves from another bucket.
 
-    `tagging` gives the stored params other tags. `schedule_stack` has its template.
+    `schedule_stack` has its template. `tagging` is of stored versions that have other tags than `keep` says, or none;
+    `parameter_tags` of the parameter, if its tags are not those of the project.
     """
 
     account: str
@@ -30,8 +38,9 @@ class CurrentState:
     params: StoredParams | DamagedParams | None
     files: UploadPlan
     move: CopyProjectData | None = None
-    tagging: ApiCalls | None = None
     schedule_stack: StackDescription | None = None
+    tagging: TagVersions | None = None
+    parameter_tags: ApiCalls | None = None
 
 
 def read_current(
@@ -39,7 +48,8 @@ def read_current(
 ) -> CurrentState:
     """Three calls, one more for each thousand stored files, one for a KMS key, and two where schedules are deployed.
 
-    `stack` is the deployed task stack.
+    Where `keep` changed, one more for each thousand stored versions; a move tags its copies itself. `stack` is the
+    deployed task stack.
     """
     current = deployed_bucket(stack, target)
     moves = current not in ("", target.bucket)
@@ -57,6 +67,7 @@ def read_current(
         stored,
         compare_files(target, desired.paths, has_bucket=has_bucket),
         plan_move(target, current, bucket_exists=has_bucket) if moves else None,
-        plan_tagging(target, stack, desired.tags) if stored else None,
         describe_existing(target.session, resource_names.schedule_stack(target.name), template=True),
+        plan_tagging(target, desired.keep, stored) if has_bucket and not moves else None,
+        plan_parameter_tags(target, stack, desired.tags) if stored else None,
     )

@@ -1,7 +1,7 @@
 """Deploy projects. The stages, with their input and output:
 
     desired.desired_projects   project files, environment     DesiredProject: templates, image source, params
-    desired.desired_shared     each DesiredProject            DesiredShared: template of the shared stack
+    desired.desired_shared     environment                    DesiredShared: template of the shared stack
     current.read_current       DesiredProject, Target         CurrentState: image, params, files; AWS is only read
     plan.plan_shared           DesiredShared                  steps (handoff_kit/steps.py) of the shared stack; pure
     plan.plan_project          DesiredProject, CurrentState   steps of one project; pure
@@ -24,14 +24,13 @@ from functools import partial
 from typing import TypeVar
 
 from handoff_kit import resource_names
-from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws.buckets import bucket_exists
+from handoff_kit.apply import ApplyOptions, apply, describe
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
-from handoff_kit.aws.cloudformation.template import MAX_BYTES
 from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
-from handoff_kit.aws.params import check_params_owner, confirm_push
+from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
+from handoff_kit.console import confirm
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan_project, plan_shared
@@ -40,7 +39,7 @@ from handoff_kit.image import dockerfile
 from handoff_kit.image.build import FAILURES, BaseImage, base_image, git_revision, is_image_current
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.steps import RunCommand, StoreParams
+from handoff_kit.steps import RunCommand, StoreParams, TagVersions
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import HandoffError
 
@@ -88,14 +87,19 @@ class PreparedProject:
     image: PushedImage | Builder
 
 
-def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """Deploy projects; returns how many steps changed something. A failed project does not stop the others."""
+def deploy_projects(
+    projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext, broken: Sequence[str] = ()
+) -> int:
+    """Deploy projects; returns how many steps changed something. A failed project does not stop the others.
+
+    `broken` names those whose files have errors; HandoffError at the end for them and for those that failed.
+    """
     if resource_names.stack_from_environment(context.environ):
         check_params_owner(context.target(projects[0]))
-    if len(projects) == 1:
+    if len(projects) == 1 and not broken:
         prepared = _prepare(projects[0], context)
         return _deploy_shared(projects, shared, context) + _deploy_project(prepared, context)
-    failed: dict[str, Target] = {}
+    failed = list(broken)
 
     def attempt(desired: DesiredProject, work: Callable[[], T]) -> T | None:
         try:
@@ -104,7 +108,7 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
             if error.exit_code == INTERRUPTED:
                 raise
             context.options.say(str(error))
-            failed[desired.paths.name] = context.target(desired)
+            failed.append(desired.paths.name)
             return None
 
     ready = [found for each in projects if (found := attempt(each, partial(_prepare, each, context)))]
@@ -112,8 +116,10 @@ def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, c
     for prepared in ready:
         changed += attempt(prepared.desired, partial(_deploy_project, prepared, context)) or 0
     if failed:
-        message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
-        raise HandoffError(message, deploy_command(next(iter(failed.values()))))
+        paths = dataclasses.replace(projects[0].paths, name=failed[0])
+        target = target_by_name(paths, shared.environment, context.environ, context.session, "")
+        message = f"{len(failed)} of {len(projects) + len(broken)} projects not deployed: {', '.join(failed)}"
+        raise HandoffError(message, deploy_command(target))
     return changed
 
 
@@ -152,17 +158,17 @@ def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Tar
 
 
 def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """Deploy the shared stack, if a project needs it. It is created with the tags that these projects agree on."""
+    """Deploy the shared stack, if a project needs it. Its template is the same for all projects.
+
+    It is created with the tags that these projects agree on.
+    """
     desired = next((project for project in projects if project.needs_shared), None)
     if desired is None:
         return 0
     session, account = context.session, context.account
     bucket = resource_names.bucket(shared.environment, account, session.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
-    fits = len(shared.template.encode()) <= MAX_BYTES
-    at_once = fits or bucket_exists(session, bucket, account)
-    steps = plan_shared(shared, desired, target, account, common_tags(projects), at_once=at_once)
-    return apply(steps, target, context.options)
+    return apply(plan_shared(shared, desired, target, account, common_tags(projects)), target, context.options)
 
 
 def common_tags(projects: Sequence[DesiredProject]) -> dict[str, str]:
@@ -175,13 +181,20 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
     desired, target, options = prepared.desired, prepared.target, context.options
     where = f"stack {target.name}, account {context.account}, region {target.session.region}"
     options.say(f"{desired.paths.name}: {where}")
+    target.session.set_keep(target.name, desired.keep)
     current = read_current(desired, target, context.account, prepared.stack)
     image = prepared.image
     chosen = image if isinstance(image, PushedImage) else _prepare_build(image, desired, target, context)
     steps = plan_project(desired, current, chosen, target, prune=context.prune)
-    for step in steps:
-        if isinstance(step, StoreParams) and not options.dry:  # ask before anything is changed
+    documents = [step.document for step in steps if isinstance(step, StoreParams)]
+    if documents and (references := new_references(documents[-1], current.params)):
+        options.say(f"note: the role of the task is granted to read {references}")
+    for step in () if options.dry else steps:
+        if isinstance(step, StoreParams):  # ask before anything is changed
             confirm_push(step, f"invoke deploy --prune {target.options}", yes=options.yes)
+        elif isinstance(step, TagVersions):
+            options.say("note: once stored versions have these tags, S3 deletes those that are older than `keep` says")
+            confirm(describe(step)[0], deploy_command(target), yes=options.yes)
     return apply(steps, target, options)
 
 

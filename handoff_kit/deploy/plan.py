@@ -15,7 +15,7 @@ from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.diff import diff_stack
 from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES
 from handoff_kit.aws.ecr import PushedImage
-from handoff_kit.aws.params import parameter_settings, plan_push
+from handoff_kit.aws.params import StoredParams, parameter_settings, plan_push, plan_push_of_keep
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
@@ -25,6 +25,7 @@ from handoff_kit.image.build import BASE, BaseImage, is_image_current, label_of,
 from handoff_kit.image.builder import Builder
 from handoff_kit.image.push import plan_image_push
 from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.params_document import with_keep
 from handoff_kit.steps import (
     DeployStack,
     ExistingBucket,
@@ -32,6 +33,7 @@ from handoff_kit.steps import (
     RegistryCredentials,
     StackOutput,
     Step,
+    StoreParams,
     WriteFile,
 )
 
@@ -54,27 +56,14 @@ class ImageBuild:
 
 
 def plan_shared(
-    shared: DesiredShared,
-    desired: DesiredProject,
-    target: Target,
-    account: str,
-    initial_tags: Mapping[str, str],
-    *,
-    at_once: bool,
+    shared: DesiredShared, desired: DesiredProject, target: Target, account: str, initial_tags: Mapping[str, str]
 ) -> tuple[Step, ...]:
-    """The steps that create or update the shared stack.
-
-    A template that is too long for a request goes by the bucket, which this stack creates: then the stack is first
-    created without what the projects add to it.
-    """
+    """The steps that create or update the shared stack."""
     name, file = resource_names.shared_stack(shared.environment), desired.paths.build / "shared.yml"
     kept = {"KeptBucket": ExistingBucket(target.bucket, account, name)}
-    texts = (shared.template,) if at_once else (shared.template_without_projects, shared.template)
-    command, bucket = deploy_command(target), target.bucket
-    stacks = [
-        DeployStack(name, file, text, kept, shared.tags, command, bucket, initial_tags=initial_tags) for text in texts
-    ]
-    return tuple(step for stack in stacks for step in (WriteFile(file, stack.template), stack))
+    command, bucket, tags = deploy_command(target), target.bucket, shared.tags
+    stack = DeployStack(name, file, shared.template, kept, tags, command, bucket, initial_tags=initial_tags)
+    return WriteFile(file, shared.template), stack
 
 
 def plan_project(
@@ -85,7 +74,7 @@ def plan_project(
     *,
     prune: bool = False,
 ) -> tuple[Step, ...]:
-    """The steps of one project; its image is pushed already, or is built. The schedules come last.
+    """The steps of one project; its image is pushed already, or is built. Schedules and tags come last.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
@@ -106,28 +95,38 @@ def plan_project(
         **shared_network(desired.project.deploy, desired.environment),
     }
     moved_from = current.move.source if current.move else ""
-    file, template = directory / "task.yml", desired.task_template
+    push, tagging = _plan_params(desired, current, target, prune=prune)
+    # the params that runs will read decide what the role may read, stored files of other checkouts included
+    file, template = directory / "task.yml", desired.task_template(push.document)
     stack = DeployStack(target.name, file, template, parameters, tags, command, target.bucket, moved_from)
-
-    advanced = desired.project.params.tier == "advanced"
-    push = plan_push(
-        target,
-        desired.params_document,
-        current.params,
-        advanced=advanced,
-        prune=prune,
-        parameter=parameter_settings(target, desired.project.deploy),
-    )
     return (
         *registry,
         *(_plan_image(desired, build, f"{uri}:{tag}", target) if build else ()),
         *((current.move,) if current.move else ()),
-        *((current.tagging,) if current.tagging else ()),  # before the stack, whose tags say that it is done
+        *((current.parameter_tags,) if current.parameter_tags else ()),  # before the stack, whose tags say it is done
         *(WriteFile(file, template), stack),
         *((push,) if push.change or push.kept else ()),
         *files.plan_files_push(target, current.files),
         *_plan_schedule_update(desired, current, target),
+        *tagging,
     )
+
+
+def _plan_params(
+    desired: DesiredProject, current: CurrentState, target: Target, *, prune: bool
+) -> tuple[StoreParams, tuple[Step, ...]]:
+    """The push of the params; and where stored versions must be tagged, that and the push of the new `keep`.
+
+    These come last: after an interruption the next deployment plans them again.
+    """
+    document: Mapping[str, Any] = desired.params_document
+    if current.tagging:
+        stored = current.params.params.pipeline.keep if isinstance(current.params, StoredParams) else None
+        document = with_keep(document, stored)
+    advanced = desired.project.params.tier == "advanced"
+    parameter = parameter_settings(target, desired.project.deploy)
+    push = plan_push(target, document, current.params, advanced=advanced, prune=prune, parameter=parameter)
+    return push, (current.tagging, plan_push_of_keep(target, push, desired.keep)) if current.tagging else ()
 
 
 def _plan_schedule_update(

@@ -122,7 +122,7 @@ def desired_schedules(
     say: Say,
 ) -> DesiredSchedules:
     """The deployed schedules and `schedule`, that of the options; without it those of the project file alone."""
-    check_secrets(paths, project, target, options.data)
+    check_secrets(paths, options.data)
     chosen = (schedule,) if schedule else from_project(project, paths, target)
     existing = _schedules_of(_schedule_stack(target), target, required=schedule is not None)
     check_schedules(chosen, existing, now)
@@ -168,10 +168,10 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
             )
 
 
-def check_secrets(paths: ProjectPaths, project: Project, target: Target, data: Mapping[str, Any]) -> None:
+def check_secrets(paths: ProjectPaths, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
     if data:
-        check_data(data, paths.name, project_mask(paths, project, target.environment))
+        check_data(data, paths.name, project_mask(paths))
 
 
 def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:

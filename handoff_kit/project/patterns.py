@@ -51,7 +51,7 @@ SECURITY_GROUP = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$"
 MAX_SUBNETS, MAX_GROUPS = 16, 5  # ECS API Reference, AwsVpcConfiguration
 MAX_MANAGED = 10  # IAM: managed policies of a role
 # IAM, quotas: characters of a role's inline policies, blanks not counted; and those of handoff's own, at least
-MAX_INLINE, OWN_INLINE = 10_240, 850
+MAX_INLINE, OWN_INLINE = 10_240, 950
 # Amazon ECS API Reference, TaskOverride: characters of all overrides of a run as JSON
 MAX_OVERRIDES = 8192
 # EventBridge Scheduler, CreateSchedule

@@ -59,7 +59,9 @@ def put_schedules(
     finish(c, changes, f"invoke schedule.list {target.options}")
 
 
-@command(help={"name": "Name of the schedule to delete, e.g. nightly; default: all schedules of the project"})
+@command(
+    operates=True, help={"name": "Name of the schedule to delete, e.g. nightly; default: all schedules of the project"}
+)
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
     """Delete a project's schedules, or one of them; tasks that are running continue."""
     from handoff_kit.deploy.schedule_project import delete_schedules

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from doubles.rendered_templates import understood
 
 from handoff_kit.apply import ApplyOptions
 from handoff_kit.aws.cloudformation.stack import StackDescription
@@ -18,15 +19,15 @@ from handoff_kit.aws.params import StoredParams
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.deploy_project import DeployContext, common_tags, deploy_projects, pull_base
-from handoff_kit.deploy.desired import DesiredProject, desired_projects, desired_shared
+from handoff_kit.deploy.desired import DesiredProject, desired_project, desired_projects, desired_shared
 from handoff_kit.deploy.plan import ImageBuild, plan_project, plan_shared
 from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template
 from handoff_kit.errors import CommandError, ImageError, ProjectError
 from handoff_kit.image.build import BaseImage
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.paths import ProjectPaths
+from handoff_kit.project import params_document
 from handoff_kit.project.deploy_settings import Deploy
-from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import (
     CopyProjectData,
@@ -38,6 +39,7 @@ from handoff_kit.steps import (
     StackOutput,
     Step,
     StoreParams,
+    TagVersions,
     UploadFiles,
     WriteContext,
     WriteFile,
@@ -45,6 +47,7 @@ from handoff_kit.steps import (
 from handoff_runtime import params
 from handoff_runtime.aws.transfer import LocalFile, UploadPlan
 from handoff_runtime.errors import HandoffError
+from handoff_runtime.retention import Keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +74,7 @@ def checkout(root: Path, **projects: str) -> tuple[ProjectPaths, ...]:
 def make(tmp_path: Path) -> Callable[[str], DesiredProject]:
     def made(more: str = "") -> DesiredProject:
         places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
-        return desired_projects(places, "dev", {})[0]
+        return desired_project(places[0], "dev", {})
 
     return made
 
@@ -112,6 +115,7 @@ def _word(step: Any) -> str:
         StoreParams: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
         CopyProjectData: lambda: f"move from {step.source}",
         UploadFiles: lambda: f"files {len(step.files)}",
+        TagVersions: lambda: f"tag {step.versions}",
     }
     return words[type(step)]()
 
@@ -180,7 +184,7 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
     assert task == DeployStack(
         name="handoff-dev-rates",
         file=desired.paths.build / "task.yml",
-        template=desired.task_template,
+        template=desired.task_template(desired.params_document),
         parameters={
             "Image": f"{ECR}/handoff-dev-rates@{PUSHED.digest}",
             "Source": desired.image_tag,
@@ -296,10 +300,10 @@ def test_a_missing_builder_ends_a_deployment_before_a_stack_is_created(make: Cal
         raise ImageError("docker does not work")
 
     with pytest.raises(ImageError, match="docker does not work"):
-        deploy_projects([desired], desired_shared([desired], "dev"), context(said, find, Fresh()))
+        deploy_projects([desired], desired_shared(ROOT, "dev"), context(said, find, Fresh()))
     other = replace(desired, paths=replace(desired.paths, name="other"))
     with pytest.raises(HandoffError, match="2 of 2 projects not deployed: rates, other"):
-        deploy_projects([desired, other], desired_shared([desired], "dev"), context(said, find, Fresh()))
+        deploy_projects([desired, other], desired_shared(ROOT, "dev"), context(said, find, Fresh()))
     assert said == ["error: docker does not work"] * 2
 
 
@@ -428,7 +432,7 @@ def test_settings_reach_deployed_schedules(make: Callable[[str], DesiredProject]
     (tmp_path / "projects/rates/project.yml").write_text(
         f"commands: [{{command: date}}]\nschedules: {json.dumps([NIGHTLY])}\n{more}\n"
     )
-    desired = desired_projects((ProjectPaths("rates", tmp_path),), "dev", {})[0]
+    desired = desired_project(ProjectPaths("rates", tmp_path), "dev", {})
     steps = plan_project(desired, replace(current(desired), schedule_stack=stack), PUSHED, stack_of(desired))
     assert describe_steps(steps)[-2:] == ["write schedule.yml", "stack handoff-dev-rates-schedule"]
 
@@ -462,19 +466,113 @@ def test_the_image_is_built_for_the_architecture(
     assert argv[at : at + 2] == expected
 
 
-def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], DesiredProject]) -> None:
+def test_the_shared_stack(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    shared = desired_shared((desired,), "dev")
-    at_once = plan_shared(shared, desired, stack_of(desired), ID, {}, at_once=True)
-    assert describe_steps(at_once) == ["write shared.yml", "stack handoff-dev"]
-    steps = plan_shared(shared, desired, stack_of(desired), ID, {}, at_once=False)
-    assert describe_steps(steps) == ["write shared.yml", "stack handoff-dev"] * 2
-    kept = {"KeptBucket": ExistingBucket(BUCKET, ID, "handoff-dev")}
-    assert [step.parameters for step in steps if isinstance(step, DeployStack)] == [kept, kept]
-    bodies = [step.template for step in steps if isinstance(step, DeployStack)]
-    assert bodies == [shared.template_without_projects, shared.template]
-    assert "handoff-dev-rates" in shared.template
-    assert "handoff-dev-rates" not in shared.template_without_projects
+    steps = plan_shared(desired_shared(ROOT, "dev"), desired, stack_of(desired), ID, {})
+    assert describe_steps(steps) == ["write shared.yml", "stack handoff-dev"]
+    (stack,) = (step for step in steps if isinstance(step, DeployStack))
+    assert (stack.parameters, stack.tags) == (
+        {"KeptBucket": ExistingBucket(BUCKET, ID, "handoff-dev")},
+        {"handoff:environment": "dev"},
+    )
+
+
+KEEP_IN_FILE = Keep(30, 7, 20)
+
+
+@pytest.mark.parametrize(
+    ("stored", "changed", "expected"),
+    [
+        pytest.param(Keep(), False, [*STACKS, "files 0", "tag 9", "keep (30, 7, 20)"], id="keep alone changed"),
+        pytest.param(
+            Keep(), True, [*STACKS, "keep (90, 30, 50)", "files 0", "tag 9", "keep (30, 7, 20)"], id="and more"
+        ),
+        pytest.param(
+            None, False, [*STACKS, "files 0", "tag 9", "keep (30, 7, 20)"], id="stored before there were tags"
+        ),
+        pytest.param(None, True, [*STACKS, "keep none", "files 0", "tag 9", "keep (30, 7, 20)"], id="and more changed"),
+    ],
+)
+def test_params_get_the_new_keep_once_stored_versions_have_its_tags(
+    make: Callable[[str], DesiredProject],
+    stored: Keep | None,
+    *,
+    changed: bool,
+    expected: list[str],
+) -> None:
+    """Whatever is interrupted before, the next deployment plans the same again."""
+    desired = make("keep: {runs: 30d, artifacts: 7d, states: 20}")
+    document = params_document.with_keep(desired.params_document, stored)
+    if changed:
+        document = {**document, "pipeline": {**document["pipeline"], "meter": "off"}}
+    there = StoredParams(3, params.parse_params(json.dumps(document).encode(), "test"))
+    tagging = TagVersions(BUCKET, "handoff-dev-rates/", 9, KEEP_IN_FILE)
+    found = replace(current(desired), params=there, tagging=tagging)
+    steps = plan_project(desired, found, PUSHED, stack_of(desired))
+    pushes = [step for step in steps if isinstance(step, StoreParams)]
+    assert [_kept(step) if step in pushes else _word(step) for step in steps] == expected
+    assert [step.base for step in pushes] == [3, 4][-len(pushes) :] if changed else [3]
+
+
+def _kept(push: Any) -> str:
+    keep = params.parse_params(json.dumps(push.document).encode(), "test").pipeline.keep
+    return f"keep {tuple(keep) if keep else 'none'}"
+
+
+FILES = [
+    {"name": "whole", "value": "ssm:/shop/token:3\n"},
+    {"name": "tap.json", "value": '{"a": "ssm:/shop/token", "b": "secretsmanager:db/main#password", "c": "hunter2"}'},
+    {"name": "arn", "value": "secretsmanager:arn:aws:secretsmanager:us-east-1:111122223333:secret:x-AbCdEf"},
+    {"name": "text", "value": "see ssm:/not/this"},
+]
+HERE = "${AWS::Region}:${AWS::AccountId}"
+GRANTED = [
+    {
+        "Sid": "Parameters",
+        "Effect": "Allow",
+        "Action": "ssm:GetParameters",
+        "Resource": [{"Sub": f"arn:${{AWS::Partition}}:ssm:{HERE}:parameter/shop/token"}],
+    },
+    {
+        "Sid": "Secrets",
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": [
+            {"Sub": "arn:aws:secretsmanager:us-east-1:111122223333:secret:x-AbCdEf"},
+            {"Sub": "arn:aws:secretsmanager:us-east-1:111122223333:secret:x-AbCdEf-??????"},
+            {"Sub": f"arn:${{AWS::Partition}}:secretsmanager:{HERE}:secret:db/main-??????"},
+        ],
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("stored", "local", "prune", "expected"),
+    [
+        pytest.param((), FILES, False, GRANTED, id="local ones"),
+        pytest.param(FILES, (), False, GRANTED, id="those of a stored file that a clone lacks"),
+        pytest.param(FILES, (), True, [], id="a stored file is removed"),
+        pytest.param((), (), False, [], id="none"),
+    ],
+)
+def test_the_task_may_read_what_its_config_refers_to(
+    make: Callable[[], DesiredProject],
+    stored: Any,
+    local: Any,
+    *,
+    prune: bool,
+    expected: Any,
+) -> None:
+    desired = make()
+    desired = replace(desired, params_document={**desired.params_document, "files": list(local)})
+    document = {**desired.params_document, "files": list(stored)}
+    found = replace(current(desired), params=StoredParams(3, params.parse_params(json.dumps(document).encode(), "x")))
+    steps = plan_project(desired, found, PUSHED, stack_of(desired), prune=prune)
+    (text,) = (step.template for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
+    (policy,) = understood(text)["Resources"]["TaskRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    assert [each for each in statements if each["Sid"] in ("Parameters", "Secrets")] == expected
+    assert "hunter2" not in text
 
 
 @pytest.mark.parametrize(
@@ -500,17 +598,15 @@ def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Desire
 )
 def test_who_needs_the_shared_stack(tmp_path: Path, more: str, environ: dict[str, str], expected: bool) -> None:  # noqa: FBT001  # of the table
     places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
-    assert desired_projects(places, "dev", environ)[0].needs_shared is expected
+    assert desired_project(places[0], "dev", environ).needs_shared is expected
 
 
-def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
+def test_a_project_with_errors_keeps_no_other_from_being_deployed(tmp_path: Path) -> None:
     places = checkout(tmp_path, a="commands: 1\n", b="commands: [{command: date}]\n", c="foo: 1\n")
-    with pytest.raises(ProjectFileError) as raised:
-        desired_projects(places, "dev", {})
-    assert [problem.display_path for problem in raised.value.problems] == [
-        "projects/a/project.yml",
-        *["projects/c/project.yml"] * 2,
-    ]
+    desired, errors = desired_projects(places, "dev", {})
+    assert [each.paths.name for each in desired] == ["b"]
+    assert {name: error.exit_code for name, error in errors.items()} == {"a": 2, "c": 2}
+    assert "projects/c/project.yml" in str(errors["c"])
 
 
 @pytest.mark.parametrize(
@@ -532,5 +628,6 @@ def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
 )
 def test_what_is_refused(tmp_path: Path, projects: dict[str, str], environ: dict[str, str], message: str) -> None:
     with pytest.raises(ProjectError) as raised:
-        desired_projects(checkout(tmp_path, **projects), "dev", environ)
+        _, errors = desired_projects(checkout(tmp_path, **projects), "dev", environ)
+        raise errors["a"]
     assert raised.value.message == message

@@ -166,11 +166,14 @@ def test_what_a_run_may_do() -> None:
         {
             "Sid": "Write",
             "Effect": "Allow",
-            "Action": ["s3:AbortMultipartUpload", "s3:PutObject"],
+            "Action": ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"],
             "Resource": [
                 arn(f"s3:::${{Bucket}}/{STACK}/{below}") for below in (".lock", ".artifacts/*", "runs/*", "history/*")
             ],
-            "Condition": OWN,
+            "Condition": {
+                **OWN,
+                "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["keep", "keep-old", "states"]},
+            },
         },
     ]
 
@@ -431,6 +434,7 @@ def test_what_is_put_out() -> None:
         "SecurityGroups": {"Fn::GetAtt": ["SecurityGroup", "GroupId"]},
         "PublicIp": "DISABLED",
         "Spot": "true",
+        "Exec": "true",
         "Cpu": "1024",
         "Memory": "2048",
         "StopTimeout": "120",

@@ -658,7 +658,7 @@ def test_what_is_right(text: str, deploy: Deploy) -> None:
         pytest.param(
             120,
             [
-                "3:3: found 120 statements of 9,601 characters in `policies`, expected at most 9,390: "
+                "3:3: found 120 statements of 9,601 characters in `policies`, expected at most 9,290: "
                 "the role of a task takes no more | "
                 "write one statement with lists of actions and resources; or a policy in IAM, and its ARN here"
             ],
