@@ -49,11 +49,12 @@ def read_current(desired: DesiredProject, target: Target, account: str, deployed
         message = f"bucket {target.bucket}: not found; deploy.bucket or S3_BUCKET_NAME names it"
         hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
         raise AWSError(message, hint)
+    digest = image_digest(target.session, resource_names.repository(target.name), desired.image_tag)
     stored = find_replaceable_params(target)
     return CurrentState(
         account,
         target.session.region,
-        image_digest(target.session, resource_names.repository(target.name), desired.image_tag),
+        digest,
         stored,
         compare_files(target, desired.paths, has_bucket=has_bucket),
         plan_move(target, deployed_bucket, bucket_exists=has_bucket) if moves else None,

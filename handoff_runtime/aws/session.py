@@ -14,14 +14,13 @@ from handoff_runtime.aws import errors, retry
 from handoff_runtime.aws.errors import Call
 from handoff_runtime.aws.retry import RetryHooks
 from handoff_runtime.errors import StoreError
-from handoff_runtime.retention import Keep, object_tag
+from handoff_runtime.retention import PUTS, Keep, object_tag
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
 READ_OPERATIONS, NOT_FOUND_CODES = ("get_object", "head_object"), ("NoSuchKey", "404")
 S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
 OWNER_VARIABLE = "S3_BUCKET_OWNER"
-PUTS = ("PutObject", "CreateMultipartUpload", "CopyObject")  # what creates an object, or replaces one
 
 
 class Identity:
