@@ -93,10 +93,14 @@ def find_params(
             raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
         params = parse_params(content, where)
     if (owner := params.pipeline.project) != target.project:
-        message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of"
-        hint = f"unset {STACK_VARIABLE}, or name its project: --project {owner}"
-        raise ProjectError(f"{message} {target.project!r}", hint)
+        raise other_owner_error(target, owner)
     return StoredParams(answer["Parameter"]["Version"], params)
+
+
+def other_owner_error(target: Target, owner: str) -> ProjectError:
+    """A STACK_NAME that names the stack of another project."""
+    message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of {target.project!r}"
+    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {owner}")
 
 
 def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:

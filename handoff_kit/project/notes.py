@@ -39,8 +39,8 @@ _COPY = re.compile(r"(?<![\w./~-])(?:\./)?\.env/(config|files)/(\w[\w./@+-]*)(?!
 _WRITTEN = re.compile(r"(>|\btee(\s+-a)?|\s-o|--output[= ])\s*$")
 _ORIGINS = {"config": ".local", "files": "files"}
 _TOO_MUCH = {
-    "arn:aws:iam::aws:policy/AdministratorAccess": "allows the task everything in the account",
-    "arn:aws:iam::aws:policy/IAMFullAccess": "allows the task to give itself every permission",
+    "AdministratorAccess": "allows the task everything in the account",
+    "IAMFullAccess": "allows the task to give itself every permission",
 }
 _BUILTINS = ("end_at", "environment", "project", "run_id", "scheduled_at", "start_at", "today", "yesterday")
 _JSON = "correct it; for another format, choose a name that does not end in .json"
@@ -193,8 +193,9 @@ def broad_policies(checked: CheckedProject) -> Iterator[Fault]:
     for number, policy in enumerate(checked.project.deploy.policies):
         key_path = ("deploy", "policies", number)
         if isinstance(policy, str):
-            if policy in _TOO_MUCH:
-                yield Fault(key_path, f"this policy {_TOO_MUCH[policy]}", _PERMISSIONS)
+            owner, _, name = policy.partition(":policy/")  # arn:PARTITION:iam::aws
+            if owner.endswith(":aws") and name in _TOO_MUCH:
+                yield Fault(key_path, f"this policy {_TOO_MUCH[name]}", _PERMISSIONS)
         elif policy.Effect == "Allow" and "*" in policy.Action and "*" in policy.Resource and not policy.Condition:
             yield Fault(key_path, "this statement allows the task everything in the account", _PERMISSIONS)
 

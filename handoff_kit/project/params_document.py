@@ -83,9 +83,13 @@ def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any
 
 def params_document(paths: ProjectPaths, project: Project, environment: str) -> dict[str, Any]:
     pipeline = render_pipeline(paths, project, environment)
+    return {"format": FORMAT, "pipeline": pipeline, "files": config_files(paths)}
+
+
+def config_files(paths: ProjectPaths) -> list[dict[str, str]]:
+    """The files of `.local` by name, as the params document holds them."""
     config = sorted(_config_files(paths, paths.local)) if os.path.lexists(paths.local) else []
-    files = [{"name": path.relative_to(paths.local).as_posix(), "value": _read_text(paths, path)} for path in config]
-    return {"format": FORMAT, "pipeline": pipeline, "files": files}
+    return [{"name": path.relative_to(paths.local).as_posix(), "value": _read_text(paths, path)} for path in config]
 
 
 def is_left_out(name: str) -> bool:

@@ -14,15 +14,14 @@ from typing import Any
 from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
 from handoff_kit.aws.ecs.run_task import TaskHooks, run_task_request, start_task
-from handoff_kit.aws.ecs.secret_detection import project_mask
+from handoff_kit.aws.ecs.secret_detection import config_mask, project_mask
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
+from handoff_kit.aws.session import DeployedProject
 from handoff_kit.console import Say
 from handoff_kit.errors import CommandError, ProjectError
-from handoff_kit.paths import ProjectPaths
-from handoff_kit.project.model import Project
 from handoff_runtime import exact_json
 
 MAX_DATA_SHOWN = 200  # characters of --data
@@ -40,12 +39,24 @@ class RunFlags:
     no_state: bool = False
 
 
-def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
-    """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    config = project_mask(paths, loaded, environment)
+def validate_options(deployed: DeployedProject, own: TaskSize, words: RunFlags, say: Say) -> RunOptions:
+    """The validated options; ProjectError for a secret among them, or a size that Fargate does not have.
+
+    `own` is the size of the task definition. The project's files are compared with where they can be read.
+    """
+    paths, project, config = deployed.paths, deployed.project, config_mask(())
+    if words.envs and not project:
+        say(f"note: --env is not compared with `envs` of {paths.display_path}, which would override it")
+    if words.envs or words.data:
+        try:
+            config = project_mask(paths)
+            missing = "" if paths.directory.is_dir() else "is not in this checkout"
+        except ProjectError as error:
+            missing = f"cannot be read ({error.message})"
+        if missing:
+            say(f"note: --data and --env are not compared with projects/{paths.name}/.local, which {missing}")
     check_data(words.data, paths.name, config)
-    envs = parse_env(words.envs, paths.name, config, loaded.envs)
-    own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
+    envs = parse_env(words.envs, paths.name, config, project.envs if project else ())
     return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
 
 

@@ -68,10 +68,9 @@ def deploy(
 
 
 @command(
+    operates=True,
     help={
         "data": "Delete files, artifacts, state, history and params too; default: keep them",
-        "project": "Name of a project, e.g. word-count, also of one no longer under projects/; "
-        "default: HANDOFF_PROJECT, else the project of the current directory, else the only project",
         "shared": "Delete the stack that the projects of the environment share, once none of them is deployed; "
         "default: delete a project",
     },
@@ -86,10 +85,10 @@ def destroy(
 ) -> None:
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
     from handoff_kit import resource_names
-    from handoff_kit.aws.session import account_of, open_session, target_from_project
+    from handoff_kit.aws.ecs.cluster import settings_in_use
+    from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
-    from handoff_kit.paths import ProjectPaths, check_project_name, project_names
 
     name = options.parse_environment(environment, os.environ)
     if shared and project:
@@ -100,24 +99,16 @@ def destroy(
         changes = destroy_shared(target, data=data, options=apply_options(c, yes=yes))
         finish(c, changes, "invoke deploy --project NAME")
         return
-    if project and check_project_name(project) not in project_names(options.project_root(c)):
-        paths, settings = ProjectPaths(project, options.project_root(c)), None  # its files are deleted
-    else:
-        paths, loaded = options.load_project(c, project)
-        settings = loaded.deploy
-    project_bucket = settings.bucket if settings else None
-    target = target_from_project(paths, name, os.environ, print_progress, own=project_bucket)
-    cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
-    if settings is None:
-        print_progress(f"note: found no {paths.display_path}; using the default names of its resources")
-    changes = destroy_project(target, cluster, data=data, options=apply_options(c, yes=yes))
-    finish(c, changes, f"invoke deploy {target.options}")
+    deployed = options.find_deployed(c, project, environment, required=False)
+    cluster = settings_in_use(deployed, print_progress).cluster or resource_names.cluster(name)
+    changes = destroy_project(deployed.target, cluster, data=data, options=apply_options(c, yes=yes))
+    finish(c, changes, f"invoke deploy {deployed.target.options}")
 
 
 @command(
     help={
         "json": "Print JSON, one object per project; default: text",
-        "project": "Name of a directory under projects/, e.g. word-count, to show in detail; "
+        "project": "Name of a project, e.g. word-count, to show in detail, also of one that is only deployed; "
         "default: every project, one line each",
     },
 )
@@ -128,17 +119,18 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     from handoff_kit.deploy.status import read_status, read_statuses
 
     name = options.parse_environment(environment, os.environ)
-    project_paths = (options.find_project(c, project),) if project else options.all_projects(c)
     session = open_session(os.environ, print_progress)
     if project:
-        status, detail, notes = read_status(project_paths[0], name, os.environ, session)
+        status, detail, notes = read_status(*options.find_any_project(c, project), name, os.environ, session)
         statuses = [status]
         if json:
             print_data(status_output.status_json(statuses, detail))
         else:
             print_output(status_output.status_page(status, detail))
     else:
-        statuses, notes = read_statuses(project_paths, name, os.environ, session)
+        statuses, notes = read_statuses(options.project_root(c), name, os.environ, session)
+        if not statuses:
+            options.all_projects(c)  # raises
         print_data(status_output.status_json(statuses)) if json else print_output(status_output.status_table(statuses))
     for note in (*(f"note: {problem}" for project_status in statuses for problem in project_status.problems), *notes):
         print_progress(note)

@@ -89,7 +89,8 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
     from handoff_kit.project import params_document
 
     number = parse_count("--version", version)
-    paths, target = options.find_target(c, project, environment, bucket=False)
+    paths = options.find_project(c, project)  # whose .local is written
+    _, target = options.find_target(c, project, environment, bucket=False)
     stored = get_params(target, number)
     again = f"invoke params.pull{f' --version {number}' if number else ''} {target.options}"
     steps, equal = params_document.plan_pull(paths, stored.params.files, again, force=force)
@@ -101,7 +102,9 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
     finish(c, len(steps), f"invoke params.diff {target.options}")
 
 
-@command("dump", help={"reveal": "Print secrets in plain text; default: masked as ***", "version": VERSION})
+@command(
+    "dump", operates=True, help={"reveal": "Print secrets in plain text; default: masked as ***", "version": VERSION}
+)
 def dump_params(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
     """Print the stored params document, the values of config files masked."""
     from handoff_kit.aws.history import parse_count
@@ -138,7 +141,7 @@ def diff_params(c: Context, project: str = "", environment: str = "") -> None:
     print_progress(f"next: invoke params.{'push' if differences else 'pull'} {target.options}")
 
 
-@command("history")
+@command("history", operates=True)
 def list_params(c: Context, project: str = "", environment: str = "") -> None:
     """Print the stored versions of the params: time and author."""
     from handoff_kit.aws.params import params_history

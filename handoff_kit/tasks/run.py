@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from handoff_kit.console import confirm, print_data, print_output, print_progress
+from handoff_kit.errors import ProjectError
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
-    from handoff_kit.aws.ecs.cluster import ProjectTasks
     from handoff_kit.paths import ProjectPaths
-    from handoff_kit.project.model import Project
 
 
 @command(
+    operates=True,
     iterable=["var", "env"],
     help={
         "cpu": "CPU units of this run, e.g. 512 (1024 are one vCPU); default: deploy.cpu of the project",
@@ -42,18 +41,18 @@ def run(
     environment: str = "",
 ) -> None:
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
-    from handoff_kit.aws.ecs.cluster import describe_network
+    from handoff_kit.aws.ecs.cluster import describe_network, settings_in_use, tasks_of_project
     from handoff_kit.aws.ecs.overrides import TaskSize
-    from handoff_kit.run import fargate_run, local_run
+    from handoff_kit.run import fargate_run
 
-    paths, loaded = options.load_project(c, project)
-    chosen = options.parse_choice("--command", command, local_run.list_commands(paths), local_run.FUNCTION_HINT)
     values = options.parse_data(data, var or [])
-    flags = fargate_run.RunFlags(chosen or local_run.RUN, values, env or [], cpu, memory, no_state)
-    overrides = fargate_run.validate_options(paths, loaded, options.parse_environment(environment, os.environ), flags)
-    tasks = _project_tasks(paths, loaded, environment)
-    network = describe_network(tasks.target, loaded.deploy)
-    summary = fargate_run.describe_start(tasks, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
+    deployed = options.find_deployed(c, project, environment)
+    settings = settings_in_use(deployed, print_progress)
+    size, tasks = TaskSize(settings.cpu, settings.memory), tasks_of_project(deployed.target, settings)
+    flags = fargate_run.RunFlags(_parse_command(deployed.paths, command), values, env or [], cpu, memory, no_state)
+    overrides = fargate_run.validate_options(deployed, size, flags, print_progress)
+    network = describe_network(tasks.target, settings)
+    summary = fargate_run.describe_start(tasks, network, overrides, size)
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
@@ -72,34 +71,36 @@ def run(
         raise Exit(code=exit_code)
 
 
-def _project_tasks(paths: ProjectPaths, loaded: Project, environment: str) -> ProjectTasks:
-    from handoff_kit import resource_names
-    from handoff_kit.aws.ecs.cluster import tasks_of_project
-    from handoff_kit.aws.params import check_params_owner
-    from handoff_kit.aws.session import open_session, target_by_name, target_from_project
+def _parse_command(paths: ProjectPaths, text: str) -> str:
+    """--command; a function is looked up in the project's impl.py, where that can be read."""
+    from handoff_kit.project.params_document import RESERVED
+    from handoff_kit.run import local_run
 
-    name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
-    if resource_names.named_bucket(os.environ, own, paths.display_path):  # a note if it is deployed with another one
-        target = target_from_project(paths, name, os.environ, print_progress, own=own)
-    else:
-        target = target_by_name(paths, name, os.environ, open_session(os.environ, print_progress), "")
-        if resource_names.stack_from_environment(os.environ):
-            check_params_owner(target)
-    return tasks_of_project(target, loaded.deploy)
+    if not text or text in RESERVED:
+        return text or local_run.RUN
+    try:
+        known = local_run.list_commands(paths) if paths.directory.is_dir() else ()
+    except ProjectError:
+        known = ()
+    if not known:
+        print_progress(f"note: --command {text} is not checked: projects/{paths.name}/impl.py cannot be read")
+        return text
+    return options.parse_choice("--command", text, known, local_run.FUNCTION_HINT) or text
 
 
 @command(
+    operates=True,
     help={
         "task": "Id of the task to stop, as `invoke status` prints it, e.g. 0123456789abcdef0123456789abcdef; "
         "default: every task of the project, after a confirmation if there are several",
-    }
+    },
 )
 def stop(c: Context, project: str = "", task: str = "", environment: str = "", yes: bool = False) -> None:
     """Stop a project's tasks on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
     from handoff_kit.aws.ecs.tasks import task_id
     from handoff_kit.run.fargate_run import describe_stopped, stop_and_wait, tasks_to_stop
 
-    tasks = _project_tasks(*options.load_project(c, project), environment)
+    tasks = options.find_tasks(c, project, environment)
     running, dry = tasks_to_stop(tasks, task), c.config.run.dry
     if not running and task:
         print_progress(f"task {task_id(task)} has ended")
@@ -118,6 +119,7 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
 
 
 @command(
+    operates=True,
     help={
         "follow": "Print new lines until Ctrl-C, those of later tasks too; with --run until that run ends; "
         "default: exit after the last line",
@@ -147,7 +149,7 @@ def logs(
 
     count = parse_count("--lines", lines)
     moment = since_seconds(since)
-    tasks = _project_tasks(*options.load_project(c, project), environment)
+    tasks = options.find_tasks(c, project, environment)
     several = bool(since) and not run and not follow
     query = LogQuery("" if several else find_stream(tasks, run), moment, count)
     form, show = LogFormatter(json), print_data if json else print_output

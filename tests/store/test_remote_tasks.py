@@ -720,6 +720,116 @@ def test_a_profile_is_enough(shop: MotoProject) -> None:
     assert shop.keys() == [".env/files/a.csv", ".env/files/deep/ü b.csv"]
 
 
+ROLE = "role_arn = arn:aws:iam::123456789012:role/deploy\nsource_profile = "
+STATIC = "[profile base]\naws_access_key_id = a\naws_secret_access_key = b\n"
+MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/ann\n"
+SSO = (
+    "sso_start_url = https://sso.example.com/start\nsso_region = eu-central-1\nsso_account_id = 1\nsso_role_name = r\n"
+)
+CORRECT = "correct it in ~/.aws/config or ~/.aws/credentials; aws sts get-caller-identity --profile ci tries it"
+
+
+@pytest.mark.parametrize(
+    ("config", "message", "hint"),
+    [
+        pytest.param(
+            f"[profile ci]\n{ROLE}base\n{MFA}{STATIC}",
+            "an MFA code is required (mfa_serial), and no terminal gave one",
+            'in a terminal: eval "$(aws configure export-credentials --profile ci --format env)"; or use another profile',
+            id="an MFA device and no terminal",
+        ),
+        pytest.param(
+            f"[profile ci]\n{ROLE}base\n",
+            'The source_profile "base" referenced in the profile "ci" does not exist. (InvalidConfigError)',
+            CORRECT,
+            id="no such source_profile",
+        ),
+        pytest.param(
+            f"[profile ci]\n{ROLE}b\n[profile b]\n{ROLE}ci\n",
+            "Infinite loop in credential configuration detected. Attempting to load from profile ci which has already been"
+            " visited. Visited profiles: ['ci', 'b'] (InfiniteLoopConfigError)",
+            CORRECT,
+            id="roles in a circle",
+        ),
+        pytest.param(
+            "[profile ci]\nrole_arn = arn:aws:iam::123456789012:role/deploy\n",
+            "Partial credentials found in assume-role, missing: source_profile or credential_source"
+            " (PartialCredentialsError)",
+            CORRECT,
+            id="a role and no source_profile",
+        ),
+        pytest.param(
+            "[profile ci]\ncredential_process = sh -c 'echo no ticket >&2; exit 1'\n",
+            "Error when retrieving credentials from custom-process: no ticket (CredentialRetrievalError)",
+            CORRECT,
+            id="a program that fails",
+        ),
+        pytest.param(
+            "[profile ci]\ncredential_process = no-such-program\n",
+            "[Errno 2] No such file or directory: 'no-such-program' (FileNotFoundError)",
+            CORRECT,
+            id="no such program",
+        ),
+        pytest.param(
+            "[profile ci]\ncredential_process = echo hello\n",
+            "Expecting value: line 1 column 1 (char 0) (JSONDecodeError)",
+            CORRECT,
+            id="a program that prints no JSON",
+        ),
+        pytest.param(
+            f"[profile ci]\n{SSO}",
+            "the sign-in is missing or has expired"
+            " (Error loading SSO Token: Token for https://sso.example.com/start does not exist)",
+            "sign in again (aws sso login --profile ci), or export new keys;"
+            " aws sts get-caller-identity --profile ci shows who you are",
+            id="not signed in",
+        ),
+        pytest.param("profile ci", "Unable to parse config file: aws-config (ConfigParseError)", CORRECT, id="no INI"),
+    ],
+)
+def test_a_profile_without_credentials(shop: MotoProject, config: str, message: str, hint: str) -> None:
+    (shop.checkout.root / "aws-config").write_text(config, encoding="utf-8")
+    env = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "aws-config", "AWS_PROFILE": "ci"}
+    result = shop.invoke("files.list", HOME=str(shop.checkout.root), **env)
+    assert result == InvokeResult(1, "", f"error: profile ci: {message}\nhint: {hint}\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [
+        pytest.param(400, "ValidationError", CORRECT, id="which is none"),
+        pytest.param(
+            403,
+            "AccessDenied",
+            "allow sts:AssumeRole on the role to its source_profile, also in the role's trust policy",
+            id="without permission",
+        ),
+    ],
+)
+def test_a_role_that_is_refused_is_no_answer_to_a_call(
+    shop: MotoProject, proxy: Proxy, status: int, code: str, hint: str
+) -> None:
+    """CloudFormation says ValidationError too, of a stack that is not there."""
+    (shop.checkout.root / "aws-config").write_text(f"[profile ci]\n{ROLE}base\n{STATIC}", encoding="utf-8")
+    proxy.fault("answer", wants=lambda call: call.name == "sts:AssumeRole", status=status, code=code)
+    env = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "aws-config", "AWS_PROFILE": "ci"}
+    result = shop.invoke("files.list", AWS_ENDPOINT_URL=proxy.url, **env)
+    message = f"profile ci: AssumeRole answered {code} (by the proxy)"
+    assert result == InvokeResult(1, "", f"error: {message}\nhint: {hint}\n")
+    assert {call.name for call in proxy.passed} == set()
+
+
+def test_keys_and_a_profile_together_are_noted(shop: MotoProject) -> None:
+    (shop.checkout.root / "aws-config").write_text(f"[profile ci]\nregion = {REGION}\n", encoding="utf-8")
+    shop.invoke("files.push")
+    notes = [
+        shop.invoke("files.list", AWS_CONFIG_FILE="aws-config", AWS_PROFILE="ci", AWS_REGION=region).stderr.splitlines()
+        for region in (REGION, "")
+    ]
+    note = "note: AWS_ACCESS_KEY_ID is set, so its keys are used, not those of profile ci"
+    assert [lines[0] for lines in notes] == [note, f"{note}; the region, {REGION}, is that of the profile"]
+
+
 # mistakes
 
 SEE = "hint: see which there are: invoke history --remote --project shop\n"
@@ -732,7 +842,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["files.list"],
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
             1,
-            "error: stack handoff-dev-shop: no credentials found (Unable to locate credentials)\n"
+            "error: AWS credentials: no credentials found (Unable to locate credentials)\n"
             "hint: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them\n",
             id="no credentials",
         ),

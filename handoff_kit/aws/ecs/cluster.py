@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import describe_existing
-from handoff_kit.aws.session import describe_location
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
+from handoff_kit.aws.session import DeployedProject, describe_location
 from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
 from handoff_kit.errors import AWSError
 from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.model import Project
 from handoff_kit.resource_names import CONTAINER
 
 
@@ -91,6 +93,46 @@ class ProjectTasks:
 
     def log_stream(self, task: str) -> str:
         return f"{resource_names.log_prefix()}/{CONTAINER}/{task}"
+
+
+def _as_list(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
+
+
+_OUTPUTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "Cluster": ("cluster", str),
+    "Subnets": ("subnets", _as_list),
+    "SecurityGroups": ("security_groups", _as_list),
+    "PublicIp": ("public_ip", "ENABLED".__eq__),
+    "Spot": ("spot", "true".__eq__),
+    "StopTimeout": ("stop_timeout", int),
+    "Cpu": ("cpu", int),
+    "Memory": ("memory", int),
+}
+"""Outputs of a task stack, by the key of `deploy` that each is the value of."""
+
+
+def deployed_settings(stack: StackDescription | None, project: Project | None) -> Deploy:
+    """The settings that a task stack is deployed with; what its outputs lack is as in the project file."""
+    outputs = stack.outputs if stack else {}
+    values = {key: parse(outputs[name]) for name, (key, parse) in _OUTPUTS.items() if name in outputs}
+    return (project.deploy if project else Deploy()).model_copy(update=values)
+
+
+def settings_in_use(deployed: DeployedProject, say: Say) -> Deploy:
+    """The settings of a deployed project, with a note where its project file names another cluster, or has to do."""
+    settings, file = deployed_settings(deployed.stack, deployed.project), deployed.paths.display_path
+    shared = resource_names.cluster(deployed.target.environment)
+    own = (deployed.project and deployed.project.deploy.cluster) or shared
+    used = settings.cluster or shared
+    outputs, project = deployed.stack.outputs if deployed.stack else {}, deployed.target.project
+    if "TaskDefinition" in outputs and "Cluster" not in outputs:
+        source = f"that of {file}" if deployed.project else "the default one"
+        say(f"note: project {project} was deployed by an earlier handoff; its cluster is taken to be {used}, {source}")
+    elif outputs and deployed.project and own.rpartition("/")[2] != used.rpartition("/")[2]:
+        name = used.rpartition("/")[2]
+        say(f"note: project {project} is deployed with cluster {name}; {file} says {own}; {name} is used")
+    return settings
 
 
 def tasks_of_project(target: Target, deploy: Deploy) -> ProjectTasks:

@@ -320,6 +320,9 @@ class CloudSession:
     cloud: Cloud
     real: Any
 
+    def get_credentials(self) -> Any:
+        return self.real.get_credentials()
+
     def client(self, service: str, **settings: Any) -> Any:
         made = self.real.client(service, **settings)
         asked: dict[str, Any] = {}

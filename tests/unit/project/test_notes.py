@@ -144,7 +144,8 @@ FILLED = "{{ MY_TOKEN }} is filled from data or vars; a secret belongs into a fi
   policies:
     - {{Action: "*", Resource: "*"}}
     - arn:aws:iam::aws:policy/AdministratorAccess
-    - arn:aws:iam::aws:policy/IAMFullAccess
+    - arn:aws-eusc:iam::aws:policy/IAMFullAccess
+    - arn:aws:iam::123456789012:policy/AdministratorAccess
 """,
             {},
             [
