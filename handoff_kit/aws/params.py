@@ -42,7 +42,8 @@ HASH_LENGTH = 8
 LEAF_SEPARATOR = ": "
 HEAD = ("VERSION", "STORED", "BY", "TIER")
 PAGE_SIZE = 50
-STANDARD, ADVANCED = "Standard", "Advanced"
+IN_ADVANCED_TIER = "This parameter uses the advanced-parameter tier"
+"""How AWS refuses a push of the standard tier, a ValidationException."""
 BACK_TO_STANDARD = "docs/guide/config-and-state.md#back-to-the-standard-tier"
 PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
 
@@ -97,10 +98,14 @@ def find_params(
             raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
         params = parse_params(content, where)
     if (owner := params.pipeline.project) != target.project:
-        message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of"
-        hint = f"unset {STACK_VARIABLE}, or name its project: --project {owner}"
-        raise ProjectError(f"{message} {target.project!r}", hint)
+        raise other_owner_error(target, owner)
     return StoredParams(answer["Parameter"]["Version"], params)
+
+
+def other_owner_error(target: Target, owner: str) -> ProjectError:
+    """A STACK_NAME that names the stack of another project."""
+    message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of {target.project!r}"
+    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {owner}")
 
 
 def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:
@@ -249,9 +254,6 @@ def push_notes(push: StoreParams, target: Target) -> Iterator[str]:
     if push.kept:
         yield f"note: a push keeps {_config_files(push.kept)}"
         yield f"hint: to write them here: invoke params.pull {target.options}; to remove them there: add --prune"
-    if _in_stored_tier(push, target):
-        yield f"note: parameter {target.parameter} stays in the advanced tier, since AWS refuses to move it back"
-        yield f"hint: to move it back: {BACK_TO_STANDARD}"
     if push.damaged:
         yield f"note: version {push.damaged} of parameter {target.parameter} is damaged; its config files are not kept"
         yield f"hint: an earlier version has them: invoke params.history {target.options}"
@@ -263,19 +265,22 @@ def new_references(document: Mapping[str, Any], stored: StoredParams | DamagedPa
     return ", ".join(sorted(map(str, params_document.document_references(document) - before)))
 
 
-def _in_stored_tier(push: StoreParams, target: Target) -> ApiCall | None:
-    """The call that stores a document of the standard tier over one of the advanced tier; None where there is none.
-
-    Parameter Store refuses to move a parameter to a lower tier (API Reference, PutParameter).
-    """
-    if push.change is None or push.base == 0 or push.change.request.get("Tier") != STANDARD:
-        return None
-    filters = [{"Key": "Name", "Option": "Equals", "Values": [target.parameter]}]
-    answer = target.call(SSM, "describe_parameters", allow=("AccessDeniedException",), ParameterFilters=filters)
-    if not answer or [one.get("Tier") for one in answer["Parameters"]] != [ADVANCED]:
-        return None
-    description = push.change.description.replace("standard tier", "advanced tier")
-    return replace(push.change, description=description, request={**push.change.request, "Tier": ADVANCED})
+def _put_in_stored_tier(change: ApiCall, target: Target, say: Say) -> Any:  # noqa: ANN401  # boto3's answer
+    """Store a document, in the advanced tier where the parameter is there: AWS refuses to move it to a lower one."""
+    allowed = ("ParameterAlreadyExists",)
+    try:
+        answer = target.call(change.service, change.operation, allow=allowed, **change.request)
+    except AWSError as error:
+        if IN_ADVANCED_TIER not in error.message:
+            raise
+        say(f"note: parameter {target.parameter} stays in the advanced tier, since AWS refuses to move it back")
+        say(f"hint: to move it back: {BACK_TO_STANDARD}")
+        description = change.description.replace("standard tier", "advanced tier")
+        change = replace(change, description=description, request={**change.request, "Tier": "Advanced"})
+        answer = target.call(change.service, change.operation, allow=allowed, **change.request)
+    if answer:
+        say(change.description)
+    return answer
 
 
 def push_params(push: StoreParams, target: Target, say: Say) -> None:
@@ -287,10 +292,7 @@ def push_params(push: StoreParams, target: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        allowed, change = ("ParameterAlreadyExists",), _in_stored_tier(push, target) or push.change
-        answer = target.call(change.service, change.operation, allow=allowed, **change.request)
-        if answer:
-            say(change.description)
+        answer = _put_in_stored_tier(push.change, target, say)
         push = _merge_others(push, target, int(answer["Version"]) if answer else 0, say)
     if push.change is None:
         return

@@ -17,7 +17,7 @@ from handoff_kit.aws.cloudformation.stack import (
     describe_all,
     describe_existing,
 )
-from handoff_kit.aws.params import check_params_owner
+from handoff_kit.aws.params import check_params_owner, other_owner_error
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
@@ -99,12 +99,7 @@ def find_deployed(
     named = resource_names.named_bucket(environ, project.deploy.bucket if project else None, paths.display_path)
     session = open_session(environ, say)
     target = target_by_name(paths, environment, environ, session, "")
-    stack = describe_existing(session, target.name)
-    tags = resource_names.owner_tags(paths.name, environment)
-    if stack and not tags.items() <= stack.tags.items():
-        if unknown is None and any(name in stack.tags for name in OWNER_TAGS):
-            check_owner(stack, tags)
-        stack = None
+    stack = _describe_own(target, environ, required=unknown is None)
     if stack is None and problem and (required or not unknown):
         raise UnknownProjectError(paths, deployed_names(session, environment)) if unknown else problem
     if problem:
@@ -115,6 +110,20 @@ def find_deployed(
         hint = "" if unknown else f"\nhint: see them: invoke check --project {paths.name}"
         say(f"note: {found}; using {used}{hint}")
     return DeployedProject(paths, _with_bucket(target, stack, named, environ, say), stack, project)
+
+
+def _describe_own(target: Target, environ: Mapping[str, str], *, required: bool) -> StackDescription | None:
+    """The task stack of a project; where it is `required`, an error for a stack of this name of another project."""
+    stack = describe_existing(target.session, target.name)
+    tags = resource_names.owner_tags(target.project, target.environment)
+    if stack is None or tags.items() <= stack.tags.items():
+        return stack
+    owner = stack.tags.get("handoff:project", target.project)
+    if resource_names.stack_from_environment(environ) and owner != target.project:
+        raise other_owner_error(target, owner)
+    if required and any(name in stack.tags for name in OWNER_TAGS):
+        check_owner(stack, tags)
+    return None
 
 
 def _read_project(paths: ProjectPaths) -> tuple[Project | None, ProjectError | None]:

@@ -143,7 +143,7 @@ def _plan_schedule_update(
     names = {schedule.name for schedule in schedules}
     merged = (*schedules, *(schedule for schedule in deployed or () if schedule.name not in names))
     written, step = plan_schedules(
-        DesiredSchedules(desired.paths, desired.project, merged, deploy_command(target)), target
+        DesiredSchedules(desired.paths, desired.project.deploy, merged, deploy_command(target)), target
     )
     is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})
     return () if is_up_to_date else (written, step)

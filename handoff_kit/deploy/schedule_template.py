@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.deploy.templates import boundary_arn
 from handoff_kit.jinja import render_template
@@ -130,6 +130,16 @@ def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
         return tuple(Schedule.model_validate(entry) for entry in json.loads(str(text)))
     except (ValueError, TypeError, RecursionError):
         return None
+
+
+def deployed_alerts(stack: StackDescription) -> Deploy:
+    """The tags and the topic of a deployed stack, whose template must have been read, as `deploy` would name them."""
+    resources = template_section(parse_template(stack.template), "Resources")
+    alerts: str | None = None
+    match resources.get("MissedAlarm"):
+        case {"Properties": {"AlarmActions": [str(topic)]}}:  # that of the environment is a Fn::Sub
+            alerts = topic
+    return Deploy(tags={name: text for name, text in stack.tags.items() if name not in OWNER_TAGS}, alerts=alerts)
 
 
 def escape_references(value: object) -> str:

@@ -66,8 +66,8 @@ def unschedule(c: Context, project: str = "", name: str = "", environment: str =
     """Delete a project's schedules, or one of them; tasks that are running continue."""
     from handoff_kit.deploy.schedule_project import delete_schedules
 
-    paths, loaded, target = options.load_target(c, project, environment)
-    changes = delete_schedules(paths, loaded, target, name, apply_options(c, yes=yes))
+    paths, target = options.find_target(c, project, environment)
+    changes = delete_schedules(paths, target, name, apply_options(c, yes=yes))
     finish(c, changes, f"invoke schedule.list {target.options}")
 
 

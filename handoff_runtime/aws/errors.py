@@ -10,6 +10,7 @@ from handoff_runtime.annotations import Any
 from handoff_runtime.aws.partition import partition_of
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
+from handoff_runtime.retention import PUTS
 from handoff_runtime.terminal import safe_name
 
 
@@ -30,6 +31,7 @@ class Call(NamedTuple):
 S3_PERMISSIONS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "CompleteMultipartUpload": "s3:PutObject",
+    "CopyObject": "s3:PutObject",
     "CreateMultipartUpload": "s3:PutObject",
     "DeleteObjects": "s3:DeleteObject",
     "HeadBucket": "s3:ListBucket",
@@ -38,6 +40,7 @@ S3_PERMISSIONS = {
     "ListObjectVersions": "s3:ListBucketVersions",
     "ListObjectsV2": "s3:ListBucket",
     "UploadPart": "s3:PutObject",
+    "UploadPartCopy": "s3:PutObject",
 }
 OF_BUCKET = (
     "s3:DeleteBucket",
@@ -219,7 +222,7 @@ def required_permission(call: Call) -> str:
     if call.service == "S3":
         action = S3_PERMISSIONS.get(call.operation, f"s3:{call.operation}")
         if any("VersionId" in one for one in (request, *request.get("Delete", {}).get("Objects", ()))):
-            action += "Version"
+            action = action.replace("Object", "ObjectVersion")
         bucket = f"{arn}s3:::{request.get('Bucket', '*')}"
         return f"{action} on {bucket}" if action in OF_BUCKET else f"{action} on {bucket}/{request.get('Key', '*')}"
     action = f"{PREFIXES.get(call.service) or call.service.lower().replace(' ', '')}:{call.operation}"
@@ -281,10 +284,11 @@ def _denied(found: str, text: str, call: Call) -> StoreError:
     message = f"{request_subject(call)}: {found} found, the permission {expected} expected"
     bucket, owner = call.request.get("Bucket"), call.request.get("ExpectedBucketOwner")
     unlisted = f"; s3:ListBucket on {bucket} shows whether it is there" if call.operation == "GetObject" else ""
+    tagged = "; s3:PutObjectTagging there too" if call.operation in PUTS else ""
     foreign = f"; {OTHER_OWNER}" if owner else ""
     return StoreError(
         message + (f", and bucket {bucket} to belong to account {owner}" if owner else ""),
-        hint_for_reason(text) or f"allow it to the role or user that runs this{unlisted}{foreign}",
+        hint_for_reason(text) or f"allow it to the role or user that runs this{unlisted}{tagged}{foreign}",
     )
 
 

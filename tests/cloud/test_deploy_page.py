@@ -1,4 +1,4 @@
-"""docs/guide/deploy.md and operate.md, followed: every command of both pages in its order, in an account of the testbed."""
+"""deploy.md, deploy-from-ci.md and operate.md of docs/guide, followed: every command in its order, in one account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(100)]
 
-PAGES = [ROOT / "docs/guide/deploy.md", ROOT / "docs/guide/operate.md"]
+PAGES = [ROOT / f"docs/guide/{name}.md" for name in ("deploy", "deploy-from-ci", "operate")]
 LEAST = 30
 ACCOUNT_IN_DOCS = "123456789012"
 DIFFERS = (

@@ -133,6 +133,7 @@ def test_each_task_that_operates(shop: MotoProject, ecs: Ecs) -> None:
         ["params.dump"],
         ["params.history"],
         ["history", "--remote"],
+        ["unschedule"],
         ["status"],
         ["--dry", "destroy"],
     ):

@@ -10,7 +10,7 @@ import pytest
 from handoff_kit.aws import session
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecs.cluster import settings_in_use
-from handoff_kit.errors import HandoffError
+from handoff_kit.errors import HandoffError, ProjectError
 from handoff_kit.paths import ProjectPaths, UnknownProjectError
 from handoff_kit.resource_names import owner_tags
 
@@ -90,6 +90,7 @@ def find(
     text: str | None,
     *stacks: StackDescription,
     name: str = "shop",
+    environ: dict[str, str] | None = None,
     required: bool = True,
 ) -> tuple[session.DeployedProject, Any, list[str]]:
     """The project, its settings, and the notes; without a text it is not in the checkout."""
@@ -100,7 +101,7 @@ def find(
     paths, notes = ProjectPaths(name, tmp_path), list[str]()
     monkeypatch.setattr(session, "open_session", lambda *_: cast("Any", Stacks(stacks)))
     unknown = None if text else UnknownProjectError(paths)
-    found = session.find_deployed(paths, "dev", {}, notes.append, unknown, required=required)
+    found = session.find_deployed(paths, "dev", environ or {}, notes.append, unknown, required=required)
     return found, settings_in_use(found, notes.append), notes
 
 
@@ -222,6 +223,15 @@ def test_what_is_neither_deployed_nor_readable(
     with pytest.raises(HandoffError) as error:
         find(tmp_path, monkeypatch, text, *stacks)
     assert str(error.value).startswith(expected)
+
+
+def test_a_stack_name_of_another_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ProjectError) as error:
+        find(tmp_path, monkeypatch, PROJECT, ELSEWHERE, environ={"STACK_NAME": ELSEWHERE.name})
+    assert str(error.value) == (
+        "error: STACK_NAME: handoff-dev-shop-2 is the stack of project 'shop-2', expected that of 'shop'\n"
+        "hint: unset STACK_NAME, or name its project: --project shop-2"
+    )
 
 
 def test_what_is_not_required_has_the_default_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,7 +245,7 @@ def test_a_secret_is_refused(tmp_path: Path) -> None:
 
 
 def desired(*schedules: Schedule, **more: Any) -> DesiredSchedules:
-    return DesiredSchedules(PATHS, project(**more), schedules, "invoke schedule --project rates")
+    return DesiredSchedules(PATHS, project(**more).deploy, schedules, "invoke schedule --project rates")
 
 
 def test_the_steps_that_deploy_them() -> None:

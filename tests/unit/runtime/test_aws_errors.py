@@ -26,6 +26,11 @@ def call(service: str, operation: str, region: str = "eu-central-1", **request: 
         (call("S3", "ListObjectsV2", Bucket="b", Prefix="k/"), "s3:ListBucket on arn:aws:s3:::b"),
         (call("S3", "ListObjectVersions", Bucket="b", Prefix="k/"), "s3:ListBucketVersions on arn:aws:s3:::b"),
         (call("S3", "UploadPart", Bucket="b", Key="k"), "s3:PutObject on arn:aws:s3:::b/k"),
+        (call("S3", "CopyObject", Bucket="b", Key="k"), "s3:PutObject on arn:aws:s3:::b/k"),
+        (
+            call("S3", "PutObjectTagging", Bucket="b", Key="k", VersionId="1"),
+            "s3:PutObjectVersionTagging on arn:aws:s3:::b/k",
+        ),
         (call("S3", "DeleteObjects", Bucket="b"), "s3:DeleteObject on arn:aws:s3:::b/*"),
         (
             call("S3", "DeleteObjects", Bucket="b", Delete={"Objects": [{"Key": "k", "VersionId": "1"}]}),
