@@ -14,6 +14,8 @@ from handoff_runtime.namedtuple import NamedTuple
 
 FOREVER = "forever"
 KEEP, KEEP_OLD, STATES = TAG_KEYS = ("keep", "keep-old", "states")
+PUTS = ("PutObject", "CreateMultipartUpload", "CopyObject")
+"""The operations of S3 that create an object, or replace one."""
 EXPIRING = tuple(f"/{name}/" for name in ("runs", "history", "maps", "occurrences"))
 
 

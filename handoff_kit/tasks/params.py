@@ -44,6 +44,7 @@ def push_params(
         confirm_push,
         find_replaceable_params,
         new_references,
+        parameter_settings,
         plan_push,
     )
     from handoff_kit.project import params_document
@@ -57,12 +58,18 @@ def push_params(
         document = params_document.params_document(paths, loaded, options.parse_environment(environment, os.environ))
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(target)
-    if isinstance(stored, StoredParams) and stored.params.pipeline.keep != (keep := on_ladder(loaded.keep)):
-        print_progress(
-            f"note: keep: {{{describe_keep(keep)}}} comes with the next deployment, which tags what is stored"
-        )
+    if isinstance(stored, StoredParams):  # a deployment tags what is stored before runs go by another `keep`
         document = params_document.with_keep(document, stored.params.pipeline.keep)
-    plan = plan_push(target, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
+        if stored.params.pipeline.keep != (keep := on_ladder(loaded.keep)):
+            print_progress(f"note: keep: {{{describe_keep(keep)}}} takes effect with the next deployment")
+    plan = plan_push(
+        target,
+        document,
+        stored,
+        advanced=loaded.params.tier == "advanced",
+        prune=prune,
+        parameter=parameter_settings(target, loaded.deploy),
+    )
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)

@@ -14,7 +14,7 @@ from handoff_runtime.aws import errors, retry
 from handoff_runtime.aws.errors import Call
 from handoff_runtime.aws.retry import RetryHooks
 from handoff_runtime.errors import StoreError
-from handoff_runtime.retention import Keep, object_tag
+from handoff_runtime.retention import PUTS, Keep, object_tag
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
@@ -23,7 +23,6 @@ S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
 OWNER_VARIABLE = "S3_BUCKET_OWNER"
 PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 """In the order in which botocore reads them."""
-PUTS = ("PutObject", "CreateMultipartUpload", "CopyObject")  # what creates an object, or replaces one
 
 
 class Identity:

@@ -124,6 +124,14 @@ def test_two_repositories_share_an_environment(checkout: Checkout, aws_account: 
     assert said[-2:] == ["error: 1 of 2 projects not deployed: broken", "hint: invoke deploy --project broken"]
     assert "no changes: the deployment is up to date" in deploy(checkout, "--project", "reader")
 
+    shown = checkout.invoke("status", env=aws_account.environ)
+    assert [line.split()[:2] for line in shown.stdout.splitlines()[1:]] == [
+        ["broken", "none"],
+        ["reader", "deployed"],
+    ]
+    words = ("schedule", "--project", "reader", "--cron", "0 2 * * *", "--dry")
+    assert checkout.invoke(*words, env=aws_account.environ).exit == 0
+
     bucket = resource_names.bucket("dev", aws_account.account, REGION)
     store_untagged(aws_account, bucket)
     refused = checkout.invoke("deploy", "--project", "reader", env=aws_account.environ)

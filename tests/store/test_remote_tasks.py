@@ -19,6 +19,7 @@ from doubles import transcript
 from doubles.checkout import ROOT, InvokeResult
 from doubles.forkserver import ForkServer
 from doubles.moto_bucket import REGION
+from doubles.protocols import Refusal
 from doubles.stub_project import ACCOUNT, PROJECT, SECRET
 from doubles.terminal import show
 
@@ -96,9 +97,7 @@ def test_a_push_leaves_a_changed_keep_to_the_next_deployment(shop: MotoProject) 
     shop.invoke("params.push")
     (shop.directory / "project.yml").write_text(f"{KEPT}meter: off\n", encoding="utf-8")
     result = shop.invoke("params.push")
-    note = (
-        "note: keep: {runs: 90d, artifacts: 7d, states: 20} comes with the next deployment, which tags what is stored"
-    )
+    note = "note: keep: {runs: 90d, artifacts: 7d, states: 20} takes effect with the next deployment"
     assert result.stderr.splitlines()[0] == note
     stored = json.loads(shop.raw("params.dump", "--reveal").stdout)["pipeline"]
     assert (stored["meter"], stored["keep"]) == ("off", {"runs": 90, "artifacts": 30, "states": 50})
@@ -121,24 +120,26 @@ def _tags(shop: MotoProject) -> dict[str, dict[str, str]]:
 # params
 
 
-def test_params_that_became_shorter_stay_in_the_advanced_tier(shop: MotoProject) -> None:
-    """AWS refuses to lower it; moto would not."""
+def test_params_that_became_shorter_stay_in_the_advanced_tier(shop: MotoProject, proxy: Proxy) -> None:
+    """AWS refuses to lower the tier, in these words; moto would not."""
     shop.invoke("params.push")
-    ssm, name = shop.aws.boto("ssm"), f"{shop.stack}__params"
-    text = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    ssm.put_parameter(Name=name, Value=text, Type="SecureString", Tier="Advanced", Overwrite=True)
     (shop.directory / ".local/note.txt").write_text("other words\n", encoding="utf-8")
-    dry = shop.invoke("--dry", "params.push")
-    notes = [
+    refusal = Refusal(
+        400,
+        "ValidationException",
+        "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter "
+        "tier to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it.",
+    )
+    proxy.fault("answer", path="PutParameter", times=1, refusal=lambda _: refusal)
+    result = shop.invoke("params.push", AWS_ENDPOINT_URL=proxy.url)
+    assert re.sub(r"\d+ bytes", "N bytes", result.stderr).splitlines()[:3] == [
         "note: parameter handoff-dev-shop__params stays in the advanced tier, since AWS refuses to move it back",
         "hint: to move it back: docs/guide/config-and-state.md#back-to-the-standard-tier",
+        "store parameter handoff-dev-shop__params (N bytes, plain, advanced tier)",
     ]
-    assert dry.stderr.splitlines()[:2] == notes
-    result = shop.invoke("params.push")
-    shown = re.sub(r"\d+ bytes", "N bytes", result.stderr).splitlines()
-    assert shown[:3] == [*notes, "store parameter handoff-dev-shop__params (N bytes, plain, advanced tier)"]
-    found = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
-    assert [(one["Version"], one["Tier"]) for one in found] == [(3, "Advanced")]
+    named = [{"Key": "Name", "Values": [f"{shop.stack}__params"]}]
+    found = shop.aws.boto("ssm").describe_parameters(ParameterFilters=named)["Parameters"]
+    assert [(one["Version"], one["Tier"]) for one in found] == [(2, "Advanced")]
 
 
 def test_a_push_says_that_a_new_reference_needs_a_deployment(shop: MotoProject) -> None:
