@@ -16,6 +16,7 @@ from handoff_kit.command import run_command
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, CommandError, translate_store_errors
 from handoff_kit.image.context import sha256_of
+from handoff_kit.image.push import sign_in
 from handoff_kit.project.retention import describe_keep
 from handoff_kit.steps import (
     FIRST_TIME,
@@ -170,7 +171,9 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            run_command(step.argv, cwd=step.cwd, purpose=step.purpose, patterns=step.patterns, stdin=step.stdin)
+            with sign_in(step.registry) as environ:
+                purpose, patterns, log = step.purpose, step.patterns, step.log
+                run_command(step.argv, cwd=step.cwd, purpose=purpose, patterns=patterns, environ=environ, log=log)
         case LockRequirements():
             _lock_requirements(step, say)
         case SwitchVenv():

@@ -40,15 +40,27 @@ class RemoveTree:
 class RunCommand:
     """Runs a program; a non-zero exit ends the plan.
 
-    `purpose` completes the sentence "could not ..."; `stdin` is never printed. `patterns` are those of its output;
-    where none of their hints fits, the hint of the error is to repeat the command.
+    `purpose` completes the sentence "could not ...". `patterns` are those of its output; where none of their hints
+    fits, the hint of the error is to repeat the command. A terminal shows one line of an output that goes to `log`.
+    `registry` is what docker or podman signs in with.
     """
 
     argv: tuple[str, ...]
     cwd: Path
     purpose: str
     patterns: OutputPatterns = field(default_factory=OutputPatterns)
-    stdin: str | None = field(default=None, repr=False)
+    log: Path | None = None
+    registry: RegistryCredentials | None = None
+
+
+@dataclass(frozen=True)
+class RegistryCredentials:
+    """User name and password of a registry; while a command runs, they are in a file below `directory`."""
+
+    directory: Path
+    host: str
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,8 @@ class DeployStack:
     An ImageTag is resolved to its digest, a StackOutput to its value, and an ExistingBucket to yes or no, when the step
     is performed.
     `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
-    refused, unless that is `moved_from`.
+    refused, unless that is `moved_from`. With `initial_tags` the stack is created with these tags too, and keeps later
+    what it has.
     """
 
     name: str
@@ -110,6 +123,7 @@ class DeployStack:
     command: str
     bucket: str = ""
     moved_from: str = ""
+    initial_tags: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +200,14 @@ class DeleteObjects:
 
 
 @dataclass(frozen=True)
+class ParameterSettings:
+    """The KMS key that encrypts a parameter (empty: AWS's own), and the tags it is created with."""
+
+    kms_key: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class StoreParams:
     """Stores a params document over version `base` (0: none is stored); `change` is None if it is stored already.
 
@@ -200,6 +222,7 @@ class StoreParams:
     removed: tuple[str, ...] = ()
     damaged: int = 0
     advanced: bool = False
+    parameter: ParameterSettings = ParameterSettings()
 
 
 @dataclass(frozen=True)

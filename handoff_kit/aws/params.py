@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say, confirm
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.project import params_document
-from handoff_kit.resource_names import STACK_VARIABLE
-from handoff_kit.steps import ApiCall, StoreParams
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.resource_names import STACK_VARIABLE, owner_tags
+from handoff_kit.steps import ApiCall, ApiCalls, ParameterSettings, StoreParams
 from handoff_kit.text import table, timestamp
 from handoff_runtime import masking, stored_json
 from handoff_runtime.aws.session import SSM
@@ -48,8 +50,11 @@ PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
 
 @dataclass(frozen=True)
 class StoredParams:
+    """A version of the params; `kms_key` is None where it was not looked up."""
+
     version: int
     params: Params
+    kms_key: str | None = None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -115,6 +120,41 @@ def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | No
         raise
 
 
+def stored_key(target: Target) -> str | None:
+    """The KMS key that encrypts the parameter, as the last push named it."""
+    filters = [{"Key": "Name", "Option": "Equals", "Values": [target.parameter]}]
+    found = target.call(SSM, "describe_parameters", ParameterFilters=filters)["Parameters"]
+    return str(found[0].get("KeyId", "")) if found else None
+
+
+def plan_parameter_tags(target: Target, stack: StackDescription | None, tags: Mapping[str, str]) -> ApiCalls | None:
+    """The calls that tag a stored parameter as its task stack is tagged from now on; None where it is tagged so.
+
+    Of a stack without the output `Base`, which 0.1 deployed, the parameter has no tags.
+    """
+    deployed: Mapping[str, str] = stack.tags if stack and "Base" in stack.outputs else {}
+    if deployed == tags or not {*deployed, *tags} - {*OWNER_TAGS}:
+        return None
+    named = {"ResourceType": "Parameter", "ResourceId": target.parameter}
+    shown = f"tag parameter {target.parameter}"
+    calls = [ApiCall(shown, SSM, "add_tags_to_resource", {**named, "Tags": as_tags(tags)})]
+    if gone := sorted(deployed.keys() - tags.keys()):
+        shown = f"remove tags of parameter {target.parameter}: {', '.join(gone)}"
+        calls.append(ApiCall(shown, SSM, "remove_tags_from_resource", {**named, "TagKeys": gone}))
+    return ApiCalls(tuple(calls))
+
+
+def parameter_settings(target: Target, deploy: Deploy) -> ParameterSettings:
+    """Key and tags of the parameter; without `deploy.tags` it has none, which needs no permission to tag."""
+    tags = {**deploy.tags, **owner_tags(target.project, target.environment)} if deploy.tags else {}
+    return ParameterSettings(deploy.kms_key or "", tags)
+
+
+def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as SSM takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def check_params_owner(target: Target) -> None:
     """Refuse a stack whose params, if they may be read, are another project's."""
     find_params(target, absent=(*NO_PARAMETER, "AccessDeniedException"))
@@ -153,34 +193,39 @@ def plan_push(
     *,
     advanced: bool,
     prune: bool = False,
+    parameter: ParameterSettings = ParameterSettings(),  # noqa: B008  # frozen
 ) -> StoreParams:
     """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
     if not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
-        change = _put_parameter(target, document, base, advanced=advanced)
-        return StoreParams(document, base, change, damaged=base, advanced=advanced)
+        change = _put_parameter(target, document, base, parameter, advanced=advanced)
+        return StoreParams(document, base, change, damaged=base, advanced=advanced, parameter=parameter)
     base_document = stored.document
     merged = params_document.merge(document, base_document, params_document.item_names(base_document) if prune else ())
-    same = merged.document == base_document
-    update = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
-    return StoreParams(merged.document, stored.version, update, merged.kept, merged.removed, advanced=advanced)
+    update = None
+    if merged.document != base_document or stored.kms_key not in (None, parameter.kms_key):
+        update = _put_parameter(target, merged.document, stored.version, parameter, advanced=advanced)
+    kept, removed = merged.kept, merged.removed
+    return StoreParams(merged.document, stored.version, update, kept, removed, advanced=advanced, parameter=parameter)
 
 
 def plan_push_of_keep(target: Target, push: StoreParams, keep: Keep) -> StoreParams:
     """The push after another one, once what is stored has the tags of `keep`."""
     document, base = params_document.with_keep(push.document, keep), push.base + bool(push.change)
-    change = _put_parameter(target, document, base, advanced=push.advanced)
-    return StoreParams(document, base, change, advanced=push.advanced)
+    change = _put_parameter(target, document, base, push.parameter, advanced=push.advanced)
+    return StoreParams(document, base, change, advanced=push.advanced, parameter=push.parameter)
 
 
-def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
+def _put_parameter(
+    target: Target, document: Mapping[str, Any], base: int, parameter: ParameterSettings, *, advanced: bool
+) -> ApiCall:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = encode_params(document)
     with translate_store_errors():
         tier = required_tier(document, text, advanced=advanced)
     form = "compressed" if text.startswith(MARK) else "plain"
     size = len(text.encode())
-    request = {
+    request: dict[str, Any] = {
         "Name": target.parameter,
         "Description": describe_fingerprint(document, target.name),
         "Value": text,
@@ -188,6 +233,10 @@ def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, ad
         "Tier": tier,
         "Overwrite": base > 0,
     }
+    if parameter.kms_key:
+        request["KeyId"] = parameter.kms_key
+    if parameter.tags and not base:  # SSM takes tags with a new parameter only
+        request["Tags"] = as_tags(parameter.tags)
     shown = f"store parameter {target.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
     return ApiCall(shown, SSM, "put_parameter", request)
 
@@ -263,8 +312,9 @@ def _merge_others(push: StoreParams, target: Target, version: int, say: Say) -> 
     if kept:
         say(f"note: kept {_config_files(kept)}")
     base = newest.version if newest else version
-    change = None if document == last else _put_parameter(target, document, base, advanced=push.advanced)
-    return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced)
+    settings = push.parameter
+    change = None if document == last else _put_parameter(target, document, base, settings, advanced=push.advanced)
+    return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced, parameter=settings)
 
 
 def _config_files(names: Sequence[str]) -> str:

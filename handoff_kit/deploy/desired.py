@@ -61,11 +61,12 @@ class DesiredShared:
 
     environment: str
     template: str = field(repr=False)
+    own_tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of the shared stack."""
-        return {"handoff:environment": self.environment}
+        """The tags that the shared stack gets, beside those it has."""
+        return {**self.own_tags, "handoff:environment": self.environment}
 
 
 def desired_projects(

@@ -5,6 +5,7 @@ The task stack comes before params and files: if its update fails, all three sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,25 +14,36 @@ from handoff_kit import resource_names
 from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.diff import diff_stack
 from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES
-from handoff_kit.aws.params import StoredParams, plan_push, plan_push_of_keep
+from handoff_kit.aws.ecr import PushedImage
+from handoff_kit.aws.params import StoredParams, parameter_settings, plan_push, plan_push_of_keep
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.schedule_project import DesiredSchedules, plan_schedules
 from handoff_kit.deploy.schedule_template import deployed_schedules
-from handoff_kit.image.build import plan_build
+from handoff_kit.image.build import BASE, BaseImage, is_image_current, label_of, plan_build
 from handoff_kit.image.builder import Builder
-from handoff_kit.image.push import plan_image_push, plan_login
+from handoff_kit.image.push import plan_image_push
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.params_document import with_keep
-from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, StackOutput, Step, StoreParams, WriteFile
+from handoff_kit.steps import (
+    DeployStack,
+    ExistingBucket,
+    ImageTag,
+    RegistryCredentials,
+    StackOutput,
+    Step,
+    StoreParams,
+    WriteFile,
+)
 
 
 @dataclass(frozen=True)
 class ImageBuild:
     """How to build and push an image: `existing` is the builder's image of this name, `settings` are index settings.
 
-    `password` of the registry is empty with --dry.
+    `rebuilt_at` is the time of a rebuild from the newest base, and empty otherwise. `password` of the registry is empty
+    with --dry.
     """
 
     builder: Builder
@@ -39,21 +51,30 @@ class ImageBuild:
     revision: str
     settings: tuple[str, ...]
     password: str = field(default="", repr=False)
+    base: BaseImage | None = None
+    rebuilt_at: str = ""
 
 
-def plan_shared(shared: DesiredShared, desired: DesiredProject, target: Target, account: str) -> tuple[Step, ...]:
+def plan_shared(
+    shared: DesiredShared, desired: DesiredProject, target: Target, account: str, initial_tags: Mapping[str, str]
+) -> tuple[Step, ...]:
     """The steps that create or update the shared stack."""
     name, file = resource_names.shared_stack(shared.environment), desired.paths.build / "shared.yml"
     kept = {"KeptBucket": ExistingBucket(target.bucket, account, name)}
-    command = deploy_command(target)
-    stack = DeployStack(name, file, shared.template, kept, shared.tags, command, target.bucket)
+    command, bucket, tags = deploy_command(target), target.bucket, shared.tags
+    stack = DeployStack(name, file, shared.template, kept, tags, command, bucket, initial_tags=initial_tags)
     return WriteFile(file, shared.template), stack
 
 
 def plan_project(
-    desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Target, *, prune: bool = False
+    desired: DesiredProject,
+    current: CurrentState,
+    image: PushedImage | ImageBuild,
+    target: Target,
+    *,
+    prune: bool = False,
 ) -> tuple[Step, ...]:
-    """The steps of one project; `build` is None if the image is already pushed. Schedules and tags come last.
+    """The steps of one project; its image is pushed already, or is built. Schedules and tags come last.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
@@ -64,11 +85,12 @@ def plan_project(
 
     repository = resource_names.repository(target.name)
     uri = resource_names.repository_uri(repository, current.account, current.region)
-    digest, tag = current.image_digest, desired.image_tag
-    image = f"{uri}@{digest}" if digest else ImageTag(repository, tag, uri)
+    build = image if isinstance(image, ImageBuild) else None
+    tag = _image_tag(desired, image) if isinstance(image, ImageBuild) else image.tag
     parameters = {
-        "Image": image,
-        "Source": tag,
+        "Image": ImageTag(repository, tag, uri) if isinstance(image, ImageBuild) else f"{uri}@{image.digest}",
+        "Source": desired.image_tag,
+        "Base": base_of_tag(tag),
         "Bucket": target.bucket,
         **shared_network(desired.project.deploy, desired.environment),
     }
@@ -79,8 +101,9 @@ def plan_project(
     stack = DeployStack(target.name, file, template, parameters, tags, command, target.bucket, moved_from)
     return (
         *registry,
-        *(_plan_image(desired, build, uri, target) if build else ()),
+        *(_plan_image(desired, build, f"{uri}:{tag}", target) if build else ()),
         *((current.move,) if current.move else ()),
+        *((current.parameter_tags,) if current.parameter_tags else ()),  # before the stack, whose tags say it is done
         *(WriteFile(file, template), stack),
         *((push,) if push.change or push.kept else ()),
         *files.plan_files_push(target, current.files),
@@ -101,7 +124,8 @@ def _plan_params(
         stored = current.params.params.pipeline.keep if isinstance(current.params, StoredParams) else None
         document = with_keep(document, stored)
     advanced = desired.project.params.tier == "advanced"
-    push = plan_push(target, document, current.params, advanced=advanced, prune=prune)
+    parameter = parameter_settings(target, desired.project.deploy)
+    push = plan_push(target, document, current.params, advanced=advanced, prune=prune, parameter=parameter)
     return push, (current.tagging, plan_push_of_keep(target, push, desired.keep)) if current.tagging else ()
 
 
@@ -138,8 +162,27 @@ def deploy_command(target: Target) -> str:
     return f"invoke deploy {target.options}"
 
 
-def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target) -> tuple[Step, ...]:
-    """Build the image where it does not exist, sign in, push."""
+def _image_tag(desired: DesiredProject, build: ImageBuild) -> str:
+    """Source, day of the base, time of a rebuild: whoever deploys this source later finds the image by it."""
+    base = build.base.created if build.base else ""
+    if not build.rebuilt_at and is_image_current(build.existing, desired.image_source):
+        base = label_of(build.existing or {}, BASE)
+    parts = (desired.image_tag, f"base{base.replace('-', '')}" if base else "", build.rebuilt_at)
+    return "-".join(filter(None, parts))
+
+
+def base_of_tag(tag: str) -> str:
+    """The day on which the base of an image was created, e.g. 2027-01-31, or `unknown`."""
+    match = re.search(r"-base(\d{4})(\d\d)(\d\d)(?:-|$)", tag)
+    return "-".join(match.groups()) if match else "unknown"
+
+
+def _plan_image(desired: DesiredProject, build: ImageBuild, name: str, target: Target) -> tuple[Step, ...]:
+    """Build the image where it does not exist, and push it.
+
+    The password of ECR is valid for twelve hours:
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+    """
     source, builder = desired.image_source, build.builder
     platform = None if source.platform == builder.platform else source.platform
     steps = plan_build(
@@ -150,11 +193,10 @@ def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Ta
         platform=desired.project.image.platform or platform,
         revision=build.revision,
         settings=build.settings,
-        no_cache=False,
+        no_cache=bool(build.rebuilt_at),
+        base=build.base,
+        pull=bool(build.rebuilt_at) and (build.base is None or build.base.is_in_registry),
     )
-    name, command = f"{uri}:{desired.image_tag}", deploy_command(target)
-    return (
-        *steps,
-        plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
-        *plan_image_push(builder, source.reference, name, desired.paths, command),
-    )
+    credentials = RegistryCredentials(desired.paths.build, name.partition("/")[0], "AWS", build.password)
+    command = deploy_command(target)
+    return (*steps, *plan_image_push(builder, source.reference, name, desired.paths, command, credentials=credentials))

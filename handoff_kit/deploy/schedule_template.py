@@ -18,6 +18,7 @@ from typing import Any
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
+from handoff_kit.deploy.templates import boundary_arn
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import SCHEDULER_DATA, Schedule
@@ -63,6 +64,7 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
             "topic": resource_names.topic(environment),
         },
         "deploy": deploy,
+        "boundary": boundary_arn(deploy),
         "schedules": [_schedule_values(schedule) for schedule in ordered],
         "metadata": _METADATA,
         "kept": escape_references(

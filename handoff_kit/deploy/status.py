@@ -91,6 +91,7 @@ class ScheduleStatus:
 class ProjectStatus:
     """`image` and `params` are up to date, out of date, none (not deployed) or unknown.
 
+    `base_created` is the day on which the base of the deployed image was created.
     `params` may also be stored only: then `stored_only` names the stored config files that are absent locally.
     """
 
@@ -109,6 +110,7 @@ class ProjectStatus:
     is_last_run_unknown: bool = False
     problems: tuple[str, ...] = field(default=())
     stored_only: tuple[str, ...] = ()
+    base_created: str | None = None
 
     @property
     def next_schedule(self) -> ScheduleStatus | None:
@@ -328,7 +330,13 @@ def compare_project(
         isinstance(lock, str),
         local.problems,
         stored_only,
+        _deployed_base(task),
     )
+
+
+def _deployed_base(task: StackDescription | None) -> str | None:
+    base = task.outputs.get("Base", UNKNOWN) if task else UNKNOWN  # 0.1 had no such output
+    return None if base == UNKNOWN else base
 
 
 def _state(deployed: str | None, local: str | None) -> str:

@@ -69,12 +69,26 @@ def render_task_template(
         "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
         # the keys that a run may write; the files of a project are only read by it
         "written": (s3_keys.lease(stack), f"{s3_keys.artifacts(stack)}*", f"{runs}*", f"{s3_keys.history(stack)}*"),
+        "boundary": boundary_arn(deploy),
+        "kms_key": kms_key_arn(deploy),
         "tag_keys": TAG_KEYS,
         "references": _referenced_resources(references),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
     return render_template(root, "task.yml.j2", values)
+
+
+def boundary_arn(deploy: Deploy) -> str:
+    """The ARN of the roles' permissions boundary, for Fn::Sub; empty where there is none."""
+    name, account = deploy.permissions_boundary or "", "${AWS::AccountId}"
+    return name if not name or name.startswith("arn:") else f"arn:${{AWS::Partition}}:iam::{account}:policy/{name}"
+
+
+def kms_key_arn(deploy: Deploy) -> str:
+    """The ARN of the project's own KMS key, for Fn::Sub; empty where it has none."""
+    key, place = deploy.kms_key or "", "${AWS::Region}:${AWS::AccountId}"
+    return key if not key or key.startswith("arn:") else f"arn:${{AWS::Partition}}:kms:{place}:key/{key}"
 
 
 def _network_values(deploy: Deploy, environment: str) -> dict[str, Any]:
@@ -95,6 +109,7 @@ def _network_values(deploy: Deploy, environment: str) -> dict[str, Any]:
         "settings": {
             "PublicIp": ("Whether tasks have a public address", "ENABLED" if deploy.public_ip else "DISABLED"),
             "Spot": ("Whether tasks run on Fargate Spot", str(deploy.spot).lower()),
+            "Exec": ("Whether `invoke exec` may open a shell in a task", str(deploy.exec).lower()),
             "Cpu": ("The CPU units of a task", deploy.cpu),
             "Memory": ("The memory of a task in MiB", deploy.memory),
             "StopTimeout": ("Seconds between the stop signal of a task and its kill", deploy.stop_timeout),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from invoke.context import Context
 
@@ -13,10 +14,15 @@ from handoff_kit.tasks.task import apply_options, command, finish
 
 
 @command(
+    iterable=["shared_tag"],
     help={
         "all": "Deploy every project under projects/; default: one project",
         "move-bucket": "Copy files, artifacts, state and history to the bucket that S3_BUCKET_NAME or deploy.bucket "
         "names, and deploy with it; default: refuse a bucket other than the deployed one",
+        "rebuild": "Build the image again from the newest base and packages, and deploy it; "
+        "default: build it only if the project changed",
+        "shared-tag": "Tag of the shared stack as NAME=VALUE, e.g. cost-center=42; may be repeated; "
+        "default: the tags it has, or when it is created those of deploy.tags",
     },
 )
 def deploy(
@@ -27,9 +33,13 @@ def deploy(
     builder: str = "",
     move_bucket: bool = False,
     prune: bool = False,
+    rebuild: bool = False,
+    shared_tag: list[str] | None = None,
     yes: bool = False,
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
+    from dataclasses import replace
+
     from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deploy import deploy_project
     from handoff_kit.deploy.desired import desired_projects, desired_shared
@@ -47,7 +57,8 @@ def deploy(
         raise ProjectError(
             "no project can be deployed: each file has errors", "correct them, then: invoke deploy --all"
         )
-    shared = desired_shared(projects[0].paths.root, name)
+    tags = options.parse_tags(shared_tag or [])
+    shared = replace(desired_shared(projects[0].paths.root, name), own_tags=tags)
     for desired in projects:
         options.warn_of_git(desired.paths)
         options.warn_of_credentials(desired.paths, desired.project)
@@ -56,10 +67,11 @@ def deploy(
         session,
         account_of(session),
         os.environ,
-        lambda: options.find_image_builder(builder),
+        cache(lambda: options.find_image_builder(builder)),
         apply_options(c, yes=yes),
         prune=prune,
         move_bucket=move_bucket,
+        rebuild=rebuild,
     )
     changes = deploy_project.deploy_projects(projects, shared, context, tuple(errors))
     if not changes:
@@ -126,7 +138,7 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
         if json:
             print_data(status_output.status_json(statuses, detail))
         else:
-            print_output(status_output.status_page(status, detail))
+            print_output(status_output.status_page(status, detail, options.utc_now().date()))
     else:
         statuses, notes = read_statuses(options.project_root(c), name, os.environ, session)
         if not statuses:

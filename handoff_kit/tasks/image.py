@@ -80,7 +80,7 @@ def build(
     c: Context, project: str = "", tag: str = "", platform: str = "", no_cache: bool = False, builder: str = ""
 ) -> None:
     """Build the project's image if it is out of date. Prints its name, id, size and the seconds it took."""
-    from handoff_kit.image.build import check_tag, git_revision, image_line, image_source, plan_build
+    from handoff_kit.image.build import base_image, check_tag, git_revision, image_line, image_source, plan_build
     from handoff_kit.image.dockerfile import INDEX_SETTINGS
 
     started = time.monotonic()
@@ -98,6 +98,7 @@ def build(
         revision=git_revision(paths, image_builder.ask),
         settings=[name for name in INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
+        base=base_image(source, loaded.image.base, image_builder),
     )
     if not steps:
         print_progress(f"{reference} is up to date")

@@ -140,6 +140,18 @@ def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
     return data
 
 
+def parse_tags(pairs: Sequence[str]) -> dict[str, str]:
+    """The tags of --shared-tag."""
+    tags: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            message = f"--shared-tag: found {pair!r}, expected NAME=VALUE"
+            raise ProjectError(message, "for example: --shared-tag cost-center=42")
+        tags[name] = value
+    return tags
+
+
 def parse_choice(flag: str, text: str, choices: Sequence[str], hint: str | None = None) -> str | None:
     """The text, or None if it is empty; ProjectError if it is not one of the choices."""
     from handoff_kit.text import did_you_mean

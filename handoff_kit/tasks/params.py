@@ -44,6 +44,7 @@ def push_params(
         confirm_push,
         find_replaceable_params,
         new_references,
+        parameter_settings,
         plan_push,
     )
     from handoff_kit.project import params_document
@@ -61,7 +62,14 @@ def push_params(
         document = params_document.with_keep(document, stored.params.pipeline.keep)
         if stored.params.pipeline.keep != (keep := on_ladder(loaded.keep)):
             print_progress(f"note: keep: {{{describe_keep(keep)}}} takes effect with the next deployment")
-    plan = plan_push(target, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
+    plan = plan_push(
+        target,
+        document,
+        stored,
+        advanced=loaded.params.tier == "advanced",
+        prune=prune,
+        parameter=parameter_settings(target, loaded.deploy),
+    )
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -116,6 +118,29 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
         for stopped, result in stop_and_wait(tasks, running, print_progress):
             print_progress(describe_stopped(stopped, result))
     finish(c, len(running), tasks.invoke("logs"))
+
+
+@command(
+    "exec",
+    operates=True,
+    help={
+        "shell": "Command to run in the task, e.g. 'python -q' or 'ls /app'; default: sh",
+        "task": "Id of a running task, as `invoke status` prints it; default: the newest one",
+    },
+)
+def open_shell(c: Context, project: str = "", task: str = "", shell: str = "sh", environment: str = "") -> None:
+    """Open a shell in a running task on Fargate, by the AWS CLI and its Session Manager plugin. Needs deploy.exec."""
+    from handoff_kit.aws.ecs.execute_command import check_programs, execute_command, find_executable_task
+
+    tasks = options.find_tasks(c, project, environment)
+    words = execute_command(tasks, find_executable_task(tasks, task), shell)
+    if c.config.run.dry:
+        print_progress(f"would run {shlex.join(words)}")
+        finish(c, 1, "")
+        return
+    check_programs(shlex.join(words))
+    print_progress(f"run {shlex.join(words)}")
+    os.execvp(words[0], words)  # noqa: S606  # the session gets this terminal and its signals
 
 
 @command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 
@@ -107,6 +108,62 @@ OTHER_OWNER = (
     "for a bucket of another account: S3_BUCKET_NAME=(one of yours), or on purpose S3_BUCKET_OWNER=(its account)"
 )
 PUSH_PARAMS = "store the params: invoke params.push"
+DENIED_ACTION = r"not authorized to perform:? ([\w:*-]+)(?: on (?:the )?resource:? \"?([^\s\"]+))?"
+# What the messages of AWS say, behind code or not, and the fix. The policies are those of "Troubleshoot access denied
+# error messages" (IAM User Guide).
+_CREATE_ROLE = (
+    "ECS needs its own role in this account, and a minute after that: "
+    "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"
+)
+_ORGANIZATION = (
+    "a policy of the organization does not allow it, which only its administrators change; if it demands tags: "
+    "deploy.tags, and deploy --shared-tag"
+)
+_BOUNDARY = "the permissions boundary of that role or user does not allow it: have it extended by who set it"
+_RESOURCE = "the policy of that resource (of a bucket, key or queue) denies it: change that policy"
+_EXECUTIONS = (
+    "it is gone when its executions have ended; to stop them: aws stepfunctions list-executions --status-filter "
+    "RUNNING --state-machine-arn ARN, and aws stepfunctions stop-execution --execution-arn ARN for each"
+)
+_MANAGED_RULE = (
+    "wait a minute for the new role; if it fails again, its permissions boundary must allow events:PutRule, "
+    "events:PutTargets and events:DescribeRule"
+)
+_KEY = (
+    "see whether the KMS key is enabled and in this region, and whom its policy allows: "
+    "aws kms describe-key --key-id KEY"
+)
+REASONS = (
+    (r"service[- ]linked role", _CREATE_ROLE),
+    (r"(?:service|resource) control policy", _ORGANIZATION),
+    (r"(?:in a|no) permissions boundary", _BOUNDARY),
+    (r"session policy", "the policy of this session does not allow it: assume the role without one"),
+    (r"VPC endpoint policy", "the policy of the VPC endpoint does not allow it: extend it, or use another network"),
+    (r"explicit deny in an? resource-based policy", _RESOURCE),
+    (r"with an explicit deny", "a statement denies it, which no other one outweighs: remove that statement"),
+    (r"StateMachineDeleting|State ?machine is being deleted", _EXECUTIONS),
+    (r"not authorized to create managed-rule", _MANAGED_RULE),
+    (
+        r"authorized to assume the provided role|must allow .+ to assume the role",
+        "wait a minute: a new role is not known everywhere at once",
+    ),
+    (r"QueueDeletedRecently|wait 60 seconds after deleting", "wait a minute after the deletion of that queue"),
+    (
+        r"conflicting (?:conditional )?operation|ConcurrentModification|OperationAborted",
+        "wait a minute: another operation on it is in progress",
+    ),
+    (r"KMS\.\w+Exception|KMSInvalidState|InvalidKeyId|customer master key", _KEY),
+    (r"KMS key does not exist or is not allowed to be used|key/\S+ is (?:disabled|pending)", _KEY),
+    (
+        r"rate (?:limit )?exceeded|throttl|too ?many ?requests|request ?limit ?exceeded",
+        "wait a minute: it was throttled",
+    ),
+)
+
+
+def hint_for_reason(text: str) -> str | None:
+    """The fix for a message that AWS gave as the reason; None for an unknown one."""
+    return next((hint for pattern, hint in REASONS if re.search(pattern, text, re.IGNORECASE)), None)
 
 
 def credentials_call(profile: str) -> Call:
@@ -194,7 +251,8 @@ def _refused(response: Mapping[str, Any], call: Call) -> StoreError:
     tries = f", still after {attempts} attempts" if attempts > 1 else ""
     status_and_code = " ".join(dict.fromkeys([str(answered.get("HTTPStatusCode", "")), found])).strip()
     detail = f" ({text})" if text else ""
-    return StoreError(f"{_subject(call)} answered {status_and_code}{tries}{detail}", RUN_AGAIN)
+    hint = hint_for_reason(f"{found} {text}") or RUN_AGAIN
+    return StoreError(f"{_subject(call)} answered {status_and_code}{tries}{detail}", hint)
 
 
 def _rejected(found: str, text: str, call: Call) -> StoreError | None:
@@ -216,8 +274,13 @@ def _rejected(found: str, text: str, call: Call) -> StoreError | None:
 
 
 def _denied(found: str, text: str, call: Call) -> StoreError:
-    """The permission that is missing; of a KMS key where AWS speaks of one."""
-    expected = "kms:Decrypt on the key it is encrypted with" if "kms:" in text.lower() else required_permission(call)
+    """The permission that is missing: the one that AWS names if that is another than the operation's own."""
+    expected, named = required_permission(call), re.search(DENIED_ACTION, text, re.IGNORECASE)
+    if named and not expected.startswith(f"{named[1]} "):
+        of_key = named[1].startswith("kms:")
+        expected = f"{named[1]} on {named[2] or ('the key it is encrypted with' if of_key else '*')}"
+    elif not named and "customer master key" in text:
+        expected = "kms:Decrypt on the key it is encrypted with"
     message = f"{request_subject(call)}: {found} found, the permission {expected} expected"
     bucket, owner = call.request.get("Bucket"), call.request.get("ExpectedBucketOwner")
     unlisted = f"; s3:ListBucket on {bucket} shows whether it is there" if call.operation == "GetObject" else ""
@@ -225,7 +288,7 @@ def _denied(found: str, text: str, call: Call) -> StoreError:
     foreign = f"; {OTHER_OWNER}" if owner else ""
     return StoreError(
         message + (f", and bucket {bucket} to belong to account {owner}" if owner else ""),
-        f"allow it to the role or user that runs this{unlisted}{tagged}{foreign}",
+        hint_for_reason(text) or f"allow it to the role or user that runs this{unlisted}{tagged}{foreign}",
     )
 
 

@@ -31,6 +31,7 @@ DIFFERS = (
     (r"\bCES?T( \(UTC\+0[12]:00\))?", "ZONE"),
     (r"\d+\.\d+", "FIGURE"),
     (r"\(in \d+ [dhm]\)", "(WAIT)"),
+    (r"\(\d+ days? old\)", "(AGE)"),
     (r"\b(in|after) \d+ s\b", r"\1 N s"),
     (r"\b\d+ times from", "N times from"),
     (r"[\d,]+ (bytes|files|objects|versions)\b", r"N \1"),

@@ -96,7 +96,7 @@ def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
     return created
 
 
-@pytest.mark.parametrize("task", ["run", "stop", "logs"])
+@pytest.mark.parametrize("task", ["run", "stop", "logs", "exec"])
 def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew; `--help` must not run the task."""
     result = checkout.invoke(task, "--help")
@@ -403,6 +403,85 @@ def test_detached(shop: MotoProject, ecs: Ecs) -> None:
         "to stop it: invoke stop --project shop --task TASK",
         "next: invoke logs --project shop --run TASK --follow",
     ]
+
+
+# a shell in a task
+
+
+AWS = '#!/bin/sh\nfor word; do printf "[%s]" "$word"; done\nexit 7\n'
+
+
+@pytest.mark.parametrize(
+    ("life", "programs", "exit_code", "stdout", "stderr"),
+    [
+        pytest.param(
+            Life(("RUNNING",), agent="RUNNING"),
+            ("aws", "session-manager-plugin"),
+            7,
+            "[ecs][execute-command][--region][eu-central-1][--cluster][handoff-dev][--task][TASK][--container][handoff]"
+            "[--interactive][--command][ls -l]",
+            "run aws ecs execute-command --region eu-central-1 --cluster handoff-dev --task TASK --container handoff "
+            "--interactive --command 'ls -l'\n",
+            id="a session",
+        ),
+        pytest.param(
+            Life(("RUNNING",), agent="RUNNING"),
+            ("aws",),
+            127,
+            "",
+            "error: found no program session-manager-plugin\n"
+            "hint: install it: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-"
+            "install-plugin.html; or paste where both are: aws ecs execute-command --region eu-central-1 --cluster "
+            "handoff-dev --task TASK --container handoff --interactive --command 'ls -l'\n",
+            id="no plugin",
+        ),
+        pytest.param(
+            Life(("RUNNING",), agent="PENDING"),
+            (),
+            1,
+            "",
+            "error: task TASK: its ExecuteCommandAgent is PENDING, expected RUNNING\n"
+            "hint: it starts within a minute; it needs a way to ssmmessages: a public address, a NAT gateway or an "
+            "endpoint\n",
+            id="too early",
+        ),
+        pytest.param(
+            Life(("RUNNING",)),
+            (),
+            1,
+            "",
+            "error: task TASK: started without `deploy.exec`, which lets `invoke exec` into it\n"
+            "hint: projects/shop/project.yml: deploy: {exec: true}, then: invoke deploy --project shop, and start another "
+            "run\n",
+            id="not allowed",
+        ),
+        pytest.param(
+            Life(("STOPPED",)),
+            (),
+            1,
+            "",
+            "error: no task of handoff-dev-shop runs\n"
+            "hint: see which runs: invoke status --project shop; to start one: invoke run --project shop\n",
+            id="none",
+        ),
+    ],
+)
+def test_a_shell_in_the_newest_task(
+    shop: MotoProject,
+    ecs: Ecs,
+    tmp_path: Path,
+    life: Life,
+    programs: tuple[str, ...],
+    exit_code: int,
+    stdout: str,
+    stderr: str,
+) -> None:
+    for name in programs:
+        (tmp_path / name).write_text(AWS)
+        (tmp_path / name).chmod(0o755)
+    ecs.add(life)
+    found = shop.invoke("exec", "--shell", "ls -l", PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert (found.exit, found.stdout, found.stderr) == (exit_code, stdout, stderr)
 
 
 # signals

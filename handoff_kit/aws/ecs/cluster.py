@@ -26,6 +26,7 @@ class TaskNetwork:
     security_groups: tuple[str, ...]
     public_ip: bool
     spot: bool
+    exec: bool = False
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def resolve_network(
     subnets = deploy.subnets or tuple(filter(None, shared.get("Subnets", "").split(",")))
     cluster = deploy.cluster or name
     arn = cluster if cluster.startswith("arn:") else f"{clusters}{cluster}"
-    return TaskNetwork(arn, subnets, tuple(filter(None, groups)), deploy.public_ip, deploy.spot)
+    return TaskNetwork(arn, subnets, tuple(filter(None, groups)), deploy.public_ip, deploy.spot, deploy.exec)
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ _OUTPUTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "SecurityGroups": ("security_groups", _as_list),
     "PublicIp": ("public_ip", "ENABLED".__eq__),
     "Spot": ("spot", "true".__eq__),
+    "Exec": ("exec", "true".__eq__),
     "StopTimeout": ("stop_timeout", int),
     "Cpu": ("cpu", int),
     "Memory": ("memory", int),

@@ -45,6 +45,7 @@ def run_task_request(network: TaskNetwork, family: str, options: RunOptions) -> 
         "startedBy": "handoff-run",
         "propagateTags": "TASK_DEFINITION",
         "enableECSManagedTags": True,
+        **({"enableExecuteCommand": True} if network.exec else {}),
     }
 
 

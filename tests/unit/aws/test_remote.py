@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import sys
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
@@ -144,6 +146,19 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001
         went_on, refused = False, (error.exit_code, error.message)
     assert (went_on, shown.getvalue()) == (goes_on, "remove it? [y/N] ")
     assert refused == (None if goes_on else (1, "not done: the answer was no"))
+
+
+def test_what_was_typed_before_a_question_does_not_answer_it() -> None:
+    terminal, keyboard = pty.openpty()[::-1]
+
+    class Asked(io.StringIO):
+        def flush(self) -> None:
+            os.write(keyboard, b"n\n")
+
+    os.write(keyboard, b"y\n")
+    with os.fdopen(terminal, encoding="utf-8") as answers, pytest.raises(HandoffError, match="the answer was no"):
+        console.confirm("remove it", "invoke state.clear", yes=False, answers=answers, stream=Asked())
+    os.close(keyboard)
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:

@@ -33,6 +33,8 @@ OWN = Deploy.model_validate(
         "security_groups": ["sg-0a1b2c3d"],
         "public_ip": False,
         "cluster": "batch",
+        "permissions_boundary": "developer-boundary",
+        "exec": True,
         "alerts": "arn:aws:sns:eu-central-1:123456789012:oncall",
     }
 )

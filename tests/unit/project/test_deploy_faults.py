@@ -33,7 +33,7 @@ KEYS = [
         "{region: eu-central-1}",
         [
             "2:10: `region` is not a known key of `deploy` | known here: cpu, memory, storage, architecture, spot, "
-            "log_retention, stop_timeout, tags, policies, vpc, subnets, security_groups, public_ip, cluster, bucket, alerts"
+            "log_retention, stop_timeout, tags, policies, permissions_boundary, kms_key, exec, vpc, subnets, security_groups, public_ip, cluster, bucket, alerts"
         ],
         id="unknown",
     ),

@@ -79,6 +79,16 @@ def refused(code: str, status: int = 400, message: str = "", attempts: int = 1) 
 
 
 KMS = "User is not authorized to perform: kms:Decrypt"
+DATA_KEY = (
+    "User: arn:aws:iam::1:user/x is not authorized to perform: kms:GenerateDataKey on resource: "
+    "arn:aws:kms:eu-central-1:1:key/k because no identity-based policy allows the kms:GenerateDataKey action"
+)
+NO_MASTER_KEY = (
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not "
+    "allowed to access."
+)
+READ = 'User: arn:aws:iam::1:user/x is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::b/k/x"'
+NO_ROLE = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
 NO_KEY = "s3://b/k/x: no such key found"
 
 
@@ -90,6 +100,16 @@ NO_KEY = "s3://b/k/x: no such key found"
         (refused("404", 404), NO_KEY, "aws s3 ls s3://b/k/"),
         (refused("403", 403), "s3://b/k/x: 403 found, the permission s3:GetObject on arn:aws:s3:::b/k/x expected", "ListBucket"),
         (refused("AccessDenied", 403, KMS), "s3://b/k/x: AccessDenied found, the permission kms:Decrypt on the key it is encrypted with expected", "allow it"),
+        (refused("AccessDenied", 403, DATA_KEY), "s3://b/k/x: AccessDenied found, the permission kms:GenerateDataKey on arn:aws:kms:eu-central-1:1:key/k expected", "allow it"),
+        (refused("AccessDenied", 400, NO_MASTER_KEY), "the permission kms:Decrypt on the key it is encrypted with expected", "aws kms describe-key"),
+        (refused("AccessDenied", 403, f"{READ} because no identity-based policy allows it"), "the permission s3:GetObject on arn:aws:s3:::b/k/x expected", "allow it"),
+        (refused("AccessDenied", 403, f"{READ} with an explicit deny in a service control policy"), "s3:GetObject", "a policy of the organization"),
+        (refused("AccessDenied", 403, f"{READ} because no permissions boundary allows it"), "s3:GetObject", "the permissions boundary of that role or user"),
+        (refused("AccessDenied", 403, f"{READ} because no VPC endpoint policy allows it"), "s3:GetObject", "the policy of the VPC endpoint"),
+        (refused("AccessDenied", 403, f"{READ} because no session policy allows it"), "s3:GetObject", "the policy of this session"),
+        (refused("AccessDenied", 403, f"{READ} with an explicit deny in a resource-based policy"), "s3:GetObject", "the policy of that resource"),
+        (refused("KMS.DisabledException", 400, "arn:aws:kms:eu-central-1:1:key/k is disabled."), "answered 400 KMS.DisabledException", "aws kms describe-key"),
+        (refused("InvalidParameterException", 400, NO_ROLE), "answered 400 InvalidParameterException", "aws iam create-service-linked-role"),
         (refused("ExpiredToken"), "s3://b/k/x: the credentials have expired (ExpiredToken), valid ones expected", "aws sso login"),
         (refused("InvalidClientTokenId"), "s3://b/k/x: credentials that AWS does not accept found (InvalidClientTokenId)", "AWS_PROFILE"),
         (refused("InvalidSignatureException", 400, "Signature expired: now"), "s3://b/k/x: this machine's clock is wrong (InvalidSignatureException), the time of AWS expected", "set the clock"),
