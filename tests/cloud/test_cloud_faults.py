@@ -368,7 +368,7 @@ def test_the_way_of_an_image(deployed_project: DeployedProject) -> None:
 
 
 def untagged(result: InvokeResult) -> InvokeResult:
-    return replace(result, stderr=re.sub(r"shop:[0-9a-f]{12}", "shop:TAG", result.stderr))
+    return replace(result, stderr=re.sub(r"shop:[0-9a-f]{12}(-base[0-9]{8})?", "shop:TAG", result.stderr))
 
 
 # stacks that fail
