@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.aws.ecs.cluster import TaskNetwork
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.ecs.cluster import TaskNetwork, deployed_settings, resolve_network
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, build_overrides, check_data, parse_env, parse_size
 from handoff_kit.aws.ecs.run_task import run_task_request
 from handoff_kit.aws.ecs.secret_detection import config_mask
@@ -59,6 +60,12 @@ def test_the_request() -> None:
         "propagateTags": "TASK_DEFINITION",
         "enableECSManagedTags": True,
     }
+
+
+def test_a_task_that_a_shell_may_be_opened_in() -> None:
+    settings = deployed_settings(StackDescription("x", "UPDATE_COMPLETE", outputs={"Exec": "true"}), None)
+    network = resolve_network(settings, "arn:aws:ecs:eu-central-1:123456789012:cluster/", {}, {}, "handoff-dev")
+    assert run_task_request(network, "handoff-dev-shop", RunOptions())["enableExecuteCommand"]
 
 
 def test_nothing_is_overridden_that_was_not_asked_for() -> None:
