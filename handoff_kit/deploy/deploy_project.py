@@ -164,6 +164,8 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
     """
     desired = next((project for project in projects if project.needs_shared), None)
     if desired is None:
+        if projects and shared.own_tags:
+            context.options.say("note: --shared-tag has no effect: no project of this deployment uses the shared stack")
         return 0
     session, account = context.session, context.account
     bucket = resource_names.bucket(shared.environment, account, session.region)
