@@ -82,7 +82,13 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
         "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
         "own_group": deploy.vpc is not None and not deploy.security_groups,
         # the keys that a run may write; the files of a project are only read by it
-        "written": (s3_keys.lease(stack), f"{s3_keys.artifacts(stack)}*", f"{runs}*", f"{s3_keys.history(stack)}*"),
+        "written": (
+            s3_keys.lease(stack),
+            *(
+                f"{keys}*"
+                for keys in (s3_keys.artifacts(stack), runs, s3_keys.history(stack), s3_keys.occurrences(stack))
+            ),
+        ),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }

@@ -161,7 +161,8 @@ def test_what_a_run_may_do() -> None:
             "Effect": "Allow",
             "Action": ["s3:AbortMultipartUpload", "s3:PutObject"],
             "Resource": [
-                arn(f"s3:::${{Bucket}}/{STACK}/{below}") for below in (".lock", ".artifacts/*", "runs/*", "history/*")
+                arn(f"s3:::${{Bucket}}/{STACK}/{below}")
+                for below in (".lock", ".artifacts/*", "runs/*", "history/*", "occurrences/*")
             ],
             "Condition": OWN,
         },
