@@ -83,8 +83,13 @@ def family(stack: str) -> str:
     return stack
 
 
-schedule_group = state_machine = family
-"""The group of a project's schedules in EventBridge Scheduler, and the state machine that a schedule starts."""
+schedule_group = family
+"""The group of a project's schedules in EventBridge Scheduler."""
+
+
+def state_machine(stack: str) -> str:
+    """The state machine that every run goes through. A schedule stack of handoff 0.1 has one named like the stack."""
+    return f"{stack}-run"
 
 
 def log_group(stack: str) -> str:
@@ -95,6 +100,12 @@ def log_group(stack: str) -> str:
 def log_prefix() -> str:
     """The prefix of log streams: PREFIX/CONTAINER/TASK-ID, as the awslogs driver names them."""
     return "run"
+
+
+def state_machine_arn(stack: str) -> str:
+    """The ARN of the state machine, as a text for Fn::Sub."""
+    place = "${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    return f"arn:{place}:stateMachine:{state_machine(stack)}"
 
 
 def role_path(stack: str) -> str:

@@ -94,7 +94,8 @@ class DeployStack:
     """Creates or updates a CloudFormation stack, if it differs from `template`, `parameters` and `tags`.
 
     `file` holds `template` on disk; `command` is the command that repeats the deployment.
-    An ImageTag is resolved to its digest, and an ExistingBucket to yes or no, when the step is performed.
+    An ImageTag is resolved to its digest, a StackOutput to its value, and an ExistingBucket to yes or no, when the step
+    is performed.
     `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
     refused, unless that is `moved_from`.
     """
@@ -102,7 +103,7 @@ class DeployStack:
     name: str
     file: Path
     template: str = field(repr=False)
-    parameters: Mapping[str, str | ImageTag | ExistingBucket]
+    parameters: Mapping[str, str | ImageTag | StackOutput | ExistingBucket]
     tags: Mapping[str, str]
     command: str
     bucket: str = ""
@@ -116,6 +117,14 @@ class ImageTag:
     repository: str
     tag: str
     uri: str
+
+
+@dataclass(frozen=True)
+class StackOutput:
+    """An output of another stack."""
+
+    stack: str
+    output: str
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def _deploy_project(desired: DesiredProject, target: Target, current_bucket: str
     where = f"stack {target.name}, account {context.account}, region {target.session.region}"
     options.say(f"{desired.paths.name}: {where}")
     current = read_current(desired, target, context.account, current_bucket)
-    build = None if current.is_image_pushed else _prepare_build(desired, target, context)
+    build = None if current.image_digest else _prepare_build(desired, target, context)
     steps = plan_project(desired, current, build, target, prune=context.prune)
     for step in steps:
         if isinstance(step, StoreParams) and not options.dry:  # ask before anything is changed

@@ -11,14 +11,19 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.aws import files
+from handoff_kit.aws.cloudformation.diff import diff_stack
+from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES
 from handoff_kit.aws.params import plan_push
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
+from handoff_kit.deploy.schedule_project import DesiredSchedules, plan_schedules
+from handoff_kit.deploy.schedule_template import deployed_schedules
 from handoff_kit.image.build import plan_build
 from handoff_kit.image.builder import Builder
 from handoff_kit.image.push import plan_image_push, plan_login
-from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, Step, WriteFile
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, StackOutput, Step, WriteFile
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def plan_shared(
 def plan_project(
     desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Target, *, prune: bool = False
 ) -> tuple[Step, ...]:
-    """The steps of one project; `build` is None if the image is already pushed.
+    """The steps of one project; `build` is None if the image is already pushed. The schedules come last.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
@@ -64,8 +69,14 @@ def plan_project(
 
     repository = resource_names.repository(target.name)
     uri = resource_names.repository_uri(repository, current.account, current.region)
-    image = ImageTag(repository, desired.image_tag, uri)
-    parameters: dict[str, str | ImageTag] = {"Image": image, "Source": desired.image_tag, "Bucket": target.bucket}
+    digest, tag = current.image_digest, desired.image_tag
+    image = f"{uri}@{digest}" if digest else ImageTag(repository, tag, uri)
+    parameters = {
+        "Image": image,
+        "Source": tag,
+        "Bucket": target.bucket,
+        **shared_network(desired.project.deploy, desired.environment),
+    }
     moved_from = current.move.source if current.move else ""
     file, template = directory / "task.yml", desired.task_template
     stack = DeployStack(target.name, file, template, parameters, tags, command, target.bucket, moved_from)
@@ -79,7 +90,36 @@ def plan_project(
         *(WriteFile(file, template), stack),
         *((push,) if push.change or push.kept else ()),
         *files.plan_files_push(target, current.files),
+        *_plan_schedule_update(desired, current, target),
     )
+
+
+def _plan_schedule_update(
+    desired: DesiredProject, current: CurrentState, target: Target
+) -> tuple[WriteFile | DeployStack, ...]:
+    """The steps that bring deployed schedules up to date; none where no schedule is deployed.
+
+    Deployed schedules that the project file lacks stay: `invoke schedule` created them by its options.
+    """
+    stack, schedules = current.schedule_stack, desired.project.schedules
+    deployed = deployed_schedules(stack) if stack else None
+    if stack is None or not (schedules or deployed):
+        return ()
+    names = {schedule.name for schedule in schedules}
+    merged = (*schedules, *(schedule for schedule in deployed or () if schedule.name not in names))
+    written, step = plan_schedules(
+        DesiredSchedules(desired.paths, desired.project, merged, deploy_command(target)), target
+    )
+    is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})
+    return () if is_up_to_date else (written, step)
+
+
+def shared_network(deploy: Deploy, environment: str) -> dict[str, StackOutput]:
+    """The parameters of the task stack that the shared stack has the values of."""
+    shared = resource_names.shared_stack(environment)
+    own = {"Subnets": deploy.subnets, "SecurityGroups": deploy.security_groups or deploy.vpc}
+    outputs = {"Subnets": "Subnets", "SecurityGroups": "SecurityGroup"}
+    return {name: StackOutput(shared, outputs[name]) for name, found in own.items() if not found}
 
 
 def deploy_command(target: Target) -> str:

@@ -17,9 +17,9 @@ from typing import Any
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
-from handoff_kit.aws.ecs.cluster import TaskNetwork, describe_network
 from handoff_kit.aws.ecs.overrides import check_data
 from handoff_kit.aws.ecs.secret_detection import project_mask
+from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template
@@ -176,22 +176,24 @@ def check_secrets(paths: ProjectPaths, project: Project, target: Target, data: M
 
 def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:
     """Create or update the schedule stack; how many steps changed something."""
-    parameters = stack_parameters(describe_network(target, desired.project.deploy))
-    return apply(plan_schedules(desired, parameters, target), target, options)
+    check_deployed(target)
+    return apply(plan_schedules(desired, target), target, options)
 
 
-def stack_parameters(network: TaskNetwork) -> dict[str, str]:
-    """Cluster, subnets and security groups of the runs, as parameters of the schedule stack."""
-    return {
-        "Cluster": network.cluster,
-        "Subnets": ",".join(network.subnets),
-        "SecurityGroups": ",".join(network.security_groups),
-    }
+def check_deployed(target: Target) -> None:
+    """Refuse schedules of a project without a state machine: not deployed, or by handoff 0.1."""
+    task = describe_existing(target.session, target.name)
+    if task is None or "Machine" not in task.outputs:
+        where = (
+            f"in status {task.status}, without a state machine"
+            if task
+            else f"none in {describe_location(target.session)}"
+        )
+        message = f"stack {target.name}: found {where}, expected the project deployed"
+        raise AWSError(message, f"invoke deploy {target.options}")
 
 
-def plan_schedules(
-    desired: DesiredSchedules, parameters: Mapping[str, str], target: Target
-) -> tuple[WriteFile | DeployStack, ...]:
+def plan_schedules(desired: DesiredSchedules, target: Target) -> tuple[WriteFile, DeployStack]:
     """The steps that make the schedule stack hold these schedules and no others."""
     paths, deploy = desired.paths, desired.project.deploy
     project = desired.project.model_copy(update={"schedules": desired.schedules})
@@ -200,7 +202,7 @@ def plan_schedules(
     file, name = paths.build / "schedule.yml", resource_names.schedule_stack(target.name)
     tags = {**deploy.tags, **resource_names.owner_tags(paths.name, target.environment)}
     text = render_schedule_template(paths.root, paths.name, desired.schedules, deploy, target.name, target.environment)
-    return (WriteFile(file, text), DeployStack(name, file, text, parameters, tags, desired.command, target.bucket))
+    return (WriteFile(file, text), DeployStack(name, file, text, {}, tags, desired.command, target.bucket))
 
 
 def delete_schedules(paths: ProjectPaths, project: Project, target: Target, name: str, options: ApplyOptions) -> int:
@@ -214,7 +216,7 @@ def delete_schedules(paths: ProjectPaths, project: Project, target: Target, name
         remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
         if remaining:
             desired = DesiredSchedules(paths, project, remaining, command)
-            return apply(plan_schedules(desired, deployed.parameters, target), target, options)
+            return deploy_schedules(desired, target, options)
     return apply((DeleteStack(resource_names.schedule_stack(target.name), command),), target, options)
 
 

@@ -1,4 +1,4 @@
-"""The template of the schedule stack: the schedules of EventBridge Scheduler, and the state machine that they start.
+"""The template of the schedule stack: the schedules of EventBridge Scheduler, which start its state machine.
 
 A deployed stack holds its schedules twice: summaries in its outputs, which DescribeStacks returns for all stacks at
 once, and complete in the metadata of its template, from which the next template is rendered.
@@ -55,11 +55,9 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
         "project": project,
         "environment": environment,
         "stack": stack,
+        "machine": resource_names.state_machine_arn(stack),
         "names": {
             "group": resource_names.schedule_group(stack),
-            "machine": resource_names.state_machine(stack),
-            "family": resource_names.family(stack),
-            "container": resource_names.CONTAINER,
             "queue": resource_names.dead_letters(stack),
             "role_path": resource_names.role_path(stack),
             "topic": resource_names.topic(environment),

@@ -15,7 +15,7 @@ from handoff_kit import resource_names
 from handoff_kit.errors import ProjectError
 from handoff_kit.jinja import render_template
 from handoff_kit.paths import ProjectPaths, project_names
-from handoff_kit.project.deploy_settings import Statement
+from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.load import load_projects
 from handoff_kit.project.model import Keep, Project
 from handoff_runtime import s3_keys
@@ -67,7 +67,9 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
     """The template of a project's task stack."""
     deploy, runs = loaded.deploy, s3_keys.run(stack, "").removesuffix("/")
     values = {
+        **_network_values(deploy, environment),
         "stack": stack,
+        "machine": resource_names.state_machine(stack),
         "family": resource_names.family(stack),
         "container": resource_names.CONTAINER,
         "repository": resource_names.repository(stack),
@@ -80,7 +82,6 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
         "environment": environment,
         "deploy": deploy,
         "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
-        "own_group": deploy.vpc is not None and not deploy.security_groups,
         # the keys that a run may write; the files of a project are only read by it
         "written": (
             s3_keys.lease(stack),
@@ -93,6 +94,31 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
     return render_template(root, "task.yml.j2", values)
+
+
+def _network_values(deploy: Deploy, environment: str) -> dict[str, Any]:
+    """Where tasks run, as values of the template, and the settings that its outputs hold for `invoke run`."""
+    cluster = deploy.cluster or resource_names.cluster(environment)
+    arn = {"Fn::Sub": f"arn:${{AWS::Partition}}:ecs:${{AWS::Region}}:${{AWS::AccountId}}:cluster/{cluster}"}
+    own_group = deploy.vpc is not None and not deploy.security_groups
+    shared_group = not deploy.security_groups and not own_group
+    own_groups = {"Fn::GetAtt": ["SecurityGroup", "GroupId"]} if own_group else ",".join(deploy.security_groups)
+    return {
+        "cluster": cluster if cluster.startswith("arn:") else arn,
+        "cluster_name": cluster.rpartition("/")[2],
+        "subnets": ",".join(deploy.subnets) or {"Ref": "Subnets"},
+        "security_groups": {"Ref": "SecurityGroups"} if shared_group else own_groups,
+        "shared_subnets": not deploy.subnets,
+        "shared_group": shared_group,
+        "own_group": own_group,
+        "settings": {
+            "PublicIp": ("Whether tasks have a public address", "ENABLED" if deploy.public_ip else "DISABLED"),
+            "Spot": ("Whether tasks run on Fargate Spot", str(deploy.spot).lower()),
+            "Cpu": ("The CPU units of a task", deploy.cpu),
+            "Memory": ("The memory of a task in MiB", deploy.memory),
+            "StopTimeout": ("Seconds between the stop signal of a task and its kill", deploy.stop_timeout),
+        },
+    }
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ def _limits(stack: str, environment: str, project: Project) -> Iterator[tuple[st
     yield "an ECR repository", resource_names.repository(stack), 256
     yield "a parameter", s3_keys.parameter(stack), 1011
     yield "a family of task definitions", resource_names.family(stack), 255
+    yield "a state machine", resource_names.state_machine(stack), 80
     yield "a log group", resource_names.log_group(stack), 512
     yield "an IAM path", resource_names.role_path(stack), 512
     if not project.deploy.bucket:
@@ -72,7 +73,6 @@ def _limits(stack: str, environment: str, project: Project) -> Iterator[tuple[st
         yield "an SNS topic", resource_names.topic(environment), 256
     if project.schedules:
         yield "a group of schedules", resource_names.schedule_group(stack), 64
-        yield "a state machine", resource_names.state_machine(stack), 80
         yield "an SQS queue", resource_names.dead_letters(stack), 80
 
 

@@ -12,28 +12,44 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.takes(45)
 
-MOST = 12
+MOST = 14
 
 
 def test_a_deployment_that_changes_nothing_makes_few_calls(clean_account: DeployedProject) -> None:
-    """Of one project; the shared stack, the registry and the task are looked at, and what they hold.
+    """Of one project with schedules; each stack is described and its template read.
 
-    The task's stack is described twice: before anything is planned, since it says which bucket is used, and when it is
-    compared. Nobody looks then whether that bucket is there.
+    The task stack is described twice: before anything is planned, since it says which bucket is used, and when it is
+    compared; the shared stack too, since the network is a parameter of the task stack.
     """
+    clean_account.must("schedule")
     with clean_account.recorded() as calls:
         result = clean_account.must("deploy")
     assert "no changes: the deployment is up to date" in result.stderr
     found = Counter(call.name for call in calls)
     assert found == {
         "sts:GetCallerIdentity": 1,
-        "cloudformation:DescribeStacks": 4,
-        "cloudformation:GetTemplate": 3,
+        "cloudformation:DescribeStacks": 6,
+        "cloudformation:GetTemplate": 4,
         "s3:ListObjectsV2": 1,
         "ssm:GetParameter": 1,
-        "ecr:DescribeImages": 2,
+        "ecr:DescribeImages": 1,
     }
     assert found.total() <= MOST
+
+
+def test_a_schedule_that_differs_is_updated(clean_account: DeployedProject) -> None:
+    """Only by its data, which no output shows; a schedule of the command line stays."""
+    clean_account.must("schedule", "--rate", "1 hour", "--name", "often")
+    before = clean_account.deployed_schedules()
+    text = (clean_account.checkout.root / "projects/shop/project.yml").read_text()
+    clean_account.rewrite(text.replace('"0 6 * * *"', '"0 6 * * *", data: {a: b}'))
+    dry = clean_account.must("deploy", "--dry")
+    assert "would update stack handoff-dev-shop-schedule:\n  ~ Scheduledaily" in dry.stderr
+    assert clean_account.deployed_schedules() == before
+    result = clean_account.must("deploy")
+    assert "stack handoff-dev-shop-schedule: updated in N s" in result.stderr
+    assert clean_account.deployed_schedules() == {**before, "daily": {"a": "b"}}
+    assert "no changes: the deployment is up to date" in clean_account.must("deploy").stderr
 
 
 def test_what_is_only_told_makes_no_more(clean_account: DeployedProject) -> None:

@@ -56,11 +56,13 @@ def write(shop: StubProject[AwsAccount], text: str) -> StubProject[AwsAccount]:
 
 def deploy(shop: StubProject[AwsAccount]) -> None:
     """The stacks of a deployment, as far as schedules need them."""
-    shared = {"Subnets": "subnet-0a1b2c3d,subnet-1a1b2c3d", "SecurityGroup": "sg-0a1b2c3d"}
-    task = {"TaskDefinition": f"arn:aws:ecs:{REGION}:{shop.aws.account}:task-definition/{shop.stack}:1"}
-    for name, outputs in (("handoff-dev", shared), (shop.stack, task)):
-        topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}}}
-        shop.create_stack(name, outputs, resources=topic)
+    topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": shop.stack}}}
+    shop.create_stack(shop.stack, {"Machine": machine(shop)}, resources=topic)
+
+
+def machine(shop: StubProject[AwsAccount]) -> str:
+    """The ARN of the project's state machine."""
+    return f"arn:aws:states:{REGION}:{shop.aws.account}:stateMachine:{shop.stack}-run"
 
 
 def schedules_of(shop: StubProject[AwsAccount]) -> list[dict[str, Any]]:
@@ -99,11 +101,7 @@ the other ended, and may send nothing
 hint: make a project of each; where the state is of no use, write `state: none`
 """
 NEW = """\
-  + FailedAlarm      AWS::CloudWatch::Alarm
   + Group            AWS::Scheduler::ScheduleGroup
-  + HangingAlarm     AWS::CloudWatch::Alarm
-  + Machine          AWS::StepFunctions::StateMachine
-  + MachineRole      AWS::IAM::Role
   + Missed           AWS::SQS::Queue
   + MissedAlarm      AWS::CloudWatch::Alarm
   + MissedPolicy     AWS::SQS::QueuePolicy
@@ -149,9 +147,8 @@ def test_from_nothing_to_nothing(shop: StubProject[AwsAccount]) -> None:
         "ScheduleExpressionTimezone": "Europe/Berlin",
         "State": "ENABLED",
     }
-    assert [one["name"] for one in shop.aws.boto("stepfunctions").list_state_machines()["stateMachines"]] == [
-        shop.stack
-    ]
+    target = shop.aws.boto("scheduler").get_schedule(Name="nightly", GroupName=shop.stack)["Target"]
+    assert (target["Arn"], json.loads(target["Input"])["data"]["base"]) == (machine(shop), "EUR")
 
     # nothing changed
     result = shop.invoke("schedule", "--yes")
@@ -195,23 +192,6 @@ def test_from_nothing_to_nothing(shop: StubProject[AwsAccount]) -> None:
     assert shop.invoke("unschedule", "--yes") == InvokeResult(0, "", nothing)
     nothing = "no schedule of project NAME is deployed\nnext: invoke schedule --project NAME\n"
     assert shop.invoke("schedule.list") == InvokeResult(0, "", nothing)
-
-
-def test_what_cannot_be_run_ends_with_the_words_of_ecs(shop: StubProject[AwsAccount]) -> None:
-    """Nothing of the kind is tried again: there is no such task definition."""
-    deploy(shop)
-    assert shop.invoke("schedule", "--yes").exit == 0
-    machines = shop.aws.boto("stepfunctions")
-    (machine,) = machines.list_state_machines()["stateMachines"]
-    target = shop.aws.boto("scheduler").get_schedule(Name="nightly", GroupName=shop.stack)["Target"]
-    assert (target["Arn"], json.loads(target["Input"])["data"]["base"]) == (machine["stateMachineArn"], "EUR")
-    begun = machines.start_execution(stateMachineArn=target["Arn"], input=target["Input"])["executionArn"]
-    until(lambda: machines.describe_execution(executionArn=begun)["status"] != "RUNNING", "the execution", 60)
-    found = machines.describe_execution(executionArn=begun)
-    events = machines.get_execution_history(executionArn=begun)["events"]
-    entered = [one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one]
-    assert (found["status"], entered) == ("FAILED", ["Begin", "Run", "Judge", "Failed"])
-    assert (found["error"], "TaskDefinition not found" in found["cause"]) == ("ECS.ClientException", True)
 
 
 def test_a_time_that_is_over_may_stay(shop: StubProject[AwsAccount]) -> None:
@@ -295,7 +275,7 @@ def test_nobody_is_asked_without_a_terminal(shop: StubProject[AwsAccount]) -> No
     assert (result.exit, result.stderr.splitlines()[-2:], schedules_of(shop)) == (
         2,
         [
-            "error: schedule: create stack handoff-dev-NAME-schedule (10 resources): needs --yes without a terminal",
+            "error: schedule: create stack handoff-dev-NAME-schedule (6 resources): needs --yes without a terminal",
             "hint: invoke schedule --project NAME --name weekly --cron '0 5 * * MON' --timezone Asia/Tokyo "
             "--data '{\"n\": 1}' --yes",
         ],

@@ -30,7 +30,7 @@ from doubles.fault_proxy import Proxy
 from doubles.terminal import Shown
 
 from handoff_kit.aws.cloudformation.deploy_stack import delete_stack, deploy_stack
-from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing, describe_stack, resolve_images
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing, describe_stack, resolve_parameters
 from handoff_kit.aws.cloudformation.wait import PollPolicy
 from handoff_kit.errors import ProjectError
 from handoff_kit.steps import DeleteStack, DeployStack, ImageTag
@@ -464,15 +464,15 @@ MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distributi
 
 def test_an_image_by_its_digest(moto_bucket: MotoBucket) -> None:
     image = ImageTag("shop", "abc", "1.dkr/shop")
-    assert resolve_images({"A": "x", "Image": image}, moto_bucket.session(), AGAIN, dry=True) == {
+    assert resolve_parameters({"A": "x", "Image": image}, moto_bucket.session(), AGAIN, dry=True) == {
         "A": "x",
         "Image": "1.dkr/shop:abc (by its digest once pushed)",
     }
     ecr = moto_bucket.boto("ecr")
     ecr.create_repository(repositoryName="shop")
     with pytest.raises(HandoffError, match=r"image 1\.dkr/shop:abc: not found in ECR"):
-        resolve_images({"Image": image}, moto_bucket.session(), AGAIN)
+        resolve_parameters({"Image": image}, moto_bucket.session(), AGAIN)
     made = ecr.put_image(repositoryName="shop", imageManifest=MANIFEST, imageTag="abc")["image"]["imageId"][
         "imageDigest"
     ]
-    assert resolve_images({"Image": image}, moto_bucket.session(), AGAIN) == {"Image": f"1.dkr/shop@{made}"}
+    assert resolve_parameters({"Image": image}, moto_bucket.session(), AGAIN) == {"Image": f"1.dkr/shop@{made}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.takes(115)
 
 
 STACK = "handoff-dev-counter"
+DEPLOYED_BY_0_1 = Path(__file__).parents[1] / "golden/deployed_by_0.1"
 BUCKET = "handoff-dev-{}-eu-central-1"
 COUNTS = """\
 description: Counts how often it has run
@@ -123,6 +125,7 @@ def records(account: Account) -> list[Any]:
 def test_a_whole_life(checkout: Checkout, account: Account) -> None:
     project(checkout)
     deployed(checkout, account)
+    migrated(checkout, account)
     run_once(checkout, account)
     scheduled(checkout, account)
     changed(checkout, account)
@@ -152,6 +155,35 @@ def deployed(checkout: Checkout, account: Account) -> None:
     assert stored["Type"] == "SecureString"
     again = invoke(checkout, account, "deploy", "--project", "counter")
     assert "no changes: the deployment is up to date" in again.stderr
+
+
+def migrated(checkout: Checkout, account: Account) -> None:
+    """The task and schedule stacks of handoff 0.1, whose state machine lies among the schedules: a deploy moves it."""
+    place, outputs = f"eu-central-1:{account.number}", account.outputs(STACK)
+    task = {name: outputs[name] for name in ("Image", "Source", "Bucket")}
+    network = {"Subnets": "subnet-1", "SecurityGroups": "sg-1", "Cluster": f"arn:aws:ecs:{place}:cluster/handoff-dev"}
+    cloudformation, tags = account.boto("cloudformation"), resource_names.owner_tags("counter", "dev")
+    for name, file, parameters in ((STACK, "task", task), (f"{STACK}-schedule", "schedule", network)):
+        call = cloudformation.update_stack if file == "task" else cloudformation.create_stack
+        call(
+            StackName=name,
+            TemplateBody=(DEPLOYED_BY_0_1 / f"{file}.yml").read_text(encoding="utf-8"),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM"],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+        account.settled(name)
+    assert "Machine" not in account.outputs(STACK)
+    result = done(checkout, account, "deploy", "--project", "counter")
+    changes = [line.partition("  AWS::")[0].rstrip() for line in result.stderr.splitlines()]
+    assert (changes.count("  + Machine"), changes.count("  - Machine")) == (1, 1)
+    assert account.outputs(STACK)["Machine"].endswith(f":stateMachine:{STACK}-run")
+    template = str(cloudformation.get_template(StackName=f"{STACK}-schedule")["TemplateBody"])
+    assert f":stateMachine:{STACK}-run" in template  # LocalStack leaves the target of the schedule itself alone
+    assert (
+        "no changes: the deployment is up to date" in invoke(checkout, account, "deploy", "--project", "counter").stderr
+    )
+    done(checkout, account, "unschedule", "--project", "counter")
 
 
 def run_once(checkout: Checkout, account: Account) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import textwrap
@@ -17,6 +18,8 @@ from doubles.checkout import Checkout, InvokeResult, make_checkout
 from doubles.fault_proxy import Proxy
 from doubles.localstack import AwsAccount
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.deploy.schedule_template import deployed_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +136,14 @@ class DeployedProject:
         start = len(self.proxy.passed)
         yield found
         found += self.proxy.passed[start:]
+
+    def deployed_schedules(self) -> dict[str, dict[str, str]]:
+        """The data of each schedule, by the template of the deployed stack; LocalStack updates no schedule itself."""
+        name = resource_names.schedule_stack(self.stack)
+        body = self.account.boto("cloudformation").get_template(StackName=name)["TemplateBody"]
+        text = body if isinstance(body, str) else json.dumps(body)
+        schedules = deployed_schedules(StackDescription(name, "", template=text)) or ()
+        return {schedule.name: dict(schedule.data) for schedule in schedules}
 
     def settle(self) -> None:
         """Wait until nothing is done to any stack."""

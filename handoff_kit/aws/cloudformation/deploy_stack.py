@@ -25,12 +25,13 @@ from handoff_kit.aws.cloudformation.stack import (
     CLOUDFORMATION,
     FAILED_CREATION,
     OWNER_TAGS,
+    STABLE_STATUSES,
     StackDescription,
     check_owner,
     describe_existing,
     describe_stack,
     resolve_buckets,
-    resolve_images,
+    resolve_parameters,
 )
 from handoff_kit.aws.cloudformation.template import check_size
 from handoff_kit.aws.cloudformation.wait import PollPolicy, StackOperation, detach_on_interrupt, follow_events
@@ -41,8 +42,6 @@ from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import StoreError
 
 ATTEMPTS = 5  # of comparing once more after another process has updated the stack
-STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
-"""In these statuses DescribeStacks and GetTemplate describe the result of the last update."""
 SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 POLL_POLICY = PollPolicy()
 GONE_RESOURCES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "CREATE_FAILED")
@@ -57,7 +56,7 @@ def deploy_stack(
     """Create or update a stack, or with `dry` show the difference; False where it is up to date."""
     with translate_store_errors():
         check_size(step)
-        values = resolve_images(step.parameters, session, step.command, dry=dry)
+        values = resolve_parameters(step.parameters, session, step.command, dry=dry)
         if dry:
             return _preview(step, values, session, say)
         for _ in range(ATTEMPTS):

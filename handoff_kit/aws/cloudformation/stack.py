@@ -10,13 +10,15 @@ from typing import Any
 from handoff_kit.aws.buckets import bucket_exists, is_created_by
 from handoff_kit.aws.ecr import image_digest
 from handoff_kit.errors import AWSError, translate_store_errors
-from handoff_kit.steps import ExistingBucket, ImageTag
+from handoff_kit.steps import ExistingBucket, ImageTag, StackOutput
 from handoff_runtime.aws.session import Session
 
 CLOUDFORMATION = "cloudformation"
 ABSENT_STATUSES = ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 """Statuses of a stack without resources; the first is that of a stack whose change set was never executed."""
 FAILED_CREATION = "ROLLBACK_COMPLETE"
+STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+"""In these statuses DescribeStacks and GetTemplate describe the result of the last update."""
 OWNER_TAGS = ("handoff:project", "handoff:environment")
 
 
@@ -112,21 +114,41 @@ def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
     raise AWSError(message, hint)
 
 
-def resolve_images(
-    parameters: Mapping[str, str | ImageTag | ExistingBucket], session: Session, command: str, *, dry: bool = False
+def resolve_parameters(
+    parameters: Mapping[str, str | ImageTag | StackOutput | ExistingBucket],
+    session: Session,
+    command: str,
+    *,
+    dry: bool = False,
 ) -> dict[str, str | ExistingBucket]:
-    """The parameters with images by their digests; with `dry` an image need not be pushed yet."""
+    """The parameters with images by their digests and with outputs of other stacks.
+
+    With `dry` the image need not be pushed yet, nor the other stack created.
+    """
     values: dict[str, str | ExistingBucket] = {}
+    outputs: dict[str, Mapping[str, str]] = {}
     for name, value in parameters.items():
-        if not isinstance(value, ImageTag):
-            values[name] = value
-        elif digest := image_digest(session, value.repository, value.tag):
-            values[name] = f"{value.uri}@{digest}"
-        elif dry:
-            values[name] = f"{value.uri}:{value.tag} (by its digest once pushed)"
+        if isinstance(value, ImageTag):
+            values[name] = _resolve_image(value, session, command, dry=dry)
+        elif isinstance(value, StackOutput):
+            if value.stack not in outputs:
+                stack = describe_existing(session, value.stack)
+                outputs[value.stack] = stack.outputs if stack else {}
+            values[name] = outputs[value.stack].get(value.output, "")
+            if not values[name] and not dry:
+                raise AWSError(f"stack {value.stack}: found no output {value.output}", command)
+            values[name] = values[name] or f"({value.output} of stack {value.stack}, once created)"
         else:
-            raise AWSError(f"image {value.uri}:{value.tag}: not found in ECR", f"push it: {command}")
+            values[name] = value
     return values
+
+
+def _resolve_image(image: ImageTag, session: Session, command: str, *, dry: bool) -> str:
+    if digest := image_digest(session, image.repository, image.tag):
+        return f"{image.uri}@{digest}"
+    if dry:
+        return f"{image.uri}:{image.tag} (by its digest once pushed)"
+    raise AWSError(f"image {image.uri}:{image.tag}: not found in ECR", f"push it: {command}")
 
 
 def resolve_buckets(

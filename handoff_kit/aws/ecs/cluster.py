@@ -55,8 +55,8 @@ def resolve_network(
 
     `clusters` is what the ARN of a cluster begins with, `name` the shared cluster's.
     """
-    own_group = task.get("SecurityGroup", "")
-    groups = deploy.security_groups or ((own_group,) if own_group else (shared.get("SecurityGroup", ""),))
+    deployed_groups = task.get("SecurityGroups") or task.get("SecurityGroup") or shared.get("SecurityGroup", "")
+    groups = deploy.security_groups or deployed_groups.split(",")
     subnets = deploy.subnets or tuple(filter(None, shared.get("Subnets", "").split(",")))
     cluster = deploy.cluster or name
     arn = cluster if cluster.startswith("arn:") else f"{clusters}{cluster}"

@@ -324,7 +324,7 @@ def _direct_reference(found: re.Match[str]) -> str:
     elif "://" not in address and not re.match(r"[./]|file:", address):
         address = f"git+https://{address}" if re.match(r"[\w-]+(\.[\w-]+)+/", address) else f"./{address}"
     folder = re.search(r"subdirectory=([^&]+)", fragment)
-    path = folder[1] if folder else re.sub(r".*?://[^/]*|[@?].*", "", address)
+    path = folder[1] if folder else re.sub(r"\A.*?://[^/]*|[@?].*", "", address)
     egg = re.search(r"egg=([\w.-]+)", fragment)
     name = egg[1] if egg else re.split(r"\.git$|\.whl$|\.tar\b|\.zip$|-\d", path.rstrip("/").rpartition("/")[2])[0]
     name = name if matches(VENV_NAME, name) else "NAME"

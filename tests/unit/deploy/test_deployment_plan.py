@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.params import StoredParams
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, desired_projects, desired_shared
 from handoff_kit.deploy.plan import ImageBuild, plan_project, plan_shared
+from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template
 from handoff_kit.errors import ProjectError
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import (
     CopyProjectData,
     DeployStack,
     ExistingBucket,
     ImageTag,
     RunCommand,
+    StackOutput,
     Step,
     StoreParams,
     UploadFiles,
@@ -35,13 +39,14 @@ from handoff_runtime import params
 from handoff_runtime.aws.transfer import LocalFile, UploadPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[3]
 ID = "123456789012"
 BUCKET = f"handoff-dev-{ID}-eu-central-1"
 ECR = f"{ID}.dkr.ecr.eu-central-1.amazonaws.com"
 NOTHING = UploadPlan((), (), ())
+DIGEST = f"sha256:{64 * 'd'}"
 
 
 def checkout(root: Path, **projects: str) -> tuple[ProjectPaths, ...]:
@@ -72,7 +77,7 @@ def current(
     desired: DesiredProject, *, pushed: bool = True, stored: bool = True, files: UploadPlan = NOTHING
 ) -> CurrentState:
     there = StoredParams(3, params.parse_params(_bytes(desired), "test")) if stored else None
-    return CurrentState(ID, "eu-central-1", pushed, there, files)
+    return CurrentState(ID, "eu-central-1", DIGEST if pushed else None, there, files)
 
 
 def _bytes(desired: DesiredProject) -> bytes:
@@ -126,7 +131,7 @@ BUILT = ["write Dockerfile", "write context/", "docker build"]
 def test_steps(make: Callable[[], DesiredProject], there: dict[str, Any], expected: list[str]) -> None:
     desired = make()
     found = current(desired, **there)
-    steps = plan_project(desired, found, None if found.is_image_pushed else build(), stack_of(desired))
+    steps = plan_project(desired, found, None if found.image_digest else build(), stack_of(desired))
     assert describe_steps(steps) == expected
 
 
@@ -165,14 +170,79 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
         file=desired.paths.build / "task.yml",
         template=desired.task_template,
         parameters={
-            "Image": ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates"),
+            "Image": f"{ECR}/handoff-dev-rates@{DIGEST}",
             "Source": desired.image_tag,
             "Bucket": BUCKET,
+            "Subnets": StackOutput("handoff-dev", "Subnets"),
+            "SecurityGroups": StackOutput("handoff-dev", "SecurityGroup"),
         },
         tags={"handoff:project": "rates", "handoff:environment": "dev"},
         command="invoke deploy --project rates",
         bucket=BUCKET,
     )
+
+
+def test_an_image_that_is_not_pushed_yet_is_named_by_its_tag(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    steps = plan_project(desired, current(desired, pushed=False), build(), stack_of(desired))
+    (image,) = (step.parameters["Image"] for step in steps if isinstance(step, DeployStack) and step.parameters)
+    assert image == ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates")
+
+
+NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
+OFTEN = {"name": "often", "rate": "1 hour"}
+
+
+def deployed_stack(desired: DesiredProject, *schedules: Any, tags: Mapping[str, str] | None = None) -> StackDescription:
+    """The schedule stack as `invoke schedule` deploys it."""
+    found = tuple(Schedule.model_validate(one) for one in schedules)
+    text = render_schedule_template(
+        desired.paths.root, "rates", found, desired.project.deploy, desired.stack_name, "dev"
+    )
+    return StackDescription(
+        f"{desired.stack_name}-schedule", "UPDATE_COMPLETE", template=text, tags=desired.tags if tags is None else tags
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "deployed", "expected"),
+    [
+        pytest.param([], None, None, id="none"),
+        pytest.param([NIGHTLY], None, None, id="not deployed yet"),
+        pytest.param([NIGHTLY], [NIGHTLY], None, id="up to date"),
+        pytest.param([], [OFTEN], None, id="by options alone"),
+        pytest.param([NIGHTLY], [OFTEN, NIGHTLY], None, id="one more by options"),
+        pytest.param([NIGHTLY], [OFTEN], ["nightly", "often"], id="a new one"),
+        pytest.param([{**NIGHTLY, "data": {"a": "1"}}], [NIGHTLY], ["nightly"], id="other data"),
+    ],
+)
+def test_deployed_schedules_are_brought_up_to_date(
+    make: Callable[[str], DesiredProject], file: list[Any], deployed: list[Any] | None, expected: list[str] | None
+) -> None:
+    desired = make(f"schedules: {json.dumps(file)}" if file else "")
+    stack = deployed_stack(desired, *deployed) if deployed else None
+    found = replace(current(desired), schedule_stack=stack)
+    steps = plan_project(desired, found, None, stack_of(desired))
+    last = [step for step in steps if isinstance(step, DeployStack) and step.name.endswith("-schedule")]
+    names = [deployed_schedules(StackDescription("x", "", template=step.template)) for step in last]
+    assert [[one.name for one in each or ()] for each in names] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param("deploy: {tags: {team: data}}", id="tags"),
+        pytest.param("deploy: {alerts: 'arn:aws:sns:eu-central-1:123456789012:a'}", id="alerts"),
+    ],
+)
+def test_settings_reach_deployed_schedules(make: Callable[[str], DesiredProject], tmp_path: Path, more: str) -> None:
+    stack = deployed_stack(make(f"schedules: {json.dumps([NIGHTLY])}"), NIGHTLY)
+    (tmp_path / "projects/rates/project.yml").write_text(
+        f"commands: [{{command: date}}]\nschedules: {json.dumps([NIGHTLY])}\n{more}\n"
+    )
+    desired = desired_projects((ProjectPaths("rates", tmp_path),), "dev", {})[0]
+    steps = plan_project(desired, replace(current(desired), schedule_stack=stack), None, stack_of(desired))
+    assert describe_steps(steps)[-2:] == ["write schedule.yml", "stack handoff-dev-rates-schedule"]
 
 
 def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredProject]) -> None:

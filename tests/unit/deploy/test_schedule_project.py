@@ -12,7 +12,6 @@ from typing import Any, cast
 import pytest
 
 from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.ecs.cluster import TaskNetwork
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_output import (
     list_schedules,
@@ -32,7 +31,6 @@ from handoff_kit.deploy.schedule_project import (
     from_project,
     plan_schedules,
     remove_schedule,
-    stack_parameters,
 )
 from handoff_kit.deploy.schedule_template import summary
 from handoff_kit.errors import ProjectError
@@ -245,17 +243,13 @@ def test_a_secret_is_refused(tmp_path: Path) -> None:
 
 # the steps
 
-CLUSTER = "arn:aws:ecs:eu-central-1:123456789012:cluster/x"
-NETWORK = TaskNetwork(CLUSTER, ("subnet-1", "subnet-2"), ("sg-1",), public_ip=True, spot=False)
-
 
 def desired(*schedules: Schedule, **more: Any) -> DesiredSchedules:
     return DesiredSchedules(PATHS, project(**more), schedules, "invoke schedule --project rates")
 
 
 def test_the_steps_that_deploy_them() -> None:
-    where = stack_parameters(NETWORK)
-    written, changed = plan_schedules(desired(NIGHTLY, deploy={"tags": {"team": "data"}}), where, STACK)
+    written, changed = plan_schedules(desired(NIGHTLY, deploy={"tags": {"team": "data"}}), STACK)
     assert isinstance(written, WriteFile)
     assert isinstance(changed, DeployStack)
     assert written.path == changed.file == ROOT / "build/rates/schedule.yml"
@@ -264,11 +258,7 @@ def test_the_steps_that_deploy_them() -> None:
         "handoff-prod-rates-schedule",
         written.path,
         "",
-        {
-            "Cluster": "arn:aws:ecs:eu-central-1:123456789012:cluster/x",
-            "Subnets": "subnet-1,subnet-2",
-            "SecurityGroups": "sg-1",
-        },
+        {},
         {"team": "data", "handoff:project": "rates", "handoff:environment": "prod"},
         "invoke schedule --project rates",
         "our-bucket",
@@ -278,7 +268,7 @@ def test_the_steps_that_deploy_them() -> None:
 def test_names_that_are_too_long_for_a_schedule() -> None:
     stack = replace(STACK, name=f"handoff-{'e' * 20}-{'p' * 40}")
     with pytest.raises(ProjectError, match="group of schedules"):
-        plan_schedules(desired(OFTEN), stack_parameters(NETWORK), stack)
+        plan_schedules(desired(OFTEN), stack)
 
 
 # output

@@ -21,6 +21,7 @@ from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule
 
 STACK = "handoff-prod-rates"
+MACHINE = {"Sub": resource_names.state_machine_arn(STACK)}
 NIGHTLY = Schedule(name="nightly", cron="30 2 * * *", timezone="Europe/Berlin")
 OFTEN = Schedule(name="often", rate="15 minutes", window=5)
 ONCE = Schedule(name="new-year", at="2027-01-01T00:00:00", timezone="Asia/Tokyo", data={"base": "JPY"}, enabled=False)
@@ -106,7 +107,7 @@ def test_one_schedule(made: Schedule, expected: dict[str, Any]) -> None:
     target = found.pop("Target")
     assert found == {"GroupName": {"Ref": "Group"}, **expected}
     assert {name: value for name, value in target.items() if name != "Input"} == {
-        "Arn": {"Ref": "Machine"},
+        "Arn": MACHINE,
         "RoleArn": {"GetAtt": "SchedulerRole.Arn"},
         "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 60},
         "DeadLetterConfig": {"Arn": {"GetAtt": "Missed.Arn"}},
@@ -237,61 +238,17 @@ def arn(service: str, rest: str) -> dict[str, str]:
 
 def test_what_the_scheduler_may() -> None:
     assert statements("SchedulerRole") == {
-        "Start": {"Effect": "Allow", "Action": "states:StartExecution", "Resource": {"Ref": "Machine"}},
+        "Start": {"Effect": "Allow", "Action": "states:StartExecution", "Resource": MACHINE},
         "PutAside": {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"GetAtt": "Missed.Arn"}},
     }
 
 
-def test_what_the_machine_may() -> None:
-    name = {"Select": [1, {"Split": ["/", {"Ref": "Cluster"}]}]}
-    of_this_cluster = {"Sub": [arn("ecs", "task/${Name}/*")["Sub"], {"Name": name}]}
-    assert statements("MachineRole") == {
-        "Run": {
-            "Effect": "Allow",
-            "Action": "ecs:RunTask",
-            "Resource": [arn("ecs", f"task-definition/{STACK}"), arn("ecs", f"task-definition/{STACK}:*")],
-            "Condition": {"ArnEquals": {"ecs:cluster": {"Ref": "Cluster"}}},
-        },
-        "Follow": {
-            "Effect": "Allow",
-            "Action": ["ecs:DescribeTasks", "ecs:StopTask"],
-            "Resource": of_this_cluster,
-        },
-        "Tag": {
-            "Effect": "Allow",
-            "Action": "ecs:TagResource",
-            "Resource": of_this_cluster,
-            "Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
-        },
-        "Hear": {
-            "Effect": "Allow",
-            "Action": ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
-            "Resource": arn("events", "rule/StepFunctionsGetEventsForECSTaskRule"),
-        },
-        "Pass": {
-            "Effect": "Allow",
-            "Action": "iam:PassRole",
-            "Resource": {
-                "Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role{resource_names.role_path(STACK)}*"
-            },
-            "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        },
-    }
-
-
-@pytest.mark.parametrize(
-    ("role", "service", "source"),
-    [
-        pytest.param("SchedulerRole", "scheduler", f"schedule-group/{STACK}", id="scheduler"),
-        pytest.param("MachineRole", "states", f"stateMachine:{STACK}", id="machine"),
-    ],
-)
-def test_who_may_take_a_role(role: str, service: str, source: str) -> None:
-    (found,) = resources(NIGHTLY)[role]["AssumeRolePolicyDocument"]["Statement"]
+def test_who_may_take_the_role() -> None:
+    (found,) = resources(NIGHTLY)["SchedulerRole"]["AssumeRolePolicyDocument"]["Statement"]
     conditions = {name: value for each in found["Condition"].values() for name, value in each.items()}
     assert (found["Principal"], conditions) == (
-        {"Service": f"{service}.amazonaws.com"},
-        {"aws:SourceAccount": {"Ref": "AWS::AccountId"}, "aws:SourceArn": arn(service, source)},
+        {"Service": "scheduler.amazonaws.com"},
+        {"aws:SourceAccount": {"Ref": "AWS::AccountId"}, "aws:SourceArn": arn("scheduler", f"schedule-group/{STACK}")},
     )
 
 
@@ -302,18 +259,16 @@ def test_who_may_take_a_role(role: str, service: str, source: str) -> None:
         pytest.param({"alerts": OWN.alerts}, OWN.alerts, id="one's own"),
     ],
 )
-def test_alarms(deploy: dict[str, Any], topic: object) -> None:
+def test_the_alarm(deploy: dict[str, Any], topic: object) -> None:
     found = {name: one for name, one in resources(NIGHTLY, deploy=Deploy(**deploy)).items() if name.endswith("Alarm")}
-    assert {name: (one["Namespace"], one["MetricName"], one["Dimensions"][0]) for name, one in found.items()} == {
-        "FailedAlarm": ("AWS/States", "ExecutionsFailed", {"Name": "StateMachineArn", "Value": {"Ref": "Machine"}}),
-        "HangingAlarm": ("AWS/States", "ExecutionsTimedOut", {"Name": "StateMachineArn", "Value": {"Ref": "Machine"}}),
+    assert {name: (one["Namespace"], one["MetricName"], one["Dimensions"]) for name, one in found.items()} == {
         "MissedAlarm": (
             "AWS/SQS",
             "ApproximateNumberOfMessagesVisible",
-            {"Name": "QueueName", "Value": {"GetAtt": "Missed.QueueName"}},
+            [{"Name": "QueueName", "Value": {"GetAtt": "Missed.QueueName"}}],
         ),
     }
-    assert [one["AlarmActions"] for one in found.values()] == 3 * [[topic]]
+    assert [one["AlarmActions"] for one in found.values()] == [[topic]]
 
 
 def test_what_is_missed_is_closed() -> None:

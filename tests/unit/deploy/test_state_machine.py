@@ -1,4 +1,4 @@
-"""The state machine of a schedule, walked through: what is tried again, how often, after which wait, and how it ends."""
+"""The state machine of a project, walked through: what is tried again, how often, after which wait, and how it ends."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from doubles.rendered_templates import ROOT, understood
 
-from handoff_kit.deploy.schedule_template import render_schedule_template
+from handoff_kit.deploy.templates import render_task_template
 from handoff_kit.project.deploy_settings import Deploy
-from handoff_kit.project.schedule_settings import Schedule
+from handoff_kit.project.model import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +23,9 @@ WAITS = (10, 30, 60, 120, 240, 480)  # seconds
 
 
 def machine(deploy: Deploy) -> dict[str, Any]:
-    """The definition in the template of the schedule stack, where Fn::Sub is a function of YAML as well."""
-    text = render_schedule_template(ROOT, "rates", (Schedule(rate="1 hour"),), deploy, STACK, "dev")
+    """The definition in the template of the task stack."""
+    project = Project.model_validate({"commands": [{"command": "a"}], "deploy": deploy})
+    text = render_task_template(ROOT, "rates", project, STACK, "dev")
     definition: dict[str, Any] = understood(text)["Resources"]["Machine"]["Properties"]["Definition"]
     return definition
 
@@ -216,7 +217,7 @@ def test_how_it_ends() -> None:
 
 # what it runs
 
-NETWORK = {"Subnets": {"Ref": "Subnets"}, "SecurityGroups": {"Ref": "SecurityGroups"}}
+NETWORK = {name: {"Fn::Split": [",", {"Ref": name}]} for name in ("Subnets", "SecurityGroups")}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def test_what_it_runs(deploy: Deploy, capacity: dict[str, Any], address: str) ->
     run = machine(deploy)["States"]["Run"]
     assert run["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:states:::ecs:runTask.sync"}
     assert run["Parameters"] == {
-        "Cluster": {"Ref": "Cluster"},
+        "Cluster": {"Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/handoff-dev"},
         "TaskDefinition": STACK,
         **capacity,
         "NetworkConfiguration": {"AwsvpcConfiguration": {**NETWORK, "AssignPublicIp": address}},

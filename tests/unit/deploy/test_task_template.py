@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STACK = "handoff-prod-rates"
+ARN = "arn:aws:ecs:eu-central-1:123456789012:cluster/batch"
+FN_CLUSTER = {"Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/handoff-prod"}
+SUBNETS, GROUPS = {"Ref": "Subnets"}, {"Ref": "SecurityGroups"}
 PLAIN: dict[str, Any] = {}
 ROLE_OF_TABLES = {
     "Sid": "Tables",
@@ -179,6 +182,51 @@ def test_what_who_starts_it_may_do() -> None:
     assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
+def test_what_the_machine_may() -> None:
+    place = "${AWS::Region}:${AWS::AccountId}"
+    of_this_cluster = arn(f"ecs:{place}:task/handoff-prod/*")
+    (policy,) = resources(PLAIN)["MachineRole"]["Policies"]
+    assert {one.pop("Sid"): one for one in policy["PolicyDocument"]["Statement"]} == {
+        "Run": {
+            "Effect": "Allow",
+            "Action": "ecs:RunTask",
+            "Resource": [arn(f"ecs:{place}:task-definition/{STACK}"), arn(f"ecs:{place}:task-definition/{STACK}:*")],
+            "Condition": {"ArnEquals": {"ecs:cluster": FN_CLUSTER}},
+        },
+        "Follow": {
+            "Effect": "Allow",
+            "Action": ["ecs:DescribeTasks", "ecs:StopTask"],
+            "Resource": of_this_cluster,
+        },
+        "Tag": {
+            "Effect": "Allow",
+            "Action": "ecs:TagResource",
+            "Resource": of_this_cluster,
+            "Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+        },
+        "Hear": {
+            "Effect": "Allow",
+            "Action": ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+            "Resource": arn(f"events:{place}:rule/StepFunctionsGetEventsForECSTaskRule"),
+        },
+        "Pass": {
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": arn(f"iam::${{AWS::AccountId}}:role/handoff/{STACK}/*"),
+            "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        },
+    }
+
+
+def test_who_may_take_the_role_of_the_machine() -> None:
+    (trust,) = resources(PLAIN)["MachineRole"]["AssumeRolePolicyDocument"]["Statement"]
+    machine = arn(f"states:${{AWS::Region}}:${{AWS::AccountId}}:stateMachine:{STACK}-run")
+    assert (trust["Principal"], trust["Condition"]) == (
+        {"Service": "states.amazonaws.com"},
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, "ArnLike": {"aws:SourceArn": machine}},
+    )
+
+
 @pytest.mark.parametrize("role", ["ExecutionRole", "TaskRole"])
 def test_whose_roles_they_are(role: str) -> None:
     """They have no name of their own, so that nobody needs a permission to make roles of any name."""
@@ -294,10 +342,7 @@ def test_how_long_the_log_stays(retention: dict[str, str], expected: dict[str, A
     ],
 )
 def test_who_gets_a_security_group(deploy: dict[str, Any], made_one: bool) -> None:  # noqa: FBT001
-    assert ("SecurityGroup" in resources(deploy), "SecurityGroup" in understood(rendered(deploy))["Outputs"]) == (
-        made_one,
-        made_one,
-    )
+    assert ("SecurityGroup" in resources(deploy)) is made_one
     if made_one:
         group = resources(deploy)["SecurityGroup"]
         assert (group["VpcId"], "SecurityGroupIngress" in group) == ("vpc-0a1b2c3d", False)
@@ -310,13 +355,17 @@ def test_who_gets_a_security_group(deploy: dict[str, Any], made_one: bool) -> No
         pytest.param(EVERYTHING, "arn:aws:sns:eu-central-1:123456789012:oncall", id="one's own"),
     ],
 )
-def test_who_is_told_of_failed_runs(deploy: dict[str, Any], topic: object) -> None:
-    found = resources(deploy)
-    alarm, metric = found["FailedRunsAlarm"], ("handoff/handoff-prod-rates", "FailedRuns")
-    filters = [found[name]["MetricTransformations"][0] for name in ("FailedRuns", "RefusedRuns")]
-    assert [(each["MetricNamespace"], each["MetricName"]) for each in filters] == [metric, metric]
-    assert (alarm["Namespace"], alarm["MetricName"]) == metric
-    assert (alarm["AlarmActions"], alarm["TreatMissingData"], alarm["Threshold"]) == ([topic], "notBreaching", 1)
+def test_alarms(deploy: dict[str, Any], topic: object) -> None:
+    found = {name: one for name, one in resources(deploy).items() if name.endswith("Alarm")}
+    machine = {"Name": "StateMachineArn", "Value": {"Ref": "Machine"}}
+    assert {
+        name: (one["AlarmName"], one["Namespace"], one["MetricName"], one["Dimensions"]) for name, one in found.items()
+    } == {
+        "FailedRunsAlarm": (f"{STACK}-failed", "AWS/States", "ExecutionsFailed", [machine]),
+        "HangingRunsAlarm": (f"{STACK}-hanging", "AWS/States", "ExecutionsTimedOut", [machine]),
+    }
+    for alarm in found.values():
+        assert (alarm["AlarmActions"], alarm["TreatMissingData"], alarm["Threshold"]) == ([topic], "notBreaching", 1)
 
 
 def test_what_is_put_out() -> None:
@@ -329,8 +378,47 @@ def test_what_is_put_out() -> None:
         "Image": {"Ref": "Image"},
         "Source": {"Ref": "Source"},
         "Bucket": {"Ref": "Bucket"},
-        "SecurityGroup": {"Ref": "SecurityGroup"},
+        "Machine": {"Ref": "Machine"},
+        "Cluster": {"Fn::Sub": f"arn:{'${AWS::Partition}'}:ecs:{'${AWS::Region}:${AWS::AccountId}'}:cluster/batch"},
+        "Subnets": "subnet-0a1b2c3d,subnet-1a1b2c3d",
+        "SecurityGroups": {"Fn::GetAtt": ["SecurityGroup", "GroupId"]},
+        "PublicIp": "DISABLED",
+        "Spot": "true",
+        "Cpu": "1024",
+        "Memory": "2048",
+        "StopTimeout": "120",
     }
+
+
+@pytest.mark.parametrize(
+    ("deploy", "parameters", "cluster", "subnets", "groups"),
+    [
+        pytest.param(PLAIN, {"Subnets", "SecurityGroups"}, FN_CLUSTER, SUBNETS, GROUPS, id="shared"),
+        pytest.param(
+            {"subnets": ["subnet-0a1b2c3d"], "security_groups": ["sg-0a1b2c3d"], "cluster": ARN},
+            set(),
+            ARN,
+            "subnet-0a1b2c3d",
+            "sg-0a1b2c3d",
+            id="own",
+        ),
+        pytest.param(
+            {"vpc": "vpc-0a1b2c3d", "subnets": ["subnet-0a1b2c3d"]},
+            set(),
+            FN_CLUSTER,
+            "subnet-0a1b2c3d",
+            {"Fn::GetAtt": ["SecurityGroup", "GroupId"]},
+            id="own VPC",
+        ),
+    ],
+)
+def test_the_network(deploy: dict[str, Any], parameters: set[str], cluster: Any, subnets: Any, groups: Any) -> None:
+    template = understood(rendered(deploy))
+    assert set(template["Parameters"]) == {"Image", "Source", "Bucket", *parameters}
+    run = template["Resources"]["Machine"]["Properties"]["Definition"]["States"]["Run"]["Parameters"]
+    lists = {"Subnets": {"Fn::Split": [",", subnets]}, "SecurityGroups": {"Fn::Split": [",", groups]}}
+    network = {**lists, "AssignPublicIp": "ENABLED"}
+    assert (run["Cluster"], run["NetworkConfiguration"]) == (cluster, {"AwsvpcConfiguration": network})
 
 
 def test_a_template_is_read_once_for_all_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +436,7 @@ def test_a_template_is_read_once_for_all_projects(tmp_path: Path, monkeypatch: p
     texts = {
         templates.render_task_template(root, name, loaded, f"handoff-dev-{name}", "dev") for name in ("a", "b", "c")
     }
-    assert (len(texts), compiled) == (3, ["task.yml.j2"])
+    assert (len(texts), compiled) == (3, ["task.yml.j2", "state_machine.asl.json.j2"])
 
 
 def test_check_knows_how_long_our_own_policies_are_at_least() -> None:

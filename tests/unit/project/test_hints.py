@@ -101,6 +101,10 @@ def test_a_command_given_as_a_text(line: str, stage: str) -> None:
         ("/opt/tap-x", "tap-x @ /opt/tap-x"),
         ("file:///opt/tap-x", "tap-x @ file:///opt/tap-x"),
         ("-e ./tap-x", "tap-x @ ./tap-x"),
+        (
+            f"plugins/{'x' * 100_000}",
+            f"{'x' * 100_000} @ ./plugins/{'x' * 100_000}",
+        ),  # minutes, if each letter began a search
         (".", "NAME @ ."),
     ],
 )
