@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
 from handoff_kit.aws.ecs.cluster import tasks_of_project
-from handoff_kit.aws.ecs.tasks import list_running_tasks, task_id
+from handoff_kit.aws.ecs.tasks import describe_starter, list_running_tasks, task_id
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
 from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
@@ -359,7 +359,7 @@ def _read_detail(local: LocalProject, target: Target) -> ProjectDetail:
         for task in list_running_tasks(tasks_of_project(target, local.project.deploy)):
             started = task.get("startedAt") or task.get("createdAt")
             since = f" since {timestamp(started)}" if started else ""
-            by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
+            by = f", started by {starter}" if (starter := describe_starter(task)) else ""
             tasks.append(f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}")
     except AWSError as error:
         return ProjectDetail(compared, (f"{UNKNOWN}: {error.message}",))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
 from handoff_kit.errors import ProjectError
 from handoff_kit.jinja import render_template
 from handoff_kit.paths import ProjectPaths, project_names
@@ -70,6 +71,8 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
         **_network_values(deploy, environment),
         "stack": stack,
         "machine": resource_names.state_machine(stack),
+        "restarted": RESTARTED_STOP_CODES,
+        "owner_tags": resource_names.owner_tags(project, environment),
         "family": resource_names.family(stack),
         "container": resource_names.CONTAINER,
         "repository": resource_names.repository(stack),

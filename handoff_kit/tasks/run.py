@@ -42,8 +42,7 @@ def run(
     environment: str = "",
 ) -> None:
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
-    from handoff_kit.aws.ecs.cluster import describe_network
-    from handoff_kit.aws.ecs.overrides import TaskSize
+    from handoff_kit.aws.ecs.executions import describe_machine
     from handoff_kit.run import fargate_run, local_run
 
     paths, loaded = options.load_project(c, project)
@@ -52,22 +51,22 @@ def run(
     flags = fargate_run.RunFlags(chosen or local_run.RUN, values, env or [], cpu, memory, no_state)
     overrides = fargate_run.validate_options(paths, loaded, options.parse_environment(environment, os.environ), flags)
     tasks = _project_tasks(paths, loaded, environment)
-    network = describe_network(tasks.target, loaded.deploy)
-    summary = fargate_run.describe_start(tasks, network, overrides, TaskSize(loaded.deploy.cpu, loaded.deploy.memory))
+    machine = describe_machine(tasks.target)
+    summary = fargate_run.describe_start(tasks, machine, overrides)
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started = fargate_run.start_detached(tasks, network, overrides, print_progress)
+        started, exit_code = fargate_run.start_detached(tasks, machine, overrides, print_progress)
         print_output(f"{started}\n")
         print_progress(fargate_run.commands_for_running(tasks, started))
-        return
-    started, result, exit_code = fargate_run.run_attached(
-        tasks, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
-    )
-    print_progress(fargate_run.describe_result(tasks, started, result))
+    else:
+        started, result, exit_code = fargate_run.run_attached(
+            tasks, machine, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+        )
+        print_progress(fargate_run.describe_result(tasks, started, result))
     if exit_code:
         raise Exit(code=exit_code)
 
@@ -90,19 +89,19 @@ def _project_tasks(paths: ProjectPaths, loaded: Project, environment: str) -> Pr
 
 @command(
     help={
-        "task": "Id of the task to stop, as `invoke status` prints it, e.g. 0123456789abcdef0123456789abcdef; "
-        "default: every task of the project, after a confirmation if there are several",
+        "task": "Id of the task to stop, as `invoke status` prints it, e.g. 0123456789abcdef0123456789abcdef, or name "
+        "of an execution that waits to start its task, as `invoke run` prints it; default: every one of the project, "
+        "after a confirmation if there are several",
     }
 )
 def stop(c: Context, project: str = "", task: str = "", environment: str = "", yes: bool = False) -> None:
-    """Stop a project's tasks on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
-    from handoff_kit.aws.ecs.tasks import task_id
-    from handoff_kit.run.fargate_run import describe_stopped, stop_and_wait, tasks_to_stop
+    """Stop a project's runs on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
+    from handoff_kit.run.fargate_run import describe_stopped, find_stoppable, stop_and_wait, subject_of
 
     tasks = _project_tasks(*options.load_project(c, project), environment)
-    running, dry = tasks_to_stop(tasks, task), c.config.run.dry
+    running, dry = find_stoppable(tasks, task), c.config.run.dry
     if not running and task:
-        print_progress(f"task {task_id(task)} has ended")
+        print_progress(f"{subject_of(task)} has ended")
     elif not running:
         example = f"{tasks.invoke('stop')} --task ID"
         print_progress(f"no task of {tasks.family} runs; one just started may not be listed yet: {example}")
@@ -110,7 +109,7 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
         question = f"stop {len(running)} tasks of project {tasks.target.project}"
         confirm(question, f"invoke stop {tasks.target.options}", yes=yes)
     for each in running:
-        print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
+        print_progress(f"{'would ' if dry else ''}stop {each.description}")
     if running and not dry:
         for stopped, result in stop_and_wait(tasks, running, print_progress):
             print_progress(describe_stopped(stopped, result))
@@ -123,7 +122,8 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
         "default: exit after the last line",
         "json": "Print JSON as the runtime wrote it, one object per line; default: text",
         "lines": "Number of lines to print, the last ones, e.g. 100; default: all",
-        "run": "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z-3fc643, or of its task; "
+        "run": "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z-3fc643, or of its task, or "
+        "name of its execution; "
         "default: the newest task",
         "since": "Start of the log of all tasks: a time, e.g. 2027-01-31T06:00:00Z, or an age, e.g. 90m, 24h or 7d; "
         "default: the log of one task",

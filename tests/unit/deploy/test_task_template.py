@@ -197,6 +197,12 @@ def test_what_the_machine_may() -> None:
             "Effect": "Allow",
             "Action": ["ecs:DescribeTasks", "ecs:StopTask"],
             "Resource": of_this_cluster,
+            "Condition": {
+                "StringEquals": {
+                    "aws:ResourceTag/handoff:project": "rates",
+                    "aws:ResourceTag/handoff:environment": "prod",
+                }
+            },
         },
         "Tag": {
             "Effect": "Allow",
@@ -212,7 +218,7 @@ def test_what_the_machine_may() -> None:
         "Pass": {
             "Effect": "Allow",
             "Action": "iam:PassRole",
-            "Resource": arn(f"iam::${{AWS::AccountId}}:role/handoff/{STACK}/*"),
+            "Resource": [{"GetAtt": "ExecutionRole.Arn"}, {"GetAtt": "TaskRole.Arn"}],
             "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         },
     }
