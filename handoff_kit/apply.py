@@ -16,6 +16,8 @@ from handoff_kit.command import run_command
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, CommandError, translate_store_errors
 from handoff_kit.image.context import sha256_of
+from handoff_kit.image.push import sign_in
+from handoff_kit.project.retention import describe_keep
 from handoff_kit.steps import (
     FIRST_TIME,
     ApiCall,
@@ -32,6 +34,7 @@ from handoff_kit.steps import (
     Step,
     StoreParams,
     SwitchVenv,
+    TagVersions,
     UploadFiles,
     WriteContext,
     WriteFile,
@@ -137,6 +140,9 @@ def describe(step: Step) -> tuple[str, ...]:
         case CopyProjectData():
             source, target = (f"s3://{bucket}/{step.prefix}" for bucket in (step.source, step.bucket))
             return (f"copy {plural(step.objects, 'object')} ({step.bytes:,} bytes) from {source} to {target}",)
+        case TagVersions():
+            what = f"{plural(step.versions, 'stored version')} below s3://{step.bucket}/{step.prefix}"
+            return (f"tag {what} with their retention (keep: {{{describe_keep(step.keep)}}})",)
         case CheckNoRunningTasks():
             return (f"check that no task is running in cluster {step.cluster}",)
 
@@ -165,7 +171,9 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
         case RemoveTree():
             _remove(step.path)
         case RunCommand():
-            run_command(step.argv, cwd=step.cwd, purpose=step.purpose, patterns=step.patterns, stdin=step.stdin)
+            with sign_in(step.registry) as environ:
+                purpose, patterns, log = step.purpose, step.patterns, step.log
+                run_command(step.argv, cwd=step.cwd, purpose=purpose, patterns=patterns, environ=environ, log=log)
         case LockRequirements():
             _lock_requirements(step, say)
         case SwitchVenv():
@@ -191,6 +199,10 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
             from handoff_kit.aws import move_bucket
 
             move_bucket.copy_project_data(step, _required(target), cleanup, say)
+        case TagVersions():
+            from handoff_kit.aws.object_tags import tag_versions
+
+            tag_versions(step, _required(target), say)
         case CheckNoRunningTasks():
             if error := running_error(step, _required(target)):
                 raise error

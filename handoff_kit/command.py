@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from handoff_kit import console
 from handoff_kit.errors import CommandError
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-KEPT_LINES = 200
+KEPT_LINES, SHOWN_LINES = 200, 20
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # ECMA-48, select graphic rendition
 
 
@@ -53,33 +55,72 @@ def run_command(
     purpose: str,
     patterns: OutputPatterns,
     stdin: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> None:
-    """Run a program with its output copied to stderr; CommandError if it cannot start or does not exit with 0."""
-    try:
-        process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-    except OSError as error:
-        raise _start_error(argv, cwd, purpose, error) from error
-    with process:
+    """Run a program with its output copied to stderr; CommandError if it cannot start or does not exit with 0.
+
+    With `log` the output goes to that file too, and a terminal shows a line of progress instead of it.
+    """
+    is_folded = log is not None and sys.stderr.isatty() and console.can_refresh(os.environ)
+    last_lines: deque[bytes] = deque(maxlen=KEPT_LINES)
+    with ExitStack() as opened:
+        outputs = [last_lines.append, *([_open_log(log, purpose, opened)] if log else [])]
+        if is_folded:
+            from handoff_kit.live import OutputLine, create_console  # noqa: PLC0415  # rich takes long to import
+
+            view = OutputLine(create_console(os.environ, terminal=True), purpose)
+            outputs.append(opened.enter_context(view).update)
+        else:
+            outputs.append(console.copy_to_stderr)
+        process = opened.enter_context(_start(argv, cwd, purpose, environ, has_input=stdin is not None))
         if process.stdin:
             with suppress(BrokenPipeError), process.stdin:  # a program that does not read it says so by its exit
                 process.stdin.write((stdin or "").encode())
-        last_lines: deque[bytes] = deque(maxlen=KEPT_LINES)
         for line in process.stdout or ():
-            console.copy_to_stderr(line)
-            last_lines.append(line)
+            for write in outputs:
+                write(line)
     if process.returncode:
         output = COLOUR.sub("", b"".join(last_lines).decode(errors="replace"))
         status = process.returncode
         ended = f"exit {status}" if status > 0 else f"signal {-status}"
         message = f"could not {purpose}: {argv[0]} ended with {ended}{patterns.failure(output)}"
-        repeat = f"to repeat it: cd {shlex.quote(str(cwd))} && {shlex.join(argv)}"
-        raise CommandError(message, status if status > 0 else 128 - status, patterns.hint(output) or repeat)
+        hint = patterns.hint(output) or f"to repeat it: cd {shlex.quote(str(cwd))} && {shlex.join(argv)}"
+        if is_folded:
+            console.copy_to_stderr(b"".join([*last_lines][-SHOWN_LINES:]))
+            hint += f"; the whole output: less {log}"
+        raise CommandError(message, status if status > 0 else 128 - status, hint)
+
+
+def _start(
+    argv: Sequence[str], cwd: Path, purpose: str, environ: Mapping[str, str] | None, *, has_input: bool
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env={**os.environ, **(environ or {})},
+            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except OSError as error:
+        raise _start_error(argv, cwd, purpose, error) from error
+
+
+def _open_log(log: Path, purpose: str, opened: ExitStack) -> Callable[[bytes], object]:
+    """What writes a line to a log; a full disk, which the program reports itself, ends it early."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = opened.enter_context(log.open("wb", buffering=0))
+    except OSError as error:
+        raise CommandError(f"could not {purpose}: {log}: {error.strerror}", NOT_EXECUTABLE) from None
+
+    def write(line: bytes) -> None:
+        with suppress(OSError):
+            file.write(line)
+
+    return write
 
 
 def _start_error(argv: Sequence[str], cwd: Path, purpose: str, error: OSError) -> CommandError:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import termios
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol, TextIO, TypeVar
 
 from handoff_kit.errors import ProjectError
@@ -75,6 +77,12 @@ def prompt(text: str, stream: TextIO | None = None) -> None:
     stream.flush()
 
 
+def discard_typed_ahead(answers: TextIO) -> None:
+    """Discard what was typed on a terminal before a question is printed: it cannot be the answer."""
+    with suppress(OSError, termios.error):  # no file, or the terminal was closed
+        termios.tcflush(answers, termios.TCIFLUSH)
+
+
 def confirm(
     question: str, command: str, *, yes: bool, answers: TextIO | None = None, stream: TextIO | None = None
 ) -> None:
@@ -85,6 +93,7 @@ def confirm(
     if answers is None or answers.closed or not answers.isatty():
         message = f"{command.split()[1]}: {question}: needs --yes without a terminal"
         raise ProjectError(message, f"{command} --yes")
+    discard_typed_ahead(answers)
     prompt(f"{question}? [y/N] ", stream)
     try:
         answer = answers.readline()

@@ -134,6 +134,31 @@ class StageLines:
         self._say(f"{self._clock()} handoff | {'; '.join(stages)}")
 
 
+class OutputLine:
+    """A program's output folded to a line that is redrawn in place: purpose, seconds since the start, last line."""
+
+    def __init__(self, terminal: Console, purpose: str) -> None:
+        self._purpose, self._line, self._start = purpose, "", time.monotonic()
+        self._live = Live(console=terminal, transient=True, redirect_stdout=False, get_renderable=self._render)
+
+    def __enter__(self) -> OutputLine:  # noqa: PYI034  # typing.Self is of 3.11
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # the terminal was closed
+            self._live.stop()
+
+    def update(self, line: bytes) -> None:
+        """Show this line at the next refresh, of which there are four a second."""
+        self._line = line.decode(errors="replace").strip() or self._line
+
+    def _render(self) -> Text:
+        text = to_cell(f"{self._purpose}: {clock(time.monotonic() - self._start)}  {self._line}")
+        text.no_wrap, text.overflow = True, "ellipsis"
+        return text
+
+
 def print_summary(terminal: Console, record: Mapping[str, Any], artifacts: str) -> None:
     """Print the summary, where state and artifacts are, and the next command."""
     terminal.print(summary_table(terminal, record))

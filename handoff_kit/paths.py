@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -64,17 +64,29 @@ class ProjectPaths:
         return self.locks / f"{venv}.txt"
 
 
+class UnknownProjectError(ProjectError):
+    """A project that was named and is not under projects/; it may be deployed."""
+
+    def __init__(self, paths: ProjectPaths, deployed: Sequence[str] = ()) -> None:
+        """The names in `deployed` may be meant as well as those under projects/."""
+        existing = project_names(paths.root)
+        expected = f", expected one of {', '.join(existing)}" if existing else ""
+        suggestion = did_you_mean(paths.name, (*existing, *deployed))
+        create = f"create it: invoke new --project {paths.name}"
+        hint = f"did you mean: --project {suggestion}" if suggestion else create
+        message = f"found no project {paths.name!r} under projects/{expected}"
+        super().__init__(message, _rename_hint(paths.root, paths.name) or hint)
+        self.paths = paths
+
+
 def find_project(root: Path, name: str | None, cwd: Path, environ: Mapping[str, str]) -> ProjectPaths:
     """The named project, else HANDOFF_PROJECT, else the one that `cwd` is in, else the only one."""
     existing = project_names(root)
     if name := name or environ.get("HANDOFF_PROJECT"):
-        if check_project_name(name) in existing:
-            return ProjectPaths(name, root)
-        expected = f", expected one of {', '.join(existing)}" if existing else ""
-        suggestion = did_you_mean(name, existing)
-        hint = f"did you mean: --project {suggestion}" if suggestion else f"create it: invoke new --project {name}"
-        hint = _rename_hint(root, name) or hint
-        raise ProjectError(f"found no project {name!r} under projects/{expected}", hint)
+        paths = ProjectPaths(check_project_name(name), root)
+        if name not in existing:
+            raise UnknownProjectError(paths)
+        return paths
     projects, directory = (root / "projects").resolve(), cwd.resolve()
     if projects in directory.parents:
         project = directory.relative_to(projects).parts[0]

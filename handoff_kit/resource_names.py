@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from handoff_kit.errors import ProjectError
+from handoff_runtime.aws.partition import partition_of
 
 DEFAULT_ENVIRONMENT = "dev"
 CONTAINER = "handoff"
@@ -70,12 +71,7 @@ def repository(stack: str) -> str:
 
 def repository_uri(repository: str, account: str, region: str) -> str:
     """The URI of a repository for docker."""
-    return f"{account}.dkr.ecr.{region}.{domain(region)}/{repository}"
-
-
-def domain(region: str) -> str:
-    """The domain of AWS that the endpoints of a region belong to."""
-    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"{account}.dkr.ecr.{region}.{partition_of(region).domain}/{repository}"
 
 
 def family(stack: str) -> str:

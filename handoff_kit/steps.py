@@ -1,7 +1,8 @@
 """The steps of a plan: frozen values without behaviour, which `apply.py` describes and performs.
 
 On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements SwitchVenv.
-In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData CheckNoRunningTasks.
+In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData TagVersions
+CheckNoRunningTasks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import AWSError
 from handoff_runtime.aws.transfer import LocalFile
+from handoff_runtime.retention import Keep
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,27 @@ class RemoveTree:
 class RunCommand:
     """Runs a program; a non-zero exit ends the plan.
 
-    `purpose` completes the sentence "could not ..."; `stdin` is never printed. `patterns` are those of its output;
-    where none of their hints fits, the hint of the error is to repeat the command.
+    `purpose` completes the sentence "could not ...". `patterns` are those of its output; where none of their hints
+    fits, the hint of the error is to repeat the command. A terminal shows one line of an output that goes to `log`.
+    `registry` is what docker or podman signs in with.
     """
 
     argv: tuple[str, ...]
     cwd: Path
     purpose: str
     patterns: OutputPatterns = field(default_factory=OutputPatterns)
-    stdin: str | None = field(default=None, repr=False)
+    log: Path | None = None
+    registry: RegistryCredentials | None = None
+
+
+@dataclass(frozen=True)
+class RegistryCredentials:
+    """User name and password of a registry; while a command runs, they are in a file below `directory`."""
+
+    directory: Path
+    host: str
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,8 @@ class DeployStack:
     An ImageTag is resolved to its digest, a StackOutput to its value, and an ExistingBucket to yes or no, when the step
     is performed.
     `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
-    refused, unless that is `moved_from`.
+    refused, unless that is `moved_from`. With `initial_tags` the stack is created with these tags too, and keeps later
+    what it has.
     """
 
     name: str
@@ -108,6 +123,7 @@ class DeployStack:
     command: str
     bucket: str = ""
     moved_from: str = ""
+    initial_tags: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +200,14 @@ class DeleteObjects:
 
 
 @dataclass(frozen=True)
+class ParameterSettings:
+    """The KMS key that encrypts a parameter (empty: AWS's own), and the tags it is created with."""
+
+    kms_key: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class StoreParams:
     """Stores a params document over version `base` (0: none is stored); `change` is None if it is stored already.
 
@@ -198,6 +222,7 @@ class StoreParams:
     removed: tuple[str, ...] = ()
     damaged: int = 0
     advanced: bool = False
+    parameter: ParameterSettings = ParameterSettings()
 
 
 @dataclass(frozen=True)
@@ -209,6 +234,16 @@ class CopyProjectData:
     prefix: str
     objects: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class TagVersions:
+    """Tags every stored version below a prefix, the data of a project, for retention as `keep` says."""
+
+    bucket: str
+    prefix: str
+    versions: int
+    keep: Keep
 
 
 @dataclass(frozen=True)
@@ -237,6 +272,7 @@ Step = (
     | DeleteObjects
     | StoreParams
     | CopyProjectData
+    | TagVersions
     | CheckNoRunningTasks
 )
 

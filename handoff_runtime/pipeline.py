@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
 from handoff_runtime.namedtuple import NamedTuple
+from handoff_runtime.retention import Keep
 
 FORMAT = 1
 METERS = ("rows", "bytes", "off")
@@ -36,7 +37,7 @@ class Stage(NamedTuple):
 
 
 class Pipeline(NamedTuple):
-    """Stages in order, and what they share."""
+    """Stages in order, and what they share; `keep` is None in a document of a kit that gave objects no tags."""
 
     project: str
     environment: str
@@ -46,6 +47,7 @@ class Pipeline(NamedTuple):
     meter: str
     stages: tuple[Stage, ...]
     overlap: str = "fail"
+    keep: Keep | None = None
 
 
 def parse(document: object) -> Pipeline:
@@ -69,6 +71,7 @@ def parse(document: object) -> Pipeline:
         meter=_choice(whole.get("meter", "rows"), METERS, "meter"),
         stages=stages,
         overlap=_choice(whole.get("overlap", "fail"), OVERLAPS, "overlap"),
+        keep=None if whole.get("keep") is None else _keep(whole["keep"]),
     )
 
 
@@ -161,6 +164,15 @@ def _envs(found: object, where: str) -> Mapping[str, str]:
         if not name or "=" in name or not can_be_argument(name):
             raise PipelineError(f"pipeline.{where}: name {name!r} found, one without = and NUL expected")
     return envs
+
+
+def _keep(found: object) -> Keep:
+    whole = _mapping(found, "keep")
+    values: dict[str, Any] = {name: whole.get(name) for name in Keep._fields}
+    for name, value in values.items():
+        if not (type(value) is int and value > 0) and (value is not None or name == "states"):
+            raise PipelineError(f"pipeline.keep.{name}: {_kind(value)} found, a number of at least 1 expected")
+    return Keep(**values)
 
 
 def _choice(found: object, known: tuple[str, ...], where: str) -> str:

@@ -111,7 +111,7 @@ HARMLESS_FORMS = (
         r"(application|text|image|audio|video|multipart)/[\w.+-]+|[A-Z][a-z]+/[A-Z][A-Za-z_]+",
     ),  # media, time zone
     (("@",), r"[\w.+-]+@[\w-]+(\.[\w-]+)+"),
-    (("-",), r"(us|eu|ap|sa|ca|me|af|il|cn)(-gov)?-[a-z]{4,9}-[0-9][a-z]?"),  # a region of AWS
+    (("-",), r"(us|eu|ap|sa|ca|me|af|il|mx|cn|eusc)(-(gov|iso[bef]?|de))?-[a-z]{4,9}-[0-9][a-z]?"),  # a region of AWS
     (("arn:",), r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[\w/.:*+@-]+"),
     (DIGITS, r"(?i)utf-?(8|16|32)(mb4|-sig)?|iso-8859-[0-9]{1,2}|(windows-|cp)125[0-9]|latin1|SCRAM-SHA-(1|256|512)"),
     (("$", "{", "<", "-----", "%"), VARIABLE),

@@ -114,6 +114,7 @@ print(code, *sorted({name.split(".")[0] for name in sys.modules}))
 def test_every_kind_of_step_is_in_one_union() -> None:
     """And so described and performed by the one executor, whose matches mypy finds complete."""
     values = {steps.ImageTag, steps.StackOutput, steps.ExistingBucket, steps.ApiCall, steps.Entry}
+    values |= {steps.ParameterSettings, steps.RegistryCredentials}
     found = {value for value in vars(steps).values() if is_dataclass(value) and value.__module__ == steps.__name__}
     assert found - values == set(get_args(Step))
 

@@ -23,6 +23,28 @@ def image_digest(session: Session, repository: str, tag: str) -> str | None:
     return str(answer["imageDetails"][0]["imageDigest"]) if answer and answer["imageDetails"] else None
 
 
+@dataclass(frozen=True)
+class PushedImage:
+    """An image of a source: its tag begins with the source's, and may name the base and the time of a rebuild."""
+
+    tag: str
+    digest: str
+
+
+def newest_image(target: Target, repository: str, source: str) -> PushedImage | None:
+    """The image of a source that was pushed last."""
+    request = {"repositoryName": repository, "filter": {"tagStatus": "TAGGED"}, "maxResults": 1000}
+    pages = target.pages(ECR, "describe_images", allow=NO_IMAGE, **request)
+    found = [
+        (image["imagePushedAt"], tag, image["imageDigest"])
+        for page in pages
+        for image in page["imageDetails"]
+        for tag in image.get("imageTags", ())
+        if tag == source or tag.startswith(f"{source}-")
+    ]
+    return PushedImage(*max(found)[1:]) if found else None
+
+
 IMAGES_PER_CALL = 100
 """Amazon ECR API Reference, BatchDeleteImage."""
 LISTS = ("index", "manifest.list")

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
@@ -160,13 +159,9 @@ def _copy_object(target: Target, source: str, key: str, original: ObjectSummary,
 
 
 def _copy_in_parts(session: Session, bucket: str, key: str, size: int, origin: Mapping[str, Any]) -> str:
-    """Copy a large object, with its metadata and tags; an upload that fails is given up."""
-    source = origin["CopySource"]
-    head = session.call(S3, "head_object", **source)
-    tags = session.call(S3, "get_object_tagging", **source)["TagSet"] if head.get("TagCount") else ()
+    """Copy a large object, with its metadata; an upload that fails is given up."""
+    head = session.call(S3, "head_object", **origin["CopySource"])
     more = {name: head[name] for name in ("Metadata", "ContentType") if head.get(name)}
-    if tags:
-        more["Tagging"] = urlencode({one["Key"]: one["Value"] for one in tags})
     part_size = max(IN_PARTS, -(-size // MOST_PARTS))
 
     def copy(part: Mapping[str, Any]) -> str:

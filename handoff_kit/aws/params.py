@@ -6,15 +6,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say, confirm
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.project import params_document
-from handoff_kit.resource_names import STACK_VARIABLE
-from handoff_kit.steps import ApiCall, StoreParams
+from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.resource_names import STACK_VARIABLE, owner_tags
+from handoff_kit.steps import ApiCall, ApiCalls, ParameterSettings, StoreParams
 from handoff_kit.text import table, timestamp
 from handoff_runtime import masking, stored_json
 from handoff_runtime.aws.session import SSM
@@ -29,6 +31,7 @@ from handoff_runtime.params import (
     parse_params,
     required_tier,
 )
+from handoff_runtime.retention import Keep
 from handoff_runtime.terminal import safe_name
 
 NO_PARAMETER = ("ParameterNotFound", "ParameterVersionNotFound")
@@ -39,13 +42,19 @@ HASH_LENGTH = 8
 LEAF_SEPARATOR = ": "
 HEAD = ("VERSION", "STORED", "BY", "TIER")
 PAGE_SIZE = 50
+IN_ADVANCED_TIER = "This parameter uses the advanced-parameter tier"
+"""How AWS refuses a push of the standard tier, a ValidationException."""
+BACK_TO_STANDARD = "docs/guide/config-and-state.md#back-to-the-standard-tier"
 PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
 
 
 @dataclass(frozen=True)
 class StoredParams:
+    """A version of the params; `kms_key` is None where it was not looked up."""
+
     version: int
     params: Params
+    kms_key: str | None = None
 
     @property
     def document(self) -> dict[str, Any]:
@@ -89,10 +98,14 @@ def find_params(
             raise AWSError(message, "a later handoff has stored them: use that one, or push again with it")
         params = parse_params(content, where)
     if (owner := params.pipeline.project) != target.project:
-        message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of"
-        hint = f"unset {STACK_VARIABLE}, or name its project: --project {owner}"
-        raise ProjectError(f"{message} {target.project!r}", hint)
+        raise other_owner_error(target, owner)
     return StoredParams(answer["Parameter"]["Version"], params)
+
+
+def other_owner_error(target: Target, owner: str) -> ProjectError:
+    """A STACK_NAME that names the stack of another project."""
+    message = f"{STACK_VARIABLE}: {target.name} is the stack of project {owner!r}, expected that of {target.project!r}"
+    return ProjectError(message, f"unset {STACK_VARIABLE}, or name its project: --project {owner}")
 
 
 def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | None:
@@ -105,6 +118,41 @@ def find_replaceable_params(target: Target) -> StoredParams | DamagedParams | No
         if text.startswith(tuple(f"{MARK}{form}:" for form in FORMATS)):
             return DamagedParams(answer["Parameter"]["Version"])
         raise
+
+
+def stored_key(target: Target) -> str | None:
+    """The KMS key that encrypts the parameter, as the last push named it."""
+    filters = [{"Key": "Name", "Option": "Equals", "Values": [target.parameter]}]
+    found = target.call(SSM, "describe_parameters", ParameterFilters=filters)["Parameters"]
+    return str(found[0].get("KeyId", "")) if found else None
+
+
+def plan_parameter_tags(target: Target, stack: StackDescription | None, tags: Mapping[str, str]) -> ApiCalls | None:
+    """The calls that tag a stored parameter as its task stack is tagged from now on; None where it is tagged so.
+
+    Of a stack without the output `Base`, which 0.1 deployed, the parameter has no tags.
+    """
+    deployed: Mapping[str, str] = stack.tags if stack and "Base" in stack.outputs else {}
+    if deployed == tags or not {*deployed, *tags} - {*OWNER_TAGS}:
+        return None
+    named = {"ResourceType": "Parameter", "ResourceId": target.parameter}
+    shown = f"tag parameter {target.parameter}"
+    calls = [ApiCall(shown, SSM, "add_tags_to_resource", {**named, "Tags": as_tags(tags)})]
+    if gone := sorted(deployed.keys() - tags.keys()):
+        shown = f"remove tags of parameter {target.parameter}: {', '.join(gone)}"
+        calls.append(ApiCall(shown, SSM, "remove_tags_from_resource", {**named, "TagKeys": gone}))
+    return ApiCalls(tuple(calls))
+
+
+def parameter_settings(target: Target, deploy: Deploy) -> ParameterSettings:
+    """Key and tags of the parameter; without `deploy.tags` it has none, which needs no permission to tag."""
+    tags = {**deploy.tags, **owner_tags(target.project, target.environment)} if deploy.tags else {}
+    return ParameterSettings(deploy.kms_key or "", tags)
+
+
+def as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as SSM takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def check_params_owner(target: Target) -> None:
@@ -145,27 +193,39 @@ def plan_push(
     *,
     advanced: bool,
     prune: bool = False,
+    parameter: ParameterSettings = ParameterSettings(),  # noqa: B008  # frozen
 ) -> StoreParams:
     """Merge a document with the stored one, whose other config files stay unless `prune` is set."""
     if not isinstance(stored, StoredParams):
         base = stored.version if stored else 0
-        change = _put_parameter(target, document, base, advanced=advanced)
-        return StoreParams(document, base, change, damaged=base, advanced=advanced)
+        change = _put_parameter(target, document, base, parameter, advanced=advanced)
+        return StoreParams(document, base, change, damaged=base, advanced=advanced, parameter=parameter)
     base_document = stored.document
     merged = params_document.merge(document, base_document, params_document.item_names(base_document) if prune else ())
-    same = merged.document == base_document
-    update = None if same else _put_parameter(target, merged.document, stored.version, advanced=advanced)
-    return StoreParams(merged.document, stored.version, update, merged.kept, merged.removed, advanced=advanced)
+    update = None
+    if merged.document != base_document or stored.kms_key not in (None, parameter.kms_key):
+        update = _put_parameter(target, merged.document, stored.version, parameter, advanced=advanced)
+    kept, removed = merged.kept, merged.removed
+    return StoreParams(merged.document, stored.version, update, kept, removed, advanced=advanced, parameter=parameter)
 
 
-def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, advanced: bool) -> ApiCall:
+def plan_push_of_keep(target: Target, push: StoreParams, keep: Keep) -> StoreParams:
+    """The push after another one, once what is stored has the tags of `keep`."""
+    document, base = params_document.with_keep(push.document, keep), push.base + bool(push.change)
+    change = _put_parameter(target, document, base, push.parameter, advanced=push.advanced)
+    return StoreParams(document, base, change, advanced=push.advanced, parameter=push.parameter)
+
+
+def _put_parameter(
+    target: Target, document: Mapping[str, Any], base: int, parameter: ParameterSettings, *, advanced: bool
+) -> ApiCall:
     """The call that stores a document; where none is stored it creates one, and never replaces one."""
     text = encode_params(document)
     with translate_store_errors():
         tier = required_tier(document, text, advanced=advanced)
     form = "compressed" if text.startswith(MARK) else "plain"
     size = len(text.encode())
-    request = {
+    request: dict[str, Any] = {
         "Name": target.parameter,
         "Description": describe_fingerprint(document, target.name),
         "Value": text,
@@ -173,6 +233,10 @@ def _put_parameter(target: Target, document: Mapping[str, Any], base: int, *, ad
         "Tier": tier,
         "Overwrite": base > 0,
     }
+    if parameter.kms_key:
+        request["KeyId"] = parameter.kms_key
+    if parameter.tags and not base:  # SSM takes tags with a new parameter only
+        request["Tags"] = as_tags(parameter.tags)
     shown = f"store parameter {target.parameter} ({size:,} bytes, {form}, {tier.lower()} tier)"
     return ApiCall(shown, SSM, "put_parameter", request)
 
@@ -195,6 +259,30 @@ def push_notes(push: StoreParams, target: Target) -> Iterator[str]:
         yield f"hint: an earlier version has them: invoke params.history {target.options}"
 
 
+def new_references(document: Mapping[str, Any], stored: StoredParams | DamagedParams | None) -> str:
+    """What the config of a document refers to and that of the stored one does not, as a list; empty without any."""
+    before = params_document.document_references(stored.document) if isinstance(stored, StoredParams) else frozenset()
+    return ", ".join(sorted(map(str, params_document.document_references(document) - before)))
+
+
+def _put_in_stored_tier(change: ApiCall, target: Target, say: Say) -> Any:  # noqa: ANN401  # boto3's answer
+    """Store a document, in the advanced tier where the parameter is there: AWS refuses to move it to a lower one."""
+    allowed = ("ParameterAlreadyExists",)
+    try:
+        answer = target.call(change.service, change.operation, allow=allowed, **change.request)
+    except AWSError as error:
+        if IN_ADVANCED_TIER not in error.message:
+            raise
+        say(f"note: parameter {target.parameter} stays in the advanced tier, since AWS refuses to move it back")
+        say(f"hint: to move it back: {BACK_TO_STANDARD}")
+        description = change.description.replace("standard tier", "advanced tier")
+        change = replace(change, description=description, request={**change.request, "Tier": "Advanced"})
+        answer = target.call(change.service, change.operation, allow=allowed, **change.request)
+    if answer:
+        say(change.description)
+    return answer
+
+
 def push_params(push: StoreParams, target: Target, say: Say) -> None:
     """Store the document, unless an equal one is stored.
 
@@ -204,10 +292,7 @@ def push_params(push: StoreParams, target: Target, say: Say) -> None:
     for _ in range(PUSH_ATTEMPTS):
         if push.change is None:
             return
-        allowed = ("ParameterAlreadyExists",)
-        answer = target.call(push.change.service, push.change.operation, allow=allowed, **push.change.request)
-        if answer:
-            say(push.change.description)
+        answer = _put_in_stored_tier(push.change, target, say)
         push = _merge_others(push, target, int(answer["Version"]) if answer else 0, say)
     if push.change is None:
         return
@@ -227,8 +312,9 @@ def _merge_others(push: StoreParams, target: Target, version: int, say: Say) -> 
     if kept:
         say(f"note: kept {_config_files(kept)}")
     base = newest.version if newest else version
-    change = None if document == last else _put_parameter(target, document, base, advanced=push.advanced)
-    return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced)
+    settings = push.parameter
+    change = None if document == last else _put_parameter(target, document, base, settings, advanced=push.advanced)
+    return StoreParams(document, base, change, removed=push.removed, advanced=push.advanced, parameter=settings)
 
 
 def _config_files(names: Sequence[str]) -> str:

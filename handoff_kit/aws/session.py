@@ -1,17 +1,29 @@
-"""The session of a command, and the place of a project in AWS by options, variables and the project file."""
+"""The session of a command, and the place of a project in AWS.
+
+target_from_project   by options, variables and the project file: for what deploys
+find_deployed         by the deployed stack: for what operates; the project file is only an aid
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
-from handoff_kit.aws.params import check_params_owner
+from handoff_kit.aws.cloudformation.stack import (
+    OWNER_TAGS,
+    StackDescription,
+    check_owner,
+    describe_all,
+    describe_existing,
+)
+from handoff_kit.aws.params import check_params_owner, other_owner_error
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
-from handoff_kit.errors import translate_store_errors
-from handoff_kit.paths import ProjectPaths
+from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
+from handoff_kit.paths import ProjectPaths, UnknownProjectError
+from handoff_kit.project.load import load_project
+from handoff_kit.project.model import Project
 from handoff_kit.resource_names import NamedBucket
 from handoff_runtime.aws.session import Session, connect
 
@@ -36,9 +48,6 @@ def describe_location(session: Session) -> str:
     return f"account {account_of(session)}, region {session.region}"
 
 
-# the ways to the place of a project; a later one reads it from the outputs of the deployed stack
-
-
 def target_from_project(
     paths: ProjectPaths,
     environment: str,
@@ -56,16 +65,107 @@ def target_from_project(
     named = resource_names.named_bucket(environ, own, paths.display_path)
     session = open_session(environ, say)
     target = target_by_name(paths, environment, environ, session, "")
-    if not bucket:
-        return target
-    used = deployed_bucket(describe_existing(session, target.name), target)
+    return _with_bucket(target, describe_existing(session, target.name), named, environ, say) if bucket else target
+
+
+@dataclass(frozen=True)
+class DeployedProject:
+    """A project to operate, as it is deployed; `stack` is its task stack, None where it is not deployed.
+
+    `project` is its project file, None where that is missing or has errors.
+    """
+
+    paths: ProjectPaths
+    target: Target
+    stack: StackDescription | None
+    project: Project | None
+
+
+def find_deployed(
+    paths: ProjectPaths,
+    environment: str,
+    environ: Mapping[str, str],
+    say: Say,
+    unknown: UnknownProjectError | None = None,
+    *,
+    required: bool = True,
+) -> DeployedProject:
+    """A project by its deployed stack. Where it is not deployed, its project file decides, and errors in it are raised.
+
+    `unknown` is the error for a project that is not in this checkout; unless it is `required`, one that is not deployed
+    either has the default names.
+    """
+    project, problem = (None, unknown) if unknown else _read_project(paths)
+    named = resource_names.named_bucket(environ, project.deploy.bucket if project else None, paths.display_path)
+    session = open_session(environ, say)
+    target = target_by_name(paths, environment, environ, session, "")
+    stack = _describe_own(target, environ, required=unknown is None)
+    if stack is None and problem and (required or not unknown):
+        raise UnknownProjectError(paths, deployed_names(session, environment)) if unknown else problem
+    if problem:
+        bucket = stack.parameters.get("Bucket") if stack else None  # also of a stack whose creation failed
+        named = named or (NamedBucket(bucket, f"stack {target.name}") if bucket else None)
+        used = f"what stack {target.name} is deployed with" if stack else "the default names of its resources"
+        found = f"found no {paths.display_path}" if unknown else f"{paths.display_path} has errors"
+        hint = "" if unknown else f"\nhint: see them: invoke check --project {paths.name}"
+        say(f"note: {found}; using {used}{hint}")
+    return DeployedProject(paths, _with_bucket(target, stack, named, environ, say), stack, project)
+
+
+def _describe_own(target: Target, environ: Mapping[str, str], *, required: bool) -> StackDescription | None:
+    """The task stack of a project; where it is `required`, an error for a stack of this name of another project."""
+    stack = describe_existing(target.session, target.name)
+    tags = resource_names.owner_tags(target.project, target.environment)
+    if stack is None or tags.items() <= stack.tags.items():
+        return stack
+    owner = stack.tags.get("handoff:project", target.project)
+    if resource_names.stack_from_environment(environ) and owner != target.project:
+        raise other_owner_error(target, owner)
+    if required and any(name in stack.tags for name in OWNER_TAGS):
+        check_owner(stack, tags)
+    return None
+
+
+def _read_project(paths: ProjectPaths) -> tuple[Project | None, ProjectError | None]:
+    try:
+        return load_project(paths.file, paths.display_path), None
+    except ProjectError as error:
+        return None, error
+
+
+def _with_bucket(
+    target: Target, stack: StackDescription | None, named: NamedBucket | None, environ: Mapping[str, str], say: Say
+) -> Target:
+    """The target with the bucket it is deployed with, else the named one, else that of the environment."""
+    used = deployed_bucket(stack, target)
     if used and (note := note_on_bucket(target.project, used, named)):
         say(f"note: {note}; {used} is used")
-    name = used or (named.name if named else resource_names.bucket(environment, account_of(session), session.region))
-    target = replace(target, bucket=name)
+    session = target.session
+    own = "" if used or named else resource_names.bucket(target.environment, account_of(session), session.region)
+    target = replace(target, bucket=used or (named.name if named else own))
     if resource_names.stack_from_environment(environ):
         check_params_owner(target)
     return target
+
+
+def deployed_names(session: Session, environment: str) -> tuple[str, ...]:
+    """The projects of an environment that are deployed; none where stacks may not be listed."""
+    try:
+        return deployed_projects(describe_all(session), environment)
+    except AWSError:
+        return ()
+
+
+def deployed_projects(stacks: Iterable[StackDescription], environment: str) -> tuple[str, ...]:
+    """The names of the projects of an environment that have a stack among these, under its own name, sorted."""
+    names = set()
+    for stack in stacks:
+        project = stack.tags.get("handoff:project", "")
+        own = resource_names.stack_name(project, environment)
+        own_stacks = (own, resource_names.registry_stack(own), resource_names.schedule_stack(own))
+        if project and stack.tags.get("handoff:environment") == environment and stack.name in own_stacks:
+            names.add(project)
+    return tuple(sorted(names))
 
 
 def target_by_name(

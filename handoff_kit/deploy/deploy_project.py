@@ -1,14 +1,15 @@
 """Deploy projects. The stages, with their input and output:
 
     desired.desired_projects   project files, environment     DesiredProject: templates, image source, params
-    desired.desired_shared     each DesiredProject            DesiredShared: template of the shared stack
+    desired.desired_shared     environment                    DesiredShared: template of the shared stack
     current.read_current       DesiredProject, Target         CurrentState: image, params, files; AWS is only read
     plan.plan_shared           DesiredShared                  steps (handoff_kit/steps.py) of the shared stack; pure
     plan.plan_project          DesiredProject, CurrentState   steps of one project; pure
     apply.apply                steps, Target, ApplyOptions    AWS changed, or with --dry the steps printed
 
-`invoke deploy` calls the first two, which need no AWS. `deploy_projects` runs the others: the shared stack once, then
-each project.
+`invoke deploy` calls the first two, which need no AWS. `deploy_projects` prepares each project, which changes nothing:
+a missing builder, for example, ends it before a stack is created. Then it deploys the shared stack once, and each
+project.
 """
 
 from __future__ import annotations
@@ -18,29 +19,32 @@ import dataclasses
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from typing import TypeVar
 
 from handoff_kit import resource_names
-from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws.buckets import bucket_exists
-from handoff_kit.aws.cloudformation.stack import describe_existing
-from handoff_kit.aws.cloudformation.template import MAX_BYTES
-from handoff_kit.aws.ecr import ECR
-from handoff_kit.aws.params import check_params_owner, confirm_push
+from handoff_kit.apply import ApplyOptions, apply, describe
+from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
+from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
+from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
 from handoff_kit.aws.target import Target
+from handoff_kit.console import confirm
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan_project, plan_shared
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image import dockerfile
-from handoff_kit.image.build import git_revision
+from handoff_kit.image.build import FAILURES, BaseImage, base_image, git_revision, is_image_current
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.steps import StoreParams
+from handoff_kit.steps import RunCommand, StoreParams, TagVersions
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import HandoffError
 
 INTERRUPTED = 128 + signal.SIGINT
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class DeployContext:
     options: ApplyOptions
     prune: bool = False
     move_bucket: bool = False
+    rebuild: bool = False
 
     def target(self, desired: DesiredProject) -> Target:
         """The stack of a project, and its bucket: the named one, else the shared one."""
@@ -69,43 +74,78 @@ class DeployContext:
         return resource_names.named_bucket(self.environ, desired.project.deploy.bucket, desired.paths.display_path)
 
 
-def deploy_projects(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """Deploy projects; returns how many steps changed something. A failed project does not stop the others."""
+@dataclass(frozen=True)
+class PreparedProject:
+    """A project that can be deployed; its image is pushed already, or is built by a builder.
+
+    `stack` is the deployed task stack.
+    """
+
+    desired: DesiredProject
+    target: Target
+    stack: StackDescription | None
+    image: PushedImage | Builder
+
+
+def deploy_projects(
+    projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext, broken: Sequence[str] = ()
+) -> int:
+    """Deploy projects; returns how many steps changed something. A failed project does not stop the others.
+
+    `broken` names those whose files have errors; HandoffError at the end for them and for those that failed.
+    """
     if resource_names.stack_from_environment(context.environ):
         check_params_owner(context.target(projects[0]))
-    if len(projects) == 1:
-        target, current_bucket = _choose_bucket(projects[0], context)
-        changed = _deploy_shared(projects, shared, context)
-        return changed + _deploy_project(projects[0], target, current_bucket, context)
-    changed, failed = _deploy_shared(projects, shared, context), list[str]()
-    for desired in projects:
+    if len(projects) == 1 and not broken:
+        prepared = _prepare(projects[0], context)
+        return _deploy_shared(projects, shared, context) + _deploy_project(prepared, context)
+    failed = list(broken)
+
+    def attempt(desired: DesiredProject, work: Callable[[], T]) -> T | None:
         try:
-            changed += _deploy_project(desired, *_choose_bucket(desired, context), context)
-        except HandoffError as error:  # noqa: PERF203  # the others are still to be deployed
+            return work()
+        except HandoffError as error:
             if error.exit_code == INTERRUPTED:
                 raise
             context.options.say(str(error))
             failed.append(desired.paths.name)
+            return None
+
+    ready = [found for each in projects if (found := attempt(each, partial(_prepare, each, context)))]
+    changed = _deploy_shared([prepared.desired for prepared in ready], shared, context)
+    for prepared in ready:
+        changed += attempt(prepared.desired, partial(_deploy_project, prepared, context)) or 0
     if failed:
-        target = context.target(next(desired for desired in projects if desired.paths.name == failed[0]))
-        message = f"{len(failed)} of {len(projects)} projects not deployed: {', '.join(failed)}"
+        paths = dataclasses.replace(projects[0].paths, name=failed[0])
+        target = target_by_name(paths, shared.environment, context.environ, context.session, "")
+        message = f"{len(failed)} of {len(projects) + len(broken)} projects not deployed: {', '.join(failed)}"
         raise HandoffError(message, deploy_command(target))
     return changed
 
 
-def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Target, str]:
-    """The target of a project, and the bucket it is deployed with (empty before the first deployment).
+def _prepare(desired: DesiredProject, context: DeployContext) -> PreparedProject:
+    """Choose the bucket, and find docker or podman if the image must be built."""
+    target, stack = _choose_bucket(desired, context)
+    pushed = None
+    if not context.rebuild:
+        pushed = newest_image(target, resource_names.repository(target.name), desired.image_tag)
+    return PreparedProject(desired, target, stack, pushed or context.builder())
+
+
+def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Target, StackDescription | None]:
+    """The target of a project with its bucket, and its deployed task stack.
 
     Without `move_bucket` a project stays in its bucket; ProjectError if another one is named, since state and history
     would be left behind.
     """
     target, say = context.target(desired), context.options.say
-    current = deployed_bucket(describe_existing(target.session, target.name), target)
+    stack = describe_existing(target.session, target.name)
+    current = deployed_bucket(stack, target)
     if context.move_bucket and current in ("", target.bucket):
         where = f"it is deployed with bucket {current}" if current else "it is not deployed"
         say(f"note: {target.project}: nothing to move, {where}")
     if context.move_bucket or current in ("", target.bucket):
-        return target, current
+        return target, stack
     named = context.named_bucket(desired)
     if message := note_on_bucket(target.project, current, named):
         variable = named.source if named and named.source in resource_names.BUCKET_VARIABLES else ""
@@ -114,47 +154,85 @@ def _choose_bucket(desired: DesiredProject, context: DeployContext) -> tuple[Tar
         raise ProjectError(message, f"to stay there: {stay}; to move files, artifacts, state and history: {moved}")
     say(f"note: project {target.project} stays in bucket {current}, with which it is deployed")
     say(f"hint: to move it to bucket {target.bucket}: invoke deploy --move-bucket {target.options}")
-    return dataclasses.replace(target, bucket=current), current
+    return dataclasses.replace(target, bucket=current), stack
 
 
 def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, context: DeployContext) -> int:
-    """Deploy the shared stack, if a project needs it."""
+    """Deploy the shared stack, if a project needs it. Its template is the same for all projects.
+
+    It is created with the tags that these projects agree on.
+    """
     desired = next((project for project in projects if project.needs_shared), None)
     if desired is None:
         return 0
     session, account = context.session, context.account
     bucket = resource_names.bucket(shared.environment, account, session.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
-    fits = len(shared.template.encode()) <= MAX_BYTES
-    at_once = fits or bucket_exists(session, bucket, account)
-    return apply(plan_shared(shared, desired, target, account, at_once=at_once), target, context.options)
+    return apply(plan_shared(shared, desired, target, account, common_tags(projects)), target, context.options)
 
 
-def _deploy_project(desired: DesiredProject, target: Target, current_bucket: str, context: DeployContext) -> int:
-    options = context.options
+def common_tags(projects: Sequence[DesiredProject]) -> dict[str, str]:
+    """The tags in which all projects that need the shared stack agree: it is created with them."""
+    tags = [project.project.deploy.tags.items() for project in projects if project.needs_shared]
+    return dict(item for item in tags[0] if all(item in others for others in tags))
+
+
+def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
+    desired, target, options = prepared.desired, prepared.target, context.options
     where = f"stack {target.name}, account {context.account}, region {target.session.region}"
     options.say(f"{desired.paths.name}: {where}")
-    current = read_current(desired, target, context.account, current_bucket)
-    build = None if current.image_digest else _prepare_build(desired, target, context)
-    steps = plan_project(desired, current, build, target, prune=context.prune)
-    for step in steps:
-        if isinstance(step, StoreParams) and not options.dry:  # ask before anything is changed
+    target.session.set_keep(target.name, desired.keep)
+    current = read_current(desired, target, context.account, prepared.stack)
+    image = prepared.image
+    chosen = image if isinstance(image, PushedImage) else _prepare_build(image, desired, target, context)
+    steps = plan_project(desired, current, chosen, target, prune=context.prune)
+    documents = [step.document for step in steps if isinstance(step, StoreParams)]
+    if documents and (references := new_references(documents[-1], current.params)):
+        options.say(f"note: the role of the task is granted to read {references}")
+    for step in () if options.dry else steps:
+        if isinstance(step, StoreParams):  # ask before anything is changed
             confirm_push(step, f"invoke deploy --prune {target.options}", yes=options.yes)
+        elif isinstance(step, TagVersions):
+            options.say("note: once stored versions have these tags, S3 deletes those that are older than `keep` says")
+            confirm(describe(step)[0], deploy_command(target), yes=options.yes)
     return apply(steps, target, options)
 
 
-def _prepare_build(desired: DesiredProject, target: Target, context: DeployContext) -> ImageBuild:
-    builder, password = context.builder(), ""
+def _prepare_build(builder: Builder, desired: DesiredProject, target: Target, context: DeployContext) -> ImageBuild:
+    source, password = desired.image_source, ""
+    existing = builder.image(source.reference)
+    base = None
+    if context.rebuild or not is_image_current(existing, source):
+        base = pull_base(builder, desired, context)
     if not context.options.dry:
         token = target.call(ECR, "get_authorization_token")["authorizationData"][0]["authorizationToken"]
         password = base64.b64decode(token).decode().partition(":")[2]
     return ImageBuild(
         builder,
-        builder.image(desired.image_source.reference),
+        existing,
         git_revision(desired.paths, builder.ask),
         tuple(name for name in dockerfile.INDEX_SETTINGS if name in context.environ),
         password,
+        base,
+        datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ") if context.rebuild else "",
     )
+
+
+def pull_base(builder: Builder, desired: DesiredProject, context: DeployContext) -> BaseImage | None:
+    """The newest base, or the one that is here where its registry does not answer and no rebuild is requested."""
+    source, base = desired.image_source, desired.project.image.base
+    here = base_image(source, base, builder)
+    if f"FROM {base}" not in source.dockerfile or (here and not here.is_in_registry):
+        return here
+    platform = () if source.platform == builder.platform else ("--platform", source.platform)
+    pull = RunCommand((builder.kind, "pull", "--quiet", *platform, base), desired.paths.root, f"pull {base}", FAILURES)
+    try:
+        apply((pull,), None, context.options)
+    except CommandError as error:
+        if context.rebuild:
+            raise
+        context.options.say(f"note: {error.message}; building with what is here")
+    return base_image(source, base, builder)
 
 
 def next_command(projects: Sequence[DesiredProject], target: Target, *, changed: bool) -> str:

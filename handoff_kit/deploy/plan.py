@@ -5,6 +5,7 @@ The task stack comes before params and files: if its update fails, all three sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,24 +14,36 @@ from handoff_kit import resource_names
 from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.diff import diff_stack
 from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES
-from handoff_kit.aws.params import plan_push
+from handoff_kit.aws.ecr import PushedImage
+from handoff_kit.aws.params import StoredParams, parameter_settings, plan_push, plan_push_of_keep
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.schedule_project import DesiredSchedules, plan_schedules
 from handoff_kit.deploy.schedule_template import deployed_schedules
-from handoff_kit.image.build import plan_build
+from handoff_kit.image.build import BASE, BaseImage, is_image_current, label_of, plan_build
 from handoff_kit.image.builder import Builder
-from handoff_kit.image.push import plan_image_push, plan_login
+from handoff_kit.image.push import plan_image_push
 from handoff_kit.project.deploy_settings import Deploy
-from handoff_kit.steps import DeployStack, ExistingBucket, ImageTag, StackOutput, Step, WriteFile
+from handoff_kit.project.params_document import with_keep
+from handoff_kit.steps import (
+    DeployStack,
+    ExistingBucket,
+    ImageTag,
+    RegistryCredentials,
+    StackOutput,
+    Step,
+    StoreParams,
+    WriteFile,
+)
 
 
 @dataclass(frozen=True)
 class ImageBuild:
     """How to build and push an image: `existing` is the builder's image of this name, `settings` are index settings.
 
-    `password` of the registry is empty with --dry.
+    `rebuilt_at` is the time of a rebuild from the newest base, and empty otherwise. `password` of the registry is empty
+    with --dry.
     """
 
     builder: Builder
@@ -38,27 +51,30 @@ class ImageBuild:
     revision: str
     settings: tuple[str, ...]
     password: str = field(default="", repr=False)
+    base: BaseImage | None = None
+    rebuilt_at: str = ""
 
 
 def plan_shared(
-    shared: DesiredShared, desired: DesiredProject, target: Target, account: str, *, at_once: bool
+    shared: DesiredShared, desired: DesiredProject, target: Target, account: str, initial_tags: Mapping[str, str]
 ) -> tuple[Step, ...]:
-    """The steps that create or update the shared stack.
-
-    A template that is too long for a request goes by the bucket, which this stack creates: then the stack is first
-    created without what the projects add to it.
-    """
+    """The steps that create or update the shared stack."""
     name, file = resource_names.shared_stack(shared.environment), desired.paths.build / "shared.yml"
     kept = {"KeptBucket": ExistingBucket(target.bucket, account, name)}
-    texts = (shared.template,) if at_once else (shared.template_without_projects, shared.template)
-    stacks = [DeployStack(name, file, text, kept, shared.tags, deploy_command(target), target.bucket) for text in texts]
-    return tuple(step for stack in stacks for step in (WriteFile(file, stack.template), stack))
+    command, bucket, tags = deploy_command(target), target.bucket, shared.tags
+    stack = DeployStack(name, file, shared.template, kept, tags, command, bucket, initial_tags=initial_tags)
+    return WriteFile(file, shared.template), stack
 
 
 def plan_project(
-    desired: DesiredProject, current: CurrentState, build: ImageBuild | None, target: Target, *, prune: bool = False
+    desired: DesiredProject,
+    current: CurrentState,
+    image: PushedImage | ImageBuild,
+    target: Target,
+    *,
+    prune: bool = False,
 ) -> tuple[Step, ...]:
-    """The steps of one project; `build` is None if the image is already pushed. The schedules come last.
+    """The steps of one project; its image is pushed already, or is built. Schedules and tags come last.
 
     Stored config files that are absent locally stay, unless `prune` is set.
     """
@@ -69,29 +85,48 @@ def plan_project(
 
     repository = resource_names.repository(target.name)
     uri = resource_names.repository_uri(repository, current.account, current.region)
-    digest, tag = current.image_digest, desired.image_tag
-    image = f"{uri}@{digest}" if digest else ImageTag(repository, tag, uri)
+    build = image if isinstance(image, ImageBuild) else None
+    tag = _image_tag(desired, image) if isinstance(image, ImageBuild) else image.tag
     parameters = {
-        "Image": image,
-        "Source": tag,
+        "Image": ImageTag(repository, tag, uri) if isinstance(image, ImageBuild) else f"{uri}@{image.digest}",
+        "Source": desired.image_tag,
+        "Base": base_of_tag(tag),
         "Bucket": target.bucket,
         **shared_network(desired.project.deploy, desired.environment),
     }
     moved_from = current.move.source if current.move else ""
-    file, template = directory / "task.yml", desired.task_template
+    push, tagging = _plan_params(desired, current, target, prune=prune)
+    # the params that runs will read decide what the role may read, stored files of other checkouts included
+    file, template = directory / "task.yml", desired.task_template(push.document)
     stack = DeployStack(target.name, file, template, parameters, tags, command, target.bucket, moved_from)
-
-    advanced = desired.project.params.tier == "advanced"
-    push = plan_push(target, desired.params_document, current.params, advanced=advanced, prune=prune)
     return (
         *registry,
-        *(_plan_image(desired, build, uri, target) if build else ()),
+        *(_plan_image(desired, build, f"{uri}:{tag}", target) if build else ()),
         *((current.move,) if current.move else ()),
+        *((current.parameter_tags,) if current.parameter_tags else ()),  # before the stack, whose tags say it is done
         *(WriteFile(file, template), stack),
         *((push,) if push.change or push.kept else ()),
         *files.plan_files_push(target, current.files),
         *_plan_schedule_update(desired, current, target),
+        *tagging,
     )
+
+
+def _plan_params(
+    desired: DesiredProject, current: CurrentState, target: Target, *, prune: bool
+) -> tuple[StoreParams, tuple[Step, ...]]:
+    """The push of the params; and where stored versions must be tagged, that and the push of the new `keep`.
+
+    These come last: after an interruption the next deployment plans them again.
+    """
+    document: Mapping[str, Any] = desired.params_document
+    if current.tagging:
+        stored = current.params.params.pipeline.keep if isinstance(current.params, StoredParams) else None
+        document = with_keep(document, stored)
+    advanced = desired.project.params.tier == "advanced"
+    parameter = parameter_settings(target, desired.project.deploy)
+    push = plan_push(target, document, current.params, advanced=advanced, prune=prune, parameter=parameter)
+    return push, (current.tagging, plan_push_of_keep(target, push, desired.keep)) if current.tagging else ()
 
 
 def _plan_schedule_update(
@@ -108,7 +143,7 @@ def _plan_schedule_update(
     names = {schedule.name for schedule in schedules}
     merged = (*schedules, *(schedule for schedule in deployed or () if schedule.name not in names))
     written, step = plan_schedules(
-        DesiredSchedules(desired.paths, desired.project, merged, deploy_command(target)), target
+        DesiredSchedules(desired.paths, desired.project.deploy, merged, deploy_command(target)), target
     )
     is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})
     return () if is_up_to_date else (written, step)
@@ -127,8 +162,27 @@ def deploy_command(target: Target) -> str:
     return f"invoke deploy {target.options}"
 
 
-def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Target) -> tuple[Step, ...]:
-    """Build the image where it does not exist, sign in, push."""
+def _image_tag(desired: DesiredProject, build: ImageBuild) -> str:
+    """Source, day of the base, time of a rebuild: whoever deploys this source later finds the image by it."""
+    base = build.base.created if build.base else ""
+    if not build.rebuilt_at and is_image_current(build.existing, desired.image_source):
+        base = label_of(build.existing or {}, BASE)
+    parts = (desired.image_tag, f"base{base.replace('-', '')}" if base else "", build.rebuilt_at)
+    return "-".join(filter(None, parts))
+
+
+def base_of_tag(tag: str) -> str:
+    """The day on which the base of an image was created, e.g. 2027-01-31, or `unknown`."""
+    match = re.search(r"-base(\d{4})(\d\d)(\d\d)(?:-|$)", tag)
+    return "-".join(match.groups()) if match else "unknown"
+
+
+def _plan_image(desired: DesiredProject, build: ImageBuild, name: str, target: Target) -> tuple[Step, ...]:
+    """Build the image where it does not exist, and push it.
+
+    The password of ECR is valid for twelve hours:
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+    """
     source, builder = desired.image_source, build.builder
     platform = None if source.platform == builder.platform else source.platform
     steps = plan_build(
@@ -139,11 +193,10 @@ def _plan_image(desired: DesiredProject, build: ImageBuild, uri: str, target: Ta
         platform=desired.project.image.platform or platform,
         revision=build.revision,
         settings=build.settings,
-        no_cache=False,
+        no_cache=bool(build.rebuilt_at),
+        base=build.base,
+        pull=bool(build.rebuilt_at) and (build.base is None or build.base.is_in_registry),
     )
-    name, command = f"{uri}:{desired.image_tag}", deploy_command(target)
-    return (
-        *steps,
-        plan_login(builder, uri.partition("/")[0], build.password, desired.paths),
-        *plan_image_push(builder, source.reference, name, desired.paths, command),
-    )
+    credentials = RegistryCredentials(desired.paths.build, name.partition("/")[0], "AWS", build.password)
+    command = deploy_command(target)
+    return (*steps, *plan_image_push(builder, source.reference, name, desired.paths, command, credentials=credentials))

@@ -22,10 +22,11 @@ from handoff_kit.aws.ecs.secret_detection import project_mask
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
-from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template
+from handoff_kit.deploy.schedule_template import deployed_alerts, deployed_schedules, render_schedule_template
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import name_limits
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.execution_input import overrides_length
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import MAX_OVERRIDES, SCHEDULE_NAME, is_name, matches
@@ -59,10 +60,13 @@ class ScheduleOptions:
 
 @dataclass(frozen=True)
 class DesiredSchedules:
-    """The schedules of a project after the deployment; `command` is the command that repeats it."""
+    """The schedules of a project after the deployment; `command` is the command that repeats it.
+
+    Of `deploy`, tags and alerts are used.
+    """
 
     paths: ProjectPaths
-    project: Project
+    deploy: Deploy
     schedules: tuple[Schedule, ...]
     command: str
 
@@ -123,7 +127,7 @@ def desired_schedules(
     say: Say,
 ) -> DesiredSchedules:
     """The deployed schedules and `schedule`, that of the options; without it those of the project file alone."""
-    check_secrets(paths, project, target, options.data)
+    check_secrets(paths, options.data)
     chosen = (schedule,) if schedule else from_project(project, paths, target)
     existing = _schedules_of(_schedule_stack(target), target, required=schedule is not None)
     check_schedules(chosen, existing, now)
@@ -132,7 +136,7 @@ def desired_schedules(
         for name in (each.name for each in existing if each.name not in kept):
             say(f"note: schedule {name} is deployed, but not in {paths.display_path}: it will be deleted")
     schedules = add_schedule(existing, schedule) if schedule else chosen
-    return DesiredSchedules(paths, project, schedules, f"invoke schedule {target.options}{options.typed}")
+    return DesiredSchedules(paths, project.deploy, schedules, f"invoke schedule {target.options}{options.typed}")
 
 
 def add_schedule(deployed: Sequence[Schedule], schedule: Schedule) -> tuple[Schedule, ...]:
@@ -169,10 +173,10 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
             )
 
 
-def check_secrets(paths: ProjectPaths, project: Project, target: Target, data: Mapping[str, Any]) -> None:
+def check_secrets(paths: ProjectPaths, data: Mapping[str, Any]) -> None:
     """Refuse data that holds a secret: anyone with scheduler:GetSchedule can read it."""
     if data:
-        check_data(data, paths.name, project_mask(paths, project, target.environment))
+        check_data(data, paths.name, project_mask(paths))
 
 
 def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:
@@ -196,9 +200,8 @@ def check_deployed(target: Target) -> None:
 
 def plan_schedules(desired: DesiredSchedules, target: Target) -> tuple[WriteFile, DeployStack]:
     """The steps that make the schedule stack hold these schedules and no others."""
-    paths, deploy = desired.paths, desired.project.deploy
-    project = desired.project.model_copy(update={"schedules": desired.schedules})
-    for message, hint in name_limits.stack_name_problems(target.name, target.environment, project):
+    paths, deploy = desired.paths, desired.deploy
+    for message, hint in name_limits.stack_name_problems(target.name, target.environment, deploy, schedules=True):
         raise ProjectError(f"{paths.display_path}: {message}", hint)
     file, name = paths.build / "schedule.yml", resource_names.schedule_stack(target.name)
     tags = {**deploy.tags, **resource_names.owner_tags(paths.name, target.environment)}
@@ -206,8 +209,8 @@ def plan_schedules(desired: DesiredSchedules, target: Target) -> tuple[WriteFile
     return (WriteFile(file, text), DeployStack(name, file, text, {}, tags, desired.command, target.bucket))
 
 
-def delete_schedules(paths: ProjectPaths, project: Project, target: Target, name: str, options: ApplyOptions) -> int:
-    """Delete the schedule of a name, or all; how many steps changed something."""
+def delete_schedules(paths: ProjectPaths, target: Target, name: str, options: ApplyOptions) -> int:
+    """Delete the schedule of a name, or all; how many steps changed something. The others stay as they are deployed."""
     deployed, command = _schedule_stack(target), f"invoke unschedule {target.options}"
     if name and not deployed:
         message = f"project {target.project}: no schedule is deployed, expected {name}"
@@ -216,7 +219,7 @@ def delete_schedules(paths: ProjectPaths, project: Project, target: Target, name
         command = f"{command} --name {name}"
         remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
         if remaining:
-            desired = DesiredSchedules(paths, project, remaining, command)
+            desired = DesiredSchedules(paths, deployed_alerts(deployed), remaining, command)
             return deploy_schedules(desired, target, options)
     return apply((DeleteStack(resource_names.schedule_stack(target.name), command),), target, options)
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
+from handoff_kit.deploy.templates import boundary_arn
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule, escape_references, schedule_input
@@ -63,6 +64,7 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
             "topic": resource_names.topic(environment),
         },
         "deploy": deploy,
+        "boundary": boundary_arn(deploy),
         "schedules": [_schedule_values(schedule) for schedule in ordered],
         "metadata": _METADATA,
         "kept": escape_references(
@@ -125,3 +127,13 @@ def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
         return tuple(Schedule.model_validate(entry) for entry in json.loads(str(text)))
     except (ValueError, TypeError, RecursionError):
         return None
+
+
+def deployed_alerts(stack: StackDescription) -> Deploy:
+    """The tags and the topic of a deployed stack, whose template must have been read, as `deploy` would name them."""
+    resources = template_section(parse_template(stack.template), "Resources")
+    alerts: str | None = None
+    match resources.get("MissedAlarm"):
+        case {"Properties": {"AlarmActions": [str(topic)]}}:  # that of the environment is a Fn::Sub
+            alerts = topic
+    return Deploy(tags={name: text for name, text in stack.tags.items() if name not in OWNER_TAGS}, alerts=alerts)

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, TypeVar
 
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
-from handoff_kit.aws.ecs.cluster import tasks_of_project
+from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project
 from handoff_kit.aws.ecs.tasks import describe_starter, list_running_tasks, task_id
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
-from handoff_kit.aws.session import account_of, deployed_bucket, note_on_bucket, target_by_name
+from handoff_kit.aws.session import (
+    account_of,
+    deployed_bucket,
+    deployed_names,
+    deployed_projects,
+    note_on_bucket,
+    target_by_name,
+)
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.image.build import TAG_LENGTH, image_source
-from handoff_kit.paths import ProjectPaths
+from handoff_kit.paths import ProjectPaths, UnknownProjectError, project_names
 from handoff_kit.project import params_document
 from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project
@@ -83,6 +91,7 @@ class ScheduleStatus:
 class ProjectStatus:
     """`image` and `params` are up to date, out of date, none (not deployed) or unknown.
 
+    `base_created` is the day on which the base of the deployed image was created.
     `params` may also be stored only: then `stored_only` names the stored config files that are absent locally.
     """
 
@@ -101,6 +110,7 @@ class ProjectStatus:
     is_last_run_unknown: bool = False
     problems: tuple[str, ...] = field(default=())
     stored_only: tuple[str, ...] = ()
+    base_created: str | None = None
 
     @property
     def next_schedule(self) -> ScheduleStatus | None:
@@ -123,26 +133,42 @@ class ProjectDetail:
 
 
 def read_statuses(
-    project_paths: Sequence[ProjectPaths], environment: str, environ: Mapping[str, str], session: Session
+    root: Path, environment: str, environ: Mapping[str, str], session: Session
 ) -> tuple[list[ProjectStatus], tuple[str, ...]]:
-    """The status of projects, and notes on what could not be read."""
-    if resource_names.stack_from_environment(environ) and len(project_paths) > 1:
+    """The status of the projects under a root and of those deployed, and notes on what could not be read."""
+    names, is_named = project_names(root), bool(resource_names.stack_from_environment(environ))
+    if is_named and len(names) > 1:
         message = f"{resource_names.STACK_VARIABLE}: found together with all projects, expected one: --project NAME"
         raise ProjectError(message, f"unset {resource_names.STACK_VARIABLE}")
     account = _read_account(session, f"{resource_names.shared_stack(environment)}-")
+    deployed = () if is_named else deployed_projects(account.stacks.values(), environment)
+    project_paths = [ProjectPaths(name, root) for name in sorted({*names, *deployed})]
     _, _, statuses, notes = _compare_projects(project_paths, environment, environ, session, account)
-    return statuses, notes
+    absent = [name for name in deployed if name not in names]
+    note = f"note: deployed, and not in this checkout: {', '.join(absent)}"
+    return statuses, (*notes, note) if absent else notes
 
 
 def read_status(
-    paths: ProjectPaths, environment: str, environ: Mapping[str, str], session: Session
+    paths: ProjectPaths,
+    unknown: UnknownProjectError | None,
+    environment: str,
+    environ: Mapping[str, str],
+    session: Session,
 ) -> tuple[ProjectStatus, ProjectDetail, tuple[str, ...]]:
-    """The status of one project with its files and tasks, and notes on what could not be read."""
+    """The status of one project with its files and tasks, and notes on what could not be read.
+
+    `unknown` is the error for a project that is not in this checkout; raised unless it is deployed.
+    """
     name = target_by_name(paths, environment, environ, session, "").name
     account = _read_account(session, name, (name, resource_names.schedule_stack(name)))
+    tags = resource_names.owner_tags(paths.name, environment)
+    if unknown and not any(tags.items() <= stack.tags.items() for stack in account.stacks.values()):
+        raise UnknownProjectError(paths, deployed_names(session, environment))
     (local,), (target,), (status,), notes = _compare_projects([paths], environment, environ, session, account)
-    detail = ProjectDetail("none", ()) if status.stack_status is None else _read_detail(local, target)
-    return status, detail, notes
+    stack = account.stacks.get(target.name)
+    detail = ProjectDetail("none", ()) if stack is None else _read_detail(local, target, stack)
+    return status, detail, (*notes, f"note: found no {paths.display_path} in this checkout") if unknown else notes
 
 
 def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()) -> AccountSnapshot:
@@ -169,6 +195,8 @@ def _read_account(session: Session, prefix: str, stack_names: Sequence[str] = ()
 def _read_local(paths: ProjectPaths, environment: str) -> LocalProject:
     """Errors become problems of the project, so that the other projects are shown."""
     problems: list[str] = []
+    if not paths.file.exists():  # deployed from another checkout
+        return LocalProject(paths)
     project = _attempt(problems, lambda: load_project(paths.file, paths.display_path))
     if project is None:
         return LocalProject(paths, problems=tuple(problems))
@@ -226,7 +254,8 @@ def _compare_projects(
     account: AccountSnapshot,
 ) -> tuple[list[LocalProject], list[Target], list[ProjectStatus], tuple[str, ...]]:
     """The projects, local and in AWS, their status, and notes; a STACK_NAME of another project is refused."""
-    if stack := account.stacks.get(resource_names.stack_from_environment(environ) or ""):
+    stack = account.stacks.get(resource_names.stack_from_environment(environ) or "")
+    if stack and project_paths:
         check_owner(stack, resource_names.owner_tags(project_paths[0].name, environment))
     projects = [_read_local(paths, environment) for paths in project_paths]
     targets, notes = _targets(projects, environment, environ, session, account)
@@ -301,7 +330,13 @@ def compare_project(
         isinstance(lock, str),
         local.problems,
         stored_only,
+        _deployed_base(task),
     )
+
+
+def _deployed_base(task: StackDescription | None) -> str | None:
+    base = task.outputs.get("Base", UNKNOWN) if task else UNKNOWN  # 0.1 had no such output
+    return None if base == UNKNOWN else base
 
 
 def _state(deployed: str | None, local: str | None) -> str:
@@ -341,22 +376,21 @@ def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
     return {**entry, "outcome": KILLED if lease.is_free(lock) else RUNNING}
 
 
-def _read_detail(local: LocalProject, target: Target) -> ProjectDetail:
+def _read_detail(local: LocalProject, target: Target, stack: StackDescription) -> ProjectDetail:
     """What may not be read is unknown, with the reason."""
     try:
         plan = compare_files(target, local.paths)
     except AWSError as error:
         compared = f"{UNKNOWN}: {error.message}"
     else:
-        stored_only = f", {len(plan.gone)} {STORED_ONLY}" if plan.gone else ""
-        compared = f"{UP_TO_DATE}: {len(plan.same)}{stored_only}" if plan.same or plan.gone else ABSENT
+        same = f"{UP_TO_DATE}: {len(plan.same)}" if plan.same else ""
+        stored_only = f"{len(plan.gone)} {STORED_ONLY}" if plan.gone else ""
+        compared = ", ".join(filter(None, (same, stored_only))) or ABSENT
         if plan.send:
             compared = f"{OUT_OF_DATE}: {len(plan.send)} to upload, {len(plan.same)} {UP_TO_DATE}"
-    if local.project is None:
-        return ProjectDetail(compared, ())
     tasks = []
     try:
-        for task in list_running_tasks(tasks_of_project(target, local.project.deploy)):
+        for task in list_running_tasks(tasks_of_project(target, deployed_settings(stack, local.project))):
             started = task.get("startedAt") or task.get("createdAt")
             since = f" since {timestamp(started)}" if started else ""
             by = f", started by {starter}" if (starter := describe_starter(task)) else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timezone
+from datetime import date, timezone
 from typing import Any
 
 from handoff_kit.deploy.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus
-from handoff_kit.text import duration, json_lines, table, timestamp
+from handoff_kit.text import duration, json_lines, plural, table, timestamp
 from handoff_runtime.terminal import safe_name
 
 MINUTES = len("2026-01-31T06:00")
@@ -48,18 +48,21 @@ def _outcome(last: Mapping[str, Any]) -> str:
     return str(last["outcome"]) if last.get("exit") in (0, None) else f"{last['outcome']} ({last['exit']})"
 
 
-def status_page(status: ProjectStatus, detail: ProjectDetail) -> str:
+def status_page(status: ProjectStatus, detail: ProjectDetail, today: date) -> str:
     """One project, a line for each part of it."""
-    return "".join(f"{name:<{WIDTH}} {safe_name(text)}\n" for name, text in _page_lines(status, detail))
+    return "".join(f"{name:<{WIDTH}} {safe_name(text)}\n" for name, text in _page_lines(status, detail, today))
 
 
-def _page_lines(status: ProjectStatus, detail: ProjectDetail) -> Iterator[tuple[str, str]]:
+def _page_lines(status: ProjectStatus, detail: ProjectDetail, today: date) -> Iterator[tuple[str, str]]:
     yield "project", f"{status.project} ({status.environment})"
     yield "stack", f"{status.stack}: {status.stack_status or 'not deployed'}"
     image = status.deployed_tag or "none is deployed"
     if status.image == OUT_OF_DATE:
         image = f"deployed {status.deployed_tag}, here {status.local_tag}"
     yield "image", f"{status.image}: {image}"
+    if status.base_created:
+        days = (today - date.fromisoformat(status.base_created)).days
+        yield "", f"its base is of {status.base_created} ({plural(days, 'day')} old)"
     yield "params", f"{status.params}: version {status.params_version}" if status.params_version else status.params
     if status.stored_only:
         stored_only = ", ".join(status.stored_only)
@@ -98,11 +101,13 @@ def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None 
             for schedule in status.schedules
         ]
         params = {"state": status.params, "version": status.params_version, "stored_only": list(status.stored_only)}
+        image = {"state": status.image, "deployed": status.deployed_tag, "here": status.local_tag}
+        image["base"] = status.base_created
         value = {
             "project": status.project,
             "environment": status.environment,
             "stack": {"name": status.stack, "status": status.stack_status},
-            "image": {"state": status.image, "deployed": status.deployed_tag, "here": status.local_tag},
+            "image": image,
             "params": params,
             "schedules": schedules,
             "next_run": timestamp(following.next_time) if following and following.next_time else None,

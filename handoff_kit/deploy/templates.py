@@ -6,45 +6,28 @@ The same files give the same text, byte for byte: it depends on no machine, acco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
-from handoff_kit.errors import ProjectError
 from handoff_kit.jinja import render_template
-from handoff_kit.paths import ProjectPaths, project_names
 from handoff_kit.project.deploy_settings import Deploy, Statement
-from handoff_kit.project.load import load_projects
-from handoff_kit.project.model import Keep, Project
+from handoff_kit.project.model import Project
+from handoff_kit.project.retention import LIFECYCLE_RULES
 from handoff_runtime import s3_keys
+from handoff_runtime.aws.references import Reference
+from handoff_runtime.aws.session import SSM
+from handoff_runtime.retention import TAG_KEYS
 
 FREE_STORAGE = 20  # GiB; a task definition names only a larger one
-MOST_RULES = 1000
-"""Amazon S3 User Guide, "Managing the lifecycle of objects": rules of a bucket."""
-RULES_FOR_ALL = 2  # rules of templates/shared.yml.j2 itself
 _PSEUDO_PARAMETER = re.compile(r"\$\{AWS::(?:AccountId|Partition|Region)\}")
 _IAM_VARIABLE = re.compile(r"\$\{(?!AWS::(?:AccountId|Partition|Region)\})")
 
 
-def render_shared_template(
-    root: Path, environment: str, loaded: Mapping[str, Project] | None = None, *, projects: bool = True
-) -> str:
-    """The template of the shared stack of an environment, whose bucket has rules for all projects under a root.
-
-    The projects in `loaded` are not read again. Without `projects` it is short enough to be sent before there is a
-    bucket to send it by.
-    """
-    names, loaded = project_names(root) if projects else (), loaded or {}
-    loaded = {**loaded, **load_projects(ProjectPaths(name, root) for name in names if name not in loaded)}
-    rules = [(name, lifecycle_rules(resource_names.stack_name(name, environment), loaded[name].keep)) for name in names]
-    count = RULES_FOR_ALL + sum(len(of_project) for _, of_project in rules)
-    if count > MOST_RULES:  # S3 would refuse all of them
-        found = f"found {len(rules)} projects, whose bucket needs {count:,} lifecycle rules"
-        hint = "move some to another checkout with its own --environment, which has its own bucket"
-        raise ProjectError(f"projects: {found}, expected at most {MOST_RULES:,}", hint)
+def render_shared_template(root: Path, environment: str) -> str:
+    """The template of the shared stack of an environment; no project is a part of it."""
     values = {
         "environment": environment,
         "name": resource_names.shared_stack(environment),
@@ -53,7 +36,7 @@ def render_shared_template(
         "bucket": f"handoff-{environment.lower()}-${{AWS::AccountId}}-${{AWS::Region}}",  # for Fn::Sub
         "mark": resource_names.BUCKET_MARK,
         "templates": f"{resource_names.TEMPLATES}/",
-        "projects": rules,
+        "rules": LIFECYCLE_RULES,
     }
     return render_template(root, "shared.yml.j2", values)
 
@@ -64,8 +47,10 @@ def render_registry_template(root: Path, project: str, stack: str, environment: 
     return render_template(root, "registry.yml.j2", values)
 
 
-def render_task_template(root: Path, project: str, loaded: Project, stack: str, environment: str) -> str:
-    """The template of a project's task stack."""
+def render_task_template(
+    root: Path, project: str, loaded: Project, stack: str, environment: str, *, references: Iterable[Reference] = ()
+) -> str:
+    """The template of a project's task stack, whose role may read the references of config."""
     deploy, runs = loaded.deploy, s3_keys.run(stack, "").removesuffix("/")
     values = {
         **_network_values(deploy, environment),
@@ -93,10 +78,26 @@ def render_task_template(root: Path, project: str, loaded: Project, stack: str, 
                 for keys in (s3_keys.artifacts(stack), runs, s3_keys.history(stack), s3_keys.occurrences(stack))
             ),
         ),
+        "boundary": boundary_arn(deploy),
+        "kms_key": kms_key_arn(deploy),
+        "tag_keys": TAG_KEYS,
+        "references": _referenced_resources(references),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
     }
     return render_template(root, "task.yml.j2", values)
+
+
+def boundary_arn(deploy: Deploy) -> str:
+    """The ARN of the roles' permissions boundary, for Fn::Sub; empty where there is none."""
+    name, account = deploy.permissions_boundary or "", "${AWS::AccountId}"
+    return name if not name or name.startswith("arn:") else f"arn:${{AWS::Partition}}:iam::{account}:policy/{name}"
+
+
+def kms_key_arn(deploy: Deploy) -> str:
+    """The ARN of the project's own KMS key, for Fn::Sub; empty where it has none."""
+    key, place = deploy.kms_key or "", "${AWS::Region}:${AWS::AccountId}"
+    return key if not key or key.startswith("arn:") else f"arn:${{AWS::Partition}}:kms:{place}:key/{key}"
 
 
 def _network_values(deploy: Deploy, environment: str) -> dict[str, Any]:
@@ -117,6 +118,7 @@ def _network_values(deploy: Deploy, environment: str) -> dict[str, Any]:
         "settings": {
             "PublicIp": ("Whether tasks have a public address", "ENABLED" if deploy.public_ip else "DISABLED"),
             "Spot": ("Whether tasks run on Fargate Spot", str(deploy.spot).lower()),
+            "Exec": ("Whether `invoke exec` may open a shell in a task", str(deploy.exec).lower()),
             "Cpu": ("The CPU units of a task", deploy.cpu),
             "Memory": ("The memory of a task in MiB", deploy.memory),
             "StopTimeout": ("Seconds between the stop signal of a task and its kill", deploy.stop_timeout),
@@ -124,34 +126,25 @@ def _network_values(deploy: Deploy, environment: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class LifecycleRule:
-    """A lifecycle rule of the bucket, for the objects whose keys begin with `prefix`.
+def _referenced_resources(references: Iterable[Reference]) -> list[tuple[str, str, list[str]]]:
+    """A statement each for parameters and secrets: its Sid, action, and ARNs for Fn::Sub.
 
-    They expire `days` after they are written (None: never), and an earlier version `replaced_days` after it is
-    replaced, unless it is among the `newest`.
+    Secrets Manager appends six characters to the name of a secret, and takes an ARN with or without them. Permissions
+    on a parameter are those on all of its versions.
     """
-
-    name: str
-    prefix: str
-    days: int | None
-    replaced_days: int
-    newest: int | None = None
-
-
-def lifecycle_rules(stack: str, keep: Keep) -> tuple[LifecycleRule, ...]:
-    """How long the bucket keeps what the runs of a project store there."""
-    runs, history = s3_keys.run(stack, "").removesuffix("/"), s3_keys.history(stack)
-    # artifacts, files and the lock begin with a dot and share a rule, since a bucket has few
-    replaced = LifecycleRule(f"{stack}-lock", s3_keys.lease(stack), None, 1)  # each heartbeat replaces it
-    if keep.artifacts is not None:
-        replaced = LifecycleRule(f"{stack}-replaced", f"{stack}/.", None, keep.artifacts)
-    return (
-        *([LifecycleRule(f"{stack}-runs", runs, keep.runs, 1)] if keep.runs else []),
-        LifecycleRule(f"{stack}-history", history, keep.runs, 1),  # each run replaces the index of its day
-        replaced,
-        LifecycleRule(f"{stack}-states", s3_keys.state(stack), None, 1, keep.states),
+    parameters, secrets, place = dict[str, None](), dict[str, None](), "${AWS::Region}:${AWS::AccountId}"
+    for service, name, _ in sorted(references):
+        if service == SSM:
+            parameters[f"arn:${{AWS::Partition}}:ssm:{place}:parameter{name.partition(':')[0]}"] = None
+        elif name.startswith("arn:"):
+            secrets |= dict.fromkeys((name, f"{name}-??????"))
+        else:
+            secrets[f"arn:${{AWS::Partition}}:secretsmanager:{place}:secret:{name}-??????"] = None
+    statements = (
+        ("Parameters", "ssm:GetParameters", list(parameters)),
+        ("Secrets", "secretsmanager:GetSecretValue", list(secrets)),
     )
+    return [statement for statement in statements if statement[2]]
 
 
 def _statement(policy: Statement) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from handoff_kit.steps import Entry, RunCommand, Step, WriteContext, WriteFile
 from handoff_kit.venvs import locks
 
 CONTEXT = "handoff.context"
+BASE = "handoff.base"
+"""The label with the day on which the base was created; empty where it is not known."""
 PROJECT = "handoff.project"
 REVISION = "org.opencontainers.image.revision"
 TAG_LENGTH = 12
@@ -116,22 +118,44 @@ def plan_build(
     revision: str,
     settings: Sequence[str],
     no_cache: bool,
+    base: BaseImage | None = None,
+    pull: bool = False,
 ) -> tuple[Step, ...]:
     """The steps that build the image; none if the `existing` one, as `image inspect` describes it, is up to date.
 
-    `settings` are the names of index settings; their values are passed through the environment.
+    `settings` are the names of index settings; their values are passed through the environment. With `pull` every
+    base is looked up in its registry.
     """
     if is_image_current(existing, source) and not no_cache:
         return ()
     options = ["--platform", platform] if platform else []
-    options += ["--no-cache"] if no_cache else []
-    arguments = (f"REVISION={revision}", f"CONTEXT={source.digest}", *settings)
+    options += [*(["--no-cache"] if no_cache else []), *(["--pull"] if pull else [])]
+    dated = [f"BASE={base.created}"] if base and base.created else []
+    arguments = (f"REVISION={revision}", f"CONTEXT={source.digest}", *dated, *settings)
     options += [word for argument in arguments for word in ("--build-arg", argument)]
     build = source.paths.build.relative_to(source.paths.root).as_posix()
-    argv = (builder.kind, "build", "--force-rm", "--tag", reference, *options)
+    argv = (builder.kind, "build", *builder.load, "--force-rm", "--tag", reference, *options)
     argv += ("--file", f"{build}/Dockerfile", f"{build}/context")
-    run = RunCommand(argv, source.paths.root, f"build image {reference}", FAILURES)
+    log = source.paths.build / "build.log"
+    run = RunCommand(argv, source.paths.root, f"build image {reference}", FAILURES, log)
     return (*plan_render(source), run)
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """The base of an image, as this machine has it: the day on which it was created, and whether a registry has it."""
+
+    created: str
+    is_in_registry: bool
+
+
+def base_image(source: ImageSource, base: str, builder: Builder) -> BaseImage | None:
+    """None where the builder does not have the base, or a Dockerfile of the project's own is built on another one."""
+    if f"FROM {base}" not in source.dockerfile or not (description := builder.image(base)):
+        return None
+    created = str(description["Created"])[:10]
+    is_date = created > "2000"  # reproducible builds have the year 1, 1970 or 1980
+    return BaseImage(created if is_date else "", bool(description.get("RepoDigests")))
 
 
 def is_image_current(image: Mapping[str, Any] | None, source: ImageSource) -> bool:
@@ -227,7 +251,7 @@ def image_line(builder: Builder, reference: str, seconds: float, digest: str | N
     if description is None:
         raise ImageError(
             f"{reference}: built, but {builder.kind} does not have it",
-            "a separate buildx builder keeps its images: docker buildx use default, or set BUILDX_BUILDER=default",
+            f"see which it has: {builder.kind} image ls",
         )
     image = inspected_image(description)
     return f"{reference}  {digest or image.id}  {text.size(image.size)}  {seconds:.1f} s\n"

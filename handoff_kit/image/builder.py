@@ -49,6 +49,15 @@ class Builder:
         info = self.ask((self.kind, "info", "--format", form)).stdout
         return "name=rootless" in info or "rootless=true" in info
 
+    @property
+    def load(self) -> tuple[str, ...]:
+        """The option by which `build` hands the image over to docker: a buildx builder in a container keeps it.
+
+        Only buildx knows it, which serves `docker build` where it is installed.
+        """
+        has_option = self.kind == "docker" and "--load" in self.ask(("docker", "build", "--help")).stdout
+        return ("--load",) if has_option else ()
+
     def image(self, reference: str) -> dict[str, Any] | None:
         """The answer of `image inspect`; None where it has no image of that name."""
         answer = self.ask((self.kind, "image", "inspect", reference))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image.builder import Builder
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.patterns import BASE
-from handoff_kit.steps import RunCommand, Step
+from handoff_kit.steps import RegistryCredentials, RunCommand, Step
 
 TAKEN = "another image has this tag, which is immutable: pass another --tag, or deploy again, which uses that image"
 PUSHING = (
@@ -50,19 +57,44 @@ def registry_reference(repository: str, tag: str) -> str:
     return f"{repository}:{tag}"
 
 
-def plan_login(builder: Builder, host: str, password: str, paths: ProjectPaths) -> RunCommand:
-    """The step that signs in to ECR; the password goes by standard input and is valid for twelve hours.
+@contextmanager
+def sign_in(credentials: RegistryCredentials | None) -> Iterator[Mapping[str, str]]:
+    """The environment in which docker or podman signs in with these credentials, and keeps the user's other settings.
 
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+    `docker login` would store them by the user's credential helper (`credsStore`), and ECR's own refuses that.
     """
-    argv = (builder.kind, "login", "--username", "AWS", "--password-stdin", host)
-    return RunCommand(argv, paths.root, f"sign in to {host}", OutputPatterns(CAUSES), password)
+    if credentials is None:
+        yield {}
+        return
+    user_directory = Path(os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"))  # noqa: PTH111  # "~" stays where there is no home
+    try:
+        settings = dict(json.loads((user_directory / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # docker warns of it, and goes on
+        settings = {}
+    login = f"{credentials.user}:{credentials.password}".encode()
+    logins = {"auths": {credentials.host: {"auth": base64.b64encode(login).decode()}}}
+    others = {name: value for name, value in settings.items() if name not in ("auths", "credsStore", "credHelpers")}
+    credentials.directory.mkdir(parents=True, exist_ok=True)
+    # In the checkout, which docker can read: that of a snap has another /tmp. The directory's mode is 0700
+    with TemporaryDirectory(prefix=".docker-", dir=credentials.directory) as name:
+        directory = Path(name)
+        for path in user_directory.iterdir() if user_directory.is_dir() else ():
+            if path.name != "config.json":  # contexts, plugins, keys
+                (directory / path.name).symlink_to(path.absolute())
+        (directory / "config.json").write_text(json.dumps({**others, **logins}), encoding="utf-8")
+        yield {"DOCKER_CONFIG": name, "REGISTRY_AUTH_FILE": str(directory / "config.json")}
 
 
 def plan_image_push(
-    builder: Builder, image: str, target: str, paths: ProjectPaths, command: str = ""
+    builder: Builder,
+    image: str,
+    target: str,
+    paths: ProjectPaths,
+    command: str = "",
+    *,
+    credentials: RegistryCredentials | None = None,
 ) -> tuple[Step, ...]:
-    """The steps that name the image for the registry, and push it; `command` is the command that signed in to ECR."""
+    """The steps that name the image for the registry, and push it; `command` pushes to ECR, with `credentials`."""
     # The registry is the first part of a name, where that is a host (distribution/reference)
     first, slash, _ = target.partition("/")
     host = first if slash and (any(mark in first for mark in ".:") or first == "localhost") else ""
@@ -74,10 +106,10 @@ def plan_image_push(
         (r"lookup|dial tcp", "check the name of the registry, and that this machine can reach it"),
         *(((r"", f"uploaded layers are not sent again: {command}"),) if command else ()),
     )
-    push = (builder.kind, "push", *digest_file, target)
+    push, patterns = (builder.kind, "push", *digest_file, target), OutputPatterns(CAUSES, hints=hints)
     return (
         RunCommand((builder.kind, "tag", image, target), paths.root, f"name {image} {target}"),
-        RunCommand(push, paths.root, f"push {target}", OutputPatterns(CAUSES, hints=hints)),
+        RunCommand(push, paths.root, f"push {target}", patterns, paths.build / "push.log", credentials),
     )
 
 

@@ -199,7 +199,8 @@ class Deploy(BaseModel, extra="forbid", frozen=True):
         expected="a mapping of names and texts",
         default_factory=dict,
         written="mapping: name to text",
-        description="Tags of everything in AWS that is the project's alone, and of its tasks.",
+        description="Tags of everything in AWS that is the project's alone, of its tasks, and of a shared stack that "
+        "is created with it.",
         examples=[{"team": "data"}],
     )
     policies: tuple[Policy, ...] = declare(
@@ -216,6 +217,34 @@ class Deploy(BaseModel, extra="forbid", frozen=True):
                 {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::rates/*"},
             ]
         ],
+    )
+    permissions_boundary: str | None = declare(
+        None,
+        "the name of a policy, or its ARN",
+        pattern=patterns.BOUNDARY,
+        hint="list them: aws iam list-policies --scope Local",
+        written="name or ARN",
+        synonyms=("boundary", "permission_boundary"),
+        description="The permissions boundary of every role of the project, by the name of a policy of your account or "
+        "its ARN: for accounts whose policies demand one.",
+        examples=["developer-boundary"],
+    )
+    kms_key: str | None = declare(
+        None,
+        "the id of a KMS key, or its ARN",
+        pattern=patterns.KMS_KEY,
+        hint="list them: aws kms list-keys",
+        written="id or ARN",
+        synonyms=("kms", "kms_key_id", "encryption_key"),
+        description="A KMS key of your own that encrypts params and log, instead of AWS's. Runs may also use it for "
+        "objects of a `bucket` of your own. Its policy must allow CloudWatch Logs to use it.",
+        examples=["1234abcd-12ab-34cd-56ef-1234567890ab"],
+    )
+    exec: Flag = Field(
+        default=False,
+        description="Whether `invoke exec` may open a shell in a running task (ECS Exec). The shell is root's, and can "
+        "read the params of the run.",
+        examples=[True],
     )
     vpc: str | None = declare(
         None,

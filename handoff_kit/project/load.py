@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
-from handoff_kit.project.problem import Problem, ProjectFileError
+from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.validation.rules import find_problems
 from handoff_kit.project.yaml_reader import YamlFile, read_yaml
 
@@ -17,20 +15,6 @@ from handoff_kit.project.yaml_reader import YamlFile, read_yaml
 def load_project(path: Path, display_path: str) -> Project:
     """Read and validate a file; ProjectFileError with every problem in it."""
     return validate_project(read_yaml(path, display_path))
-
-
-def load_projects(projects: Iterable[ProjectPaths]) -> dict[str, Project]:
-    """The projects by name; ProjectFileError with the problems of all files."""
-    loaded: dict[str, Project] = {}
-    problems: list[Problem] = []
-    for paths in projects:
-        try:
-            loaded[paths.name] = load_project(paths.file, paths.display_path)
-        except ProjectFileError as error:  # noqa: PERF203  # the other files are read too
-            problems += error.problems
-    if problems:
-        raise ProjectFileError(problems)
-    return loaded
 
 
 def validate_project(source: YamlFile) -> Project:

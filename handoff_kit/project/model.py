@@ -215,8 +215,8 @@ class Keep(BaseModel, extra="forbid", frozen=True):
         30,
         example="artifacts: 30d",
         default_text="`30d`",
-        description="How long earlier versions of files in `.artifacts` (earlier states too) and of pushed files "
-        "stay after they were replaced or removed. The newest version of each stays in any case.",
+        description="How long earlier versions of files in `.artifacts` and of pushed files stay after they were "
+        "replaced or removed. The newest version of each stays in any case.",
         examples=["7d"],
     )
     states: StrictInt = declare(
@@ -229,7 +229,7 @@ class Keep(BaseModel, extra="forbid", frozen=True):
         ),
         suggest=suggestions.states,
         description=f"How many earlier states stay, the newest ones, 1 to {MAX_STATES}; `invoke state.restore` brings "
-        "one back. Those of the last day stay all, and none stays longer than `artifacts` says.",
+        "one back. Those of the last day stay all.",
         examples=[10],
     )
 
@@ -338,7 +338,7 @@ class Project(BaseModel, extra="forbid", frozen=True):
         example="keep: {runs: 90d, artifacts: 30d, states: 50}",
         suggest=suggestions.keep,
         description="How long the bucket in AWS keeps what runs leave there. Its lifecycle rules see to it, a day or "
-        "two late; nothing here is removed by them.",
+        "two late; nothing here is removed by them. A value that has no rule counts as the next larger one.",
         examples=[{"runs": "365d", "artifacts": "7d"}],
     )
     params: Params = declare(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from handoff_kit import resource_names
 from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.model import Project
 from handoff_kit.project.problem import Problem, ProjectFileError
 from handoff_runtime import s3_keys
@@ -25,7 +26,8 @@ class NameProblem(NamedTuple):
 
 def name_problems(name: str, environment: str, project: Project, known: Iterable[str] = ()) -> tuple[NameProblem, ...]:
     """The names that AWS would refuse for a project, beside other projects with the names in `known`."""
-    problems = [*stack_name_problems(resource_names.stack_name(name, environment), environment, project)]
+    stack = resource_names.stack_name(name, environment)
+    problems = [*stack_name_problems(stack, environment, project.deploy, schedules=bool(project.schedules))]
     resources = _exclusive_resources(name, environment)
     for other in known:
         shared = [text for key, text in resources.items() if key in _exclusive_resources(other, environment)]
@@ -36,10 +38,10 @@ def name_problems(name: str, environment: str, project: Project, known: Iterable
     return tuple(problems)
 
 
-def stack_name_problems(stack: str, environment: str, project: Project) -> tuple[NameProblem, ...]:
+def stack_name_problems(stack: str, environment: str, deploy: Deploy, *, schedules: bool) -> tuple[NameProblem, ...]:
     """Names derived from a stack's name that are too long."""
     problems = []
-    for resource, name, longest in _limits(stack, environment, project):
+    for resource, name, longest in _limits(stack, environment, deploy, schedules=schedules):
         if (over := len(name) - longest) > 0:
             message = f"the name of {resource} would be {name}, {len(name)} characters; AWS takes at most {longest}"
             part = "the environment" if resource == "a bucket" else "the project or the environment"
@@ -53,7 +55,7 @@ def check_names(paths: ProjectPaths, environment: str, project: Project, known: 
         raise ProjectFileError([Problem(paths.display_path, 0, 0, message, hint) for message, hint in problems])
 
 
-def _limits(stack: str, environment: str, project: Project) -> Iterator[tuple[str, str, int]]:
+def _limits(stack: str, environment: str, deploy: Deploy, *, schedules: bool) -> Iterator[tuple[str, str, int]]:
     """Each kind of resource, its name, and the longest it may be.
 
     https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html, each service's API reference.
@@ -65,13 +67,13 @@ def _limits(stack: str, environment: str, project: Project) -> Iterator[tuple[st
     yield "a state machine", resource_names.state_machine(stack), 80
     yield "a log group", resource_names.log_group(stack), 512
     yield "an IAM path", resource_names.role_path(stack), 512
-    if not project.deploy.bucket:
+    if not deploy.bucket:
         yield "a bucket", resource_names.bucket(environment, _ACCOUNT, _LONGEST_REGION), 63
-    if not project.deploy.cluster:
+    if not deploy.cluster:
         yield "an ECS cluster", resource_names.cluster(environment), 255
-    if not project.deploy.alerts:
+    if not deploy.alerts:
         yield "an SNS topic", resource_names.topic(environment), 256
-    if project.schedules:
+    if schedules:
         yield "a group of schedules", resource_names.schedule_group(stack), 64
         yield "an SQS queue", resource_names.dead_letters(stack), 80
 

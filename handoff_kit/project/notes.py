@@ -19,6 +19,7 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import COLLECTOR_STATS, INVISIBLE
 from handoff_kit.project.problem import Problem, quote, shorten
+from handoff_kit.project.retention import DAYS, STATES, on_ladder
 from handoff_kit.project.shell_words import split_words
 from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.validation.keys import env_mappings, env_paths
@@ -38,8 +39,8 @@ _COPY = re.compile(r"(?<![\w./~-])(?:\./)?\.env/(config|files)/(\w[\w./@+-]*)(?!
 _WRITTEN = re.compile(r"(>|\btee(\s+-a)?|\s-o|--output[= ])\s*$")
 _ORIGINS = {"config": ".local", "files": "files"}
 _TOO_MUCH = {
-    "arn:aws:iam::aws:policy/AdministratorAccess": "allows the task everything in the account",
-    "arn:aws:iam::aws:policy/IAMFullAccess": "allows the task to give itself every permission",
+    "AdministratorAccess": "allows the task everything in the account",
+    "IAMFullAccess": "allows the task to give itself every permission",
 }
 _BUILTINS = ("end_at", "environment", "project", "run_id", "scheduled_at", "start_at", "today", "yesterday")
 _JSON = "correct it; for another format, choose a name that does not end in .json"
@@ -192,8 +193,9 @@ def broad_policies(checked: CheckedProject) -> Iterator[Fault]:
     for number, policy in enumerate(checked.project.deploy.policies):
         key_path = ("deploy", "policies", number)
         if isinstance(policy, str):
-            if policy in _TOO_MUCH:
-                yield Fault(key_path, f"this policy {_TOO_MUCH[policy]}", _PERMISSIONS)
+            owner, _, name = policy.partition(":policy/")  # arn:PARTITION:iam::aws
+            if owner.endswith(":aws") and name in _TOO_MUCH:
+                yield Fault(key_path, f"this policy {_TOO_MUCH[name]}", _PERMISSIONS)
         elif policy.Effect == "Allow" and "*" in policy.Action and "*" in policy.Resource and not policy.Condition:
             yield Fault(key_path, "this statement allows the task everything in the account", _PERMISSIONS)
 
@@ -208,7 +210,18 @@ def literal_references(checked: CheckedProject) -> Iterator[Fault]:
             yield Fault(key_path, message, hint)
 
 
+def rounded_retention(checked: CheckedProject) -> Iterator[Fault]:
+    """Values of `keep` between two lifecycle rules of the bucket."""
+    declared, used = checked.project.keep, on_ladder(checked.project.keep)
+    for name, ladder in (("runs", DAYS), ("artifacts", DAYS), ("states", STATES)):
+        value, step = getattr(declared, name), getattr(used, name)
+        if value != step:
+            message = f"the bucket has no rule for {label(('keep', name))}: {value}, and takes the next one, {step}"
+            yield Fault(("keep", name), message, f"its rules: {', '.join(map(str, ladder))}")
+
+
 _RULES: tuple[Rule, ...] = (
+    rounded_retention,
     cut_values,
     lookalikes,
     shell_variables,

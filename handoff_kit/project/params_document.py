@@ -16,12 +16,15 @@ from handoff_kit.paths import EDITOR_FILES, ProjectPaths
 from handoff_kit.project.load import load_project
 from handoff_kit.project.model import Project, Stage
 from handoff_kit.project.patterns import COLLECTOR_STATS
+from handoff_kit.project.retention import on_ladder
 from handoff_kit.steps import WriteFile
 from handoff_runtime import exact_json, functions, state
+from handoff_runtime.aws.references import Reference, references_in
 from handoff_runtime.errors import HandoffError
 from handoff_runtime.params import ConfigFile, parse_params
 from handoff_runtime.pipeline import stage_name
 from handoff_runtime.placeholders import PLACEHOLDER
+from handoff_runtime.retention import Keep
 from handoff_runtime.terminal import safe_name
 from handoff_runtime.workspace import STATE
 
@@ -57,9 +60,20 @@ def merge(local: Mapping[str, Any], stored: Mapping[str, Any], remove: Collectio
     return MergedDocument(document, tuple(kept), tuple(name for name in absent if name in remove))
 
 
+def with_keep(document: Mapping[str, Any], keep: Keep | None) -> dict[str, Any]:
+    """The document with another `keep`; None is that of a document which has none."""
+    pipeline = {name: value for name, value in document["pipeline"].items() if name != "keep"}
+    return {**document, "pipeline": pipeline if keep is None else {**pipeline, "keep": keep._asdict()}}
+
+
 def item_names(document: Mapping[str, Any]) -> frozenset[str]:
     """The names of the files in a document."""
     return frozenset(item["name"] for item in document.get("files", ()))
+
+
+def document_references(document: Mapping[str, Any]) -> frozenset[Reference]:
+    """What the files of a document refer to in Parameter Store and Secrets Manager."""
+    return references_in(ConfigFile(item["name"], item["value"]) for item in document.get("files", ()))
 
 
 def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any]:
@@ -69,9 +83,13 @@ def load_params_document(paths: ProjectPaths, environment: str) -> dict[str, Any
 
 def params_document(paths: ProjectPaths, project: Project, environment: str) -> dict[str, Any]:
     pipeline = render_pipeline(paths, project, environment)
+    return {"format": FORMAT, "pipeline": pipeline, "files": config_files(paths)}
+
+
+def config_files(paths: ProjectPaths) -> list[dict[str, str]]:
+    """The files of `.local` by name, as the params document holds them."""
     config = sorted(_config_files(paths, paths.local)) if os.path.lexists(paths.local) else []
-    files = [{"name": path.relative_to(paths.local).as_posix(), "value": _read_text(paths, path)} for path in config]
-    return {"format": FORMAT, "pipeline": pipeline, "files": files}
+    return [{"name": path.relative_to(paths.local).as_posix(), "value": _read_text(paths, path)} for path in config]
 
 
 def is_left_out(name: str) -> bool:
@@ -217,6 +235,7 @@ def pipeline_document(project: Project, name: str, environment: str, has_file: C
         "state": state_mode(project),
         "meter": project.meter,
         "overlap": project.overlap,
+        "keep": on_ladder(project.keep)._asdict(),
         "stages": stages,
     }
 

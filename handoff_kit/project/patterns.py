@@ -33,6 +33,10 @@ RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 109
 RETENTION = rf"^(({'|'.join(map(str, RETENTIONS))})d?|{FOREVER})$"
 _ACCOUNT = r"[0-9]{12}"
 POLICY_ARN = rf"^arn:aws[a-z-]*:iam::(aws|{_ACCOUNT}):policy/[A-Za-z0-9+=,.@_/-]{{1,512}}$"
+_POLICY_NAME = r"[A-Za-z0-9+=,.@_/-]{1,512}"
+BOUNDARY = rf"^(arn:aws[a-z-]*:iam::(aws|{_ACCOUNT}):policy/)?{_POLICY_NAME}$"
+_KEY_ID = r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+KMS_KEY = rf"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:{_ACCOUNT}:key/)?{_KEY_ID}$"
 SID = r"^[A-Za-z0-9]{1,100}$"
 ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
 RESOURCE = r"^(\*|arn:.+)$"
@@ -47,7 +51,7 @@ SECURITY_GROUP = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$"
 MAX_SUBNETS, MAX_GROUPS = 16, 5  # ECS API Reference, AwsVpcConfiguration
 MAX_MANAGED = 10  # IAM: managed policies of a role
 # IAM, quotas: characters of a role's inline policies, blanks not counted; and those of handoff's own, at least
-MAX_INLINE, OWN_INLINE = 10_240, 850
+MAX_INLINE, OWN_INLINE = 10_240, 950
 # Amazon ECS API Reference, TaskOverride: characters of all overrides of a run as JSON
 MAX_OVERRIDES = 8192
 # EventBridge Scheduler, CreateSchedule

@@ -127,7 +127,7 @@ def states(text: str) -> str | None:
     if number is None:
         return None
     if unit and unit in _DAYS:
-        return "states are counted, not timed; how long they stay is what `artifacts` says"
+        return "states are counted, not timed"
     return _did_you_mean(number) if number else "the least is 1: the state before the present one"
 
 

@@ -15,24 +15,22 @@ from handoff_kit.aws.ecs.cluster import ProjectTasks
 from handoff_kit.aws.ecs.executions import (
     EXECUTION_NAME,
     Execution,
-    Machine,
     TaskHooks,
     execution_name,
-    find_machine,
     list_running_executions,
     start_execution,
     stop_execution,
 )
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
-from handoff_kit.aws.ecs.secret_detection import project_mask
+from handoff_kit.aws.ecs.secret_detection import config_mask, project_mask
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, ExecutionWatch, InterruptPrompt, TaskWatch, Timeouts
+from handoff_kit.aws.session import DeployedProject
 from handoff_kit.console import Say
 from handoff_kit.errors import CommandError, ProjectError
-from handoff_kit.paths import ProjectPaths
-from handoff_kit.project.model import Project
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_runtime import exact_json
 
 MAX_DATA_SHOWN = 200  # characters of --data
@@ -50,34 +48,46 @@ class RunFlags:
     no_state: bool = False
 
 
-def validate_options(paths: ProjectPaths, loaded: Project, environment: str, words: RunFlags) -> RunOptions:
-    """The validated options; ProjectError for a secret among them, or a size that Fargate does not have."""
-    config = project_mask(paths, loaded, environment)
+def validate_options(deployed: DeployedProject, own: TaskSize, words: RunFlags, say: Say) -> RunOptions:
+    """The validated options; ProjectError for a secret among them, or a size that Fargate does not have.
+
+    `own` is the size of the task definition. The project's files are compared with where they can be read.
+    """
+    paths, project, config = deployed.paths, deployed.project, config_mask(())
+    if words.envs and not project:
+        say(f"note: --env is not compared with `envs` of {paths.display_path}, which would override it")
+    if words.envs or words.data:
+        try:
+            config = project_mask(paths)
+            missing = "" if paths.directory.is_dir() else "is not in this checkout"
+        except ProjectError as error:
+            missing = f"cannot be read ({error.message})"
+        if missing:
+            say(f"note: --data and --env are not compared with projects/{paths.name}/.local, which {missing}")
     check_data(words.data, paths.name, config)
-    envs = parse_env(words.envs, paths.name, config, loaded.envs)
-    own = TaskSize(loaded.deploy.cpu, loaded.deploy.memory)
+    envs = parse_env(words.envs, paths.name, config, project.envs if project else ())
     return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
 
 
-def describe_start(tasks: ProjectTasks, machine: Machine, run: RunOptions) -> str:
+def describe_start(tasks: ProjectTasks, settings: Deploy, run: RunOptions) -> str:
     """One sentence about the task to start, without the values of variables."""
-    where = "Fargate Spot" if machine.spot else "Fargate"
+    where = "Fargate Spot" if settings.spot else "Fargate"
     data = exact_json.dumps(dict(run.data), ensure_ascii=False)
     parts = [
-        f"{where}, {(run.size or machine.size).description}",
+        f"{where}, {(run.size or TaskSize(settings.cpu, settings.memory)).description}",
         *([f"command {run.command}"] if run.command != "run" else []),
         *([f"data {data if len(data) <= MAX_DATA_SHOWN else data[:MAX_DATA_SHOWN] + '...'}"] if run.data else []),
         *([f"env {', '.join(run.envs)}"] if run.envs else []),
         *(["without state"] if run.no_state else []),
     ]
-    return f"start a task of {tasks.family} in cluster {task_id(machine.cluster)} ({'; '.join(parts)})"
+    return f"start a task of {tasks.family} in cluster {task_id(tasks.cluster)} ({'; '.join(parts)})"
 
 
-def start_detached(tasks: ProjectTasks, machine: Machine, run: RunOptions, say: Say) -> tuple[str, int]:
+def start_detached(tasks: ProjectTasks, run: RunOptions, say: Say) -> tuple[str, int]:
     """Start a run and wait for the start of its task: its id, after a signal the execution's name; the exit code."""
     prompt = InterruptPrompt()
     tasks, hooks = _with_signals(tasks, prompt, say)
-    execution = start_execution(tasks, machine.arn, run, hooks)
+    execution = start_execution(tasks, run, hooks)
     started = ExecutionWatch(tasks, execution, hooks, prompt, None)
     result = started.wait()
     if isinstance(result, TaskResult):
@@ -85,13 +95,11 @@ def start_detached(tasks: ProjectTasks, machine: Machine, run: RunOptions, say: 
     return started.subject, prompt.exit_code if prompt.number else 0
 
 
-def run_attached(
-    tasks: ProjectTasks, machine: Machine, run: RunOptions, say: Say, show: Say
-) -> tuple[str, TaskResult | Detached, int]:
+def run_attached(tasks: ProjectTasks, run: RunOptions, say: Say, show: Say) -> tuple[str, TaskResult | Detached, int]:
     """Start a run and watch it to its end: the id of its last task, the result, and the exit code."""
     prompt = InterruptPrompt()
     tasks, hooks = _with_signals(tasks, prompt, say)
-    execution = start_execution(tasks, machine.arn, run, hooks)
+    execution = start_execution(tasks, run, hooks)
 
     def watch(arn: str) -> TaskWatch:
         return TaskWatch(tasks, arn, hooks, prompt, show, execution=execution)
@@ -162,7 +170,7 @@ def find_stoppable(tasks: ProjectTasks, name: str) -> list[Stoppable]:
 
     Empty where that one has ended, or nothing runs.
     """
-    executions = list_running_executions(tasks.target, find_machine(tasks.target))
+    executions = list_running_executions(tasks)
     named = next((each for each in executions if execution_name(each.arn) == name), None)
     if named:
         return _of_executions(tasks, [named], ())

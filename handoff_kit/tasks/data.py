@@ -21,16 +21,18 @@ RUN = "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z
 def push_files(c: Context, project: str = "", prune: bool = False, environment: str = "") -> None:
     """Upload the changed files of the project's files/ to S3."""
     from handoff_kit.aws import files
+    from handoff_kit.aws.object_tags import use_stored_keep
 
-    paths, target = options.find_target(c, project, environment)
+    paths, _, target = options.load_target(c, project, environment)
     plan = files.compare_files(target, paths)
+    use_stored_keep(target)
     changes = apply(c, files.plan_files_push(target, plan, prune=prune), target)
     if not changes:
         print_progress(files.no_upload_note(plan, paths))
     finish(c, changes, f"invoke files.list {target.options}")
 
 
-@command("list")
+@command("list", operates=True)
 def list_files(c: Context, project: str = "", environment: str = "") -> None:
     """Print the project's files in S3: path, bytes, time stored."""
     from handoff_kit.aws import files
@@ -45,6 +47,7 @@ def list_files(c: Context, project: str = "", environment: str = "") -> None:
 
 @command(
     "get",
+    operates=True,
     help={
         "output": "Directory to write to, e.g. /tmp/artifacts; default: build/NAME/artifacts/RUN",
         "run": f"{RUN}default: current",
@@ -69,7 +72,7 @@ def get_artifacts(c: Context, project: str = "", run: str = "", output: str = ""
     finish(c, len(objects), f"ls {display_path}" if objects else f"invoke history --remote {target.options}")
 
 
-@command("list", help={"run": f"{RUN}default: current"})
+@command("list", operates=True, help={"run": f"{RUN}default: current"})
 def list_artifacts(c: Context, project: str = "", run: str = "", environment: str = "") -> None:
     """Print the artifacts of a run in S3: path, bytes, time stored."""
     from handoff_kit.aws import artifacts
@@ -84,7 +87,7 @@ def list_artifacts(c: Context, project: str = "", run: str = "", environment: st
     print_progress(f"next: invoke {f'artifacts.get{chosen}' if objects else 'history --remote'} {target.options}")
 
 
-@command("clear")
+@command("clear", operates=True)
 def clear_artifacts(c: Context, project: str = "", yes: bool = False, environment: str = "") -> None:
     """Delete the last run's artifacts from S3; state and history are kept."""
     from handoff_kit.aws import artifacts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from invoke.context import Context
 
@@ -13,10 +14,15 @@ from handoff_kit.tasks.task import apply_options, command, finish
 
 
 @command(
+    iterable=["shared_tag"],
     help={
         "all": "Deploy every project under projects/; default: one project",
         "move-bucket": "Copy files, artifacts, state and history to the bucket that S3_BUCKET_NAME or deploy.bucket "
         "names, and deploy with it; default: refuse a bucket other than the deployed one",
+        "rebuild": "Build the image again from the newest base and packages, and deploy it; "
+        "default: build it only if the project changed",
+        "shared-tag": "Tag of the shared stack as NAME=VALUE, e.g. cost-center=42; may be repeated; "
+        "default: the tags it has, or when it is created those of deploy.tags",
     },
 )
 def deploy(
@@ -27,9 +33,13 @@ def deploy(
     builder: str = "",
     move_bucket: bool = False,
     prune: bool = False,
+    rebuild: bool = False,
+    shared_tag: list[str] | None = None,
     yes: bool = False,
 ) -> None:
     """Deploy a project to AWS: stacks, image, params, files. Prints the changes of each stack, and asks first."""
+    from dataclasses import replace
+
     from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deploy import deploy_project
     from handoff_kit.deploy.desired import desired_projects, desired_shared
@@ -38,8 +48,17 @@ def deploy(
         raise ProjectError("--all and --project exclude each other", "leave out --project")
     name = options.parse_environment(environment, os.environ)
     project_paths = options.all_projects(c) if all else (options.find_project(c, project),)
-    projects = desired_projects(project_paths, name, os.environ)
-    shared = desired_shared(projects, name)
+    projects, errors = desired_projects(project_paths, name, os.environ)
+    if not all and errors:
+        raise errors.popitem()[1]
+    for error in errors.values():
+        print_progress(str(error))
+    if not projects:
+        raise ProjectError(
+            "no project can be deployed: each file has errors", "correct them, then: invoke deploy --all"
+        )
+    tags = options.parse_tags(shared_tag or [])
+    shared = replace(desired_shared(projects[0].paths.root, name), own_tags=tags)
     for desired in projects:
         options.warn_of_git(desired.paths)
         options.warn_of_credentials(desired.paths, desired.project)
@@ -48,22 +67,22 @@ def deploy(
         session,
         account_of(session),
         os.environ,
-        lambda: options.find_image_builder(builder),
+        cache(lambda: options.find_image_builder(builder)),
         apply_options(c, yes=yes),
         prune=prune,
         move_bucket=move_bucket,
+        rebuild=rebuild,
     )
-    changes = deploy_project.deploy_projects(projects, shared, context)
+    changes = deploy_project.deploy_projects(projects, shared, context, tuple(errors))
     if not changes:
         print_progress("no changes: the deployment is up to date")
     finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))
 
 
 @command(
+    operates=True,
     help={
         "data": "Delete files, artifacts, state, history and params too; default: keep them",
-        "project": "Name of a project, e.g. word-count, also of one no longer under projects/; "
-        "default: HANDOFF_PROJECT, else the project of the current directory, else the only project",
         "shared": "Delete the stack that the projects of the environment share, once none of them is deployed; "
         "default: delete a project",
     },
@@ -78,10 +97,10 @@ def destroy(
 ) -> None:
     """Delete a project from AWS: schedules, task, log, images. Prints what is deleted and kept, and asks first."""
     from handoff_kit import resource_names
-    from handoff_kit.aws.session import account_of, open_session, target_from_project
+    from handoff_kit.aws.ecs.cluster import settings_in_use
+    from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
-    from handoff_kit.paths import ProjectPaths, check_project_name, project_names
 
     name = options.parse_environment(environment, os.environ)
     if shared and project:
@@ -92,24 +111,16 @@ def destroy(
         changes = destroy_shared(target, data=data, options=apply_options(c, yes=yes))
         finish(c, changes, "invoke deploy --project NAME")
         return
-    if project and check_project_name(project) not in project_names(options.project_root(c)):
-        paths, settings = ProjectPaths(project, options.project_root(c)), None  # its files are deleted
-    else:
-        paths, loaded = options.load_project(c, project)
-        settings = loaded.deploy
-    project_bucket = settings.bucket if settings else None
-    target = target_from_project(paths, name, os.environ, print_progress, own=project_bucket)
-    cluster = (settings.cluster if settings else None) or resource_names.cluster(name)
-    if settings is None:
-        print_progress(f"note: found no {paths.display_path}; using the default names of its resources")
-    changes = destroy_project(target, cluster, data=data, options=apply_options(c, yes=yes))
-    finish(c, changes, f"invoke deploy {target.options}")
+    deployed = options.find_deployed(c, project, environment, required=False)
+    cluster = settings_in_use(deployed, print_progress).cluster or resource_names.cluster(name)
+    changes = destroy_project(deployed.target, cluster, data=data, options=apply_options(c, yes=yes))
+    finish(c, changes, f"invoke deploy {deployed.target.options}")
 
 
 @command(
     help={
         "json": "Print JSON, one object per project; default: text",
-        "project": "Name of a directory under projects/, e.g. word-count, to show in detail; "
+        "project": "Name of a project, e.g. word-count, to show in detail, also of one that is only deployed; "
         "default: every project, one line each",
     },
 )
@@ -120,17 +131,18 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     from handoff_kit.deploy.status import read_status, read_statuses
 
     name = options.parse_environment(environment, os.environ)
-    project_paths = (options.find_project(c, project),) if project else options.all_projects(c)
     session = open_session(os.environ, print_progress)
     if project:
-        status, detail, notes = read_status(project_paths[0], name, os.environ, session)
+        status, detail, notes = read_status(*options.find_any_project(c, project), name, os.environ, session)
         statuses = [status]
         if json:
             print_data(status_output.status_json(statuses, detail))
         else:
-            print_output(status_output.status_page(status, detail))
+            print_output(status_output.status_page(status, detail, options.utc_now().date()))
     else:
-        statuses, notes = read_statuses(project_paths, name, os.environ, session)
+        statuses, notes = read_statuses(options.project_root(c), name, os.environ, session)
+        if not statuses:
+            options.all_projects(c)  # raises
         print_data(status_output.status_json(statuses)) if json else print_output(status_output.status_table(statuses))
     for note in (*(f"note: {problem}" for project_status in statuses for problem in project_status.problems), *notes):
         print_progress(note)

@@ -13,10 +13,12 @@ from handoff_kit.tasks.task import command
 
 if TYPE_CHECKING:
     from handoff_kit.aws.history import HistorySource
+    from handoff_kit.paths import ProjectPaths
 
 
 @command(
     "list",
+    operates=True,
     help={
         "failed": "Print only runs that did not succeed; default: all runs",
         "json": "Print JSON with every figure, one object per line; default: a table",
@@ -49,7 +51,7 @@ def list_runs(
 
     started_since = parse_since(since, options.utc_now())
     count = parse_count("--last", last) or (None if started_since else DEFAULT_RUNS)
-    source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
+    source, flags, environment_filter, _ = _find_runs(c, project, environment, remote=remote)
     runs = history.list_runs(source, HistoryQuery(environment_filter, failed, started_since, count))
     print_data(json_lines(runs)) if json else print_output(runs_table(runs))
     print_progress(command_after_history(runs, source, flags))
@@ -57,6 +59,7 @@ def list_runs(
 
 @command(
     "show",
+    operates=True,
     help={
         "json": "Print the run's record as JSON; default: text",
         "lines": "Number of lines to print from the end of the log, e.g. 100; default: 20",
@@ -77,22 +80,23 @@ def show_run(
     from handoff_kit.project.params_document import to_json
 
     count = history.parse_count("--lines", lines) or history.LOG_LINES
-    source, flags, environment_filter = _find_runs(c, project, environment, remote=remote)
+    source, flags, environment_filter, paths = _find_runs(c, project, environment, remote=remote)
     name = run or history.newest_run(source, environment_filter, flags)
-    paths = options.find_project(c, project)
     recorded = history.stored_run(source.target, name) if source.target else history.local_run(paths, name)
     print_data(to_json(recorded.record)) if json else print_output(history.format_run(recorded, count))
     print_progress(f"next: {history.command_after_run(recorded, paths, flags, remote=remote)}")
 
 
-def _find_runs(c: Context, project: str, environment: str, *, remote: bool) -> tuple[HistorySource, str, str | None]:
-    """The runs, the flags that select them in a next command, and the environment to filter local runs by."""
+def _find_runs(
+    c: Context, project: str, environment: str, *, remote: bool
+) -> tuple[HistorySource, str, str | None, ProjectPaths]:
+    """The runs, the flags that select them in a next command, the environment to filter local runs by, the paths."""
     from handoff_kit.aws.history import local_history, stored_history
 
     if remote:
-        _, target = options.find_target(c, project, environment)
-        return stored_history(target, print_progress), f"--remote {target.options}", None
+        paths, target = options.find_target(c, project, environment)
+        return stored_history(target, print_progress), f"--remote {target.options}", None, paths
     paths = options.find_project(c, project)
     named = environment or os.environ.get("HANDOFF_ENVIRONMENT")
     environment_filter = options.parse_environment(environment, os.environ) if named else None
-    return local_history(paths, print_progress), f"--project {paths.name}", environment_filter
+    return local_history(paths, print_progress), f"--project {paths.name}", environment_filter, paths

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
@@ -13,6 +13,8 @@ from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply, command, finish
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from handoff_kit.paths import ProjectPaths
     from handoff_kit.project.model import Project
     from handoff_kit.steps import Step
@@ -25,16 +27,16 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     Those are Dockerfile, context/, pipeline.json, shared.yml, registry.yml, task.yml and schedule.yml.
     """
     from handoff_kit.image.build import image_source, plan_render
-    from handoff_kit.project.params_document import render_pipeline, to_json
+    from handoff_kit.project.params_document import params_document, to_json
     from handoff_kit.steps import WriteFile
 
     paths, loaded = options.load_project(c, project)
     name = options.parse_environment(environment, os.environ)
-    pipeline = render_pipeline(paths, loaded, name)
+    document = params_document(paths, loaded, name)
     source = image_source(paths, loaded, options.parse_platform(platform) or loaded.image.platform or "")
     steps = (
-        WriteFile(paths.build / "pipeline.json", to_json(pipeline)),
-        *_plan_templates(paths, loaded, name),
+        WriteFile(paths.build / "pipeline.json", to_json(document["pipeline"])),
+        *_plan_templates(paths, loaded, document, name),
         *plan_render(source),
     )
     options.warn_of_credentials(paths, loaded)
@@ -42,17 +44,22 @@ def render(c: Context, project: str = "", environment: str = "", platform: str =
     finish(c, len(steps), f"invoke build --project {paths.name}")
 
 
-def _plan_templates(paths: ProjectPaths, loaded: Project, environment: str) -> tuple[Step, ...]:
+def _plan_templates(
+    paths: ProjectPaths, loaded: Project, document: Mapping[str, Any], environment: str
+) -> tuple[Step, ...]:
     from handoff_kit import resource_names
     from handoff_kit.deploy import templates
     from handoff_kit.deploy.schedule_template import render_schedule_template
+    from handoff_kit.project.params_document import document_references
     from handoff_kit.steps import RemoveTree, WriteFile
 
     stack = resource_names.stack_from_environment(os.environ) or resource_names.stack_name(paths.name, environment)
     texts = {
-        "shared": templates.render_shared_template(paths.root, environment, {paths.name: loaded}),
+        "shared": templates.render_shared_template(paths.root, environment),
         "registry": templates.render_registry_template(paths.root, paths.name, stack, environment),
-        "task": templates.render_task_template(paths.root, paths.name, loaded, stack, environment),
+        "task": templates.render_task_template(
+            paths.root, paths.name, loaded, stack, environment, references=document_references(document)
+        ),
     }
     if loaded.schedules:
         texts["schedule"] = render_schedule_template(
@@ -73,7 +80,7 @@ def build(
     c: Context, project: str = "", tag: str = "", platform: str = "", no_cache: bool = False, builder: str = ""
 ) -> None:
     """Build the project's image if it is out of date. Prints its name, id, size and the seconds it took."""
-    from handoff_kit.image.build import check_tag, git_revision, image_line, image_source, plan_build
+    from handoff_kit.image.build import base_image, check_tag, git_revision, image_line, image_source, plan_build
     from handoff_kit.image.dockerfile import INDEX_SETTINGS
 
     started = time.monotonic()
@@ -91,6 +98,7 @@ def build(
         revision=git_revision(paths, image_builder.ask),
         settings=[name for name in INDEX_SETTINGS if name in os.environ],
         no_cache=no_cache,
+        base=base_image(source, loaded.image.base, image_builder),
     )
     if not steps:
         print_progress(f"{reference} is up to date")

@@ -16,9 +16,11 @@ from handoff_kit.errors import ProjectError, translate_runtime_errors
 if TYPE_CHECKING:  # these take long to import
     from datetime import datetime
 
+    from handoff_kit.aws.ecs.cluster import ProjectTasks
+    from handoff_kit.aws.session import DeployedProject
     from handoff_kit.aws.target import Target
     from handoff_kit.image.builder import Builder
-    from handoff_kit.paths import ProjectPaths
+    from handoff_kit.paths import ProjectPaths, UnknownProjectError
     from handoff_kit.project.model import Project
 
 LOG_FORMATS = ("text", "json")
@@ -70,15 +72,46 @@ def load_target(c: Context, project: str, environment: str) -> tuple[ProjectPath
     return paths, loaded, target_from_project(paths, name, os.environ, print_progress, own=loaded.deploy.bucket)
 
 
+def find_any_project(c: Context, project: str) -> tuple[ProjectPaths, UnknownProjectError | None]:
+    """As `find_project`; of a project that is not in this checkout the error too, for where it is not deployed."""
+    from handoff_kit.paths import UnknownProjectError
+
+    try:
+        return find_project(c, project), None
+    except UnknownProjectError as error:
+        return error.paths, error
+
+
+def find_deployed(c: Context, project: str, environment: str, *, required: bool = True) -> DeployedProject:
+    """The project as it is deployed, also one with errors in its project file, or not in this checkout any more.
+
+    Unless it is `required`, one that is neither deployed nor in this checkout has the default names.
+    """
+    from handoff_kit.aws.session import find_deployed
+
+    paths, unknown = find_any_project(c, project)
+    name = parse_environment(environment, os.environ)
+    return find_deployed(paths, name, os.environ, print_progress, unknown, required=required)
+
+
 def find_target(c: Context, project: str, environment: str, *, bucket: bool = True) -> tuple[ProjectPaths, Target]:
-    """The project and its target; without `bucket` the project file is not read."""
+    """The project and its target, as it is deployed; without `bucket` nothing is called for one in this checkout."""
     from handoff_kit.aws.session import target_from_project
 
-    if bucket:
-        paths, _, target = load_target(c, project, environment)
-        return paths, target
-    paths, name = find_project(c, project), parse_environment(environment, os.environ)
+    paths, unknown = find_any_project(c, project)
+    if bucket or unknown:
+        deployed = find_deployed(c, project, environment)
+        return deployed.paths, deployed.target
+    name = parse_environment(environment, os.environ)
     return paths, target_from_project(paths, name, os.environ, print_progress, bucket=False)
+
+
+def find_tasks(c: Context, project: str, environment: str) -> ProjectTasks:
+    """The tasks of the project, as it is deployed."""
+    from handoff_kit.aws.ecs.cluster import settings_in_use, tasks_of_project
+
+    deployed = find_deployed(c, project, environment)
+    return tasks_of_project(deployed.target, settings_in_use(deployed, print_progress), deployed.stack)
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:
@@ -105,6 +138,18 @@ def parse_data(text: str, pairs: Sequence[str]) -> dict[str, Any]:
             raise ProjectError(f"--var: found {pair!r}, expected NAME=VALUE", "for example: --var base=JPY")
         data[name] = value
     return data
+
+
+def parse_tags(pairs: Sequence[str]) -> dict[str, str]:
+    """The tags of --shared-tag."""
+    tags: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            message = f"--shared-tag: found {pair!r}, expected NAME=VALUE"
+            raise ProjectError(message, "for example: --shared-tag cost-center=42")
+        tags[name] = value
+    return tags
 
 
 def parse_choice(flag: str, text: str, choices: Sequence[str], hint: str | None = None) -> str | None:

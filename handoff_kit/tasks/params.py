@@ -39,8 +39,16 @@ def push_params(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
-    from handoff_kit.aws.params import confirm_push, find_replaceable_params, plan_push
+    from handoff_kit.aws.params import (
+        StoredParams,
+        confirm_push,
+        find_replaceable_params,
+        new_references,
+        parameter_settings,
+        plan_push,
+    )
     from handoff_kit.project import params_document
+    from handoff_kit.project.retention import describe_keep, on_ladder
 
     paths, loaded = options.load_project(c, project)
     if params:
@@ -50,11 +58,25 @@ def push_params(
         document = params_document.params_document(paths, loaded, options.parse_environment(environment, os.environ))
     _, target = options.find_target(c, project, environment, bucket=False)
     stored = find_replaceable_params(target)
-    plan = plan_push(target, document, stored, advanced=loaded.params.tier == "advanced", prune=prune)
+    if isinstance(stored, StoredParams):  # a deployment tags what is stored before runs go by another `keep`
+        document = params_document.with_keep(document, stored.params.pipeline.keep)
+        if stored.params.pipeline.keep != (keep := on_ladder(loaded.keep)):
+            print_progress(f"note: keep: {{{describe_keep(keep)}}} takes effect with the next deployment")
+    plan = plan_push(
+        target,
+        document,
+        stored,
+        advanced=loaded.params.tier == "advanced",
+        prune=prune,
+        parameter=parameter_settings(target, loaded.deploy),
+    )
     if not c.config.run.dry:
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)
     changes = apply(c, [plan], target)
+    if stored and (references := new_references(plan.document, stored)):
+        print_progress(f"note: the task may read {references} after the next deployment")
+        print_progress(f"hint: invoke deploy {target.options}")
     if not changes and stored:
         print_progress(f"parameter {target.parameter} is up to date (version {stored.version})")
     after = "files.push" if (paths.directory / "files").is_dir() else "params.dump"
@@ -75,7 +97,8 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
     from handoff_kit.project import params_document
 
     number = parse_count("--version", version)
-    paths, target = options.find_target(c, project, environment, bucket=False)
+    paths = options.find_project(c, project)  # whose .local is written
+    _, target = options.find_target(c, project, environment, bucket=False)
     stored = get_params(target, number)
     again = f"invoke params.pull{f' --version {number}' if number else ''} {target.options}"
     steps, equal = params_document.plan_pull(paths, stored.params.files, again, force=force)
@@ -87,7 +110,9 @@ def pull_params(c: Context, project: str = "", force: bool = False, version: str
     finish(c, len(steps), f"invoke params.diff {target.options}")
 
 
-@command("dump", help={"reveal": "Print secrets in plain text; default: masked as ***", "version": VERSION})
+@command(
+    "dump", operates=True, help={"reveal": "Print secrets in plain text; default: masked as ***", "version": VERSION}
+)
 def dump_params(c: Context, project: str = "", reveal: bool = False, version: str = "", environment: str = "") -> None:
     """Print the stored params document, the values of config files masked."""
     from handoff_kit.aws.history import parse_count
@@ -124,7 +149,7 @@ def diff_params(c: Context, project: str = "", environment: str = "") -> None:
     print_progress(f"next: invoke params.{'push' if differences else 'pull'} {target.options}")
 
 
-@command("history")
+@command("history", operates=True)
 def list_params(c: Context, project: str = "", environment: str = "") -> None:
     """Print the stored versions of the params: time and author."""
     from handoff_kit.aws.params import params_history

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from handoff_kit.console import confirm, print_data, print_output, print_progress
+from handoff_kit.errors import ProjectError
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import command, finish
 
 if TYPE_CHECKING:
-    from handoff_kit.aws.ecs.cluster import ProjectTasks
     from handoff_kit.paths import ProjectPaths
-    from handoff_kit.project.model import Project
 
 
 @command(
+    operates=True,
     iterable=["var", "env"],
     help={
         "cpu": "CPU units of this run, e.g. 512 (1024 are one vCPU); default: deploy.cpu of the project",
@@ -42,63 +43,68 @@ def run(
     environment: str = "",
 ) -> None:
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
-    from handoff_kit.aws.ecs.executions import describe_machine
-    from handoff_kit.run import fargate_run, local_run
+    from handoff_kit.aws.ecs.cluster import settings_in_use, tasks_of_project
+    from handoff_kit.aws.ecs.executions import check_machine
+    from handoff_kit.aws.ecs.overrides import TaskSize
+    from handoff_kit.run import fargate_run
 
-    paths, loaded = options.load_project(c, project)
-    chosen = options.parse_choice("--command", command, local_run.list_commands(paths), local_run.FUNCTION_HINT)
     values = options.parse_data(data, var or [])
-    flags = fargate_run.RunFlags(chosen or local_run.RUN, values, env or [], cpu, memory, no_state)
-    overrides = fargate_run.validate_options(paths, loaded, options.parse_environment(environment, os.environ), flags)
-    tasks = _project_tasks(paths, loaded, environment)
-    machine = describe_machine(tasks.target)
-    summary = fargate_run.describe_start(tasks, machine, overrides)
+    deployed = options.find_deployed(c, project, environment)
+    settings = settings_in_use(deployed, print_progress)
+    tasks = tasks_of_project(deployed.target, settings, deployed.stack)
+    flags = fargate_run.RunFlags(_parse_command(deployed.paths, command), values, env or [], cpu, memory, no_state)
+    size = TaskSize(settings.cpu, settings.memory)
+    overrides = fargate_run.validate_options(deployed, size, flags, print_progress)
+    check_machine(tasks, deployed.stack)
+    summary = fargate_run.describe_start(tasks, settings, overrides)
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started, exit_code = fargate_run.start_detached(tasks, machine, overrides, print_progress)
+        started, exit_code = fargate_run.start_detached(tasks, overrides, print_progress)
         print_output(f"{started}\n")
         print_progress(fargate_run.commands_for_running(tasks, started))
     else:
         started, result, exit_code = fargate_run.run_attached(
-            tasks, machine, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+            tasks, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
         )
         print_progress(fargate_run.describe_result(tasks, started, result))
     if exit_code:
         raise Exit(code=exit_code)
 
 
-def _project_tasks(paths: ProjectPaths, loaded: Project, environment: str) -> ProjectTasks:
-    from handoff_kit import resource_names
-    from handoff_kit.aws.ecs.cluster import tasks_of_project
-    from handoff_kit.aws.params import check_params_owner
-    from handoff_kit.aws.session import open_session, target_by_name, target_from_project
+def _parse_command(paths: ProjectPaths, text: str) -> str:
+    """--command; a function is looked up in the project's impl.py, where that can be read."""
+    from handoff_kit.project.params_document import RESERVED
+    from handoff_kit.run import local_run
 
-    name, own = options.parse_environment(environment, os.environ), loaded.deploy.bucket
-    if resource_names.named_bucket(os.environ, own, paths.display_path):  # a note if it is deployed with another one
-        target = target_from_project(paths, name, os.environ, print_progress, own=own)
-    else:
-        target = target_by_name(paths, name, os.environ, open_session(os.environ, print_progress), "")
-        if resource_names.stack_from_environment(os.environ):
-            check_params_owner(target)
-    return tasks_of_project(target, loaded.deploy)
+    if not text or text in RESERVED:
+        return text or local_run.RUN
+    try:
+        known = local_run.list_commands(paths) if paths.directory.is_dir() else ()
+    except ProjectError:
+        known = ()
+    if not known:
+        print_progress(f"note: --command {text} is not checked: projects/{paths.name}/impl.py cannot be read")
+        return text
+    return options.parse_choice("--command", text, known, local_run.FUNCTION_HINT) or text
 
 
 @command(
+    operates=True,
     help={
         "task": "Id of the task to stop, as `invoke status` prints it, e.g. 0123456789abcdef0123456789abcdef, or name "
         "of an execution that waits to start its task, as `invoke run` prints it; default: every one of the project, "
         "after a confirmation if there are several",
-    }
+    },
 )
 def stop(c: Context, project: str = "", task: str = "", environment: str = "", yes: bool = False) -> None:
     """Stop a project's runs on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
     from handoff_kit.run.fargate_run import describe_stopped, find_stoppable, stop_and_wait, subject_of
 
-    tasks = _project_tasks(*options.load_project(c, project), environment)
+    tasks = options.find_tasks(c, project, environment)
     running, dry = find_stoppable(tasks, task), c.config.run.dry
     if not running and task:
         print_progress(f"{subject_of(task)} has ended")
@@ -117,6 +123,30 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
 
 
 @command(
+    "exec",
+    operates=True,
+    help={
+        "shell": "Command to run in the task, e.g. 'python -q' or 'ls /app'; default: sh",
+        "task": "Id of a running task, as `invoke status` prints it; default: the newest one",
+    },
+)
+def open_shell(c: Context, project: str = "", task: str = "", shell: str = "sh", environment: str = "") -> None:
+    """Open a shell in a running task on Fargate, by the AWS CLI and its Session Manager plugin. Needs deploy.exec."""
+    from handoff_kit.aws.ecs.execute_command import check_programs, execute_command, find_executable_task
+
+    tasks = options.find_tasks(c, project, environment)
+    words = execute_command(tasks, find_executable_task(tasks, task), shell)
+    if c.config.run.dry:
+        print_progress(f"would run {shlex.join(words)}")
+        finish(c, 1, "")
+        return
+    check_programs(shlex.join(words))
+    print_progress(f"run {shlex.join(words)}")
+    os.execvp(words[0], words)  # noqa: S606  # the session gets this terminal and its signals
+
+
+@command(
+    operates=True,
     help={
         "follow": "Print new lines until Ctrl-C, those of later tasks too; with --run until that run ends; "
         "default: exit after the last line",
@@ -147,7 +177,7 @@ def logs(
 
     count = parse_count("--lines", lines)
     moment = since_seconds(since)
-    tasks = _project_tasks(*options.load_project(c, project), environment)
+    tasks = options.find_tasks(c, project, environment)
     several = bool(since) and not run and not follow
     query = LogQuery("" if several else find_stream(tasks, run), moment, count)
     form, show = LogFormatter(json), print_data if json else print_output

@@ -59,13 +59,15 @@ def put_schedules(
     finish(c, changes, f"invoke schedule.list {target.options}")
 
 
-@command(help={"name": "Name of the schedule to delete, e.g. nightly; default: all schedules of the project"})
+@command(
+    operates=True, help={"name": "Name of the schedule to delete, e.g. nightly; default: all schedules of the project"}
+)
 def unschedule(c: Context, project: str = "", name: str = "", environment: str = "", yes: bool = False) -> None:
     """Delete a project's schedules, or one of them; tasks that are running continue."""
     from handoff_kit.deploy.schedule_project import delete_schedules
 
-    paths, loaded, target = options.load_target(c, project, environment)
-    changes = delete_schedules(paths, loaded, target, name, apply_options(c, yes=yes))
+    paths, target = options.find_target(c, project, environment)
+    changes = delete_schedules(paths, target, name, apply_options(c, yes=yes))
     finish(c, changes, f"invoke schedule.list {target.options}")
 
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from handoff_kit.steps import Step
 
 INTERRUPTED = "error: interrupted\nhint: run the same command again to continue"
+_DEFAULT_PROJECT = "HANDOFF_PROJECT, else the project of the current directory, else the only project"
+DEPLOYED_PROJECT = (
+    "Name of a project, e.g. word-count, also of one that is deployed and not under projects/; "
+    f"default: {_DEFAULT_PROJECT}"
+)
 COMMON_FLAGS = {
     "builder": "Program that builds and runs images: docker, podman or auto (docker if it works, else podman); "
     "default: auto",
@@ -32,8 +37,7 @@ COMMON_FLAGS = {
     "no-state": "Run without reading or storing state (stages that take it get {}); default: use the stored state",
     "platform": "Platform of the image: linux/amd64 or linux/arm64; default: image.platform of the project, "
     "else the builder's own",
-    "project": "Name of a directory under projects/, e.g. word-count; default: HANDOFF_PROJECT, else the project of "
-    "the current directory, else the only project",
+    "project": f"Name of a directory under projects/, e.g. word-count; default: {_DEFAULT_PROJECT}",
     "prune": "Delete stored config files that are not in .local, after a confirmation; default: keep them",
     "remote": "Read the runs stored in AWS; default: the runs of this machine",
     "var": "Value for a placeholder as NAME=VALUE, e.g. base=JPY; may be repeated; overrides --data; default: none",
@@ -46,12 +50,18 @@ def command(
     *,
     help: Mapping[str, str] | None = None,  # noqa: A002  # invoke's name for it
     iterable: Sequence[str] = (),
+    operates: bool = False,
 ) -> Callable[[Callable[..., None]], Task[Any]]:
-    """Make an invoke task; `help` holds the flags that COMMON_FLAGS lacks or describes otherwise."""
+    """Make an invoke task; `help` holds the flags that COMMON_FLAGS lacks or describes otherwise.
+
+    One that `operates` finds a project by its deployed stack, also where it is not in this checkout.
+    """
 
     def decorate(body: Callable[..., None]) -> Task[Any]:
         flags = [name.replace("_", "-") for name in body.__code__.co_varnames[1 : body.__code__.co_argcount]]
         common = {flag: COMMON_FLAGS[flag] for flag in flags if flag in COMMON_FLAGS}
+        if operates:
+            common["project"] = DEPLOYED_PROJECT
         return Task(
             exit_on_error()(body),
             name=name or body.__name__,

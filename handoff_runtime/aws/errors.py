@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 
 from handoff_runtime.annotations import Any
+from handoff_runtime.aws.partition import partition_of
 from handoff_runtime.errors import StoreError
 from handoff_runtime.namedtuple import NamedTuple
+from handoff_runtime.retention import PUTS
 from handoff_runtime.terminal import safe_name
 
 
@@ -28,6 +31,7 @@ class Call(NamedTuple):
 S3_PERMISSIONS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "CompleteMultipartUpload": "s3:PutObject",
+    "CopyObject": "s3:PutObject",
     "CreateMultipartUpload": "s3:PutObject",
     "DeleteObjects": "s3:DeleteObject",
     "HeadBucket": "s3:ListBucket",
@@ -36,6 +40,7 @@ S3_PERMISSIONS = {
     "ListObjectVersions": "s3:ListBucketVersions",
     "ListObjectsV2": "s3:ListBucket",
     "UploadPart": "s3:PutObject",
+    "UploadPartCopy": "s3:PutObject",
 }
 OF_BUCKET = (
     "s3:DeleteBucket",
@@ -58,7 +63,6 @@ RESOURCES = {
     "logGroupName": "logs:{place}:log-group:{name}:*",
     "repositoryName": "ecr:{place}:repository/{name}",
 }
-PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
 DENIED = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403", "UnauthorizedOperation")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
@@ -91,23 +95,90 @@ THROTTLED = (
     "TooManyUpdates",
 )
 DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch")
-NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError")
+NO_CODE = ("EOFError", "GetPassWarning")
+OF_SERVICES = ("CredentialRetrievalError", "MetadataRetrievalError")
+BAD_CONFIG = ("ConfigNotFound", "ConfigParseError", "InfiniteLoopConfigError", "PartialCredentialsError")
 UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "SSLError", "ProxyConnectionError")
 CHECK_NETWORK = "look at the network, AWS_ENDPOINT_URL, AWS_REGION and HTTPS_PROXY"
 RUN_AGAIN = "run it again"
-SIGN_IN = "sign in again (aws sso login), or export new keys; aws sts get-caller-identity shows who you are"
+SIGN_IN = "sign in again (aws sso login{flag}), or export new keys; aws sts get-caller-identity{flag} shows who you are"
 SET_KEYS = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them"
+CORRECT_CONFIG = "correct it in ~/.aws/config or ~/.aws/credentials; aws sts get-caller-identity{flag} tries it"
+EXPORT_KEYS = 'in a terminal: eval "$(aws configure export-credentials{flag} --format env)"; or use another profile'
 NAME_BUCKET = "set S3_BUCKET_NAME to the bucket of this environment"
 OTHER_OWNER = (
     "for a bucket of another account: S3_BUCKET_NAME=(one of yours), or on purpose S3_BUCKET_OWNER=(its account)"
 )
 PUSH_PARAMS = "store the params: invoke params.push"
+DENIED_ACTION = r"not authorized to perform:? ([\w:*-]+)(?: on (?:the )?resource:? \"?([^\s\"]+))?"
+# What the messages of AWS say, behind code or not, and the fix. The policies are those of "Troubleshoot access denied
+# error messages" (IAM User Guide).
+_CREATE_ROLE = (
+    "ECS needs its own role in this account, and a minute after that: "
+    "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"
+)
+_ORGANIZATION = (
+    "a policy of the organization does not allow it, which only its administrators change; if it demands tags: "
+    "deploy.tags, and deploy --shared-tag"
+)
+_BOUNDARY = "the permissions boundary of that role or user does not allow it: have it extended by who set it"
+_RESOURCE = "the policy of that resource (of a bucket, key or queue) denies it: change that policy"
+_EXECUTIONS = (
+    "it is gone when its executions have ended; to stop them: aws stepfunctions list-executions --status-filter "
+    "RUNNING --state-machine-arn ARN, and aws stepfunctions stop-execution --execution-arn ARN for each"
+)
+_MANAGED_RULE = (
+    "wait a minute for the new role; if it fails again, its permissions boundary must allow events:PutRule, "
+    "events:PutTargets and events:DescribeRule"
+)
+_KEY = (
+    "see whether the KMS key is enabled and in this region, and whom its policy allows: "
+    "aws kms describe-key --key-id KEY"
+)
+REASONS = (
+    (r"service[- ]linked role", _CREATE_ROLE),
+    (r"(?:service|resource) control policy", _ORGANIZATION),
+    (r"(?:in a|no) permissions boundary", _BOUNDARY),
+    (r"session policy", "the policy of this session does not allow it: assume the role without one"),
+    (r"VPC endpoint policy", "the policy of the VPC endpoint does not allow it: extend it, or use another network"),
+    (r"explicit deny in an? resource-based policy", _RESOURCE),
+    (r"with an explicit deny", "a statement denies it, which no other one outweighs: remove that statement"),
+    (r"StateMachineDeleting|State ?machine is being deleted", _EXECUTIONS),
+    (r"not authorized to create managed-rule", _MANAGED_RULE),
+    (
+        r"authorized to assume the provided role|must allow .+ to assume the role",
+        "wait a minute: a new role is not known everywhere at once",
+    ),
+    (r"QueueDeletedRecently|wait 60 seconds after deleting", "wait a minute after the deletion of that queue"),
+    (
+        r"conflicting (?:conditional )?operation|ConcurrentModification|OperationAborted",
+        "wait a minute: another operation on it is in progress",
+    ),
+    (r"KMS\.\w+Exception|KMSInvalidState|InvalidKeyId|customer master key", _KEY),
+    (r"KMS key does not exist or is not allowed to be used|key/\S+ is (?:disabled|pending)", _KEY),
+    (
+        r"rate (?:limit )?exceeded|throttl|too ?many ?requests|request ?limit ?exceeded",
+        "wait a minute: it was throttled",
+    ),
+)
+
+
+def hint_for_reason(text: str) -> str | None:
+    """The fix for a message that AWS gave as the reason; None for an unknown one."""
+    return next((hint for pattern, hint in REASONS if re.search(pattern, text, re.IGNORECASE)), None)
+
+
+def credentials_call(profile: str) -> Call:
+    """What the credentials are read with, for errors; `profile` is empty where no variable names one."""
+    return Call("AWS", "credentials", {"Profile": profile})
 
 
 def error_for(error: Exception, call: Call) -> StoreError:
-    """A ClientError or BotoCoreError as an error of ours."""
+    """A ClientError, BotoCoreError, or what went wrong with credentials, as an error of ours."""
     response = getattr(error, "response", None)
     if isinstance(response, dict) and "Error" in response:
+        if "Profile" in call.request:
+            return _refused_credentials(error, response["Error"], call)
         return _refused(response, call)
     return _unanswered(error, call)
 
@@ -134,6 +205,8 @@ def _subject(call: Call) -> str:
 def request_subject(call: Call) -> str:
     """What a request is about, as one would write it."""
     request = call.request
+    if request.get("Profile"):
+        return f"profile {request['Profile']}"
     if "Bucket" in request:
         key = request.get("Key") or request.get("Prefix") or ""
         return f"s3://{request['Bucket']}/{safe_name(key)}" if key else f"bucket {request['Bucket']}"
@@ -147,12 +220,11 @@ def request_subject(call: Call) -> str:
 
 def required_permission(call: Call) -> str:
     """The action that must be allowed for a request, and on which resource."""
-    partition = next((name for start, name in PARTITIONS.items() if call.region.startswith(f"{start}-")), "aws")
-    arn, request = f"arn:{partition}:", call.request
+    arn, request = f"arn:{partition_of(call.region).name}:", call.request
     if call.service == "S3":
         action = S3_PERMISSIONS.get(call.operation, f"s3:{call.operation}")
         if any("VersionId" in one for one in (request, *request.get("Delete", {}).get("Objects", ()))):
-            action += "Version"
+            action = action.replace("Object", "ObjectVersion")
         bucket = f"{arn}s3:::{request.get('Bucket', '*')}"
         return f"{action} on {bucket}" if action in OF_BUCKET else f"{action} on {bucket}/{request.get('Key', '*')}"
     action = f"{PREFIXES.get(call.service) or call.service.lower().replace(' ', '')}:{call.operation}"
@@ -181,7 +253,8 @@ def _refused(response: Mapping[str, Any], call: Call) -> StoreError:
     tries = f", still after {attempts} attempts" if attempts > 1 else ""
     status_and_code = " ".join(dict.fromkeys([str(answered.get("HTTPStatusCode", "")), found])).strip()
     detail = f" ({text})" if text else ""
-    return StoreError(f"{_subject(call)} answered {status_and_code}{tries}{detail}", RUN_AGAIN)
+    hint = hint_for_reason(f"{found} {text}") or RUN_AGAIN
+    return StoreError(f"{_subject(call)} answered {status_and_code}{tries}{detail}", hint)
 
 
 def _rejected(found: str, text: str, call: Call) -> StoreError | None:
@@ -189,7 +262,7 @@ def _rejected(found: str, text: str, call: Call) -> StoreError | None:
     place, region = request_subject(call), call.region or "(none)"
     skewed = found in SKEWED or "Signature expired" in text
     table = (
-        (found in EXPIRED, f"the credentials have expired ({found}), valid ones expected", SIGN_IN),
+        (found in EXPIRED, f"the credentials have expired ({found}), valid ones expected", SIGN_IN.format(flag="")),
         (skewed, f"this machine's clock is wrong ({found}), the time of AWS expected", "set the clock"),
         (found in REJECTED_CREDENTIALS, f"credentials that AWS does not accept found ({found})", SET_KEYS),
         (found in WRONG_REGION, f"not in region {region} ({found})", "set AWS_REGION to the bucket's"),
@@ -203,15 +276,21 @@ def _rejected(found: str, text: str, call: Call) -> StoreError | None:
 
 
 def _denied(found: str, text: str, call: Call) -> StoreError:
-    """The permission that is missing; of a KMS key where AWS speaks of one."""
-    expected = "kms:Decrypt on the key it is encrypted with" if "kms:" in text.lower() else required_permission(call)
+    """The permission that is missing: the one that AWS names if that is another than the operation's own."""
+    expected, named = required_permission(call), re.search(DENIED_ACTION, text, re.IGNORECASE)
+    if named and not expected.startswith(f"{named[1]} "):
+        of_key = named[1].startswith("kms:")
+        expected = f"{named[1]} on {named[2] or ('the key it is encrypted with' if of_key else '*')}"
+    elif not named and "customer master key" in text:
+        expected = "kms:Decrypt on the key it is encrypted with"
     message = f"{request_subject(call)}: {found} found, the permission {expected} expected"
     bucket, owner = call.request.get("Bucket"), call.request.get("ExpectedBucketOwner")
     unlisted = f"; s3:ListBucket on {bucket} shows whether it is there" if call.operation == "GetObject" else ""
+    tagged = "; s3:PutObjectTagging there too" if call.operation in PUTS else ""
     foreign = f"; {OTHER_OWNER}" if owner else ""
     return StoreError(
         message + (f", and bucket {bucket} to belong to account {owner}" if owner else ""),
-        f"allow it to the role or user that runs this{unlisted}{foreign}",
+        hint_for_reason(text) or f"allow it to the role or user that runs this{unlisted}{tagged}{foreign}",
     )
 
 
@@ -233,20 +312,56 @@ def _missing(found: str, call: Call) -> StoreError | None:
     return None
 
 
+def _refused_credentials(error: Exception, answer: Mapping[str, Any], call: Call) -> StoreError:
+    """A role that may not be assumed, or a sign-in that is not taken: an answer of STS or IAM Identity Center."""
+    found, text = str(answer.get("Code", "")), str(answer.get("Message", "")).strip()
+    operation = getattr(error, "operation_name", "")
+    table = (
+        ("MultiFactorAuthentication" in text, "type the code that the MFA device shows, each code once"),
+        (found in (*EXPIRED, *REJECTED_CREDENTIALS, "UnauthorizedException"), SIGN_IN),
+        (found in DENIED, f"allow sts:{operation} on the role to its source_profile, also in the role's trust policy"),
+        (found in THROTTLED or http_status(error) >= 500, RUN_AGAIN),  # noqa: PLR2004  # errors of the server
+        (True, CORRECT_CONFIG),
+    )
+    hint = next(hint for applies, hint in table if applies)
+    message = f"{request_subject(call)}: {operation} answered {found} ({text})"
+    return StoreError(message, hint.format(flag=_profile_flag(call)))
+
+
 def _unanswered(error: Exception, call: Call) -> StoreError:
-    """What kept a request from being sent or answered, by the name of botocore's exception."""
+    """What kept a request from being sent or answered, by the name of the exception, of botocore's as a rule."""
     place, name, found = request_subject(call), type(error).__name__, " ".join(str(error).split())
     if name == "NoRegionError":
         return region_missing()
+    is_config = name in BAD_CONFIG or name.startswith("Invalid") or "Profile" in call.request
+    is_service = name in OF_SERVICES and "custom-process" not in found  # that is credential_process
     table = (
-        (name in NO_CREDENTIALS, f"{place}: no credentials found ({found})", SET_KEYS),
+        (name == "NoCredentialsError", f"{place}: no credentials found ({found})", SET_KEYS),
         (name == "ProfileNotFound", f"AWS_PROFILE: {found}", "see which there are: aws configure list-profiles"),
+        (name in NO_CODE, f"{place}: an MFA code is required (mfa_serial), and no terminal gave one", EXPORT_KEYS),
+        (name == "RefreshWithMFAUnsupportedError", f"{place}: {found}", f"{RUN_AGAIN}, and type a new code"),
+        (name == "MissingDependencyException", f"{place}: {found}", "install it: uv pip install 'botocore[crt]'"),
+        (name.startswith("Login"), f"{place}: the sign-in is missing or has expired ({found})", "aws login{flag}"),
         ("SSO" in name or "Token" in name, f"{place}: the sign-in is missing or has expired ({found})", SIGN_IN),
+        (is_service, f"{place}: {found}", RUN_AGAIN),
         (name in UNREACHABLE, f"{_subject(call)} got no connection ({found})", CHECK_NETWORK),
         (name == "ParamValidationError", f"{place}: {found}", NAME_BUCKET if "Bucket" in call.request else None),
+        ("Partial credentials found in env" in found, f"{place}: {found}", "set it too, or unset AWS_ACCESS_KEY_ID"),
+        (name == "InvalidRegionError", f"AWS region: {found}", "for example: export AWS_REGION=eu-central-1"),
+        (name == "ValueError" and "endpoint" in found, f"AWS_ENDPOINT_URL: {found}", CHECK_NETWORK),
+        (is_config, f"{place}: {found} ({name})", CORRECT_CONFIG),
         (True, f"{_subject(call)} got no whole answer ({found})", RUN_AGAIN),
     )
-    return next(StoreError(message, hint) for applies, message, hint in table if applies)
+    message, hint = next((message, hint) for applies, message, hint in table if applies)
+    return StoreError(message, hint and hint.format(flag=_profile_flag(call)))
+
+
+def _profile_flag(call: Call) -> str:
+    """The option of the AWS CLI for the profile of a call for credentials."""
+    from shlex import quote
+
+    name = call.request.get("Profile")
+    return f" --profile {quote(name)}" if name else ""
 
 
 def boto3_missing(error: ImportError) -> StoreError:

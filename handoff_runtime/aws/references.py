@@ -11,7 +11,7 @@ would want a permission on all secrets of the account.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from handoff_runtime import exact_json
 from handoff_runtime.annotations import Any
@@ -51,6 +51,11 @@ def parse_reference(text: str) -> Reference | None:
     return Reference("secretsmanager", secret.group(1), secret.group(2) or "") if secret else None
 
 
+def references_in(files: Iterable[ConfigFile]) -> frozenset[Reference]:
+    """The references in config files."""
+    return frozenset(found for file in files for _, found in _references(file))
+
+
 def resolve(session: Session, params: Params) -> Params:
     """The params with every reference replaced by its value; StoreError names each that has none."""
     places = [(f".local/{file.name}{place}", found) for file in params.files for place, found in _references(file)]
@@ -69,7 +74,7 @@ def resolve(session: Session, params: Params) -> Params:
 
 def resolve_locally(params: Params, environ: Mapping[str, str], say: Callable[[str], None]) -> Params:
     """Resolve them for a run whose store is not in AWS; params without references need no account."""
-    if not any(True for file in params.files for _ in _references(file)):
+    if not references_in(params.files):
         return params
     session = connect(environ, say)
     try:

@@ -14,25 +14,30 @@ from handoff_runtime.aws import errors, retry
 from handoff_runtime.aws.errors import Call
 from handoff_runtime.aws.retry import RetryHooks
 from handoff_runtime.errors import StoreError
+from handoff_runtime.retention import PUTS, Keep, object_tag
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 30
 CONNECTIONS = 32
 READ_OPERATIONS, NOT_FOUND_CODES = ("get_object", "head_object"), ("NoSuchKey", "404")
 S3, SSM, SECRETS, STS = "s3", "ssm", "secretsmanager", "sts"
 OWNER_VARIABLE = "S3_BUCKET_OWNER"
+PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+"""In the order in which botocore reads them."""
 
 
 class Identity:
-    """What the clients of one session share: locks, the account of the credentials, and the owner of buckets.
+    """What the clients of one session share: locks, the account of the credentials, the owner of buckets, retention.
 
-    `owner` is an account, empty for any, or None for the account of the credentials.
+    `owner` is an account, empty for any, or None for the account of the credentials; `profile` that of a variable.
+    `keep` is that of stacks.
     """
 
-    def __init__(self, owner: str | None) -> None:
+    def __init__(self, owner: str | None, profile: str = "") -> None:
         import threading
 
         self.client_lock, self.account_lock = threading.Lock(), threading.Lock()
-        self.owner, self.account = owner, ""
+        self.owner, self.account, self.profile = owner, "", profile
+        self.keep: dict[str, Keep] = {}
 
 
 class Session:
@@ -55,6 +60,7 @@ class Session:
         with self._identity.client_lock:  # a session makes one at a time
             if service in self._clients:
                 return self._clients[service]
+            self._refresh_credentials()
             try:
                 client = self._session.client(service, region_name=self.region, config=_config())
             except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no address
@@ -62,9 +68,26 @@ class Session:
             retry.attach(client, self.effects, self._pace)
             if service == S3:
                 client.meta.events.register("before-call.s3.GetObject", _request_checksum)
-                client.meta.events.register("provide-client-params.s3", self._expect_owner)
+                client.meta.events.register("provide-client-params.s3", self._complete)
             self._clients[service] = client
         return client
+
+    def _refresh_credentials(self) -> None:
+        """Read the credentials, and fetch those that are not there yet or expire soon.
+
+        Within a call an error of theirs would be taken for an answer to the call: the role's STS answers too.
+        """
+        call = errors.credentials_call(self._identity.profile)
+        try:
+            credentials = self._session.get_credentials()
+            if credentials is not None:
+                credentials.get_frozen_credentials()
+        except Exception as error:  # noqa: BLE001  # a program, a file or a prompt of the user's fails in any way
+            raise _store_error(error, call) from None
+        if credentials is None:
+            from botocore.exceptions import NoCredentialsError
+
+            raise errors.error_for(NoCredentialsError(), call)
 
     def close(self) -> None:
         """Close their connections."""
@@ -81,6 +104,10 @@ class Session:
     def bucket_owner(self) -> str:
         """The account that S3 is to expect of every bucket; empty for any."""
         return self.account() if self._identity.owner is None else self._identity.owner
+
+    def set_keep(self, stack: str, keep: Keep | None) -> None:
+        """How long what is stored for a stack from here on is kept; None is the default, as for stacks never set."""
+        self._identity.keep[stack] = keep or Keep()
 
     def call(self, service: str, operation: str, *, allow: Collection[str] = (), **request: Any) -> Any:
         """Call an operation by the name of boto3's method; StoreError when it stays refused.
@@ -127,6 +154,7 @@ class Session:
 
         client = self.client(service)
         self._pace.wait()
+        self._refresh_credentials()
         try:
             return (method or getattr(client, operation))(**request)
         except ClientError as error:
@@ -160,13 +188,24 @@ class Session:
             request = {"ExpectedBucketOwner": self.bucket_owner(), **request}
         return Call(meta.service_model.service_id, name, request, meta.region_name or self.region)
 
-    def _expect_owner(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
-        """Have S3 refuse a bucket of another account, in every operation that can; what the caller gave stays."""
+    def _complete(self, params: Mapping[str, Any], model: Any, **_event: Any) -> Mapping[str, Any] | None:
+        """Have S3 refuse a bucket of another account, in every operation that can, and tag every object for retention.
+
+        What the caller gave stays.
+        """
         taken = model.input_shape.members if model.input_shape else ()
         owner_of = {"ExpectedBucketOwner": "Bucket", "ExpectedSourceBucketOwner": "CopySource"}
         missing = [name for name, of in owner_of.items() if name in taken and of in params and name not in params]
         owner = self.bucket_owner() if missing else ""
-        return {**params, **dict.fromkeys(missing, owner)} if owner else None
+        more = dict.fromkeys(missing, owner) if owner else {}
+        if model.name in PUTS:
+            key = str(params.get("Key", ""))
+            keep = self._identity.keep.get(key.partition("/")[0], Keep())
+            if tag := object_tag(key, keep):
+                more["Tagging"] = "=".join(tag)
+                if model.name == "CopyObject":
+                    more["TaggingDirective"] = "REPLACE"
+        return {**more, **params} if more else None
 
 
 def _store_error(error: Exception, call: Call) -> StoreError:
@@ -195,21 +234,37 @@ def connect(
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
         raise errors.boto3_missing(error) from None
+    _quiet_credentials()
+    profile = next(filter(None, map(environ.get, PROFILE_VARIABLES)), "")
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
     try:
-        session = boto3.session.Session()
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or session.region_name
+        session = boto3.session.Session(region_name=named)  # in which a role is assumed, too
+        region = session.region_name
     except BotoCoreError as error:
-        raise errors.error_for(error, Call("AWS", "session", {})) from None
+        raise errors.error_for(error, errors.credentials_call(profile)) from None
     if not region:
         raise errors.region_missing()
+    if profile and environ.get("AWS_ACCESS_KEY_ID"):
+        of_profile = "" if named else f"; the region, {region}, is that of the profile"
+        say(f"note: AWS_ACCESS_KEY_ID is set, so its keys are used, not those of profile {profile}{of_profile}")
     lock = threading.Lock()
 
     def say_one_at_a_time(line: str) -> None:
         with lock:  # several threads make calls
             say(line)
 
-    identity = Identity(environ.get(OWNER_VARIABLE) or owner)
+    identity = Identity(environ.get(OWNER_VARIABLE) or owner, profile)
     return Session(session, region, RetryHooks(say_one_at_a_time, **effects), identity)
+
+
+def _quiet_credentials() -> None:
+    """Leave it to our errors to say what is wrong with credentials, and read no code of an MFA device from a pipe."""
+    import logging
+    import warnings
+    from getpass import GetPassWarning
+
+    logging.getLogger("botocore.credentials").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
+    warnings.simplefilter("error", GetPassWarning)  # which comes before standard input is read without a terminal
 
 
 def _config() -> Any:

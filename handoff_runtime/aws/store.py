@@ -88,6 +88,7 @@ class AwsStore(Store):
     def load_params(self) -> Params:
         """Load the params, their references resolved; `origin` says which they are."""
         loaded = self._interruptible(lambda: params.load(self._session, self.stack))
+        self._session.set_keep(self.stack, loaded.params.pipeline.keep)
         self.origin = {"PARAMS_VERSION": str(loaded.version), "PARAMS_SHA256": loaded.sha256}
         return self._interruptible(lambda: references.resolve(self._session, loaded.params))
 

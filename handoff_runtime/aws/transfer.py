@@ -10,6 +10,7 @@ from handoff_runtime import s3_keys, symlinks
 from handoff_runtime.aws import checksum
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.download import StoredObject, download
+from handoff_runtime.aws.errors import Call, required_permission
 from handoff_runtime.aws.session import S3
 from handoff_runtime.aws.upload import UploadTarget, open_to_store, upload
 from handoff_runtime.errors import StoreError
@@ -159,7 +160,8 @@ def remove(session: Session, bucket: str, keys: Sequence[str]) -> None:
         if errors := answer.get("Errors"):
             key, code = errors[0]["Key"], errors[0]["Code"]
             message = f"s3://{bucket}/{key}: not deleted ({code}), nor {len(errors) - 1} others"
-            raise StoreError(message, f"the permission s3:DeleteObject on arn:aws:s3:::{bucket}/{key} is needed")
+            call = Call("S3", "DeleteObjects", {"Bucket": bucket, "Key": key}, session.region)
+            raise StoreError(message, f"the permission {required_permission(call)} is needed")
 
 
 class Place(NamedTuple):

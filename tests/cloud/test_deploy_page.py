@@ -1,4 +1,4 @@
-"""docs/guide/deploy.md and operate.md, followed: every command of both pages in its order, in an account of the testbed."""
+"""deploy.md, deploy-from-ci.md and operate.md of docs/guide, followed: every command in its order, in one account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(100)]
 
-PAGES = [ROOT / "docs/guide/deploy.md", ROOT / "docs/guide/operate.md"]
+PAGES = [ROOT / f"docs/guide/{name}.md" for name in ("deploy", "deploy-from-ci", "operate")]
 LEAST = 30
 ACCOUNT_IN_DOCS = "123456789012"
 DIFFERS = (
@@ -31,6 +31,7 @@ DIFFERS = (
     (r"\bCES?T( \(UTC\+0[12]:00\))?", "ZONE"),
     (r"\d+\.\d+", "FIGURE"),
     (r"\(in \d+ [dhm]\)", "(WAIT)"),
+    (r"\(\d+ days? old\)", "(AGE)"),
     (r"\b(in|after) \d+ s\b", r"\1 N s"),
     (r"\b\d+ times from", "N times from"),
     (r"[\d,]+ (bytes|files|objects|versions)\b", r"N \1"),

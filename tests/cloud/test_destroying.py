@@ -296,9 +296,13 @@ def test_a_project_whose_files_are_gone(shop: MotoProject) -> None:
     (shop.checkout.root / "projects" / shop.name / "project.yml").unlink()
     said = shop.invoke("destroy", "--data", "--yes")
     assert said.stderr.startswith(
-        "note: found no projects/shop/project.yml; using the default names of its resources\n"
+        "note: found no projects/shop/project.yml; using what stack handoff-ENV-shop is deployed with\n"
     )
     assert (said.exit, resources_of(shop)) == (0, NOTHING)
+    again = shop.invoke("destroy", "--data", "--yes")
+    assert again.stderr.startswith(
+        "note: found no projects/shop/project.yml; using the default names of its resources\nnothing to delete: "
+    )
 
 
 def test_without_a_bucket_there_is_no_data(shop: MotoProject) -> None:

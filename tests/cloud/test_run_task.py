@@ -107,7 +107,7 @@ def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
     return created
 
 
-@pytest.mark.parametrize("task", ["run", "stop", "logs"])
+@pytest.mark.parametrize("task", ["run", "stop", "logs", "exec"])
 def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew; `--help` must not run the task."""
     result = checkout.invoke(task, "--help")
@@ -432,6 +432,85 @@ def test_detached(shop: MotoProject, ecs: Ecs) -> None:
     ]
 
 
+# a shell in a task
+
+
+AWS = '#!/bin/sh\nfor word; do printf "[%s]" "$word"; done\nexit 7\n'
+
+
+@pytest.mark.parametrize(
+    ("life", "programs", "exit_code", "stdout", "stderr"),
+    [
+        pytest.param(
+            Life(("RUNNING",), agent="RUNNING"),
+            ("aws", "session-manager-plugin"),
+            7,
+            "[ecs][execute-command][--region][eu-central-1][--cluster][handoff-dev][--task][TASK][--container][handoff]"
+            "[--interactive][--command][ls -l]",
+            "run aws ecs execute-command --region eu-central-1 --cluster handoff-dev --task TASK --container handoff "
+            "--interactive --command 'ls -l'\n",
+            id="a session",
+        ),
+        pytest.param(
+            Life(("RUNNING",), agent="RUNNING"),
+            ("aws",),
+            127,
+            "",
+            "error: found no program session-manager-plugin\n"
+            "hint: install it: https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-"
+            "install-plugin.html; or paste where both are: aws ecs execute-command --region eu-central-1 --cluster "
+            "handoff-dev --task TASK --container handoff --interactive --command 'ls -l'\n",
+            id="no plugin",
+        ),
+        pytest.param(
+            Life(("RUNNING",), agent="PENDING"),
+            (),
+            1,
+            "",
+            "error: task TASK: its ExecuteCommandAgent is PENDING, expected RUNNING\n"
+            "hint: it starts within a minute; it needs a way to ssmmessages: a public address, a NAT gateway or an "
+            "endpoint\n",
+            id="too early",
+        ),
+        pytest.param(
+            Life(("RUNNING",)),
+            (),
+            1,
+            "",
+            "error: task TASK: started without `deploy.exec`, which lets `invoke exec` into it\n"
+            "hint: projects/shop/project.yml: deploy: {exec: true}, then: invoke deploy --project shop, and start another "
+            "run\n",
+            id="not allowed",
+        ),
+        pytest.param(
+            Life(("STOPPED",)),
+            (),
+            1,
+            "",
+            "error: no task of handoff-dev-shop runs\n"
+            "hint: see which runs: invoke status --project shop; to start one: invoke run --project shop\n",
+            id="none",
+        ),
+    ],
+)
+def test_a_shell_in_the_newest_task(
+    shop: MotoProject,
+    ecs: Ecs,
+    tmp_path: Path,
+    life: Life,
+    programs: tuple[str, ...],
+    exit_code: int,
+    stdout: str,
+    stderr: str,
+) -> None:
+    for name in programs:
+        (tmp_path / name).write_text(AWS)
+        (tmp_path / name).chmod(0o755)
+    ecs.add(life)
+    found = shop.invoke("exec", "--shell", "ls -l", PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert (found.exit, found.stdout, found.stderr) == (exit_code, stdout, stderr)
+
+
 # signals
 
 FOREVER = Life(("RUNNING",))
@@ -557,7 +636,7 @@ def test_ctrl_c_stops_a_run_that_has_no_task(shop: MotoProject, ecs: Ecs) -> Non
 def cluster_of(shop: MotoProject) -> ProjectTasks:
     """The tasks of the shop's project, for a test that calls us itself."""
     stack = Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", shop.aws.session())
-    return ProjectTasks(stack, CLUSTER, stop_timeout=0)
+    return ProjectTasks(stack, CLUSTER, stop_timeout=0, machine=MACHINE)
 
 
 def watched(
@@ -874,7 +953,7 @@ def test_a_start_whose_answer_stays_lost(shop: MotoProject, ecs: Ecs, monkeypatc
         proxy.fault("lose", path="StartExecution")
         effects = TaskHooks(lambda _: None, lambda _: None, time.monotonic, lambda: None)
         with pytest.raises(AWSError) as error:
-            start_execution(cluster_of(shop), MACHINE, RunOptions(), effects)
+            start_execution(cluster_of(shop), RunOptions(), effects)
     assert len(ecs.executions) == 1
     assert shop.stable(str(error.value.hint)) == (
         "a run may have started anyway: invoke status --project shop; if none runs: invoke run --project shop"

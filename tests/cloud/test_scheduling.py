@@ -18,6 +18,7 @@ from doubles.stub_project import StubProject
 
 from handoff_kit.aws.cloudformation.stack import parse_stack
 from handoff_kit.deploy.schedule_template import deployed_schedules
+from handoff_kit.resource_names import owner_tags
 
 if TYPE_CHECKING:
     from doubles.checkout import Checkout
@@ -57,7 +58,7 @@ def write(shop: StubProject[AwsAccount], text: str) -> StubProject[AwsAccount]:
 def deploy(shop: StubProject[AwsAccount]) -> None:
     """The stacks of a deployment, as far as schedules need them."""
     topic = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": shop.stack}}}
-    shop.create_stack(shop.stack, {"Machine": machine(shop)}, resources=topic)
+    shop.create_stack(shop.stack, {"Machine": machine(shop)}, resources=topic, tags=owner_tags(shop.name, "dev"))
 
 
 def machine(shop: StubProject[AwsAccount]) -> str:
@@ -181,9 +182,11 @@ def test_from_nothing_to_nothing(shop: StubProject[AwsAccount]) -> None:
     note = "note: schedule weekly is deployed, but not in projects/NAME/project.yml: it will be deleted\n"
     assert (result.exit, result.stderr[: len(note)], schedules_of(shop)) == (0, note, [NIGHTLY, OFTEN])
 
-    # taken away: one, and then all
+    # taken away: one, whatever the file is like, and then all
+    write(shop, "schedules: [{crn: x}]\n")
     assert shop.invoke("unschedule", "--name", "often", "--yes").exit == 0
     assert schedules_of(shop) == [NIGHTLY]
+    write(shop, FILE)
     result = shop.invoke("unschedule", "--dry")
     assert result == InvokeResult(0, "", f"would delete stack handoff-dev-NAME-schedule\n{DRY}")
     assert shop.invoke("unschedule", "--name", "nightly", "--yes").exit == 0

@@ -73,10 +73,7 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
     account = aws_account.account
     bucket, place = resource_names.bucket("prod", account, REGION), f"{REGION}:{account}"
-    first, whole = (
-        templates.render_shared_template(checkout.root, "prod", projects=projects) for projects in (False, True)
-    )
-    assert deploy(checkout, session, "handoff-prod", first) is True
+    whole = templates.render_shared_template(checkout.root, "prod")
     assert deploy(checkout, session, "handoff-prod", whole) is True
     assert deploy(checkout, session, "handoff-prod", whole) is False
     shared = outputs(aws_account, "handoff-prod")

@@ -68,6 +68,7 @@ class Life:
     stopped_code: int = 143
     stops: bool = True
     then: Callable[[str], None] | None = None
+    agent: str = ""
 
 
 @dataclass
@@ -106,6 +107,9 @@ class Task:
         container: dict[str, Any] = {"name": "handoff", "lastStatus": self.state}
         number = int(self.id, 16)
         more: dict[str, Any] = {"createdAt": 1_700_000_000 + number, "containers": [container]}
+        if self.life.agent:  # started with enableExecuteCommand
+            more["enableExecuteCommand"] = True
+            container["managedAgents"] = [{"name": "ExecuteCommandAgent", "lastStatus": self.life.agent}]
         if self.began:
             more["startedAt"] = more["createdAt"] + 1
         if self.state in ("STOPPED", "DEPROVISIONING"):

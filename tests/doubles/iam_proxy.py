@@ -99,6 +99,8 @@ def _in_s3(call: Call) -> Wish:
         action = "s3:ListMultipartUploadParts" if call.method == "GET" else "s3:AbortMultipartUpload"
     else:
         action = METHODS.get(call.method, "s3:PutObject") + ("Version" if "versionId" in asked else "")
+    if found := call.headers.get("x-amz-tagging"):  # of a single tag
+        context["s3:RequestObjectTagKeys"] = found.partition("=")[0]
     return Wish(action, f"{arn}/{key}", context)
 
 
@@ -118,7 +120,10 @@ class IamProxy:
             self.refused.append((call.scope["account"], wish))
             return False
         held = self.allowed(call.headers.get("x-amz-security-token", ""))
-        good = held is not None and (wish.action in FREE or may(held, wish.action, wish.resource, wish.context))
+        actions = (wish.action, *(("s3:PutObjectTagging",) if "x-amz-tagging" in call.headers else ()))
+        good = held is not None and (
+            wish.action in FREE or all(may(held, each, wish.resource, wish.context) for each in actions)
+        )
         if not good:
             self.refused.append((call.scope["account"], wish))
         return good

@@ -90,9 +90,9 @@ def _like(pattern: str, value: str) -> bool:
 
 def _holds(operator: str, wanted: str, found: str | None) -> bool:
     """An operator this does not know is a mistake of ours."""
-    kind = operator.removesuffix("IfExists").lower()
+    kind = operator.removesuffix("IfExists").removeprefix("ForAllValues:").lower()
     if found is None:
-        return operator.endswith("IfExists")
+        return operator.endswith("IfExists") or operator.startswith("ForAllValues:")
     known = {
         "stringequals": lambda: wanted == found,
         "stringlike": lambda: _like(wanted, found),

@@ -144,7 +144,7 @@ def render(checkout: Checkout, loaded: Project, document: Mapping[str, Any]) -> 
     texts = [
         text,
         render_dockerfile(paths, loaded),
-        templates.render_shared_template(root, ENVIRONMENT, {PROJECT: loaded}),
+        templates.render_shared_template(root, ENVIRONMENT),
         templates.render_registry_template(root, PROJECT, STACK, ENVIRONMENT),
         templates.render_task_template(root, PROJECT, loaded, STACK, ENVIRONMENT),
     ]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 import pytest
+from doubles.runtime_project import until
 from doubles.stack_fixture import LARGE_ARTIFACT
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 from handoff_kit.deploy import templates
 from handoff_kit.project.model import Project
+from handoff_runtime.retention import TAG_KEYS
 
 if TYPE_CHECKING:
     from doubles.fault_proxy import Proxy
@@ -73,17 +76,81 @@ def allows(statement: dict[str, Any], asked: Asked, bucket: str) -> bool:
     )
 
 
-def asked(call: str, bucket: str) -> Asked:
-    """What a call that went through the proxy needs: `METHOD PATH TARGET`."""
+def asked(call: str, bucket: str) -> list[Asked]:
+    """What a call that went through the proxy needs: `METHOD PATH TARGET`. Each object is put with its tag."""
     method, path, target = re.fullmatch(r"(\S+) (\S+) (.*)", call).groups()  # type: ignore[union-attr]
     if target:
-        return Asked(f"ssm:{target.partition('.')[2]}", "")
+        return [Asked(f"ssm:{target.partition('.')[2]}", "")]
     place, _, query = path.partition("?")
     named, words = place.lstrip("/").partition("/"), parse_qs(query, keep_blank_values=True)
     assert named[0] == bucket
     if "list-type" in words:
-        return Asked("s3:ListBucket", f"arn::s3:::{bucket}", words["prefix"][0])
-    return Asked(S3_ACTIONS[method], f"arn::s3:::{bucket}/{named[2]}")
+        return [Asked("s3:ListBucket", f"arn::s3:::{bucket}", words["prefix"][0])]
+    creates = (method == "PUT" and "partNumber" not in words) or "uploads" in words
+    actions = (S3_ACTIONS[method], *(("s3:PutObjectTagging",) if creates else ()))
+    return [Asked(action, f"arn::s3:::{bucket}/{named[2]}") for action in actions]
+
+
+def tags(stack: Stack) -> dict[str, list[tuple[str, str]]]:
+    """The tags of each version of each object, by its key below the stack."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    place = {"Bucket": stack.moto_bucket.bucket}
+    for page in stack.s3.get_paginator("list_object_versions").paginate(**place, Prefix=stack.key("")):
+        for one in page["Versions"]:
+            tagging = stack.s3.get_object_tagging(**place, Key=one["Key"], VersionId=one["VersionId"])["TagSet"]
+            found.setdefault(one["Key"][len(stack.key("")) :], []).extend((tag["Key"], tag["Value"]) for tag in tagging)
+    return found
+
+
+def count_versions(stack: Stack) -> int:
+    pages = stack.s3.get_paginator("list_object_versions").paginate(Bucket=stack.moto_bucket.bucket)
+    return sum(len(page["Versions"]) for page in pages)
+
+
+@pytest.mark.parametrize(
+    ("keep", "runs", "artifacts", "states"),
+    [
+        pytest.param({}, ("keep", "90"), ("keep-old", "30"), ("states", "50"), id="params without keep"),
+        pytest.param(
+            {"keep": {"runs": 7, "artifacts": 3, "states": 5}},
+            ("keep", "7"),
+            ("keep-old", "3"),
+            ("states", "5"),
+            id="of the project",
+        ),
+        pytest.param(
+            {"keep": {"runs": None, "artifacts": None, "states": 100}},
+            ("keep-old", "1"),
+            ("keep-old", "forever"),
+            ("states", "100"),
+            id="for ever",
+        ),
+    ],
+)
+def test_every_version_a_run_stores_has_one_tag(
+    stack: Stack, keep: Any, runs: tuple[str, str], artifacts: tuple[str, str], states: tuple[str, str]
+) -> None:
+    """Whole and in parts, appended, by the heartbeat and by the next run that records one that was killed."""
+    killed = stack.push("sleep 60", **keep).start("-d", '{"run_id": "killed"}')
+    until(lambda: stack.record("killed"), "a record of the run")
+    killed.send(signal.SIGKILL)
+    killed.process.wait()
+    stack.expire_lease()
+    stack.s3.put_object_tagging(
+        Bucket=stack.moto_bucket.bucket,
+        Key=stack.key(".lock"),
+        Tagging={"TagSet": [{"Key": "keep-old", "Value": "1"}]},  # what this test put in its place
+    )
+    assert stack.push(LARGE_ARTIFACT, state="all", **keep).run("-d", '{"run_id": "two"}').exit == 0
+    assert stack.record("killed")["outcome"] == "killed"
+    found = tags(stack)
+    families = {"runs/": runs, "history/": runs, ".artifacts/state": states, ".lock": ("keep-old", "1")}
+    expected = {
+        key: next((tag for start, tag in families.items() if key.startswith(start)), artifacts) for key in found
+    }
+    assert {key: set(each) for key, each in found.items()} == {key: {tag} for key, tag in expected.items()}
+    assert sum(map(len, found.values())) == count_versions(stack)
+    assert {"runs/two/artifacts/large", ".artifacts/large", ".artifacts/state", ".lock"} <= found.keys()
 
 
 def of_parameter(one: Asked, stack: Stack) -> Asked:
@@ -101,7 +168,8 @@ def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, prox
     fault = proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied", times=1)
     assert stack.run("-d", '{"run_id": "three"}', env=environ).exit != 0
     assert fault.done == 1
-    wanted = {of_parameter(asked(call, stack.moto_bucket.bucket), stack) for call in proxy.calls}
+    wanted = {of_parameter(one, stack) for call in proxy.calls for one in asked(call, stack.moto_bucket.bucket)}
+    assert {key for keys in tags(stack).values() for key, _ in keys} == set(TAG_KEYS)
     granted = statements(stack)
     refused = {one for one in wanted if not any(allows(each, one, stack.moto_bucket.bucket) for each in granted)}
     assert refused == set()
@@ -128,6 +196,7 @@ def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, prox
         pytest.param("s3:GetObject", "other/.artifacts/state", "", id="the state of another"),
         pytest.param("s3:PutObject", "{stack}-2/.lock", "", id="the lock of another"),
         pytest.param("s3:PutObject", "{stack}/.env/files/a.csv", "", id="its own files"),
+        pytest.param("s3:PutObjectTagging", "{stack}/.env/files/a.csv", "", id="the tags of its own files"),
         pytest.param("s3:DeleteObject", "{stack}/.artifacts/state", "", id="its own state, to delete"),
         pytest.param("s3:GetObjectVersion", "{stack}/.artifacts/state", "", id="an earlier state"),
         pytest.param("s3:PutObject", "{stack}/.locked", "", id="a key beside the lock"),

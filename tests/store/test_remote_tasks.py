@@ -19,6 +19,7 @@ from doubles import transcript
 from doubles.checkout import ROOT, InvokeResult
 from doubles.forkserver import ForkServer
 from doubles.moto_bucket import REGION
+from doubles.protocols import Refusal
 from doubles.stub_project import ACCOUNT, PROJECT, SECRET
 from doubles.terminal import show
 
@@ -70,7 +71,83 @@ def test_params_alone_is_params_make(shop: MotoProject) -> None:
     assert result.stderr.splitlines()[-1] == "next: invoke run-local --project shop --params p.json"
 
 
+# what is stored, for retention
+
+
+KEPT = "keep: {artifacts: 5d, states: 20}\nstate: singer\ncommands: [{command: cat}]\n"
+
+
+def test_what_tasks_store_has_the_tags_of_the_stored_params(shop: MotoProject) -> None:
+    (shop.directory / "project.yml").write_text(KEPT, encoding="utf-8")
+    for words in (("params.push",), ("files.push",), ("state.edit", "--file", _text_file(shop, "{}"))):
+        assert shop.invoke(*words).exit == 0
+    assert _tags(shop) == {
+        ".artifacts/state": {"states": "20"},
+        ".env/files/a.csv": {"keep-old": "7"},
+        ".env/files/deep/ü b.csv": {"keep-old": "7"},
+    }
+    version = next(version for key, version in shop.stored()["objects"] if key.endswith("/state"))
+    shop.invoke("state.edit", "--file", _text_file(shop, '{"a": 1}'))
+    assert shop.raw("state.restore", "--version", version).exit == 0
+    assert _tags(shop)[".artifacts/state"] == {"states": "20"}
+
+
+def test_a_push_leaves_a_changed_keep_to_the_next_deployment(shop: MotoProject) -> None:
+    """Which tags what is stored, before runs go by it."""
+    shop.invoke("params.push")
+    (shop.directory / "project.yml").write_text(f"{KEPT}meter: off\n", encoding="utf-8")
+    result = shop.invoke("params.push")
+    note = "note: keep: {runs: 90d, artifacts: 7d, states: 20} takes effect with the next deployment"
+    assert result.stderr.splitlines()[0] == note
+    stored = json.loads(shop.raw("params.dump", "--reveal").stdout)["pipeline"]
+    assert (stored["meter"], stored["keep"]) == ("off", {"runs": 90, "artifacts": 30, "states": 50})
+
+
+def _text_file(shop: MotoProject, text: str) -> str:
+    path = shop.checkout.root / "text"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def _tags(shop: MotoProject) -> dict[str, dict[str, str]]:
+    """The tags of the newest version of each object."""
+    s3, bucket = shop.aws.boto("s3"), shop.aws.bucket
+    keys = shop.keys()
+    found = [s3.get_object_tagging(Bucket=bucket, Key=f"{shop.stack}/{key}")["TagSet"] for key in keys]
+    return {key: {tag["Key"]: tag["Value"] for tag in tags} for key, tags in zip(keys, found, strict=True)}
+
+
 # params
+
+
+def test_params_that_became_shorter_stay_in_the_advanced_tier(shop: MotoProject, proxy: Proxy) -> None:
+    """AWS refuses to lower the tier, in these words; moto would not."""
+    shop.invoke("params.push")
+    (shop.directory / ".local/note.txt").write_text("other words\n", encoding="utf-8")
+    refusal = Refusal(
+        400,
+        "ValidationException",
+        "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter "
+        "tier to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it.",
+    )
+    proxy.fault("answer", path="PutParameter", times=1, refusal=lambda _: refusal)
+    result = shop.invoke("params.push", AWS_ENDPOINT_URL=proxy.url)
+    assert re.sub(r"\d+ bytes", "N bytes", result.stderr).splitlines()[:3] == [
+        "note: parameter handoff-dev-shop__params stays in the advanced tier, since AWS refuses to move it back",
+        "hint: to move it back: docs/guide/config-and-state.md#back-to-the-standard-tier",
+        "store parameter handoff-dev-shop__params (N bytes, plain, advanced tier)",
+    ]
+    named = [{"Key": "Name", "Values": [f"{shop.stack}__params"]}]
+    found = shop.aws.boto("ssm").describe_parameters(ParameterFilters=named)["Parameters"]
+    assert [(one["Version"], one["Tier"]) for one in found] == [(2, "Advanced")]
+
+
+def test_a_push_says_that_a_new_reference_needs_a_deployment(shop: MotoProject) -> None:
+    shop.invoke("params.push")
+    (shop.directory / ".local/note.txt").write_text("ssm:/shop/token\n", encoding="utf-8")
+    notes = "note: the task may read ssm:/shop/token after the next deployment\nhint: invoke deploy --project shop\n"
+    assert notes in shop.invoke("params.push").stderr
+    assert "ssm:" not in shop.invoke("params.push").stderr
 
 
 def test_params_are_stored_once_and_told(shop: MotoProject) -> None:
@@ -643,6 +720,116 @@ def test_a_profile_is_enough(shop: MotoProject) -> None:
     assert shop.keys() == [".env/files/a.csv", ".env/files/deep/ü b.csv"]
 
 
+ROLE = "role_arn = arn:aws:iam::123456789012:role/deploy\nsource_profile = "
+STATIC = "[profile base]\naws_access_key_id = a\naws_secret_access_key = b\n"
+MFA = "mfa_serial = arn:aws:iam::123456789012:mfa/ann\n"
+SSO = (
+    "sso_start_url = https://sso.example.com/start\nsso_region = eu-central-1\nsso_account_id = 1\nsso_role_name = r\n"
+)
+CORRECT = "correct it in ~/.aws/config or ~/.aws/credentials; aws sts get-caller-identity --profile ci tries it"
+
+
+@pytest.mark.parametrize(
+    ("config", "message", "hint"),
+    [
+        pytest.param(
+            f"[profile ci]\n{ROLE}base\n{MFA}{STATIC}",
+            "an MFA code is required (mfa_serial), and no terminal gave one",
+            'in a terminal: eval "$(aws configure export-credentials --profile ci --format env)"; or use another profile',
+            id="an MFA device and no terminal",
+        ),
+        pytest.param(
+            f"[profile ci]\n{ROLE}base\n",
+            'The source_profile "base" referenced in the profile "ci" does not exist. (InvalidConfigError)',
+            CORRECT,
+            id="no such source_profile",
+        ),
+        pytest.param(
+            f"[profile ci]\n{ROLE}b\n[profile b]\n{ROLE}ci\n",
+            "Infinite loop in credential configuration detected. Attempting to load from profile ci which has already been"
+            " visited. Visited profiles: ['ci', 'b'] (InfiniteLoopConfigError)",
+            CORRECT,
+            id="roles in a circle",
+        ),
+        pytest.param(
+            "[profile ci]\nrole_arn = arn:aws:iam::123456789012:role/deploy\n",
+            "Partial credentials found in assume-role, missing: source_profile or credential_source"
+            " (PartialCredentialsError)",
+            CORRECT,
+            id="a role and no source_profile",
+        ),
+        pytest.param(
+            "[profile ci]\ncredential_process = sh -c 'echo no ticket >&2; exit 1'\n",
+            "Error when retrieving credentials from custom-process: no ticket (CredentialRetrievalError)",
+            CORRECT,
+            id="a program that fails",
+        ),
+        pytest.param(
+            "[profile ci]\ncredential_process = no-such-program\n",
+            "[Errno 2] No such file or directory: 'no-such-program' (FileNotFoundError)",
+            CORRECT,
+            id="no such program",
+        ),
+        pytest.param(
+            "[profile ci]\ncredential_process = echo hello\n",
+            "Expecting value: line 1 column 1 (char 0) (JSONDecodeError)",
+            CORRECT,
+            id="a program that prints no JSON",
+        ),
+        pytest.param(
+            f"[profile ci]\n{SSO}",
+            "the sign-in is missing or has expired"
+            " (Error loading SSO Token: Token for https://sso.example.com/start does not exist)",
+            "sign in again (aws sso login --profile ci), or export new keys;"
+            " aws sts get-caller-identity --profile ci shows who you are",
+            id="not signed in",
+        ),
+        pytest.param("profile ci", "Unable to parse config file: aws-config (ConfigParseError)", CORRECT, id="no INI"),
+    ],
+)
+def test_a_profile_without_credentials(shop: MotoProject, config: str, message: str, hint: str) -> None:
+    (shop.checkout.root / "aws-config").write_text(config, encoding="utf-8")
+    env = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "aws-config", "AWS_PROFILE": "ci"}
+    result = shop.invoke("files.list", HOME=str(shop.checkout.root), **env)
+    assert result == InvokeResult(1, "", f"error: profile ci: {message}\nhint: {hint}\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [
+        pytest.param(400, "ValidationError", CORRECT, id="which is none"),
+        pytest.param(
+            403,
+            "AccessDenied",
+            "allow sts:AssumeRole on the role to its source_profile, also in the role's trust policy",
+            id="without permission",
+        ),
+    ],
+)
+def test_a_role_that_is_refused_is_no_answer_to_a_call(
+    shop: MotoProject, proxy: Proxy, status: int, code: str, hint: str
+) -> None:
+    """CloudFormation says ValidationError too, of a stack that is not there."""
+    (shop.checkout.root / "aws-config").write_text(f"[profile ci]\n{ROLE}base\n{STATIC}", encoding="utf-8")
+    proxy.fault("answer", wants=lambda call: call.name == "sts:AssumeRole", status=status, code=code)
+    env = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "aws-config", "AWS_PROFILE": "ci"}
+    result = shop.invoke("files.list", AWS_ENDPOINT_URL=proxy.url, **env)
+    message = f"profile ci: AssumeRole answered {code} (by the proxy)"
+    assert result == InvokeResult(1, "", f"error: {message}\nhint: {hint}\n")
+    assert {call.name for call in proxy.passed} == set()
+
+
+def test_keys_and_a_profile_together_are_noted(shop: MotoProject) -> None:
+    (shop.checkout.root / "aws-config").write_text(f"[profile ci]\nregion = {REGION}\n", encoding="utf-8")
+    shop.invoke("files.push")
+    notes = [
+        shop.invoke("files.list", AWS_CONFIG_FILE="aws-config", AWS_PROFILE="ci", AWS_REGION=region).stderr.splitlines()
+        for region in (REGION, "")
+    ]
+    note = "note: AWS_ACCESS_KEY_ID is set, so its keys are used, not those of profile ci"
+    assert [lines[0] for lines in notes] == [note, f"{note}; the region, {REGION}, is that of the profile"]
+
+
 # mistakes
 
 SEE = "hint: see which there are: invoke history --remote --project shop\n"
@@ -655,7 +842,7 @@ SEE = "hint: see which there are: invoke history --remote --project shop\n"
             ["files.list"],
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
             1,
-            "error: stack handoff-dev-shop: no credentials found (Unable to locate credentials)\n"
+            "error: AWS credentials: no credentials found (Unable to locate credentials)\n"
             "hint: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; aws sts get-caller-identity tries them\n",
             id="no credentials",
         ),

@@ -117,7 +117,7 @@ ALL = "state: all, since no stage is given .artifacts/state and project.yml name
         ),
         pytest.param(
             ["render", "--project", "plain"],
-            f"would write build/plain/pipeline.json (413 bytes)\nwould write build/plain/shared.yml (N bytes)\n"
+            f"would write build/plain/pipeline.json (484 bytes)\nwould write build/plain/shared.yml (N bytes)\n"
             f"would write build/plain/registry.yml (N bytes)\nwould write build/plain/task.yml (N bytes)\n"
             f"would write build/plain/Dockerfile (N bytes)\n"
             f"would write build/plain/context/ (N files, N bytes)\n{DRY}",
@@ -589,7 +589,7 @@ def test_render_writes_the_pipeline_and_no_config(checkout: Checkout) -> None:
     checkout.project("shop", PLAIN, CONFIG)
     result = checkout.invoke("render")
     assert sized(result.stderr) == (
-        "write build/shop/pipeline.json (412 bytes)\nwrite build/shop/shared.yml (N bytes)\n"
+        "write build/shop/pipeline.json (483 bytes)\nwrite build/shop/shared.yml (N bytes)\n"
         "write build/shop/registry.yml (N bytes)\nwrite build/shop/task.yml (N bytes)\n"
         "write build/shop/Dockerfile (N bytes)\n"
         "write build/shop/context/ (N files, N bytes)\nnext: invoke build --project shop\n"
@@ -599,16 +599,20 @@ def test_render_writes_the_pipeline_and_no_config(checkout: Checkout) -> None:
 
 
 def test_render_writes_the_stacks_of_what_the_file_says(checkout: Checkout) -> None:
-    """A schedule that is no longer in it leaves no template behind."""
-    checkout.project("shop", f"{PLAIN}\n    schedules: [{{name: nightly, cron: '0 2 * * *'}}]\n")
-    result = checkout.invoke("render", "--environment", "prod", env={"STACK_NAME": "ours-shop"})
+    """Of its own file: one beside it with errors changes nothing. A schedule no longer in it leaves no template behind."""
+    checkout.project("broken", "comands: 1")
+    words = ("render", "--project", "shop")
+    config = {".local/tap.json": '{"token": "ssm:/shop/token", "plain": "hunter2-secret"}'}
+    checkout.project("shop", f"{PLAIN}\n    schedules: [{{name: nightly, cron: '0 2 * * *'}}]\n", config)
+    result = checkout.invoke(*words, "--environment", "prod", env={"STACK_NAME": "ours-shop"})
     assert "write build/shop/schedule.yml (N bytes)\n" in sized(result.stderr), result
     build = checkout.root / "build/shop"
     texts = {name: (build / f"{name}.yml").read_text() for name in ("registry", "task", "schedule")}
     assert all("handoff prod, project shop" in text for text in texts.values())
     assert all("ours-shop" in text for text in texts.values())
+    assert ("parameter/shop/token" in texts["task"], "hunter2" in texts["task"]) == (True, False)
     checkout.project("shop", PLAIN)
-    assert "remove build/shop/schedule.yml\n" in checkout.invoke("render").stderr
+    assert "remove build/shop/schedule.yml\n" in checkout.invoke(*words).stderr
     assert sorted(path.name for path in build.glob("*.yml")) == ["registry.yml", "shared.yml", "task.yml"]
 
 

@@ -75,6 +75,7 @@ def _preview(step: DeployStack, values: Mapping[str, str | ExistingBucket], sess
             say(f"note: stack {step.name} {obstacle}")
         if stack.status == FAILED_CREATION:
             stack = None
+    step = _with_kept_tags(step, stack)
     changes = diff_stack(stack, step, resolve_buckets(values, stack, session, step.command))
     if stack and not changes:
         say(f"stack {step.name} is up to date")
@@ -92,6 +93,7 @@ def _create_or_update(
         message = f"stack {step.name}: deployed with bucket {stack.bucket} in between, expected {step.bucket}"
         raise AWSError(message, f"compare again: {step.command}")
     values = resolve_buckets(parameters, stack, operation.session, step.command)
+    step = _with_kept_tags(step, stack)
     changes = diff_stack(stack, step, values)
     change_set = None
     if changes or stack is None or stack.status not in STABLE_STATUSES:
@@ -102,6 +104,12 @@ def _create_or_update(
     changes = merge_changes(change_set.differences, changes)
     _confirm_and_execute(step, replace(change_set, differences=changes), operation)
     return True
+
+
+def _with_kept_tags(step: DeployStack, stack: StackDescription | None) -> DeployStack:
+    if step.initial_tags is None:
+        return step
+    return replace(step, tags={**(stack.tags if stack else step.initial_tags), **step.tags})
 
 
 def _confirm_and_execute(step: DeployStack, change_set: ChangeSet, operation: StackOperation) -> None:

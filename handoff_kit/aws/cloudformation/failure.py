@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from handoff_kit.aws.cloudformation.events import OperationResult, StackEvent
 from handoff_kit.errors import AWSError
+from handoff_runtime.aws.errors import DENIED_ACTION, hint_for_reason
 
 CONSEQUENCES = re.compile(r"resource (creation|update|deletion) cancell?ed|operation cancell?ed", re.IGNORECASE)
 DONE = {"CREATE": "created", "DELETE": "deleted", "UPDATE": "updated", "IMPORT": "imported"}
@@ -18,7 +19,9 @@ OUTCOMES = {
     "UPDATE_FAILED": "what had been updated remains",
     "DELETE_FAILED": "the stack remains, with what was not deleted",
 }
-_DENIED = re.compile(r"not authorized to perform:? ([\w:*-]+)(?: on resource:? (\S+))?", re.IGNORECASE)
+_DENIED = re.compile(DENIED_ACTION, re.IGNORECASE)
+_DENIED_CALL = re.compile(r"API: (\w+:\w+) (?:Access ?Denied|You are not authorized)", re.IGNORECASE)
+_BOUNDARY = "; if roles here need a permissions boundary: deploy.permissions_boundary"
 _OWNER = re.compile(r"already exists in stack (\S+)", re.IGNORECASE)
 _EXISTS = re.compile(r"already (?:exists|owned)|AlreadyExists|AlreadyOwned|name conflict", re.IGNORECASE)
 _LIMIT = re.compile(r"limit ?exceeded|exceeds? the (?:limit|quota)|maximum number|quota", re.IGNORECASE)
@@ -63,9 +66,13 @@ def hint_for(reason: str, name: str, command: str, culprit: StackEvent | None = 
 
 
 def _fix_for(reason: str, name: str, culprit: StackEvent | None) -> str | None:
-    if match := _DENIED.search(reason):
-        where = f" on {match[2].strip('.,')}" if match[2] else ""
-        return f"allow {match[1]}{where} to the identity that deploys"
+    if match := _DENIED.search(reason) or _DENIED_CALL.search(reason):
+        resource = match[2] if match.re is _DENIED else None
+        where = f" on {resource.strip('.,')}" if resource else ""
+        fix = hint_for_reason(reason) or f"allow {match[1]}{where} to the identity that deploys"
+        return fix + _BOUNDARY if match[1] == "iam:CreateRole" else fix
+    if known := hint_for_reason(reason):
+        return known
     if match := _OWNER.search(reason):
         return f"it belongs to {match[1].strip('.,')}: delete it there, or choose another name"
     exists = "a resource of that name exists outside of this stack: delete it, or choose another name"

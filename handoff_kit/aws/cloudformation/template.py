@@ -11,10 +11,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from handoff_kit import resource_names
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.resource_names import TEMPLATES
 from handoff_kit.steps import DeployStack
+from handoff_runtime.aws.partition import partition_of
 from handoff_runtime.aws.session import S3, Session
 
 COMPARED_SECTIONS = ("Resources", "Outputs", "Conditions", "Mappings", "Rules", "Transform")
@@ -98,7 +98,7 @@ def check_size(step: DeployStack) -> None:
     if size > MAX_BYTES_BY_URL:
         limit = f"{MAX_BYTES_BY_URL:,}, CloudFormation's limit"
         message = f"{step.file.name}: found {size:,} bytes, expected at most {limit}"
-        raise ProjectError(message, "move some of the projects to another checkout, with another --environment")
+        raise ProjectError(message, "name less in it: schedules, or deploy.policies")
     if size > MAX_BYTES and not step.bucket:
         message = f"{step.file.name}: found {size:,} bytes, expected at most {MAX_BYTES:,} without a bucket to hold it"
         raise AWSError(message, f"name a bucket: S3_BUCKET_NAME=NAME {step.command}")
@@ -110,8 +110,8 @@ def template_argument(step: DeployStack, session: Session) -> dict[str, str]:
     if len(content) <= MAX_BYTES:
         return {"TemplateBody": step.template}
     session.call(S3, "put_object", Bucket=step.bucket, Key=template_key(step), Body=content, ContentType="text/yaml")
-    suffix = resource_names.domain(session.region)
-    return {"TemplateURL": f"https://s3.{session.region}.{suffix}/{step.bucket}/{template_key(step)}"}
+    host = f"s3.{session.region}.{partition_of(session.region).domain}"
+    return {"TemplateURL": f"https://{host}/{step.bucket}/{template_key(step)}"}
 
 
 def template_key(step: DeployStack) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handoff_kit.aws.cloudformation.stack import describe_existing
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecs.cluster import ProjectTasks
-from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, run_input
+from handoff_kit.aws.ecs.overrides import RunOptions, run_input
 from handoff_kit.aws.ecs.stop_reasons import fill_advice, match_start_failure
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
@@ -50,35 +50,17 @@ REFUSALS = (
 )
 
 
-@dataclass(frozen=True)
-class Machine:
-    """The state machine of a deployed project; `cluster` is an ARN, `size` that of the task definition."""
-
-    arn: str
-    cluster: str
-    spot: bool
-    size: TaskSize
-
-
-def describe_machine(target: Target) -> Machine:
-    """The state machine of a project; AWSError where it is not deployed, or by a version that had none for runs."""
-    stack = describe_existing(target.session, target.name)
+def check_machine(tasks: ProjectTasks, stack: StackDescription | None) -> None:
+    """Refuse to run a project that is not deployed, or by a version that had no state machine for runs."""
+    if tasks.machine:
+        return
+    session, found = tasks.target.session, "no state machine, expected the one that starts runs; an earlier version"
     if stack is None or "TaskDefinition" not in stack.outputs:
-        where = f"in status {stack.status}, without a task" if stack else f"none in {describe_location(target.session)}"
-        message = f"stack {target.name}: found {where}, expected the project deployed"
-        raise AWSError(message, f"invoke deploy {target.options}")
-    if "Machine" not in stack.outputs:
-        message = f"stack {target.name}: found no state machine, expected the one that starts runs"
-        raise AWSError(f"{message}; an earlier version deployed it", f"invoke deploy {target.options}")
-    outputs = stack.outputs
-    size = TaskSize(int(outputs["Cpu"]), int(outputs["Memory"]))
-    return Machine(outputs["Machine"], outputs["Cluster"], outputs["Spot"] != "false", size)
-
-
-def find_machine(target: Target) -> str:
-    """The ARN of a project's state machine; empty where there is none."""
-    stack = describe_existing(target.session, target.name)
-    return stack.outputs.get("Machine", "") if stack else ""
+        where = f"in status {stack.status}, without a task" if stack else f"none in {describe_location(session)}"
+        message = f"stack {tasks.target.name}: found {where}, expected the project deployed"
+    else:
+        message = f"stack {tasks.target.name}: found {found} deployed it"
+    raise AWSError(message, tasks.invoke("deploy"))
 
 
 @dataclass(frozen=True)
@@ -91,12 +73,12 @@ class TaskHooks:
     check: Callable[[], None]
 
 
-def start_execution(tasks: ProjectTasks, machine: str, options: RunOptions, hooks: TaskHooks) -> str:
+def start_execution(tasks: ProjectTasks, options: RunOptions, hooks: TaskHooks) -> str:
     """The ARN of the started execution; by its name a retried call whose answer was lost finds it again."""
     hooks.check()
     name = f"run-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(3).hex()}"
     given = json.dumps(run_input(options), ensure_ascii=False)
-    request = {"stateMachineArn": machine, "name": name, "input": given}
+    request = {"stateMachineArn": tasks.machine, "name": name, "input": given}
     try:
         answer = tasks.target.call(STEP_FUNCTIONS, "start_execution", allow=ALREADY_STARTED, **request)
     except AWSError as error:
@@ -106,12 +88,12 @@ def start_execution(tasks: ProjectTasks, machine: str, options: RunOptions, hook
         hooks.check()
         look = f"a run may have started anyway: {tasks.invoke('status')}"
         raise AWSError(error.message, f"{look}; if none runs: {tasks.invoke('run')}") from None
-    return str(answer["executionArn"]) if answer else execution_arn(machine, name)
+    return str(answer["executionArn"]) if answer else execution_arn(tasks, name)
 
 
-def execution_arn(machine: str, name: str) -> str:
+def execution_arn(tasks: ProjectTasks, name: str) -> str:
     """The ARN of an execution by its name."""
-    return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    return f"{tasks.machine.replace(':stateMachine:', ':execution:')}:{name}"
 
 
 def execution_name(arn: str) -> str:
@@ -132,11 +114,11 @@ class Execution:
     task: str
 
 
-def list_running_executions(target: Target, machine: str) -> list[Execution]:
-    """The running executions of a machine, the newest first; none without a machine."""
-    if not machine:
+def list_running_executions(tasks: ProjectTasks) -> list[Execution]:
+    """The running executions of a project, the newest first; none without a machine."""
+    if not tasks.machine:
         return []
-    request = {"stateMachineArn": machine, "statusFilter": "RUNNING"}
+    request, target = {"stateMachineArn": tasks.machine, "statusFilter": "RUNNING"}, tasks.target
     pages = target.pages(STEP_FUNCTIONS, "list_executions", allow=NO_MACHINE, **request)
     arns = [each["executionArn"] for page in pages for each in page["executions"]]
     return [Execution(arn, _awaited_task(target, arn)) for arn in arns]

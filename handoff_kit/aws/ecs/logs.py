@@ -12,7 +12,7 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.aws.ecs.cluster import ProjectTasks
-from handoff_kit.aws.ecs.executions import EXECUTION_NAME, execution_arn, find_machine, last_task
+from handoff_kit.aws.ecs.executions import EXECUTION_NAME, execution_arn, last_task
 from handoff_kit.aws.ecs.log_stream import LOGS, NO_LOG, LogEvent, LogFormatter, LogTail, start_time
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF, Absence, TaskObserver
@@ -59,8 +59,8 @@ def find_stream(tasks: ProjectTasks, run: str) -> str:
     if not run:
         return _newest_stream(tasks)
     task = task_id(run)
-    if EXECUTION_NAME.fullmatch(run):
-        task = task_id(last_task(tasks.target, execution_arn(find_machine(tasks.target), run)))
+    if tasks.machine and EXECUTION_NAME.fullmatch(run):
+        task = task_id(last_task(tasks.target, execution_arn(tasks, run)))
         if not task:
             raise AWSError(f"execution {run}: found no task that it has started, expected one", tasks.invoke("status"))
     if TASK_ID.fullmatch(task):

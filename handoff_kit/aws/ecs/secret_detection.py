@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document
-from handoff_kit.project.model import Project
 from handoff_runtime import masking, secret_rules, secret_values
 from handoff_runtime.masking import Mask
 from handoff_runtime.params import ConfigFile
@@ -21,10 +20,9 @@ def config_mask(files: Iterable[ConfigFile]) -> Mask:
     return masking.build_mask(files, ())
 
 
-def project_mask(paths: ProjectPaths, project: Project, environment: str) -> Mask:
-    """The mask of the values in a project's config files."""
-    files = params_document.params_document(paths, project, environment)["files"]
-    return config_mask(ConfigFile(file["name"], file["value"]) for file in files)
+def project_mask(paths: ProjectPaths) -> Mask:
+    """The mask of the values in a project's config files, whatever its project file is like."""
+    return config_mask(ConfigFile(file["name"], file["value"]) for file in params_document.config_files(paths))
 
 
 def secret_by_name(name: str, value: str) -> str | None:

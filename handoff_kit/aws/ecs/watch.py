@@ -77,6 +77,7 @@ class InterruptPrompt:
         is_terminal = answers is not None and not answers.closed and answers.isatty() and sys.stderr.isatty()
         if self.number != signal.SIGINT or answers is None or not is_terminal:
             return "detach"
+        console.discard_typed_ahead(answers)
         console.prompt(QUESTION)
         sources: list[int | TextIO] = [self.signals.fd, answers]
         ready = select.select(sources, [], [])[0]

@@ -44,6 +44,6 @@ ENV PATH="/opt/handoff/bin:$PATH" HOME="/tmp" LANG="C.UTF-8"
 VOLUME ["/app/.env", "/app/.artifacts", "/tmp"]
 USER 10001:10001
 STOPSIGNAL SIGTERM
-ARG REVISION CONTEXT
-LABEL org.opencontainers.image.title="elements" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim" handoff.project="elements" handoff.version="VERSION" handoff.context="$CONTEXT"
+ARG REVISION CONTEXT BASE
+LABEL org.opencontainers.image.title="elements" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim" handoff.project="elements" handoff.version="VERSION" handoff.context="$CONTEXT" handoff.base="$BASE"
 ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

@@ -62,6 +62,6 @@ ENV PATH="/opt/handoff/bin:$PATH" HOME="/tmp" LANG="C.UTF-8"
 VOLUME ["/app/.env", "/app/.artifacts", "/tmp"]
 USER 10001:10001
 STOPSIGNAL SIGTERM
-ARG REVISION CONTEXT
-LABEL org.opencontainers.image.title="shop" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="registry.example.com:5000/team/python:3.12-slim" handoff.project="shop" handoff.version="VERSION" handoff.context="$CONTEXT"
+ARG REVISION CONTEXT BASE
+LABEL org.opencontainers.image.title="shop" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="registry.example.com:5000/team/python:3.12-slim" handoff.project="shop" handoff.version="VERSION" handoff.context="$CONTEXT" handoff.base="$BASE"
 ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

@@ -32,6 +32,6 @@ ENV PATH="/opt/handoff/bin:$PATH" HOME="/tmp" LANG="C.UTF-8"
 VOLUME ["/app/.env", "/app/.artifacts", "/tmp"]
 USER 10001:10001
 STOPSIGNAL SIGTERM
-ARG REVISION CONTEXT
-LABEL org.opencontainers.image.title="word-count" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim" handoff.project="word-count" handoff.version="VERSION" handoff.context="$CONTEXT"
+ARG REVISION CONTEXT BASE
+LABEL org.opencontainers.image.title="word-count" org.opencontainers.image.revision="$REVISION" org.opencontainers.image.base.name="python:3.11-slim" handoff.project="word-count" handoff.version="VERSION" handoff.context="$CONTEXT" handoff.base="$BASE"
 ENTRYPOINT ["python", "/opt/handoff/handoff_runtime/start.py"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import sys
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +22,7 @@ from handoff_kit.paths import ProjectPaths
 from handoff_kit.resource_names import NamedBucket
 from handoff_kit.steps import ApiCall, ApiCalls
 from handoff_kit.tasks import editor
+from handoff_runtime.aws.partition import Partition, partition_of
 from handoff_runtime.errors import HandoffError, PipelineError, StoreError
 
 if TYPE_CHECKING:
@@ -34,6 +37,26 @@ STACK = Target("shop", "dev", "handoff-dev-shop", "bucket", "--project shop", ca
 def test_names_that_follow() -> None:
     assert resource_names.stack_name("shop", "dev") == "handoff-dev-shop"
     assert resource_names.bucket("Prod", "123456789012", "eu-central-1") == "handoff-prod-123456789012-eu-central-1"
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        pytest.param("eu-central-1", Partition("aws", "amazonaws.com"), id="commercial"),
+        pytest.param("xy-nowhere-1", Partition("aws", "amazonaws.com"), id="unknown to botocore"),
+        pytest.param("cn-northwest-1", Partition("aws-cn", "amazonaws.com.cn"), id="china"),
+        pytest.param("us-gov-east-1", Partition("aws-us-gov", "amazonaws.com"), id="government"),
+        pytest.param("eusc-de-east-1", Partition("aws-eusc", "amazonaws.eu"), id="sovereign cloud of Europe"),
+        pytest.param("us-iso-east-1", Partition("aws-iso", "c2s.ic.gov"), id="isolated"),
+        pytest.param("us-isob-west-1", Partition("aws-iso-b", "sc2s.sgov.gov"), id="isolated b, a later region"),
+        pytest.param("eu-isoe-west-1", Partition("aws-iso-e", "cloud.adc-e.uk"), id="isolated e"),
+        pytest.param("us-isof-south-1", Partition("aws-iso-f", "csp.hci.ic.gov"), id="isolated f"),
+    ],
+)
+def test_the_registry_and_the_arns_of_a_region(region: str, expected: Partition) -> None:
+    assert partition_of(region) == expected
+    registry = f"123456789012.dkr.ecr.{region}.{expected.domain}/shop"
+    assert resource_names.repository_uri("shop", "123456789012", region) == registry
 
 
 @pytest.mark.parametrize(
@@ -123,6 +146,19 @@ def test_only_a_yes_goes_on(answer: str, goes_on: bool) -> None:  # noqa: FBT001
         went_on, refused = False, (error.exit_code, error.message)
     assert (went_on, shown.getvalue()) == (goes_on, "remove it? [y/N] ")
     assert refused == (None if goes_on else (1, "not done: the answer was no"))
+
+
+def test_what_was_typed_before_a_question_does_not_answer_it() -> None:
+    terminal, keyboard = pty.openpty()[::-1]
+
+    class Asked(io.StringIO):
+        def flush(self) -> None:
+            os.write(keyboard, b"n\n")
+
+    os.write(keyboard, b"y\n")
+    with os.fdopen(terminal, encoding="utf-8") as answers, pytest.raises(HandoffError, match="the answer was no"):
+        console.confirm("remove it", "invoke state.clear", yes=False, answers=answers, stream=Asked())
+    os.close(keyboard)
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.params import (
     DamagedParams,
     ParamsDifference,
@@ -15,11 +16,14 @@ from handoff_kit.aws.params import (
     compare_params,
     format_params_diff,
     mask_document,
+    parameter_settings,
     params_fingerprint,
+    plan_parameter_tags,
     plan_push,
 )
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_runtime import params
 
 STACK = Target("shop", "dev", "handoff-dev-shop", "", "--project shop", cast("Any", None))
@@ -121,6 +125,64 @@ def test_what_is_stored_already_is_no_change() -> None:
         "Tier": "Standard",
         "Overwrite": True,
     }
+
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OWNER = {"handoff:project": "shop", "handoff:environment": "dev"}
+
+
+@pytest.mark.parametrize(
+    ("deploy", "stored_key", "expected"),
+    [
+        pytest.param({}, None, [None, None, None], id="neither"),
+        pytest.param(
+            {"tags": {"team": "data"}}, None, [None, {"team": "data", **OWNER}, None], id="tags: of a new one"
+        ),
+        pytest.param({"kms_key": KEY}, "alias/aws/ssm", [KEY, None, KEY], id="another key: the same document again"),
+        pytest.param({"kms_key": KEY}, KEY, [KEY, None, None], id="this key"),
+    ],
+)
+def test_key_and_tags_of_the_parameter(deploy: dict[str, Any], stored_key: str | None, expected: list[Any]) -> None:
+    """The key of a first push, the tags of a first push, and the key of a push of what is stored already."""
+    settings, local = parameter_settings(STACK, Deploy.model_validate(deploy)), document({})
+    first: Any = plan_push(STACK, local, None, advanced=False, parameter=settings).change
+    there = StoredParams(3, parsed(local), stored_key)
+    again: Any = plan_push(STACK, local, there, advanced=False, parameter=settings).change
+    tags = {tag["Key"]: tag["Value"] for tag in first.request.get("Tags", ())} or None
+    assert [first.request.get("KeyId"), tags, again.request["KeyId"] if again else None] == expected
+    assert again is None or "Tags" not in again.request  # AWS refuses them with Overwrite
+
+
+NEW = {"Base": "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "deployed", "tags", "expected"),
+    [
+        pytest.param(NEW, OWNER, OWNER, None, id="no tags"),
+        pytest.param({}, OWNER, OWNER, None, id="no tags, by 0.1"),
+        pytest.param(NEW, {"a": "1", **OWNER}, {"a": "1", **OWNER}, None, id="tagged"),
+        pytest.param(
+            {}, {"a": "1", **OWNER}, {"a": "1", **OWNER}, ({"a": "1", **OWNER}, []), id="by 0.1, without them"
+        ),
+        pytest.param(
+            NEW, {"b": "1", "a": "1", **OWNER}, {"a": "2", **OWNER}, ({"a": "2", **OWNER}, ["b"]), id="changed"
+        ),
+    ],
+)
+def test_a_stored_parameter_is_tagged_as_its_stack(
+    outputs: dict[str, str], deployed: dict[str, str], tags: dict[str, str], expected: Any
+) -> None:
+    stack = StackDescription(STACK.name, "UPDATE_COMPLETE", outputs=outputs, tags=deployed)
+    planned = plan_parameter_tags(STACK, stack, tags)
+    found: Any = None
+    if planned:
+        requests: list[Any] = [call.request for call in planned.calls]
+        named = {"ResourceType": "Parameter", "ResourceId": "handoff-dev-shop__params"}
+        assert all(named.items() <= request.items() for request in requests)
+        added = {tag["Key"]: tag["Value"] for tag in requests[0]["Tags"]}
+        found = (added, [key for request in requests[1:] for key in request["TagKeys"]])
+    assert found == expected
 
 
 def test_a_first_push_replaces_nothing() -> None:

@@ -320,6 +320,9 @@ class CloudSession:
     cloud: Cloud
     real: Any
 
+    def get_credentials(self) -> Any:
+        return self.real.get_credentials()
+
     def client(self, service: str, **settings: Any) -> Any:
         made = self.real.client(service, **settings)
         asked: dict[str, Any] = {}
@@ -443,6 +446,16 @@ def test_a_stack_is_changed(made: StackOperator) -> None:
     ]
     assert made.said[-1] == "stack handoff-dev-shop: updated in 4 s"
     assert (made.stack.status, made.stack.template) == ("UPDATE_COMPLETE", TWO)
+
+
+def test_a_shared_stack_keeps_the_tags_it_was_created_with(operator: StackOperator) -> None:
+    """Those of the first project; those of others change nothing, and `--shared-tag` changes one."""
+    assert operator.execute(operator.step(initial_tags={"team": "a", "cost": "1"}))
+    assert operator.stack.tags == {"team": "a", "cost": "1", **TAGS}
+    for dry in (True, False):
+        assert not operator.execute(operator.step(initial_tags={"team": "b"}), dry=dry)
+    assert operator.execute(operator.step(tags={"cost": "2", **TAGS}, initial_tags={}))
+    assert operator.stack.tags == {"team": "a", "cost": "2", **TAGS}
 
 
 def test_nothing_to_change_costs_two_calls(made: StackOperator) -> None:

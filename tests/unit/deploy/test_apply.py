@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import stat
 import sys
@@ -352,6 +353,44 @@ def test_what_a_program_says_tells_where_why_and_what_to_do(tmp_path: Path) -> N
 def test_a_program_s_output_is_progress_not_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     messages_of(python("print('out'); import sys; sys.exit(len(sys.stdin.read()))", tmp_path), dry=False)
     assert capfd.readouterr() == ("", "out\n")
+
+
+LINES = "".join(f"line {number}\n" for number in range(1, 31))
+LAST = "".join(f"line {number}\n" for number in range(11, 31))
+
+
+@pytest.mark.parametrize(
+    ("terminal", "exit_code", "shown"),
+    [
+        pytest.param(False, 0, LINES, id="no terminal"),
+        pytest.param(True, 0, "", id="folded"),
+        pytest.param(True, 3, LAST, id="a failure shows the end"),
+    ],
+)
+def test_the_output_that_goes_to_a_log_is_one_line_on_a_terminal(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    terminal: bool,  # noqa: FBT001  # of the table
+    exit_code: int,
+    shown: str,
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    log = tmp_path / "build/shop/build.log"
+    code = f"print({LINES!r}, end=''); raise SystemExit({exit_code})"
+    step = RunCommand((sys.executable, "-c", code), tmp_path, "try it", log=log)
+    hint = ""
+    try:
+        messages_of(step, dry=False)
+    except CommandError as error:
+        hint = error.hint or ""
+    assert log.read_text() == LINES
+    said = capfd.readouterr().err
+    whole = re.findall(r"(?:^|\x1b\[2K)(line \d+\n)", said, re.MULTILINE)
+    assert ("".join(whole), "try it: 0:00" in said) == (shown, terminal)
+    assert hint.endswith(f"; the whole output: less {log}") is bool(exit_code)
 
 
 @pytest.mark.parametrize(

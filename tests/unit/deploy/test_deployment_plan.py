@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from doubles.rendered_templates import understood
 
+from handoff_kit.apply import ApplyOptions
 from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.ecr import PushedImage, newest_image
 from handoff_kit.aws.params import StoredParams
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
-from handoff_kit.deploy.desired import DesiredProject, desired_projects, desired_shared
+from handoff_kit.deploy.deploy_project import DeployContext, common_tags, deploy_projects, pull_base
+from handoff_kit.deploy.desired import DesiredProject, desired_project, desired_projects, desired_shared
 from handoff_kit.deploy.plan import ImageBuild, plan_project, plan_shared
 from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import CommandError, ImageError, ProjectError
+from handoff_kit.image.build import BaseImage
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project.problem import ProjectFileError
+from handoff_kit.project import params_document
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import (
     CopyProjectData,
     DeployStack,
     ExistingBucket,
     ImageTag,
+    RegistryCredentials,
     RunCommand,
     StackOutput,
     Step,
     StoreParams,
+    TagVersions,
     UploadFiles,
     WriteContext,
     WriteFile,
 )
 from handoff_runtime import params
 from handoff_runtime.aws.transfer import LocalFile, UploadPlan
+from handoff_runtime.errors import HandoffError
+from handoff_runtime.retention import Keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +57,7 @@ ID = "123456789012"
 BUCKET = f"handoff-dev-{ID}-eu-central-1"
 ECR = f"{ID}.dkr.ecr.eu-central-1.amazonaws.com"
 NOTHING = UploadPlan((), (), ())
-DIGEST = f"sha256:{64 * 'd'}"
+PUSHED = PushedImage("c0ffee-base20260901-20261130T184441Z", "sha256:" + 64 * "1")
 
 
 def checkout(root: Path, **projects: str) -> tuple[ProjectPaths, ...]:
@@ -63,7 +74,7 @@ def checkout(root: Path, **projects: str) -> tuple[ProjectPaths, ...]:
 def make(tmp_path: Path) -> Callable[[str], DesiredProject]:
     def made(more: str = "") -> DesiredProject:
         places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
-        return desired_projects(places, "dev", {})[0]
+        return desired_project(places[0], "dev", {})
 
     return made
 
@@ -73,11 +84,9 @@ def stack_of(desired: DesiredProject) -> Target:
     return Target("rates", "dev", desired.stack_name, BUCKET, "--project rates", session)
 
 
-def current(
-    desired: DesiredProject, *, pushed: bool = True, stored: bool = True, files: UploadPlan = NOTHING
-) -> CurrentState:
+def current(desired: DesiredProject, *, stored: bool = True, files: UploadPlan = NOTHING) -> CurrentState:
     there = StoredParams(3, params.parse_params(_bytes(desired), "test")) if stored else None
-    return CurrentState(ID, "eu-central-1", DIGEST if pushed else None, there, files)
+    return CurrentState(ID, "eu-central-1", there, files)
 
 
 def _bytes(desired: DesiredProject) -> bytes:
@@ -106,39 +115,46 @@ def _word(step: Any) -> str:
         StoreParams: lambda: step.change.operation if step.change else f"kept {len(step.kept)}",
         CopyProjectData: lambda: f"move from {step.source}",
         UploadFiles: lambda: f"files {len(step.files)}",
+        TagVersions: lambda: f"tag {step.versions}",
     }
     return words[type(step)]()
 
 
 STACKS = ["write registry.yml", "stack handoff-dev-rates-registry", "write task.yml", "stack handoff-dev-rates"]
-PACKED = ["docker login", "docker tag", "docker push"]
+PACKED = ["docker tag", "docker push"]
 BUILT = ["write Dockerfile", "write context/", "docker build"]
 
 
 @pytest.mark.parametrize(
-    ("there", "expected"),
+    ("pushed", "there", "expected"),
     [
-        pytest.param({}, [*STACKS, "files 0"], id="all is there"),
-        pytest.param({"stored": False}, [*STACKS, "put_parameter", "files 0"], id="params are not"),
-        pytest.param({"pushed": False}, [*STACKS[:2], *BUILT, *PACKED, *STACKS[2:], "files 0"], id="image is not"),
+        pytest.param(True, {}, [*STACKS, "files 0"], id="all is there"),
+        pytest.param(True, {"stored": False}, [*STACKS, "put_parameter", "files 0"], id="params are not"),
+        pytest.param(False, {}, [*STACKS[:2], *BUILT, *PACKED, *STACKS[2:], "files 0"], id="image is not"),
         pytest.param(
-            {"pushed": False, "stored": False, "files": UploadPlan((LocalFile("a", "files/a", 1),), (), ())},
+            False,
+            {"stored": False, "files": UploadPlan((LocalFile("a", "files/a", 1),), (), ())},
             [*STACKS[:2], *BUILT, *PACKED, *STACKS[2:], "put_parameter", "files 1"],
             id="nothing is there",
         ),
     ],
 )
-def test_steps(make: Callable[[], DesiredProject], there: dict[str, Any], expected: list[str]) -> None:
+def test_steps(
+    make: Callable[[], DesiredProject],
+    pushed: bool,  # noqa: FBT001  # of the table
+    there: dict[str, Any],
+    expected: list[str],
+) -> None:
     desired = make()
-    found = current(desired, **there)
-    steps = plan_project(desired, found, None if found.image_digest else build(), stack_of(desired))
+    image = PUSHED if pushed else build()
+    steps = plan_project(desired, current(desired, **there), image, stack_of(desired))
     assert describe_steps(steps) == expected
 
 
 def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], DesiredProject]) -> None:
     desired = make()
     found = replace(current(desired), move=CopyProjectData("old-bucket", BUCKET, "handoff-dev-rates/", 3, 10))
-    steps = plan_project(desired, found, None, stack_of(desired))
+    steps = plan_project(desired, found, PUSHED, stack_of(desired))
     assert describe_steps(steps) == [*STACKS[:2], "move from old-bucket", *STACKS[2:], "files 0"]
     task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
     assert (task.bucket, task.moved_from) == (BUCKET, "old-bucket")
@@ -149,29 +165,30 @@ def test_stored_config_files_are_kept_or_removed(make: Callable[[], DesiredProje
     document = {**desired.params_document, "files": [{"name": "a", "value": "1"}]}
     stored = StoredParams(3, params.parse_params(json.dumps(document).encode(), "test"))
     found = replace(current(desired), params=stored)
-    assert describe_steps(plan_project(desired, found, None, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
-    pruned = plan_project(desired, found, None, stack_of(desired), prune=True)
+    assert describe_steps(plan_project(desired, found, PUSHED, stack_of(desired))) == [*STACKS, "kept 1", "files 0"]
+    pruned = plan_project(desired, found, PUSHED, stack_of(desired), prune=True)
     assert describe_steps(pruned) == [*STACKS, "put_parameter", "files 0"]
 
 
 def test_an_image_that_is_built_is_only_pushed(make: Callable[[], DesiredProject]) -> None:
     desired = make()
     built = {"Config": {"Labels": {"handoff.context": desired.image_source.digest}}}
-    steps = plan_project(desired, current(desired, pushed=False), build(existing=built), stack_of(desired))
+    steps = plan_project(desired, current(desired), build(existing=built), stack_of(desired))
     assert describe_steps(steps) == [*STACKS[:2], *PACKED, *STACKS[2:], "files 0"]
 
 
 def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    steps = plan_project(desired, current(desired), None, stack_of(desired))
+    steps = plan_project(desired, current(desired), PUSHED, stack_of(desired))
     task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
     assert task == DeployStack(
         name="handoff-dev-rates",
         file=desired.paths.build / "task.yml",
-        template=desired.task_template,
+        template=desired.task_template(desired.params_document),
         parameters={
-            "Image": f"{ECR}/handoff-dev-rates@{DIGEST}",
+            "Image": f"{ECR}/handoff-dev-rates@{PUSHED.digest}",
             "Source": desired.image_tag,
+            "Base": "2026-09-01",
             "Bucket": BUCKET,
             "Subnets": StackOutput("handoff-dev", "Subnets"),
             "SecurityGroups": StackOutput("handoff-dev", "SecurityGroup"),
@@ -182,9 +199,184 @@ def test_the_task_is_told_image_and_bucket(make: Callable[[], DesiredProject]) -
     )
 
 
+@pytest.mark.parametrize(
+    ("more", "suffix", "base", "options"),
+    [
+        pytest.param({}, "", "unknown", [], id="a base that is not known"),
+        pytest.param(
+            {"base": BaseImage("2026-09-01", is_in_registry=True)}, "-base20260901", "2026-09-01", [], id="a base"
+        ),
+        pytest.param(
+            {"base": BaseImage("2026-09-01", is_in_registry=True), "rebuilt_at": "20261130T184441Z"},
+            "-base20260901-20261130T184441Z",
+            "2026-09-01",
+            ["--no-cache", "--pull"],
+            id="a rebuild",
+        ),
+        pytest.param(
+            {"base": BaseImage("2026-09-01", is_in_registry=False), "rebuilt_at": "20261130T184441Z"},
+            "-base20260901-20261130T184441Z",
+            "2026-09-01",
+            ["--no-cache"],
+            id="a rebuild from a base that no registry has",
+        ),
+    ],
+)
+def test_the_tag_names_base_and_rebuild(
+    make: Callable[[], DesiredProject], more: dict[str, Any], suffix: str, base: str, options: list[str]
+) -> None:
+    desired = make()
+    existing = {"Config": {"Labels": {"handoff.context": desired.image_source.digest}}} if options else None
+    steps = plan_project(desired, current(desired), build(existing=existing, **more), stack_of(desired))
+    task = next(step for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
+    image = ImageTag("handoff-dev-rates", f"{desired.image_tag}{suffix}", f"{ECR}/handoff-dev-rates")
+    assert (task.parameters["Image"], task.parameters["Source"]) == (image, desired.image_tag)
+    assert task.parameters["Base"] == base
+    commands = [step.argv for step in steps if isinstance(step, RunCommand)]
+    assert [argv[-1] for argv in commands if argv[1] == "push"] == [f"{image.uri}:{image.tag}"]
+    assert [word for word in commands[0] if word in {"--no-cache", "--pull"}] == options
+
+
+def test_the_base_of_an_image_that_is_built_is_that_of_its_label(make: Callable[[], DesiredProject]) -> None:
+    desired = make()
+    labels = {"handoff.context": desired.image_source.digest, "handoff.base": "2026-08-01"}
+    packed = build(existing={"Config": {"Labels": labels}})
+    steps = plan_project(desired, current(desired), packed, stack_of(desired))
+    assert next(step.argv for step in steps if isinstance(step, RunCommand))[-1].endswith("-base20260801")
+
+
+class Images:
+    """ECR with these images, by when they were pushed."""
+
+    region = "eu-central-1"
+
+    def __init__(self, *images: tuple[int, str, str]) -> None:
+        self.images = images
+
+    def pages(self, *_: object, **__: object) -> list[dict[str, Any]]:
+        details = [
+            {"imagePushedAt": when, "imageTags": tags.split(), "imageDigest": digest}
+            for when, tags, digest in self.images
+        ]
+        return [
+            {"imageDetails": details[:1]},
+            {"imageDetails": [*details[1:], {"imagePushedAt": 9, "imageDigest": "x"}]},
+        ]
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        pytest.param([], None, id="none"),
+        pytest.param([(1, "other", "a"), (2, "c0ffeee", "b")], None, id="of other sources"),
+        pytest.param([(1, "c0ffee", "a")], PushedImage("c0ffee", "a"), id="of 0.1"),
+        pytest.param(
+            [(1, "c0ffee-base20260101", "a"), (3, "c0ffee-base20260101-T", "b"), (2, "c0ffee", "c")],
+            PushedImage("c0ffee-base20260101-T", "b"),
+            id="the one that was pushed last",
+        ),
+    ],
+)
+def test_the_newest_image_of_a_source(images: list[tuple[int, str, str]], expected: PushedImage | None) -> None:
+    target = Target("rates", "dev", "handoff-dev-rates", BUCKET, "", cast("Any", Images(*images)))
+    assert newest_image(target, "handoff-dev-rates", "c0ffee") == expected
+
+
+def context(said: list[str], builder: Callable[[], Builder], session: object) -> DeployContext:
+    return DeployContext(cast("Any", session), ID, {}, builder, ApplyOptions(said.append, yes=True))
+
+
+class Fresh(Images):
+    """An account in which nothing is deployed; what would change it fails."""
+
+    def call(self, service: str, operation: str, **_: object) -> None:
+        assert (service, operation) == ("cloudformation", "describe_stacks")
+
+
+def test_a_missing_builder_ends_a_deployment_before_a_stack_is_created(make: Callable[[], DesiredProject]) -> None:
+    desired, said = make(), list[str]()
+
+    def find() -> Builder:
+        raise ImageError("docker does not work")
+
+    with pytest.raises(ImageError, match="docker does not work"):
+        deploy_projects([desired], desired_shared(ROOT, "dev"), context(said, find, Fresh()))
+    other = replace(desired, paths=replace(desired.paths, name="other"))
+    with pytest.raises(HandoffError, match="2 of 2 projects not deployed: rates, other"):
+        deploy_projects([desired, other], desired_shared(ROOT, "dev"), context(said, find, Fresh()))
+    assert said == ["error: docker does not work"] * 2
+
+
+PULLED = {"Created": "2026-11-01T00:00:00Z", "RepoDigests": ["python@sha256:1"]}
+
+
+@pytest.mark.parametrize(
+    ("here", "exit_code", "rebuild", "expected"),
+    [
+        pytest.param(PULLED, 0, False, BaseImage("2026-11-01", is_in_registry=True), id="pulled"),
+        pytest.param(PULLED, 1, False, BaseImage("2026-11-01", is_in_registry=True), id="the one that is here"),
+        pytest.param(PULLED, 1, True, None, id="a rebuild needs the registry"),
+        pytest.param(
+            {"Created": "1980-01-01T00:00:00Z", "RepoDigests": []},
+            1,
+            True,
+            BaseImage("", is_in_registry=False),
+            id="no registry has it",
+        ),
+        pytest.param(None, 1, False, None, id="none"),
+    ],
+)
+def test_the_base_is_pulled(
+    make: Callable[[], DesiredProject],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    here: dict[str, Any] | None,
+    exit_code: int,
+    rebuild: bool,  # noqa: FBT001  # of the table
+    expected: BaseImage | None,
+) -> None:
+    program = tmp_path / "bin/docker"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nexit {exit_code}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    said = list[str]()
+    docker = Builder(
+        "docker", "linux/amd64", lambda _: Answer(0 if here else 1, json.dumps([here] if here else []), "")
+    )
+    given = replace(context(said, lambda: docker, Fresh()), rebuild=rebuild)
+    if rebuild and exit_code and here is PULLED:
+        with pytest.raises(CommandError, match=r"could not pull python:3\.11-slim"):
+            pull_base(docker, make(), given)
+        return
+    assert pull_base(docker, make(), given) == expected
+    notes = [line for line in said if line.startswith("note: ")]
+    end = "could not pull python:3.11-slim: docker ended with exit 1; building with what is here"
+    assert notes == ([f"note: {end}"] if exit_code and not rebuild else [])
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        pytest.param([{"team": "a", "cost": "1"}], {"team": "a", "cost": "1"}, id="of one project"),
+        pytest.param([{"team": "a", "cost": "1"}, {"team": "b", "cost": "1"}], {"cost": "1"}, id="in which all agree"),
+        pytest.param([{}, {"cost": "1"}], {}, id="none"),
+    ],
+)
+def test_tags_of_a_new_shared_stack(
+    make: Callable[[str], DesiredProject], tags: list[dict[str, str]], expected: dict[str, str]
+) -> None:
+    desired = make("")
+    projects = [
+        replace(desired, project=desired.project.model_copy(update={"deploy": Deploy.model_validate({"tags": each})}))
+        for each in tags
+    ]
+    assert common_tags(projects) == expected
+
+
 def test_an_image_that_is_not_pushed_yet_is_named_by_its_tag(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    steps = plan_project(desired, current(desired, pushed=False), build(), stack_of(desired))
+    steps = plan_project(desired, current(desired), build(), stack_of(desired))
     (image,) = (step.parameters["Image"] for step in steps if isinstance(step, DeployStack) and step.parameters)
     assert image == ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates")
 
@@ -222,7 +414,7 @@ def test_deployed_schedules_are_brought_up_to_date(
     desired = make(f"schedules: {json.dumps(file)}" if file else "")
     stack = deployed_stack(desired, *deployed) if deployed else None
     found = replace(current(desired), schedule_stack=stack)
-    steps = plan_project(desired, found, None, stack_of(desired))
+    steps = plan_project(desired, found, PUSHED, stack_of(desired))
     last = [step for step in steps if isinstance(step, DeployStack) and step.name.endswith("-schedule")]
     names = [deployed_schedules(StackDescription("x", "", template=step.template)) for step in last]
     assert [[one.name for one in each or ()] for each in names] == ([expected] if expected else [])
@@ -240,17 +432,16 @@ def test_settings_reach_deployed_schedules(make: Callable[[str], DesiredProject]
     (tmp_path / "projects/rates/project.yml").write_text(
         f"commands: [{{command: date}}]\nschedules: {json.dumps([NIGHTLY])}\n{more}\n"
     )
-    desired = desired_projects((ProjectPaths("rates", tmp_path),), "dev", {})[0]
-    steps = plan_project(desired, replace(current(desired), schedule_stack=stack), None, stack_of(desired))
+    desired = desired_project(ProjectPaths("rates", tmp_path), "dev", {})
+    steps = plan_project(desired, replace(current(desired), schedule_stack=stack), PUSHED, stack_of(desired))
     assert describe_steps(steps)[-2:] == ["write schedule.yml", "stack handoff-dev-rates-schedule"]
 
 
 def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    steps = plan_project(desired, current(desired, pushed=False), build(), stack_of(desired))
-    login = next(step for step in steps if isinstance(step, RunCommand) and "login" in step.argv)
-    assert login.argv == ("docker", "login", "--username", "AWS", "--password-stdin", ECR)
-    assert login.stdin == "a-password-of-nobody"
+    steps = plan_project(desired, current(desired), build(), stack_of(desired))
+    push = next(step for step in steps if isinstance(step, RunCommand) and "push" in step.argv)
+    assert push.registry == RegistryCredentials(desired.paths.build, ECR, "AWS", "a-password-of-nobody")
     assert "a-password-of-nobody" not in repr((steps, build()))
 
 
@@ -269,25 +460,119 @@ def test_the_image_is_built_for_the_architecture(
 ) -> None:
     desired = make(more)
     packed = build(builder=builder(host))
-    steps = plan_project(desired, current(desired, pushed=False), packed, stack_of(desired))
+    steps = plan_project(desired, current(desired), packed, stack_of(desired))
     argv = next(step.argv for step in steps if isinstance(step, RunCommand) and "build" in step.argv)
     at = argv.index("--platform") if "--platform" in argv else len(argv)
     assert argv[at : at + 2] == expected
 
 
-def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], DesiredProject]) -> None:
+def test_the_shared_stack(make: Callable[[], DesiredProject]) -> None:
     desired = make()
-    shared = desired_shared((desired,), "dev")
-    at_once = plan_shared(shared, desired, stack_of(desired), ID, at_once=True)
-    assert describe_steps(at_once) == ["write shared.yml", "stack handoff-dev"]
-    steps = plan_shared(shared, desired, stack_of(desired), ID, at_once=False)
-    assert describe_steps(steps) == ["write shared.yml", "stack handoff-dev"] * 2
-    kept = {"KeptBucket": ExistingBucket(BUCKET, ID, "handoff-dev")}
-    assert [step.parameters for step in steps if isinstance(step, DeployStack)] == [kept, kept]
-    bodies = [step.template for step in steps if isinstance(step, DeployStack)]
-    assert bodies == [shared.template_without_projects, shared.template]
-    assert "handoff-dev-rates" in shared.template
-    assert "handoff-dev-rates" not in shared.template_without_projects
+    steps = plan_shared(desired_shared(ROOT, "dev"), desired, stack_of(desired), ID, {})
+    assert describe_steps(steps) == ["write shared.yml", "stack handoff-dev"]
+    (stack,) = (step for step in steps if isinstance(step, DeployStack))
+    assert (stack.parameters, stack.tags) == (
+        {"KeptBucket": ExistingBucket(BUCKET, ID, "handoff-dev")},
+        {"handoff:environment": "dev"},
+    )
+
+
+KEEP_IN_FILE = Keep(30, 7, 20)
+
+
+@pytest.mark.parametrize(
+    ("stored", "changed", "expected"),
+    [
+        pytest.param(Keep(), False, [*STACKS, "files 0", "tag 9", "keep (30, 7, 20)"], id="keep alone changed"),
+        pytest.param(
+            Keep(), True, [*STACKS, "keep (90, 30, 50)", "files 0", "tag 9", "keep (30, 7, 20)"], id="and more"
+        ),
+        pytest.param(
+            None, False, [*STACKS, "files 0", "tag 9", "keep (30, 7, 20)"], id="stored before there were tags"
+        ),
+        pytest.param(None, True, [*STACKS, "keep none", "files 0", "tag 9", "keep (30, 7, 20)"], id="and more changed"),
+    ],
+)
+def test_params_get_the_new_keep_once_stored_versions_have_its_tags(
+    make: Callable[[str], DesiredProject],
+    stored: Keep | None,
+    *,
+    changed: bool,
+    expected: list[str],
+) -> None:
+    """Whatever is interrupted before, the next deployment plans the same again."""
+    desired = make("keep: {runs: 30d, artifacts: 7d, states: 20}")
+    document = params_document.with_keep(desired.params_document, stored)
+    if changed:
+        document = {**document, "pipeline": {**document["pipeline"], "meter": "off"}}
+    there = StoredParams(3, params.parse_params(json.dumps(document).encode(), "test"))
+    tagging = TagVersions(BUCKET, "handoff-dev-rates/", 9, KEEP_IN_FILE)
+    found = replace(current(desired), params=there, tagging=tagging)
+    steps = plan_project(desired, found, PUSHED, stack_of(desired))
+    pushes = [step for step in steps if isinstance(step, StoreParams)]
+    assert [_kept(step) if step in pushes else _word(step) for step in steps] == expected
+    assert [step.base for step in pushes] == [3, 4][-len(pushes) :] if changed else [3]
+
+
+def _kept(push: Any) -> str:
+    keep = params.parse_params(json.dumps(push.document).encode(), "test").pipeline.keep
+    return f"keep {tuple(keep) if keep else 'none'}"
+
+
+FILES = [
+    {"name": "whole", "value": "ssm:/shop/token:3\n"},
+    {"name": "tap.json", "value": '{"a": "ssm:/shop/token", "b": "secretsmanager:db/main#password", "c": "hunter2"}'},
+    {"name": "arn", "value": "secretsmanager:arn:aws:secretsmanager:us-east-1:111122223333:secret:x-AbCdEf"},
+    {"name": "text", "value": "see ssm:/not/this"},
+]
+HERE = "${AWS::Region}:${AWS::AccountId}"
+GRANTED = [
+    {
+        "Sid": "Parameters",
+        "Effect": "Allow",
+        "Action": "ssm:GetParameters",
+        "Resource": [{"Sub": f"arn:${{AWS::Partition}}:ssm:{HERE}:parameter/shop/token"}],
+    },
+    {
+        "Sid": "Secrets",
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": [
+            {"Sub": "arn:aws:secretsmanager:us-east-1:111122223333:secret:x-AbCdEf"},
+            {"Sub": "arn:aws:secretsmanager:us-east-1:111122223333:secret:x-AbCdEf-??????"},
+            {"Sub": f"arn:${{AWS::Partition}}:secretsmanager:{HERE}:secret:db/main-??????"},
+        ],
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("stored", "local", "prune", "expected"),
+    [
+        pytest.param((), FILES, False, GRANTED, id="local ones"),
+        pytest.param(FILES, (), False, GRANTED, id="those of a stored file that a clone lacks"),
+        pytest.param(FILES, (), True, [], id="a stored file is removed"),
+        pytest.param((), (), False, [], id="none"),
+    ],
+)
+def test_the_task_may_read_what_its_config_refers_to(
+    make: Callable[[], DesiredProject],
+    stored: Any,
+    local: Any,
+    *,
+    prune: bool,
+    expected: Any,
+) -> None:
+    desired = make()
+    desired = replace(desired, params_document={**desired.params_document, "files": list(local)})
+    document = {**desired.params_document, "files": list(stored)}
+    found = replace(current(desired), params=StoredParams(3, params.parse_params(json.dumps(document).encode(), "x")))
+    steps = plan_project(desired, found, PUSHED, stack_of(desired), prune=prune)
+    (text,) = (step.template for step in steps if isinstance(step, DeployStack) and step.name == "handoff-dev-rates")
+    (policy,) = understood(text)["Resources"]["TaskRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    assert [each for each in statements if each["Sid"] in ("Parameters", "Secrets")] == expected
+    assert "hunter2" not in text
 
 
 @pytest.mark.parametrize(
@@ -313,17 +598,15 @@ def test_a_shared_stack_that_is_too_long_for_a_request(make: Callable[[], Desire
 )
 def test_who_needs_the_shared_stack(tmp_path: Path, more: str, environ: dict[str, str], expected: bool) -> None:  # noqa: FBT001  # of the table
     places = checkout(tmp_path, rates=f"commands: [{{command: date}}]\n{more}\n")
-    assert desired_projects(places, "dev", environ)[0].needs_shared is expected
+    assert desired_project(places[0], "dev", environ).needs_shared is expected
 
 
-def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
+def test_a_project_with_errors_keeps_no_other_from_being_deployed(tmp_path: Path) -> None:
     places = checkout(tmp_path, a="commands: 1\n", b="commands: [{command: date}]\n", c="foo: 1\n")
-    with pytest.raises(ProjectFileError) as raised:
-        desired_projects(places, "dev", {})
-    assert [problem.display_path for problem in raised.value.problems] == [
-        "projects/a/project.yml",
-        *["projects/c/project.yml"] * 2,
-    ]
+    desired, errors = desired_projects(places, "dev", {})
+    assert [each.paths.name for each in desired] == ["b"]
+    assert {name: error.exit_code for name, error in errors.items()} == {"a": 2, "c": 2}
+    assert "projects/c/project.yml" in str(errors["c"])
 
 
 @pytest.mark.parametrize(
@@ -345,5 +628,6 @@ def test_the_problems_of_all_projects_are_told_together(tmp_path: Path) -> None:
 )
 def test_what_is_refused(tmp_path: Path, projects: dict[str, str], environ: dict[str, str], message: str) -> None:
     with pytest.raises(ProjectError) as raised:
-        desired_projects(checkout(tmp_path, **projects), "dev", environ)
+        _, errors = desired_projects(checkout(tmp_path, **projects), "dev", environ)
+        raise errors["a"]
     assert raised.value.message == message

@@ -234,9 +234,9 @@ def test_a_secret_is_refused(tmp_path: Path) -> None:
     paths = ProjectPaths("rates", tmp_path)
     (paths.directory / ".local").mkdir(parents=True)
     (paths.directory / ".local/tap.json").write_text(json.dumps({"token": "hunter2-secret"}))
-    check_secrets(paths, project(), STACK, {"base": "EUR"})
+    check_secrets(paths, {"base": "EUR"})
     with pytest.raises(ProjectError) as refused:
-        check_secrets(paths, project(), STACK, {"base": "hunter2-secret"})
+        check_secrets(paths, {"base": "hunter2-secret"})
     assert "looks like a secret" in refused.value.message
     assert "hunter2" not in str(refused.value)
 
@@ -245,7 +245,7 @@ def test_a_secret_is_refused(tmp_path: Path) -> None:
 
 
 def desired(*schedules: Schedule, **more: Any) -> DesiredSchedules:
-    return DesiredSchedules(PATHS, project(**more), schedules, "invoke schedule --project rates")
+    return DesiredSchedules(PATHS, project(**more).deploy, schedules, "invoke schedule --project rates")
 
 
 def test_the_steps_that_deploy_them() -> None:

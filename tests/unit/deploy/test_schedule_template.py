@@ -13,6 +13,7 @@ from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import (
     ScheduleSummary,
+    deployed_alerts,
     deployed_schedules,
     deployed_summaries,
     render_schedule_template,
@@ -32,6 +33,8 @@ OWN = Deploy.model_validate(
         "security_groups": ["sg-0a1b2c3d"],
         "public_ip": False,
         "cluster": "batch",
+        "permissions_boundary": "developer-boundary",
+        "exec": True,
         "alerts": "arn:aws:sns:eu-central-1:123456789012:oncall",
     }
 )
@@ -189,6 +192,21 @@ def test_they_are_read_again_as_they_were_written() -> None:
     odd = Schedule(name="odd", cron="@daily", data=TEXTS)
     made = (NIGHTLY, OFTEN, ONCE, odd, Schedule(rate="1 hour"))
     assert deployed_schedules(deployed(*made)) == tuple(sorted(made, key=lambda one: one.name))
+
+
+@pytest.mark.parametrize(
+    "deploy",
+    [
+        pytest.param(Deploy(), id="nothing"),
+        pytest.param(Deploy(tags={"team": "data"}, alerts=OWN.alerts), id="tags and a topic of its own"),
+    ],
+)
+def test_a_schedule_is_deleted_without_the_project_file(deploy: Deploy) -> None:
+    """The template without it, as rendered from what is deployed alone."""
+    tags = {**deploy.tags, **resource_names.owner_tags("rates", "prod")}
+    text = rendered(NIGHTLY, OFTEN, deploy=deploy)
+    found = deployed_alerts(StackDescription(f"{STACK}-schedule", "CREATE_COMPLETE", tags=tags, template=text))
+    assert (found, rendered(NIGHTLY, deploy=found)) == (deploy, rendered(NIGHTLY, deploy=deploy))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ UPDATE_GOLDENS=1 writes the golden anew.
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -15,26 +14,22 @@ from doubles.rendered_templates import ROOT, golden, lint, made, understood
 from moto import mock_aws
 
 from handoff_kit import resource_names
+from handoff_kit.aws.cloudformation.template import MAX_BYTES
 from handoff_kit.deploy import templates
-from handoff_kit.deploy.templates import LifecycleRule
-from handoff_kit.errors import ProjectError, RenderError
-from handoff_kit.paths import ProjectPaths
-from handoff_kit.project.load import load_projects
+from handoff_kit.errors import RenderError
 from handoff_kit.project.model import Keep
-from handoff_kit.project.problem import ProjectFileError
-from handoff_runtime import s3_keys
+from handoff_kit.project.retention import DAYS, LIFECYCLE_RULES, STATES, on_ladder
+from handoff_runtime import retention, s3_keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ACCOUNT, REGION = "123456789012", "ap-southeast-2"
-PROJECTS = {
-    "orders": "",
-    "archive": "keep: {runs: forever, artifacts: forever, states: 100}",
-    "rates": "keep: {runs: 365, artifacts: 7d, states: 1}",
-}
 
 
 @pytest.fixture
-def text(tmp_path: Path) -> str:
-    return templates.render_shared_template(made(tmp_path, PROJECTS), "prod")
+def text() -> str:
+    return templates.render_shared_template(ROOT, "prod")
 
 
 @pytest.fixture
@@ -50,29 +45,18 @@ def test_what_is_rendered(text: str) -> None:
     assert text == golden("shared.yml", text)
 
 
-@pytest.mark.parametrize(
-    ("root", "environment"),
-    [
-        pytest.param(None, "prod", id="three projects"),
-        pytest.param({}, "dev", id="no project"),
-        pytest.param(ROOT, "Team-A", id="this checkout"),
-    ],
-)
-def test_cfn_lint_finds_nothing(root: Path | dict[str, str] | None, environment: str, tmp_path: Path) -> None:
-    place = root if isinstance(root, Path) else made(tmp_path, PROJECTS if root is None else root)
-    text = templates.render_shared_template(place, environment)
-    assert lint(text) == []
+@pytest.mark.parametrize("environment", ["prod", "Team-A"])
+def test_cfn_lint_finds_nothing(environment: str) -> None:
+    assert lint(templates.render_shared_template(ROOT, environment)) == []
 
 
-def test_the_same_files_make_the_same_text(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    one = templates.render_shared_template(made(tmp_path / "a", PROJECTS), "prod")
-    other = templates.render_shared_template(made(tmp_path / "b", dict(reversed(PROJECTS.items()))), "prod")
-    assert one == other
-    assert one.endswith("\n")
-    assert not re.search(r"[ \t]$|\n\n\n", one, re.MULTILINE)
-    assert str(tmp_path) not in one
+def test_no_project_is_a_part_of_it(text: str, tmp_path: Path) -> None:
+    """Whatever projects a checkout has, and whatever is wrong with their files; it fits into a request."""
+    root = made(tmp_path, {"orders": "keep: {runs: 365, artifacts: 7d, states: 1}", "broken": "kep: {}"})
+    assert templates.render_shared_template(root, "prod") == text
+    assert text.endswith("\n")
+    assert not re.search(r"[ \t]$|\n\n\n", text, re.MULTILINE)
+    assert len(text.encode()) < MAX_BYTES
 
 
 BUCKET = {"Sub": "handoff-prod-${AWS::AccountId}-${AWS::Region}"}
@@ -149,35 +133,9 @@ def test_alarms_of_the_account_alone_may_publish_and_by_tls(text: str) -> None:
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_before_there_is_a_bucket_the_template_knows_no_project(tmp_path: Path) -> None:
-    root = made(tmp_path, {f"{number:0>40}": "" for number in range(200)})
-    short, whole = (
-        templates.render_shared_template(root, "x" * 20, projects=False),
-        templates.render_shared_template(root, "x" * 20),
-    )
-    few, all_rules = understood(short), understood(whole)
-    assert len(short.encode()) < 51_200 < len(whole.encode())  # what CloudFormation takes at once
-    lifecycle = all_rules["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]
-    lifecycle["Rules"] = lifecycle["Rules"][:2]
-    assert few == all_rules
-
-
-def test_projects_that_were_read_are_not_read_again(tmp_path: Path) -> None:
-    root = made(tmp_path, PROJECTS)
-    text, loaded = (
-        templates.render_shared_template(root, "prod"),
-        load_projects(ProjectPaths(name, root) for name in PROJECTS),
-    )
-    for name in ("orders", "rates"):
-        (root / "projects" / name / "project.yml").write_text("no project any more", encoding="utf-8")
-    with pytest.raises(ProjectFileError):
-        templates.render_shared_template(root, "prod", {"orders": loaded["orders"]})
-    assert templates.render_shared_template(root, "prod", {name: loaded[name] for name in ("orders", "rates")}) == text
-
-
 @pytest.mark.parametrize("environment", ["dev", "Team-A", "x" * 20])
-def test_the_bucket_has_the_name_that_the_tasks_look_for(environment: str, tmp_path: Path) -> None:
-    text = templates.render_shared_template(made(tmp_path, {}), environment)
+def test_the_bucket_has_the_name_that_the_tasks_look_for(environment: str) -> None:
+    text = templates.render_shared_template(ROOT, environment)
     name = understood(text)["Resources"]["Bucket"]["Properties"]["BucketName"]["Sub"]
     filled = name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
     assert filled == resource_names.bucket(environment, ACCOUNT, REGION)
@@ -187,37 +145,7 @@ def test_the_bucket_has_the_name_that_the_tasks_look_for(environment: str, tmp_p
 # what its lifecycle keeps
 
 STACK = "handoff-dev-orders"
-
-
-@pytest.mark.parametrize(
-    ("keep", "expected"),
-    [
-        pytest.param(
-            Keep(),
-            (
-                LifecycleRule(f"{STACK}-runs", f"{STACK}/runs/", 90, 1),
-                LifecycleRule(f"{STACK}-history", f"{STACK}/history/", 90, 1),
-                LifecycleRule(f"{STACK}-replaced", f"{STACK}/.", None, 30),
-                LifecycleRule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 50),
-            ),
-            id="as it is without keep",
-        ),
-        pytest.param(
-            Keep(runs=None, artifacts=None, states=100),
-            (
-                LifecycleRule(f"{STACK}-history", f"{STACK}/history/", None, 1),
-                LifecycleRule(f"{STACK}-lock", f"{STACK}/.lock", None, 1),
-                LifecycleRule(f"{STACK}-states", f"{STACK}/.artifacts/state", None, 1, 100),
-            ),
-            id="forever",
-        ),
-    ],
-)
-def test_rules(keep: Keep, expected: tuple[LifecycleRule, ...]) -> None:
-    assert templates.lifecycle_rules(STACK, keep) == expected
-
-
-KEEP = Keep(runs=90, artifacts=30, states=5)
+KEEP = on_ladder(Keep(runs=90, artifacts=30, states=5))
 RECORD, INDEX = f"{s3_keys.run(STACK, 'x')}run.json", s3_keys.history(STACK, "2026-01-01")
 STATE, LOCK = s3_keys.state(STACK), s3_keys.lease(STACK)
 ARTIFACT, FILE = f"{s3_keys.artifacts(STACK)}a.csv", f"{s3_keys.files(STACK)}b.csv"
@@ -231,11 +159,10 @@ ARTIFACT, FILE = f"{s3_keys.artifacts(STACK)}a.csv", f"{s3_keys.files(STACK)}b.c
         pytest.param(INDEX, 89, True, id="a young index"),
         pytest.param(INDEX, 91, False, id="an old index"),
         *(pytest.param(key, 9999, True, id=key) for key in (STATE, ARTIFACT, FILE, LOCK)),
-        pytest.param("handoff-dev-orders-2/runs/x/run.json", 9999, True, id="another project's record"),
     ],
 )
 def test_what_is_current(key: str, days: int, stays: bool) -> None:  # noqa: FBT001
-    assert _stays(key, templates.lifecycle_rules(STACK, KEEP), written=days) is stays
+    assert _stays(key, KEEP, written=days) is stays
 
 
 @pytest.mark.parametrize(
@@ -244,7 +171,7 @@ def test_what_is_current(key: str, days: int, stays: bool) -> None:  # noqa: FBT
         pytest.param(STATE, 3, 4, True, id="the fifth state"),
         pytest.param(STATE, 3, 5, False, id="the sixth state"),
         pytest.param(STATE, 0, 500, True, id="every state of today"),
-        pytest.param(STATE, 31, 0, False, id="a state older than artifacts are kept"),
+        pytest.param(STATE, 9999, 4, True, id="a state that is old, with few newer ones"),
         pytest.param(ARTIFACT, 29, 500, True, id="an artifact of this month"),
         pytest.param(ARTIFACT, 31, 0, False, id="an artifact of last month"),
         pytest.param(FILE, 29, 500, True, id="a file of this month"),
@@ -252,50 +179,74 @@ def test_what_is_current(key: str, days: int, stays: bool) -> None:  # noqa: FBT
         pytest.param(LOCK, 31, 0, False, id="a heartbeat"),
         pytest.param(INDEX, 2, 0, False, id="an index before it grew"),
         pytest.param(RECORD, 2, 0, False, id="a record that went"),
-        pytest.param("handoff-dev-orders-2/.artifacts/state", 9999, 500, True, id="another project's state"),
     ],
 )
 def test_what_was_replaced(key: str, replaced: int, newer: int, stays: bool) -> None:  # noqa: FBT001
-    assert _stays(key, templates.lifecycle_rules(STACK, KEEP), replaced=replaced, newer=newer) is stays
+    assert _stays(key, KEEP, replaced=replaced, newer=newer) is stays
 
 
-def _stays(
-    key: str, rules: tuple[LifecycleRule, ...], *, written: int = 0, replaced: int | None = None, newer: int = 0
-) -> bool:
-    """Whether S3 keeps a version: every rule that matches may end it (S3 User Guide, lifecycle-conflicts)."""
-    matching = [rule for rule in rules if key.startswith(rule.prefix)]
+FOREVER = retention.Keep(runs=None, artifacts=None)
+
+
+@pytest.mark.parametrize(("key", "stays"), [(RECORD, False), (INDEX, False), (ARTIFACT, True), (FILE, True)])
+def test_what_is_kept_for_ever(key: str, stays: bool) -> None:  # noqa: FBT001
+    """Every record and index itself; of artifacts and files each earlier version too."""
+    assert _stays(key, FOREVER, written=9999)
+    assert _stays(key, FOREVER, replaced=9999, newer=500) is stays
+
+
+def _stays(key: str, keep: retention.Keep, *, written: int = 0, replaced: int | None = None, newer: int = 0) -> bool:
+    """Whether S3 keeps a version: the rule of its tag, if there is one, may end it."""
+    tag = retention.object_tag(key, keep)
+    matching = [rule for rule in LIFECYCLE_RULES if (rule.key, str(rule.value)) == tag]
     if replaced is None:
         return not any(rule.days and written > rule.days for rule in matching)
     return not any(replaced > rule.replaced_days and newer >= (rule.newest or 0) for rule in matching)
 
 
-def test_every_project_has_its_own_rules(bucket: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [
+        pytest.param(Keep(), retention.Keep(), id="the defaults"),
+        pytest.param(Keep(runs=31, artifacts=2, states=51), retention.Keep(60, 3, 100), id="between two steps"),
+        pytest.param(Keep(runs=1, artifacts=9999, states=1), retention.Keep(1, 9999, 5), id="the ends"),
+        pytest.param(Keep(runs=None, artifacts=None, states=100), retention.Keep(None, None, 100), id="for ever"),
+    ],
+)
+def test_a_value_without_a_rule_counts_as_the_next_larger_one(keep: Keep, expected: retention.Keep) -> None:
+    assert on_ladder(keep) == expected
+
+
+def test_there_is_a_rule_for_each_tag(bucket: dict[str, Any]) -> None:
+    """What has no tag is left alone, but for uploads nobody completed and markers of what is gone."""
     found = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert [rule["Id"].removeprefix("handoff-prod-") for rule in found] == [
-        *("leftovers", "templates"),
-        *("archive-history", "archive-lock", "archive-states"),
-        *("orders-runs", "orders-history", "orders-replaced", "orders-states"),
-        *("rates-runs", "rates-history", "rates-replaced", "rates-states"),
+    rules = {rule["Id"]: rule for rule in found}
+    assert len(rules) == len(found) == 2 + 2 * len(DAYS) + len(STATES)
+    assert [rules.pop(name) for name in ("leftovers", "templates", "keep-90", "keep-old-30", "states-50")] == [
+        {
+            "Id": "leftovers",
+            "Status": "Enabled",
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+            "ExpiredObjectDeleteMarker": True,
+        },
+        {
+            "Id": "templates",
+            "Status": "Enabled",
+            "Prefix": ".templates/",
+            "ExpirationInDays": 7,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        },
+        _rendered("keep", "90", {"ExpirationInDays": 90}, 1),
+        _rendered("keep-old", "30", {}, 30),
+        _rendered("states", "50", {}, 1, NewerNoncurrentVersions=50),
     ]
-    assert found[0] == {
-        "Id": "leftovers",
-        "Status": "Enabled",
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-        "ExpiredObjectDeleteMarker": True,
-    }
-    assert found[-4:] == [
-        _rendered("runs", "runs/", {"ExpirationInDays": 365}, 1),
-        _rendered("history", "history/", {"ExpirationInDays": 365}, 1),
-        _rendered("replaced", ".", {}, 7),
-        _rendered("states", ".artifacts/state", {}, 1, NewerNoncurrentVersions=1),
-    ]
+    assert all(len(rule["TagFilters"]) == 1 for rule in rules.values())
 
 
-def _rendered(name: str, prefix: str, more: dict[str, int], days: int, **newest: int) -> dict[str, Any]:
-    """A rule of project rates as CloudFormation takes it."""
-    stack = "handoff-prod-rates"
-    place = {"Id": f"{stack}-{name}", "Status": "Enabled", "Prefix": f"{stack}/{prefix}"}
-    return {**place, **more, "NoncurrentVersionExpiration": {"NoncurrentDays": days, **newest}}
+def _rendered(key: str, value: str, more: dict[str, int], days: int, **newest: int) -> dict[str, Any]:
+    """A rule as CloudFormation takes it."""
+    rule = {"Id": f"{key}-{value}", "Status": "Enabled", "TagFilters": [{"Key": key, "Value": value}]}
+    return {**rule, **more, "NoncurrentVersionExpiration": {"NoncurrentDays": days, **newest}}
 
 
 def test_s3_takes_the_rules_and_gives_them_back(bucket: dict[str, Any]) -> None:
@@ -313,7 +264,8 @@ def test_s3_takes_the_rules_and_gives_them_back(bucket: dict[str, Any]) -> None:
 
 def _as_s3_has_it(rule: dict[str, Any]) -> dict[str, Any]:
     """CloudFormation's form of a rule as the one of S3 itself."""
-    made: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    which = {"Tag": rule["TagFilters"][0]} if "TagFilters" in rule else {"Prefix": rule.get("Prefix", "")}
+    made: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"], "Filter": which}
     if days := rule.get("ExpirationInDays"):
         made["Expiration"] = {"Days": days}
     if marker := rule.get("ExpiredObjectDeleteMarker"):
@@ -322,38 +274,7 @@ def _as_s3_has_it(rule: dict[str, Any]) -> dict[str, Any]:
     return {**made, **{key: rule[key] for key in same if key in rule}}
 
 
-# how much fits
-
-
-def test_two_hundred_projects_fit(tmp_path: Path) -> None:
-    text = templates.render_shared_template(made(tmp_path, {f"{number:0>40}": "" for number in range(200)}), "x" * 20)
-    rules = understood(text)["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert len({rule["Id"] for rule in rules}) == len(rules) == 802
-    assert len(text.encode()) < 1_000_000  # what CloudFormation takes by URL
-
-
-def test_more_rules_than_a_bucket_takes(tmp_path: Path) -> None:
-    root = made(tmp_path, {f"p{number}": "" for number in range(250)})
-    with pytest.raises(ProjectError) as caught:
-        templates.render_shared_template(root, "dev")
-    assert str(caught.value) == (
-        "error: projects: found 250 projects, whose bucket needs 1,002 lifecycle rules, expected at most 1,000\n"
-        "hint: move some to another checkout with its own --environment, which has its own bucket"
-    )
-
-
 # what is wrong
-
-
-def test_every_project_file_with_mistakes_is_named(tmp_path: Path) -> None:
-    root = made(tmp_path, {"a": "keep: {runs: 0}", "b": "", "c": "kep: {}\nkeep: {states: 101}"})
-    with pytest.raises(ProjectFileError) as caught:
-        templates.render_shared_template(root, "dev")
-    assert [str(problem).split(": ")[1] for problem in caught.value.problems] == [
-        "projects/a/project.yml:2:14",
-        "projects/c/project.yml:2:1",
-        "projects/c/project.yml:3:16",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ NAME = "handoff-dev-shop"
 STACK = Target("shop", "dev", NAME, "bucket", "--project shop", cast("Any", None))
 DOCUMENT = {"format": 1, "pipeline": {"project": "shop"}, "files": [{"name": "a", "value": "hunter2"}]}
 HERE = LocalProject(ProjectPaths("shop", Path("/nowhere")), None, "aaaaaaaaaaaa", DOCUMENT)
-TASK = StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa"})
+TASK = StackDescription(NAME, "UPDATE_COMPLETE", outputs={"Source": "aaaaaaaaaaaa", "Base": "2026-01-31"})
 UP_TO_DATE = ParamsVersion(3, params_fingerprint(DOCUMENT, NAME))
 RAN = {
     "run_id": "R",
@@ -199,10 +199,12 @@ def test_a_table() -> None:
 
 
 def test_a_page() -> None:
-    assert status_output.status_page(ALL, ProjectDetail("up to date: 2", ("TASK RUNNING",))) == (
+    page = status_output.status_page(ALL, ProjectDetail("up to date: 2", ("TASK RUNNING",)), date(2026, 3, 2))
+    assert page == (
         "project    shop (dev)\n"
         "stack      handoff-dev-shop: UPDATE_COMPLETE\n"
         "image      up to date: aaaaaaaaaaaa\n"
+        "           its base is of 2026-01-31 (30 days old)\n"
         "params     up to date: version 3\n"
         "files      up to date: 2\n"
         "schedule   nightly: cron(0 2 * * ? *) Europe/Berlin, next 2026-03-02 02:00 there, 2026-03-02 01:00 UTC\n"
@@ -217,7 +219,7 @@ def test_json() -> None:
         "project": "shop",
         "environment": "dev",
         "stack": {"name": NAME, "status": "UPDATE_COMPLETE"},
-        "image": {"state": "up to date", "deployed": "aaaaaaaaaaaa", "here": "aaaaaaaaaaaa"},
+        "image": {"state": "up to date", "deployed": "aaaaaaaaaaaa", "here": "aaaaaaaaaaaa", "base": "2026-01-31"},
         "params": {"state": "up to date", "version": 3, "stored_only": []},
         "schedules": [
             {

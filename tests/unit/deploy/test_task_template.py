@@ -23,6 +23,8 @@ ARN = "arn:aws:ecs:eu-central-1:123456789012:cluster/batch"
 FN_CLUSTER = {"Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/handoff-prod"}
 SUBNETS, GROUPS = {"Ref": "Subnets"}, {"Ref": "SecurityGroups"}
 PLAIN: dict[str, Any] = {}
+KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+KEY_ARN = f"arn:aws:kms:eu-central-1:123456789012:key/{KEY_ID}"
 ROLE_OF_TABLES = {
     "Sid": "Tables",
     "Effect": "Deny",
@@ -44,6 +46,9 @@ EVERYTHING: dict[str, Any] = {
         {"Action": "s3:GetObject", "Resource": "arn:${AWS::Partition}:s3:::rates/*"},
         ROLE_OF_TABLES,
     ],
+    "permissions_boundary": "developer-boundary",
+    "kms_key": KEY_ID,
+    "exec": "true",
     "vpc": "vpc-0a1b2c3d",
     "subnets": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
     "public_ip": "false",
@@ -123,7 +128,6 @@ def test_checkov_finds_only_what_is_explained(tmp_path: Path) -> None:
         ("shared.yml", "AlertTopic", "CKV_AWS_26"),
         ("shared.yml", "Bucket", "CKV_AWS_18"),
         ("shared.yml", "Cluster", "CKV_AWS_65"),
-        ("task-everything.yml", "LogGroup", "CKV_AWS_158"),
         ("task-everything.yml", "LogGroup", "CKV_AWS_66"),
         ("task.yml", "LogGroup", "CKV_AWS_158"),
     ]
@@ -162,12 +166,15 @@ def test_what_a_run_may_do() -> None:
         {
             "Sid": "Write",
             "Effect": "Allow",
-            "Action": ["s3:AbortMultipartUpload", "s3:PutObject"],
+            "Action": ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"],
             "Resource": [
                 arn(f"s3:::${{Bucket}}/{STACK}/{below}")
                 for below in (".lock", ".artifacts/*", "runs/*", "history/*", "occurrences/*")
             ],
-            "Condition": OWN,
+            "Condition": {
+                **OWN,
+                "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["keep", "keep-old", "states"]},
+            },
         },
     ]
 
@@ -242,11 +249,54 @@ def test_whose_roles_they_are(role: str) -> None:
     assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
 
 
+@pytest.mark.parametrize(
+    ("deploy", "boundary", "key"),
+    [
+        pytest.param({}, None, None, id="neither"),
+        pytest.param(
+            {"permissions_boundary": "dev/boundary", "kms_key": KEY_ID},
+            arn("iam::${AWS::AccountId}:policy/dev/boundary"),
+            arn(f"kms:${{AWS::Region}}:${{AWS::AccountId}}:key/{KEY_ID}"),
+            id="names",
+        ),
+        pytest.param(
+            {"permissions_boundary": "arn:aws:iam::123456789012:policy/b", "kms_key": KEY_ARN},
+            {"Sub": "arn:aws:iam::123456789012:policy/b"},
+            {"Sub": KEY_ARN},
+            id="ARNs",
+        ),
+    ],
+)
+def test_boundary_and_key_of_an_organization(deploy: dict[str, str], boundary: object, key: object) -> None:
+    found = understood(rendered(deploy))["Resources"]
+    roles = [one["Properties"] for one in found.values() if one["Type"] == "AWS::IAM::Role"]
+    assert [role.get("PermissionsBoundary") for role in roles] == [boundary] * len(roles)
+    assert found["LogGroup"]["Properties"].get("KmsKeyId") == key
+    statements = found["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [each["Resource"] for each in statements if each["Sid"] == "Key"] == ([key] if key else [])
+
+
+def test_room_and_channels_for_a_shell() -> None:
+    """The agent of ECS Exec writes below /var/lib/amazon and /var/log/amazon, and the root is read-only."""
+    plain, allowed = resources(PLAIN), resources({"exec": "true"})
+    mounts = [
+        {mount["ContainerPath"] for mount in found["TaskDefinition"]["ContainerDefinitions"][0]["MountPoints"]}
+        for found in (plain, allowed)
+    ]
+    assert mounts[1] - mounts[0] == {"/var/lib/amazon", "/var/log/amazon"}
+    statements = [found["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"] for found in (plain, allowed)]
+    (more,) = [statement for statement in statements[1] if statement not in statements[0]]
+    assert more["Action"] == [
+        f"ssmmessages:{verb}{what}Channel" for verb in ("Create", "Open") for what in ("Control", "Data")
+    ]
+
+
 def test_permissions_of_a_project() -> None:
     role = resources(EVERYTHING)["TaskRole"]
     assert role["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"]
     own = {policy["PolicyName"]: policy["PolicyDocument"]["Statement"] for policy in role["Policies"]}
-    assert own["handoff"] == resources(PLAIN)["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    plain = resources(PLAIN)["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert [each for each in own["handoff"] if each["Sid"] not in {"Key", "Exec"}] == plain
     place = "${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
     assert own["project"] == [
         {
@@ -383,6 +433,7 @@ def test_what_is_put_out() -> None:
         "TaskRoleArn": {"GetAtt": "TaskRole.Arn"},
         "Image": {"Ref": "Image"},
         "Source": {"Ref": "Source"},
+        "Base": {"Ref": "Base"},
         "Bucket": {"Ref": "Bucket"},
         "Machine": {"Ref": "Machine"},
         "Cluster": {"Fn::Sub": f"arn:{'${AWS::Partition}'}:ecs:{'${AWS::Region}:${AWS::AccountId}'}:cluster/batch"},
@@ -390,6 +441,7 @@ def test_what_is_put_out() -> None:
         "SecurityGroups": {"Fn::GetAtt": ["SecurityGroup", "GroupId"]},
         "PublicIp": "DISABLED",
         "Spot": "true",
+        "Exec": "true",
         "Cpu": "1024",
         "Memory": "2048",
         "StopTimeout": "120",
@@ -420,7 +472,7 @@ def test_what_is_put_out() -> None:
 )
 def test_the_network(deploy: dict[str, Any], parameters: set[str], cluster: Any, subnets: Any, groups: Any) -> None:
     template = understood(rendered(deploy))
-    assert set(template["Parameters"]) == {"Image", "Source", "Bucket", *parameters}
+    assert set(template["Parameters"]) == {"Image", "Source", "Base", "Bucket", *parameters}
     run = template["Resources"]["Machine"]["Properties"]["Definition"]["States"]["Run"]["Parameters"]
     lists = {"Subnets": {"Fn::Split": [",", subnets]}, "SecurityGroups": {"Fn::Split": [",", groups]}}
     network = {**lists, "AssignPublicIp": "ENABLED"}

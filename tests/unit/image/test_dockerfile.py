@@ -232,6 +232,7 @@ def test_the_address_of_an_index_is_named_never_written(everything: str) -> None
         *(f'{name}="{default}"' for name, default in dockerfile.INDEX_SETTINGS.items()),
         "REVISION",
         "CONTEXT",
+        "BASE",
     ]
     stages = everything.split("\nFROM ")
     assert [stage for stage in stages[2:] if "_INDEX" in stage] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -28,10 +28,12 @@ CURRENT = {"Id": "sha256:1", "Config": {"Labels": {"handoff.context": MADE.diges
 HASH = "--hash=sha256:" + "0" * 64
 
 
-def builder(kind: Any = "docker", there: dict[str, Any] | None = None) -> Builder:
+def builder(kind: Any = "docker", there: dict[str, Any] | None = None, options: str = "") -> Builder:
     """One that knows these images, by name."""
 
     def ask(argv: Sequence[str]) -> Answer:
+        if argv[1] == "build":
+            return Answer(0, f"Usage:  docker build\n{options}", "")
         assert argv[:3] == (kind, "image", "inspect")
         found = (there or {}).get(argv[3])
         return Answer(0, json.dumps([found]), "") if found else Answer(1, "[]\n", f"Error: No such image: {argv[3]}\n")
@@ -180,6 +182,7 @@ def test_a_build() -> None:
             Path("/team"),
             f"build image {MADE.reference}",
             build.FAILURES,
+            Path("/team/build/Word_Count/build.log"),
         ),
     )
 
@@ -199,6 +202,28 @@ def test_a_build_as_asked(there: dict[str, Any] | None, asked: dict[str, Any], e
         argv = plan(there, kind, **asked)[-1].argv
         assert argv[0] == kind
         assert " ".join(expected) in " ".join(argv)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "expected"),
+    [
+        pytest.param("docker", "      --load   Shorthand for --output=type=docker\n", True, id="buildx"),
+        pytest.param("docker", "", False, id="docker's own builder"),
+        pytest.param("podman", "      --load\n", False, id="podman"),
+    ],
+)
+def test_a_buildx_builder_hands_the_image_over(kind: Any, options: str, expected: bool) -> None:  # noqa: FBT001  # of the table
+    made = build.plan_build(
+        MADE,
+        builder(kind, options=options),
+        None,
+        reference=MADE.reference,
+        platform=None,
+        revision="",
+        settings=(),
+        no_cache=False,
+    )
+    assert ("--load" in cast("RunCommand", made[-1]).argv) is expected
 
 
 def test_settings_go_by_their_names_alone() -> None:

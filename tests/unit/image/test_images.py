@@ -195,6 +195,5 @@ def test_an_image_that_the_builder_keeps_to_itself() -> None:
     with pytest.raises(ImageError) as caught:
         image_line(builder({"inspect": Answer(1, "[]", "")}), "a:1", 1)
     assert str(caught.value) == (
-        "error: a:1: built, but docker does not have it\n"
-        "hint: a separate buildx builder keeps its images: docker buildx use default, or set BUILDX_BUILDER=default"
+        "error: a:1: built, but docker does not have it\nhint: see which it has: docker image ls"
     )

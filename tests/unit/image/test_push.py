@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.errors import ImageError, ProjectError
 from handoff_kit.image import push
 from handoff_kit.image.builder import Answer, Builder
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.steps import RunCommand
+from handoff_kit.steps import RegistryCredentials, RunCommand
 
 PATHS = ProjectPaths("shop", Path("/team"))
 TARGET = "127.0.0.1:5000/team/shop:1"
@@ -109,6 +110,43 @@ def test_the_steps(kind: str, words: tuple[str, ...]) -> None:
     )
     assert isinstance(sent, RunCommand)
     assert (sent.argv, sent.cwd, sent.purpose) == (words, Path("/team"), f"push {TARGET}")
+    assert (sent.log, sent.registry) == (Path("/team/build/shop/push.log"), None)
+
+
+DOCKER = """#!/bin/sh
+cd "$DOCKER_CONFIG" && ls -A && stat -c %a . && cat config.json contexts/name "$REGISTRY_AUTH_FILE"
+"""
+
+
+def test_the_password_is_on_disk_during_the_push_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A `credsStore` may refuse it, as ECR's own helper does; what else the user has set goes on to hold."""
+    program, settings = tmp_path / "bin/docker", tmp_path / "settings"
+    for directory in (program.parent, settings / "contexts"):
+        directory.mkdir(parents=True)
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    (settings / "contexts/name").write_text("a context\n")
+    kept = {"currentContext": "far", "proxies": {"default": {"httpProxy": "http://p"}}}
+    stored = {"credsStore": "ecr-login", "credHelpers": {"h": "ecr-login"}, "auths": {"other": {"auth": "x"}}}
+    (settings / "config.json").write_text(json.dumps({**kept, **stored}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(settings))
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    paths = ProjectPaths("shop", tmp_path)
+    credentials = RegistryCredentials(paths.build, "1.dkr.ecr.eu-central-1.amazonaws.com", "AWS", "opensesame")
+    said = list[str]()
+    apply(
+        push.plan_image_push(builder("docker"), "a", TARGET, paths, credentials=credentials)[1:],
+        None,
+        ApplyOptions(said.append),
+    )
+    written = json.dumps({**kept, "auths": {credentials.host: {"auth": "QVdTOm9wZW5zZXNhbWU="}}})
+    assert capfd.readouterr().err == f"config.json\ncontexts\n700\n{written}a context\n{written}"
+    assert [path.name for path in paths.build.iterdir()] == ["push.log"]
+    assert json.loads((settings / "config.json").read_text()) == {**kept, **stored}
+    assert (settings / "contexts/name").is_file()
+    assert "opensesame" not in repr((credentials, said))
 
 
 @pytest.mark.parametrize(

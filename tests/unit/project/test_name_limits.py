@@ -8,6 +8,7 @@ import pytest
 
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import name_limits
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.load import validate_project
 from handoff_kit.project.problem import ProjectFileError
 from handoff_kit.project.yaml_reader import parse_yaml
@@ -59,9 +60,12 @@ STACK = 128 * "s"
     ],
 )
 def test_a_stack_that_is_called_otherwise(length: int, whats: list[str]) -> None:
-    found = name_limits.stack_name_problems(STACK[:length], "dev", _project(SCHEDULES))
+    found = name_limits.stack_name_problems(STACK[:length], "dev", Deploy(), schedules=True)
     assert [obstacle.message.removeprefix("the name of ").partition(" would be ")[0] for obstacle in found] == whats
-    assert [obstacle.message for obstacle in name_limits.stack_name_problems(STACK[:length], "dev", _project())] == [
+    assert [
+        obstacle.message
+        for obstacle in name_limits.stack_name_problems(STACK[:length], "dev", Deploy(), schedules=False)
+    ] == [
         obstacle.message
         for obstacle in found
         if "group of schedules" not in obstacle.message and "queue" not in obstacle.message
@@ -69,7 +73,7 @@ def test_a_stack_that_is_called_otherwise(length: int, whats: list[str]) -> None
 
 
 def test_a_long_stack_is_told_everything_it_is_too_long_for() -> None:
-    found = name_limits.stack_name_problems(1200 * "s", "dev", _project())
+    found = name_limits.stack_name_problems(1200 * "s", "dev", Deploy(), schedules=False)
     assert [obstacle.hint.rpartition(" ")[2] for obstacle in found] == [
         "1081",
         "944",

@@ -44,12 +44,23 @@ def notes_of(directory: Path, text: str, files: Mapping[str, str]) -> list[str]:
 
 
 STAGE = "commands: [{command: a}]\n"
+DAYS = "1, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1825, 3650, 9999"
 FILLED = "{{ MY_TOKEN }} is filled from data or vars; a secret belongs into a file of .local"
 
 
 @pytest.mark.parametrize(
     ("text", "files", "expected"),
     [
+        pytest.param(
+            f"keep: {{runs: 45d, artifacts: 30d, states: 30}}\n{STAGE}",
+            {},
+            [
+                f"{FILE}:1:14: the bucket has no rule for `runs`: 45, and takes the next one, 60 | its rules: {DAYS}",
+                f"{FILE}:1:43: the bucket has no rule for `states`: 30, and takes the next one, 50 | "
+                "its rules: 5, 10, 20, 50, 100",
+            ],
+            id="keep between two rules",
+        ),
         pytest.param(
             "commands:\n- command: a\n  args: --color #fff --more\nvars:\n  channel: to #ops\n",
             {},
@@ -133,7 +144,8 @@ FILLED = "{{ MY_TOKEN }} is filled from data or vars; a secret belongs into a fi
   policies:
     - {{Action: "*", Resource: "*"}}
     - arn:aws:iam::aws:policy/AdministratorAccess
-    - arn:aws:iam::aws:policy/IAMFullAccess
+    - arn:aws-eusc:iam::aws:policy/IAMFullAccess
+    - arn:aws:iam::123456789012:policy/AdministratorAccess
 """,
             {},
             [

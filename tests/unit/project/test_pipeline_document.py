@@ -42,6 +42,7 @@ def test_whole_document() -> None:
         "state": "singer",
         "meter": "bytes",
         "overlap": "fail",
+        "keep": {"runs": 90, "artifacts": 30, "states": 50},
         "stages": [
             {
                 "name": "tap-jsonl",

@@ -74,6 +74,9 @@ def test_whole_file(tmp_path: Path) -> None:
             "policies": (
                 {"Sid": None, "Effect": "Allow", "Action": ("s3:*",), "Resource": ("arn:aws:s3:::b",), "Condition": {}},
             ),
+            "permissions_boundary": None,
+            "kms_key": None,
+            "exec": False,
             "vpc": None,
             "subnets": (),
             "security_groups": (),

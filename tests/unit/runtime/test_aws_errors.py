@@ -26,6 +26,11 @@ def call(service: str, operation: str, region: str = "eu-central-1", **request: 
         (call("S3", "ListObjectsV2", Bucket="b", Prefix="k/"), "s3:ListBucket on arn:aws:s3:::b"),
         (call("S3", "ListObjectVersions", Bucket="b", Prefix="k/"), "s3:ListBucketVersions on arn:aws:s3:::b"),
         (call("S3", "UploadPart", Bucket="b", Key="k"), "s3:PutObject on arn:aws:s3:::b/k"),
+        (call("S3", "CopyObject", Bucket="b", Key="k"), "s3:PutObject on arn:aws:s3:::b/k"),
+        (
+            call("S3", "PutObjectTagging", Bucket="b", Key="k", VersionId="1"),
+            "s3:PutObjectVersionTagging on arn:aws:s3:::b/k",
+        ),
         (call("S3", "DeleteObjects", Bucket="b"), "s3:DeleteObject on arn:aws:s3:::b/*"),
         (
             call("S3", "DeleteObjects", Bucket="b", Delete={"Objects": [{"Key": "k", "VersionId": "1"}]}),
@@ -35,6 +40,11 @@ def call(service: str, operation: str, region: str = "eu-central-1", **request: 
         (call("S3", "DeleteBucket", Bucket="b"), "s3:DeleteBucket on arn:aws:s3:::b"),
         (call("S3", "GetBucketTagging", Bucket="b"), "s3:GetBucketTagging on arn:aws:s3:::b"),
         (call("S3", "PutObject", "cn-north-1", Bucket="b", Key="k"), "s3:PutObject on arn:aws-cn:s3:::b/k"),
+        (call("S3", "PutObject", "us-isob-east-1", Bucket="b", Key="k"), "s3:PutObject on arn:aws-iso-b:s3:::b/k"),
+        (
+            call("SSM", "GetParameter", "eusc-de-east-1", Name="x"),
+            "ssm:GetParameter on arn:aws-eusc:ssm:eusc-de-east-1:*:parameter/x",
+        ),
         (call("SSM", "GetParameter", Name="x"), "ssm:GetParameter on arn:aws:ssm:eu-central-1:*:parameter/x"),
         (call("SSM", "GetParameter", Name="/x/y"), "ssm:GetParameter on arn:aws:ssm:eu-central-1:*:parameter/x/y"),
         (
@@ -69,6 +79,16 @@ def refused(code: str, status: int = 400, message: str = "", attempts: int = 1) 
 
 
 KMS = "User is not authorized to perform: kms:Decrypt"
+DATA_KEY = (
+    "User: arn:aws:iam::1:user/x is not authorized to perform: kms:GenerateDataKey on resource: "
+    "arn:aws:kms:eu-central-1:1:key/k because no identity-based policy allows the kms:GenerateDataKey action"
+)
+NO_MASTER_KEY = (
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not "
+    "allowed to access."
+)
+READ = 'User: arn:aws:iam::1:user/x is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::b/k/x"'
+NO_ROLE = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
 NO_KEY = "s3://b/k/x: no such key found"
 
 
@@ -80,6 +100,16 @@ NO_KEY = "s3://b/k/x: no such key found"
         (refused("404", 404), NO_KEY, "aws s3 ls s3://b/k/"),
         (refused("403", 403), "s3://b/k/x: 403 found, the permission s3:GetObject on arn:aws:s3:::b/k/x expected", "ListBucket"),
         (refused("AccessDenied", 403, KMS), "s3://b/k/x: AccessDenied found, the permission kms:Decrypt on the key it is encrypted with expected", "allow it"),
+        (refused("AccessDenied", 403, DATA_KEY), "s3://b/k/x: AccessDenied found, the permission kms:GenerateDataKey on arn:aws:kms:eu-central-1:1:key/k expected", "allow it"),
+        (refused("AccessDenied", 400, NO_MASTER_KEY), "the permission kms:Decrypt on the key it is encrypted with expected", "aws kms describe-key"),
+        (refused("AccessDenied", 403, f"{READ} because no identity-based policy allows it"), "the permission s3:GetObject on arn:aws:s3:::b/k/x expected", "allow it"),
+        (refused("AccessDenied", 403, f"{READ} with an explicit deny in a service control policy"), "s3:GetObject", "a policy of the organization"),
+        (refused("AccessDenied", 403, f"{READ} because no permissions boundary allows it"), "s3:GetObject", "the permissions boundary of that role or user"),
+        (refused("AccessDenied", 403, f"{READ} because no VPC endpoint policy allows it"), "s3:GetObject", "the policy of the VPC endpoint"),
+        (refused("AccessDenied", 403, f"{READ} because no session policy allows it"), "s3:GetObject", "the policy of this session"),
+        (refused("AccessDenied", 403, f"{READ} with an explicit deny in a resource-based policy"), "s3:GetObject", "the policy of that resource"),
+        (refused("KMS.DisabledException", 400, "arn:aws:kms:eu-central-1:1:key/k is disabled."), "answered 400 KMS.DisabledException", "aws kms describe-key"),
+        (refused("InvalidParameterException", 400, NO_ROLE), "answered 400 InvalidParameterException", "aws iam create-service-linked-role"),
         (refused("ExpiredToken"), "s3://b/k/x: the credentials have expired (ExpiredToken), valid ones expected", "aws sso login"),
         (refused("InvalidClientTokenId"), "s3://b/k/x: credentials that AWS does not accept found (InvalidClientTokenId)", "AWS_PROFILE"),
         (refused("InvalidSignatureException", 400, "Signature expired: now"), "s3://b/k/x: this machine's clock is wrong (InvalidSignatureException), the time of AWS expected", "set the clock"),
@@ -91,6 +121,12 @@ NO_KEY = "s3://b/k/x: no such key found"
         (exceptions.NoCredentialsError(), "s3://b/k/x: no credentials found (Unable to locate credentials)", "AWS_PROFILE"),
         (exceptions.NoRegionError(), "no AWS region configured", "export AWS_REGION"),
         (exceptions.ProfileNotFound(profile="p"), "AWS_PROFILE: The config profile (p) could not be found", "aws configure list-profiles"),
+        (exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "s3://b/k/x: Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY", "unset AWS_ACCESS_KEY_ID"),
+        (exceptions.RefreshWithMFAUnsupportedError(), "Cannot refresh credentials: MFA token required.", "type a new code"),
+        (exceptions.LoginRefreshRequired(), "the sign-in is missing or has expired (Your session has expired", "aws login"),
+        (exceptions.CredentialRetrievalError(provider="container-role", error_msg="no answer"), "Error when retrieving credentials from container-role: no answer", "run it again"),
+        (exceptions.InvalidRegionError(region_name="eu central"), "AWS region: Provided region_name 'eu central'", "AWS_REGION="),
+        (ValueError("Invalid endpoint: moto"), "AWS_ENDPOINT_URL: Invalid endpoint: moto", "AWS_ENDPOINT_URL"),
         (exceptions.UnauthorizedSSOTokenError(), "the sign-in is missing or has expired", "aws sso login"),
         (exceptions.EndpointConnectionError(endpoint_url="http://x"), 's3://b/k/x: S3 GetObject got no connection (Could not connect to the endpoint URL: "http://x")', "AWS_ENDPOINT_URL"),
         (exceptions.ReadTimeoutError(endpoint_url="http://x"), "S3 GetObject got no whole answer (Read timeout", "run it again"),

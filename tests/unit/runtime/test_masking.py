@@ -75,6 +75,7 @@ CASES = {
         Case(".local/tap.json", '{"a": "db.example.com", "b": "10.0.0.7:5432"}', "db.example.com 10.0.0.7:5432", "db.example.com 10.0.0.7:5432"),
         Case(".local/tap.json", '{"a": "/var/data/in.csv", "b": "s3://bucket/x"}', "/var/data/in.csv s3://bucket/x", "/var/data/in.csv s3://bucket/x"),
         Case(".local/tap.json", '{"a": "utf-8", "b": true, "c": null, "d": 8080, "e": "15m"}', "utf-8 true null 8080 15m", "utf-8 true null 8080 15m"),
+        Case(".local/tap.json", '{"a": "eu-west-1", "b": "mx-central-1", "c": "us-isob-east-1"}', "eu-west-1 mx-central-1 us-isob-east-1", "eu-west-1 mx-central-1 us-isob-east-1"),
         Case(".local/tap.json", '{"max_tokens": 4096, "token_url": "https://h.example.com/o"}', "4096 https://h.example.com/o", "4096 https://h.example.com/o"),
         Case(".local/tap.json", '{"primary_key": "order_id", "key_properties": ["id"]}', "id", "id"),
         Case(".local/tap.yml", "host: db1\nlog_level: debug\n", "debug: host db1", "debug: host db1"),

@@ -42,6 +42,21 @@ def test_data_that_is_no_object(text: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_tags() -> None:
+    assert options.parse_tags(["cost-center=42", "note=a=b", "empty="]) == {
+        "cost-center": "42",
+        "note": "a=b",
+        "empty": "",
+    }
+
+
+@pytest.mark.parametrize("pair", ["", "cost-center", "=42"])
+def test_a_tag_that_is_none(pair: str) -> None:
+    with pytest.raises(ProjectError) as error:
+        options.parse_tags([pair])
+    assert error.value.message == f"--shared-tag: found {pair!r}, expected NAME=VALUE"
+
+
 @pytest.mark.parametrize(
     ("text", "environ", "expected"),
     [

@@ -1,0 +1,191 @@
+"""Tasks that operate a deployed project: with errors in its project file, an edited one, or without any."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from doubles.checkout import InvokeResult
+from doubles.ecs import ACCOUNT, Ecs, Life
+from doubles.moto_bucket import HURRIED, REGION
+from doubles.stub_project import MotoProject, new_name
+
+from handoff_kit import resource_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from doubles.checkout import Checkout
+    from doubles.moto_bucket import MotoBucket
+
+pytestmark = pytest.mark.takes(25)
+
+PROJECT = "commands: [{command: echo}]\ndeploy: {cluster: batch}\n"
+RUNNING = Life(("RUNNING",))
+
+
+@pytest.fixture
+def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
+    """A project that is deployed with a cluster and a bucket of its own, as far as its task stack says so."""
+    name = new_name()
+    checkout.project(
+        name, PROJECT, {".local/tap.json": '{"token": "hunter2-secret"}', "impl.py": "def report(): ...\n"}
+    )
+    env = {"AWS_ENDPOINT_URL_ECS": ecs.url, "S3_BUCKET_NAME": "", **HURRIED}
+    replacements = (
+        (moto_bucket.bucket, "BUCKET"),
+        (r"[0-9a-f]{32}", "TASK"),
+        (r"[0-9a-f]{8}-[0-9a-f-]{27}", "VERSION"),
+    )
+    created = MotoProject(checkout, moto_bucket, name, env, replacements)
+    assert created.invoke("params.push").exit == 0
+    created.put(".artifacts/state", '{"a": 1}')
+    ecs.cluster = "cluster/batch"
+    outputs = {
+        "TaskDefinition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{created.stack}:1",
+        "Source": "aaaaaaaaaaaa",
+        "Bucket": moto_bucket.bucket,
+        "Cluster": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/batch",
+        "Subnets": "subnet-9",
+        "SecurityGroups": "sg-9",
+        "PublicIp": "DISABLED",
+        "Spot": "false",
+        "StopTimeout": "77",
+        "Cpu": "512",
+        "Memory": "2048",
+    }
+    created.create_stack(created.stack, outputs, tags=resource_names.owner_tags(name, "dev"))
+    logs, group = moto_bucket.boto("logs"), {"logGroupName": resource_names.log_group(created.stack)}
+    logs.create_log_group(**group)
+    logs.create_log_stream(**group, logStreamName=f"run/handoff/{1:032x}")
+    return created
+
+
+def has_typo(shop: MotoProject) -> None:
+    (shop.directory / "project.yml").write_text("commands: [{comand: echo}]\n", encoding="utf-8")
+
+
+def is_edited(shop: MotoProject) -> None:
+    text = "commands: [{command: echo}]\ndeploy: {cluster: edited, bucket: edited}\n"
+    (shop.directory / "project.yml").write_text(text, encoding="utf-8")
+
+
+def is_gone(shop: MotoProject) -> None:
+    shutil.rmtree(shop.checkout.root / "projects")
+
+
+TYPO = (
+    "note: projects/shop/project.yml has errors; using what stack handoff-dev-shop is deployed with\n"
+    "hint: see them: invoke check --project shop\n"
+)
+GONE = "note: found no projects/shop/project.yml; using what stack handoff-dev-shop is deployed with\n"
+BUCKET = (
+    "note: project shop is deployed with bucket BUCKET; deploy.bucket in projects/shop/project.yml says edited;"
+    " BUCKET is used\n"
+)
+CLUSTER = "note: project shop is deployed with cluster batch; projects/shop/project.yml says edited; batch is used\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "note", "of_tasks"),
+    [
+        pytest.param(has_typo, TYPO, "", id="a typo"),
+        pytest.param(is_edited, BUCKET, CLUSTER, id="an edited cluster and bucket"),
+        pytest.param(is_gone, GONE, "", id="not in this checkout"),
+    ],
+)
+def test_what_is_deployed_is_operated(
+    shop: MotoProject, ecs: Ecs, change: Callable[[MotoProject], None], note: str, of_tasks: str
+) -> None:
+    change(shop)
+    task = ecs.add(RUNNING)
+    assert shop.invoke("stop") == InvokeResult(
+        0,
+        "",
+        f"{note}{of_tasks}stop task TASK (RUNNING)\nstop requested; it has 77 s\nSTOPPED after 0 s\n"
+        "task TASK was stopped by invoke (exit 143)\nnext: invoke logs --project shop\n",
+    )
+    assert task.stopped_by == "stopped by invoke"
+    after = "next: invoke state.history --project shop\n"
+    shown = shop.invoke("state.show")
+    assert (shown.exit, shown.stdout) == (0, '{"a": 1}')
+    assert (shown.stderr.startswith(note), shown.stderr.endswith(after)) == (True, True)
+    planned = shop.invoke("--dry", "run", "--data", '{"base": "EUR"}', "--memory", "4GB")
+    assert (planned.exit, planned.stderr.startswith(f"{note}{of_tasks}")) == (0, True), planned
+    assert "in cluster batch (Fargate, 512 CPU units, 4,096 MiB; " in planned.stderr
+
+
+def test_each_task_that_operates(shop: MotoProject, ecs: Ecs) -> None:
+    """Of a project without files, which is the hardest."""
+    is_gone(shop)
+    ecs.add(RUNNING)
+    failed = {}
+    for words in (
+        ["logs"],
+        ["state.history"],
+        ["state.edit", "--file", "new.json"],
+        ["state.clear", "--yes"],
+        ["artifacts.list"],
+        ["artifacts.get"],
+        ["artifacts.clear"],
+        ["files.list"],
+        ["params.dump"],
+        ["params.history"],
+        ["history", "--remote"],
+        ["unschedule"],
+        ["status"],
+        ["--dry", "destroy"],
+    ):
+        (shop.checkout.root / "new.json").write_text("{}\n", encoding="utf-8")
+        result = shop.invoke(*words)
+        if result.exit:
+            failed[words[0]] = result
+    assert failed == {}
+
+
+def test_what_cannot_be_compared_is_said(shop: MotoProject) -> None:
+    has_typo(shop)
+    secret = shop.invoke("--dry", "run", "--env", "X=hunter2-secret")
+    assert (
+        secret.exit,
+        "error: --env X looks like a secret (its value is in the project's .local)" in secret.stderr,
+    ) == (
+        2,
+        True,
+    )
+    assert shop.invoke("--dry", "run", "--command", "reprt").stderr.endswith("hint: did you mean: --command report\n")
+    is_gone(shop)
+    result = shop.invoke("--dry", "run", "--env", "X=1", "--command", "report")
+    assert (result.exit, result.stderr.splitlines()[1:4]) == (
+        0,
+        [
+            "note: --command report is not checked: projects/shop/impl.py cannot be read",
+            "note: --env is not compared with `envs` of projects/shop/project.yml, which would override it",
+            "note: --data and --env are not compared with projects/shop/.local, which is not in this checkout",
+        ],
+    )
+    similar = shop.checkout.invoke("stop", "--project", f"{shop.name}x", env=shop.environ)
+    assert shop.stable(similar.stderr) == (
+        "error: found no project 'shopx' under projects/\nhint: did you mean: --project shop\n"
+    )
+
+
+def test_status_shows_what_is_deployed(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.add(RUNNING)
+    has_typo(shop)
+    page = shop.invoke("status")
+    assert [line.split()[:2] for line in page.stdout.splitlines() if line.startswith(("stack", "task"))] == [
+        ["stack", "handoff-dev-shop:"],
+        ["task", "TASK"],
+    ]
+    is_gone(shop)
+    page = shop.invoke("status")
+    assert page.stdout.startswith("project    shop (dev)\nstack      handoff-dev-shop: CREATE_COMPLETE\n")
+    assert page.stderr.startswith("note: found no projects/shop/project.yml in this checkout\n")
+    shop.checkout.project("other", PROJECT)
+    table = shop.checkout.invoke("status", env=shop.environ)
+    rows = {line.split()[0]: line.split()[1] for line in table.stdout.splitlines()[1:]}
+    assert (rows[shop.name], rows["other"]) == ("deployed", "none")
+    absent = table.stderr.partition("note: deployed, and not in this checkout: ")[2].splitlines()[0].split(", ")
+    assert (shop.name in absent, "other" in absent) == (True, False)
