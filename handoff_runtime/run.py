@@ -146,6 +146,7 @@ def acquire(context: RunContext, signals: Signals, store: Store) -> int:
     mode, log = context.pipeline.overlap, _open_log(context, os.open(os.devnull, os.O_WRONLY))
     lock = overlap.acquire(mode, workspace.lock_directory, signals, log.say)
     document = context.masked(record.start_record(context.run_start, None, context.environ))
+    store.claim_occurrence(document, _inserting(log))
     overlap.acquire(mode, lambda: store.acquire(document, _inserting(log)), signals, log.say)
     return lock
 

@@ -54,6 +54,16 @@ def history(stack: str, day: str = "") -> str:
     return f"{stack}/history/{day}.jsonl" if day else f"{stack}/history/"
 
 
+def occurrence(stack: str, schedule: str, scheduled_at: str) -> str:
+    """The claim of the one execution that may run what a schedule starts for a time."""
+    return f"{occurrences(stack)}{schedule}/{scheduled_at}"
+
+
+def occurrences(stack: str) -> str:
+    """What the claims of all schedules begin with."""
+    return f"{stack}/occurrences/"
+
+
 def path_below(key: str, prefix: str) -> str:
     """The path of a key below a prefix; StoreError for one that would lead out of the directory it is meant for."""
     path = key[len(prefix) :]

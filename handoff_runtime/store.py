@@ -20,6 +20,9 @@ class Store:
     grace_share = 1.0  # of the grace time, for the stages to end in; the store needs the rest
     local_files: str | None = "files"  # the directory whose files the run is given; None where `fetch` brings them
 
+    def claim_occurrence(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
+        """Claim the time of the schedule that started the run; `RunDeclined` where another execution has claimed it."""
+
     def acquire(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
         """Take the project for the run of this record; BusyError where another run has it."""
 

@@ -27,9 +27,10 @@ from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import name_limits
 from handoff_kit.project.deploy_settings import Deploy
+from handoff_kit.project.execution_input import overrides_length
 from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import MAX_OVERRIDES, SCHEDULE_NAME, is_name, matches
-from handoff_kit.project.schedule_settings import Schedule, overrides_length
+from handoff_kit.project.schedule_settings import Schedule, schedule_input
 from handoff_kit.scheduling.expression import KINDS, expression_problem
 from handoff_kit.scheduling.next_times import next_times
 from handoff_kit.scheduling.timezones import timezone_problem, zone_of
@@ -157,7 +158,7 @@ def check_schedules(schedules: Sequence[Schedule], deployed: Sequence[Schedule],
     """Refuse schedules that RunTask would, and those that never run; one that is over may stay deployed."""
     for schedule in schedules:
         where = f"schedule {schedule.name}"
-        if (length := overrides_length(schedule.data)) > MAX_OVERRIDES:
+        if (length := overrides_length(schedule_input(schedule.name, schedule.data))) > MAX_OVERRIDES:
             message = f"{where}: data: found {length:,} characters with all overrides of a run"
             hint = "put what is long into a file: projects/NAME/files/, then: invoke files.push"
             raise ProjectError(f"{message}, expected at most {MAX_OVERRIDES:,}", hint)

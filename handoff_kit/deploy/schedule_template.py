@@ -21,7 +21,7 @@ from handoff_kit.aws.cloudformation.template import parse_template, template_sec
 from handoff_kit.deploy.templates import boundary_arn
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy
-from handoff_kit.project.schedule_settings import SCHEDULER_DATA, Schedule
+from handoff_kit.project.schedule_settings import Schedule, escape_references, schedule_input
 from handoff_kit.scheduling.next_times import next_times
 
 _METADATA = "Schedules"
@@ -78,9 +78,6 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
 def _schedule_values(schedule: Schedule) -> dict[str, Any]:
     plain = re.sub("[^A-Za-z0-9]", "", schedule.name)
     unique = "" if plain == schedule.name else hashlib.sha256(schedule.name.encode()).hexdigest()[:8]
-    data = {name: value for name, value in schedule.data.items() if name not in SCHEDULER_DATA}
-    # Only what is ours is filled in: the data of the project file is escaped
-    pairs = filter(None, (escape_references(data)[1:-1], json.dumps(SCHEDULER_DATA)[1:-1]))
     return {
         "id": f"Schedule{plain}{unique}",
         "name": schedule.name,
@@ -88,7 +85,7 @@ def _schedule_values(schedule: Schedule) -> dict[str, Any]:
         "timezone": None if schedule.kind == "rate" else schedule.timezone,
         "state": summary(schedule).state,
         "window": schedule.window,
-        "input": f'{{"data": {{{", ".join(pairs)}}}}}',
+        "input": json.dumps(schedule_input(schedule.name, schedule.data)),
     }
 
 
@@ -140,15 +137,3 @@ def deployed_alerts(stack: StackDescription) -> Deploy:
         case {"Properties": {"AlarmActions": [str(topic)]}}:  # that of the environment is a Fn::Sub
             alerts = topic
     return Deploy(tags={name: text for name, text in stack.tags.items() if name not in OWNER_TAGS}, alerts=alerts)
-
-
-def escape_references(value: object) -> str:
-    """A value as ASCII JSON without anything that AWS would substitute.
-
-    CloudFormation fills in `{{resolve:...}}` and `${...}`, EventBridge Scheduler `<aws.scheduler...>`, and YAML takes
-    no control characters. None of these occurs in JSON outside of a string, where each may be escaped.
-    """
-    text = json.dumps(value)
-    for sign, escaped in {"{{": "\\u007b\\u007b", "${": "\\u0024{", "<": "\\u003c", "\x7f": "\\u007f"}.items():
-        text = text.replace(sign, escaped)
-    return text

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
 from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project
-from handoff_kit.aws.ecs.tasks import list_running_tasks, task_id
+from handoff_kit.aws.ecs.tasks import describe_starter, list_running_tasks, task_id
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
 from handoff_kit.aws.session import (
@@ -393,7 +393,7 @@ def _read_detail(local: LocalProject, target: Target, stack: StackDescription) -
         for task in list_running_tasks(tasks_of_project(target, deployed_settings(stack, local.project))):
             started = task.get("startedAt") or task.get("createdAt")
             since = f" since {timestamp(started)}" if started else ""
-            by = f", started by {task['startedBy']}" if task.get("startedBy") else ""
+            by = f", started by {starter}" if (starter := describe_starter(task)) else ""
             tasks.append(f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}")
     except AWSError as error:
         return ProjectDetail(compared, (f"{UNKNOWN}: {error.message}",))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.model import Project
@@ -55,6 +56,8 @@ def render_task_template(
         **_network_values(deploy, environment),
         "stack": stack,
         "machine": resource_names.state_machine(stack),
+        "restarted": RESTARTED_STOP_CODES,
+        "owner_tags": resource_names.owner_tags(project, environment),
         "family": resource_names.family(stack),
         "container": resource_names.CONTAINER,
         "repository": resource_names.repository(stack),
@@ -68,7 +71,13 @@ def render_task_template(
         "deploy": deploy,
         "storage": deploy.storage if deploy.storage > FREE_STORAGE else None,
         # the keys that a run may write; the files of a project are only read by it
-        "written": (s3_keys.lease(stack), f"{s3_keys.artifacts(stack)}*", f"{runs}*", f"{s3_keys.history(stack)}*"),
+        "written": (
+            s3_keys.lease(stack),
+            *(
+                f"{keys}*"
+                for keys in (s3_keys.artifacts(stack), runs, s3_keys.history(stack), s3_keys.occurrences(stack))
+            ),
+        ),
         "boundary": boundary_arn(deploy),
         "kms_key": kms_key_arn(deploy),
         "tag_keys": TAG_KEYS,

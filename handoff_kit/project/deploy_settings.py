@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, Discriminator, Field, StrictInt, StringConstraints, Tag
+from pydantic import BaseModel, Discriminator, Field, StrictBool, StrictInt, StringConstraints, Tag
 
 from handoff_kit.project import patterns, suggestions
 from handoff_kit.project.fargate_sizes import CPUS, MEMORIES, memories_of
@@ -13,6 +13,7 @@ from handoff_kit.project.fields import (
     Form,
     Key,
     Text,
+    as_flag,
     as_list,
     as_memory,
     as_retention,
@@ -155,11 +156,17 @@ class Deploy(BaseModel, extra="forbid", frozen=True):
         description="The processor to run on; `arm64` is cheaper. The image is built for it.",
         examples=["arm64"],
     )
-    spot: Flag = Field(
-        default=False,
-        description="Whether to run on Fargate Spot: much cheaper, but AWS may stop a task at any time, with two "
-        "minutes' notice; a schedule then starts it again.",
-        examples=[True],
+    spot: StrictBool | Literal["fallback"] = declare(
+        False,  # noqa: FBT003  # the default of the key
+        "true, false or fallback",
+        example="spot: true",
+        written="`true`, `false` or `fallback`",
+        parse=Form(as_flag, bool | Literal["yes", "no", "on", "off", "fallback"]),
+        suggest=suggestions.flag,
+        description="Whether to run on Fargate Spot: much cheaper, but AWS may have no capacity, or stop a task at any "
+        "time with two minutes' notice; the run is then started again. With `fallback` it is started again on demand, "
+        "at the full price, so that it waits for no capacity and is interrupted once at most.",
+        examples=[True, "fallback"],
     )
     log_retention: StrictInt | None = declare(
         90,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, Field, StrictInt
 
 from handoff_kit.project import suggestions
+from handoff_kit.project.execution_input import SCHEDULE, execution_input
 from handoff_kit.project.fields import Flag, TextMapping, declare, integer
 from handoff_kit.project.patterns import MAX_WINDOW, SCHEDULE_NAME
-from handoff_kit.resource_names import CONTAINER
 from handoff_kit.scheduling.expression import KINDS, Kind, translate
 
 SCHEDULER_DATA = {"scheduled_at": "<aws.scheduler.scheduled-time>", "trigger": "schedule"}
@@ -18,11 +19,23 @@ SCHEDULER_DATA = {"scheduled_at": "<aws.scheduler.scheduled-time>", "trigger": "
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html"""
 
 
-def overrides_length(data: Mapping[str, object]) -> int:
-    """The characters of all overrides of a run with these data, as ECS counts them."""
-    text = json.dumps({**data, **SCHEDULER_DATA}, ensure_ascii=False)
-    container = {"name": CONTAINER, "environment": [{"name": "DATA", "value": text}]}
-    return len(json.dumps({"containerOverrides": [container]}))
+def schedule_input(name: str, data: Mapping[str, object]) -> dict[str, Any]:
+    """The input of the executions that a schedule starts; the Scheduler fills in our own part of its data alone."""
+    own = {key: value for key, value in data.items() if key not in SCHEDULER_DATA}
+    pairs = filter(None, (escape_references(own)[1:-1], json.dumps(SCHEDULER_DATA)[1:-1]))
+    return execution_input({"DATA": f"{{{', '.join(pairs)}}}", SCHEDULE: name})
+
+
+def escape_references(value: object) -> str:
+    """A value as ASCII JSON without anything that AWS would substitute.
+
+    CloudFormation fills in `{{resolve:...}}` and `${...}`, EventBridge Scheduler `<aws.scheduler...>`, and YAML takes
+    no control characters. None of these occurs in JSON outside of a string, where each may be escaped.
+    """
+    text = json.dumps(value)
+    for sign, escaped in {"{{": "\\u007b\\u007b", "${": "\\u0024{", "<": "\\u003c", "\x7f": "\\u007f"}.items():
+        text = text.replace(sign, escaped)
+    return text
 
 
 class Schedule(

@@ -11,17 +11,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handoff_kit.aws.ecs.cluster import ProjectTasks, TaskNetwork
+from handoff_kit.aws.ecs.cluster import ProjectTasks
+from handoff_kit.aws.ecs.executions import (
+    EXECUTION_NAME,
+    Execution,
+    TaskHooks,
+    execution_name,
+    list_running_executions,
+    start_execution,
+    stop_execution,
+)
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
-from handoff_kit.aws.ecs.run_task import TaskHooks, run_task_request, start_task
 from handoff_kit.aws.ecs.secret_detection import config_mask, project_mask
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
-from handoff_kit.aws.ecs.watch import Detached, InterruptPrompt, TaskWatch, Timeouts, run_and_watch
+from handoff_kit.aws.ecs.watch import Detached, ExecutionWatch, InterruptPrompt, TaskWatch, Timeouts
 from handoff_kit.aws.session import DeployedProject
 from handoff_kit.console import Say
 from handoff_kit.errors import CommandError, ProjectError
+from handoff_kit.project.deploy_settings import Deploy
 from handoff_runtime import exact_json
 
 MAX_DATA_SHOWN = 200  # characters of --data
@@ -60,38 +69,44 @@ def validate_options(deployed: DeployedProject, own: TaskSize, words: RunFlags, 
     return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
 
 
-def describe_start(tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, own: TaskSize) -> str:
+def describe_start(tasks: ProjectTasks, settings: Deploy, run: RunOptions) -> str:
     """One sentence about the task to start, without the values of variables."""
-    where = "Fargate Spot" if network.spot else "Fargate"
+    where = "Fargate Spot" if settings.spot else "Fargate"
     data = exact_json.dumps(dict(run.data), ensure_ascii=False)
     parts = [
-        f"{where}, {(run.size or own).description}",
+        f"{where}, {(run.size or TaskSize(settings.cpu, settings.memory)).description}",
         *([f"command {run.command}"] if run.command != "run" else []),
         *([f"data {data if len(data) <= MAX_DATA_SHOWN else data[:MAX_DATA_SHOWN] + '...'}"] if run.data else []),
         *([f"env {', '.join(run.envs)}"] if run.envs else []),
         *(["without state"] if run.no_state else []),
     ]
-    return f"start a task of {tasks.family} in cluster {task_id(network.cluster)} ({'; '.join(parts)})"
+    return f"start a task of {tasks.family} in cluster {task_id(tasks.cluster)} ({'; '.join(parts)})"
 
 
-def start_detached(tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say) -> str:
-    """Start a task and do not watch it; its id."""
-    tasks, hooks = _with_signals(tasks, InterruptPrompt(), say)
-    return task_id(start_task(tasks, run_task_request(network, tasks.family, run), hooks))
-
-
-def run_attached(
-    tasks: ProjectTasks, network: TaskNetwork, run: RunOptions, say: Say, show: Say
-) -> tuple[str, TaskResult | Detached, int]:
-    """Start a task and watch it to its end: its id, the result, and the exit code."""
+def start_detached(tasks: ProjectTasks, run: RunOptions, say: Say) -> tuple[str, int]:
+    """Start a run and wait for the start of its task: its id, after a signal the execution's name; the exit code."""
     prompt = InterruptPrompt()
     tasks, hooks = _with_signals(tasks, prompt, say)
+    execution = start_execution(tasks, run, hooks)
+    started = ExecutionWatch(tasks, execution, hooks, prompt, None)
+    result = started.wait()
+    if isinstance(result, TaskResult):
+        raise CommandError(f"{subject_of(started.subject)} {result.sentence}", result.code, tasks.invoke("status"))
+    return started.subject, prompt.exit_code if prompt.number else 0
+
+
+def run_attached(tasks: ProjectTasks, run: RunOptions, say: Say, show: Say) -> tuple[str, TaskResult | Detached, int]:
+    """Start a run and watch it to its end: the id of its last task, the result, and the exit code."""
+    prompt = InterruptPrompt()
+    tasks, hooks = _with_signals(tasks, prompt, say)
+    execution = start_execution(tasks, run, hooks)
 
     def watch(arn: str) -> TaskWatch:
-        return TaskWatch(tasks, arn, hooks, prompt, show)
+        return TaskWatch(tasks, arn, hooks, prompt, show, execution=execution)
 
-    arn, result = run_and_watch(tasks, run_task_request(network, tasks.family, run), watch, hooks)
-    return task_id(arn), result, prompt.exit_code if isinstance(result, Detached) else result.code
+    watched = ExecutionWatch(tasks, execution, hooks, prompt, watch)
+    result = watched.wait()
+    return watched.subject, result, prompt.exit_code if isinstance(result, Detached) else result.code
 
 
 def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tuple[ProjectTasks, TaskHooks]:
@@ -99,27 +114,33 @@ def _with_signals(tasks: ProjectTasks, prompt: InterruptPrompt, say: Say) -> tup
 
     def check() -> None:
         if prompt.interrupted():
-            hint = f"if its answer was lost, a task may run anyway: {tasks.invoke('status')}"
-            raise CommandError("interrupted before a task was started", prompt.exit_code, hint)
+            hint = f"if its answer was lost, one may run anyway: {tasks.invoke('status')}"
+            raise CommandError("interrupted before a run was started", prompt.exit_code, hint)
 
     session = tasks.target.session.with_options(pause=prompt.pause)
     tasks = replace(tasks, target=replace(tasks.target, session=session))
     return tasks, TaskHooks(say, prompt.pause, time.monotonic, check)
 
 
-def describe_result(tasks: ProjectTasks, task: str, result: TaskResult | Detached) -> str:
-    """The result in one sentence, a hint, and the next command."""
+def subject_of(name: str) -> str:
+    """A task by its id, or an execution by its name, in words."""
+    return f"{'task' if TASK_ID.fullmatch(name) else 'execution'} {name}"
+
+
+def describe_result(tasks: ProjectTasks, name: str, result: TaskResult | Detached) -> str:
+    """The result of a task or an execution in one sentence, a hint, and the next command."""
+    subject = subject_of(name)
     if isinstance(result, Detached):
-        return f"detached: task {task} continues\n{commands_for_running(tasks, task)}"
+        return f"detached: {subject} continues\n{commands_for_running(tasks, name)}"
     if result.code == 0:
-        return f"task {task} {result.sentence}\nnext: {tasks.invoke('artifacts.get')}"
+        return f"{subject} {result.sentence}\nnext: {tasks.invoke('artifacts.get')}"
     hint = f"hint: {result.hint}\n" if result.hint else ""
-    after = f"{tasks.invoke('logs')} --run {task}" if result.ran else tasks.invoke("status")
-    return f"task {task} {result.sentence}\n{hint}next: {after}"
+    after = f"{tasks.invoke('logs')} --run {name}" if result.ran else tasks.invoke("status")
+    return f"{subject} {result.sentence}\n{hint}next: {after}"
 
 
-def commands_for_running(tasks: ProjectTasks, task: str) -> str:
-    return f"to stop it: {tasks.invoke('stop')} --task {task}\nnext: {tasks.invoke('logs')} --run {task} --follow"
+def commands_for_running(tasks: ProjectTasks, name: str) -> str:
+    return f"to stop it: {tasks.invoke('stop')} --task {name}\nnext: {tasks.invoke('logs')} --run {name} --follow"
 
 
 def describe_stopped(task: str, result: TaskResult | Detached) -> str:
@@ -130,27 +151,66 @@ def describe_stopped(task: str, result: TaskResult | Detached) -> str:
     return f"task {task} {result.sentence}"
 
 
-def tasks_to_stop(tasks: ProjectTasks, task: str) -> list[Task]:
-    """The tasks to stop: the one named, also where ECS does not list or know it yet; else all running ones.
+@dataclass(frozen=True)
+class Stoppable:
+    """A task and the execution that waits for it; either is empty where there is none."""
 
-    Empty where that one has ended, or none is listed.
+    task: Task | None = None
+    execution: str = ""
+
+    @property
+    def description(self) -> str:
+        if self.task:
+            return f"task {task_id(self.task['taskArn'])} ({self.task['lastStatus']})"
+        return f"execution {execution_name(self.execution)} (it has no task at present)"
+
+
+def find_stoppable(tasks: ProjectTasks, name: str) -> list[Stoppable]:
+    """What runs: of a task's id or an execution's name that alone, also where ECS does not list or know it yet.
+
+    Empty where that one has ended, or nothing runs.
     """
-    if not task:
-        return list_running_tasks(tasks)
-    if not TASK_ID.fullmatch(task_id(task)):
-        ids = ", ".join(task_id(each["taskArn"]) for each in list_running_tasks(tasks))
-        expected = f"one that runs: {ids}" if ids else "the id of a task"
-        raise ProjectError(f"--task: found {shlex.quote(task)}, expected {expected}", tasks.invoke("status"))
-    stoppable = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
-    return [] if is_stopped(stoppable) else [stoppable]
+    executions = list_running_executions(tasks)
+    named = next((each for each in executions if execution_name(each.arn) == name), None)
+    if named:
+        return _of_executions(tasks, [named], ())
+    if name and TASK_ID.fullmatch(task_id(name)):
+        task = describe_task(tasks, name) or {"taskArn": name, "lastStatus": UNKNOWN_STATUS}
+        by_task = {task_id(each.task): each.arn for each in executions}
+        return [] if is_stopped(task) else [Stoppable(task, by_task.get(task_id(name), ""))]
+    running = list_running_tasks(tasks)
+    found = _of_executions(tasks, executions, running)
+    if not name or EXECUTION_NAME.fullmatch(name):
+        return [] if name else found
+    ids = ", ".join(task_id(each.task["taskArn"]) if each.task else execution_name(each.execution) for each in found)
+    expected = f"one that runs: {ids}" if ids else "the id of a task"
+    raise ProjectError(f"--task: found {shlex.quote(name)}, expected {expected}", tasks.invoke("status"))
 
 
-def stop_and_wait(tasks: ProjectTasks, running: Sequence[Task], say: Say) -> list[tuple[str, TaskResult | Detached]]:
-    """Stop tasks at the same time, and wait for each; their logs are not read."""
+def _of_executions(tasks: ProjectTasks, executions: Sequence[Execution], running: Sequence[Task]) -> list[Stoppable]:
+    """The running tasks, then what else the executions have: a task that is not listed yet, or none at present."""
+    by_task = {task_id(each.task): each.arn for each in executions if each.task}
+    found = [Stoppable(task, by_task.pop(task_id(task["taskArn"]), "")) for task in running]
+    for task, execution in by_task.items():
+        described = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
+        found += [] if is_stopped(described) else [Stoppable(described, execution)]
+    return [*found, *(Stoppable(None, each.arn) for each in executions if not each.task)]
+
+
+def stop_and_wait(
+    tasks: ProjectTasks, stoppable: Sequence[Stoppable], say: Say
+) -> list[tuple[str, TaskResult | Detached]]:
+    """Stop executions and tasks at the same time, and wait for each task; their logs are not read."""
     prompt = InterruptPrompt(answers=None)
     tasks, hooks = _with_signals(tasks, prompt, say)
     timeouts = Timeouts(absence=BRIEF)
-    watched = [TaskWatch(tasks, task["taskArn"], hooks, prompt, None, timeouts) for task in running]
+    watched = [
+        TaskWatch(tasks, each.task["taskArn"], hooks, prompt, None, timeouts, each.execution)
+        for each in stoppable
+        if each.task
+    ]
+    for execution in (each.execution for each in stoppable if not each.task):
+        stop_execution(tasks.target, execution)
     for each in watched:
         each.stop()
     return [(task_id(each.arn), each.wait()) for each in watched]

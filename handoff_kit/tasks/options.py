@@ -111,7 +111,7 @@ def find_tasks(c: Context, project: str, environment: str) -> ProjectTasks:
     from handoff_kit.aws.ecs.cluster import settings_in_use, tasks_of_project
 
     deployed = find_deployed(c, project, environment)
-    return tasks_of_project(deployed.target, settings_in_use(deployed, print_progress))
+    return tasks_of_project(deployed.target, settings_in_use(deployed, print_progress), deployed.stack)
 
 
 def parse_environment(text: str, environ: Mapping[str, str]) -> str:

@@ -43,32 +43,34 @@ def run(
     environment: str = "",
 ) -> None:
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
-    from handoff_kit.aws.ecs.cluster import describe_network, settings_in_use, tasks_of_project
+    from handoff_kit.aws.ecs.cluster import settings_in_use, tasks_of_project
+    from handoff_kit.aws.ecs.executions import check_machine
     from handoff_kit.aws.ecs.overrides import TaskSize
     from handoff_kit.run import fargate_run
 
     values = options.parse_data(data, var or [])
     deployed = options.find_deployed(c, project, environment)
     settings = settings_in_use(deployed, print_progress)
-    size, tasks = TaskSize(settings.cpu, settings.memory), tasks_of_project(deployed.target, settings)
+    tasks = tasks_of_project(deployed.target, settings, deployed.stack)
     flags = fargate_run.RunFlags(_parse_command(deployed.paths, command), values, env or [], cpu, memory, no_state)
+    size = TaskSize(settings.cpu, settings.memory)
     overrides = fargate_run.validate_options(deployed, size, flags, print_progress)
-    network = describe_network(tasks.target, settings)
-    summary = fargate_run.describe_start(tasks, network, overrides, size)
+    check_machine(tasks, deployed.stack)
+    summary = fargate_run.describe_start(tasks, settings, overrides)
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
     print_progress(summary)
     if detach:
-        started = fargate_run.start_detached(tasks, network, overrides, print_progress)
+        started, exit_code = fargate_run.start_detached(tasks, overrides, print_progress)
         print_output(f"{started}\n")
         print_progress(fargate_run.commands_for_running(tasks, started))
-        return
-    started, result, exit_code = fargate_run.run_attached(
-        tasks, network, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
-    )
-    print_progress(fargate_run.describe_result(tasks, started, result))
+    else:
+        started, result, exit_code = fargate_run.run_attached(
+            tasks, overrides, print_progress, lambda lines: print_progress(lines.rstrip("\n"))
+        )
+        print_progress(fargate_run.describe_result(tasks, started, result))
     if exit_code:
         raise Exit(code=exit_code)
 
@@ -93,19 +95,19 @@ def _parse_command(paths: ProjectPaths, text: str) -> str:
 @command(
     operates=True,
     help={
-        "task": "Id of the task to stop, as `invoke status` prints it, e.g. 0123456789abcdef0123456789abcdef; "
-        "default: every task of the project, after a confirmation if there are several",
+        "task": "Id of the task to stop, as `invoke status` prints it, e.g. 0123456789abcdef0123456789abcdef, or name "
+        "of an execution that waits to start its task, as `invoke run` prints it; default: every one of the project, "
+        "after a confirmation if there are several",
     },
 )
 def stop(c: Context, project: str = "", task: str = "", environment: str = "", yes: bool = False) -> None:
-    """Stop a project's tasks on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
-    from handoff_kit.aws.ecs.tasks import task_id
-    from handoff_kit.run.fargate_run import describe_stopped, stop_and_wait, tasks_to_stop
+    """Stop a project's runs on Fargate (SIGTERM, SIGKILL after deploy.stop_timeout), and print how they ended."""
+    from handoff_kit.run.fargate_run import describe_stopped, find_stoppable, stop_and_wait, subject_of
 
     tasks = options.find_tasks(c, project, environment)
-    running, dry = tasks_to_stop(tasks, task), c.config.run.dry
+    running, dry = find_stoppable(tasks, task), c.config.run.dry
     if not running and task:
-        print_progress(f"task {task_id(task)} has ended")
+        print_progress(f"{subject_of(task)} has ended")
     elif not running:
         example = f"{tasks.invoke('stop')} --task ID"
         print_progress(f"no task of {tasks.family} runs; one just started may not be listed yet: {example}")
@@ -113,7 +115,7 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
         question = f"stop {len(running)} tasks of project {tasks.target.project}"
         confirm(question, f"invoke stop {tasks.target.options}", yes=yes)
     for each in running:
-        print_progress(f"{'would ' if dry else ''}stop task {task_id(each['taskArn'])} ({each['lastStatus']})")
+        print_progress(f"{'would ' if dry else ''}stop {each.description}")
     if running and not dry:
         for stopped, result in stop_and_wait(tasks, running, print_progress):
             print_progress(describe_stopped(stopped, result))
@@ -150,7 +152,8 @@ def open_shell(c: Context, project: str = "", task: str = "", shell: str = "sh",
         "default: exit after the last line",
         "json": "Print JSON as the runtime wrote it, one object per line; default: text",
         "lines": "Number of lines to print, the last ones, e.g. 100; default: all",
-        "run": "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z-3fc643, or of its task; "
+        "run": "Id of a run as `invoke history --remote` prints it, e.g. 20270131T060000Z-3fc643, or of its task, or "
+        "name of its execution; "
         "default: the newest task",
         "since": "Start of the log of all tasks: a time, e.g. 2027-01-31T06:00:00Z, or an age, e.g. 90m, 24h or 7d; "
         "default: the log of one task",

@@ -58,6 +58,8 @@ RESOURCES = {
     "taskDefinition": "ecs:{place}:task-definition/{name}:*",
     "task": "ecs:{place}:task/*/{name}",
     "tasks": "ecs:{place}:task/*",
+    "stateMachineArn": "states:{place}:stateMachine:{name}",
+    "executionArn": "states:{place}:execution:{name}",
     "logGroupName": "logs:{place}:log-group:{name}:*",
     "repositoryName": "ecr:{place}:repository/{name}",
 }

@@ -5,11 +5,12 @@ STACK_NAME says which project, S3_BUCKET_NAME (or S3_BUCKET) where; region and c
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
 
-from handoff_runtime import history, s3_keys, workspace
+from handoff_runtime import history, s3_keys, stored_json, workspace
 from handoff_runtime.annotations import Any
 from handoff_runtime.aws import lease, params, references, retry, state, transfer
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -41,6 +42,9 @@ RUN_FILES = frozenset(os.path.relpath(path, workspace.ARTIFACTS) for path in (
 NEVER_STORED = frozenset(os.path.basename(path) for path in (workspace.LOCK, CHECKPOINT))
 HISTORY_DIRECTORIES = frozenset(os.path.basename(path) for path in (history.INDEX, history.RUNS))
 HEARTBEAT_PATIENCE = 20.0  # seconds a heartbeat is tried for, well below the lease
+OCCURRENCE = stored_json.Shape(
+    {"execution": stored_json.is_text, "run_id": s3_keys.is_run_id}, frozenset({"execution", "run_id"})
+)
 LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
 
 
@@ -62,6 +66,7 @@ class AwsStore(Store):
                 f"{missing}: not set, expected together with STACK_NAME", "or give the params: --params FILE"
             )
         self.stack, self.bucket = stack, bucket
+        self._schedule, self._execution = environ.get("HANDOFF_SCHEDULE", ""), environ.get("HANDOFF_EXECUTION", "")
         self.origin: dict[str, str] = {}  # which params: variables of the environment
         self._say = say
         self._signals, self._stopped_by, self._begun = signals, 0, False
@@ -86,6 +91,35 @@ class AwsStore(Store):
         self._session.set_keep(self.stack, loaded.params.pipeline.keep)
         self.origin = {"PARAMS_VERSION": str(loaded.version), "PARAMS_SHA256": loaded.sha256}
         return self._interruptible(lambda: references.resolve(self._session, loaded.params))
+
+    def claim_occurrence(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
+        """Claim the time of the schedule that started the run, for its execution of the state machine.
+
+        EventBridge Scheduler delivers at least once, each time to an execution of its own. A task that the execution
+        itself starts again finds its own claim. RunDeclined where another execution has claimed the time.
+        """
+        self._say = say
+        if not (self._schedule and self._execution and "scheduled_at" in record["data"]):
+            return
+        scheduled_at = f"{record['scheduled_at'][:19]}Z"
+        place = {"Bucket": self.bucket, "Key": s3_keys.occurrence(self.stack, self._schedule, scheduled_at)}
+        body = json.dumps({"execution": self._execution, "run_id": record["run_id"]}).encode()
+
+        def put_or_read() -> Any:
+            if self._session.call(S3, "put_object", allow=("412", "409"), Body=body, IfNoneMatch="*", **place):
+                return None
+            return self._session.read(place["Bucket"], place["Key"])
+
+        if (found := self._interruptible(put_or_read)) is None:
+            return
+        claim, wrong = stored_json.parse(found[0], OCCURRENCE)
+        if claim is None:
+            say(f"note: s3://{place['Bucket']}/{place['Key']}: damaged ({wrong}); this run continues")
+        elif claim["execution"] != self._execution:
+            reason = f"schedule {self._schedule} of {scheduled_at} was delivered twice"
+            reason = f"{reason}; execution {claim['execution']} has run {claim['run_id']}"
+            say(f"duplicate: {reason}")
+            raise RunDeclined("duplicate", 0, reason)
 
     def acquire(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
         """Take the lease for the run of a record; BusyError where another run has it."""

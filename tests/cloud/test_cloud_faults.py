@@ -484,7 +484,7 @@ def test_two_changes_at_once(clean_account: DeployedProject) -> None:
 
 
 def test_a_task_that_never_starts(clean_account: DeployedProject) -> None:
-    clean_account.account.faults.fail_start("CannotPullContainerError: failed to resolve ref: dial tcp: i/o timeout", 3)
+    clean_account.account.faults.fail_start("CannotPullContainerError: failed to resolve ref: dial tcp: i/o timeout", 7)
     result = clean_account.invoke("run")
     words = (
         "never started: its subnet cannot reach the registry of its image (ECR): CannotPullContainerError: failed to "
@@ -498,7 +498,7 @@ def test_a_task_that_never_starts(clean_account: DeployedProject) -> None:
             "next: invoke status --project shop",
         ],
     )
-    assert result.stderr.count("starting it again") == 2
+    assert result.stderr.count("starting it again") == 6
 
 
 def test_a_task_that_hangs(clean_account: DeployedProject) -> None:

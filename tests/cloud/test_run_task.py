@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from doubles.checkout import InvokeResult
-from doubles.ecs import ACCOUNT, CLUSTER, Ecs, Life, NoTask, Refused
+from doubles.ecs import ACCOUNT, CLUSTER, MACHINE, Ecs, Life, NoTask, Refused
 from doubles.fault_proxy import Proxy
 from doubles.moto_bucket import HURRIED
 from doubles.stub_project import MotoProject, new_name
 
 from handoff_kit.aws.ecs.cluster import ProjectTasks
+from handoff_kit.aws.ecs.executions import TaskHooks, start_execution
 from handoff_kit.aws.ecs.log_stream import LogFormatter
 from handoff_kit.aws.ecs.logs import LogQuery, LogSink, follow_logs
-from handoff_kit.aws.ecs.run_task import TaskHooks, start_task
+from handoff_kit.aws.ecs.overrides import RunOptions
 from handoff_kit.aws.ecs.stop_reasons import TaskResult
 from handoff_kit.aws.ecs.task_observer import Absence
 from handoff_kit.aws.ecs.watch import InterruptPrompt, TaskWatch, Timeouts
@@ -60,6 +61,11 @@ def deploy(shop: MotoProject, source: str = "aaaaaaaaaaaa") -> None:
     outputs = {
         "TaskDefinition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{shop.stack}:1",
         "Source": source,
+        "Machine": MACHINE,
+        "Cluster": CLUSTER,
+        "Spot": "false",
+        "Cpu": "256",
+        "Memory": "512",
     }
     shared = {"Subnets": "subnet-1,subnet-2", "SecurityGroup": "sg-1", "Bucket": shop.aws.bucket}
     existing = shop.stack_names()
@@ -89,8 +95,13 @@ def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
     """A project with stub stacks, whose ECS is `ecs`."""
     name = new_name()
     checkout.project(name, PROJECT, CONFIG)
-    env = {"AWS_ENDPOINT_URL_ECS": ecs.url, "TZ": "UTC", **HURRIED}
-    replacements = ((FIRST, "TASK"), (r"\d\d:\d\d:\d\d", "CLOCK"), (r"after \d+ s", "after N s"))
+    env = {"AWS_ENDPOINT_URL_ECS": ecs.url, "AWS_ENDPOINT_URL_SFN": ecs.url, "TZ": "UTC", **HURRIED}
+    replacements = (
+        (FIRST, "TASK"),
+        (r"run-\d{8}T\d{6}Z-[0-9a-f]{6}", "EXECUTION"),
+        (r"\d\d:\d\d:\d\d", "CLOCK"),
+        (r"after \d+ s", "after N s"),
+    )
     created = MotoProject(checkout, moto_bucket, name, env, replacements)
     deploy(created)
     return created
@@ -125,39 +136,19 @@ task TASK succeeded (exit 0)
 next: invoke artifacts.get --project shop
 """,
     )
-    request = ecs.tasks[0].request
-    assert {**request, "clientToken": "TOKEN"} == {
-        "cluster": CLUSTER,
-        "taskDefinition": shop.stack,
-        "count": 1,
-        "clientToken": "TOKEN",
-        "launchType": "FARGATE",
-        "networkConfiguration": {
-            "awsvpcConfiguration": {
-                "subnets": ["subnet-1", "subnet-2"],
-                "securityGroups": ["sg-1"],
-                "assignPublicIp": "ENABLED",
-            }
-        },
-        "overrides": {
-            "containerOverrides": [
-                {
-                    "name": "handoff",
-                    "environment": [
-                        {"name": "COMMAND", "value": "run"},
-                        {"name": "TRIGGER", "value": "run"},
-                        {"name": "LEVEL", "value": "debug"},
-                        {"name": "DATA", "value": '{"base":"JPY"}'},
-                    ],
-                }
+    (execution,) = ecs.executions
+    assert (execution.status, execution.input) == (
+        "RUNNING",  # nobody has looked since
+        {
+            "environment": [
+                {"Name": "COMMAND", "Value": "run"},
+                {"Name": "TRIGGER", "Value": "run"},
+                {"Name": "LEVEL", "Value": "debug"},
+                {"Name": "DATA", "Value": '{"base":"JPY"}'},
             ],
-            "cpu": "256",
-            "memory": "1024",
+            "size": {"Cpu": "256", "Memory": "1024"},
         },
-        "startedBy": "handoff-run",
-        "propagateTags": "TASK_DEFINITION",
-        "enableECSManagedTags": True,
-    }
+    )
 
 
 def test_dry_tells_the_same_and_starts_nothing(shop: MotoProject, ecs: Ecs) -> None:
@@ -177,7 +168,7 @@ def test_a_failed_run_ends_with_the_exit_code_of_its_container(shop: MotoProject
     words = "failed after 1.0 s: stage cat ended with exit 3"
     ecs.will(Life(code=3, then=lambda task: write_log(shop, task, "run X of shop: echo | cat", words)))
     result = shop.invoke("run")
-    assert (result.exit, result.stdout) == (3, "")
+    assert (result.exit, result.stdout, len(ecs.tasks)) == (3, "", 1)
     assert result.stderr.endswith(
         f"""\
 CLOCK handoff | run X of shop: echo | cat
@@ -235,22 +226,22 @@ def test_a_task_that_fails_to_start_is_started_again(shop: MotoProject, ecs: Ecs
     assert [line for line in result.stderr.splitlines() if "start" in line][1:] == [
         "started task TASK",
         reason,
-        "starting it again (2 of 3)",
+        "starting it again in 10 s (attempt 2)",
         f"started task {2:032x}",
         reason,
-        "starting it again (3 of 3)",
+        "starting it again in 10 s (attempt 3)",
         f"started task {3:032x}",
     ]
-    assert len({task.request["clientToken"] for task in ecs.tasks}) == 3
+    assert len(ecs.executions) == 1
 
 
 def test_a_task_that_never_starts_is_given_up(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(NOT_STARTED)
     result = shop.invoke("run")
-    assert (result.exit, len(ecs.tasks)) == (1, 3)
+    assert (result.exit, len(ecs.tasks), ecs.executions[0].status) == (1, 7, "FAILED")
     assert result.stderr.endswith(
         f"""\
-task {3:032x} never started: it got no address in its subnet: Timeout waiting for network interface provisioning
+task {7:032x} never started: it got no address in its subnet: Timeout waiting for network interface provisioning
 hint: try again: invoke run --project shop
 next: invoke status --project shop
 """
@@ -260,15 +251,18 @@ next: invoke status --project shop
 def test_what_would_fail_again_is_not_started_again(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(NO_IMAGE)
     result = shop.invoke("run")
-    assert (result.exit, len(ecs.tasks)) == (1, 1)
+    assert (result.exit, len(ecs.tasks), ecs.executions[0].status) == (1, 1, "ABORTED")
     assert "never started: its image does not exist any more: CannotPullContainerError: x: not found" in result.stderr
 
 
-def test_a_run_that_has_begun_is_not_started_again(shop: MotoProject, ecs: Ecs) -> None:
-    ecs.will(Life(code=143, stop="SpotInterruption", reason="Your Spot Task was interrupted."))
+def test_a_run_that_spot_interrupted_is_started_again(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.will(Life(code=143, stop="SpotInterruption", reason="Your Spot Task was interrupted."), Life(code=3))
     result = shop.invoke("run")
-    assert (result.exit, len(ecs.tasks)) == (143, 1)
-    assert "was interrupted: AWS took the Spot capacity back (exit 143)" in result.stderr
+    assert (result.exit, len(ecs.tasks)) == (3, 2)
+    assert (
+        "was interrupted: AWS took the Spot capacity back (exit 143)\nstarting it again in 10 s (attempt 2)\n"
+        in result.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,19 +271,19 @@ def test_a_run_that_has_begun_is_not_started_again(shop: MotoProject, ecs: Ecs) 
         pytest.param(
             [Refused("InvalidParameterException", "Rate exceeded")] * 2,
             [
-                "ECS RunTask: 400 InvalidParameterException; attempt 2 of 8",
-                "ECS RunTask: 400 InvalidParameterException; attempt 3 of 8",
+                "not started: InvalidParameterException: Rate exceeded",
+                "starting it again in 10 s (attempt 2)",
+                "not started: InvalidParameterException: Rate exceeded",
+                "starting it again in 10 s (attempt 3)",
             ],
             id="throttled under another name",
         ),
         pytest.param(
             [Refused("ThrottlingException", "slow down")],
-            ["ECS RunTask: 400 ThrottlingException; attempt 2 of 8"],
+            ["not started: AmazonECSException: slow down"],
             id="throttled",
         ),
-        pytest.param(
-            [Refused("ServerException", "", 500)], ["ECS RunTask: 500 ServerException; attempt 2 of 8"], id="broken"
-        ),
+        pytest.param([Refused("ServerException", "", 500)], ["not started: ServerException"], id="broken"),
         pytest.param(
             [NoTask("Capacity is unavailable at this time. Please try again later")],
             ["not started: Capacity is unavailable at this time. Please try again later"],
@@ -297,9 +291,7 @@ def test_a_run_that_has_begun_is_not_started_again(shop: MotoProject, ecs: Ecs) 
         ),
         pytest.param(
             [Refused("ClientException", "You've reached the limit on the number of tasks you can run concurrently")],
-            [
-                "not started: ECS RunTask: answered 400 ClientException (You've reached the limit on the number of tasks you can run concurrently)"
-            ],
+            ["not started: ClientException: You've reached the limit on the number of tasks you can run concurrently"],
             id="too many",
         ),
     ],
@@ -310,8 +302,7 @@ def test_a_start_that_is_refused_for_now_is_tried_again(
     ecs.will(*coming, Life(then=lambda task: write_log(shop, task, DONE)))
     found = shop.invoke("run")
     assert (found.exit, len(ecs.tasks)) == (0, 1)
-    lines = [re.sub(r"(; retry)? in [0-9.]+ s$", "", line) for line in found.stderr.splitlines()]
-    assert lines[1 : 1 + len(expected)] == expected
+    assert found.stderr.splitlines()[1 : 1 + len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -325,15 +316,24 @@ def test_a_start_that_is_refused_for_now_is_tried_again(
         ),
         pytest.param(
             Refused("ClusterNotFoundException", "Cluster not found."),
-            "ECS RunTask: answered 400 ClusterNotFoundException (Cluster not found.)",
+            "task of handoff-dev-shop: not started: ClusterNotFoundException: Cluster not found.",
             "its cluster does not exist: invoke deploy --project shop",
             id="no cluster",
         ),
         pytest.param(
             Refused("InvalidParameterException", "The subnet ID 'subnet-1' does not exist"),
-            "ECS RunTask: answered 400 InvalidParameterException (The subnet ID 'subnet-1' does not exist)",
-            "projects/shop/project.yml: deploy: {subnets: [...]} must name subnets of this region",
+            "task of handoff-dev-shop: not started: InvalidParameterException: The subnet ID 'subnet-1' does not exist",
+            "projects/shop/project.yml: deploy: {subnets: [...]} must name subnets of this region, then: "
+            "invoke deploy --project shop",
             id="no subnet",
+        ),
+        pytest.param(
+            Refused("AccessDeniedException", "User: a-role is not authorized to perform: ecs:RunTask"),
+            "task of handoff-dev-shop: not started: AccessDeniedException: User: a-role is not authorized to perform: "
+            "ecs:RunTask",
+            "the role of its state machine was changed, or a policy of the organization forbids it: "
+            "invoke deploy --project shop",
+            id="not allowed",
         ),
     ],
 )
@@ -342,24 +342,49 @@ def test_a_start_that_is_refused(
 ) -> None:
     ecs.will(coming)
     result = shop.invoke("run")
-    assert (result.exit, result.stderr.splitlines()[1:]) == (1, [f"error: {message}", f"hint: {hint}"])
-    assert ecs.calls == ["RunTask"]
+    assert (result.exit, result.stderr.splitlines()[-2:]) == (1, [f"error: {message}", f"hint: {hint}"])
+    assert (len(ecs.tasks), ecs.executions[0].status) == (0, "FAILED")
 
 
 def test_no_permission_to_start(shop: MotoProject, ecs: Ecs) -> None:
-    ecs.will(Refused("AccessDeniedException", "User is not authorized to perform: ecs:RunTask"))
-    result = shop.invoke("run")
-    assert result.exit == 1
-    assert "AccessDeniedException found, the permission ecs:RunTask on " in result.stderr
-
-
-def test_an_answer_that_is_lost_starts_no_second_task(shop: MotoProject, ecs: Ecs) -> None:
-    ecs.will(Life(then=lambda task: write_log(shop, task, DONE)))
     with Proxy.to(ecs.url) as proxy:
-        proxy.fault("lose", path="RunTask", times=1)
-        shop.env["AWS_ENDPOINT_URL_ECS"] = proxy.url
+        proxy.fault("answer", path="StartExecution", status=400, code="AccessDeniedException")
+        shop.env["AWS_ENDPOINT_URL_SFN"] = proxy.url
         result = shop.invoke("run")
-    assert (result.exit, ecs.calls.count("RunTask"), len(ecs.tasks)) == (0, 2, 1)
+    assert (result.exit, ecs.calls) == (1, [])
+    assert f"AccessDeniedException found, the permission states:StartExecution on {MACHINE} expected" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("coming", "code", "tasks"),
+    [
+        pytest.param(Life(), 0, 1, id="that runs"),
+        pytest.param(Refused("ClusterNotFoundException", "Cluster not found."), 1, 0, id="that has ended meanwhile"),
+    ],
+)
+def test_an_answer_that_is_lost_starts_no_second_execution(
+    shop: MotoProject, ecs: Ecs, coming: Life | Refused, code: int, tasks: int
+) -> None:
+    ecs.will(coming)
+    with Proxy.to(ecs.url) as proxy:
+        proxy.fault("lose", path="StartExecution", times=1)
+        shop.env["AWS_ENDPOINT_URL_SFN"] = proxy.url
+        result = shop.invoke("run")
+    assert (result.exit, ecs.calls.count("StartExecution"), len(ecs.executions)) == (code, 2, 1)
+    assert (len(ecs.tasks), ecs.calls.count("RunTask")) == (tasks, 1)
+
+
+def test_a_stack_of_an_earlier_version_is_to_be_deployed(shop: MotoProject, ecs: Ecs) -> None:
+    """It has no machine for runs by hand."""
+    definition = "arn:aws:ecs:eu-central-1:123456789012:task-definition/x:1"
+    shop.create_stack(f"handoff-old-{shop.name}", {"TaskDefinition": definition})
+    result = shop.invoke("run", "--environment", "old")
+    assert (result.exit, ecs.calls) == (1, [])
+    assert result.stderr.splitlines()[-2:] == [
+        "error: stack handoff-old-shop: found no state machine, expected the one that starts runs; an earlier version "
+        "deployed it",
+        "hint: invoke deploy --project shop --environment old",
+    ]
 
 
 @pytest.mark.parametrize("task", ["run", "stop", "logs", "status"])
@@ -398,8 +423,10 @@ def test_what_is_wrong_is_told_before_anything_is_started(shop: MotoProject, ecs
 def test_detached(shop: MotoProject, ecs: Ecs) -> None:
     ecs.will(Life())
     result = shop.invoke("run", "--detach")
-    assert (result.exit, result.stdout, ecs.calls) == (0, "TASK\n", ["RunTask"])
+    calls = ["StartExecution", "GetExecutionHistory", "RunTask"]
+    assert (result.exit, result.stdout, ecs.calls) == (0, "TASK\n", calls)
     assert result.stderr.splitlines()[1:] == [
+        "started task TASK",
         "to stop it: invoke stop --project shop --task TASK",
         "next: invoke logs --project shop --run TASK --follow",
     ]
@@ -528,7 +555,7 @@ def test_ctrl_c_asks_and_stops(ecs: Ecs, watching: Shown) -> None:
     watching.type(b"s\n")
     assert watching.finish() == 143
     assert "was stopped by invoke (exit 143)" in watching.text
-    assert ecs.calls.count("StopTask") == 1
+    assert (ecs.calls.count("StopTask"), ecs.executions[0].status) == (1, "ABORTED")
 
 
 def test_ctrl_c_by_mistake(ecs: Ecs, watching: Shown) -> None:
@@ -564,21 +591,43 @@ next: invoke logs --project shop --run TASK --follow
     assert "StopTask" not in ecs.calls
 
 
-def test_a_signal_before_there_is_a_task(shop: MotoProject, ecs: Ecs) -> None:
+@pytest.mark.parametrize("detach", [pytest.param((), id="watched"), pytest.param(("--detach",), id="to be detached")])
+def test_a_signal_before_there_is_a_task(shop: MotoProject, ecs: Ecs, detach: tuple[str, ...]) -> None:
+    ecs.wait = 600
     ecs.will(NoTask("Capacity is unavailable at this time."))
-    with shop.start("run", stderr=subprocess.PIPE) as process:
+    with shop.start("run", *detach, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr
-        while b"not started" not in process.stderr.readline():
+        while b"starting it again" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read().decode()
-    assert (process.returncode, shop.stable(rest).splitlines()) == (
+    assert (process.returncode, shop.stable(rest).splitlines()[-2:]) == (
         130,
         [
-            "error: interrupted before a task was started",
-            "hint: if its answer was lost, a task may run anyway: invoke status --project shop",
+            "to stop it: invoke stop --project shop --task EXECUTION",
+            "next: invoke logs --project shop --run EXECUTION --follow",
         ],
     )
+    (execution,) = ecs.executions
+    name = execution.arn.rpartition(":")[2]
+    assert "no task that it has started" in shop.invoke("logs", "--run", name).stderr
+    assert shop.invoke("stop", "--task", name).stderr.startswith(
+        "stop execution EXECUTION (it has no task at present)\n"
+    )
+    assert execution.status == "ABORTED"
+    assert shop.invoke("stop", "--task", name).stderr.startswith("execution EXECUTION has ended\n")
+
+
+def test_ctrl_c_stops_a_run_that_has_no_task(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.wait = 600
+    ecs.will(NOT_STARTED)
+    shown = shop.show("run")
+    shown.read_until(lambda: "starting it again" in shown.text)
+    shown.type(b"\x03")
+    shown.read_until(lambda: ASKED in shown.text)
+    shown.type(b"s\n")
+    assert (shown.finish(), ecs.executions[0].status) == (143, "ABORTED")
+    assert re.search(r"execution run-\S+ was stopped while it had no task", shown.text)
 
 
 # timeouts
@@ -587,7 +636,7 @@ def test_a_signal_before_there_is_a_task(shop: MotoProject, ecs: Ecs) -> None:
 def cluster_of(shop: MotoProject) -> ProjectTasks:
     """The tasks of the shop's project, for a test that calls us itself."""
     stack = Target(shop.name, "dev", shop.stack, "", f"--project {shop.name}", shop.aws.session())
-    return ProjectTasks(stack, CLUSTER, stop_timeout=0)
+    return ProjectTasks(stack, CLUSTER, stop_timeout=0, machine=MACHINE)
 
 
 def watched(
@@ -836,7 +885,10 @@ def test_a_task_that_ran_and_has_no_exit_code(shop: MotoProject, ecs: Ecs, monke
     ecs.add(Life((*RAN, "STOPPED"), None, "TaskFailedToStart", "Host failure"))
     watch, _ = watched(shop, ecs, step=20)
     assert watch.wait() == TaskResult(
-        1, "stopped without an exit code: Host failure", f"see its log: invoke logs --project {shop.name}"
+        1,
+        "stopped without an exit code: Host failure",
+        f"see its log: invoke logs --project {shop.name}",
+        retryable=True,  # the state machine looks at the code
     )
 
 
@@ -894,17 +946,17 @@ def test_a_task_that_is_listed_and_not_described_is_stopped_and_shown(shop: Moto
 
 
 def test_a_start_whose_answer_stays_lost(shop: MotoProject, ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may have begun a task: to run it again would be a second one."""
+    """It may have begun a run: to run it again would be a second one."""
     ecs.will(Life())
     with Proxy.to(ecs.url) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_ECS", proxy.url)
-        proxy.fault("lose", path="RunTask")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", proxy.url)
+        proxy.fault("lose", path="StartExecution")
         effects = TaskHooks(lambda _: None, lambda _: None, time.monotonic, lambda: None)
         with pytest.raises(AWSError) as error:
-            start_task(cluster_of(shop), {"taskDefinition": shop.stack}, effects)
-    assert len(ecs.tasks) == 1
+            start_execution(cluster_of(shop), RunOptions(), effects)
+    assert len(ecs.executions) == 1
     assert shop.stable(str(error.value.hint)) == (
-        "a task may have started anyway: invoke status --project shop; if none runs: invoke run --project shop"
+        "a run may have started anyway: invoke status --project shop; if none runs: invoke run --project shop"
     )
 
 
@@ -973,6 +1025,24 @@ task TASK was stopped by invoke (exit 143)
 next: invoke logs --project shop
 """,
     )
+
+
+def test_stop_ends_executions_with_their_tasks_and_without(shop: MotoProject, ecs: Ecs) -> None:
+    ecs.add_execution(ecs.add(FOREVER))
+    ecs.add_execution(ecs.add(Life(("MISSING", "MISSING", "PENDING"))))  # not listed yet
+    ecs.add_execution(ecs.add(Life(("STOPPED",), code=1)))  # about to end
+    ecs.add_execution(wait=600)
+    result = shop.invoke("stop", "--yes")
+    assert (result.exit, result.stderr.splitlines()[:3]) == (
+        0,
+        [
+            "stop task TASK (RUNNING)",
+            f"stop task {2:032x} (UNKNOWN)",
+            "stop execution EXECUTION (it has no task at present)",
+        ],
+    )
+    assert [task.stopped_by for task in ecs.tasks] == ["stopped by invoke", "stopped by invoke", ""]
+    assert [each.status for each in ecs.executions] == ["ABORTED", "ABORTED", "FAILED", "ABORTED"]
 
 
 def test_several_are_not_stopped_without_being_asked_for(shop: MotoProject, ecs: Ecs) -> None:

@@ -79,8 +79,9 @@ def test_runs(checkout: Checkout, account: Account) -> None:
     account.faults.lack_capacity()
     result = invoke(checkout, account, "run")
     assert result.exit == 0, result.stderr
-    assert "not started: Capacity is unavailable at this time." in result.stderr
-    assert "starting it again (2 of 3)" in result.stderr
+    again = r"starting it again in \d+ s \(attempt {}\)\n"
+    assert re.search(rf"not started: Capacity is unavailable at this time\..*\n{again.format(2)}", result.stderr)
+    assert re.search(rf"never started: its subnet cannot reach .*\n{again.format(3)}", result.stderr)
 
 
 @pytest.mark.network

@@ -149,7 +149,8 @@ def test_from_nothing_to_nothing(shop: StubProject[AwsAccount]) -> None:
         "State": "ENABLED",
     }
     target = shop.aws.boto("scheduler").get_schedule(Name="nightly", GroupName=shop.stack)["Target"]
-    assert (target["Arn"], json.loads(target["Input"])["data"]["base"]) == (machine(shop), "EUR")
+    data = json.loads(json.loads(target["Input"])["environment"][0]["Value"])
+    assert (target["Arn"], data["base"]) == (machine(shop), "EUR")
 
     # nothing changed
     result = shop.invoke("schedule", "--yes")

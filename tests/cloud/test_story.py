@@ -202,9 +202,11 @@ def scheduled(checkout: Checkout, account: Account) -> None:
     """A schedule whose target, started by hand, hands over when it was due and data, and finds the state."""
     result = done(checkout, account, "schedule", "--project", "counter")
     assert result.stdout.count("daily") == 5
-    fired = account.fire("daily", STACK, at=datetime(2026, 7, 1, 4, tzinfo=timezone.utc))
+    due = datetime(2026, 7, 1, 4, tzinfo=timezone.utc)
+    fired = account.fire("daily", STACK, at=due)
     assert (fired.status, fired.error) == ("SUCCEEDED", "")
-    assert state(account) == "2\n"
+    assert (account.fire("daily", STACK, at=due).status, state(account)) == ("SUCCEEDED", "2\n")  # delivered twice
+    assert "duplicate" in invoke(checkout, account, "history", "--remote", "--project", "counter").stdout
     record = records(account)[-1]
     found = (record["trigger"], record["scheduled_at"][:19], record["data"]["greeting"])
     assert found == ("schedule", "2026-07-01T04:00:00", "hello")
@@ -232,7 +234,10 @@ def stopped(checkout: Checkout, account: Account) -> None:
     done(checkout, account, "stop", "--project", "counter", alone=False)
     task = account.tasks()[-1]
     assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("UserInitiated", 143)
-    assert state(account) == "12\n"
+    aborted = account.boto("stepfunctions").list_executions(
+        stateMachineArn=account.outputs(STACK)["Machine"], statusFilter="ABORTED"
+    )
+    assert (len(aborted["executions"]), state(account)) == (1, "12\n")
 
 
 def destroyed(checkout: Checkout, account: Account) -> None:

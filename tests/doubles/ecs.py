@@ -1,21 +1,38 @@
-"""A small ECS for tests of how a task is started, watched and stopped: the test says which states each task goes through."""
+"""A small ECS and Step Functions for tests of how a run is started, watched and stopped.
+
+The test says which states each task goes through. An execution starts tasks as templates/state_machine.asl.json.j2 has
+it: its own Choices decide, no interpreter fills in the requests (LocalStack's does, in test_runs_on_fargate.py).
+"""
 
 from __future__ import annotations
 
 import json
 import threading
+import time
+import uuid
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from doubles.http_server import Handler, serve
+from doubles.state_machine import chosen, machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ACCOUNT = "123456789012"
 CLUSTER = f"arn:aws:ecs:eu-central-1:{ACCOUNT}:cluster/handoff-dev"
+NAMED_ERRORS = (
+    *("ServerException", "ClientException", "InvalidParameterException", "ClusterNotFoundException"),
+    "AccessDeniedException",
+)
+"""Errors of ECS that keep their names in a state machine; doubles/localstack_ecs/machines.py."""
+MACHINE = f"arn:aws:states:eu-central-1:{ACCOUNT}:stateMachine:the-machine"
+EXECUTIONS = f"arn:aws:states:eu-central-1:{ACCOUNT}:execution:the-machine"
+BY_STEP_FUNCTIONS = "AWS Step Functions"
+DEFINITION = cache(machine)
 
 
 @dataclass(frozen=True)
@@ -111,13 +128,42 @@ class Task:
 
 
 @dataclass
+class Execution:
+    """An execution: its input, its events, the task it waits for, and until when it waits to start another."""
+
+    arn: str
+    input: dict[str, Any]
+    status: str = "RUNNING"
+    events: list[dict[str, Any]] = field(default_factory=list)
+    task: Task | None = None
+    tries: int = 0
+    until: float = 0.0
+
+    def add(self, kind: str, **details: Any) -> None:
+        """An event, whose details have the name of its type."""
+        named = "StateEntered" if kind.endswith("StateEntered") else kind
+        event = {"id": len(self.events) + 1, "timestamp": time.time(), "type": kind}
+        self.events.append({**event, f"{named[0].lower()}{named[1:]}EventDetails": details})
+
+    def end(self, status: str, **details: Any) -> None:
+        """It is over."""
+        self.status = status
+        self.add({"TIMED_OUT": "ExecutionTimedOut"}.get(status, f"Execution{status.title()}"), **details)
+
+
+@dataclass
 class Ecs:
-    """Its address, what becomes of the tasks to come, those that were started, and what was called."""
+    """Its address, what becomes of the tasks to come, those that were started, and what was called.
+
+    `wait`: seconds between two tasks of an execution.
+    """
 
     url: str
     cluster: str = "handoff-dev"
+    wait: float = 0.0
     to_come: list[Life | Refused | NoTask] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
+    executions: list[Execution] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -131,6 +177,15 @@ class Ecs:
         self.tasks.append(made)
         return made
 
+    def add_execution(self, task: Task | None = None, wait: float = 0.0) -> Execution:
+        """An execution that somebody has started; without a task it waits for its next try."""
+        execution = Execution(f"{EXECUTIONS}:run-20260131T020000Z-{len(self.executions):06x}", {}, task=task)
+        execution.until = time.monotonic() + wait
+        if task:
+            self._submitted(execution, task)
+        self.executions.append(execution)
+        return execution
+
     def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """What ECS would say."""
         with self.lock:
@@ -140,6 +195,10 @@ class Ecs:
                 "DescribeTasks": self._describe,
                 "ListTasks": self._list,
                 "StopTask": self._stop,
+                "StartExecution": self._start_execution,
+                "GetExecutionHistory": self._history,
+                "ListExecutions": self._list_executions,
+                "StopExecution": self._stop_execution,
             }[operation](request)
 
     def _run(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -180,6 +239,113 @@ class Ecs:
                 task.stopped_by = request["reason"]
                 return 200, {"task": task.described()}
         return 400, NOT_FOUND
+
+    # Step Functions
+
+    def _start_execution(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if request["stateMachineArn"] != MACHINE:
+            return 400, {"__type": "StateMachineDoesNotExist", "message": "State Machine Does Not Exist"}
+        arn, given = f"{EXECUTIONS}:{request['name']}", json.loads(request["input"])
+        execution = next((each for each in self.executions if each.arn == arn), None)
+        if execution is None:
+            execution = Execution(arn, given)
+            execution.add("ExecutionStarted")
+            self.executions.append(execution)
+        else:
+            self._advance(execution)
+        if execution.status != "RUNNING" or execution.input != given:
+            return 400, {"__type": "ExecutionAlreadyExists", "message": "Execution Already Exists"}
+        return 200, {"executionArn": arn, "startDate": time.time()}
+
+    def _history(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        execution = self._execution(request)
+        if execution is None:
+            return 400, {"__type": "ExecutionDoesNotExist", "message": "Execution Does Not Exist"}
+        self._advance(execution)
+        events = execution.events[::-1] if request.get("reverseOrder") else execution.events
+        first = int(request.get("nextToken") or 0)
+        last = first + int(request.get("maxResults") or 100)
+        return 200, {"events": events[first:last], **({"nextToken": str(last)} if last < len(events) else {})}
+
+    def _list_executions(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        for execution in self.executions:
+            self._advance(execution)
+        found = [each for each in self.executions if each.status == request.get("statusFilter", each.status)]
+        return 200, {"executions": [{"executionArn": each.arn, "status": each.status} for each in found]}
+
+    def _stop_execution(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        execution = self._execution(request)
+        if execution and execution.status == "RUNNING":
+            execution.end("ABORTED", error=request.get("error"), cause=request.get("cause"))
+            if execution.task and not execution.task.absent:
+                execution.task.stopped_by = execution.task.stopped_by or "the execution was stopped or timed out"
+        return 200, {"stopDate": time.time()}
+
+    def _execution(self, request: dict[str, Any]) -> Execution | None:
+        return next((each for each in self.executions if each.arn == request["executionArn"]), None)
+
+    def _advance(self, execution: Execution) -> None:
+        """As far as the tasks have come: start one, judge how one has ended."""
+        while execution.status == "RUNNING":
+            if execution.task is None:
+                if time.monotonic() < execution.until:
+                    return
+                failure = self._submit(execution)
+            elif execution.task.state != "STOPPED":
+                return
+            elif execution.task.described()["containers"][0].get("exitCode") == 0:
+                execution.end("SUCCEEDED")
+                return
+            else:
+                failure = ("States.TaskFailed", json.dumps(_pascal(execution.task.described())))
+            if failure:
+                execution.task = None
+                self._judge(execution, *failure)
+
+    def _submit(self, execution: Execution) -> tuple[str, str] | None:
+        """RunTask as the state Run has it; the error and the cause where there is no task."""
+        given = execution.input
+        variables = [{"Name": "HANDOFF_EXECUTION", "Value": execution.arn.rpartition(":")[2]}, *given["environment"]]
+        container = {"name": "handoff", "environment": [{key.lower(): each[key] for key in each} for each in variables]}
+        size = {name.lower(): text for name, text in given["size"].items()}
+        overrides = {"containerOverrides": [container], **size}
+        self.calls.append("RunTask")
+        request = {"overrides": overrides, "startedBy": BY_STEP_FUNCTIONS, "clientToken": str(uuid.uuid4())}
+        status, answer = self._run(request)
+        if status != 200:
+            name = f"ECS.{answer['__type'] if answer['__type'] in NAMED_ERRORS else 'AmazonECSException'}"
+            details = f"Service: AmazonECS; Status Code: {status}; Error Code: {answer['__type']}; Request ID: 1"
+            return name, f"{answer['message']} ({details}; Proxy: null)"
+        if answer["failures"]:
+            return "AmazonECS.Unknown", json.dumps(_pascal(answer))
+        self._submitted(execution, self.tasks[-1])
+        return None
+
+    def _submitted(self, execution: Execution, task: Task) -> None:
+        execution.task = task
+        execution.add("TaskSubmitted", output=json.dumps({"Failures": [], "Tasks": [{"TaskArn": task.arn}]}))
+
+    def _judge(self, execution: Execution, error: str, cause: str) -> None:
+        execution.add("TaskFailed", error=error, cause=cause)
+        states = DEFINITION()["States"]
+        data = {"failure": {"Error": error, "Cause": cause}, "retry": {"tries": execution.tries}}
+        name = chosen(states["Judge"], data)
+        name = chosen(states[name], data) if states[name]["Type"] == "Choice" else name
+        if states[name]["Type"] == "Fail":
+            execution.end("FAILED", error=states[name].get("Error", error), cause=cause)
+            return
+        execution.tries += 1
+        execution.until = time.monotonic() + self.wait
+        execution.add(
+            "WaitStateEntered", name="Wait", input=json.dumps({"retry": {"tries": execution.tries, "wait": 10}})
+        )
+
+
+def _pascal(value: Any) -> Any:
+    """An answer of ECS as Step Functions tells it."""
+    if isinstance(value, dict):
+        return {f"{key[0].upper()}{key[1:]}": _pascal(each) for key, each in value.items()}
+    return [_pascal(each) for each in value] if isinstance(value, list) else value
 
 
 class _Handler(Handler):

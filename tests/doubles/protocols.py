@@ -104,9 +104,7 @@ def denied(call: Call, who: str = "arn:aws:iam::123456789012:user/someone") -> R
 
 
 def throttled(call: Call) -> Refusal:
-    """Too many calls; ECS says it of RunTask as if a parameter were wrong."""
-    if call.name == "ecs:RunTask":
-        return Refusal(400, "InvalidParameterException", RATE)
+    """Too many calls."""
     if call.protocol == S3:
         return Refusal(503, "SlowDown", "Please reduce your request rate.")
     return Refusal(400, "Throttling" if call.protocol == QUERY else "ThrottlingException", RATE)

@@ -68,6 +68,33 @@ def test_the_second_waits(stack: Stack) -> None:
     assert (waiting.finish().exit, stack.history_fields("outcome")) == (0, [("succeeded",), ("succeeded",)])
 
 
+def test_a_time_of_a_schedule_that_is_delivered_twice_is_run_once(stack: Stack, proxy: Proxy) -> None:
+    """Each delivery is an execution of its own, whose restarts find their own claim; nobody else claims anything."""
+    stack.push(COUNT)
+
+    def deliver(execution: str, time: str = "04", schedule: str = "nightly", **more: str) -> tuple[int, list[str]]:
+        data = json.dumps({"scheduled_at": f"2026-07-01T{time}:00:00Z", **more})
+        env = {"HANDOFF_EXECUTION": execution, "HANDOFF_SCHEDULE": schedule, "AWS_ENDPOINT_URL_S3": proxy.url}
+        done = stack.run("-d", data, env=env)
+        return done.exit, [line for line in done.messages if "duplicate" in line]
+
+    twice = "schedule nightly of 2026-07-01T04:00:00Z was delivered twice; execution one has run run-1"
+    proxy.fault("lose", method="PUT", path="/occurrences/", times=1)
+    assert deliver("one", run_id="run-1") == (0, [])  # a claim whose answer is lost is its own
+    assert deliver("two") == (0, [f"handoff: duplicate: {twice}"])
+    assert stack.state == b"1\n"
+    assert deliver("one") == (0, [])
+    assert deliver("two", time="05") == (0, [])
+    assert deliver("two", schedule="hourly") == (0, [])
+    assert (stack.run("-d", '{"scheduled_at": "2026-07-01T04:00:00Z"}').exit, stack.state) == (0, b"5\n")
+    assert stack.history_fields("outcome", "exit", "reason")[:2] == [("succeeded", 0, None), ("duplicate", 0, twice)]
+    assert [line["outcome"] for line in stack.history()].count("succeeded") == 5
+    claims = ["hourly/2026-07-01T04:00:00Z", "nightly/2026-07-01T04:00:00Z", "nightly/2026-07-01T05:00:00Z"]
+    assert stack.below("occurrences/") == claims
+    stack.put("occurrences/nightly/2026-07-01T04:00:00Z", b"{")  # names nobody
+    assert (deliver("two"), stack.state) == ((0, []), b"6\n")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["TERM", "INT"])
 def test_who_waits_can_be_told_to_stop(stack: Stack, number: int, code: int) -> None:
     running = first(stack, "wait")

@@ -1,5 +1,6 @@
 """Tasks on Fargate.
 
-cluster.py (where a project's tasks run), overrides.py with secret_detection.py (options of one run), run_task.py,
-tasks.py (list, describe, stop), watch.py with task_observer.py, log_stream.py and stop_reasons.py, and logs.py.
+cluster.py (where a project's tasks run), overrides.py with secret_detection.py (options of one run),
+executions.py (of the state machine that starts tasks), tasks.py (list, describe, stop), watch.py with
+task_observer.py, log_stream.py and stop_reasons.py, and logs.py.
 """

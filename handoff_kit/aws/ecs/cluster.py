@@ -1,48 +1,18 @@
-"""The tasks of a project: their family, cluster and log, and the network a new task is started in."""
+"""The tasks of a project: their family, cluster and log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
-from handoff_kit.aws.session import DeployedProject, describe_location
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.session import DeployedProject
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
-from handoff_kit.errors import AWSError
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.model import Project
 from handoff_kit.resource_names import CONTAINER
-
-
-@dataclass(frozen=True)
-class TaskNetwork:
-    """The ids that RunTask takes; `cluster` is an ARN."""
-
-    cluster: str
-    subnets: tuple[str, ...]
-    security_groups: tuple[str, ...]
-    public_ip: bool
-    spot: bool
-    exec: bool = False
-
-    @property
-    def configuration(self) -> dict[str, Any]:
-        """`networkConfiguration` of RunTask."""
-        address = "ENABLED" if self.public_ip else "DISABLED"
-        groups = list(self.security_groups)
-        return {
-            "awsvpcConfiguration": {"subnets": list(self.subnets), "securityGroups": groups, "assignPublicIp": address}
-        }
-
-    @property
-    def capacity(self) -> dict[str, Any]:
-        """The launch type, which works in any cluster; Spot needs the cluster's capacity provider."""
-        if self.spot:
-            return {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}
-        return {"launchType": "FARGATE"}
 
 
 def needs_shared_stack(deploy: Deploy, *, bucket: bool) -> bool:
@@ -51,29 +21,18 @@ def needs_shared_stack(deploy: Deploy, *, bucket: bool) -> bool:
     return not all(own)
 
 
-def resolve_network(
-    deploy: Deploy, clusters: str, shared: Mapping[str, str], task: Mapping[str, str], name: str
-) -> TaskNetwork:
-    """The network of a project, from the outputs of the shared stack and of its task stack.
-
-    `clusters` is what the ARN of a cluster begins with, `name` the shared cluster's.
-    """
-    deployed_groups = task.get("SecurityGroups") or task.get("SecurityGroup") or shared.get("SecurityGroup", "")
-    groups = deploy.security_groups or deployed_groups.split(",")
-    subnets = deploy.subnets or tuple(filter(None, shared.get("Subnets", "").split(",")))
-    cluster = deploy.cluster or name
-    arn = cluster if cluster.startswith("arn:") else f"{clusters}{cluster}"
-    return TaskNetwork(arn, subnets, tuple(filter(None, groups)), deploy.public_ip, deploy.spot, deploy.exec)
-
-
 @dataclass(frozen=True)
 class ProjectTasks:
-    """`cluster` is the name or the ARN of the cluster, `stop_timeout` in seconds."""
+    """`cluster` is the name or the ARN of the cluster, `stop_timeout` in seconds.
+
+    `machine` is the ARN of the state machine, empty where the project is not deployed, or by a version without one.
+    """
 
     target: Target
     cluster: str
     public_ip: bool = True
     stop_timeout: int = 30
+    machine: str = ""
 
     @property
     def family(self) -> str:
@@ -105,7 +64,7 @@ _OUTPUTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "Subnets": ("subnets", _as_list),
     "SecurityGroups": ("security_groups", _as_list),
     "PublicIp": ("public_ip", "ENABLED".__eq__),
-    "Spot": ("spot", "true".__eq__),
+    "Spot": ("spot", lambda text: {"true": True, "false": False}.get(text, text)),
     "Exec": ("exec", "true".__eq__),
     "StopTimeout": ("stop_timeout", int),
     "Cpu": ("cpu", int),
@@ -137,25 +96,8 @@ def settings_in_use(deployed: DeployedProject, say: Say) -> Deploy:
     return settings
 
 
-def tasks_of_project(target: Target, deploy: Deploy) -> ProjectTasks:
-    """The tasks of a project, by names alone; nothing is called."""
+def tasks_of_project(target: Target, deploy: Deploy, stack: StackDescription | None = None) -> ProjectTasks:
+    """The tasks of a project, by names and its task stack alone; nothing is called."""
     cluster = deploy.cluster or resource_names.cluster(target.environment)
-    return ProjectTasks(target, cluster, deploy.public_ip, deploy.stop_timeout)
-
-
-def describe_network(target: Target, deploy: Deploy) -> TaskNetwork:
-    """The network a new task is started in; AWSError where the project is not deployed."""
-    task = describe_existing(target.session, target.name)
-    if task is None or "TaskDefinition" not in task.outputs:
-        where = f"in status {task.status}, without a task" if task else f"none in {describe_location(target.session)}"
-        message = f"stack {target.name}: found {where}, expected the project deployed"
-        raise AWSError(message, f"invoke deploy {target.options}")
-    shared_name = resource_names.shared_stack(target.environment)
-    shared = describe_existing(target.session, shared_name) if needs_shared_stack(deploy, bucket=True) else None
-    clusters = ":".join([*task.outputs["TaskDefinition"].split(":")[:5], "cluster/"])  # arn:aws:ecs:REGION:ACCOUNT:
-    outputs = shared.outputs if shared else {}
-    network = resolve_network(deploy, clusters, outputs, task.outputs, resource_names.cluster(target.environment))
-    if not network.subnets:
-        message = f"stack {shared_name}: found no subnets, expected those of the shared network"
-        raise AWSError(message, f"invoke deploy {target.options}")
-    return network
+    machine = stack.outputs.get("Machine", "") if stack else ""
+    return ProjectTasks(target, cluster, deploy.public_ip, deploy.stop_timeout, machine)

@@ -18,7 +18,7 @@ LOGS = "logs"
 NO_LOG = ("ResourceNotFoundException",)
 RUNTIME = "handoff"
 OTHER_PROGRAM = "container"
-LAST_LINE = re.compile(r"(succeeded|failed|stopped) after [0-9.]+ s|skipped: ")
+LAST_LINE = re.compile(r"(succeeded|failed|stopped) after [0-9.]+ s|(skipped|duplicate): ")
 MOST_PAGES = 10_000
 LAST_EVENTS, FIRST_EVENTS = 5, 100  # among which the runtime's last and first lines are
 

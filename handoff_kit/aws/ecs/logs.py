@@ -12,6 +12,7 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.aws.ecs.cluster import ProjectTasks
+from handoff_kit.aws.ecs.executions import EXECUTION_NAME, execution_arn, last_task
 from handoff_kit.aws.ecs.log_stream import LOGS, NO_LOG, LogEvent, LogFormatter, LogTail, start_time
 from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF, Absence, TaskObserver
@@ -54,10 +55,14 @@ def since_seconds(text: str) -> float | None:
 
 
 def find_stream(tasks: ProjectTasks, run: str) -> str:
-    """The log stream of a task, by its id or ARN, or by the id of its run; without either that of the newest."""
+    """The log stream of a task, by its id or ARN, the id of its run, or its execution's name; else of the newest."""
     if not run:
         return _newest_stream(tasks)
     task = task_id(run)
+    if tasks.machine and EXECUTION_NAME.fullmatch(run):
+        task = task_id(last_task(tasks.target, execution_arn(tasks, run)))
+        if not task:
+            raise AWSError(f"execution {run}: found no task that it has started, expected one", tasks.invoke("status"))
     if TASK_ID.fullmatch(task):
         return tasks.log_stream(task)
     request: dict[str, Any] = {"logGroupName": tasks.log_group, "filterPattern": f'"{run}"'}

@@ -9,10 +9,10 @@ from typing import Any
 
 from handoff_kit.aws.ecs.secret_detection import config_mask, secret_by_key, secret_by_name, secret_by_value
 from handoff_kit.errors import ProjectError
+from handoff_kit.project.execution_input import execution_input, overrides_length
 from handoff_kit.project.fargate_sizes import CPUS, format_sizes, memories_of
 from handoff_kit.project.fields import parse_mebibytes
 from handoff_kit.project.patterns import MAX_OVERRIDES
-from handoff_kit.resource_names import CONTAINER
 from handoff_runtime import exact_json
 from handoff_runtime.masking import Mask
 from handoff_runtime.placeholders import NAME
@@ -34,7 +34,7 @@ RESERVED_NAMES = {
 RESERVED_PREFIXES = {
     "AWS_": "leave it out: AWS sets it in the container; permissions are project.yml's deploy: {policies: [...]}",
     "ECS_": "leave it out: AWS sets it in the container",
-    "PARAMS_": "leave it out: the runtime sets it",
+    **dict.fromkeys(("HANDOFF_", "PARAMS_"), "leave it out: handoff sets it"),
 }
 
 
@@ -137,17 +137,16 @@ def _secret_error(where: str, why: str, project: str) -> ProjectError:
     return ProjectError(message, f"{hint}, then: invoke params.push --project {project}")
 
 
-def build_overrides(options: RunOptions) -> dict[str, Any]:
-    """`overrides` of RunTask; ProjectError where they are longer than ECS allows."""
+def run_input(options: RunOptions) -> dict[str, Any]:
+    """The input of an execution for one run; ProjectError where its overrides are longer than ECS allows."""
     values = {"COMMAND": options.command, "TRIGGER": TRIGGER, **options.envs}
     if options.no_state:
         values["HANDOFF_NO_STATE"] = "1"
     if options.data:
         values["DATA"] = exact_json.dumps(dict(options.data), ensure_ascii=False, separators=(",", ":"))
-    container = {"name": CONTAINER, "environment": [{"name": name, "value": text} for name, text in values.items()]}
-    size = {"cpu": str(options.size.cpu), "memory": str(options.size.memory)} if options.size else {}
-    result = {"containerOverrides": [container], **size}
-    if (length := len(json.dumps(result))) > MAX_OVERRIDES:
+    size = {"Cpu": str(options.size.cpu), "Memory": str(options.size.memory)} if options.size else {}
+    result = execution_input(values, size)
+    if (length := overrides_length(result)) > MAX_OVERRIDES:
         longest = max(values, key=lambda name: len(json.dumps(values[name])))
         what = "--data" if longest == "DATA" else f"--env {longest}"
         message = (

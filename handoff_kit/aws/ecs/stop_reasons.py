@@ -17,6 +17,9 @@ from handoff_kit.resource_names import CONTAINER
 STOPPED, DEPROVISIONING = "STOPPED", "DEPROVISIONING"
 FAILED, KILLED = 1, 137
 FAILED_TO_START = "TaskFailedToStart"
+RESTARTED_STOP_CODES = (FAILED_TO_START, "SpotInterruption", "TerminationNotice")
+"""Of tasks that the state machine starts again: they never ran, or AWS took them away. `StopCode` of an ECS Task:
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html"""
 OUT_OF_MEMORY = ("OutOfMemory", "memory usage", "killed for memory")
 _NO_ROUTE = (
     r"i/o timeout|RequestError|RequestCanceled|dial tcp|no route|connection (refused|timed out)|no such host|"
@@ -27,7 +30,7 @@ _DENIED = r"AccessDenied|not authorized|403 Forbidden|\b401\b|access denied|no b
 
 @dataclass(frozen=True)
 class TaskResult:
-    """The exit code of `invoke run`, a sentence and a hint; `retryable` where a retry may succeed.
+    """The exit code of `invoke run`, a sentence and a hint; `retryable` where another task may succeed.
 
     A task that never `ran` has no log.
     """

@@ -12,6 +12,7 @@ from handoff_kit.aws.ecs.stop_reasons import has_started
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
+from handoff_kit.project.execution_input import SCHEDULE
 
 Task = Mapping[str, Any]
 
@@ -27,6 +28,14 @@ MAX_DESCRIBED = 100
 def task_id(arn: str) -> str:
     """The last part of a task's ARN, by which log streams are named."""
     return arn.rpartition("/")[2]
+
+
+def describe_starter(task: Task) -> str:
+    """What started a task: a schedule, the trigger `run`, or who claims it of a task that no execution started."""
+    containers = task.get("overrides", {}).get("containerOverrides", ())
+    texts = {each["name"]: each["value"] for container in containers for each in container.get("environment", ())}
+    schedule = f"schedule {texts[SCHEDULE]}" if texts.get(SCHEDULE) else ""
+    return schedule or texts.get("TRIGGER") or str(task.get("startedBy", ""))
 
 
 def list_running_tasks(tasks: ProjectTasks) -> list[Task]:

@@ -1,20 +1,33 @@
-"""Watch a task from its start to its end: print its states and its log, detach or stop on a signal."""
+"""Watch an execution and each task that it starts: print states, log and retries, detach or stop on a signal."""
 
 from __future__ import annotations
 
+import json
 import select
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 from handoff_kit import console
 from handoff_kit.aws.ecs.cluster import ProjectTasks
+from handoff_kit.aws.ecs.executions import (
+    ENDED_EVENTS,
+    FAILED_EVENTS,
+    TASK_FAILED,
+    Event,
+    ExecutionHistory,
+    TaskHooks,
+    describe_failure,
+    execution_name,
+    start_error,
+    stop_execution,
+    submitted_task,
+)
 from handoff_kit.aws.ecs.log_stream import LogFormatter, LogTail
-from handoff_kit.aws.ecs.run_task import TaskHooks, start_task
 from handoff_kit.aws.ecs.stop_reasons import (
-    FAILED_TO_START,
+    RESTARTED_STOP_CODES,
     TaskResult,
     exit_code,
     explain_stop,
@@ -33,7 +46,6 @@ Answer = Literal["detach", "stop"]
 QUESTION = "\ndetach and leave the task running (d), stop it (s), or keep watching (Enter)? "
 RUNNING = "RUNNING"
 STARTING_STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING")
-MAX_STARTS = 3
 
 
 @dataclass
@@ -107,15 +119,17 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Detached:
-    """Detached from a task; `stopping` where ECS has accepted StopTask."""
+    """Detached from a task, or from an execution that has none; `stopping` where ECS has accepted StopTask."""
 
-    task: str
     stopping: bool = False
 
 
 @dataclass
 class TaskWatch:
-    """`show` prints lines of the log, which is not read without it; `stop_requested_at` is when StopTask succeeded."""
+    """A task, and the execution that has started it, if any.
+
+    `show` prints lines of the log, which is not read without it; `stop_requested_at` is when StopTask succeeded.
+    """
 
     tasks: ProjectTasks
     arn: str
@@ -123,6 +137,7 @@ class TaskWatch:
     prompt: InterruptPrompt
     show: Say | None
     timeouts: Timeouts = Timeouts()
+    execution: str = ""
     state: str = ""
     slow: bool = False
     has_run: bool = False
@@ -159,7 +174,7 @@ class TaskWatch:
             wait = min(self.timeouts.longest, wait * 1.25)
             answer = self.prompt.answer()
             if answer == "detach":
-                return Detached(task_id(self.arn), self.stop_requested_at is not None)
+                return Detached(self.stop_requested_at is not None)
             if answer == "stop":
                 self.prompt.number = 0
                 self.stop()
@@ -218,13 +233,13 @@ class TaskWatch:
                     return
 
     def _result(self, task: Task, last_line: str) -> TaskResult:
-        """The result; `retryable` only where nobody stopped the task, and its container has not started."""
-        if has_started(task) and exit_code(task) is None:
-            stored = find_stored_run(self.tasks, task_id(self.arn)).ending
-            return stored or explain_stop(task, self.tasks, last_line)
-        result = explain_stop(task, self.tasks, last_line)
-        retryable = result.retryable and self.stop_requested_at is None and task.get("stopCode") == FAILED_TO_START
-        return replace(result, retryable=retryable and not has_started(task))
+        """The result; `retryable` where the state machine starts another task, and that may succeed."""
+        is_lost = has_started(task) and exit_code(task) is None
+        stored = find_stored_run(self.tasks, task_id(self.arn)).ending if is_lost else None
+        result = stored or explain_stop(task, self.tasks, last_line)
+        is_restarted = task.get("stopCode") in RESTARTED_STOP_CODES and exit_code(task) != 0
+        restarted = is_restarted and self.stop_requested_at is None
+        return replace(result, retryable=restarted and (result.ran or result.retryable))
 
     def stop(self) -> None:
         """Stop the task once; where ECS does not know it yet, as soon as it does."""
@@ -232,27 +247,107 @@ class TaskWatch:
             return
         if stop_task(self.tasks, self.arn, "stopped by invoke"):
             self.stop_requested_at, self.to_stop = self.hooks.clock(), False
+            if self.execution:  # else it would end as failed
+                stop_execution(self.tasks.target, self.execution)
             self.hooks.say(f"stop requested; it has {self.tasks.stop_timeout} s")
         elif not self.to_stop:
             self.to_stop = True
             self.hooks.say("ECS does not know the task at present; it is stopped as soon as it does")
 
 
-def run_and_watch(
-    tasks: ProjectTasks, request: Mapping[str, Any], watch: Callable[[str], TaskWatch], hooks: TaskHooks
-) -> tuple[str, TaskResult | Detached]:
-    """Start a task and watch it, at most MAX_STARTS times where it never runs; its ARN and the result."""
-    for attempt in range(1, MAX_STARTS + 1):
-        arn = start_task(tasks, request, hooks)
-        hooks.say(f"started task {task_id(arn)}")
+@dataclass
+class ExecutionWatch:
+    """`watch` makes the watch of a task; without it only the start of the first task is waited for.
+
+    `subject` is the id of the last task, or the name of the execution until it has started one; `reason` says why there
+    is to be another one.
+    """
+
+    tasks: ProjectTasks
+    execution: str
+    hooks: TaskHooks
+    prompt: InterruptPrompt
+    watch: Callable[[str], TaskWatch] | None
+    timeouts: Timeouts = Timeouts()
+    subject: str = ""
+    result: TaskResult | None = None
+    reason: str = ""
+
+    def wait(self) -> TaskResult | Detached:
+        """The result of the last task; AWSError where none was started."""
+        name = self.subject = execution_name(self.execution)
+        history, wait = ExecutionHistory(self.tasks.target, self.execution), self.timeouts.first
+        start = self.hooks.clock()
+        while True:
+            for event in self._read(history):
+                if result := self._take(event):
+                    return result
+            if not history.last and self.hooks.clock() - start > self.timeouts.absence.record:
+                raise AWSError(f"execution {name}: Step Functions does not know it", self.tasks.invoke("status"))
+            self.hooks.pause(wait)
+            wait = min(self.timeouts.longest, wait * 1.25)
+            answer = self.prompt.answer()
+            if answer == "detach":
+                self.subject = name
+                return Detached()
+            if answer == "stop":
+                self.prompt.number = 0
+                stop_execution(self.tasks.target, self.execution)
+
+    def _read(self, history: ExecutionHistory) -> list[Event]:
+        """The new events; where they cannot be read, the execution continues."""
         try:
-            result = watch(arn).wait()
+            return history.read()
         except AWSError:
-            stop = f"{tasks.invoke('stop')} --task {task_id(arn)}"
-            hooks.say(f"task {task_id(arn)} is no longer watched, and may still run; to stop it: {stop}")
+            name = execution_name(self.execution)
+            stop = f"{self.tasks.invoke('stop')} --task {name}"
+            self.hooks.say(f"execution {name} is no longer watched, and may start a task; to stop it: {stop}")
             raise
-        if isinstance(result, Detached) or not result.retryable or attempt == MAX_STARTS:
-            return arn, result
-        hooks.say(f"{result.sentence}\nstarting it again ({attempt + 1} of {MAX_STARTS})")
-        hooks.check()
-    raise AssertionError
+
+    def _take(self, event: Event) -> TaskResult | Detached | None:
+        """What an event means for the run: a task to watch, a line to print, or its end."""
+        error, reason = describe_failure(event)
+        entered = event.get("stateEnteredEventDetails", {})
+        if task := submitted_task(event):
+            self.subject = task_id(task)
+            self.hooks.say(f"started task {self.subject}")
+            return self._result_of(self.watch(task)) if self.watch else Detached()
+        if event["type"] in FAILED_EVENTS and error != TASK_FAILED:
+            self.reason, self.result = f"not started: {reason}", None
+        elif event["type"] == "WaitStateEntered":
+            retry = json.loads(entered["input"])["retry"]
+            again = f"starting it again in {retry['wait']} s (attempt {retry['tries'] + 1})"
+            self.hooks.say(f"{self.reason}\n{again}")
+        elif entered.get("name") == "OnDemand":
+            self.hooks.say(f"{self.reason}\nstarting it on demand")
+        elif event["type"] in ENDED_EVENTS:
+            return self._last_result(event["type"], reason)
+        return None
+
+    def _result_of(self, watch: TaskWatch) -> TaskResult | Detached | None:
+        """The result of a task; None where the machine starts another one."""
+        try:
+            result = watch.wait()
+        except AWSError:
+            stop = f"{self.tasks.invoke('stop')} --task {self.subject}"
+            self.hooks.say(f"task {self.subject} is no longer watched, and may still run; to stop it: {stop}")
+            raise
+        if isinstance(result, Detached):
+            return result
+        if result.retryable:
+            self.result, self.reason = result, result.sentence
+            return None
+        if not result.ran:  # the machine knows nothing of reasons, and would try it again
+            stop_execution(self.tasks.target, self.execution)
+        return result
+
+    def _last_result(self, event: str, reason: str) -> TaskResult:
+        """The result of an execution that ended while no task was watched."""
+        if event == "ExecutionAborted":
+            self.subject = execution_name(self.execution)
+            return TaskResult(128 + signal.SIGTERM, "was stopped while it had no task", ran=False)
+        if self.result:
+            return self.result
+        if self.reason:
+            raise start_error(self.tasks, f"task of {self.tasks.family}", self.reason)
+        raise start_error(self.tasks, f"execution {self.subject}: {event}", reason)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 
+from handoff_kit.project.execution_input import overrides_length
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.patterns import MAX_OVERRIDES, SCHEDULE_NAME, matches
 from handoff_kit.project.problem import describe_value
-from handoff_kit.project.schedule_settings import overrides_length
+from handoff_kit.project.schedule_settings import schedule_input
 from handoff_kit.project.validation.fault import Fault, label
 from handoff_kit.project.validation.keys import is_misspelt
 from handoff_kit.project.validation.stages import bad_name
@@ -69,8 +70,9 @@ def data_names(source: YamlFile) -> Iterator[Fault]:
 
 def data_lengths(source: YamlFile) -> Iterator[Fault]:
     """Data that a run on Fargate cannot be given, because they are too long."""
-    for key_path, _ in source.mappings("schedules"):
-        if (length := overrides_length(source.mapping(*key_path, "data"))) > MAX_OVERRIDES:
+    for key_path, schedule in source.mappings("schedules"):
+        given = schedule_input(str(schedule.get("name", "default")), source.mapping(*key_path, "data"))
+        if (length := overrides_length(given)) > MAX_OVERRIDES:
             message = f"found {length:,} characters with all overrides of a run, expected at most {MAX_OVERRIDES:,}"
             yield Fault((*key_path, "data"), f"`data`: {message}", "put what is long into a file below files/")
 

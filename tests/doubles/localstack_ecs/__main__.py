@@ -13,7 +13,7 @@ What the community edition has not, or has unlike AWS, and what is done about it
 - tags of a stack reach no resource; those named above take them, the others do not;
 - `ecs:runTask.sync` ends well whatever the task's exit code, knows neither RunTask's `failures` nor errors by name,
   and leaves the task running when the execution is stopped: all as on AWS (machines.py). It looks for the end of a
-  task twice a second; AWS is told of it by an event, within seconds.
+  task twice a second; AWS is told of it by an event, within seconds. A Wait takes a 200th of its seconds.
 
 The other types of our templates are LocalStack's own, and real: AWS::EC2::{VPC, Subnet, InternetGateway,
 VPCGatewayAttachment, RouteTable, Route, SubnetRouteTableAssociation, SecurityGroup, VPCEndpoint}, AWS::S3::{Bucket,

@@ -6,19 +6,14 @@ from typing import Any
 
 import pytest
 
-from handoff_kit.aws.cloudformation.stack import StackDescription
-from handoff_kit.aws.ecs.cluster import TaskNetwork, deployed_settings, resolve_network
-from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, build_overrides, check_data, parse_env, parse_size
-from handoff_kit.aws.ecs.run_task import run_task_request
+from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size, run_input
 from handoff_kit.aws.ecs.secret_detection import config_mask
+from handoff_kit.aws.ecs.tasks import describe_starter
 from handoff_kit.errors import ProjectError
 from handoff_runtime.params import ConfigFile
 from handoff_runtime.placeholders import parse_data
 
 CONFIG = config_mask([ConfigFile("tap.json", '{"token": "hunter2-secret", "user": "ann", "region": "eu-central-1"}')])
-NETWORK = TaskNetwork(
-    "arn:aws:ecs:eu-central-1:123456789012:cluster/c", ("subnet-1",), ("sg-1",), public_ip=False, spot=True
-)
 AS_IT_SHOULD = (
     "put it, or a reference to it (ssm:/a/name), into a file of projects/shop/.local/, then: "
     "invoke params.push --project shop"
@@ -31,54 +26,41 @@ def refused(*pairs: str, own: tuple[str, ...] = ()) -> ProjectError:
     return error.value
 
 
-def test_the_request() -> None:
+def test_the_input() -> None:
     asked = RunOptions("mine", parse_data('{"a": [1.10, "ü"]}'), {"LEVEL": "debug"}, TaskSize(512, 1024))
-    assert run_task_request(NETWORK, "handoff-dev-shop", asked) == {
-        "cluster": NETWORK.cluster,
-        "taskDefinition": "handoff-dev-shop",
-        "count": 1,
-        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
-        "networkConfiguration": {
-            "awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED"}
-        },
-        "overrides": {
-            "containerOverrides": [
-                {
-                    "name": "handoff",
-                    "environment": [
-                        {"name": "COMMAND", "value": "mine"},
-                        {"name": "TRIGGER", "value": "run"},
-                        {"name": "LEVEL", "value": "debug"},
-                        {"name": "DATA", "value": '{"a":[1.10,"ü"]}'},
-                    ],
-                }
-            ],
-            "cpu": "512",
-            "memory": "1024",
-        },
-        "startedBy": "handoff-run",
-        "propagateTags": "TASK_DEFINITION",
-        "enableECSManagedTags": True,
+    assert run_input(asked) == {
+        "environment": [
+            {"Name": "COMMAND", "Value": "mine"},
+            {"Name": "TRIGGER", "Value": "run"},
+            {"Name": "LEVEL", "Value": "debug"},
+            {"Name": "DATA", "Value": '{"a":[1.10,"ü"]}'},
+        ],
+        "size": {"Cpu": "512", "Memory": "1024"},
     }
-
-
-def test_a_task_that_a_shell_may_be_opened_in() -> None:
-    settings = deployed_settings(StackDescription("x", "UPDATE_COMPLETE", outputs={"Exec": "true"}), None)
-    network = resolve_network(settings, "arn:aws:ecs:eu-central-1:123456789012:cluster/", {}, {}, "handoff-dev")
-    assert run_task_request(network, "handoff-dev-shop", RunOptions())["enableExecuteCommand"]
 
 
 def test_nothing_is_overridden_that_was_not_asked_for() -> None:
-    container = {
-        "name": "handoff",
-        "environment": [{"name": "COMMAND", "value": "run"}, {"name": "TRIGGER", "value": "run"}],
-    }
-    assert build_overrides(RunOptions()) == {"containerOverrides": [container]}
+    environment = [{"Name": "COMMAND", "Value": "run"}, {"Name": "TRIGGER", "Value": "run"}]
+    assert run_input(RunOptions()) == {"environment": environment, "size": {}}
 
 
 def test_a_run_without_state_is_started_so() -> None:
-    (container,) = build_overrides(RunOptions(no_state=True))["containerOverrides"]
-    assert {"name": "HANDOFF_NO_STATE", "value": "1"} in container["environment"]
+    assert {"Name": "HANDOFF_NO_STATE", "Value": "1"} in run_input(RunOptions(no_state=True))["environment"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        pytest.param({"DATA": "{}", "HANDOFF_SCHEDULE": "nightly"}, "schedule nightly", id="a schedule"),
+        pytest.param({"COMMAND": "run", "TRIGGER": "run"}, "run", id="by hand"),
+        pytest.param({}, "AWS Step Functions", id="an execution that somebody else started"),
+    ],
+)
+def test_what_started_a_task(environment: dict[str, str], expected: str) -> None:
+    variables = [{"name": name, "value": text} for name, text in environment.items()]
+    overrides = {"containerOverrides": [{"name": "handoff", "environment": variables}]}
+    assert describe_starter({"overrides": overrides, "startedBy": "AWS Step Functions"}) == expected
+    assert describe_starter({}) == ""
 
 
 @pytest.mark.parametrize(
@@ -91,17 +73,19 @@ def test_a_run_without_state_is_started_so() -> None:
 )
 def test_too_long(asked: RunOptions, what: str) -> None:
     with pytest.raises(ProjectError) as error:
-        build_overrides(asked)
+        run_input(asked)
     assert error.value.message.startswith(f"{what}: found 8,")
     assert error.value.message.endswith("characters in all overrides of the task, expected at most 8,192")
 
 
 def test_as_long_as_may_be() -> None:
-    bare = len('{"containerOverrides": [{"name": "handoff", "environment": [{"name": "COMMAND", "value": "run"}, ')
+    """With the name of an execution, as long as one may be."""
+    bare = len('{"containerOverrides": [{"name": "handoff", "environment": [{"name": "HANDOFF_EXECUTION", "value": ')
+    bare += len(f'"{"x" * 80}"}}, {{"name": "COMMAND", "value": "run"}}, ')
     bare += len('{"name": "TRIGGER", "value": "run"}, {"name": "LONG", "value": ""}]}]}')
-    assert build_overrides(RunOptions(envs={"LONG": "x" * (8_192 - bare)}))
+    assert run_input(RunOptions(envs={"LONG": "x" * (8_192 - bare)}))
     with pytest.raises(ProjectError):
-        build_overrides(RunOptions(envs={"LONG": "x" * (8_193 - bare)}))
+        run_input(RunOptions(envs={"LONG": "x" * (8_193 - bare)}))
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_one_that_is_not_there(name: str, hint: str) -> None:
         ),
         pytest.param(
             Schedule(rate="1 hour", data={"a": 8192 * "x"}),
-            "schedule default: data: found 8,379 characters with all overrides of a run, expected at most 8,192",
+            "schedule default: data: found 8,553 characters with all overrides of a run, expected at most 8,192",
             "put what is long into a file: projects/NAME/files/, then: invoke files.push",
             id="too much data",
         ),

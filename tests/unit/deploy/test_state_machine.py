@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.rendered_templates import ROOT, understood
+from doubles.state_machine import STACK, chosen, machine
 
-from handoff_kit.deploy.templates import render_task_template
 from handoff_kit.project.deploy_settings import Deploy
-from handoff_kit.project.model import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-STACK = "handoff-dev-rates"
 NOT_STARTED = "Handoff.NotStarted"
 WAITS = (10, 30, 60, 120, 240, 480)  # seconds
+SPOT = [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+ON_DEMAND = [{"CapacityProvider": "FARGATE", "Weight": 1}]
 
 
-def machine(deploy: Deploy) -> dict[str, Any]:
-    """The definition in the template of the task stack."""
-    project = Project.model_validate({"commands": [{"command": "a"}], "deploy": deploy})
-    text = render_task_template(ROOT, "rates", project, STACK, "dev")
-    definition: dict[str, Any] = understood(text)["Resources"]["Machine"]["Properties"]["Definition"]
-    return definition
-
-
-DEFINITION = machine(Deploy())
+DEFINITION = machine()
+FALLBACK = machine(Deploy(spot="fallback"))
 STATES: dict[str, Any] = DEFINITION["States"]
 
 
@@ -49,51 +40,36 @@ def stopped(code: str, exit_code: int | None = None, **more: Any) -> Failure:
     return Failure("States.TaskFailed", json.dumps(task, separators=(",", ":")))
 
 
-def walked(ends: Sequence[Failure | None]) -> tuple[str, int, list[str], str]:
-    """The last state, how many tasks were started, the waits, and what the execution fails with."""
-    data: dict[str, Any] = {"text": "{}", "tries": 0}
-    name, started, waits, coming = DEFINITION["StartAt"], 0, list[str](), iter(ends)
+def walked(
+    ends: Sequence[Failure | None], definition: Mapping[str, Any] = DEFINITION
+) -> tuple[str, list[Any], list[str], str]:
+    """The last state, the capacity of each task that was started, the waits, and what the execution fails with."""
+    states = definition["States"]
+    data: dict[str, Any] = dict(states["Begin"]["Parameters"])
+    name, started, waits, coming = definition["StartAt"], list[Any](), list[str](), iter(ends)
     while True:
-        state = STATES[name]
+        state = states[name]
         match state["Type"]:
             case "Task":
-                started += 1
+                started.append(data.get("capacity"))
                 failure = next(coming)
                 if failure is None:
                     return name, started, waits, ""
                 data["failure"] = {"Error": failure.error, "Cause": failure.cause}
                 name = state["Catch"][0]["Next"]
             case "Choice":
-                name = next((one["Next"] for one in state["Choices"] if holds(one, data)), state["Default"])
+                name = chosen(state, data)
             case "Pass":
                 if name == "Count":
                     waits.append(state["Parameters"]["wait.$"])
-                    data["tries"] += 1
+                    data["retry"] = {"tries": data["retry"]["tries"] + 1}
+                elif "Result" in state:
+                    data[state["ResultPath"].removeprefix("$.")] = state["Result"]
                 name = state["Next"]
             case "Wait":
                 name = state["Next"]
             case "Fail":
                 return name, started, waits, state.get("Error") or data["failure"]["Error"]
-
-
-def holds(rule: dict[str, Any], data: dict[str, Any]) -> bool:
-    """A rule of a Choice, as https://states-language.net/spec.html has it."""
-    match rule:
-        case {"And": rules}:
-            return all(holds(one, data) for one in rules)
-        case {"Or": rules}:
-            return any(holds(one, data) for one in rules)
-    value: Any = data
-    for part in rule["Variable"].removeprefix("$.").split("."):
-        value = value[part]
-    match rule:
-        case {"StringEquals": text}:
-            return bool(value == text)
-        case {"StringMatches": pattern}:
-            return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), value, re.DOTALL))
-        case {"NumericGreaterThanEquals": number}:
-            return bool(value >= number)
-    raise AssertionError(rule)
 
 
 LIKE_A_STOP = json.dumps({"StopCode": "TaskFailedToStart"}, separators=(",", ":"))
@@ -123,10 +99,10 @@ LIKE_A_STOP = json.dumps({"StopCode": "TaskFailedToStart"}, separators=(",", ":"
     ],
 )
 def test_a_start_that_fails_is_tried_again(failure: Failure) -> None:
-    assert walked([failure, None])[:2] == ("Run", 2)
-    assert walked([failure] * 6 + [None])[:2] == ("Run", 7)
+    assert walked([failure, None])[:2] == ("Run", [None] * 2)
+    assert walked([failure] * 6 + [None])[:2] == ("Run", [None] * 7)
     last, started, waits, error = walked([failure] * 99)
-    assert (last, started, len(waits), error) == ("NotStarted", len(WAITS) + 1, len(WAITS), NOT_STARTED)
+    assert (last, len(started), len(waits), error) == ("NotStarted", len(WAITS) + 1, len(WAITS), NOT_STARTED)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +129,7 @@ def test_a_start_that_fails_is_tried_again(failure: Failure) -> None:
     ],
 )
 def test_what_failed_otherwise_is_not(failure: Failure) -> None:
-    assert walked([failure]) == ("Failed", 1, [], failure.error)
+    assert walked([failure]) == ("Failed", [None], [], failure.error)
 
 
 @pytest.mark.parametrize(
@@ -175,27 +151,62 @@ def test_what_failed_otherwise_is_not(failure: Failure) -> None:
 )
 def test_one_after_another(ends: list[Failure | None], expected: tuple[str, int, str]) -> None:
     last, started, _, error = walked(ends)
-    assert (last, started, error) == expected
+    assert (last, len(started), error) == expected
+
+
+NO_CAPACITY = Failure("ECS.AmazonECSException", "Capacity is unavailable at this time.")
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected", "waits"),
+    [
+        pytest.param([None], [SPOT], 0, id="Spot has capacity"),
+        pytest.param([NO_CAPACITY, None], [SPOT, ON_DEMAND], 0, id="no capacity"),
+        pytest.param(
+            [Failure("AmazonECS.Unknown", "Capacity is unavailable at this time."), None],
+            [SPOT, ON_DEMAND],
+            0,
+            id="no capacity, among the failures",
+        ),
+        pytest.param([stopped("SpotInterruption", 143), None], [SPOT, ON_DEMAND], 0, id="interrupted"),
+        pytest.param([stopped("TaskFailedToStart"), None], [SPOT, SPOT], 1, id="not for want of capacity"),
+        pytest.param(
+            [stopped("TaskFailedToStart"), NO_CAPACITY, NO_CAPACITY, None],
+            [SPOT, SPOT, ON_DEMAND, ON_DEMAND],
+            2,
+            id="no capacity on demand either",
+        ),
+    ],
+)
+def test_what_spot_cannot_do_is_started_on_demand(ends: list[Failure | None], expected: list[Any], waits: int) -> None:
+    last, started, waited, error = walked(ends, FALLBACK)
+    assert (last, started, len(waited), error) == ("Run", expected, waits, "")
+
+
+def test_a_run_that_failed_on_spot_is_not_started_on_demand() -> None:
+    said = stopped("EssentialContainerExited", 1, StoppedReason="Capacity is unavailable")
+    assert walked([said], FALLBACK) == ("Failed", [SPOT], [], "States.TaskFailed")
 
 
 def test_waits_grow_and_differ() -> None:
     assert STATES["Count"]["Parameters"] == {
-        "text.$": "$.text",
-        "tries.$": "States.MathAdd($.tries, 1)",
-        "wait.$": "States.MathAdd(States.ArrayGetItem(States.Array(10, 30, 60, 120, 240, 480), $.tries), "
+        "tries.$": "States.MathAdd($.retry.tries, 1)",
+        "wait.$": "States.MathAdd(States.ArrayGetItem(States.Array(10, 30, 60, 120, 240, 480), $.retry.tries), "
         "States.MathRandom(0, 10))",
     }
     assert list(WAITS) == sorted(WAITS)
     assert sum(WAITS) < 20 * 60
-    assert STATES["Wait"] == {"Type": "Wait", "SecondsPath": "$.wait", "Next": "Run"}
+    assert STATES["Wait"] == {"Type": "Wait", "SecondsPath": "$.retry.wait", "Next": "Run"}
 
 
 # its form
 
 
-def test_every_state_is_reached_and_there() -> None:
-    named = {DEFINITION["StartAt"], *(name for state in STATES.values() for name in nexts(state))}
-    assert named == set(STATES)
+@pytest.mark.parametrize("definition", [pytest.param(DEFINITION, id="as it is"), pytest.param(FALLBACK, id="fallback")])
+def test_every_state_is_reached_and_there(definition: dict[str, Any]) -> None:
+    states = definition["States"]
+    named = {definition["StartAt"], *(name for state in states.values() for name in nexts(state))}
+    assert named == set(states)
 
 
 def nexts(state: Any) -> Iterator[str]:
@@ -226,9 +237,12 @@ NETWORK = {name: {"Fn::Split": [",", {"Ref": name}]} for name in ("Subnets", "Se
         pytest.param(Deploy(), {"LaunchType": "FARGATE"}, "ENABLED", id="as it is"),
         pytest.param(
             Deploy(spot=True, public_ip=False),
-            {"CapacityProviderStrategy": [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]},
+            {"CapacityProviderStrategy": SPOT},
             "DISABLED",
             id="Spot, without an address",
+        ),
+        pytest.param(
+            Deploy(spot="fallback"), {"CapacityProviderStrategy.$": "$.capacity"}, "ENABLED", id="Spot, else on demand"
         ),
     ],
 )
@@ -241,8 +255,5 @@ def test_what_it_runs(deploy: Deploy, capacity: dict[str, Any], address: str) ->
         **capacity,
         "NetworkConfiguration": {"AwsvpcConfiguration": {**NETWORK, "AssignPublicIp": address}},
         "PropagateTags": "TASK_DEFINITION",
-        "Overrides": {
-            "ContainerOverrides": [{"Name": "handoff", "Environment": [{"Name": "DATA", "Value.$": "$.text"}]}]
-        },
+        "Overrides.$": "States.JsonMerge($.size, $.container, false)",
     }
-    assert STATES["Begin"]["Parameters"] == {"text.$": "States.JsonToString($.data)", "tries": 0}

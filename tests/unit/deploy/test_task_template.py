@@ -168,7 +168,8 @@ def test_what_a_run_may_do() -> None:
             "Effect": "Allow",
             "Action": ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"],
             "Resource": [
-                arn(f"s3:::${{Bucket}}/{STACK}/{below}") for below in (".lock", ".artifacts/*", "runs/*", "history/*")
+                arn(f"s3:::${{Bucket}}/{STACK}/{below}")
+                for below in (".lock", ".artifacts/*", "runs/*", "history/*", "occurrences/*")
             ],
             "Condition": {
                 **OWN,
@@ -203,6 +204,12 @@ def test_what_the_machine_may() -> None:
             "Effect": "Allow",
             "Action": ["ecs:DescribeTasks", "ecs:StopTask"],
             "Resource": of_this_cluster,
+            "Condition": {
+                "StringEquals": {
+                    "aws:ResourceTag/handoff:project": "rates",
+                    "aws:ResourceTag/handoff:environment": "prod",
+                }
+            },
         },
         "Tag": {
             "Effect": "Allow",
@@ -218,7 +225,7 @@ def test_what_the_machine_may() -> None:
         "Pass": {
             "Effect": "Allow",
             "Action": "iam:PassRole",
-            "Resource": arn(f"iam::${{AWS::AccountId}}:role/handoff/{STACK}/*"),
+            "Resource": [{"GetAtt": "ExecutionRole.Arn"}, {"GetAtt": "TaskRole.Arn"}],
             "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         },
     }

@@ -15,6 +15,7 @@ ARN = "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess"
 STATEMENT = '{Action: "s3:GetObject", Resource: "arn:aws:s3:::BUCKET/*"}'
 DIGITS = "and 8 or 17 of the digits 0 to 9 and a to f"
 FLAG = "true or false"
+SPOT = "true, false or fallback"
 
 KEYS = [
     pytest.param("{cpus: 256}", ["2:10: `cpus` is not a known key of `deploy` | did you mean `cpu`?"], id="misspelt"),
@@ -70,7 +71,7 @@ SHAPES = [
             f"2:10: `cpu` has no value, expected {CPUS} | {NO_VALUE}",
             "2:25: `memory` is a list, expected a size that Fargate has, in MiB or GB | write it like this: memory: 2GB",
             "2:39: `storage` is a mapping, expected a number of GiB, 20 to 200 | write it like this: storage: 50",
-            f"2:53: `spot` is a list, expected {FLAG} | write it like this: spot: true",
+            f"2:53: `spot` is a list, expected {SPOT} | write it like this: spot: true",
             "2:66: `tags` is `a`, expected a mapping of names and texts | write it like this: tags: {team: data}",
             f"2:74: `vpc` is a list, expected the id of a VPC, vpc- {DIGITS} | list them: aws ec2 describe-vpcs --query 'Vpcs[].VpcId'",
             f"2:79: `alerts` has no value, expected the ARN of an SNS topic | {NO_VALUE}",
@@ -266,7 +267,7 @@ def test_architectures(found: str, hint: str) -> None:
 )
 def test_flags(found: str, hint: str) -> None:
     shown = "an empty text" if found == "''" else f"`{found}`"
-    assert _problems(f"{{spot: {found}}}") == [f"2:16: `spot` is {shown}, expected {FLAG} | {hint}"]
+    assert _problems(f"{{spot: {found}}}") == [f"2:16: `spot` is {shown}, expected {SPOT} | {hint}"]
 
 
 def test_an_architecture_the_image_is_not_built_for() -> None:
@@ -623,6 +624,7 @@ deploy:
         pytest.param("deploy: {cpu: '512', memory: '1024'}", Deploy(cpu=512, memory=1024), id="in quotes"),
         pytest.param("deploy: {log_retention: forever}", Deploy(log_retention=None), id="forever"),
         pytest.param("deploy: {public_ip: off, spot: on}", Deploy(public_ip=False, spot=True), id="on and off"),
+        pytest.param("deploy: {spot: fallback}", Deploy(spot="fallback"), id="Spot, else on demand"),
         pytest.param(
             f"deploy: {{policies: ['{ARN}', {{Action: 'a:b', Resource: ['*', 'arn:${{AWS::Partition}}:s3:::b']}}]}}",
             Deploy(policies=(ARN, Statement(Action=("a:b",), Resource=("*", "arn:${AWS::Partition}:s3:::b")))),

@@ -342,12 +342,12 @@ WINDOW = 'for example: data: {start_offset_days: "-7", duration_days: "7"}'
         pytest.param(
             f"{{a: {8100 * 'b'}}}",
             [
-                "2:33: `data`: found 8,287 characters with all overrides of a run, expected at most 8,192 | "
+                "2:33: `data`: found 8,461 characters with all overrides of a run, expected at most 8,192 | "
                 "put what is long into a file below files/"
             ],
             id="long",
         ),
-        pytest.param(f"{{a: {8000 * 'b'}}}", [], id="not too long"),
+        pytest.param(f"{{a: {7800 * 'b'}}}", [], id="not too long"),
         pytest.param(
             "{start_at: 2026-02-01, end_at: 2026-01-01}",
             [

@@ -1,0 +1,191 @@
+"""Executions of a project's state machine, which starts its task: find the machine, start, read and stop an execution.
+
+What the machine does with a task that did not start: templates/state_machine.asl.json.j2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.aws.ecs.cluster import ProjectTasks
+from handoff_kit.aws.ecs.overrides import RunOptions, run_input
+from handoff_kit.aws.ecs.stop_reasons import fill_advice, match_start_failure
+from handoff_kit.aws.session import describe_location
+from handoff_kit.aws.target import Target
+from handoff_kit.console import Say
+from handoff_kit.errors import AWSError
+
+Event = Mapping[str, Any]
+
+STEP_FUNCTIONS = "stepfunctions"
+NO_MACHINE, NO_EXECUTION = ("StateMachineDoesNotExist",), ("ExecutionDoesNotExist",)
+ALREADY_STARTED = ("ExecutionAlreadyExists",)  # and ended; one that runs is returned by StartExecution
+EXECUTION_NAME = re.compile(r"run-\d{8}T\d{6}Z-[0-9a-f]{6}")
+PAGE = 25  # events
+FAILED_EVENTS = ("TaskFailed", "TaskStartFailed", "TaskSubmitFailed", "TaskTimedOut")
+ENDED_EVENTS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
+TASK_FAILED = "States.TaskFailed"
+"""The error of a task that was started and did not end well; of any other, RunTask started none."""
+REFUSALS = (
+    (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {deploy}"),
+    (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{deploy}"),
+    (r"[Ss]ubnet", "{file}: deploy: {{subnets: [...]}} must name subnets of this region, then: {deploy}"),
+    (r"[Ss]ecurity ?[Gg]roup", "{file}: deploy: {{security_groups: [...]}} must name groups of the subnets' VPC"),
+    (r"[Cc]apacity [Pp]rovider", "the cluster needs FARGATE and FARGATE_SPOT: aws ecs put-cluster-capacity-providers"),
+    (
+        r"iam:PassRole|AccessDenied|not authorized",
+        "the role of its state machine was changed, or a policy of the organization forbids it: {deploy}",
+    ),
+    (
+        r"PlatformTaskDefinition|Fargate only supports|No Fargate configuration",
+        "{file}: deploy: {{cpu: ..., memory: ...}}",
+    ),
+)
+
+
+def check_machine(tasks: ProjectTasks, stack: StackDescription | None) -> None:
+    """Refuse to run a project that is not deployed, or by a version that had no state machine for runs."""
+    if tasks.machine:
+        return
+    session, found = tasks.target.session, "no state machine, expected the one that starts runs; an earlier version"
+    if stack is None or "TaskDefinition" not in stack.outputs:
+        where = f"in status {stack.status}, without a task" if stack else f"none in {describe_location(session)}"
+        message = f"stack {tasks.target.name}: found {where}, expected the project deployed"
+    else:
+        message = f"stack {tasks.target.name}: found {found} deployed it"
+    raise AWSError(message, tasks.invoke("deploy"))
+
+
+@dataclass(frozen=True)
+class TaskHooks:
+    """Print a line, pause, read the clock, and raise where a signal came (`check`)."""
+
+    say: Say
+    pause: Callable[[float], None]
+    clock: Callable[[], float]
+    check: Callable[[], None]
+
+
+def start_execution(tasks: ProjectTasks, options: RunOptions, hooks: TaskHooks) -> str:
+    """The ARN of the started execution; by its name a retried call whose answer was lost finds it again."""
+    hooks.check()
+    name = f"run-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(3).hex()}"
+    given = json.dumps(run_input(options), ensure_ascii=False)
+    request = {"stateMachineArn": tasks.machine, "name": name, "input": given}
+    try:
+        answer = tasks.target.call(STEP_FUNCTIONS, "start_execution", allow=ALREADY_STARTED, **request)
+    except AWSError as error:
+        if not error.passing:
+            is_gone = NO_MACHINE[0] in error.message
+            raise AWSError(error.message, tasks.invoke("deploy") if is_gone else error.hint) from None
+        hooks.check()
+        look = f"a run may have started anyway: {tasks.invoke('status')}"
+        raise AWSError(error.message, f"{look}; if none runs: {tasks.invoke('run')}") from None
+    return str(answer["executionArn"]) if answer else execution_arn(tasks, name)
+
+
+def execution_arn(tasks: ProjectTasks, name: str) -> str:
+    """The ARN of an execution by its name."""
+    return f"{tasks.machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def execution_name(arn: str) -> str:
+    return arn.rpartition(":")[2]
+
+
+def stop_execution(target: Target, arn: str) -> None:
+    """Stop an execution, so that it starts no further task; a task that runs is stopped with it."""
+    request = {"executionArn": arn, "error": "Handoff.Stopped", "cause": "stopped by invoke"}
+    target.call(STEP_FUNCTIONS, "stop_execution", allow=NO_EXECUTION, **request)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A running execution; `task` is the ARN of the task that it waits for, empty while it has none."""
+
+    arn: str
+    task: str
+
+
+def list_running_executions(tasks: ProjectTasks) -> list[Execution]:
+    """The running executions of a project, the newest first; none without a machine."""
+    if not tasks.machine:
+        return []
+    request, target = {"stateMachineArn": tasks.machine, "statusFilter": "RUNNING"}, tasks.target
+    pages = target.pages(STEP_FUNCTIONS, "list_executions", allow=NO_MACHINE, **request)
+    arns = [each["executionArn"] for page in pages for each in page["executions"]]
+    return [Execution(arn, _awaited_task(target, arn)) for arn in arns]
+
+
+def _awaited_task(target: Target, execution: str) -> str:
+    for event in _events(target, execution):
+        if task := submitted_task(event):
+            return task
+        if event["type"] in FAILED_EVENTS:
+            break
+    return ""
+
+
+def last_task(target: Target, execution: str) -> str:
+    """The ARN of the last task that an execution has started; empty where it has started none."""
+    return next(filter(None, map(submitted_task, _events(target, execution))), "")
+
+
+def _events(target: Target, execution: str) -> Iterator[Event]:
+    """The events of an execution, the newest first; none where Step Functions does not know it (yet)."""
+    request = {"executionArn": execution, "reverseOrder": True, "maxResults": PAGE}
+    for page in target.pages(STEP_FUNCTIONS, "get_execution_history", allow=NO_EXECUTION, **request):
+        yield from page["events"]
+
+
+@dataclass
+class ExecutionHistory:
+    """The events of an execution, and how far they were read."""
+
+    target: Target
+    arn: str
+    last: int = 0
+
+    def read(self) -> list[Event]:
+        """The events since the last call, the oldest first."""
+        events: list[Event] = []
+        for event in _events(self.target, self.arn):
+            if event["id"] <= self.last:
+                break
+            events.insert(0, event)
+        self.last = events[-1]["id"] if events else self.last
+        return events
+
+
+def submitted_task(event: Event) -> str:
+    """The ARN of the task that an event says was started; empty for any other event."""
+    output = event.get("taskSubmittedEventDetails", {}).get("output")
+    started = json.loads(output).get("Tasks") if output else None
+    return str(started[0]["TaskArn"]) if started else ""
+
+
+def describe_failure(event: Event) -> tuple[str, str]:
+    """Error and reason of a failed task, or of the whole execution; both empty for any other event."""
+    kind = event["type"]
+    details = event.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {}) if kind in FAILED_EVENTS + ENDED_EVENTS else {}
+    error, cause = str(details.get("error", "")), str(details.get("cause", ""))
+    try:
+        failures = json.loads(cause).get("Failures", ())
+    except (ValueError, AttributeError):
+        failures = ()
+    texts = [f"{each.get('Reason', '')} {each.get('Detail') or ''}".strip() for each in failures]
+    message = ", ".join(texts) or cause.partition(" (Service: ")[0]
+    return error, message if texts else ": ".join(filter(None, (error.removeprefix("ECS."), message)))
+
+
+def start_error(tasks: ProjectTasks, where: str, reason: str) -> AWSError:
+    """The error of an execution that started no task."""
+    advice = next((advice for pattern, advice in REFUSALS if re.search(pattern, reason)), None)
+    return AWSError(f"{where}: {reason}", fill_advice(advice or match_start_failure(reason).advice, tasks))
