@@ -187,8 +187,8 @@ def command_after_history(runs: Sequence[HistoryLine], source: HistorySource, op
     """The next command: show the newest run, drop the filters, or run."""
     if runs:
         return f"next: invoke history.show --run {shlex.quote(safe_name(runs[0]['run_id']))} {options}"
-    command = f"history {options}" if source.days else f"run-local {options.removeprefix('--remote ')}"
-    return f"no run found\nnext: invoke {command}"
+    command = f"invoke history {options}" if source.days else _run_command(source, options)
+    return f"no run found\nnext: {command}"
 
 
 def parse_count(flag: str, text: str) -> int | None:
@@ -228,9 +228,13 @@ def newest_run(source: HistorySource, environment: str | None, options: str) -> 
     """The id of the last run; AWSError where there is none."""
     runs = list_runs(source, HistoryQuery(environment=environment, last=1))
     if not runs:
-        hint = f"run the project: invoke run-local {options.removeprefix('--remote ')}"
-        raise AWSError("history: found no run", hint)
+        raise AWSError("history: found no run", f"run the project: {_run_command(source, options)}")
     return str(runs[0]["run_id"])
+
+
+def _run_command(source: HistorySource, options: str) -> str:
+    """The command for a first run, where its record will be."""
+    return f"invoke {'run' if source.target else 'run-local'} {options.removeprefix('--remote ')}"
 
 
 def local_run(paths: ProjectPaths, run: str) -> RecordedRun:

@@ -36,7 +36,7 @@ from handoff_kit.deploy.desired import DesiredProject, DesiredShared
 from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan_project, plan_shared
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image import dockerfile
-from handoff_kit.image.build import FAILURES, BaseImage, base_image, git_revision, is_image_current
+from handoff_kit.image.build import FAILURES, BaseImage, base_image, git_revision, is_built_on, is_image_current
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
 from handoff_kit.steps import RunCommand, StoreParams, TagVersions
@@ -164,6 +164,8 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
     """
     desired = next((project for project in projects if project.needs_shared), None)
     if desired is None:
+        if projects and shared.own_tags:
+            context.options.say("note: --shared-tag has no effect: no project of this deployment uses the shared stack")
         return 0
     session, account = context.session, context.account
     bucket = resource_names.bucket(shared.environment, account, session.region)
@@ -222,7 +224,7 @@ def pull_base(builder: Builder, desired: DesiredProject, context: DeployContext)
     """The newest base, or the one that is here where its registry does not answer and no rebuild is requested."""
     source, base = desired.image_source, desired.project.image.base
     here = base_image(source, base, builder)
-    if f"FROM {base}" not in source.dockerfile or (here and not here.is_in_registry):
+    if not is_built_on(source, base) or (here and not here.is_in_registry):
         return here
     platform = () if source.platform == builder.platform else ("--platform", source.platform)
     pull = RunCommand((builder.kind, "pull", "--quiet", *platform, base), desired.paths.root, f"pull {base}", FAILURES)

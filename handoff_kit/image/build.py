@@ -149,9 +149,14 @@ class BaseImage:
     is_in_registry: bool
 
 
+def is_built_on(source: ImageSource, base: str) -> bool:
+    """Whether the Dockerfile begins with this base; one of the project's own may have another."""
+    return re.search(rf"^FROM (?:--\S+ )*{re.escape(base)}\s", source.dockerfile, re.MULTILINE) is not None
+
+
 def base_image(source: ImageSource, base: str, builder: Builder) -> BaseImage | None:
-    """None where the builder does not have the base, or a Dockerfile of the project's own is built on another one."""
-    if f"FROM {base}" not in source.dockerfile or not (description := builder.image(base)):
+    """None where the builder does not have the base, or the image is built on another one."""
+    if not is_built_on(source, base) or not (description := builder.image(base)):
         return None
     created = str(description["Created"])[:10]
     is_date = created > "2000"  # reproducible builds have the year 1, 1970 or 1980

@@ -37,12 +37,12 @@ def list_files(c: Context, project: str = "", environment: str = "") -> None:
     """Print the project's files in S3: path, bytes, time stored."""
     from handoff_kit.aws import files
 
-    _, target = options.find_target(c, project, environment)
+    paths, target = options.find_target(c, project, environment)
     table = files.files_table(target)
     print_output(table)
     if not table:
         print_progress(f"no files of project {target.project} in bucket {target.bucket}")
-    print_progress(f"next: invoke files.push {target.options}")
+    print_progress(f"next: invoke {'files.push' if paths.file.exists() else 'status'} {target.options}")
 
 
 @command(

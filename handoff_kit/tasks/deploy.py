@@ -114,7 +114,8 @@ def destroy(
     deployed = options.find_deployed(c, project, environment, required=False)
     cluster = settings_in_use(deployed, print_progress).cluster or resource_names.cluster(name)
     changes = destroy_project(deployed.target, cluster, data=data, options=apply_options(c, yes=yes))
-    finish(c, changes, f"invoke deploy {deployed.target.options}")
+    is_here = deployed.paths.file.exists()
+    finish(c, changes, f"invoke deploy {deployed.target.options}" if is_here else "invoke status")
 
 
 @command(

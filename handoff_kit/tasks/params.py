@@ -120,10 +120,11 @@ def dump_params(c: Context, project: str = "", reveal: bool = False, version: st
     from handoff_kit.project import params_document
 
     number = parse_count("--version", version)
-    _, target = options.find_target(c, project, environment, bucket=False)
+    paths, target = options.find_target(c, project, environment, bucket=False)
     stored = get_params(target, number)
     print_data(params_document.to_json(stored.document if reveal else mask_document(stored.params)))
-    print_progress(f"parameter {target.parameter}, version {stored.version}\nnext: invoke params.diff {target.options}")
+    after = "params.diff" if paths.file.exists() else "params.history"
+    print_progress(f"parameter {target.parameter}, version {stored.version}\nnext: invoke {after} {target.options}")
 
 
 @command("diff")

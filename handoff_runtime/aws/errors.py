@@ -210,12 +210,18 @@ def request_subject(call: Call) -> str:
     if "Bucket" in request:
         key = request.get("Key") or request.get("Prefix") or ""
         return f"s3://{request['Bucket']}/{safe_name(key)}" if key else f"bucket {request['Bucket']}"
-    if call.service == "SSM" and ("Name" in request or "Names" in request):
-        return f"parameter {request.get('Name') or ', '.join(request['Names'])}"
+    if call.service == "SSM" and (names := _parameter_names(request)):
+        return f"parameter {', '.join(names)}"
     if "StackName" in request:
         name = request["StackName"]  # or its ARN, arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
         return f"stack {name.split('/')[1] if name.startswith('arn:') else name}"
     return f"secret {request['SecretId']}" if "SecretId" in request else call.title
+
+
+def _parameter_names(request: Mapping[str, Any]) -> list[str]:
+    """The parameters of a request; ResourceId is what those for tags call it."""
+    name = request.get("Name") or request.get("ResourceId")
+    return [name] if name else list(request.get("Names", ()))
 
 
 def required_permission(call: Call) -> str:
@@ -230,7 +236,7 @@ def required_permission(call: Call) -> str:
     action = f"{PREFIXES.get(call.service) or call.service.lower().replace(' ', '')}:{call.operation}"
     place, resource = f"{call.region or '*'}:*", "*"
     if call.service == "SSM":
-        names = request.get("Names") or [request.get("Name", "*")]
+        names = _parameter_names(request) or ["*"]
         resource = ", ".join(f"{arn}ssm:{place}:parameter/{name.lstrip('/')}" for name in names)
     elif key := next((key for key in RESOURCES if request.get(key)), None):
         name = request[key]

@@ -120,7 +120,7 @@ def test_each_task_that_operates(shop: MotoProject, ecs: Ecs) -> None:
     """Of a project without files, which is the hardest."""
     is_gone(shop)
     ecs.add(RUNNING)
-    failed = {}
+    failed, after = {}, []
     for words in (
         ["logs"],
         ["state.history"],
@@ -141,7 +141,23 @@ def test_each_task_that_operates(shop: MotoProject, ecs: Ecs) -> None:
         result = shop.invoke(*words)
         if result.exit:
             failed[words[0]] = result
+        after.append(result.stderr.splitlines()[-1])
     assert failed == {}
+    assert after == [
+        "next: invoke status --project shop",
+        "next: invoke state.restore --version VERSION --project shop",
+        "next: invoke state.show --project shop",
+        "next: invoke state.restore --version VERSION --project shop",
+        *["next: invoke history --remote --project shop"] * 2,
+        "next: invoke artifacts.list --project shop",
+        "next: invoke status --project shop",
+        "next: invoke params.history --project shop",
+        "next: invoke params.dump --version N --project shop",
+        "next: invoke run --project shop",
+        "next: invoke schedule.list --project shop",
+        "next: invoke run --project shop",
+        "nothing was done: --dry",
+    ]
 
 
 def test_what_cannot_be_compared_is_said(shop: MotoProject) -> None:

@@ -128,6 +128,7 @@ def test_two_repositories_share_an_environment(checkout: Checkout, aws_account: 
     assert [line.split()[:2] for line in shown.stdout.splitlines()[1:]] == [
         ["broken", "none"],
         ["reader", "deployed"],
+        ["writer", "deployed"],
     ]
     words = ("schedule", "--project", "reader", "--cron", "0 2 * * *", "--dry")
     assert checkout.invoke(*words, env=aws_account.environ).exit == 0

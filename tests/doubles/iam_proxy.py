@@ -28,7 +28,7 @@ LEFT_OUT = ("connection", "transfer-encoding", "content-length", "host", "date",
 FREE = ("sts:GetCallerIdentity",)
 ARN_OF = {
     "ssm": ("Name", "arn:aws:ssm:{region}:{account}:parameter/{value}"),
-    "secretsmanager": ("SecretId", "arn:aws:secretsmanager:{region}:{account}:secret:{value}"),
+    "secretsmanager": ("SecretId", "arn:aws:secretsmanager:{region}:{account}:secret:{value}-AbCdEf"),
 }
 IN_BUCKET = {
     "uploads": "s3:ListBucketMultipartUploads",
@@ -77,7 +77,7 @@ class Call:
             )
         given = json.loads(self.body or b"{}")
         key, arn = ARN_OF.get(service, ("", ""))
-        value = str(given.get(key, "")).lstrip("/")
+        value = str(given.get(key) or ",".join(given.get("Names", ())[:1])).lstrip("/")  # of several, the first
         named = value if value.startswith("arn:") else arn.format(**self.scope, value=value)
         return Wish(f"{service}:{target}", named if value else _arn_in(json.dumps(given)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 import signal
 from pathlib import Path
@@ -10,18 +11,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 import pytest
+from doubles.moto_bucket import REGION
 from doubles.runtime_project import until
 from doubles.stack_fixture import LARGE_ARTIFACT
+from doubles.stub_project import ACCOUNT
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 from handoff_kit.deploy import templates
 from handoff_kit.project.model import Project
+from handoff_runtime.aws.references import references_in
+from handoff_runtime.params import ConfigFile
 from handoff_runtime.retention import TAG_KEYS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from doubles.fault_proxy import Proxy
     from doubles.stack_fixture import Stack
+
+    from handoff_runtime.aws.references import Reference
 
 
 ROOT = Path(__file__).parents[2]
@@ -52,12 +61,13 @@ class Tagged(SafeConstructor):
 Tagged.add_multi_constructor("!", Tagged.tagged)
 
 
-def statements(stack: Stack) -> list[dict[str, Any]]:
+def statements(stack: Stack, references: Iterable[Reference] = ()) -> list[dict[str, Any]]:
     """Of the role that the project's template gives its task."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = Tagged
     loaded = Project.model_validate({"commands": [{"command": "a"}]})
-    text = templates.render_task_template(ROOT, "sample", loaded, stack.moto_bucket.stack, "test")
+    name = stack.moto_bucket.stack
+    text = templates.render_task_template(ROOT, "sample", loaded, name, "test", references=references)
     (policy,) = yaml.load(text)["Resources"]["TaskRole"]["Properties"]["Policies"]
     return list(policy["PolicyDocument"]["Statement"])
 
@@ -89,6 +99,37 @@ def asked(call: str, bucket: str) -> list[Asked]:
     creates = (method == "PUT" and "partNumber" not in words) or "uploads" in words
     actions = (S3_ACTIONS[method], *(("s3:PutObjectTagging",) if creates else ()))
     return [Asked(action, f"arn::s3:::{bucket}/{named[2]}") for action in actions]
+
+
+def test_a_run_may_read_what_its_config_refers_to(stack: Stack, proxy: Proxy) -> None:
+    """A parameter, and a secret, to whose name Secrets Manager appends six characters."""
+    name, secrets = stack.moto_bucket.stack, stack.moto_bucket.boto("secretsmanager")
+    stack.moto_bucket.boto("ssm").put_parameter(Name=f"/{name}/token", Value="a-token", Type="SecureString")
+    secret = secrets.create_secret(Name=f"{name}/db", SecretString='{"password": "a-password"}')["ARN"]
+    files = {"token": f"ssm:/{name}/token", "db.json": json.dumps({"p": f"secretsmanager:{name}/db#password"})}
+    stack.push("cat .env/config/* | grep -c a-token", files=files)
+    assert stack.run(env={"AWS_ENDPOINT_URL": proxy.url}).exit == 0
+    wanted = {
+        "AmazonSSM.GetParameters": ("ssm:GetParameters", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}/token"),
+        "secretsmanager.GetSecretValue": ("secretsmanager:GetSecretValue", secret),
+    }
+    called = {call.rpartition(" ")[2] for call in proxy.calls}
+    assert wanted.keys() <= called
+    granted = {
+        statement["Action"]: fill(resource)
+        for statement in statements(stack, references_in(ConfigFile(*file) for file in files.items()))[-2:]
+        for resource in statement["Resource"]
+    }
+    assert granted.keys() == {action for action, _ in wanted.values()}
+    assert all(fnmatch.fnmatchcase(arn, granted[action]) for action, arn in wanted.values())
+    assert not fnmatch.fnmatchcase(secret.replace("/db-", "/db-2-"), granted["secretsmanager:GetSecretValue"])
+
+
+def fill(text: str) -> str:
+    """An ARN with what CloudFormation puts in."""
+    for name, value in {"Partition": "aws", "Region": REGION, "AccountId": ACCOUNT}.items():
+        text = text.replace(f"${{AWS::{name}}}", value)
+    return text
 
 
 def tags(stack: Stack) -> dict[str, list[tuple[str, str]]]:

@@ -157,6 +157,27 @@ def test_no_image_of_a_project(there: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("base", "there", "expected"),
+    [
+        pytest.param(
+            "a",
+            {"Created": "2026-11-01T12:00:00.5Z", "RepoDigests": ["a@sha256:1"]},
+            build.BaseImage("2026-11-01", is_in_registry=True),
+            id="pulled",
+        ),
+        pytest.param(
+            "a", {"Created": "1980-01-01T00:00:00Z"}, build.BaseImage("", is_in_registry=False), id="a constant date"
+        ),
+        pytest.param("a", None, None, id="not here"),
+        pytest.param("b", {"Created": "2026-11-01T12:00:00Z"}, None, id="a Dockerfile on another one"),
+        pytest.param("", {"Created": "2026-11-01T12:00:00Z"}, None, id="no part of its name"),
+    ],
+)
+def test_the_base_of_an_image(base: str, there: dict[str, Any] | None, expected: build.BaseImage | None) -> None:
+    assert build.base_image(MADE, base, builder(there={base: there} if there else {})) == expected
+
+
 # the steps
 
 

@@ -56,6 +56,10 @@ def call(service: str, operation: str, region: str = "eu-central-1", **request: 
             "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-central-1:*:secret:n-*",
         ),
         (call("Secrets Manager", "GetSecretValue", SecretId="arn:x"), "secretsmanager:GetSecretValue on arn:x"),
+        (
+            call("SSM", "AddTagsToResource", ResourceType="Parameter", ResourceId="x", Tags=[]),
+            "ssm:AddTagsToResource on arn:aws:ssm:eu-central-1:*:parameter/x",
+        ),
         (call("STS", "GetCallerIdentity"), "sts:GetCallerIdentity on *"),
         (
             call("ECS", "RunTask", cluster="c", taskDefinition="f"),
