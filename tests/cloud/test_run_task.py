@@ -29,6 +29,7 @@ from handoff_kit.aws.ecs.task_observer import Absence
 from handoff_kit.aws.ecs.watch import InterruptPrompt, TaskWatch, Timeouts
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
+from handoff_kit.resource_names import owner_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,8 @@ def deploy(shop: MotoProject, source: str = "aaaaaaaaaaaa") -> None:
     existing = shop.stack_names()
     for name, values in (("handoff-dev", shared), (shop.stack, outputs)):
         if name not in existing:
-            shop.create_stack(name, values, parameters={"Bucket": shop.aws.bucket})
+            tags = owner_tags(shop.name, "dev") if name == shop.stack else {}
+            shop.create_stack(name, values, parameters={"Bucket": shop.aws.bucket}, tags=tags)
     shop.aws.boto("logs").create_log_group(logGroupName=group_of(shop))
 
 
@@ -377,7 +379,7 @@ def test_an_answer_that_is_lost_starts_no_second_execution(
 def test_a_stack_of_an_earlier_version_is_to_be_deployed(shop: MotoProject, ecs: Ecs) -> None:
     """It has no machine for runs by hand."""
     definition = "arn:aws:ecs:eu-central-1:123456789012:task-definition/x:1"
-    shop.create_stack(f"handoff-old-{shop.name}", {"TaskDefinition": definition})
+    shop.create_stack(f"handoff-old-{shop.name}", {"TaskDefinition": definition}, tags=owner_tags(shop.name, "old"))
     result = shop.invoke("run", "--environment", "old")
     assert (result.exit, ecs.calls) == (1, [])
     assert result.stderr.splitlines()[-2:] == [

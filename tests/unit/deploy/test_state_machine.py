@@ -242,6 +242,9 @@ NETWORK = {name: {"Fn::Split": [",", {"Ref": name}]} for name in ("Subnets", "Se
             id="Spot, without an address",
         ),
         pytest.param(
+            Deploy(exec=True), {"LaunchType": "FARGATE", "EnableExecuteCommand": True}, "ENABLED", id="open to a shell"
+        ),
+        pytest.param(
             Deploy(spot="fallback"), {"CapacityProviderStrategy.$": "$.capacity"}, "ENABLED", id="Spot, else on demand"
         ),
     ],
