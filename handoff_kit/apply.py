@@ -22,11 +22,11 @@ from handoff_kit.steps import (
     FIRST_TIME,
     ApiCall,
     ApiCalls,
-    CheckNoRunningTasks,
     CopyProjectData,
     DeleteObjects,
     DeleteStack,
     DeployStack,
+    EndRuns,
     Entry,
     LockRequirements,
     RemoveTree,
@@ -143,8 +143,9 @@ def describe(step: Step) -> tuple[str, ...]:
         case TagVersions():
             what = f"{plural(step.versions, 'stored version')} below s3://{step.bucket}/{step.prefix}"
             return (f"tag {what} with their retention (keep: {{{describe_keep(step.keep)}}})",)
-        case CheckNoRunningTasks():
-            return (f"check that no task is running in cluster {step.cluster}",)
+        case EndRuns():
+            verb = {"": "check that", "wait": "wait until", "stop": "stop runs until"}[step.running]
+            return (f"{verb} no run is under way in cluster {step.cluster}",)
 
 
 def _notes(step: Step, target: Target | None) -> Iterable[str]:
@@ -160,7 +161,7 @@ def _notes(step: Step, target: Target | None) -> Iterable[str]:
 
 
 def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) -> None:
-    if not isinstance(step, ApiCalls | StoreParams | CheckNoRunningTasks):  # these show what is done when it is done
+    if not isinstance(step, ApiCalls | StoreParams | EndRuns):  # these show what is done when it is done
         for line in describe(step):
             say(line)
     match step:
@@ -203,31 +204,16 @@ def _perform(step: Step, target: Target | None, say: Say, cleanup: ExitStack) ->
             from handoff_kit.aws.object_tags import tag_versions
 
             tag_versions(step, _required(target), say)
-        case CheckNoRunningTasks():
-            if error := running_error(step, _required(target)):
-                raise error
+        case EndRuns():
+            from handoff_kit.aws.ecs.running_runs import end_runs
+
+            end_runs(step, _required(target), say)
 
 
 def _required(target: Target | None) -> Target:
     if target is None:
         raise AssertionError("a step in AWS needs a target")
     return target
-
-
-def running_error(step: CheckNoRunningTasks, target: Target) -> AWSError | None:
-    """An error if a task of the project is running, or with `data` a run on any machine holds its lock."""
-    from handoff_kit.aws.ecs.tasks import list_running_ids
-    from handoff_kit.aws.state import lock_holder
-
-    if running := list_running_ids(target, step.cluster):
-        message = (
-            f"project {target.project}: {plural(len(running), 'task')} running ({', '.join(running)}), expected none"
-        )
-        return AWSError(message, f"wait, or stop: invoke stop {target.options}; then: {step.command}")
-    if step.data and target.bucket and (run := lock_holder(target)):
-        message = f"project {target.project}: run {run} is running, expected none"
-        return AWSError(message, f"wait until it ends (90 s, where it was killed); then: {step.command}")
-    return None
 
 
 def _call(call: ApiCall, session: Session) -> None:

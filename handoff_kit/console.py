@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, TextIO, TypeVar
 
@@ -89,19 +89,35 @@ def confirm(
     """Ask a question; HandoffError unless the answer is yes. `command` is what the hint appends --yes to."""
     if yes:
         return
-    answers = answers or sys.stdin
-    if answers is None or answers.closed or not answers.isatty():
+    if not has_terminal(answers):
         message = f"{command.split()[1]}: {question}: needs --yes without a terminal"
         raise ProjectError(message, f"{command} --yes")
+    if _ask(f"{question}? [y/N] ", answers, stream) not in ("y", "yes"):
+        raise HandoffError("not done: the answer was no")
+
+
+def choose(question: str, choices: Sequence[str], answers: TextIO | None = None, stream: TextIO | None = None) -> str:
+    """The choice that a terminal answers with, by its name or its beginning; the last one for any other answer."""
+    *others, last = choices
+    answer = _ask(f"{question}? [{'/'.join(others)}/{last.upper()}] ", answers, stream)
+    return next((choice for choice in others if answer and choice.startswith(answer)), last)
+
+
+def has_terminal(answers: TextIO | None = None) -> bool:
+    """Whether somebody can answer."""
+    answers = answers or sys.stdin
+    return answers is not None and not answers.closed and answers.isatty()
+
+
+def _ask(text: str, answers: TextIO | None, stream: TextIO | None) -> str:
+    answers = answers or sys.stdin
     discard_typed_ahead(answers)
-    prompt(f"{question}? [y/N] ", stream)
+    prompt(text, stream)
     try:
-        answer = answers.readline()
+        return answers.readline().strip().lower()
     except KeyboardInterrupt:
         prompt("\n", stream)  # so that the next message starts on a new line
         raise
-    if answer.strip().lower() not in ("y", "yes"):
-        raise HandoffError("not done: the answer was no")
 
 
 def can_refresh(environ: Mapping[str, str]) -> bool:

@@ -1,8 +1,7 @@
 """The steps of a plan: frozen values without behaviour, which `apply.py` describes and performs.
 
 On this machine: WriteFile WriteContext RemoveTree RunCommand LockRequirements SwitchVenv.
-In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData TagVersions
-CheckNoRunningTasks.
+In AWS: DeployStack DeleteStack ApiCalls UploadFiles DeleteObjects StoreParams CopyProjectData TagVersions EndRuns.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from handoff_kit.command import OutputPatterns
 from handoff_kit.errors import AWSError
@@ -246,16 +245,23 @@ class TagVersions:
     keep: Keep
 
 
-@dataclass(frozen=True)
-class CheckNoRunningTasks:
-    """Ends the plan if a task of the project is running: a schedule may start one while the plan is confirmed.
+Running = Literal["", "wait", "stop"]
+"""What becomes of runs under way: they end the plan, are waited for, or stopped."""
 
-    With `data` a run on any machine that holds the project's lock ends it too.
+
+@dataclass(frozen=True)
+class EndRuns:
+    """Stops the runs of the project, or waits for their end; a state machine is deleted only when its executions end.
+
+    If `running` is empty, a run ends the plan: a schedule may start one while the plan is confirmed. With `data` so
+    does a run on any machine that holds the project's lock. `machines` are ARNs.
     """
 
     cluster: str
+    machines: tuple[str, ...]
     command: str
     data: bool = False
+    running: Running = ""
 
 
 Step = (
@@ -273,7 +279,7 @@ Step = (
     | StoreParams
     | CopyProjectData
     | TagVersions
-    | CheckNoRunningTasks
+    | EndRuns
 )
 
 

@@ -83,6 +83,8 @@ def deploy(
     operates=True,
     help={
         "data": "Delete files, artifacts, state, history and params too; default: keep them",
+        "running": "What to do with runs under way: wait (for their end) or stop; default: ask, and without a terminal "
+        "refuse",
         "shared": "Delete the stack that the projects of the environment share, once none of them is deployed; "
         "default: delete a project",
     },
@@ -92,6 +94,7 @@ def destroy(
     project: str = "",
     shared: bool = False,
     data: bool = False,
+    running: str = "",
     environment: str = "",
     yes: bool = False,
 ) -> None:
@@ -101,8 +104,11 @@ def destroy(
     from handoff_kit.aws.session import account_of, open_session
     from handoff_kit.deploy.destroy import destroy_project
     from handoff_kit.deploy.destroy_shared import destroy_shared, shared_target
+    from handoff_kit.steps import Running
 
     name = options.parse_environment(environment, os.environ)
+    choice = options.parse_choice("--running", running, ("wait", "stop"))
+    mode: Running = "wait" if choice == "wait" else "stop" if choice else ""
     if shared and project:
         raise ProjectError("--shared and --project exclude each other", "leave out --project")
     if shared:
@@ -113,7 +119,7 @@ def destroy(
         return
     deployed = options.find_deployed(c, project, environment, required=False)
     cluster = settings_in_use(deployed, print_progress).cluster or resource_names.cluster(name)
-    changes = destroy_project(deployed.target, cluster, data=data, options=apply_options(c, yes=yes))
+    changes = destroy_project(deployed.target, cluster, data=data, options=apply_options(c, yes=yes), running=mode)
     is_here = deployed.paths.file.exists()
     finish(c, changes, f"invoke deploy {deployed.target.options}" if is_here else "invoke status")
 

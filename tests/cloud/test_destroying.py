@@ -223,7 +223,7 @@ def test_data_stays_unless_it_is_asked_for(shop: MotoProject) -> None:
         shown
         + text_of(
             "would delete stack handoff-ENV-shop-schedule",
-            "would check that no task is running in cluster handoff-ENV",
+            "would check that no run is under way in cluster handoff-ENV",
             "would delete stack handoff-ENV-shop",
             "would delete 1 image of repository handoff-ENV-shop",
             "would delete stack handoff-ENV-shop-registry",
@@ -320,14 +320,15 @@ def test_a_task_that_runs_is_not_ended_by_the_way(shop: MotoProject) -> None:
     before, task = resources_of(shop), run_task(shop).rpartition("/")[2]
     said = shop.invoke("destroy", "--yes")
     assert said.stderr.endswith(
-        f"error: project shop: 1 task running ({task}), expected none\n"
-        "hint: wait, or stop: invoke stop --project shop; then: invoke destroy --project shop\n"
+        f"error: project shop: 1 run under way (task {task}), expected none\n"
+        "hint: wait for it: invoke destroy --project shop --running wait; "
+        "or stop it: invoke destroy --project shop --running stop\n"
     ), said.stderr
     assert (said.exit, resources_of(shop)) == (1, before)
     dry = shop.invoke("--dry", "destroy")
-    assert f"note: project shop: 1 task running ({task}), expected none\nwould delete stack" in dry.stderr
-    shop.aws.boto("ecs").stop_task(cluster=resource_names.cluster("dev"), task=task)
-    assert shop.invoke("destroy", "--yes").exit == 0
+    assert f"note: project shop: 1 run under way (task {task})\nwould delete stack" in dry.stderr
+    result = shop.invoke("destroy", "--running", "stop", "--yes")
+    assert (result.exit, f"\nstop task {task}\n" in result.stderr, stacks_of(shop)) == (0, True, set())
 
 
 def test_a_run_elsewhere_keeps_its_data(shop: MotoProject) -> None:
@@ -335,7 +336,7 @@ def test_a_run_elsewhere_keeps_its_data(shop: MotoProject) -> None:
     claim = {"run_id": "run-1", "holder": "a laptop", "lease_seconds": 90, "heartbeat_seconds": 20, "released": False}
     shop.aws.put(f"{shop.stack}/.lock", json.dumps(claim).encode())
     said = shop.invoke("destroy", "--data", "--yes")
-    assert "error: project shop: run run-1 is running, expected none\n" in said.stderr
+    assert "error: project shop: 1 run under way (run run-1), expected none\n" in said.stderr
     assert (said.exit, stacks_of(shop)) == (1, STACKS)
     assert shop.invoke("destroy", "--yes").exit == 0  # it does not need what goes
 

@@ -257,7 +257,11 @@ def destroyed(checkout: Checkout, account: Account) -> None:
 
 def begun_again(checkout: Checkout, account: Account) -> None:
     """What is shared goes without its bucket, and the next deployment goes on with that."""
-    done(checkout, account, "destroy", "--project", "counter")
+    invoke(checkout, account, "run", "--project", "counter", "--command", "linger", "--detach")
+    account.running()
+    refused = checkout.invoke("destroy", "--project", "counter", "--yes", env=account.environ)
+    assert (refused.exit, "1 run under way (execution " in refused.stderr) == (1, True)
+    done(checkout, account, "destroy", "--project", "counter", "--running", "stop", alone=False)
     done(checkout, account, "destroy", "--shared")
     assert account.stacks() == {}
     assert state(account) == "12\n"

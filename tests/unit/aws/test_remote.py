@@ -171,6 +171,22 @@ def test_nobody_is_asked_without_a_terminal() -> None:
 # the editor
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param("stop\n", "stop", id="its name"),
+        pytest.param("W\n", "wait", id="its first letter"),
+        pytest.param("\n", "leave", id="nothing"),
+        pytest.param("y\n", "leave", id="none of them"),
+    ],
+)
+def test_one_of_several_answers(answer: str, expected: str) -> None:
+    shown = io.StringIO()
+    choices = ("wait", "stop", "leave")
+    assert console.choose("wait for it or stop it", choices, answers=Terminal(answer), stream=shown) == expected
+    assert shown.getvalue() == "wait for it or stop it? [wait/stop/LEAVE] "
+
+
 def test_a_draft_is_ours_alone_and_stays_until_done(tmp_path: Path) -> None:
     script = tmp_path / "ed.py"
     script.write_text("import sys; open(sys.argv[-1], 'a').write('more')\n", encoding="utf-8")

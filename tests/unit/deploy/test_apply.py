@@ -21,9 +21,9 @@ from handoff_kit.steps import (
     FIRST_TIME,
     ApiCall,
     ApiCalls,
-    CheckNoRunningTasks,
     CopyProjectData,
     DeleteObjects,
+    EndRuns,
     Entry,
     LockRequirements,
     RemoveTree,
@@ -138,7 +138,7 @@ CALL = ApiCall("delete parameter shop__params", "ssm", "delete_parameter", {"Nam
             id="a move",
         ),
         pytest.param(
-            CheckNoRunningTasks("c", "again"), ["would check that no task is running in cluster c"], id="running tasks"
+            EndRuns("c", (), "again"), ["would check that no run is under way in cluster c"], id="running tasks"
         ),
     ],
 )

@@ -13,10 +13,10 @@ from handoff_kit.aws.buckets import StoredObjects
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecr import StoredImages
 from handoff_kit.aws.target import Target
-from handoff_kit.deploy.destroy import plan_deletion
+from handoff_kit.deploy.destroy import plan_deletion, state_machines
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, remaining_lines
 from handoff_kit.errors import AWSError
-from handoff_kit.steps import ApiCall, ApiCalls, CheckNoRunningTasks, DeleteStack
+from handoff_kit.steps import ApiCall, ApiCalls, DeleteStack, EndRuns
 
 NAME = "handoff-dev-shop"
 AGAIN = "invoke destroy --project shop"
@@ -57,7 +57,7 @@ def _word(step: Any) -> str:
     match step:
         case DeleteStack(name):
             return name
-        case CheckNoRunningTasks(cluster):
+        case EndRuns(cluster):
             return f"idle {cluster}"
         case _:
             return " and ".join(call.operation for call in step.calls)
@@ -88,11 +88,18 @@ def _word(step: Any) -> str:
     ],
 )
 def test_what_is_done_and_when(found: Inventory, everything: bool, expected: list[str]) -> None:  # noqa: FBT001
-    assert shape(plan_deletion(STACK, found, "c", data=everything)) == expected
+    assert shape(plan_deletion(STACK, found, EndRuns("c", (), AGAIN, everything))) == expected
+
+
+def test_runs_of_a_state_machine_of_an_earlier_version_end_before_its_stack_goes() -> None:
+    found = replace(EVERYTHING, schedule_stack=StackDescription("x", "CREATE_COMPLETE", outputs={"Machine": "arn"}))
+    steps = plan_deletion(STACK, found, EndRuns("c", state_machines(found), AGAIN, running="stop"))
+    assert shape(steps)[:3] == ["idle c", f"{NAME}-schedule", "idle c"]
+    assert steps[0] == EndRuns("c", ("arn",), AGAIN, running="stop")
 
 
 def test_every_step_says_how_to_do_it_again() -> None:
-    steps = plan_deletion(STACK, EVERYTHING, "c", data=True)
+    steps = plan_deletion(STACK, EVERYTHING, EndRuns("c", (), f"{AGAIN} --data", data=True))
     assert {one.command for one in steps if isinstance(one, DeleteStack)} == {f"{AGAIN} --data"}
 
 
