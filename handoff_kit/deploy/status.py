@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
-from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project
+from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project, undeployed_settings
 from handoff_kit.aws.ecs.tasks import describe_starter, list_running_tasks, task_id
 from handoff_kit.aws.files import compare_files
 from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
@@ -23,7 +23,7 @@ from handoff_kit.aws.session import (
     target_by_name,
 )
 from handoff_kit.aws.target import Target
-from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries
+from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries, summary
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.image.build import TAG_LENGTH, image_source
 from handoff_kit.paths import ProjectPaths, UnknownProjectError, project_names
@@ -91,7 +91,8 @@ class ScheduleStatus:
 class ProjectStatus:
     """`image` and `params` are up to date, out of date, none (not deployed) or unknown.
 
-    `base_created` is the day on which the base of the deployed image was created.
+    `base_created` is the day on which the base of the deployed image was created. `undeployed` names settings and
+    schedules of the project file that are deployed with other values.
     `params` may also be stored only: then `stored_only` names the stored config files that are absent locally.
     """
 
@@ -111,6 +112,7 @@ class ProjectStatus:
     problems: tuple[str, ...] = field(default=())
     stored_only: tuple[str, ...] = ()
     base_created: str | None = None
+    undeployed: tuple[str, ...] = ()
 
     @property
     def next_schedule(self) -> ScheduleStatus | None:
@@ -121,7 +123,8 @@ class ProjectStatus:
     @property
     def is_out_of_date(self) -> bool:
         """Whether a deploy would change something that is deployed."""
-        return self.stack_status is not None and OUT_OF_DATE in (self.image, self.params)
+        is_out_of_date = bool(self.undeployed) or OUT_OF_DATE in (self.image, self.params)
+        return self.stack_status is not None and is_out_of_date
 
 
 @dataclass(frozen=True)
@@ -331,6 +334,26 @@ def compare_project(
         local.problems,
         stored_only,
         _deployed_base(task),
+        _undeployed(local.project, target, task, schedule),
+    )
+
+
+def _undeployed(
+    project: Project | None, target: Target, task: StackDescription | None, schedule: StackDescription | None
+) -> tuple[str, ...]:
+    """What the outputs and tags of the stacks show; a deployment compares the templates too."""
+    if project is None or task is None or "TaskDefinition" not in task.outputs:
+        return ()
+    if "Machine" not in task.outputs:
+        return ("the state machine, since an earlier version deployed it",)
+    tags = {**project.deploy.tags, **resource_names.owner_tags(target.project, target.environment)}
+    settings = undeployed_settings(task, project.deploy, target.environment)
+    deployed = {entry.name: entry for entry in deployed_summaries(schedule)} if schedule else {}
+    schedules = [entry for entry in map(summary, project.schedules) if schedule and deployed.get(entry.name) != entry]
+    return (
+        *settings,
+        *(["deploy.tags"] if any(stack and dict(stack.tags) != tags for stack in (task, schedule)) else ()),
+        *(f"schedule {entry.name}" for entry in schedules),
     )
 
 

@@ -63,6 +63,8 @@ def _page_lines(status: ProjectStatus, detail: ProjectDetail, today: date) -> It
     if status.base_created:
         days = (today - date.fromisoformat(status.base_created)).days
         yield "", f"its base is of {status.base_created} ({plural(days, 'day')} old)"
+    if status.undeployed:
+        yield "undeployed", ", ".join(status.undeployed)
     yield "params", f"{status.params}: version {status.params_version}" if status.params_version else status.params
     if status.stored_only:
         stored_only = ", ".join(status.stored_only)
@@ -108,6 +110,7 @@ def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None 
             "environment": status.environment,
             "stack": {"name": status.stack, "status": status.stack_status},
             "image": image,
+            "undeployed": list(status.undeployed),
             "params": params,
             "schedules": schedules,
             "next_run": timestamp(following.next_time) if following and following.next_time else None,

@@ -80,6 +80,22 @@ def deployed_settings(stack: StackDescription | None, project: Project | None) -
     return (project.deploy if project else Deploy()).model_copy(update=values)
 
 
+def undeployed_settings(stack: StackDescription, deploy: Deploy, environment: str) -> tuple[str, ...]:
+    """The keys of `deploy` that a task stack has other values of, e.g. `deploy.memory`, as far as its outputs tell."""
+    shared, keys = resource_names.cluster(environment), list[str]()
+    for name, (key, parse) in _OUTPUTS.items():
+        if name not in stack.outputs or (key == "security_groups" and deploy.vpc and not deploy.security_groups):
+            continue
+        used, expected = parse(stack.outputs[name]), getattr(deploy, key)
+        if key == "cluster":
+            used, expected = (str(cluster).rpartition("/")[2] for cluster in (used, expected or shared))
+        elif name in stack.parameters:  # those of the shared stack
+            used = ()
+        if used != expected:
+            keys.append(f"deploy.{key}")
+    return tuple(keys)
+
+
 def settings_in_use(deployed: DeployedProject, say: Say) -> Deploy:
     """The settings of a deployed project, with a note where its project file names another cluster, or has to do."""
     settings, file = deployed_settings(deployed.stack, deployed.project), deployed.paths.display_path

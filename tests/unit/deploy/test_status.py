@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +25,7 @@ from handoff_kit.deploy.status import (
     compare_project,
 )
 from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.model import Project
 from handoff_runtime.aws.lease import StoredLease
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
@@ -174,6 +176,59 @@ def test_the_last_run(found: StoredLease | None, expected: dict[str, Any] | None
     assert compared(TASK, lock=found).last_run == expected
 
 
+SETTINGS = {
+    **TASK.outputs,
+    "TaskDefinition": "arn",
+    "Machine": "arn",
+    "Cluster": "arn:aws:ecs:eu-central-1:123456789012:cluster/handoff-dev",
+    "Subnets": "subnet-1",
+    "SecurityGroups": "sg-1",
+    "PublicIp": "ENABLED",
+    "Spot": "false",
+    "Exec": "false",
+    "Cpu": "256",
+    "Memory": "512",
+    "StopTimeout": "30",
+}
+SHARED = {"Subnets": "subnet-1", "SecurityGroups": "sg-1"}
+TAGS = {"handoff:project": "shop", "handoff:environment": "dev"}
+NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}
+DEPLOYED_NIGHTLY = one("nightly", "cron(0 2 * * ? *)")
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param({}, (), id="as deployed"),
+        pytest.param({"deploy": {"memory": 1024, "spot": True}}, ("deploy.spot", "deploy.memory"), id="size"),
+        pytest.param({"deploy": {"cluster": "batch"}}, ("deploy.cluster",), id="cluster"),
+        pytest.param(
+            {"deploy": {"subnets": ["subnet-0a1b2c3d"], "vpc": "vpc-0a1b2c3d"}}, ("deploy.subnets",), id="network"
+        ),
+        pytest.param({"deploy": {"tags": {"team": "data"}}}, ("deploy.tags",), id="tags"),
+        pytest.param({"schedules": [NIGHTLY]}, (), id="schedule as deployed"),
+        pytest.param({"schedules": [{**NIGHTLY, "cron": "0 3 * * *"}]}, ("schedule nightly",), id="another time"),
+        pytest.param(
+            {"schedules": [NIGHTLY, {"name": "often", "rate": "1 hour"}]}, ("schedule often",), id="a new one"
+        ),
+    ],
+)
+def test_what_is_not_deployed_yet(more: dict[str, Any], expected: tuple[str, ...]) -> None:
+    project = Project.model_validate({"commands": [{"command": "a"}], **more})
+    task = replace(TASK, outputs=SETTINGS, parameters=SHARED, tags=TAGS)
+    found = compared(task, replace(schedules(DEPLOYED_NIGHTLY), tags=TAGS), here=replace(HERE, project=project))
+    assert (found.undeployed, found.is_out_of_date) == (expected, bool(expected))
+    page = status_output.status_page(found, ProjectDetail("none", ()), NOW.date())
+    assert (f"undeployed {', '.join(expected)}\n" in page) is bool(expected)
+
+
+def test_a_deployment_of_an_earlier_version_is_out_of_date() -> None:
+    project = Project.model_validate({"commands": [{"command": "a"}]})
+    task = replace(TASK, outputs={**TASK.outputs, "TaskDefinition": "arn"})
+    found = compared(task, here=replace(HERE, project=project))
+    assert found.undeployed == ("the state machine, since an earlier version deployed it",)
+
+
 def test_a_lock_that_may_not_be_seen() -> None:
     assert compared(TASK, lock="error: no").is_last_run_unknown
 
@@ -220,6 +275,7 @@ def test_json() -> None:
         "environment": "dev",
         "stack": {"name": NAME, "status": "UPDATE_COMPLETE"},
         "image": {"state": "up to date", "deployed": "aaaaaaaaaaaa", "here": "aaaaaaaaaaaa", "base": "2026-01-31"},
+        "undeployed": [],
         "params": {"state": "up to date", "version": 3, "stored_only": []},
         "schedules": [
             {
