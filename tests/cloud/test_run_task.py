@@ -510,7 +510,8 @@ def test_a_shell_in_the_newest_task(
         (tmp_path / name).chmod(0o755)
     ecs.add(life)
     found = shop.invoke("exec", "--shell", "ls -l", PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert (found.exit, found.stdout, found.stderr) == (exit_code, stdout, stderr)
+    said = tuple(text.replace(CLUSTER, "handoff-dev") for text in (found.stdout, found.stderr))
+    assert (found.exit, *said) == (exit_code, stdout, stderr)
 
 
 # signals

@@ -11,6 +11,7 @@ Projects
     stack_fixture       a stack's bucket and parameters in moto, and containers that run it
     project_text        project files as text, and their problems
     rendered_templates  rendered templates, and cfn-lint on them
+    state_machine       the state machine in the template of a task stack, and what its Choices decide
 
 AWS
     moto_bucket         moto, and a bucket for each test
@@ -18,7 +19,7 @@ AWS
     localstack_ecs/     what LocalStack lacks, in its own process
     account             an account of LocalStack with ECR and Fargate: what is in it, and schedules that fire
     fargate             Fargate: RunTask starts a container; fargate_life is a task's life, fargate_task its description
-    ecs                 a small ECS whose tasks go through states that the test gives
+    ecs                 a small ECS and Step Functions, whose tasks go through states that the test gives
     ecr                 a registry behind ECR's name
     policies            what a role's statements allow
 
