@@ -83,8 +83,8 @@ def deploy(
     operates=True,
     help={
         "data": "Delete files, artifacts, state, history and params too; default: keep them",
-        "running": "What to do with runs under way: wait (for their end) or stop; default: ask, and without a terminal "
-        "refuse",
+        "running": "What to do with runs in progress: wait (for their end) or stop; default: ask; without a terminal "
+        "or with --yes, refuse to delete",
         "shared": "Delete the stack that the projects of the environment share, once none of them is deployed; "
         "default: delete a project",
     },

@@ -152,7 +152,7 @@ def diff_params(c: Context, project: str = "", environment: str = "") -> None:
 
 @command("history", operates=True)
 def list_params(c: Context, project: str = "", environment: str = "") -> None:
-    """Print the stored versions of the params: time and author."""
+    """Print the stored versions of the params: time, author and tier."""
     from handoff_kit.aws.params import params_history
 
     _, target = options.find_target(c, project, environment, bucket=False)

@@ -1,4 +1,4 @@
-"""Tasks for runs on Fargate: run, stop, logs."""
+"""Tasks for runs on Fargate: run, stop, exec, logs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     operates=True,
     iterable=["var", "env"],
     help={
-        "cpu": "CPU units of this run, e.g. 512 (1024 are one vCPU); default: deploy.cpu of the project",
+        "cpu": "CPU units of this run, e.g. 512 (1024 are one vCPU); default: that of the deployed task",
         "detach": "Start the task, print its id and exit; default: wait for the task, and exit with its exit code",
         "env": "Environment variable as NAME=VALUE, e.g. LOG_LEVEL=debug, no secrets (those belong into .local); "
         "may be repeated; default: none",
-        "memory": "Memory of this run, e.g. 2048 (MiB) or 2GB; default: deploy.memory of the project",
+        "memory": "Memory of this run, e.g. 2048 (MiB) or 2GB; default: that of the deployed task",
     },
 )
 def run(
