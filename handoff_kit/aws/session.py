@@ -55,14 +55,14 @@ def target_from_project(
     say: Say,
     *,
     bucket: bool = True,
-    own: str | None = None,
+    project_bucket: str | None = None,
 ) -> Target:
     """The place of a local project in AWS; a STACK_NAME that belongs to another project is refused.
 
-    The bucket is the one the project is deployed with. Before it is deployed S3_BUCKET_NAME decides, then `own`, the
-    bucket that the project file names. Without `bucket` nothing is called.
+    The bucket is the one the project is deployed with. Before it is deployed S3_BUCKET_NAME decides, then
+    `project_bucket`, which the project file names. Without `bucket` nothing is called.
     """
-    named = resource_names.named_bucket(environ, own, paths.display_path)
+    named = resource_names.named_bucket(environ, project_bucket, paths.display_path)
     session = open_session(environ, say)
     target = target_by_name(paths, environment, environ, session, "")
     return _with_bucket(target, describe_existing(session, target.name), named, environ, say) if bucket else target
@@ -99,7 +99,7 @@ def find_deployed(
     named = resource_names.named_bucket(environ, project.deploy.bucket if project else None, paths.display_path)
     session = open_session(environ, say)
     target = target_by_name(paths, environment, environ, session, "")
-    stack = _describe_own(target, environ, required=unknown is None)
+    stack = _describe_own(target, environ, refuse_others=unknown is None)
     if stack is None and problem and (required or not unknown):
         raise UnknownProjectError(paths, deployed_names(session, environment)) if unknown else problem
     if problem:
@@ -112,8 +112,8 @@ def find_deployed(
     return DeployedProject(paths, _with_bucket(target, stack, named, environ, say), stack, project)
 
 
-def _describe_own(target: Target, environ: Mapping[str, str], *, required: bool) -> StackDescription | None:
-    """The task stack of a project; where it is `required`, an error for a stack of this name of another project."""
+def _describe_own(target: Target, environ: Mapping[str, str], *, refuse_others: bool) -> StackDescription | None:
+    """The task stack of a project; with `refuse_others` an error for a stack of this name of another project."""
     stack = describe_existing(target.session, target.name)
     tags = resource_names.owner_tags(target.project, target.environment)
     if stack is None or tags.items() <= stack.tags.items():
@@ -121,7 +121,7 @@ def _describe_own(target: Target, environ: Mapping[str, str], *, required: bool)
     owner = stack.tags.get("handoff:project", target.project)
     if resource_names.stack_from_environment(environ) and owner != target.project:
         raise other_owner_error(target, owner)
-    if required and any(name in stack.tags for name in OWNER_TAGS):
+    if refuse_others and any(name in stack.tags for name in OWNER_TAGS):
         check_owner(stack, tags)
     return None
 
@@ -141,8 +141,9 @@ def _with_bucket(
     if used and (note := note_on_bucket(target.project, used, named)):
         say(f"note: {note}; {used} is used")
     session = target.session
-    own = "" if used or named else resource_names.bucket(target.environment, account_of(session), session.region)
-    target = replace(target, bucket=used or (named.name if named else own))
+    if not (bucket := used or (named.name if named else "")):
+        bucket = resource_names.bucket(target.environment, account_of(session), session.region)
+    target = replace(target, bucket=bucket)
     if resource_names.stack_from_environment(environ):
         check_params_owner(target)
     return target

@@ -163,7 +163,7 @@ def deploy_command(target: Target) -> str:
 
 
 def _image_tag(desired: DesiredProject, build: ImageBuild) -> str:
-    """Source, day of the base, time of a rebuild: whoever deploys this source later finds the image by it."""
+    """Source, day of the base, time of a rebuild; later deployments of this source find the image by the first part."""
     base = build.base.created if build.base else ""
     if not build.rebuilt_at and is_image_current(build.existing, desired.image_source):
         base = label_of(build.existing or {}, BASE)

@@ -48,15 +48,15 @@ class RunFlags:
     no_state: bool = False
 
 
-def validate_options(deployed: DeployedProject, own: TaskSize, words: RunFlags, say: Say) -> RunOptions:
+def validate_options(deployed: DeployedProject, deployed_size: TaskSize, flags: RunFlags, say: Say) -> RunOptions:
     """The validated options; ProjectError for a secret among them, or a size that Fargate does not have.
 
-    `own` is the size of the task definition. The project's files are compared with where they can be read.
+    `deployed_size` is that of the task definition. Values are compared with the project's files that can be read.
     """
     paths, project, config = deployed.paths, deployed.project, config_mask(())
-    if words.envs and not project:
+    if flags.envs and not project:
         say(f"note: --env is not compared with `envs` of {paths.display_path}, which would override it")
-    if words.envs or words.data:
+    if flags.envs or flags.data:
         try:
             config = project_mask(paths)
             missing = "" if paths.directory.is_dir() else "is not in this checkout"
@@ -64,9 +64,10 @@ def validate_options(deployed: DeployedProject, own: TaskSize, words: RunFlags, 
             missing = f"cannot be read ({error.message})"
         if missing:
             say(f"note: --data and --env are not compared with projects/{paths.name}/.local, which {missing}")
-    check_data(words.data, paths.name, config)
-    envs = parse_env(words.envs, paths.name, config, project.envs if project else ())
-    return RunOptions(words.command, words.data, envs, parse_size(words.cpu, words.memory, own), words.no_state)
+    check_data(flags.data, paths.name, config)
+    envs = parse_env(flags.envs, paths.name, config, project.envs if project else ())
+    size = parse_size(flags.cpu, flags.memory, deployed_size)
+    return RunOptions(flags.command, flags.data, envs, size, flags.no_state)
 
 
 def describe_start(tasks: ProjectTasks, settings: Deploy, run: RunOptions) -> str:
@@ -166,9 +167,9 @@ class Stoppable:
 
 
 def find_stoppable(tasks: ProjectTasks, name: str) -> list[Stoppable]:
-    """What runs: of a task's id or an execution's name that alone, also where ECS does not list or know it yet.
+    """The running tasks, and the executions without one; with a task's id or an execution's name, only that one.
 
-    Empty where that one has ended, or nothing runs.
+    A named task is found although ECS does not list or know it yet. Empty where it has ended, or nothing runs.
     """
     executions = list_running_executions(tasks)
     named = next((each for each in executions if execution_name(each.arn) == name), None)
@@ -178,10 +179,11 @@ def find_stoppable(tasks: ProjectTasks, name: str) -> list[Stoppable]:
         task = describe_task(tasks, name) or {"taskArn": name, "lastStatus": UNKNOWN_STATUS}
         by_task = {task_id(each.task): each.arn for each in executions}
         return [] if is_stopped(task) else [Stoppable(task, by_task.get(task_id(name), ""))]
-    running = list_running_tasks(tasks)
-    found = _of_executions(tasks, executions, running)
-    if not name or EXECUTION_NAME.fullmatch(name):
-        return [] if name else found
+    if EXECUTION_NAME.fullmatch(name):
+        return []
+    found = _of_executions(tasks, executions, list_running_tasks(tasks))
+    if not name:
+        return found
     ids = ", ".join(task_id(each.task["taskArn"]) if each.task else execution_name(each.execution) for each in found)
     expected = f"one that runs: {ids}" if ids else "the id of a task"
     raise ProjectError(f"--task: found {shlex.quote(name)}, expected {expected}", tasks.invoke("status"))

@@ -69,7 +69,8 @@ def load_target(c: Context, project: str, environment: str) -> tuple[ProjectPath
 
     paths, loaded = load_project(c, project)
     name = parse_environment(environment, os.environ)
-    return paths, loaded, target_from_project(paths, name, os.environ, print_progress, own=loaded.deploy.bucket)
+    target = target_from_project(paths, name, os.environ, print_progress, project_bucket=loaded.deploy.bucket)
+    return paths, loaded, target
 
 
 def find_any_project(c: Context, project: str) -> tuple[ProjectPaths, UnknownProjectError | None]:

@@ -32,8 +32,8 @@ PAGE = 25  # events
 FAILED_EVENTS = ("TaskFailed", "TaskStartFailed", "TaskSubmitFailed", "TaskTimedOut")
 ENDED_EVENTS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 TASK_FAILED = "States.TaskFailed"
-"""The error of a task that was started and did not end well; of any other, RunTask started none."""
-REFUSALS = (
+"""The error of a task that was started and did not end well; with any other error RunTask started none."""
+REFUSALS = (  # of RunTask: a pattern of the reason, and a template of the advice, which `fill_advice` fills
     (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {deploy}"),
     (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{deploy}"),
     (r"[Ss]ubnet", "{file}: deploy: {{subnets: [...]}} must name subnets of this region, then: {deploy}"),
@@ -54,13 +54,13 @@ def check_machine(tasks: ProjectTasks, stack: StackDescription | None) -> None:
     """Refuse to run a project that is not deployed, or by a version that had no state machine for runs."""
     if tasks.machine:
         return
-    session, found = tasks.target.session, "no state machine, expected the one that starts runs; an earlier version"
-    if stack is None or "TaskDefinition" not in stack.outputs:
-        where = f"in status {stack.status}, without a task" if stack else f"none in {describe_location(session)}"
-        message = f"stack {tasks.target.name}: found {where}, expected the project deployed"
+    if stack and "TaskDefinition" in stack.outputs:
+        problem = "found no state machine, expected the one that starts runs; an earlier version deployed it"
+    elif stack:
+        problem = f"found in status {stack.status}, without a task, expected the project deployed"
     else:
-        message = f"stack {tasks.target.name}: found {found} deployed it"
-    raise AWSError(message, tasks.invoke("deploy"))
+        problem = f"found none in {describe_location(tasks.target.session)}, expected the project deployed"
+    raise AWSError(f"stack {tasks.target.name}: {problem}", tasks.invoke("deploy"))
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def start_execution(tasks: ProjectTasks, options: RunOptions, hooks: TaskHooks) 
     """The ARN of the started execution; by its name a retried call whose answer was lost finds it again."""
     hooks.check()
     name = f"run-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(3).hex()}"
-    given = json.dumps(run_input(options), ensure_ascii=False)
-    request = {"stateMachineArn": tasks.machine, "name": name, "input": given}
+    execution_input = json.dumps(run_input(options), ensure_ascii=False)
+    request = {"stateMachineArn": tasks.machine, "name": name, "input": execution_input}
     try:
         answer = tasks.target.call(STEP_FUNCTIONS, "start_execution", allow=ALREADY_STARTED, **request)
     except AWSError as error:
@@ -86,8 +86,8 @@ def start_execution(tasks: ProjectTasks, options: RunOptions, hooks: TaskHooks) 
             is_gone = NO_MACHINE[0] in error.message
             raise AWSError(error.message, tasks.invoke("deploy") if is_gone else error.hint) from None
         hooks.check()
-        look = f"a run may have started anyway: {tasks.invoke('status')}"
-        raise AWSError(error.message, f"{look}; if none runs: {tasks.invoke('run')}") from None
+        hint = f"a run may have started anyway: {tasks.invoke('status')}; if none runs: {tasks.invoke('run')}"
+        raise AWSError(error.message, hint) from None
     return str(answer["executionArn"]) if answer else execution_arn(tasks, name)
 
 
