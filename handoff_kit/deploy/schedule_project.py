@@ -62,7 +62,7 @@ class ScheduleOptions:
 class DesiredSchedules:
     """The schedules of a project after the deployment; `command` is the command that repeats it.
 
-    Of `deploy`, tags and alerts are used.
+    Of `deploy`, tags, alerts and the permissions boundary are used.
     """
 
     paths: ProjectPaths
