@@ -238,9 +238,11 @@ def pull_base(builder: Builder, desired: DesiredProject, context: DeployContext)
 
 
 def next_command(projects: Sequence[DesiredProject], target: Target, *, changed: bool) -> str:
-    """`status` if nothing changed; else `schedule` if the project file has schedules, or `run`."""
+    """`status` if nothing changed; else `schedule` if the project file has schedules and none is deployed, or `run`."""
     if len(projects) > 1:
         return f"invoke status{target.options.removeprefix(f'--project {target.project}')}"
     if not changed:
         return f"invoke status {target.options}"
-    return f"invoke {'schedule' if projects[0].project.schedules else 'run'} {target.options}"
+    stack = resource_names.schedule_stack(target.name)
+    schedules = projects[0].project.schedules and not describe_existing(target.session, stack)
+    return f"invoke {'schedule' if schedules else 'run'} {target.options}"

@@ -17,12 +17,12 @@ from typing import Any
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
+from handoff_kit.aws.ecs.executions import check_machine
 from handoff_kit.aws.ecs.overrides import check_data
 from handoff_kit.aws.ecs.secret_detection import project_mask
-from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
-from handoff_kit.deploy.schedule_template import deployed_alerts, deployed_schedules, render_schedule_template
+from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template, settings_of_schedules
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import name_limits
@@ -181,21 +181,8 @@ def check_secrets(paths: ProjectPaths, data: Mapping[str, Any]) -> None:
 
 def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:
     """Create or update the schedule stack; how many steps changed something."""
-    check_deployed(target)
+    check_machine(target, describe_existing(target.session, target.name))
     return apply(plan_schedules(desired, target), target, options)
-
-
-def check_deployed(target: Target) -> None:
-    """Refuse schedules of a project without a state machine: not deployed, or by handoff 0.1."""
-    task = describe_existing(target.session, target.name)
-    if task is None or "Machine" not in task.outputs:
-        where = (
-            f"in status {task.status}, without a state machine"
-            if task
-            else f"none in {describe_location(target.session)}"
-        )
-        message = f"stack {target.name}: found {where}, expected the project deployed"
-        raise AWSError(message, f"invoke deploy {target.options}")
 
 
 def plan_schedules(desired: DesiredSchedules, target: Target) -> tuple[WriteFile, DeployStack]:
@@ -219,7 +206,7 @@ def delete_schedules(paths: ProjectPaths, target: Target, name: str, options: Ap
         command = f"{command} --name {name}"
         remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
         if remaining:
-            desired = DesiredSchedules(paths, deployed_alerts(deployed), remaining, command)
+            desired = DesiredSchedules(paths, settings_of_schedules(deployed), remaining, command)
             return deploy_schedules(desired, target, options)
     return apply((DeleteStack(resource_names.schedule_stack(target.name), command),), target, options)
 

@@ -129,11 +129,15 @@ def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
         return None
 
 
-def deployed_alerts(stack: StackDescription) -> Deploy:
-    """The tags and the topic of a deployed stack, whose template must have been read, as `deploy` would name them."""
+def settings_of_schedules(stack: StackDescription) -> Deploy:
+    """What a deployed stack, whose template must have been read, takes from `deploy`: tags, topic, boundary."""
     resources = template_section(parse_template(stack.template), "Resources")
-    alerts: str | None = None
+    alerts = boundary = None
     match resources.get("MissedAlarm"):
         case {"Properties": {"AlarmActions": [str(topic)]}}:  # that of the environment is a Fn::Sub
             alerts = topic
-    return Deploy(tags={name: text for name, text in stack.tags.items() if name not in OWNER_TAGS}, alerts=alerts)
+    match resources.get("SchedulerRole"):
+        case {"Properties": {"PermissionsBoundary": {"Fn::Sub": str(arn)}}}:
+            boundary = arn.partition(":policy/")[2] if "${" in arn else arn
+    tags = {name: text for name, text in stack.tags.items() if name not in OWNER_TAGS}
+    return Deploy(tags=tags, alerts=alerts, permissions_boundary=boundary)

@@ -213,6 +213,7 @@ def stop_and_wait(
     ]
     for execution in (each.execution for each in stoppable if not each.task):
         stop_execution(tasks.target, execution)
+        say(f"{subject_of(execution_name(execution))} was stopped before its task started")
     for each in watched:
         each.stop()
     return [(task_id(each.arn), each.wait()) for each in watched]

@@ -55,7 +55,7 @@ def run(
     flags = fargate_run.RunFlags(_parse_command(deployed.paths, command), values, env or [], cpu, memory, no_state)
     size = TaskSize(settings.cpu, settings.memory)
     overrides = fargate_run.validate_options(deployed, size, flags, print_progress)
-    check_machine(tasks, deployed.stack)
+    check_machine(deployed.target, deployed.stack)
     summary = fargate_run.describe_start(tasks, settings, overrides)
     if c.config.run.dry:
         print_progress(f"would {summary}")
@@ -112,7 +112,7 @@ def stop(c: Context, project: str = "", task: str = "", environment: str = "", y
         example = f"{tasks.invoke('stop')} --task ID"
         print_progress(f"no task of {tasks.family} runs; one just started may not be listed yet: {example}")
     elif len(running) > 1 and not dry:
-        question = f"stop {len(running)} tasks of project {tasks.target.project}"
+        question = f"stop {len(running)} runs of project {tasks.target.project}"
         confirm(question, f"invoke stop {tasks.target.options}", yes=yes)
     for each in running:
         print_progress(f"{'would ' if dry else ''}stop {each.description}")

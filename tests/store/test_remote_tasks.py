@@ -346,12 +346,15 @@ def test_cleared_artifacts_leave_state_and_runs(shop: MotoProject) -> None:
 def test_a_person_is_asked(shop: MotoProject, answer: bytes, exit_code: int, left: list[str]) -> None:
     shop.put(".artifacts/state", "{}\n")
     ours, theirs = pty.openpty()
-    os.write(ours, answer)
+    question = "delete the state of project shop (3 bytes)? [y/N] "
     with shop.start("state.clear", stdin=theirs, stderr=-1) as process:
+        assert process.stderr
+        asked = process.stderr.read(len(question) - len("shop") + len(shop.name))
+        os.write(ours, answer)  # what is typed before the question is discarded
         _, stderr = process.communicate(timeout=60)
     for end in (ours, theirs):
         os.close(end)
-    question = "delete the state of project shop (3 bytes)? [y/N] "
+    stderr = asked + stderr
     assert (process.returncode, shop.stable(stderr.decode())[: len(question)]) == (exit_code, question)
     assert shop.keys() == left
 

@@ -50,17 +50,17 @@ REFUSALS = (  # of RunTask: a pattern of the reason, and a template of the advic
 )
 
 
-def check_machine(tasks: ProjectTasks, stack: StackDescription | None) -> None:
-    """Refuse to run a project that is not deployed, or by a version that had no state machine for runs."""
-    if tasks.machine:
+def check_machine(target: Target, stack: StackDescription | None) -> None:
+    """Refuse runs and schedules of a project that is not deployed, or by a version without a state machine for runs."""
+    if stack and "Machine" in stack.outputs:
         return
     if stack and "TaskDefinition" in stack.outputs:
         problem = "found no state machine, expected the one that starts runs; an earlier version deployed it"
     elif stack:
         problem = f"found in status {stack.status}, without a task, expected the project deployed"
     else:
-        problem = f"found none in {describe_location(tasks.target.session)}, expected the project deployed"
-    raise AWSError(f"stack {tasks.target.name}: {problem}", tasks.invoke("deploy"))
+        problem = f"found none in {describe_location(target.session)}, expected the project deployed"
+    raise AWSError(f"stack {target.name}: {problem}", f"invoke deploy {target.options}")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import (
     ScheduleSummary,
-    deployed_alerts,
+    settings_of_schedules,
     deployed_schedules,
     deployed_summaries,
     render_schedule_template,
@@ -199,13 +199,17 @@ def test_they_are_read_again_as_they_were_written() -> None:
     [
         pytest.param(Deploy(), id="nothing"),
         pytest.param(Deploy(tags={"team": "data"}, alerts=OWN.alerts), id="tags and a topic of its own"),
+        pytest.param(Deploy(permissions_boundary="limits"), id="a boundary"),
+        pytest.param(
+            Deploy(permissions_boundary="arn:aws:iam::123456789012:policy/x/limits"), id="a boundary by its ARN"
+        ),
     ],
 )
 def test_a_schedule_is_deleted_without_the_project_file(deploy: Deploy) -> None:
     """The template without it, as rendered from what is deployed alone."""
     tags = {**deploy.tags, **resource_names.owner_tags("rates", "prod")}
     text = rendered(NIGHTLY, OFTEN, deploy=deploy)
-    found = deployed_alerts(StackDescription(f"{STACK}-schedule", "CREATE_COMPLETE", tags=tags, template=text))
+    found = settings_of_schedules(StackDescription(f"{STACK}-schedule", "CREATE_COMPLETE", tags=tags, template=text))
     assert (found, rendered(NIGHTLY, deploy=found)) == (deploy, rendered(NIGHTLY, deploy=deploy))
 
 
