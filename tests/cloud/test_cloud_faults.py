@@ -302,7 +302,7 @@ def test_words_that_are_wrong(clean_account: DeployedProject, words: tuple[str, 
     with clean_account.recorded() as calls:
         result = clean_account.invoke(*words)
     is_told(result, 2, message, hint)
-    assert {call.name for call in calls} <= {"sts:GetCallerIdentity"}
+    assert {call.name for call in calls} <= {"sts:GetCallerIdentity", "cloudformation:DescribeStacks"}
 
 
 @pytest.mark.parametrize("written", [True, False], ids=["in the file", "by --at"])

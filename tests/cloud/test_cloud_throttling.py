@@ -24,6 +24,7 @@ TITLES = {
     "logs": "CloudWatch Logs",
     "s3": "S3",
     "ssm": "SSM",
+    "states": "SFN",
     "sts": "STS",
 }
 READING = ("Describe", "Get", "Head", "List")

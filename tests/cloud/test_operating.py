@@ -32,7 +32,7 @@ def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
     checkout.project(
         name, PROJECT, {".local/tap.json": '{"token": "hunter2-secret"}', "impl.py": "def report(): ...\n"}
     )
-    env = {"AWS_ENDPOINT_URL_ECS": ecs.url, "S3_BUCKET_NAME": "", **HURRIED}
+    env = {"AWS_ENDPOINT_URL_ECS": ecs.url, "AWS_ENDPOINT_URL_SFN": ecs.url, "S3_BUCKET_NAME": "", **HURRIED}
     replacements = (
         (moto_bucket.bucket, "BUCKET"),
         (r"[0-9a-f]{32}", "TASK"),
@@ -46,6 +46,7 @@ def shop(checkout: Checkout, moto_bucket: MotoBucket, ecs: Ecs) -> MotoProject:
         "TaskDefinition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{created.stack}:1",
         "Source": "aaaaaaaaaaaa",
         "Bucket": moto_bucket.bucket,
+        "Machine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{created.stack}-run",
         "Cluster": f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/batch",
         "Subnets": "subnet-9",
         "SecurityGroups": "sg-9",

@@ -1054,7 +1054,7 @@ def test_several_are_not_stopped_without_being_asked_for(shop: MotoProject, ecs:
         2,
         "",
         """\
-error: stop: stop 2 tasks of project shop: needs --yes without a terminal
+error: stop: stop 2 runs of project shop: needs --yes without a terminal
 hint: invoke stop --project shop --yes
 """,
     )

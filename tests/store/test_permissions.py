@@ -206,6 +206,8 @@ def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, prox
     stack.push(LARGE_ARTIFACT, state="all")
     assert stack.run("-d", '{"run_id": "one"}', env=environ).exit == 0
     assert stack.run("-d", '{"run_id": "two"}', env=environ).exit == 0
+    occurrence = {"HANDOFF_SCHEDULE": "nightly", "HANDOFF_EXECUTION": "one", **environ}
+    assert stack.run("-d", '{"scheduled_at": "2026-01-31T02:00:00Z"}', env=occurrence).exit == 0
     fault = proxy.fault("answer", method="PUT", path="partNumber=2", status=403, code="AccessDenied", times=1)
     assert stack.run("-d", '{"run_id": "three"}', env=environ).exit != 0
     assert fault.done == 1
@@ -227,7 +229,7 @@ def test_a_run_may_do_all_it_asks_for_and_asks_for_all_it_may(stack: Stack, prox
     ]
     aborted = [(action, of) for action, of in unused if action == "s3:AbortMultipartUpload"]
     assert [each for each in unused if each not in aborted] == []
-    assert len(aborted) == 3  # of four places; a large state, record or index would be sent in parts too
+    assert len(aborted) == 4  # of five places; a large state, record or index would be sent in parts too
 
 
 @pytest.mark.parametrize(

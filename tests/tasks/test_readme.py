@@ -86,6 +86,7 @@ def test_the_image_is_built_and_run_as_its_page_tells(clone: Path, docker: Engin
     """Every command of README and docs/concepts/images.md that needs docker; the registry's name is the test's own."""
     result = [*filter(CONTAINED.search, COMMANDS), *COMMAND.findall(IMAGE_PAGE)]
     mine = [command.replace("registry.example.com", registry) for command in dict.fromkeys(result)]
+    mine = [command for command in mine if "invoke deploy " not in command]  # which needs an account
     said = {command.split("invoke ")[1].split()[0]: run(command, clone, docker.env).stdout for command in mine}
     assert sorted(said) == ["build", "push", "render", "run-local"]
     assert re.fullmatch(r"handoff-elements:[0-9a-f]{12}  sha256:[0-9a-f]{64}  [\d.]+ MB  [\d.]+ s\n", said["build"])

@@ -108,11 +108,11 @@ ALL = "state: all, since no stage is given .artifacts/state and project.yml name
             id="run-local a function",
         ),
         pytest.param(
-            ["params", "--project", "plain"], "would print the params document (519 bytes)\n", id="params to stdout"
+            ["params", "--project", "plain"], "would print the params document (600 bytes)\n", id="params to stdout"
         ),
         pytest.param(
             ["params", "--project", "plain", "--output", "p.json"],
-            f"would write p.json (519 bytes)\n{DRY}",
+            f"would write p.json (600 bytes)\n{DRY}",
             id="params to a file",
         ),
         pytest.param(
