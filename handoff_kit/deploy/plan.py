@@ -13,7 +13,7 @@ from typing import Any
 from handoff_kit import resource_names
 from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.diff import diff_stack
-from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES
+from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES, is_owned
 from handoff_kit.aws.ecr import PushedImage
 from handoff_kit.aws.params import StoredParams, parameter_settings, plan_push, plan_push_of_keep
 from handoff_kit.aws.target import Target
@@ -134,11 +134,14 @@ def _plan_schedule_update(
 ) -> tuple[WriteFile | DeployStack, ...]:
     """The steps that bring deployed schedules up to date; none where no schedule is deployed.
 
-    Deployed schedules that the project file lacks stay: `invoke schedule` created them by its options.
+    Deployed schedules that the project file lacks stay: `invoke schedule` created them by its options. A stack of
+    another owner holds none: the task stack of a project NAME-schedule has this name too.
     """
     stack, schedules = current.schedule_stack, desired.project.schedules
-    deployed = deployed_schedules(stack) if stack else None
-    if stack is None or not (schedules or deployed):
+    if stack is None or not is_owned(stack, desired.tags):
+        return ()
+    deployed = deployed_schedules(stack)
+    if not (schedules or deployed):
         return ()
     names = {schedule.name for schedule in schedules}
     merged = (*schedules, *(schedule for schedule in deployed or () if schedule.name not in names))

@@ -16,7 +16,7 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, describe_existing
+from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, check_owner, describe_existing
 from handoff_kit.aws.ecs.executions import check_machine
 from handoff_kit.aws.ecs.overrides import check_data
 from handoff_kit.aws.ecs.secret_detection import project_mask
@@ -212,8 +212,13 @@ def delete_schedules(paths: ProjectPaths, target: Target, name: str, options: Ap
 
 
 def _schedule_stack(target: Target) -> StackDescription | None:
-    """The schedule stack with its template; None also if its creation failed: then it has no schedules."""
+    """The schedule stack with its template; None also if its creation failed: then it has no schedules.
+
+    AWSError for a stack of another owner: the task stack of a project NAME-schedule has this name too.
+    """
     deployed = describe_existing(target.session, resource_names.schedule_stack(target.name), template=True)
+    if deployed:
+        check_owner(deployed, resource_names.owner_tags(target.project, target.environment))
     return None if deployed and deployed.status == FAILED_CREATION else deployed
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import StackDescription, check_owner, describe_all, describe_existing
+from handoff_kit.aws.cloudformation.stack import (
+    StackDescription,
+    check_owner,
+    describe_all,
+    describe_existing,
+    is_owned,
+)
 from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project, undeployed_settings
 from handoff_kit.aws.ecs.tasks import describe_starter, list_running_tasks, task_id
 from handoff_kit.aws.files import compare_files
@@ -314,6 +320,8 @@ def compare_project(
 ) -> ProjectStatus:
     """Compare a local project with its deployment; stored params are read only where the fingerprints differ."""
     task, schedule = account.stacks.get(target.name), account.stacks.get(resource_names.schedule_stack(target.name))
+    if schedule and not is_owned(schedule, resource_names.owner_tags(target.project, target.environment)):
+        schedule = None  # the task stack of a project NAME-schedule, for example
     deployed_tag = task.outputs.get("Source") if task else None
     params, params_version, stored_only = _compare_params(local, target, account, read_params)
     summaries = deployed_summaries(schedule) if schedule else ()

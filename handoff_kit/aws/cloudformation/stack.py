@@ -103,9 +103,14 @@ def parse_stack(stack: Mapping[str, Any], template: str = "") -> StackDescriptio
     )
 
 
+def is_owned(stack: StackDescription, tags: Mapping[str, str]) -> bool:
+    """Whether a stack is of the project and environment that these tags name."""
+    return all(stack.tags.get(name) == tags.get(name) for name in OWNER_TAGS)
+
+
 def check_owner(stack: StackDescription, tags: Mapping[str, str]) -> None:
     """Refuse a stack of another project or environment, or one that handoff did not create."""
-    if all(stack.tags.get(name) == tags.get(name) for name in OWNER_TAGS):
+    if is_owned(stack, tags):
         return
     texts = [", ".join(f"{name} {owner[name]}" for name in OWNER_TAGS if name in owner) for owner in (stack.tags, tags)]
     look = f"aws cloudformation describe-stacks --stack-name {stack.name}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from doubles.rendered_templates import understood
 
+from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecr import PushedImage, newest_image
@@ -418,6 +419,14 @@ def test_deployed_schedules_are_brought_up_to_date(
     last = [step for step in steps if isinstance(step, DeployStack) and step.name.endswith("-schedule")]
     names = [deployed_schedules(StackDescription("x", "", template=step.template)) for step in last]
     assert [[one.name for one in each or ()] for each in names] == ([expected] if expected else [])
+
+
+def test_a_stack_of_another_project_is_not_its_schedules(make: Callable[[str], DesiredProject]) -> None:
+    """It has the name that the task stack of a project rates-schedule has."""
+    desired = make(f"schedules: {json.dumps([NIGHTLY])}")
+    stack = deployed_stack(desired, tags=resource_names.owner_tags("rates-schedule", "dev"))
+    steps = plan_project(desired, replace(current(desired), schedule_stack=stack), PUSHED, stack_of(desired))
+    assert not [step for step in steps if isinstance(step, DeployStack) and step.name.endswith("-schedule")]
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from handoff_kit.apply import ApplyOptions
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.schedule_output import (
@@ -27,18 +28,22 @@ from handoff_kit.deploy.schedule_project import (
     add_schedule,
     check_schedules,
     check_secrets,
+    delete_schedules,
     from_options,
     from_project,
     plan_schedules,
     remove_schedule,
 )
 from handoff_kit.deploy.schedule_template import summary
-from handoff_kit.errors import ProjectError
+from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import DeployStack, WriteFile
 from handoff_runtime.placeholders import parse_data
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[3]
 PATHS = ProjectPaths("rates", ROOT)
@@ -440,3 +445,31 @@ hint: make a project of each; where the state is of no use, write `state: none`"
 )
 def test_schedules_that_differ_in_what_they_send(schedules: tuple[Schedule, ...], mode: str, expected: str) -> None:
     assert shared_state_warning(schedules, mode) == expected
+
+
+class Deployed:
+    """An AWS with one stack, whose deletion it notes."""
+
+    region = "eu-central-1"
+
+    def __init__(self, tags: Mapping[str, str]) -> None:
+        self.tags, self.deleted = [{"Key": key, "Value": text} for key, text in tags.items()], list[str]()
+
+    def call(self, _service: str, operation: str, **request: Any) -> dict[str, Any]:
+        if operation == "delete_stack":
+            self.deleted.append(request["StackName"])
+            raise AWSError("deleted", "")
+        stack = {"StackName": request["StackName"], "StackStatus": "CREATE_COMPLETE", "Tags": self.tags}
+        return {"Stacks": [stack], "StackEvents": [{"EventId": "e"}], "TemplateBody": ""}
+
+    def pages(self, *_: str, **_request: object) -> list[dict[str, Any]]:
+        return [{"StackEvents": []}]
+
+
+def test_the_stack_of_another_project_is_not_deleted() -> None:
+    """Its task stack has the name of our schedule stack."""
+    account = Deployed({"handoff:project": "rates-schedule", "handoff:environment": "prod"})
+    target = replace(STACK, session=cast("Any", account))
+    with pytest.raises(AWSError, match="found tags"):
+        delete_schedules(PATHS, target, "", ApplyOptions(print, yes=True))
+    assert account.deleted == []

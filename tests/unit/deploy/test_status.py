@@ -47,7 +47,7 @@ BEFORE = ProjectStatus("shop", "dev", NAME, "--project shop", None, "none", None
 
 
 def schedules(*entries: dict[str, str]) -> StackDescription:
-    outputs, tags = {"Schedules": json.dumps(entries)}, {"handoff:project": "shop"}
+    outputs, tags = {"Schedules": json.dumps(entries)}, {"handoff:project": "shop", "handoff:environment": "dev"}
     return StackDescription(f"{NAME}-schedule", "CREATE_COMPLETE", outputs=outputs, tags=tags)
 
 
