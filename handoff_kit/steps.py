@@ -111,7 +111,8 @@ class DeployStack:
     is performed.
     `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
     refused, unless that is `moved_from`. With `initial_tags` the stack is created with these tags too, and keeps later
-    what it has.
+    what it has. `made_from` is the deployed template that `template` was made from, empty where there was no stack:
+    once there is another, the step is refused.
     """
 
     name: str
@@ -123,6 +124,7 @@ class DeployStack:
     bucket: str = ""
     moved_from: str = ""
     initial_tags: Mapping[str, str] | None = None
+    made_from: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

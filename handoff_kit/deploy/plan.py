@@ -19,8 +19,8 @@ from handoff_kit.aws.params import StoredParams, parameter_settings, plan_push, 
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deploy.schedule_project import DesiredSchedules, plan_schedules
-from handoff_kit.deploy.schedule_template import deployed_schedules
+from handoff_kit.deploy.schedule_project import DesiredSchedules, made_from, plan_schedules
+from handoff_kit.deploy.schedule_template import NOT_SCHEDULED, deployed_schedules
 from handoff_kit.image.build import BASE, BaseImage, is_image_current, label_of, plan_build
 from handoff_kit.image.builder import Builder
 from handoff_kit.image.push import plan_image_push
@@ -138,16 +138,15 @@ def _plan_schedule_update(
     another owner holds none: the task stack of a project NAME-schedule has this name too.
     """
     stack, schedules = current.schedule_stack, desired.project.schedules
-    if stack is None or not is_owned(stack, desired.tags):
+    if stack is None or stack.status in NOT_SCHEDULED or not is_owned(stack, desired.tags):
         return ()
     deployed = deployed_schedules(stack)
     if not (schedules or deployed):
         return ()
     names = {schedule.name for schedule in schedules}
     merged = (*schedules, *(schedule for schedule in deployed or () if schedule.name not in names))
-    written, step = plan_schedules(
-        DesiredSchedules(desired.paths, desired.project.deploy, merged, deploy_command(target)), target
-    )
+    deploy, command = desired.project.deploy, deploy_command(target)
+    written, step = plan_schedules(DesiredSchedules(desired.paths, deploy, merged, command, made_from(stack)), target)
     is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})
     return () if is_up_to_date else (written, step)
 

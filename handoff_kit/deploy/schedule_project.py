@@ -16,7 +16,13 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
-from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, StackDescription, check_owner, describe_existing
+from handoff_kit.aws.cloudformation.stack import (
+    FAILED_CREATION,
+    STABLE_STATUSES,
+    StackDescription,
+    check_owner,
+    describe_existing,
+)
 from handoff_kit.aws.ecs.executions import check_machine
 from handoff_kit.aws.ecs.overrides import check_data
 from handoff_kit.aws.ecs.secret_detection import project_mask
@@ -62,13 +68,14 @@ class ScheduleOptions:
 class DesiredSchedules:
     """The schedules of a project after the deployment; `command` is the command that repeats it.
 
-    Of `deploy`, tags, alerts and the permissions boundary are used.
+    Of `deploy`, tags, alerts and permissions boundary are used. `made_from` is as in DeployStack.
     """
 
     paths: ProjectPaths
     deploy: Deploy
     schedules: tuple[Schedule, ...]
     command: str
+    made_from: str | None = None
 
 
 def from_options(options: ScheduleOptions) -> Schedule | None:
@@ -129,14 +136,23 @@ def desired_schedules(
     """The deployed schedules and `schedule`, that of the options; without it those of the project file alone."""
     check_secrets(paths, options.data)
     chosen = (schedule,) if schedule else from_project(project, paths, target)
-    existing = _schedules_of(_schedule_stack(target), target, required=schedule is not None)
+    stack = _schedule_stack(target)
+    existing = _schedules_of(stack, target, required=schedule is not None)
     check_schedules(chosen, existing, now)
     if schedule is None:
         kept = {each.name for each in chosen}
         for name in (each.name for each in existing if each.name not in kept):
             say(f"note: schedule {name} is deployed, but not in {paths.display_path}: it will be deleted")
     schedules = add_schedule(existing, schedule) if schedule else chosen
-    return DesiredSchedules(paths, project.deploy, schedules, f"invoke schedule {target.options}{options.typed}")
+    command = f"invoke schedule {target.options}{options.typed}"
+    return DesiredSchedules(paths, project.deploy, schedules, command, made_from(stack) if schedule else None)
+
+
+def made_from(deployed: StackDescription | None) -> str | None:
+    """The template that the deployed schedules are read from; None while it is not certain which one that is."""
+    if deployed is None:
+        return ""
+    return deployed.template if deployed.status in STABLE_STATUSES else None
 
 
 def add_schedule(deployed: Sequence[Schedule], schedule: Schedule) -> tuple[Schedule, ...]:
@@ -193,7 +209,10 @@ def plan_schedules(desired: DesiredSchedules, target: Target) -> tuple[WriteFile
     file, name = paths.build / "schedule.yml", resource_names.schedule_stack(target.name)
     tags = {**deploy.tags, **resource_names.owner_tags(paths.name, target.environment)}
     text = render_schedule_template(paths.root, paths.name, desired.schedules, deploy, target.name, target.environment)
-    return (WriteFile(file, text), DeployStack(name, file, text, {}, tags, desired.command, target.bucket))
+    return (
+        WriteFile(file, text),
+        DeployStack(name, file, text, {}, tags, desired.command, target.bucket, made_from=desired.made_from),
+    )
 
 
 def delete_schedules(paths: ProjectPaths, target: Target, name: str, options: ApplyOptions) -> int:
@@ -206,7 +225,7 @@ def delete_schedules(paths: ProjectPaths, target: Target, name: str, options: Ap
         command = f"{command} --name {name}"
         remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
         if remaining:
-            desired = DesiredSchedules(paths, settings_of_schedules(deployed), remaining, command)
+            desired = DesiredSchedules(paths, settings_of_schedules(deployed), remaining, command, made_from(deployed))
             return deploy_schedules(desired, target, options)
     return apply((DeleteStack(resource_names.schedule_stack(target.name), command),), target, options)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
-from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
+from handoff_kit.aws.cloudformation.stack import FAILED_CREATION, OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.template import parse_template, template_section
 from handoff_kit.deploy.templates import boundary_arn
 from handoff_kit.jinja import render_template
@@ -24,6 +24,8 @@ from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule, escape_references, schedule_input
 from handoff_kit.scheduling.next_times import next_times
 
+NOT_SCHEDULED = (FAILED_CREATION, "DELETE_IN_PROGRESS")
+"""Statuses of a stack that has no schedules, or soon has none: a deployment creates no others."""
 _METADATA = "Schedules"
 _MAX_OUTPUT = 1024  # bytes of one output
 

@@ -29,7 +29,7 @@ from handoff_kit.aws.session import (
     target_by_name,
 )
 from handoff_kit.aws.target import Target
-from handoff_kit.deploy.schedule_template import ScheduleSummary, deployed_summaries, summary
+from handoff_kit.deploy.schedule_template import NOT_SCHEDULED, ScheduleSummary, deployed_summaries, summary
 from handoff_kit.errors import AWSError, ProjectError, translate_store_errors
 from handoff_kit.image.build import TAG_LENGTH, image_source
 from handoff_kit.paths import ProjectPaths, UnknownProjectError, project_names
@@ -355,6 +355,7 @@ def _undeployed(
     if "Machine" not in task.outputs:
         return ("the state machine, since an earlier version deployed it",)
     tags = {**project.deploy.tags, **resource_names.owner_tags(target.project, target.environment)}
+    schedule = None if schedule and schedule.status in NOT_SCHEDULED else schedule
     settings = undeployed_settings(task, project.deploy, target.environment)
     deployed = {entry.name: entry for entry in deployed_summaries(schedule)} if schedule else {}
     schedules = [entry for entry in map(summary, project.schedules) if schedule and deployed.get(entry.name) != entry]

@@ -95,6 +95,9 @@ def _create_or_update(
     values = resolve_buckets(parameters, stack, operation.session, step.command)
     step = _with_kept_tags(step, stack)
     changes = diff_stack(stack, step, values)
+    if changes and step.made_from not in (None, stack.template if stack else ""):
+        message = f"stack {step.name}: {'changed' if stack else 'deleted'} by somebody else in between"
+        raise AWSError(f"{message}; nothing was changed", f"compare again: {step.command}")
     change_set = None
     if changes or stack is None or stack.status not in STABLE_STATUSES:
         change_set = create_change_set(step, values, operation, creates=stack is None)

@@ -667,6 +667,33 @@ def test_the_bucket_of_a_task_stack_is_never_changed_unseen(
     assert made.stack.template == ONE
 
 
+@pytest.mark.parametrize(
+    ("deployed", "made_from", "refused"),
+    [
+        pytest.param(ONE, ONE, "", id="what it was made from"),
+        pytest.param(ONE, None, "", id="made from the file alone"),
+        pytest.param(ONE, "Resources: {}", "changed", id="changed since"),
+        pytest.param(ONE, "", "changed", id="created since"),
+        pytest.param(None, ONE, "deleted", id="deleted since"),
+        pytest.param(TWO, ONE, "", id="changed since to the same"),
+    ],
+)
+def test_what_is_made_from_a_deployed_template_replaces_no_other(
+    operator: StackOperator, deployed: str | None, made_from: str | None, refused: str
+) -> None:
+    if deployed:
+        operator.execute(operator.step(deployed))
+    step = operator.step(TWO, made_from=made_from)
+    if not refused:
+        assert operator.execute(step) == (deployed != TWO)
+        return
+    assert str(operator.error(lambda: operator.execute(step))) == (
+        f"error: stack handoff-dev-shop: {refused} by somebody else in between; nothing was changed\n"
+        "hint: compare again: invoke deploy --project shop"
+    )
+    assert [stack.template for stack in operator.cloud.stacks.values()] == ([deployed] if deployed else [])
+
+
 def test_a_change_by_somebody_else_is_waited_for(made: StackOperator) -> None:
     other = made.step(TWO)
     made.cloud.begin(

@@ -430,6 +430,25 @@ def test_a_stack_of_another_project_is_not_its_schedules(make: Callable[[str], D
 
 
 @pytest.mark.parametrize(
+    ("status", "made_from"),
+    [
+        pytest.param("UPDATE_COMPLETE", ["a template"], id="stable"),
+        pytest.param("UPDATE_IN_PROGRESS", [None], id="being changed"),
+        pytest.param("ROLLBACK_COMPLETE", [], id="never created"),
+        pytest.param("DELETE_IN_PROGRESS", [], id="being deleted"),
+    ],
+)
+def test_schedules_that_are_deleted_meanwhile_do_not_return(
+    make: Callable[[str], DesiredProject], status: str, made_from: list[str | None]
+) -> None:
+    desired = make(f"schedules: {json.dumps([NIGHTLY])}")
+    stack = replace(deployed_stack(desired), status=status, template="a template")
+    steps = plan_project(desired, replace(current(desired), schedule_stack=stack), PUSHED, stack_of(desired))
+    last = [step for step in steps if isinstance(step, DeployStack) and step.name.endswith("-schedule")]
+    assert [step.made_from for step in last] == made_from
+
+
+@pytest.mark.parametrize(
     "more",
     [
         pytest.param("deploy: {tags: {team: data}}", id="tags"),

@@ -13,10 +13,10 @@ from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import (
     ScheduleSummary,
-    settings_of_schedules,
     deployed_schedules,
     deployed_summaries,
     render_schedule_template,
+    settings_of_schedules,
 )
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule
