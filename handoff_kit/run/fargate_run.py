@@ -23,7 +23,7 @@ from handoff_kit.aws.ecs.executions import (
 )
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
 from handoff_kit.aws.ecs.secret_detection import config_mask, project_mask
-from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_stopped
+from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES, TaskResult, exit_code, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, ExecutionWatch, InterruptPrompt, TaskWatch, Timeouts
@@ -178,7 +178,7 @@ def find_stoppable(tasks: ProjectTasks, name: str) -> list[Stoppable]:
     if name and TASK_ID.fullmatch(task_id(name)):
         task = describe_task(tasks, name) or {"taskArn": name, "lastStatus": UNKNOWN_STATUS}
         by_task = {task_id(each.task): each.arn for each in executions}
-        return [] if is_stopped(task) else [Stoppable(task, by_task.get(task_id(name), ""))]
+        return _stoppable(task, by_task.get(task_id(name), ""))
     if EXECUTION_NAME.fullmatch(name):
         return []
     found = _of_executions(tasks, executions, list_running_tasks(tasks))
@@ -195,8 +195,16 @@ def _of_executions(tasks: ProjectTasks, executions: Sequence[Execution], running
     found = [Stoppable(task, by_task.pop(task_id(task["taskArn"]), "")) for task in running]
     for task, execution in by_task.items():
         described = describe_task(tasks, task) or {"taskArn": task, "lastStatus": UNKNOWN_STATUS}
-        found += [] if is_stopped(described) else [Stoppable(described, execution)]
+        found += _stoppable(described, execution)
     return [*found, *(Stoppable(None, each.arn) for each in executions if not each.task)]
+
+
+def _stoppable(task: Task, execution: str) -> list[Stoppable]:
+    """A task with its execution; without it where it has stopped and the execution is about to start another one."""
+    if not is_stopped(task):
+        return [Stoppable(task, execution)]
+    is_restarted = task.get("stopCode") in RESTARTED_STOP_CODES and exit_code(task) != 0
+    return [Stoppable(None, execution)] if execution and is_restarted else []
 
 
 def stop_and_wait(
