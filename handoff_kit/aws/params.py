@@ -45,6 +45,8 @@ PAGE_SIZE = 50
 IN_ADVANCED_TIER = "This parameter uses the advanced-parameter tier"
 """How AWS refuses a push of the standard tier, a ValidationException."""
 BACK_TO_STANDARD = "docs/guide/config-and-state.md#back-to-the-standard-tier"
+DEFAULT_KEY = "alias/aws/ssm"
+"""The key of Parameter Store itself, as DescribeParameters names it."""
 PUSH_ATTEMPTS = 5  # of merging, where another push was quicker
 
 
@@ -203,7 +205,7 @@ def plan_push(
     base_document = stored.document
     merged = params_document.merge(document, base_document, params_document.item_names(base_document) if prune else ())
     update = None
-    if merged.document != base_document or stored.kms_key not in (None, parameter.kms_key):
+    if merged.document != base_document or stored.kms_key not in (None, parameter.kms_key or DEFAULT_KEY):
         update = _put_parameter(target, merged.document, stored.version, parameter, advanced=advanced)
     kept, removed = merged.kept, merged.removed
     return StoreParams(merged.document, stored.version, update, kept, removed, advanced=advanced, parameter=parameter)

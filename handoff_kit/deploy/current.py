@@ -59,7 +59,8 @@ def read_current(
         hint = f"create it: aws s3 mb s3://{target.bucket}; or name none, and a shared bucket is created"
         raise AWSError(message, hint)
     stored = find_replaceable_params(target)
-    if isinstance(stored, StoredParams) and desired.project.deploy.kms_key:
+    has_key = desired.project.deploy.kms_key or (stack and "KmsKey" in stack.outputs)
+    if isinstance(stored, StoredParams) and has_key:
         stored = replace(stored, kms_key=stored_key(target))
     return CurrentState(
         account,

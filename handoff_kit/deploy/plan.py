@@ -15,7 +15,14 @@ from handoff_kit.aws import files
 from handoff_kit.aws.cloudformation.diff import diff_stack
 from handoff_kit.aws.cloudformation.stack import STABLE_STATUSES, is_owned
 from handoff_kit.aws.ecr import PushedImage
-from handoff_kit.aws.params import StoredParams, parameter_settings, plan_push, plan_push_of_keep
+from handoff_kit.aws.params import (
+    DEFAULT_KEY,
+    DamagedParams,
+    StoredParams,
+    parameter_settings,
+    plan_push,
+    plan_push_of_keep,
+)
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
@@ -96,6 +103,9 @@ def plan_project(
     }
     moved_from = current.move.source if current.move else ""
     push, tagging = _plan_params(desired, current, target, prune=prune)
+    pushes = (push,) if push.change or push.kept else ()
+    # a role that lost the key could read no params, and the next deployment would not know of the key
+    loses_key = not desired.project.deploy.kms_key and key_of(current.params) not in (None, DEFAULT_KEY)
     # the params that runs will read decide what the role may read, stored files of other checkouts included
     file, template = directory / "task.yml", desired.task_template(push.document)
     stack = DeployStack(target.name, file, template, parameters, tags, command, target.bucket, moved_from)
@@ -104,12 +114,18 @@ def plan_project(
         *(_plan_image(desired, build, f"{uri}:{tag}", target) if build else ()),
         *((current.move,) if current.move else ()),
         *((current.parameter_tags,) if current.parameter_tags else ()),  # before the stack, whose tags say it is done
+        *(pushes if loses_key else ()),
         *(WriteFile(file, template), stack),
-        *((push,) if push.change or push.kept else ()),
+        *(() if loses_key else pushes),
         *files.plan_files_push(target, current.files),
         *_plan_schedule_update(desired, current, target),
         *tagging,
     )
+
+
+def key_of(stored: StoredParams | DamagedParams | None) -> str | None:
+    """The KMS key of stored params; None where it was not looked up."""
+    return stored.kms_key if isinstance(stored, StoredParams) else None
 
 
 def _plan_params(

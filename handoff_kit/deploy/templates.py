@@ -122,6 +122,7 @@ def _network_values(deploy: Deploy, environment: str) -> dict[str, Any]:
             "Cpu": ("The CPU units of a task", deploy.cpu),
             "Memory": ("The memory of a task in MiB", deploy.memory),
             "StopTimeout": ("Seconds between the stop signal of a task and its kill", deploy.stop_timeout),
+            **({"KmsKey": ("The KMS key of params and log", deploy.kms_key)} if deploy.kms_key else {}),
         },
     }
 

@@ -140,6 +140,7 @@ OWNER = {"handoff:project": "shop", "handoff:environment": "dev"}
         ),
         pytest.param({"kms_key": KEY}, "alias/aws/ssm", [KEY, None, KEY], id="another key: the same document again"),
         pytest.param({"kms_key": KEY}, KEY, [KEY, None, None], id="this key"),
+        pytest.param({}, "alias/aws/ssm", [None, None, None], id="no key any more, and none stored"),
     ],
 )
 def test_key_and_tags_of_the_parameter(deploy: dict[str, Any], stored_key: str | None, expected: list[Any]) -> None:

@@ -18,7 +18,7 @@ from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecr import PushedImage, newest_image
 from handoff_kit.aws.params import StoredParams
 from handoff_kit.aws.target import Target
-from handoff_kit.deploy.current import CurrentState
+from handoff_kit.deploy.current import CurrentState, read_current
 from handoff_kit.deploy.deploy_project import DeployContext, common_tags, deploy_projects, pull_base
 from handoff_kit.deploy.desired import DesiredProject, desired_project, desired_projects, desired_shared
 from handoff_kit.deploy.plan import ImageBuild, plan_project, plan_shared
@@ -380,6 +380,45 @@ def test_an_image_that_is_not_pushed_yet_is_named_by_its_tag(make: Callable[[], 
     steps = plan_project(desired, current(desired), build(), stack_of(desired))
     (image,) = (step.parameters["Image"] for step in steps if isinstance(step, DeployStack) and step.parameters)
     assert image == ImageTag("handoff-dev-rates", desired.image_tag, f"{ECR}/handoff-dev-rates")
+
+
+KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("file", "stored_key", "expected"),
+    [
+        pytest.param("", None, [*STACKS, "files 0"], id="none, and none deployed"),
+        pytest.param("", KEY, [*STACKS[:2], "put_parameter", *STACKS[2:], "files 0"], id="none any more"),
+        pytest.param("", "alias/aws/ssm", [*STACKS, "files 0"], id="none any more, after an interruption"),
+        pytest.param(f"deploy: {{kms_key: {KEY}}}", KEY, [*STACKS, "files 0"], id="the same"),
+        pytest.param(f"deploy: {{kms_key: {KEY}}}", "alias/aws/ssm", [*STACKS, "put_parameter", "files 0"], id="new"),
+    ],
+)
+def test_the_role_can_always_decrypt_the_params(
+    make: Callable[[str], DesiredProject],
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    stored_key: str | None,
+    expected: list[str],
+) -> None:
+    """Its stack gives it the key, and takes it away."""
+    desired, stack = make(file), StackDescription("handoff-dev-rates", "UPDATE_COMPLETE")
+    before = current(desired)
+    read = {
+        "bucket_exists": True,
+        "find_replaceable_params": before.params,
+        "compare_files": NOTHING,
+        "describe_existing": None,
+        "plan_tagging": None,
+        "plan_parameter_tags": None,
+        "stored_key": stored_key,
+    }
+    for name, answer in read.items():
+        monkeypatch.setattr(f"handoff_kit.deploy.current.{name}", lambda *_, answer=answer, **__: answer)
+    deployed = replace(stack, outputs={"KmsKey": KEY} if stored_key else {})
+    found = read_current(desired, stack_of(desired), ID, deployed)
+    assert describe_steps(plan_project(desired, found, PUSHED, stack_of(desired))) == expected
 
 
 NIGHTLY = {"name": "nightly", "cron": "0 2 * * *"}

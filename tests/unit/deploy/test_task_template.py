@@ -445,6 +445,7 @@ def test_what_is_put_out() -> None:
         "Cpu": "1024",
         "Memory": "2048",
         "StopTimeout": "120",
+        "KmsKey": KEY_ID,
     }
 
 
