@@ -33,7 +33,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.console import confirm
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deploy.plan import ImageBuild, deploy_command, plan_project, plan_shared
+from handoff_kit.deploy.plan import ImageBuild, deploy_command, other_schedules, plan_project, plan_shared
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image import dockerfile
 from handoff_kit.image.build import FAILURES, BaseImage, base_image, git_revision, is_built_on, is_image_current
@@ -185,6 +185,9 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
     options.say(f"{desired.paths.name}: {where}")
     target.session.set_keep(target.name, desired.keep)
     current = read_current(desired, target, context.account, prepared.stack)
+    for name in (schedule.name for schedule in other_schedules(desired, current)):
+        options.say(f"note: schedule {name} is deployed, but not in {desired.paths.display_path}: it stays")
+        options.say(f"hint: to delete it: invoke unschedule --name {name} {target.options}")
     image = prepared.image
     chosen = image if isinstance(image, PushedImage) else _prepare_build(image, desired, target, context)
     steps = plan_project(desired, current, chosen, target, prune=context.prune)

@@ -33,6 +33,7 @@ from handoff_kit.image.builder import Builder
 from handoff_kit.image.push import plan_image_push
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.params_document import with_keep
+from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import (
     DeployStack,
     ExistingBucket,
@@ -156,15 +157,21 @@ def _plan_schedule_update(
     stack, schedules = current.schedule_stack, desired.project.schedules
     if stack is None or stack.status in NOT_SCHEDULED or not is_owned(stack, desired.tags):
         return ()
-    deployed = deployed_schedules(stack)
-    if not (schedules or deployed):
+    merged = (*schedules, *other_schedules(desired, current))
+    if not merged:
         return ()
-    names = {schedule.name for schedule in schedules}
-    merged = (*schedules, *(schedule for schedule in deployed or () if schedule.name not in names))
     deploy, command = desired.project.deploy, deploy_command(target)
     written, step = plan_schedules(DesiredSchedules(desired.paths, deploy, merged, command, made_from(stack)), target)
     is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})
     return () if is_up_to_date else (written, step)
+
+
+def other_schedules(desired: DesiredProject, current: CurrentState) -> tuple[Schedule, ...]:
+    """The deployed schedules that the project file lacks."""
+    stack, names = current.schedule_stack, {schedule.name for schedule in desired.project.schedules}
+    if stack is None or stack.status in NOT_SCHEDULED or not is_owned(stack, desired.tags):
+        return ()
+    return tuple(schedule for schedule in deployed_schedules(stack) or () if schedule.name not in names)
 
 
 def shared_network(deploy: Deploy, environment: str) -> dict[str, StackOutput]:

@@ -21,7 +21,7 @@ from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState, read_current
 from handoff_kit.deploy.deploy_project import DeployContext, common_tags, deploy_projects, pull_base
 from handoff_kit.deploy.desired import DesiredProject, desired_project, desired_projects, desired_shared
-from handoff_kit.deploy.plan import ImageBuild, plan_project, plan_shared
+from handoff_kit.deploy.plan import ImageBuild, other_schedules, plan_project, plan_shared
 from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template
 from handoff_kit.errors import CommandError, ImageError, ProjectError
 from handoff_kit.image.build import BaseImage
@@ -458,6 +458,8 @@ def test_deployed_schedules_are_brought_up_to_date(
     last = [step for step in steps if isinstance(step, DeployStack) and step.name.endswith("-schedule")]
     names = [deployed_schedules(StackDescription("x", "", template=step.template)) for step in last]
     assert [[one.name for one in each or ()] for each in names] == ([expected] if expected else [])
+    others = {one["name"] for one in deployed or ()} - {one["name"] for one in file}
+    assert {schedule.name for schedule in other_schedules(desired, found)} == others  # which a deployment names
 
 
 def test_a_stack_of_another_project_is_not_its_schedules(make: Callable[[str], DesiredProject]) -> None:
