@@ -205,10 +205,16 @@ def plan_push(
     base_document = stored.document
     merged = params_document.merge(document, base_document, params_document.item_names(base_document) if prune else ())
     update = None
-    if merged.document != base_document or stored.kms_key not in (None, parameter.kms_key or DEFAULT_KEY):
+    has_key = stored.kms_key is None or _key_id(stored.kms_key) == _key_id(parameter.kms_key or DEFAULT_KEY)
+    if merged.document != base_document or not has_key:
         update = _put_parameter(target, merged.document, stored.version, parameter, advanced=advanced)
     kept, removed = merged.kept, merged.removed
     return StoreParams(merged.document, stored.version, update, kept, removed, advanced=advanced, parameter=parameter)
+
+
+def _key_id(key: str) -> str:
+    """What the id, the ARN and the alias of a KMS key end with: AWS need not name a key as we did."""
+    return key.rpartition("/")[2]
 
 
 def plan_push_of_keep(target: Target, push: StoreParams, keep: Keep) -> StoreParams:

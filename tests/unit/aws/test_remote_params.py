@@ -140,6 +140,8 @@ OWNER = {"handoff:project": "shop", "handoff:environment": "dev"}
         ),
         pytest.param({"kms_key": KEY}, "alias/aws/ssm", [KEY, None, KEY], id="another key: the same document again"),
         pytest.param({"kms_key": KEY}, KEY, [KEY, None, None], id="this key"),
+        pytest.param({"kms_key": KEY}, KEY[-36:], [KEY, None, None], id="this key by its id"),
+        pytest.param({"kms_key": KEY[-36:]}, KEY, [KEY[-36:], None, None], id="this key by its ARN"),
         pytest.param({}, "alias/aws/ssm", [None, None, None], id="no key any more, and none stored"),
     ],
 )
