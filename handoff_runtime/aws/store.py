@@ -106,9 +106,13 @@ class AwsStore(Store):
         body = json.dumps({"execution": self._execution, "run_id": record["run_id"]}).encode()
 
         def put_or_read() -> Any:
-            if self._session.call(S3, "put_object", allow=("412", "409"), Body=body, IfNoneMatch="*", **place):
-                return None
-            return self._session.read(place["Bucket"], place["Key"])
+            for attempt in range(1, retry.ATTEMPTS + 1):
+                if self._session.call(S3, "put_object", allow=("412", "409"), Body=body, IfNoneMatch="*", **place):
+                    return None
+                if found := self._session.read(place["Bucket"], place["Key"]):
+                    return found
+                self._session.effects.pause(retry.delay(attempt))  # 409: another put is not over yet
+            return None
 
         if (found := self._interruptible(put_or_read)) is None:
             return

@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +52,44 @@ def store(signals: Signals, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsStor
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         yield AwsStore(NAMES, signals, lambda _: None)
+
+
+class Conflicts:
+    """A bucket that answers a put by 409 while another one is under way, which comes to be after so many looks."""
+
+    def __init__(self, looks: int, *, stored: bytes | None) -> None:
+        self.looks, self.stored, self.puts = looks, stored, 0
+        self.effects = SimpleNamespace(pause=lambda _: None)
+
+    def call(self, *_: str, **_request: object) -> dict[str, str] | None:
+        self.puts += 1
+        return {"ETag": "e"} if self.looks <= 0 and self.stored is None else None
+
+    def read(self, *_: str) -> tuple[bytes, Any] | None:
+        self.looks -= 1
+        return (self.stored, {}) if self.looks <= 0 and self.stored else None
+
+
+@pytest.mark.parametrize(
+    ("stored", "puts"),
+    [
+        pytest.param(b'{"execution": "other", "run_id": "run-0"}', 3, id="the other one has it"),
+        pytest.param(None, 4, id="the other one gave up"),
+    ],
+)
+def test_a_claim_while_another_one_is_under_way(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch, stored: bytes | None, puts: int
+) -> None:
+    """S3 refuses one of two puts at the same moment, and does not tell yet what comes of the other."""
+    bucket = Conflicts(3, stored=stored)
+    monkeypatch.setattr("handoff_runtime.aws.store.connect", lambda *_, **__: bucket)
+    monkeypatch.setattr(Conflicts, "with_options", lambda self, **_: self, raising=False)
+    store = AwsStore({**NAMES, "HANDOFF_SCHEDULE": "nightly", "HANDOFF_EXECUTION": "mine"}, signals, lambda _: None)
+    record = {**RECORD, "data": {"scheduled_at": ""}, "scheduled_at": "2026-01-31T00:00:00.000Z"}
+    declined = pytest.raises(RunDeclined, match="delivered twice") if stored else nullcontext()
+    with declined:
+        store.claim_occurrence(record, lambda _: None)
+    assert bucket.puts == puts
 
 
 @pytest.mark.parametrize(
