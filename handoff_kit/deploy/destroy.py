@@ -47,7 +47,12 @@ def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyO
         what = f"{stacks}{' and all of its data' if data else ''}"
         question = f"destroy project {target.project} in environment {target.environment} ({what})"
         confirm(question, command, yes=options.yes)
-    done = apply(steps, target, replace(options, yes=True))
+    done = 0
+    if runs and not options.dry:  # until its end a run stores more, which is to be deleted too
+        count = max((number for number, step in enumerate(steps, 1) if isinstance(step, EndRuns)), default=0)
+        done = apply(steps[:count], target, replace(options, yes=True))
+        steps = plan_deletion(target, read_inventory(target, complete=data), end_runs)
+    done += apply(steps, target, replace(options, yes=True))
     if not options.dry:
         now = read_inventory(target, complete=False)
         remaining = remaining_lines(target, inventory, now, data=data)

@@ -13,6 +13,7 @@ from handoff_kit.aws.buckets import StoredObjects
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecr import StoredImages
 from handoff_kit.aws.target import Target
+from handoff_kit.deploy import destroy
 from handoff_kit.deploy.destroy import plan_deletion, state_machines
 from handoff_kit.deploy.inventory import Inventory, deleted_lines, kept_lines, remaining_lines
 from handoff_kit.errors import AWSError
@@ -43,6 +44,30 @@ class Answering:
 
     def call(self, _service: str, _operation: str, **_request: object) -> dict[str, Any] | None:
         return self.answer
+
+
+# what a run stores before it ends
+
+
+def test_what_a_run_stores_at_its_end_is_deleted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data are read again once no run is under way."""
+    more = StoredObjects("b", f"{NAME}/", (*DATA.versions, ("record", "3")), (), 2, 20)
+    before = Inventory(None, deployed(NAME), None, None, None, DATA, None)
+    found, performed = [before, replace(before, data=more), NOTHING], list[Any]()
+    monkeypatch.setattr(destroy, "read_inventory", lambda *_, **__: found.pop(0))
+    monkeypatch.setattr(destroy, "describe_runs", lambda *_: ("execution run-1",))
+    monkeypatch.setattr(destroy, "check_params_owner", lambda _: None)
+
+    def perform(steps: tuple[Any, ...], *_: object) -> int:
+        performed.extend(steps)
+        return len(steps)
+
+    monkeypatch.setattr(destroy, "apply", perform)
+    destroy.destroy_project(STACK, "c", data=True, options=ApplyOptions(lambda _: None, yes=True), running="wait")
+    assert shape(tuple(performed)) == ["idle c", "idle c", NAME, "delete_objects"]
+    request: Any = performed[-1].calls[0].request
+    assert [each["VersionId"] for each in request["Delete"]["Objects"]] == ["1", "2", "3"]
+    assert found == []
 
 
 # the order
