@@ -17,12 +17,13 @@ from doubles.account import Account
 from doubles.checkout import Checkout, InvokeResult, make_checkout
 from doubles.fault_proxy import Proxy
 from doubles.localstack import AwsAccount
+from doubles.runtime_project import until
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.deploy.schedule_template import deployed_schedules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from doubles.containers import Engine
@@ -106,8 +107,13 @@ class DeployedProject:
         text = re.sub(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b", "RUN", text)
         return re.sub(r"\b\d+(\.\d+)? s\b", "N s", text)
 
-    def refused_in_turn(self, task: str, *words: str, wanted: int = 0, **given: Any) -> dict[str, InvokeResult]:
-        """Each call that a task makes refused, one after the other, in the order in which it comes to them; then none."""
+    def refused_in_turn(
+        self, task: str, *words: str, wanted: int = 0, ready: Callable[[], None] = lambda: None, **given: Any
+    ) -> dict[str, InvokeResult]:
+        """Each call that a task makes refused, one after the other, in the order in which it comes to them; then none.
+
+        `ready` is called before each.
+        """
         found: dict[str, InvokeResult] = {}
         while True:
             refused: list[str] = []
@@ -117,6 +123,7 @@ class DeployedProject:
                     refused.append(self.key(call))
                 return refused == [self.key(call)]
 
+            ready()
             fault = self.proxy.fault("answer", wants=wants, refusal=protocols.denied)
             result = self.invoke(task, *words, **given)
             self.proxy.faults.remove(fault)
@@ -124,6 +131,10 @@ class DeployedProject:
                 assert result.exit == wanted, result
                 return found
             found[refused[0]] = result
+
+    def finish_tasks(self) -> None:
+        """Wait until no task runs: one whose watcher was refused something may go on."""
+        until(lambda: all(task["lastStatus"] == "STOPPED" for task in self.account.tasks()), "the end of all tasks")
 
     def key(self, call: Call) -> str:
         """A call, and what it is about."""
