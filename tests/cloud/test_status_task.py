@@ -15,6 +15,7 @@ from doubles.ecs import Ecs, Life
 from doubles.moto_bucket import HURRIED
 from doubles.stub_project import MotoProject, new_name
 
+from handoff_kit import resource_names
 from handoff_kit.aws.params import describe_fingerprint
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project import params_document as params
@@ -37,7 +38,6 @@ RAN = {
     "seconds": 1.5,
     "trigger": "run",
 }
-TAGS = {"handoff:project": "shop"}
 MANY = 60
 A_PAGE = 10  # of parameters, of moto; AWS gives the fifty that are asked for
 CONSTANT = 8
@@ -45,10 +45,11 @@ CONSTANT = 8
 
 def deploy(shop: MotoProject, name: str, source: str = "aaaaaaaaaaaa", **schedule: str) -> None:
     """The stacks of a project, as far as status looks at them."""
-    shop.create_stack(stack_of(shop, name), {"Source": source}, tags=TAGS)
+    tags = resource_names.owner_tags(name, shop.environment)
+    shop.create_stack(stack_of(shop, name), {"Source": source}, tags=tags)
     if schedule:
         entry = {"name": "nightly", "timezone": "UTC", "state": "ENABLED", **schedule}
-        shop.create_stack(f"{stack_of(shop, name)}-schedule", {"Schedules": json.dumps([entry])}, tags=TAGS)
+        shop.create_stack(f"{stack_of(shop, name)}-schedule", {"Schedules": json.dumps([entry])}, tags=tags)
 
 
 def stack_of(shop: MotoProject, name: str) -> str:
