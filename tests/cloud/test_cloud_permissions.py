@@ -89,8 +89,8 @@ def test_a_run_that_is_stopped(empty_account: DeployedProject) -> None:
     compare("run-detach", empty_account.refused_in_turn("run", "--detach"))
     assert len(empty_account.account.tasks()) == before + 2  # one is started, and its history may not be read
     compare("stop", empty_account.refused_in_turn("stop"))
-    reasons = sorted(task["stoppedReason"] for task in empty_account.account.tasks()[before:])
-    assert reasons == ["Essential container in task exited", "stopped by invoke"]  # one found the other running
+    reasons = {task["stoppedReason"] for task in empty_account.account.tasks()[before:]}
+    assert reasons - {"Essential container in task exited"} == {"stopped by invoke"}  # one may find the other running
 
 
 def test_a_run(empty_account: DeployedProject) -> None:
