@@ -13,13 +13,14 @@ import boto3
 import pytest
 from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+from moto.ssm.models import SimpleSystemManagerBackend
 
 from doubles.fault_proxy import Proxy
 from handoff_runtime.aws import session
 from handoff_runtime.aws.transfer import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from handoff_runtime.aws.session import Session
 
@@ -103,18 +104,24 @@ def aws() -> Iterator[str]:
 def serve_moto() -> Iterator[str]:
     """A moto, its address; all of one process know the same.
 
-    S3 compares and swaps in one step. moto looks first and puts then, so that on a busy machine two conditional puts
-    of two threads could both succeed: here one waits for the other.
+    S3 compares and swaps in one step, and SSM numbers each version. moto looks first and puts then, so that on a busy
+    machine two conditional puts of two threads could both succeed, and two versions have one number: here one waits
+    for the other.
     """
-    put, one_at_a_time = S3Response.put_object, threading.Lock()
 
-    def put_object(response: S3Response) -> Any:
-        with one_at_a_time:
-            return put(response)
+    def one_at_a_time(put: Callable[..., Any]) -> Callable[..., Any]:
+        lock = threading.Lock()
+
+        def locked(*given: Any, **named: Any) -> Any:
+            with lock:
+                return put(*given, **named)
+
+        return locked
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(S3Response, "put_object", put_object)
+        for kind, name in ((S3Response, "put_object"), (SimpleSystemManagerBackend, "put_parameter")):
+            patch.setattr(kind, name, one_at_a_time(getattr(kind, name)))
         server.start()
         host, port = server.get_host_and_port()
         yield f"http://{host}:{port}"
