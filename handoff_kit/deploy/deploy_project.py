@@ -2,7 +2,7 @@
 
     desired.desired_projects   project files, environment     DesiredProject: templates, image source, params
     desired.desired_shared     environment                    DesiredShared: template of the shared stack
-    current.read_current       DesiredProject, Target         CurrentState: image, params, files; AWS is only read
+    current.read_current       DesiredProject, Target         CurrentState: params, files, schedules; AWS is only read
     plan.plan_shared           DesiredShared                  steps (handoff_kit/steps.py) of the shared stack; pure
     plan.plan_project          DesiredProject, CurrentState   steps of one project; pure
     apply.apply                steps, Target, ApplyOptions    AWS changed, or with --dry the steps printed

@@ -9,7 +9,7 @@ from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.buckets import plan_object_deletion
 from handoff_kit.aws.ecr import plan_image_deletion
-from handoff_kit.aws.ecs.running_runs import describe_runs, runs_error
+from handoff_kit.aws.ecs.running_runs import count_runs, describe_runs, runs_error
 from handoff_kit.aws.params import check_params_owner
 from handoff_kit.aws.session import describe_location
 from handoff_kit.aws.target import Target
@@ -37,10 +37,9 @@ def destroy_project(target: Target, cluster: str, *, data: bool, options: ApplyO
         return 0
     end_runs = EndRuns(cluster, state_machines(inventory), command, data, running)
     if runs := describe_runs(end_runs, target):
-        error = runs_error(end_runs, target, runs)
-        options.say(f"note: {error.message.removesuffix(', expected none')}")
+        options.say(f"note: {count_runs(target, runs)}")
         if not options.dry and not running:
-            end_runs = replace(end_runs, running=_choose(error, options))
+            end_runs = replace(end_runs, running=_choose(runs_error(end_runs, target, runs), options))
     steps = plan_deletion(target, inventory, end_runs)
     if not options.dry:
         stacks = plural(sum(isinstance(step, DeleteStack) for step in steps), "stack")

@@ -23,7 +23,7 @@ from handoff_kit.aws.ecs.executions import (
 )
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, check_data, parse_env, parse_size
 from handoff_kit.aws.ecs.secret_detection import config_mask, project_mask
-from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES, TaskResult, exit_code, is_stopped
+from handoff_kit.aws.ecs.stop_reasons import TaskResult, is_restarted, is_stopped
 from handoff_kit.aws.ecs.task_observer import BRIEF
 from handoff_kit.aws.ecs.tasks import TASK_ID, UNKNOWN_STATUS, Task, describe_task, list_running_tasks, task_id
 from handoff_kit.aws.ecs.watch import Detached, ExecutionWatch, InterruptPrompt, TaskWatch, Timeouts
@@ -203,8 +203,7 @@ def _stoppable(task: Task, execution: str) -> list[Stoppable]:
     """A task with its execution; without it where it has stopped and the execution is about to start another one."""
     if not is_stopped(task):
         return [Stoppable(task, execution)]
-    is_restarted = task.get("stopCode") in RESTARTED_STOP_CODES and exit_code(task) != 0
-    return [Stoppable(None, execution)] if execution and is_restarted else []
+    return [Stoppable(None, execution)] if execution and is_restarted(task) else []
 
 
 def stop_and_wait(

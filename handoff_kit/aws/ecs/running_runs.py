@@ -35,9 +35,14 @@ def _running_executions(step: EndRuns, target: Target) -> list[Execution]:
     return [execution for each in tasks for execution in list_running_executions(each)]
 
 
+def count_runs(target: Target, runs: tuple[str, ...]) -> str:
+    """The project with its runs under way, in a phrase."""
+    return f"project {target.project}: {plural(len(runs), 'run')} under way ({', '.join(runs)})"
+
+
 def runs_error(step: EndRuns, target: Target, runs: tuple[str, ...]) -> AWSError:
     """The error for runs under way that are neither to be stopped nor waited for."""
-    message = f"project {target.project}: {plural(len(runs), 'run')} under way ({', '.join(runs)}), expected none"
+    message = f"{count_runs(target, runs)}, expected none"
     return AWSError(message, f"wait for it: {step.command} --running wait; or stop it: {step.command} --running stop")
 
 

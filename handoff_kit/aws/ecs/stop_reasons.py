@@ -60,6 +60,11 @@ def has_started(task: Mapping[str, Any]) -> bool:
     return exit_code(task) is not None or bool(task.get("startedAt"))
 
 
+def is_restarted(task: Mapping[str, Any]) -> bool:
+    """Whether the state machine starts another task in place of a stopped one."""
+    return task.get("stopCode") in RESTARTED_STOP_CODES and exit_code(task) != 0
+
+
 def explain_stop(task: Mapping[str, Any], tasks: ProjectTasks, last_line: str = "") -> TaskResult:
     """The result; `last_line` is that of the runtime, where its log was read."""
     code = exit_code(task)

@@ -27,11 +27,11 @@ from handoff_kit.aws.ecs.executions import (
 )
 from handoff_kit.aws.ecs.log_stream import LogFormatter, LogTail
 from handoff_kit.aws.ecs.stop_reasons import (
-    RESTARTED_STOP_CODES,
     TaskResult,
     exit_code,
     explain_stop,
     has_started,
+    is_restarted,
     is_stopped,
 )
 from handoff_kit.aws.ecs.task_observer import PATIENT, Absence, TaskObserver, find_stored_run, hint_for_running_task
@@ -237,8 +237,7 @@ class TaskWatch:
         is_lost = has_started(task) and exit_code(task) is None
         stored = find_stored_run(self.tasks, task_id(self.arn)).ending if is_lost else None
         result = stored or explain_stop(task, self.tasks, last_line)
-        is_restarted = task.get("stopCode") in RESTARTED_STOP_CODES and exit_code(task) != 0
-        restarted = is_restarted and self.stop_requested_at is None
+        restarted = is_restarted(task) and self.stop_requested_at is None
         return replace(result, retryable=restarted and (result.ran or result.retryable))
 
     def stop(self) -> None:
