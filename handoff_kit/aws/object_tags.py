@@ -36,7 +36,9 @@ def tag_versions(step: TagVersions, target: Target, say: Say) -> None:
     """
 
     def tag(version: dict[str, str]) -> None:
-        key, value = object_tag(version["Key"], step.keep) or ("", "")
+        if not (found := object_tag(version["Key"], step.keep)):
+            raise AssertionError(f"{version['Key']} is below no stack")
+        key, value = found
         place = {"Bucket": step.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
         target.call(S3, "put_object_tagging", allow=GONE, **place, Tagging={"TagSet": [{"Key": key, "Value": value}]})
 

@@ -37,7 +37,7 @@ UNTAGGED = [("", "")]
 def target(moto_bucket: MotoBucket, proxy: Proxy) -> Target:
     """A project with two versions of each object, none of which has a tag; another one, which nothing may be done to."""
     for key in (*EXPECTED, *EXPECTED):
-        moto_bucket.put(f"{moto_bucket.stack}/{key}", b"{}")
+        moto_bucket.put(f"{moto_bucket.stack}/{key}", b'{"released": true}')
     moto_bucket.put(f"{moto_bucket.stack}-2/.lock", b"{}")
     moto_bucket.boto("s3").delete_object(Bucket=moto_bucket.bucket, Key=f"{moto_bucket.stack}/.env/files/a.csv")
     session = moto_bucket.session(proxy)
