@@ -88,6 +88,21 @@ def state_machine(stack: str) -> str:
     return f"{stack}-run"
 
 
+def alert_machine(stack: str) -> str:
+    """The state machine that notifies people, whoever starts it."""
+    return f"{stack}-alert"
+
+
+def expect_machine(stack: str) -> str:
+    """The state machine that notices that no run has succeeded in time."""
+    return f"{stack}-expect"
+
+
+def alert_topic(stack: str) -> str:
+    """The SNS topic of the mail addresses in `alerts`."""
+    return f"{stack}-alerts"
+
+
 def log_group(stack: str) -> str:
     """The log group of a project's tasks."""
     return f"/handoff/{stack}"

@@ -16,7 +16,7 @@ FOREVER = "forever"
 KEEP, KEEP_OLD, STATES = TAG_KEYS = ("keep", "keep-old", "states")
 PUTS = ("PutObject", "CreateMultipartUpload", "CopyObject")
 """The operations of S3 that create an object, or replace one."""
-EXPIRING = tuple(f"/{name}/" for name in ("runs", "history", "maps", "occurrences"))
+EXPIRING = tuple(f"/{name}/" for name in ("runs", "history", "maps", "occurrences", "alerts"))
 
 
 class Keep(NamedTuple):
@@ -36,6 +36,6 @@ def object_tag(key: str, keep: Keep) -> tuple[str, str] | None:
         return (KEEP, str(keep.runs)) if keep.runs else (KEEP_OLD, "1")  # each run replaces the index of its day
     if key == s3_keys.state(stack):
         return STATES, str(keep.states)
-    if key == s3_keys.lease(stack):
-        return KEEP_OLD, "1"  # each heartbeat replaces it
+    if key == s3_keys.lease(stack) or key.startswith(s3_keys.expectation(stack, "").removesuffix(".json")):
+        return KEEP_OLD, "1"  # each heartbeat replaces the one, each success the other
     return KEEP_OLD, str(keep.artifacts or FOREVER)

@@ -64,6 +64,26 @@ def occurrences(stack: str) -> str:
     return f"{stack}/occurrences/"
 
 
+def alert(stack: str, execution: str) -> str:
+    """What a run has to say to the people who are notified, under the name of its execution."""
+    return f"{stack}/alerts/{execution}.json"
+
+
+def open_alert(stack: str) -> str:
+    """The failure that people were notified of, until a run succeeds."""
+    return f"{stack}/alerts/open.json"
+
+
+def expectation(stack: str, job: str = "main") -> str:
+    """The time by which a run must have succeeded."""
+    return f"{stack}/expect/{job}.json"
+
+
+def deployments(stack: str) -> str:
+    """A line for each deployment: image, params version, who, when."""
+    return f"{stack}/deployments.jsonl"
+
+
 def path_below(key: str, prefix: str) -> str:
     """The path of a key below a prefix; StoreError for one that would lead out of the directory it is meant for."""
     path = key[len(prefix) :]
