@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -334,3 +335,36 @@ TIME  the execution failed
         "missed  1 run of its schedules: invoke missed --project shop",
         "execution  run-20260131T020000Z-000001 waiting since TIME, started by run: RESOURCE:CPU",
     ]
+
+
+def test_the_cost(shop: MotoProject) -> None:
+    """Of a project by name, also one that is not in this checkout, and of all: those deployed."""
+    started = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 86_400))
+    lines = [
+        {"run_id": "a", "started_at": started, "seconds": 570.0, "trigger": "run"},
+        {"run_id": "b", "started_at": started, "seconds": 570.0, "trigger": "local"},
+        {"run_id": "c", "started_at": started, "seconds": None, "trigger": "schedule", "outcome": "killed"},
+    ]
+    shop.put(f"history/{started[:10]}.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+    result = shop.invoke("cost", "--json")
+    found = json.loads(result.stdout)
+    assert {name: found[name] for name in ("project", "cpu", "memory", "spot", "runs", "average_seconds", "run")} == {
+        "project": "shop",
+        "cpu": 512,
+        "memory": 2048,
+        "spot": False,
+        "runs": 1,
+        "average_seconds": 570.0,
+        "run": {"lowest": 0.004855, "highest": 0.004855},
+    }
+    assert result.stderr.splitlines()[-1] == "next: invoke history --remote --project shop"
+    is_gone(shop)
+    assert json.loads(shop.invoke("cost", "--json").stdout) == found
+    every = shop.checkout.invoke("cost", env=shop.environ)
+    assert (every.exit, every.stdout.split()[0], shop.name in every.stdout) == (0, "PROJECT", True)
+    none = shop.checkout.invoke("cost", "--environment", "unused", env=shop.environ)
+    assert (none.exit, none.stderr) == (
+        1,
+        "error: environment unused: found no deployment of any project\n"
+        "hint: invoke deploy --all --environment unused\n",
+    )
