@@ -59,10 +59,9 @@ def find_queue(target: Target) -> str | None:
     return str(answer["QueueUrl"]) if answer else None
 
 
-def look(target: Target) -> tuple[DeadLetter, ...]:
-    """Up to ten dead letters, in two calls that leave all visible."""
-    url = find_queue(target)
-    return _receive(target, url, visible_after=0) if url else ()
+def look(target: Target, url: str) -> tuple[DeadLetter, ...]:
+    """Up to ten dead letters, in a call that leaves all visible."""
+    return _receive(target, url, visible_after=0)
 
 
 def list_all(target: Target, url: str) -> tuple[DeadLetter, ...]:

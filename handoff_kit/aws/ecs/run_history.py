@@ -59,8 +59,8 @@ class RunHistory:
 def join_executions(lines: Sequence[HistoryLine], executions: Sequence[ListedExecution], environment: str) -> list[Run]:
     """Lines with their executions, and a row for each execution that has no line; the newest first. Pure.
 
-    An execution that succeeded has one. A line without the field `execution` is of a runtime before; it is that of the
-    one execution within whose time it began.
+    An execution that succeeded has one. A line that names no execution is of a runtime before, or of a workstation; the
+    former is that of the one execution within whose time it began.
     """
     by_name = {execution.name: execution for execution in executions}
     runs = []
@@ -70,7 +70,7 @@ def join_executions(lines: Sequence[HistoryLine], executions: Sequence[ListedExe
         has_failed = own is not None and own.status not in ("RUNNING", "SUCCEEDED")
         runs.append(Run(line, own if is_unexplained and has_failed else None))
     named = {line.get("execution") for line in lines}
-    old = [line for line in lines if "execution" not in line and line.get("trigger") != "local"]
+    old = [line for line in lines if not line.get("execution") and line.get("trigger") != "local"]
     for execution in executions:
         if execution.name in named or execution.status == "SUCCEEDED" or _is_matched(execution, old):
             continue
@@ -145,11 +145,13 @@ def read_run_history(
             notes.append(f"note: {error.message}; {missing}" + (f"\nhint: {error.hint}" if error.hint else ""))
             return ()
 
-    with ThreadPoolExecutor(3) as pool:
-        listed = pool.submit(attempt, lambda: _list_executions(tasks, query), "runs without a record are not shown")
-        missed = pool.submit(attempt, lambda: dead_letters.look(tasks.target), "missed schedules are not shown")
+    missing = "missed schedules are not shown"
+    queue = attempt(lambda: dead_letters.find_queue(tasks.target) or "", missing)
+    with ThreadPoolExecutor(1) as pool:  # an empty queue answers after a second
+        missed = pool.submit(attempt, lambda: dead_letters.look(tasks.target, str(queue)) if queue else (), missing)
         lines = history.list_runs(source, query)
-        executions, letters = listed.result(), missed.result()
+        executions = attempt(lambda: _list_executions(tasks, query), "runs without a record are not shown")
+        letters = missed.result()
     environment = tasks.target.environment
     runs = join_executions(lines, executions, environment)
     runs += [Run(dead_letters.history_line(letter.masked(mask), environment)) for letter in letters]

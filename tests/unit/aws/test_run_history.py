@@ -117,6 +117,12 @@ def old(run: str, hour: float, **more: Any) -> dict[str, Any]:
             id="a run before, by its time",
         ),
         pytest.param(
+            [line("a", 2, outcome="killed", exit=None, execution=None)],
+            [execution("E-a", "FAILED", 1.9, 2.1)],
+            [(line("a", 2, outcome="killed", exit=None, execution=None), None)],
+            id="a run before, whose line a later runtime wrote",
+        ),
+        pytest.param(
             [old("b", 2.05, outcome="failed"), old("a", 2, outcome="failed")],
             [execution("E-a", "FAILED", 1.5, 2.25)],
             [
