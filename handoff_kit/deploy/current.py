@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from handoff_kit import resource_names
 from handoff_kit.aws.buckets import bucket_exists
@@ -41,6 +42,7 @@ class CurrentState:
     schedule_stack: StackDescription | None = None
     tagging: TagVersions | None = None
     parameter_tags: ApiCalls | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
 
 def read_current(
