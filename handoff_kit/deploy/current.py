@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 
 from handoff_kit import resource_names
 from handoff_kit.aws.buckets import bucket_exists
@@ -24,13 +25,15 @@ from handoff_kit.errors import AWSError
 from handoff_kit.steps import ApiCalls, CopyProjectData, TagVersions
 from handoff_runtime.aws.transfer import UploadPlan
 
+EPOCH = datetime.fromtimestamp(0, timezone.utc)
+
 
 @dataclass(frozen=True)
 class CurrentState:
     """What a plan depends on; `move` is the data to copy if the project moves from another bucket.
 
     `schedule_stack` has its template. `tagging` is of stored versions that have other tags than `keep` says, or none;
-    `parameter_tags` of the parameter, if its tags are not those of the project.
+    `parameter_tags` of the parameter, if its tags are not those of the project. `now` is when it was read.
     """
 
     account: str
@@ -41,6 +44,8 @@ class CurrentState:
     schedule_stack: StackDescription | None = None
     tagging: TagVersions | None = None
     parameter_tags: ApiCalls | None = None
+    is_deployed: bool = True
+    now: datetime = EPOCH
 
 
 def read_current(
@@ -71,4 +76,6 @@ def read_current(
         describe_existing(target.session, resource_names.schedule_stack(target.name), template=True),
         plan_tagging(target, desired.keep, stored) if has_bucket and not moves else None,
         plan_parameter_tags(target, stack, desired.tags) if stored else None,
+        is_deployed=stack is not None,
+        now=datetime.now(timezone.utc),
     )
