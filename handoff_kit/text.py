@@ -86,6 +86,16 @@ def size(number: int | None) -> str:
     return f"{number} B" if unit == 0 else f"{value:,.1f} {UNITS[unit]}"
 
 
+DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Of a duration in a project file, in seconds."""
+
+
+def span(seconds: int) -> str:
+    """Seconds as a project file has them, in the largest unit that they are whole in: 90s, 45m, 26h, 1d."""
+    unit = next(unit for unit, size in reversed(DURATION_UNITS.items()) if seconds % size == 0)
+    return f"{seconds // DURATION_UNITS[unit]}{unit}"
+
+
 def duration(seconds: float | None) -> str:
     """12.3 s, 2 m 05 s or 1 h 02 m; a dash for None."""
     if seconds is None:

@@ -23,6 +23,7 @@ from handoff_runtime import exact_json, s3_keys, stored_json, symlinks
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
 from handoff_runtime.history import encode_line, index_line, start_day
+from handoff_runtime.stored_json import Shape
 from handoff_runtime.supervisor.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
@@ -63,12 +64,16 @@ class HistorySource:
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """Which runs: of one environment, only failed ones, since a moment (as in a record), the last so many."""
+    """Which runs: of one environment, only failed ones, since a moment (as in a record), the last so many.
+
+    `where` is a further condition.
+    """
 
     environment: str | None = None
     failed: bool = False
     since: str = ""
     last: int | None = DEFAULT_RUNS
+    where: Callable[[HistoryLine], bool] = lambda _: True
 
     def matches(self, line: HistoryLine) -> bool:
         """Whether a run is one of the query, but for the number of runs."""
@@ -76,6 +81,7 @@ class HistoryQuery:
             str(line.get("started_at")) >= self.since
             and not (self.failed and line.get("outcome") in SUCCEEDED)
             and self.environment in (None, line.get("environment"))
+            and self.where(line)
         )
 
 
@@ -151,7 +157,7 @@ def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
     while days:
         some, days, size = days[:size], days[size:], 2 * size
         for day, content in zip(some, source.read(some), strict=True):
-            lines = _parse_lines(content, f"{source.where}{day}{SUFFIX}", source.say)
+            lines = parse_lines(content, f"{source.where}{day}{SUFFIX}", source.say)
             last = {line["run_id"]: line for line in lines}  # a later line of a run corrects an earlier one
             matching = [line for line in last.values() if query.matches(line)]
             runs += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
@@ -160,11 +166,11 @@ def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
     return runs
 
 
-def _parse_lines(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
+def parse_lines(content: bytes, where: str, say: Say, shape: Shape = stored_json.LINE) -> Iterator[HistoryLine]:
     """The lines that are complete; a run killed while it wrote may have left a part of one."""
     skipped: list[tuple[int, str]] = []
     for number, text in enumerate(content.split(b"\n"), 1):
-        line, problem = stored_json.parse(text, stored_json.LINE) if text.strip() else (None, "")
+        line, problem = stored_json.parse(text, shape) if text.strip() else (None, "")
         if line is not None:
             yield line
         elif problem:

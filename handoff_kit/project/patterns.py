@@ -21,6 +21,9 @@ SERVICE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 FOREVER = "forever"
 MAX_DAYS = 9999
 DAYS = rf"^([1-9][0-9]{{0,3}}d?|{FOREVER})$"
+# At most some decades: S3 and time_t hold them
+DURATION = r"^([1-9][0-9]{0,8}s|[1-9][0-9]{0,6}m|[1-9][0-9]{0,5}h|[1-9][0-9]{0,3}d)$"
+ROWS = r"^[1-9][0-9]{0,11}$"
 # S3 counts no further (NewerNoncurrentVersions), Amazon S3 API Reference, NoncurrentVersionExpiration
 MAX_STATES = 100
 STATES = r"^([1-9][0-9]?|100)$"
@@ -51,7 +54,7 @@ SECURITY_GROUP = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$"
 MAX_SUBNETS, MAX_GROUPS = 16, 5  # ECS API Reference, AwsVpcConfiguration
 MAX_MANAGED = 10  # IAM: managed policies of a role
 # IAM, quotas: characters of a role's inline policies, blanks not counted; and those of handoff's own, at least
-MAX_INLINE, OWN_INLINE = 10_240, 950
+MAX_INLINE, OWN_INLINE = 10_240, 1060
 # Amazon ECS API Reference, TaskOverride: characters of all overrides of a run as JSON
 MAX_OVERRIDES = 8192
 # EventBridge Scheduler, CreateSchedule

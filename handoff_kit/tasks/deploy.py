@@ -1,4 +1,4 @@
-"""Tasks for deployments: deploy, destroy, status."""
+"""Tasks for deployments: deploy, rollback, destroy, status."""
 
 from __future__ import annotations
 
@@ -77,6 +77,23 @@ def deploy(
     if not changes:
         print_progress("no changes: the deployment is up to date")
     finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))
+
+
+@command(
+    operates=True,
+    help={
+        "to": "Run or params version to return to: a run's id, e.g. 20270131T060000Z-3fc643, for its image and params, "
+        "or a number, e.g. 3, for the newest deployment with these params; default: the newest successful run with "
+        "another image or other params",
+    },
+)
+def rollback(c: Context, project: str = "", to: str = "", environment: str = "", yes: bool = False) -> None:
+    """Deploy the image and the params of an earlier run again. Prints what changes, and asks first."""
+    from handoff_kit.deploy.rollback import roll_back
+
+    deployed = options.find_deployed(c, project, environment)
+    changes = roll_back(deployed, to, apply_options(c, yes=yes))
+    finish(c, changes, f"invoke {'run' if changes else 'status'} {deployed.target.options}")
 
 
 @command(
