@@ -26,6 +26,8 @@ STARTUP = 30.0
 """Seconds between the pull of an image and the start of a run, and between its end and that of its task: assumed."""
 TRANSITIONS = 5
 """States that an execution enters, about: more where a start is tried again."""
+CHECKS = 4 * 24 * DAYS
+"""States that the hourly check of `expect` enters in DAYS days."""
 PROJECTS_AT_ONCE = 8
 HEAD = ("PROJECT", "SIZE", "RUNS", "AVERAGE", "PER RUN", "FARGATE", "STEPS", "ALARMS", "LOG", "IMAGES", "MONTH")
 GIGABYTE = 1 << 30
@@ -33,12 +35,16 @@ GIGABYTE = 1 << 30
 
 @dataclass(frozen=True)
 class Usage:
-    """What a project used in the last DAYS days: seconds of each run, and what is stored; bytes, None where unknown."""
+    """What a project used in the last DAYS days: seconds of each run, and what is stored in bytes, None where unknown.
+
+    `is_checked`: whether a state machine checks each hour that a run has succeeded.
+    """
 
     runs: tuple[float, ...]
     alarms: int = 0
     log_bytes: int | None = None
     image_bytes: int | None = None
+    is_checked: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ def estimate_cost(project: str, size: Deploy, usage: Usage, price: prices.Fargat
     each = [run_price(seconds, size, price) for seconds in usage.runs]
     total, lowest = sum(each), 1 - prices.SPOT_DISCOUNT if size.spot else 1.0
     average = total / len(each) if each else run_price(0, size, price)
-    fixed = {"steps": len(each) * TRANSITIONS * prices.TRANSITION, "alarms": usage.alarms * prices.ALARM}
+    transitions = len(each) * TRANSITIONS + (CHECKS if usage.is_checked else 0)
+    fixed = {"steps": transitions * prices.TRANSITION, "alarms": usage.alarms * prices.ALARM}
     if usage.log_bytes is not None:
         fixed["log"] = usage.log_bytes / GIGABYTE * prices.LOG_STORAGE
     if usage.image_bytes is not None:
@@ -100,7 +107,8 @@ def _read_usage(deployed: DeployedProject, now: datetime, say: Say) -> Usage:
     images = ecr.read_images(target, resource_names.repository(target.name))
     stored = images.bytes if images else None
     scheduled = describe_existing(target.session, resource_names.schedule_stack(target.name))
-    return Usage(_billed(lines), 1 if scheduled else 0, read_log_bytes(target), stored)
+    is_checked = deployed.project is not None and deployed.project.expect.success_within is not None
+    return Usage(_billed(lines), 1 if scheduled else 0, read_log_bytes(target), stored, is_checked=is_checked)
 
 
 def _billed(lines: Iterable[HistoryLine]) -> tuple[float, ...]:

@@ -37,6 +37,7 @@ def test_one_run(seconds: float, size: dict[str, Any], expected: float) -> None:
         pytest.param(True, Usage((3570,) * 10), (0.0144, 0.048), (0.14525, 0.48125), id="Spot"),
         pytest.param("fallback", Usage((3570,) * 10), (0.0144, 0.048), (0.14525, 0.48125), id="Spot or on demand"),
         pytest.param(False, Usage(()), (0.0008, 0.0008), (0, 0), id="no run yet"),
+        pytest.param(False, Usage((), is_checked=True), (0.0008, 0.0008), (0.072, 0.072), id="an hourly check"),
         pytest.param(False, Usage((), 1, 10 * GIB, 2 * GIB), (0.0008, 0.0008), (0.6, 0.6), id="what is stored"),
     ],
 )
