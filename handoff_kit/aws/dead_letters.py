@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,9 +66,7 @@ def look(target: Target, url: str) -> tuple[DeadLetter, ...]:
 
 def list_all(target: Target, url: str) -> tuple[DeadLetter, ...]:
     """Every dead letter, by scheduled time; afterwards all are visible again."""
-    found: dict[str, DeadLetter] = {}
-    while received := _receive(target, url, visible_after=INVISIBLE):
-        found |= {letter.id: letter for letter in received}
+    found = {letter.id: letter for letters in _receive_all(target, url) for letter in letters}
     _release(target, url, found.values())
     return tuple(sorted(found.values(), key=lambda letter: (letter.scheduled_at, letter.schedule)))
 
@@ -76,19 +74,30 @@ def list_all(target: Target, url: str) -> tuple[DeadLetter, ...]:
 def delete(target: Target, url: str, ids: Collection[str]) -> int:
     """Delete exactly these messages, by fresh receipts; how many were still there."""
     deleted, others = 0, list[DeadLetter]()
-    while received := _receive(target, url, visible_after=INVISIBLE):
-        shown = [letter for letter in received if letter.id in ids]
-        others += [letter for letter in received if letter.id not in ids]
-        if shown:
+    try:
+        for letters in _receive_all(target, url):
+            shown = [letter for letter in letters if letter.id in ids]
+            others += [letter for letter in letters if letter.id not in ids]
             entries = [{"Id": str(number), "ReceiptHandle": each.receipt} for number, each in enumerate(shown)]
-            answer = target.call(SQS, "delete_message_batch", QueueUrl=url, Entries=entries)
+            answer = target.call(SQS, "delete_message_batch", QueueUrl=url, Entries=entries) if shown else {}
             if failed := answer.get("Failed"):
-                _release(target, url, others)
                 message = f"queue {url.rpartition('/')[2]}: {plural(len(failed), 'message')} could not be deleted"
                 raise AWSError(f"{message}: {failed[0].get('Message') or failed[0]['Code']}", "run the command again")
             deleted += len(shown)
-    _release(target, url, others)
+    finally:
+        _release(target, url, others)
     return deleted
+
+
+def _receive_all(target: Target, url: str) -> Iterator[tuple[DeadLetter, ...]]:
+    """Batches of messages, invisible from here on, until there is none that is new."""
+    seen: set[str] = set()
+    while True:
+        received = _receive(target, url, visible_after=INVISIBLE)
+        if seen.issuperset(letter.id for letter in received):
+            return
+        seen |= {letter.id for letter in received}
+        yield received
 
 
 def _receive(target: Target, url: str, *, visible_after: int) -> tuple[DeadLetter, ...]:

@@ -368,3 +368,62 @@ def test_the_cost(shop: MotoProject) -> None:
         "error: environment unused: found no deployment of any project\n"
         "hint: invoke deploy --all --environment unused\n",
     )
+
+
+def test_a_killed_run_gets_its_reason_from_its_execution(shop: MotoProject, ecs: Ecs) -> None:
+    """Its record ends in its midst, and so does its line, which the next run wrote."""
+    name = "run-20260131T020000Z-000000"
+    record = {
+        "format": 1,
+        "run_id": "20260131T020100Z-3fc643",
+        "project": "shop",
+        "environment": "dev",
+        "command": "run",
+        "trigger": "schedule",
+        "attempt": 1,
+        "execution": name,
+        "schedule": "nightly",
+        "started_at": "2026-01-31T02:01:00.000Z",
+        "ended_at": None,
+        "seconds": None,
+        "outcome": "running",
+        "exit": None,
+        "culprit": None,
+        "reason": None,
+        "data": {"base": "EUR"},
+        "params_version": "3",
+        "image_digest": None,
+        "stages": [{"name": "cat", "argv": ["cat"]}],
+        "state": {"mode": "all", "before": None, "after": None, "replaced": False},
+    }
+    shop.put(f"runs/{record['run_id']}/run.json", json.dumps(record))
+    line = {**record, "outcome": "killed", "state_replaced": False, "rows": None}
+    shop.put("history/2026-01-31.jsonl", f"{json.dumps(line)}\n")
+    task = {"Containers": [{"Name": "handoff", "ExitCode": 137}], "StopCode": "EssentialContainerExited"}
+    execution = ecs.add_execution()
+    execution.add("TaskSubmitted", output=json.dumps({"Tasks": [{"TaskArn": f"task/{1:032x}"}]}))
+    execution.add("TaskFailed", error="States.TaskFailed", cause=json.dumps(task))
+    execution.end("FAILED", error="Handoff.Failed", cause="{}")
+    found = json.loads(shop.raw("history", "--remote", "--json").stdout)
+    assert (found["run_id"], found["outcome"], found["reason"], found["schedule"], found["data"]) == (
+        "20260131T020100Z-3fc643",
+        "killed",
+        "was killed (SIGKILL) (exit 137)",
+        "nightly",
+        {"base": "EUR"},
+    )
+    reason = "20260131T020100Z-3fc643 killed: was killed (SIGKILL) (exit 137)"
+    assert shop.invoke("history", "--remote").stderr.splitlines()[0] == reason
+    shown = shop.invoke("history.show", "--remote")
+    assert [text.split(maxsplit=1) for text in shown.stdout.splitlines()[2:6]] == [
+        ["started", "2026-01-31T02:01:00.000Z, by schedule nightly, attempt 1"],
+        ["outcome", "running"],
+        ["duration", "-"],
+        ["data", '{"base": "EUR"}'],
+    ]
+    assert shown.stderr == (
+        f"its execution {name}: was killed (SIGKILL) (exit 137)\n"
+        "hint: see its log: invoke logs --project shop; if it mentions memory: projects/shop/project.yml, deploy:"
+        " {memory: ...}\n"
+        "next: invoke artifacts.get --run 20260131T020100Z-3fc643 --project shop\n"
+    )

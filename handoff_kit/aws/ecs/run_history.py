@@ -206,7 +206,8 @@ def show_command(execution: str, tasks: ProjectTasks) -> str:
 def reason_lines(lines: Sequence[HistoryLine]) -> Iterator[str]:
     """A line for each run whose reason no other column of the table shows."""
     for line in lines:
-        if line.get("reason") and (line.get("run_id") is None or line.get("run_id") == line.get("execution")):
+        has_record = line["run_id"] not in (None, line.get("execution"))
+        if line.get("reason") and (not has_record or line.get("outcome") == KILLED):
             name = line["run_id"] or f"schedule {line['schedule']} of {str(line['started_at'])[:19]}Z"
             yield f"{name} {'was ' if line['outcome'] == MISSED else ''}{line['outcome']}: {line['reason']}"
 
