@@ -35,7 +35,7 @@ def compose_failure(record: Mapping[str, Any], log: bytes) -> dict[str, Any]:
     while True:
         ends = ["The last lines of its log:", *lines, ""] if lines else []
         text = "\n".join([*head, "", *ends, *commands, ""])
-        if not lines or len(text.encode()) <= LARGEST_TEXT:
+        if not lines or len(text.encode(errors="replace")) <= LARGEST_TEXT:
             return _message(record, FAILED, f"failed, {words}", text)
         del lines[0]
 
@@ -80,6 +80,7 @@ def _facts(record: Mapping[str, Any]) -> list[str]:
 def _message(record: Mapping[str, Any], kind: str, words: str, text: str) -> dict[str, Any]:
     subject = f"handoff {record['environment']}/{record['project']}: {_ESCAPES.sub(' ', words)}"
     subject = " ".join(subject.encode("ascii", "replace").decode().split())
+    text = text.encode(errors="replace").decode()  # no half characters, which JSON has and UTF-8 has not
     return {"format": FORMAT, "kind": kind, "subject": _cut(subject, LONGEST_SUBJECT), "text": text}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 
 from handoff_kit import resource_names
@@ -48,46 +50,58 @@ def read_deployments(target: Target, say: Say) -> list[Deployment]:
     return [Deployment(**{name: line[name] for name in _FIELDS}) for line in lines]
 
 
-@dataclass(frozen=True)
-class DeployedState:
-    """A deployed task stack, and the version of the params (0: none is stored)."""
-
-    stack: StackDescription | None
-    params_version: int
-
-
 def deployed_digest(stack: StackDescription | None) -> str:
     """The digest of the image of a task stack; empty where none is deployed."""
     return stack.outputs.get("Image", "").partition("@")[2] if stack else ""
 
 
-def record_deployment(target: Target, before: DeployedState | None, say: Say) -> None:
-    """Add a line if the task stack or the params changed; an image that was not deployed before is tagged as deployed.
+def record_deployment(target: Target, before: StackDescription | None, say: Say) -> None:
+    """Add a line if the task stack or the params changed, and tag the image as deployed; `before` is the earlier stack.
 
-    `before` is None after a push of the params alone. What fails is a note, since the deployment is done. Nothing is
-    recorded of a project without a task stack.
+    What an interrupted deployment changed is recorded by the one that continues it. What fails is a note, since the
+    deployment is done.
     """
+    with _failure_as_note(say):
+        now = describe_existing(target.session, target.name)
+        if now and _append_line(target, before, now, say):
+            repository = resource_names.repository(target.name)
+            tag_deployed_image(target, repository, deployed_digest(now), datetime.now(timezone.utc))
+
+
+def record_push(target: Target, say: Say) -> None:
+    """Add a line if a project is deployed, after its params alone were stored."""
+    with _failure_as_note(say):
+        if now := describe_existing(target.session, target.name):
+            _append_line(target, now, now, say)
+
+
+@contextmanager
+def _failure_as_note(say: Say) -> Iterator[None]:
     try:
-        stack, moment = describe_existing(target.session, target.name), datetime.now(timezone.utc)
-        if stack is None or not (bucket := deployed_bucket(stack, target)) or not (digest := deployed_digest(stack)):
-            return
-        parameter = target.call(SSM, "get_parameter", allow=("ParameterNotFound",), Name=target.parameter)
-        version = parameter["Parameter"]["Version"] if parameter else 0
-        if before and not _has_changed(before, DeployedState(stack, version)):
-            return
         with translate_store_errors():
-            by, outputs = target.session.caller(), stack.outputs
-            facts = (timestamp(moment), by, digest, outputs.get("Source", ""), outputs.get("Base", ""), version)
-            line = json.dumps(asdict(Deployment(*facts)), separators=(",", ":")).encode() + b"\n"
-            append_line(target.session, bucket, s3_keys.deployments(target.name), line)
-        if before and digest != deployed_digest(before.stack):
-            tag_deployed_image(target, resource_names.repository(target.name), digest, moment)
+            yield
     except HandoffError as error:
         say(f"note: not recorded for `invoke rollback`, though it is deployed: {error.message}")
 
 
-def _has_changed(before: DeployedState, now: DeployedState) -> bool:
-    def facts(state: DeployedState) -> object:
-        return state.stack and (state.stack.id, state.stack.change_set, state.stack.outputs), state.params_version
+def _append_line(target: Target, before: StackDescription | None, now: StackDescription, say: Say) -> bool:
+    """Whether a line was added: the stack changed, or the last line differs."""
+    bucket, outputs = deployed_bucket(now, target), now.outputs
+    if not bucket or not deployed_digest(now):
+        return False
+    parameter = target.call(SSM, "get_parameter", allow=("ParameterNotFound",), Name=target.parameter)
+    version = parameter["Parameter"]["Version"] if parameter else 0
+    moment, by = timestamp(datetime.now(timezone.utc)), target.session.caller()
+    image = (deployed_digest(now), outputs.get("Source", ""), outputs.get("Base", ""))
+    deployment = Deployment(moment, by, *image, version)
+    is_changed = before is None or _facts(before) != _facts(now)
+    for last in () if is_changed else read_deployments(replace(target, bucket=bucket), say)[-1:]:
+        if replace(last, deployed_at=moment, by=by) == deployment:
+            return False
+    line = json.dumps(asdict(deployment), separators=(",", ":")).encode() + b"\n"
+    append_line(target.session, bucket, s3_keys.deployments(target.name), line)
+    return True
 
-    return facts(before) != facts(now)
+
+def _facts(stack: StackDescription) -> object:
+    return stack.id, stack.change_set, stack.outputs

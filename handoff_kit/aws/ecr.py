@@ -81,19 +81,31 @@ def list_images(target: Target, repository: str) -> list[StoredImage]:
 
 
 def tag_deployed_image(target: Target, repository: str, digest: str, moment: datetime) -> None:
-    """Tag an image as deployed, as the images of the nine deployments before are tagged: the lifecycle rules keep them.
+    """Tag an image as deployed, unless it has the newest of these tags; the lifecycle rules keep the last ten.
 
-    The oldest of these tags go first: an image more than the rule counts would be deleted, by the time of its push.
+    The oldest go first: of one image more than the rules count, ECR would delete the one that was pushed first.
     """
-    place = {"repositoryName": repository}
-    if stale := stale_tags(list(_describe_images(target, repository)), digest):
+    place, images = {"repositoryName": repository}, list(_describe_images(target, repository))
+    if newest_deployed(images) == digest:
+        return
+    if stale := stale_tags(images, digest):
         target.call(ECR, "batch_delete_image", **place, imageIds=[{"imageTag": tag} for tag in stale])
-    images = target.call(ECR, "batch_get_image", **place, imageIds=[{"imageDigest": digest}])["images"]
-    if not images:
+    found = target.call(ECR, "batch_get_image", **place, imageIds=[{"imageDigest": digest}])["images"]
+    if not found:
         raise AWSError(f"image {digest}: not found in repository {repository}")
-    fields = {name: images[0][name] for name in ("imageManifest", "imageManifestMediaType") if name in images[0]}
+    fields = {name: found[0][name] for name in ("imageManifest", "imageManifestMediaType") if name in found[0]}
     tag = f"{DEPLOYED}{moment:%Y%m%dT%H%M%SZ}"
     target.call(ECR, "put_image", allow=TAGGED_ALREADY, **place, **fields, imageDigest=digest, imageTag=tag)
+
+
+def newest_deployed(images: Sequence[Mapping[str, Any]]) -> str:
+    """The digest of the image that was tagged as deployed last; empty where none is."""
+    by_tag = _deployed_tags(images)
+    return str(by_tag[max(by_tag)]["imageDigest"]) if by_tag else ""
+
+
+def _deployed_tags(images: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {tag: image for image in images for tag in image.get("imageTags", ()) if tag.startswith(DEPLOYED)}
 
 
 def stale_tags(images: Sequence[Mapping[str, Any]], deployed: str) -> list[str]:
@@ -101,7 +113,7 @@ def stale_tags(images: Sequence[Mapping[str, Any]], deployed: str) -> list[str]:
 
     Nor is one the only tag of its image, with which ECR would delete the image.
     """
-    by_tag = {tag: image for image in images for tag in image.get("imageTags", ()) if tag.startswith(DEPLOYED)}
+    by_tag = _deployed_tags(images)
     return [
         tag
         for tag in sorted(by_tag)[: 1 - MOST_DEPLOYED]

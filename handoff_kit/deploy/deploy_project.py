@@ -26,7 +26,7 @@ from typing import TypeVar
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, describe
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
-from handoff_kit.aws.deployments import DeployedState, record_deployment
+from handoff_kit.aws.deployments import record_deployment
 from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
 from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
@@ -203,8 +203,7 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
             confirm(describe(step)[0], deploy_command(target), yes=options.yes)
     changes = apply(steps, target, options)
     if changes and not options.dry:
-        before = DeployedState(prepared.stack, current.params.version if current.params else 0)
-        record_deployment(target, before, options.say)
+        record_deployment(target, prepared.stack, options.say)
     return changes
 
 

@@ -16,7 +16,7 @@ from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.cloudformation.wait import INTERRUPTED
-from handoff_kit.aws.deployments import DeployedState, deployed_digest, read_deployments, record_deployment
+from handoff_kit.aws.deployments import deployed_digest, read_deployments, record_deployment
 from handoff_kit.aws.ecr import StoredImage, list_images
 from handoff_kit.aws.history import HistoryLine, HistoryQuery, list_runs, stored_history, stored_run
 from handoff_kit.aws.params import (
@@ -134,7 +134,7 @@ def roll_back(deployed: DeployedProject, to: str, options: ApplyOptions) -> int:
     except KeyboardInterrupt:  # without --to, the same command could find another release half way
         raise CommandError("rollback: interrupted", INTERRUPTED, f"to continue: {command}") from None
     if changes and not options.dry:
-        record_deployment(target, DeployedState(stack, stored.version), options.say)
+        record_deployment(target, stack, options.say)
         options.say(f"note: this checkout is not rolled back: the next `{deploy_command(target)}` deploys it again")
     return changes
 

@@ -13,6 +13,7 @@ from typing import Any
 from handoff_kit import resource_names
 from handoff_kit.aws.ecr import DEPLOYED, MOST_DEPLOYED
 from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
+from handoff_kit.deploy.alert_template import alert_values
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.model import Project
@@ -63,6 +64,7 @@ def render_task_template(
     deploy, runs = loaded.deploy, s3_keys.run(stack, "").removesuffix("/")
     values = {
         **_network_values(deploy, environment),
+        **alert_values(project, loaded, stack, environment),
         "stack": stack,
         "machine": resource_names.state_machine(stack),
         "restarted": RESTARTED_STOP_CODES,
@@ -74,7 +76,6 @@ def render_task_template(
         "log_prefix": resource_names.log_prefix(),
         "role_path": resource_names.role_path(stack),
         "parameter": s3_keys.parameter(stack),
-        "topic": resource_names.topic(environment),
         "project": project,
         "environment": environment,
         "deploy": deploy,
@@ -113,7 +114,6 @@ def _expect_values(project: str, environment: str, stack: str, success_within: i
     look = f"To look at it:\n  invoke status {options}\n  invoke history --remote {options}\n"
     return {
         "machine": resource_names.expect_machine(stack),
-        "alert_machine": resource_names.alert_machine(stack),
         "key": s3_keys.expectation(stack),
         "span": within,
         "subject": f"handoff {environment}/{project}: no run has succeeded within {within}",

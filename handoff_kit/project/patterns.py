@@ -44,6 +44,12 @@ SID = r"^[A-Za-z0-9]{1,100}$"
 ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
 RESOURCE = r"^(\*|arn:.+)$"
 TOPIC_ARN = rf"^arn:aws[a-z-]*:sns:[a-z0-9-]+:{_ACCOUNT}:[A-Za-z0-9_-]{{1,256}}$"
+MAX_ALERTS = 10
+_MAIL = r"mailto:[^@\s,<>]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+# EventBridge API Reference, CreateApiDestination: InvocationEndpoint; * stands for a part that a rule fills in
+_WEBHOOK = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9()_.!~';/?:@&=+$,%-]{0,2000})?"
+_STORED_WEBHOOK = r"(teams\+)?(ssm:/[A-Za-z0-9_./-]+(:[0-9]+)?|secretsmanager:[A-Za-z0-9_/+=.@:-]+(#[A-Za-z0-9_.-]+)?)"
+ALERT = rf"^({_MAIL}|{_WEBHOOK}|{_STORED_WEBHOOK}|(sns:)?{TOPIC_ARN.strip('^$')})$"
 CLUSTER = rf"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:{_ACCOUNT}:cluster/)?[A-Za-z0-9][A-Za-z0-9_-]{{0,254}}$"
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 BUCKET = rf"^{_LABEL}(\.{_LABEL})*$"

@@ -186,6 +186,10 @@ def test_an_earlier_run_s_image_and_params_are_deployed_together(releases: Relea
     }
     assert used == {"a": (True, "TIME"), "b": (False, None)}
     assert found[releases.digests["a"]]["tags"] == [f"{'a' * 12}-base20260101"]
+    assert shop.invoke("params.push").exit == 0  # which changes what runs together, too
+    assert releases.recorded == [("a", 3), ("a", 4)]
+    assert shop.invoke("params.push").exit == 0
+    assert releases.recorded == [("a", 3), ("a", 4)]
 
 
 def test_a_rollback_that_was_interrupted_goes_on(releases: Releases) -> None:

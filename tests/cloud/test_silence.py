@@ -29,6 +29,7 @@ def machine(account: str) -> dict[str, Any]:
     text = render_task_template(ROOT, "rates", project, STACK, "dev")
     definition = understood(text)["Resources"]["ExpectMachine"]["Properties"]["Definition"]
     values = {"Partition": "aws", "Region": "eu-central-1", "AccountId": account, "Bucket": BUCKET}
+    values["AlertMachine"] = f"arn:aws:states:eu-central-1:{account}:stateMachine:{STACK}-alert"
 
     def fill(value: Any) -> Any:
         match value:

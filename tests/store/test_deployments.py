@@ -14,8 +14,9 @@ from doubles import protocols
 from doubles.fault_proxy import Proxy
 from doubles.moto_bucket import REGION
 
+from handoff_kit.aws import deployments
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
-from handoff_kit.aws.deployments import DeployedState, Deployment, read_deployments, record_deployment
+from handoff_kit.aws.deployments import Deployment, read_deployments, record_deployment, record_push
 from handoff_kit.aws.ecr import list_images, newest_image, stale_tags, tag_deployed_image
 from handoff_kit.aws.target import Target
 from handoff_kit.resource_names import owner_tags, repository
@@ -65,15 +66,18 @@ def tags(moto_bucket: MotoBucket, target: Target) -> dict[str, set[str]]:
 def test_an_image_is_tagged_as_deployed_and_keeps_its_own_tag(moto_bucket: MotoBucket, target: Target) -> None:
     digest = push(moto_bucket, target, "c0ffee-base20260101")
     name = repository(target.name)
-    for day in (0, 0, 1):  # the same time comes twice where a deployment is repeated
-        tag_deployed_image(target, name, digest, NOW + timedelta(days=day))
+    other = push(moto_bucket, target, "decaf")
+    for day, each in enumerate((digest, digest, other, digest)):  # twice in turn, and again later
+        tag_deployed_image(target, name, each, NOW + timedelta(days=day))
     assert tags(moto_bucket, target) == {
-        digest: {"c0ffee-base20260101", "deployed-20260301T120000Z", "deployed-20260302T120000Z"}
+        digest: {"c0ffee-base20260101", "deployed-20260301T120000Z", "deployed-20260304T120000Z"},
+        other: {"decaf", "deployed-20260303T120000Z"},
     }
     found = newest_image(target, name, "c0ffee")
     assert found
     assert (found.tag, found.digest) == ("c0ffee-base20260101", digest)
-    assert [(image.digest, image.tags) for image in list_images(target, name)] == [(digest, ("c0ffee-base20260101",))]
+    listed = {image.digest: image.tags for image in list_images(target, name)}
+    assert listed == {digest: ("c0ffee-base20260101",), other: ("decaf",)}
 
 
 def test_the_last_ten_deployments_are_tagged(moto_bucket: MotoBucket, target: Target) -> None:
@@ -137,25 +141,29 @@ def put_params(moto_bucket: MotoBucket, target: Target) -> None:
     moto_bucket.boto("ssm").put_parameter(**request)
 
 
-def test_what_is_recorded(moto_bucket: MotoBucket, target: Target) -> None:
+def test_what_is_recorded(moto_bucket: MotoBucket, monkeypatch: pytest.MonkeyPatch, target: Target) -> None:
     """A line for what changed, none for what did not; the image is tagged once."""
     said: list[str] = []
     target.session.set_keep(target.name, Keep(artifacts=7))
     digest = push(moto_bucket, target, "c0ffee")
     assert read_deployments(target, said.append) == []
-    record_deployment(target, DeployedState(None, 0), said.append)  # without a stack
+    record_deployment(target, None, said.append)  # without a stack
+    record_push(target, said.append)
     stack = create_stack(moto_bucket, target, digest)
     put_params(moto_bucket, target)
-    record_deployment(target, DeployedState(None, 0), said.append)
-    record_deployment(target, DeployedState(stack, 1), said.append)  # nothing changed
+    record_deployment(target, None, said.append)
+    record_deployment(target, stack, said.append)  # nothing changed, or files alone
     put_params(moto_bucket, target)
-    record_deployment(target, DeployedState(stack, 1), said.append)
+    record_deployment(target, stack, said.append)
     put_params(moto_bucket, target)
-    record_deployment(replace(target, bucket=""), None, said.append)  # params were pushed
+    record_push(replace(target, bucket=""), said.append)
+    record_push(replace(target, bucket=""), said.append)
+    monkeypatch.setattr(deployments, "timestamp", lambda _: "2036-01-01T00:00:00Z")  # not in the same second
+    record_deployment(target, replace(stack, outputs={}), said.append)  # the stack alone
     found = read_deployments(target, said.append)
     expected = Deployment("", "moto", digest, "c0ffee", "2026-01-01", 1)
     assert [replace(each, deployed_at="") for each in found] == [
-        replace(expected, params_version=version) for version in (1, 2, 3)
+        replace(expected, params_version=version) for version in (1, 2, 3, 3)
     ]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", each.deployed_at) for each in found)
     (deployed,) = (each for each in tags(moto_bucket, target)[digest] if each != "c0ffee")
@@ -173,10 +181,30 @@ def test_what_cannot_be_recorded_is_a_note(moto_bucket: MotoBucket, target: Targ
     with Proxy.to(moto_bucket.endpoint) as proxy:
         proxy.fault("answer", wants=lambda call: call.operation == operation, refusal=protocols.denied)
         through = replace(target, session=moto_bucket.session(proxy))
-        record_deployment(through, DeployedState(None, 0), said.append)
+        record_deployment(through, None, said.append)
     assert [note.partition(": ")[0] for note in said] == ["note"], said
     assert said[0].startswith("note: not recorded for `invoke rollback`, though it is deployed: ")
     assert operation in said[0]
+
+
+@pytest.mark.parametrize(
+    ("arn", "expected"),
+    [
+        ("arn:aws:iam::123456789012:user/team/ann", "ann"),
+        ("arn:aws:sts::123456789012:assumed-role/deploys/ann@example.com", "ann@example.com"),
+        ("arn:aws:iam::123456789012:root", "root"),
+    ],
+    ids=["a user", "a session of a role", "the account itself"],
+)
+def test_who_deployed(moto_bucket: MotoBucket, monkeypatch: pytest.MonkeyPatch, arn: str, expected: str) -> None:
+    session, calls = moto_bucket.session(), list[str]()
+
+    def call(_service: str, operation: str) -> dict[str, str]:
+        calls.append(operation)
+        return {"Account": "123456789012", "Arn": arn}
+
+    monkeypatch.setattr(session, "call", call)
+    assert (session.account(), session.caller(), calls) == ("123456789012", expected, ["get_caller_identity"])
 
 
 def test_a_line_that_cannot_be_read_is_noted(moto_bucket: MotoBucket, target: Target) -> None:

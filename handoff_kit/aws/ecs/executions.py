@@ -219,8 +219,10 @@ def event_details(event: Event) -> Mapping[str, Any]:
 
 
 def describe_failure(event: Event) -> tuple[str, str]:
-    """Error and reason of a failed task, or of the whole execution; both empty for any other event."""
+    """Error and reason of a failed task of ECS, or of the whole execution; both empty for any other event."""
     details = event_details(event) if event["type"] in FAILED_EVENTS + ENDED_EVENTS else {}
+    if details.get("resourceType", "ecs") != "ecs":  # of a message to people
+        return "", ""
     error, cause = str(details.get("error", "")), str(details.get("cause", ""))
     try:
         failures = json.loads(cause).get("Failures", ())
@@ -228,7 +230,8 @@ def describe_failure(event: Event) -> tuple[str, str]:
         failures = ()
     texts = [f"{each.get('Reason', '')} {each.get('Detail') or ''}".strip() for each in failures]
     message = ", ".join(texts) or cause.partition(" (Service: ")[0]
-    return error, message if texts else ": ".join(filter(None, (error.removeprefix("ECS."), message)))
+    name = "" if error.startswith("Handoff.") else error.removeprefix("ECS.")  # then the cause says it
+    return error, message if texts else ": ".join(filter(None, (name, message)))
 
 
 def start_error(tasks: ProjectTasks, where: str, reason: str) -> AWSError:

@@ -12,7 +12,7 @@ from handoff_kit.project.model import Project
 
 STACK = "handoff-prod-rates"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-BEGIN, END = "  # --- expect", "  # --- alarms"
+BEGIN, END = "  # --- expect", "Outputs:"
 
 
 def rendered(expect: dict[str, str], project: str = "rates", environment: str = "prod", **deploy: str) -> str:
