@@ -1,16 +1,19 @@
-"""deploy.md, deploy-from-ci.md and operate.md of docs/guide, followed: every command in its order, in one account."""
+"""deploy.md, deploy-from-ci.md, when-a-run-fails.md and operate.md of docs/guide, followed: every command in its order, in one account."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from doubles import transcript
 from doubles.checkout import ROOT
 from doubles.moto_bucket import REGION
+from doubles.runtime_project import until
 
 if TYPE_CHECKING:
     from doubles.account import Account
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(100)]
 
-PAGES = [ROOT / f"docs/guide/{name}.md" for name in ("deploy", "deploy-from-ci", "operate")]
+PAGES = [ROOT / f"docs/guide/{name}.md" for name in ("deploy", "deploy-from-ci", "when-a-run-fails", "operate")]
 LEAST = 30
 ACCOUNT_IN_DOCS = "123456789012"
 DIFFERS = (
@@ -57,14 +60,56 @@ def test_the_pages_show_what_happens(checkout: Checkout, account: Account) -> No
         )
         return done.stdout.decode().replace(account.number, ACCOUNT_IN_DOCS)
 
-    def fire(event: str) -> None:
-        fired = account.fire(event.split()[2])
-        assert fired.status == "SUCCEEDED", fired
+    mailbox = Mailbox(account)
+
+    def on_event(event: str) -> str | None:
+        match event.split():
+            case ["the", "mail"]:
+                return mailbox.read().replace(account.number, ACCOUNT_IN_DOCS)
+            case ["the", "address", "is", "confirmed"]:
+                mailbox.open()
+            case ["the", "schedule", name, verb]:
+                fired = account.fire(name)
+                assert fired.status == {"fires": "SUCCEEDED", "fails": "FAILED"}[verb], fired
+        return None
 
     for page in PAGES:
-        transcript.follow(page, run, stable, fire)
+        transcript.follow(page, run, stable, on_event)
     assert (account.stacks(), [each["Name"] for each in account.boto("s3").list_buckets()["Buckets"]]) == ({}, [])
     assert account.boto("ssm").describe_parameters()["Parameters"] == []
+
+
+@dataclass
+class Mailbox:
+    """A queue that gets what a topic sends to the mail addresses, in the order of arrival."""
+
+    account: Account
+    url: str = ""
+
+    def open(self) -> None:
+        sqs = self.account.boto("sqs")
+        self.url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        (topic,) = [
+            each["TopicArn"]
+            for each in self.account.boto("sns").list_topics()["Topics"]
+            if each["TopicArn"].endswith("-alerts")
+        ]
+        self.account.boto("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def read(self) -> str:
+        """The one mail that has arrived since: its subject and its text."""
+        sqs, found = self.account.boto("sqs"), list[Any]()
+
+        def arrived() -> bool:
+            found.extend(sqs.receive_message(QueueUrl=self.url, WaitTimeSeconds=1).get("Messages", ()))
+            return bool(found)
+
+        until(arrived, "a mail", 30)
+        (message,) = found
+        sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        mail = json.loads(message["Body"])
+        return f"Subject: {mail['Subject']}\n\n{mail['Message'].rstrip()}\n"
 
 
 def without_uv(command: str) -> str:
