@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 
+from handoff_runtime import exact_json
 from handoff_runtime.terminal import safe_name
 
 UNITS = ("B", "kB", "MB", "GB", "TB")  # SI
@@ -34,7 +34,7 @@ def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> tuple[s
 
 def json_lines(values: Iterable[Mapping[str, object]]) -> str:
     """One JSON object a line."""
-    return "".join(f"{json.dumps(value, ensure_ascii=False)}\n" for value in values)
+    return "".join(f"{exact_json.dumps(value, ensure_ascii=False)}\n" for value in values)
 
 
 def timestamp(moment: datetime | float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from handoff_kit import resource_names
@@ -25,8 +25,6 @@ from handoff_kit.errors import AWSError
 from handoff_kit.steps import ApiCalls, CopyProjectData, TagVersions
 from handoff_runtime.aws.transfer import UploadPlan
 
-EPOCH = datetime.fromtimestamp(0, timezone.utc)
-
 
 @dataclass(frozen=True)
 class CurrentState:
@@ -45,7 +43,7 @@ class CurrentState:
     tagging: TagVersions | None = None
     parameter_tags: ApiCalls | None = None
     is_deployed: bool = True
-    now: datetime = EPOCH
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
 
 def read_current(
@@ -77,5 +75,4 @@ def read_current(
         plan_tagging(target, desired.keep, stored) if has_bucket and not moves else None,
         plan_parameter_tags(target, stack, desired.tags) if stored else None,
         is_deployed=stack is not None,
-        now=datetime.now(timezone.utc),
     )

@@ -26,6 +26,7 @@ from typing import TypeVar
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, describe
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
+from handoff_kit.aws.deployments import record_deployment
 from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
 from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
@@ -200,7 +201,10 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
         elif isinstance(step, TagVersions):
             options.say("note: once stored versions have these tags, S3 deletes those that are older than `keep` says")
             confirm(describe(step)[0], deploy_command(target), yes=options.yes)
-    return apply(steps, target, options)
+    changes = apply(steps, target, options)
+    if changes and not options.dry:
+        record_deployment(target, prepared.stack, options.say)
+    return changes
 
 
 def _prepare_build(builder: Builder, desired: DesiredProject, target: Target, context: DeployContext) -> ImageBuild:

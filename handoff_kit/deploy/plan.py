@@ -27,7 +27,7 @@ from handoff_kit.aws.params import (
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deploy.schedule_project import DesiredSchedules, made_from, plan_schedules
+from handoff_kit.deploy.schedule_project import DesiredSchedules, check_schedules, made_from, plan_schedules
 from handoff_kit.deploy.schedule_template import NOT_SCHEDULED, deployed_schedules
 from handoff_kit.image.build import BASE, BaseImage, is_image_current, label_of, plan_build
 from handoff_kit.image.builder import Builder
@@ -188,6 +188,7 @@ def _plan_schedule_update(
     merged = (*schedules, *other_schedules(desired, current))
     if not merged:
         return ()
+    check_schedules(schedules, deployed_schedules(stack) or (), current.now)
     deploy, command = desired.project.deploy, deploy_command(target)
     written, step = plan_schedules(DesiredSchedules(desired.paths, deploy, merged, command, made_from(stack)), target)
     is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})

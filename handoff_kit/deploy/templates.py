@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.ecr import DEPLOYED, MOST_DEPLOYED
 from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
 from handoff_kit.deploy.alert_template import alert_values
 from handoff_kit.jinja import render_template
@@ -46,7 +47,13 @@ def render_shared_template(root: Path, environment: str) -> str:
 
 def render_registry_template(root: Path, project: str, stack: str, environment: str) -> str:
     """The template of the stack that holds a project's images."""
-    values = {"project": project, "environment": environment, "repository": resource_names.repository(stack)}
+    values = {
+        "project": project,
+        "environment": environment,
+        "repository": resource_names.repository(stack),
+        "deployed": DEPLOYED,
+        "most_deployed": MOST_DEPLOYED,
+    }
     return render_template(root, "registry.yml.j2", values)
 
 
@@ -176,6 +183,15 @@ def _referenced_resources(references: Iterable[Reference]) -> list[tuple[str, st
         ("Secrets", "secretsmanager:GetSecretValue", list(secrets)),
     )
     return [statement for statement in statements if statement[2]]
+
+
+def ungranted_references(template: str, references: Iterable[Reference]) -> list[Reference]:
+    """The references that the role of a rendered task template may not read."""
+
+    def is_granted(reference: Reference) -> bool:
+        return all(f'{arn}"' in template for _, _, arns in _referenced_resources([reference]) for arn in arns)
+
+    return [reference for reference in sorted(references) if not is_granted(reference)]
 
 
 def _statement(policy: Statement) -> dict[str, Any]:

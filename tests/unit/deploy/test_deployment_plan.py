@@ -553,6 +553,17 @@ def test_settings_reach_deployed_schedules(make: Callable[[str], DesiredProject]
     assert describe_steps(steps)[-2:] == ["write schedule.yml", "stack handoff-dev-rates-schedule"]
 
 
+def test_a_new_schedule_that_is_over_is_refused_before_anything_changes(make: Callable[[str], DesiredProject]) -> None:
+    once = {"name": "once", "at": "2026-01-31T06:00:00"}
+    desired = make(f"schedules: {json.dumps([NIGHTLY, once])}")
+    found = replace(current(desired), schedule_stack=deployed_stack(desired, NIGHTLY))
+    with pytest.raises(ProjectError, match=r"schedule once: at: found `2026-01-31T06:00:00`, which never comes again"):
+        plan_project(desired, found, PUSHED, stack_of(desired))
+    found = replace(current(desired), schedule_stack=deployed_stack(desired, NIGHTLY, once))
+    steps = plan_project(desired, found, PUSHED, stack_of(desired))
+    assert steps  # one that is over may stay deployed
+
+
 def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredProject]) -> None:
     desired = make()
     steps = plan_project(desired, current(desired), build(), stack_of(desired))
