@@ -15,4 +15,5 @@ destroy.py            deletes a project
 destroy_shared.py     deletes the shared stack of an environment
 status.py             compares what is deployed with the local projects
 status_output.py      a status as table, page or JSON
+cost.py               what projects cost, estimated from their runs
 """

@@ -41,6 +41,13 @@ _DAYS = {
     **dict.fromkeys(("mo", "mon", "month", "months"), 30),
     **dict.fromkeys(("y", "yr", "year", "years"), 365),
 }
+_DURATIONS = (
+    ("s", 1, ("s", "sec", "secs", "second", "seconds")),
+    ("m", 1, ("m", "min", "mins", "minute", "minutes")),
+    ("h", 1, ("h", "hr", "hrs", "hour", "hours")),
+    ("d", 1, ("d", "day", "days")),
+    ("d", 7, ("w", "wk", "week", "weeks")),
+)
 _VCPUS = ("vcpu", "vcpus", "cpu", "cpus", "core", "cores")
 MEBIBYTES = {
     **dict.fromkeys(("k", "kb", "kib"), 1 / _GB),
@@ -116,6 +123,29 @@ def days(text: str) -> str | None:
     if _is_without_end(text) or (count and count > patterns.MAX_DAYS):
         return _did_you_mean(FOREVER)
     return _did_you_mean(f"{count}d") if count else None
+
+
+def duration(text: str) -> str | None:
+    """For a duration with its unit."""
+    number, unit = _whole(text) or (0, "none")
+    if not number:
+        return None
+    if not unit:
+        return f"write its unit too: {number}s, {number}m, {number}h or {number}d"
+    found = next((f"{number * factor}{name}" for name, factor, words in _DURATIONS if unit in words), None)
+    return _did_you_mean(found) if found and matches(patterns.DURATION, found) else None
+
+
+def rows(text: str) -> str | None:
+    number = re.sub("[ ,_']", "", text.strip())
+    if number == "0":
+        return "the least is 1; without `rows_at_least` a run may pass none"
+    return _did_you_mean(number) if matches(patterns.ROWS, number) else None
+
+
+def expect(text: str) -> str | None:
+    word = text.strip().lower()
+    return f"write it like this: expect: {{success_within: {word}}}" if matches(patterns.DURATION, word) else None
 
 
 def states(text: str) -> str | None:
@@ -276,6 +306,34 @@ def resource_id(key: str) -> Callable[[str], str | None]:
         return _other_resource(resource)
 
     return suggest
+
+
+def alert(text: str) -> str | None:
+    """For a recipient of alerts: one with the scheme that it lacks, or has in other words."""
+    value = re.sub(r"^<(.*)>$", r"\1", text.strip())
+    rest = re.sub(r"^(e?mail|mailto|http|https|webhook|slack|teams|sns)(://|:\s*)", "", value, flags=re.IGNORECASE)
+    guesses = (
+        value,
+        rest,
+        f"mailto:{rest}",
+        f"https://{rest}" if "/" in rest and "." in rest.partition("/")[0] else "",
+    )
+    if guess := next((each for each in guesses if matches(patterns.ALERT, each)), None):
+        return _did_you_mean(guess)
+    if stored := re.fullmatch(r"(teams\+)?ssm:([\w.-]+)", value):
+        return _did_you_mean(f"{stored[1] or ''}ssm:/{stored[2]}")
+    if value.startswith("#"):
+        return "write the URL of a webhook that posts to it: https://hooks.slack.com/services/..."
+    name = re.fullmatch(r"(?:sns:)?([A-Za-z0-9_-]+)", value)
+    return name and f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{name[1]}"
+
+
+def list_of_alerts(text: str) -> str | None:
+    """For a list of recipients given as a text."""
+    items = _WORD.findall(text)
+    guesses = [each if matches(patterns.ALERT, each) else f"mailto:{each}" for each in items]
+    fits = all(matches(patterns.ALERT, each) for each in guesses)
+    return f"write it as a list: alerts: [{', '.join(guesses if fits else items)}]" if items else None
 
 
 def _other_resource(text: str) -> str | None:

@@ -171,3 +171,36 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
     for note in (*(f"note: {problem}" for project_status in statuses for problem in project_status.problems), *notes):
         print_progress(note)
     print_progress(f"next: {status_output.next_command(statuses)}")
+
+
+@command(
+    operates=True,
+    help={"project": "Name of the only project to estimate, e.g. word-count; default: every deployed project"},
+)
+def cost(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
+    """Estimate what projects cost, per run and month: task size, durations of the last 30 days, Spot, stored data."""
+    from handoff_kit.aws.session import find_all_deployed
+    from handoff_kit.deploy import cost as costs
+    from handoff_kit.errors import AWSError
+    from handoff_kit.text import json_lines
+
+    name = options.parse_environment(environment, os.environ)
+    if project:
+        deployed = [options.find_deployed(c, project, environment)]
+        deployed = [each for each in deployed if each.stack]
+    else:
+        deployed = find_all_deployed(options.project_root(c), name, os.environ, print_progress)
+    if not deployed:
+        what = f"project {project}" if project else "any project"
+        flags = f" --project {project}" if project else ""
+        message = f"environment {name}: found no deployment of {what}"
+        raise AWSError(message, f"invoke deploy{flags or ' --all'} --environment {name}")
+    region = deployed[0].target.session.region
+    found = costs.read_costs(deployed, options.utc_now(), print_progress)
+    if json:
+        print_data(json_lines(costs.cost_as_json(each, region) for each in found))
+    else:
+        print_output(costs.cost_table(found))
+    for note in costs.cost_notes(found, region):
+        print_progress(f"note: {note}")
+    print_progress(f"next: invoke history --remote {deployed[0].target.options}")

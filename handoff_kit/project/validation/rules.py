@@ -60,7 +60,8 @@ _THEN: tuple[Rule, ...] = (
     schedules.names,
     shapes.malformed_texts,
     aws_resources.incomplete_statements,
-    aws_resources.network_counts,
+    aws_resources.list_counts,
+    aws_resources.two_alerts,
     aws_resources.network_combinations,
     schedules.several_times,
     schedules.expressions,
@@ -69,6 +70,7 @@ _THEN: tuple[Rule, ...] = (
     schedules.time_windows,
     schedules.without_time,
     schedules.repeated_names,
+    stages.uncounted_rows,
     stages.incomplete_stages,
     stages.missing_stages,
 )
