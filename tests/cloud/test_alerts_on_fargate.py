@@ -10,7 +10,6 @@ from doubles.alert_subscriber import serve_subscriber
 from doubles.runtime_project import until
 
 from handoff_kit.aws.ecs.overrides import RunOptions, run_input
-from handoff_runtime import s3_keys
 
 if TYPE_CHECKING:
     from doubles.deployed_project import DeployedProject
@@ -38,16 +37,12 @@ def execute(project: DeployedProject, name: str, what: str) -> str:
 
 
 def test_each_failure_is_one_message(empty_account: DeployedProject) -> None:
-    """What a run has to say lies there already, put by hand, where it can say something."""
+    """By the run itself, where it can say something; and one of its recovery."""
     empty_account.rewrite(PROJECT)
     deployed = empty_account.must("deploy").stderr
     assert "notified of failures: webhook example.com; mail data@example.com\n" in deployed
-    events, s3 = empty_account.account.boto("events"), empty_account.account.boto("s3")
+    events = empty_account.account.boto("events")
     (destination,) = events.list_api_destinations()["ApiDestinations"]
-
-    def store(execution: str, **message: str) -> None:
-        key = s3_keys.alert(empty_account.stack, execution)
-        s3.put_object(Bucket=empty_account.bucket, Key=key, Body=json.dumps({"format": 1, **message}).encode())
 
     with serve_subscriber() as (url, got):
         events.update_api_destination(Name=destination["Name"], InvocationEndpoint=url)
@@ -58,24 +53,18 @@ def test_each_failure_is_one_message(empty_account: DeployedProject) -> None:
             got.clear()
             return dict(one)
 
-        store("exits", kind="failed", subject="handoff dev/shop: failed, stage false exited with 1", text="a\n'b'")
         assert execute(empty_account, "exits", "exit 1") == "Handoff.Failed"
-        assert message() == {
-            "kind": "failed",
-            "subject": "handoff dev/shop: failed, stage false exited with 1",
-            "text": "a\n'b'",
-            "project": "shop",
-            "environment": "dev",
-        }
+        exits = message()
+        assert (exits["kind"], exits["subject"]) == ("failed", "handoff dev/shop: failed, stage what ended with exit 1")
+        assert 'invoke run --project shop --environment dev --data \'{"what": "exit 1"}\'' in exits["text"]
         assert execute(empty_account, "killed-stage", "kill -9 $$") == "Handoff.Failed"
-        assert message()["subject"] == "handoff dev/shop: failed with exit code 137"
+        assert message()["subject"].startswith("handoff dev/shop: failed, stage what ")
         empty_account.account.faults.fail_start(NO_IMAGE, 7)
         assert execute(empty_account, "not-started", "true") == "Handoff.NotStarted"
         never = message()
         assert never["subject"] == "handoff dev/shop: not started"
         assert f"\nexecution: not-started\noutcome: not started\nreason: {NO_IMAGE}" in never["text"]
 
-        store("recovered", kind="recovered", subject="handoff dev/shop: succeeded again", text="x")
         assert execute(empty_account, "recovered", "true") == "SUCCEEDED"
         assert message()["kind"] == "recovered"
         assert execute(empty_account, "succeeded", "true") == "SUCCEEDED"
