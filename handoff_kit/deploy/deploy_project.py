@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, describe
+from handoff_kit.aws.alerts import alert_notes, read_subscribers
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.deployments import record_deployment
 from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
@@ -204,6 +205,9 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
     changes = apply(steps, target, options)
     if changes and not options.dry:
         record_deployment(target, prepared.stack, options.say)
+        found = read_subscribers(target, describe_existing(target.session, target.name))
+        for note in alert_notes(found, desired.paths.display_path) if found else ():
+            options.say(note)
     return changes
 
 
