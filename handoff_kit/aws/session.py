@@ -89,6 +89,7 @@ def find_deployed(
     unknown: UnknownProjectError | None = None,
     *,
     required: bool = True,
+    session: Session | None = None,
 ) -> DeployedProject:
     """A project by its deployed stack. Where it is not deployed, its project file decides, and errors in it are raised.
 
@@ -97,7 +98,7 @@ def find_deployed(
     """
     project, problem = (None, unknown) if unknown else _read_project(paths)
     named = resource_names.named_bucket(environ, project.deploy.bucket if project else None, paths.display_path)
-    session = open_session(environ, say)
+    session = session or open_session(environ, say)
     target = target_by_name(paths, environment, environ, session, "")
     stack = _describe_own(target, environ, refuse_others=unknown is None)
     if stack is None and problem and (required or not unknown):

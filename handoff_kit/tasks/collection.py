@@ -16,7 +16,16 @@ def create_collection(root: Path) -> Collection:
     tasks = Collection(
         *(local.check, local.install, local.new, local.run_local, local.show_commands),
         *(image.build, image.images, image.push, image.render),
-        *(deploy.deploy, deploy.destroy, deploy.status, schedule.unschedule, run.run, run.stop, run.logs),
+        *(
+            deploy.deploy,
+            deploy.destroy,
+            deploy.status,
+            deploy.verify,
+            schedule.unschedule,
+            run.run,
+            run.stop,
+            run.logs,
+        ),
         run.open_shell,
     )
     documents = (params.push_params, params.pull_params, params.dump_params, params.diff_params, params.list_params)
