@@ -138,7 +138,7 @@ def _summary(schedule: ScheduleSummary) -> str:
 
 def judge_subscriptions(topic: str, subscriptions: Sequence[Mapping[str, str]] | None, fix: str) -> tuple[Check, ...]:
     """Whether messages of an alert topic reach people."""
-    name = f"topic {topic.rpartition(':')[2]}"
+    name = f"topic {topic}"
     if subscriptions is None:
         return (Check(name, FAILED, "not found", fix),)
     if not subscriptions:
@@ -147,7 +147,7 @@ def judge_subscriptions(topic: str, subscriptions: Sequence[Mapping[str, str]] |
         check(
             f"subscriber {one['Endpoint']}",
             "awaits confirmation" if one["SubscriptionArn"] == UNCONFIRMED else "",
-            "confirm it by the link in the mail of AWS; a new mail: " + fix,
+            "follow the link in the mail of AWS",
             one["Protocol"],
         )
         for one in subscriptions

@@ -9,7 +9,7 @@ from functools import partial
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.deploy_stack import POLL_POLICY
 from handoff_kit.aws.cloudformation.drift import detect_drift
-from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription, describe_all
+from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
 from handoff_kit.aws.cloudformation.stack_resources import StackResource, list_resources
 from handoff_kit.aws.cloudformation.wait import PollPolicy
 from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project
@@ -26,7 +26,7 @@ from handoff_kit.aws.probes import (
     read_subscriptions,
 )
 from handoff_kit.aws.reader import Reader
-from handoff_kit.aws.session import DeployedProject
+from handoff_kit.aws.session import DeployedProject, account_of
 from handoff_kit.console import Say
 from handoff_kit.deploy import checks
 from handoff_kit.deploy.checks import FAILED, OK, SKIPPED, Check, CheckGroup, check, refused_check
@@ -40,6 +40,7 @@ from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import Session
 from handoff_runtime.params import encode_params
 
+TOPIC = "AWS::SNS::Topic"
 SERVICE_QUOTAS = "service-quotas"
 QUOTAS = {False: ("L-3032A538", "vCPUs of Fargate"), True: ("L-36FBB829", "vCPUs of Fargate Spot")}
 """The quotas of running tasks, by `deploy.spot`: AWS General Reference, Fargate quotas."""
@@ -73,7 +74,11 @@ class Verification:
 
 
 def verify_access(session: Session) -> CheckGroup:
-    """Credentials, region, and the program that builds images."""
+    """Credentials, region, and the program that builds images. Without credentials nothing else can be checked."""
+    try:
+        account = Check("credentials", OK, f"account {account_of(session)}")
+    except AWSError as error:
+        account = Check("credentials", FAILED, error.message, error.hint or "")
     try:
         problem = find_builder(None)
         builder = Check("docker or podman", OK, f"{problem.kind}, {problem.platform}")
@@ -82,12 +87,11 @@ def verify_access(session: Session) -> CheckGroup:
         builder = Check(
             "docker or podman", outcome, error.message, error.hint if outcome == FAILED and error.hint else ""
         )
-    account = Check("credentials", OK, f"account {session.account()}")
     return CheckGroup("access", (account, Check("region", OK, session.region), builder))
 
 
-def verify_project(deployed: DeployedProject) -> tuple[CheckGroup, ...]:
-    """The checks of a project, its stacks and the shared one, in groups; nothing is changed."""
+def verify_project(deployed: DeployedProject, every: Iterable[StackDescription]) -> tuple[CheckGroup, ...]:
+    """The checks of a project, its stacks and the shared one, in groups; `every` are the stacks of the account."""
     target = deployed.target
     reader, shared = Reader(target.session), resource_names.shared_stack(target.environment)
     names = (
@@ -96,7 +100,7 @@ def verify_project(deployed: DeployedProject) -> tuple[CheckGroup, ...]:
         target.name,
         resource_names.schedule_stack(target.name),
     )
-    found = {stack.name: stack for stack in describe_all(target.session) if stack.name in names}
+    found = {stack.name: stack for stack in every if stack.name in names}
     owner = resource_names.owner_tags(target.project, target.environment)
     stacks = {
         name: stack
@@ -211,23 +215,30 @@ def _verify_schedules(of: Verification) -> Iterable[CheckGroup]:
 
 
 def _verify_alerts(of: Verification) -> Iterable[CheckGroup]:
-    """The subscribers of the topic that alarms go to, and the last message."""
-    target = of.deployed.target
-    topics = [one.id for one in of.resources if one.kind == "AWS::SNS::Topic"]
-    topic = of.settings.alerts or next(iter(topics), "")
+    """The subscribers of each topic that messages go to, and the last message."""
+    of_shared = resource_names.shared_stack(of.deployed.target.environment)
+    topics_of = {
+        stack: [one.id for one in of.resources if (one.kind, one.stack) == (TOPIC, stack)] for stack in of.stacks
+    }
+    topics = (of.settings.alerts,) if of.settings.alerts else topics_of.get(of_shared, ())
+    fix = "aws sns subscribe --protocol email --notification-endpoint ADDRESS --topic-arn "
 
-    def judge() -> Iterable[Check]:
-        fix = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS"
-        return checks.judge_subscriptions(topic, read_subscriptions(of.reader, topic), fix)
+    def judge(topic: str) -> tuple[Check, ...]:
+        name = topic.rpartition(":")[2]
+        return _attempt(
+            f"topic {name}",
+            lambda: checks.judge_subscriptions(name, read_subscriptions(of.reader, topic), f"{fix}{topic}"),
+        )
 
-    machine = resource_names.alert_machine(target.name)
-    arns = [one.id for one in of.resources if one.id.endswith(f":{machine}")]
-    found = _attempt("alerts", judge) if topic else ()
-    for arn in arns:
-        fix = f"aws stepfunctions list-executions --state-machine-arn {arn}"
-        executions = read_executions(of.reader, arn)
-        found += (checks.judge_execution("last message", executions, "", fix, "none was sent yet"),)
-    yield CheckGroup("alerts", found)
+    def judge_messages() -> Iterable[Check]:
+        suffix = f":{resource_names.alert_machine(of.name)}"
+        for machine in (one.id for one in of.resources if one.id.endswith(suffix)):
+            executions = read_executions(of.reader, machine)
+            look = f"aws stepfunctions list-executions --state-machine-arn {machine}"
+            yield checks.judge_execution("last message", executions, "", look, "none was sent yet")
+
+    found = tuple(one for topic in topics for one in judge(topic))
+    yield CheckGroup("alerts", (*found, *_attempt("last message", judge_messages)))
 
 
 def _verify_runs(of: Verification) -> Iterable[CheckGroup]:
@@ -259,12 +270,13 @@ def _verify_quota(of: Verification) -> Check:
     return checks.judge_quota(answer["Quota"]["Value"], of.settings.cpu, f"quota {name}")
 
 
-def verify_drift(deployed: DeployedProject, say: Say, policy: PollPolicy = POLL_POLICY) -> tuple[CheckGroup, ...]:
+def verify_drift(
+    deployed: DeployedProject, every: Iterable[StackDescription], say: Say, policy: PollPolicy = POLL_POLICY
+) -> tuple[CheckGroup, ...]:
     """The drift of each stack, detected at the same time."""
-    target = deployed.target
-    found = describe_all(target.session)
+    target, found = deployed.target, {stack.name for stack in every}
     names = [resource_names.shared_stack(target.environment), *project_stacks(target)]
-    existing = [name for name in names if any(stack.name == name for stack in found)]
+    existing = [name for name in names if name in found]
 
     def judge(name: str) -> tuple[Check, ...]:
         return _attempt(

@@ -172,20 +172,24 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
 def verify(c: Context, project: str = "", environment: str = "", drift: bool = False, json: bool = False) -> None:
     """Check what a deployed project needs in AWS, part by part, with the fix for what failed; exit with 1 then."""
     from handoff_kit.aws import session as aws
+    from handoff_kit.aws.cloudformation.stack import describe_all
     from handoff_kit.deploy import verify_output
-    from handoff_kit.deploy.checks import has_failed
+    from handoff_kit.deploy.checks import FAILED, has_failed
     from handoff_kit.deploy.verify import verify_access, verify_drift, verify_project
 
     name = options.parse_environment(environment, os.environ)
     paths, unknown = options.find_any_project(c, project)
     session = aws.open_session(os.environ, print_progress)
-    access = verify_access(session)
-    deployed = aws.find_deployed(paths, name, os.environ, print_progress, unknown, session=session)
-    groups = [access, *verify_project(deployed)]
-    groups += verify_drift(deployed, print_progress) if drift else ()
+    groups, after = [verify_access(session)], ""
+    if groups[0].checks[0].outcome != FAILED:
+        stacks = describe_all(session)
+        deployed = aws.find_deployed(paths, name, os.environ, print_progress, unknown, session=session, stacks=stacks)
+        groups += verify_project(deployed, stacks)
+        groups += verify_drift(deployed, stacks, print_progress) if drift else ()
+        after = f"next: invoke run {deployed.target.options}"
     show = verify_output.checks_json if json else verify_output.checks_tree
     print_data(show(groups)) if json else print_output(show(groups))
     print_progress(f"{paths.name}: {verify_output.counts(groups)}")
     if has_failed(groups):
         raise Exit(code=1)
-    print_progress(f"next: invoke run {deployed.target.options}")
+    print_progress(after)

@@ -262,6 +262,7 @@ def test_what_is_deployed_is_verified_in_few_calls(deployed: Deployed) -> None:
     start = len(deployed.proxy.passed)
     result = deployed.invoke("verify")
     calls = Counter(call.name for call in deployed.proxy.passed[start:])
+    assert calls.pop("ec2:DescribeInternetGateways") == 1  # the emulator's route does not name its gateway
     assert (result.exit, result.stdout, result.stderr) == (
         0,
         VERIFIED,
@@ -330,6 +331,24 @@ def test_drift_that_cannot_be_detected_is_skipped(deployed: Deployed) -> None:
     result = deployed.invoke("verify", "--drift")
     assert result.exit == 0
     assert result.stdout.count("CloudFormation DetectStackDrift answered 501") == len(STACKS)
+
+
+def test_without_credentials_nothing_else_is_checked(deployed: Deployed) -> None:
+    fault = deployed.proxy.fault(
+        "answer", wants=lambda call: call.name.startswith("sts:"), status=403, code="InvalidClientTokenId"
+    )
+    result = deployed.invoke("verify")
+    deployed.proxy.faults.remove(fault)
+    assert (result.exit, [line for line in result.stdout.splitlines() if "docker" not in line]) == (
+        1,
+        [
+            "access",
+            "  FAILED   credentials: STS GetCallerIdentity: credentials that AWS does not accept found "
+            "(InvalidClientTokenId); fix: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+            "aws sts get-caller-identity tries them",
+            "  OK       region: eu-central-1",
+        ],
+    )
 
 
 def test_every_resource_is_repaired(deployed: Deployed) -> None:

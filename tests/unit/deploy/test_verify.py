@@ -122,7 +122,7 @@ def test_the_status_of_a_stack(status: str | None, expected: tuple[str, str]) ->
     ],
 )
 def test_subscribers(subscriptions: list[dict[str, str]] | None, expected: list[tuple[str, str]]) -> None:
-    found = checks.judge_subscriptions("arn:aws:sns:x:1:shop", subscriptions, "subscribe")
+    found = checks.judge_subscriptions("shop", subscriptions, "subscribe")
     assert [(one.outcome, one.detail) for one in found] == expected
 
 
