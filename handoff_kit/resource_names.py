@@ -103,6 +103,15 @@ def alert_topic(stack: str) -> str:
     return f"{stack}-alerts"
 
 
+alert_connection = alert_topic
+"""The EventBridge connection of the webhooks in `alerts`."""
+
+
+def alert_webhook(stack: str, digest: str) -> str:
+    """The EventBridge API destination of a webhook in `alerts`, by eight digits of its digest."""
+    return f"{stack}-{digest}"
+
+
 def log_group(stack: str) -> str:
     """The log group of a project's tasks."""
     return f"/handoff/{stack}"
@@ -127,6 +136,11 @@ def role_path(stack: str) -> str:
 def dead_letters(stack: str) -> str:
     """The dead-letter queue of a project's schedules."""
     return f"{stack}-missed"
+
+
+def missed_alarm(stack: str) -> str:
+    """The alarm on events that went to the dead-letter queue."""
+    return f"{schedule_stack(stack)}-missed"
 
 
 def bucket(environment: str, account: str, region: str) -> str:

@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, describe
+from handoff_kit.aws.alerts import alert_notes, read_subscribers
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
 from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
@@ -221,7 +222,12 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
         elif isinstance(step, TagVersions):
             options.say("note: once stored versions have these tags, S3 deletes those that are older than `keep` says")
             confirm(describe(step)[0], deploy_command(target), yes=options.yes)
-    return _apply_repaired(steps, repairs, target, context)
+    changed = _apply_repaired(steps, repairs, target, context)
+    if changed and not options.dry:
+        found = read_subscribers(target, describe_existing(target.session, target.name))
+        for note in alert_notes(found, desired.paths.display_path) if found else ():
+            options.say(note)
+    return changed
 
 
 def _find_repairs(

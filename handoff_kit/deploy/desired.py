@@ -103,7 +103,7 @@ def desired_project(paths: ProjectPaths, environment: str, environ: Mapping[str,
         image_source(paths, project, project.deploy.platform),
         templates.render_registry_template(paths.root, paths.name, stack, environment),
         params_document.params_document(paths, project, environment),
-        needs_shared_stack(project.deploy, bucket=bool(resource_names.bucket_from_environment(environ))),
+        needs_shared_stack(project, bucket=bool(resource_names.bucket_from_environment(environ))),
     )
     desired.task_template(desired.params_document)  # whose errors come before anything is called
     return desired

@@ -70,7 +70,7 @@ class ScheduleOptions:
 class DesiredSchedules:
     """The schedules of a project after the deployment; `command` is the command that repeats it.
 
-    Of `deploy`, tags, alerts and permissions boundary are used. `made_from` is as in DeployStack.
+    Of `deploy`, tags and permissions boundary are used. `made_from` is as in DeployStack.
     """
 
     paths: ProjectPaths

@@ -63,7 +63,7 @@ def render_schedule_template(  # noqa: PLR0917  # like the other templates of a 
             "group": resource_names.schedule_group(stack),
             "queue": resource_names.dead_letters(stack),
             "role_path": resource_names.role_path(stack),
-            "topic": resource_names.topic(environment),
+            "alarm": resource_names.missed_alarm(stack),
         },
         "deploy": deploy,
         "boundary": boundary_arn(deploy),
@@ -132,14 +132,11 @@ def deployed_schedules(stack: StackDescription) -> tuple[Schedule, ...] | None:
 
 
 def settings_of_schedules(stack: StackDescription) -> Deploy:
-    """What a deployed stack, whose template must have been read, takes from `deploy`: tags, topic, boundary."""
+    """What a deployed stack, whose template must have been read, takes from `deploy`: tags and boundary."""
     resources = template_section(parse_template(stack.template), "Resources")
-    alerts = boundary = None
-    match resources.get("MissedAlarm"):
-        case {"Properties": {"AlarmActions": [str(topic)]}}:  # that of the environment is a Fn::Sub
-            alerts = topic
+    boundary = None
     match resources.get("SchedulerRole"):
         case {"Properties": {"PermissionsBoundary": {"Fn::Sub": str(arn)}}}:
             boundary = arn.partition(":policy/")[2] if "${" in arn else arn
     tags = {name: text for name, text in stack.tags.items() if name not in OWNER_TAGS}
-    return Deploy(tags=tags, alerts=alerts, permissions_boundary=boundary)
+    return Deploy(tags=tags, permissions_boundary=boundary)

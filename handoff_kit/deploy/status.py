@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handoff_kit import resource_names
+from handoff_kit.aws.alerts import Subscribers, read_subscribers
 from handoff_kit.aws.cloudformation.stack import (
     StackDescription,
     check_owner,
@@ -135,10 +136,11 @@ class ProjectStatus:
 
 @dataclass(frozen=True)
 class ProjectDetail:
-    """The files of a project and its running tasks, as text."""
+    """The files of a project and its running tasks, as text, and who is notified of its runs."""
 
     files: str
     tasks: tuple[str, ...]
+    subscribers: Subscribers | None = None
 
 
 def read_statuses(
@@ -352,8 +354,9 @@ def _undeployed(
     """What the outputs and tags of the stacks show; a deployment compares the templates too."""
     if project is None or task is None or "TaskDefinition" not in task.outputs:
         return ()
-    if "Machine" not in task.outputs:
-        return ("the state machine, since an earlier version deployed it",)
+    for output, name in (("Machine", "the state machine"), ("AlertMachine", "the alerts")):
+        if output not in task.outputs:
+            return (f"{name}, since an earlier version deployed it",)
     tags = {**project.deploy.tags, **resource_names.owner_tags(target.project, target.environment)}
     schedule = None if schedule and schedule.status in NOT_SCHEDULED else schedule
     settings = undeployed_settings(task, project.deploy, target.environment)
@@ -420,7 +423,7 @@ def _read_detail(local: LocalProject, target: Target, stack: StackDescription) -
         compared = ", ".join(filter(None, (same, stored_only))) or ABSENT
         if plan.send:
             compared = f"{OUT_OF_DATE}: {len(plan.send)} to upload, {len(plan.same)} {UP_TO_DATE}"
-    tasks = []
+    tasks, subscribers = [], read_subscribers(target, stack)
     try:
         for task in list_running_tasks(tasks_of_project(target, deployed_settings(stack, local.project))):
             started = task.get("startedAt") or task.get("createdAt")
@@ -428,5 +431,5 @@ def _read_detail(local: LocalProject, target: Target, stack: StackDescription) -
             by = f", started by {starter}" if (starter := describe_starter(task)) else ""
             tasks.append(f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}")
     except AWSError as error:
-        return ProjectDetail(compared, (f"{UNKNOWN}: {error.message}",))
-    return ProjectDetail(compared, tuple(tasks))
+        return ProjectDetail(compared, (f"{UNKNOWN}: {error.message}",), subscribers)
+    return ProjectDetail(compared, tuple(tasks), subscribers)

@@ -12,6 +12,7 @@ from typing import Any
 
 from handoff_kit import resource_names
 from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
+from handoff_kit.deploy.alert_template import alert_values
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.model import Project
@@ -54,6 +55,7 @@ def render_task_template(
     deploy, runs = loaded.deploy, s3_keys.run(stack, "").removesuffix("/")
     values = {
         **_network_values(deploy, environment),
+        **alert_values(project, loaded, stack, environment),
         "stack": stack,
         "machine": resource_names.state_machine(stack),
         "restarted": RESTARTED_STOP_CODES,
@@ -65,7 +67,6 @@ def render_task_template(
         "log_prefix": resource_names.log_prefix(),
         "role_path": resource_names.role_path(stack),
         "parameter": s3_keys.parameter(stack),
-        "topic": resource_names.topic(environment),
         "project": project,
         "environment": environment,
         "deploy": deploy,
@@ -77,6 +78,7 @@ def render_task_template(
                 f"{keys}*"
                 for keys in (s3_keys.artifacts(stack), runs, s3_keys.history(stack), s3_keys.occurrences(stack))
             ),
+            s3_keys.alert(stack, "*"),
         ),
         "boundary": boundary_arn(deploy),
         "kms_key": kms_key_arn(deploy),

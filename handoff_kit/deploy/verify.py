@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from handoff_kit import resource_names
+from handoff_kit.aws.alerts import TOPIC_OUTPUTS
 from handoff_kit.aws.cloudformation.deploy_stack import POLL_POLICY
 from handoff_kit.aws.cloudformation.drift import detect_drift
 from handoff_kit.aws.cloudformation.stack import OWNER_TAGS, StackDescription
@@ -40,7 +41,6 @@ from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import Session
 from handoff_runtime.params import encode_params
 
-TOPIC = "AWS::SNS::Topic"
 SERVICE_QUOTAS = "service-quotas"
 QUOTAS = {False: ("L-3032A538", "vCPUs of Fargate"), True: ("L-36FBB829", "vCPUs of Fargate Spot")}
 """The quotas of running tasks, by `deploy.spot`: AWS General Reference, Fargate quotas."""
@@ -216,18 +216,15 @@ def _verify_schedules(of: Verification) -> Iterable[CheckGroup]:
 
 def _verify_alerts(of: Verification) -> Iterable[CheckGroup]:
     """The subscribers of each topic that messages go to, and the last message."""
-    of_shared = resource_names.shared_stack(of.deployed.target.environment)
-    topics_of = {
-        stack: [one.id for one in of.resources if (one.kind, one.stack) == (TOPIC, stack)] for stack in of.stacks
-    }
-    topics = (of.settings.alerts,) if of.settings.alerts else topics_of.get(of_shared, ())
-    fix = "aws sns subscribe --protocol email --notification-endpoint ADDRESS --topic-arn "
+    outputs = of.deployed.stack.outputs if of.deployed.stack else {}
+    topics = [arn for name, arn in outputs.items() if name.startswith(TOPIC_OUTPUTS)]
+    fix = f"{of.deployed.paths.display_path}: alerts: [mailto:YOU@EXAMPLE.COM], then: {of.invoke('deploy')}"
 
     def judge(topic: str) -> tuple[Check, ...]:
         name = topic.rpartition(":")[2]
         return _attempt(
             f"topic {name}",
-            lambda: checks.judge_subscriptions(name, read_subscriptions(of.reader, topic), f"{fix}{topic}"),
+            lambda: checks.judge_subscriptions(name, read_subscriptions(of.reader, topic), fix),
         )
 
     def judge_messages() -> Iterable[Check]:

@@ -323,7 +323,7 @@ class Deploy(BaseModel, extra="forbid", frozen=True):
         default_text="the shared one",
         suggest=suggestions.resource_id("alerts"),
         synonyms=("sns", "topic", "alarms"),
-        description="The ARN of an SNS topic of your own that alarms go to, instead of the shared one.",
+        description="An earlier form of `alerts` with one item, the ARN of an SNS topic.",
         examples=["arn:aws:sns:eu-central-1:123456789012:oncall"],
     )
 

@@ -25,7 +25,7 @@ from handoff_kit.project.fields import (
     integer,
     venv_name_of,
 )
-from handoff_kit.project.patterns import BASE, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
+from handoff_kit.project.patterns import ALERT, BASE, MAX_ALERTS, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
 from handoff_kit.project.schedule_settings import Schedule
 
 VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]
@@ -36,6 +36,16 @@ Requirements = Annotated[
 ]
 Package = Annotated[str, StringConstraints(pattern=PACKAGE), Key("a Debian package", is_text=True)]
 Service = Annotated[str, StringConstraints(pattern=SERVICE), Key("an AWS service as boto3 names it", is_text=True)]
+Alert = Annotated[
+    str,
+    StringConstraints(pattern=ALERT),
+    Key(
+        "a recipient: mailto:ADDRESS, https://URL of a webhook, or the ARN of an SNS topic",
+        example="alerts: [mailto:data@example.com]",
+        suggest=suggestions.alert,
+        is_text=True,
+    ),
+]
 
 
 class Stage(
@@ -347,6 +357,21 @@ class Project(BaseModel, extra="forbid", frozen=True):
         suggest=suggestions.params,
         description="How the params document is stored in AWS.",
         examples=[{"tier": "advanced"}],
+    )
+    alerts: tuple[Alert, ...] = declare(
+        (),
+        "a list of recipients",
+        min_length=1,
+        max_length=MAX_ALERTS,
+        default_text="the shared topic",
+        suggest=suggestions.list_of_alerts,
+        synonyms=("alarms", "notify", "notifications", "alert"),
+        description="Who is notified of a run that failed, never started or was missed, and of the first run that "
+        "succeeds again: `mailto:ADDRESS`; `https://...`, a webhook of Slack, Teams or any other program; the ARN of "
+        "an SNS topic. The URL of a webhook is a credential: store it as text in a secret or parameter, and name that, "
+        "as `secretsmanager:NAME` or `ssm:/NAME` (of Teams: `teams+secretsmanager:NAME`). Without `alerts`, messages "
+        "go to the topic `handoff-ENVIRONMENT`.",
+        examples=[["mailto:data@example.com", "secretsmanager:slack-webhook"]],
     )
     deploy: Annotated[Deploy, AfterValidator(_match_platform)] = declare(
         default_factory=Deploy,

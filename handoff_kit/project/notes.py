@@ -200,6 +200,16 @@ def broad_policies(checked: CheckedProject) -> Iterator[Fault]:
             yield Fault(key_path, "this statement allows the task everything in the account", _PERMISSIONS)
 
 
+def open_webhooks(checked: CheckedProject) -> Iterator[Fault]:
+    """URLs of webhooks in the project file: whoever has one can post by it."""
+    for key_path, text in checked.source.texts("alerts"):
+        if text.startswith("https://"):
+            message = f"{label(key_path)} is readable by everyone who has the repository, and lets them post messages"
+            yield Fault(
+                key_path, message, "store the URL in a secret, and name that: secretsmanager:NAME, or ssm:/NAME"
+            )
+
+
 def literal_references(checked: CheckedProject) -> Iterator[Fault]:
     """References to secrets where nothing resolves them."""
     words = [(key_path, text) for key_path, text in _words(checked.source) if isinstance(key_path[-1], int)]
@@ -231,6 +241,7 @@ _RULES: tuple[Rule, ...] = (
     missing_config,
     broad_policies,
     literal_references,
+    open_webhooks,
 )
 
 

@@ -41,6 +41,12 @@ SID = r"^[A-Za-z0-9]{1,100}$"
 ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
 RESOURCE = r"^(\*|arn:.+)$"
 TOPIC_ARN = rf"^arn:aws[a-z-]*:sns:[a-z0-9-]+:{_ACCOUNT}:[A-Za-z0-9_-]{{1,256}}$"
+MAX_ALERTS = 10
+_MAIL = r"mailto:[^@\s,<>]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+# EventBridge API Reference, CreateApiDestination: InvocationEndpoint; * stands for a part that a rule fills in
+_WEBHOOK = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9()_.!~';/?:@&=+$,%-]{0,2000})?"
+_STORED_WEBHOOK = r"(teams\+)?(ssm:/[A-Za-z0-9_./-]+(:[0-9]+)?|secretsmanager:[A-Za-z0-9_/+=.@:-]+(#[A-Za-z0-9_.-]+)?)"
+ALERT = rf"^({_MAIL}|{_WEBHOOK}|{_STORED_WEBHOOK}|(sns:)?{TOPIC_ARN.strip('^$')})$"
 CLUSTER = rf"^(arn:aws[a-z-]*:ecs:[a-z0-9-]+:{_ACCOUNT}:cluster/)?[A-Za-z0-9][A-Za-z0-9_-]{{0,254}}$"
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 BUCKET = rf"^{_LABEL}(\.{_LABEL})*$"
@@ -51,7 +57,7 @@ SECURITY_GROUP = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$"
 MAX_SUBNETS, MAX_GROUPS = 16, 5  # ECS API Reference, AwsVpcConfiguration
 MAX_MANAGED = 10  # IAM: managed policies of a role
 # IAM, quotas: characters of a role's inline policies, blanks not counted; and those of handoff's own, at least
-MAX_INLINE, OWN_INLINE = 10_240, 950
+MAX_INLINE, OWN_INLINE = 10_240, 1060
 # Amazon ECS API Reference, TaskOverride: characters of all overrides of a run as JSON
 MAX_OVERRIDES = 8192
 # EventBridge Scheduler, CreateSchedule

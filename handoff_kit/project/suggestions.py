@@ -278,6 +278,34 @@ def resource_id(key: str) -> Callable[[str], str | None]:
     return suggest
 
 
+def alert(text: str) -> str | None:
+    """For a recipient of alerts: one with the scheme that it lacks, or has in other words."""
+    value = re.sub(r"^<(.*)>$", r"\1", text.strip())
+    rest = re.sub(r"^(e?mail|mailto|http|https|webhook|slack|teams|sns)(://|:\s*)", "", value, flags=re.IGNORECASE)
+    guesses = (
+        value,
+        rest,
+        f"mailto:{rest}",
+        f"https://{rest}" if "/" in rest and "." in rest.partition("/")[0] else "",
+    )
+    if guess := next((each for each in guesses if matches(patterns.ALERT, each)), None):
+        return _did_you_mean(guess)
+    if stored := re.fullmatch(r"(teams\+)?ssm:([\w.-]+)", value):
+        return _did_you_mean(f"{stored[1] or ''}ssm:/{stored[2]}")
+    if value.startswith("#"):
+        return "write the URL of a webhook that posts to it: https://hooks.slack.com/services/..."
+    name = re.fullmatch(r"(?:sns:)?([A-Za-z0-9_-]+)", value)
+    return name and f"write the whole ARN: arn:aws:sns:REGION:ACCOUNT:{name[1]}"
+
+
+def list_of_alerts(text: str) -> str | None:
+    """For a list of recipients given as a text."""
+    items = _WORD.findall(text)
+    guesses = [each if matches(patterns.ALERT, each) else f"mailto:{each}" for each in items]
+    fits = all(matches(patterns.ALERT, each) for each in guesses)
+    return f"write it as a list: alerts: [{', '.join(guesses if fits else items)}]" if items else None
+
+
 def _other_resource(text: str) -> str | None:
     other = next((key for key, pattern in _RESOURCES.items() if matches(pattern, text)), None)
     return other and f"that belongs to `{other}`"

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from handoff_kit.tasks import data, deploy, history, image, local, params, run, schedule, state
+from handoff_kit.tasks import alerts, data, deploy, history, image, local, params, run, schedule, state
 
 
 def create_collection(root: Path) -> Collection:
@@ -30,6 +30,7 @@ def create_collection(root: Path) -> Collection:
     )
     documents = (params.push_params, params.pull_params, params.dump_params, params.diff_params, params.list_params)
     states = (state.show_state, state.list_states, state.edit_state, state.restore_state, state.clear_state)
+    _add(tasks, "alerts", alerts.send_test)
     _add(tasks, "params", *documents, default=params.make_params)
     _add(tasks, "files", data.push_files, data.list_files)
     _add(tasks, "artifacts", data.get_artifacts, data.list_artifacts, data.clear_artifacts)

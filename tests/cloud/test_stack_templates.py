@@ -110,8 +110,9 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
     (container,) = definition["containerDefinitions"]
     result = {one["name"]: one["value"] for one in container["environment"]}
     assert (result["IMAGE_DIGEST"], result["S3_BUCKET_NAME"]) == (f"sha256:{'0' * 64}", bucket)
-    (alarm,) = aws_account.boto("cloudwatch").describe_alarms(AlarmNames=[f"{STACK}-failed"])["MetricAlarms"]
-    assert alarm["AlarmActions"] == [shared["AlertTopic"]]
+    assert task["AlertTopic1"] == shared["AlertTopic"]
+    machine = aws_account.boto("stepfunctions").describe_state_machine(stateMachineArn=task["AlertMachine"])
+    assert shared["AlertTopic"] in machine["definition"]
 
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []

@@ -181,6 +181,12 @@ def delete_subnet(boto: Boto, subnet: StackResource, every: Every) -> None:
     quietly(boto("ec2").delete_subnet, SubnetId=subnet.id)
 
 
+def delete_rule(boto: Boto, rule: StackResource, _: Every) -> None:
+    events, name = boto("events"), rule.id.rpartition("|")[2]
+    events.remove_targets(Rule=name, Ids=[one["Id"] for one in events.list_targets_by_rule(Rule=name)["Targets"]])
+    events.delete_rule(Name=name)
+
+
 def delete_bucket(boto: Boto, bucket: StackResource, _: Every) -> None:
     s3 = boto("s3")
     for one in s3.list_object_versions(Bucket=bucket.id).get("Versions", ()):
@@ -201,6 +207,7 @@ DELETE: dict[str, Callable[[Boto, StackResource, Every], object]] = {
     "AWS::ECR::Repository": lambda boto, one, _: boto("ecr").delete_repository(repositoryName=one.id, force=True),
     "AWS::ECS::Cluster": lambda boto, one, _: boto("ecs").delete_cluster(cluster=one.id),
     "AWS::ECS::TaskDefinition": lambda boto, one, _: boto("ecs").deregister_task_definition(taskDefinition=one.id),
+    "AWS::Events::Rule": delete_rule,
     "AWS::IAM::Role": delete_role,
     "AWS::Logs::LogGroup": lambda boto, one, _: boto("logs").delete_log_group(logGroupName=one.id),
     "AWS::S3::Bucket": delete_bucket,
@@ -235,7 +242,7 @@ stack handoff-dev-shop-registry
   OK       status: CREATE_COMPLETE
   OK       Repository: AWS::ECR::Repository handoff-dev-shop
 stack handoff-dev-shop
-  OK       9 resources
+  OK       12 resources
 stack handoff-dev-shop-schedule
   OK       7 resources
 network
@@ -250,6 +257,7 @@ schedules
   OK       schedule daily: cron(0 6 * * ? *) UTC
 alerts
   OK       subscriber arn:aws:sqs:eu-central-1:ACCOUNT:people: sqs
+  OK       last message: none was sent yet
 runs
   OK       last run: never ran
   skipped  quota vCPUs of Fargate: Service Quotas GetServiceQuota: answered 501 InternalFailure (The API for service \
@@ -266,7 +274,7 @@ def test_what_is_deployed_is_verified_in_few_calls(deployed: Deployed) -> None:
     assert (result.exit, result.stdout, result.stderr) == (
         0,
         VERIFIED,
-        "shop: 46 OK, 2 skipped\nnext: invoke run --project shop\n",
+        "shop: 50 OK, 2 skipped\nnext: invoke run --project shop\n",
     )
     assert calls.total() <= MOST_CALLS, calls
     fault = deployed.proxy.fault(

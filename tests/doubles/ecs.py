@@ -331,8 +331,11 @@ class Ecs:
         data = {"failure": {"Error": error, "Cause": cause}, "retry": {"tries": execution.tries}}
         name = chosen(states["Judge"], data)
         name = chosen(states[name], data) if states[name]["Type"] == "Choice" else name
-        if states[name]["Type"] == "Fail":
-            execution.end("FAILED", error=states[name].get("Error", error), cause=cause)
+        if name == "Alert":  # whose first try fails
+            execution.add(
+                "TaskFailed", resourceType="states", error="StepFunctions.AWSStepFunctionsException", cause="x"
+            )
+            execution.end("FAILED", error=states[chosen(states["Ended"], data)]["Error"], cause=cause)
             return
         execution.tries += 1
         execution.until = time.monotonic() + self.wait

@@ -24,7 +24,17 @@ pytestmark = pytest.mark.takes(120)
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
 TASKS = (
-    *("build", "check", "deploy", "images", "install", "new", "push", "render", "run-local", "show-commands"),
+    "alerts.test",
+    "build",
+    "check",
+    "deploy",
+    "images",
+    "install",
+    "new",
+    "push",
+    "render",
+    "run-local",
+    "show-commands",
     "verify",
 )
 SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere

@@ -12,12 +12,14 @@ from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.model import Project
+from handoff_kit.project.recipients import recipients_of
 from handoff_kit.resource_names import CONTAINER
 
 
-def needs_shared_stack(deploy: Deploy, *, bucket: bool) -> bool:
+def needs_shared_stack(project: Project, *, bucket: bool) -> bool:
     """Whether a project uses the shared stack; with `bucket` it does not use its bucket."""
-    own = (deploy.subnets, deploy.security_groups or deploy.vpc, deploy.cluster, deploy.bucket or bucket, deploy.alerts)
+    deploy, alerts = project.deploy, bool(recipients_of(project))
+    own = (deploy.subnets, deploy.security_groups or deploy.vpc, deploy.cluster, deploy.bucket or bucket, alerts)
     return not all(own)
 
 

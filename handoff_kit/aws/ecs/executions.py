@@ -180,9 +180,11 @@ def submitted_task(event: Event) -> str:
 
 
 def describe_failure(event: Event) -> tuple[str, str]:
-    """Error and reason of a failed task, or of the whole execution; both empty for any other event."""
+    """Error and reason of a failed task of ECS, or of the whole execution; both empty for any other event."""
     kind = event["type"]
     details = event.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {}) if kind in FAILED_EVENTS + ENDED_EVENTS else {}
+    if details.get("resourceType", "ecs") != "ecs":  # of a message to people
+        return "", ""
     error, cause = str(details.get("error", "")), str(details.get("cause", ""))
     try:
         failures = json.loads(cause).get("Failures", ())
@@ -190,7 +192,8 @@ def describe_failure(event: Event) -> tuple[str, str]:
         failures = ()
     texts = [f"{each.get('Reason', '')} {each.get('Detail') or ''}".strip() for each in failures]
     message = ", ".join(texts) or cause.partition(" (Service: ")[0]
-    return error, message if texts else ": ".join(filter(None, (error.removeprefix("ECS."), message)))
+    name = "" if error.startswith("Handoff.") else error.removeprefix("ECS.")  # then the cause says it
+    return error, message if texts else ": ".join(filter(None, (name, message)))
 
 
 def read_start_failure(target: Target, execution: str) -> str | None:

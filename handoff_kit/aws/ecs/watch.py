@@ -311,7 +311,7 @@ class ExecutionWatch:
             self.subject = task_id(task)
             self.hooks.say(f"started task {self.subject}")
             return self._result_of(self.watch(task)) if self.watch else Detached()
-        if event["type"] in FAILED_EVENTS and error != TASK_FAILED:
+        if event["type"] in FAILED_EVENTS and error not in {"", TASK_FAILED}:
             self.reason, self.result = f"not started: {reason}", None
         elif event["type"] == "WaitStateEntered":
             retry = json.loads(entered["input"])["retry"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from handoff_kit.project.fields import as_list
 from handoff_kit.project.model import PROJECT_FILE
 from handoff_kit.project.patterns import (
+    MAX_ALERTS,
     MAX_GROUPS,
     MAX_INLINE,
     MAX_MANAGED,
@@ -26,7 +27,13 @@ from handoff_kit.text import plural
 _SUBNETS = PROJECT_FILE.at(("deploy", "subnets")).key.example
 _NEEDED = ("Action", "Resource")
 _SHORTEST = {"AccountId": 12 * "0", "Partition": "aws", "Region": "us-east-1"}
-_MOST = {"subnets": MAX_SUBNETS, "security_groups": MAX_GROUPS}
+_TASK = ("a task takes no more", "take the line out for the shared ones")
+_LISTS: dict[KeyPath, tuple[int, str, str]] = {
+    ("deploy", "subnets"): (MAX_SUBNETS, *_TASK),
+    ("deploy", "security_groups"): (MAX_GROUPS, *_TASK),
+    ("alerts",): (MAX_ALERTS, "for more, name an SNS topic", "take the line out: then alerts go to the shared topic"),
+}
+"""Lists of distinct items: the most, why, and the hint for an empty one."""
 
 
 def managed_policies(source: YamlFile) -> Iterator[Fault]:
@@ -79,21 +86,28 @@ def inline_policies(source: YamlFile) -> Iterator[Fault]:
         yield Fault(("deploy", "policies"), message, hint, on_key=True)
 
 
-def network_counts(source: YamlFile) -> Iterator[Fault]:
+def list_counts(source: YamlFile) -> Iterator[Fault]:
     """Lists that are empty, too long, or with a repeated item."""
-    for key, most in _MOST.items():
-        key_path: KeyPath = ("deploy", key)
-        value = source.find(*key_path)
+    for key_path, (most, why, hint) in _LISTS.items():
+        value, name = source.find(*key_path), label(key_path)
         if value == []:
-            message = f"`{key}` is an empty list, expected at least one"
-            yield Fault(key_path, message, "take the line out for the shared ones")
+            yield Fault(key_path, f"{name} is an empty list, expected at least one", hint)
         elif isinstance(value, list) and len(value) > most:
-            message = f"`{key}` has {len(value)} items, expected at most {most}: a task takes no more"
+            message = f"{name} has {len(value)} items, expected at most {most}: {why}"
             yield Fault(key_path, message, "take some out", on_key=True)
         first: dict[str, KeyPath] = {}
-        for item_path, text in source.texts("deploy", key):
-            if (earlier := first.setdefault(text, item_path)) != item_path:
+        for item_path, text in source.texts(*key_path):
+            if (earlier := first.setdefault(text.removeprefix("sns:"), item_path)) != item_path:
                 yield duplicate(source, item_path, earlier, describe_value(text))
+
+
+def two_alerts(source: YamlFile) -> Iterator[Fault]:
+    """`alerts` in both places."""
+    if "alerts" in source.mapping() and "alerts" in source.mapping("deploy"):
+        message = "found `alerts` of `deploy` beside `alerts`, expected one of them"
+        yield Fault(
+            ("deploy", "alerts"), message, "write the ARN as an item of `alerts` at the left margin", on_key=True
+        )
 
 
 def network_combinations(source: YamlFile) -> Iterator[Fault]:

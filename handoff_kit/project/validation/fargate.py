@@ -24,9 +24,9 @@ _CPU, _MEMORY, _TAGS = ("deploy", "cpu"), ("deploy", "memory"), ("deploy", "tags
 
 
 def unfilled_placeholders(source: YamlFile) -> Iterator[Fault]:
-    """Placeholders under `deploy` and `schedules`, except in `data`."""
+    """Placeholders under `alerts`, `deploy` and `schedules`, except in `data`."""
     for key_path in source.marks:
-        if key_path[:1] in {("deploy",), ("schedules",)} and key_path[2:3] != ("data",):
+        if key_path[:1] in {("alerts",), ("deploy",), ("schedules",)} and key_path[2:3] != ("data",):
             if isinstance(key_path[-1], str):
                 yield from unfilled(key_path, key_path[-1], "before a run", on_key=True)
             if isinstance(value := source.find(*key_path), str):

@@ -14,12 +14,13 @@ What the community edition has not, or has unlike AWS, and what is done about it
 - `ecs:runTask.sync` ends well whatever the task's exit code, knows neither RunTask's `failures` nor errors by name,
   and leaves the task running when the execution is stopped: all as on AWS (machines.py). It looks for the end of a
   task twice a second; AWS is told of it by an event, within seconds. A Wait takes a 200th of its seconds.
+- a rule starts no execution unless its input has the `id` of an event: any input does (machines.py).
 
 The other types of our templates are LocalStack's own, and real: AWS::EC2::{VPC, Subnet, InternetGateway,
 VPCGatewayAttachment, RouteTable, Route, SubnetRouteTableAssociation, SecurityGroup, VPCEndpoint}, AWS::S3::{Bucket,
 BucketPolicy}, AWS::SNS::{Topic, TopicPolicy, Subscription}, AWS::SQS::{Queue, QueuePolicy}, AWS::Logs::LogGroup,
-AWS::IAM::Role (nobody's permissions are looked at), AWS::CloudWatch::Alarm, AWS::StepFunctions::StateMachine,
-AWS::Scheduler::{Schedule, ScheduleGroup} (kept, validated, and never fired). A type that is in neither list fails the
+AWS::IAM::Role (nobody's permissions are looked at), AWS::CloudWatch::Alarm,
+AWS::Events::{Rule, Connection, ApiDestination} (never updated), AWS::StepFunctions::StateMachine, AWS::Scheduler::{Schedule, ScheduleGroup} (kept, validated, and never fired). A type that is in neither list fails the
 stack.
 """
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 from localstack.aws.api.stepfunctions import HistoryEventType, TaskFailedEventDetails
+from localstack.services.events.target import StatesTargetSender
 from localstack.services.stepfunctions.asl.component.common.error_name.custom_error_name import CustomErrorName
 from localstack.services.stepfunctions.asl.component.common.error_name.failure_event import (
     FailureEvent,
@@ -123,8 +124,15 @@ def _pause(_self, env, wait_seconds):
     env.program_state_event.wait(wait_seconds / FASTER)
 
 
+def _start(sender, event, _trace_header):
+    """A rule starts an execution under a name of its own; LocalStack's has that of the event, which not all inputs have."""
+    sender.service = "stepfunctions"
+    sender.client.start_execution(stateMachineArn=sender.target["Arn"], input=to_json_str(event))
+
+
 def install():
     """Replace LocalStack's class, widen what it takes to what AWS does, and hurry."""
     factory.StateTaskServiceEcs = Service
+    StatesTargetSender.send_event = _start
     WaitFunction._wait_interval = _pause  # noqa: SLF001
     ecs._SUPPORTED_API_PARAM_BINDINGS["runtask"] |= {"CapacityProviderStrategy", "Tags", "ClientToken", "Count"}  # noqa: SLF001

@@ -493,7 +493,7 @@ def test_schedules_that_are_deleted_meanwhile_do_not_return(
     "more",
     [
         pytest.param("deploy: {tags: {team: data}}", id="tags"),
-        pytest.param("deploy: {alerts: 'arn:aws:sns:eu-central-1:123456789012:a'}", id="alerts"),
+        pytest.param("deploy: {permissions_boundary: limits}", id="a boundary"),
     ],
 )
 def test_settings_reach_deployed_schedules(make: Callable[[str], DesiredProject], tmp_path: Path, more: str) -> None:

@@ -198,7 +198,7 @@ def test_they_are_read_again_as_they_were_written() -> None:
     "deploy",
     [
         pytest.param(Deploy(), id="nothing"),
-        pytest.param(Deploy(tags={"team": "data"}, alerts=OWN.alerts), id="tags and a topic of its own"),
+        pytest.param(Deploy(tags={"team": "data"}), id="tags"),
         pytest.param(Deploy(permissions_boundary="limits"), id="a boundary"),
         pytest.param(
             Deploy(permissions_boundary="arn:aws:iam::123456789012:policy/x/limits"), id="a boundary by its ARN"
@@ -283,23 +283,14 @@ def test_who_may_take_the_role() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("deploy", "topic"),
-    [
-        pytest.param({}, arn("sns", "handoff-prod"), id="the shared topic"),
-        pytest.param({"alerts": OWN.alerts}, OWN.alerts, id="one's own"),
-    ],
-)
-def test_the_alarm(deploy: dict[str, Any], topic: object) -> None:
-    found = {name: one for name, one in resources(NIGHTLY, deploy=Deploy(**deploy)).items() if name.endswith("Alarm")}
-    assert {name: (one["Namespace"], one["MetricName"], one["Dimensions"]) for name, one in found.items()} == {
-        "MissedAlarm": (
-            "AWS/SQS",
-            "ApproximateNumberOfMessagesVisible",
-            [{"Name": "QueueName", "Value": {"GetAtt": "Missed.QueueName"}}],
-        ),
-    }
-    assert [one["AlarmActions"] for one in found.values()] == [[topic]]
+def test_the_alarm() -> None:
+    """It rings for each event that is put aside, not for a queue that is not empty; a rule hears of it."""
+    (found,) = (one for name, one in resources(NIGHTLY).items() if name.endswith("Alarm"))
+    assert (found["AlarmName"], "AlarmActions" in found) == (resource_names.missed_alarm(STACK), False)
+    assert (found["Namespace"], found["MetricName"], found["Statistic"], found["Dimensions"]) == (
+        *("AWS/Scheduler", "InvocationsSentToDeadLetterCount", "Sum"),
+        [{"Name": "ScheduleGroup", "Value": {"Ref": "Group"}}],
+    )
 
 
 def test_what_is_missed_is_closed() -> None:

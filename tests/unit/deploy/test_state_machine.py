@@ -14,7 +14,7 @@ from handoff_kit.project.deploy_settings import Deploy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-NOT_STARTED = "Handoff.NotStarted"
+NOT_STARTED, FAILED = "Handoff.NotStarted", "Handoff.Failed"
 WAITS = (10, 30, 60, 120, 240, 480)  # seconds
 SPOT = [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
 ON_DEMAND = [{"CapacityProvider": "FARGATE", "Weight": 1}]
@@ -45,18 +45,18 @@ def walked(
 ) -> tuple[str, list[Any], list[str], str]:
     """The last state, the capacity of each task that was started, the waits, and what the execution fails with."""
     states = definition["States"]
-    data: dict[str, Any] = dict(states["Begin"]["Parameters"])
+    data: dict[str, Any] = {**states["Begin"]["Parameters"], "messages": {"count": 0}}
     name, started, waits, coming = definition["StartAt"], list[Any](), list[str](), iter(ends)
     while True:
         state = states[name]
         match state["Type"]:
-            case "Task":
+            case "Task" if name == "Run":
                 started.append(data.get("capacity"))
-                failure = next(coming)
-                if failure is None:
-                    return name, started, waits, ""
-                data["failure"] = {"Error": failure.error, "Cause": failure.cause}
-                name = state["Catch"][0]["Next"]
+                if failure := next(coming):
+                    data["failure"] = {"Error": failure.error, "Cause": failure.cause}
+                name = (state["Catch"][0] if failure else state)["Next"]
+            case "Task" | "Wait":
+                name = state["Next"]
             case "Choice":
                 name = chosen(state, data)
             case "Pass":
@@ -66,10 +66,8 @@ def walked(
                 elif "Result" in state:
                     data[state["ResultPath"].removeprefix("$.")] = state["Result"]
                 name = state["Next"]
-            case "Wait":
-                name = state["Next"]
-            case "Fail":
-                return name, started, waits, state.get("Error") or data["failure"]["Error"]
+            case "Fail" | "Succeed":
+                return name, started, waits, state.get("Error", "")
 
 
 LIKE_A_STOP = json.dumps({"StopCode": "TaskFailedToStart"}, separators=(",", ":"))
@@ -99,10 +97,11 @@ LIKE_A_STOP = json.dumps({"StopCode": "TaskFailedToStart"}, separators=(",", ":"
     ],
 )
 def test_a_start_that_fails_is_tried_again(failure: Failure) -> None:
-    assert walked([failure, None])[:2] == ("Run", [None] * 2)
-    assert walked([failure] * 6 + [None])[:2] == ("Run", [None] * 7)
-    last, started, waits, error = walked([failure] * 99)
-    assert (last, len(started), len(waits), error) == ("NotStarted", len(WAITS) + 1, len(WAITS), NOT_STARTED)
+    assert walked([failure, None])[:2] == ("Succeeded", [None] * 2)
+    assert walked([failure] * 6 + [None])[:2] == ("Succeeded", [None] * 7)
+    _, started, waits, error = walked([failure] * 99)
+    ran = "Interruption" in failure.cause or "TerminationNotice" in failure.cause
+    assert (len(started), len(waits), error) == (len(WAITS) + 1, len(WAITS), FAILED if ran else NOT_STARTED)
 
 
 @pytest.mark.parametrize(
@@ -129,22 +128,23 @@ def test_a_start_that_fails_is_tried_again(failure: Failure) -> None:
     ],
 )
 def test_what_failed_otherwise_is_not(failure: Failure) -> None:
-    assert walked([failure]) == ("Failed", [None], [], failure.error)
+    error = FAILED if failure.error == "States.TaskFailed" else NOT_STARTED
+    assert walked([failure])[1:] == ([None], [], error)
 
 
 @pytest.mark.parametrize(
     ("ends", "expected"),
     [
-        pytest.param([None], ("Run", 1, ""), id="it runs"),
-        pytest.param([stopped("TaskFailedToStart"), None], ("Run", 2, ""), id="it starts the second time"),
+        pytest.param([None], ("Succeeded", 1, ""), id="it runs"),
+        pytest.param([stopped("TaskFailedToStart"), None], ("Succeeded", 2, ""), id="it starts the second time"),
         pytest.param(
             [stopped("TaskFailedToStart"), Failure("AmazonECS.Unknown"), stopped("EssentialContainerExited", 1)],
-            ("Failed", 3, "States.TaskFailed"),
+            ("Failed", 3, FAILED),
             id="it starts the third time, and fails",
         ),
         pytest.param(
             [stopped("SpotInterruption"), stopped("EssentialContainerExited", 2)],
-            ("Failed", 2, "States.TaskFailed"),
+            ("Failed", 2, FAILED),
             id="it is taken away, starts again, and fails",
         ),
     ],
@@ -180,12 +180,12 @@ NO_CAPACITY = Failure("ECS.AmazonECSException", "Capacity is unavailable at this
 )
 def test_what_spot_cannot_do_is_started_on_demand(ends: list[Failure | None], expected: list[Any], waits: int) -> None:
     last, started, waited, error = walked(ends, FALLBACK)
-    assert (last, started, len(waited), error) == ("Run", expected, waits, "")
+    assert (last, started, len(waited), error) == ("Succeeded", expected, waits, "")
 
 
 def test_a_run_that_failed_on_spot_is_not_started_on_demand() -> None:
     said = stopped("EssentialContainerExited", 1, StoppedReason="Capacity is unavailable")
-    assert walked([said], FALLBACK) == ("Failed", [SPOT], [], "States.TaskFailed")
+    assert walked([said], FALLBACK) == ("Failed", [SPOT], [], FAILED)
 
 
 def test_waits_grow_and_differ() -> None:
@@ -197,6 +197,36 @@ def test_waits_grow_and_differ() -> None:
     assert list(WAITS) == sorted(WAITS)
     assert sum(WAITS) < 20 * 60
     assert STATES["Wait"] == {"Type": "Wait", "SecondsPath": "$.retry.wait", "Next": "Run"}
+
+
+# whom it tells
+
+
+def test_people_are_notified_once_of_each_execution() -> None:
+    """By a name that is taken only once; what was started and could not say so is no error."""
+    alert, recovery = STATES["Alert"], STATES["AlertOfRecovery"]
+    of_execution = {"execution.$": "$$.Execution.Name"}
+    assert alert["Parameters"] == {
+        "StateMachineArn": {"Ref": "AlertMachine"},
+        "Name.$": "$$.Execution.Name",
+        "Input": {**of_execution, "error.$": "$.failure.Error", "cause.$": "$.failure.Cause"},
+    }
+    assert recovery["Parameters"] == {**alert["Parameters"], "Input": of_execution}
+    catches = [(catch["ErrorEquals"], catch["Next"]) for catch in (*alert["Catch"], *recovery["Catch"])]
+    assert catches == [
+        (["StepFunctions.ExecutionAlreadyExistsException"], "Ended"),
+        (["States.ALL"], "NotAlerted"),
+        (["States.ALL"], "Succeeded"),
+    ]
+
+
+def test_a_run_that_succeeds_is_announced_only_where_it_has_left_a_message() -> None:
+    look = STATES["Look"]
+    assert look["Parameters"]["Prefix.$"] == f"States.Format('{STACK}/alerts/{{}}.json', $$.Execution.Name)"
+    assert [chosen(STATES["HasMessage"], {"messages": {"count": count}}) for count in (0, 1)] == [
+        *("Succeeded", "AlertOfRecovery")
+    ]
+    assert look["Catch"][0]["Next"] == "Succeeded"
 
 
 # its form
@@ -221,8 +251,10 @@ def nexts(state: Any) -> Iterator[str]:
 
 
 def test_how_it_ends() -> None:
-    assert STATES["NotStarted"] == {"Type": "Fail", "Error": NOT_STARTED, "CausePath": "$.failure.Cause"}
-    assert STATES["Failed"] == {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}
+    """With an error of ours: the rule hears of all others, and of one whose message could not be sent."""
+    ends = {name: state["Error"] for name, state in STATES.items() if state["Type"] == "Fail"}
+    assert ends == {"NotStarted": NOT_STARTED, "Failed": FAILED, "NotAlerted": "Handoff.NotAlerted"}
+    assert {STATES[name]["CausePath"] for name in ends} == {"$.failure.Cause"}
     assert DEFINITION["TimeoutSeconds"] == 7 * 24 * 60 * 60
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from handoff_kit.project.model import Project
 from handoff_kit.project.patterns import OWN_INLINE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 STACK = "handoff-prod-rates"
@@ -54,17 +56,23 @@ EVERYTHING: dict[str, Any] = {
     "public_ip": "false",
     "cluster": "batch",
     "bucket": "our-data",
-    "alerts": "arn:aws:sns:eu-central-1:123456789012:oncall",
 }
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:oncall"
+SLACK, TEAMS = "https://hooks.slack.com/services/T/B/x", "teams+secretsmanager:teams-webhook#url"
+ALERTS = ["mailto:data@example.com", SLACK, TEAMS, "ssm:/alerts/webhook", f"sns:{TOPIC}"]
 
 
-def rendered(deploy: dict[str, Any], project: str = "rates", environment: str = "prod") -> str:
-    loaded = Project.model_validate({"commands": [{"command": "a"}], "deploy": deploy})
+def rendered(
+    deploy: dict[str, Any], project: str = "rates", environment: str = "prod", alerts: Sequence[str] = ()
+) -> str:
+    alerts = ALERTS if deploy is EVERYTHING else alerts
+    written = {"commands": [{"command": "a"}], "deploy": deploy, **({"alerts": alerts} if alerts else {})}
+    loaded = Project.model_validate(written)
     return templates.render_task_template(ROOT, project, loaded, f"handoff-{environment}-{project}", environment)
 
 
-def resources(deploy: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = understood(rendered(deploy))["Resources"]
+def resources(deploy: dict[str, Any], *alerts: str) -> dict[str, Any]:
+    found: dict[str, Any] = understood(rendered(deploy, alerts=alerts))["Resources"]
     return {name: resource["Properties"] for name, resource in found.items()}
 
 
@@ -169,7 +177,7 @@ def test_what_a_run_may_do() -> None:
             "Action": ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"],
             "Resource": [
                 arn(f"s3:::${{Bucket}}/{STACK}/{below}")
-                for below in (".lock", ".artifacts/*", "runs/*", "history/*", "occurrences/*")
+                for below in (".lock", ".artifacts/*", "runs/*", "history/*", "occurrences/*", "alerts/*.json")
             ],
             "Condition": {
                 **OWN,
@@ -187,6 +195,14 @@ def test_what_who_starts_it_may_do() -> None:
     assert pull["Resource"] == arn(f"ecr:{place}:repository/{STACK}")
     assert log["Resource"] == arn(f"logs:{place}:log-group:/handoff/{STACK}:*")
     assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+LIST_OF_ALERTS = {
+    "Effect": "Allow",
+    "Action": "s3:ListBucket",
+    "Resource": arn("s3:::${Bucket}"),
+    "Condition": {**OWN, "StringLike": {"s3:prefix": f"{STACK}/alerts/*"}},
+}
 
 
 def test_what_the_machine_may() -> None:
@@ -228,16 +244,67 @@ def test_what_the_machine_may() -> None:
             "Resource": [{"GetAtt": "ExecutionRole.Arn"}, {"GetAtt": "TaskRole.Arn"}],
             "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         },
+        "Alert": {"Effect": "Allow", "Action": "states:StartExecution", "Resource": {"Ref": "AlertMachine"}},
+        "Look": LIST_OF_ALERTS,
     }
 
 
-def test_who_may_take_the_role_of_the_machine() -> None:
-    (trust,) = resources(PLAIN)["MachineRole"]["AssumeRolePolicyDocument"]["Statement"]
-    machine = arn(f"states:${{AWS::Region}}:${{AWS::AccountId}}:stateMachine:{STACK}-run")
+@pytest.mark.parametrize(
+    ("role", "service", "source"),
+    [
+        pytest.param("MachineRole", "states", f"stateMachine:{STACK}-run", id="of runs"),
+        pytest.param("AlertMachineRole", "states", f"stateMachine:{STACK}-alert", id="of alerts"),
+        pytest.param("AlertRuleRole", "events", "rule/*", id="of rules"),
+    ],
+)
+def test_who_may_take_a_role(role: str, service: str, source: str) -> None:
+    (trust,) = resources(PLAIN)[role]["AssumeRolePolicyDocument"]["Statement"]
+    place = arn(f"{service}:${{AWS::Region}}:${{AWS::AccountId}}:{source}")
     assert (trust["Principal"], trust["Condition"]) == (
-        {"Service": "states.amazonaws.com"},
-        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, "ArnLike": {"aws:SourceArn": machine}},
+        {"Service": f"{service}.amazonaws.com"},
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, "ArnLike": {"aws:SourceArn": place}},
     )
+
+
+@pytest.mark.parametrize(
+    ("alerts", "topics", "webhooks"),
+    [
+        pytest.param((), [arn("sns:${AWS::Region}:${AWS::AccountId}:handoff-prod")], 0, id="the shared topic"),
+        pytest.param(("mailto:a@b.de", "mailto:c@b.de"), [{"Ref": "AlertTopic"}], 0, id="mail"),
+        pytest.param((TOPIC,), [TOPIC], 0, id="a topic"),
+        pytest.param((SLACK, TEAMS), [], 2, id="webhooks"),
+        pytest.param(tuple(ALERTS), [{"Ref": "AlertTopic"}, TOPIC], 3, id="all"),
+    ],
+)
+def test_what_notifies_people_may(alerts: tuple[str, ...], topics: list[Any], webhooks: int) -> None:
+    found = resources(PLAIN, *alerts)
+    (policy,), (of_rules,) = found["AlertMachineRole"]["Policies"], found["AlertRuleRole"]["Policies"]
+    topics = [{"Fn::Sub": topic["Sub"]} if "Sub" in topic else topic for topic in topics]
+    statements = {one.pop("Sid"): one for one in policy["PolicyDocument"]["Statement"]}
+    (remember,) = [statements.pop("Remember")]
+    assert remember["Resource"] == arn(f"s3:::${{Bucket}}/{STACK}/alerts/open.json")
+    assert statements == {
+        **({"Publish": {"Effect": "Allow", "Action": "sns:Publish", "Resource": topics}} if topics else {}),
+        **({"Put": PUT_EVENTS} if webhooks else {}),
+        "List": LIST_OF_ALERTS,
+        "Read": {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": arn(f"s3:::${{Bucket}}/{STACK}/alerts/*"),
+            "Condition": OWN,
+        },
+    }
+    start, *calls = of_rules["PolicyDocument"]["Statement"]
+    assert (start["Action"], start["Resource"]) == ("states:StartExecution", {"Ref": "AlertMachine"})
+    assert [len(call["Resource"]) for call in calls] == ([webhooks] if webhooks else [])
+
+
+PUT_EVENTS = {
+    "Effect": "Allow",
+    "Action": "events:PutEvents",
+    "Resource": arn("events:${AWS::Region}:${AWS::AccountId}:event-bus/default"),
+    "Condition": {"StringEquals": {"events:source": "handoff"}},
+}
 
 
 @pytest.mark.parametrize("role", ["ExecutionRole", "TaskRole"])
@@ -353,6 +420,8 @@ def test_what_it_is_told() -> None:
         "S3_BUCKET_OWNER": {"Ref": "AWS::AccountId"},
         "STOP_TIMEOUT": "120",
         "LOG_FORMAT": "json",
+        "HANDOFF_PROJECT": "rates",
+        "HANDOFF_ENVIRONMENT": "prod",
         "IMAGE_DIGEST": {"Select": [1, {"Split": ["@", {"Ref": "Image"}]}]},
     }
 
@@ -404,24 +473,32 @@ def test_who_gets_a_security_group(deploy: dict[str, Any], made_one: bool) -> No
         assert (group["VpcId"], "SecurityGroupIngress" in group) == ("vpc-0a1b2c3d", False)
 
 
-@pytest.mark.parametrize(
-    ("deploy", "topic"),
-    [
-        pytest.param(PLAIN, arn("sns:${AWS::Region}:${AWS::AccountId}:handoff-prod"), id="the shared topic"),
-        pytest.param(EVERYTHING, "arn:aws:sns:eu-central-1:123456789012:oncall", id="one's own"),
-    ],
-)
-def test_alarms(deploy: dict[str, Any], topic: object) -> None:
-    found = {name: one for name, one in resources(deploy).items() if name.endswith("Alarm")}
-    machine = {"Name": "StateMachineArn", "Value": {"Ref": "Machine"}}
-    assert {
-        name: (one["AlarmName"], one["Namespace"], one["MetricName"], one["Dimensions"]) for name, one in found.items()
-    } == {
-        "FailedRunsAlarm": (f"{STACK}-failed", "AWS/States", "ExecutionsFailed", [machine]),
-        "HangingRunsAlarm": (f"{STACK}-hanging", "AWS/States", "ExecutionsTimedOut", [machine]),
+def digest(recipient: str) -> str:
+    return hashlib.sha256(recipient.encode()).hexdigest()[:8]
+
+
+def test_whom_it_notifies() -> None:
+    """Each by logical ids of its own text: to add one confirms no other anew."""
+    found = resources(PLAIN, *ALERTS)
+    name = f"Mail{digest('mailto:data@example.com'.removeprefix('mailto:'))}"
+    mail = {"TopicArn": {"Ref": "AlertTopic"}, "Protocol": "email", "Endpoint": "data@example.com"}
+    assert (found["AlertTopic"]["TopicName"], found[name]) == (f"{STACK}-alerts", mail)
+    webhooks = {
+        each["InvocationEndpoint"]: found[f"{name}Rule"]["Targets"][0]["InputPath"]
+        for name, each in found.items()
+        if "InvocationEndpoint" in each
     }
-    for alarm in found.values():
-        assert (alarm["AlarmActions"], alarm["TreatMissingData"], alarm["Threshold"]) == ([topic], "notBreaching", 1)
+    assert webhooks == {
+        SLACK: "$.detail.slack",
+        "{{resolve:secretsmanager:teams-webhook:SecretString:url}}": "$.detail.teams",
+        "{{resolve:ssm:/alerts/webhook}}": "$.detail.plain",
+    }
+    rules = [each for name, each in found.items() if name.endswith("Rule")]
+    targets = [target for rule in rules for target in rule["Targets"]]
+    assert len(targets) == len(webhooks) + 2
+    assert {tuple(target["RetryPolicy"].items()) for target in targets} == {
+        (("MaximumEventAgeInSeconds", 3600), ("MaximumRetryAttempts", 60))
+    }
 
 
 def test_what_is_put_out() -> None:
@@ -436,6 +513,12 @@ def test_what_is_put_out() -> None:
         "Base": {"Ref": "Base"},
         "Bucket": {"Ref": "Bucket"},
         "Machine": {"Ref": "Machine"},
+        "AlertMachine": {"Ref": "AlertMachine"},
+        "AlertMail": {"Ref": "AlertTopic"},
+        "AlertTopic1": TOPIC,
+        f"AlertWebhook{digest(SLACK)}": "hooks.slack.com",
+        f"AlertWebhook{digest('{{resolve:secretsmanager:teams-webhook:SecretString:url}}')}": TEAMS,
+        f"AlertWebhook{digest('{{resolve:ssm:/alerts/webhook}}')}": "ssm:/alerts/webhook",
         "Cluster": {"Fn::Sub": f"arn:{'${AWS::Partition}'}:ecs:{'${AWS::Region}:${AWS::AccountId}'}:cluster/batch"},
         "Subnets": "subnet-0a1b2c3d,subnet-1a1b2c3d",
         "SecurityGroups": {"Fn::GetAtt": ["SecurityGroup", "GroupId"]},
@@ -495,7 +578,10 @@ def test_a_template_is_read_once_for_all_projects(tmp_path: Path, monkeypatch: p
     texts = {
         templates.render_task_template(root, name, loaded, f"handoff-dev-{name}", "dev") for name in ("a", "b", "c")
     }
-    assert (len(texts), compiled) == (3, ["task.yml.j2", "state_machine.asl.json.j2"])
+    assert (len(texts), compiled) == (
+        3,
+        ["task.yml.j2", "state_machine.asl.json.j2", "alerts.yml.j2", "alert_machine.asl.json.j2"],
+    )
 
 
 def test_check_knows_how_long_our_own_policies_are_at_least() -> None:

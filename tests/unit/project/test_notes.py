@@ -156,6 +156,15 @@ FILLED = "{{ MY_TOKEN }} is filled from data or vars; a secret belongs into a fi
             id="policies that allow everything",
         ),
         pytest.param(
+            f'{STAGE}alerts: ["secretsmanager:a", "https://hooks.slack.com/services/x", "mailto:a@b.de"]',
+            {},
+            [
+                f"{FILE}:2:30: item 2 of `alerts` is readable by everyone who has the repository, and lets them post messages | "
+                "store the URL in a secret, and name that: secretsmanager:NAME, or ssm:/NAME"
+            ],
+            id="the URL of a webhook",
+        ),
+        pytest.param(
             'envs: {X: "ssm:/a"}\nvars: {y: "ssm:/x/{{ environment }}/y"}\n'
             'commands: [{command: a, args: ["secretsmanager:a#b"]}]',
             {},

@@ -62,6 +62,7 @@ def test_whole_file(tmp_path: Path) -> None:
         },
         "keep": {"runs": 90, "artifacts": 30, "states": 50},
         "params": {"tier": "standard"},
+        "alerts": (),
         "deploy": {
             "cpu": 256,
             "memory": 512,
