@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 
+from handoff_runtime import exact_json
 from handoff_runtime.terminal import safe_name
 
 UNITS = ("B", "kB", "MB", "GB", "TB")  # SI
@@ -34,7 +34,7 @@ def align(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> tuple[s
 
 def json_lines(values: Iterable[Mapping[str, object]]) -> str:
     """One JSON object a line."""
-    return "".join(f"{json.dumps(value, ensure_ascii=False)}\n" for value in values)
+    return "".join(f"{exact_json.dumps(value, ensure_ascii=False)}\n" for value in values)
 
 
 def timestamp(moment: datetime | float) -> str:
@@ -84,6 +84,16 @@ def size(number: int | None) -> str:
     while round(value, 1) >= 1000 and unit < len(UNITS) - 1:  # noqa: PLR2004  # SI
         value, unit = value / 1000, unit + 1
     return f"{number} B" if unit == 0 else f"{value:,.1f} {UNITS[unit]}"
+
+
+DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+"""Of a duration in a project file, in seconds."""
+
+
+def span(seconds: int) -> str:
+    """Seconds as a project file has them, in the largest unit that they are whole in: 90s, 45m, 26h, 1d."""
+    unit = next(unit for unit, size in reversed(DURATION_UNITS.items()) if seconds % size == 0)
+    return f"{seconds // DURATION_UNITS[unit]}{unit}"
 
 
 def duration(seconds: float | None) -> str:

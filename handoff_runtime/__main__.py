@@ -95,9 +95,8 @@ def parse_command_line(argv: Sequence[str], environ: Mapping[str, str], *, termi
         raise UsageError(f"HANDOFF_NO_STATE: {no_state!r} found, 1 or 0 expected")
     if LIFELINE in argv and found.get("params") != "-":
         raise UsageError(f"argument {LIFELINE}: found without `--params -`, whose standard input it watches")
-    command = found.get("command") or environ.get("COMMAND") or "run"
     return CommandLine(
-        command="run" if command == "default" else command,
+        command=_command(found.get("command") or environ.get("COMMAND")),
         data=found.get("data", environ.get("DATA", "")),
         params=found.get("params"),
         meter=_choice("--meter", found.get("meter"), METERS),
@@ -107,6 +106,10 @@ def parse_command_line(argv: Sequence[str], environ: Mapping[str, str], *, termi
         lifeline=LIFELINE in argv,
         no_state=no_state == "1",
     )
+
+
+def _command(name: str | None) -> str:
+    return "run" if name in (None, "", "default") else str(name)
 
 
 def _choice(flag: str, found: str | None, known: Sequence[str]) -> str | None:
@@ -130,50 +133,77 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     if "-h" in argv or "--help" in argv:
         sys.stdout.write(USAGE)
         return 0
+    params = next((word for word in argv if word.startswith("--params")), None)
+    line = CommandLine(_command(environ.get("COMMAND")), environ.get("DATA", ""), params, None, "json", None)
     try:
         line = parse_command_line(argv, environ, terminal=os.isatty(STDERR))
         if line.data == "-":  # arguments of a process are seen by all
             data = sys.stdin.buffer.readline() if sys.stdin else b""
             line = line._replace(data=data.decode("utf-8", "surrogateescape"))
-        return _load_and_run(line, environ)
     except HandoffError as error:
-        return _fail(error, str(error))
+        return _refuse(error, line, environ)
+    return _load_and_run(line, environ)
 
 
 def _load_and_run(line: CommandLine, environ: Mapping[str, str]) -> int:
     """Choose the store, load the params from it, and run the command."""
-    store: Store
-    if line.params is None and environ.get("STACK_NAME"):
-        from handoff_runtime.aws.store import AwsStore
-        from handoff_runtime.overlap import RunDeclined
-
-        signals = Signals()
-        store = remote = AwsStore(environ, signals, line.say)
-        try:
-            params = store.load_params()
-        except RunDeclined as declined:
-            return declined.exit_code
-        environ = {**environ, **remote.origin}
-    else:
-        from handoff_runtime.params import load_params
-        from handoff_runtime.store import Store
-
-        store, params = Store(), load_params(line.params, whole=not line.lifeline)
-        if line.command != "show_commands" and any(mark in file.value for file in params.files for mark in REFERENCES):
-            from handoff_runtime.aws import references
-
-            params = references.resolve_locally(params, environ, line.say)
-        signals = Signals()  # not before: until then a signal ends a process that waits for standard input
+    store: Store | None = None
+    params: Params | None = None
     try:
+        if _has_remote_store(line, environ):
+            from handoff_runtime.aws.store import AwsStore
+            from handoff_runtime.overlap import RunDeclined
+
+            signals = Signals()
+            store = remote = AwsStore(environ, signals, line.say)
+            try:
+                params = store.load_params()
+            except RunDeclined as declined:
+                return declined.exit_code
+            environ = {**environ, **remote.origin}
+        else:
+            from handoff_runtime.params import load_params
+            from handoff_runtime.store import Store
+
+            store, params = Store(), load_params(line.params, whole=not line.lifeline)
+            if line.command != "show_commands" and any(
+                mark in file.value for file in params.files for mark in REFERENCES
+            ):
+                from handoff_runtime.aws import references
+
+                params = references.resolve_locally(params, environ, line.say)
+            signals = Signals()  # not before: until then a signal ends a process that waits for standard input
         return _run(line, params, environ, signals, store)
     except HandoffError as error:
-        from handoff_runtime import masking, placeholders
+        return _refuse(error, line, environ, params, store)
+    finally:
+        if store:
+            store.release()
 
-        try:
-            data = placeholders.parse_data(line.data)
-        except UsageError:
-            data = {}
-        return _fail(error, masking.mask_for_run(params, params.pipeline, environ, data).mask_message(error.for_log()))
+
+def _has_remote_store(line: CommandLine, environ: Mapping[str, str]) -> bool:
+    return line.params is None and bool(environ.get("STACK_NAME"))
+
+
+def _refuse(
+    error: HandoffError,
+    line: CommandLine,
+    environ: Mapping[str, str],
+    params: Params | None = None,
+    store: Store | None = None,
+) -> int:
+    """Say why the command ends here; of a run with a store in AWS, there too. The exit code."""
+    remote = _has_remote_store(line, environ) and line.command != "show_commands"
+    if not params and not remote:
+        _print(str(error))
+        return error.exit_code
+    from handoff_runtime import refusal
+
+    refused = refusal.refuse(error, line.command, line.data, environ, params or (store.params if store else None))
+    _print(refused.text)
+    if remote:
+        refusal.leave_record(refused, store, line.say)
+    return error.exit_code
 
 
 def _run(line: CommandLine, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
@@ -200,11 +230,6 @@ def _run(line: CommandLine, params: Params, environ: Mapping[str, str], signals:
         line.command, data, line.meter, line.log_format, line.progress_fd, line.lifeline, line.no_state
     )
     return run.run(request, params, environ, signals, store)
-
-
-def _fail(error: HandoffError, text: str) -> int:
-    _print(text)
-    return error.exit_code
 
 
 def _print(text: str) -> None:

@@ -80,13 +80,18 @@ class Count:
             self._singer = line.startswith(STARTS)
             self._rest = [line if self._singer else line[-1:]]
 
+    @property
+    def rows(self) -> int:
+        """The rows so far, without those of a line that has not ended."""
+        return sum(self._streams.values()) if self._singer else self._lines
+
     def stats(self) -> dict[str, Any]:
         """The count so far; a last line without its newline counts, and has ended."""
         if b"".join(self._rest) not in (b"", b"\n"):
             self.add(b"\n")
         if self._singer:
-            return {"rows_read": sum(self._streams.values()), "streams": self._streams}
-        return {"rows_read": self._lines}
+            return {"rows_read": self.rows, "streams": self._streams}
+        return {"rows_read": self.rows}
 
     def _add_lines(self, block: bytes) -> None:
         """Count whole lines, the last one without its newline."""

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from handoff_runtime import exact_json
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import PipelineError
-from handoff_runtime.pipeline import Pipeline, Stage, stage_name
+from handoff_runtime.pipeline import Expect, Pipeline, Stage, stage_name
 from handoff_runtime.utf8 import require_utf8
 
 IMPL = "impl.py"
@@ -44,7 +44,7 @@ def function_pipeline(whole: Pipeline, name: str) -> Pipeline:
     """The pipeline whose only stage is this function; it leaves the state alone."""
     argv = (sys.executable, os.path.abspath(__file__), name)
     stage = Stage(stage_name(name), argv, f"{IMPL}:{name}", None, {})
-    return whole._replace(stages=(stage,), state="none", meter="off")
+    return whole._replace(stages=(stage,), state="none", meter="off", expect=Expect())
 
 
 def open_arguments(params: Mapping[str, Any], data: Mapping[str, Any]) -> int:

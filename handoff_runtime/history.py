@@ -23,7 +23,7 @@ def summary(record: Mapping[str, Any]) -> dict[str, Any]:
     """The entry of a run in the index: a summary of its record, and how many rows reached the last stage."""
     stages = record["stages"]
     rows = stages[-1].get("rows_in") if stages else None
-    fields = {name: record[name] for name in stored_json.SUMMARY}
+    fields = {name: record.get(name) for name in stored_json.SUMMARY}
     return {**fields, "rows": rows, "state_replaced": record["state"]["replaced"]}
 
 

@@ -36,6 +36,13 @@ class Stage(NamedTuple):
     is_shell: bool = False
 
 
+class Expect(NamedTuple):
+    """What a project promises: seconds within which a run succeeds, and the rows that reach its last stage."""
+
+    success_within: int | None = None
+    rows_at_least: int | None = None
+
+
 class Pipeline(NamedTuple):
     """Stages in order, and what they share; `keep` is None in a document of a kit that gave objects no tags."""
 
@@ -48,6 +55,7 @@ class Pipeline(NamedTuple):
     stages: tuple[Stage, ...]
     overlap: str = "fail"
     keep: Keep | None = None
+    expect: Expect = Expect()
 
 
 def parse(document: object) -> Pipeline:
@@ -71,7 +79,10 @@ def parse(document: object) -> Pipeline:
         meter=_choice(whole.get("meter", "rows"), METERS, "meter"),
         stages=stages,
         overlap=_choice(whole.get("overlap", "fail"), OVERLAPS, "overlap"),
-        keep=None if whole.get("keep") is None else _keep(whole["keep"]),
+        keep=None
+        if whole.get("keep") is None
+        else Keep(**_numbers(whole["keep"], "keep", Keep._fields, Keep._fields[:2])),
+        expect=Expect(**_numbers(whole.get("expect") or {}, "expect", Expect._fields, Expect._fields)),
     )
 
 
@@ -166,13 +177,14 @@ def _envs(found: object, where: str) -> Mapping[str, str]:
     return envs
 
 
-def _keep(found: object) -> Keep:
-    whole = _mapping(found, "keep")
-    values: dict[str, Any] = {name: whole.get(name) for name in Keep._fields}
+def _numbers(found: object, where: str, names: Sequence[str], optional: Collection[str]) -> dict[str, Any]:
+    """The numbers of these names, at least 1; those that are `optional` may be None."""
+    whole = _mapping(found, where)
+    values: dict[str, Any] = {name: whole.get(name) for name in names}
     for name, value in values.items():
-        if not (type(value) is int and value > 0) and (value is not None or name == "states"):
-            raise PipelineError(f"pipeline.keep.{name}: {_kind(value)} found, a number of at least 1 expected")
-    return Keep(**values)
+        if not (type(value) is int and value > 0) and (value is not None or name not in optional):
+            raise PipelineError(f"pipeline.{where}.{name}: {_kind(value)} found, a number of at least 1 expected")
+    return values
 
 
 def _choice(found: object, known: tuple[str, ...], where: str) -> str:

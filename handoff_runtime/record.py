@@ -38,12 +38,13 @@ class RunStart(NamedTuple):
 
 
 class RunEnd(NamedTuple):
-    """How it went, in the words of the record."""
+    """How it went, in the words of the record; with `keeps_state` the state stays what it was."""
 
     outcome: Outcome
     culprit: str | None = None
     reason: str | None = None
     figures: Sequence[StageFigures] = ()
+    keeps_state: bool = False
 
 
 def start_record(run_start: RunStart, state_before: Snapshot | None, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -56,6 +57,8 @@ def start_record(run_start: RunStart, state_before: Snapshot | None, environ: Ma
         "command": run_start.command,
         "trigger": run_start.trigger,
         "attempt": 1,
+        "execution": environ.get("HANDOFF_EXECUTION") or None,
+        "schedule": environ.get("HANDOFF_SCHEDULE") or None,
         "scheduled_at": timestamp(run_start.scheduled_at),
         "started_at": timestamp(run_start.started_at),
         "ended_at": None,
@@ -159,6 +162,11 @@ def mask_record(record: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
     texts = {"data": mask.mask_data(record["data"]), "reason": record["reason"] and mask.mask_message(record["reason"])}
     stages = [{**stage, "argv": mask.mask_value(stage["argv"])} for stage in record["stages"]]
     return {**record, **texts, "stages": stages}
+
+
+def new_run_id(now: float) -> str:
+    """An id that no other run has: the time in UTC, and three random bytes."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
 
 
 def display_words(stage: Stage) -> list[str]:

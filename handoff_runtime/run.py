@@ -13,7 +13,8 @@
 | keep_state | the outcome, `stdout.log` | the state in the working directory, where the run earned it |
 | store | outcome, artifacts, state | what the next run begins with, the state last |
 | record | outcome, figures | run.json, a line in the history, the last line of the log; the exit code |
-| release | the locks | |
+| announce | the record | in AWS: what people are notified of, and by when the next run must succeed |
+| release | the locks, by who called | |
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from handoff_runtime.pipeline import RUNTIME_NAME, Pipeline
 from handoff_runtime.store import Store
 from handoff_runtime.supervisor import open_files, orphans, outcome, process, syscalls
 from handoff_runtime.supervisor.event_loop import EventLoop
+from handoff_runtime.supervisor.line_count import RecordCounter
 from handoff_runtime.supervisor.oom import OomDetector
 from handoff_runtime.supervisor.outcome import Outcome
 from handoff_runtime.supervisor.process import Command
@@ -90,7 +92,10 @@ class RunContext(NamedTuple):
 
 
 def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals: Signals, store: Store) -> int:
-    """Run the pipeline, or one function, and leave its state and record; the exit code."""
+    """Run the pipeline, or one function, and leave its state and record; the exit code. The caller releases the store.
+
+    HandoffError where it ends before its record does.
+    """
     context = plan(request, params, environ, store.grace_share)
     try:
         lock = acquire(context, signals, store)
@@ -98,15 +103,12 @@ def run(request: RunRequest, params: Params, environ: Mapping[str, str], signals
         not_begun = {**record.start_record(context.run_start, None, environ), **declined.fields}
         store.append_history(context.masked(not_begun))
         return declined.exit_code
-    try:
-        log, ended = fetch(context, store)
-        document, seeded, ended = start(context, log, ended)
-        ended, replaced = keep_state(context, ended or supervise(context, signals, store, log, lock), log)
-        if seeded and not replaced:
-            state.remove_empty_state()
-        return record_run(context, document, ended, log, store, replaced=replaced)
-    finally:
-        store.release()
+    log, ended = fetch(context, store)
+    document, seeded, ended = start(context, log, ended)
+    ended, replaced = keep_state(context, ended or supervise(context, signals, store, log, lock), log)
+    if seeded and not replaced:
+        state.remove_empty_state()
+    return record_run(context, document, ended, log, store, replaced=replaced)
 
 
 def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_share: float) -> RunContext:
@@ -114,8 +116,7 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
     now, data = time.time(), request.data
     whole = params.pipeline._replace(meter=request.meter or params.pipeline.meter)
     scheduled_at = placeholders.scheduled_at(data, now)
-    new_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(3).hex()}"
-    run_id = str(data.get("run_id") or new_id)
+    run_id = str(data.get("run_id") or record.new_run_id(now))
     if not s3_keys.is_run_id(run_id):  # it names directories, and keys in S3
         rule = f"at most {s3_keys.LONGEST_ID} letters, digits, -, _ and ., not beginning with a dot"
         shown = mark_inserted(repr(run_id)) if len(run_id) <= s3_keys.LONGEST_ID else f"of {len(run_id)} characters"
@@ -124,8 +125,16 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         from handoff_runtime import functions
 
         whole = functions.function_pipeline(whole, request.command)
+    if whole.expect.rows_at_least and whole.meter != "rows":
+        message = f"meter: {whole.meter} found, rows expected: expect.rows_at_least is a number of rows"
+        raise UsageError(message, "count rows: --meter rows; or take rows_at_least out of project.yml")
     pipeline = placeholders.fill_pipeline(whole, data, run_id, scheduled_at)
-    read_whole = pipeline.state == state.SINGER
+    read_whole, wanted = pipeline.state == state.SINGER, pipeline.expect.rows_at_least
+    records = None
+    if wanted and read_whole and len(pipeline.stages) > 1:
+        from handoff_runtime.collector_stats import Count
+
+        records = RecordCounter(Count(), wanted)
     if request.no_state:
         pipeline = pipeline._replace(state=state.NONE)
     trigger = str(data.get("trigger") or environ.get("TRIGGER") or "local")
@@ -134,7 +143,7 @@ def plan(request: RunRequest, params: Params, environ: Mapping[str, str], grace_
         params,
         pipeline,
         environ,
-        SupervisorSettings(pipeline.meter, grace_seconds(environ) * grace_share, read_whole=read_whole),
+        SupervisorSettings(pipeline.meter, grace_seconds(environ) * grace_share, read_whole, records=records),
         record.RunStart(run_id, request.command, trigger, scheduled_at.timestamp(), now, data, pipeline),
         masking.mask_for_run(params, pipeline, environ, data),
         any(state.reads_state(stage.argv, stage.envs) for stage in pipeline.stages),
@@ -191,7 +200,8 @@ def start(
 
 def supervise(context: RunContext, signals: Signals, store: Store, log: Log, lock: int) -> record.RunEnd:
     """Run the stages while the store keeps the project ours; a project that another run took over is a failure."""
-    store.begin_stages(context.pipeline.state)
+    # what a target emits counts only once enough rows have passed
+    store.begin_stages(state.NONE if context.pipeline.expect.rows_at_least else context.pipeline.state)
     ended = execute(context, signals, log, lock)
     error = store.end_stages()
     return _failed(ended, error) if error else ended
@@ -207,6 +217,7 @@ def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> recor
         commands = [process.find_command(stage, context.environ) for stage in stages]
         memory = OomDetector()
         ended = describe_result(context, run_stages(context, commands, signals, log, lock), memory)
+        ended = _expect_rows(context, ended, log)
     except (HandoffError, OSError, MemoryError) as caught:
         error = caught if isinstance(caught, HandoffError) else resource_error(caught)
         log.say(error.for_log())
@@ -220,7 +231,7 @@ def execute(context: RunContext, signals: Signals, log: Log, lock: int) -> recor
         log.end(name)
     if ended.culprit and (hint := _hint_of_old_package()):
         log.say(f"hint: stage {ended.culprit}: {hint}")
-    if ended.outcome.exit == outcome.EXIT_UNREAD:
+    if ended.outcome.exit == outcome.EXIT_UNREAD and not ended.keeps_state:
         log.say("hint: a target must read its input to the end; for one that need not, write `state: all`")
     return ended
 
@@ -281,13 +292,38 @@ def describe_result(context: RunContext, result: PipelineResult, memory: OomDete
     return record.RunEnd(judged, name, f"stage {name} {outcome.describe(ending, why_killed)}", figures)
 
 
+def _expect_rows(context: RunContext, ended: record.RunEnd, log: Log) -> record.RunEnd:
+    """A run whose stages succeeded, but passed fewer rows than `expect.rows_at_least` to the last one, has failed."""
+    pipeline, records = context.pipeline, context.settings.records
+    wanted = pipeline.expect.rows_at_least
+    if not wanted or ended.outcome.word != "succeeded":
+        return ended
+    last = ended.figures[-1]
+    found = last.rows_in if len(pipeline.stages) > 1 else last.rows_out
+    found, what = (records.found, "record") if records else (found, "row")
+    if found is None:
+        log.say(f"warning: {what}s could not be counted, so expect.rows_at_least ({wanted:,}) was not looked at")
+        return ended
+    if found >= wanted:
+        return ended
+    culprit = max(0, len(pipeline.stages) - 2)  # who wrote them
+    verdicts = tuple(
+        outcome.FAILED if index == culprit else verdict for index, verdict in enumerate(ended.outcome.verdicts)
+    )
+    name = pipeline.stages[culprit].name
+    passed = f"{found:,} {what}{'' if found == 1 else 's'}"
+    reason = f"stage {name} passed on {passed}, at least {wanted:,} expected"
+    judged = Outcome("failed", outcome.EXIT_TOO_FEW_ROWS, verdicts, culprit)
+    return ended._replace(outcome=judged, culprit=name, reason=reason, keeps_state=True)
+
+
 def keep_state(context: RunContext, ended: record.RunEnd, log: Log) -> tuple[record.RunEnd, bool]:
     """Replace the state if the run earned it; a run that cannot has failed, unless it had failed before."""
     mode, succeeded = context.pipeline.state, ended.outcome.word == "succeeded"
     try:
         if context.request.no_state:
             state.restore()
-        if not ended.figures:
+        if not ended.figures or ended.keeps_state:
             return ended, False
         if succeeded and mode == state.ALL and context.reads_state:
             _refuse_unreadable(context)
@@ -308,6 +344,7 @@ def record_run(
     now = time.time()
     seconds = now - context.run_start.started_at
     exit_code = ended.outcome.exit
+    final = {**document, "ended_at": record.timestamp(now), "seconds": round(seconds, 3)}
     try:
         final = record.end_record(document, ended, now, seconds, state.snapshot(), replaced=replaced)
         record.write_record(final, context.mask)
@@ -316,10 +353,16 @@ def record_run(
             ended = ended if exit_code else _failed(ended, error)
             exit_code = exit_code or error.exit_code
     except StoreError as error:
-        log.say(f"error: {error.marked}; the record of this run is lost")
+        log.say(f"error: {error.marked}; the record of this run is lost here")
         ended = ended if exit_code else _failed(ended, error)
         exit_code = exit_code or error.exit_code
+        final = {**_corrected(final, ended), "state": {**final["state"], "replaced": False}}
+        try:
+            store.record(context.masked(final))
+        except StoreError as again:
+            log.say(f"error: {again.marked}; the store has no record of how this run ended")
     log.say(f"{ended.outcome.word} after {seconds:.1f} s" + (f": {ended.reason}" if ended.reason else ""))
+    store.announce(context.masked(_corrected(final, ended)))
     log.drain(DRAIN if ended.outcome.word != "stopped" else context.settings.grace * 0.1)
     return exit_code
 
@@ -360,6 +403,11 @@ def _open_log(context: RunContext, copy: int) -> Log:
 def _inserting(log: Log) -> Callable[[str], None]:
     """Lines of the store hold names and answers from outside: all of such a line is masked."""
     return lambda line: log.say(mark_inserted(line))
+
+
+def _corrected(final: Mapping[str, Any], ended: record.RunEnd) -> dict[str, Any]:
+    word, code = ended.outcome.word, ended.outcome.exit
+    return {**final, "outcome": word, "exit": code, "culprit": ended.culprit, "reason": ended.reason}
 
 
 def _failed(ended: record.RunEnd, error: HandoffError) -> record.RunEnd:

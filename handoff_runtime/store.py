@@ -8,16 +8,21 @@ from handoff_runtime import history
 from handoff_runtime.annotations import Any
 from handoff_runtime.errors import StoreError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from handoff_runtime.params import Params
+
 
 class Store:
     """Where a run finds its files and state, and leaves its artifacts, state and record.
 
     A run calls the methods in this order, some of them only if it gets there. All may raise StoreError but
-    `begin_stages`, `end_stages` and `release`. Without AWS most do nothing: what the run needs is in the working
-    directory, whose lock it takes itself, and into which it writes state, record and history.
+    `begin_stages`, `end_stages`, `announce` and `release`. Without AWS most do nothing: what the run needs is in the
+    working directory, whose lock it takes itself, and into which it writes state, record and history.
     """
 
     grace_share = 1.0  # of the grace time, for the stages to end in; the store needs the rest
+    params: Params | None = None  # as the store has them, once it has loaded them
     local_files: str | None = "files"  # the directory whose files the run is given; None where `fetch` brings them
 
     def claim_occurrence(self, record: Mapping[str, Any], say: Callable[[str], None], /) -> None:
@@ -48,6 +53,9 @@ class Store:
     def append_history(self, record: Mapping[str, Any], /) -> None:
         """Add the line of a run that was skipped, or stopped before it began; it has no record."""
         history.append_line(record)
+
+    def announce(self, record: Mapping[str, Any], /) -> None:
+        """Leave what people are notified of, by the record of a run that has ended, once its log has all lines."""
 
     def release(self) -> None:
         """Give the project back."""

@@ -67,6 +67,10 @@ def is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
 def is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -115,7 +119,12 @@ SUMMARY: Mapping[str, Check] = {
     "attempt": is_count,
     "params_version": optional(is_text),
     "image_digest": optional(is_text),
+    "execution": optional(is_text),
+    "schedule": optional(is_text),
+    "data": optional(is_object),
 }
+ADDED = frozenset({"execution", "schedule", "data"})
+"""Of the summary, what records and lines of handoff 0.1 lack."""
 _FIGURES = ("seconds", "cpu_seconds")
 _COUNTS = ("exit", "signal", "peak_memory_bytes", "rows", "bytes", "rows_in", "bytes_in", "rows_out", "bytes_out")
 _STAGE = Shape(
@@ -142,7 +151,7 @@ _RECORD: Mapping[str, Check] = {
     "stages": list_of(_STAGE),
     "state": object_of(_STATE),
 }
-RECORD = Shape(_RECORD, frozenset(_RECORD))
+RECORD = Shape(_RECORD, frozenset(_RECORD) - ADDED)
 ENTRY = Shape(
     {**SUMMARY, "rows": optional(is_count), "state_replaced": is_flag}, frozenset({"run_id", "started_at", "outcome"})
 )

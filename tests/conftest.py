@@ -19,7 +19,7 @@ pytest_plugins = ["doubles.fixtures"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How often what is tried at random is tried."""
-    parser.addoption("--trials", type=float, default=1.0, help="share of the trials of tests that kill or race: 0.2")
+    parser.addoption("--trials", type=float, default=0.2, help="share of the trials of tests that kill or race: 1")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

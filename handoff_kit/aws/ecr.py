@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from handoff_kit.aws.target import Target
-from handoff_kit.errors import translate_store_errors
+from handoff_kit.errors import AWSError, translate_store_errors
 from handoff_kit.steps import ApiCall, ApiCalls
 from handoff_kit.text import plural
 from handoff_runtime.aws.session import Session
@@ -45,6 +47,86 @@ def newest_image(target: Target, repository: str, source: str) -> PushedImage | 
     return PushedImage(*max(found)[1:]) if found else None
 
 
+DEPLOYED = "deployed-"
+"""The beginning of the tags that deployments give to their images; the rest is the time."""
+MOST_DEPLOYED = 10
+"""Images with such a tag that the lifecycle rules of the repository keep, however many newer ones there are."""
+NO_SUCH_REPOSITORY = ("RepositoryNotFoundException",)
+TAGGED_ALREADY = ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException")
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image in a repository; `tags` are those of its source, the newest last, without those of deployments."""
+
+    digest: str
+    tags: tuple[str, ...]
+    pushed: datetime
+    bytes: int
+
+
+def list_images(target: Target, repository: str) -> list[StoredImage]:
+    """The images of a repository, the newest first; without those that a manifest list names."""
+    images = [
+        StoredImage(
+            image["imageDigest"],
+            tuple(sorted(tag for tag in image.get("imageTags", ()) if not tag.startswith(DEPLOYED))),
+            image["imagePushedAt"],
+            image.get("imageSizeInBytes", 0),
+        )
+        for image in _describe_images(target, repository)
+        if image.get("imageTags")
+    ]
+    return sorted(images, key=lambda image: (image.pushed, image.tags), reverse=True)
+
+
+def tag_deployed_image(target: Target, repository: str, digest: str, moment: datetime) -> None:
+    """Tag an image as deployed, unless it has the newest of these tags; the lifecycle rules keep the last ten.
+
+    The oldest go first: of one image more than the rules count, ECR would delete the one that was pushed first.
+    """
+    place, images = {"repositoryName": repository}, list(_describe_images(target, repository))
+    if newest_deployed(images) == digest:
+        return
+    if stale := stale_tags(images, digest):
+        target.call(ECR, "batch_delete_image", **place, imageIds=[{"imageTag": tag} for tag in stale])
+    found = target.call(ECR, "batch_get_image", **place, imageIds=[{"imageDigest": digest}])["images"]
+    if not found:
+        raise AWSError(f"image {digest}: not found in repository {repository}")
+    fields = {name: found[0][name] for name in ("imageManifest", "imageManifestMediaType") if name in found[0]}
+    tag = f"{DEPLOYED}{moment:%Y%m%dT%H%M%SZ}"
+    target.call(ECR, "put_image", allow=TAGGED_ALREADY, **place, **fields, imageDigest=digest, imageTag=tag)
+
+
+def newest_deployed(images: Sequence[Mapping[str, Any]]) -> str:
+    """The digest of the image that was tagged as deployed last; empty where none is."""
+    by_tag = _deployed_tags(images)
+    return str(by_tag[max(by_tag)]["imageDigest"]) if by_tag else ""
+
+
+def _deployed_tags(images: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {tag: image for image in images for tag in image.get("imageTags", ()) if tag.startswith(DEPLOYED)}
+
+
+def stale_tags(images: Sequence[Mapping[str, Any]], deployed: str) -> list[str]:
+    """The tags of deployments but for the last nine, the oldest first; none of the image that is `deployed`.
+
+    Nor is one the only tag of its image, with which ECR would delete the image.
+    """
+    by_tag = _deployed_tags(images)
+    return [
+        tag
+        for tag in sorted(by_tag)[: 1 - MOST_DEPLOYED]
+        if by_tag[tag]["imageDigest"] != deployed and not all(each in by_tag for each in by_tag[tag]["imageTags"])
+    ]
+
+
+def _describe_images(target: Target, repository: str) -> Iterator[Any]:
+    request = {"repositoryName": repository, "maxResults": 1000}
+    for page in target.pages(ECR, "describe_images", allow=NO_SUCH_REPOSITORY, **request):
+        yield from page["imageDetails"]
+
+
 IMAGES_PER_CALL = 100
 """Amazon ECR API Reference, BatchDeleteImage."""
 LISTS = ("index", "manifest.list")
@@ -68,7 +150,7 @@ class StoredImages:
 def read_images(target: Target, repository: str) -> StoredImages | None:
     """None where there is no such repository."""
     request = {"repositoryName": repository, "maxResults": 1000}
-    pages = list(target.pages(ECR, "describe_images", allow=("RepositoryNotFoundException",), **request))
+    pages = list(target.pages(ECR, "describe_images", allow=NO_SUCH_REPOSITORY, **request))
     if not pages:
         return None
     images = [image for page in pages for image in page["imageDetails"]]

@@ -17,25 +17,32 @@ from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.errors import AWSError, ProjectError
 from handoff_kit.paths import ProjectPaths
+from handoff_kit.project.execution_input import SCHEDULER_KEYS
 from handoff_kit.text import count, duration, table
-from handoff_runtime import s3_keys, stored_json, symlinks
+from handoff_runtime import exact_json, s3_keys, stored_json, symlinks
 from handoff_runtime.aws.concurrency import map_concurrently
 from handoff_runtime.aws.session import S3
-from handoff_runtime.history import index_line, start_day
+from handoff_runtime.history import encode_line, index_line, start_day
+from handoff_runtime.stored_json import Shape
 from handoff_runtime.supervisor.outcome import signal_name
 from handoff_runtime.terminal import safe_name, safe_text
 
 HistoryLine = Mapping[str, Any]
 DEFAULT_RUNS = 20
 READS_AT_ONCE = 16
-RUN_COLUMNS = ("START", "TRIGGER", "OUTCOME", "CULPRIT", "DURATION", "ROWS", "ATTEMPT", "STATE", "RUN")
+WIDTH = 120
+OMITTED = ((), ("ATTEMPT",), ("ATTEMPT", "STATE"), ("ATTEMPT", "STATE", "DURATION"))
+"""Columns that the table of runs is without, from the first on that leaves it no wider than WIDTH."""
+NARROW, NARROWEST = 16, 8
+"""Characters of the column DATA: for fewer than NARROW, other columns are left out; it has at least NARROWEST."""
+LONGEST_CULPRIT = 20
 NUMBER_COLUMNS = ("DURATION", "ROWS", "ATTEMPT")
 DIRECTORY = "history"
 SUFFIX = ".jsonl"
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SPAN = re.compile(r"(\d{1,6})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-SUCCEEDED = ("succeeded", "skipped", "duplicate", "running")
+SUCCEEDED = ("succeeded", "skipped", "duplicate", "running", "waiting")
 SINCE_EXPECTED = "a time like 2026-01-31 or 2026-01-31T06:00:00Z, or a span like 90m, 24h, 7d, 2w"
 LOG_LINES = 20
 LOG_BYTES = 256 << 10
@@ -57,12 +64,16 @@ class HistorySource:
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """Which runs: of one environment, only failed ones, since a moment (as in a record), the last so many."""
+    """Which runs: of one environment, only failed ones, since a moment (as in a record), the last so many.
+
+    `where` is a further condition.
+    """
 
     environment: str | None = None
     failed: bool = False
     since: str = ""
     last: int | None = DEFAULT_RUNS
+    where: Callable[[HistoryLine], bool] = lambda _: True
 
     def matches(self, line: HistoryLine) -> bool:
         """Whether a run is one of the query, but for the number of runs."""
@@ -70,6 +81,7 @@ class HistoryQuery:
             str(line.get("started_at")) >= self.since
             and not (self.failed and line.get("outcome") in SUCCEEDED)
             and self.environment in (None, line.get("environment"))
+            and self.where(line)
         )
 
 
@@ -126,6 +138,13 @@ def stored_history(target: Target, say: Say) -> HistorySource:
     )
 
 
+def single_line(line: HistoryLine | None) -> HistorySource:
+    """A history of one line, or none."""
+    if line is None:
+        return HistorySource((), lambda _: [])
+    return HistorySource((start_day(line),), lambda _: [encode_line(line)])
+
+
 def _newest_days_first(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted((name for name in names if DAY.fullmatch(name)), reverse=True))
 
@@ -138,7 +157,7 @@ def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
     while days:
         some, days, size = days[:size], days[size:], 2 * size
         for day, content in zip(some, source.read(some), strict=True):
-            lines = _parse_lines(content, f"{source.where}{day}{SUFFIX}", source.say)
+            lines = parse_lines(content, f"{source.where}{day}{SUFFIX}", source.say)
             last = {line["run_id"]: line for line in lines}  # a later line of a run corrects an earlier one
             matching = [line for line in last.values() if query.matches(line)]
             runs += sorted(matching, key=lambda line: str(line.get("started_at")), reverse=True)
@@ -147,11 +166,11 @@ def list_runs(source: HistorySource, query: HistoryQuery) -> list[HistoryLine]:
     return runs
 
 
-def _parse_lines(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
+def parse_lines(content: bytes, where: str, say: Say, shape: Shape = stored_json.LINE) -> Iterator[HistoryLine]:
     """The lines that are complete; a run killed while it wrote may have left a part of one."""
     skipped: list[tuple[int, str]] = []
     for number, text in enumerate(content.split(b"\n"), 1):
-        line, problem = stored_json.parse(text, stored_json.LINE) if text.strip() else (None, "")
+        line, problem = stored_json.parse(text, shape) if text.strip() else (None, "")
         if line is not None:
             yield line
         elif problem:
@@ -162,29 +181,66 @@ def _parse_lines(content: bytes, where: str, say: Say) -> Iterator[HistoryLine]:
         say(f"note: {where}: line {number} cannot be read ({problem}){others}: skipped")
 
 
-def runs_table(runs: Iterable[HistoryLine]) -> str:
-    """A table of runs; empty where there is none."""
-    rows = []
-    for line in runs:
-        outcome = str(line.get("outcome"))
-        rows.append(
-            (
-                f"{str(line.get('started_at'))[:19]}Z",
-                str(line.get("trigger") or "-"),
-                outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
-                str(line.get("culprit") or "-"),
-                duration(line.get("seconds")),
-                count(line.get("rows")),
-                str(line.get("attempt") or "-"),
-                "replaced" if line.get("state_replaced") else "unchanged",
-                str(line["run_id"]),
-            )
-        )
-    return table(RUN_COLUMNS, rows, right=NUMBER_COLUMNS) if rows else ""
+def runs_table(runs: Sequence[HistoryLine]) -> str:
+    """A table of runs, with their data where any has some; empty where there is none."""
+    has_data = any(map(data_text, runs))
+    rows = list(map(_run_cells, runs))
+    for omitted in OMITTED:
+        width = max((len(line) for line in _table_without(omitted, rows).splitlines()), default=0)
+        room = WIDTH - width - len("  ")
+        if room >= (NARROW if has_data else -len("  ")):
+            break
+    if not has_data:
+        return _table_without(omitted, rows)
+    room = max(room, NARROWEST)
+    for cells, line in zip(rows, runs, strict=True):
+        text = data_text(line) or "-"
+        run = cells.pop("RUN")
+        cells |= {"DATA": _shorten(text, room), "RUN": run}
+    return _table_without(omitted, rows)
+
+
+def _table_without(omitted: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    head = [name for name in rows[0] if name not in omitted] if rows else []
+    right = [name for name in NUMBER_COLUMNS if name in head]
+    return table(head, ([cells[name] for name in head] for cells in rows), right=right) if rows else ""
+
+
+def _run_cells(line: HistoryLine) -> dict[str, str]:
+    outcome = str(line.get("outcome"))
+    return {
+        "START": f"{str(line.get('started_at'))[:19]}Z",
+        "TRIGGER": describe_trigger(line),
+        "OUTCOME": outcome if line.get("exit") in (0, None) else f"{outcome} ({line['exit']})",
+        "CULPRIT": _shorten(str(line.get("culprit") or "-"), LONGEST_CULPRIT),
+        "DURATION": duration(line.get("seconds")),
+        "ROWS": count(line.get("rows")),
+        "ATTEMPT": str(line.get("attempt") or "-"),
+        "STATE": "replaced" if line.get("state_replaced") else "unchanged",
+        "RUN": str(line["run_id"] or "-"),
+    }
+
+
+def _shorten(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def describe_trigger(line: HistoryLine) -> str:
+    """What started a run: a schedule by its name, else the trigger."""
+    return f"schedule {line['schedule']}" if line.get("schedule") else str(line.get("trigger") or "-")
+
+
+def data_text(line: HistoryLine) -> str:
+    """The data of a run as JSON, without what a schedule adds to its own; empty where it has none."""
+    data = line.get("data")
+    own = {key: value for key, value in data.items() if key not in SCHEDULER_KEYS} if isinstance(data, Mapping) else {}
+    return exact_json.dumps(own, ensure_ascii=False, separators=(", ", ": ")) if own else ""
 
 
 def command_after_history(runs: Sequence[HistoryLine], source: HistorySource, options: str) -> str:
     """The next command: show the newest run, drop the filters, or run."""
+    if runs and runs[0]["run_id"] is None:
+        return f"next: invoke missed {options.removeprefix('--remote ')}"
     if runs:
         return f"next: invoke history.show --run {shlex.quote(safe_name(runs[0]['run_id']))} {options}"
     command = f"invoke history {options}" if source.days else _run_command(source, options)
@@ -224,12 +280,12 @@ class RecordedRun:
     log: str
 
 
-def newest_run(source: HistorySource, environment: str | None, options: str) -> str:
-    """The id of the last run; AWSError where there is none."""
-    runs = list_runs(source, HistoryQuery(environment=environment, last=1))
-    if not runs:
-        raise AWSError("history: found no run", f"run the project: {_run_command(source, options)}")
-    return str(runs[0]["run_id"])
+def newest_run(runs: Iterable[HistoryLine], source: HistorySource, options: str) -> str:
+    """The id of the first of these that is a run, none that was missed; AWSError where there is none."""
+    for line in runs:
+        if line["run_id"]:
+            return str(line["run_id"])
+    raise AWSError("history: found no run", f"run the project: {_run_command(source, options)}")
 
 
 def _run_command(source: HistorySource, options: str) -> str:
@@ -261,8 +317,12 @@ def _read_file(path: Path) -> bytes | None:
         return b""
 
 
+class UnknownRunError(AWSError):
+    """No run of this id has a record."""
+
+
 def stored_run(target: Target, run: str) -> RecordedRun:
-    """A run in S3; of its log only the end is fetched."""
+    """A run in S3; of its log only the end is fetched. UnknownRunError for one without a record."""
     prefix = run_prefix(target, run)
     record, problem = _parse_record(_get_object(target, f"{prefix}{RECORD}"))
     if problem:
@@ -282,7 +342,9 @@ def _get_object(target: Target, key: str, **more: str) -> bytes | None:
 
 
 def _no_such_run(run: str, where: str, command: str) -> AWSError:
-    return AWSError(f"run {run!r}: found none in {where}, expected the id of a run", f"see which there are: {command}")
+    return UnknownRunError(
+        f"run {run!r}: found none in {where}, expected the id of a run", f"see which there are: {command}"
+    )
 
 
 def _damaged_record(where: str, problem: str, remove: str, options: str) -> AWSError:
@@ -323,10 +385,12 @@ def command_after_run(run: RecordedRun, paths: ProjectPaths, options: str, *, re
 def _run_facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "run", record["run_id"]
     yield "project", f"{record['project']} ({record['environment']})"
-    yield "started", f"{record['started_at']}, by {record['trigger']}, attempt {record['attempt']}"
+    yield "started", f"{record['started_at']}, by {describe_trigger(record)}, attempt {record['attempt']}"
     code = "" if record["exit"] is None else f", exit {record['exit']}"
     yield "outcome", f"{record['outcome']}{code}" + (f": {record['reason']}" if record.get("reason") else "")
     yield "duration", duration(record["seconds"])
+    if text := data_text(record):
+        yield "data", text
     state = record["state"]
     stored = state.get("after") or state.get("before")
     change = "replaced" if state["replaced"] else "unchanged"

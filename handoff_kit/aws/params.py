@@ -224,6 +224,20 @@ def plan_push_of_keep(target: Target, push: StoreParams, keep: Keep) -> StorePar
     return StoreParams(document, base, change, advanced=push.advanced, parameter=push.parameter)
 
 
+def plan_restore(
+    target: Target,
+    document: Mapping[str, Any],
+    stored: StoredParams | DamagedParams,
+    *,
+    advanced: bool,
+    parameter: ParameterSettings,
+) -> StoreParams:
+    """Store an earlier document as a new version, without the config files that only the newest one has."""
+    is_stored = isinstance(stored, StoredParams) and stored.document == document
+    change = None if is_stored else _put_parameter(target, document, stored.version, parameter, advanced=advanced)
+    return StoreParams(document, stored.version, change, advanced=advanced, parameter=parameter)
+
+
 def _put_parameter(
     target: Target, document: Mapping[str, Any], base: int, parameter: ParameterSettings, *, advanced: bool
 ) -> ApiCall:
@@ -421,15 +435,20 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def params_history(target: Target) -> str:
-    """The versions that Parameter Store keeps (the last 100), the newest first: when, and by whom."""
+def stored_versions(target: Target) -> list[Any]:
+    """The versions that Parameter Store keeps (the last 100), the oldest first; AWSError where there is none."""
     request = {"Name": target.parameter, "MaxResults": PAGE_SIZE}
     pages = list(target.pages(SSM, "get_parameter_history", allow=NO_PARAMETER, **request))
     if not pages:
         message = f"parameter {target.parameter}: no params found in region {target.session.region}"
         raise AWSError(message, f"store them: invoke params.push {target.options}")
+    return [version for page in pages for version in page["Parameters"]]
+
+
+def params_history(target: Target) -> str:
+    """A table of the stored versions, the newest first: when, and by whom."""
     rows = []
-    for version in (version for page in pages for version in page["Parameters"]):
+    for version in stored_versions(target):
         user = str(version.get("LastModifiedUser") or "-")
         user = user.rpartition(":")[2] if user.startswith("arn:") else user
         tier = version.get("Tier", "Standard").lower()

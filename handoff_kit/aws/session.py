@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import (
@@ -117,6 +118,20 @@ def find_deployed(
         hint = "" if unknown else f"\nhint: see them: invoke check --project {paths.name}"
         say(f"note: {found}; using {used}{hint}")
     return DeployedProject(paths, _with_bucket(target, stack, named, environ, say), stack, project)
+
+
+def find_all_deployed(root: Path, environment: str, environ: Mapping[str, str], say: Say) -> list[DeployedProject]:
+    """Every project of an environment that has a task stack, by one look at all stacks."""
+    session = open_session(environ, say)
+    stacks = {stack.name: stack for stack in describe_all(session)}
+    found = []
+    for name in deployed_projects(stacks.values(), environment):
+        paths = ProjectPaths(name, root)
+        target = target_by_name(paths, environment, {}, session, "")
+        stack = stacks.get(target.name)
+        if bucket := deployed_bucket(stack, target):
+            found.append(DeployedProject(paths, replace(target, bucket=bucket), stack, _read_project(paths)[0]))
+    return found
 
 
 def _check_own(

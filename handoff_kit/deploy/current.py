@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from handoff_kit import resource_names
 from handoff_kit.aws.buckets import bucket_exists
@@ -30,7 +31,7 @@ class CurrentState:
     """What a plan depends on; `move` is the data to copy if the project moves from another bucket.
 
     `schedule_stack` has its template. `tagging` is of stored versions that have other tags than `keep` says, or none;
-    `parameter_tags` of the parameter, if its tags are not those of the project.
+    `parameter_tags` of the parameter, if its tags are not those of the project. `now` is when it was read.
     """
 
     account: str
@@ -41,6 +42,8 @@ class CurrentState:
     schedule_stack: StackDescription | None = None
     tagging: TagVersions | None = None
     parameter_tags: ApiCalls | None = None
+    is_deployed: bool = True
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
 
 def read_current(
@@ -71,4 +74,5 @@ def read_current(
         describe_existing(target.session, resource_names.schedule_stack(target.name), template=True),
         plan_tagging(target, desired.keep, stored) if has_bucket and not moves else None,
         plan_parameter_tags(target, stack, desired.tags) if stored else None,
+        is_deployed=stack is not None,
     )

@@ -27,6 +27,7 @@ from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, describe
 from handoff_kit.aws.alerts import alert_notes, read_subscribers
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
+from handoff_kit.aws.deployments import record_deployment
 from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
 from handoff_kit.aws.params import check_params_owner, confirm_push, new_references
 from handoff_kit.aws.session import deployed_bucket, note_on_bucket, target_by_name
@@ -222,12 +223,13 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
         elif isinstance(step, TagVersions):
             options.say("note: once stored versions have these tags, S3 deletes those that are older than `keep` says")
             confirm(describe(step)[0], deploy_command(target), yes=options.yes)
-    changed = _apply_repaired(steps, repairs, target, context)
-    if changed and not options.dry:
+    changes = _apply_repaired(steps, repairs, target, context)
+    if changes and not options.dry:
+        record_deployment(target, prepared.stack, options.say)
         found = read_subscribers(target, describe_existing(target.session, target.name))
         for note in alert_notes(found, desired.paths.display_path) if found else ():
             options.say(note)
-    return changed
+    return changes
 
 
 def _find_repairs(

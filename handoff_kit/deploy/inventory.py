@@ -36,14 +36,19 @@ def read_inventory(target: Target, *, complete: bool) -> Inventory:
     task_stack = describe_owned(target.session, name, tags)
     registry_stack = describe_owned(target.session, resource_names.registry_stack(name), tags)
     images = ecr.read_images(target, resource_names.repository(name))
-    log_group = resource_names.log_group(name)
-    page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=log_group)
-    log_sizes = [int(group.get("storedBytes", 0)) for group in page["logGroups"] if group["logGroupName"] == log_group]
-    log_bytes = log_sizes[0] if log_sizes else None
+    log_bytes = read_log_bytes(target)
     data = buckets.read_stored_objects(target.session, target.bucket, f"{name}/", complete=complete)
     parameter = target.call(SSM, "get_parameter", allow=NO_PARAMETER, Name=target.parameter)
     params_version = int(parameter["Parameter"]["Version"]) if parameter else None
     return Inventory(schedule_stack, task_stack, registry_stack, images, log_bytes, data, params_version)
+
+
+def read_log_bytes(target: Target) -> int | None:
+    """The size of a project's log group; None where there is none."""
+    log_group = resource_names.log_group(target.name)
+    page = target.call(LOGS, "describe_log_groups", logGroupNamePrefix=log_group)
+    sizes = (int(group.get("storedBytes", 0)) for group in page["logGroups"] if group["logGroupName"] == log_group)
+    return next(sizes, None)
 
 
 def deleted_lines(target: Target, inventory: Inventory, *, data: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ The task stack comes before params and files: if its update fails, all three sta
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from handoff_kit.aws.params import (
 from handoff_kit.aws.target import Target
 from handoff_kit.deploy.current import CurrentState
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deploy.schedule_project import DesiredSchedules, made_from, plan_schedules
+from handoff_kit.deploy.schedule_project import DesiredSchedules, check_schedules, made_from, plan_schedules
 from handoff_kit.deploy.schedule_template import NOT_SCHEDULED, deployed_schedules
 from handoff_kit.image.build import BASE, BaseImage, is_image_current, label_of, plan_build
 from handoff_kit.image.builder import Builder
@@ -35,6 +36,8 @@ from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.params_document import with_keep
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import (
+    ApiCall,
+    ApiCalls,
     DeployStack,
     ExistingBucket,
     ImageTag,
@@ -44,6 +47,10 @@ from handoff_kit.steps import (
     StoreParams,
     WriteFile,
 )
+from handoff_kit.text import span
+from handoff_runtime import s3_keys
+from handoff_runtime.alert import expectation
+from handoff_runtime.aws.session import S3
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ def plan_project(
         *(_plan_image(desired, build, f"{uri}:{tag}", target) if build else ()),
         *((current.move,) if current.move else ()),
         *((current.parameter_tags,) if current.parameter_tags else ()),  # before the stack, whose tags say it is done
+        *_plan_expectation(push, current, target),  # before the params, by which the next deployment knows it
         *(pushes if loses_key else ()),
         *(WriteFile(file, template), stack),
         *(() if loses_key else pushes),
@@ -122,6 +130,26 @@ def plan_project(
         *_plan_schedule_update(desired, current, target),
         *tagging,
     )
+
+
+def _plan_expectation(push: StoreParams, current: CurrentState, target: Target) -> tuple[ApiCalls, ...]:
+    """The step that starts, restarts or ends the wait for a successful run; none where the span stays what it was.
+
+    A project that is deployed anew may have an old time from before.
+    """
+    within = push.document["pipeline"].get("expect", {}).get("success_within")
+    stored = current.params.params.pipeline.expect.success_within if isinstance(current.params, StoredParams) else None
+    place = {"Bucket": target.bucket, "Key": s3_keys.expectation(target.name)}
+    shown = target.url(place["Key"])
+    if within and (within != stored or not current.is_deployed):
+        expected = expectation(within, current.now.timestamp())
+        description = f"expect a successful run within {span(within)}, by {expected['by']} ({shown})"
+        body = json.dumps(expected).encode()
+        return (ApiCalls((ApiCall(description, S3, "put_object", {**place, "Body": body}),)),)
+    if stored and not within:
+        description = f"expect no run any more: delete {shown}"
+        return (ApiCalls((ApiCall(description, S3, "delete_object", place),)),)
+    return ()
 
 
 def key_of(stored: StoredParams | DamagedParams | None) -> str | None:
@@ -160,6 +188,7 @@ def _plan_schedule_update(
     merged = (*schedules, *other_schedules(desired, current))
     if not merged:
         return ()
+    check_schedules(schedules, deployed_schedules(stack) or (), current.now)
     deploy, command = desired.project.deploy, deploy_command(target)
     written, step = plan_schedules(DesiredSchedules(desired.paths, deploy, merged, command, made_from(stack)), target)
     is_up_to_date = stack.status in STABLE_STATUSES and not diff_stack(stack, step, {})

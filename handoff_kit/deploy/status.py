@@ -1,4 +1,8 @@
-"""The status of projects: the deployed state compared with local files, in few calls."""
+"""The status of projects: the deployed state compared with local files, in few calls.
+
+The last run of each of several projects is that of its lock, a call each. Of one project alone the executions and the
+dead-letter queue are read too, since runs that never started hold no lock.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,12 @@ from handoff_kit.aws.cloudformation.stack import (
     describe_existing,
     is_owned,
 )
-from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project, undeployed_settings
+from handoff_kit.aws.ecs import run_history
+from handoff_kit.aws.ecs.cluster import ProjectTasks, deployed_settings, tasks_of_project, undeployed_settings
+from handoff_kit.aws.ecs.secret_detection import project_mask
 from handoff_kit.aws.ecs.tasks import describe_starter, list_running_tasks, task_id
 from handoff_kit.aws.files import compare_files
+from handoff_kit.aws.history import describe_trigger
 from handoff_kit.aws.params import find_params, params_fingerprint, read_fingerprint
 from handoff_kit.aws.session import (
     account_of,
@@ -136,10 +143,18 @@ class ProjectStatus:
 
 @dataclass(frozen=True)
 class ProjectDetail:
-    """The files of a project and its running tasks, as text, and who is notified of its runs."""
+    """The files of a project, its running tasks and its executions under way, as text; how many runs were missed.
+
+    `latest` is the last run, where that is another one than the lock tells of. `notes` name what could not be read.
+    `subscribers` are notified of failures; None where an earlier version deployed the project.
+    """
 
     files: str
     tasks: tuple[str, ...]
+    executions: tuple[str, ...] = ()
+    missed: int = 0
+    latest: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
     subscribers: Subscribers | None = None
 
 
@@ -178,7 +193,10 @@ def read_status(
         raise UnknownProjectError(paths, deployed_names(session, environment))
     (local,), (target,), (status,), notes = _compare_projects([paths], environment, environ, session, account)
     stack = account.stacks.get(target.name)
-    detail = ProjectDetail("none", ()) if stack is None else _read_detail(local, target, stack)
+    detail = ProjectDetail("none", ()) if stack is None else _read_detail(local, target, stack, status.last_run)
+    if detail.latest:
+        status = replace(status, last_run=detail.latest)
+    notes = (*notes, *detail.notes)
     return status, detail, (*notes, f"note: found no {paths.display_path} in this checkout") if unknown else notes
 
 
@@ -411,25 +429,51 @@ def _last_run(lock: StoredLease | None) -> Mapping[str, Any] | None:
     return {**entry, "outcome": KILLED if lease.is_free(lock) else RUNNING}
 
 
-def _read_detail(local: LocalProject, target: Target, stack: StackDescription) -> ProjectDetail:
+def _read_detail(
+    local: LocalProject, target: Target, stack: StackDescription, last_run: Mapping[str, Any] | None
+) -> ProjectDetail:
     """What may not be read is unknown, with the reason."""
+    tasks = tasks_of_project(target, deployed_settings(stack, local.project), stack)
+    files, subscribers = _compare_files(local, target), read_subscribers(target, stack)
+    detail = ProjectDetail(files, _describe_tasks(tasks), subscribers=subscribers)
+    if not tasks.machine:
+        return detail
+    found = run_history.read_latest(tasks, last_run, project_mask(local.paths))
+    runs = [line for line in found.lines if line["run_id"]]
+    return replace(
+        detail,
+        executions=tuple(
+            f"{line['execution']} {line['outcome']} since {str(line['started_at'])[:19]}Z, "
+            f"started by {describe_trigger(line)}" + (f": {line['reason']}" if line["reason"] else "")
+            for line in runs
+            if line["outcome"] in run_history.UNDER_WAY and line["run_id"] == line.get("execution")
+        ),
+        missed=found.missed,
+        latest=runs[0] if runs else None,
+        notes=found.notes,
+    )
+
+
+def _compare_files(local: LocalProject, target: Target) -> str:
     try:
         plan = compare_files(target, local.paths)
     except AWSError as error:
-        compared = f"{UNKNOWN}: {error.message}"
-    else:
-        same = f"{UP_TO_DATE}: {len(plan.same)}" if plan.same else ""
-        stored_only = f"{len(plan.gone)} {STORED_ONLY}" if plan.gone else ""
-        compared = ", ".join(filter(None, (same, stored_only))) or ABSENT
-        if plan.send:
-            compared = f"{OUT_OF_DATE}: {len(plan.send)} to upload, {len(plan.same)} {UP_TO_DATE}"
-    tasks, subscribers = [], read_subscribers(target, stack)
+        return f"{UNKNOWN}: {error.message}"
+    if plan.send:
+        return f"{OUT_OF_DATE}: {len(plan.send)} to upload, {len(plan.same)} {UP_TO_DATE}"
+    same = f"{UP_TO_DATE}: {len(plan.same)}" if plan.same else ""
+    stored_only = f"{len(plan.gone)} {STORED_ONLY}" if plan.gone else ""
+    return ", ".join(filter(None, (same, stored_only))) or ABSENT
+
+
+def _describe_tasks(tasks: ProjectTasks) -> tuple[str, ...]:
+    described = []
     try:
-        for task in list_running_tasks(tasks_of_project(target, deployed_settings(stack, local.project))):
+        for task in list_running_tasks(tasks):
             started = task.get("startedAt") or task.get("createdAt")
             since = f" since {timestamp(started)}" if started else ""
             by = f", started by {starter}" if (starter := describe_starter(task)) else ""
-            tasks.append(f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}")
+            described.append(f"{task_id(task['taskArn'])} {task['lastStatus']}{since}{by}")
     except AWSError as error:
-        return ProjectDetail(compared, (f"{UNKNOWN}: {error.message}",), subscribers)
-    return ProjectDetail(compared, tuple(tasks), subscribers)
+        return (f"{UNKNOWN}: {error.message}",)
+    return tuple(described)

@@ -8,7 +8,9 @@ from datetime import date, timezone
 from typing import Any
 
 from handoff_kit.aws.alerts import describe_subscribers
-from handoff_kit.deploy.status import OUT_OF_DATE, RUNNING, STORED_ONLY, ProjectDetail, ProjectStatus
+from handoff_kit.aws.ecs.run_history import UNDER_WAY
+from handoff_kit.aws.history import SUCCEEDED, describe_trigger
+from handoff_kit.deploy.status import KILLED, OUT_OF_DATE, STORED_ONLY, ProjectDetail, ProjectStatus
 from handoff_kit.text import duration, json_lines, plural, table, timestamp
 from handoff_runtime.terminal import safe_name
 
@@ -85,19 +87,23 @@ def _page_lines(status: ProjectStatus, detail: ProjectDetail, today: date) -> It
     last = UNKNOWN if status.is_last_run_unknown else NONE
     if run := status.last_run:
         reason = f": {run['reason']}" if run.get("reason") else ""
-        took = "" if run["outcome"] == RUNNING else f" after {duration(run.get('seconds'))}"
+        took = "" if run["outcome"] in UNDER_WAY else f" after {duration(run.get('seconds'))}"
         started = f"{str(run.get('started_at'))[:19]}Z"
-        last = f"{run['run_id']} of {started} ({run.get('trigger')}): {_outcome(run)}{took}{reason}"
+        last = f"{run['run_id']} of {started} ({describe_trigger(run)}): {_outcome(run)}{took}{reason}"
     yield "last run", last
+    if detail.missed:
+        yield "missed", f"{plural(detail.missed, 'run')} of its schedules: invoke missed {status.options}"
     yield from (("task", task) for task in detail.tasks)
+    yield from (("execution", execution) for execution in detail.executions)
 
 
 def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None = None) -> str:
     """One JSON object a line."""
-    more: dict[str, Any] = {}
+    more: dict[str, object] = {}
     if detail:
-        alerts = asdict(detail.subscribers) if detail.subscribers else None
-        more = {"files": detail.files, "tasks": list(detail.tasks), "alerts": alerts}
+        tasks, executions = list(detail.tasks), list(detail.executions)
+        more = {"files": detail.files, "tasks": tasks, "executions": executions, "missed": detail.missed}
+        more["alerts"] = asdict(detail.subscribers) if detail.subscribers else None
     values = []
     for status in statuses:
         following = status.next_schedule
@@ -130,12 +136,17 @@ def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None 
     return json_lines(values)
 
 
+def _never_ran(run: Mapping[str, Any] | None) -> bool:
+    return run is not None and run.get("exit") is None and run["outcome"] not in (*SUCCEEDED, KILLED)
+
+
 def next_command(statuses: Sequence[ProjectStatus]) -> str:
     """Fix what is broken, deploy what is out of date, look at what failed, deploy what is missing, run."""
     choices = (
         ("check", [status for status in statuses if status.problems]),
         ("deploy", [status for status in statuses if status.is_out_of_date]),
         ("logs", [status for status in statuses if status.last_run and status.last_run.get("exit")]),
+        ("history --remote", [status for status in statuses if _never_ran(status.last_run)]),
         ("deploy", [status for status in statuses if status.stack_status is None]),
         ("run", statuses),
     )

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from handoff_kit import resource_names
+from handoff_kit.aws.ecr import DEPLOYED, MOST_DEPLOYED
 from handoff_kit.aws.ecs.stop_reasons import RESTARTED_STOP_CODES
 from handoff_kit.deploy.alert_template import alert_values
 from handoff_kit.jinja import render_template
 from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.model import Project
 from handoff_kit.project.retention import LIFECYCLE_RULES
+from handoff_kit.text import span
 from handoff_runtime import s3_keys
+from handoff_runtime.alert import JOB
 from handoff_runtime.aws.references import Reference
 from handoff_runtime.aws.session import SSM
 from handoff_runtime.retention import TAG_KEYS
@@ -44,7 +47,13 @@ def render_shared_template(root: Path, environment: str) -> str:
 
 def render_registry_template(root: Path, project: str, stack: str, environment: str) -> str:
     """The template of the stack that holds a project's images."""
-    values = {"project": project, "environment": environment, "repository": resource_names.repository(stack)}
+    values = {
+        "project": project,
+        "environment": environment,
+        "repository": resource_names.repository(stack),
+        "deployed": DEPLOYED,
+        "most_deployed": MOST_DEPLOYED,
+    }
     return render_template(root, "registry.yml.j2", values)
 
 
@@ -79,6 +88,7 @@ def render_task_template(
                 for keys in (s3_keys.artifacts(stack), runs, s3_keys.history(stack), s3_keys.occurrences(stack))
             ),
             s3_keys.alert(stack, "*"),
+            s3_keys.expectation(stack, "*"),
         ),
         "boundary": boundary_arn(deploy),
         "kms_key": kms_key_arn(deploy),
@@ -86,8 +96,29 @@ def render_task_template(
         "references": _referenced_resources(references),
         "arns": [policy for policy in deploy.policies if isinstance(policy, str)],
         "statements": [_statement(policy) for policy in deploy.policies if not isinstance(policy, str)],
+        "expect": _expect_values(project, environment, stack, loaded.expect.success_within),
     }
     return render_template(root, "task.yml.j2", values)
+
+
+def _expect_values(project: str, environment: str, stack: str, success_within: int | None) -> dict[str, Any] | None:
+    """The check that a run has succeeded in time; None where the project does not expect one.
+
+    `text` is what comes before and after the time.
+    """
+    if not success_within:
+        return None
+    within, options = span(success_within), f"--project {project} --environment {environment}"
+    facts = f"project      {project}\nenvironment  {environment}\njob          {JOB}\n"
+    before = f"{facts}\nNo run has succeeded within {within}: the next one was expected by "
+    look = f"To look at it:\n  invoke status {options}\n  invoke history --remote {options}\n"
+    return {
+        "machine": resource_names.expect_machine(stack),
+        "key": s3_keys.expectation(stack),
+        "span": within,
+        "subject": f"handoff {environment}/{project}: no run has succeeded within {within}",
+        "text": [before, f"\n\n{look}To run it now:\n  invoke run {options}\n"],
+    }
 
 
 def boundary_arn(deploy: Deploy) -> str:
@@ -148,6 +179,15 @@ def _referenced_resources(references: Iterable[Reference]) -> list[tuple[str, st
         ("Secrets", "secretsmanager:GetSecretValue", list(secrets)),
     )
     return [statement for statement in statements if statement[2]]
+
+
+def ungranted_references(template: str, references: Iterable[Reference]) -> list[Reference]:
+    """The references that the role of a rendered task template may not read."""
+
+    def is_granted(reference: Reference) -> bool:
+        return all(f'{arn}"' in template for _, _, arns in _referenced_resources([reference]) for arn in arns)
+
+    return [reference for reference in sorted(references) if not is_granted(reference)]
 
 
 def _statement(policy: Statement) -> dict[str, Any]:

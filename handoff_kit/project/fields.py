@@ -29,8 +29,9 @@ from pydantic_core import CoreSchema, PydanticUndefined
 
 from handoff_kit.project import suggestions
 from handoff_kit.project.fargate_sizes import MEMORIES
-from handoff_kit.project.patterns import DAYS, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, matches
+from handoff_kit.project.patterns import DAYS, DURATION, FOREVER, MAX_DAYS, MEMORY, NAME, RETENTIONS, ROWS, matches
 from handoff_kit.project.shell_words import split_words
+from handoff_kit.text import DURATION_UNITS
 
 _QUOTES = "put it into quotes"
 _PAIR = {"key", "value"}
@@ -228,6 +229,17 @@ def _as_days(value: object) -> object:
     if not isinstance(value, str) or not matches(DAYS, value):
         return value
     return None if value == FOREVER else int(value.removesuffix("d"))
+
+
+def as_duration(value: object) -> object:
+    """The number of seconds in `90s`, `45m`, `26h` or `1d`."""
+    if not isinstance(value, str) or not matches(DURATION, value):
+        return value
+    return int(value[:-1]) * DURATION_UNITS[value[-1]]
+
+
+def as_rows(value: object) -> object:
+    return int(value) if isinstance(value, str) and matches(ROWS, value) else value
 
 
 def as_retention(value: object) -> object:

@@ -18,14 +18,27 @@ from handoff_kit.project.fields import (
     Text,
     TextMapping,
     as_directory,
+    as_duration,
     as_requirements,
+    as_rows,
     as_words,
     declaration_of,
     declare,
     integer,
     venv_name_of,
 )
-from handoff_kit.project.patterns import ALERT, BASE, MAX_ALERTS, MAX_STATES, PACKAGE, SERVICE, STATES, VENV_NAME
+from handoff_kit.project.patterns import (
+    ALERT,
+    BASE,
+    DURATION,
+    MAX_ALERTS,
+    MAX_STATES,
+    PACKAGE,
+    ROWS,
+    SERVICE,
+    STATES,
+    VENV_NAME,
+)
 from handoff_kit.project.schedule_settings import Schedule
 
 VenvName = Annotated[str, StringConstraints(pattern=VENV_NAME)]
@@ -244,6 +257,37 @@ class Keep(BaseModel, extra="forbid", frozen=True):
     )
 
 
+class Expect(BaseModel, extra="forbid", frozen=True):
+    """What the project promises; None where it promises nothing."""
+
+    success_within: StrictInt | None = declare(
+        None,
+        "a duration: a number and s, m, h or d",
+        example="success_within: 26h",
+        written="duration: `90s`, `45m`, `26h` or `1d`",
+        parse=Form(as_duration, Annotated[str, StringConstraints(pattern=DURATION)]),
+        suggest=suggestions.duration,
+        description="People are notified once when no run has succeeded for so long, also when the schedule is "
+        "disabled or deleted. The check runs each hour, so a span shorter than that is noticed late. Give a daily run "
+        "more than a day, and a monthly one more than 31 days.",
+        examples=["26h", "32d"],
+    )
+    rows_at_least: StrictInt | None = declare(
+        None,
+        "a number of rows, 1 or more",
+        example="rows_at_least: 1",
+        written="number",
+        parse=Form(as_rows, Annotated[int, Field(ge=1)] | Annotated[str, StringConstraints(pattern=ROWS)]),
+        suggest=suggestions.rows,
+        synonyms=("min_rows",),
+        description="A run whose stages succeed, but pass fewer rows to the last stage, fails with exit 65, and leaves "
+        "the state unchanged. With `state: singer` only records count, SCHEMA and STATE lines do not, and states that "
+        "the target emits are stored at the end of the run only. A pipeline of one stage has no link to count at: what "
+        "the stage writes to its stdout counts. Needs `meter: rows`, the default.",
+        examples=[1000],
+    )
+
+
 class Params(BaseModel, extra="forbid", frozen=True):
     """How the params document is stored in Parameter Store."""
 
@@ -350,6 +394,14 @@ class Project(BaseModel, extra="forbid", frozen=True):
         description="How long the bucket in AWS keeps what runs leave there. Its lifecycle rules see to it, a day or "
         "two late; nothing here is removed by them. A value that has no rule counts as the next larger one.",
         examples=[{"runs": "365d", "artifacts": "7d"}],
+    )
+    expect: Expect = declare(
+        default_factory=Expect,
+        example="expect: {success_within: 26h, rows_at_least: 1}",
+        suggest=suggestions.expect,
+        description="What you rely on: people are notified when no run succeeds in time, and a run that passes too few "
+        "rows fails.",
+        examples=[{"success_within": "26h", "rows_at_least": 1}],
     )
     params: Params = declare(
         default_factory=Params,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from handoff_kit.paths import ProjectPaths
 from handoff_kit.project.model import Project
+from handoff_kit.project.params_document import state_mode
 from handoff_kit.project.patterns import COLLECTOR_STATS, INVISIBLE
 from handoff_kit.project.problem import Problem, quote, shorten
 from handoff_kit.project.retention import DAYS, STATES, on_ladder
@@ -30,6 +31,7 @@ from handoff_runtime.aws.references import parse_reference
 from handoff_runtime.errors import StoreError
 from handoff_runtime.params import encode_params, required_tier
 from handoff_runtime.placeholders import PLACEHOLDER
+from handoff_runtime.state import SINGER
 
 _ALIKE = 0.85
 _WINDOW = {"start_offset_days": "-7", "duration_days": "7"}
@@ -230,8 +232,20 @@ def rounded_retention(checked: CheckedProject) -> Iterator[Fault]:
             yield Fault(("keep", name), message, f"its rules: {', '.join(map(str, ladder))}")
 
 
+def states_as_rows(checked: CheckedProject) -> Iterator[Fault]:
+    """`rows_at_least` of a single stage whose output is a state."""
+    is_single = len(checked.project.stages) == 1 and state_mode(checked.project) == SINGER
+    if checked.project.expect.rows_at_least and is_single:
+        message = (
+            "`rows_at_least` counts what the only stage writes to its stdout, which with `state: singer` is states"
+        )
+        hint = "make tap and target two stages, so that the records between them are counted"
+        yield Fault(("expect", "rows_at_least"), message, hint, on_key=True)
+
+
 _RULES: tuple[Rule, ...] = (
     rounded_retention,
+    states_as_rows,
     cut_values,
     lookalikes,
     shell_variables,

@@ -18,6 +18,7 @@ from handoff_kit.project.model import Project, Stage
 from handoff_kit.project.patterns import COLLECTOR_STATS
 from handoff_kit.project.retention import on_ladder
 from handoff_kit.steps import WriteFile
+from handoff_kit.text import plural, span
 from handoff_runtime import exact_json, functions, state
 from handoff_runtime.aws.references import Reference, references_in
 from handoff_runtime.errors import HandoffError
@@ -236,8 +237,21 @@ def pipeline_document(project: Project, name: str, environment: str, has_file: C
         "meter": project.meter,
         "overlap": project.overlap,
         "keep": on_ladder(project.keep)._asdict(),
+        **({"expect": expect} if (expect := project.expect.model_dump(exclude_none=True)) else {}),
         "stages": stages,
     }
+
+
+def describe_expect(project: Project) -> str:
+    """What a run is expected to do, as it was understood; empty where nothing is expected."""
+    within, rows = project.expect.success_within, project.expect.rows_at_least
+    what = "record" if state_mode(project) == state.SINGER and len(project.stages) > 1 else "row"
+    where = "passes to the last stage" if len(project.stages) > 1 else "writes to its stdout"
+    parts = (
+        f"notify when no run succeeds for {span(within)}" if within else "",
+        f"fail a run that {where} fewer than {plural(rows, what)}" if rows else "",
+    )
+    return f"expect: {'; '.join(filter(None, parts))}" if any(parts) else ""
 
 
 def state_mode(project: Project) -> str:

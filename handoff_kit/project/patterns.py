@@ -21,6 +21,9 @@ SERVICE = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 FOREVER = "forever"
 MAX_DAYS = 9999
 DAYS = rf"^([1-9][0-9]{{0,3}}d?|{FOREVER})$"
+# At most some decades: S3 and time_t hold them
+DURATION = r"^([1-9][0-9]{0,8}s|[1-9][0-9]{0,6}m|[1-9][0-9]{0,5}h|[1-9][0-9]{0,3}d)$"
+ROWS = r"^[1-9][0-9]{0,11}$"
 # S3 counts no further (NewerNoncurrentVersions), Amazon S3 API Reference, NoncurrentVersionExpiration
 MAX_STATES = 100
 STATES = r"^([1-9][0-9]?|100)$"

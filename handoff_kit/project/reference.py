@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from handoff_kit.project.deploy_settings import Deploy, Statement
 from handoff_kit.project.fields import declaration_of, to_flow
-from handoff_kit.project.model import Image, Keep, Params, Project, Stage
+from handoff_kit.project.model import Expect, Image, Keep, Params, Project, Stage
 from handoff_kit.project.schedule_settings import Schedule
 
 BEGIN = "<!-- reference -->"
@@ -25,6 +25,7 @@ def reference() -> str:
         *_section("Of a stage, under `commands`", Stage),
         *_section("Of `image`", Image),
         *_section("Of `keep`", Keep),
+        *_section("Of `expect`", Expect),
         *_section("Of `params`", Params),
         *_section("Of `deploy`", Deploy),
         *_section("Of a statement, under `policies`", Statement),

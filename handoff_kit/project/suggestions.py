@@ -41,6 +41,13 @@ _DAYS = {
     **dict.fromkeys(("mo", "mon", "month", "months"), 30),
     **dict.fromkeys(("y", "yr", "year", "years"), 365),
 }
+_DURATIONS = (
+    ("s", 1, ("s", "sec", "secs", "second", "seconds")),
+    ("m", 1, ("m", "min", "mins", "minute", "minutes")),
+    ("h", 1, ("h", "hr", "hrs", "hour", "hours")),
+    ("d", 1, ("d", "day", "days")),
+    ("d", 7, ("w", "wk", "week", "weeks")),
+)
 _VCPUS = ("vcpu", "vcpus", "cpu", "cpus", "core", "cores")
 MEBIBYTES = {
     **dict.fromkeys(("k", "kb", "kib"), 1 / _GB),
@@ -116,6 +123,29 @@ def days(text: str) -> str | None:
     if _is_without_end(text) or (count and count > patterns.MAX_DAYS):
         return _did_you_mean(FOREVER)
     return _did_you_mean(f"{count}d") if count else None
+
+
+def duration(text: str) -> str | None:
+    """For a duration with its unit."""
+    number, unit = _whole(text) or (0, "none")
+    if not number:
+        return None
+    if not unit:
+        return f"write its unit too: {number}s, {number}m, {number}h or {number}d"
+    found = next((f"{number * factor}{name}" for name, factor, words in _DURATIONS if unit in words), None)
+    return _did_you_mean(found) if found and matches(patterns.DURATION, found) else None
+
+
+def rows(text: str) -> str | None:
+    number = re.sub("[ ,_']", "", text.strip())
+    if number == "0":
+        return "the least is 1; without `rows_at_least` a run may pass none"
+    return _did_you_mean(number) if matches(patterns.ROWS, number) else None
+
+
+def expect(text: str) -> str | None:
+    word = text.strip().lower()
+    return f"write it like this: expect: {{success_within: {word}}}" if matches(patterns.DURATION, word) else None
 
 
 def states(text: str) -> str | None:

@@ -180,6 +180,8 @@ def run_with_remote_data(
         "STACK_NAME": target.name,
         "S3_BUCKET_NAME": target.bucket,
         OWNER_VARIABLE: target.bucket_owner,
+        "HANDOFF_PROJECT": target.project,
+        "HANDOFF_ENVIRONMENT": target.environment,
     }
     planned = LocalRun(paths.build / "remote", "", **arguments, store=store_variables)
     data = "files and artifacts" if planned.no_state else "files, artifacts and state"

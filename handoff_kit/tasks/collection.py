@@ -16,17 +16,8 @@ def create_collection(root: Path) -> Collection:
     tasks = Collection(
         *(local.check, local.install, local.new, local.run_local, local.show_commands),
         *(image.build, image.images, image.push, image.render),
-        *(
-            deploy.deploy,
-            deploy.destroy,
-            deploy.status,
-            deploy.verify,
-            schedule.unschedule,
-            run.run,
-            run.stop,
-            run.logs,
-        ),
-        run.open_shell,
+        *(deploy.cost, deploy.deploy, deploy.rollback, deploy.destroy, deploy.status, deploy.verify),
+        *(run.run, run.stop, run.logs, run.open_shell, schedule.unschedule, schedule.missed),
     )
     documents = (params.push_params, params.pull_params, params.dump_params, params.diff_params, params.list_params)
     states = (state.show_state, state.list_states, state.edit_state, state.restore_state, state.clear_state)

@@ -1,4 +1,4 @@
-"""Tasks for deployments: deploy, verify, destroy, status."""
+"""Tasks for deployments: deploy, rollback, verify, destroy, status."""
 
 from __future__ import annotations
 
@@ -82,6 +82,23 @@ def deploy(
     if not changes:
         print_progress(f"no changes: {'nothing to repair, ' if repair else ''}the deployment is up to date")
     finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))
+
+
+@command(
+    operates=True,
+    help={
+        "to": "Run or params version to return to: a run's id, e.g. 20270131T060000Z-3fc643, for its image and params, "
+        "or a number, e.g. 3, for the newest deployment with these params; default: the newest successful run with "
+        "another image or other params",
+    },
+)
+def rollback(c: Context, project: str = "", to: str = "", environment: str = "", yes: bool = False) -> None:
+    """Deploy the image and the params of an earlier run again. Prints what changes, and asks first."""
+    from handoff_kit.deploy.rollback import roll_back
+
+    deployed = options.find_deployed(c, project, environment)
+    changes = roll_back(deployed, to, apply_options(c, yes=yes))
+    finish(c, changes, f"invoke {'run' if changes else 'status'} {deployed.target.options}")
 
 
 @command(
@@ -193,3 +210,35 @@ def verify(c: Context, project: str = "", environment: str = "", drift: bool = F
     if has_failed(groups):
         raise Exit(code=1)
     print_progress(after)
+
+
+@command(
+    help={"project": "Name of the only project to estimate, e.g. word-count; default: every deployed project"},
+)
+def cost(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:
+    """Estimate what projects cost, per run and month: task size, durations of the last 30 days, Spot, stored data."""
+    from handoff_kit.aws.session import find_all_deployed
+    from handoff_kit.deploy import cost as costs
+    from handoff_kit.errors import AWSError
+    from handoff_kit.text import json_lines
+
+    name = options.parse_environment(environment, os.environ)
+    if project:
+        deployed = [options.find_deployed(c, project, environment)]
+        deployed = [each for each in deployed if each.stack]
+    else:
+        deployed = find_all_deployed(options.project_root(c), name, os.environ, print_progress)
+    if not deployed:
+        what = f"project {project}" if project else "any project"
+        flags = f" --project {project}" if project else ""
+        message = f"environment {name}: found no deployment of {what}"
+        raise AWSError(message, f"invoke deploy{flags or ' --all'} --environment {name}")
+    region = deployed[0].target.session.region
+    found = costs.read_costs(deployed, options.utc_now(), print_progress)
+    if json:
+        print_data(json_lines(costs.cost_as_json(each, region) for each in found))
+    else:
+        print_output(costs.cost_table(found))
+    for note in costs.cost_notes(found, region):
+        print_progress(f"note: {note}")
+    print_progress(f"next: invoke history --remote {deployed[0].target.options}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from handoff_kit.console import print_output, print_progress
+from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply, command, finish
 
@@ -110,9 +110,22 @@ def build(
     finish(c, len(steps), f"invoke run-local --container --project {paths.name}")
 
 
-@command(help={"project": "Name of the only project to list, e.g. word-count; default: every project"})
-def images(c: Context, project: str = "", builder: str = "") -> None:
-    """Print the images of projects: name, id, size, age, platform, source revision."""
+@command(
+    help={
+        "json": "With --remote: print JSON, one object per line; default: a table",
+        "project": "Name of the only project to list, e.g. word-count; default: every project, with --remote "
+        "HANDOFF_PROJECT, else the project of the current directory, else the only project",
+        "remote": "List the images in the project's registry in AWS: tags, digest, when deployed, what runs it; "
+        "default: the images of this machine",
+    }
+)
+def images(
+    c: Context, project: str = "", remote: bool = False, environment: str = "", json: bool = False, builder: str = ""
+) -> None:
+    """Print the images of projects: name, id, size, age, platform, source revision; --remote those in the registry."""
+    if remote:
+        _list_registry(c, project, environment, json=json)
+        return
     from handoff_kit.image.build import images_table, list_images
     from handoff_kit.paths import check_project_name
 
@@ -122,6 +135,18 @@ def images(c: Context, project: str = "", builder: str = "") -> None:
         print_progress("next: invoke build" + (f" --project {project}" if project else ""))
         return
     print_output(images_table(existing, options.utc_now()))
+
+
+def _list_registry(c: Context, project: str, environment: str, *, json: bool) -> None:
+    from handoff_kit.aws.ecs.cluster import settings_in_use, tasks_of_project
+    from handoff_kit.deploy.registry_images import read_registry, registry_json, registry_table
+
+    deployed = options.find_deployed(c, project, environment)
+    tasks = tasks_of_project(deployed.target, settings_in_use(deployed, print_progress), deployed.stack)
+    found = read_registry(tasks, deployed.stack, print_progress)
+    print_data(registry_json(found)) if json else print_output(registry_table(found))
+    task = "rollback" if len(found) > 1 else "status" if found else "deploy"
+    print_progress(f"next: invoke {task} {deployed.target.options}")
 
 
 @command(

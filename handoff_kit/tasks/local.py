@@ -35,6 +35,8 @@ def check(c: Context, project: str = "", environment: str = "") -> None:
     print_progress(f"{paths.display_path}: no problem found")
     if chosen := params_document.state_choice(loaded):
         print_progress(chosen)
+    if expected := params_document.describe_expect(loaded):
+        print_progress(expected)
     if warning := shared_state_warning(loaded.schedules, params_document.state_mode(loaded)):
         print_progress(warning)
     pipes = shell_lines.unguarded_pipes(paths, loaded, os.environ)

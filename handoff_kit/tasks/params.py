@@ -39,6 +39,7 @@ def push_params(
     c: Context, project: str = "", params: str = "", prune: bool = False, environment: str = "", yes: bool = False
 ) -> None:
     """Store the params document in Parameter Store, encrypted. Keeps stored config files that are not in .local."""
+    from handoff_kit.aws.deployments import record_push
     from handoff_kit.aws.params import (
         StoredParams,
         confirm_push,
@@ -74,6 +75,9 @@ def push_params(
         again = f"invoke params.push --prune{f' --params {shlex.quote(params)}' if params else ''} {target.options}"
         confirm_push(plan, again, yes=yes)
     changes = apply(c, [plan], target)
+    if changes and not c.config.run.dry:
+        target.session.set_keep(target.name, stored.params.pipeline.keep if isinstance(stored, StoredParams) else None)
+        record_push(target, print_progress)
     if stored and (references := new_references(plan.document, stored)):
         print_progress(f"note: the task may read {references} after the next deployment")
         print_progress(f"hint: invoke deploy {target.options}")

@@ -6,7 +6,7 @@ import os
 
 from invoke.context import Context
 
-from handoff_kit.console import print_data, print_output, print_progress
+from handoff_kit.console import confirm, print_data, print_output, print_progress
 from handoff_kit.tasks import options
 from handoff_kit.tasks.task import apply_options, command, finish
 
@@ -96,3 +96,47 @@ def list_schedules(c: Context, project: str = "", environment: str = "", json: b
     if not schedules:
         print_progress(f"no schedule of {f'project {chosen}' if chosen else 'any project'} is deployed")
     print_progress(f"next: invoke {'status' if schedules else 'schedule --project ' + (chosen or 'NAME')}")
+
+
+@command(
+    operates=True,
+    help={"clear": "Delete what is printed from the list, after a confirmation; default: keep it, 14 days in all"},
+)
+def missed(
+    c: Context,
+    project: str = "",
+    clear: bool = False,
+    json: bool = False,
+    environment: str = "",
+    yes: bool = False,
+) -> None:
+    """Print the runs that a project's schedules could not start: when they were due, why, the commands to run them."""
+    from handoff_kit.aws import dead_letters
+    from handoff_kit.aws.ecs.secret_detection import project_mask
+    from handoff_kit.text import json_lines, plural
+
+    paths, target = options.find_target(c, project, environment, bucket=False)
+    url, mask = dead_letters.find_queue(target), project_mask(paths)
+    letters = [letter.masked(mask) for letter in dead_letters.list_all(target, url)] if url else []
+    if json:
+        print_data(json_lines(dead_letters.letter_as_json(letter, target.options) for letter in letters))
+    else:
+        print_output(dead_letters.format_letters(letters, target.options))
+    if not url or not letters:
+        found = "no schedule was missed" if url else "it has no schedules, and so no queue of missed ones"
+        print_progress(f"project {target.project}: {found}")
+        print_progress(f"next: invoke schedule.list --project {target.project}")
+        return
+    subject, command = plural(len(letters), "missed run"), f"invoke missed --clear {target.options}"
+    if not clear:
+        print_progress(f"{subject}; to clear the list: {command}")
+        print_progress(f"next: {dead_letters.run_command(letters[0], target.options)}")
+        return
+    if c.config.run.dry:
+        print_progress(f"would clear {subject}")
+    else:
+        confirm(f"clear {subject}", command, yes=yes)
+        print_progress(
+            f"cleared {plural(dead_letters.delete(target, url, [each.id for each in letters]), 'missed run')}"
+        )
+    finish(c, len(letters), f"invoke history --remote {target.options}")

@@ -36,7 +36,7 @@ class Identity:
         import threading
 
         self.client_lock, self.account_lock = threading.Lock(), threading.Lock()
-        self.owner, self.account, self.profile = owner, "", profile
+        self.owner, self.account, self.arn, self.profile = owner, "", "", profile
         self.keep: dict[str, Keep] = {}
 
 
@@ -98,8 +98,14 @@ class Session:
         """The account of the credentials, twelve digits; STS is called once."""
         with self._identity.account_lock:
             if not self._identity.account:
-                self._identity.account = str(self.call(STS, "get_caller_identity")["Account"])
+                identity = self.call(STS, "get_caller_identity")
+                self._identity.arn, self._identity.account = str(identity["Arn"]), str(identity["Account"])
         return self._identity.account
+
+    def caller(self) -> str:
+        """Who the credentials are, by the last part of the ARN: a user, or the session of a role."""
+        self.account()
+        return self._identity.arn.rpartition(":")[2].rpartition("/")[2]
 
     def bucket_owner(self) -> str:
         """The account that S3 is to expect of every bucket; empty for any."""

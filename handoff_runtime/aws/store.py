@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from handoff_runtime import history, s3_keys, stored_json, workspace
+from handoff_runtime import alert, history, s3_keys, stored_json, workspace
 from handoff_runtime.annotations import Any
 from handoff_runtime.aws import lease, params, references, retry, state, transfer
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -21,7 +21,7 @@ from handoff_runtime.aws.transfer import Place
 from handoff_runtime.errors import BusyError, StoreError, UsageError
 from handoff_runtime.overlap import RunDeclined
 from handoff_runtime.params import Params
-from handoff_runtime.record import encode_record
+from handoff_runtime.record import encode_record, new_run_id
 from handoff_runtime.store import Store
 from handoff_runtime.supervisor import outcome
 from handoff_runtime.supervisor.shutdown import STAGES_SHARE, STORE_SHARE, grace_seconds
@@ -45,6 +45,10 @@ HEARTBEAT_PATIENCE = 20.0  # seconds a heartbeat is tried for, well below the le
 OCCURRENCE = stored_json.Shape(
     {"execution": stored_json.is_text, "run_id": s3_keys.is_run_id}, frozenset({"execution", "run_id"})
 )
+OPEN_ALERT = stored_json.Shape(
+    {"subject": stored_json.is_text, "since": stored_json.is_text}, frozenset({"subject", "since"})
+)
+REFUSAL_PATIENCE = 5.0  # seconds that a call of a run that was refused is tried for: it may be S3 that is away
 LOOK = 0.1  # seconds between two looks for a signal while an answer stays away
 
 
@@ -85,9 +89,15 @@ class AwsStore(Store):
         self._error: StoreError | None = None  # the lease was lost
         self._unknown_state: StoreError | None = None  # which state is stored is not known
 
+    @property
+    def begun(self) -> Mapping[str, Any] | None:
+        """The record of the run, once it asked for the lease."""
+        return self._record or None
+
     def load_params(self) -> Params:
         """Load the params, their references resolved; `origin` says which they are."""
         loaded = self._interruptible(lambda: params.load(self._session, self.stack))
+        self.params = loaded.params
         self._session.set_keep(self.stack, loaded.params.pipeline.keep)
         self.origin = {"PARAMS_VERSION": str(loaded.version), "PARAMS_SHA256": loaded.sha256}
         return self._interruptible(lambda: references.resolve(self._session, loaded.params))
@@ -227,6 +237,57 @@ class AwsStore(Store):
         """Add the line alone: of a run that never began."""
         self._within_grace(lambda: self._append(record))
 
+    def announce(self, record: Mapping[str, Any], /) -> None:
+        """Leave the alert of a run that failed or recovered, and after a success the time of the next expected one.
+
+        Only what an execution started has an alert: the state machine looks for it. No error ends the run differently.
+        """
+        works = (
+            ("nobody is notified of this run", lambda: self._put_alert(record, _end_of_log())),
+            ("the next success is not expected in its time", lambda: self._put_expectation(record)),
+        )
+        for what, work in works:
+            try:
+                self._within_grace(work, limit=self._grace)
+            except StoreError as error:  # one may be put where the other is not
+                self._say(f"note: {error.message}; {what}")
+
+    def record_refused(self, record: Mapping[str, Any], log: str) -> None:
+        """Leave record, history line and alert of a run that ended before its record did; `log` is what it said.
+
+        A run that does not have the lease replaces no record: its id may be that of another run.
+        """
+        session = self._session.with_options(patience=REFUSAL_PATIENCE, check=retry.no_check)
+
+        def store() -> None:
+            new = record
+            while not self._put_record(session, new, anew=self._lease is None):
+                new = {**new, "run_id": new_run_id(time.time())}
+            self._append(new, session)
+            self._put_alert(new, log.encode(errors="replace"))
+
+        self._within_grace(store, limit=self._grace)
+
+    def _put_alert(self, record: Mapping[str, Any], log: bytes) -> None:
+        if not self._execution or record["outcome"] not in ("succeeded", "failed"):
+            return
+        if record["outcome"] == "failed":
+            message = alert.compose_failure(record, log)
+        elif found := self._patient.read(self.bucket, s3_keys.open_alert(self.stack)):
+            message = alert.compose_recovery(record, stored_json.parse(found[0], OPEN_ALERT).value or {})
+        else:
+            return
+        self._put_json(s3_keys.alert(self.stack, self._execution), message)
+
+    def _put_expectation(self, record: Mapping[str, Any]) -> None:
+        expect = self.params.pipeline.expect if self.params else None
+        if record["outcome"] == "succeeded" and record["command"] == "run" and expect and expect.success_within:
+            self._put_json(s3_keys.expectation(self.stack), alert.expectation(expect.success_within, time.time()))
+
+    def _put_json(self, key: str, value: Mapping[str, Any]) -> None:
+        body = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
+        self._patient.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=body)
+
     def release(self) -> None:
         """Give the lease back."""
         try:
@@ -239,13 +300,17 @@ class AwsStore(Store):
             self._session.effects.say(f"{error.message}; the lease is not given back")
         self._lease = None
 
-    def _put_record(self, session: Session, record: Mapping[str, Any]) -> None:
+    def _put_record(self, session: Session, record: Mapping[str, Any], *, anew: bool = False) -> bool:
+        """Put the record; False where it is to be put `anew` and there is one of this id."""
         key = f"{s3_keys.run(self.stack, str(record['run_id']))}run.json"
-        session.call(S3, "put_object", Bucket=self.bucket, Key=key, Body=encode_record(record))
+        condition = {"IfNoneMatch": "*"} if anew else {}
+        place = {"Bucket": self.bucket, "Key": key}
+        allow = ("412",) if anew else ()
+        return bool(session.call(S3, "put_object", allow=allow, Body=encode_record(record), **place, **condition))
 
-    def _append(self, record: Mapping[str, Any]) -> None:
+    def _append(self, record: Mapping[str, Any], session: Session | None = None) -> None:
         append_line(
-            self._steady(),
+            session or self._steady(),
             self.bucket,
             s3_keys.history(self.stack, history.start_day(record)),
             history.index_line(record),
@@ -260,12 +325,18 @@ class AwsStore(Store):
         """Do what a stopping signal, or the loss of the lease, ends."""
         return self._in_thread(work, self._check)
 
-    def _within_grace(self, work: Callable[[], Result]) -> Result:
-        """Do what no signal ends, within what is left of the grace time; a run that lost its lease has time."""
+    def _within_grace(self, work: Callable[[], Result], *, limit: float | None = None) -> Result:
+        """Do what no signal ends, within what is left of the grace time; a run that lost its lease has time.
+
+        `limit` is how many seconds it may take at most, signal or not.
+        """
+        began = time.monotonic()
 
         def check() -> None:
             self._signals.take()
             since = self._signals.stopping_since
+            if limit is not None and time.monotonic() >= began + limit:
+                raise StoreError(f"the store did not answer within {limit:.0f} s")
             if since is not None and not self._error and time.monotonic() >= since + self._grace:
                 raise StoreError("the store did not take what the run left before the time to stop was over")
 
@@ -301,3 +372,10 @@ class AwsStore(Store):
         if self._stopped_by:
             reason = f"stopped by {outcome.signal_name(self._stopped_by)}"
             raise RunDeclined("stopped", 128 + self._stopped_by, reason)
+
+
+def _end_of_log() -> bytes:
+    try:
+        return workspace.tail(workspace.STDERR, alert.LAST_LINES, alert.LAST_BYTES)
+    except StoreError:  # a stage may have removed it
+        return b""

@@ -1,7 +1,7 @@
 """Counting rows: a row is a line, and a last line without its newline is one too.
 
 The first megabytes are counted here. What comes after them is shown to `wc -l`, which counts four times as
-fast as CPython 3.11 does, on another core.
+fast as CPython 3.11 does, on another core; or counted here too, until there are as many Singer records as expected.
 """
 
 from __future__ import annotations
@@ -11,21 +11,59 @@ import os
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
 from handoff_runtime.supervisor.syscalls import Call, pipe
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class RecordCount(Protocol):
+        """Counts records, as `collector_stats.Count` does; `rows` so far."""
+
+        @property
+        def rows(self) -> int: ...
+
+        def add(self, block: bytes) -> None: ...
+
+        def stats(self) -> dict[str, Any]: ...
+
+
 NEWLINE = 10
 INLINE_LIMIT = 8 << 20
 BLOCK = 1 << 18
 
 
+class RecordCounter:
+    """Counts records of Singer messages, SCHEMA, STATE and others left out, until there are as many as `wanted`."""
+
+    def __init__(self, count: RecordCount, wanted: int) -> None:
+        self._count, self._wanted = count, wanted
+        self.lost = False
+
+    @property
+    def enough(self) -> bool:
+        """Whether more would change nothing."""
+        return self.lost or self._count.rows >= self._wanted
+
+    @property
+    def found(self) -> int | None:
+        """The records, at least `wanted` or all there were, once the last one has come; None if counting was lost."""
+        return None if self.lost else int(self._count.stats()["rows_read"])
+
+    def add(self, block: bytes | memoryview) -> None:
+        """Count those in the next part of the messages."""
+        if not self.enough:
+            self._count.add(bytes(block))
+
+
 class LineCounter:
-    """Counts the lines of what is teed into `fd`; `count` is None once counting was lost.
+    """Counts the lines of what is teed into `fd`; `count` is None once counting was lost. `records` are counted too.
 
     `done` when every counter has given its number.
     """
 
-    def __init__(self, poller: EventLoop, tee: Call) -> None:
+    def __init__(self, poller: EventLoop, tee: Call, records: RecordCounter | None = None) -> None:
         self.count: int | None = 0
         self.external = False
-        self._poller, self._tee = poller, tee
+        self._poller, self._tee, self._records = poller, tee, records
         self._read, self.fd = pipe()
         self._last_read, self._last_write = os.pipe()
         self._seen = 0
@@ -47,8 +85,10 @@ class LineCounter:
             size = os.readv(self._read, [self._buffer])
             self._add(self._buffer.count(NEWLINE, 0, size))
             self._last = self._buffer[size - 1]
+            if self._records:
+                self._records.add(memoryview(self._buffer)[:size])
             count -= size
-        if self._seen >= INLINE_LIMIT:
+        if self._seen >= INLINE_LIMIT and (self._records is None or self._records.enough):
             self._start_wc()
 
     def tee_last_byte(self, source: int) -> None:
@@ -62,6 +102,8 @@ class LineCounter:
     def mark_unknown(self) -> None:
         """A counter died: no number is better than a wrong one."""
         self.count = None
+        if self._records and not self._records.enough:
+            self._records.lost = True
 
     def refresh(self) -> None:
         """Let the present `wc` tell its number, so that the count is up to date, and go on with another."""

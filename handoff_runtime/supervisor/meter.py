@@ -12,7 +12,7 @@ import time
 
 from handoff_runtime.supervisor import syscalls
 from handoff_runtime.supervisor.event_loop import IN, OUT, EventLoop
-from handoff_runtime.supervisor.line_count import NEWLINE, LineCounter
+from handoff_runtime.supervisor.line_count import NEWLINE, LineCounter, RecordCounter
 from handoff_runtime.supervisor.syscalls import PIPE_SIZE, Calls
 
 CHUNK = 1 << 16
@@ -112,7 +112,8 @@ class Copy:
 
     counted = True
 
-    def __init__(self, source: int, sink: int, *, count_rows: bool) -> None:
+    def __init__(self, source: int, sink: int, *, count_rows: bool, records: RecordCounter | None = None) -> None:
+        self._records = records
         self.waits, self.ended = source, False
         self.rows: int | None = 0 if count_rows else None
         self.source, self.sink = source, sink
@@ -130,6 +131,8 @@ class Copy:
             if self.rows is not None:
                 self.rows += chunk.count(b"\n")
                 self._last = chunk[-1]
+            if self._records:
+                self._records.add(chunk)
             self.held = memoryview(chunk)
         try:
             moved = os.write(self.sink, self.held)
@@ -149,11 +152,13 @@ class Copy:
         """The count is always up to date."""
 
 
-def create_mover(meter: str, source: int, sink: int, calls: Calls | None, poller: EventLoop) -> Splice | Copy:
-    """The mover for this meter mode (`rows` or `bytes`) and what the kernel offers."""
+def create_mover(
+    meter: str, source: int, sink: int, calls: Calls | None, poller: EventLoop, records: RecordCounter | None = None
+) -> Splice | Copy:
+    """The mover for this meter mode (`rows` or `bytes`) and what the kernel offers; with `rows` it counts `records`."""
     if calls is None:
-        return Copy(source, sink, count_rows=meter == "rows")
-    return Splice(source, sink, calls, LineCounter(poller, calls.tee) if meter == "rows" else None)
+        return Copy(source, sink, count_rows=meter == "rows", records=records)
+    return Splice(source, sink, calls, LineCounter(poller, calls.tee, records) if meter == "rows" else None)
 
 
 class Link:

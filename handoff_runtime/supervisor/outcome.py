@@ -13,7 +13,7 @@ from handoff_runtime.namedtuple import NamedTuple
 
 OK, FAILED, CONSEQUENCE, NOT_NEEDED, STOPPED = "ok", "failed", "consequence", "not needed", "stopped"
 EXIT_KILLED = 128 + signals.SIGKILL
-EXIT_UNREAD = 65  # sysexits.h EX_DATAERR
+EXIT_UNREAD = EXIT_TOO_FEW_ROWS = 65  # sysexits.h EX_DATAERR
 
 
 class UnreadInput(NamedTuple):

@@ -15,6 +15,7 @@ from handoff_runtime.log import Log
 from handoff_runtime.namedtuple import NamedTuple
 from handoff_runtime.supervisor import open_files, process, syscalls
 from handoff_runtime.supervisor.event_loop import IN, EventLoop
+from handoff_runtime.supervisor.line_count import RecordCounter
 from handoff_runtime.supervisor.meter import Link, create_mover
 from handoff_runtime.supervisor.orphans import Orphans
 from handoff_runtime.supervisor.outcome import StageExit
@@ -36,13 +37,14 @@ class SupervisorSettings(NamedTuple):
     """How to execute: the meter mode, and the seconds from a stopping signal to the end.
 
     With `read_whole` the last stage is to read its input to the end; `open_files` are the stages' limits of open files,
-    where they are not ours.
+    where they are not ours; `records` counts those in the last stage's input.
     """
 
     meter: str
     grace: float
     read_whole: bool = False
     open_files: tuple[int, int] | None = None
+    records: RecordCounter | None = None
 
 
 class StageFigures(NamedTuple):
@@ -124,14 +126,14 @@ class Supervisor:
     def _start(self, commands: Sequence[Command], stdin: int, stdout: int) -> None:
         try:
             for index, command in enumerate(commands[:-1]):
-                before_last = index == len(commands) - 2
-                stdin = self._start_linked(index, command, stdin, read_whole=before_last and self._settings.read_whole)
+                stdin = self._start_linked(index, command, stdin, last=index == len(commands) - 2)
             self._start_stage(len(commands) - 1, commands[-1], stdin, stdout, linked=False)
         finally:
             os.close(stdin)
 
-    def _start_linked(self, index: int, command: Command, stdin: int, *, read_whole: bool) -> int:
-        """Start a stage and the link behind it; the descriptor the next stage reads from."""
+    def _start_linked(self, index: int, command: Command, stdin: int, *, last: bool) -> int:
+        """Start a stage and the link behind it, the `last` one or not; the descriptor the next stage reads from."""
+        read_whole, records = last and self._settings.read_whole, self._settings.records if last else None
         source, write = pipe()
         try:
             stage = self._start_stage(index, command, stdin, write, linked=True)
@@ -145,7 +147,7 @@ class Supervisor:
         if self._settings.meter == "off":
             return source
         read, sink = pipe()
-        mover = create_mover(self._settings.meter, source, sink, self._calls, self._poller)
+        mover = create_mover(self._settings.meter, source, sink, self._calls, self._poller, records)
         stage.link = Link(mover, self._poller, read_whole=read_whole)
         return read
 

@@ -102,7 +102,9 @@ def check(deployed_project: DeployedProject, environment: str) -> None:
     (digest,) = deployed_project.account.images(resource_names.repository(stack)).values()
     assert deployed_project.account.outputs(stack)["Image"].endswith(f"@{digest}")
     bucket = resource_names.bucket(environment, deployed_project.account.number, "eu-central-1")
-    assert deployed_project.account.objects(bucket, f"{stack}/") == {".env/files/turn": b"1\n"}
+    stored = deployed_project.account.objects(bucket, f"{stack}/")
+    stored.pop("deployments.jsonl", None)  # it is missing where the last step was done, and then the end came
+    assert stored == {".env/files/turn": b"1\n"}
     assert deployed_project.account.boto("ssm").get_parameter(Name=f"{stack}__params")["Parameter"]["Version"] == 1
     again = deployed_project.must("deploy").stderr.splitlines()
     assert again[-2] == "no changes: the deployment is up to date"

@@ -146,7 +146,10 @@ def moved(deployed_project: DeployedProject, old: str, new: str) -> None:
         f"the data in {at} stay there, with their earlier versions",
         f"hint: to remove them: aws s3 rm --recursive {at}",
     ]
-    assert (objects(deployed_project, new), objects(deployed_project, old)) == (before, before)
+    there = objects(deployed_project, new)
+    *recorded, moved_too = there.pop("deployments.jsonl").splitlines(keepends=True)
+    assert ({**there, "deployments.jsonl": b"".join(recorded)}, objects(deployed_project, old)) == (before, before)
+    assert json.loads(moved_too)["params_version"] == json.loads(recorded[-1])["params_version"]
     assert deployed_bucket(deployed_project) == (new, new)
     s3, large = deployed_project.account.boto("s3"), f"{deployed_project.stack}/runs/large/artifacts/big.bin"
     assert s3.head_object(Bucket=new, Key=large)["Metadata"] == {"about": "x"}

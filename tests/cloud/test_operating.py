@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,8 @@ from doubles.moto_bucket import HURRIED, REGION
 from doubles.stub_project import MotoProject, new_name
 
 from handoff_kit import resource_names
+from handoff_kit.project.execution_input import execution_input
+from handoff_kit.project.schedule_settings import schedule_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,3 +210,220 @@ def test_status_shows_what_is_deployed(shop: MotoProject, ecs: Ecs) -> None:
     assert (rows[shop.name], rows["other"]) == ("deployed", "none")
     absent = table.stderr.partition("note: deployed, and not in this checkout: ")[2].splitlines()[0].split(", ")
     assert (shop.name in absent, "other" in absent) == (True, False)
+
+
+def send_dead_letter(shop: MotoProject, scheduled_at: str, **data: str) -> str:
+    """The URL of a project's dead-letter queue, into which the Scheduler has put a run that it could not start."""
+    sqs = shop.aws.boto("sqs")
+    url = str(sqs.create_queue(QueueName=resource_names.dead_letters(shop.stack))["QueueUrl"])
+    attributes = {
+        "SCHEDULE_ARN": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{shop.stack}/nightly",
+        "SCHEDULED_TIME": scheduled_at,
+        "ERROR_CODE": "StateMachineDoesNotExist",
+        "ERROR_MESSAGE": "State Machine Does Not Exist",
+    }
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=json.dumps(schedule_input("nightly", data)),
+        MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()},
+    )
+    return url
+
+
+MISSED = """\
+schedule  nightly, due 2026-11-29T01:00:00Z, given up TIME
+error     StateMachineDoesNotExist: State Machine Does Not Exist
+run it    invoke run --project shop --data '{"base": "EUR", "scheduled_at": "2026-11-29T01:00:00Z"}'
+
+schedule  nightly, due 2026-11-30T01:00:00Z, given up TIME
+error     StateMachineDoesNotExist: State Machine Does Not Exist
+run it    invoke run --project shop --data DATA, in place of *** the value of .local: {"user": "***", "scheduled_at": \
+"2026-11-30T01:00:00Z"}
+"""
+AFTER_MISSED = """\
+2 missed runs; to clear the list: invoke missed --clear --project shop
+next: invoke run --project shop --data '{"base": "EUR", "scheduled_at": "2026-11-29T01:00:00Z"}'
+"""
+
+
+def test_missed_runs(shop: MotoProject) -> None:
+    """A look leaves them in the queue; what is cleared is what was printed, and nothing else."""
+    none = (
+        "project shop: it has no schedules, and so no queue of missed ones\nnext: invoke schedule.list --project shop\n"
+    )
+    assert shop.invoke("missed") == InvokeResult(0, "", none)
+    shop.replacements = (*shop.replacements, (r"(?<=given up )\S+", "TIME"))
+    send_dead_letter(shop, "2026-11-30T01:00:00Z", user="hunter2-secret")
+    url = send_dead_letter(shop, "2026-11-29T01:00:00Z", base="EUR")
+    for _ in range(2):
+        assert shop.invoke("missed") == InvokeResult(0, MISSED, AFTER_MISSED)
+    row = json.loads(shop.invoke("missed", "--json").stdout.splitlines()[0])
+    assert (row["schedule"], row["scheduled_at"], row["data"]) == ("nightly", "2026-11-29T01:00:00Z", {"base": "EUR"})
+    refused = shop.invoke("missed", "--clear")
+    assert (refused.exit, refused.stderr.splitlines()[-2:]) == (
+        2,
+        [
+            "error: missed: clear 2 missed runs: needs --yes without a terminal",
+            "hint: invoke missed --clear --project shop --yes",
+        ],
+    )
+    after = "next: invoke history --remote --project shop\n"
+    assert shop.invoke("missed", "--clear", "--yes") == InvokeResult(0, MISSED, f"cleared 2 missed runs\n{after}")
+    left = shop.aws.boto("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert {left[f"ApproximateNumberOfMessages{more}"] for more in ("", "NotVisible")} == {"0"}
+
+
+def test_runs_without_a_record(shop: MotoProject, ecs: Ecs) -> None:
+    """One that never started, one that waits to be started again, one that was missed; history, its details, status."""
+    shop.replacements = (
+        *shop.replacements,
+        (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", "TIME"),
+        (r"\bN? ?\d+\.\d s\b", "N s"),
+        (r" {2,}", "  "),
+    )
+    send_dead_letter(shop, "2026-11-29T01:00:00Z", base="EUR")
+    given = execution_input({"TRIGGER": "run", "DATA": '{"user": "hunter2-secret"}'})
+    failed = ecs.add_execution(given=given)
+    failed.add("TaskFailed", error="ECS.ClusterNotFoundException", cause="Cluster not found. (Service: AmazonECS)")
+    failed.end("FAILED", error="ECS.ClusterNotFoundException", cause="Cluster not found.")
+    waiting = ecs.add_execution(given=given, wait=600)
+    waiting.add("TaskFailed", error="AmazonECS.Unknown", cause='{"Failures": [{"Reason": "RESOURCE:CPU"}]}')
+    waiting.add("WaitStateEntered", name="Wait", input='{"retry": {"tries": 1, "wait": 10}}')
+    listed = shop.invoke("history", "--remote")
+    assert listed == InvokeResult(
+        0,
+        """\
+START  TRIGGER  OUTCOME  CULPRIT  ROWS  DATA  RUN
+TIME  run  waiting  -  -  {"user"...  run-20260131T020000Z-000001
+TIME  run  not started  -  -  {"user"...  run-20260131T020000Z-000000
+TIME  schedule nightly  missed  StateMachineDoesN...  -  {"base"...  -
+""",
+        """\
+run-20260131T020000Z-000001 waiting: RESOURCE:CPU
+run-20260131T020000Z-000000 not started: ClusterNotFoundException: Cluster not found.
+schedule nightly of TIME was missed: StateMachineDoesNotExist: State Machine Does Not Exist
+next: invoke history.show --run run-20260131T020000Z-000001 --remote --project shop
+""",
+    )
+    shown = shop.invoke("history.show", "--remote", "--run", "run-20260131T020000Z-000000")
+    assert shown == InvokeResult(
+        0,
+        """\
+run  run-20260131T020000Z-000000
+project  shop (dev)
+started  TIME, by run
+outcome  not started: ClusterNotFoundException: Cluster not found.
+duration  N s
+data  {"user": "***"}
+
+TIME  EVENT
+TIME  start 1 was refused: ClusterNotFoundException: Cluster not found.
+TIME  the execution failed
+""",
+        "hint: its cluster does not exist: invoke deploy --project shop\nnext: invoke status --project shop\n",
+    )
+    as_json = json.loads(shop.raw("history.show", "--remote", "--run", "run-20260131T020000Z-000000", "--json").stdout)
+    assert (as_json["outcome"], as_json["data"], len(as_json["events"])) == ("not started", {"user": "***"}, 2)
+    unknown = shop.invoke("history.show", "--remote", "--run", "run-20260131T020000Z-00000f")
+    assert (unknown.exit, unknown.stderr.splitlines()[0].partition(": found none")[0]) == (
+        1,
+        "error: run 'run-20260131T020000Z-00000f'",
+    )
+    page = shop.invoke("status")
+    assert page.stdout.splitlines()[-3:] == [
+        "last run  run-20260131T020000Z-000001 of TIME (run): waiting: RESOURCE:CPU",
+        "missed  1 run of its schedules: invoke missed --project shop",
+        "execution  run-20260131T020000Z-000001 waiting since TIME, started by run: RESOURCE:CPU",
+    ]
+
+
+def test_the_cost(shop: MotoProject) -> None:
+    """Of a project by name, also one that is not in this checkout, and of all: those deployed."""
+    started = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 86_400))
+    lines = [
+        {"run_id": "a", "started_at": started, "seconds": 570.0, "trigger": "run"},
+        {"run_id": "b", "started_at": started, "seconds": 570.0, "trigger": "local"},
+        {"run_id": "c", "started_at": started, "seconds": None, "trigger": "schedule", "outcome": "killed"},
+    ]
+    shop.put(f"history/{started[:10]}.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+    result = shop.invoke("cost", "--json")
+    found = json.loads(result.stdout)
+    assert {name: found[name] for name in ("project", "cpu", "memory", "spot", "runs", "average_seconds", "run")} == {
+        "project": "shop",
+        "cpu": 512,
+        "memory": 2048,
+        "spot": False,
+        "runs": 1,
+        "average_seconds": 570.0,
+        "run": {"lowest": 0.004855, "highest": 0.004855},
+    }
+    assert result.stderr.splitlines()[-1] == "next: invoke history --remote --project shop"
+    is_gone(shop)
+    assert json.loads(shop.invoke("cost", "--json").stdout) == found
+    every = shop.checkout.invoke("cost", env=shop.environ)
+    assert (every.exit, every.stdout.split()[0], shop.name in every.stdout) == (0, "PROJECT", True)
+    none = shop.checkout.invoke("cost", "--environment", "unused", env=shop.environ)
+    assert (none.exit, none.stderr) == (
+        1,
+        "error: environment unused: found no deployment of any project\n"
+        "hint: invoke deploy --all --environment unused\n",
+    )
+
+
+def test_a_killed_run_gets_its_reason_from_its_execution(shop: MotoProject, ecs: Ecs) -> None:
+    """Its record ends in its midst, and so does its line, which the next run wrote."""
+    name = "run-20260131T020000Z-000000"
+    record = {
+        "format": 1,
+        "run_id": "20260131T020100Z-3fc643",
+        "project": "shop",
+        "environment": "dev",
+        "command": "run",
+        "trigger": "schedule",
+        "attempt": 1,
+        "execution": name,
+        "schedule": "nightly",
+        "started_at": "2026-01-31T02:01:00.000Z",
+        "ended_at": None,
+        "seconds": None,
+        "outcome": "running",
+        "exit": None,
+        "culprit": None,
+        "reason": None,
+        "data": {"base": "EUR"},
+        "params_version": "3",
+        "image_digest": None,
+        "stages": [{"name": "cat", "argv": ["cat"]}],
+        "state": {"mode": "all", "before": None, "after": None, "replaced": False},
+    }
+    shop.put(f"runs/{record['run_id']}/run.json", json.dumps(record))
+    line = {**record, "outcome": "killed", "state_replaced": False, "rows": None}
+    shop.put("history/2026-01-31.jsonl", f"{json.dumps(line)}\n")
+    task = {"Containers": [{"Name": "handoff", "ExitCode": 137}], "StopCode": "EssentialContainerExited"}
+    execution = ecs.add_execution()
+    execution.add("TaskSubmitted", output=json.dumps({"Tasks": [{"TaskArn": f"task/{1:032x}"}]}))
+    execution.add("TaskFailed", error="States.TaskFailed", cause=json.dumps(task))
+    execution.end("FAILED", error="Handoff.Failed", cause="{}")
+    found = json.loads(shop.raw("history", "--remote", "--json").stdout)
+    assert (found["run_id"], found["outcome"], found["reason"], found["schedule"], found["data"]) == (
+        "20260131T020100Z-3fc643",
+        "killed",
+        "was killed (SIGKILL) (exit 137)",
+        "nightly",
+        {"base": "EUR"},
+    )
+    reason = "20260131T020100Z-3fc643 killed: was killed (SIGKILL) (exit 137)"
+    assert shop.invoke("history", "--remote").stderr.splitlines()[0] == reason
+    shown = shop.invoke("history.show", "--remote")
+    assert [text.split(maxsplit=1) for text in shown.stdout.splitlines()[2:6]] == [
+        ["started", "2026-01-31T02:01:00.000Z, by schedule nightly, attempt 1"],
+        ["outcome", "running"],
+        ["duration", "-"],
+        ["data", '{"base": "EUR"}'],
+    ]
+    assert shown.stderr == (
+        f"its execution {name}: was killed (SIGKILL) (exit 137)\n"
+        "hint: see its log: invoke logs --project shop; if it mentions memory: projects/shop/project.yml, deploy:"
+        " {memory: ...}\n"
+        "next: invoke artifacts.get --run 20260131T020100Z-3fc643 --project shop\n"
+    )

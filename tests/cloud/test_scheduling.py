@@ -112,7 +112,7 @@ NEW = """\
 """
 
 
-@pytest.mark.parametrize("task", ["schedule", "schedule.list", "unschedule"])
+@pytest.mark.parametrize("task", ["missed", "schedule", "schedule.list", "unschedule"])
 def test_the_help_of(checkout: Checkout, task: str) -> None:
     """UPDATE_GOLDENS=1 writes them anew."""
     result = checkout.invoke(task, "--help")

@@ -68,9 +68,16 @@ def policy_of(aws_account: AwsAccount, role: str) -> list[dict[str, Any]]:
     return list(document["Statement"])
 
 
+def checks(aws_account: AwsAccount) -> list[tuple[str, str]]:
+    """The schedules in the account: their states, and the machines they start."""
+    found = aws_account.boto("scheduler").list_schedules()["Schedules"]
+    return [(each["State"], each["Target"]["Arn"]) for each in found]
+
+
 def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account: AwsAccount, session: Session) -> None:
     checkout.project("rates", "commands: [{command: a}]\n")
-    loaded = Project.model_validate({"commands": [{"command": "a"}]})
+    commands = {"commands": [{"command": "a"}]}
+    loaded = Project.model_validate({**commands, "expect": {"success_within": "26h"}})
     account = aws_account.account
     bucket, place = resource_names.bucket("prod", account, REGION), f"{REGION}:{account}"
     whole = templates.render_shared_template(checkout.root, "prod")
@@ -111,8 +118,11 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
     result = {one["name"]: one["value"] for one in container["environment"]}
     assert (result["IMAGE_DIGEST"], result["S3_BUCKET_NAME"]) == (f"sha256:{'0' * 64}", bucket)
     assert task["AlertTopic1"] == shared["AlertTopic"]
-    machine = aws_account.boto("stepfunctions").describe_state_machine(stateMachineArn=task["AlertMachine"])
-    assert shared["AlertTopic"] in machine["definition"]
+
+    assert checks(aws_account) == [("ENABLED", f"arn:aws:states:{place}:stateMachine:{STACK}-expect")]
+    plain = templates.render_task_template(checkout.root, "rates", Project.model_validate(commands), STACK, "prod")
+    assert deploy(checkout, session, STACK, plain, **given) is True
+    assert checks(aws_account) == []  # once `expect` is taken out
 
     s3.put_object(Bucket=bucket, Key=f"{STACK}/.artifacts/state", Body=b"1")
     said: list[str] = []

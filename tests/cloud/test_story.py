@@ -129,6 +129,7 @@ def test_a_whole_life(checkout: Checkout, account: Account) -> None:
     run_once(checkout, account)
     scheduled(checkout, account)
     changed(checkout, account)
+    rolled_back(checkout, account)
     stopped(checkout, account)
     begun_again(checkout, account)
     done(checkout, account, "schedule", "--project", "counter")
@@ -150,9 +151,11 @@ def deployed(checkout: Checkout, account: Account) -> None:
     assert image.endswith(f"{resource_names.repository(STACK)}@{digest}")
     assert account.outputs(STACK)["TaskDefinition"] == definition
     bucket = BUCKET.format(account.number)
-    assert account.objects(bucket) == {f"{STACK}/.env/files/step.txt": b"by one\n"}
-    stored = account.boto("ssm").get_parameter(Name=f"{STACK}__params", WithDecryption=True)["Parameter"]
-    assert stored["Type"] == "SecureString"
+    stored = account.objects(bucket)
+    deployment = json.loads(stored.pop(f"{STACK}/deployments.jsonl"))
+    assert (stored, deployment["image_digest"]) == ({f"{STACK}/.env/files/step.txt": b"by one\n"}, digest)
+    parameter = account.boto("ssm").get_parameter(Name=f"{STACK}__params", WithDecryption=True)["Parameter"]
+    assert parameter["Type"] == "SecureString"
     again = invoke(checkout, account, "deploy", "--project", "counter")
     assert "no changes: the deployment is up to date" in again.stderr
 
@@ -227,6 +230,33 @@ def changed(checkout: Checkout, account: Account) -> None:
     assert used[-1] == account.outputs(STACK)["TaskDefinition"] != used[0]
 
 
+def rolled_back(checkout: Checkout, account: Account) -> None:
+    """The image and the params of the first runs, which count as they did; then what the author wrote again."""
+    later, before = account.outputs(STACK), len(deployments(account))
+    done(checkout, account, "rollback", "--project", "counter")
+    assert account.outputs(STACK)["Source"] != later["Source"]
+    ran = invoke(checkout, account, "run", "--project", "counter")
+    assert ("counted to 1 more than 12" in ran.stderr, state(account)) == (True, "13\n")
+    assert (
+        "no changes: image and params of run"
+        in invoke(checkout, account, "rollback", "--project", "counter", "--to", records(account)[0]["run_id"]).stderr
+    )
+    listed = invoke(checkout, account, "images", "--remote", "--json", "--project", "counter").stdout
+    images = [json.loads(line) for line in listed.splitlines()]
+    assert [(image["deployed"], image["schedules"]) for image in images] == [(False, []), (True, ["daily"])]
+    assert "image      out of date: deployed" in invoke(checkout, account, "status", "--project", "counter").stdout
+    done(checkout, account, "deploy", "--project", "counter")
+    assert account.outputs(STACK)["Source"] == later["Source"]
+    recorded = [line["source"] for line in deployments(account)[before - 1 :]]
+    assert recorded == [later["Source"], images[1]["tags"][0].partition("-")[0], later["Source"]]
+
+
+def deployments(account: Account) -> list[Any]:
+    """What each deployment has recorded."""
+    content = account.objects(BUCKET.format(account.number), f"{STACK}/")["deployments.jsonl"]
+    return [json.loads(line) for line in content.splitlines()]
+
+
 def stopped(checkout: Checkout, account: Account) -> None:
     """A run that is told to stop stores what it has and leaves the state alone."""
     invoke(checkout, account, "run", "--project", "counter", "--command", "linger", "--detach")
@@ -237,7 +267,7 @@ def stopped(checkout: Checkout, account: Account) -> None:
     aborted = account.boto("stepfunctions").list_executions(
         stateMachineArn=account.outputs(STACK)["Machine"], statusFilter="ABORTED"
     )
-    assert (len(aborted["executions"]), state(account)) == (1, "12\n")
+    assert (len(aborted["executions"]), state(account)) == (1, "13\n")
 
 
 def destroyed(checkout: Checkout, account: Account) -> None:
@@ -247,7 +277,7 @@ def destroyed(checkout: Checkout, account: Account) -> None:
     done(checkout, account, "destroy", "--project", "counter")
     assert account.stacks() == {"handoff-dev": "CREATE_COMPLETE"}
     assert account.boto("ecr").describe_repositories()["repositories"] == []
-    assert state(account) == "22\n"
+    assert state(account) == "23\n"
     done(checkout, account, "destroy", "--project", "counter", "--data")
     assert account.objects(BUCKET.format(account.number)) == {}
     assert account.boto("s3").list_object_versions(Bucket=BUCKET.format(account.number)).get("Versions", []) == []
@@ -264,13 +294,13 @@ def begun_again(checkout: Checkout, account: Account) -> None:
     done(checkout, account, "destroy", "--project", "counter", "--running", "stop", alone=False)
     done(checkout, account, "destroy", "--shared")
     assert account.stacks() == {}
-    assert state(account) == "12\n"
+    assert state(account) == "13\n"
     result = done(checkout, account, "deploy", "--project", "counter")
     assert "+ BucketPolicy" in result.stderr
     assert "+ Bucket " not in result.stderr
     assert account.outputs("handoff-dev")["Bucket"] == BUCKET.format(account.number)
     invoke(checkout, account, "run", "--project", "counter")
-    assert state(account) == "22\n"
+    assert state(account) == "23\n"
     assert "no changes" in invoke(checkout, account, "deploy", "--project", "counter").stderr
 
 

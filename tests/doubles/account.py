@@ -18,6 +18,7 @@ from doubles.localstack import AwsAccount, new_account
 from doubles.policies import may, statements, trusts
 from doubles.runtime_project import until
 from handoff_kit import resource_names
+from handoff_kit.aws.ecr import DEPLOYED
 from handoff_kit.resource_names import CONTAINER
 
 if TYPE_CHECKING:
@@ -94,9 +95,10 @@ class Account:
         return {each["LogicalResourceId"]: each["ResourceType"] for each in found}
 
     def images(self, repository: str) -> dict[str, str]:
-        """Digest by tag."""
+        """Digest by tag, but for the tags of deployments."""
         found = self.boto("ecr").describe_images(repositoryName=repository)["imageDetails"]
-        return {tag: each["imageDigest"] for each in found for tag in each.get("imageTags", ())}
+        tags = ((tag, each["imageDigest"]) for each in found for tag in each.get("imageTags", ()))
+        return {tag: digest for tag, digest in tags if not tag.startswith(DEPLOYED)}
 
     def tasks(self) -> list[dict[str, Any]]:
         """Every task, as DescribeTasks tells it, the oldest first."""

@@ -145,6 +145,13 @@ class Execution:
         event = {"id": len(self.events) + 1, "timestamp": time.time(), "type": kind}
         self.events.append({**event, f"{named[0].lower()}{named[1:]}EventDetails": details})
 
+    def listed(self) -> dict[str, Any]:
+        """As ListExecutions tells it."""
+        name, events = self.arn.rpartition(":")[2], self.events or [{"timestamp": time.time()}]
+        ended = {} if self.status == "RUNNING" else {"stopDate": events[-1]["timestamp"]}
+        found = {"executionArn": self.arn, "name": name, "status": self.status, "startDate": events[0]["timestamp"]}
+        return {**found, **ended}
+
     def end(self, status: str, **details: Any) -> None:
         """It is over."""
         self.status = status
@@ -177,9 +184,12 @@ class Ecs:
         self.tasks.append(made)
         return made
 
-    def add_execution(self, task: Task | None = None, wait: float = 0.0) -> Execution:
+    def add_execution(
+        self, task: Task | None = None, wait: float = 0.0, given: dict[str, Any] | None = None
+    ) -> Execution:
         """An execution that somebody has started; without a task it waits for its next try."""
-        execution = Execution(f"{EXECUTIONS}:run-20260131T020000Z-{len(self.executions):06x}", {}, task=task)
+        execution = Execution(f"{EXECUTIONS}:run-20260131T020000Z-{len(self.executions):06x}", given or {}, task=task)
+        execution.add("ExecutionStarted", input=json.dumps(execution.input))
         execution.until = time.monotonic() + wait
         if task:
             self._submitted(execution, task)
@@ -249,7 +259,7 @@ class Ecs:
         execution = next((each for each in self.executions if each.arn == arn), None)
         if execution is None:
             execution = Execution(arn, given)
-            execution.add("ExecutionStarted")
+            execution.add("ExecutionStarted", input=request["input"])
             self.executions.append(execution)
         else:
             self._advance(execution)
@@ -271,7 +281,8 @@ class Ecs:
         for execution in self.executions:
             self._advance(execution)
         found = [each for each in self.executions if each.status == request.get("statusFilter", each.status)]
-        return 200, {"executions": [{"executionArn": each.arn, "status": each.status} for each in found]}
+        found = found[::-1][: request.get("maxResults", 100)]
+        return 200, {"executions": [each.listed() for each in found]}
 
     def _stop_execution(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         execution = self._execution(request)
@@ -282,7 +293,8 @@ class Ecs:
         return 200, {"stopDate": time.time()}
 
     def _execution(self, request: dict[str, Any]) -> Execution | None:
-        return next((each for each in self.executions if each.arn == request["executionArn"]), None)
+        name = request["executionArn"].rpartition(":")[2]
+        return next((each for each in self.executions if each.arn.endswith(f":{name}")), None)
 
     def _advance(self, execution: Execution) -> None:
         """As far as the tasks have come: start one, judge how one has ended."""

@@ -42,7 +42,7 @@ def steady(record: dict[str, Any]) -> dict[str, Any]:
 def test_a_run_leaves_state_record_and_logs(project: Project) -> None:
     project.params("echo 'one\ntwo'; echo hi >&2", "collector_stats_of_ours=1; wc -l", vars={"base": "JPY"})
     data = {"run_id": "run-7", "scheduled_at": "2026-03-01T04:05:06Z", "trigger": "schedule", "since": [1, 2]}
-    env = {"PARAMS_VERSION": "12", "IMAGE_DIGEST": "sha256:ab"}
+    env = {"PARAMS_VERSION": "12", "IMAGE_DIGEST": "sha256:ab", "HANDOFF_SCHEDULE": "nightly"}
     done = project.run("run", "-d", json.dumps(data), env=env)
     assert (done.exit, done.stdout, done.state) == (0, b"", b"2\n")
     assert steady(done.record) == {
@@ -53,6 +53,8 @@ def test_a_run_leaves_state_record_and_logs(project: Project) -> None:
         "command": "run",
         "trigger": "schedule",
         "attempt": 1,
+        "execution": None,
+        "schedule": "nightly",
         "scheduled_at": "2026-03-01T04:05:06.000Z",
         "outcome": "succeeded",
         "exit": 0,

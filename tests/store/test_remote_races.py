@@ -45,7 +45,7 @@ def test_the_second_fails(stack: Stack) -> None:
     message = f"error: {stack.moto_bucket.stack}: another run of this project is under way: run run-1 holds it ("
     assert (done.exit, done.stderr.startswith(message), done.record) == (75, True, None)
     end(stack, running)
-    assert stack.history_fields("run_id", "outcome") == [("run-1", "succeeded")]
+    assert stack.history_fields("outcome", "exit") == [("failed", 75), ("succeeded", 0)]
 
 
 def test_the_second_is_skipped(stack: Stack) -> None:
@@ -118,7 +118,8 @@ def test_of_fifty_races_each_has_one_winner(stack: Stack, tmp_path: Path, trials
         expected += ended.count(0)
         assert sorted(ended) in ([[0, 75]] if waits else [[0, 75], [0, 0]])
         assert stack.state == f"{expected}\n".encode()
-    assert len(stack.history_fields("outcome")) == expected
+    outcomes = [outcome for (outcome,) in stack.history_fields("outcome")]
+    assert (outcomes.count("succeeded"), outcomes.count("failed")) == (expected, 2 * (trial + 1) - expected)
 
 
 def raced(stack: Stack, directory: Path) -> list[int]:

@@ -47,6 +47,7 @@ TASKS = (
     ),
     *("artifacts.get", "artifacts.list", "artifacts.clear"),
     *("state.show", "state.history", "state.edit", "state.restore", "state.clear", "history", "history.show"),
+    "cost",
 )
 DRY = "nothing was done: --dry\n"
 

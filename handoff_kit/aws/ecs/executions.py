@@ -29,6 +29,8 @@ NO_MACHINE, NO_EXECUTION = ("StateMachineDoesNotExist",), ("ExecutionDoesNotExis
 ALREADY_STARTED = ("ExecutionAlreadyExists",)  # and ended; one that runs is returned by StartExecution
 EXECUTION_NAME = re.compile(r"run-\d{8}T\d{6}Z-[0-9a-f]{6}")
 PAGE = 25  # events
+MOST_LISTED = 1000
+"""Of a page. AWS Step Functions API Reference, ListExecutions and GetExecutionHistory."""
 FAILED_EVENTS = ("TaskFailed", "TaskStartFailed", "TaskSubmitFailed", "TaskTimedOut")
 ENDED_EVENTS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 TASK_FAILED = "States.TaskFailed"
@@ -132,6 +134,44 @@ def list_running_executions(tasks: ProjectTasks) -> list[Execution]:
     return [Execution(arn, _awaited_task(target, arn)) for arn in arns]
 
 
+@dataclass(frozen=True)
+class ListedExecution:
+    """An execution in any status of Step Functions; times in seconds since the epoch, `ended` is None while it runs."""
+
+    arn: str
+    status: str
+    started: float
+    ended: float | None
+
+    @property
+    def name(self) -> str:
+        return execution_name(self.arn)
+
+
+def list_newest_executions(tasks: ProjectTasks, most: int) -> list[ListedExecution] | None:
+    """The newest executions, the newest first, in one call; None where the state machine is gone."""
+    request = {"stateMachineArn": tasks.machine, "maxResults": min(most, MOST_LISTED)}
+    answer = tasks.target.call(STEP_FUNCTIONS, "list_executions", allow=NO_MACHINE, **request)
+    if answer is None:
+        return None
+    return [
+        ListedExecution(
+            each["executionArn"],
+            each["status"],
+            each["startDate"].timestamp(),
+            each["stopDate"].timestamp() if "stopDate" in each else None,
+        )
+        for each in answer["executions"]
+    ]
+
+
+def read_events(target: Target, execution: str) -> list[Event]:
+    """The events of an execution, the oldest first, in one call: it has fewer than a page holds."""
+    request = {"executionArn": execution, "maxResults": MOST_LISTED}
+    answer = target.call(STEP_FUNCTIONS, "get_execution_history", allow=NO_EXECUTION, **request)
+    return list(answer["events"]) if answer else []
+
+
 def _awaited_task(target: Target, execution: str) -> str:
     for event in _events(target, execution):
         if task := submitted_task(event):
@@ -179,10 +219,16 @@ def submitted_task(event: Event) -> str:
     return str(started[0]["TaskArn"]) if started else ""
 
 
+def event_details(event: Event) -> Mapping[str, Any]:
+    """What an event says, which has the name of its type."""
+    kind = event["type"]
+    details: Mapping[str, Any] = event.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {})
+    return details
+
+
 def describe_failure(event: Event) -> tuple[str, str]:
     """Error and reason of a failed task of ECS, or of the whole execution; both empty for any other event."""
-    kind = event["type"]
-    details = event.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {}) if kind in FAILED_EVENTS + ENDED_EVENTS else {}
+    details = event_details(event) if event["type"] in FAILED_EVENTS + ENDED_EVENTS else {}
     if details.get("resourceType", "ecs") != "ecs":  # of a message to people
         return "", ""
     error, cause = str(details.get("error", "")), str(details.get("cause", ""))

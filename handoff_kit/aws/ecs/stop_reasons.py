@@ -15,7 +15,7 @@ from handoff_kit.project.fargate_sizes import next_larger
 from handoff_kit.resource_names import CONTAINER
 
 STOPPED, DEPROVISIONING = "STOPPED", "DEPROVISIONING"
-FAILED, KILLED = 1, 137
+FAILED, DATA_ERROR, KILLED = 1, 65, 137
 FAILED_TO_START = "TaskFailedToStart"
 RESTARTED_STOP_CODES = (FAILED_TO_START, "SpotInterruption", "TerminationNotice")
 """Of tasks that the state machine starts again: they never ran, or AWS took them away. `StopCode` of an ECS Task:
@@ -92,6 +92,7 @@ def _stop_reason(task: Mapping[str, Any]) -> str:
 
 def _explain_exit(code: int, task: Mapping[str, Any], tasks: ProjectTasks, last_line: str) -> TaskResult:
     stop, why = task.get("stopCode", ""), f"{_stop_reason(task)} {last_line}"
+    reason = last_line.partition(": ")[2]
     if code == 0:
         return TaskResult(0, "succeeded (exit 0)")
     if code == KILLED and any(word in why for word in OUT_OF_MEMORY):
@@ -110,8 +111,10 @@ def _explain_exit(code: int, task: Mapping[str, Any], tasks: ProjectTasks, last_
             advice = "give it longer: {file}, deploy: {{stop_timeout: 120}}"
     elif code in EXIT_CODES:
         sentence, advice = EXIT_CODES[code]
+        if reason and code == DATA_ERROR:  # which of the two, and how many
+            sentence = f"failed: {reason}"
     else:
-        reason, signal = last_line.partition(": ")[2], code - 128
+        signal = code - 128
         sentence = f"failed: a program was ended by signal {signal}" if signal > 0 else "failed"
         sentence, advice = f"failed: {reason}" if reason else sentence, _LOG
     return TaskResult(code, f"{sentence} (exit {code})", fill_advice(advice, tasks))
@@ -151,6 +154,7 @@ def fill_advice(advice: str, tasks: ProjectTasks) -> str:
 _LOG = "see its log: {logs}"
 EXIT_CODES = {
     64: ("failed: --data or --command is wrong", f"{_LOG}; see the options: invoke run --help"),
+    DATA_ERROR: ("failed: fewer rows passed than expected, or a target did not read all of its input", _LOG),
     69: ("failed: its params, files, artifacts or state could not be read or stored", _LOG),
     75: ("did nothing: another run of the project is under way", "see which: {status}"),
     78: ("failed: its params are invalid", "{check}, then: {push}, then: {run}"),

@@ -70,6 +70,7 @@ _THEN: tuple[Rule, ...] = (
     schedules.time_windows,
     schedules.without_time,
     schedules.repeated_names,
+    stages.uncounted_rows,
     stages.incomplete_stages,
     stages.missing_stages,
 )

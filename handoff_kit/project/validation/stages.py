@@ -347,3 +347,13 @@ def _is_requirement(word: str) -> bool:
     except InvalidRequirement:
         return False
     return True
+
+
+def uncounted_rows(source: YamlFile) -> Iterator[Fault]:
+    """`rows_at_least` where the meter counts no rows."""
+    key_path, meter = ("expect", "rows_at_least"), source.find("meter")
+    if source.find(*key_path) is not None and meter in ("bytes", "off"):
+        message = f"found `rows_at_least` beside `meter: {meter}`, which counts no rows"
+        yield Fault(
+            key_path, message, "take `meter` out, then rows are counted; or take `rows_at_least` out", on_key=True
+        )

@@ -59,6 +59,22 @@ def task(
             id="usage",
         ),
         pytest.param(
+            65,
+            "failed after 1.0 s: stage tap passed on 0 records, at least 1 expected",
+            TaskResult(65, "failed: stage tap passed on 0 records, at least 1 expected (exit 65)", LOGS),
+            id="too few rows",
+        ),
+        pytest.param(
+            65,
+            "",
+            TaskResult(
+                65,
+                "failed: fewer rows passed than expected, or a target did not read all of its input (exit 65)",
+                LOGS,
+            ),
+            id="too few rows, without a log",
+        ),
+        pytest.param(
             69,
             "",
             TaskResult(69, "failed: its params, files, artifacts or state could not be read or stored (exit 69)", LOGS),

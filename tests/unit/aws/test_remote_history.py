@@ -160,3 +160,37 @@ def test_the_table() -> None:
         "2026-11-24T03:00:00Z  local     succeeded   -           0.5 s  1,234,567        1  replaced   0-3\n"
     )
     assert runs_table([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "head", "data"),
+    [
+        pytest.param({}, "CULPRIT DURATION ROWS ATTEMPT STATE RUN", "", id="none"),
+        pytest.param(
+            {"data": {"trigger": "schedule", "scheduled_at": "2026-11-24T09:00:00Z"}},
+            "CULPRIT DURATION ROWS ATTEMPT STATE RUN",
+            "",
+            id="a schedule's own",
+        ),
+        pytest.param(
+            {"data": {"base": "EUR"}}, "CULPRIT DURATION ROWS ATTEMPT STATE DATA RUN", '{"base": "EUR"}', id="short"
+        ),
+        pytest.param(
+            {"data": {"base": "EUR" * 40}, "run_id": "20261124T090000Z-3fc643"},
+            "CULPRIT DURATION ROWS STATE DATA RUN",
+            '{"base": "EUR...',
+            id="long",
+        ),
+        pytest.param(
+            {"data": {"base": "EUR" * 40}, "run_id": "a" * 36, "schedule": "nightly"},
+            "CULPRIT ROWS DATA RUN",
+            '{"base": "EUR...',
+            id="of an execution",
+        ),
+    ],
+)
+def test_data_has_the_room_that_is_left(more: dict[str, Any], head: str, data: str) -> None:
+    shown = runs_table([line(0, 9, trigger="schedule", outcome="succeeded", attempt=1) | more])
+    assert " ".join(shown.split()[3 : 3 + len(head.split())]) == head
+    assert (max(map(len, shown.splitlines())) <= 120, data in shown) == (True, True), shown
+    assert ("..." in shown) == data.endswith("...")

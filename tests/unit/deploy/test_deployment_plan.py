@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +14,7 @@ import pytest
 from doubles.rendered_templates import understood
 
 from handoff_kit import resource_names
-from handoff_kit.apply import ApplyOptions
+from handoff_kit.apply import ApplyOptions, describe
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.ecr import PushedImage, newest_image
 from handoff_kit.aws.params import StoredParams
@@ -31,6 +32,7 @@ from handoff_kit.project import params_document
 from handoff_kit.project.deploy_settings import Deploy
 from handoff_kit.project.schedule_settings import Schedule
 from handoff_kit.steps import (
+    ApiCalls,
     CopyProjectData,
     DeployStack,
     ExistingBucket,
@@ -117,12 +119,14 @@ def _word(step: Any) -> str:
         CopyProjectData: lambda: f"move from {step.source}",
         UploadFiles: lambda: f"files {len(step.files)}",
         TagVersions: lambda: f"tag {step.versions}",
+        ApiCalls: lambda: step.calls[0].operation,
     }
     return words[type(step)]()
 
 
 STACKS = ["write registry.yml", "stack handoff-dev-rates-registry", "write task.yml", "stack handoff-dev-rates"]
 PACKED = ["docker tag", "docker push"]
+PUT = "expect a successful run within 1d, by 2026-02-01T02:00:00Z (s3://B/handoff-dev-rates/expect/main.json)"
 BUILT = ["write Dockerfile", "write context/", "docker build"]
 
 
@@ -150,6 +154,49 @@ def test_steps(
     image = PUSHED if pushed else build()
     steps = plan_project(desired, current(desired, **there), image, stack_of(desired))
     assert describe_steps(steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("stored", "here", "deployed", "expected"),
+    [
+        pytest.param({}, "", True, [], id="never expected"),
+        pytest.param({"success_within": 86400}, "{success_within: 24h}", True, [], id="the same span"),
+        pytest.param({}, "{success_within: 1d}", True, [PUT, "put_parameter"], id="expected from now on"),
+        pytest.param({"success_within": 3600}, "{success_within: 1d}", True, [PUT, "put_parameter"], id="another span"),
+        pytest.param({"success_within": 86400}, "{success_within: 1d}", False, [PUT], id="deployed anew"),
+        pytest.param(
+            {"success_within": 86400},
+            "",
+            True,
+            ["expect no run any more: delete s3://B/handoff-dev-rates/expect/main.json", "put_parameter"],
+            id="no longer expected",
+        ),
+        pytest.param({}, "{rows_at_least: 1}", True, ["put_parameter"], id="rows only"),
+        pytest.param(None, "{success_within: 1d}", False, [PUT, "put_parameter"], id="the first time"),
+    ],
+)
+def test_the_wait_for_a_run_begins_with_its_span(
+    make: Callable[[str], DesiredProject],
+    stored: dict[str, int] | None,
+    here: str,
+    deployed: bool,  # noqa: FBT001  # of the table
+    expected: list[str],
+) -> None:
+    """Before the params are pushed: a deployment that is interrupted between the two plans both again."""
+    desired = make(f"expect: {here}" if here else "")
+    pipeline = {name: value for name, value in desired.params_document["pipeline"].items() if name != "expect"}
+    document = {**desired.params_document, "pipeline": {**pipeline, **({"expect": stored} if stored else {})}}
+    there = StoredParams(3, params.parse_params(json.dumps(document).encode(), "test")) if stored is not None else None
+    now = datetime(2026, 1, 31, 2, tzinfo=timezone.utc)
+    found = replace(current(desired), params=there, is_deployed=deployed, now=now)
+    steps = plan_project(desired, found, PUSHED, stack_of(desired))
+    words = [
+        describe(step)[0].replace(BUCKET, "B") if isinstance(step, ApiCalls) else word
+        for step, word in zip(steps, describe_steps(steps), strict=True)
+    ]
+    assert [word for word in words if word not in (*STACKS, "files 0")] == expected
+    bodies = [call.request.get("Body") for step in steps if isinstance(step, ApiCalls) for call in step.calls]
+    assert bodies in ([], [None], [b'{"by": "2026-02-01T02:00:00Z", "name": "silence-20260201T020000Z"}'])
 
 
 def test_data_are_moved_before_the_task_stack_is_changed(make: Callable[[], DesiredProject]) -> None:
@@ -504,6 +551,17 @@ def test_settings_reach_deployed_schedules(make: Callable[[str], DesiredProject]
     desired = desired_project(ProjectPaths("rates", tmp_path), "dev", {})
     steps = plan_project(desired, replace(current(desired), schedule_stack=stack), PUSHED, stack_of(desired))
     assert describe_steps(steps)[-2:] == ["write schedule.yml", "stack handoff-dev-rates-schedule"]
+
+
+def test_a_new_schedule_that_is_over_is_refused_before_anything_changes(make: Callable[[str], DesiredProject]) -> None:
+    once = {"name": "once", "at": "2026-01-31T06:00:00"}
+    desired = make(f"schedules: {json.dumps([NIGHTLY, once])}")
+    found = replace(current(desired), schedule_stack=deployed_stack(desired, NIGHTLY))
+    with pytest.raises(ProjectError, match=r"schedule once: at: found `2026-01-31T06:00:00`, which never comes again"):
+        plan_project(desired, found, PUSHED, stack_of(desired))
+    found = replace(current(desired), schedule_stack=deployed_stack(desired, NIGHTLY, once))
+    steps = plan_project(desired, found, PUSHED, stack_of(desired))
+    assert steps  # one that is over may stay deployed
 
 
 def test_the_password_of_the_registry_is_never_told(make: Callable[[], DesiredProject]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from doubles.rendered_templates import ROOT, golden, lint, understood
 
+from handoff_kit.aws.ecr import DEPLOYED, MOST_DEPLOYED
 from handoff_kit.deploy import templates
 
 
@@ -42,13 +43,20 @@ def test_a_tag_means_one_image_for_ever(repository: dict[str, Any]) -> None:
 
 
 def test_what_becomes_of_old_images(repository: dict[str, Any]) -> None:
+    """ECR expires no image by a rule that an earlier rule selects: User Guide, "How lifecycle policies work"."""
     rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
     assert [rule["selection"] for rule in rules] == [
+        {
+            "tagStatus": "tagged",
+            "tagPatternList": [f"{DEPLOYED}*"],
+            "countType": "imageCountMoreThan",
+            "countNumber": MOST_DEPLOYED,
+        },
         {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14},
         {"tagStatus": "tagged", "tagPatternList": ["*"], "countType": "imageCountMoreThan", "countNumber": 50},
     ]
-    assert [rule["action"] for rule in rules] == [{"type": "expire"}] * 2
-    assert [rule["rulePriority"] for rule in rules] == [1, 2]
+    assert [rule["action"] for rule in rules] == [{"type": "expire"}] * 3
+    assert [rule["rulePriority"] for rule in rules] == [1, 2, 3]
 
 
 def test_what_is_put_out() -> None:

@@ -251,7 +251,7 @@ def test_a_deployment_of_an_earlier_version_is_out_of_date(outputs: dict[str, st
     ],
 )
 def test_who_is_notified(subscribers: Subscribers | None, lines: list[str]) -> None:
-    detail = ProjectDetail("none", (), subscribers)
+    detail = ProjectDetail("none", (), subscribers=subscribers)
     page = status_output.status_page(compared(TASK), detail, NOW.date())
     assert [line[11:] for line in page.splitlines() if line.startswith("alerts ")] == lines
     told = json.loads(status_output.status_json([compared(TASK)], detail))["alerts"]

@@ -24,6 +24,7 @@ STACK = "handoff-prod-rates"
 ARN = "arn:aws:ecs:eu-central-1:123456789012:cluster/batch"
 FN_CLUSTER = {"Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/handoff-prod"}
 SUBNETS, GROUPS = {"Ref": "Subnets"}, {"Ref": "SecurityGroups"}
+BELOW = (".lock", ".artifacts/*", "runs/*", "history/*", "occurrences/*")
 PLAIN: dict[str, Any] = {}
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY_ARN = f"arn:aws:kms:eu-central-1:123456789012:key/{KEY_ID}"
@@ -176,8 +177,7 @@ def test_what_a_run_may_do() -> None:
             "Effect": "Allow",
             "Action": ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"],
             "Resource": [
-                arn(f"s3:::${{Bucket}}/{STACK}/{below}")
-                for below in (".lock", ".artifacts/*", "runs/*", "history/*", "occurrences/*", "alerts/*.json")
+                arn(f"s3:::${{Bucket}}/{STACK}/{below}") for below in (*BELOW, "alerts/*.json", "expect/*.json")
             ],
             "Condition": {
                 **OWN,

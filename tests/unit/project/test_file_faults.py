@@ -269,7 +269,7 @@ REFUSED = [
         [
             (
                 "1:1: `period` is not a known key | known here: description, vars, envs, venvs, commands, state, meter, "
-                "overlap, image, keep, params, alerts, deploy, schedules"
+                "overlap, image, keep, expect, params, alerts, deploy, schedules"
             ),
             "2:25: `state` is not a known key of stage 1 | `state` belongs to the whole project, at the left margin",
             "3:1: `args` is not a known key | `args` belongs to a stage, under commands; or did you mean `vars`?",

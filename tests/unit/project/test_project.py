@@ -61,6 +61,7 @@ def test_whole_file(tmp_path: Path) -> None:
             "include": (),
         },
         "keep": {"runs": 90, "artifacts": 30, "states": 50},
+        "expect": {"success_within": None, "rows_at_least": None},
         "params": {"tier": "standard"},
         "alerts": (),
         "deploy": {

@@ -223,7 +223,8 @@ def test_a_run_with_remote_data_leaves_the_directory_of_another_one(
 ) -> None:
     """Its lock went with the directory, and its config, files and artifacts too."""
     monkeypatch.setattr(local_run, "run_pipeline", lambda *_given, **_named: 0)
-    target: Any = SimpleNamespace(name="handoff-dev-shop", bucket="b", bucket_owner="1", parameter="p")
+    names = {"project": "shop", "environment": "dev", "name": "handoff-dev-shop"}
+    target: Any = SimpleNamespace(**names, bucket="b", bucket_owner="1", parameter="p")
     arguments: dict[str, Any] = {"command": "run", "data": {}, "meter": None, "log_format": "text", "no_state": False}
     directory = paths.build / "remote"
 

@@ -69,6 +69,9 @@ ENTRY = {
     "attempt": 1,
     "params_version": "7",
     "image_digest": None,
+    "execution": None,
+    "schedule": None,
+    "data": None,
     "rows": 118,
     "state_replaced": True,
 }
@@ -79,6 +82,12 @@ def test_a_run_is_a_line_and_a_record() -> None:
     history.append_run(found)
     assert lines() == [ENTRY]
     assert json.loads(Path(f".artifacts/runs/{found['run_id']}/run.json").read_text()) == found
+
+
+def test_a_line_says_what_started_the_run_with_which_data() -> None:
+    """The record that `record` makes is one of handoff 0.1, which says neither."""
+    known: dict[str, Any] = {"execution": "run-1", "schedule": "nightly", "data": {"day": "2026-01-31"}}
+    assert history.summary(record(**known)) == {**ENTRY, **known}
 
 
 def test_a_run_belongs_to_the_day_of_its_start() -> None:

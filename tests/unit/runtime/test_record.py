@@ -34,6 +34,8 @@ RUNNING: dict[str, Any] = {
     "command": "run",
     "trigger": "local",
     "attempt": 1,
+    "execution": "nightly-20260131",
+    "schedule": None,
     "scheduled_at": "1970-01-01T00:00:00.000Z",
     "started_at": "1970-01-01T00:00:01.500Z",
     "ended_at": None,
@@ -70,7 +72,9 @@ NOTHING = StageFigures("x", 0.0, 0.0, StageExit(0, 0.0), None, None, None, None,
 
 
 def begun() -> dict[str, Any]:
-    return record.start_record(BEGUN, Snapshot(3, "ab"), {"PARAMS_VERSION": "3"})
+    return record.start_record(
+        BEGUN, Snapshot(3, "ab"), {"PARAMS_VERSION": "3", "HANDOFF_EXECUTION": "nightly-20260131"}
+    )
 
 
 def test_a_run_that_has_begun() -> None:
