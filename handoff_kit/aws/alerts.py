@@ -13,7 +13,7 @@ from handoff_kit.errors import AWSError
 from handoff_runtime.polling import sleep
 
 SNS, STEP_FUNCTIONS = "sns", "stepfunctions"
-_TOPICS, _WEBHOOKS = ("AlertMail", "AlertTopic"), "AlertWebhook"
+TOPIC_OUTPUTS, _WEBHOOKS = ("AlertMail", "AlertTopic"), "AlertWebhook"
 _POLL = 1.0
 _UNCONFIRMED = "PendingConfirmation"
 
@@ -50,7 +50,7 @@ def read_subscribers(target: Target, stack: StackDescription | None) -> Subscrib
     """By the outputs of a task stack, a call for each topic; None where an earlier version deployed it, or none is."""
     if stack is None or "AlertMachine" not in stack.outputs:
         return None
-    topics = tuple(value for name, value in stack.outputs.items() if name.startswith(_TOPICS))
+    topics = tuple(value for name, value in stack.outputs.items() if name.startswith(TOPIC_OUTPUTS))
     webhooks = tuple(value for name, value in stack.outputs.items() if name.startswith(_WEBHOOKS))
     subscribers, unread = list[Subscriber](), list[str]()
     for topic in topics:

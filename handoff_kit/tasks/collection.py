@@ -16,7 +16,7 @@ def create_collection(root: Path) -> Collection:
     tasks = Collection(
         *(local.check, local.install, local.new, local.run_local, local.show_commands),
         *(image.build, image.images, image.push, image.render),
-        *(deploy.cost, deploy.deploy, deploy.rollback, deploy.destroy, deploy.status),
+        *(deploy.cost, deploy.deploy, deploy.rollback, deploy.destroy, deploy.status, deploy.verify),
         *(run.run, run.stop, run.logs, run.open_shell, schedule.unschedule, schedule.missed),
     )
     documents = (params.push_params, params.pull_params, params.dump_params, params.diff_params, params.list_params)

@@ -35,6 +35,7 @@ TASKS = (
     "render",
     "run-local",
     "show-commands",
+    "verify",
 )
 SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere
 PLAIN = """
