@@ -112,7 +112,8 @@ class DeployStack:
     `bucket` takes templates that are too long for a request; a task stack that is deployed with another bucket is
     refused, unless that is `moved_from`. With `initial_tags` the stack is created with these tags too, and keeps later
     what it has. `made_from` is the deployed template that `template` was made from, empty where there was no stack:
-    once there is another, the step is refused.
+    once there is another, the step is refused. With `reverts_drift` the change set also changes back what was
+    changed by hand.
     """
 
     name: str
@@ -125,6 +126,7 @@ class DeployStack:
     moved_from: str = ""
     initial_tags: Mapping[str, str] | None = None
     made_from: str | None = field(default=None, repr=False)
+    reverts_drift: bool = False
 
 
 @dataclass(frozen=True)

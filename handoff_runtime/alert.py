@@ -11,8 +11,9 @@ import shlex
 import time
 from collections.abc import Mapping
 
-from handoff_runtime import exact_json
+from handoff_runtime import exact_json, workspace
 from handoff_runtime.annotations import Any
+from handoff_runtime.errors import StoreError
 from handoff_runtime.masking import STARS
 
 FORMAT = 1
@@ -24,6 +25,14 @@ LAST_LINES, LAST_BYTES = 20, 1 << 15
 LONGEST_LINE, LONGEST_REASON, LONGEST_DATA = 400, 1000, 1000  # characters
 OURS = ("run_id", "trigger")  # of data: what another run has of its own
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def read_log() -> bytes:
+    """The end of the log that a run has left; empty where a stage has removed it."""
+    try:
+        return workspace.tail(workspace.STDERR, LAST_LINES, LAST_BYTES)
+    except StoreError:
+        return b""
 
 
 def compose_failure(record: Mapping[str, Any], log: bytes) -> dict[str, Any]:

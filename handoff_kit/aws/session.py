@@ -90,17 +90,24 @@ def find_deployed(
     unknown: UnknownProjectError | None = None,
     *,
     required: bool = True,
+    session: Session | None = None,
+    stacks: Iterable[StackDescription] | None = None,
 ) -> DeployedProject:
     """A project by its deployed stack. Where it is not deployed, its project file decides, and errors in it are raised.
 
+    `stacks` are those of the account where they are known; else one is described.
     `unknown` is the error for a project that is not in this checkout; unless it is `required`, one that is not deployed
     either has the default names.
     """
     project, problem = (None, unknown) if unknown else _read_project(paths)
     named = resource_names.named_bucket(environ, project.deploy.bucket if project else None, paths.display_path)
-    session = open_session(environ, say)
+    session = session or open_session(environ, say)
     target = target_by_name(paths, environment, environ, session, "")
-    stack = _describe_own(target, environ, refuse_others=unknown is None)
+    if stacks is None:
+        described = describe_existing(session, target.name)
+    else:
+        described = next((each for each in stacks if each.name == target.name), None)
+    stack = _check_own(target, described, environ, refuse_others=unknown is None)
     if stack is None and problem and (required or not unknown):
         raise UnknownProjectError(paths, deployed_names(session, environment)) if unknown else problem
     if problem:
@@ -127,9 +134,10 @@ def find_all_deployed(root: Path, environment: str, environ: Mapping[str, str], 
     return found
 
 
-def _describe_own(target: Target, environ: Mapping[str, str], *, refuse_others: bool) -> StackDescription | None:
+def _check_own(
+    target: Target, stack: StackDescription | None, environ: Mapping[str, str], *, refuse_others: bool
+) -> StackDescription | None:
     """The task stack of a project; with `refuse_others` an error for a stack of this name of another project."""
-    stack = describe_existing(target.session, target.name)
     tags = resource_names.owner_tags(target.project, target.environment)
     if stack is None or tags.items() <= stack.tags.items():
         return stack

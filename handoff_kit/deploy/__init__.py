@@ -1,4 +1,6 @@
-"""Use cases of deployments: deploy, schedule, status, destroy. Each reads, makes a plan, and hands it to apply.py.
+"""Use cases of deployments: deploy, schedule, status, verify, repair, destroy.
+
+Each reads, makes a plan, and hands it to apply.py.
 
 deploy_project.py     deploys projects, stage by stage; start reading here
 desired.py            the desired state, from the project files
@@ -15,5 +17,9 @@ destroy.py            deletes a project
 destroy_shared.py     deletes the shared stack of an environment
 status.py             compares what is deployed with the local projects
 status_output.py      a status as table, page or JSON
+verify.py             reads what a deployed project needs in AWS, and checks it
+checks.py             the checks, without calls
+verify_output.py      checks as a tree or JSON
+repair.py             creates again what was deleted by hand, as part of a deployment
 cost.py               what projects cost, estimated from their runs
 """

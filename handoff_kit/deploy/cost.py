@@ -24,7 +24,7 @@ from handoff_runtime.aws.concurrency import map_concurrently
 DAYS = 30
 STARTUP = 30.0
 """Seconds between the pull of an image and the start of a run, and between its end and that of its task: assumed."""
-TRANSITIONS = 5
+TRANSITIONS = 6
 """States that an execution enters, about: more where a start is tried again."""
 CHECKS = 4 * 24 * DAYS
 """States that the hourly check of `expect` enters in DAYS days."""

@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from handoff_kit import resource_names
 from handoff_kit.apply import ApplyOptions, apply, describe
+from handoff_kit.aws.alerts import alert_notes, read_subscribers
 from handoff_kit.aws.cloudformation.stack import StackDescription, describe_existing
 from handoff_kit.aws.deployments import record_deployment
 from handoff_kit.aws.ecr import ECR, PushedImage, newest_image
@@ -34,13 +35,28 @@ from handoff_kit.aws.target import Target
 from handoff_kit.console import confirm
 from handoff_kit.deploy.current import read_current
 from handoff_kit.deploy.desired import DesiredProject, DesiredShared
-from handoff_kit.deploy.plan import ImageBuild, deploy_command, other_schedules, plan_project, plan_shared
+from handoff_kit.deploy.plan import (
+    ImageBuild,
+    deploy_command,
+    other_schedules,
+    plan_project,
+    plan_shared,
+    repair_command,
+)
+from handoff_kit.deploy.repair import (
+    StackRepair,
+    add_repairs,
+    check_repairs,
+    find_repairs,
+    project_stacks,
+    without_missing,
+)
 from handoff_kit.errors import CommandError, ProjectError
 from handoff_kit.image import dockerfile
 from handoff_kit.image.build import FAILURES, BaseImage, base_image, git_revision, is_built_on, is_image_current
 from handoff_kit.image.builder import Builder
 from handoff_kit.resource_names import NamedBucket
-from handoff_kit.steps import RunCommand, StoreParams, TagVersions
+from handoff_kit.steps import RunCommand, Step, StoreParams, TagVersions
 from handoff_runtime.aws.session import Session
 from handoff_runtime.errors import HandoffError
 
@@ -63,6 +79,7 @@ class DeployContext:
     prune: bool = False
     move_bucket: bool = False
     rebuild: bool = False
+    repair: bool = False
 
     def target(self, desired: DesiredProject) -> Target:
         """The stack of a project, and its bucket: the named one, else the shared one."""
@@ -171,7 +188,10 @@ def _deploy_shared(projects: Sequence[DesiredProject], shared: DesiredShared, co
     session, account = context.session, context.account
     bucket = resource_names.bucket(shared.environment, account, session.region)
     target = dataclasses.replace(context.target(desired), bucket=bucket)
-    return apply(plan_shared(shared, desired, target, account, common_tags(projects)), target, context.options)
+    steps = plan_shared(shared, desired, target, account, common_tags(projects))
+    name = resource_names.shared_stack(shared.environment)
+    repairs = _find_repairs((name,), target, context, own=False)
+    return _apply_repaired(steps, repairs, target, context)
 
 
 def common_tags(projects: Sequence[DesiredProject]) -> dict[str, str]:
@@ -185,7 +205,9 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
     where = f"stack {target.name}, account {context.account}, region {target.session.region}"
     options.say(f"{desired.paths.name}: {where}")
     target.session.set_keep(target.name, desired.keep)
+    repairs = _find_repairs(project_stacks(target), target, context)
     current = read_current(desired, target, context.account, prepared.stack)
+    current = dataclasses.replace(current, schedule_stack=without_missing(current.schedule_stack, repairs))
     for name in (schedule.name for schedule in other_schedules(desired, current)):
         options.say(f"note: schedule {name} is deployed, but not in {desired.paths.display_path}: it stays")
         options.say(f"hint: to delete it: invoke unschedule --name {name} {target.options}")
@@ -201,10 +223,36 @@ def _deploy_project(prepared: PreparedProject, context: DeployContext) -> int:
         elif isinstance(step, TagVersions):
             options.say("note: once stored versions have these tags, S3 deletes those that are older than `keep` says")
             confirm(describe(step)[0], deploy_command(target), yes=options.yes)
-    changes = apply(steps, target, options)
+    changes = _apply_repaired(steps, repairs, target, context)
     if changes and not options.dry:
         record_deployment(target, prepared.stack, options.say)
+        found = read_subscribers(target, describe_existing(target.session, target.name))
+        for note in alert_notes(found, desired.paths.display_path) if found else ():
+            options.say(note)
     return changes
+
+
+def _find_repairs(
+    names: Sequence[str], target: Target, context: DeployContext, *, own: bool = True
+) -> dict[str, StackRepair]:
+    """The repairs of these stacks with --repair, and a line for each resource that is gone."""
+    repairs = find_repairs(names, target, repair_command(target), own=own) if context.repair else {}
+    for repair in repairs.values():
+        for note in repair.notes:
+            context.options.say(note)
+    return repairs
+
+
+def _apply_repaired(
+    steps: Sequence[Step], repairs: Mapping[str, StackRepair], target: Target, context: DeployContext
+) -> int:
+    if not context.repair:
+        return apply(steps, target, context.options)
+    command = repair_command(target)
+    changed = apply(add_repairs(steps, repairs, command, target.bucket), target, context.options)
+    if not context.options.dry:
+        check_repairs(repairs, target, command, context.options.say)
+    return changed
 
 
 def _prepare_build(builder: Builder, desired: DesiredProject, target: Target, context: DeployContext) -> ImageBuild:

@@ -216,6 +216,11 @@ def deploy_command(target: Target) -> str:
     return f"invoke deploy {target.options}"
 
 
+def repair_command(target: Target) -> str:
+    """The command that deploys, and repairs what was deleted or changed by hand."""
+    return f"invoke deploy --repair {target.options}"
+
+
 def _image_tag(desired: DesiredProject, build: ImageBuild) -> str:
     """Source, day of the base, time of a rebuild; later deployments of this source find the image by the first part."""
     base = build.base.created if build.base else ""

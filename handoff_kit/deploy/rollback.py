@@ -36,11 +36,11 @@ from handoff_kit.deploy.templates import ungranted_references
 from handoff_kit.errors import AWSError, CommandError, ProjectError
 from handoff_kit.image.build import ID_LENGTH
 from handoff_kit.paths import ProjectPaths
-from handoff_kit.project.params_document import document_references, with_keep
+from handoff_kit.project.params_document import document_references, with_keep, with_success_within
 from handoff_kit.steps import DeployStack, ParameterSettings, Step
 from handoff_runtime.terminal import safe_name
 
-NOT_ROLLED_BACK = "files, state, schedules, and the stack's template (size, network, permissions)"
+NOT_ROLLED_BACK = "files, state, schedules, keep, and the stack's template (size, network, permissions, alerts, expect)"
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,18 @@ class CurrentRelease:
     documents: dict[int, dict[str, Any] | None] = field(default_factory=dict, repr=False)
 
     def read_document(self, version: int) -> dict[str, Any] | None:
-        """The params of a version, with the `keep` of the newest, by which objects are tagged; None if it is gone."""
+        """The params of a version; None if it is gone.
+
+        `keep` and `expect.success_within` are those of the newest one: stored objects are tagged by the one, and the
+        deployed template checks the other.
+        """
         if version not in self.documents:
             found = find_params(self.target, version)
             document = found.document if found else None
             if document and isinstance(self.stored, StoredParams):
-                document = with_keep(document, self.stored.params.pipeline.keep)
+                pipeline = self.stored.params.pipeline
+                document = with_keep(document, pipeline.keep)
+                document = with_success_within(document, pipeline.expect.success_within)
             self.documents[version] = document
         return self.documents[version]
 

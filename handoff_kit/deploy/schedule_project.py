@@ -23,9 +23,11 @@ from handoff_kit.aws.cloudformation.stack import (
     check_owner,
     describe_existing,
 )
+from handoff_kit.aws.ecs.cluster import deployed_settings, tasks_of_project
 from handoff_kit.aws.ecs.executions import check_machine
 from handoff_kit.aws.ecs.overrides import check_data
 from handoff_kit.aws.ecs.secret_detection import project_mask
+from handoff_kit.aws.ecs.start_check import check_last_start
 from handoff_kit.aws.target import Target
 from handoff_kit.console import Say
 from handoff_kit.deploy.schedule_template import deployed_schedules, render_schedule_template, settings_of_schedules
@@ -197,7 +199,10 @@ def check_secrets(paths: ProjectPaths, data: Mapping[str, Any]) -> None:
 
 def deploy_schedules(desired: DesiredSchedules, target: Target, options: ApplyOptions) -> int:
     """Create or update the schedule stack; how many steps changed something."""
-    check_machine(target, describe_existing(target.session, target.name))
+    stack = check_machine(target, describe_existing(target.session, target.name))
+    settings = deployed_settings(stack, None)
+    tasks = tasks_of_project(target, settings, stack)
+    check_last_start(tasks, stack, settings, options.say, force=options.dry or None)
     return apply(plan_schedules(desired, target), target, options)
 
 
@@ -226,7 +231,8 @@ def delete_schedules(paths: ProjectPaths, target: Target, name: str, options: Ap
         remaining = remove_schedule(_schedules_of(deployed, target, required=True), name, target)
         if remaining:
             desired = DesiredSchedules(paths, settings_of_schedules(deployed), remaining, command, made_from(deployed))
-            return deploy_schedules(desired, target, options)
+            check_machine(target, describe_existing(target.session, target.name))
+            return apply(plan_schedules(desired, target), target, options)
     return apply((DeleteStack(resource_names.schedule_stack(target.name), command),), target, options)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handoff_kit import resource_names
+from handoff_kit.aws.alerts import Subscribers, read_subscribers
 from handoff_kit.aws.cloudformation.stack import (
     StackDescription,
     check_owner,
@@ -145,6 +146,7 @@ class ProjectDetail:
     """The files of a project, its running tasks and its executions under way, as text; how many runs were missed.
 
     `latest` is the last run, where that is another one than the lock tells of. `notes` name what could not be read.
+    `subscribers` are notified of failures; None where an earlier version deployed the project.
     """
 
     files: str
@@ -153,6 +155,7 @@ class ProjectDetail:
     missed: int = 0
     latest: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    subscribers: Subscribers | None = None
 
 
 def read_statuses(
@@ -369,8 +372,9 @@ def _undeployed(
     """What the outputs and tags of the stacks show; a deployment compares the templates too."""
     if project is None or task is None or "TaskDefinition" not in task.outputs:
         return ()
-    if "Machine" not in task.outputs:
-        return ("the state machine, since an earlier version deployed it",)
+    for output, name in (("Machine", "the state machine"), ("AlertMachine", "the alerts")):
+        if output not in task.outputs:
+            return (f"{name}, since an earlier version deployed it",)
     tags = {**project.deploy.tags, **resource_names.owner_tags(target.project, target.environment)}
     schedule = None if schedule and schedule.status in NOT_SCHEDULED else schedule
     settings = undeployed_settings(task, project.deploy, target.environment)
@@ -430,7 +434,8 @@ def _read_detail(
 ) -> ProjectDetail:
     """What may not be read is unknown, with the reason."""
     tasks = tasks_of_project(target, deployed_settings(stack, local.project), stack)
-    detail = ProjectDetail(_compare_files(local, target), _describe_tasks(tasks))
+    files, subscribers = _compare_files(local, target), read_subscribers(target, stack)
+    detail = ProjectDetail(files, _describe_tasks(tasks), subscribers=subscribers)
     if not tasks.machine:
         return detail
     found = run_history.read_latest(tasks, last_run, project_mask(local.paths))

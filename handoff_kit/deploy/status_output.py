@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, timezone
 from typing import Any
 
+from handoff_kit.aws.alerts import describe_subscribers
 from handoff_kit.aws.ecs.run_history import UNDER_WAY
 from handoff_kit.aws.history import SUCCEEDED, describe_trigger
 from handoff_kit.deploy.status import KILLED, OUT_OF_DATE, STORED_ONLY, ProjectDetail, ProjectStatus
@@ -17,6 +19,7 @@ HEAD = ("PROJECT", "STACK", "IMAGE", "PARAMS", "NEXT RUN", "LAST RUN", "OUTCOME"
 NONE, UNKNOWN = "-", "?"
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 WIDTH = 10
+NOBODY = ("nobody is notified of failures",)
 
 
 def status_table(statuses: Iterable[ProjectStatus]) -> str:
@@ -78,6 +81,9 @@ def _page_lines(status: ProjectStatus, detail: ProjectDetail, today: date) -> It
         if time:
             text += f", next {time:%Y-%m-%d %H:%M} there, {time.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
         yield "schedule", text if time or entry.enabled else f"{text}, disabled"
+    if detail.subscribers:
+        lines = describe_subscribers(detail.subscribers)
+        yield from (("alerts", line) for line in (*lines, *(NOBODY if detail.subscribers.is_nobody else ())))
     last = UNKNOWN if status.is_last_run_unknown else NONE
     if run := status.last_run:
         reason = f": {run['reason']}" if run.get("reason") else ""
@@ -97,6 +103,7 @@ def status_json(statuses: Iterable[ProjectStatus], detail: ProjectDetail | None 
     if detail:
         tasks, executions = list(detail.tasks), list(detail.executions)
         more = {"files": detail.files, "tasks": tasks, "executions": executions, "missed": detail.missed}
+        more["alerts"] = asdict(detail.subscribers) if detail.subscribers else None
     values = []
     for status in statuses:
         following = status.next_schedule

@@ -104,20 +104,24 @@ def render_task_template(
 def _expect_values(project: str, environment: str, stack: str, success_within: int | None) -> dict[str, Any] | None:
     """The check that a run has succeeded in time; None where the project does not expect one.
 
-    `text` is what comes before and after the time.
+    `text` is what comes before and after the time; `unread_text` before and after the key where that is not known.
     """
     if not success_within:
         return None
     within, options = span(success_within), f"--project {project} --environment {environment}"
     facts = f"project      {project}\nenvironment  {environment}\njob          {JOB}\n"
     before = f"{facts}\nNo run has succeeded within {within}: the next one was expected by "
+    unread = f"{facts}\nBy when a run must have succeeded could not be read from the bucket: "
     look = f"To look at it:\n  invoke status {options}\n  invoke history --remote {options}\n"
+    after = f"\n\n{look}To run it now:\n  invoke run {options}\n"
     return {
         "machine": resource_names.expect_machine(stack),
         "key": s3_keys.expectation(stack),
         "span": within,
         "subject": f"handoff {environment}/{project}: no run has succeeded within {within}",
-        "text": [before, f"\n\n{look}To run it now:\n  invoke run {options}\n"],
+        "text": [before, after],
+        "unread_subject": f"handoff {environment}/{project}: unknown whether a run has succeeded within {within}",
+        "unread_text": [unread, after],
     }
 
 

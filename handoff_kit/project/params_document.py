@@ -67,6 +67,14 @@ def with_keep(document: Mapping[str, Any], keep: Keep | None) -> dict[str, Any]:
     return {**document, "pipeline": pipeline if keep is None else {**pipeline, "keep": keep._asdict()}}
 
 
+def with_success_within(document: Mapping[str, Any], seconds: int | None) -> dict[str, Any]:
+    """The document with another `expect.success_within`; None takes it out."""
+    expect = {name: value for name, value in document["pipeline"].get("expect", {}).items() if name != "success_within"}
+    expect = expect if seconds is None else {"success_within": seconds, **expect}
+    pipeline = {name: value for name, value in document["pipeline"].items() if name != "expect"}
+    return {**document, "pipeline": {**pipeline, **({"expect": expect} if expect else {})}}
+
+
 def item_names(document: Mapping[str, Any]) -> frozenset[str]:
     """The names of the files in a document."""
     return frozenset(item["name"] for item in document.get("files", ()))

@@ -4,7 +4,7 @@ options.py    the values of common flags: project, environment, target, builder,
 task.py       @command: help of common flags, errors as exit codes; apply and finish
 local.py      check, install, show-commands, run-local, new
 image.py      render, build, images, push
-deploy.py     deploy, rollback, destroy, status, cost
+deploy.py     deploy, rollback, verify, destroy, status, cost
 schedule.py   schedule, unschedule, schedule.list, missed
 run.py        run, stop, logs
 params.py     params, params.push, params.pull, params.dump, params.diff, params.history

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from handoff_kit.tasks import data, deploy, history, image, local, params, run, schedule, state
+from handoff_kit.tasks import alerts, data, deploy, history, image, local, params, run, schedule, state
 
 
 def create_collection(root: Path) -> Collection:
@@ -16,11 +16,12 @@ def create_collection(root: Path) -> Collection:
     tasks = Collection(
         *(local.check, local.install, local.new, local.run_local, local.show_commands),
         *(image.build, image.images, image.push, image.render),
-        *(deploy.cost, deploy.deploy, deploy.rollback, deploy.destroy, deploy.status),
+        *(deploy.cost, deploy.deploy, deploy.rollback, deploy.destroy, deploy.status, deploy.verify),
         *(run.run, run.stop, run.logs, run.open_shell, schedule.unschedule, schedule.missed),
     )
     documents = (params.push_params, params.pull_params, params.dump_params, params.diff_params, params.list_params)
     states = (state.show_state, state.list_states, state.edit_state, state.restore_state, state.clear_state)
+    _add(tasks, "alerts", alerts.send_test)
     _add(tasks, "params", *documents, default=params.make_params)
     _add(tasks, "files", data.push_files, data.list_files)
     _add(tasks, "artifacts", data.get_artifacts, data.list_artifacts, data.clear_artifacts)

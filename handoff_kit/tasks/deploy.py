@@ -1,4 +1,4 @@
-"""Tasks for deployments: deploy, rollback, destroy, status."""
+"""Tasks for deployments: deploy, rollback, verify, destroy, status."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from functools import cache
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 
 from handoff_kit.console import print_data, print_output, print_progress
 from handoff_kit.errors import ProjectError
@@ -19,6 +20,8 @@ from handoff_kit.tasks.task import apply_options, command, finish
         "all": "Deploy every project under projects/; default: one project",
         "move-bucket": "Copy files, artifacts, state and history to the bucket that S3_BUCKET_NAME or deploy.bucket "
         "names, and deploy with it; default: refuse a bucket other than the deployed one",
+        "repair": "Create resources again that were deleted by hand, and change back those that were changed, besides "
+        "deploying; default: deploy only what differs from the deployed templates",
         "rebuild": "Build the image again from the newest base and packages, and deploy it; "
         "default: build it only if the project changed",
         "shared-tag": "Tag of the shared stack as NAME=VALUE, e.g. cost-center=42; may be repeated; "
@@ -34,6 +37,7 @@ def deploy(
     move_bucket: bool = False,
     prune: bool = False,
     rebuild: bool = False,
+    repair: bool = False,
     shared_tag: list[str] | None = None,
     yes: bool = False,
 ) -> None:
@@ -72,10 +76,11 @@ def deploy(
         prune=prune,
         move_bucket=move_bucket,
         rebuild=rebuild,
+        repair=repair,
     )
     changes = deploy_project.deploy_projects(projects, shared, context, tuple(errors))
     if not changes:
-        print_progress("no changes: the deployment is up to date")
+        print_progress(f"no changes: {'nothing to repair, ' if repair else ''}the deployment is up to date")
     finish(c, changes, deploy_project.next_command(projects, context.target(projects[0]), changed=bool(changes)))
 
 
@@ -175,6 +180,39 @@ def status(c: Context, project: str = "", environment: str = "", json: bool = Fa
 
 @command(
     operates=True,
+    help={
+        "drift": "Also compare the properties of every resource with the deployed templates, which takes minutes; "
+        "default: whether each resource exists",
+        "json": "Print JSON, one object per check; default: text",
+    },
+)
+def verify(c: Context, project: str = "", environment: str = "", drift: bool = False, json: bool = False) -> None:
+    """Check what a deployed project needs in AWS, part by part, with the fix for what failed; exit with 1 then."""
+    from handoff_kit.aws import session as aws
+    from handoff_kit.aws.cloudformation.stack import describe_all
+    from handoff_kit.deploy import verify_output
+    from handoff_kit.deploy.checks import FAILED, has_failed
+    from handoff_kit.deploy.verify import verify_access, verify_drift, verify_project
+
+    name = options.parse_environment(environment, os.environ)
+    paths, unknown = options.find_any_project(c, project)
+    session = aws.open_session(os.environ, print_progress)
+    groups, after = [verify_access(session)], ""
+    if groups[0].checks[0].outcome != FAILED:
+        stacks = describe_all(session)
+        deployed = aws.find_deployed(paths, name, os.environ, print_progress, unknown, session=session, stacks=stacks)
+        groups += verify_project(deployed, stacks)
+        groups += verify_drift(deployed, stacks, print_progress) if drift else ()
+        after = f"next: invoke run {deployed.target.options}"
+    show = verify_output.checks_json if json else verify_output.checks_tree
+    print_data(show(groups)) if json else print_output(show(groups))
+    print_progress(f"{paths.name}: {verify_output.counts(groups)}")
+    if has_failed(groups):
+        raise Exit(code=1)
+    print_progress(after)
+
+
+@command(
     help={"project": "Name of the only project to estimate, e.g. word-count; default: every deployed project"},
 )
 def cost(c: Context, project: str = "", environment: str = "", json: bool = False) -> None:

@@ -44,7 +44,7 @@ def list_runs(
     json: bool = False,
     environment: str = "",
 ) -> None:
-    """Print past runs, newest first: time, trigger, outcome, culprit, duration, rows, state."""
+    """Print runs, newest first: time, trigger, outcome, culprit, rows, data; with --remote also those never started."""
     from handoff_kit.aws.history import (
         DEFAULT_RUNS,
         HistoryQuery,

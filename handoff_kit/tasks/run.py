@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         "detach": "Start the task, print its id and exit; default: wait for the task, and exit with its exit code",
         "env": "Environment variable as NAME=VALUE, e.g. LOG_LEVEL=debug, no secrets (those belong into .local); "
         "may be repeated; default: none",
+        "force": "Start a run although the last one could not start, and what it lacked is still missing; "
+        "default: refuse then",
         "memory": "Memory of this run, e.g. 2048 (MiB) or 2GB; default: that of the deployed task",
     },
 )
@@ -40,12 +42,14 @@ def run(
     memory: str = "",
     no_state: bool = False,
     detach: bool = False,
+    force: bool = False,
     environment: str = "",
 ) -> None:
     """Run a deployed project on Fargate, follow its log, and exit with its exit code. Ctrl-C asks: detach or stop."""
     from handoff_kit.aws.ecs.cluster import settings_in_use, tasks_of_project
     from handoff_kit.aws.ecs.executions import check_machine
     from handoff_kit.aws.ecs.overrides import TaskSize
+    from handoff_kit.aws.ecs.start_check import check_last_start
     from handoff_kit.run import fargate_run
 
     values = options.parse_data(data, var or [])
@@ -55,12 +59,13 @@ def run(
     flags = fargate_run.RunFlags(_parse_command(deployed.paths, command), values, env or [], cpu, memory, no_state)
     size = TaskSize(settings.cpu, settings.memory)
     overrides = fargate_run.validate_options(deployed, size, flags, print_progress)
-    check_machine(deployed.target, deployed.stack)
+    stack = check_machine(deployed.target, deployed.stack)
     summary = fargate_run.describe_start(tasks, settings, overrides)
     if c.config.run.dry:
         print_progress(f"would {summary}")
         finish(c, 1, "")
         return
+    check_last_start(tasks, stack, settings, print_progress, force=force)
     print_progress(summary)
     if detach:
         started, exit_code = fargate_run.start_detached(tasks, overrides, print_progress)

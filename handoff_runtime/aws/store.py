@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from handoff_runtime import alert, history, s3_keys, stored_json, workspace
+from handoff_runtime import history, s3_keys, stored_json, workspace
 from handoff_runtime.annotations import Any
 from handoff_runtime.aws import lease, params, references, retry, state, transfer
 from handoff_runtime.aws.concurrency import map_concurrently
@@ -243,7 +243,7 @@ class AwsStore(Store):
         Only what an execution started has an alert: the state machine looks for it. No error ends the run differently.
         """
         works = (
-            ("nobody is notified of this run", lambda: self._put_alert(record, _end_of_log())),
+            ("nobody is notified of this run", lambda: self._put_alert(record)),
             ("the next success is not expected in its time", lambda: self._put_expectation(record)),
         )
         for what, work in works:
@@ -261,18 +261,23 @@ class AwsStore(Store):
 
         def store() -> None:
             new = record
-            while not self._put_record(session, new, anew=self._lease is None):
-                new = {**new, "run_id": new_run_id(time.time())}
-            self._append(new, session)
-            self._put_alert(new, log.encode(errors="replace"))
+            try:
+                while not self._put_record(session, new, anew=self._lease is None):
+                    new = {**new, "run_id": new_run_id(time.time())}
+                self._append(new, session)
+            finally:
+                self._put_alert(new, log.encode(errors="replace"))
 
         self._within_grace(store, limit=self._grace)
 
-    def _put_alert(self, record: Mapping[str, Any], log: bytes) -> None:
+    def _put_alert(self, record: Mapping[str, Any], log: bytes | None = None) -> None:
+        """Put what people are notified of; without `log` the run has left one."""
         if not self._execution or record["outcome"] not in ("succeeded", "failed"):
             return
+        from handoff_runtime import alert
+
         if record["outcome"] == "failed":
-            message = alert.compose_failure(record, log)
+            message = alert.compose_failure(record, alert.read_log() if log is None else log)
         elif found := self._patient.read(self.bucket, s3_keys.open_alert(self.stack)):
             message = alert.compose_recovery(record, stored_json.parse(found[0], OPEN_ALERT).value or {})
         else:
@@ -282,6 +287,8 @@ class AwsStore(Store):
     def _put_expectation(self, record: Mapping[str, Any]) -> None:
         expect = self.params.pipeline.expect if self.params else None
         if record["outcome"] == "succeeded" and record["command"] == "run" and expect and expect.success_within:
+            from handoff_runtime import alert
+
             self._put_json(s3_keys.expectation(self.stack), alert.expectation(expect.success_within, time.time()))
 
     def _put_json(self, key: str, value: Mapping[str, Any]) -> None:
@@ -372,10 +379,3 @@ class AwsStore(Store):
         if self._stopped_by:
             reason = f"stopped by {outcome.signal_name(self._stopped_by)}"
             raise RunDeclined("stopped", 128 + self._stopped_by, reason)
-
-
-def _end_of_log() -> bytes:
-    try:
-        return workspace.tail(workspace.STDERR, alert.LAST_LINES, alert.LAST_BYTES)
-    except StoreError:  # a stage may have removed it
-        return b""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doubles.http_server import Handler, serve
+from doubles.alert_subscriber import serve_subscriber
 from doubles.localstack import AwsAccount, new_account
 from doubles.moto_bucket import REGION
 from doubles.runtime_project import until
@@ -32,16 +32,6 @@ look: invoke history --remote --project rates --environment dev
 log: invoke logs --project rates --environment dev
 run again: invoke run --project rates --environment dev"""
 ODD = "a line\n\"quotes\" \\ `ticks` <a> ${x} {{ y }} 'z' ü"
-
-
-class Subscriber(Handler):
-    """Keeps what is posted."""
-
-    got: list[Any]
-
-    def answer_request(self) -> None:
-        self.got.append(json.loads(self.read_body()))
-        self.send(200, b"ok", {})
 
 
 @dataclass
@@ -121,9 +111,8 @@ class Alerts:
 @pytest.fixture(scope="module")
 def created(localstack: str) -> Iterator[Alerts]:
     """With three webhooks."""
-    got: list[Any] = []
     aws = AwsAccount(localstack, new_account())
-    with serve(Subscriber, got=got) as url:
+    with serve_subscriber() as (url, got):
         made = Alerts(aws, url, got)
         made.create(SLACK, TEAMS, OTHER)
         yield made

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from doubles.runtime_project import until
-from doubles.state_machine import STACK, machine
+from doubles.state_machine import STACK, machine, resolved
 
 from handoff_kit.aws.ecs.executions import ExecutionHistory, describe_failure, execution_name
 from handoff_kit.aws.ecs.overrides import RunOptions, TaskSize, run_input
@@ -29,10 +28,7 @@ NETWORK = {
     "subnets": ["subnet-0a1b2c3d"],
     "security_groups": ["sg-0a1b2c3d"],
 }
-FUNCTIONS = {  # which CloudFormation fills in
-    r'\{"Fn::Sub": "arn:\$\{AWS::Partition\}([^"]*)"\}': r'"arn:aws\1"',
-    r'\{"Fn::Split": \[",", ("[^"]*")\]\}': r"[\1]",
-}
+KINDS = ("ecs", "states")
 SPOT, ON_DEMAND = "FARGATE_SPOT", "FARGATE"
 ODD = '{"n":1.10,"big":12345678901234567890.123,"text":"ü \\\\ \\" \' {{ x }} ${y} <aws.scheduler.z> $.a States.Format()"}'
 
@@ -40,12 +36,13 @@ ODD = '{"n":1.10,"big":12345678901234567890.123,"text":"ü \\\\ \\" \' {{ x }} $
 def executed(
     aws_account: AwsAccount, monkeypatch: pytest.MonkeyPatch, deploy: Deploy, given: dict[str, Any]
 ) -> tuple[str, list[Any], ExecutionHistory]:
-    """The name of an execution that has ended, the requests of its tasks, and its history from the start."""
+    """The name of an execution that failed and said so, the requests of its tasks, and its history from the start."""
     sfn, iam = aws_account.boto("stepfunctions"), aws_account.boto("iam")
     role = iam.create_role(RoleName="machine", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
-    definition = json.dumps(machine(deploy))
-    for function, value in FUNCTIONS.items():
-        definition = re.sub(function, value, definition)
+    passing = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    alert = sfn.create_state_machine(name=f"{STACK}-alert", definition=passing, roleArn=role["Role"]["Arn"])
+    values = {"AWS::Partition": "aws", "AWS::AccountId": aws_account.account, "Bucket": "b"}
+    definition = json.dumps(resolved(machine(deploy), {**values, "AlertMachine": alert["stateMachineArn"]}))
     made = sfn.create_state_machine(name=f"{STACK}-run", definition=definition, roleArn=role["Role"]["Arn"])
     arn = sfn.start_execution(
         stateMachineArn=made["stateMachineArn"], name="run-20260131T020000Z-abcdef", input=json.dumps(given)
@@ -56,7 +53,12 @@ def executed(
     target = Target("rates", "dev", STACK, "", "", connect(aws_account.environ, lambda _: None))
     events = ExecutionHistory(target, arn).read()
     scheduled = [event["taskScheduledEventDetails"] for event in events if event["type"] == "TaskScheduled"]
-    return execution_name(arn), [json.loads(each["parameters"]) for each in scheduled], ExecutionHistory(target, arn)
+    requests = {
+        kind: [json.loads(each["parameters"]) for each in scheduled if each["resourceType"] == kind] for kind in KINDS
+    }
+    (alerted,) = requests["states"]
+    assert (alerted["Name"], alerted["Input"]["error"]) == (execution_name(arn), "ECS.ClientException")
+    return execution_name(arn), requests["ecs"], ExecutionHistory(target, arn)
 
 
 def entered(history: ExecutionHistory) -> list[str]:
@@ -101,10 +103,10 @@ def test_a_run_is_given_its_input_as_it_was_written(
     assert [request["Overrides"] for request in requests] == [{**size, "ContainerOverrides": [container]}] * 2
     assert entered(history) == [
         *("Begin", "Override", "Run", "Judge", "Again", "Count", "Wait"),
-        *("Run", "Judge", "Failed"),
+        *("Run", "Judge", "Alert", "Ended", "NotStarted"),
     ]
     ended = ExecutionHistory(history.target, history.arn).read()[-1]
-    assert describe_failure(ended) == ("ECS.ClientException", "ClientException: TaskDefinition not found.")
+    assert describe_failure(ended) == ("Handoff.NotStarted", "TaskDefinition not found.")
 
 
 def test_what_spot_has_no_capacity_for_is_started_on_demand(
@@ -116,5 +118,5 @@ def test_what_spot_has_no_capacity_for_is_started_on_demand(
     assert [each["CapacityProviderStrategy"][0]["CapacityProvider"] for each in requests] == [SPOT, ON_DEMAND]
     assert entered(history) == [
         *("Begin", "Override", "Run", "Judge", "Again", "OnDemand"),
-        *("Run", "Judge", "Failed"),
+        *("Run", "Judge", "Alert", "Ended", "NotStarted"),
     ]

@@ -61,10 +61,12 @@ def test_people_are_notified_once_for_each_time(aws_account: AwsAccount) -> None
         for name, definition in (("alert", ALERT), ("expect", machine(aws_account.account)))
     )
 
-    def notified_of(expected: dict[str, str] | None) -> list[Any]:
+    def notified_of(expected: Any) -> list[Any]:
         """The input of each execution of the alert machine, after a check with this object in the bucket."""
         place = {"Bucket": BUCKET, "Key": s3_keys.expectation(STACK)}
-        s3.put_object(**place, Body=json.dumps(expected)) if expected else s3.delete_object(**place)
+        s3.put_object(
+            **place, Body=expected if expected == "damaged" else json.dumps(expected)
+        ) if expected else s3.delete_object(**place)
         arn = sfn.start_execution(stateMachineArn=check, input="{}")["executionArn"]
         until(lambda: sfn.describe_execution(executionArn=arn)["status"] != "RUNNING", "the check", 60)
         assert sfn.describe_execution(executionArn=arn)["status"] == "SUCCEEDED", sfn.get_execution_history(
@@ -89,3 +91,6 @@ def test_people_are_notified_once_for_each_time(aws_account: AwsAccount) -> None
     assert [notified_of(each) for each in (None, FUTURE, PAST, PAST, FUTURE)] == [[], [], [first], [first], [first]]
     later = {"by": "2026-01-31T02:00:00Z", "name": "silence-20260131T020000Z"}
     assert {name for name, _ in notified_of(later)} == {first[0], later["name"]}
+    (damaged,) = (each for each in notified_of("damaged") if "unread" in each[0])
+    assert damaged[1]["subject"] == "handoff dev/rates: unknown whether a run has succeeded within 32d"
+    assert f"could not be read from the bucket: {STACK}/expect/main.json\n" in damaged[1]["text"]

@@ -117,8 +117,7 @@ def test_all_of_a_project_is_made_and_goes_again(checkout: Checkout, aws_account
     (container,) = definition["containerDefinitions"]
     result = {one["name"]: one["value"] for one in container["environment"]}
     assert (result["IMAGE_DIGEST"], result["S3_BUCKET_NAME"]) == (f"sha256:{'0' * 64}", bucket)
-    (alarm,) = aws_account.boto("cloudwatch").describe_alarms(AlarmNames=[f"{STACK}-failed"])["MetricAlarms"]
-    assert alarm["AlarmActions"] == [shared["AlertTopic"]]
+    assert task["AlertTopic1"] == shared["AlertTopic"]
 
     assert checks(aws_account) == [("ENABLED", f"arn:aws:states:{place}:stateMachine:{STACK}-expect")]
     plain = templates.render_task_template(checkout.root, "rates", Project.model_validate(commands), STACK, "prod")

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from doubles.checkout import Checkout, make_checkout
+from doubles.deployed_project import push_image
 from doubles.moto_bucket import REGION
 
 from handoff_kit import resource_names
-from handoff_kit.deploy.desired import desired_project
-from handoff_kit.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,21 +161,6 @@ def test_two_repositories_share_an_environment(checkout: Checkout, aws_account: 
     (checkout.root / "projects/reader/.local/token").unlink()
     assert "no changes: the deployment is up to date" in deploy(checkout, "--project", "reader")
     assert tags(aws_account, bucket) == {"keep=30", "keep-old=30", "keep-old=1", "states=50"}
-
-
-def push_image(checkout: Checkout, name: str, aws_account: AwsAccount) -> None:
-    """The registry of a project and its image, as a deployment leaves them: nothing is left to be built."""
-    desired = desired_project(ProjectPaths(name, checkout.root), "dev", {})
-    cloudformation, stack = aws_account.boto("cloudformation"), resource_names.registry_stack(desired.stack_name)
-    tags = [{"Key": key, "Value": value} for key, value in desired.tags.items()]
-    cloudformation.create_stack(StackName=stack, TemplateBody=desired.registry_template, Tags=tags)
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": f"sha256:{64 * '0'}", "size": 2}
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []})
-    aws_account.boto("ecr").put_image(
-        repositoryName=resource_names.repository(desired.stack_name), imageManifest=manifest, imageTag=desired.image_tag
-    )
 
 
 def store_untagged(aws_account: AwsAccount, bucket: str) -> None:

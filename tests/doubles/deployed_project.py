@@ -20,7 +20,9 @@ from doubles.localstack import AwsAccount
 from doubles.runtime_project import until
 from handoff_kit import resource_names
 from handoff_kit.aws.cloudformation.stack import StackDescription
+from handoff_kit.deploy.desired import desired_project
 from handoff_kit.deploy.schedule_template import deployed_schedules
+from handoff_kit.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,6 +172,27 @@ class DeployedProject:
             if pending := [each["Status"] for each in sets if each.get("ExecutionStatus") == "AVAILABLE"]:
                 found[stack] = pending
         return found
+
+
+def push_image(checkout: Checkout, name: str, aws_account: AwsAccount) -> None:
+    """The registry of a project and its image, as a deployment leaves them: nothing is left to be built."""
+    desired = desired_project(ProjectPaths(name, checkout.root), "dev", {})
+    cloudformation, stack = aws_account.boto("cloudformation"), resource_names.registry_stack(desired.stack_name)
+    tags = [{"Key": key, "Value": value} for key, value in desired.tags.items()]
+    cloudformation.create_stack(StackName=stack, TemplateBody=desired.registry_template, Tags=tags)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    put_image(checkout, name, aws_account)
+
+
+def put_image(checkout: Checkout, name: str, aws_account: AwsAccount) -> None:
+    """The image of a project, in its repository."""
+    desired = desired_project(ProjectPaths(name, checkout.root), "dev", {})
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": f"sha256:{64 * '0'}", "size": 2}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []})
+    aws_account.boto("ecr").put_image(
+        repositoryName=resource_names.repository(desired.stack_name), imageManifest=manifest, imageTag=desired.image_tag
+    )
 
 
 @contextmanager

@@ -142,6 +142,13 @@ def test_the_exit_code_stays_where_the_store_takes_no_record(stack: Stack, proxy
     assert (done.exit, "the store has no record of this run" in done.stderr, stack.below()) == (64, True, [])
 
 
+def test_people_are_notified_where_the_record_cannot_be_written(stack: Stack, proxy: Proxy) -> None:
+    proxy.fault("answer", path="/runs/", method="PUT", status=403, code="AccessDenied")
+    proxy_env = {**NAMES, "AWS_ENDPOINT_URL_S3": proxy.url}
+    done = stack.push("true").run("-d", "{", env=proxy_env, python=stack.hurried(attempts=2))
+    assert (done.exit, stack.history(), list(alerts(stack))) == (64, [], ["exec-1.json"])
+
+
 def test_an_alert_that_cannot_be_written(stack: Stack, proxy: Proxy) -> None:
     proxy.fault("answer", path="/alerts/", status=503, code="SlowDown")
     done = stack.push("exit 3").run(env={**NAMES, "AWS_ENDPOINT_URL_S3": proxy.url}, python=stack.hurried(attempts=2))
@@ -207,3 +214,20 @@ def test_the_time_of_the_next_success() -> None:
         "by": "2026-03-04T02:00:00Z",
         "name": "silence-20260304T020000Z",
     }
+
+
+def test_a_run_that_cannot_write_its_first_record(stack: Stack) -> None:
+    """It had the lease, and S3 a record that says it runs: both say how it ended."""
+    container = stack.container()
+    container.write(".artifacts/run.json/file", "in the way")
+    done = stack.push("touch ran").start("-d", '{"run_id": "run-1"}', project=container, env=NAMES)
+    code = done.process.wait()
+    assert (code, container.path("ran").exists(), stack.record("run-1")["outcome"]) == (69, False, "failed")
+    assert (stack.lock["released"], stack.lock["entry"]["outcome"]) == (True, "failed")
+    assert (stack.history_fields("run_id", "exit"), len(alerts(stack))) == ([("run-1", 69)], 1)
+
+
+def test_a_run_that_loses_its_last_record_here(stack: Stack) -> None:
+    done = stack.push("rm -r .artifacts; touch .artifacts").start("-d", '{"run_id": "run-1"}', env=NAMES)
+    assert (done.process.wait(), stack.record("run-1")["outcome"]) == (69, "failed")
+    assert (stack.history_fields("run_id", "exit"), len(alerts(stack))) == ([("run-1", 69)], 1)

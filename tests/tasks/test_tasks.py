@@ -23,7 +23,20 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.takes(120)
 
 GOLDEN = Path(__file__).parents[1] / "golden/help"
-TASKS = ("build", "check", "deploy", "images", "install", "new", "push", "render", "run-local", "show-commands")
+TASKS = (
+    "alerts.test",
+    "build",
+    "check",
+    "deploy",
+    "images",
+    "install",
+    "new",
+    "push",
+    "render",
+    "run-local",
+    "show-commands",
+    "verify",
+)
 SECRET = "hunter2-secret"  # noqa: S105  # what shall be seen nowhere
 PLAIN = """
     commands:

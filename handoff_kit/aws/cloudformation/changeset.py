@@ -29,6 +29,9 @@ CONCURRENT_UPDATE = re.compile(
     re.IGNORECASE,
 )
 INVALID_TEMPLATE = re.compile(r"answered 400 ValidationError.*? \((.+)\)$", re.DOTALL)
+REVERT_DRIFT = "REVERT_DRIFT"
+NO_DRIFT_MODE = re.compile(r"DeploymentMode|REVERT_DRIFT|drift", re.IGNORECASE)
+"""How CloudFormation refuses a change set that reverts drift: not in every region, nor of every stack."""
 NOT_EXECUTABLE = ("InvalidChangeSetStatus", "ChangeSetNotFound")
 ACTIONS: dict[str, Action] = {"Add": "add", "Import": "add", "Remove": "remove"}
 REPLACEMENTS: dict[str, Action] = {"True": "replace", "Conditional": "may replace"}
@@ -63,6 +66,7 @@ def create_change_set(
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Tags": [{"Key": key, "Value": value} for key, value in step.tags.items()],
         "IncludeNestedStacks": False,
+        **({"DeploymentMode": REVERT_DRIFT} if step.reverts_drift and not creates else {}),
         **template_argument(step, session),
     }
     try:

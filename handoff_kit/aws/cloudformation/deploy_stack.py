@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from handoff_kit.aws.cloudformation.changeset import (
+    NO_DRIFT_MODE,
     ChangeSet,
     ConcurrentUpdateError,
     create_change_set,
@@ -99,7 +100,9 @@ def _create_or_update(
         message = f"stack {step.name}: {'changed' if stack else 'deleted'} by somebody else in between"
         raise AWSError(f"{message}; nothing was changed", f"compare again: {step.command}")
     change_set = None
-    if changes or stack is None or stack.status not in STABLE_STATUSES:
+    if step.reverts_drift and stack:
+        step, change_set = _create_drift_change_set(step, values, operation)
+    if not step.reverts_drift and (changes or stack is None or stack.status not in STABLE_STATUSES):
         change_set = create_change_set(step, values, operation, creates=stack is None)
     if change_set is None:
         operation.say(f"stack {step.name} is up to date")
@@ -107,6 +110,21 @@ def _create_or_update(
     changes = merge_changes(change_set.differences, changes)
     _confirm_and_execute(step, replace(change_set, differences=changes), operation)
     return True
+
+
+def _create_drift_change_set(
+    step: DeployStack, parameters: Mapping[str, str], operation: StackOperation
+) -> tuple[DeployStack, ChangeSet | None]:
+    """A change set that reverts drift too; where CloudFormation refuses one, the step without that."""
+    try:
+        return step, create_change_set(step, parameters, operation, creates=False)
+    except AWSError as error:
+        if not NO_DRIFT_MODE.search(error.message):
+            raise
+        look = f"invoke verify --drift {step.command.partition('--repair ')[2]}".rstrip()
+        operation.say(f"note: stack {step.name}: what was changed by hand is not reverted: {error.message}")
+        operation.say(f"hint: see what was changed: {look}; change it back by hand, or delete it and repair again")
+        return replace(step, reverts_drift=False), None
 
 
 def _with_kept_tags(step: DeployStack, stack: StackDescription | None) -> DeployStack:

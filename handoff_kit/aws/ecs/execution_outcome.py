@@ -73,14 +73,14 @@ class _Starts:
         if arn := submitted_task(event):
             self.number, self.task, self.awaits = self.number + 1, task_id(arn), True
             return f"start {self.number}: task {self.task}"
-        if event["type"] in FAILED_EVENTS and event_details(event).get("resourceType", "ecs") == "ecs":
-            return self._fail(event, tasks)
+        error, reason = describe_failure(event)
+        if event["type"] in FAILED_EVENTS and error:
+            return self._fail(error, reason, event, tasks)
         if event["type"] == "WaitStateEntered":
             return f"start {self.number + 1} follows in {json.loads(entered['input'])['retry']['wait']} s"
         return f"start {self.number + 1} is on demand" if entered.get("name") == "OnDemand" else ""
 
-    def _fail(self, event: Event, tasks: ProjectTasks) -> str:
-        error, reason = describe_failure(event)
+    def _fail(self, error: str, reason: str, event: Event, tasks: ProjectTasks) -> str:
         self.awaits = False
         if error == STATE_TIMEOUT:
             self.has_timed_out = True

@@ -35,15 +35,23 @@ FAILED_EVENTS = ("TaskFailed", "TaskStartFailed", "TaskSubmitFailed", "TaskTimed
 ENDED_EVENTS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 TASK_FAILED = "States.TaskFailed"
 """The error of a task that was started and did not end well; with any other error RunTask started none."""
+STARTED = (TASK_FAILED, "States.Timeout", "Handoff.Failed", "Handoff.Stopped")
+"""The errors of executions whose task ran, or that were stopped."""
 REFUSALS = (  # of RunTask: a pattern of the reason, and a template of the advice, which `fill_advice` fills
-    (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {deploy}"),
-    (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{deploy}"),
-    (r"[Ss]ubnet", "{file}: deploy: {{subnets: [...]}} must name subnets of this region, then: {deploy}"),
-    (r"[Ss]ecurity ?[Gg]roup", "{file}: deploy: {{security_groups: [...]}} must name groups of the subnets' VPC"),
+    (r"ClusterNotFound|ClusterContainsNo|Cluster not found", "its cluster does not exist: {repair}"),
+    (r"TaskDefinition (not found|is inactive)|Unable to (find|describe) task definition|MISSING", "{repair}"),
+    (
+        r"[Ss]ubnet",
+        "{repair}; with {file}: deploy: {{subnets: [...]}} these must be subnets of this region, then: {deploy}",
+    ),
+    (
+        r"[Ss]ecurity ?[Gg]roup",
+        "{repair}; with {file}: deploy: {{security_groups: [...]}} these must be groups of the subnets' VPC",
+    ),
     (r"[Cc]apacity [Pp]rovider", "the cluster needs FARGATE and FARGATE_SPOT: aws ecs put-cluster-capacity-providers"),
     (
         r"iam:PassRole|AccessDenied|not authorized",
-        "the role of its state machine was changed, or a policy of the organization forbids it: {deploy}",
+        "the role of its state machine was changed, or a policy of the organization forbids it: {repair}",
     ),
     (
         r"PlatformTaskDefinition|Fargate only supports|No Fargate configuration",
@@ -52,10 +60,10 @@ REFUSALS = (  # of RunTask: a pattern of the reason, and a template of the advic
 )
 
 
-def check_machine(target: Target, stack: StackDescription | None) -> None:
-    """Refuse runs and schedules of a project that is not deployed, or by a version without a state machine for runs."""
+def check_machine(target: Target, stack: StackDescription | None) -> StackDescription:
+    """The task stack; AWSError where the project is not deployed, or by a version without a state machine for runs."""
     if stack and "Machine" in stack.outputs:
-        return
+        return stack
     if stack and "TaskDefinition" in stack.outputs:
         problem = "found no state machine, expected the one that starts runs; an earlier version deployed it"
     elif stack:
@@ -86,7 +94,7 @@ def start_execution(tasks: ProjectTasks, options: RunOptions, hooks: TaskHooks) 
     except AWSError as error:
         if not error.passing:
             is_gone = NO_MACHINE[0] in error.message
-            raise AWSError(error.message, tasks.invoke("deploy") if is_gone else error.hint) from None
+            raise AWSError(error.message, tasks.invoke("deploy --repair") if is_gone else error.hint) from None
         hooks.check()
         hint = f"a run may have started anyway: {tasks.invoke('status')}; if none runs: {tasks.invoke('run')}"
         raise AWSError(error.message, hint) from None
@@ -232,6 +240,24 @@ def describe_failure(event: Event) -> tuple[str, str]:
     message = ", ".join(texts) or cause.partition(" (Service: ")[0]
     name = "" if error.startswith("Handoff.") else error.removeprefix("ECS.")  # then the cause says it
     return error, message if texts else ": ".join(filter(None, (name, message)))
+
+
+def read_start_failure(target: Target, execution: str) -> str | None:
+    """The reason of a failed execution that started no task; None where a task ran, or the execution was stopped."""
+    described = target.call(STEP_FUNCTIONS, "describe_execution", allow=NO_EXECUTION, executionArn=execution) or {}
+    error, cause = described.get("error", ""), described.get("cause", "")
+    if not error or error in STARTED:
+        return None
+    details = {"error": "" if error.startswith("Handoff.") else error, "cause": cause}
+    reason = describe_failure({"type": "ExecutionFailed", "executionFailedEventDetails": details})[1]
+    try:
+        task = json.loads(cause)
+    except ValueError:
+        return reason
+    if not isinstance(task, dict) or "StoppedReason" not in task:
+        return reason
+    containers = [str(each.get("Reason") or "") for each in task.get("Containers", ())]
+    return " ".join(dict.fromkeys(filter(None, (str(task["StoppedReason"]), *containers))))
 
 
 def start_error(tasks: ProjectTasks, where: str, reason: str) -> AWSError:

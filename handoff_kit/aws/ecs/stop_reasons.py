@@ -142,7 +142,12 @@ def fill_advice(advice: str, tasks: ProjectTasks) -> str:
     )
     commands = {name: tasks.invoke(name) for name in ("check", "deploy", "logs", "run", "status")}
     return advice.format(
-        **commands, push=tasks.invoke("params.push"), file=tasks.file, stack=tasks.target.name, network=network
+        **commands,
+        repair=tasks.invoke("deploy --repair"),
+        push=tasks.invoke("params.push"),
+        file=tasks.file,
+        stack=tasks.target.name,
+        network=network,
     )
 
 
@@ -198,7 +203,7 @@ START_FAILURES = (
     StartFailure(
         rf"CannotPullContainer.*({_DENIED})",
         "it may not pull its image",
-        "its execution role or the policy of the repository was changed: {deploy}",
+        "its execution role or the policy of the repository was changed: {repair}",
     ),
     StartFailure(
         r"CannotPullContainer.*(not found|does not exist|manifest unknown|NotFound)",
@@ -211,7 +216,7 @@ START_FAILURES = (
     StartFailure(
         r"ResourceInitialization.*(log group does not exist|log stream.*ResourceNotFound)",
         "its log group does not exist",
-        "{deploy}",
+        "{repair}",
     ),
     _no_route(r"ResourceInitialization.*(logger|log driver|logging driver|Cloudwatch|log stream)", "CloudWatch Logs"),
     _no_route(r"ResourceInitialization.*\becr\b", "the registry of its image (ECR)"),
@@ -219,11 +224,11 @@ START_FAILURES = (
     StartFailure(
         rf"ResourceInitialization.*({_DENIED})",
         "its execution role lacks a permission",
-        "the role was changed, or a policy of the organization forbids it; create it again: {deploy}",
+        "the role was changed, or a policy of the organization forbids it; create it again: {repair}",
     ),
     _no_route(r"ResourceInitialization", "AWS"),
     StartFailure(
-        r"unable to assume the role|assume role", "ECS may not take on its roles", "create them again: {deploy}"
+        r"unable to assume the role|assume role", "ECS may not take on its roles", "create them again: {repair}"
     ),
     StartFailure(
         r"executable file not found|no such file or directory|permission denied.*exec|exec:.*permission denied",
@@ -252,7 +257,7 @@ START_FAILURES = (
     StartFailure(
         r"(subnet|security ?group|sg-|subnet-).*(does not exist|not exist|NotFound|invalid)",
         "its network does not exist any more",
-        "name existing ones: {file}, deploy: {{subnets: [...], security_groups: [...]}}, then: {deploy}",
+        "{repair}; or name existing ones: {file}, deploy: {{subnets: [...], security_groups: [...]}}, then: {deploy}",
     ),
     StartFailure(
         r"[Nn]etwork ?[Ii]nterface|elastic network|attachment",

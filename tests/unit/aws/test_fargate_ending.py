@@ -233,6 +233,7 @@ def test_stopped(found: dict[str, Any], expected: TaskResult) -> None:
 
 ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/handoff-dev-shop"
 DEPLOY = "invoke deploy --project shop"
+REPAIR = "invoke deploy --repair --project shop"
 RUN = "invoke run --project shop"
 FILE = "projects/shop/project.yml"
 NEVER = [
@@ -253,14 +254,14 @@ NEVER = [
     pytest.param(
         "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref: unexpected status code https://x: 403 Forbidden",
         "it may not pull its image",
-        f"its execution role or the policy of the repository was changed: {DEPLOY}",
+        f"its execution role or the policy of the repository was changed: {REPAIR}",
         False,
         id="pull, access",
     ),
     pytest.param(
         "CannotPullContainerError: Error response from daemon: pull access denied for x, repository does not exist or may require 'docker login': denied: not authorized",
         "it may not pull its image",
-        f"its execution role or the policy of the repository was changed: {DEPLOY}",
+        f"its execution role or the policy of the repository was changed: {REPAIR}",
         False,
         id="pull, denied by docker",
     ),
@@ -316,21 +317,21 @@ NEVER = [
     pytest.param(
         "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1",
         "its log group does not exist",
-        DEPLOY,
+        REPAIR,
         False,
         id="initialization, log group",
     ),
     pytest.param(
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: AccessDeniedException: User: arn:aws:sts::1:assumed-role/x is not authorized to perform: ecr:GetAuthorizationToken",
         "its execution role lacks a permission",
-        f"the role was changed, or a policy of the organization forbids it; create it again: {DEPLOY}",
+        f"the role was changed, or a policy of the organization forbids it; create it again: {REPAIR}",
         False,
         id="initialization, permission",
     ),
     pytest.param(
         "ECS was unable to assume the role 'arn:aws:iam::1:role/x' that was provided for this task.",
         "ECS may not take on its roles",
-        f"create them again: {DEPLOY}",
+        f"create them again: {REPAIR}",
         False,
         id="role",
     ),

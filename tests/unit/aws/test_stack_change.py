@@ -82,6 +82,7 @@ class Cloud:
     lasting: dict[str, str] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     refused: str = ""
+    modes: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     before: Callable[[str], None] = lambda _operation: None
     after: Callable[[str], None] = lambda _operation: None
@@ -119,6 +120,7 @@ class Cloud:
         return {**page, "NextToken": str(at + 3)} if at + 3 < len(stack.events) else page
 
     def create_change_set(self, StackName: str, ChangeSetName: str, ChangeSetType: str, **request: Any) -> Any:  # noqa: N803
+        self.modes += filter(None, [request.pop("DeploymentMode", "")])
         if self.refused:
             raise Refusal("ValidationError", self.refused)
         stack = self.stacks.get(StackName)
@@ -469,6 +471,22 @@ def test_an_empty_change_set_is_taken_away(made: StackOperator) -> None:
     assert not made.execute()
     assert made.cloud.calls[2:] == ["CreateChangeSet", "DescribeChangeSet", "DescribeChangeSet", "DeleteChangeSet"]
     assert (made.said, made.cloud.change_sets) == (["stack handoff-dev-shop is up to date"], {})
+
+
+def test_drift_is_reverted_by_a_change_set_of_its_own_kind(made: StackOperator) -> None:
+    """Also where the templates are the same; without such a change set the rest is deployed, and a note says so."""
+    step = replace(made.step(), reverts_drift=True)
+    assert not made.execute(step)
+    assert made.cloud.modes == ["REVERT_DRIFT"]
+    made.cloud.refused = "DeploymentMode REVERT_DRIFT is not supported in this region"
+    made.said.clear()
+    assert not made.execute(step)
+    assert made.said == [
+        "note: stack handoff-dev-shop: what was changed by hand is not reverted: stack handoff-dev-shop: CloudFormation "
+        "rejected task.yml: DeploymentMode REVERT_DRIFT is not supported in this region; nothing was changed",
+        "hint: see what was changed: invoke verify --drift; change it back by hand, or delete it and repair again",
+        "stack handoff-dev-shop is up to date",
+    ]
 
 
 def test_dry_shows_the_same_and_does_nothing(operator: StackOperator) -> None:

@@ -33,9 +33,9 @@ def test_one_run(seconds: float, size: dict[str, Any], expected: float) -> None:
 @pytest.mark.parametrize(
     ("spot", "usage", "run", "month"),
     [
-        pytest.param(False, Usage((3570,) * 10), (0.048, 0.048), (0.48125, 0.48125), id="on demand"),
-        pytest.param(True, Usage((3570,) * 10), (0.0144, 0.048), (0.14525, 0.48125), id="Spot"),
-        pytest.param("fallback", Usage((3570,) * 10), (0.0144, 0.048), (0.14525, 0.48125), id="Spot or on demand"),
+        pytest.param(False, Usage((3570,) * 10), (0.048, 0.048), (0.4815, 0.4815), id="on demand"),
+        pytest.param(True, Usage((3570,) * 10), (0.0144, 0.048), (0.1455, 0.4815), id="Spot"),
+        pytest.param("fallback", Usage((3570,) * 10), (0.0144, 0.048), (0.1455, 0.4815), id="Spot or on demand"),
         pytest.param(False, Usage(()), (0.0008, 0.0008), (0, 0), id="no run yet"),
         pytest.param(False, Usage((), is_checked=True), (0.0008, 0.0008), (0.072, 0.072), id="an hourly check"),
         pytest.param(False, Usage((), 1, 10 * GIB, 2 * GIB), (0.0008, 0.0008), (0.6, 0.6), id="what is stored"),
@@ -85,10 +85,10 @@ def test_the_table_and_its_notes() -> None:
         "average_seconds": 86400.0,
         "run": {"lowest": 0.284499, "highest": 0.948329},
         "fargate": {"lowest": 8.534963, "highest": 28.449875},
-        "steps": 0.00375,
+        "steps": 0.0045,
         "alarms": 0.0,
         "images": 0.1,
-        "month": {"lowest": 8.638713, "highest": 28.553625},
+        "month": {"lowest": 8.639463, "highest": 28.554375},
         "currency": "USD",
         "prices": {"region": "us-east-1", "date": "2026-06"},
     }

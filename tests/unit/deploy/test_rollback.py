@@ -288,12 +288,26 @@ def test_what_is_told_names_keys_and_files_and_no_value(current: CurrentRelease)
         "params:",
         "  - .local/new.json",
         "  ~ .local/tap.json",
-        "not rolled back: files, state, schedules, and the stack's template (size, network, permissions)",
+        "not rolled back: files, state, schedules, keep, and the stack's template (size, network, permissions, alerts, expect)",
     ]
     damaged = replace(current, stored=DamagedParams(8))
     assert list(describe_rollback(found, damaged))[1] == "params: version 8 is damaged, and is replaced"
     equal = Rollback(release("R1", A, 6), IMAGES[1], VERSIONS[NEWEST])
     assert list(describe_rollback(equal, current))[1] == "params: no changes"
+
+
+def test_keep_and_success_within_stay_as_they_are_deployed(
+    monkeypatch: pytest.MonkeyPatch, current: CurrentRelease
+) -> None:
+    """An earlier document of other ones is the deployed one nevertheless."""
+    keep, expect = {"runs": 30, "artifacts": 7, "states": 10}, {"success_within": 3600, "rows_at_least": 1}
+    earlier = document(keep={**keep, "runs": 90}, expect={"rows_at_least": 2})
+    monkeypatch.setitem(VERSIONS, 3, earlier)
+    newest = replace(current, stored=stored(NEWEST, document(keep=keep, expect=expect)))
+    assert newest.read_document(3) == document(keep=keep, expect={"success_within": 3600, "rows_at_least": 2})
+    without = replace(current, stored=stored(NEWEST, document()), documents={})
+    monkeypatch.setitem(VERSIONS, 3, document(keep=keep, expect={"success_within": 60}))
+    assert without.equals(release("R1", B, 3))
 
 
 def test_the_changes_of_the_pipeline() -> None:

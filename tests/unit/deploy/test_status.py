@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from handoff_kit.aws.alerts import Subscribers
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.params import describe_fingerprint, params_fingerprint, read_fingerprint
 from handoff_kit.aws.target import Target
@@ -180,6 +181,7 @@ SETTINGS = {
     **TASK.outputs,
     "TaskDefinition": "arn",
     "Machine": "arn",
+    "AlertMachine": "arn",
     "Cluster": "arn:aws:ecs:eu-central-1:123456789012:cluster/handoff-dev",
     "Subnets": "subnet-1",
     "SecurityGroups": "sg-1",
@@ -222,11 +224,38 @@ def test_what_is_not_deployed_yet(more: dict[str, Any], expected: tuple[str, ...
     assert (f"undeployed {', '.join(expected)}\n" in page) is bool(expected)
 
 
-def test_a_deployment_of_an_earlier_version_is_out_of_date() -> None:
+@pytest.mark.parametrize(
+    ("outputs", "what"),
+    [
+        pytest.param({"TaskDefinition": "arn"}, "the state machine", id="0.1"),
+        pytest.param({"TaskDefinition": "arn", "Machine": "arn"}, "the alerts", id="before alerts"),
+    ],
+)
+def test_a_deployment_of_an_earlier_version_is_out_of_date(outputs: dict[str, str], what: str) -> None:
     project = Project.model_validate({"commands": [{"command": "a"}]})
-    task = replace(TASK, outputs={**TASK.outputs, "TaskDefinition": "arn"})
+    task = replace(TASK, outputs={**TASK.outputs, **outputs})
     found = compared(task, here=replace(HERE, project=project))
-    assert found.undeployed == ("the state machine, since an earlier version deployed it",)
+    assert found.undeployed == (f"{what}, since an earlier version deployed it",)
+
+
+@pytest.mark.parametrize(
+    ("subscribers", "lines"),
+    [
+        pytest.param(None, [], id="unknown to an earlier version"),
+        pytest.param(Subscribers((), (), ("hooks.slack.com",)), ["webhook hooks.slack.com"], id="a webhook"),
+        pytest.param(
+            Subscribers(("arn:topic",), (), ()),
+            ["topic topic, which has no subscribers", "nobody is notified of failures"],
+            id="nobody",
+        ),
+    ],
+)
+def test_who_is_notified(subscribers: Subscribers | None, lines: list[str]) -> None:
+    detail = ProjectDetail("none", (), subscribers=subscribers)
+    page = status_output.status_page(compared(TASK), detail, NOW.date())
+    assert [line[11:] for line in page.splitlines() if line.startswith("alerts ")] == lines
+    told = json.loads(status_output.status_json([compared(TASK)], detail))["alerts"]
+    assert told == (json.loads(json.dumps(asdict(subscribers))) if subscribers else None)
 
 
 def test_a_lock_that_may_not_be_seen() -> None:
