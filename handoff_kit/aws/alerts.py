@@ -10,6 +10,7 @@ from typing import Any
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
+from handoff_runtime.alert import format_text
 from handoff_runtime.polling import sleep
 
 SNS, STEP_FUNCTIONS = "sns", "stepfunctions"
@@ -98,7 +99,12 @@ def send_test(target: Target, stack: StackDescription | None, pause: Callable[[f
     found = read_subscribers(target, stack)
     if stack is None or found is None:
         raise AWSError(f"stack {target.name}: found nothing that notifies people", f"invoke deploy {target.options}")
-    text = f"project: {target.project}\nenvironment: {target.environment}\noutcome: a test, sent by invoke alerts.test"
+    facts = [
+        ("project", target.project),
+        ("environment", target.environment),
+        ("outcome", "test, by invoke alerts.test"),
+    ]
+    text = format_text(facts, [], [])
     message = {"kind": "test", "subject": f"handoff {target.environment}/{target.project}: test", "text": text}
     request = {"stateMachineArn": stack.outputs["AlertMachine"], "input": json.dumps(message)}
     execution = target.call(STEP_FUNCTIONS, "start_execution", **request)["executionArn"]

@@ -15,8 +15,10 @@ from handoff_kit.project.model import Project
 from handoff_kit.project.recipients import PLAIN, SLACK, TEAMS, Webhook, recipients_of
 from handoff_kit.project.retention import on_ladder
 from handoff_runtime import s3_keys
+from handoff_runtime.alert import LOOK, RUN_AGAIN, format_text
 from handoff_runtime.retention import object_tag
 
+_COMPOSED = ("execution", "outcome", "reason")
 _CARD: dict[str, Any] = {
     "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
     "type": "AdaptiveCard",
@@ -89,22 +91,16 @@ def _digest(recipient: str) -> str:
 
 def _composed(project: str, environment: str) -> str:
     """A template for States.Format: execution, outcome, reason."""
+    facts = [("project", project), ("environment", environment), *((name, "{}") for name in _COMPOSED)]
     options = f"--project {project} --environment {environment}"
-    return (
-        f"project: {project}\nenvironment: {environment}\nexecution: {{}}\noutcome: {{}}\nreason: {{}}\n\n"
-        f"look: invoke history --remote {options}\n"
-        f"log: invoke logs {options}\n"
-        f"run again: invoke run {options}"
-    )
+    look, log = f"invoke history --remote {options}", f"invoke logs {options}"
+    return format_text(facts, [], [(LOOK, look), ("To read its log:", log), (RUN_AGAIN, f"invoke run {options}")])
 
 
 def _missed(project: str, environment: str, queue: str) -> dict[str, str]:
     """The message when a schedule could start no run."""
     options = f"--project {project} --environment {environment}"
-    text = (
-        f"project: {project}\nenvironment: {environment}\noutcome: missed\n"
-        f"reason: EventBridge Scheduler could not start a run for an hour; queue {queue} has the event, and why\n\n"
-        f"look: invoke history --remote {options}\n"
-        f"run again: invoke run {options}"
-    )
+    reason = f"EventBridge Scheduler could not start a run for an hour; queue {queue} has the event, and why"
+    facts = [("project", project), ("environment", environment), ("outcome", "missed"), ("reason", reason)]
+    text = format_text(facts, [], [("To look at it, and to run it:", f"invoke missed {options}")])
     return {"kind": "missed", "subject": f"handoff {environment}/{project}: missed, not started", "text": text}

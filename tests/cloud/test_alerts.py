@@ -28,9 +28,14 @@ SLACK, TEAMS, OTHER = (
 BODIES = {"teams": "attachments", "plain": "kind", "slack": "text"}  # a key that the body of one has
 RUN = "run-20260131T020000Z-abcdef"
 COMMANDS = """
-look: invoke history --remote --project rates --environment dev
-log: invoke logs --project rates --environment dev
-run again: invoke run --project rates --environment dev"""
+To look at it:
+  invoke history --remote --project rates --environment dev
+To read its log:
+  invoke logs --project rates --environment dev
+To run it again:
+  invoke run --project rates --environment dev
+"""
+FACTS = "project      rates\nenvironment  dev"
 ODD = "a line\n\"quotes\" \\ `ticks` <a> ${x} {{ y }} 'z' ü"
 
 
@@ -184,7 +189,7 @@ def test_a_run_that_could_say_nothing(alerts: Alerts, ending: dict[str, str], ou
     """Killed with its runtime, or never started."""
     ended = alerts.send({"execution": RUN, **ending})
     assert (ended["status"], ended["output"]) == ("SUCCEEDED", '[{"to":"webhooks"}]')
-    text = f"project: rates\nenvironment: dev\nexecution: {RUN}\noutcome: {outcome}\nreason: {reason}\n{COMMANDS}"
+    text = f"{FACTS}\nexecution    {RUN}\noutcome      {outcome}\nreason       {reason}\n{COMMANDS}"
     message = {"kind": "failed", "subject": f"handoff dev/rates: {outcome}", "text": text}
     assert alerts.received()["plain"] == {**message, "project": "rates", "environment": "dev"}
     kept = alerts.stored(s3_keys.open_alert(STACK))
@@ -250,7 +255,7 @@ def test_an_execution_that_could_say_nothing(alerts: Alerts, detail: dict[str, A
     alerts.put(execution_event(alerts, detail))
     message = alerts.received()["plain"]
     assert message["subject"] == f"handoff dev/rates: {outcome}"
-    assert f"\nexecution: {RUN}\noutcome: {outcome}\nreason: {reason}\n" in message["text"]
+    assert f"\nexecution    {RUN}\noutcome      {outcome}\nreason       {reason}\n" in message["text"]
     assert "hunter2" not in json.dumps(message)
 
 

@@ -139,7 +139,7 @@ def test_a_message_that_arrives() -> None:
     assert stub.sent == {
         "kind": "test",
         "subject": "handoff dev/a: test",
-        "text": "project: a\nenvironment: dev\noutcome: a test, sent by invoke alerts.test",
+        "text": "project      a\nenvironment  dev\noutcome      test, by invoke alerts.test\n",
     }
     with pytest.raises(AWSError, match="found nothing that notifies people"):
         send_test(target(stub), stack(Machine="arn"))
