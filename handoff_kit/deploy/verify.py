@@ -218,7 +218,7 @@ def _verify_alerts(of: Verification) -> Iterable[CheckGroup]:
     """The subscribers of each topic that messages go to, and the last message."""
     outputs = of.deployed.stack.outputs if of.deployed.stack else {}
     topics = [arn for name, arn in outputs.items() if name.startswith(TOPIC_OUTPUTS)]
-    fix = f"{of.deployed.paths.display_path}: alerts: [mailto:YOU@EXAMPLE.COM], then: {of.invoke('deploy')}"
+    fix = f"{of.deployed.paths.display_path}: alerts: [mailto:YOU@example.com], then: {of.invoke('deploy')}"
 
     def judge(topic: str) -> tuple[Check, ...]:
         name = topic.rpartition(":")[2]
