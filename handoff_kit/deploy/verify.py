@@ -109,14 +109,9 @@ def verify_project(deployed: DeployedProject, every: Iterable[StackDescription])
     }
     listed = map_concurrently(partial(list_resources, reader), [name for name in names if name in stacks])
     of_project = Verification(deployed, reader, stacks, tuple(one for found in listed for one in found))
-    groups: tuple[Callable[[Verification], Iterable[CheckGroup]], ...] = (
-        partial(_verify_stacks, names=names),
-        _verify_network,
-        _verify_data,
-        _verify_schedules,
-        _verify_alerts,
-        _verify_runs,
-    )
+    groups: list[Callable[[Verification], Iterable[CheckGroup]]] = [partial(_verify_stacks, names=names)]
+    if deployed.stack:  # else a deployment creates the rest
+        groups += (_verify_network, _verify_data, _verify_schedules, _verify_alerts, _verify_runs)
     done = map_concurrently(lambda verify: tuple(verify(of_project)), groups, CALLS_AT_ONCE)
     return tuple(group for some in done for group in some if group.checks)
 

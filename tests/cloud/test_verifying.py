@@ -341,6 +341,16 @@ def test_drift_that_cannot_be_detected_is_skipped(deployed: Deployed) -> None:
     assert result.stdout.count("CloudFormation DetectStackDrift answered 501") == len(STACKS)
 
 
+def test_of_a_project_that_is_not_deployed_only_the_stacks_are_checked(deployed: Deployed) -> None:
+    result = deployed.invoke("verify", "--environment", "prod")
+    fix = "fix: invoke deploy --project shop --environment prod"
+    assert (result.exit, result.stdout.partition("stack ")[2]) == (
+        1,
+        f"handoff-prod-shop-registry\n  FAILED   status: not deployed; {fix}\n"
+        f"stack handoff-prod-shop\n  FAILED   status: not deployed; {fix}\n",
+    )
+
+
 def test_without_credentials_nothing_else_is_checked(deployed: Deployed) -> None:
     fault = deployed.proxy.fault(
         "answer", wants=lambda call: call.name.startswith("sts:"), status=403, code="InvalidClientTokenId"
