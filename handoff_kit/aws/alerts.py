@@ -87,7 +87,7 @@ def _name(topic: str) -> str:
 
 
 def alert_notes(found: Subscribers, file: str) -> tuple[str, ...]:
-    """After a deployment: who is notified of failures, or how somebody will be."""
+    """After a deployment: who is notified of failures, or how to have people notified."""
     if found.is_nobody and not found.subscribers:
         hint = f"hint: {file}: alerts: [mailto:YOU@example.com], or a webhook of Slack or Teams"
         return "note: nobody is notified of failures: no alerts, and the topic has no subscribers", hint

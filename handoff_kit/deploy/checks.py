@@ -116,7 +116,7 @@ def judge_schedules(
 ) -> tuple[Check, ...]:
     """The schedules of the project file against those deployed, and these against their state in AWS.
 
-    `commands` are `schedule` and `repair`. One that is missing in AWS is told of as a resource.
+    `commands` are `schedule` and `repair`. One that is missing in AWS is a problem of its resource.
     """
     by_name, checks = {one.name: one for one in deployed}, []
     expected = {one.name: one for one in wanted}
