@@ -10,6 +10,7 @@ from typing import Any
 from handoff_kit.aws.cloudformation.stack import StackDescription
 from handoff_kit.aws.target import Target
 from handoff_kit.errors import AWSError
+from handoff_runtime.alert import format_facts
 from handoff_runtime.polling import sleep
 
 SNS, STEP_FUNCTIONS = "sns", "stepfunctions"
@@ -100,7 +101,8 @@ def send_test(target: Target, stack: StackDescription | None, pause: Callable[[f
     if stack is None or found is None:
         problem = "an earlier version deployed it, which notifies nobody" if stack else "not deployed"
         raise AWSError(f"stack {target.name}: {problem}", f"invoke deploy {target.options}")
-    text = f"project: {target.project}\nenvironment: {target.environment}\noutcome: a test, sent by invoke alerts.test"
+    about = ("project", target.project), ("environment", target.environment)
+    text = "\n".join([*format_facts(*about, ("outcome", "a test, sent by invoke alerts.test")), ""])
     message = {"kind": "test", "subject": f"handoff {target.environment}/{target.project}: test", "text": text}
     request = {"stateMachineArn": stack.outputs["AlertMachine"], "input": json.dumps(message)}
     execution = target.call(STEP_FUNCTIONS, "start_execution", **request)["executionArn"]

@@ -153,7 +153,7 @@ def test_a_message_that_arrives() -> None:
     assert stub.sent == {
         "kind": "test",
         "subject": "handoff dev/a: test",
-        "text": "project: a\nenvironment: dev\noutcome: a test, sent by invoke alerts.test",
+        "text": "project      a\nenvironment  dev\noutcome      a test, sent by invoke alerts.test\n",
     }
 
 
