@@ -60,7 +60,7 @@ def find_queue(target: Target) -> str | None:
     return str(answer["QueueUrl"]) if answer else None
 
 
-def look(target: Target, url: str) -> tuple[DeadLetter, ...]:
+def peek(target: Target, url: str) -> tuple[DeadLetter, ...]:
     """Up to ten dead letters, in a call that leaves all visible."""
     return _receive(target, url, visible_after=0)
 

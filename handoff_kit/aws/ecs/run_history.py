@@ -139,7 +139,7 @@ def read_run_history(
     missing = "missed schedules are not shown"
     queue = attempt(lambda: dead_letters.find_queue(tasks.target) or "", missing)
     with ThreadPoolExecutor(1) as pool:  # an empty queue answers after a second
-        missed = pool.submit(attempt, lambda: dead_letters.look(tasks.target, str(queue)) if queue else (), missing)
+        missed = pool.submit(attempt, lambda: dead_letters.peek(tasks.target, str(queue)) if queue else (), missing)
         lines = history.list_runs(source, query)
         executions = attempt(lambda: _list_executions(tasks, query), "runs without a record are not shown")
         letters = missed.result()
