@@ -51,7 +51,7 @@ def compose_failure(record: Mapping[str, Any], log: bytes) -> dict[str, Any]:
 
 def compose_recovery(record: Mapping[str, Any], failure: Mapping[str, Any]) -> dict[str, Any]:
     """The message of the first run that succeeded after a failure, of which people were notified."""
-    what = [f"It had failed since {failure['since']}: {failure['subject']}"] if failure else []
+    what = [f"It had failed since {failure['since']}: {failure['subject']}", ""] if failure else []
     text = "\n".join([*_facts(record), "", *what, "To look at it:", f"  {show_command(record)}", ""])
     return _message(record, RECOVERED, "recovered, a run succeeded", text)
 
