@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from handoff_runtime import exact_json, workspace
 from handoff_runtime.annotations import Any
@@ -19,12 +19,11 @@ from handoff_runtime.masking import STARS
 FORMAT = 1
 FAILED, RECOVERED = "failed", "recovered"
 JOB = "main"
-LOOK, RUN_AGAIN = "To look at it:", "To run it again:"
 LONGEST_SUBJECT = 99  # Amazon SNS API Reference, Publish: less than 100 characters of ASCII, no control characters
 LARGEST_TEXT = 8 << 10  # bytes
 LAST_LINES, LAST_BYTES = 20, 1 << 15
 LONGEST_LINE, LONGEST_REASON, LONGEST_DATA = 400, 1000, 1000  # characters
-OURS = ("run_id", "trigger")  # of data: what another run has of its own
+PER_RUN = ("run_id", "trigger")  # of data: each run has another
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -40,10 +39,11 @@ def compose_failure(record: Mapping[str, Any], log: bytes) -> dict[str, Any]:
     """The message of a run that failed or was refused; `log` is the end of its log."""
     words = record["reason"] or f"exit {record['exit']}"
     lines = [_cut(_ESCAPES.sub("", line), LONGEST_LINE) for line in log.decode("utf-8", "replace").splitlines()]
-    commands = [(LOOK, show_command(record)), _run_again(record)]
+    head, commands = _facts(record), ["To look at it:", f"  {show_command(record)}", *_run_again(record)]
     lines = lines[-LAST_LINES:]
     while True:
-        text = format_text(_facts(record), ["The last lines of its log:", *lines, ""] if lines else [], commands)
+        ends = ["The last lines of its log:", *lines, ""] if lines else []
+        text = "\n".join([*head, "", *ends, *commands, ""])
         if not lines or len(text.encode(errors="replace")) <= LARGEST_TEXT:
             return _message(record, FAILED, f"failed, {words}", text)
         del lines[0]
@@ -52,15 +52,8 @@ def compose_failure(record: Mapping[str, Any], log: bytes) -> dict[str, Any]:
 def compose_recovery(record: Mapping[str, Any], failure: Mapping[str, Any]) -> dict[str, Any]:
     """The message of the first run that succeeded after a failure, of which people were notified."""
     what = [f"It had failed since {failure['since']}: {failure['subject']}", ""] if failure else []
-    text = format_text(_facts(record), what, [(LOOK, show_command(record))])
+    text = "\n".join([*_facts(record), "", *what, "To look at it:", f"  {show_command(record)}", ""])
     return _message(record, RECOVERED, "recovered, a run succeeded", text)
-
-
-def format_text(facts: Iterable[tuple[str, Any]], more: Iterable[str], commands: Iterable[tuple[str, str]]) -> str:
-    """The text of any message: what is known, further lines, and commands, each below what it is for."""
-    known = [f"{name:<12} {value}" for name, value in facts if value is not None]
-    lines = [*known, "", *more, *(f"{purpose}\n  {command}" for purpose, command in commands)]
-    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def expectation(success_within: int, now: float) -> dict[str, str]:
@@ -74,22 +67,27 @@ def show_command(record: Mapping[str, Any]) -> str:
     return f"invoke history.show --remote --run {record['run_id']} {_options(record)}"
 
 
-def _run_again(record: Mapping[str, Any]) -> tuple[str, str]:
+def _run_again(record: Mapping[str, Any]) -> list[str]:
     command = "" if record["command"] == "run" else f" --command {shlex.quote(record['command'])}"
     again = f"invoke run {_options(record)}{command}"
-    data = {name: value for name, value in record["data"].items() if name not in OURS}
+    data = {name: value for name, value in record["data"].items() if name not in PER_RUN}
     text = exact_json.dumps(data, ensure_ascii=False) if data else ""
     if STARS in text or len(text) > LONGEST_DATA:
-        return "To run it again, with its --data, which is secret or long and not shown here:", again
-    return RUN_AGAIN, f"{again}{f' --data {shlex.quote(text)}' if text else ''}"
+        return ["To run it again, with its --data, which is secret or long and not shown here:", f"  {again}"]
+    return ["To run it again:", f"  {again}{f' --data {shlex.quote(text)}' if text else ''}"]
 
 
-def _facts(record: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def format_facts(*facts: tuple[str, object]) -> list[str]:
+    """The lines that each message begins with; those that are not known are left out."""
+    return [f"{name:<12} {value}" for name, value in facts if value is not None]
+
+
+def _facts(record: Mapping[str, Any]) -> list[str]:
     start = ("schedule", record["schedule"]) if record.get("schedule") else ("trigger", record["trigger"])
     reason = record["reason"] and _cut(" ".join(record["reason"].split()), LONGEST_REASON)
     named = [(name, record[name]) for name in ("project", "environment")]
     ended = [(name, record[name]) for name in ("outcome", "culprit", "exit")]
-    return [*named, ("job", JOB), start, ("run", record["run_id"]), *ended, ("reason", reason)]
+    return format_facts(*named, ("job", JOB), start, ("run", record["run_id"]), *ended, ("reason", reason))
 
 
 def _message(record: Mapping[str, Any], kind: str, words: str, text: str) -> dict[str, Any]:

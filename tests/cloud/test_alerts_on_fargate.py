@@ -22,7 +22,7 @@ commands: [{shell: "{{ what }}"}]
 alerts: ["https://example.com/alerts", "mailto:data@example.com"]
 deploy: {stop_timeout: 2}
 """
-COMMANDS = ["invoke history --remote", "invoke logs", "invoke run"]
+COMMANDS = ["  invoke history --remote", "  invoke logs", "  invoke run"]
 NO_IMAGE = "CannotPullContainerError: x: not found"
 
 
@@ -71,8 +71,8 @@ def test_each_failure_is_one_message(empty_account: DeployedProject) -> None:
         assert execute(empty_account, "killed", "kill -9 $PPID; sleep 9") == "Handoff.Failed"
         killed = message()
         assert killed["subject"] == "handoff dev/shop: failed with exit code 137"
-        assert [line for line in killed["text"].splitlines() if line.startswith("  invoke")] == [
-            f"  {command} --project shop --environment dev" for command in COMMANDS
+        assert [line for line in killed["text"].splitlines() if line.startswith("  ")] == [
+            f"{command} --project shop --environment dev" for command in COMMANDS
         ]
         sent = empty_account.must("alerts.test").stderr
         assert message()["subject"] == "handoff dev/shop: test"

@@ -110,13 +110,13 @@ def test_the_status_of_a_stack(status: str | None, expected: tuple[str, str]) ->
     ("subscriptions", "expected"),
     [
         pytest.param(None, [(FAILED, "not found")], id="no topic"),
-        pytest.param([], [(FAILED, "has no subscriber: alerts reach nobody")], id="no subscriber"),
+        pytest.param([], [(FAILED, "has no subscribers: nobody is notified")], id="no subscriber"),
         pytest.param(
             [
                 {"Endpoint": "a@x.org", "Protocol": "email", "SubscriptionArn": "PendingConfirmation"},
                 {"Endpoint": "b@x.org", "Protocol": "email", "SubscriptionArn": "arn:aws:sns:x:1:shop:2"},
             ],
-            [(FAILED, "awaits confirmation"), (OK, "email")],
+            [(FAILED, "unconfirmed"), (OK, "email")],
             id="one unconfirmed",
         ),
     ],
